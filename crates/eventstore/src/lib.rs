@@ -1,1 +1,27 @@
-//! .
+//! Where facts are kept: one ordered, append-only log of events, read by stream, by category or whole.
+//!
+//! Invariants every adapter holds (the contract suite in `tests/contract.rs` is run on each):
+//! positions are dense, start at 1, and commit order is position order, so a reader needs no more than
+//! `position > checkpoint`; a stream's versions start at 0 and have no holes; an append is atomic; sending
+//! the same events again answers as the first time did. Deliberately absent: any knowledge of what an
+//! event means. A payload is a JSON text and its kind a name.
+
+mod append;
+mod clock;
+mod error;
+mod event;
+mod follow;
+mod memory;
+mod port;
+mod sqlite;
+mod stream_name;
+
+pub use append::{Append, Appended, Conflict, ExpectedVersion, OnConflict, Written};
+pub use clock::Clock;
+pub use error::Error;
+pub use event::{NewEvent, RecordedEvent};
+pub use follow::{Fold, Follower};
+pub use memory::MemoryStore;
+pub use port::{Direction, EventStore, Filter, Lease, Page};
+pub use sqlite::SqliteStore;
+pub use stream_name::StreamName;

@@ -1,0 +1,103 @@
+use std::fmt;
+
+use crate::{NewEvent, StreamName};
+
+/// What a writer believes about a stream; a belief that is wrong is a [`Conflict`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedVersion {
+    /// Whatever the stream holds. For facts that nothing can contradict.
+    Any,
+    /// The stream has no event yet.
+    NoStream,
+    /// The stream has at least one event.
+    StreamExists,
+    /// The stream's last event has this version.
+    Exact(u64),
+}
+
+/// What becomes of the other streams of an append when one stream's expectation is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// Nothing is written and every conflict is reported as [`crate::Error::Conflict`].
+    #[default]
+    RefuseAll,
+    /// The streams without a conflict are written; the conflicts are reported in [`Appended`].
+    SkipConflicting,
+}
+
+/// One atomic append, to one stream or to many.
+#[derive(Debug, Clone, Default)]
+pub struct Append {
+    /// What is believed of each stream. A stream that is named here and gets no event has its
+    /// expectation checked all the same; a stream that is not named is `Any`.
+    pub expected: Vec<(StreamName, ExpectedVersion)>,
+    /// The events, in the order they get in the log. Streams may be interleaved.
+    pub events: Vec<(StreamName, NewEvent)>,
+    /// What becomes of the others when one expectation is wrong.
+    pub on_conflict: OnConflict,
+}
+
+impl Append {
+    /// Events of one stream.
+    pub fn to(stream: StreamName, expected: ExpectedVersion, events: Vec<NewEvent>) -> Self {
+        let named = stream.clone();
+        Self {
+            expected: vec![(stream, expected)],
+            events: events.into_iter().map(|event| (named.clone(), event)).collect(),
+            on_conflict: OnConflict::RefuseAll,
+        }
+    }
+}
+
+/// Where an event came to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its place in the whole log.
+    pub position: u64,
+    /// Its place in its stream.
+    pub version: u64,
+}
+
+/// The answer to an append.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// For each event, in the order sent, where it stands; `None` where its stream was skipped.
+    pub written: Vec<Option<Written>>,
+    /// The streams that were skipped, under [`OnConflict::SkipConflicting`].
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Appended {
+    /// The last position written, if anything was.
+    pub fn last_position(&self) -> Option<u64> {
+        self.written.iter().flatten().map(|written| written.position).max()
+    }
+}
+
+/// A stream that was not as the writer believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The stream.
+    pub stream: StreamName,
+    /// What the writer believed.
+    pub expected: ExpectedVersion,
+    /// The version of its last event; `None` where it has none.
+    pub actual: Option<u64>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, expected, actual } = self;
+        write!(f, "wrong expected version on stream {stream}: expected ")?;
+        match expected {
+            ExpectedVersion::Any => write!(f, "any")?,
+            ExpectedVersion::NoStream => write!(f, "no stream")?,
+            ExpectedVersion::StreamExists => write!(f, "a stream")?,
+            ExpectedVersion::Exact(version) => write!(f, "{version}")?,
+        }
+        match actual {
+            Some(version) => write!(f, ", found {version}"),
+            None => write!(f, ", found no stream"),
+        }
+    }
+}

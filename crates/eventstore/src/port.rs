@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::{Append, Appended, Error, RecordedEvent, StreamName};
+
+/// Which way a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the given version towards the newest.
+    Forwards,
+    /// From the given version towards the oldest.
+    Backwards,
+}
+
+/// Which events of the whole log are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Only streams of these categories; empty for all.
+    pub categories: Vec<String>,
+}
+
+/// A page of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The events, by ascending position.
+    pub events: Vec<RecordedEvent>,
+    /// How far the log was looked through: the next page starts after it. It moves on even where the
+    /// filter matched nothing, so that a filtered reader's checkpoint does.
+    pub read_to: u64,
+    /// The log's last position when the page was read; `head - read_to` is the lag.
+    pub head: u64,
+}
+
+/// The right to move one subscription's checkpoint, held by one process at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The subscription.
+    pub subscription: String,
+    /// Grows with every change of holder; a write that carries an older one is refused.
+    pub token: u64,
+    /// Where the subscription stood when the lease was granted.
+    pub checkpoint: u64,
+}
+
+/// The log.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Writes events, all or none, if every expectation holds. A whole earlier append sent again (or a
+    /// part of its start or end) answers with the positions of the first time and writes nothing.
+    async fn append(&self, append: Append) -> Result<Appended, Error>;
+
+    /// Reads a stream from `from` (inclusive) for at most `limit` events. Beyond its end: empty.
+    /// Backwards, a `from` beyond the end starts at the last event. A stream never written to is
+    /// [`Error::StreamNotFound`].
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error>;
+
+    /// Reads the whole log after `after`, at most `limit` events. An `after` beyond the head is
+    /// [`Error::LogShorter`]: the log was restored from a backup older than the reader.
+    async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error>;
+
+    /// The last position; 0 for an empty log.
+    async fn head(&self) -> Result<u64, Error>;
+
+    /// Tells of appends: the receiver wakes when the head may have moved. Appends of this process wake
+    /// at once; those of another process soon (an adapter says how soon). A hint: read the log.
+    fn appended(&self) -> watch::Receiver<u64>;
+
+    /// Takes, renews or takes over a subscription's lease for `owner`; `None` while another owner's
+    /// lease has not run out.
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Error>;
+
+    /// Moves a subscription's checkpoint. A lease that another has taken over since is
+    /// [`Error::Fenced`].
+    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error>;
+}
