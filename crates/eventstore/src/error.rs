@@ -63,9 +63,7 @@ pub enum Error {
     #[error("stream {0} does not exist")]
     StreamNotFound(String),
     /// The name is not `category-id` in printable ASCII.
-    #[error(
-        "{0:?} is no stream name: write category-id in 3 to 200 printable ASCII characters"
-    )]
+    #[error("{0:?} is no stream name: write category-id in 3 to 200 printable ASCII characters")]
     InvalidStreamName(String),
     /// The append can't be carried out as it is.
     #[error("invalid append: {0}")]

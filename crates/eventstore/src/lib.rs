@@ -11,8 +11,10 @@ mod clock;
 mod error;
 mod event;
 mod follow;
+mod lease;
 mod memory;
 mod port;
+mod rules;
 mod sqlite;
 mod stream_name;
 

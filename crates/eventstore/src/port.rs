@@ -21,6 +21,13 @@ pub struct Filter {
     pub categories: Vec<String>,
 }
 
+impl Filter {
+    /// Is this stream's category wanted?
+    pub fn takes(&self, stream: &StreamName) -> bool {
+        self.categories.is_empty() || self.categories.iter().any(|name| name == stream.category())
+    }
+}
+
 /// A page of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
@@ -31,6 +38,15 @@ pub struct Page {
     pub read_to: u64,
     /// The log's last position when the page was read; `head - read_to` is the lag.
     pub head: u64,
+}
+
+impl Page {
+    /// What was found when at most `limit` (over 0) events were looked for in the log up to `head`.
+    pub(crate) fn of(events: Vec<RecordedEvent>, limit: usize, head: u64) -> Self {
+        let full = events.len() >= limit;
+        let last = events.last().map(|event| event.position).filter(|_| full);
+        Self { read_to: last.unwrap_or(head), events, head }
+    }
 }
 
 /// The right to move one subscription's checkpoint, held by one process at a time.

@@ -1,4 +1,4 @@
-//! The SQLite adapter.
-/// A log in one SQLite file.
+//! The `SQLite` adapter.
+/// A log in one `SQLite` file.
 #[derive(Debug)]
 pub struct SqliteStore {}

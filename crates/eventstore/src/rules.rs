@@ -1,0 +1,280 @@
+//! What an append may do, worked out without a database: every adapter asks here.
+//!
+//! Ids come before expectations: events that are all in the log already are answered with where they
+//! stand, whatever is expected of their streams, since a repeated call can only repeat its belief.
+//! Deliberately absent: finding out what the log holds; that is the adapter's part.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    Append, Appended, Conflict, Error, ExpectedVersion, NewEvent, OnConflict, StreamName, Written,
+};
+
+/// The largest payload of one event.
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 8 << 20;
+/// The largest sum of payloads in one append: it is held in memory and written in one transaction.
+pub(crate) const MAX_APPEND_BYTES: usize = 64 << 20;
+/// The largest number of events in one append: some seconds of writing, while others wait.
+pub(crate) const MAX_APPEND_EVENTS: usize = 100_000;
+/// The longest kind or actor; both are repeated on each event.
+const MAX_NAME_BYTES: usize = 200;
+/// The longest reason.
+const MAX_REASON_BYTES: usize = 4_096;
+
+/// An append that is sound in itself, with its streams counted.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) events: Vec<NewEvent>,
+    /// For each event, which of `streams` it goes to.
+    pub(crate) stream_of: Vec<usize>,
+    /// Each stream once, in the order of first mention.
+    pub(crate) streams: Vec<StreamName>,
+    pub(crate) expected: Vec<ExpectedVersion>,
+    on_conflict: OnConflict,
+}
+
+/// An event of a request that is in the log already.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) written: Written,
+    /// Is it the same fact: stream, kind, schema version and payload?
+    pub(crate) same: bool,
+}
+
+/// What is to be written, and what is to be answered once it is.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) answer: Appended,
+    /// The events to write, as indexes into the request, in order.
+    pub(crate) fresh: Vec<usize>,
+}
+
+impl Request {
+    pub(crate) fn new(append: Append) -> Result<Self, Error> {
+        check_size(&append)?;
+        let mut streams = Vec::new();
+        let mut expected = Vec::new();
+        let mut index: HashMap<StreamName, usize> = HashMap::new();
+        for (stream, belief) in append.expected {
+            if index.insert(stream.clone(), streams.len()).is_some() {
+                return Err(invalid(format!("stream {stream} has two expectations; state one")));
+            }
+            streams.push(stream);
+            expected.push(belief);
+        }
+        let mut ids = HashSet::with_capacity(append.events.len());
+        let mut events = Vec::with_capacity(append.events.len());
+        let mut stream_of: Vec<usize> = Vec::with_capacity(append.events.len());
+        for (stream, mut event) in append.events {
+            check_event(&event)?;
+            if !ids.insert(event.id) {
+                return Err(duplicate(event.id, "stands twice in one append"));
+            }
+            event.effective_at = in_microseconds(event.effective_at);
+            events.push(event);
+            let previous = stream_of.last().copied();
+            stream_of.push(match previous.filter(|at| streams.get(*at) == Some(&stream)) {
+                Some(at) => at,
+                None => *index.entry(stream).or_insert_with_key(|stream| {
+                    streams.push(stream.clone());
+                    expected.push(ExpectedVersion::Any);
+                    streams.len() - 1
+                }),
+            });
+        }
+        Ok(Self { events, stream_of, streams, expected, on_conflict: append.on_conflict })
+    }
+
+    /// The events, each with its stream.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (usize, &StreamName, &NewEvent)> {
+        let with_stream = self.stream_of.iter().zip(&self.events).enumerate();
+        with_stream.filter_map(|(at, (stream, event))| {
+            self.streams.get(*stream).map(|stream| (at, stream, event))
+        })
+    }
+
+    /// Decides on the append, given the log's last position, the last version of each of
+    /// [`Request::streams`] and those events that are in the log already.
+    pub(crate) fn decide(
+        &self,
+        head: u64,
+        last: &[Option<u64>],
+        known: &HashMap<Uuid, Known>,
+    ) -> Result<Decision, Error> {
+        let mut known_events = vec![0_usize; self.streams.len()];
+        let mut all_events = vec![0_usize; self.streams.len()];
+        for (stream, event) in self.stream_of.iter().zip(&self.events) {
+            bump(&mut all_events, *stream);
+            match known.get(&event.id) {
+                Some(found) if !found.same => {
+                    return Err(duplicate(event.id, "is taken by another event in the log"));
+                }
+                Some(_) => bump(&mut known_events, *stream),
+                None => {}
+            }
+        }
+        let repeated = |at: usize| all_events.get(at) == known_events.get(at);
+        let whole = known.is_empty() || known_events.iter().sum::<usize>() == self.events.len();
+        let each_whole =
+            (0..self.streams.len()).all(|at| repeated(at) || known_events.get(at) == Some(&0));
+        let separable = self.on_conflict == OnConflict::SkipConflicting && each_whole;
+        if !(whole || separable) {
+            return Err(self.mixed(known));
+        }
+        let nothing_new = !self.events.is_empty() && known_events == all_events;
+        let mut skipped = vec![false; self.streams.len()];
+        let mut conflicts = Vec::new();
+        for (at, (stream, expected)) in self.streams.iter().zip(&self.expected).enumerate() {
+            let actual = last.get(at).copied().flatten();
+            let has_events = all_events.get(at).is_some_and(|count| *count > 0);
+            let settled = nothing_new || (has_events && repeated(at));
+            if !settled && !holds(*expected, actual) {
+                conflicts.push(Conflict { stream: stream.clone(), expected: *expected, actual });
+                if let Some(skip) = skipped.get_mut(at) {
+                    *skip = true;
+                }
+            }
+        }
+        if !conflicts.is_empty() && self.on_conflict == OnConflict::RefuseAll {
+            return Err(Error::Conflict(conflicts));
+        }
+        Ok(self.place(head, last, known, &skipped, conflicts))
+    }
+
+    /// Gives each event its place.
+    fn place(
+        &self,
+        head: u64,
+        last: &[Option<u64>],
+        known: &HashMap<Uuid, Known>,
+        skipped: &[bool],
+        conflicts: Vec<Conflict>,
+    ) -> Decision {
+        let mut position = head;
+        let mut next: Vec<u64> =
+            last.iter().map(|version| version.map_or(0, |version| version + 1)).collect();
+        let mut fresh = Vec::with_capacity(self.events.len());
+        let mut written = Vec::with_capacity(self.events.len());
+        for (at, (stream, event)) in self.stream_of.iter().zip(&self.events).enumerate() {
+            if skipped.get(*stream) == Some(&true) {
+                written.push(None);
+            } else if let Some(found) = known.get(&event.id) {
+                written.push(Some(found.written));
+            } else {
+                position += 1;
+                let version = next.get_mut(*stream).map_or(0, |next| {
+                    *next += 1;
+                    *next - 1
+                });
+                written.push(Some(Written { position, version }));
+                fresh.push(at);
+            }
+        }
+        Decision { answer: Appended { written, conflicts }, fresh }
+    }
+
+    fn mixed(&self, known: &HashMap<Uuid, Known>) -> Error {
+        let old = self.events.iter().find(|event| known.contains_key(&event.id));
+        duplicate(
+            old.map_or_else(Uuid::nil, |event| event.id),
+            "is in the log already, but other events of the same append are not",
+        )
+    }
+}
+
+/// Is this event of an append the same fact as one that is in the log?
+pub(crate) fn same_fact(stream: &StreamName, new: &NewEvent, old: &crate::RecordedEvent) -> bool {
+    *stream == old.stream
+        && new.kind == old.event.kind
+        && new.schema_version == old.event.schema_version
+        && new.payload == old.event.payload
+}
+
+/// Times are kept to the microsecond, as both databases do.
+pub(crate) fn in_microseconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}
+
+/// When the next append counts as recorded: never before the last one, even where the clock went
+/// back, so that the log read up to an instant of recording is a prefix of the log.
+pub(crate) fn recorded_at(now: DateTime<Utc>, last: DateTime<Utc>) -> DateTime<Utc> {
+    in_microseconds(now).max(last)
+}
+
+/// Does the belief hold?
+fn holds(expected: ExpectedVersion, actual: Option<u64>) -> bool {
+    match expected {
+        ExpectedVersion::Any => true,
+        ExpectedVersion::NoStream => actual.is_none(),
+        ExpectedVersion::StreamExists => actual.is_some(),
+        ExpectedVersion::Exact(version) => actual == Some(version),
+    }
+}
+
+fn bump(counts: &mut [usize], at: usize) {
+    if let Some(count) = counts.get_mut(at) {
+        *count += 1;
+    }
+}
+
+fn check_size(append: &Append) -> Result<(), Error> {
+    let events = append.events.len();
+    if events == 0 {
+        return Err(invalid("it holds no event"));
+    }
+    if events > MAX_APPEND_EVENTS {
+        return Err(invalid(format!(
+            "it holds {events} events and {MAX_APPEND_EVENTS} is the limit; send it in parts"
+        )));
+    }
+    let bytes: usize = append.events.iter().map(|(_, event)| event.payload.len()).sum();
+    if bytes > MAX_APPEND_BYTES {
+        return Err(invalid(format!(
+            "its payloads have {bytes} bytes and {MAX_APPEND_BYTES} is the limit; send it in parts"
+        )));
+    }
+    Ok(())
+}
+
+fn check_event(event: &NewEvent) -> Result<(), Error> {
+    let id = event.id;
+    let name = |name: &str| {
+        !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+    };
+    if !name(&event.kind) {
+        return Err(invalid(format!("event {id} needs a kind of 1 to {MAX_NAME_BYTES} bytes")));
+    }
+    if !name(&event.actor) {
+        return Err(invalid(format!("event {id} needs an actor of 1 to {MAX_NAME_BYTES} bytes")));
+    }
+    if event.schema_version == 0 {
+        return Err(invalid(format!("event {id} has schema version 0; they count from 1")));
+    }
+    let reason = event.reason.as_deref().unwrap_or_default();
+    if reason.len() > MAX_REASON_BYTES || reason.contains('\0') {
+        return Err(invalid(format!(
+            "event {id} has a reason that is over {MAX_REASON_BYTES} bytes or holds a NUL"
+        )));
+    }
+    let bytes = event.payload.len();
+    if bytes > MAX_PAYLOAD_BYTES {
+        return Err(invalid(format!(
+            "event {id} has a payload of {bytes} bytes and {MAX_PAYLOAD_BYTES} is the limit"
+        )));
+    }
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&event.payload) {
+        return Err(invalid(format!("event {id} has a payload that is not JSON: {error}")));
+    }
+    Ok(())
+}
+
+fn invalid(problem: impl Into<String>) -> Error {
+    Error::InvalidAppend(problem.into())
+}
+
+fn duplicate(id: Uuid, problem: &'static str) -> Error {
+    Error::DuplicateId { id, problem }
+}
