@@ -1,1 +1,46 @@
-//! .
+//! What is true: the plan and its calendar, mailboxes and their rights, the programme and its phases.
+//!
+//! Pure: no clock, no randomness, no I/O; time is handed in. `decide` turns a state and a command into
+//! events or a rejection, `evolve` turns a state and an event into the next state and never fails.
+//! Deliberately absent: personal data. A mailbox is a number here.
+
+mod calendar;
+mod capability;
+mod codice_fiscale;
+mod event;
+mod failure;
+mod mailbox;
+mod mailbox_id;
+mod mailbox_set;
+mod phases;
+mod plan;
+mod programme;
+mod rights;
+mod state;
+mod tick;
+mod work;
+
+pub use calendar::{civil_date, first_instant, last_instant_of};
+pub use capability::{Capabilities, Capability};
+pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person, Sex};
+pub use event::{
+    DateColumn, Decoding, Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened,
+    IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
+    Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused,
+    ProgrammeResumed, RecurringWorkDue, RegistrationsCorrected, RegistryImported, RightsArmed,
+    RightsRestored, TransientFailure, Verdict,
+};
+pub use failure::{Failures, Incident, IncidentKey, Waiting};
+pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
+pub use mailbox_id::MailboxId;
+pub use mailbox_set::MailboxSet;
+pub use phases::{Account, Phases, Started, effects, population};
+pub use plan::{
+    CatchUp, Eligible, Notice, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring,
+    RetryPolicy, VoucherRules,
+};
+pub use programme::{Command, Programme, Rejection};
+pub use rights::{Hold, Rights};
+pub use state::State;
+pub use tick::Tick;
+pub use work::{Change, Reach, Task, next_wake, tasks};

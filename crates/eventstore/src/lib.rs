@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod event;
 mod follow;
+mod journal;
 mod lease;
 mod memory;
 mod port;
@@ -23,6 +24,10 @@ pub use clock::Clock;
 pub use error::Error;
 pub use event::{NewEvent, RecordedEvent};
 pub use follow::{Fold, Follower};
+pub use journal::{
+    Journal, Origin, incident_stream, mailbox_stream, outcome_stream, programme_stream,
+    registry_stream, schedule_stream,
+};
 pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
 pub use sqlite::SqliteStore;

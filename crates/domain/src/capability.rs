@@ -1,0 +1,190 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Something that a mailbox, or its holder, may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// Turn a registration into a mailbox at the post office.
+    Activate,
+    /// Send certified messages.
+    Send,
+    /// Change what is in the mailbox: file, delete, append.
+    Modify,
+    /// Receive messages.
+    Receive,
+    /// Log in, read and save.
+    Access,
+    /// Ask for the logs of one's messages.
+    RequestLogs,
+    /// Ask for the voucher of a free PEC.
+    RequestVoucher,
+}
+
+impl Capability {
+    /// All of them, in the order in which a shutdown takes them away.
+    pub const ALL: [Self; 7] = [
+        Self::Activate,
+        Self::Send,
+        Self::Modify,
+        Self::Receive,
+        Self::Access,
+        Self::RequestLogs,
+        Self::RequestVoucher,
+    ];
+
+    /// Its name in plans, events and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Send => "send",
+            Self::Modify => "modify",
+            Self::Receive => "receive",
+            Self::Access => "access",
+            Self::RequestLogs => "request-logs",
+            Self::RequestVoucher => "request-voucher",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Activate => 1,
+            Self::Send => 1 << 1,
+            Self::Modify => 1 << 2,
+            Self::Receive => 1 << 3,
+            Self::Access => 1 << 4,
+            Self::RequestLogs => 1 << 5,
+            Self::RequestVoucher => 1 << 6,
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Capability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|capability| capability.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("{text:?} is no capability; write one of {names}")
+        })
+    }
+}
+
+/// A set of capabilities.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Capability>", into = "Vec<Capability>")]
+pub struct Capabilities(u8);
+
+impl Capabilities {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// Those a mail platform enforces; the others are gates of the engine itself.
+    pub const OF_PLATFORM: Self = Self(
+        Capability::Send.bit()
+            | Capability::Modify.bit()
+            | Capability::Receive.bit()
+            | Capability::Access.bit(),
+    );
+
+    /// Is it one of them?
+    pub const fn contains(self, capability: Capability) -> bool {
+        self.0 & capability.bit() != 0
+    }
+
+    /// Has it none?
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many they are.
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// With this one too.
+    #[must_use]
+    pub const fn with(self, capability: Capability) -> Self {
+        Self(self.0 | capability.bit())
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those of either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These without those of the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Are all of these in the other?
+    pub const fn is_subset(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// One after the other, in the order of [`Capability::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Capability> {
+        Capability::ALL.into_iter().filter(move |capability| self.contains(*capability))
+    }
+}
+
+impl FromIterator<Capability> for Capabilities {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        capabilities.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl From<Vec<Capability>> for Capabilities {
+    fn from(capabilities: Vec<Capability>) -> Self {
+        capabilities.into_iter().collect()
+    }
+}
+
+impl From<Capabilities> for Vec<Capability> {
+    fn from(capabilities: Capabilities) -> Self {
+        capabilities.iter().collect()
+    }
+}
+
+impl From<Capability> for Capabilities {
+    fn from(capability: Capability) -> Self {
+        Self::NONE.with(capability)
+    }
+}
+
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing");
+        }
+        for (place, capability) in self.iter().enumerate() {
+            if place > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{capability}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{self}}}")
+    }
+}

@@ -1,0 +1,126 @@
+use std::fmt;
+use std::ops::Deref;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use roaring::RoaringBitmap;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A set of mailboxes, by number.
+///
+/// In JSON it is an ascending array of numbers while it is small, so that the log stays readable, and
+/// beyond that the base64 (RFC 4648) of a Roaring bitmap in its portable format
+/// (<https://github.com/RoaringBitmap/RoaringFormatSpec>), which every language can read.
+#[derive(Clone, PartialEq, Default)]
+pub struct MailboxSet(RoaringBitmap);
+
+/// The largest set that is written as plain numbers.
+const READABLE: u64 = 48;
+
+impl MailboxSet {
+    /// No mailbox.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A copy of those whose number is in `first..=last`.
+    #[must_use]
+    pub fn between(&self, first: u32, last: u32) -> Self {
+        let mut range = RoaringBitmap::new();
+        range.insert_range(first..=last);
+        Self(&self.0 & range)
+    }
+
+    /// The bitmap itself.
+    pub fn into_inner(self) -> RoaringBitmap {
+        self.0
+    }
+
+    /// The portable Roaring bytes.
+    pub fn to_portable(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.serialized_size());
+        // Writing into memory can't fail, and an empty text would be refused by the reader.
+        if self.0.serialize_into(&mut bytes).is_err() {
+            bytes.clear();
+        }
+        bytes
+    }
+
+    /// Reads portable Roaring bytes; the error says what is wrong with them.
+    pub fn from_portable(bytes: &[u8]) -> Result<Self, String> {
+        let mut rest = bytes;
+        let bitmap = RoaringBitmap::deserialize_from(&mut rest)
+            .map_err(|error| format!("not a Roaring bitmap in the portable format: {error}"))?;
+        if rest.is_empty() {
+            Ok(Self(bitmap))
+        } else {
+            Err("bytes after the Roaring bitmap".into())
+        }
+    }
+}
+
+impl Deref for MailboxSet {
+    type Target = RoaringBitmap;
+
+    fn deref(&self) -> &RoaringBitmap {
+        &self.0
+    }
+}
+
+impl From<RoaringBitmap> for MailboxSet {
+    fn from(bitmap: RoaringBitmap) -> Self {
+        Self(bitmap)
+    }
+}
+
+impl FromIterator<u32> for MailboxSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        Self(numbers.into_iter().collect())
+    }
+}
+
+impl From<u32> for MailboxSet {
+    fn from(number: u32) -> Self {
+        Self(RoaringBitmap::from_iter([number]))
+    }
+}
+
+impl fmt::Debug for MailboxSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.len() <= READABLE {
+            f.debug_set().entries(self.iter()).finish()
+        } else {
+            write!(f, "{{{} mailboxes}}", self.len())
+        }
+    }
+}
+
+impl Serialize for MailboxSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.len() <= READABLE {
+            return serializer.collect_seq(self.iter());
+        }
+        let mut optimised = self.0.clone();
+        optimised.optimize();
+        serializer.serialize_str(&STANDARD.encode(Self(optimised).to_portable()))
+    }
+}
+
+impl<'de> Deserialize<'de> for MailboxSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "an array of mailbox numbers or a base64 Roaring bitmap")]
+        enum Written {
+            Numbers(Vec<u32>),
+            Bitmap(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Numbers(numbers) => Ok(numbers.into_iter().collect()),
+            Written::Bitmap(text) => {
+                let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
+                Self::from_portable(&bytes).map_err(D::Error::custom)
+            }
+        }
+    }
+}

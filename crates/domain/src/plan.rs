@@ -1,0 +1,218 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::{Capabilities, Capability};
+
+mod amend;
+mod check;
+mod draft;
+mod near;
+mod parse;
+mod problem;
+mod reader;
+mod section;
+mod shipped;
+
+pub use problem::{Notice, PlanError, Problem};
+
+/// The name of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProgrammeId(String);
+
+/// The name of a phase within its plan, e.g. `receive-only`; the same form as a programme's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PhaseId(String);
+
+fn slug(text: String, what: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edges = text.starts_with('-') || text.ends_with('-');
+    if text.is_empty() || text.len() > 40 || edges || !text.bytes().all(plain) {
+        return Err(format!(
+            "{:?} is no {what}: write 1 to 40 lower-case letters, digits and hyphens, no hyphen at an end",
+            text.chars().take(60).collect::<String>()
+        ));
+    }
+    Ok(text)
+}
+
+macro_rules! slug_type {
+    ($name:ident, $what:literal) => {
+        impl $name {
+            /// The name as it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = String;
+            fn try_from(text: String) -> Result<Self, String> {
+                slug(text, $what).map(Self)
+            }
+        }
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                slug(text.to_owned(), $what).map(Self)
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+slug_type!(ProgrammeId, "programme name");
+slug_type!(PhaseId, "phase name");
+
+/// One shutdown, as adopted: the zone its dates are civil in, its phases, and who is eligible for what.
+///
+/// Always a checked one: it is made by [`Plan::parse`](crate::Plan::parse), and its JSON form stands in
+/// the events that adopted or amended it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The programme it is the plan of.
+    pub programme: ProgrammeId,
+    /// What people call it.
+    pub title: String,
+    /// The zone that every date of the plan is civil in.
+    pub zone: Tz,
+    /// Where its facts come from; printed by `plan show`.
+    pub sources: Vec<String>,
+    /// What is allowed before the first phase.
+    pub in_service: Capabilities,
+    /// The phases, by ascending date. Never empty.
+    pub phases: Vec<Phase>,
+    /// Who may ask for a voucher, and how. Absent where the programme has none.
+    pub vouchers: Option<VoucherRules>,
+    /// Work done again and again by a cron expression in the plan's zone.
+    pub recurring: Vec<Recurring>,
+    /// How a transient failure is tried again.
+    pub retry: RetryPolicy,
+}
+
+/// A civil date from which a set of capabilities is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name in events and on the command line.
+    pub id: PhaseId,
+    /// What people call it.
+    pub title: String,
+    /// Its first day; it starts at the first valid instant of that day in the plan's zone.
+    pub from: NaiveDate,
+    /// What is allowed while it lasts.
+    pub allows: Capabilities,
+    /// May it allow again what an earlier phase took away?
+    pub restores: bool,
+    /// Where its date and its rights come from.
+    pub sources: Vec<String>,
+}
+
+/// Who may ask for a voucher, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoucherRules {
+    /// Whom the plan counts as a user.
+    pub eligible: Eligible,
+    /// Asked for before this day; a registration of the day itself is too late.
+    pub registered_before: NaiveDate,
+    /// The last day on which one can be asked for; where absent, the phases alone say.
+    pub last_day: Option<NaiveDate>,
+    /// The address that requests are written to.
+    pub intake: String,
+    /// Where the rules come from.
+    pub sources: Vec<String>,
+}
+
+/// Whom the voucher rules count as a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Eligible {
+    /// Whoever asked for a mailbox, activated or not.
+    Registered,
+    /// Only those who activated it.
+    Activated,
+}
+
+/// Work done again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recurring {
+    /// Its name, e.g. `left-overs`.
+    pub name: PhaseId,
+    /// When, as a cron expression with seconds (`sec min hour day month weekday`) in the plan's zone.
+    pub cron: String,
+    /// What becomes of occurrences that passed while nothing ran.
+    pub catch_up: CatchUp,
+}
+
+/// What becomes of occurrences that passed while nothing ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CatchUp {
+    /// They are passed over; the next one is the next in the future.
+    Skip,
+    /// One stands for all of them.
+    Once,
+    /// Each is carried out, in order.
+    All,
+}
+
+/// How a transient failure is tried again: exponential backoff with full jitter, so many attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included; then it is an incident. At least 1.
+    pub attempts: u32,
+    /// The longest wait before the second attempt, in seconds; it doubles from there.
+    pub first_delay_seconds: u32,
+    /// No wait is longer than this, in seconds.
+    pub longest_delay_seconds: u32,
+}
+
+impl Default for RetryPolicy {
+    /// Eight attempts over about two hours: longer than a restart of a platform, shorter than a night.
+    fn default() -> Self {
+        Self { attempts: 8, first_delay_seconds: 30, longest_delay_seconds: 3600 }
+    }
+}
+
+impl Plan {
+    /// The phase of that name.
+    pub fn phase(&self, id: &PhaseId) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.id == *id)
+    }
+
+    /// What was allowed before the phase of that place; what the last one allows beyond them.
+    pub fn allowed_before(&self, place: usize) -> Capabilities {
+        self.phases.iter().take(place).next_back().map_or(self.in_service, |phase| phase.allows)
+    }
+
+    /// What the phase of that place takes away: its effects are never written by hand.
+    pub fn removes(&self, place: usize) -> Capabilities {
+        let allows = self.phases.get(place).map_or(Capabilities::NONE, |phase| phase.allows);
+        self.allowed_before(place).without(allows)
+    }
+
+    /// The latest phase, at or before the place, that took the capability away.
+    pub fn removed_by(&self, place: usize, capability: Capability) -> Option<&Phase> {
+        let last = (0..=place).rev().find(|place| self.removes(*place).contains(capability))?;
+        self.phases.get(last)
+    }
+}
+
+impl RetryPolicy {
+    /// The longest wait before the attempt after so many, in seconds: it doubles with each.
+    pub fn longest_wait(&self, attempts: u32) -> u32 {
+        let doubled = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first_delay_seconds.saturating_mul(doubled).min(self.longest_delay_seconds)
+    }
+}

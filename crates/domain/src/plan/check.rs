@@ -1,0 +1,190 @@
+//! What must hold between the sections of a plan: names once, dates in order, nothing back unasked, and
+//! voucher rules that agree with the phases.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::draft::{self, Draft, DraftPhase, DraftVouchers};
+use super::reader::{At, Reader};
+use crate::{Capabilities, Capability, PhaseId, first_instant};
+
+pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
+    let phases = draft.phases.as_deref().unwrap_or_default();
+    names_once(reader, "phase id", phases.iter().filter_map(|phase| phase.id.as_ref()));
+    let recurring = draft.recurring.as_deref().unwrap_or_default();
+    names_once(reader, "recurring name", recurring.iter().filter_map(|rule| rule.name.as_ref()));
+    dates_in_order(reader, phases);
+    if let Some(zone) = &draft.zone {
+        starts(reader, phases, zone.value);
+    }
+    if let Some(allows) = draft.in_service.as_ref().and_then(|service| service.allows.as_ref()) {
+        nothing_back_unasked(reader, draft::set(allows), phases);
+        vouchers(reader, draft::set(allows), phases, draft.vouchers.as_ref());
+    }
+    for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
+        let message =
+            format!("phase {} names no sources for its date and its rights", phase.name());
+        reader.notice(phase.line, message);
+    }
+}
+
+fn names_once<'d>(
+    reader: &mut Reader<'_>,
+    what: &str,
+    names: impl Iterator<Item = &'d At<PhaseId>>,
+) {
+    let mut first_lines = BTreeMap::new();
+    for At { line, value: name } in names {
+        let first = *first_lines.entry(name).or_insert(*line);
+        if first != *line {
+            let message = format!("{what} {name} is taken on line {first}; write another");
+            reader.problem(*line, message);
+        }
+    }
+}
+
+fn dates_in_order(reader: &mut Reader<'_>, phases: &[DraftPhase]) {
+    let dated = || phases.iter().filter_map(|phase| Some((phase, phase.from.as_ref()?)));
+    for ((before, earlier), (phase, from)) in dated().zip(dated().skip(1)) {
+        let (before, name) = (before.name(), phase.name());
+        let (earlier, from, line) = (earlier.value, from.value, from.line);
+        if from == earlier {
+            let message = format!(
+                "phase {name} starts on {from}, as phase {before} does; write a later date, or make one \
+                 phase of the two"
+            );
+            reader.problem(line, message);
+        } else if from < earlier {
+            let message = format!(
+                "phase {name} starts on {from}, before phase {before} above it ({earlier}); put the \
+                 phases in the order of their dates"
+            );
+            reader.problem(line, message);
+        }
+    }
+}
+
+/// Says when a phase starts at another instant than its author may think.
+fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
+    let mut before: Option<(&DraftPhase, NaiveDate)> = None;
+    for phase in phases {
+        let Some(At { line, value: from }) = &phase.from else { continue };
+        let name = phase.name();
+        let start = first_instant(*from, zone).with_timezone(&zone);
+        if let Some((other, date)) = before
+            && date < *from
+            && first_instant(date, zone) == start
+        {
+            let message = format!(
+                "phase {name} ({from}) starts at the same instant as phase {} ({date}), a day that {zone} \
+                 skipped; write a later date, or make one phase of the two",
+                other.name()
+            );
+            reader.problem(*line, message);
+        }
+        before = Some((phase, *from));
+        let day = start.date_naive();
+        if day != *from {
+            let message = format!(
+                "phase {name} starts at {} on {day}, the first valid instant after {from}, a day that \
+                 {zone} skipped",
+                start.format("%H:%M")
+            );
+            reader.notice(*line, message);
+        } else if start.time() != NaiveTime::MIN {
+            let message = format!(
+                "phase {name} starts at {} on {day}, the first valid instant of that day: midnight does \
+                 not exist then in {zone}",
+                start.format("%H:%M")
+            );
+            reader.notice(*line, message);
+        } else if zone.from_local_datetime(&start.naive_local()).single().is_none() {
+            let message = format!(
+                "phase {name} starts at the first of the two midnights of {day} in {zone}, {}",
+                start.with_timezone(&Utc).format("%Y-%m-%dT%H:%M:%SZ")
+            );
+            reader.notice(*line, message);
+        }
+    }
+}
+
+/// A capability that was taken away comes back only where its phase says `restores = true`.
+fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phases: &[DraftPhase]) {
+    let mut taken_by: BTreeMap<Capability, &str> = BTreeMap::new();
+    let mut allowed = in_service;
+    for phase in phases {
+        // Where the rights of a phase are not known, nothing is known of those after it.
+        let (Some(allows), Some(restores)) = (&phase.allows, &phase.restores) else { return };
+        let returned: Vec<_> =
+            allows.iter().filter(|at| taken_by.contains_key(&at.value)).collect();
+        if restores.value && returned.is_empty() {
+            let message =
+                format!("phase {} says restores = true but allows nothing again", phase.name());
+            reader.notice(restores.line, message);
+        }
+        for At { line, value: capability } in returned {
+            if let Some(taker) = taken_by.remove(capability)
+                && !restores.value
+            {
+                let message = format!(
+                    "phase {} allows {capability} again, which phase {taker} took away; leave it out, or \
+                     add restores = true",
+                    phase.name()
+                );
+                reader.problem(*line, message);
+            }
+        }
+        let allows = draft::set(allows);
+        taken_by.extend(allowed.without(allows).iter().map(|taken| (taken, phase.name())));
+        allowed = allows;
+    }
+}
+
+fn vouchers(
+    reader: &mut Reader<'_>,
+    in_service: Capabilities,
+    phases: &[DraftPhase],
+    rules: Option<&DraftVouchers>,
+) {
+    let voucher = Capability::RequestVoucher;
+    let allows = |phase: &DraftPhase| {
+        phase.allows.as_ref().is_none_or(|allows| allows.iter().any(|at| at.value == voucher))
+    };
+    let opens = phases.iter().find(|phase| allows(phase));
+    let Some(rules) = rules else {
+        if let Some(At { line, .. }) = phases
+            .iter()
+            .filter_map(|phase| phase.allows.as_ref())
+            .flatten()
+            .find(|at| at.value == voucher)
+        {
+            let message =
+                format!("{voucher} is allowed, but nobody is eligible; add a section [vouchers]");
+            reader.problem(*line, message);
+        }
+        return;
+    };
+    if in_service.contains(voucher) {
+        return;
+    }
+    let Some(opens) = opens else {
+        let message = format!(
+            "no phase allows {voucher}; add it to a phase, or remove the section [vouchers]"
+        );
+        reader.problem(rules.line, message);
+        return;
+    };
+    if let (Some(last), Some(first)) = (&rules.last_day, &opens.from)
+        && last.value < first.value
+    {
+        let message = format!(
+            "last-day = {} comes before vouchers can be asked for; write {} (the start of phase {}) or later",
+            last.value,
+            first.value,
+            opens.name()
+        );
+        reader.problem(last.line, message);
+    }
+}

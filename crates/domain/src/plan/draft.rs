@@ -1,0 +1,69 @@
+//! A plan as far as it could be read: what is wrong with one part stops no check of the others.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use super::reader::At;
+use crate::{Capabilities, Capability, Phase, PhaseId, Recurring, VoucherRules};
+
+/// What the checks between sections look at. `None` is a part with a problem of its own.
+pub(super) struct Draft {
+    pub(super) zone: Option<At<Tz>>,
+    pub(super) in_service: Option<DraftService>,
+    pub(super) phases: Option<Vec<DraftPhase>>,
+    /// The outer `None`: the plan has no vouchers.
+    pub(super) vouchers: Option<DraftVouchers>,
+    pub(super) recurring: Option<Vec<DraftRecurring>>,
+}
+
+/// The section `[in-service]`.
+pub(super) struct DraftService {
+    pub(super) allows: Option<Vec<At<Capability>>>,
+    pub(super) sources: Option<Vec<String>>,
+}
+
+/// A section `[[phase]]`.
+pub(super) struct DraftPhase {
+    pub(super) line: usize,
+    pub(super) id: Option<At<PhaseId>>,
+    pub(super) title: Option<String>,
+    pub(super) from: Option<At<NaiveDate>>,
+    pub(super) allows: Option<Vec<At<Capability>>>,
+    pub(super) restores: Option<At<bool>>,
+    pub(super) sources: Option<Vec<String>>,
+}
+
+/// The section `[vouchers]`.
+pub(super) struct DraftVouchers {
+    pub(super) line: usize,
+    pub(super) last_day: Option<At<NaiveDate>>,
+    pub(super) rules: Option<VoucherRules>,
+}
+
+/// A section `[[recurring]]`.
+pub(super) struct DraftRecurring {
+    pub(super) name: Option<At<PhaseId>>,
+    pub(super) rule: Option<Recurring>,
+}
+
+impl DraftPhase {
+    /// What the problems call it: its name, or that it has none yet.
+    pub(super) fn name(&self) -> &str {
+        self.id.as_ref().map_or("without an id", |id| id.value.as_str())
+    }
+
+    pub(super) fn finish(self) -> Option<Phase> {
+        Some(Phase {
+            id: self.id?.value,
+            title: self.title?,
+            from: self.from?.value,
+            allows: set(&self.allows?),
+            restores: self.restores?.value,
+            sources: self.sources?,
+        })
+    }
+}
+
+pub(super) fn set(allowed: &[At<Capability>]) -> Capabilities {
+    allowed.iter().map(|allowed| allowed.value).collect()
+}

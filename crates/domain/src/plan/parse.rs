@@ -1,0 +1,280 @@
+//! From the text of a plan file to a checked plan: section by section, then what only holds between them.
+
+use chrono_tz::Tz;
+
+use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
+use super::problem::{Notice, PlanError};
+use super::reader::{At, Key, Reader};
+use super::section::Section;
+use super::{check, draft, near};
+use crate::{
+    Capability, CatchUp, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy, VoucherRules,
+};
+
+const fn key(name: &'static str, example: &'static str) -> Key {
+    Key { name, example }
+}
+
+const PLAN: Key = key("plan", "the plan");
+const PROGRAMME: Key = key("programme", "\"cec-pac\"");
+const TITLE: Key = key("title", "\"The closing of CEC-PAC\"");
+const ZONE: Key = key("zone", "\"Europe/Rome\"");
+const SOURCES: Key = key("sources", "[\"Official Journal 12/2014, page 3\"]");
+const IN_SERVICE: Key = key("in-service", "[in-service]");
+const PHASE: Key = key("phase", "[[phase]]");
+const VOUCHERS: Key = key("vouchers", "[vouchers]");
+const RECURRING: Key = key("recurring", "[[recurring]]");
+const RETRY: Key = key("retry", "[retry]");
+const PLAN_KEYS: &[Key] =
+    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY];
+
+const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
+const IN_SERVICE_KEYS: &[Key] = &[ALLOWS, SOURCES];
+
+const ID: Key = key("id", "\"receive-only\"");
+const FROM: Key = key("from", "2015-03-18");
+const RESTORES: Key = key("restores", "true");
+const PHASE_KEYS: &[Key] = &[ID, TITLE, FROM, ALLOWS, RESTORES, SOURCES];
+
+const ELIGIBLE: Key = key("eligible", "\"registered\"");
+const REGISTERED_BEFORE: Key = key("registered-before", "2014-12-18");
+const LAST_DAY: Key = key("last-day", "2018-03-17");
+const INTAKE: Key = key("intake", "\"requests@agency.example\"");
+const VOUCHER_KEYS: &[Key] = &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, INTAKE, SOURCES];
+
+const NAME: Key = key("name", "\"left-overs\"");
+const CRON: Key = key("cron", "\"0 30 3 * * *\"");
+const CATCH_UP: Key = key("catch-up", "\"once\"");
+const RECURRING_KEYS: &[Key] = &[NAME, CRON, CATCH_UP];
+
+const ATTEMPTS: Key = key("attempts", "8");
+const FIRST_DELAY: Key = key("first-delay-seconds", "30");
+const LONGEST_DELAY: Key = key("longest-delay-seconds", "3600");
+const RETRY_KEYS: &[Key] = &[ATTEMPTS, FIRST_DELAY, LONGEST_DELAY];
+
+/// A day: a wait that is longer outlasts the people who watch it.
+const LONGEST_WAIT_SECONDS: u32 = 86_400;
+
+impl Plan {
+    /// Reads and checks a plan; the error holds every problem with its line, and what would be right.
+    ///
+    /// `file_name` is only what the errors call the text.
+    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<Notice>), PlanError> {
+        let mut reader = Reader::new(text);
+        let plan = reader.document().and_then(|table| {
+            let section = Section::new(&reader, PLAN, 1, table, PLAN_KEYS);
+            document(&mut reader, section)
+        });
+        reader.finish(file_name, plan)
+    }
+}
+
+fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
+    let programme = top.parsed(reader, PROGRAMME, ProgrammeId::try_from);
+    let title = top.text(reader, TITLE);
+    let zone = top.parsed(reader, ZONE, zone);
+    let plan_sources = sources(reader, &mut top);
+    let in_service = in_service(reader, &mut top);
+    let phases = phases(reader, &mut top);
+    let vouchers =
+        top.table(reader, VOUCHERS, VOUCHER_KEYS).map(|section| vouchers(reader, section));
+    let recurring = recurring(reader, &mut top);
+    let retry = retry(reader, &mut top);
+    top.finish(reader);
+
+    let draft = Draft { zone, in_service, phases, vouchers, recurring };
+    check::between_sections(reader, &draft);
+
+    let in_service = draft.in_service?;
+    let in_service_sources =
+        in_service.sources?.into_iter().map(|source| format!("in service: {source}"));
+    let vouchers = draft.vouchers.map(|draft| draft.rules);
+    Some(Plan {
+        programme: programme?.value,
+        title: title?.value,
+        zone: draft.zone?.value,
+        sources: plan_sources?.into_iter().chain(in_service_sources).collect(),
+        in_service: draft::set(&in_service.allows?),
+        phases: draft.phases?.into_iter().map(DraftPhase::finish).collect::<Option<_>>()?,
+        vouchers: match vouchers {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
+        recurring: draft
+            .recurring?
+            .into_iter()
+            .map(|recurring| recurring.rule)
+            .collect::<Option<_>>()?,
+        retry: retry?,
+    })
+}
+
+fn zone(text: String) -> Result<Tz, String> {
+    text.parse().map_err(|_: chrono_tz::ParseError| {
+        let nearest = near::zone(&text);
+        format!("{text:?} is no IANA time zone; did you mean {:?}?", nearest.name())
+    })
+}
+
+fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<String>> {
+    let texts = section.texts(reader, SOURCES)?;
+    Some(texts.into_iter().map(|text| text.value).collect())
+}
+
+/// The capabilities that a section allows; the key must be there, its list may be empty.
+fn allows<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<At<Capability>>> {
+    let names = section.required_texts(reader, ALLOWS)?;
+    let mut sound = true;
+    let mut allowed: Vec<At<Capability>> = Vec::with_capacity(names.len());
+    for At { line, value: name } in names {
+        match name.parse() {
+            Ok(capability) if allowed.iter().any(|known| known.value == capability) => {
+                reader.problem(line, format!("{capability} is allowed twice; write it once"));
+                sound = false;
+            }
+            Ok(capability) => allowed.push(At { line, value: capability }),
+            Err(problem) => {
+                reader.problem(line, problem);
+                sound = false;
+            }
+        }
+    }
+    sound.then_some(allowed)
+}
+
+fn in_service<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<DraftService> {
+    let mut section = top.required_table(reader, IN_SERVICE, IN_SERVICE_KEYS)?;
+    let draft = DraftService {
+        allows: allows(reader, &mut section),
+        sources: sources(reader, &mut section),
+    };
+    section.finish(reader);
+    Some(draft)
+}
+
+fn phases<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<DraftPhase>> {
+    let sections = top.tables(reader, PHASE, PHASE_KEYS)?;
+    if sections.is_empty() {
+        reader.problem(top.line, "the plan has no section [[phase]]; add one for each date");
+        return None;
+    }
+    Some(sections.into_iter().map(|section| phase(reader, section)).collect())
+}
+
+fn phase<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftPhase {
+    let draft = DraftPhase {
+        line: section.line,
+        id: section.parsed(reader, ID, PhaseId::try_from),
+        title: section.text(reader, TITLE).map(|title| title.value),
+        from: section.date(reader, FROM),
+        allows: allows(reader, &mut section),
+        restores: section.flag(reader, RESTORES),
+        sources: sources(reader, &mut section),
+    };
+    section.finish(reader);
+    draft
+}
+
+fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouchers {
+    let line = section.line;
+    let eligible = section.parsed(reader, ELIGIBLE, |text| match text.as_str() {
+        "registered" => Ok(Eligible::Registered),
+        "activated" => Ok(Eligible::Activated),
+        _ => Err(format!("eligible can't be {text:?}; write \"registered\" or \"activated\"")),
+    });
+    let registered_before = section.date(reader, REGISTERED_BEFORE);
+    let last_day = section.optional_date(reader, LAST_DAY);
+    let intake = section.parsed(reader, INTAKE, mail_address);
+    let sources = sources(reader, &mut section);
+    section.finish(reader);
+    let last_day_at = last_day.clone().flatten();
+    let rules = || {
+        Some(VoucherRules {
+            eligible: eligible?.value,
+            registered_before: registered_before?.value,
+            last_day: last_day?.map(|day| day.value),
+            intake: intake?.value,
+            sources: sources?,
+        })
+    };
+    DraftVouchers { line, last_day: last_day_at, rules: rules() }
+}
+
+/// The form of an address, no more: only a letter to it shows that it exists.
+fn mail_address(text: String) -> Result<String, String> {
+    let sound = text.split_once('@').is_some_and(|(local, domain)| {
+        let plain = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
+        plain(local) && plain(domain) && !domain.contains('@')
+    });
+    if sound {
+        Ok(text)
+    } else {
+        Err(format!("{text:?} is no mail address; write one as name@domain"))
+    }
+}
+
+fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<DraftRecurring>> {
+    let sections = top.tables(reader, RECURRING, RECURRING_KEYS)?;
+    let mut drafts = Vec::with_capacity(sections.len());
+    for mut section in sections {
+        let name = section.parsed(reader, NAME, |text| {
+            text.parse::<PhaseId>().map_err(|problem| problem.replace("phase name", "name"))
+        });
+        let cron = section.parsed(reader, CRON, cron_shape);
+        let catch_up = section.parsed(reader, CATCH_UP, |text| match text.as_str() {
+            "skip" => Ok(CatchUp::Skip),
+            "once" => Ok(CatchUp::Once),
+            "all" => Ok(CatchUp::All),
+            _ => Err(format!(r#"catch-up can't be {text:?}; write "skip", "once" or "all""#)),
+        });
+        section.finish(reader);
+        let rule = || {
+            let name = name.clone()?.value;
+            Some(Recurring { name, cron: cron?.value, catch_up: catch_up?.value })
+        };
+        let rule = rule();
+        drafts.push(DraftRecurring { name, rule });
+    }
+    Some(drafts)
+}
+
+/// Only the number of fields; the scheduler, which has a cron parser, checks the rest.
+fn cron_shape(text: String) -> Result<String, String> {
+    match text.split_whitespace().count() {
+        6 | 7 => Ok(text),
+        5 => Err(format!("cron = {text:?} lacks the seconds; write \"0 {text}\"")),
+        count => Err(format!(
+            "cron = {text:?} has {count} fields; write 6 (second minute hour day month weekday) or 7 \
+             (with a year)"
+        )),
+    }
+}
+
+fn retry<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<RetryPolicy> {
+    let usual = RetryPolicy::default();
+    if !top.has(RETRY) {
+        return Some(usual);
+    }
+    let mut section = top.table(reader, RETRY, RETRY_KEYS)?;
+    let delays = 1..=LONGEST_WAIT_SECONDS;
+    let attempts = section.number(reader, ATTEMPTS, 1..=100, usual.attempts);
+    let first = section.number(reader, FIRST_DELAY, delays.clone(), usual.first_delay_seconds);
+    let longest = section.number(reader, LONGEST_DELAY, delays, usual.longest_delay_seconds);
+    section.finish(reader);
+    let (first, longest) = (first?, longest?);
+    if longest.value < first.value {
+        let (first, longest_delay) = (first.value, longest.value);
+        reader.problem(
+            longest.line,
+            format!(
+                "longest-delay-seconds ({longest_delay}) is less than first-delay-seconds ({first}); \
+                 write {first} or more, or a smaller first delay"
+            ),
+        );
+    }
+    Some(RetryPolicy {
+        attempts: attempts?.value,
+        first_delay_seconds: first.value,
+        longest_delay_seconds: longest.value,
+    })
+}

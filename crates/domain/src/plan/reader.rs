@@ -1,0 +1,152 @@
+//! A TOML document read value by value, each with its line, where every problem is kept and none stops
+//! the reading. (serde stops at the first, and loses the lines.)
+
+use std::ops::Range;
+
+use chrono::{Datelike, NaiveDate};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Notice, PlanError, Problem};
+
+/// The years that a plan may speak of: a slip of the keyboard is outside, any real shutdown inside.
+const YEARS: Range<i32> = 1900..2200;
+
+/// A value and the line it stands on.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) line: usize,
+    pub(super) value: T,
+}
+
+/// A key of a section, and a value that would be right.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) example: &'static str,
+}
+
+/// What has been found so far.
+pub(super) struct Reader<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+    notices: Vec<Notice>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, problems: Vec::new(), notices: Vec::new() }
+    }
+
+    pub(super) fn problem(&mut self, line: usize, message: impl Into<String>) {
+        self.problems.push(Problem { line, message: message.into() });
+    }
+
+    pub(super) fn notice(&mut self, line: usize, message: impl Into<String>) {
+        self.notices.push(Notice { line, message: message.into() });
+    }
+
+    /// The document's table; `None`, with its problems kept, where it is not TOML.
+    pub(super) fn document(&mut self) -> Option<DeTable<'t>> {
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        for error in &errors {
+            let line = error.span().map_or(1, |span| self.line(span.start));
+            self.problem(line, format!("this is not TOML: {}", error.message()));
+        }
+        errors.is_empty().then(|| document.into_inner())
+    }
+
+    /// The plan, where nothing is wrong; otherwise everything that is.
+    pub(super) fn finish<T>(
+        mut self,
+        file: &str,
+        plan: Option<T>,
+    ) -> Result<(T, Vec<Notice>), PlanError> {
+        self.notices.sort_by_key(|notice| notice.line);
+        match plan {
+            Some(plan) if self.problems.is_empty() => Ok((plan, self.notices)),
+            _ => {
+                self.problems.sort_by_key(|problem| problem.line);
+                Err(PlanError { file: file.to_owned(), problems: self.problems })
+            }
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    pub(super) fn at<T>(&self, value: Spanned<T>) -> At<T> {
+        At { line: self.line(value.span().start), value: value.into_inner() }
+    }
+
+    /// Says that a value is of the wrong kind.
+    pub(super) fn wrong_kind(&mut self, line: usize, key: Key, value: &DeValue<'t>) {
+        let Key { name, example } = key;
+        let kind = value.type_str();
+        self.problem(
+            line,
+            format!("{name} can't be of type {kind}; write for example {name} = {example}"),
+        );
+    }
+
+    /// A text that can be printed: not empty, no control characters.
+    pub(super) fn printable(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
+        let Key { name, example } = key;
+        let text = text.trim();
+        if text.is_empty() {
+            self.problem(line, format!("{name} is empty; write for example {name} = {example}"));
+        } else if text.chars().any(char::is_control) {
+            self.problem(
+                line,
+                format!("{name} holds a control character; write it as one plain line"),
+            );
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// A civil date, written as a TOML date or as a text of the same form.
+    pub(super) fn date_from(&mut self, key: Key, value: &At<DeValue<'t>>) -> Option<At<NaiveDate>> {
+        let line = value.line;
+        let Key { name, example } = key;
+        let written = match &value.value {
+            DeValue::Datetime(datetime) => datetime.to_string(),
+            DeValue::String(text) => text.trim().to_owned(),
+            other @ (DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_)) => {
+                self.wrong_kind(line, key, other);
+                return None;
+            }
+        };
+        // The round trip refuses forms that chrono reads leniently, such as 2015-3-8.
+        let date: Option<NaiveDate> = written.parse().ok();
+        match date.filter(|date| date.to_string() == written) {
+            Some(date) if YEARS.contains(&date.year()) => Some(At { line, value: date }),
+            Some(date) => {
+                let Range { start, end } = YEARS;
+                self.problem(
+                    line,
+                    format!(
+                        "{name} = {date} is out of range; write a date from {start} to {}",
+                        end - 1
+                    ),
+                );
+                None
+            }
+            None => {
+                self.problem(
+                    line,
+                    format!(
+                        "{name} = {written} is no civil date; write the day alone, for example {name} = {example}"
+                    ),
+                );
+                None
+            }
+        }
+    }
+}

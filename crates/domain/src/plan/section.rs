@@ -1,0 +1,279 @@
+//! One table of a TOML document: known keys are taken from it, each checked for its kind, and what is
+//! left at the end is unknown.
+
+use std::ops::RangeInclusive;
+
+use chrono::NaiveDate;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::near;
+use super::reader::{At, Key, Reader};
+
+/// A table of the document, from which the known keys are taken; what is left in the end is unknown.
+pub(super) struct Section<'t> {
+    name: &'static str,
+    pub(super) line: usize,
+    /// Those not taken yet.
+    left: Vec<(At<String>, At<DeValue<'t>>)>,
+    known: &'static [Key],
+}
+
+impl<'t> Section<'t> {
+    /// A table as a section; `known` are the keys that it may have.
+    pub(super) fn new(
+        reader: &Reader<'t>,
+        Key { example: name, .. }: Key,
+        line: usize,
+        table: DeTable<'t>,
+        known: &'static [Key],
+    ) -> Self {
+        let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'t>>)| {
+            let At { line, value: key } = reader.at(key);
+            (At { line, value: String::from(key) }, reader.at(value))
+        };
+        Self { name, line, left: table.into_iter().map(entry).collect(), known }
+    }
+
+    /// Is the key there, and not taken yet?
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.left.iter().any(|(name, _)| name.value == key.name)
+    }
+
+    /// Takes a key's value; where it is missing, nothing is said.
+    pub(super) fn optional(&mut self, key: Key) -> Option<At<DeValue<'t>>> {
+        let place = self.left.iter().position(|(name, _)| name.value == key.name)?;
+        Some(self.left.swap_remove(place).1)
+    }
+
+    /// Takes a key's value; where it is missing, that is a problem.
+    pub(super) fn required(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+    ) -> Option<At<DeValue<'t>>> {
+        let value = self.optional(key);
+        if value.is_none() {
+            let Key { name, example } = key;
+            let section = self.name;
+            reader.problem(
+                self.line,
+                format!("{section} has no {name}; add for example {name} = {example}"),
+            );
+        }
+        value
+    }
+
+    /// Takes a text that must be there.
+    pub(super) fn text(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
+        let At { line, value } = self.required(reader, key)?;
+        let Some(text) = value.as_str() else {
+            reader.wrong_kind(line, key, &value);
+            return None;
+        };
+        reader.printable(line, key, text).map(|value| At { line, value })
+    }
+
+    /// Takes a text that must be there and of a certain form.
+    pub(super) fn parsed<T, E: ToString>(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<At<T>> {
+        let At { line, value } = self.text(reader, key)?;
+        match parse(value) {
+            Ok(value) => Some(At { line, value }),
+            Err(error) => {
+                reader.problem(line, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Takes a list of texts that must be there; an empty list is one.
+    pub(super) fn required_texts(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+    ) -> Option<Vec<At<String>>> {
+        let value = self.required(reader, key)?;
+        texts(reader, key, value)
+    }
+
+    /// Takes a list of texts; `None` where it, or one of them, is wrong, and an empty one where it is missing.
+    pub(super) fn texts(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<Vec<At<String>>> {
+        match self.optional(key) {
+            Some(value) => texts(reader, key, value),
+            None => Some(Vec::new()),
+        }
+    }
+
+    /// Takes a civil date that must be there.
+    pub(super) fn date(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<NaiveDate>> {
+        let value = self.required(reader, key)?;
+        reader.date_from(key, &value)
+    }
+
+    /// Takes a civil date that may be missing; the outer `None` is one that is wrong.
+    pub(super) fn optional_date(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+    ) -> Option<Option<At<NaiveDate>>> {
+        match self.optional(key) {
+            None => Some(None),
+            Some(value) => reader.date_from(key, &value).map(Some),
+        }
+    }
+
+    /// Takes `true` or `false`; `false` where it is missing.
+    pub(super) fn flag(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<bool>> {
+        let line = self.line;
+        let Some(At { line, value }) = self.optional(key) else {
+            return Some(At { line, value: false });
+        };
+        if value.as_bool().is_none() {
+            reader.wrong_kind(line, key, &value);
+        }
+        value.as_bool().map(|value| At { line, value })
+    }
+
+    /// Takes a whole number within a range; a default where it is missing.
+    pub(super) fn number(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        range: RangeInclusive<u32>,
+        default: u32,
+    ) -> Option<At<u32>> {
+        let line = self.line;
+        let Some(At { line, value }) = self.optional(key) else {
+            return Some(At { line, value: default });
+        };
+        let Some(written) = value.as_integer() else {
+            reader.wrong_kind(line, key, &value);
+            return None;
+        };
+        let number = u32::from_str_radix(written.as_str(), written.radix()).ok();
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let (name, least, most) = (key.name, range.start(), range.end());
+            reader.problem(
+                line,
+                format!(
+                    "{name} = {written} is out of range; write a number from {least} to {most}"
+                ),
+            );
+        }
+        number.map(|value| At { line, value })
+    }
+
+    /// Takes a sub-table that must be there.
+    pub(super) fn required_table(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        known: &'static [Key],
+    ) -> Option<Self> {
+        if !self.has(key) {
+            reader.problem(
+                self.line,
+                format!("{} has no section {}; add it", self.name, key.example),
+            );
+        }
+        self.table(reader, key, known)
+    }
+
+    /// Takes a sub-table that may be missing.
+    pub(super) fn table(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        known: &'static [Key],
+    ) -> Option<Self> {
+        let At { line, value } = self.optional(key)?;
+        let (name, section) = (key.name, key.example);
+        let DeValue::Table(table) = value else {
+            let kind = value.type_str();
+            let message =
+                format!("{name} can't be of type {kind}; write it once, as a section {section}");
+            reader.problem(line, message);
+            return None;
+        };
+        Some(Self::new(reader, key, line, table, known))
+    }
+
+    /// Takes the sub-tables of that name, in the order of the file; none where it is missing, and `None`
+    /// where it is no list.
+    pub(super) fn tables(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        known: &'static [Key],
+    ) -> Option<Vec<Self>> {
+        let Some(At { line, value }) = self.optional(key) else { return Some(Vec::new()) };
+        let (name, section) = (key.name, key.example);
+        let DeValue::Array(array) = value else {
+            let message =
+                format!("{name} is a list: write its section with two brackets, {section}");
+            reader.problem(line, message);
+            return None;
+        };
+        let mut tables = Vec::with_capacity(array.len());
+        for element in array {
+            match reader.at(element) {
+                At { line, value: DeValue::Table(table) } => {
+                    tables.push(Self::new(reader, key, line, table, known));
+                }
+                At { line, value } => {
+                    let kind = value.type_str();
+                    let message = format!(
+                        "{name} can't hold a value of type {kind}; write sections {section}"
+                    );
+                    reader.problem(line, message);
+                }
+            }
+        }
+        Some(tables)
+    }
+
+    /// Says of every key that was not taken that it is unknown, and what was meant or would be right.
+    pub(super) fn finish(self, reader: &mut Reader<'t>) {
+        let names = || self.known.iter().map(|key| key.name);
+        for (At { line, value: key }, _) in &self.left {
+            let section = self.name;
+            let right = match near::word(key, names()) {
+                Some(name) => format!("did you mean {name}?"),
+                None => format!("its keys are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let key: String = key.chars().take(60).collect();
+            reader.problem(*line, format!("{section} has no key {key:?}; {right}"));
+        }
+    }
+}
+
+fn texts<'t>(reader: &mut Reader<'t>, key: Key, value: At<DeValue<'t>>) -> Option<Vec<At<String>>> {
+    let At { line, value } = value;
+    let DeValue::Array(array) = value else {
+        reader.wrong_kind(line, key, &value);
+        return None;
+    };
+    let mut sound = true;
+    let mut texts = Vec::with_capacity(array.len());
+    for element in array {
+        let At { line, value } = reader.at(element);
+        let text = match value.as_str() {
+            Some(text) => reader.printable(line, key, text),
+            None => {
+                reader.wrong_kind(line, key, &value);
+                None
+            }
+        };
+        match text {
+            Some(value) => texts.push(At { line, value }),
+            None => sound = false,
+        }
+    }
+    sound.then_some(texts)
+}

@@ -1,0 +1,134 @@
+//! Everything that is known of a programme, folded from the log, and the one table of transitions.
+
+use chrono::{DateTime, Utc};
+
+use crate::failure::{Failures, IncidentKey};
+use crate::phases::{Account, Phases, Started};
+use crate::programme::{Command, Programme, Rejection, decide};
+use crate::rights::{Hold, Rights};
+use crate::{Capability, Event, Fact, Outcome, PhaseId, Plan, Verdict};
+
+/// Everything that is known: what the plan says, who has which right, what every phase has done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// The programme as a whole.
+    pub programme: Programme,
+    /// Who may do what.
+    pub rights: Rights,
+    /// The phases that have started.
+    pub phases: Phases,
+    /// What did not work.
+    pub failures: Failures,
+}
+
+impl State {
+    /// What a command leads to.
+    pub fn decide(&self, command: Command, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+        decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.programme.plan()
+    }
+
+    /// Where everyone of a started phase's population stands.
+    pub fn account(&self, phase: &PhaseId, now: DateTime<Utc>) -> Option<Account> {
+        let zone = self.plan()?.zone;
+        Some(self.phases.get(phase)?.account(&self.rights, &self.failures, now, zone))
+    }
+
+    /// The next state. Never fails and never decides.
+    pub fn evolve(&mut self, fact: &Fact) {
+        match &fact.event {
+            Event::PlanAdopted(adopted) => {
+                self.programme.plan = Some(adopted.clone());
+                self.programme.adopted_at = Some(fact.recorded_at);
+            }
+            Event::PlanAmended(adopted) => self.programme.plan = Some(adopted.clone()),
+            Event::PhaseStarted(event) => {
+                let started = Started {
+                    cause: fact.id,
+                    started_at: fact.recorded_at,
+                    event: event.clone(),
+                    changed: roaring::RoaringBitmap::new(),
+                    completed: None,
+                };
+                self.phases.started.insert(event.phase.clone(), started);
+            }
+            Event::PhaseCompleted(event) => {
+                if let Some(started) = self.phases.started.get_mut(&event.phase) {
+                    started.completed = Some((fact.recorded_at, event.clone()));
+                }
+            }
+            Event::ProgrammePaused(_) => self.programme.paused = true,
+            Event::ProgrammeResumed(_) => self.programme.paused = false,
+            Event::PaceChanged(pace) => {
+                self.programme.paces.insert(pace.effect, pace.clone());
+            }
+            Event::RecurringWorkDue(due) => {
+                self.programme.recurring.insert(due.name.clone(), due.scheduled_for);
+            }
+            Event::MailboxesRegistered(event) => {
+                self.rights.register(event.first, &event.activated_on);
+            }
+            Event::MailboxesActivated(event) => self.rights.activated |= &*event.mailboxes,
+            Event::RegistrationsCorrected(_) | Event::RegistryImported(_) => {}
+            Event::MailboxWithdrawn(event) => {
+                self.rights.withdrawn.insert(event.number);
+            }
+            Event::HoldPlaced(event) => {
+                let hold = Hold {
+                    number: event.number,
+                    capabilities: event.capabilities,
+                    until: event.until,
+                };
+                self.rights.holds.insert(event.hold, hold);
+            }
+            Event::HoldReleased(event) => {
+                self.rights.holds.remove(&event.hold);
+            }
+            Event::RegistrationsLapsed(outcome) => {
+                self.rights.lapsed |= &*outcome.mailboxes;
+                self.gone(outcome);
+            }
+            Event::SendingDisabled(outcome) => self.close(Capability::Send, outcome),
+            Event::ModifyingDisabled(outcome) => self.close(Capability::Modify, outcome),
+            Event::ReceivingDisabled(outcome) => self.close(Capability::Receive, outcome),
+            Event::AccessClosed(outcome) => self.close(Capability::Access, outcome),
+            Event::RightsRestored(event) => {
+                self.rights.restore(event.capabilities, &event.mailboxes);
+                self.failures.forget(None, &event.mailboxes);
+            }
+            Event::RightsArmed(event) => {
+                self.rights.arm(event.capabilities, event.until, &event.mailboxes);
+            }
+            Event::TransientFailure(failure) => self.failures.wait(failure),
+            Event::IncidentOpened(event) => {
+                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+                self.failures.open(key, event.capabilities, event.attempts, &event.mailboxes);
+            }
+            Event::IncidentRetried(event) => {
+                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+                self.failures.retry(&key, &event.mailboxes);
+            }
+            Event::IncidentResolved(event) => {
+                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+                self.failures.resolve(&key, &event.mailboxes);
+            }
+        }
+    }
+
+    fn close(&mut self, capability: Capability, outcome: &Outcome) {
+        self.rights.close(capability, &outcome.mailboxes);
+        self.gone(outcome);
+    }
+
+    fn gone(&mut self, outcome: &Outcome) {
+        let phase = outcome.phase.as_ref();
+        if outcome.verdict != Verdict::AlreadySo {
+            self.phases.changed(phase, &outcome.mailboxes);
+        }
+        self.failures.forget(phase, &outcome.mailboxes);
+    }
+}

@@ -1,0 +1,208 @@
+//! The log in the words of the domain: what is written to which stream, and what is known from it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Event, Fact, PhaseId, ProgrammeId, State};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use crate::{
+    Append, Appended, Clock, Error, EventStore, ExpectedVersion, Fold, Follower, NewEvent,
+    RecordedEvent, StreamName,
+};
+
+/// Who writes, why, and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Who: `operator:anna`, `scheduler`, `worker`.
+    pub actor: String,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// The chain of events that this belongs to; `None` starts a new one.
+    pub correlation_id: Option<Uuid>,
+    /// The event that directly led to it.
+    pub causation_id: Option<Uuid>,
+}
+
+impl Origin {
+    /// One of the engine's own parts.
+    pub fn part(name: &str) -> Self {
+        let actor = name.to_owned();
+        Self { actor, reason: None, correlation_id: None, causation_id: None }
+    }
+
+    /// What follows from an event.
+    #[must_use]
+    pub fn caused_by(mut self, correlation_id: Uuid, event: Uuid) -> Self {
+        self.correlation_id = Some(correlation_id);
+        self.causation_id = Some(event);
+        self
+    }
+}
+
+/// The stream of a programme's own decisions: its plan, its phases, whether it is paused.
+pub fn programme_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("programme-{programme}"))
+}
+
+/// The stream of a programme's recurring work.
+pub fn schedule_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("schedule-{programme}"))
+}
+
+/// The stream of a programme's registry.
+pub fn registry_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("registry-{programme}"))
+}
+
+/// The stream of what came of a phase's effects, or of those that belong to no phase.
+pub fn outcome_stream(
+    programme: &ProgrammeId,
+    phase: Option<&PhaseId>,
+) -> Result<StreamName, Error> {
+    match phase {
+        Some(phase) => StreamName::new(format!("outcome-{programme}.{phase}")),
+        None => StreamName::new(format!("outcome-{programme}")),
+    }
+}
+
+/// The stream of what operators decided about incidents.
+pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("incident-{programme}"))
+}
+
+/// The stream of one mailbox.
+pub fn mailbox_stream(programme: &ProgrammeId, number: u32) -> Result<StreamName, Error> {
+    StreamName::new(format!("mailbox-{}", domain::MailboxId::new(programme, number)))
+}
+
+impl RecordedEvent {
+    /// What it says. An unknown kind, a newer schema version and a payload of another shape are errors
+    /// that name the event.
+    pub fn fact(&self) -> Result<Fact, Error> {
+        let NewEvent { id, kind, schema_version, effective_at, payload, .. } = &self.event;
+        let event = Event::decode(kind, *schema_version, payload).map_err(|problem| {
+            Error::Undecodable {
+                position: self.position,
+                kind: kind.clone(),
+                schema_version: *schema_version,
+                problem: problem.to_string(),
+            }
+        })?;
+        let (position, recorded_at) = (self.position, self.recorded_at);
+        Ok(Fact { position, id: *id, effective_at: *effective_at, recorded_at, event })
+    }
+}
+
+impl Fold for State {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<(), Error> {
+        self.evolve(&event.fact()?);
+        Ok(())
+    }
+}
+
+/// The log of one programme: written in the domain's events, read as the domain's state.
+///
+/// One of them is shared by all parts of a process, so that each sees what any of them wrote.
+pub struct Journal {
+    programme: ProgrammeId,
+    store: Arc<dyn EventStore>,
+    clock: Arc<dyn Clock>,
+    known: Mutex<Follower<State>>,
+    ids: std::sync::Mutex<ContextV7>,
+}
+
+impl Journal {
+    /// Opens a programme's log with what is already known of it, folded up to `position`.
+    pub fn new(
+        programme: ProgrammeId,
+        store: Arc<dyn EventStore>,
+        clock: Arc<dyn Clock>,
+        state: State,
+        position: u64,
+    ) -> Self {
+        let known = Mutex::new(Follower::new(Arc::clone(&store), state, position));
+        Self { programme, store, clock, known, ids: std::sync::Mutex::new(ContextV7::new()) }
+    }
+
+    /// Everything that is known now: the log read to its end.
+    pub async fn known(&self) -> Result<MutexGuard<'_, Follower<State>>, Error> {
+        let mut known = self.known.lock().await;
+        known.catch_up().await?;
+        Ok(known)
+    }
+
+    /// The programme.
+    pub fn programme(&self) -> &ProgrammeId {
+        &self.programme
+    }
+
+    /// The store beneath.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// The instant it is now, by the clock that was handed in.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A new id that grows with time (UUID version 7), for events and for orders.
+    pub fn new_id(&self) -> Uuid {
+        let now = self.clock.now();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+        let ids = self.ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*ids, seconds, now.timestamp_subsec_nanos()))
+    }
+
+    /// Makes an event ready to be appended.
+    pub fn written(
+        &self,
+        event: &Event,
+        effective_at: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<NewEvent, Error> {
+        let (kind, schema_version) = event.kind();
+        let payload =
+            event.payload().map_err(|problem| Error::InvalidAppend(problem.to_string()))?;
+        let id = self.new_id();
+        Ok(NewEvent {
+            id,
+            kind: kind.to_owned(),
+            schema_version,
+            effective_at,
+            actor: origin.actor.clone(),
+            reason: origin.reason.clone(),
+            correlation_id: origin.correlation_id.unwrap_or(id),
+            causation_id: origin.causation_id,
+            payload,
+        })
+    }
+
+    /// Appends events that take effect now to one stream.
+    pub async fn append(
+        &self,
+        stream: StreamName,
+        expected: ExpectedVersion,
+        events: &[Event],
+        origin: &Origin,
+    ) -> Result<Appended, Error> {
+        let now = self.now();
+        let events: Result<Vec<_>, _> =
+            events.iter().map(|event| self.written(event, now, origin)).collect();
+        self.store.append(Append::to(stream, expected, events?)).await
+    }
+
+    /// The version a decision about a stream is based on, as an expectation.
+    pub async fn version_of(&self, stream: &StreamName) -> Result<ExpectedVersion, Error> {
+        let last = self.store.read_stream(stream, u64::MAX, crate::Direction::Backwards, 1).await;
+        match last {
+            Ok(last) => Ok(last
+                .first()
+                .map_or(ExpectedVersion::NoStream, |last| ExpectedVersion::Exact(last.version))),
+            Err(Error::StreamNotFound(_)) => Ok(ExpectedVersion::NoStream),
+            Err(error) => Err(error),
+        }
+    }
+}
