@@ -1,0 +1,57 @@
+use chrono::{Days, NaiveDate};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The seeded source of everything that is made up. `ChaCha8` is specified, so that another version of
+/// its library gives the same numbers; how they become draws is written here, for the same reason.
+pub(super) struct Draw(ChaCha8Rng);
+
+impl Draw {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// A number below `bound`; 0 where the bound is 0. A bound of 2^32 would be even to one in 2^32.
+    pub(super) fn below(&mut self, bound: u32) -> u32 {
+        let scaled = u64::from(self.0.next_u32()) * u64::from(bound);
+        u32::try_from(scaled >> 32).unwrap_or(0)
+    }
+
+    /// A place in a list of that length; 0 where it is empty.
+    pub(super) fn index(&mut self, length: usize) -> usize {
+        let bound = u32::try_from(length).unwrap_or(u32::MAX);
+        usize::try_from(self.below(bound)).unwrap_or(0)
+    }
+
+    /// True once in `count` times.
+    pub(super) fn one_in(&mut self, count: u32) -> bool {
+        self.below(count) == 0
+    }
+
+    /// A day from the first to the last, both included.
+    pub(super) fn day(&mut self, first: NaiveDate, last: NaiveDate) -> NaiveDate {
+        let span = u32::try_from(last.signed_duration_since(first).num_days()).unwrap_or(0);
+        let days = Days::new(u64::from(self.below(span + 1)));
+        first.checked_add_days(days).unwrap_or(first)
+    }
+}
+
+/// Chooses exactly `wanted` out of `left`, each as likely as the other, one after the other.
+pub(super) struct Share {
+    wanted: u32,
+    left: u32,
+}
+
+impl Share {
+    pub(super) fn new(wanted: u32, left: u32) -> Self {
+        Self { wanted, left }
+    }
+
+    /// Is the next one chosen?
+    pub(super) fn next(&mut self, draw: &mut Draw) -> bool {
+        let chosen = draw.below(self.left) < self.wanted;
+        self.left = self.left.saturating_sub(1);
+        self.wanted -= u32::from(chosen);
+        chosen
+    }
+}

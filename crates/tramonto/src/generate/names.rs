@@ -1,0 +1,234 @@
+use std::collections::HashSet;
+
+use super::draw::Draw;
+
+/// Ordinary stems, the likeliest names of the list.
+const STEMS: [&str; 36] = [
+    "Ross",
+    "Ferrar",
+    "Bianch",
+    "Roman",
+    "Ricc",
+    "Marin",
+    "Brun",
+    "Gall",
+    "Cont",
+    "Mancin",
+    "Cost",
+    "Giordan",
+    "Rizz",
+    "Lombard",
+    "Morett",
+    "Barbier",
+    "Fontan",
+    "Santor",
+    "Marian",
+    "Rinald",
+    "Carus",
+    "Ferrer",
+    "Martinell",
+    "Leon",
+    "Gentil",
+    "Martin",
+    "Vital",
+    "Serr",
+    "Copp",
+    "Pellegrin",
+    "Palumb",
+    "Montan",
+    "Valentin",
+    "Caputt",
+    "Fabbr",
+    "Bassan",
+];
+const ONSETS: [&str; 60] = [
+    "Bal", "Bar", "Bel", "Ber", "Bol", "Bon", "Brug", "Cal", "Cam", "Cap", "Car", "Cas", "Cat",
+    "Cer", "Col", "Cor", "Dal", "Don", "Fal", "Fer", "Fin", "For", "Gal", "Gar", "Gen", "Ghir",
+    "Giar", "Gran", "Grim", "Guar", "Lan", "Luc", "Mal", "Man", "Mas", "Mel", "Mon", "Mor", "Nar",
+    "Orl", "Pal", "Pan", "Par", "Pas", "Per", "Pier", "Pol", "Ric", "Riv", "Sal", "San", "Sar",
+    "Scar", "Ser", "Sil", "Tar", "Tes", "Val", "Ven", "Vil",
+];
+const MIDDLES: [&str; 19] = [
+    "a", "e", "i", "o", "u", "ari", "ela", "eni", "era", "esi", "ila", "ina", "ola", "ona", "ora",
+    "ota", "ura", "usi", "ave",
+];
+const ENDINGS: [&str; 13] =
+    ["ni", "rini", "lli", "tti", "ssi", "sco", "no", "ro", "cci", "zzi", "ldi", "netti", "sini"];
+/// Given names that are one stem with an ending for him and one for her.
+const PAIRED: [(&str, &str, &str); 24] = [
+    ("Mari", "o", "a"),
+    ("Francesc", "o", "a"),
+    ("Paol", "o", "a"),
+    ("Antoni", "o", "a"),
+    ("Robert", "o", "a"),
+    ("Stefan", "o", "ia"),
+    ("Carl", "o", "a"),
+    ("Gabriel", "e", "la"),
+    ("Giovann", "i", "a"),
+    ("Alessandr", "o", "a"),
+    ("Valeri", "o", "a"),
+    ("Claudi", "o", "a"),
+    ("Daniel", "e", "a"),
+    ("Fabi", "o", "a"),
+    ("Giuli", "o", "a"),
+    ("Luci", "o", "a"),
+    ("Maurizi", "o", "a"),
+    ("Patrizi", "o", "a"),
+    ("Emanuel", "e", "a"),
+    ("Simon", "e", "a"),
+    ("Silvi", "o", "a"),
+    ("Federic", "o", "a"),
+    ("Albert", "o", "a"),
+    ("Eugeni", "o", "a"),
+];
+const HIS: [&str; 20] = [
+    "Giuseppe",
+    "Luigi",
+    "Salvatore",
+    "Vincenzo",
+    "Pietro",
+    "Andrea",
+    "Marco",
+    "Luca",
+    "Domenico",
+    "Angelo",
+    "Bruno",
+    "Franco",
+    "Sergio",
+    "Matteo",
+    "Davide",
+    "Raffaele",
+    "Michele",
+    "Nicolò",
+    "Riccardo",
+    "Tommaso",
+];
+const HERS: [&str; 20] = [
+    "Anna",
+    "Rosa",
+    "Teresa",
+    "Lucia",
+    "Caterina",
+    "Elena",
+    "Laura",
+    "Sara",
+    "Chiara",
+    "Monica",
+    "Barbara",
+    "Cristina",
+    "Elisabetta",
+    "Marta",
+    "Ilaria",
+    "Giuseppina",
+    "Concetta",
+    "Rita",
+    "Luisa",
+    "Beatrice",
+];
+/// Thousands, as in the country.
+const SURNAMES: usize = 6_000;
+
+/// A name and the form it has in an address.
+struct Name {
+    /// As it is written.
+    written: String,
+    /// In small letters, with nothing but `a` to `z`: no two names of a list have the same.
+    plain: String,
+}
+
+/// Names, some much likelier than others: the weight of the place `n` is as that of Zipf's law.
+pub(super) struct Names {
+    names: Vec<Name>,
+    /// Up to which draw each name is meant.
+    until: Vec<u32>,
+}
+
+impl Names {
+    pub(super) fn surnames() -> Self {
+        let ordinary = STEMS.iter().map(|stem| format!("{stem}i"));
+        let others = STEMS.iter().map(|stem| format!("{stem}o"));
+        Self::new(ordinary.chain(others).chain(composed()).take(SURNAMES + 500), 30, SURNAMES)
+    }
+
+    pub(super) fn his() -> Self {
+        let paired = PAIRED.iter().map(|(stem, his, _)| format!("{stem}{his}"));
+        Self::given(paired, &HIS, "Gian")
+    }
+
+    pub(super) fn hers() -> Self {
+        let paired = PAIRED.iter().map(|(stem, _, hers)| format!("{stem}{hers}"));
+        Self::given(paired, &HERS, "Maria")
+    }
+
+    /// Single names first, then the double ones (`Maria Rosa`).
+    fn given(paired: impl Iterator<Item = String>, plain: &[&str], double: &str) -> Self {
+        let single: Vec<String> = paired.chain(plain.iter().map(ToString::to_string)).collect();
+        let doubles = single.iter().skip(1).map(|name| format!("{double} {name}"));
+        Self::new(single.iter().cloned().chain(doubles), 12, usize::MAX)
+    }
+
+    /// `flat` is how slowly the likeliness falls at the head of the list.
+    fn new(written: impl Iterator<Item = String>, flat: u32, longest: usize) -> Self {
+        let mut seen = HashSet::new();
+        let names: Vec<Name> = written
+            .map(|written| Name { plain: plain(&written), written })
+            .filter(|name| seen.insert(name.plain.clone()))
+            .take(longest)
+            .collect();
+        let weights = (flat..).map(|place| 50_000_000 / place);
+        let until = weights.take(names.len()).scan(0_u32, |sum, weight| {
+            *sum = sum.saturating_add(weight);
+            Some(*sum)
+        });
+        Self { until: until.collect(), names }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The name at a place, as it is written and as it stands in an address.
+    pub(super) fn get(&self, place: usize) -> (&str, &str) {
+        self.names.get(place).map(|name| (&*name.written, &*name.plain)).unwrap_or_default()
+    }
+
+    /// The place of one of them.
+    pub(super) fn draw(&self, draw: &mut Draw) -> usize {
+        let drawn = draw.below(self.until.last().copied().unwrap_or(0));
+        self.until.partition_point(|until| *until <= drawn)
+    }
+}
+
+/// Surnames put together from syllables, in an order that does not follow the alphabet; some with a
+/// particle, some with an accent at the end.
+fn composed() -> impl Iterator<Item = String> {
+    let whole = ONSETS.len() * MIDDLES.len() * ENDINGS.len();
+    // A prime that divides none of the three lengths: every combination comes once.
+    (0..whole).map(move |step| step * 7_919 % whole).enumerate().filter_map(
+        |(place, combination)| {
+            let onset = ONSETS.get(combination % ONSETS.len())?;
+            let rest = combination / ONSETS.len();
+            let (middle, ending) =
+                (MIDDLES.get(rest % MIDDLES.len())?, ENDINGS.get(rest / MIDDLES.len())?);
+            let surname = format!("{onset}{middle}{ending}");
+            Some(match place % 60 {
+                7 => format!("De {surname}"),
+                17 => format!("Di {surname}"),
+                27 => format!("D'A{}", surname.to_lowercase()),
+                37 => format!("Lo {surname}"),
+                47 => format!("{onset}{middle}ccà"),
+                57 => format!("{onset}{middle}ndò"),
+                _ => surname,
+            })
+        },
+    )
+}
+
+fn plain(written: &str) -> String {
+    let letter = |character: char| match character {
+        'à' => Some('a'),
+        'ò' => Some('o'),
+        _ => Some(character.to_ascii_lowercase()).filter(char::is_ascii_lowercase),
+    };
+    written.chars().filter_map(letter).collect()
+}
