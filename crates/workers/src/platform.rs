@@ -1,0 +1,40 @@
+//! The port to a mail platform, and its adapters.
+//!
+//! A call names a set of mailboxes and one right for all of them, so that 65,536 mailboxes cost one
+//! statement or one request; the answer says for every one of them what became of it. Every call is
+//! idempotent: what is already so is answered as already so.
+//! Deliberately absent: any notion of phases or due dates. The platform is told rights and instants.
+
+mod answer;
+mod error;
+mod right;
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+
+pub use answer::{Actual, Answer, Failure};
+pub use error::{Cause, Error};
+pub use right::{EffectKey, Right, SetRights};
+
+/// A mail platform: it can be told who may do what, and asked who may.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// The capabilities it enforces.
+    fn controls(&self) -> Capabilities;
+
+    /// Can it be told an instant ahead, and then keep it by itself?
+    ///
+    /// One that can't refuses a [`Right::Until`] that lies in the future.
+    fn arms(&self) -> bool;
+
+    /// Sets one right for a set of mailboxes. An error means that the whole call failed; it may have
+    /// taken effect all the same, and making it again does no harm.
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error>;
+
+    /// Asks which of these mailboxes may do what, right now.
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error>;
+}

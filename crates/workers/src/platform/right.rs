@@ -1,0 +1,46 @@
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, Capability, MailboxSet, PhaseId, ProgrammeId};
+
+/// Why rights are changed; with a mailbox and a capability it is the idempotency key of one effect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EffectKey {
+    /// The programme.
+    pub programme: ProgrammeId,
+    /// The plan's revision in force.
+    pub revision: u32,
+    /// The phase; `None` for a hold, a withdrawal, or another decision about single mailboxes.
+    pub phase: Option<PhaseId>,
+}
+
+impl EffectKey {
+    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`.
+    ///
+    /// No part can hold a slash, and no phase is named `-`, so different effects have different keys.
+    pub fn key(&self, number: u32, capability: Capability) -> String {
+        let phase = self.phase.as_ref().map_or("-", PhaseId::as_str);
+        format!("{}/{}/{phase}/{capability}/{number}", self.programme, self.revision)
+    }
+}
+
+/// What a capability is to be from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Allowed, with no end.
+    Allowed,
+    /// Allowed until this instant and not from it on: taken away where it is past, armed where it is
+    /// to come.
+    Until(DateTime<Utc>),
+}
+
+/// One right for a set of mailboxes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetRights {
+    /// Why; makes repeated calls known as one.
+    pub key: EffectKey,
+    /// Whose.
+    pub mailboxes: MailboxSet,
+    /// Which capabilities; they all get the same right.
+    pub capabilities: Capabilities,
+    /// What they are to be.
+    pub right: Right,
+}
