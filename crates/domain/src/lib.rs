@@ -15,6 +15,7 @@ mod mailbox_set;
 mod phases;
 mod plan;
 mod programme;
+mod registration;
 mod rights;
 mod state;
 mod tick;
@@ -40,6 +41,7 @@ pub use plan::{
     RetryPolicy, VoucherRules,
 };
 pub use programme::{Command, Programme, Rejection};
+pub use registration::{InvalidRegistration, Registration, RegistrationRules};
 pub use rights::{Hold, Rights};
 pub use state::State;
 pub use tick::Tick;
