@@ -84,6 +84,11 @@ impl Programme {
         &self.paces
     }
 
+    /// The last recorded occurrence of all recurring work.
+    pub fn last_occurrences(&self) -> &BTreeMap<PhaseId, DateTime<Utc>> {
+        &self.recurring
+    }
+
     /// The last occurrence of recurring work that was recorded.
     pub fn last_occurrence(&self, work: &PhaseId) -> Option<DateTime<Utc>> {
         self.recurring.get(work).copied()

@@ -1,3 +1,16 @@
-//! .
+//! Who acts: the sweep that finds work, the worker that has it done, and the port to the mail platform.
+//!
+//! Controllers, not callbacks: both look at the state and act on the difference between what is
+//! desired and what is applied, so a lost, doubled or stale work order does no harm.
+//! Deliberately absent: dates. When a phase starts is the scheduler's to say.
 
+mod error;
+mod perform;
 pub mod platform;
+mod record;
+mod sweep;
+mod worker;
+
+pub use error::Error;
+pub use sweep::{Sweep, SweepSettings};
+pub use worker::Worker;

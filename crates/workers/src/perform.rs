@@ -1,0 +1,127 @@
+//! One change for a set of mailboxes, carried out on the platform.
+
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, Change, MailboxSet, Verdict};
+use roaring::RoaringBitmap;
+
+use crate::platform::{Answer, Cause, EffectKey, Error, Platform, Right, SetRights};
+
+/// What a set of mailboxes needs alike.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assignment {
+    /// Why.
+    pub(crate) key: EffectKey,
+    /// What is to become of the rights.
+    pub(crate) change: Change,
+    /// Which rights.
+    pub(crate) capabilities: Capabilities,
+    /// Whose.
+    pub(crate) mailboxes: MailboxSet,
+    /// Of these, those whom the platform was told ahead: they need only be read back.
+    pub(crate) confirm: MailboxSet,
+}
+
+/// What came of it, for a set of mailboxes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Came {
+    /// It is as it should be.
+    So { verdict: Verdict, effective_at: DateTime<Utc>, mailboxes: MailboxSet },
+    /// It did not work for these mailboxes.
+    Failed { cause: Cause, transient: bool, mailboxes: MailboxSet },
+    /// The platform as a whole was out of reach: nobody's attempt is spent.
+    OutOfReach { cause: Cause, mailboxes: MailboxSet },
+}
+
+/// Carries an assignment out; every one of its mailboxes is in exactly one of the outcomes.
+pub(crate) async fn perform(
+    platform: &dyn Platform,
+    assignment: &Assignment,
+    now: impl Fn() -> DateTime<Utc>,
+) -> Vec<Came> {
+    let Assignment { change, capabilities, mailboxes, confirm, .. } = assignment;
+    let controlled = capabilities.intersection(Capabilities::OF_PLATFORM);
+    if controlled.is_empty() {
+        // A gate of the engine itself: to record it is to do it.
+        let (verdict, mailboxes) = (Verdict::Applied, mailboxes.clone());
+        return vec![Came::So { verdict, effective_at: now(), mailboxes }];
+    }
+    let mut outcomes = Vec::new();
+    let mut rest = RoaringBitmap::clone(mailboxes);
+    if let Change::Close { due_at } = change
+        && !confirm.is_empty()
+    {
+        match confirmed(platform, confirm, controlled).await {
+            Ok(gone) => {
+                rest -= &*gone;
+                let verdict = Verdict::Confirmed;
+                outcomes.push(Came::So { verdict, effective_at: *due_at, mailboxes: gone });
+            }
+            Err(error) => return vec![whole_call(&error, mailboxes.clone())],
+        }
+    }
+    if rest.is_empty() {
+        return outcomes;
+    }
+    let call = SetRights {
+        key: assignment.key.clone(),
+        mailboxes: MailboxSet::from(rest),
+        capabilities: controlled,
+        right: match change {
+            // A withdrawal has no instant of its own: it is due when it is seen.
+            Change::Close { due_at } if *due_at == DateTime::<Utc>::MIN_UTC => Right::Until(now()),
+            Change::Close { due_at } => Right::Until(*due_at),
+            Change::Restore => Right::Allowed,
+            Change::Arm { until } => until.map_or(Right::Allowed, Right::Until),
+        },
+    };
+    match platform.set(&call).await {
+        Ok(answer) => outcomes.extend(answered(answer, &call.mailboxes, now())),
+        Err(error) => outcomes.push(whole_call(&error, call.mailboxes)),
+    }
+    outcomes
+}
+
+/// Those who, by the platform's own word and clock, have none of the capabilities any more.
+async fn confirmed(
+    platform: &dyn Platform,
+    mailboxes: &MailboxSet,
+    capabilities: Capabilities,
+) -> Result<MailboxSet, Error> {
+    let actual = platform.read(mailboxes, capabilities).await?;
+    let mut gone = RoaringBitmap::clone(mailboxes);
+    gone -= &*actual.unknown;
+    for capability in capabilities.iter() {
+        match actual.now.get(&capability) {
+            Some(may) => gone -= &**may,
+            // A platform that does not answer for a capability has confirmed nothing.
+            None => gone.clear(),
+        }
+    }
+    Ok(MailboxSet::from(gone))
+}
+
+fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Came> {
+    if !answer.is_partition_of(asked) {
+        let (cause, mailboxes) = (Cause::new("unclear-answer"), asked.clone());
+        return vec![Came::Failed { cause, transient: true, mailboxes }];
+    }
+    let so = |verdict, mailboxes| Came::So { verdict, effective_at: now, mailboxes };
+    let mut outcomes =
+        vec![so(Verdict::Applied, answer.applied), so(Verdict::AlreadySo, answer.already_so)];
+    outcomes.extend(answer.failed.into_iter().map(|failure| Came::Failed {
+        cause: failure.cause,
+        transient: failure.transient,
+        mailboxes: failure.mailboxes,
+    }));
+    outcomes
+}
+
+fn whole_call(error: &Error, mailboxes: MailboxSet) -> Came {
+    let cause = error.cause().clone();
+    tracing::warn!(%cause, mailboxes = mailboxes.len(), "the platform did not answer: {error}");
+    if error.may_retry() {
+        Came::OutOfReach { cause, mailboxes }
+    } else {
+        Came::Failed { cause, transient: false, mailboxes }
+    }
+}

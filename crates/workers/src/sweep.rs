@@ -1,0 +1,180 @@
+//! The sweep: finds what is to be done in the state alone and hands it out as work orders.
+//!
+//! Invariant: whatever differs between desired and applied is handed out, in the order of the plan and
+//! by ascending number, with a bounded number of orders under way. What was handed out is remembered
+//! only so as not to hand it out twice at once; the memory is let go by every recurring sweep and by a
+//! restart, so a lost order is found again. Deliberately absent: any trust in the bus.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bus::{WorkOrder, WorkQueue};
+use chrono::{DateTime, Utc};
+use domain::{Change, Command, MailboxSet, PhaseId, Reach, State, Task, Tick};
+use eventstore::{Journal, Origin, programme_stream};
+use roaring::RoaringBitmap;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// The bounds of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepSettings {
+    /// Mailboxes in one order; one event and one platform call each. 65,536 is one Roaring container
+    /// and, measured, where writing stops getting cheaper.
+    pub batch: u32,
+    /// Orders under way at once, those that wait included: the back-pressure.
+    pub orders: u64,
+}
+
+impl Default for SweepSettings {
+    fn default() -> Self {
+        Self { batch: 65_536, orders: 8 }
+    }
+}
+
+/// Finds work and hands it out; completes phases that have accounted for everyone.
+pub struct Sweep {
+    journal: Arc<Journal>,
+    queue: Arc<dyn WorkQueue>,
+    reach: Reach,
+    settings: SweepSettings,
+    handed_out: BTreeMap<(Change, Option<PhaseId>), RoaringBitmap>,
+    last_recurring: BTreeMap<PhaseId, DateTime<Utc>>,
+}
+
+/// What a look at the state found.
+struct Found {
+    tasks: Vec<Task>,
+    complete: Vec<PhaseId>,
+    causes: BTreeMap<PhaseId, Uuid>,
+    next_wake: Option<DateTime<Utc>>,
+}
+
+impl Sweep {
+    /// A sweep that has handed out nothing yet.
+    pub fn new(
+        journal: Arc<Journal>,
+        queue: Arc<dyn WorkQueue>,
+        reach: Reach,
+        settings: SweepSettings,
+    ) -> Self {
+        let (handed_out, last_recurring) = (BTreeMap::new(), BTreeMap::new());
+        Self { journal, queue, reach, settings, handed_out, last_recurring }
+    }
+
+    /// One pass: hands out what may be handed out, completes what is complete.
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
+        let now = self.journal.now();
+        let Some(found) = self.look(now).await? else { return Ok(Tick::default()) };
+        let mut progress = 0;
+        for phase in &found.complete {
+            progress += u64::from(self.complete(phase, now).await?);
+        }
+        let backlog = self.queue.backlog().await?;
+        let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
+        let mut room = self.settings.orders.saturating_sub(under_way);
+        for task in found.tasks {
+            let cause = task.phase.as_ref().and_then(|phase| found.causes.get(phase)).copied();
+            while room > 0 {
+                let Some(mailboxes) = self.take_batch(&task) else { break };
+                self.queue.publish(self.order(&task, mailboxes, cause)).await?;
+                room -= 1;
+                progress += 1;
+            }
+        }
+        Ok(Tick { progress, next_wake: found.next_wake })
+    }
+
+    /// What is to be done; `None` while the programme is paused or has no plan.
+    async fn look(&mut self, now: DateTime<Utc>) -> Result<Option<Found>, Error> {
+        let known = self.journal.known().await?;
+        let state = known.state();
+        let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+            self.handed_out.clear();
+            return Ok(None);
+        };
+        if self.last_recurring != *state.programme.last_occurrences() {
+            self.last_recurring.clone_from(state.programme.last_occurrences());
+            self.handed_out.clear();
+        }
+        let tasks = domain::tasks(state, now, self.reach);
+        let under_way =
+            |phase: &PhaseId| tasks.iter().any(|task| task.phase.as_ref() == Some(phase));
+        let started: Vec<_> =
+            plan.phases.iter().filter_map(|phase| state.phases.get(&phase.id)).collect();
+        let complete = started.iter().map(|started| &started.event.phase);
+        let complete = complete.filter(|phase| !under_way(phase) && is_complete(state, phase, now));
+        let found = Found {
+            complete: complete.cloned().collect(),
+            causes: started
+                .iter()
+                .map(|started| (started.event.phase.clone(), started.cause))
+                .collect(),
+            next_wake: domain::next_wake(state, now, self.reach),
+            tasks,
+        };
+        drop(known);
+        self.forget_settled(&found.tasks);
+        Ok(Some(found))
+    }
+
+    /// What is no longer needed was settled, or waits for its next attempt.
+    fn forget_settled(&mut self, tasks: &[Task]) {
+        let mut needed: BTreeMap<_, RoaringBitmap> = BTreeMap::new();
+        for task in tasks {
+            *needed.entry((task.change, task.phase.clone())).or_default() |= &task.mailboxes;
+        }
+        self.handed_out.retain(|heading, handed_out| {
+            *handed_out &= needed.remove(heading).unwrap_or_default();
+            !handed_out.is_empty()
+        });
+    }
+
+    fn take_batch(&mut self, task: &Task) -> Option<RoaringBitmap> {
+        let handed_out = self.handed_out.entry((task.change, task.phase.clone())).or_default();
+        let mut batch = &task.mailboxes - &*handed_out;
+        if let Some(beyond) = batch.select(self.settings.batch) {
+            batch.remove_range(beyond..);
+        }
+        *handed_out |= &batch;
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    fn order(&self, task: &Task, mailboxes: RoaringBitmap, cause: Option<Uuid>) -> WorkOrder {
+        let id = self.journal.new_id();
+        WorkOrder {
+            id,
+            programme: self.journal.programme().clone(),
+            phase: task.phase.clone(),
+            effects: task.capabilities,
+            mailboxes: MailboxSet::from(mailboxes),
+            correlation_id: cause.unwrap_or(id),
+            causation_id: cause,
+        }
+    }
+
+    /// Records that a phase has accounted for everyone; false where somebody else did, or where it has
+    /// not after all.
+    async fn complete(&self, phase: &PhaseId, now: DateTime<Utc>) -> Result<bool, Error> {
+        let stream = programme_stream(self.journal.programme())?;
+        let version = self.journal.version_of(&stream).await?;
+        let known = self.journal.known().await?;
+        let command = Command::CompletePhase(phase.clone());
+        let events = known.state().decide(command, now).unwrap_or_default();
+        let cause = known.state().phases.get(phase).map(|started| started.cause);
+        drop(known);
+        let (Some(cause), false) = (cause, events.is_empty()) else { return Ok(false) };
+        let origin = Origin::part("sweep").caused_by(cause, cause);
+        match self.journal.append(stream, version, &events, &origin).await {
+            Ok(_) => Ok(true),
+            Err(eventstore::Error::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn is_complete(state: &State, phase: &PhaseId, now: DateTime<Utc>) -> bool {
+    state.phases.get(phase).is_some_and(|started| started.completed.is_none())
+        && state.account(phase, now).is_some_and(|account| account.is_complete())
+}

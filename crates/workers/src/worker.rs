@@ -1,0 +1,164 @@
+//! The worker: takes an order, works out what its mailboxes still need, has the platform do it, and
+//! records what came of it.
+//!
+//! Invariant: an order is acknowledged only after its outcome is in the log; a worker that dies
+//! before that leaves an order that comes again, and the platform answers "already so".
+//! Deliberately absent: any memory between orders.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bus::{Delivery, WorkOrder, WorkQueue};
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, Change, Event, MailboxSet, Reach, RetryPolicy, Task};
+use eventstore::{Append, Journal, NewEvent, OnConflict, Origin, outcome_stream};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use roaring::RoaringBitmap;
+
+use crate::Error;
+use crate::perform::{Assignment, perform};
+use crate::platform::Platform;
+use crate::record::Recorder;
+
+/// How long an order rests before it is tried again when the log was out of reach.
+const STORE_REST: Duration = Duration::from_millis(500);
+
+/// Carries out work orders, one at a time; several may run side by side.
+pub struct Worker {
+    journal: Arc<Journal>,
+    queue: Arc<dyn WorkQueue>,
+    platform: Arc<dyn Platform>,
+    reach: Reach,
+    takes: Capabilities,
+    jitter: Mutex<ChaCha8Rng>,
+}
+
+/// What a worker may still do for an order's mailboxes.
+struct Needed {
+    assignments: Vec<Assignment>,
+    retry: RetryPolicy,
+}
+
+impl Worker {
+    /// A worker that takes orders of these effects.
+    pub fn new(
+        journal: Arc<Journal>,
+        queue: Arc<dyn WorkQueue>,
+        platform: Arc<dyn Platform>,
+        reach: Reach,
+        takes: Capabilities,
+        seed: u64,
+    ) -> Self {
+        let jitter = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
+        Self { journal, queue, platform, reach, takes, jitter }
+    }
+
+    /// Waits for one order and carries it out. An error that may be retried has handed it back.
+    pub async fn next(&self) -> Result<(), Error> {
+        let delivery = self.queue.pull(self.takes).await?;
+        self.carry_out(delivery).await
+    }
+
+    async fn carry_out(&self, delivery: Box<dyn Delivery>) -> Result<(), Error> {
+        match self.perform(delivery.order()).await {
+            Ok(()) => Ok(delivery.ack().await?),
+            Err(error) => {
+                delivery.nak(STORE_REST).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn perform(&self, order: &WorkOrder) -> Result<(), Error> {
+        let Some(needed) = self.look(order).await? else { return Ok(()) };
+        for assignment in needed.assignments {
+            let outcomes = perform(&*self.platform, &assignment, || self.journal.now()).await;
+            self.record(order, &assignment, outcomes, needed.retry).await?;
+        }
+        Ok(())
+    }
+
+    /// Works out what the order's mailboxes need now, whatever they needed when it was written.
+    async fn look(&self, order: &WorkOrder) -> Result<Option<Needed>, Error> {
+        let now = self.journal.now();
+        let known = self.journal.known().await?;
+        let state = known.state();
+        let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+            return Ok(None);
+        };
+        let wanted: &RoaringBitmap = &order.mailboxes;
+        let assign = |task: Task| {
+            let mailboxes = &task.mailboxes & wanted;
+            let confirm = match task.change {
+                Change::Close { .. } => told(state, &task, now) & &mailboxes,
+                Change::Restore | Change::Arm { .. } => RoaringBitmap::new(),
+            };
+            Assignment {
+                key: crate::platform::EffectKey {
+                    programme: order.programme.clone(),
+                    revision: state.programme.revision(),
+                    phase: task.phase,
+                },
+                change: task.change,
+                capabilities: task.capabilities,
+                confirm: MailboxSet::from(confirm),
+                mailboxes: MailboxSet::from(mailboxes),
+            }
+        };
+        let tasks = domain::tasks(state, now, self.reach).into_iter();
+        let takes = |task: &Task| {
+            let ordered = !task.capabilities.intersection(order.effects).is_empty();
+            ordered && task.capabilities.is_subset(self.takes)
+        };
+        let assignments = tasks.filter(takes).map(assign).filter(|task| !task.mailboxes.is_empty());
+        Ok(Some(Needed { assignments: assignments.collect(), retry: plan.retry }))
+    }
+
+    async fn record(
+        &self,
+        order: &WorkOrder,
+        assignment: &Assignment,
+        outcomes: Vec<crate::perform::Came>,
+        retry: RetryPolicy,
+    ) -> Result<(), Error> {
+        let phase = assignment.key.phase.as_ref();
+        let events: Vec<(Event, DateTime<Utc>)> = {
+            let known = self.journal.known().await?;
+            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+            let recorder = Recorder {
+                assignment,
+                failures: &known.state().failures,
+                retry,
+                now: self.journal.now(),
+                jitter: &mut *jitter,
+            };
+            recorder.events(outcomes)
+        };
+        if events.is_empty() {
+            return Ok(());
+        }
+        let stream = outcome_stream(self.journal.programme(), phase)?;
+        let mut origin = Origin::part("worker");
+        origin.correlation_id = Some(order.correlation_id);
+        origin.causation_id = order.causation_id;
+        let written: Result<Vec<NewEvent>, _> = events
+            .iter()
+            .map(|(event, effective_at)| self.journal.written(event, *effective_at, &origin))
+            .collect();
+        let events = written?.into_iter().map(|event| (stream.clone(), event)).collect();
+        let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::RefuseAll };
+        self.journal.store().append(append).await?;
+        Ok(())
+    }
+}
+
+/// Those whom the platform was told that all of the task's rights end at an instant now past.
+fn told(state: &domain::State, task: &Task, now: DateTime<Utc>) -> RoaringBitmap {
+    let mut told = task.mailboxes.clone();
+    for capability in task.capabilities.iter() {
+        let armed = state.rights.armed(capability).filter(|(until, _)| *until <= now);
+        told &= armed.fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
+    }
+    told
+}
