@@ -48,6 +48,12 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The store was opened for reading only.
+    #[error("the event store at {place} was opened for reading only")]
+    ReadOnly {
+        /// Which store.
+        place: String,
+    },
     /// A reader's checkpoint lies beyond the end of the log.
     #[error(
         "the log ends at {head} but {checkpoint} was already read: it was restored from an older \

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::lease::Holding;
-use crate::rules::{self, Known, Request};
+use crate::rules::{self, Fact, Known, Request};
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
     StreamName, Written,
@@ -63,7 +63,13 @@ impl Log {
         let found = request.events().filter_map(|(_, stream, new)| {
             let old = self.events.get(*self.ids.get(&new.id)?)?;
             let written = Written { position: old.position, version: old.version };
-            Some((new.id, Known { written, same: rules::same_fact(stream, new, old) }))
+            let fact = Fact {
+                stream: old.stream.as_str(),
+                kind: &old.event.kind,
+                schema_version: old.event.schema_version,
+                payload: &old.event.payload,
+            };
+            Some((new.id, Known { written, same: fact.is(stream, new) }))
         });
         found.collect()
     }

@@ -185,12 +185,22 @@ impl Request {
     }
 }
 
-/// Is this event of an append the same fact as one that is in the log?
-pub(crate) fn same_fact(stream: &StreamName, new: &NewEvent, old: &crate::RecordedEvent) -> bool {
-    *stream == old.stream
-        && new.kind == old.event.kind
-        && new.schema_version == old.event.schema_version
-        && new.payload == old.event.payload
+/// What makes a recorded event the same fact as one that is sent again: all but its circumstances,
+/// which may differ when another process repeats what this one began.
+pub(crate) struct Fact<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) schema_version: u16,
+    pub(crate) payload: &'a str,
+}
+
+impl Fact<'_> {
+    pub(crate) fn is(&self, stream: &StreamName, event: &NewEvent) -> bool {
+        self.stream == stream.as_str()
+            && self.kind == event.kind
+            && self.schema_version == event.schema_version
+            && self.payload == event.payload
+    }
 }
 
 /// Times are kept to the microsecond, as both databases do.
