@@ -6,6 +6,7 @@
 //! Deliberately absent: any notion of phases or due dates. The platform is told rights and instants.
 
 mod answer;
+mod directory;
 mod error;
 mod right;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
 pub use answer::{Actual, Answer, Failure};
+pub use directory::{Directory, Mode};
 pub use error::{Cause, Error};
 pub use right::{EffectKey, Right, SetRights};
 

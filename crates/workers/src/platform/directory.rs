@@ -1,0 +1,135 @@
+//! The embedded platform: a mail directory in one `SQLite` file, which Postfix and Dovecot look up.
+//!
+//! It is armed: a row keeps the instant at which each right ends, and the view `rights` compares them
+//! with the clock, so that a phase takes hold at its midnight even while nothing of ours runs. The file
+//! is in write-ahead mode and every change is flushed to the disk before it is answered.
+//! Invariant: a call is one transaction. What is answered as applied is in the file, and the file was
+//! still in its place afterwards. Deliberately absent: passwords and messages.
+
+mod clock;
+mod fault;
+mod header;
+mod numbers;
+mod open;
+mod part;
+mod place;
+mod provision;
+mod read;
+mod schema;
+mod set;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+use super::{Actual, Answer, Error, Platform, SetRights};
+use place::Place;
+
+/// What the clock of a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The computer's; the file refuses any other.
+    Production,
+    /// The computer's, or an instant at which it stands still ([`Directory::set_clock`]).
+    Rehearsal,
+}
+
+/// A mail directory in a file of its own.
+///
+/// One connection writes and one reads, each in a thread of its own; calls of a kind wait for each
+/// other. Other programs may read the file at any time.
+#[derive(Debug)]
+pub struct Directory {
+    place: Place,
+    identity: Uuid,
+    mode: Mode,
+    writer: Mutex<SqliteConnection>,
+    reader: Mutex<SqliteConnection>,
+}
+
+impl Directory {
+    /// Makes a new, empty directory. The file must not exist.
+    pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
+        open::create(path, mode).await?;
+        Self::open(path).await
+    }
+
+    /// Opens a directory that exists.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        open::open(path).await
+    }
+
+    /// Its identity, which a copy of the file shares and a new file has not.
+    pub fn identity(&self) -> Uuid {
+        self.identity
+    }
+
+    /// What its clock is.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Closes its connections; the write-ahead log is folded into the file. Dropping it closes them
+    /// too, but without waiting for it.
+    pub async fn close(self) -> Result<(), Error> {
+        let Self { place, writer, reader, .. } = self;
+        reader.into_inner().close().await.map_err(|error| fault::of(&place, error))?;
+        writer.into_inner().close().await.map_err(|error| fault::of(&place, error))
+    }
+
+    async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, Error> {
+        self.place.check().await?;
+        Ok(self.writer.lock().await)
+    }
+
+    async fn reader(&self) -> Result<MutexGuard<'_, SqliteConnection>, Error> {
+        self.place.check().await?;
+        Ok(self.reader.lock().await)
+    }
+}
+
+#[async_trait]
+impl Platform for Directory {
+    fn controls(&self) -> Capabilities {
+        Capabilities::OF_PLATFORM
+    }
+
+    fn arms(&self) -> bool {
+        true
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        schema::controlled(call.capabilities)?;
+        if call.mailboxes.is_empty() {
+            return Ok(Answer::default());
+        }
+        let mut writer = self.writer().await?;
+        let answer =
+            set::set(&mut writer, call).await.map_err(|problem| problem.at(&self.place))?;
+        self.place.check().await?;
+        Ok(answer)
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        schema::controlled(capabilities)?;
+        let mut reader = self.reader().await?;
+        let actual = read::read(&mut reader, mailboxes, capabilities)
+            .await
+            .map_err(|problem| problem.at(&self.place))?;
+        self.place.check().await?;
+        Ok(actual)
+    }
+}

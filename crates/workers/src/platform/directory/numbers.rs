@@ -1,0 +1,100 @@
+//! Sets of numbers as they travel to and from the database: as text, one row for a whole set.
+//!
+//! A row per number would cost ten times as much on its way through the driver.
+
+use roaring::RoaringBitmap;
+
+use super::fault::Problem;
+
+/// Reads what `group_concat(number)` wrote; NULL is the empty set.
+pub(super) fn parse(text: Option<&str>) -> Result<RoaringBitmap, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(RoaringBitmap::new());
+    };
+    let strange = |_| Problem::Content("holds a mailbox number that is none".to_owned());
+    let mut numbers =
+        text.split(',').map(str::parse).collect::<Result<Vec<u32>, _>>().map_err(strange)?;
+    // The rows come in the order of their key, but nothing promises it.
+    if !numbers.is_sorted() {
+        numbers.sort_unstable();
+    }
+    Ok(RoaringBitmap::from_sorted_iter(numbers.iter().copied())
+        .unwrap_or_else(|_| numbers.iter().collect()))
+}
+
+/// Writes a set as a JSON array, for `json_each`.
+pub(super) fn json(numbers: &RoaringBitmap) -> String {
+    let mut text = String::with_capacity(2 + 8 * usize::try_from(numbers.len()).unwrap_or(0));
+    text.push('[');
+    for number in numbers {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&number.to_string());
+    }
+    text.push(']');
+    text
+}
+
+/// The ranges that hold all of `wanted` and no other member of `existing`; `wanted` is a part of it.
+///
+/// Numbers that don't exist may lie in a range: that makes one range of a whole population.
+pub(super) fn runs(wanted: &RoaringBitmap, existing: &RoaringBitmap) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    let mut others = (existing - wanted).into_iter().peekable();
+    let mut broken = true;
+    for number in wanted {
+        while others.next_if(|other| *other < number).is_some() {
+            broken = true;
+        }
+        match runs.last_mut() {
+            Some((_, last)) if !broken => *last = number,
+            _ => runs.push((number, number)),
+        }
+        broken = false;
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn runs_hold_all_that_is_wanted_and_nothing_else_that_exists(
+            wanted in btree_set(0..200_u32, 0..40),
+            others in btree_set(0..200_u32, 0..40),
+        ) {
+            let wanted: RoaringBitmap = wanted.into_iter().collect();
+            let existing = &wanted | others.into_iter().collect::<RoaringBitmap>();
+            let runs = runs(&wanted, &existing);
+            let mut covered = RoaringBitmap::new();
+            for (first, last) in &runs {
+                covered.insert_range(first..=last);
+            }
+            prop_assert_eq!(covered & &existing, wanted.clone());
+            let others = (existing - wanted).len();
+            prop_assert!(u64::try_from(runs.len()).unwrap() <= others + 1);
+        }
+
+        #[test]
+        fn a_set_survives_its_text(numbers in btree_set(any::<u32>(), 0..50)) {
+            let numbers: RoaringBitmap = numbers.into_iter().collect();
+            let json = json(&numbers);
+            prop_assert_eq!(parse(Some(json.trim_matches(['[', ']']))).unwrap(), numbers);
+        }
+    }
+
+    #[test]
+    fn text_that_holds_no_numbers_is_no_set() {
+        assert!(parse(None).unwrap().is_empty());
+        assert_eq!(parse(Some("3,1,2,1")).unwrap(), [1, 2, 3].into_iter().collect());
+        for strange in ["1,-2", "a", "4294967296", "1,"] {
+            assert!(parse(Some(strange)).is_err(), "{strange}");
+        }
+    }
+}

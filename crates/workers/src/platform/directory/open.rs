@@ -1,0 +1,117 @@
+//! Making and opening the file, with a clear sentence for every file that is not a mail directory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::super::Error;
+use super::place::{Place, unavailable, unusable};
+use super::{Directory, Mode, fault, header, schema};
+
+/// How long another program's lock is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+/// Pages of this size halve what a commit of a whole batch costs, as it writes most of the pages anyway.
+const PAGE_SIZE: u32 = 16_384;
+
+/// Makes a directory under another name and gives it its own only when it is whole.
+pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
+    if tokio::fs::try_exists(path).await.unwrap_or(true) {
+        return Err(unusable(path, "is in the way of a new one; open it, or move it away"));
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", Uuid::now_v7().simple()));
+    let draft = Path::new(&draft);
+    let written = async {
+        let options = options(draft).create_if_missing(true).page_size(PAGE_SIZE);
+        let mut connection =
+            SqliteConnection::connect_with(&options.journal_mode(SqliteJournalMode::Wal)).await?;
+        let statements = schema::statements(mode);
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await?;
+        connection.close().await
+    };
+    if let Err(error) = written.await {
+        let place = Place::of(draft).await;
+        remove(draft).await;
+        return Err(place.map_or_else(
+            |_| unavailable(path, "can't be made; check that its folder exists and is writable"),
+            |place| fault::of(&place, error),
+        ));
+    }
+    // A hard link, unlike a rename, never takes the place of a file that came to be meanwhile.
+    let linked = tokio::fs::hard_link(draft, path).await;
+    remove(draft).await;
+    linked.map_err(|error| {
+        unusable(path, &format!("can't be given its name ({error}); look at what is there"))
+    })
+}
+
+async fn remove(draft: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = draft.as_os_str().to_owned();
+        name.push(suffix);
+        if let Err(error) = tokio::fs::remove_file(&name).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(file = ?name, %error, "a half-made file could not be removed");
+        }
+    }
+}
+
+pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
+    let place = Place::of(path).await?;
+    header::check(path).await?;
+    let at = |error| fault::of(&place, error);
+    let mut writer = SqliteConnection::connect_with(&options(path)).await.map_err(at)?;
+    let (identity, mode) = check_content(&mut writer, &place).await?;
+    let reader = options(path).read_only(true);
+    let reader = SqliteConnection::connect_with(&reader).await.map_err(at)?;
+    Ok(Directory { identity, mode, writer: Mutex::new(writer), reader: Mutex::new(reader), place })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+}
+
+/// Is it whole, can it be written to, and what is it?
+async fn check_content(
+    connection: &mut SqliteConnection,
+    place: &Place,
+) -> Result<(Uuid, Mode), Error> {
+    let path = place.path();
+    let at = |error| fault::of(place, error);
+    // Folds a write-ahead log that a killed program left behind into the file.
+    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(at)?;
+    let (bytes,): (i64,) =
+        sqlx::query_as("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(at)?;
+    let length = tokio::fs::metadata(path).await.map_or(0, |file| file.len());
+    if busy == 0 && u64::try_from(bytes).is_ok_and(|bytes| length < bytes) {
+        return Err(unusable(
+            path,
+            "is cut short; put it back from its backup or run `tramonto platform rebuild`",
+        ));
+    }
+    let transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(at)?;
+    transaction.rollback().await.map_err(at)?;
+    let (identity, rehearsal): (String, bool) =
+        sqlx::query_as("SELECT identity, rehearsal FROM directory")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(at)?;
+    let identity = identity
+        .parse()
+        .map_err(|error| unusable(path, &format!("has no valid identity ({error})")))?;
+    Ok((identity, if rehearsal { Mode::Rehearsal } else { Mode::Production }))
+}

@@ -1,0 +1,76 @@
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::super::{Cause, Error};
+
+/// Where a directory's file is, and which file it is: a file that was removed or replaced keeps
+/// answering whoever has it open, but nobody else sees what is written to it.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    /// The file that is there now.
+    pub(super) async fn of(path: &Path) -> Result<Self, Error> {
+        let found = tokio::fs::metadata(path).await.map_err(|error| out_of_reach(path, error))?;
+        Ok(Self { path: path.to_owned(), device: found.dev(), inode: found.ino() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Is it still the same file?
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let now = Self::of(&self.path).await?;
+        if (now.device, now.inode) == (self.device, self.inode) {
+            return Ok(());
+        }
+        Err(Error::Unavailable {
+            cause: Cause::GONE,
+            problem: format!(
+                "the mail directory {} was replaced by another file while it was open; stop, put \
+                 the right one in its place and start again",
+                self.path.display()
+            ),
+            source: None,
+        })
+    }
+}
+
+pub(super) fn out_of_reach(path: &Path, error: std::io::Error) -> Error {
+    let path = path.display();
+    if error.kind() == ErrorKind::NotFound {
+        return Error::Unavailable {
+            cause: Cause::GONE,
+            problem: format!(
+                "the mail directory {path} is gone; put it back from its backup or run `tramonto \
+                 platform rebuild`"
+            ),
+            source: None,
+        };
+    }
+    Error::Unavailable {
+        cause: Cause::UNAVAILABLE,
+        problem: format!(
+            "the mail directory {path} is out of reach; check its disk and its rights"
+        ),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// Never usable as it is.
+pub(super) fn unusable(path: &Path, problem: &str) -> Error {
+    let problem = format!("the mail directory {} {problem}", path.display());
+    Error::Refused { cause: Cause::UNUSABLE, problem }
+}
+
+/// Not usable now.
+pub(super) fn unavailable(path: &Path, problem: &str) -> Error {
+    let problem = format!("the mail directory {} {problem}", path.display());
+    Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source: None }
+}

@@ -1,0 +1,109 @@
+//! The tables of a mail directory, and how a capability is kept in them.
+
+use domain::{Capabilities, Capability};
+
+use super::super::{Cause, Error};
+use super::Mode;
+
+/// Tells a mail directory from any other `SQLite` file: `TrMd` in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
+/// The newest form of the file that this program knows.
+pub(super) const VERSION: i32 = 1;
+/// What stands in the place of an instant where a right has no end.
+///
+/// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same: a
+/// phase over 1.2 million rows takes half the time. The smallest of four bytes, like every instant
+/// until 2038; it is no instant, as those are never negative.
+pub(super) const NO_END: i64 = -2_147_483_648;
+/// The instant that it is in the directory, in unix seconds, for every `SQLite` since 3.38: that of the
+/// mail servers may be old.
+const NOW: &str = "coalesce((SELECT rehearsed_at FROM clock), unixepoch())";
+
+/// Statements that make an empty directory. The instants are apart from the addresses so that a phase
+/// rewrites some 30 MB and not four times that.
+pub(super) fn statements(mode: Mode) -> String {
+    let (rehearsal, clock) = match mode {
+        Mode::Production => (0, "CHECK (rehearsed_at IS NULL)"),
+        Mode::Rehearsal => (1, ""),
+    };
+    format!(
+        "CREATE TABLE directory (
+           one INTEGER PRIMARY KEY CHECK (one = 1),
+           identity TEXT NOT NULL,
+           rehearsal INTEGER NOT NULL CHECK (rehearsal IN (0, 1)),
+           provisioned_to INTEGER NOT NULL -- where in the log the mailboxes were read up to
+         ) STRICT;
+         CREATE TABLE clock (
+           one INTEGER PRIMARY KEY CHECK (one = 1),
+           rehearsed_at REAL {clock} -- unix seconds; NULL: the computer's clock
+         ) STRICT;
+         INSERT INTO clock VALUES (1, NULL);
+         CREATE TABLE mailbox (
+           number INTEGER PRIMARY KEY,
+           address TEXT NOT NULL COLLATE NOCASE UNIQUE
+         ) STRICT;
+         CREATE TABLE armed ( -- unix seconds from which it is so; {NO_END}: no end
+           number INTEGER PRIMARY KEY,
+           send_until INTEGER NOT NULL DEFAULT {NO_END},
+           read_only_from INTEGER NOT NULL DEFAULT {NO_END},
+           receive_until INTEGER NOT NULL DEFAULT {NO_END},
+           login_until INTEGER NOT NULL DEFAULT {NO_END}
+         ) STRICT;
+         CREATE TRIGGER mailbox_removed AFTER DELETE ON mailbox BEGIN
+           DELETE FROM armed WHERE number = old.number;
+         END;
+         CREATE TABLE refusal (
+           one INTEGER PRIMARY KEY CHECK (one = 1),
+           send TEXT NOT NULL,
+           read_only TEXT NOT NULL,
+           receive TEXT NOT NULL,
+           login TEXT NOT NULL
+         ) STRICT;
+         INSERT INTO refusal VALUES (1,
+           'this mailbox can no longer send',
+           'this mailbox can only be consulted',
+           'this mailbox can no longer receive',
+           'this mailbox is closed');
+         CREATE VIEW rights AS
+           SELECT number, address,
+             NOT send_until BETWEEN 0 AND {NOW} AS can_send,
+             read_only_from BETWEEN 0 AND {NOW} AS read_only,
+             NOT receive_until BETWEEN 0 AND {NOW} AS can_receive,
+             NOT login_until BETWEEN 0 AND {NOW} AS can_login,
+             (SELECT send FROM refusal) AS send_reason,
+             (SELECT read_only FROM refusal) AS read_only_reason,
+             (SELECT receive FROM refusal) AS receive_reason,
+             (SELECT login FROM refusal) AS login_reason
+           FROM mailbox JOIN armed USING (number);
+         INSERT INTO directory VALUES (1, '{identity}', {rehearsal}, 0);
+         PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA user_version = {VERSION};",
+        identity = uuid::Uuid::now_v7(),
+    )
+}
+
+/// The column that keeps the instant at which a capability ends; `None` where the directory has none.
+pub(super) const fn column(capability: Capability) -> Option<&'static str> {
+    match capability {
+        Capability::Send => Some("send_until"),
+        Capability::Modify => Some("read_only_from"),
+        Capability::Receive => Some("receive_until"),
+        Capability::Access => Some("login_until"),
+        Capability::Activate | Capability::RequestLogs | Capability::RequestVoucher => None,
+    }
+}
+
+/// Refuses capabilities that a mail directory doesn't enforce.
+pub(super) fn controlled(capabilities: Capabilities) -> Result<(), Error> {
+    let others = capabilities.without(Capabilities::OF_PLATFORM);
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        cause: Cause::NOT_CONTROLLED,
+        problem: format!(
+            "a mail directory does not enforce {others}, only {}",
+            Capabilities::OF_PLATFORM
+        ),
+    })
+}

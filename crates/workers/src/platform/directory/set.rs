@@ -1,0 +1,135 @@
+//! Setting a right for a set of mailboxes: one transaction, and mostly one statement for each 65,536
+//! numbers.
+//!
+//! Each such part is scanned once, to know which of its mailboxes exist and which are already so; the
+//! rest is written by ranges of the numbers that exist. What a statement changed is counted and must
+//! be what the scan foretold, or nothing is changed at all.
+
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, MailboxSet};
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+
+use super::super::{Answer, Cause, Failure, Right, SetRights};
+use super::fault::Problem;
+use super::part::{Part, parts};
+use super::{clock, numbers, schema};
+
+/// More ranges than this are slower than one statement that looks each number up.
+const MOST_RANGES: usize = 16;
+
+pub(super) async fn set(
+    connection: &mut SqliteConnection,
+    call: &SetRights,
+) -> Result<Answer, Problem> {
+    // A transaction that is dropped, because the caller gave up, is rolled back.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let now = clock::now(&mut transaction).await?;
+    let change = Change::new(call, now);
+    let mut answer = Answer::default();
+    let mut applied = RoaringBitmap::new();
+    let mut already_so = RoaringBitmap::new();
+    let mut unknown = RoaringBitmap::new();
+    for part in parts(&call.mailboxes) {
+        let is_so = std::slice::from_ref(&change.is_so);
+        let (existing, so) = part.scan(&mut transaction, is_so).await?;
+        let so = so.into_iter().next().unwrap_or_default();
+        unknown |= &part.mailboxes - &existing;
+        let wanted = (&part.mailboxes & &existing) - &so;
+        change.carry_out(&mut transaction, &part, &wanted, &existing).await?;
+        already_so |= &part.mailboxes & so;
+        applied |= wanted;
+    }
+    transaction.commit().await?;
+    answer.applied = MailboxSet::from(applied);
+    answer.already_so = MailboxSet::from(already_so);
+    if !unknown.is_empty() {
+        answer.failed.push(Failure {
+            mailboxes: MailboxSet::from(unknown),
+            cause: Cause::UNKNOWN_MAILBOX,
+            transient: false,
+            text: "the mail directory has no such mailbox".to_owned(),
+        });
+    }
+    Ok(answer)
+}
+
+/// A right, in the words of the database.
+struct Change {
+    /// `SET` of the columns.
+    assignments: String,
+    /// Is a row already so?
+    is_so: String,
+}
+
+impl Change {
+    fn new(call: &SetRights, now: DateTime<Utc>) -> Self {
+        let value = value(call.right, now);
+        let now = now.timestamp();
+        let test = match value {
+            schema::NO_END => format!("= {value}"),
+            // A right that ended earlier is gone just the same, and keeps the instant it ended at.
+            past if past <= now => format!("BETWEEN 0 AND {now}"),
+            future => format!("= {future}"),
+        };
+        Self {
+            assignments: each_column(call.capabilities, ", ", |column| {
+                format!("{column} = {value}")
+            }),
+            is_so: each_column(call.capabilities, " AND ", |column| format!("{column} {test}")),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &mut SqliteConnection,
+        part: &Part,
+        wanted: &RoaringBitmap,
+        existing: &RoaringBitmap,
+    ) -> Result<(), Problem> {
+        let runs = numbers::runs(wanted, existing);
+        let update = format!("UPDATE armed SET {} WHERE number", self.assignments);
+        let changed = if part.is_listed() || runs.len() > MOST_RANGES {
+            let update = format!("{update} IN (SELECT value FROM json_each(?))");
+            let update = sqlx::query(AssertSqlSafe(update)).bind(numbers::json(wanted));
+            update.persistent(false).execute(&mut *connection).await?.rows_affected()
+        } else {
+            let mut changed = 0;
+            for (first, last) in runs {
+                let update = sqlx::query(AssertSqlSafe(format!("{update} BETWEEN ? AND ?")));
+                let update = update.bind(first).bind(last).persistent(false);
+                changed += update.execute(&mut *connection).await?.rows_affected();
+            }
+            changed
+        };
+        if changed == wanted.len() {
+            return Ok(());
+        }
+        Err(Problem::Content(format!(
+            "changed {changed} rows where {} were to be changed, so nothing was; look for triggers \
+             that are not its own",
+            wanted.len()
+        )))
+    }
+}
+
+fn each_column(
+    capabilities: Capabilities,
+    between: &str,
+    text: impl Fn(&'static str) -> String,
+) -> String {
+    capabilities.iter().filter_map(schema::column).map(text).collect::<Vec<_>>().join(between)
+}
+
+/// What is kept for a right. Instants are kept in whole seconds: one that is still to come is rounded up,
+/// so that nothing ends early, and one that is past stays past.
+fn value(right: Right, now: DateTime<Utc>) -> i64 {
+    match right {
+        Right::Allowed => schema::NO_END,
+        Right::Until(instant) => {
+            let fraction = instant.timestamp_subsec_nanos() > 0;
+            let upwards = i64::from(fraction && instant > now);
+            instant.timestamp().saturating_add(upwards).max(0)
+        }
+    }
+}
