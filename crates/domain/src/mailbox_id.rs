@@ -19,9 +19,10 @@ impl MailboxId {
     /// The id of a programme's mailbox.
     pub fn new(programme: &ProgrammeId, number: u32) -> Self {
         let digest = Uuid::new_v5(&Uuid::NAMESPACE_URL, programme.as_str().as_bytes());
-        let [a, b, c, d, e, f, ..] = *digest.as_bytes();
-        let [w, x, y, z] = number.to_be_bytes();
-        Self(Uuid::new_v8([a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, w, x, y, z]))
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&digest.as_bytes()[..6]);
+        bytes[12..].copy_from_slice(&number.to_be_bytes());
+        Self(Uuid::new_v8(bytes))
     }
 
     /// The number, if this is an id of the programme.

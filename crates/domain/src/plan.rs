@@ -10,6 +10,7 @@ use crate::{Capabilities, Capability};
 mod amend;
 mod check;
 mod draft;
+mod keys;
 mod near;
 mod parse;
 mod problem;

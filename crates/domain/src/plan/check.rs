@@ -21,7 +21,7 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     }
     if let Some(allows) = draft.in_service.as_ref().and_then(|service| service.allows.as_ref()) {
         nothing_back_unasked(reader, draft::set(allows), phases);
-        vouchers(reader, draft::set(allows), phases, draft.vouchers.as_ref());
+        vouchers(reader, allows, phases, draft.vouchers.as_ref());
     }
     for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
         let message =
@@ -37,10 +37,11 @@ fn names_once<'d>(
 ) {
     let mut first_lines = BTreeMap::new();
     for At { line, value: name } in names {
-        let first = *first_lines.entry(name).or_insert(*line);
-        if first != *line {
+        if let Some(first) = first_lines.get(name) {
             let message = format!("{what} {name} is taken on line {first}; write another");
             reader.problem(*line, message);
+        } else {
+            first_lines.insert(name, *line);
         }
     }
 }
@@ -144,21 +145,15 @@ fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phase
 
 fn vouchers(
     reader: &mut Reader<'_>,
-    in_service: Capabilities,
+    in_service: &[At<Capability>],
     phases: &[DraftPhase],
     rules: Option<&DraftVouchers>,
 ) {
     let voucher = Capability::RequestVoucher;
-    let allows = |phase: &DraftPhase| {
-        phase.allows.as_ref().is_none_or(|allows| allows.iter().any(|at| at.value == voucher))
-    };
-    let opens = phases.iter().find(|phase| allows(phase));
+    let in_phases = phases.iter().filter_map(|phase| phase.allows.as_ref()).flatten();
     let Some(rules) = rules else {
-        if let Some(At { line, .. }) = phases
-            .iter()
-            .filter_map(|phase| phase.allows.as_ref())
-            .flatten()
-            .find(|at| at.value == voucher)
+        if let Some(At { line, .. }) =
+            in_service.iter().chain(in_phases).find(|at| at.value == voucher)
         {
             let message =
                 format!("{voucher} is allowed, but nobody is eligible; add a section [vouchers]");
@@ -166,9 +161,14 @@ fn vouchers(
         }
         return;
     };
-    if in_service.contains(voucher) {
+    if draft::set(in_service).contains(voucher) {
         return;
     }
+    // A phase whose rights are not known may be the one.
+    let may_allow = |phase: &&DraftPhase| {
+        phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(voucher))
+    };
+    let opens = phases.iter().find(may_allow);
     let Some(opens) = opens else {
         let message = format!(
             "no phase allows {voucher}; add it to a phase, or remove the section [vouchers]"

@@ -3,54 +3,19 @@
 use chrono_tz::Tz;
 
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
+use super::keys::{
+    ALLOWS, ATTEMPTS, CATCH_UP, CRON, ELIGIBLE, FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS,
+    INTAKE, LAST_DAY, LONGEST_DELAY, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS,
+    PROGRAMME, RECURRING, RECURRING_KEYS, REGISTERED_BEFORE, RESTORES, RETRY, RETRY_KEYS, SOURCES,
+    TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+};
 use super::problem::{Notice, PlanError};
-use super::reader::{At, Key, Reader};
+use super::reader::{At, Reader};
 use super::section::Section;
 use super::{check, draft, near};
 use crate::{
     Capability, CatchUp, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy, VoucherRules,
 };
-
-const fn key(name: &'static str, example: &'static str) -> Key {
-    Key { name, example }
-}
-
-const PLAN: Key = key("plan", "the plan");
-const PROGRAMME: Key = key("programme", "\"cec-pac\"");
-const TITLE: Key = key("title", "\"The closing of CEC-PAC\"");
-const ZONE: Key = key("zone", "\"Europe/Rome\"");
-const SOURCES: Key = key("sources", "[\"Official Journal 12/2014, page 3\"]");
-const IN_SERVICE: Key = key("in-service", "[in-service]");
-const PHASE: Key = key("phase", "[[phase]]");
-const VOUCHERS: Key = key("vouchers", "[vouchers]");
-const RECURRING: Key = key("recurring", "[[recurring]]");
-const RETRY: Key = key("retry", "[retry]");
-const PLAN_KEYS: &[Key] =
-    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY];
-
-const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
-const IN_SERVICE_KEYS: &[Key] = &[ALLOWS, SOURCES];
-
-const ID: Key = key("id", "\"receive-only\"");
-const FROM: Key = key("from", "2015-03-18");
-const RESTORES: Key = key("restores", "true");
-const PHASE_KEYS: &[Key] = &[ID, TITLE, FROM, ALLOWS, RESTORES, SOURCES];
-
-const ELIGIBLE: Key = key("eligible", "\"registered\"");
-const REGISTERED_BEFORE: Key = key("registered-before", "2014-12-18");
-const LAST_DAY: Key = key("last-day", "2018-03-17");
-const INTAKE: Key = key("intake", "\"requests@agency.example\"");
-const VOUCHER_KEYS: &[Key] = &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, INTAKE, SOURCES];
-
-const NAME: Key = key("name", "\"left-overs\"");
-const CRON: Key = key("cron", "\"0 30 3 * * *\"");
-const CATCH_UP: Key = key("catch-up", "\"once\"");
-const RECURRING_KEYS: &[Key] = &[NAME, CRON, CATCH_UP];
-
-const ATTEMPTS: Key = key("attempts", "8");
-const FIRST_DELAY: Key = key("first-delay-seconds", "30");
-const LONGEST_DELAY: Key = key("longest-delay-seconds", "3600");
-const RETRY_KEYS: &[Key] = &[ATTEMPTS, FIRST_DELAY, LONGEST_DELAY];
 
 /// A day: a wait that is longer outlasts the people who watch it.
 const LONGEST_WAIT_SECONDS: u32 = 86_400;
@@ -70,7 +35,7 @@ impl Plan {
 }
 
 fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
-    let programme = top.parsed(reader, PROGRAMME, ProgrammeId::try_from);
+    let programme = top.parsed(reader, PROGRAMME, str::parse::<ProgrammeId>);
     let title = top.text(reader, TITLE);
     let zone = top.parsed(reader, ZONE, zone);
     let plan_sources = sources(reader, &mut top);
@@ -109,11 +74,14 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     })
 }
 
-fn zone(text: String) -> Result<Tz, String> {
-    text.parse().map_err(|_: chrono_tz::ParseError| {
-        let nearest = near::zone(&text);
-        format!("{text:?} is no IANA time zone; did you mean {:?}?", nearest.name())
-    })
+fn zone(text: &str) -> Result<Tz, String> {
+    match text.parse() {
+        Ok(zone) => Ok(zone),
+        Err(chrono_tz::ParseError { .. }) => {
+            let nearest = near::zone(text).name();
+            Err(format!("{text:?} is no IANA time zone; did you mean {nearest:?}?"))
+        }
+    }
 }
 
 fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<String>> {
@@ -164,8 +132,8 @@ fn phases<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<Draf
 fn phase<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftPhase {
     let draft = DraftPhase {
         line: section.line,
-        id: section.parsed(reader, ID, PhaseId::try_from),
-        title: section.text(reader, TITLE).map(|title| title.value),
+        id: section.parsed(reader, ID, str::parse::<PhaseId>),
+        title: section.text(reader, PHASE_TITLE).map(|title| title.value),
         from: section.date(reader, FROM),
         allows: allows(reader, &mut section),
         restores: section.flag(reader, RESTORES),
@@ -177,7 +145,7 @@ fn phase<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftPhase {
 
 fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouchers {
     let line = section.line;
-    let eligible = section.parsed(reader, ELIGIBLE, |text| match text.as_str() {
+    let eligible = section.parsed(reader, ELIGIBLE, |text| match text {
         "registered" => Ok(Eligible::Registered),
         "activated" => Ok(Eligible::Activated),
         _ => Err(format!("eligible can't be {text:?}; write \"registered\" or \"activated\"")),
@@ -187,27 +155,27 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     let intake = section.parsed(reader, INTAKE, mail_address);
     let sources = sources(reader, &mut section);
     section.finish(reader);
-    let last_day_at = last_day.clone().flatten();
     let rules = || {
         Some(VoucherRules {
             eligible: eligible?.value,
             registered_before: registered_before?.value,
-            last_day: last_day?.map(|day| day.value),
+            last_day: last_day.as_ref().map(|day| day.value),
             intake: intake?.value,
             sources: sources?,
         })
     };
-    DraftVouchers { line, last_day: last_day_at, rules: rules() }
+    let rules = rules();
+    DraftVouchers { line, last_day, rules }
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.
-fn mail_address(text: String) -> Result<String, String> {
+fn mail_address(text: &str) -> Result<String, String> {
     let sound = text.split_once('@').is_some_and(|(local, domain)| {
         let plain = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
         plain(local) && plain(domain) && !domain.contains('@')
     });
     if sound {
-        Ok(text)
+        Ok(text.to_owned())
     } else {
         Err(format!("{text:?} is no mail address; write one as name@domain"))
     }
@@ -221,7 +189,7 @@ fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<D
             text.parse::<PhaseId>().map_err(|problem| problem.replace("phase name", "name"))
         });
         let cron = section.parsed(reader, CRON, cron_shape);
-        let catch_up = section.parsed(reader, CATCH_UP, |text| match text.as_str() {
+        let catch_up = section.parsed(reader, CATCH_UP, |text| match text {
             "skip" => Ok(CatchUp::Skip),
             "once" => Ok(CatchUp::Once),
             "all" => Ok(CatchUp::All),
@@ -239,13 +207,13 @@ fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<D
 }
 
 /// Only the number of fields; the scheduler, which has a cron parser, checks the rest.
-fn cron_shape(text: String) -> Result<String, String> {
+fn cron_shape(text: &str) -> Result<String, String> {
     match text.split_whitespace().count() {
-        6 | 7 => Ok(text),
+        6 | 7 => Ok(text.to_owned()),
         5 => Err(format!("cron = {text:?} lacks the seconds; write \"0 {text}\"")),
         count => Err(format!(
-            "cron = {text:?} has {count} fields; write 6 (second minute hour day month weekday) or 7 \
-             (with a year)"
+            "cron = {text:?} must have 6 fields (second minute hour day month weekday), or 7 with a year; \
+             it has {count}"
         )),
     }
 }

@@ -7,23 +7,20 @@ use chrono::{Datelike, NaiveDate};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::Key;
 use super::problem::{Notice, PlanError, Problem};
 
 /// The years that a plan may speak of: a slip of the keyboard is outside, any real shutdown inside.
 const YEARS: Range<i32> = 1900..2200;
+
+/// Longer than any sentence about a source.
+const LONGEST_TEXT: usize = 1000;
 
 /// A value and the line it stands on.
 #[derive(Debug, Clone)]
 pub(super) struct At<T> {
     pub(super) line: usize,
     pub(super) value: T,
-}
-
-/// A key of a section, and a value that would be right.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) example: &'static str,
 }
 
 /// What has been found so far.
@@ -90,7 +87,7 @@ impl<'t> Reader<'t> {
         );
     }
 
-    /// A text that can be printed: not empty, no control characters.
+    /// A text that can be printed on a line: not empty, no control characters, not endless.
     pub(super) fn printable(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
         let Key { name, example } = key;
         let text = text.trim();
@@ -100,6 +97,11 @@ impl<'t> Reader<'t> {
             self.problem(
                 line,
                 format!("{name} holds a control character; write it as one plain line"),
+            );
+        } else if text.chars().count() > LONGEST_TEXT {
+            self.problem(
+                line,
+                format!("{name} is too long; write at most {LONGEST_TEXT} characters"),
             );
         } else {
             return Some(text.to_owned());
@@ -113,7 +115,7 @@ impl<'t> Reader<'t> {
         let Key { name, example } = key;
         let written = match &value.value {
             DeValue::Datetime(datetime) => datetime.to_string(),
-            DeValue::String(text) => text.trim().to_owned(),
+            DeValue::String(text) => self.printable(line, key, text)?,
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)

@@ -7,8 +7,9 @@ use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::{Key, PLAN_KEYS};
 use super::near;
-use super::reader::{At, Key, Reader};
+use super::reader::{At, Reader};
 
 /// A table of the document, from which the known keys are taken; what is left in the end is unknown.
 pub(super) struct Section<'t> {
@@ -79,10 +80,10 @@ impl<'t> Section<'t> {
         &mut self,
         reader: &mut Reader<'t>,
         key: Key,
-        parse: impl FnOnce(String) -> Result<T, E>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<At<T>> {
         let At { line, value } = self.text(reader, key)?;
-        match parse(value) {
+        match parse(&value) {
             Ok(value) => Some(At { line, value }),
             Err(error) => {
                 reader.problem(line, error.to_string());
@@ -115,16 +116,14 @@ impl<'t> Section<'t> {
         reader.date_from(key, &value)
     }
 
-    /// Takes a civil date that may be missing; the outer `None` is one that is wrong.
+    /// Takes a civil date that may be missing; one that is wrong is a problem, and then missing too.
     pub(super) fn optional_date(
         &mut self,
         reader: &mut Reader<'t>,
         key: Key,
-    ) -> Option<Option<At<NaiveDate>>> {
-        match self.optional(key) {
-            None => Some(None),
-            Some(value) => reader.date_from(key, &value).map(Some),
-        }
+    ) -> Option<At<NaiveDate>> {
+        let value = self.optional(key)?;
+        reader.date_from(key, &value)
     }
 
     /// Takes `true` or `false`; `false` where it is missing.
@@ -221,6 +220,7 @@ impl<'t> Section<'t> {
             return None;
         };
         let mut tables = Vec::with_capacity(array.len());
+        let empty = array.is_empty();
         for element in array {
             match reader.at(element) {
                 At { line, value: DeValue::Table(table) } => {
@@ -235,7 +235,7 @@ impl<'t> Section<'t> {
                 }
             }
         }
-        Some(tables)
+        (empty || !tables.is_empty()).then_some(tables)
     }
 
     /// Says of every key that was not taken that it is unknown, and what was meant or would be right.
@@ -245,6 +245,10 @@ impl<'t> Section<'t> {
             let section = self.name;
             let right = match near::word(key, names()) {
                 Some(name) => format!("did you mean {name}?"),
+                // In TOML a key after a heading is that section's, wherever its author wanted it.
+                None if PLAN_KEYS.iter().any(|known| known.name == key) => {
+                    format!("{key} is the plan's: write it above the first section")
+                }
                 None => format!("its keys are {}", names().collect::<Vec<_>>().join(", ")),
             };
             let key: String = key.chars().take(60).collect();
@@ -263,12 +267,11 @@ fn texts<'t>(reader: &mut Reader<'t>, key: Key, value: At<DeValue<'t>>) -> Optio
     let mut texts = Vec::with_capacity(array.len());
     for element in array {
         let At { line, value } = reader.at(element);
-        let text = match value.as_str() {
-            Some(text) => reader.printable(line, key, text),
-            None => {
-                reader.wrong_kind(line, key, &value);
-                None
-            }
+        let text = if let Some(text) = value.as_str() {
+            reader.printable(line, key, text)
+        } else {
+            reader.wrong_kind(line, key, &value);
+            None
         };
         match text {
             Some(value) => texts.push(At { line, value }),

@@ -1,0 +1,50 @@
+//! The keys of a plan file, section by section, each with a value that would be right.
+
+/// A key, and a value that would be right; for a section, how its heading is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) example: &'static str,
+}
+
+const fn key(name: &'static str, example: &'static str) -> Key {
+    Key { name, example }
+}
+
+pub(super) const PLAN: Key = key("plan", "the plan");
+pub(super) const PROGRAMME: Key = key("programme", "\"cec-pac\"");
+pub(super) const TITLE: Key = key("title", "\"The closing of CEC-PAC\"");
+pub(super) const ZONE: Key = key("zone", "\"Europe/Rome\"");
+pub(super) const SOURCES: Key = key("sources", "[\"Official Journal 12/2014, page 3\"]");
+pub(super) const IN_SERVICE: Key = key("in-service", "[in-service]");
+pub(super) const PHASE: Key = key("phase", "[[phase]]");
+pub(super) const VOUCHERS: Key = key("vouchers", "[vouchers]");
+pub(super) const RECURRING: Key = key("recurring", "[[recurring]]");
+pub(super) const RETRY: Key = key("retry", "[retry]");
+pub(super) const PLAN_KEYS: &[Key] =
+    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY];
+
+pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
+pub(super) const IN_SERVICE_KEYS: &[Key] = &[ALLOWS, SOURCES];
+
+pub(super) const ID: Key = key("id", "\"receive-only\"");
+pub(super) const PHASE_TITLE: Key = key("title", "\"Receive only\"");
+pub(super) const FROM: Key = key("from", "2015-03-18");
+pub(super) const RESTORES: Key = key("restores", "true");
+pub(super) const PHASE_KEYS: &[Key] = &[ID, PHASE_TITLE, FROM, ALLOWS, RESTORES, SOURCES];
+
+pub(super) const ELIGIBLE: Key = key("eligible", "\"registered\"");
+pub(super) const REGISTERED_BEFORE: Key = key("registered-before", "2014-12-18");
+pub(super) const LAST_DAY: Key = key("last-day", "2018-03-17");
+pub(super) const INTAKE: Key = key("intake", "\"requests@agency.example\"");
+pub(super) const VOUCHER_KEYS: &[Key] = &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, INTAKE, SOURCES];
+
+pub(super) const NAME: Key = key("name", "\"left-overs\"");
+pub(super) const CRON: Key = key("cron", "\"0 30 3 * * *\"");
+pub(super) const CATCH_UP: Key = key("catch-up", "\"once\"");
+pub(super) const RECURRING_KEYS: &[Key] = &[NAME, CRON, CATCH_UP];
+
+pub(super) const ATTEMPTS: Key = key("attempts", "8");
+pub(super) const FIRST_DELAY: Key = key("first-delay-seconds", "30");
+pub(super) const LONGEST_DELAY: Key = key("longest-delay-seconds", "3600");
+pub(super) const RETRY_KEYS: &[Key] = &[ATTEMPTS, FIRST_DELAY, LONGEST_DELAY];

@@ -1,0 +1,41 @@
+//! Every bad plan of `tests/data/bad-plans` is refused with exactly the text that stands beside it.
+//!
+//! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is written anew; the test fails that once, so
+//! that somebody reads the difference.
+
+use std::fs;
+use std::path::Path;
+
+use domain::Plan;
+
+#[test]
+fn every_bad_plan_is_refused_with_the_line_and_what_would_be_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bad-plans");
+    let mut plans: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder of bad plans can be listed")
+        .map(|entry| entry.expect("its entries can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    plans.sort();
+    assert!(plans.len() > 20, "the corpus is in {}", folder.display());
+
+    let rewrite = std::env::var_os("TRAMONTO_WRITE_EXPECTED").is_some();
+    let mut wrong = Vec::new();
+    for path in plans {
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("a bad plan can be read");
+        let found = match Plan::parse(&name, &text) {
+            Ok(_) => "taken as a good plan\n".to_owned(),
+            Err(error) => format!("{error}\n"),
+        };
+        let beside = path.with_extension("txt");
+        let expected = fs::read_to_string(&beside).unwrap_or_default();
+        if rewrite {
+            fs::write(&beside, &found).expect("the expected text can be written");
+        }
+        if found != expected {
+            wrong.push(format!("{name}\n  found:\n{found}  expected:\n{expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
