@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, MailboxSet, PhaseId, TransientFailure};
+use crate::{Capabilities, IncidentOpened, MailboxSet, PhaseId, TransientFailure};
 
 /// What an incident is called: its phase and its cause, written `phase:cause`, or `-:cause` where it
 /// belongs to no phase.
@@ -32,6 +32,10 @@ pub struct Incident {
     pub resolved: RoaringBitmap,
     /// The most attempts made for any of them.
     pub attempts: u32,
+    /// When the first of them was recorded.
+    pub first_seen: DateTime<Utc>,
+    /// When the latest of them was recorded.
+    pub last_seen: DateTime<Utc>,
 }
 
 /// Mailboxes that wait for their next attempt together.
@@ -125,18 +129,18 @@ impl Failures {
         });
     }
 
-    pub(crate) fn open(
-        &mut self,
-        key: IncidentKey,
-        capabilities: Capabilities,
-        attempts: u32,
-        mailboxes: &MailboxSet,
-    ) {
-        self.forget(key.phase.as_ref(), mailboxes);
-        let incident = self.incidents.entry(key).or_default();
-        incident.capabilities = incident.capabilities.union(capabilities);
-        incident.attempts = incident.attempts.max(attempts);
-        incident.open |= &**mailboxes;
+    pub(crate) fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
+        self.forget(event.phase.as_ref(), &event.mailboxes);
+        if event.mailboxes.is_empty() {
+            return;
+        }
+        let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+        let opened = || Incident { first_seen: seen, ..Incident::default() };
+        let incident = self.incidents.entry(key).or_insert_with(opened);
+        incident.capabilities = incident.capabilities.union(event.capabilities);
+        incident.attempts = incident.attempts.max(event.attempts);
+        incident.last_seen = seen;
+        incident.open |= &*event.mailboxes;
     }
 
     pub(crate) fn retry(&mut self, key: &IncidentKey, mailboxes: &MailboxSet) {

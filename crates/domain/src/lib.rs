@@ -12,6 +12,7 @@ mod failure;
 mod mailbox;
 mod mailbox_id;
 mod mailbox_set;
+mod parts;
 mod phases;
 mod plan;
 mod programme;
@@ -35,6 +36,7 @@ pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
 pub use mailbox_set::MailboxSet;
+pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
     CatchUp, Eligible, Notice, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring,

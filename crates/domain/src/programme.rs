@@ -3,23 +3,28 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failures;
 use crate::phases::{Phases, population};
 use crate::rights::Rights;
 use crate::{
     Capabilities, Capability, Event, GivenUp, MailboxSet, PaceChanged, PhaseCompleted, PhaseId,
-    PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
+    PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed, Recurring,
+    RecurringWorkDue,
 };
 
 /// The programme, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Programme {
     /// The plan in force and its revision; `None` before one was adopted.
     pub(crate) plan: Option<PlanAdopted>,
     pub(crate) paused: bool,
     pub(crate) paces: BTreeMap<Capability, PaceChanged>,
+    /// The last occurrence of each that was recorded.
     pub(crate) recurring: BTreeMap<PhaseId, DateTime<Utc>>,
+    /// Since when each is in the plan as it is now.
+    pub(crate) recurring_from: BTreeMap<PhaseId, DateTime<Utc>>,
     pub(crate) adopted_at: Option<DateTime<Utc>>,
 }
 
@@ -79,6 +84,21 @@ impl Programme {
         self.paused
     }
 
+    /// Takes a plan in place of the one before.
+    pub(crate) fn take(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
+        let before = self.plan.replace(adopted);
+        self.adopted_at.get_or_insert(recorded_at);
+        let before = before.map_or_else(Vec::new, |before| before.plan.recurring);
+        let now = self.plan().map_or_else(Vec::new, |plan| plan.recurring.clone());
+        let as_it_was = |work: &Recurring| {
+            before.iter().any(|before| before.name == work.name && before.cron == work.cron)
+        };
+        self.recurring_from.retain(|name, _| now.iter().any(|work| work.name == *name));
+        for work in now.into_iter().filter(|work| !as_it_was(work)) {
+            self.recurring_from.insert(work.name, recorded_at);
+        }
+    }
+
     /// How hard the platform may be driven, by effect; an effect that is not named has no limit.
     pub fn paces(&self) -> &BTreeMap<Capability, PaceChanged> {
         &self.paces
@@ -87,6 +107,12 @@ impl Programme {
     /// The last recorded occurrence of all recurring work.
     pub fn last_occurrences(&self) -> &BTreeMap<PhaseId, DateTime<Utc>> {
         &self.recurring
+    }
+
+    /// The instant after which occurrences of recurring work are still to be recorded: the last one that
+    /// was, or the revision that put the work into the plan, or changed when it comes.
+    pub fn recurring_since(&self, work: &PhaseId) -> Option<DateTime<Utc>> {
+        self.last_occurrence(work).max(self.recurring_from.get(work).copied())
     }
 
     /// The last occurrence of recurring work that was recorded.

@@ -1,6 +1,7 @@
 //! Everything that is known of a programme, folded from the log, and the one table of transitions.
 
 use chrono::{DateTime, Utc};
+use roaring::RoaringBitmap;
 
 use crate::failure::{Failures, IncidentKey};
 use crate::phases::{Account, Phases, Started};
@@ -38,20 +39,26 @@ impl State {
         Some(self.phases.get(phase)?.account(&self.rights, &self.failures, now, zone))
     }
 
+    /// Takes back registrations and activations that had not happened yet: a registry file tells many
+    /// days at once, of which a view of an earlier day must know only those before it.
+    pub fn forget_later(&mut self, unrequested: &RoaringBitmap, unactivated: &RoaringBitmap) {
+        self.rights.registered -= unrequested;
+        self.rights.activated -= unrequested;
+        self.rights.activated -= unactivated;
+    }
+
     /// The next state. Never fails and never decides.
     pub fn evolve(&mut self, fact: &Fact) {
         match &fact.event {
-            Event::PlanAdopted(adopted) => {
-                self.programme.plan = Some(adopted.clone());
-                self.programme.adopted_at = Some(fact.recorded_at);
+            Event::PlanAdopted(adopted) | Event::PlanAmended(adopted) => {
+                self.programme.take(adopted.clone(), fact.recorded_at);
             }
-            Event::PlanAmended(adopted) => self.programme.plan = Some(adopted.clone()),
             Event::PhaseStarted(event) => {
                 let started = Started {
                     cause: fact.id,
                     started_at: fact.recorded_at,
                     event: event.clone(),
-                    changed: roaring::RoaringBitmap::new(),
+                    changed: RoaringBitmap::new(),
                     completed: None,
                 };
                 self.phases.started.insert(event.phase.clone(), started);
@@ -104,10 +111,7 @@ impl State {
                 self.rights.arm(event.capabilities, event.until, &event.mailboxes);
             }
             Event::TransientFailure(failure) => self.failures.wait(failure),
-            Event::IncidentOpened(event) => {
-                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
-                self.failures.open(key, event.capabilities, event.attempts, &event.mailboxes);
-            }
+            Event::IncidentOpened(event) => self.failures.open(event, fact.recorded_at),
             Event::IncidentRetried(event) => {
                 let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
                 self.failures.retry(&key, &event.mailboxes);
