@@ -74,6 +74,8 @@ pub fn tasks(state: &State, now: DateTime<Utc>, reach: Reach) -> Vec<Task> {
 pub fn next_wake(state: &State, now: DateTime<Utc>, reach: Reach) -> Option<DateTime<Utc>> {
     let plan = state.plan()?;
     let holds = state.rights.holds().values().filter_map(|hold| hold.ends_at(plan.zone));
+    let told = |end: DateTime<Utc>| end.checked_sub_signed(reach.arm_ahead?);
+    let holds = holds.flat_map(|end| [Some(end), told(end)]).flatten();
     let armings = (0..plan.phases.len()).filter_map(|place| {
         let removes = plan.removes(place).intersection(reach.controls);
         let ahead = reach.arm_ahead.filter(|_| !removes.is_empty())?;
