@@ -188,3 +188,70 @@ impl fmt::Debug for Capabilities {
         write!(f, "{{{self}}}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_set() -> impl Iterator<Item = Capabilities> {
+        (0..1_u8 << Capability::ALL.len()).map(Capabilities)
+    }
+
+    #[test]
+    fn each_capability_has_one_name_everywhere() {
+        for (capability, name) in Capability::ALL.into_iter().zip([
+            "activate",
+            "send",
+            "modify",
+            "receive",
+            "access",
+            "request-logs",
+            "request-voucher",
+        ]) {
+            assert_eq!(capability.to_string(), name);
+            assert_eq!(name.parse(), Ok(capability));
+            assert_eq!(serde_json::to_value(capability).expect("a name"), name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let problem = "Send".parse::<Capability>().expect_err("names are lower-case");
+        assert_eq!(
+            problem,
+            "\"Send\" is no capability; write one of activate, send, modify, receive, access, \
+             request-logs, request-voucher"
+        );
+    }
+
+    #[test]
+    fn every_set_comes_back_from_its_names_in_their_order() {
+        for set in every_set() {
+            let names = serde_json::to_value(set).expect("a list of names");
+            assert_eq!(serde_json::from_value::<Capabilities>(names).expect("read again"), set);
+            assert!(set.iter().is_sorted());
+            assert_eq!(u32::try_from(set.iter().count()), Ok(set.len()));
+            assert_eq!(set.iter().collect::<Capabilities>(), set);
+        }
+    }
+
+    #[test]
+    fn sets_obey_the_algebra_of_sets() {
+        for (a, b) in every_set().flat_map(|a| every_set().map(move |b| (a, b))) {
+            for capability in Capability::ALL {
+                let (in_a, in_b) = (a.contains(capability), b.contains(capability));
+                assert_eq!(a.union(b).contains(capability), in_a || in_b);
+                assert_eq!(a.intersection(b).contains(capability), in_a && in_b);
+                assert_eq!(a.without(b).contains(capability), in_a && !in_b);
+            }
+            assert_eq!(a.is_subset(b), a.without(b).is_empty());
+            assert_eq!(a.is_subset(b), a.union(b) == b);
+        }
+    }
+
+    #[test]
+    fn a_set_reads_as_a_list_and_the_empty_one_as_nothing() {
+        assert_eq!(Capabilities::OF_PLATFORM.to_string(), "send, modify, receive, access");
+        assert_eq!(Capabilities::NONE.to_string(), "nothing");
+    }
+}

@@ -46,3 +46,58 @@ impl FromStr for MailboxId {
         text.parse().map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn programme(name: &str) -> ProgrammeId {
+        name.parse().expect("a programme's name")
+    }
+
+    #[test]
+    fn an_id_is_the_same_forever() {
+        for (name, number, id) in [
+            ("cec-pac", 0, "93689e0d-332e-8000-8000-000000000000"),
+            ("cec-pac", 2_121_782, "93689e0d-332e-8000-8000-000000206036"),
+            ("trial", 0, "4e065867-09f9-8000-8000-000000000000"),
+            ("trial", u32::MAX, "4e065867-09f9-8000-8000-0000ffffffff"),
+        ] {
+            assert_eq!(MailboxId::new(&programme(name), number).to_string(), id, "{name} {number}");
+        }
+    }
+
+    #[test]
+    fn an_id_gives_back_its_number_in_its_own_programme_alone() {
+        for number in [0, 1, 65_536, 2_121_782, u32::MAX] {
+            let id = MailboxId::new(&programme("cec-pac"), number);
+            let read: MailboxId = id.to_string().parse().expect("an id reads as it is written");
+            assert_eq!(read.number(&programme("cec-pac")), Some(number));
+            assert_eq!(read.number(&programme("cec-pac-2")), None);
+        }
+    }
+
+    #[test]
+    fn a_uuid_that_no_programme_gave_is_nobodys() {
+        for text in ["00000000-0000-0000-0000-000000000000", "6ba7b811-9dad-11d1-80b4-00c04fd430c8"]
+        {
+            let id: MailboxId = text.parse().expect("a UUID");
+            assert_eq!(id.number(&programme("cec-pac")), None);
+        }
+        assert!("cec-pac".parse::<MailboxId>().is_err());
+    }
+
+    #[test]
+    fn ids_grow_with_the_numbers() {
+        let ids =
+            (0..70_000).step_by(997).map(|number| MailboxId::new(&programme("cec-pac"), number));
+        assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_8() {
+        let MailboxId(uuid) = MailboxId::new(&programme("cec-pac"), 7);
+        assert_eq!(uuid.get_version_num(), 8);
+        assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
+    }
+}

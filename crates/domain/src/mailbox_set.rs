@@ -4,7 +4,7 @@ use std::ops::Deref;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use roaring::RoaringBitmap;
-use serde::de::Error as _;
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of mailboxes, by number.
@@ -37,13 +37,13 @@ impl MailboxSet {
         self.0
     }
 
-    /// The portable Roaring bytes.
+    /// The portable Roaring bytes, with runs where they are shorter.
+    #[expect(clippy::expect_used, reason = "writing into a Vec never fails")]
     pub fn to_portable(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.serialized_size());
-        // Writing into memory can't fail, and an empty text would be refused by the reader.
-        if self.0.serialize_into(&mut bytes).is_err() {
-            bytes.clear();
-        }
+        let mut shortest = self.0.clone();
+        shortest.optimize();
+        let mut bytes = Vec::with_capacity(shortest.serialized_size());
+        shortest.serialize_into(&mut bytes).expect("a Vec takes every byte");
         bytes
     }
 
@@ -101,26 +101,39 @@ impl Serialize for MailboxSet {
         if self.len() <= READABLE {
             return serializer.collect_seq(self.iter());
         }
-        let mut optimised = self.0.clone();
-        optimised.optimize();
-        serializer.serialize_str(&STANDARD.encode(Self(optimised).to_portable()))
+        serializer.serialize_str(&STANDARD.encode(self.to_portable()))
     }
 }
 
 impl<'de> Deserialize<'de> for MailboxSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "an array of mailbox numbers or a base64 Roaring bitmap")]
-        enum Written {
-            Numbers(Vec<u32>),
-            Bitmap(String),
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Reads either form as it comes, without a copy of the text: a log holds thousands of large sets.
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = MailboxSet;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an ascending array of mailbox numbers or a base64 Roaring bitmap")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<MailboxSet, E> {
+        let bytes =
+            STANDARD.decode(text).map_err(|error| E::custom(format!("not base64: {error}")))?;
+        MailboxSet::from_portable(&bytes).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<MailboxSet, A::Error> {
+        let mut bitmap = RoaringBitmap::new();
+        while let Some(number) = numbers.next_element()? {
+            bitmap.try_push(number).map_err(|error| {
+                de::Error::custom(format!("mailbox {number} is out of order: {error}"))
+            })?;
         }
-        match Written::deserialize(deserializer)? {
-            Written::Numbers(numbers) => Ok(numbers.into_iter().collect()),
-            Written::Bitmap(text) => {
-                let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
-                Self::from_portable(&bytes).map_err(D::Error::custom)
-            }
-        }
+        Ok(MailboxSet(bitmap))
     }
 }

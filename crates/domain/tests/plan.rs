@@ -1,5 +1,7 @@
 //! What a good plan says, what it warns of, and what an amendment may not touch.
 
+#![cfg(test)]
+
 use std::collections::BTreeSet;
 
 use domain::{
@@ -266,4 +268,17 @@ fn names_are_1_to_40_plain_letters() {
         assert_eq!(serde_json::from_value::<PhaseId>(text.into()).is_ok(), good, "{text}");
     }
     assert!("x".repeat(41).parse::<PhaseId>().is_err());
+}
+
+#[test]
+fn the_plan_in_the_documentation_is_a_good_plan() {
+    let page = include_str!("../../../docs/plan.md");
+    let (_, after) = page.split_once("```toml\n").expect("the page shows a plan");
+    let (text, _) = after.split_once("```").expect("and it ends");
+    assert_eq!(notices(text), [""; 0]);
+    assert_eq!(parse(text).retry, RetryPolicy::default(), "the defaults are told as they are");
+    assert!(
+        Capability::ALL.iter().all(|capability| page.contains(&format!("| `{capability}` |"))),
+        "every capability is told"
+    );
 }

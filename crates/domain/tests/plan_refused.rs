@@ -3,6 +3,8 @@
 //! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is written anew; the test fails that once, so
 //! that somebody reads the difference.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::Path;
 

@@ -75,13 +75,10 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
 }
 
 fn zone(text: &str) -> Result<Tz, String> {
-    match text.parse() {
-        Ok(zone) => Ok(zone),
-        Err(chrono_tz::ParseError { .. }) => {
-            let nearest = near::zone(text).name();
-            Err(format!("{text:?} is no IANA time zone; did you mean {nearest:?}?"))
-        }
-    }
+    text.parse().map_err(|_unknown: chrono_tz::ParseError| {
+        let nearest = near::zone(text).name();
+        format!("{text:?} is no IANA time zone; did you mean {nearest:?}?")
+    })
 }
 
 fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<String>> {

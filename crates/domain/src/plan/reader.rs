@@ -10,8 +10,9 @@ use toml::de::{DeTable, DeValue};
 use super::keys::Key;
 use super::problem::{Notice, PlanError, Problem};
 
-/// The years that a plan may speak of: a slip of the keyboard is outside, any real shutdown inside.
-const YEARS: Range<i32> = 1900..2200;
+/// The years that a plan may speak of: a slip of the keyboard is outside, and so is what lies beyond 2099,
+/// where the zone rules that are compiled in end and a summer's midnight would be an hour late.
+const YEARS: Range<i32> = 1900..2100;
 
 /// Longer than any sentence about a source.
 const LONGEST_TEXT: usize = 1000;
