@@ -18,6 +18,7 @@ mod port;
 mod rules;
 mod sqlite;
 mod stream_name;
+mod subscription;
 
 pub use append::{Append, Appended, Conflict, ExpectedVersion, OnConflict, Written};
 pub use clock::Clock;
@@ -32,3 +33,4 @@ pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
 pub use sqlite::SqliteStore;
 pub use stream_name::StreamName;
+pub use subscription::{Delivery, Subscription};

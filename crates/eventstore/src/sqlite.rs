@@ -6,6 +6,8 @@
 //! may write to the same file. Deliberately absent: changing or deleting an event, which triggers refuse.
 
 mod fault;
+#[cfg(test)]
+mod full_disk;
 mod names;
 mod open;
 mod read;
@@ -70,7 +72,8 @@ impl SqliteStore {
         let store = Self::start(path, place, Some(jobs)).await?;
         let inner = &store.inner;
         let writer = Writer::new(connection, inner.place.clone(), clock, inner.head.clone());
-        inner.tasks.spawn(writer.run(queue, inner.stop.clone()));
+        let writer = writer.run(queue, inner.stop.clone(), inner.readers.clone());
+        inner.tasks.spawn(writer);
         Ok(store)
     }
 
@@ -96,7 +99,7 @@ impl SqliteStore {
         jobs: Option<mpsc::Sender<Job>>,
     ) -> Result<Self, Error> {
         let readers = open::readers(path, &place).await?;
-        let head = open::checked_head(&readers, &place).await?;
+        let head = open::checked_head(&readers, &place, jobs.is_some()).await?;
         let head = watch::Sender::new(head);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let looking = look(readers.clone(), head.clone());

@@ -29,7 +29,7 @@ pub(crate) async fn prepare(path: &Path, place: &Place, create: bool) -> Result<
         Ok(found) if found.is_dir() => {
             Err(place.unusable("it is a directory; give the path of a file"))
         }
-        Ok(_) => check_header(path, place),
+        Ok(found) => check_header(path, found.len(), place),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             check_absent(path, place)?;
             if create { make(path, place).await } else { Err(place.unusable(ABSENT)) }
@@ -48,19 +48,18 @@ fn check_absent(path: &Path, place: &Place) -> Result<(), Error> {
         return Err(place
             .unusable(format!("its folder {} does not exist; make it first", folder.display())));
     }
-    let wal = beside(path, "-wal");
-    if fs::metadata(&wal).is_ok_and(|found| found.len() > 0) {
+    if has_wal(path) {
         return Err(place.unusable(format!(
             "the file is gone but its write-ahead log {} is there; restore the file, or remove the \
              log as well to begin anew",
-            wal.display()
+            beside(path, "-wal").display()
         )));
     }
     Ok(())
 }
 
 /// Is the file a store of ours, by its first hundred bytes?
-fn check_header(path: &Path, place: &Place) -> Result<(), Error> {
+fn check_header(path: &Path, length: u64, place: &Place) -> Result<(), Error> {
     let mut header = Vec::with_capacity(100);
     let read = fs::File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
     if let Err(error) = read {
@@ -77,13 +76,25 @@ fn check_header(path: &Path, place: &Place) -> Result<(), Error> {
         let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_be_bytes)
     };
-    match (number(68), number(60)) {
-        (Some(APPLICATION_ID), Some(version)) => check_version(version, place),
-        (Some(_), Some(_)) => {
-            Err(place.unusable("it is another program's SQLite database; give another path"))
-        }
-        _ => Err(place.corrupt("the file ends inside its header")),
+    let (Some(pages), Some(version), Some(application)) = (number(28), number(60), number(68))
+    else {
+        return Err(place.corrupt("the file ends inside its header"));
+    };
+    if application != APPLICATION_ID {
+        return Err(place.unusable("it is another program's SQLite database; give another path"));
     }
+    let page_size = number(14).map_or(0, |word| word & 0xffff);
+    // 65,536 does not fit and is written as 1. A write-ahead log may hold what the file lacks.
+    let page_size = if page_size == 1 { 0x1_0000 } else { page_size };
+    if length < u64::from(pages) * u64::from(page_size) && !has_wal(path) {
+        return Err(place.corrupt("the file is cut off"));
+    }
+    check_version(version, place)
+}
+
+/// Does a write-ahead log that holds anything lie beside the file?
+fn has_wal(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|found| found.len() > 0)
 }
 
 fn check_version(version: u32, place: &Place) -> Result<(), Error> {
@@ -133,11 +144,13 @@ async fn write_draft(draft: &Path) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// The connection that writes. It is never given up, and asks for the write lock at once to find out
+/// The connection that writes. It sets the journal mode again, which a backup made by the database
+/// itself does not keep. It is never given up, and asks for the write lock at once to find out
 /// whether it may write at all.
 pub(crate) async fn writing(path: &Path, place: &Place) -> Result<SqliteConnection, Error> {
     let connect = async {
         let mut connection = options(path)
+            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-32000")
             .pragma("wal_autocheckpoint", "4000")
@@ -166,7 +179,11 @@ pub(crate) async fn readers(path: &Path, place: &Place) -> Result<SqlitePool, Er
 
 /// What is cheap to check of a store: the library, the journal, the version, and that the counter
 /// agrees with the events. Returns the head.
-pub(crate) async fn checked_head(readers: &SqlitePool, place: &Place) -> Result<u64, Error> {
+pub(crate) async fn checked_head(
+    readers: &SqlitePool,
+    place: &Place,
+    writing: bool,
+) -> Result<u64, Error> {
     const CHECK: &str = "
         SELECT sqlite_version(),
             (SELECT journal_mode FROM pragma_journal_mode),
@@ -184,9 +201,9 @@ pub(crate) async fn checked_head(readers: &SqlitePool, place: &Place) -> Result<
         )));
     }
     check_version(version, place)?;
-    if journal != "wal" {
+    if writing && journal != "wal" {
         return Err(place.unusable(format!(
-            "its journal mode was changed to {journal}; set it back with `PRAGMA journal_mode = wal`"
+            "its journal mode is {journal} and can't be set to wal; keep it on a local disk"
         )));
     }
     if counted != last {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +55,14 @@ impl Writer {
     }
 
     /// Carries out jobs until told to stop or nobody can ask any more, and then those still waiting.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+    /// It closes the readers before itself: whoever closes last moves the write-ahead log into the
+    /// file, and a reader may not.
+    pub(crate) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Job>,
+        stop: CancellationToken,
+        readers: SqlitePool,
+    ) {
         let mut waiting = Vec::new();
         loop {
             tokio::select! {
@@ -84,6 +91,7 @@ impl Writer {
             }
             self.appends(&mut appends).await;
         }
+        readers.close().await;
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, place = %self.place, "the event store did not close cleanly");
         }
@@ -95,7 +103,14 @@ impl Writer {
         if requests.is_empty() {
             return;
         }
-        let outcomes = match self.group(&requests).await {
+        let outcomes = self.carry_out(&requests).await;
+        for (answer, outcome) in waiting.into_iter().zip(outcomes) {
+            reply(answer, outcome);
+        }
+    }
+
+    pub(super) async fn carry_out(&mut self, requests: &[Request]) -> Vec<Result<Appended, Error>> {
+        match self.group(requests).await {
             Ok(answers) => answers,
             Err(error) if fault::is_busy(&error) => {
                 requests.iter().map(|_| Err(self.place.busy())).collect()
@@ -103,12 +118,14 @@ impl Writer {
             Err(error) if requests.len() == 1 => vec![Err(self.place.fault(error))],
             Err(error) => {
                 tracing::debug!(%error, "a group of appends failed; trying each alone");
-                self.one_by_one(&requests).await
+                self.one_by_one(requests).await
             }
-        };
-        for (answer, outcome) in waiting.into_iter().zip(outcomes) {
-            reply(answer, outcome);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
     }
 
     async fn one_by_one(&mut self, requests: &[Request]) -> Vec<Result<Appended, Error>> {

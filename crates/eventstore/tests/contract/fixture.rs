@@ -1,0 +1,157 @@
+//! A store to make claims about, and short ways to write events.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use eventstore::{
+    Append, Appended, Clock, Error, EventStore, ExpectedVersion, Filter, MemoryStore, NewEvent,
+    RecordedEvent, SqliteStore, StreamName, Written,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adapter {
+    Memory,
+    Sqlite,
+}
+
+/// A clock that is moved by hand.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_418_857_200)))
+    }
+
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_seconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.load(Ordering::SeqCst), 0).unwrap()
+    }
+}
+
+/// An empty store of one adapter.
+pub(crate) struct Case {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) clock: Arc<TestClock>,
+    sqlite: Option<SqliteStore>,
+    folder: TempDir,
+}
+
+impl Case {
+    pub(crate) async fn new(adapter: Adapter) -> Self {
+        let clock = TestClock::new();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let (store, sqlite): (Arc<dyn EventStore>, _) = match adapter {
+            Adapter::Memory => (Arc::new(MemoryStore::new(clock.clone())), None),
+            Adapter::Sqlite => {
+                let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
+                (Arc::new(store.clone()), Some(store))
+            }
+        };
+        Self { store, clock, sqlite, folder }
+    }
+
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("log.db")
+    }
+
+    /// Closes the store and opens it again. A log in memory has nothing to come back to and stays.
+    pub(crate) async fn reopen(&mut self) {
+        if let Some(old) = self.sqlite.take() {
+            old.close().await;
+            let store = SqliteStore::open(&self.path(), self.clock.clone()).await.unwrap();
+            self.store = Arc::new(store.clone());
+            self.sqlite = Some(store);
+        }
+    }
+
+    /// Appends events with these ids to a stream.
+    pub(crate) async fn append(
+        &self,
+        stream: &str,
+        expected: ExpectedVersion,
+        ids: &[u128],
+    ) -> Result<Appended, Error> {
+        self.store.append(to(stream, expected, ids)).await
+    }
+
+    /// The same, where it can't fail.
+    pub(crate) async fn given(&self, stream: &str, ids: &[u128]) -> Appended {
+        self.append(stream, ExpectedVersion::Any, ids).await.unwrap()
+    }
+
+    /// The whole log.
+    pub(crate) async fn log(&self) -> Vec<RecordedEvent> {
+        log(&*self.store).await
+    }
+
+    /// The whole log as stream, version and id; positions are checked to be dense from 1.
+    pub(crate) async fn told(&self) -> Vec<(String, u64, u128)> {
+        let log = self.log().await;
+        assert!((1..).zip(&log).all(|(place, event)| event.position == place), "not dense");
+        log.iter()
+            .map(|event| (event.stream.to_string(), event.version, event.event.id.as_u128()))
+            .collect()
+    }
+}
+
+pub(crate) async fn log(store: &dyn EventStore) -> Vec<RecordedEvent> {
+    store.read_all(0, &Filter::default(), usize::MAX).await.unwrap().events
+}
+
+pub(crate) fn name(stream: &str) -> StreamName {
+    StreamName::new(stream).unwrap()
+}
+
+pub(crate) fn to(stream: &str, expected: ExpectedVersion, ids: &[u128]) -> Append {
+    Append::to(name(stream), expected, ids.iter().map(|id| event(*id)).collect())
+}
+
+pub(crate) fn event(id: u128) -> NewEvent {
+    NewEvent {
+        id: Uuid::from_u128(id),
+        kind: "noted".to_owned(),
+        schema_version: 1,
+        effective_at: DateTime::from_timestamp(1_418_857_200, 0).unwrap(),
+        actor: "operator:anna".to_owned(),
+        reason: None,
+        correlation_id: Uuid::from_u128(7),
+        causation_id: None,
+        payload: format!("{{\"number\":{id}}}"),
+    }
+}
+
+/// Positions and versions of an answer in which nothing was skipped.
+pub(crate) fn places(appended: &Appended) -> Vec<(u64, u64)> {
+    let places = appended.written.iter().map(|written| {
+        let Written { position, version } = written.unwrap();
+        (position, version)
+    });
+    places.collect()
+}
+
+/// The conflicts of a refused append: stream, what it holds.
+pub(crate) fn conflicts(outcome: Result<Appended, Error>) -> Vec<(String, Option<u64>)> {
+    match outcome {
+        Err(Error::Conflict(conflicts)) => {
+            conflicts.into_iter().map(|found| (found.stream.to_string(), found.actual)).collect()
+        }
+        other => panic!("no conflict: {other:?}"),
+    }
+}
+
+/// The id of a refused append.
+pub(crate) fn duplicate(outcome: Result<Appended, Error>) -> u128 {
+    match outcome {
+        Err(Error::DuplicateId { id, .. }) => id.as_u128(),
+        other => panic!("no duplicate id: {other:?}"),
+    }
+}
