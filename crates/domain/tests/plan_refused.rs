@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use domain::Plan;
+use proptest::prelude::*;
 
 #[test]
 fn every_bad_plan_is_refused_with_the_line_and_what_would_be_right() {
@@ -40,4 +41,36 @@ fn every_bad_plan_is_refused_with_the_line_and_what_would_be_right() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_refused_in_a_few_lines() {
+    let registry = "1,RSSMRA85T10A562S,Rossi,Mario\n".repeat(20_000);
+    for size in [registry.len(), 2_000_000] {
+        let text = registry.repeat(size.div_ceil(registry.len()));
+        let error = Plan::parse("registry.csv", &text).expect_err("a registry is no plan");
+        assert!((1..=10).contains(&error.problems.len()), "{} problems", error.problems.len());
+    }
+}
+
+proptest! {
+    /// Whatever is done to the shipped plan, the answer is a plan or problems on lines that it has.
+    #[test]
+    fn a_damaged_plan_is_refused_on_its_lines_or_taken_but_never_a_panic(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..60_usize, "[ -~\\n]{0,12}"), 1..4),
+    ) {
+        let mut text = Plan::CEC_PAC.to_owned();
+        for (start, length, put) in cuts {
+            let start = start.index(text.len());
+            text.replace_range(start..text.len().min(start + length), &put);
+        }
+        if let Err(error) = Plan::parse("damaged.toml", &text) {
+            prop_assert!(!error.problems.is_empty());
+            let lines = text.split('\n').count();
+            for problem in &error.problems {
+                prop_assert!((1..=lines).contains(&problem.line), "{}", error);
+                prop_assert!(!problem.message.contains(char::is_control), "{}", error);
+            }
+        }
+    }
 }

@@ -14,6 +14,12 @@ use super::problem::{Notice, PlanError, Problem};
 /// where the zone rules that are compiled in end and a summer's midnight would be an hour late.
 const YEARS: Range<i32> = 1900..2100;
 
+/// A plan is some kilobytes; a larger file is another one, such as a registry.
+const LARGEST_FILE: usize = 1 << 20;
+
+/// What follows the first few errors of syntax mostly follows from them.
+const MOST_SYNTAX_ERRORS: usize = 10;
+
 /// Longer than any sentence about a source.
 const LONGEST_TEXT: usize = 1000;
 
@@ -27,13 +33,17 @@ pub(super) struct At<T> {
 /// What has been found so far.
 pub(super) struct Reader<'t> {
     text: &'t str,
+    /// Where each line starts.
+    lines: Vec<usize>,
     problems: Vec<Problem>,
     notices: Vec<Notice>,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, problems: Vec::new(), notices: Vec::new() }
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect();
+        Self { text, lines, problems: Vec::new(), notices: Vec::new() }
     }
 
     pub(super) fn problem(&mut self, line: usize, message: impl Into<String>) {
@@ -46,8 +56,15 @@ impl<'t> Reader<'t> {
 
     /// The document's table; `None`, with its problems kept, where it is not TOML.
     pub(super) fn document(&mut self) -> Option<DeTable<'t>> {
+        if self.text.len() > LARGEST_FILE {
+            let message = format!(
+                "the file is larger than any plan ({LARGEST_FILE} bytes); name the plan's TOML file"
+            );
+            self.problem(1, message);
+            return None;
+        }
         let (document, errors) = DeTable::parse_recoverable(self.text);
-        for error in &errors {
+        for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
             let line = error.span().map_or(1, |span| self.line(span.start));
             self.problem(line, format!("this is not TOML: {}", error.message()));
         }
@@ -71,7 +88,7 @@ impl<'t> Reader<'t> {
     }
 
     fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+        self.lines.partition_point(|start| *start <= offset)
     }
 
     pub(super) fn at<T>(&self, value: Spanned<T>) -> At<T> {
