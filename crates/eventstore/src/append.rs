@@ -21,7 +21,9 @@ pub enum OnConflict {
     /// Nothing is written and every conflict is reported as [`crate::Error::Conflict`].
     #[default]
     RefuseAll,
-    /// The streams without a conflict are written; the conflicts are reported in [`Appended`].
+    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. Each
+    /// stream is sent again by itself: those written the first time are answered as then, those
+    /// skipped the first time are judged anew.
     SkipConflicting,
 }
 

@@ -6,8 +6,9 @@ use crate::StreamName;
 /// An event as its writer hands it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Names this fact for ever; sending the same id again changes nothing. Ids that grow with time
-    /// (UUID version 7) keep the index on them written in order.
+    /// Names this fact for ever. The same id again with the same stream, kind, schema version and payload
+    /// changes nothing, and the times, actor and causes of the first stand; with others it is refused.
+    /// Ids that grow with time (UUID version 7) keep the index on them written in order.
     pub id: Uuid,
     /// The stable name of what happened, e.g. `phase-started`.
     pub kind: String,

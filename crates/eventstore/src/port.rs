@@ -90,7 +90,8 @@ pub trait EventStore: Send + Sync {
     fn appended(&self) -> watch::Receiver<u64>;
 
     /// Takes, renews or takes over a subscription's lease for `owner`; `None` while another owner's
-    /// lease has not run out.
+    /// lease has not run out. An owner's name must be its process's own: who comes with the same name
+    /// is taken for the same owner.
     async fn claim(
         &self,
         subscription: &str,
@@ -99,6 +100,6 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Option<Lease>, Error>;
 
     /// Moves a subscription's checkpoint. A lease that another has taken over since is
-    /// [`Error::Fenced`].
+    /// [`Error::Fenced`]; a position beyond the head is [`Error::LogShorter`].
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error>;
 }
