@@ -1,0 +1,121 @@
+//! Recurring work: which occurrences are due, and which of them are carried out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{CatchUp, PhaseId, Plan, Programme, Recurring, RecurringWorkDue};
+
+use crate::Error;
+use crate::occurrences::Occurrences;
+
+/// An occurrence that is seen within this time was not missed: a loop may sleep for a minute.
+const GRACE: TimeDelta = TimeDelta::seconds(60);
+/// How many occurrences of one work a tick records, so that phases never wait long behind them.
+const PER_TICK: usize = 64;
+/// How far missed occurrences are counted: an expression for every second would count for minutes.
+const COUNTED: usize = 100_000;
+
+/// Checks every cron expression of a plan; the error names the entry and its text.
+pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
+    plan.recurring.iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))
+}
+
+fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {
+    let Recurring { name, cron, .. } = work;
+    Occurrences::parse(cron, plan.zone).map_err(|problem| Error::Cron {
+        name: name.clone(),
+        cron: cron.clone(),
+        problem,
+    })
+}
+
+/// The recurring work of a plan, with how far each was looked through.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    revision: u32,
+    works: BTreeMap<PhaseId, Work>,
+}
+
+#[derive(Debug)]
+struct Work {
+    occurrences: Occurrences,
+    catch_up: CatchUp,
+    /// Occurrences up to here were recorded or passed over.
+    since: DateTime<Utc>,
+    /// The first one after `since`.
+    next: Option<DateTime<Utc>>,
+}
+
+impl Agenda {
+    /// Follows what is known: another revision of the plan, occurrences that anyone recorded.
+    pub(crate) fn follow(&mut self, programme: &Programme) -> Result<(), Error> {
+        let Some(plan) = programme.plan() else { return Ok(()) };
+        if self.revision != programme.revision() {
+            self.works.clear();
+            for work in &plan.recurring {
+                let occurrences = occurrences(work, plan)?;
+                let Some(since) = programme.recurring_since(&work.name) else { continue };
+                let next = occurrences.after(since);
+                let catch_up = work.catch_up;
+                self.works.insert(work.name.clone(), Work { occurrences, catch_up, since, next });
+            }
+            self.revision = programme.revision();
+        }
+        for (name, work) in &mut self.works {
+            let since = programme.recurring_since(name);
+            if let Some(since) = since.filter(|since| *since > work.since) {
+                work.move_to(since);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be recorded now, work by work; nothing for the most part.
+    pub(crate) fn due(&self, now: DateTime<Utc>) -> Vec<RecurringWorkDue> {
+        self.works.iter().flat_map(|(name, work)| work.due(name, now)).collect()
+    }
+
+    /// Passes over what was missed by work that skips: what was due and recorded is known by now.
+    pub(crate) fn pass_over(&mut self, now: DateTime<Utc>) {
+        for work in self.works.values_mut().filter(|work| work.catch_up == CatchUp::Skip) {
+            let missed = now - GRACE;
+            if work.next.is_some_and(|next| next < missed) {
+                work.next = work.occurrences.after(missed - TimeDelta::nanoseconds(1));
+            }
+        }
+    }
+
+    /// The next occurrence of any work; in the past while a tick left some to the next one.
+    pub(crate) fn next_wake(&self) -> Option<DateTime<Utc>> {
+        self.works.values().filter_map(|work| work.next).min()
+    }
+}
+
+impl Work {
+    fn move_to(&mut self, since: DateTime<Utc>) {
+        self.since = since;
+        self.next = self.occurrences.after(since);
+    }
+
+    fn due(&self, name: &PhaseId, now: DateTime<Utc>) -> Vec<RecurringWorkDue> {
+        let Some(next) = self.next.filter(|next| *next <= now) else { return Vec::new() };
+        let late = |at: DateTime<Utc>| u64::try_from((now - at).num_seconds()).unwrap_or(0);
+        let due = |at: DateTime<Utc>, skipped: u64| RecurringWorkDue {
+            name: name.clone(),
+            scheduled_for: at,
+            late_seconds: late(at),
+            skipped,
+        };
+        if self.catch_up == CatchUp::All {
+            let rest = self.occurrences.run(next, now);
+            return std::iter::once(next).chain(rest).take(PER_TICK).map(|at| due(at, 0)).collect();
+        }
+        let Some(last) = self.occurrences.last_in(self.since, now) else { return Vec::new() };
+        if self.catch_up == CatchUp::Skip && now - last > GRACE {
+            return Vec::new();
+        }
+        let missed = self.occurrences.run(self.since, now).take(COUNTED);
+        let missed = missed.filter(|at| *at < last).count();
+        vec![due(last, u64::try_from(missed).unwrap_or(u64::MAX))]
+    }
+}

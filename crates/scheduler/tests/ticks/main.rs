@@ -1,0 +1,9 @@
+//! What a tick does, told in dates: the plan of CEC-PAC, a clock that can be set, one log for all.
+#![cfg(test)]
+
+mod clock;
+mod phases;
+mod race;
+mod recurring;
+mod speed;
+mod support;
