@@ -8,6 +8,10 @@
 mod answer;
 mod directory;
 mod error;
+mod faults;
+mod faulty;
+mod pace;
+mod paced;
 mod right;
 
 use async_trait::async_trait;
@@ -16,6 +20,10 @@ use domain::{Capabilities, MailboxSet};
 pub use answer::{Actual, Answer, Failure};
 pub use directory::{Directory, Mode};
 pub use error::{Cause, Error};
+pub use faults::{Chance, Faults};
+pub use faulty::Faulty;
+pub use pace::{Limits, Pace, UnderWay};
+pub use paced::Paced;
 pub use right::{EffectKey, Right, SetRights};
 
 /// A mail platform: it can be told who may do what, and asked who may.

@@ -1,6 +1,6 @@
 //! Making and opening the file, with a clear sentence for every file that is not a mail directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -19,12 +19,13 @@ const PAGE_SIZE: u32 = 16_384;
 
 /// Makes a directory under another name and gives it its own only when it is whole.
 pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
-    if tokio::fs::try_exists(path).await.unwrap_or(true) {
-        return Err(unusable(path, "is in the way of a new one; open it, or move it away"));
+    // A write-ahead log without its file would be taken for the new file's, and spoil it.
+    for name in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+        if tokio::fs::try_exists(&name).await.unwrap_or(true) {
+            return Err(unusable(&name, "is in the way of a new one; open it, or move it away"));
+        }
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", Uuid::now_v7().simple()));
-    let draft = Path::new(&draft);
+    let draft = &beside(path, &format!(".{}.new", Uuid::now_v7().simple()));
     let written = async {
         let options = options(draft).create_if_missing(true).page_size(PAGE_SIZE);
         let mut connection =
@@ -49,10 +50,14 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
     })
 }
 
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 async fn remove(draft: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = draft.as_os_str().to_owned();
-        name.push(suffix);
+    for name in ["", "-wal", "-shm"].map(|suffix| beside(draft, suffix)) {
         if let Err(error) = tokio::fs::remove_file(&name).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -79,30 +84,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
 }
 
-/// Is it whole, can it be written to, and what is it?
+/// Can it be written to, and what is it? `SQLite` itself finds a file that was cut short.
 async fn check_content(
     connection: &mut SqliteConnection,
     place: &Place,
 ) -> Result<(Uuid, Mode), Error> {
     let path = place.path();
     let at = |error| fault::of(place, error);
-    // Folds a write-ahead log that a killed program left behind into the file.
-    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(at)?;
-    let (bytes,): (i64,) =
-        sqlx::query_as("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(at)?;
-    let length = tokio::fs::metadata(path).await.map_or(0, |file| file.len());
-    if busy == 0 && u64::try_from(bytes).is_ok_and(|bytes| length < bytes) {
-        return Err(unusable(
-            path,
-            "is cut short; put it back from its backup or run `tramonto platform rebuild`",
-        ));
-    }
     let transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(at)?;
     transaction.rollback().await.map_err(at)?;
     let (identity, rehearsal): (String, bool) =

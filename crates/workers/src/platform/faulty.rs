@@ -1,0 +1,160 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+use roaring::RoaringBitmap;
+
+use super::faults::{Chance, Faults};
+use super::{Actual, Answer, Cause, Error, Failure, Platform, SetRights};
+
+/// A platform that fails as told, for rehearsals and tests.
+///
+/// What fails follows from the seed, the number of the call and the mailbox, so a run can be repeated.
+/// A transient failure comes before or after the change was really made; a permanent one is a
+/// mailbox's own, and is the same at every call. What can be read is the truth.
+#[derive(Debug)]
+pub struct Faulty<P> {
+    inner: P,
+    faults: Faults,
+    seed: u64,
+    calls: AtomicU64,
+}
+
+/// What a draw is for: draws for different purposes have nothing to do with each other.
+#[derive(Clone, Copy)]
+enum Draw {
+    Permanent,
+    Latency,
+    WholeCall,
+    Afterwards,
+    Mailbox,
+}
+
+impl<P> Faulty<P> {
+    /// The platform within, with these faults.
+    pub fn new(inner: P, faults: Faults, seed: u64) -> Self {
+        Self { inner, faults, seed, calls: AtomicU64::new(0) }
+    }
+
+    /// The platform within.
+    pub fn inner(&self) -> &P {
+        &self.inner
+    }
+
+    fn draw(&self, what: Draw, call: u64, number: u32) -> u64 {
+        let salt: u64 = match what {
+            Draw::Permanent => 1,
+            Draw::Latency => 2,
+            Draw::WholeCall => 3,
+            Draw::Afterwards => 4,
+            Draw::Mailbox => 5,
+        };
+        mix(mix(mix(self.seed ^ salt.rotate_left(56)) ^ call) ^ u64::from(number))
+    }
+
+    /// Those of the mailboxes that the draw falls on.
+    fn those(&self, mailboxes: &MailboxSet, what: Draw, chance: Chance, call: u64) -> MailboxSet {
+        if chance == Chance::NEVER {
+            return MailboxSet::new();
+        }
+        mailboxes.iter().filter(|number| chance.falls_on(self.draw(what, call, *number))).collect()
+    }
+
+    /// Counts the call and waits as long as the platform takes for it: its number.
+    async fn begin(&self) -> u64 {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if !self.faults.latency.is_zero() {
+            // Between a half and one and a half times as long as told.
+            let thousandths =
+                500 + u32::try_from(self.draw(Draw::Latency, call, 0) % 1_000).unwrap_or(0);
+            tokio::time::sleep(self.faults.latency * thousandths / 1_000).await;
+        }
+        call
+    }
+
+    fn whole_call_fails(&self, call: u64) -> bool {
+        self.faults.transient.falls_on(self.draw(Draw::WholeCall, call, 0))
+    }
+
+    fn even(&self, what: Draw, call: u64) -> bool {
+        self.draw(what, call, 0).is_multiple_of(2)
+    }
+}
+
+#[async_trait]
+impl<P: Platform> Platform for Faulty<P> {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        let count = self.begin().await;
+        let permanent = self.those(&call.mailboxes, Draw::Permanent, self.faults.permanent, 0);
+        let sound = MailboxSet::from(&*call.mailboxes - &*permanent);
+        let whole = self.whole_call_fails(count);
+        let afterwards = self.even(Draw::Afterwards, count);
+        if whole && !afterwards {
+            return Err(injected());
+        }
+        let transient = self.those(&sound, Draw::Mailbox, self.faults.transient, count);
+        let passed_on = if afterwards { sound } else { (&*sound - &*transient).into() };
+        let mut answer =
+            self.inner.set(&SetRights { mailboxes: passed_on, ..call.clone() }).await?;
+        if whole {
+            return Err(injected());
+        }
+        take_out(&mut answer, &transient);
+        add(&mut answer, transient, true, "injected-transient");
+        add(&mut answer, permanent, false, "injected-permanent");
+        Ok(answer)
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        let count = self.begin().await;
+        if self.whole_call_fails(count) {
+            return Err(injected());
+        }
+        self.inner.read(mailboxes, capabilities).await
+    }
+}
+
+fn injected() -> Error {
+    Error::Unavailable {
+        cause: Cause::new("injected-transient"),
+        problem: "the platform was told to fail this call".to_owned(),
+        source: None,
+    }
+}
+
+fn take_out(answer: &mut Answer, mailboxes: &RoaringBitmap) {
+    let without = |set: &MailboxSet| MailboxSet::from(&**set - mailboxes);
+    answer.applied = without(&answer.applied);
+    answer.already_so = without(&answer.already_so);
+    for failure in &mut answer.failed {
+        failure.mailboxes = without(&failure.mailboxes);
+    }
+    answer.failed.retain(|failure| !failure.mailboxes.is_empty());
+}
+
+fn add(answer: &mut Answer, mailboxes: MailboxSet, transient: bool, cause: &str) {
+    if !mailboxes.is_empty() {
+        let text = "the platform was told to fail for this mailbox".to_owned();
+        answer.failed.push(Failure { mailboxes, cause: Cause::new(cause), transient, text });
+    }
+}
+
+/// The finalizer of `SplitMix64`: every bit of the answer hangs on every bit of the input.
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

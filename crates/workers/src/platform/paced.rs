@@ -1,0 +1,48 @@
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+
+use super::{Actual, Answer, Error, Pace, Platform, SetRights};
+
+/// A platform whose calls wait until the pace of their effects lets them begin.
+#[derive(Debug)]
+pub struct Paced<P> {
+    inner: P,
+    pace: Pace,
+}
+
+impl<P> Paced<P> {
+    /// The platform within, at this pace; it can be changed through any clone of the pace.
+    pub fn new(inner: P, pace: Pace) -> Self {
+        Self { inner, pace }
+    }
+
+    /// The platform within.
+    pub fn inner(&self) -> &P {
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl<P: Platform> Platform for Paced<P> {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        let _under_way = self.pace.begin(call.capabilities).await;
+        self.inner.set(call).await
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        let _under_way = self.pace.begin(capabilities).await;
+        self.inner.read(mailboxes, capabilities).await
+    }
+}
