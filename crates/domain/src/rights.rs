@@ -106,6 +106,21 @@ impl Rights {
         }
     }
 
+    /// Has this mailbox a capability of the platform, as outcome events say?
+    pub fn has(&self, number: u32, capability: Capability) -> bool {
+        let closed = self.closed.get(&capability);
+        self.activated.contains(number) && !closed.is_some_and(|closed| closed.contains(number))
+    }
+
+    /// Those among these who have a capability of the platform, as outcome events say.
+    pub fn open_among(&self, capability: Capability, these: &RoaringBitmap) -> RoaringBitmap {
+        let mut open = these & &self.activated;
+        if let Some(closed) = self.closed.get(&capability) {
+            open -= closed;
+        }
+        open
+    }
+
     /// Those for whom the platform was told an end of the capability, by instant.
     pub fn armed(
         &self,

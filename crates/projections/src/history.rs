@@ -1,0 +1,171 @@
+//! The history of one mailbox, and any state of the past.
+//!
+//! A mailbox's history is its own stream merged by position with the set events that hold it: found by
+//! number range in the index of [`Sets`], then by membership. Invariant: a history is complete up to
+//! the end of the log; what the index does not reach yet is looked through. Deliberately absent: names
+//! and addresses.
+
+use std::sync::Arc;
+
+use domain::{Fact, Mailbox, ProgrammeId, State};
+use eventstore::{Direction, EventStore, Filter, RecordedEvent, StreamName, mailbox_stream};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::as_of::{Cutoff, PopulationAsOf, counted};
+use crate::concern::concerned;
+use crate::error::Error;
+use crate::sets::Sets;
+
+const NAME: &str = "history";
+/// How many events are read at a time.
+const PAGE: usize = 256;
+
+/// One event in the history of a mailbox, and who wrote it why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What happened.
+    pub fact: Fact,
+    /// Who did it.
+    pub origin: Recorded,
+}
+
+/// What is recorded beside an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recorded {
+    /// The stream it was written to.
+    pub stream: String,
+    /// Who did it.
+    pub actor: String,
+    /// Why, in the words of the operator who did it.
+    pub reason: Option<String>,
+    /// What it belongs to.
+    pub correlation_id: Uuid,
+    /// The event that directly led to it.
+    pub causation_id: Option<Uuid>,
+}
+
+/// The past, as the log has it.
+#[derive(Clone)]
+pub struct History {
+    programme: ProgrammeId,
+    log: Arc<dyn EventStore>,
+    sets: Arc<Sets>,
+}
+
+impl History {
+    /// The past of the programme whose log the sets are derived from.
+    pub fn new(programme: ProgrammeId, log: Arc<dyn EventStore>, sets: Arc<Sets>) -> Self {
+        Self { programme, log, sets }
+    }
+
+    /// Every event that concerns a mailbox, in the order of the log. Empty where nobody asked for it.
+    pub async fn history(&self, number: u32) -> Result<Vec<Entry>, Error> {
+        let (candidates, index_ends_at) = self.sets.candidates(number).await?;
+        let mut found = self.own(&mailbox_stream(&self.programme, number)?).await?;
+        for position in candidates {
+            let page = self.read(position.saturating_sub(1), 1).await?;
+            found.extend(page.events.into_iter().filter(|event| event.position == position));
+        }
+        self.tail(index_ends_at, &mut found).await?;
+        found.sort_unstable_by_key(|event| event.position);
+        found.dedup_by_key(|event| event.position);
+        let mut entries = Vec::new();
+        for event in found {
+            let fact = event.fact().map_err(|error| Error::reading(NAME, error))?;
+            if concerned(&fact.event).is_some_and(|set| set.contains(number)) {
+                entries.push(Entry { fact, origin: Recorded::of(event) });
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A mailbox as of a cutoff, and the events it was folded from.
+    pub async fn mailbox_as_of(
+        &self,
+        number: u32,
+        cutoff: Cutoff,
+    ) -> Result<(Mailbox, Vec<Entry>), Error> {
+        let entries = self.history(number).await?;
+        Ok(folded(number, entries, &cutoff))
+    }
+
+    /// Everything that was known at a cutoff of the whole population, its phases and its incidents.
+    pub async fn population_as_of(&self, cutoff: Cutoff) -> Result<State, Error> {
+        let mut population = PopulationAsOf::new(cutoff);
+        let mut position = 0;
+        loop {
+            let page = self.read(position, PAGE).await?;
+            for event in &page.events {
+                // Times of recording never go back, so nothing that follows counts.
+                if event.recorded_at > cutoff.known_at {
+                    return Ok(population.into_state());
+                }
+                population.apply(&event.fact().map_err(|error| Error::reading(NAME, error))?);
+            }
+            if page.read_to >= page.head {
+                return Ok(population.into_state());
+            }
+            position = page.read_to;
+        }
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<eventstore::Page, Error> {
+        let page = self.log.read_all(after, &Filter::default(), limit).await;
+        page.map_err(|error| Error::reading(NAME, error))
+    }
+
+    async fn own(&self, stream: &StreamName) -> Result<Vec<RecordedEvent>, Error> {
+        let mut events = Vec::new();
+        loop {
+            let from = events.last().map_or(0, |last: &RecordedEvent| last.version + 1);
+            let read = self.log.read_stream(stream, from, Direction::Forwards, PAGE).await;
+            match read {
+                Ok(more) => {
+                    let done = more.len() < PAGE;
+                    events.extend(more);
+                    if done {
+                        return Ok(events);
+                    }
+                }
+                Err(eventstore::Error::StreamNotFound(_)) => return Ok(events),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn tail(&self, mut after: u64, found: &mut Vec<RecordedEvent>) -> Result<(), Error> {
+        loop {
+            let page = self.read(after, PAGE).await?;
+            found.extend(page.events);
+            if page.read_to >= page.head {
+                return Ok(());
+            }
+            after = page.read_to;
+        }
+    }
+}
+
+fn folded(number: u32, entries: Vec<Entry>, cutoff: &Cutoff) -> (Mailbox, Vec<Entry>) {
+    let events = counted(entries.iter().map(|entry| &entry.fact), number, cutoff);
+    let mut mailbox = Mailbox::new(number);
+    for (_, event) in &events {
+        mailbox.evolve(event);
+    }
+    let positions: Vec<u64> = events.iter().map(|(fact, _)| fact.position).collect();
+    let counts = |entry: &Entry| positions.binary_search(&entry.fact.position).is_ok();
+    (mailbox, entries.into_iter().filter(counts).collect())
+}
+
+impl Recorded {
+    fn of(event: RecordedEvent) -> Self {
+        let RecordedEvent { stream, event, .. } = event;
+        Self {
+            stream: stream.to_string(),
+            actor: event.actor,
+            reason: event.reason,
+            correlation_id: event.correlation_id,
+            causation_id: event.causation_id,
+        }
+    }
+}

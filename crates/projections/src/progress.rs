@@ -1,0 +1,115 @@
+//! How far each phase is and what went wrong, as plain counts. Worked out from the state alone, so it
+//! can't disagree with what the engine acts on; deliberately absent: a file of its own.
+
+use chrono::{DateTime, Utc};
+use domain::{Account, Capabilities, IncidentKey, PhaseId, Started, State};
+use serde::Serialize;
+
+/// How far a phase is. Everyone of its frozen population is counted in exactly one of `done`,
+/// `already_so`, `held`, `incident`, `retrying` and `pending`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhaseProgress {
+    /// The phase.
+    pub phase: PhaseId,
+    /// What people call it.
+    pub title: String,
+    /// When it is due by the plan in force, or was when it started.
+    pub due_at: DateTime<Utc>,
+    /// When it was started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// By how much it was started late, in seconds.
+    pub late_seconds: u64,
+    /// When everyone was accounted for.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// How many its frozen population is.
+    pub population: u64,
+    /// Changed by the phase, at its date or armed ahead.
+    pub done: u64,
+    /// Found already so.
+    pub already_so: u64,
+    /// Kept from it by a hold.
+    pub held: u64,
+    /// Given up, each under an incident, open or resolved.
+    pub incident: u64,
+    /// Waiting for another attempt.
+    pub retrying: u64,
+    /// Not yet come to.
+    pub pending: u64,
+}
+
+/// Mailboxes that were given up for one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncidentGroup {
+    /// What it is called on the command line.
+    pub key: IncidentKey,
+    /// The phase it is for.
+    pub phase: Option<PhaseId>,
+    /// Why, as a short code.
+    pub cause: String,
+    /// What could not be changed.
+    pub capabilities: Capabilities,
+    /// How many wait for an operator.
+    pub open: u64,
+    /// How many an operator dealt with otherwise.
+    pub resolved: u64,
+    /// The most attempts made for any of them.
+    pub attempts: u32,
+    /// When the first of them was recorded.
+    pub first_seen: DateTime<Utc>,
+    /// When the latest of them was recorded.
+    pub last_seen: DateTime<Utc>,
+}
+
+/// How far each phase of the plan is, in the order of the plan; one that has not started counts nobody.
+pub fn phase_progress(state: &State, now: DateTime<Utc>) -> Vec<PhaseProgress> {
+    let Some(plan) = state.plan() else { return Vec::new() };
+    let each = plan.phases.iter().enumerate().map(|(place, phase)| {
+        let account = state.account(&phase.id, now).unwrap_or_default();
+        let started = state.phases.get(&phase.id);
+        let due_at = plan.starts_at(place);
+        of(phase.id.clone(), phase.title.clone(), due_at, started, &account)
+    });
+    each.collect()
+}
+
+fn of(
+    phase: PhaseId,
+    title: String,
+    due_at: DateTime<Utc>,
+    started: Option<&Started>,
+    account: &Account,
+) -> PhaseProgress {
+    PhaseProgress {
+        phase,
+        title,
+        due_at: started.map_or(due_at, |started| started.event.due_at),
+        started_at: started.map(|started| started.started_at),
+        late_seconds: started.map_or(0, |started| started.event.late_seconds),
+        completed_at: started.and_then(|started| started.completed.as_ref()).map(|(at, _)| *at),
+        population: started.map_or(0, |started| started.event.population.len()),
+        done: account.done.len(),
+        already_so: account.already_so.len(),
+        held: account.held.len(),
+        incident: account.given_up.len(),
+        retrying: account.retrying.len(),
+        pending: account.pending.len(),
+    }
+}
+
+/// The incidents, grouped by phase and cause, those of the most open mailboxes first.
+pub fn incidents(state: &State) -> Vec<IncidentGroup> {
+    let groups = state.failures.incidents().iter().map(|(key, incident)| IncidentGroup {
+        key: key.clone(),
+        phase: key.phase.clone(),
+        cause: key.cause.clone(),
+        capabilities: incident.capabilities,
+        open: incident.open.len(),
+        resolved: incident.resolved.len(),
+        attempts: incident.attempts,
+        first_seen: incident.first_seen,
+        last_seen: incident.last_seen,
+    });
+    let mut groups: Vec<_> = groups.collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.open));
+    groups
+}

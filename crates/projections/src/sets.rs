@@ -1,0 +1,230 @@
+//! The population as sets, on disk: what a start begins from, and the index that finds the set events
+//! which concern one mailbox.
+//!
+//! Invariant: after a tick, what [`Sets::load`] gives equals the state folded from the log up to the
+//! checkpoint, and every event up to it that names mailboxes has its spans in the index. Sets, rest,
+//! index and checkpoint are written in one transaction. Deliberately absent: personal data.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Fact, ProgrammeId, State, Tick};
+use eventstore::{EventStore, Filter};
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, Transaction};
+use tokio::sync::Mutex;
+
+use crate::concern::concerned;
+use crate::database::{Database, Format};
+use crate::error::Error;
+use crate::status::{Status, status};
+use crate::stored::{self, Stored, chunks_of, signed};
+
+const NAME: &str = "sets";
+/// "tram" and the first letter of the projection.
+const APPLICATION_ID: u32 = 0x7472_6d53;
+const SCHEMA_VERSION: u32 = 1;
+/// An event's members within one chunk lie between `low` and `high`.
+const CREATE_SPAN: &str = "
+CREATE TABLE span (
+    chunk INTEGER NOT NULL,      -- which 65,536 numbers: number >> 16
+    position INTEGER NOT NULL,   -- the event's place in the log
+    kind TEXT NOT NULL,
+    low INTEGER NOT NULL,
+    high INTEGER NOT NULL,
+    PRIMARY KEY (chunk, position)
+) STRICT, WITHOUT ROWID;
+";
+/// How many events are taken in one transaction: set events can hold some hundred kilobytes each.
+const PAGE: usize = 256;
+/// Rows of one statement: five values each, well under what `SQLite` lets a statement bind.
+const ROWS: usize = 1000;
+
+/// The sets and the index of a programme's log, in one file.
+pub struct Sets {
+    database: Database,
+    programme: ProgrammeId,
+    log: Arc<dyn EventStore>,
+    /// What was last written; `None` where the file has to be read again.
+    stored: Mutex<Option<Arc<Stored>>>,
+}
+
+/// An event that may concern a mailbox: its number lies in the event's range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    chunk: u16,
+    position: u64,
+    kind: &'static str,
+    low: u32,
+    high: u32,
+}
+
+impl Sets {
+    /// Opens the file at `path`, which is made if it does not exist.
+    pub async fn open(
+        path: &Path,
+        programme: ProgrammeId,
+        log: Arc<dyn EventStore>,
+    ) -> Result<Self, Error> {
+        let create = format!("{}{CREATE_SPAN}", stored::CREATE);
+        let format =
+            Format { application_id: APPLICATION_ID, schema_version: SCHEMA_VERSION, create };
+        let database = Database::open(path, &format).await?;
+        Ok(Self { database, programme, log, stored: Mutex::new(None) })
+    }
+
+    /// The state as it was last written, and the position it was folded up to. Refused where the log
+    /// is not the one it was derived from.
+    pub async fn load(&self) -> Result<(State, u64), Error> {
+        let stored = self.stored.lock().await.take();
+        let stored = self.again(stored).await?;
+        let loaded = (stored.state.clone(), stored.checkpoint.position);
+        *self.stored.lock().await = Some(stored);
+        Ok(loaded)
+    }
+
+    /// Takes the next events of the log, if there are any.
+    pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
+        let mut held = self.stored.lock().await;
+        let before = self.again(held.take()).await?;
+        let page = self.log.read_all(before.checkpoint.position, &Filter::default(), PAGE).await;
+        let page = page.map_err(|error| Error::reading(NAME, error))?;
+        let mut after = Stored::clone(&before);
+        let mut spans = Vec::new();
+        let mut progress = 0;
+        for event in &page.events {
+            match event.fact() {
+                Ok(fact) => {
+                    spans_of(&fact, &mut spans);
+                    after.evolve(&fact);
+                    progress += 1;
+                }
+                // What comes before it is taken first.
+                Err(_) if progress > 0 => break,
+                Err(error) => {
+                    *held = Some(before);
+                    return Err(Error::reading(NAME, error));
+                }
+            }
+        }
+        if progress == 0 {
+            *held = Some(before);
+            return Ok(Tick::default());
+        }
+        // Where another process got there first, the next tick reads the file again.
+        if self.write(&before, &after, &spans).await? {
+            *held = Some(Arc::new(after));
+        }
+        Ok(Tick { progress, next_wake: None })
+    }
+
+    /// How far it has come, and how far behind it is.
+    pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
+        let position: Option<i64> = sqlx::query_scalar("SELECT position FROM checkpoint")
+            .fetch_optional(&self.database.readers)
+            .await
+            .map_err(|error| self.database.fault(error))?;
+        status(NAME, position, self.log.as_ref(), now).await
+    }
+
+    /// A digest of all that is stored, the same for the same log however it came to be.
+    pub async fn digest(&self) -> Result<String, Error> {
+        let place = &self.database.place;
+        let stored = Stored::load(&self.database.readers, place, &self.programme).await?;
+        let mut digest = Sha256::new();
+        stored::digest(&stored, place, &mut digest)?;
+        let rows = sqlx::query("SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2");
+        let rows = rows.fetch_all(&self.database.readers).await;
+        for row in rows.map_err(|error| place.fault(error))? {
+            for column in [0, 1, 3, 4] {
+                let number: i64 = row.try_get(column).map_err(|error| place.fault(error))?;
+                digest.update(number.to_le_bytes());
+            }
+            let kind: String = row.try_get(2).map_err(|error| place.fault(error))?;
+            digest.update(kind);
+        }
+        Ok(format!("{:x}", digest.finalize()))
+    }
+
+    /// The positions of the events in the index whose range holds the number, and how far the index
+    /// goes: what came later has to be looked through.
+    pub(crate) async fn candidates(&self, number: u32) -> Result<(Vec<u64>, u64), Error> {
+        // One statement, so that index and checkpoint are of the same moment.
+        let rows = sqlx::query_as::<_, (bool, i64)>(
+            "SELECT 0, position FROM checkpoint UNION ALL
+             SELECT 1, position FROM span WHERE chunk = ?1 AND ?2 BETWEEN low AND high ORDER BY 1, 2",
+        )
+        .bind(i64::from(number >> 16))
+        .bind(i64::from(number))
+        .fetch_all(&self.database.readers)
+        .await;
+        let (mut positions, mut checkpoint) = (Vec::new(), 0);
+        for (of_index, position) in rows.map_err(|error| self.database.fault(error))? {
+            let position =
+                u64::try_from(position).map_err(|error| self.database.place.corrupt(error))?;
+            if of_index { positions.push(position) } else { checkpoint = position }
+        }
+        Ok((positions, checkpoint))
+    }
+
+    /// Closes the file; what is asked of it later is an error.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.database.close().await
+    }
+
+    async fn again(&self, stored: Option<Arc<Stored>>) -> Result<Arc<Stored>, Error> {
+        if let Some(stored) = stored {
+            return Ok(stored);
+        }
+        let (readers, place) = (&self.database.readers, &self.database.place);
+        let stored = Stored::load(readers, place, &self.programme).await?;
+        stored.check(NAME, place, self.log.as_ref()).await?;
+        Ok(Arc::new(stored))
+    }
+
+    async fn write(&self, before: &Stored, after: &Stored, spans: &[Span]) -> Result<bool, Error> {
+        let fault = |error| self.database.fault(error);
+        let mut writer = self.database.writer.lock().await;
+        let writer = writer.as_mut().ok_or_else(|| fault(sqlx::Error::PoolClosed))?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        let place = &self.database.place;
+        if !after.save(before, &self.programme, &mut transaction, place).await? {
+            return Ok(false);
+        }
+        write_spans(&mut transaction, spans).await.map_err(fault)?;
+        transaction.commit().await.map_err(fault)?;
+        Ok(true)
+    }
+}
+
+fn spans_of(fact: &Fact, spans: &mut Vec<Span>) {
+    let Some(set) = concerned(&fact.event) else { return };
+    let (kind, _) = fact.event.kind();
+    for chunk in chunks_of(&set) {
+        let first = u32::from(chunk) << 16;
+        let mut members = set.range(first..=first | 0xffff);
+        if let Some(low) = members.next() {
+            let high = members.next_back().unwrap_or(low);
+            spans.push(Span { chunk, position: fact.position, kind, low, high });
+        }
+    }
+}
+
+async fn write_spans(
+    transaction: &mut Transaction<'_, Sqlite>,
+    spans: &[Span],
+) -> Result<(), sqlx::Error> {
+    for rows in spans.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO span (chunk, position, kind, low, high) ");
+        query.push_values(rows, |mut row, span| {
+            row.push_bind(i64::from(span.chunk))
+                .push_bind(signed(span.position))
+                .push_bind(span.kind)
+                .push_bind(i64::from(span.low))
+                .push_bind(i64::from(span.high));
+        });
+        query.build().execute(&mut **transaction).await?;
+    }
+    Ok(())
+}

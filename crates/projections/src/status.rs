@@ -1,0 +1,40 @@
+use chrono::{DateTime, Utc};
+use eventstore::{EventStore, Filter};
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// How far a projection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Which projection.
+    pub name: &'static str,
+    /// The last event that is in it.
+    pub checkpoint: u64,
+    /// The last event of the log.
+    pub head: u64,
+    /// How many events it is behind.
+    pub lag_events: u64,
+    /// For how long the oldest event that is not in it has been in the log, in seconds.
+    pub lag_seconds: u64,
+}
+
+/// The status of a projection whose checkpoint is at `position`, as its file has it.
+pub(crate) async fn status(
+    name: &'static str,
+    position: Option<i64>,
+    log: &dyn EventStore,
+    now: DateTime<Utc>,
+) -> Result<Status, Error> {
+    let checkpoint = u64::try_from(position.unwrap_or(0)).unwrap_or(0);
+    let page = log.read_all(checkpoint, &Filter::default(), 1).await;
+    let page = page.map_err(|error| Error::reading(name, error))?;
+    let waits = page.events.first().map_or(0, |oldest| (now - oldest.recorded_at).num_seconds());
+    Ok(Status {
+        name,
+        checkpoint,
+        head: page.head,
+        lag_events: page.head.saturating_sub(checkpoint),
+        lag_seconds: u64::try_from(waits).unwrap_or(0),
+    })
+}
