@@ -174,13 +174,15 @@ fn arming(
         .filter(|_| allowed(plan, place).contains(capability))
         .map(|place| (plan.starts_at(place), plan.phases.get(place).map(|phase| phase.id.clone())));
     let mut desired: BTreeMap<DateTime<Utc>, (Option<PhaseId>, RoaringBitmap)> = BTreeMap::new();
-    if let Some((until, phase)) = planned.clone().filter(|(until, _)| *until - now <= ahead) {
+    // An instant that has passed is never told: what is late is the closing's, once the phase has started.
+    let to_come = |until: &DateTime<Utc>| *until > now && *until - now <= ahead;
+    if let Some((until, phase)) = planned.filter(|(until, _)| to_come(until)) {
         desired.insert(until, (phase, &has - &held));
     }
     for number in &(&held & &has) {
         if let Some(until) = hold_end(state, plan, number, capability)
-            && planned.as_ref().is_none_or(|(end, _)| *end <= until)
-            && until - now <= ahead
+            && !plan.allowed_at(until).contains(capability)
+            && to_come(&until)
         {
             desired.entry(until).or_default().1.insert(number);
         }
