@@ -10,8 +10,10 @@ mod current;
 mod database;
 mod error;
 mod history;
+mod import;
 mod progress;
 mod projections;
+mod registry;
 mod sets;
 mod status;
 mod stored;
@@ -21,8 +23,15 @@ pub use as_of::Cutoff;
 pub use current::mailbox_now;
 pub use error::Error;
 pub use history::{Entry, History, Recorded};
+pub use import::{
+    Encoding, Error as ImportError, Progress, Request as ImportRequest, Source, Summary, import,
+    rejects_of,
+};
 pub use progress::{IncidentGroup, PhaseProgress, incidents, phase_progress};
 pub use projections::{Digests, Projections, Rebuilt};
+pub use registry::{
+    Counts as RegistryCounts, Entry as RegistryEntry, Error as RegistryError, Registry,
+};
 pub use sets::Sets;
 pub use status::Status;
 pub use table::Table;

@@ -1,0 +1,117 @@
+//! The bytes of a registry file: where they come from, how they are packed, and how many have passed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::Error;
+
+/// Where the rows come from.
+pub enum Source {
+    /// A file, plain, gzip or zstd by its first bytes.
+    File(PathBuf),
+    /// Anything that can be read once, such as standard input; the same packings.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// Read ahead to tell the packing, and to know a stream again after a crash.
+const PREFIX: u64 = 64 * 1024;
+
+/// How far the reading is: looked at from outside while a thread reads.
+#[derive(Clone, Default)]
+pub(super) struct Meter {
+    bytes: Arc<AtomicU64>,
+    hash: Arc<Mutex<Sha256>>,
+}
+
+impl Meter {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The SHA-256 of what has passed, in hexadecimal.
+    pub(super) fn sha256(&self) -> String {
+        hex(&self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize())
+    }
+}
+
+/// An opened source.
+pub(super) struct Opened {
+    /// The unpacked bytes.
+    pub(super) text: Box<dyn Read + Send>,
+    pub(super) meter: Meter,
+    /// By what it is known again: the SHA-256 of its start.
+    pub(super) start: String,
+    /// How many packed bytes there are, where that is known.
+    pub(super) total: Option<u64>,
+}
+
+/// Opens a file.
+pub(super) fn open_file(path: &Path) -> Result<Opened, Error> {
+    let failed = |error| Error::unreadable(path, error);
+    let file = File::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if found.is_dir() {
+        return Err(Error::Unusable("it is a directory; give the path of a file".into()));
+    }
+    let mut opened = open_stream(Box::new(file)).map_err(failed)?;
+    opened.total = found.is_file().then_some(found.len());
+    Ok(opened)
+}
+
+/// Looks at the first bytes of a stream.
+pub(super) fn open_stream(mut raw: Box<dyn Read + Send>) -> io::Result<Opened> {
+    let mut prefix = Vec::new();
+    raw.by_ref().take(PREFIX).read_to_end(&mut prefix)?;
+    let start = hex(&Sha256::digest(&prefix));
+    let meter = Meter::default();
+    let packing = prefix.first_chunk::<4>().copied();
+    let all = Cursor::new(prefix).chain(raw);
+    let metered = BufReader::with_capacity(256 * 1024, Metered { raw: all, meter: meter.clone() });
+    let text: Box<dyn Read + Send> = match packing {
+        Some([0x1f, 0x8b, ..]) => Box::new(flate2::bufread::MultiGzDecoder::new(metered)),
+        Some([0x28, 0xb5, 0x2f, 0xfd]) => Box::new(zstd::Decoder::with_buffer(metered)?),
+        _ => Box::new(metered),
+    };
+    Ok(Opened { text, meter, start, total: None })
+}
+
+/// The SHA-256 of a whole file, in hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String, Error> {
+    let failed = |error| Error::unreadable(path, error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        let read = match file.read(&mut piece) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        hash.update(piece.get(..read).unwrap_or_default());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+struct Metered<R> {
+    raw: R,
+    meter: Meter,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.raw.read(buffer)?;
+        let passed = buffer.get(..read).unwrap_or_default();
+        self.meter.hash.lock().unwrap_or_else(PoisonError::into_inner).update(passed);
+        self.meter.bytes.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
+        Ok(read)
+    }
+}

@@ -1,0 +1,160 @@
+//! Killed at every point and run again, an import ends as if run once.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use super::*;
+
+/// The file that came before, and the one whose import is killed: new rows, changed ones, bad ones.
+fn files() -> (String, String) {
+    let second = rows(0..18)
+        .replace("rossi1@", "rossi100@")
+        .replace(&row(7), &row(7).replace(",Mario,", ",Maria,"))
+        .replace(&row(5), &row(5).replace("2011-02-03,,", "2011-02-03,2013-01-01,"))
+        + &row(30).replace("rossi30@", "rossi1@")
+        + "R31,bad\n"
+        + &row(14)
+        + &row(32);
+    (rows(0..9), second)
+}
+
+/// Rows, log and rejects of a world after everything.
+async fn outcome(world: &World, path: &Path) -> (Vec<Registration>, Vec<NewEvent>, String) {
+    assert!(world.registry.announcements(1).await.unwrap().is_empty(), "the log was told all");
+    (world.rows().await, world.log().await, fs::read_to_string(rejects_of(path)).unwrap())
+}
+
+async fn begun() -> (World, PathBuf) {
+    let world = World::new().await;
+    let (first, second) = files();
+    world.import(&world.write("first.csv", first)).await.unwrap();
+    let path = world.write("second.csv", second);
+    (world, path)
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_and_run_again_it_ends_as_if_run_once() {
+    let (world, path) = begun().await;
+    let once = world.import(&path).await.unwrap();
+    assert_eq!(balance(&once), (22, 10, 6, 3, 3));
+    let expected = outcome(&world, &path).await;
+    let mut moments = 0;
+    for step in 1.. {
+        let (world, path) = begun().await;
+        let ended = {
+            let mut importing = pin!(world.import(&path));
+            let mut polls = 0;
+            poll_fn(|context| {
+                if polls == step {
+                    return Poll::Ready(false);
+                }
+                polls += 1;
+                importing.as_mut().poll(context).map(|ended| ended.is_ok())
+            })
+            .await
+        };
+        let world = world.reopened().await;
+        let again = world.import(&path).await.unwrap();
+        assert_eq!(again.read, once.read, "killed at {step}");
+        assert_eq!(outcome(&world, &path).await, expected, "killed at {step}");
+        moments = step;
+        if ended {
+            break;
+        }
+    }
+    assert!(moments > 20, "it was killed at {moments} moments only");
+}
+
+/// A log that fails at one append, before or after it took it.
+struct Failing {
+    log: Arc<dyn EventStore>,
+    left: std::sync::atomic::AtomicU32,
+    after: bool,
+}
+
+#[async_trait::async_trait]
+impl EventStore for Failing {
+    async fn append(
+        &self,
+        append: eventstore::Append,
+    ) -> Result<eventstore::Appended, eventstore::Error> {
+        let fails = self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1;
+        if !fails || self.after {
+            let appended = self.log.append(append).await?;
+            if !fails {
+                return Ok(appended);
+            }
+        }
+        Err(eventstore::Error::StreamNotFound("made to fail".into()))
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &eventstore::StreamName,
+        from: u64,
+        direction: eventstore::Direction,
+        limit: usize,
+    ) -> Result<Vec<eventstore::RecordedEvent>, eventstore::Error> {
+        self.log.read_stream(stream, from, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<eventstore::Page, eventstore::Error> {
+        self.log.read_all(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, eventstore::Error> {
+        self.log.head().await
+    }
+
+    fn appended(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.log.appended()
+    }
+
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: std::time::Duration,
+    ) -> Result<Option<eventstore::Lease>, eventstore::Error> {
+        self.log.claim(subscription, owner, ttl).await
+    }
+
+    async fn save_checkpoint(
+        &self,
+        lease: &eventstore::Lease,
+        position: u64,
+    ) -> Result<(), eventstore::Error> {
+        self.log.save_checkpoint(lease, position).await
+    }
+}
+
+#[tokio::test]
+async fn the_log_failing_before_or_after_any_append_changes_nothing_in_the_end() {
+    let (world, path) = begun().await;
+    world.import(&path).await.unwrap();
+    let expected = outcome(&world, &path).await;
+    for after in [false, true] {
+        let mut failures = 0;
+        for append in 1.. {
+            let (world, path) = begun().await;
+            let log = world.store.clone();
+            let failing = Failing { log: log.clone(), left: append.into(), after };
+            let world = World { store: Arc::new(failing), ..world };
+            let failed = world.import(&path).await.is_err();
+            let world = World { store: log, ..world }.reopened().await;
+            world.import(&path).await.unwrap();
+            assert_eq!(outcome(&world, &path).await, expected, "append {append}, after: {after}");
+            if !failed {
+                break;
+            }
+            failures += 1;
+        }
+        assert!(failures >= 3, "only {failures} appends were made to fail");
+    }
+}
