@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Fact, MailboxSet, ProgrammeId, State};
-use eventstore::{EventStore, Filter};
+use eventstore::{EventStore, Filter, Page};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -134,13 +134,14 @@ impl Stored {
         for (at, id) in [(1, first_event), (position, last_event)] {
             let Some(after) = at.checked_sub(1).filter(|_| position > 0) else { continue };
             let page = log.read_all(after, &Filter::default(), 1).await;
-            let page = page.map_err(|error| Error::reading(projection, error))?;
-            let found = page.events.first().map(|event| event.event.id);
-            if found.is_none() {
-                let (checkpoint, head) = (position, page.head);
-                return Err(Error::LogShorter { projection, checkpoint, head });
-            }
-            if found != id {
+            let page = match page {
+                Ok(page) if page.head >= position => page,
+                Ok(Page { head, .. }) | Err(eventstore::Error::LogShorter { head, .. }) => {
+                    return Err(Error::LogShorter { projection, checkpoint: position, head });
+                }
+                Err(error) => return Err(Error::reading(projection, error)),
+            };
+            if page.events.first().map(|event| event.event.id) != id {
                 return Err(place.other_log());
             }
         }
