@@ -1,1 +1,164 @@
-//! .
+//! What the whole-flow tests share: a small world in which the real engine runs the real plan.
+//!
+//! Deliberately absent: doubles of our own parts. The store, the directory and the registry are the
+//! real ones on a real disk; only the clock is virtual.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
+use eventstore::{Clock, Origin, mailbox_stream};
+use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+use tramonto::engine::{Settings, Store};
+use tramonto::generate::{Options, generate};
+use tramonto::rehearse::{Rehearsal, Rehearsing, Watcher, begins_at};
+use tramonto::{Home, VirtualClock};
+
+/// Nobody looks.
+pub struct Nobody;
+
+impl Watcher for Nobody {
+    fn look(&mut self, _: DateTime<Utc>, _: &State) {}
+}
+
+/// A store with a population, before the first phase.
+pub struct World {
+    /// The folder, gone afterwards.
+    pub folder: tempfile::TempDir,
+    /// The clock.
+    pub clock: Arc<VirtualClock>,
+    /// The plan.
+    pub plan: Plan,
+}
+
+impl World {
+    /// A store with so many generated registrations.
+    pub async fn with(registrations: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan::cec_pac().unwrap();
+        // Once a month is enough to see that left-overs are looked for; every night takes minutes.
+        for recurring in &mut plan.recurring {
+            recurring.cron = "0 30 3 1 * *".to_owned();
+        }
+        let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
+        let world = Self { folder, clock, plan };
+        let file = world.registry(registrations);
+        world.import(&file).await;
+        world
+    }
+
+    /// Where the store is.
+    pub fn home(&self) -> Home {
+        Home::new(self.folder.path().join("store"))
+    }
+
+    /// A generated registry file.
+    pub fn registry(&self, registrations: u32) -> PathBuf {
+        let path = self.folder.path().join("registry.csv");
+        let mut file = Vec::new();
+        generate(&Options { registrations, seed: 1 }, &mut file).unwrap();
+        std::fs::write(&path, file).unwrap();
+        path
+    }
+
+    /// Imports a registry file, as an operator would.
+    pub async fn import(&self, file: &Path) -> Summary {
+        let clock: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&self.clock);
+        let programme = &self.plan.programme;
+        let store = Store::open(self.home(), Arc::clone(&clock), true, programme).await.unwrap();
+        let origin = Origin::part("test");
+        let journal = store.adopt(&self.plan, clock, &origin).await.unwrap();
+        let request = ImportRequest {
+            source: Source::File(file.to_owned()),
+            rejects: Some(rejects_of(file)),
+            encoding: Encoding::Utf8,
+            ignore_extra: false,
+            plan: &self.plan,
+            now: journal.now(),
+            actor: "test",
+            reason: None,
+            progress: &mut |_| {},
+        };
+        let summary = projections::import(&store.log, &store.registry, request).await.unwrap();
+        drop(journal);
+        store.close().await.unwrap();
+        summary
+    }
+
+    /// Opens the engine on it.
+    pub async fn rehearsing(&self, settings: Settings, crash_every: Option<u64>) -> Rehearsing {
+        let settings = Settings { rehearsal: true, ..settings };
+        let rehearsal = Rehearsal { plan: self.plan.clone(), settings, crash_every };
+        Rehearsing::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
+    }
+
+    /// What the mail servers would look up, with plain SQL: what a mailbox may do now.
+    pub async fn actual(&self, number: u32) -> Option<Capabilities> {
+        let mut directory = connect(&self.home().directory()).await;
+        let query = "SELECT can_send, read_only, can_receive, can_login FROM rights WHERE number = ?";
+        let row = sqlx::query(query).bind(number).fetch_optional(&mut directory).await.unwrap()?;
+        let rights = [
+            (Capability::Send, row.get::<bool, _>(0)),
+            (Capability::Modify, !row.get::<bool, _>(1)),
+            (Capability::Receive, row.get::<bool, _>(2)),
+            (Capability::Access, row.get::<bool, _>(3)),
+        ];
+        Some(rights.into_iter().filter(|(_, may)| *may).map(|(capability, _)| capability).collect())
+    }
+}
+
+/// Reads a file of ours with nothing of ours.
+pub async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).read_only(true).connect().await.unwrap()
+}
+
+/// Carries a command about one mailbox out, as the command line does.
+pub async fn command(running: &Rehearsing, number: u32, command: MailboxCommand) {
+    let journal = &running.engine.journal;
+    let stream = mailbox_stream(journal.programme(), number).unwrap();
+    let version = journal.version_of(&stream).await.unwrap();
+    let (mailbox, today) = {
+        let known = journal.known().await.unwrap();
+        let zone = known.state().plan().unwrap().zone;
+        
+        (projections::mailbox_now(known.state(), number), domain::civil_date(journal.now(), zone))
+    };
+    let events = Mailbox::decide(&mailbox, command, today).unwrap();
+    journal.append(stream, version, &events, &Origin::part("test")).await.unwrap();
+}
+
+/// The kinds of mailboxes that a generated population has, one number of each.
+pub struct Kinds {
+    /// Registered, never activated.
+    pub never_activated: u32,
+    /// Activated on the last day on which it was possible.
+    pub activated_late: u32,
+    /// Activated early, in use.
+    pub used: u32,
+    /// Others that are active.
+    pub others: Vec<u32>,
+}
+
+/// Picks one of each kind, by plain SQL on the registry.
+pub async fn kinds(home: &Home) -> Kinds {
+    let mut registry = connect(&home.registry()).await;
+    let rows: Vec<(u32, Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT number, activated_on, last_sent_on FROM registration ORDER BY number")
+            .fetch_all(&mut registry)
+            .await
+            .unwrap();
+    let first = |wanted: &dyn Fn(&(u32, Option<i64>, Option<i64>)) -> bool| {
+        rows.iter().find(|row| wanted(row)).map(|row| row.0).unwrap()
+    };
+    let never_activated = first(&|row| row.1.is_none());
+    let late = rows.iter().filter(|row| row.1.is_some()).max_by_key(|row| row.1).unwrap();
+    let used = first(&|row| row.2.is_some() && row.0 != late.0);
+    let taken = BTreeSet::from([late.0, used]);
+    let others = rows.iter().filter(|row| row.1.is_some() && !taken.contains(&row.0));
+    Kinds { never_activated, activated_late: late.0, used, others: others.map(|row| row.0).collect() }
+}

@@ -14,6 +14,8 @@ mod pace;
 mod paced;
 mod right;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
@@ -47,4 +49,28 @@ pub trait Platform: Send + Sync {
         mailboxes: &MailboxSet,
         capabilities: Capabilities,
     ) -> Result<Actual, Error>;
+}
+
+/// A shared platform is a platform.
+#[async_trait]
+impl<P: Platform + ?Sized> Platform for Arc<P> {
+    fn controls(&self) -> Capabilities {
+        P::controls(self)
+    }
+
+    fn arms(&self) -> bool {
+        P::arms(self)
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        P::set(self, call).await
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        P::read(self, mailboxes, capabilities).await
+    }
 }

@@ -1,0 +1,69 @@
+//! `tramonto generate`: a made-up registry file.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::Error;
+use crate::cli::{Destination, GenerateArgs, Global};
+use crate::generate::{Counts, Options, generate};
+use crate::output::{self, Output};
+use crate::output::text::count;
+
+pub(super) fn execute(args: &GenerateArgs, global: &Global) -> Result<(), Error> {
+    let options = Options { registrations: args.registrations, seed: args.seed };
+    match &args.out {
+        Destination::Output => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            generate(&options, &mut out).map_err(output::failed)?;
+            Ok(())
+        }
+        Destination::File(path) => {
+            let counts = write(&options, path)?;
+            tell(&counts, path, global)
+        }
+    }
+}
+
+/// Under another name until it is whole, so that a file of that name is always one that can be used.
+fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".part");
+    let draft = Path::new(&draft);
+    let failed = |source: std::io::Error| Error::File {
+        path: path.to_owned(),
+        advice: format!("it can't be written ({source}); look at its folder and the space on the disk"),
+        source,
+    };
+    let written = File::create(draft).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        let counts = generate(options, &mut file)?;
+        file.flush()?;
+        std::fs::rename(draft, path)?;
+        Ok(counts)
+    });
+    if written.is_err() && draft.exists() {
+        drop(std::fs::remove_file(draft));
+    }
+    written.map_err(failed)
+}
+
+fn tell(counts: &Counts, path: &Path, global: &Global) -> Result<(), Error> {
+    let Counts { registrations, activated, used, bytes } = *counts;
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({
+            "file": path, "registrations": registrations, "activated": activated, "used": used,
+            "bytes": bytes,
+        }));
+    }
+    out.line(format!(
+        "{}: {} registrations, {} of them activated, {} of those used",
+        path.display(),
+        count(registrations.into()),
+        count(activated.into()),
+        count(used.into())
+    ))
+}

@@ -1,0 +1,147 @@
+//! `tramonto import`: a registry file into the store.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::Plan;
+use eventstore::{Clock, Origin};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use projections::{Encoding, ImportRequest, Progress, Source, Summary, rejects_of};
+use serde_json::json;
+
+use super::REJECTED;
+use crate::cli::{Global, ImportArgs};
+use crate::engine::Store;
+use crate::output::Output;
+use crate::output::text::count;
+use crate::{Error, RealClock};
+
+/// The name of the file of rejects where the rows came from standard input.
+const STREAM_REJECTS: &str = "registry.rejects.csv";
+
+pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCode, Error> {
+    let encoding = encoding(&args.encoding)?;
+    let from_stream = args.file == Path::new("-");
+    let source = if from_stream {
+        Source::Stream(Box::new(std::io::stdin()))
+    } else {
+        expect_file(&args.file)?;
+        Source::File(args.file.clone())
+    };
+    let rejects = if from_stream { STREAM_REJECTS.into() } else { rejects_of(&args.file) };
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let usual = Plan::cec_pac()?;
+    let programme = usual.programme.clone();
+    let store = Store::open(global.home(), Arc::clone(&clock), false, &programme).await?;
+    let actor = global.actor();
+    let reason = args.reason.as_ref().map(|reason| reason.as_str().to_owned());
+    let journal = match Store::programme(&store.log).await? {
+        Some(programme) => store.journal(programme, Arc::clone(&clock)),
+        None => {
+            let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
+            let origin = Origin { reason, ..Origin::part(&actor) };
+            store.adopt(&usual, Arc::clone(&clock), &origin).await?
+        }
+    };
+    let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
+    let begun = Instant::now();
+    let bar = bar(global);
+    let summary = projections::import(
+        &store.log,
+        &store.registry,
+        ImportRequest {
+            source,
+            rejects: Some(rejects),
+            encoding,
+            ignore_extra: args.ignore_extra,
+            plan: &plan,
+            now: journal.now(),
+            actor: &actor,
+            reason: reason.as_deref(),
+            progress: &mut |progress| show(&bar, progress, begun),
+        },
+    )
+    .await;
+    bar.finish_and_clear();
+    drop(journal);
+    store.close().await?;
+    let summary = summary?;
+    tell(&summary, global)?;
+    Ok(if summary.rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
+}
+
+/// A store is not made for a file that is not there.
+fn expect_file(file: &Path) -> Result<(), Error> {
+    let found = std::fs::metadata(file).map_err(|source| Error::File {
+        path: file.to_owned(),
+        advice: format!("it can't be read ({source}); look at the path and its rights"),
+        source,
+    })?;
+    if found.is_dir() {
+        let file = file.display();
+        return Err(Error::Usage(format!("{file} is a directory; give the path of a file")));
+    }
+    Ok(())
+}
+
+fn encoding(name: &str) -> Result<Encoding, Error> {
+    match name.to_ascii_lowercase().as_str() {
+        "utf-8" | "utf8" => Ok(Encoding::Utf8),
+        "windows-1252" | "cp1252" | "latin1" | "iso-8859-1" => Ok(Encoding::Windows1252),
+        _ => Err(Error::Usage(format!(
+            "--encoding {name:?} is not known here; write utf-8 or windows-1252"
+        ))),
+    }
+}
+
+fn bar(global: &Global) -> ProgressBar {
+    let target =
+        if global.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    let style = "import {wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left";
+    bar.set_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: Progress, begun: Instant) {
+    if let Some(total) = progress.bytes_total {
+        bar.set_length(total);
+    }
+    bar.set_position(progress.bytes_read);
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let rate = progress.rows.saturating_mul(1_000) / millis;
+    bar.set_message(format!("{} rows, {} rows/s", count(progress.rows), count(rate)));
+}
+
+fn tell(summary: &Summary, global: &Global) -> Result<(), Error> {
+    let Summary { read, accepted, unchanged, changed, rejected, .. } = *summary;
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({
+            "sha256": summary.sha256, "read": read, "accepted": accepted, "unchanged": unchanged,
+            "changed": changed, "rejected": rejected, "rejects": summary.rejects,
+            "resumed": summary.resumed, "recorded": summary.recorded,
+        }));
+    }
+    if summary.resumed {
+        out.line("went on where an earlier import of this file was broken off")?;
+    }
+    out.line(format!(
+        "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
+        count(read),
+        count(accepted),
+        count(unchanged),
+        count(changed),
+        count(rejected)
+    ))?;
+    match &summary.rejects {
+        Some(path) => {
+            out.line(format!("the rejected rows and their reasons are in {}", path.display()))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,84 @@
+//! One mailbox in plain words.
+
+use api::{MailboxView, RightView};
+use domain::{Lifecycle, Plan};
+
+use crate::output::text::{local, table, utc};
+
+/// What a helpdesk reads out: what the mailbox may do, what happened, what comes next.
+pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
+    let zone = plan.zone;
+    let mut lines = vec![
+        format!("mailbox {} (number {})", view.id, view.number),
+        format!(
+            "as of {} {zone}, by what was recorded until {}",
+            local(view.as_of, zone),
+            utc(view.known_at)
+        ),
+        format!("{}{}", lifecycle(view), phase(view, plan)),
+        String::new(),
+        "What it may do".to_owned(),
+    ];
+    let rights = view.rights.iter().map(|right| right_row(right, plan)).collect();
+    lines.push(table(&["", "", "why"], &[], rights));
+    for hold in &view.holds {
+        let until = hold.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
+        let over = if hold.in_force { "" } else { " (over)" };
+        lines.push(format!("hold {}: keeps {} {until}{over}", hold.hold, hold.capabilities));
+    }
+    for incident in &view.incidents {
+        lines.push(format!("incident {incident}: see `tramonto incidents list`"));
+    }
+    lines.push("What happened".to_owned());
+    let happened = view.happened.iter().map(|event| {
+        let mut who = event.actor.clone();
+        if let Some(reason) = &event.reason {
+            who.push_str(": ");
+            who.push_str(reason);
+        }
+        vec![local(event.effective_at, zone), event.what.clone(), who]
+    });
+    let happened: Vec<_> = happened.collect();
+    if happened.is_empty() {
+        lines.push("nothing yet\n".to_owned());
+    } else {
+        lines.push(table(&["when", "what", "who"], &[], happened));
+    }
+    lines.push("What comes next".to_owned());
+    if view.next.is_empty() {
+        lines.push("nothing more, by the plan".to_owned());
+    }
+    for next in &view.next {
+        lines.push(format!("{}  {}", local(next.at, zone), next.what));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn lifecycle(view: &MailboxView) -> String {
+    let asked = view.requested_on.map_or(String::new(), |day| format!(", asked for on {day}"));
+    let state = match view.lifecycle {
+        Lifecycle::Unknown => "not asked for yet",
+        Lifecycle::Registered => "registered, never activated",
+        Lifecycle::Activated => "activated",
+        Lifecycle::Lapsed => "lapsed: it was never activated and can't be any more",
+        Lifecycle::Withdrawn => "withdrawn: its holder gave it up",
+    };
+    format!("{state}{asked}")
+}
+
+fn phase(view: &MailboxView, plan: &Plan) -> String {
+    let phase = view.phase.as_ref().and_then(|id| plan.phase(id));
+    phase.map_or("; the service is in full operation".to_owned(), |phase| {
+        format!("; the programme is in phase {} ({})", phase.id, phase.title)
+    })
+}
+
+fn right_row(right: &RightView, plan: &Plan) -> Vec<String> {
+    let until = right.until.map(|until| format!(", until {}", local(until, plan.zone)));
+    vec![
+        right.capability.to_string(),
+        if right.allowed { "yes" } else { "no" }.to_owned(),
+        format!("{}{}", right.why, until.unwrap_or_default()),
+    ]
+}

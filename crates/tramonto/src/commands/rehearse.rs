@@ -1,0 +1,152 @@
+//! `tramonto rehearse`: the main job, with a bar for each phase and a report at its end.
+
+mod bars;
+mod print;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::Plan;
+use eventstore::{Clock, Origin};
+use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
+
+use crate::cli::{Global, RehearseArgs};
+use crate::engine::{Settings, Store};
+use crate::generate::{Options, generate};
+use crate::rehearse::{Rehearsal, Rehearsing, begins_at, phases, prove};
+use crate::{Error, Home, VirtualClock, commands};
+use bars::Bars;
+use print::Outcome;
+
+/// All registrations of CEC-PAC: on two cores the whole rehearsal ends within about a minute.
+const ALL_REGISTRATIONS: u32 = 2_121_783;
+
+/// Runs the programme through under a virtual clock.
+pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, Error> {
+    let begun = Instant::now();
+    let plan = commands::plan_or_default(args.plan.as_deref())?;
+    let place = Place::new(args.store.clone())?;
+    let home = Home::new(place.path());
+    if home.exists() {
+        return Err(Error::Usage(format!(
+            "{} already holds a store and a rehearsal begins with a new one; name another folder",
+            home.folder().display()
+        )));
+    }
+    home.create()?;
+    let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
+    let mut bars = Bars::new(&plan, args.json);
+    let registry = registry_file(&args, &home, &bars)?;
+    let imported = load(&home, &clock, &plan, &registry, &bars).await?;
+    let settings = Settings {
+        rehearsal: true,
+        arm_ahead: args.arm_ahead.0,
+        faults: args.faults.clone(),
+        seed: args.seed,
+        ..Settings::default()
+    };
+    let programme = plan.programme.clone();
+    let rehearsal = Rehearsal { plan, settings, crash_every: args.crash_every };
+    let engine_begun = Instant::now();
+    let mut running = Rehearsing::open(home.clone(), Arc::clone(&clock), rehearsal).await?;
+    running.run(&mut bars).await?;
+    let crashes = running.crashes;
+    let store = running.engine.into_store().await;
+    let engine_took = engine_begun.elapsed();
+    let journal = store.journal(programme, clock);
+    let reports = phases(journal.known().await?.state(), journal.now());
+    let events = journal.known().await?.position();
+    drop(journal);
+    store.close().await?;
+    let proof = prove(&home).await?;
+    let holds = proof.holds();
+    let speeds = bars.finish();
+    let kept = args.store.clone();
+    let took = begun.elapsed();
+    let outcome = Outcome { reports, speeds, proof, imported, crashes, events, engine_took, took, kept };
+    outcome.print(args.json)?;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where the store of a rehearsal lies: a folder that was named, or one that is gone afterwards.
+enum Place {
+    Kept(PathBuf),
+    Gone(tempfile::TempDir),
+}
+
+impl Place {
+    fn new(kept: Option<PathBuf>) -> Result<Self, Error> {
+        if let Some(folder) = kept {
+            return Ok(Self::Kept(folder));
+        }
+        let made = tempfile::Builder::new().prefix("tramonto-rehearsal-").tempdir();
+        made.map(Self::Gone).map_err(|source| Error::File {
+            path: std::env::temp_dir(),
+            advice: "no temporary folder can be made; name a folder with --store".to_owned(),
+            source,
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(folder) => folder,
+            Self::Gone(folder) => folder.path(),
+        }
+    }
+}
+
+/// The registry that was named, or one that is generated.
+fn registry_file(args: &RehearseArgs, home: &Home, bars: &Bars) -> Result<PathBuf, Error> {
+    if let Some(named) = &args.registry {
+        return Ok(named.clone());
+    }
+    let path = home.folder().join("registry.csv");
+    let registrations = args.registrations.unwrap_or(ALL_REGISTRATIONS);
+    bars.say(&format!("generating {registrations} registrations"));
+    let failed = |source| Error::File {
+        path: path.clone(),
+        advice: "the generated registry can't be written; check the space on the disk".to_owned(),
+        source,
+    };
+    let mut file = BufWriter::new(File::create(&path).map_err(failed)?);
+    generate(&Options { registrations, seed: args.seed }, &mut file).map_err(failed)?;
+    file.flush().map_err(failed)?;
+    Ok(path)
+}
+
+/// Adopts the plan and imports the registry, as an operator would.
+async fn load(
+    home: &Home,
+    clock: &Arc<VirtualClock>,
+    plan: &Plan,
+    registry: &Path,
+    bars: &Bars,
+) -> Result<Summary, Error> {
+    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
+    let store = Store::open(home.clone(), Arc::clone(&handed), true, &plan.programme).await?;
+    let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
+    let journal = store.adopt(plan, Arc::clone(&handed), &origin).await?;
+    let summary = projections::import(
+        &store.log,
+        &store.registry,
+        ImportRequest {
+            source: Source::File(registry.to_owned()),
+            rejects: Some(rejects_of(registry)),
+            encoding: Encoding::Utf8,
+            ignore_extra: false,
+            plan,
+            now: journal.now(),
+            actor: &origin.actor,
+            reason: origin.reason.as_deref(),
+            progress: &mut bars.importing(),
+        },
+    )
+    .await?;
+    drop(journal);
+    store.close().await?;
+    Ok(summary)
+}

@@ -1,0 +1,112 @@
+//! What is seen while a rehearsal runs.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use domain::{PhaseId, Plan, State};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use projections::Progress;
+
+use crate::rehearse::Watcher;
+
+/// How often a phase's account is added up for its bar; it is set algebra over the population.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A bar for each phase that has started.
+pub(super) struct Bars {
+    all: MultiProgress,
+    phases: BTreeMap<PhaseId, PhaseBar>,
+    titles: BTreeMap<PhaseId, String>,
+    looked: Option<Instant>,
+}
+
+struct PhaseBar {
+    bar: ProgressBar,
+    begun: Instant,
+    took: Option<Duration>,
+}
+
+impl Bars {
+    pub(super) fn new(plan: &Plan, quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let titles = plan.phases.iter().map(|phase| (phase.id.clone(), phase.title.clone()));
+        Self {
+            all: MultiProgress::with_draw_target(target),
+            phases: BTreeMap::new(),
+            titles: titles.collect(),
+            looked: None,
+        }
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        // A terminal that is gone is no reason to stop.
+        self.all.println(text).unwrap_or_default();
+    }
+
+    /// The bar of an import.
+    pub(super) fn importing(&self) -> impl FnMut(Progress) + use<> {
+        let bar = self.all.add(ProgressBar::new(0));
+        bar.set_style(style("import {wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left"));
+        let begun = Instant::now();
+        move |progress: Progress| {
+            if let Some(total) = progress.bytes_total {
+                bar.set_length(total);
+            }
+            bar.set_position(progress.bytes_read);
+            bar.set_message(format!("{} rows/s", rate(progress.rows, begun.elapsed())));
+        }
+    }
+
+    /// Ends the bars; answers how long each phase took from its start to its proven completion.
+    pub(super) fn finish(self) -> BTreeMap<PhaseId, Duration> {
+        let took = |(phase, bar): (PhaseId, PhaseBar)| {
+            bar.bar.finish();
+            Some((phase, bar.took?))
+        };
+        self.phases.into_iter().filter_map(took).collect()
+    }
+}
+
+impl Watcher for Bars {
+    fn look(&mut self, now: DateTime<Utc>, state: &State) {
+        let Some(plan) = state.plan() else { return };
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        for phase in &plan.phases {
+            let Some(started) = state.phases.get(&phase.id) else { continue };
+            let population = started.event.population.len();
+            let title = self.titles.get(&phase.id).cloned().unwrap_or_default();
+            let all = &self.all;
+            let bar = self.phases.entry(phase.id.clone()).or_insert_with(|| {
+                let bar = all.add(ProgressBar::new(population));
+                bar.set_style(style("{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left"));
+                bar.set_message(format!("{}  {title}", phase.from));
+                PhaseBar { bar, begun: Instant::now(), took: None }
+            });
+            if bar.took.is_some() {
+                continue;
+            }
+            if started.completed.is_some() {
+                bar.took = Some(bar.begun.elapsed());
+                bar.bar.set_position(population);
+                bar.bar.abandon();
+            } else if due {
+                let account = started.account(&state.rights, &state.failures, now, plan.zone);
+                bar.bar.set_position(population - account.pending.len() - account.retrying.len());
+            }
+        }
+        if due {
+            self.looked = Some(Instant::now());
+        }
+    }
+}
+
+/// So many in that time, a second.
+pub(super) fn rate(count: u64, time: Duration) -> u64 {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+    count.saturating_mul(1_000) / millis
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,76 @@
+//! `tramonto run`: the engine under the real clock, all parts in one process.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use eventstore::{Clock, EventStore, Origin};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Global, RunArgs};
+use crate::engine::{Engine, Settings, Store};
+use crate::{Error, Home, RealClock, commands, runner};
+
+/// Runs until it is told to stop; a second signal ends it at once, which loses nothing either.
+pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
+    let home = Home::new(&global.store);
+    if args.plan.is_none() {
+        home.expect_store()?;
+    }
+    let plan = commands::plan_or_default(args.plan.as_deref())?;
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let store = Store::open(home, Arc::clone(&clock), false, &plan.programme).await?;
+    let programme = match Store::programme(&store.log).await? {
+        Some(programme) if args.plan.is_none() => programme,
+        _ => {
+            let origin = Origin { actor: global.actor(), ..Origin::part("") };
+            store.adopt(&plan, Arc::clone(&clock), &origin).await?;
+            plan.programme
+        }
+    };
+    let settings = Settings {
+        arm_ahead: args.arm_ahead.0,
+        workers: args.workers,
+        ..Settings::default()
+    };
+    let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;
+    engine.start_workers();
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(stop_on_signal(stop.clone()));
+    tracing::info!("the engine runs; stop it with Ctrl-C");
+    if args.until_idle {
+        engine.until_idle(&stop).await?;
+    } else {
+        let appended = engine.store.log.appended();
+        let tick = async || engine.tick().await;
+        runner::serve("engine", clock, appended, stop, tick).await;
+    }
+    signals.abort();
+    engine.stop().await?;
+    tracing::info!("the engine has stopped; nothing in hand was lost");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first SIGINT or SIGTERM stops cleanly, the second at once.
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        tracing::warn!("signals can't be listened to; end the process to stop the engine");
+        return;
+    };
+    for _ in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+        if stop.is_cancelled() {
+            std::process::exit(130);
+        }
+        tracing::info!("stopping: orders in hand are finished; once more stops at once");
+        stop.cancel();
+    }
+}

@@ -1,0 +1,103 @@
+//! `tramonto status`: where the programme stands.
+
+use api::{PhaseProgress, Status};
+use eventstore::EventStore;
+
+use super::reading::Reading;
+use crate::Error;
+use crate::cli::Global;
+use crate::output::Output;
+use crate::output::text::{count, mailboxes, table, utc};
+
+pub(super) async fn execute(global: &Global) -> Result<(), Error> {
+    let reading = Reading::open(global).await?;
+    let now = reading.now().await?;
+    let followed = reading.followed(now).await?;
+    let head = reading.log.head().await?;
+    let status = Status::of(reading.journal.known().await?.state(), now, head, followed);
+    let Some(status) = status else {
+        return Err(Error::Usage("no plan is adopted yet; run `tramonto plan adopt FILE`".into()));
+    };
+    let mut out = Output::open();
+    if global.json { out.document(&status) } else { out.text(words(&status)) }
+}
+
+fn words(status: &Status) -> String {
+    let mut lines = vec![
+        format!("{} ({}), plan revision {}", status.title, status.programme, status.revision),
+        match &status.phase {
+            Some(phase) => format!(
+                "in phase {} ({}) since {}{}",
+                phase.phase,
+                phase.title,
+                utc(phase.since),
+                if phase.started { "" } else { ", which no engine has started yet" }
+            ),
+            None => "in service: no phase has begun".to_owned(),
+        },
+    ];
+    let people = &status.population;
+    lines.push(format!(
+        "{} registered, {} activated, {} lapsed, {} withdrawn, {} held",
+        count(people.registered),
+        count(people.activated),
+        count(people.lapsed),
+        count(people.withdrawn),
+        count(people.held)
+    ));
+    if status.paused {
+        lines.push("PAUSED: nothing is handed out; go on with `tramonto resume`".to_owned());
+    }
+    let header = [
+        "phase", "due", "state", "population", "done", "already so", "held", "incidents", "retrying",
+        "pending",
+    ];
+    let rows = status.phases.iter().map(row).collect();
+    lines.push(String::new());
+    lines.push(table(&header, &[3, 4, 5, 6, 7, 8, 9], rows));
+    match status.open_incidents() {
+        0 => {}
+        open => lines.push(format!(
+            "{} given up wait for you: see `tramonto incidents list`",
+            mailboxes(open)
+        )),
+    }
+    if let Some(next) = &status.next {
+        lines.push(format!("next: {} ({})", next.what, utc(next.at)));
+    }
+    let behind = status.projections.iter().map(|one| match one.lag_events {
+        0 => format!("{} up to date", one.name),
+        lag => format!("{} {} events behind", one.name, count(lag)),
+    });
+    let behind: Vec<_> = behind.collect();
+    let derived =
+        if behind.is_empty() { String::new() } else { format!("; {}", behind.join(", ")) };
+    lines.push(format!("log: {} events{derived}", count(status.log)));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn row(phase: &PhaseProgress) -> Vec<String> {
+    let late = match phase.late_seconds {
+        0 => String::new(),
+        seconds => format!(", {} s late", count(seconds)),
+    };
+    let state = match (phase.started_at, phase.completed_at) {
+        (_, Some(_)) => format!("completed{late}"),
+        (Some(_), None) => format!("under way{late}"),
+        (None, None) => "to come".to_owned(),
+    };
+    let numbers = [
+        phase.population,
+        phase.done,
+        phase.already_so,
+        phase.held,
+        phase.incident,
+        phase.retrying,
+        phase.pending,
+    ];
+    let mut row = vec![phase.phase.to_string(), utc(phase.due_at), state];
+    let started = phase.started_at.is_some();
+    row.extend(numbers.map(|number| if started { count(number) } else { "-".to_owned() }));
+    row
+}

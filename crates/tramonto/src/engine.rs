@@ -1,0 +1,369 @@
+//! All parts in one process on one folder: the embedded engine.
+//!
+//! The same parts run under the real clock (`run`) and under a virtual one (`rehearse`): only who
+//! calls their ticks differs. Invariant: everything can be dropped at any moment and opened again.
+
+use std::sync::Arc;
+
+use bus::{InProcess, WorkQueue};
+use chrono::Duration;
+use domain::{Capabilities, Command, Plan, ProgrammeId, Reach, State, Tick};
+use eventstore::{
+    Clock, EventStore, ExpectedVersion, Filter, Journal, Origin, SqliteStore, programme_stream,
+};
+use projections::{Projections, Registry};
+use scheduler::Scheduler;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use workers::platform::{Directory, Faults, Faulty, Limits, Mode, Pace, Paced, Platform};
+use workers::{Sweep, SweepSettings, Worker};
+
+use crate::provision::Provisioner;
+use crate::{EngineLock, Error, Home};
+
+/// How the engine is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Is the mail directory's clock ours to set?
+    pub rehearsal: bool,
+    /// How long ahead the platform is told the instants; `None` for acting at the dates only.
+    pub arm_ahead: Option<Duration>,
+    /// Workers side by side.
+    pub workers: usize,
+    /// The sweep's bounds.
+    pub sweep: SweepSettings,
+    /// Faults to inject, for rehearsals.
+    pub faults: Option<Faults>,
+    /// Seeds the jitter.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rehearsal: false,
+            arm_ahead: Some(Duration::days(14)),
+            workers: 2,
+            sweep: SweepSettings::default(),
+            faults: None,
+            seed: 0,
+        }
+    }
+}
+
+/// The files of a store, opened for working on them.
+pub struct Store {
+    /// The folder.
+    pub home: Home,
+    /// The log.
+    pub log: SqliteStore,
+    /// The personal data.
+    pub registry: Arc<Registry>,
+    /// The embedded mail platform.
+    pub directory: Arc<Directory>,
+    lock: EngineLock,
+}
+
+/// All parts of the engine.
+pub struct Engine {
+    /// The files.
+    pub store: Store,
+    /// The log in the domain's words.
+    pub journal: Arc<Journal>,
+    /// Work on its way.
+    pub queue: Arc<dyn WorkQueue>,
+    /// What is derived from the log, following it.
+    pub projections: Arc<Projections>,
+    scheduler: Scheduler,
+    sweep: Sweep,
+    provisioner: Provisioner,
+    platform: Arc<dyn Platform>,
+    pace: Pace,
+    reach: Reach,
+    settings: Settings,
+    tasks: JoinSet<()>,
+    followers: JoinSet<()>,
+}
+
+/// What the engine works through.
+pub struct Ports {
+    /// The log.
+    pub log: Arc<dyn EventStore>,
+    /// Where work orders travel.
+    pub queue: Arc<dyn WorkQueue>,
+    /// The mail platform.
+    pub platform: Arc<dyn Platform>,
+}
+
+impl Store {
+    /// Opens a store for working on it, and makes it for this programme where there is none.
+    pub async fn open(
+        home: Home,
+        clock: Arc<dyn Clock>,
+        rehearsal: bool,
+        programme: &ProgrammeId,
+    ) -> Result<Self, Error> {
+        home.create()?;
+        let lock = home.lock()?;
+        // The directory is made before the log: a log without one means that the directory is gone.
+        let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
+        let directory = if home.exists() || home.directory().exists() {
+            Directory::open(&home.directory()).await?
+        } else {
+            Directory::create(&home.directory(), mode).await?
+        };
+        let log = SqliteStore::open(&home.log(), clock).await?;
+        let theirs = Self::programme(&log).await?;
+        let programme = theirs.as_ref().unwrap_or(programme);
+        let registry = Registry::open(&home.registry(), programme).await?;
+        Ok(Self { home, log, registry: Arc::new(registry), directory: Arc::new(directory), lock })
+    }
+
+    /// The programme whose log this is; `None` before a plan was adopted.
+    pub async fn programme(log: &dyn EventStore) -> Result<Option<ProgrammeId>, Error> {
+        let filter = Filter { categories: vec!["programme".to_owned()] };
+        let page = log.read_all(0, &filter, 1).await?;
+        let Some(first) = page.events.first() else { return Ok(None) };
+        let name = first.stream.as_str().strip_prefix("programme-").unwrap_or_default();
+        name.parse().map(Some).map_err(Error::Usage)
+    }
+
+    /// Makes this plan the programme's, where it has none yet. A store of another programme is refused.
+    pub async fn adopt(
+        &self,
+        plan: &Plan,
+        clock: Arc<dyn Clock>,
+        origin: &Origin,
+    ) -> Result<Journal, Error> {
+        let theirs = Self::programme(&self.log).await?;
+        if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
+            return Err(Error::Usage(format!(
+                "the store at {} belongs to programme {theirs}, not {}; name another with --store",
+                self.home.folder().display(),
+                plan.programme
+            )));
+        }
+        let journal = self.journal(plan.programme.clone(), clock);
+        let known = journal.known().await?;
+        let adopted = known.state().plan().is_some();
+        let events = if adopted {
+            Vec::new()
+        } else {
+            known.state().decide(Command::Adopt(plan.clone()), journal.now())?
+        };
+        drop(known);
+        if !events.is_empty() {
+            let stream = programme_stream(journal.programme())?;
+            journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
+        }
+        Ok(journal)
+    }
+
+    /// The log in the domain's words, folded from its beginning.
+    pub fn journal(&self, programme: ProgrammeId, clock: Arc<dyn Clock>) -> Journal {
+        Journal::new(programme, Arc::new(self.log.clone()), clock, State::default(), 0)
+    }
+
+    /// Closes the files.
+    pub async fn close(self) -> Result<(), Error> {
+        self.log.close().await;
+        if let Some(registry) = Arc::into_inner(self.registry) {
+            registry.close().await?;
+        }
+        if let Some(directory) = Arc::into_inner(self.directory) {
+            directory.close().await?;
+        }
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Puts the parts together over an open store; nothing runs yet.
+    pub async fn open(
+        store: Store,
+        programme: ProgrammeId,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+        let queue = Arc::new(InProcess::new(bus::Settings::default()));
+        let directory: Arc<dyn Platform> = Arc::<Directory>::clone(&store.directory);
+        let platform: Arc<dyn Platform> = match &settings.faults {
+            Some(faults) => Arc::new(Faulty::new(directory, faults.clone(), settings.seed)),
+            None => directory,
+        };
+        Self::with_ports(store, programme, clock, Ports { log, queue, platform }, settings).await
+    }
+
+    /// The same over ports that are handed in.
+    pub async fn with_ports(
+        store: Store,
+        programme: ProgrammeId,
+        clock: Arc<dyn Clock>,
+        Ports { log, queue, platform }: Ports,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let folder = store.home.folder();
+        let known = Projections::open(folder, programme.clone(), Arc::clone(&log)).await?;
+        let (state, position) = known.state().await?;
+        let journal = Arc::new(Journal::new(programme, log, clock, state, position));
+        let pace = Pace::default();
+        let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace.clone()));
+        let arm_ahead = settings.arm_ahead.filter(|_| platform.arms());
+        let reach = Reach { controls: platform.controls(), arm_ahead };
+        let scheduler = Scheduler::new(Arc::clone(&journal));
+        let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&queue), reach, settings.sweep);
+        let provisioner = Provisioner::new(
+            Arc::clone(journal.store()),
+            Arc::clone(&store.registry),
+            Arc::clone(&store.directory),
+        );
+        Ok(Self {
+            store,
+            journal,
+            queue,
+            projections: Arc::new(known),
+            scheduler,
+            sweep,
+            provisioner,
+            platform,
+            pace,
+            reach,
+            settings,
+            tasks: JoinSet::new(),
+            followers: JoinSet::new(),
+        })
+    }
+
+    /// Starts the workers, and the projections behind them; they run until the engine is dropped or
+    /// stopped.
+    pub fn start_workers(&mut self) {
+        for place in 0..self.settings.workers.max(1) {
+            let seed = self.settings.seed.wrapping_add(u64::try_from(place).unwrap_or(0));
+            let worker = Worker::new(
+                Arc::clone(&self.journal),
+                Arc::clone(&self.queue),
+                Arc::clone(&self.platform),
+                self.reach,
+                Capabilities::OF_PLATFORM.with(domain::Capability::Activate),
+                seed,
+            );
+            self.tasks.spawn(work(worker));
+        }
+        self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
+    }
+
+    /// One pass of every part that decides: what was imported, what is due, what is to be handed out.
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
+        let provisioned = self.provisioner.tick().await?;
+        self.keep_pace().await?;
+        let scheduled = self.scheduler.tick().await?;
+        let swept = self.sweep.tick().await?;
+        let wakes = [provisioned.next_wake, scheduled.next_wake, swept.next_wake];
+        Ok(Tick {
+            progress: provisioned.progress + scheduled.progress + swept.progress,
+            next_wake: wakes.into_iter().flatten().min(),
+        })
+    }
+
+    /// Drives the platform as hard as the log says.
+    async fn keep_pace(&self) -> Result<(), Error> {
+        let known = self.journal.known().await?;
+        for (effect, paced) in known.state().programme.paces() {
+            let (calls_per_second, concurrent_calls) =
+                (paced.calls_per_second, paced.concurrent_calls);
+            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
+        }
+        Ok(())
+    }
+
+    /// Works off what there is to do now, and ends when that is nothing or it is told to stop.
+    pub async fn until_idle(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        let mut appended = self.store.log.appended();
+        while !stop.is_cancelled() {
+            appended.borrow_and_update();
+            let tick = self.tick().await?;
+            let backlog = self.queue.backlog().await?;
+            let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
+            if tick.progress == 0 && under_way == 0 {
+                return Ok(());
+            }
+            if tick.progress == 0 {
+                self.outcome(&mut appended).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next outcome of an order under way. An order can also end without one, so it does
+    /// not wait for long.
+    pub async fn outcome(&self, appended: &mut watch::Receiver<u64>) {
+        let short = std::time::Duration::from_millis(20);
+        if tokio::time::timeout(short, appended.changed()).await.is_err() {
+            tracing::trace!("orders are still under way");
+        }
+    }
+
+    /// Stops as a crash would: whatever is under way is dropped where it stands, and the folder is free
+    /// for another engine. This one does nothing any more.
+    pub async fn crash(&mut self) {
+        self.queue.close();
+        self.tasks.shutdown().await;
+        self.followers.shutdown().await;
+        self.store.lock.release();
+    }
+
+    /// Stops the workers where they stand and hands the files back.
+    pub async fn into_store(mut self) -> Store {
+        self.tasks.shutdown().await;
+        self.followers.shutdown().await;
+        self.store
+    }
+
+    /// Stops cleanly: orders in hand are finished, nothing new is taken.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.queue.close();
+        while self.tasks.join_next().await.is_some() {}
+        self.followers.shutdown().await;
+        let Self { store, journal, projections, scheduler, sweep, provisioner, platform, .. } = self;
+        drop((journal, scheduler, sweep, provisioner, platform));
+        if let Some(projections) = Arc::into_inner(projections) {
+            projections.close().await?;
+        }
+        store.close().await
+    }
+}
+
+/// One worker's life: order after order until the queue closes.
+async fn work(worker: Worker) {
+    loop {
+        match worker.next().await {
+            Ok(()) => {}
+            Err(workers::Error::Bus(bus::Error::Closed)) => break,
+            // The order was handed back with a rest, so this does not spin.
+            Err(error) => tracing::warn!("an order was handed back: {error}"),
+        }
+    }
+}
+
+/// The projections' life: behind the log, never in its way.
+async fn follow(projections: Arc<Projections>, journal: Arc<Journal>) {
+    let mut appended = journal.store().appended();
+    loop {
+        appended.borrow_and_update();
+        match projections.tick(journal.now()).await {
+            Ok(Tick { progress, .. }) if progress > 0 => {}
+            Ok(_) => {
+                if appended.changed().await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::error!("the projections stopped where they are: {error}");
+                return;
+            }
+        }
+    }
+}

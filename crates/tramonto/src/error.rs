@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+
+/// Why a command ended; one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] eventstore::Error),
+    /// The sweep or a worker.
+    #[error(transparent)]
+    Work(#[from] workers::Error),
+    /// The queue of work orders.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// The scheduler.
+    #[error(transparent)]
+    Scheduler(#[from] scheduler::Error),
+    /// The mail platform.
+    #[error(transparent)]
+    Platform(#[from] workers::platform::Error),
+    /// A projection.
+    #[error(transparent)]
+    Projections(#[from] projections::Error),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] projections::RegistryError),
+    /// An import.
+    #[error(transparent)]
+    Import(#[from] projections::ImportError),
+    /// A domain rule.
+    #[error(transparent)]
+    Rejected(#[from] domain::Rejection),
+    /// A plan that can't be taken.
+    #[error(transparent)]
+    Plan(#[from] domain::PlanError),
+    /// A file or folder.
+    #[error("{path}: {advice}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        advice: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was asked for can't be done; the sentence says what can.
+    #[error("{0}")]
+    Usage(String),
+}

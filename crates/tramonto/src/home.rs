@@ -1,0 +1,118 @@
+//! A store on the disk: one folder, a file for each thing that is written by itself.
+//!
+//! The log, what is derived from it, the personal data and the mail directory live in files of their
+//! own: two writers are two cores, and personal data stands in one file only.
+//! Invariant: one engine works on a folder at a time, by a lock that ends with its process. Commands
+//! that only read, or append one decision, need no lock.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The folder of one store.
+#[derive(Debug, Clone)]
+pub struct Home(PathBuf);
+
+/// The right to run the engine on a folder; given back when dropped.
+#[derive(Debug)]
+pub struct EngineLock {
+    file: Option<File>,
+}
+
+impl EngineLock {
+    /// Gives it back before it is dropped.
+    pub fn release(&mut self) {
+        self.file = None;
+    }
+}
+
+impl Home {
+    /// The store in this folder, which may not exist yet.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// The log of events.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.db")
+    }
+
+    /// The registry: the one file with personal data.
+    pub fn registry(&self) -> PathBuf {
+        self.0.join("registry.db")
+    }
+
+    /// The embedded mail platform's directory.
+    pub fn directory(&self) -> PathBuf {
+        self.0.join("directory.db")
+    }
+
+    /// Makes the folder where it is missing.
+    pub fn create(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.0).map_err(|source| Error::File {
+            path: self.0.clone(),
+            advice: "the store's folder can't be made; name another one with --store".to_owned(),
+            source,
+        })
+    }
+
+    /// Is there a store?
+    pub fn exists(&self) -> bool {
+        self.log().exists()
+    }
+
+    /// The store must exist.
+    pub fn expect_store(&self) -> Result<(), Error> {
+        if self.exists() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "there is no store at {}; make one with `tramonto import FILE.csv`, or name it with --store",
+            self.0.display()
+        )))
+    }
+
+    /// Takes the right to run the engine here.
+    pub fn lock(&self) -> Result<EngineLock, Error> {
+        let path = self.0.join("engine.lock");
+        let failed = |source| Error::File {
+            path: path.clone(),
+            advice: "the store can't be written; check the folder's owner and whether the disk is \
+                     read-only or full"
+                .to_owned(),
+            source,
+        };
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(failed)?;
+                return Err(Error::Usage(format!(
+                    "another tramonto process (pid {}) works on the store at {}; stop it first, or \
+                     name another store with --store",
+                    holder.trim(),
+                    self.0.display()
+                )));
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        file.set_len(0).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(EngineLock { file: Some(file) })
+    }
+}

@@ -1,0 +1,77 @@
+//! Gives the embedded mail directory its mailboxes: follows the log, takes addresses from the registry.
+//!
+//! Invariant: the directory's own checkpoint moves in the same transaction as its rows, so a restart
+//! goes on where it stopped. Deliberately absent: rights. A mailbox comes with all of them, and the
+//! sweep takes away what the plan does not allow.
+
+use std::sync::Arc;
+
+use domain::{Event, Tick};
+use eventstore::{EventStore, Filter};
+use projections::Registry;
+use workers::platform::Directory;
+
+use crate::Error;
+
+/// How many events it reads at a time; a registration event speaks of thousands of mailboxes.
+const PAGE: usize = 16;
+
+/// Follows the log into the directory.
+pub struct Provisioner {
+    store: Arc<dyn EventStore>,
+    registry: Arc<Registry>,
+    directory: Arc<Directory>,
+}
+
+impl Provisioner {
+    /// From where the directory stopped.
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        registry: Arc<Registry>,
+        directory: Arc<Directory>,
+    ) -> Self {
+        Self { store, registry, directory }
+    }
+
+    /// One pass: what was registered, activated or corrected since.
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
+        let mut progress = 0;
+        let filter = Filter { categories: vec!["registry".to_owned()] };
+        loop {
+            let checkpoint = self.directory.checkpoint().await?;
+            let page = self.store.read_all(checkpoint, &filter, PAGE).await?;
+            if page.events.is_empty() {
+                // Nothing of ours: the checkpoint is not written for every event of others.
+                return Ok(Tick { progress, next_wake: None });
+            }
+            let mut rows = Vec::new();
+            for event in &page.events {
+                rows.extend(self.mailboxes(event.fact()?.event).await?);
+            }
+            rows.sort_unstable();
+            rows.dedup();
+            progress += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            self.directory.provision(&rows, page.read_to).await?;
+        }
+    }
+
+    /// Number and address of the working mailboxes that an event speaks of.
+    async fn mailboxes(&self, event: Event) -> Result<Vec<(u32, String)>, Error> {
+        let found = match event {
+            Event::MailboxesRegistered(event) => {
+                let count = u32::try_from(event.requested_on.len()).unwrap_or(u32::MAX);
+                let Some(last) = count.checked_sub(1) else { return Ok(Vec::new()) };
+                let range = event.first..=event.first.saturating_add(last);
+                self.registry.addresses(range).await?
+            }
+            Event::MailboxesActivated(event) => self.registry.addresses_of(&event.mailboxes).await?,
+            Event::RegistrationsCorrected(event) => {
+                self.registry.addresses_of(&event.mailboxes).await?
+            }
+            // The other kinds of the category speak of no mailbox.
+            _ => return Ok(Vec::new()),
+        };
+        let activated = found.into_iter().filter(|(_, _, activated)| *activated);
+        Ok(activated.map(|(number, address, _)| (number, address)).collect())
+    }
+}

@@ -1,0 +1,236 @@
+//! The sum check of a whole programme, from the log and the mail directory read independently.
+//!
+//! Neither the engine's state nor its fold is used here: the log's rows and the directory's rows are
+//! read with plain SQL, and the sets are added up by themselves. Whatever the engine believes, this is
+//! what stands on the disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use domain::{Capability, Event, PhaseId};
+use roaring::RoaringBitmap;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::{Error, Home};
+
+/// What the check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Proof {
+    /// Mailboxes in the log that were ever activated.
+    pub activated: u64,
+    /// Mailboxes in the directory.
+    pub in_directory: u64,
+    /// Effects looked at: a mailbox and a capability each.
+    pub effects: u64,
+    /// What does not add up, a sentence each; empty is the proof.
+    pub problems: Vec<String>,
+}
+
+impl Proof {
+    /// Does everything add up?
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// What the log's rows say, added up.
+#[derive(Default)]
+struct FromLog {
+    activated: RoaringBitmap,
+    closed: BTreeMap<Capability, RoaringBitmap>,
+    populations: BTreeMap<PhaseId, (RoaringBitmap, Vec<Capability>)>,
+    completed: BTreeSet<PhaseId>,
+    lapsed: RoaringBitmap,
+    withdrawn: RoaringBitmap,
+    held: RoaringBitmap,
+    given_up: RoaringBitmap,
+    early: Vec<String>,
+}
+
+/// Reads both files and adds up.
+pub async fn prove(home: &Home) -> Result<Proof, Error> {
+    let log = read_log(home).await?;
+    let mut proof = Proof { activated: log.activated.len(), ..Proof::default() };
+    proof.problems.extend(log.early.iter().cloned());
+    sums(&log, &mut proof);
+    let directory = read_directory(home).await?;
+    proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
+    for capability in domain::Capabilities::OF_PLATFORM.iter() {
+        let closed = log.closed.get(&capability).cloned().unwrap_or_default();
+        let by_log = &log.activated - &closed;
+        let by_directory = directory.get(&Some(capability)).cloned().unwrap_or_default();
+        proof.effects += closed.len();
+        let differ = &by_log ^ &by_directory;
+        if !differ.is_empty() {
+            proof.problems.push(format!(
+                "{} mailboxes differ in {capability}: the log says {} have it, the directory {}",
+                differ.len(),
+                by_log.len(),
+                by_directory.len()
+            ));
+        }
+    }
+    Ok(proof)
+}
+
+/// Promise 3, phase by phase: nobody of a frozen population is missing.
+fn sums(log: &FromLog, proof: &mut Proof) {
+    for (phase, (population, removes)) in &log.populations {
+        if !log.completed.contains(phase) {
+            proof.problems.push(format!("phase {phase} started and did not complete"));
+        }
+        for capability in removes {
+            let gone = match capability {
+                Capability::Activate => &(&log.lapsed | &log.withdrawn) | &log.activated,
+                _ => log.closed.get(capability).cloned().unwrap_or_default(),
+            };
+            let missing = ((population - gone) - &log.held) - &log.given_up;
+            if !missing.is_empty() {
+                proof.problems.push(format!(
+                    "phase {phase} left {} mailboxes with {capability}",
+                    missing.len()
+                ));
+            }
+        }
+    }
+}
+
+async fn connect(path: &std::path::Path) -> Result<SqliteConnection, Error> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    options.connect().await.map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &std::path::Path, error: &sqlx::Error) -> Error {
+    Error::Usage(format!("{} can't be read for the proof: {error}", path.display()))
+}
+
+async fn read_log(home: &Home) -> Result<FromLog, Error> {
+    let path = home.log();
+    let mut connection = connect(&path).await?;
+    let mut log = FromLog::default();
+    let mut after = 0_i64;
+    loop {
+        let rows: Vec<(i64, String, i64, i64, String)> = sqlx::query_as(
+            "SELECT event.position, kind.name, schema_version, effective_at, payload
+             FROM event JOIN kind ON kind.id = event.kind
+             WHERE event.position > ? ORDER BY event.position LIMIT 64",
+        )
+        .bind(after)
+        .fetch_all(&mut connection)
+        .await
+        .map_err(|error| unreadable(&path, &error))?;
+        let Some(last) = rows.last() else { break };
+        after = last.0;
+        for (position, kind, version, effective_at, payload) in rows {
+            let version = u16::try_from(version).unwrap_or(u16::MAX);
+            let event = Event::decode(&kind, version, &payload)
+                .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
+            log.add(event, position, effective_at);
+        }
+    }
+    connection.close().await.map_err(|error| unreadable(&path, &error))?;
+    Ok(log)
+}
+
+impl FromLog {
+    fn add(&mut self, event: Event, position: i64, effective_at: i64) {
+        let capability = match &event {
+            Event::SendingDisabled(_) => Some(Capability::Send),
+            Event::ModifyingDisabled(_) => Some(Capability::Modify),
+            Event::ReceivingDisabled(_) => Some(Capability::Receive),
+            Event::AccessClosed(_) => Some(Capability::Access),
+            _ => None,
+        };
+        match event {
+            Event::MailboxesRegistered(event) => {
+                let dates = (event.first..).zip(event.activated_on.iter());
+                let activated = dates.filter(|(_, day)| day.is_some()).map(|(number, _)| number);
+                self.activated.extend(activated);
+            }
+            Event::MailboxesActivated(event) => self.activated |= &*event.mailboxes,
+            Event::MailboxWithdrawn(event) => {
+                self.withdrawn.insert(event.number);
+            }
+            Event::HoldPlaced(event) => {
+                self.held.insert(event.number);
+            }
+            Event::IncidentOpened(event) => self.given_up |= &*event.mailboxes,
+            Event::PhaseStarted(event) => {
+                let removes = domain::effects(event.removes).iter().collect();
+                self.populations.insert(event.phase, (event.population.into_inner(), removes));
+            }
+            Event::PhaseCompleted(event) => {
+                self.completed.insert(event.phase);
+            }
+            Event::RightsRestored(event) => {
+                for capability in event.capabilities.iter() {
+                    *self.closed.entry(capability).or_default() -= &*event.mailboxes;
+                }
+            }
+            Event::RegistrationsLapsed(outcome)
+            | Event::SendingDisabled(outcome)
+            | Event::ModifyingDisabled(outcome)
+            | Event::ReceivingDisabled(outcome)
+            | Event::AccessClosed(outcome) => {
+                if effective_at < outcome.due_at.timestamp_micros() {
+                    self.early.push(format!("event {position} took effect before it was due"));
+                }
+                match capability {
+                    Some(capability) => {
+                        *self.closed.entry(capability).or_default() |= &*outcome.mailboxes;
+                    }
+                    None => self.lapsed |= &*outcome.mailboxes,
+                }
+            }
+            Event::PlanAdopted(_)
+            | Event::PlanAmended(_)
+            | Event::ProgrammePaused(_)
+            | Event::ProgrammeResumed(_)
+            | Event::PaceChanged(_)
+            | Event::RecurringWorkDue(_)
+            | Event::RegistrationsCorrected(_)
+            | Event::RegistryImported(_)
+            | Event::HoldReleased(_)
+            | Event::RightsArmed(_)
+            | Event::TransientFailure(_)
+            | Event::IncidentRetried(_)
+            | Event::IncidentResolved(_) => {}
+        }
+    }
+}
+
+/// Who may do what by the view that the mail servers look up; under `None`, who is there at all.
+async fn read_directory(
+    home: &Home,
+) -> Result<BTreeMap<Option<Capability>, RoaringBitmap>, Error> {
+    let path = home.directory();
+    let mut connection = connect(&path).await?;
+    // One row of text and not a row a mailbox: two million rows take seconds to hand over.
+    let (all, send, modify, receive, access): (String, String, String, String, String) =
+        sqlx::query_as(
+            "SELECT coalesce(group_concat(number), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_send), ''),
+                    coalesce(group_concat(number) FILTER (WHERE NOT read_only), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_receive), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_login), '')
+             FROM rights",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|error| unreadable(&path, &error))?;
+    connection.close().await.map_err(|error| unreadable(&path, &error))?;
+    let sets = [
+        (None, all),
+        (Some(Capability::Send), send),
+        (Some(Capability::Modify), modify),
+        (Some(Capability::Receive), receive),
+        (Some(Capability::Access), access),
+    ];
+    Ok(sets.into_iter().map(|(capability, text)| (capability, numbers(&text))).collect())
+}
+
+fn numbers(text: &str) -> RoaringBitmap {
+    text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
+}
+
