@@ -1,1 +1,24 @@
-//! .
+//! The shapes in which the engine answers, and the words it uses: the same for the command line and
+//! for whoever asks over the wire.
+//!
+//! Pure: an answer is worked out from a state, the events that concern it and an instant that is handed
+//! in. Invariant: no answer holds personal data; a mailbox is its id and its number. Deliberately
+//! absent: where the answers are printed or sent.
+
+mod amendment;
+mod event;
+mod gates;
+mod mailbox;
+mod next;
+mod rights;
+mod status;
+mod telling;
+
+pub use amendment::{AmendmentPreview, PhaseChange, Touched};
+pub use event::EventView;
+pub use mailbox::{Asked, Happened, HoldView, MailboxView};
+pub use next::Next;
+pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
+pub use rights::RightView;
+pub use status::{Current, Population, Status};
+pub use telling::{summary, told};

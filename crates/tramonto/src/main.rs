@@ -1,2 +1,7 @@
-//! .
-fn main() {}
+//! The `tramonto` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tramonto::commands::main(std::env::args_os())
+}

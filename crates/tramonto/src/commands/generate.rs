@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::Error;
 use crate::cli::{Destination, GenerateArgs, Global};
 use crate::generate::{Counts, Options, generate};
-use crate::output::{self, Output};
 use crate::output::text::count;
+use crate::output::{self, Output};
 
 pub(super) fn execute(args: &GenerateArgs, global: &Global) -> Result<(), Error> {
     let options = Options { registrations: args.registrations, seed: args.seed };
@@ -34,7 +34,9 @@ fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
     let draft = Path::new(&draft);
     let failed = |source: std::io::Error| Error::File {
         path: path.to_owned(),
-        advice: format!("it can't be written ({source}); look at its folder and the space on the disk"),
+        advice: format!(
+            "it can't be written ({source}); look at its folder and the space on the disk"
+        ),
         source,
     };
     let written = File::create(draft).and_then(|file| {

@@ -30,7 +30,8 @@ async fn place(args: PlaceArgs, global: &Global) -> Result<(), Error> {
     if global.json {
         return out.object(&json!({ "done": "hold-placed", "mailbox": id, "hold": hold }));
     }
-    let until = args.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
+    let until =
+        args.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
     out.line(format!("hold {hold} keeps {capabilities} of mailbox {id} {until}"))
 }
 

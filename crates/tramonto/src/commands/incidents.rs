@@ -1,8 +1,6 @@
 //! `tramonto incidents`: what was given up, and what an operator does about it.
 
-use domain::{
-    Event, IncidentKey, IncidentResolved, IncidentRetried, MailboxSet, State,
-};
+use domain::{Event, IncidentKey, IncidentResolved, IncidentRetried, MailboxSet, State};
 use eventstore::incident_stream;
 use serde_json::json;
 

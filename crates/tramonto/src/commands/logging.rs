@@ -11,13 +11,14 @@ pub(super) fn begin(cli: &Cli) -> Result<(), Error> {
     let usual = if matches!(cli.command, Command::Run(_)) { "info,sqlx=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Error::Usage(format!("--log {filter:?} is no filter ({error}); write for example --log debug"))
+        Error::Usage(format!(
+            "--log {filter:?} is no filter ({error}); write for example --log debug"
+        ))
     })?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let begun =
-        if cli.global.log_json { logs.json().try_init() } else { logs.try_init() };
+    let begun = if cli.global.log_json { logs.json().try_init() } else { logs.try_init() };
     begun.map_err(|error| Error::Usage(format!("the log can't be begun: {error}")))
 }

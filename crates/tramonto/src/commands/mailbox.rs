@@ -2,7 +2,9 @@
 
 use api::MailboxView;
 use chrono::{DateTime, Utc};
-use domain::{Event, Fact, Lifecycle, MailboxCommand as Decision, MailboxId, Plan, State, last_instant_of};
+use domain::{
+    Event, Fact, Lifecycle, MailboxCommand as Decision, MailboxId, Plan, State, last_instant_of,
+};
 use eventstore::{Direction, EventStore, programme_stream};
 use projections::{Cutoff, Entry};
 
@@ -59,10 +61,7 @@ async fn show(args: ShowMailboxArgs, global: &Global) -> Result<(), Error> {
 }
 
 /// What was decided of the programme as a whole, as far as it was recorded by then.
-async fn programme_facts(
-    reading: &Reading,
-    known_at: DateTime<Utc>,
-) -> Result<Vec<Fact>, Error> {
+async fn programme_facts(reading: &Reading, known_at: DateTime<Utc>) -> Result<Vec<Fact>, Error> {
     let stream = programme_stream(reading.programme())?;
     let events = reading.log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await?;
     let is_plan = |kind: &str| kind == "plan-adopted" || kind == "plan-amended";

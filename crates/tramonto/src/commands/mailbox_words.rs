@@ -22,7 +22,8 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
     let rights = view.rights.iter().map(|right| right_row(right, plan)).collect();
     lines.push(table(&["", "", "why"], &[], rights));
     for hold in &view.holds {
-        let until = hold.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
+        let until =
+            hold.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
         let over = if hold.in_force { "" } else { " (over)" };
         lines.push(format!("hold {}: keeps {} {until}{over}", hold.hold, hold.capabilities));
     }

@@ -161,12 +161,18 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
         Error::Usage("there is no plan to amend; run `tramonto plan adopt FILE` first".to_owned())
     })?;
     let mut out = Output::open();
-    if global.json { out.document(&preview)? } else { out.text(preview_words(&preview))? }
+    if global.json {
+        out.document(&preview)?
+    } else {
+        out.text(preview_words(&preview))?
+    }
     if !preview.refused.is_empty() {
         let problems = preview.refused.join("; ");
         return Err(Error::Usage(format!("the amendment is refused: {problems}")));
     }
-    let Some(reason) = args.reason.filter(|_| !args.dry_run && !preview.same) else { return Ok(()) };
+    let Some(reason) = args.reason.filter(|_| !args.dry_run && !preview.same) else {
+        return Ok(());
+    };
     append(&reading, &plan, &reason, global).await?;
     if !global.json {
         out.line(format!("the plan is amended: revision {} is in force", preview.revision))?;

@@ -41,7 +41,8 @@ fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "zone = {}", quoted(plan.zone.name()))?;
     writeln!(out, "sources = {}", list(sources.into_iter().map(String::as_str)))?;
     writeln!(out, "\n[in-service]\nallows = {}", capabilities(plan.in_service))?;
-    let stripped = in_service.iter().map(|source| source.strip_prefix(IN_SERVICE).unwrap_or(source));
+    let stripped =
+        in_service.iter().map(|source| source.strip_prefix(IN_SERVICE).unwrap_or(source));
     writeln!(out, "sources = {}", list(stripped))?;
     for phase in &plan.phases {
         writeln!(out, "\n[[phase]]\nid = {}", quoted(phase.id.as_str()))?;

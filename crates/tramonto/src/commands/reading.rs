@@ -132,8 +132,7 @@ async fn known_before(
     log: &Arc<dyn EventStore>,
 ) -> (State, u64, Option<Projections>) {
     let loaded = async {
-        let opened =
-            Projections::open(home.folder(), programme.clone(), Arc::clone(log)).await?;
+        let opened = Projections::open(home.folder(), programme.clone(), Arc::clone(log)).await?;
         let (state, position) = opened.state().await?;
         Ok::<_, projections::Error>((state, position, Some(opened)))
     };

@@ -49,7 +49,15 @@ fn words(status: &Status) -> String {
         lines.push("PAUSED: nothing is handed out; go on with `tramonto resume`".to_owned());
     }
     let header = [
-        "phase", "due", "state", "population", "done", "already so", "held", "incidents", "retrying",
+        "phase",
+        "due",
+        "state",
+        "population",
+        "done",
+        "already so",
+        "held",
+        "incidents",
+        "retrying",
         "pending",
     ];
     let rows = status.phases.iter().map(row).collect();

@@ -1,0 +1,152 @@
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    Capabilities, Event, Failures, IncidentKey, Lifecycle, Mailbox, MailboxId, PhaseId, Plan,
+};
+use projections::Entry;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::next::{self, Next};
+use crate::rights::{self, RightView};
+use crate::telling;
+
+/// One mailbox: what it may do, what happened to it, what comes next. No name and no address.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MailboxView {
+    /// Its id.
+    pub id: MailboxId,
+    /// Its number in the log's sets.
+    pub number: u32,
+    /// The instant that all of this is said of.
+    pub as_of: DateTime<Utc>,
+    /// By when what is said here had been recorded.
+    pub known_at: DateTime<Utc>,
+    /// The phase that the plan was in; `None` while it was in service.
+    pub phase: Option<PhaseId>,
+    /// Where it stands in its life.
+    pub lifecycle: Lifecycle,
+    /// The day it was asked for.
+    pub requested_on: Option<NaiveDate>,
+    /// What it may do, each with its reason.
+    pub rights: Vec<RightView>,
+    /// The holds on it that were not released.
+    pub holds: Vec<HoldView>,
+    /// The incidents it is part of.
+    pub incidents: Vec<IncidentKey>,
+    /// What happened, in the order of the log.
+    pub happened: Vec<Happened>,
+    /// What comes next by the plan, in the order of time.
+    pub next: Vec<Next>,
+}
+
+/// A hold on a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldView {
+    /// Its id, by which it is released.
+    pub hold: Uuid,
+    /// What it keeps.
+    pub capabilities: Capabilities,
+    /// The last day; `None` until released.
+    pub until: Option<NaiveDate>,
+    /// Does it still keep anything?
+    pub in_force: bool,
+}
+
+/// Something that happened to a mailbox.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Happened {
+    /// The event's place in the log.
+    pub position: u64,
+    /// When it took effect.
+    pub effective_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// The kind of event.
+    pub kind: &'static str,
+    /// In plain words.
+    pub what: String,
+    /// Who did it.
+    pub actor: String,
+    /// Why, in the words of the operator who did it.
+    pub reason: Option<String>,
+}
+
+/// What is asked about a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// As of which instant.
+    pub as_of: DateTime<Utc>,
+    /// Of what had been recorded by when.
+    pub known_at: DateTime<Utc>,
+    /// The day on which the mailbox was asked for, as it was known then.
+    pub requested_on: Option<NaiveDate>,
+}
+
+impl MailboxView {
+    /// A mailbox that was folded from `entries`, by the plan and the failures of the same moment.
+    pub fn of(
+        mailbox: &Mailbox,
+        entries: &[Entry],
+        plan: &Plan,
+        failures: &Failures,
+        (as_of, known_at): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Self {
+        let requested_on = requested_on(entries, mailbox.number);
+        let asked = Asked { as_of, known_at, requested_on };
+        let today = domain::civil_date(as_of, plan.zone);
+        let holds = mailbox.holds.iter().map(|(hold, kept)| HoldView {
+            hold: *hold,
+            capabilities: kept.capabilities,
+            until: kept.until,
+            in_force: kept.is_in_force_on(today),
+        });
+        let number = mailbox.number;
+        let incidents = failures.incidents().iter().filter(|(_, incident)| {
+            incident.open.contains(number) || incident.resolved.contains(number)
+        });
+        let phase = plan.phase_at(as_of).and_then(|place| plan.phases.get(place));
+        Self {
+            id: MailboxId::new(&plan.programme, number),
+            number,
+            as_of,
+            known_at,
+            phase: phase.map(|phase| phase.id.clone()),
+            lifecycle: mailbox.lifecycle,
+            requested_on,
+            rights: rights::of(mailbox, plan, failures, asked),
+            holds: holds.collect(),
+            incidents: incidents.map(|(key, _)| key.clone()).collect(),
+            happened: entries.iter().map(|entry| happened(entry, number)).collect(),
+            next: next::of_mailbox(mailbox, plan, failures, as_of),
+        }
+    }
+}
+
+fn happened(entry: &Entry, number: u32) -> Happened {
+    let (kind, _) = entry.fact.event.kind();
+    Happened {
+        position: entry.fact.position,
+        effective_at: entry.fact.effective_at,
+        recorded_at: entry.fact.recorded_at,
+        kind,
+        what: telling::told(&entry.fact.event, number),
+        actor: entry.origin.actor.clone(),
+        reason: entry.origin.reason.clone(),
+    }
+}
+
+/// The day it was asked for: the last word on it.
+fn requested_on(entries: &[Entry], number: u32) -> Option<NaiveDate> {
+    let day = |entry: &Entry| {
+        if let Event::MailboxesRegistered(event) = &entry.fact.event {
+            let place = usize::try_from(number.checked_sub(event.first)?).ok()?;
+            return event.requested_on.get(place);
+        }
+        if let Event::RegistrationsCorrected(event) = &entry.fact.event {
+            let place = usize::try_from(event.mailboxes.rank(number).checked_sub(1)?).ok()?;
+            return event.mailboxes.contains(number).then(|| event.requested_on.get(place))?;
+        }
+        None
+    };
+    entries.iter().filter_map(day).next_back()
+}

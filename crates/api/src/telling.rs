@@ -1,0 +1,231 @@
+//! Events in plain words: for the log as a whole, and for one of the mailboxes that it names.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::{Event, Outcome, PaceChanged, PhaseId, RightsArmed, Verdict};
+
+/// An event in one line, its sets told by their size.
+pub fn summary(event: &Event) -> String {
+    match event {
+        Event::PlanAdopted(event) => {
+            format!("plan revision {} with {} phases", event.revision, event.plan.phases.len())
+        }
+        Event::PlanAmended(event) => format!("plan amended to revision {}", event.revision),
+        Event::PhaseStarted(event) => format!(
+            "phase {} takes away {} from {}{}",
+            event.phase,
+            event.removes,
+            mailboxes(event.population.len()),
+            late(event.late_seconds)
+        ),
+        Event::PhaseCompleted(event) => format!(
+            "phase {}: {} done, {} already so, {} held, {} given up of {}",
+            event.phase,
+            event.done,
+            event.already_so,
+            event.held.len(),
+            event.given_up.iter().map(|given_up| given_up.mailboxes.len()).sum::<u64>(),
+            event.population
+        ),
+        Event::ProgrammePaused(_) => "the sweep is paused".to_owned(),
+        Event::ProgrammeResumed(_) => "the sweep goes on".to_owned(),
+        Event::PaceChanged(event) => pace_summary(event),
+        Event::RecurringWorkDue(event) => {
+            format!("{} for {}{}", event.name, utc(event.scheduled_for), late(event.late_seconds))
+        }
+        Event::MailboxesRegistered(event) => {
+            let activated = event.activated_on.iter().flatten().count();
+            format!(
+                "{} from number {}, {activated} of them activated",
+                mailboxes(u64::try_from(event.requested_on.len()).unwrap_or(u64::MAX)),
+                event.first
+            )
+        }
+        Event::MailboxesActivated(event) => mailboxes(event.mailboxes.len()),
+        Event::RegistrationsCorrected(event) => {
+            format!("{}: {}", mailboxes(event.mailboxes.len()), event.fields.join(", "))
+        }
+        Event::RegistryImported(event) => format!(
+            "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
+            event.read, event.accepted, event.unchanged, event.changed, event.rejected
+        ),
+        Event::MailboxWithdrawn(event) => format!("mailbox {}", event.number),
+        Event::HoldPlaced(event) => format!(
+            "mailbox {} keeps {} {}",
+            event.number,
+            event.capabilities,
+            event.until.map_or("until released".to_owned(), |until| format!("through {until}"))
+        ),
+        Event::HoldReleased(event) => format!("mailbox {}, hold {}", event.number, event.hold),
+        Event::RegistrationsLapsed(outcome)
+        | Event::SendingDisabled(outcome)
+        | Event::ModifyingDisabled(outcome)
+        | Event::ReceivingDisabled(outcome)
+        | Event::AccessClosed(outcome) => outcome_summary(outcome),
+        Event::RightsRestored(event) => {
+            format!("{} for {}", event.capabilities, mailboxes(event.mailboxes.len()))
+        }
+        Event::RightsArmed(event) => armed_summary(event),
+        Event::TransientFailure(event) => format!(
+            "{}: {} of {}, attempt {}, again from {}",
+            event.cause,
+            event.capabilities,
+            mailboxes(event.mailboxes.len()),
+            event.attempts,
+            utc(event.retry_at)
+        ),
+        Event::IncidentOpened(event) => format!(
+            "{}: {} of {} after {} attempts",
+            key(event.phase.as_ref(), &event.cause),
+            event.capabilities,
+            mailboxes(event.mailboxes.len()),
+            event.attempts
+        ),
+        Event::IncidentRetried(event) => {
+            let key = key(event.phase.as_ref(), &event.cause);
+            format!("{key}: {} are tried again", mailboxes(event.mailboxes.len()))
+        }
+        Event::IncidentResolved(event) => {
+            let key = key(event.phase.as_ref(), &event.cause);
+            format!("{key}: {} were dealt with otherwise", mailboxes(event.mailboxes.len()))
+        }
+    }
+}
+
+fn pace_summary(pace: &PaceChanged) -> String {
+    let limit = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
+    format!(
+        "pace of {}: calls per second {}, at once {}",
+        pace.effect,
+        limit(pace.calls_per_second),
+        limit(pace.concurrent_calls)
+    )
+}
+
+fn armed_summary(armed: &RightsArmed) -> String {
+    let (what, whose) = (armed.capabilities, mailboxes(armed.mailboxes.len()));
+    match armed.until {
+        Some(until) => format!("{what} of {whose} end at {}", utc(until)),
+        None => format!("{what} of {whose}: the end that was told is called off"),
+    }
+}
+
+/// What an event meant to one of the mailboxes it names, as one says it to its holder.
+pub fn told(event: &Event, number: u32) -> String {
+    match event {
+        Event::MailboxesRegistered(event) => {
+            let place = number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
+            let requested = place.and_then(|place| event.requested_on.get(place));
+            let activated = place.and_then(|place| event.activated_on.get(place));
+            let requested = requested.map_or(String::new(), |day| format!(" on {day}"));
+            match activated {
+                Some(day) => format!("asked for{requested}, activated at a post office on {day}"),
+                None => format!("asked for{requested}, not activated"),
+            }
+        }
+        Event::MailboxesActivated(event) => {
+            let rank = event.mailboxes.rank(number).checked_sub(1);
+            let place = rank.and_then(|rank| usize::try_from(rank).ok());
+            let day = place.and_then(|place| event.activated_on.get(place));
+            let day = day.map_or(String::new(), |day| format!(" on {day}"));
+            format!("activated at a post office{day}, as a later registry file told")
+        }
+        Event::RegistrationsCorrected(event) => {
+            format!("its registration was corrected: {}", event.fields.join(", "))
+        }
+        Event::MailboxWithdrawn(_) => "given up by its holder".to_owned(),
+        Event::HoldPlaced(event) => format!(
+            "a hold keeps {} {}",
+            event.capabilities,
+            event
+                .until
+                .map_or("until it is released".to_owned(), |until| format!("through {until}"))
+        ),
+        Event::HoldReleased(event) => format!("hold {} was released", event.hold),
+        Event::PhaseStarted(event) => {
+            format!("phase {} began{}", event.phase, late(event.late_seconds))
+        }
+        Event::PhaseCompleted(event) => {
+            let how = if event.held.contains(number) { "kept by a hold" } else { "given up" };
+            format!("phase {} was completed; this mailbox was {how}", event.phase)
+        }
+        Event::RegistrationsLapsed(_) => "lapsed: it can't be activated any more".to_owned(),
+        Event::SendingDisabled(outcome) => ended("sending", outcome),
+        Event::ModifyingDisabled(outcome) => ended("changing its content", outcome),
+        Event::ReceivingDisabled(outcome) => ended("receiving", outcome),
+        Event::AccessClosed(outcome) => ended("access", outcome),
+        Event::RightsRestored(event) => format!("{} was given back", event.capabilities),
+        Event::RightsArmed(event) => match event.until {
+            Some(until) => {
+                format!("the platform was told that {} ends at {}", event.capabilities, utc(until))
+            }
+            None => format!("the platform was told that {} does not end then", event.capabilities),
+        },
+        Event::TransientFailure(event) => format!(
+            "taking away {} did not work ({}); it is tried again from {}",
+            event.capabilities,
+            event.cause,
+            utc(event.retry_at)
+        ),
+        Event::IncidentOpened(event) => format!(
+            "taking away {} was given up after {} attempts ({}); an operator has to look at it",
+            event.capabilities, event.attempts, event.cause
+        ),
+        Event::IncidentRetried(event) => {
+            format!("an operator has it tried again ({})", event.cause)
+        }
+        Event::IncidentResolved(event) => {
+            format!("an operator dealt with it otherwise ({})", event.cause)
+        }
+        Event::PlanAdopted(_)
+        | Event::PlanAmended(_)
+        | Event::ProgrammePaused(_)
+        | Event::ProgrammeResumed(_)
+        | Event::PaceChanged(_)
+        | Event::RecurringWorkDue(_)
+        | Event::RegistryImported(_) => summary(event),
+    }
+}
+
+fn ended(what: &str, outcome: &Outcome) -> String {
+    let how = match outcome.verdict {
+        Verdict::Applied => "",
+        Verdict::Confirmed => ", as the platform had been told ahead",
+        Verdict::AlreadySo => ", found already so",
+    };
+    match &outcome.phase {
+        Some(phase) => format!("{what} ended with phase {phase}{how}"),
+        None => format!("{what} ended, as the holder gave the mailbox up{how}"),
+    }
+}
+
+fn outcome_summary(outcome: &Outcome) -> String {
+    let verdict = match outcome.verdict {
+        Verdict::Applied => "applied",
+        Verdict::Confirmed => "confirmed",
+        Verdict::AlreadySo => "already so",
+    };
+    let cause = outcome.phase.as_ref().map_or("withdrawal".to_owned(), |id| format!("phase {id}"));
+    format!("{cause}: {} {verdict}", mailboxes(outcome.mailboxes.len()))
+}
+
+fn key(phase: Option<&PhaseId>, cause: &str) -> String {
+    domain::IncidentKey { phase: phase.cloned(), cause: cause.to_owned() }.to_string()
+}
+
+fn mailboxes(count: u64) -> String {
+    if count == 1 { "1 mailbox".to_owned() } else { format!("{count} mailboxes") }
+}
+
+fn late(seconds: u64) -> String {
+    match seconds {
+        0 => String::new(),
+        1..120 => format!(", {seconds} s late"),
+        120..7_200 => format!(", {} min late", seconds / 60),
+        7_200..172_800 => format!(", {} h late", seconds / 3_600),
+        _ => format!(", {} days late", seconds / 86_400),
+    }
+}
+
+pub(crate) fn utc(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,144 @@
+//! The command line as it is written: commands, options, and what each of them is for.
+//!
+//! Purpose: from arguments to checked values. Invariants: a wrong argument is told with what would be
+//! right and ends with code 2; a reason or an actor that holds personal data gets no further than here.
+//! Deliberately absent: what a command does, which is `commands`'.
+
+mod events;
+mod global;
+mod mailbox;
+mod plan;
+mod population;
+mod repair;
+mod running;
+mod values;
+
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use events::EventsArgs;
+pub use global::Global;
+pub use mailbox::{
+    HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
+};
+pub use plan::{AdoptArgs, AmendArgs, CheckArgs, PlanCommand, ShowPlanArgs};
+pub use population::{Destination, GenerateArgs, ImportArgs};
+pub use repair::{
+    IncidentArgs, IncidentsCommand, PaceArgs, PlatformCommand, ProjectionsCommand, RetryArgs,
+};
+pub use running::{RehearseArgs, RunArgs};
+pub use values::{ArmAhead, AsOf, Reason, Target};
+
+/// Carries a mass mailbox service through its shutdown: on the dates fixed by law, for every mailbox,
+/// with proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tramonto",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  tramonto rehearse                                   the whole programme in virtual time
+  tramonto generate --registrations 10000 --out registry.csv
+  tramonto import registry.csv && tramonto run        a store of your own, by the real clock
+  tramonto status                                     where every phase stands
+  tramonto mailbox show someone@postacertificata.example
+
+Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 3 rows of a registry were
+rejected."
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, in the order in which one comes to need them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the whole programme in virtual time over a population, and proves the outcome.
+    Rehearse(Box<RehearseArgs>),
+    /// Runs the engine by the real clock, all parts in one process, until it is stopped.
+    Run(RunArgs),
+    /// Reads a registry file into the store; bad rows go to FILE.rejects.csv.
+    Import(ImportArgs),
+    /// Makes up a realistic registry file; the same seed gives the same file.
+    Generate(GenerateArgs),
+    /// Checks, shows, adopts and amends the plan.
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Shows where the programme and each of its phases stand.
+    #[command(after_help = "Examples:
+  tramonto status
+  tramonto status --json | jq '.phases[] | {phase, pending, incidents}'")]
+    Status,
+    /// Shows one mailbox, or withdraws it.
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
+    /// Keeps capabilities of a mailbox, and lets them go again.
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// Lists what could not be done, has it tried again, or marks it as dealt with.
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
+    /// Stops the sweep; dates still start their phases, and what is armed still ends.
+    #[command(after_help = "Example:
+  tramonto pause --reason 'the mail servers are moved tonight'")]
+    Pause(Why),
+    /// Lets the sweep go on.
+    #[command(after_help = "Example:
+  tramonto resume --reason 'the mail servers are back'")]
+    Resume(Why),
+    /// Changes how hard the platform is driven for one effect, also while the engine runs.
+    Pace(PaceArgs),
+    /// Shows the log, one event a line.
+    Events(EventsArgs),
+    /// Shows what is derived from the log, or derives it anew.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Repairs the embedded mail platform.
+    #[command(subcommand)]
+    Platform(PlatformCommand),
+    /// Prints the completions of a shell.
+    #[command(after_help = "Example:
+  tramonto completions bash > ~/.local/share/bash-completion/completions/tramonto")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Why an operator does something.
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// Why, for the record. Name no person: the log is kept for ever.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
+}
+
+impl Cli {
+    /// Reads the arguments; what is wrong with them is told by clap, which ends the process with code 2
+    /// when asked to.
+    pub fn read<I, T>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let matches = Self::command().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let Command::Rehearse(args) = &mut cli.command {
+            // A rehearsal writes to a store only where this very command names it: a variable of the
+            // environment points at the store that is in use.
+            let named = matches.value_source("store") == Some(ValueSource::CommandLine);
+            args.store = named.then(|| cli.global.store.clone());
+            args.json = cli.global.json;
+        }
+        Ok(cli)
+    }
+}

@@ -1,0 +1,115 @@
+//! What each command does, and how the process ends.
+//!
+//! Invariants: whatever goes wrong is one sentence on standard error and an exit code, never a
+//! backtrace; a reader of our output that went away ends the command quietly. Deliberately absent: the
+//! grammar of the command line, which is `cli`'s.
+
+mod completions;
+mod decide;
+mod derived;
+mod events;
+mod generate;
+mod holds;
+mod import;
+mod incidents;
+mod logging;
+mod mailbox;
+mod mailbox_words;
+mod plan;
+mod plan_file;
+mod platform;
+mod programme;
+mod reading;
+pub mod rehearse;
+pub mod run;
+mod status;
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use domain::Plan;
+
+use crate::cli::{Cli, Command};
+use crate::{Error, output};
+
+/// The exit code of an import that rejected rows.
+const REJECTED: u8 = 3;
+
+/// Reads the arguments, does what they ask for, and answers with the process's exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::read(arguments) {
+        Ok(cli) => cli,
+        // Help is no mistake: clap knows the code and the place for either.
+        Err(told) => {
+            drop(told.print());
+            return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    let done = logging::begin(&cli).and_then(|()| {
+        let runtime = tokio::runtime::Runtime::new().map_err(|source| Error::File {
+            path: "the process".into(),
+            advice: format!("no threads can be started ({source}); look at its limits"),
+            source,
+        })?;
+        runtime.block_on(Box::pin(execute(cli)))
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Rehearse(args) => return Box::pin(rehearse::execute(*args, &global)).await,
+        Command::Run(args) => return Box::pin(run::execute(args, &global)).await,
+        Command::Import(args) => return Box::pin(import::execute(args, &global)).await,
+        Command::Generate(args) => generate::execute(&args, &global)?,
+        Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,
+        Command::Status => status::execute(&global).await?,
+        Command::Mailbox(command) => Box::pin(mailbox::execute(command, &global)).await?,
+        Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
+        Command::Incidents(command) => Box::pin(incidents::execute(command, &global)).await?,
+        Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
+        Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
+        Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,
+        Command::Events(args) => Box::pin(events::execute(&args, &global)).await?,
+        Command::Projections(command) => Box::pin(derived::execute(command, &global)).await?,
+        Command::Platform(command) => Box::pin(platform::execute(&command, &global)).await?,
+        Command::Completions { shell } => completions::execute(shell)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One sentence, and what lies beneath where the sentence does not say it already.
+fn tell(error: &Error) {
+    let sentence = error.to_string();
+    let mut text = format!("tramonto: {sentence}");
+    let mut source = error.source();
+    while let Some(beneath) = source {
+        let said = beneath.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        source = beneath.source();
+    }
+    // A terminal that is gone can't be told that it is.
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// The plan in a file, or the one of CEC-PAC where none is named.
+pub(crate) fn plan_or_default(file: Option<&Path>) -> Result<Plan, Error> {
+    match file {
+        Some(file) => plan_file::read(file).map(|(plan, _)| plan),
+        None => Ok(Plan::cec_pac()?),
+    }
+}
