@@ -1,7 +1,8 @@
 //! What an import tells the log: sets and columns of days, without personal data.
 //!
-//! Ids are worked out from the import and the place in its file, so that a batch written again after a
-//! crash is the same events. Everything goes through the registry's outbox.
+//! Ids are worked out from the import, the place in its file and what is told, so that a batch written
+//! again after a crash is the same events, and one that came out otherwise (on a later day, say) others.
+//! Everything goes through the registry's outbox.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +64,10 @@ impl Announcer<'_> {
         let import = format!("tramonto:{}/import/{}", self.programme, self.import.number);
         let correlation_id = Uuid::new_v5(&Uuid::NAMESPACE_URL, import.as_bytes());
         let (kind, schema_version) = event.kind();
+        let payload = event.payload()?;
+        let name = format!("{what} {payload}");
         Ok(NewEvent {
-            id: Uuid::new_v5(&correlation_id, what.as_bytes()),
+            id: Uuid::new_v5(&correlation_id, name.as_bytes()),
             kind: kind.to_owned(),
             schema_version,
             effective_at: self.import.started_at,
@@ -72,7 +75,7 @@ impl Announcer<'_> {
             reason: self.reason.map(ToOwned::to_owned),
             correlation_id,
             causation_id: None,
-            payload: event.payload()?,
+            payload,
         })
     }
 }

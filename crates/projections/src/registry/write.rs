@@ -128,7 +128,9 @@ impl Write<'_> {
             insert(connection, rows).await?;
         }
         for freed in self.freed {
-            let row = sqlx::query("INSERT INTO changed_row VALUES (?, ?, ?)").bind(freed.number);
+            // What it was at the very first is what counts.
+            const ADD: &str = "INSERT OR IGNORE INTO changed_row VALUES (?, ?, ?)";
+            let row = sqlx::query(ADD).bind(freed.number);
             let row = row.bind(&freed.codice_fiscale).bind(&freed.address);
             row.execute(&mut *connection).await?;
         }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::Datelike;
-use domain::CodiceFiscale;
+use domain::{CodiceFiscale, Plan, Registration, RegistrationRules};
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -35,10 +35,13 @@ fn a_seed_gives_the_same_file_for_ever_and_another_seed_another() {
 #[test]
 fn nobody_stands_twice_and_every_row_holds_together() {
     let (counts, file) = made(60_000, 7);
+    let plan = Plan::cec_pac().unwrap();
+    let rules = RegistrationRules::new(&plan, "2014-12-17T12:00:00Z".parse().unwrap());
     let (first, last) = ("2010-04-26".parse().unwrap(), "2014-12-17".parse().unwrap());
     let (mut codes, mut addresses) = (HashSet::new(), HashSet::new());
     let (mut activated, mut used, mut before) = (0, 0, first);
     for (index, row) in rows(&file).enumerate() {
+        Registration::check(&row, &rules).unwrap();
         let [id, code, surname, name, address, requested, activation, sent, notice] = row;
         assert_eq!(id, format!("R{:07}", index + 1));
         assert!(codes.insert(code.parse::<CodiceFiscale>().unwrap()), "{id}");
