@@ -17,7 +17,7 @@ use crate::Error;
 const PAGE: usize = 16;
 
 /// Follows the log into the directory.
-pub struct Provisioner {
+pub(crate) struct Provisioner {
     store: Arc<dyn EventStore>,
     registry: Arc<Registry>,
     directory: Arc<Directory>,
@@ -25,7 +25,7 @@ pub struct Provisioner {
 
 impl Provisioner {
     /// From where the directory stopped.
-    pub fn new(
+    pub(crate) fn new(
         store: Arc<dyn EventStore>,
         registry: Arc<Registry>,
         directory: Arc<Directory>,
@@ -34,7 +34,7 @@ impl Provisioner {
     }
 
     /// One pass: what was registered, activated or corrected since.
-    pub async fn tick(&mut self) -> Result<Tick, Error> {
+    pub(crate) async fn tick(&mut self) -> Result<Tick, Error> {
         let mut progress = 0;
         let filter = Filter { categories: vec!["registry".to_owned()] };
         loop {
