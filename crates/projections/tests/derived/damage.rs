@@ -50,7 +50,7 @@ async fn a_log_that_went_another_way_after_a_backup_is_refused() {
     let restored = Story::begin().await;
     let first = story.store.read_all(0, &eventstore::Filter::default(), 1).await.unwrap();
     let first = first.events.into_iter().next().unwrap();
-    let log = eventstore::MemoryStore::new(std::sync::Arc::clone(&restored.hand) as _);
+    let log = eventstore::MemoryStore::new(restored.hand.clone());
     let copied = Append::to(first.stream, ExpectedVersion::Any, vec![first.event]);
     log.append(copied).await.unwrap();
     let others = restored.store.read_all(0, &eventstore::Filter::default(), 1).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_log_that_went_another_way_after_a_backup_is_refused() {
 async fn a_log_shorter_than_the_checkpoint_is_named_with_both_ends() {
     let dir = tempfile::tempdir().unwrap();
     let story = told(&dir, 5).await;
-    let log = eventstore::MemoryStore::new(std::sync::Arc::clone(&story.hand) as _);
+    let log = eventstore::MemoryStore::new(story.hand.clone());
     let first = story.store.read_all(0, &eventstore::Filter::default(), 2).await.unwrap();
     for event in first.events {
         let append = Append::to(event.stream, ExpectedVersion::Any, vec![event.event]);

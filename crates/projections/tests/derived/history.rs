@@ -39,7 +39,9 @@ proptest! {
             for number in 0..=state.rights.next_number() {
                 let entries = projections.history().history(number).await.unwrap();
                 let mut folded = Mailbox::new(number);
-                entries.iter().for_each(|entry| folded.evolve(&entry.fact.event));
+                for entry in &entries {
+ folded.evolve(&entry.fact.event);
+}
                 assert_eq!(folded, mailbox_now(&state, number));
                 assert_eq!(as_of(projections.history(), number, now).await, folded);
                 let positions = entries.iter().map(|entry| entry.fact.position);

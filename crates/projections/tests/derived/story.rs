@@ -61,13 +61,13 @@ impl Story {
     pub(crate) async fn begin() -> Self {
         let start = Utc.with_ymd_and_hms(2014, 9, 1, 8, 0, 0).unwrap();
         let hand = Arc::new(Hand(Mutex::new(start)));
-        let clock: Arc<dyn Clock> = Arc::clone(&hand) as _;
+        let clock: Arc<dyn Clock> = hand.clone();
         let store = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
+        let log: Arc<dyn EventStore> = store.clone();
         let journal = Journal::new(programme(), log, clock, State::default(), 0);
-        let story = Self { hand, store, journal };
-        story.command(Command::Adopt(Plan::cec_pac().unwrap())).await;
-        story
+        let begun = Self { hand, store, journal };
+        begun.command(Command::Adopt(Plan::cec_pac().unwrap())).await;
+        begun
     }
 
     pub(crate) async fn told(steps: &[Step]) -> Self {
@@ -83,7 +83,7 @@ impl Story {
     }
 
     pub(crate) fn log(&self) -> Arc<dyn EventStore> {
-        Arc::clone(&self.store) as _
+        self.store.clone()
     }
 
     pub(crate) async fn state(&self) -> State {
@@ -196,10 +196,11 @@ impl Story {
     }
 
     async fn place_hold(&self, number: u32, seed: u32) {
-        let platform = Capabilities::OF_PLATFORM.iter();
-        let capabilities = platform.filter(|of| chosen(*of as u32, seed, 2) == 0).collect();
+        let platform = Capabilities::OF_PLATFORM.iter().zip(0..);
+        let kept = platform.filter(|(_, place)| chosen(*place, seed, 2) == 0);
+        let capabilities = kept.map(|(capability, _)| capability).collect();
         let today = civil_date(self.now(), chrono_tz::Europe::Rome);
-        let until = (seed % 3 > 0).then(|| today + Days::new((seed % 200).into()));
+        let until = (!seed.is_multiple_of(3)).then(|| today + Days::new((seed % 200).into()));
         let hold = Uuid::from_u128(u128::from(seed));
         self.one_mailbox(number, MailboxCommand::PlaceHold { hold, capabilities, until }).await;
     }
