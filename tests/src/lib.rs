@@ -3,6 +3,8 @@
 //! Deliberately absent: doubles of our own parts. The store, the directory and the registry are the
 //! real ones on a real disk; only the clock is virtual.
 
+#![expect(clippy::unwrap_used, reason = "a world that can't be set up ends the test")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +102,8 @@ impl World {
     /// What the mail servers would look up, with plain SQL: what a mailbox may do now.
     pub async fn actual(&self, number: u32) -> Option<Capabilities> {
         let mut directory = connect(&self.home().directory()).await;
-        let query = "SELECT can_send, read_only, can_receive, can_login FROM rights WHERE number = ?";
+        let query =
+            "SELECT can_send, read_only, can_receive, can_login FROM rights WHERE number = ?";
         let row = sqlx::query(query).bind(number).fetch_optional(&mut directory).await.unwrap()?;
         let rights = [
             (Capability::Send, row.get::<bool, _>(0)),
@@ -125,7 +128,7 @@ pub async fn command(running: &Rehearsing, number: u32, command: MailboxCommand)
     let (mailbox, today) = {
         let known = journal.known().await.unwrap();
         let zone = known.state().plan().unwrap().zone;
-        
+
         (projections::mailbox_now(known.state(), number), domain::civil_date(journal.now(), zone))
     };
     let events = Mailbox::decide(&mailbox, command, today).unwrap();
@@ -147,11 +150,12 @@ pub struct Kinds {
 /// Picks one of each kind, by plain SQL on the registry.
 pub async fn kinds(home: &Home) -> Kinds {
     let mut registry = connect(&home.registry()).await;
-    let rows: Vec<(u32, Option<i64>, Option<i64>)> =
-        sqlx::query_as("SELECT number, activated_on, last_sent_on FROM registration ORDER BY number")
-            .fetch_all(&mut registry)
-            .await
-            .unwrap();
+    let rows: Vec<(u32, Option<i64>, Option<i64>)> = sqlx::query_as(
+        "SELECT number, activated_on, last_sent_on FROM registration ORDER BY number",
+    )
+    .fetch_all(&mut registry)
+    .await
+    .unwrap();
     let first = |wanted: &dyn Fn(&(u32, Option<i64>, Option<i64>)) -> bool| {
         rows.iter().find(|row| wanted(row)).map(|row| row.0).unwrap()
     };
@@ -160,5 +164,10 @@ pub async fn kinds(home: &Home) -> Kinds {
     let used = first(&|row| row.2.is_some() && row.0 != late.0);
     let taken = BTreeSet::from([late.0, used]);
     let others = rows.iter().filter(|row| row.1.is_some() && !taken.contains(&row.0));
-    Kinds { never_activated, activated_late: late.0, used, others: others.map(|row| row.0).collect() }
+    Kinds {
+        never_activated,
+        activated_late: late.0,
+        used,
+        others: others.map(|row| row.0).collect(),
+    }
 }

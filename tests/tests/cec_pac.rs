@@ -1,6 +1,8 @@
 //! The real plan over a population that has a mailbox of every kind, looked at on every date of the
 //! sources, one second before it and at it, with the eyes of the mail servers.
 
+#![cfg(test)]
+
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{Capabilities, Capability, MailboxCommand};
 use tramonto::engine::Settings;

@@ -1,5 +1,6 @@
 //! The engine may stop anywhere: what was begun is ended, once, and everyone is accounted for.
 
+#![cfg(test)]
 
 use tramonto::engine::Settings;
 use tramonto::rehearse::{phases, prove};

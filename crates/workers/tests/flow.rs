@@ -1,5 +1,7 @@
 //! The sweep and the workers over a small population: what is due is done, once, and accounted for.
 
+#![cfg(test)]
+
 use std::sync::{Arc, Mutex};
 
 use bus::{InProcess, WorkQueue};

@@ -61,6 +61,10 @@ pub struct RunArgs {
     /// How many workers call the platform side by side.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
     pub workers: usize,
+    /// How many mailboxes go into one work order, one platform call and one event.
+    #[arg(long, value_name = "N", default_value_t = 65_536,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
     /// Ends as soon as nothing is left to do now.
     #[arg(long)]
     pub until_idle: bool,

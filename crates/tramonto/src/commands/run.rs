@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eventstore::{Clock, EventStore, Origin};
 use tokio_util::sync::CancellationToken;
+use workers::SweepSettings;
 
 use crate::cli::{Global, RunArgs};
 use crate::engine::{Engine, Settings, Store};
@@ -30,6 +31,7 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
     let settings = Settings {
         arm_ahead: args.arm_ahead.0,
         workers: args.workers,
+        sweep: SweepSettings { batch: args.batch, ..SweepSettings::default() },
         ..Settings::default()
     };
     let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;

@@ -1,0 +1,285 @@
+//! Stopped after every single append, publication, effect and acknowledgement in turn, and started
+//! again: the end is the same, and no effect happens twice.
+
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::pending;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use domain::{Capabilities, Capability, MailboxSet, Plan};
+use eventstore::{
+    Append, Appended, Clock, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
+};
+use roaring::RoaringBitmap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tramonto::engine::{Engine, Ports, Settings, Store};
+use tramonto::rehearse::prove;
+use tramonto::{Home, VirtualClock};
+use whole_flow::World;
+use workers::platform::{Actual, Answer, Directory, Error, Platform, SetRights};
+
+/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
+struct Fuse {
+    steps: AtomicU64,
+    length: u64,
+    blown: CancellationToken,
+}
+
+impl Fuse {
+    fn of(length: u64) -> Arc<Self> {
+        Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
+    }
+
+    /// A step was taken; nobody may hear of the last one.
+    async fn step(&self) {
+        if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
+            self.blown.cancel();
+            pending::<()>().await;
+        }
+    }
+}
+
+/// How often the platform really changed a right: the effect of one idempotency key.
+type Effects = Arc<Mutex<BTreeMap<(Capability, u32), u32>>>;
+
+struct Stopping<T> {
+    inner: T,
+    fuse: Arc<Fuse>,
+    effects: Effects,
+}
+
+#[async_trait]
+impl EventStore for Stopping<Arc<dyn EventStore>> {
+    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
+        let appended = self.inner.append(append).await;
+        self.fuse.step().await;
+        appended
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
+        self.inner.read_stream(stream, from, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, eventstore::Error> {
+        self.inner.read_all(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, eventstore::Error> {
+        self.inner.head().await
+    }
+
+    fn appended(&self) -> watch::Receiver<u64> {
+        self.inner.appended()
+    }
+
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, eventstore::Error> {
+        self.inner.claim(subscription, owner, ttl).await
+    }
+
+    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
+        self.inner.save_checkpoint(lease, at).await
+    }
+}
+
+#[async_trait]
+impl WorkQueue for Stopping<InProcess> {
+    async fn publish(&self, order: WorkOrder) -> Result<(), bus::Error> {
+        let published = self.inner.publish(order).await;
+        self.fuse.step().await;
+        published
+    }
+
+    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, bus::Error> {
+        let (inner, fuse) = (self.inner.pull(effects).await?, Arc::clone(&self.fuse));
+        Ok(Box::new(StoppingDelivery { inner, fuse }))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, bus::Error> {
+        self.inner.backlog().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
+        self.inner.dead_letters().await
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+struct StoppingDelivery {
+    inner: Box<dyn Delivery>,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl Delivery for StoppingDelivery {
+    fn order(&self) -> &WorkOrder {
+        self.inner.order()
+    }
+
+    fn count(&self) -> u32 {
+        self.inner.count()
+    }
+
+    async fn ack(self: Box<Self>) -> Result<(), bus::Error> {
+        let acknowledged = self.inner.ack().await;
+        self.fuse.step().await;
+        acknowledged
+    }
+
+    async fn nak(self: Box<Self>, delay: Duration) -> Result<(), bus::Error> {
+        self.inner.nak(delay).await
+    }
+}
+
+#[async_trait]
+impl Platform for Stopping<Arc<Directory>> {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        let answer = self.inner.set(call).await?;
+        for number in answer.applied.iter() {
+            for capability in call.capabilities.iter() {
+                let key = (capability, number);
+                *self.effects.lock().unwrap().entry(key).or_default() += 1;
+            }
+        }
+        self.fuse.step().await;
+        Ok(answer)
+    }
+
+    async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
+        self.inner.read(mailboxes, of).await
+    }
+}
+
+/// Takes the store from where it is to the end of the plan; where the fuse blows, it is a crash.
+async fn run(home: &Home, plan: &Plan, arm: bool, fuse: Arc<Fuse>, effects: &Effects) -> bool {
+    let clock = Arc::new(VirtualClock::at(plan.starts_at(0) - chrono::Duration::hours(12)));
+    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
+    let programme = plan.programme.clone();
+    let store = Store::open(home.clone(), Arc::clone(&handed), true, &programme).await.unwrap();
+    let stopping = |effects: &Effects| (Arc::clone(&fuse), Arc::clone(effects));
+    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+    let directory = Arc::clone(&store.directory);
+    let ((f1, e1), (f2, e2), (f3, e3)) = (stopping(effects), stopping(effects), stopping(effects));
+    let ports = Ports {
+        log: Arc::new(Stopping { inner: log, fuse: f1, effects: e1 }),
+        queue: Arc::new(Stopping {
+            inner: InProcess::new(bus::Settings::default()),
+            fuse: f2,
+            effects: e2,
+        }),
+        platform: Arc::new(Stopping { inner: directory, fuse: f3, effects: e3 }),
+    };
+    let settings = Settings {
+        rehearsal: true,
+        arm_ahead: arm.then(|| chrono::Duration::days(14)),
+        workers: 1,
+        ..Settings::default()
+    };
+    let mut engine = Engine::with_ports(store, programme, handed, ports, settings).await.unwrap();
+    engine.start_workers();
+    let blown = fuse.blown.clone();
+    let work = async {
+        for place in 0..plan.phases.len() {
+            for instant in
+                [plan.starts_at(place) - chrono::Duration::days(10), plan.starts_at(place)]
+            {
+                if instant > clock.now() {
+                    clock.set(instant);
+                    engine.store.directory.set_clock(Some(instant)).await.unwrap();
+                    engine.until_idle(&CancellationToken::new()).await.unwrap();
+                }
+            }
+        }
+    };
+    let stopped = tokio::select! {
+        () = work => false,
+        () = blown.cancelled() => true,
+    };
+    engine.crash().await;
+    stopped
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+async fn stopped_everywhere(arm: bool) {
+    let mut world = World::with(12).await;
+    world.plan.recurring.clear();
+    let pristine = world.home();
+    let mut stops = 0;
+    for length in 1.. {
+        let home = Home::new(world.folder.path().join(format!("stopped-{length}")));
+        copy(pristine.folder(), home.folder());
+        let effects = Effects::default();
+        let stopped = run(&home, &world.plan, arm, Fuse::of(length), &effects).await;
+        if stopped {
+            stops += 1;
+            run(&home, &world.plan, arm, Fuse::of(u64::MAX), &effects).await;
+        }
+        let proof = prove(&home).await.unwrap();
+        assert_eq!(proof.problems, [""; 0], "stopped after step {length}");
+        assert!(proof.effects > 0);
+        let twice: RoaringBitmap = effects
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|((_, number), _)| *number)
+            .collect();
+        assert!(twice.is_empty(), "stopped after step {length}: an effect twice for {twice:?}");
+        fs::remove_dir_all(home.folder()).unwrap();
+        if !stopped {
+            break;
+        }
+    }
+    assert!(stops > 20, "there were only {stops} steps to stop after");
+}
+
+#[tokio::test]
+async fn stopped_after_every_step_it_ends_the_same_when_acting_at_the_date() {
+    stopped_everywhere(false).await;
+}
+
+#[tokio::test]
+async fn stopped_after_every_step_it_ends_the_same_when_armed_ahead() {
+    stopped_everywhere(true).await;
+}
