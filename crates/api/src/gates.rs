@@ -27,8 +27,8 @@ pub(crate) fn may_concern(capability: Capability, lifecycle: Lifecycle) -> bool 
 /// What is asked for at a gate.
 pub(crate) fn thing(gate: Capability) -> &'static str {
     match gate {
-        Capability::RequestLogs => "the logs of one's messages",
-        Capability::RequestVoucher => "the voucher of a PEC",
+        Capability::RequestLogs => "the log of its messages",
+        Capability::RequestVoucher => "the voucher for a PEC",
         Capability::Activate => "activation",
         Capability::Send | Capability::Modify | Capability::Receive | Capability::Access => {
             "a change of rights"

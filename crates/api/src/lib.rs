@@ -21,4 +21,4 @@ pub use next::Next;
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use rights::RightView;
 pub use status::{Current, Population, Status};
-pub use telling::{summary, told};
+pub use telling::{late, summary, told};

@@ -216,7 +216,8 @@ fn mailboxes(count: u64) -> String {
     if count == 1 { "1 mailbox".to_owned() } else { format!("{count} mailboxes") }
 }
 
-fn late(seconds: u64) -> String {
+/// By how much something was late, for the end of a sentence; empty where it was on time.
+pub fn late(seconds: u64) -> String {
     match seconds {
         0 => String::new(),
         1..120 => format!(", {seconds} s late"),

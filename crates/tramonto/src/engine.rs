@@ -327,7 +327,8 @@ impl Engine {
         self.queue.close();
         while self.tasks.join_next().await.is_some() {}
         self.followers.shutdown().await;
-        let Self { store, journal, projections, scheduler, sweep, provisioner, platform, .. } = self;
+        let Self { store, journal, projections, scheduler, sweep, provisioner, platform, .. } =
+            self;
         drop((journal, scheduler, sweep, provisioner, platform));
         if let Some(projections) = Arc::into_inner(projections) {
             projections.close().await?;

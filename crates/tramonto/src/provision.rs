@@ -64,7 +64,9 @@ impl Provisioner {
                 let range = event.first..=event.first.saturating_add(last);
                 self.registry.addresses(range).await?
             }
-            Event::MailboxesActivated(event) => self.registry.addresses_of(&event.mailboxes).await?,
+            Event::MailboxesActivated(event) => {
+                self.registry.addresses_of(&event.mailboxes).await?
+            }
             Event::RegistrationsCorrected(event) => {
                 self.registry.addresses_of(&event.mailboxes).await?
             }

@@ -142,8 +142,7 @@ async fn open(
     rehearsal: &Rehearsal,
 ) -> Result<Engine, Error> {
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
-    let store =
-        Store::open(home, Arc::clone(&handed), true, &rehearsal.plan.programme).await?;
+    let store = Store::open(home, Arc::clone(&handed), true, &rehearsal.plan.programme).await?;
     if Store::programme(&store.log).await?.is_none() {
         let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
         store.adopt(&rehearsal.plan, Arc::clone(&handed), &origin).await?;

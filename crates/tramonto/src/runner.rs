@@ -43,7 +43,10 @@ pub async fn serve<E: Display>(
             Ok(Tick { next_wake, .. }) => {
                 failures = 0;
                 let until = next_wake.map_or(TimeDelta::MAX, |wake| wake - clock.now());
-                until.to_std().unwrap_or(Duration::ZERO).clamp(Duration::from_millis(1), LONGEST_SLEEP)
+                until
+                    .to_std()
+                    .unwrap_or(Duration::ZERO)
+                    .clamp(Duration::from_millis(1), LONGEST_SLEEP)
             }
             Err(error) => {
                 if failures == 0 {

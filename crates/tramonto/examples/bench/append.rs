@@ -32,7 +32,8 @@ pub(crate) async fn measure(folder: &Path) -> Fallible<()> {
         }
         let begun = Instant::now();
         for events in appends {
-            let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
+            let append =
+                Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
             store.append(append).await?;
         }
         let rate = f64::from(u32::try_from(BATCH * BATCHES)?) / begun.elapsed().as_secs_f64();

@@ -28,7 +28,11 @@ async fn main() -> Fallible<()> {
     let begun = Instant::now();
     let world = World::import(&folder.path().join("all"), ALL).await?;
     println!("import            {:>12.0} rows/s   ({ALL} rows)", world.rows_per_second);
-    println!("bytes on disk     {:>12.0} a registration, log alone {:.1}", world.bytes()?, world.log_bytes()?);
+    println!(
+        "bytes on disk     {:>12.0} a registration, log alone {:.1}",
+        world.bytes()?,
+        world.log_bytes()?
+    );
 
     println!("\none phase change, from phase-started to the proven completion");
     let mut script = Vec::new();
@@ -51,9 +55,20 @@ async fn main() -> Fallible<()> {
     }
     let (script, at_date, armed) = (median(script), median(at_date), median(armed));
     println!("bare script       {:>12.2} s", script.as_secs_f64());
-    println!("(a) at the date   {:>12.2} s   ratio {:.2} (two capabilities)", at_date.as_secs_f64(), ratio(at_date, script));
-    println!("(b) armed ahead   {:>12.2} s   ratio {:.2}", armed.as_secs_f64(), ratio(armed, script));
-    println!("row-per-mailbox   {:>12.2} s   behind the completion of (a)", median(lag).as_secs_f64());
+    println!(
+        "(a) at the date   {:>12.2} s   ratio {:.2} (two capabilities)",
+        at_date.as_secs_f64(),
+        ratio(at_date, script)
+    );
+    println!(
+        "(b) armed ahead   {:>12.2} s   ratio {:.2}",
+        armed.as_secs_f64(),
+        ratio(armed, script)
+    );
+    println!(
+        "row-per-mailbox   {:>12.2} s   behind the completion of (a)",
+        median(lag).as_secs_f64()
+    );
 
     append::measure(folder.path()).await?;
 
@@ -70,8 +85,12 @@ async fn main() -> Fallible<()> {
     }
     let active = f64::from(1_200_000);
     let each = at_date.div_f64(active);
-    println!("a mailbox         {:>12.2} µs at {ALL}, {:.2} µs at {SMALL}: ratio {:.2}",
-        each.as_secs_f64() * 1e6, median(times.clone()).as_secs_f64() * 1e6, ratio(each, median(times)));
+    println!(
+        "a mailbox         {:>12.2} µs at {ALL}, {:.2} µs at {SMALL}: ratio {:.2}",
+        each.as_secs_f64() * 1e6,
+        median(times.clone()).as_secs_f64() * 1e6,
+        ratio(each, median(times))
+    );
     println!("\npeak memory       {:>12} MB", peak_memory()?);
     println!("whole bench       {:>12.0} s", begun.elapsed().as_secs_f64());
     Ok(())

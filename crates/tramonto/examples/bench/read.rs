@@ -25,7 +25,12 @@ pub(crate) async fn measure(running: &mut Running) -> Fallible<()> {
         running.engine.projections.history().mailbox_as_of(*number, cutoff).await?;
         times.record(u64::try_from(begun.elapsed().as_micros())?)?;
     }
-    println!("mailbox as of     {:>12.2} ms median, {:.2} ms worst of {}", ms(times.value_at_quantile(0.5)), ms(times.max()), active.len());
+    println!(
+        "mailbox as of     {:>12.2} ms median, {:.2} ms worst of {}",
+        ms(times.value_at_quantile(0.5)),
+        ms(times.max()),
+        active.len()
+    );
     let begun = Instant::now();
     running.engine.projections.history().population_as_of(cutoff).await?;
     println!("population as of  {:>12.2} s", begun.elapsed().as_secs_f64());
@@ -36,7 +41,10 @@ pub(crate) async fn measure(running: &mut Running) -> Fallible<()> {
     let begun = Instant::now();
     let programme = running.plan.programme.clone();
     Projections::rebuild(&folder, programme, log, running.engine.journal.now()).await?;
-    println!("rebuild           {:>12.2} s   all projections from an empty folder", begun.elapsed().as_secs_f64());
+    println!(
+        "rebuild           {:>12.2} s   all projections from an empty folder",
+        begun.elapsed().as_secs_f64()
+    );
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }

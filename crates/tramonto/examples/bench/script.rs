@@ -47,9 +47,11 @@ pub(crate) async fn run(folder: &Path, mailboxes: RoaringBitmap) -> Fallible<Dur
     let begun = Instant::now();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::query("UPDATE mailbox SET can_send = 0").execute(&mut *transaction).await?;
-    sqlx::query("INSERT INTO audit SELECT id, 'sending disabled', '2015-03-18T00:00:00' FROM mailbox")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO audit SELECT id, 'sending disabled', '2015-03-18T00:00:00' FROM mailbox",
+    )
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await?;
     let took = begun.elapsed();
     connection.close().await?;

@@ -101,11 +101,8 @@ impl World {
         let programme = self.plan.programme.clone();
         let store = Store::open(self.home.clone(), Arc::clone(&handed), true, &programme).await?;
         store.directory.set_clock(Some(clock.now())).await?;
-        let settings = Settings {
-            rehearsal: true,
-            arm_ahead: Some(Span::days(14)),
-            ..Settings::default()
-        };
+        let settings =
+            Settings { rehearsal: true, arm_ahead: Some(Span::days(14)), ..Settings::default() };
         let mut engine = Engine::open(store, programme, handed, settings).await?;
         engine.start_workers();
         Ok(Running { engine, clock, plan: self.plan.clone() })

@@ -87,15 +87,12 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.contains('@') {
-            Ok(Self::Address(text.to_owned()))
-        } else if let Ok(number) = text.parse() {
-            Ok(Self::Number(number))
-        } else if let Ok(id) = text.parse() {
-            Ok(Self::Id(id))
-        } else {
-            Err("write an address, the id that `mailbox show` prints, or a number of the log"
-                .to_owned())
+            return Ok(Self::Address(text.to_owned()));
         }
+        let (number, id) = (text.parse().map(Self::Number), text.parse().map(Self::Id));
+        number.ok().or(id.ok()).ok_or_else(|| {
+            "write an address, the id that `mailbox show` prints, or a number of the log".to_owned()
+        })
     }
 }
 
@@ -167,7 +164,7 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
 
 /// The rates of a platform's faults.
 pub(super) fn faults(text: &str) -> Result<Faults, String> {
-    text.parse::<Faults>().map_err(|error| error.to_string())
+    text.parse()
 }
 
 /// A number of workers.

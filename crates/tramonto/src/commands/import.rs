@@ -37,13 +37,12 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let store = Store::open(global.home(), Arc::clone(&clock), false, &programme).await?;
     let actor = global.actor();
     let reason = args.reason.as_ref().map(|reason| reason.as_str().to_owned());
-    let journal = match Store::programme(&store.log).await? {
-        Some(programme) => store.journal(programme, Arc::clone(&clock)),
-        None => {
-            let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
-            let origin = Origin { reason, ..Origin::part(&actor) };
-            store.adopt(&usual, Arc::clone(&clock), &origin).await?
-        }
+    let journal = if let Some(programme) = Store::programme(&store.log).await? {
+        store.journal(programme, Arc::clone(&clock))
+    } else {
+        let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
+        let origin = Origin { reason, ..Origin::part(&actor) };
+        store.adopt(&usual, Arc::clone(&clock), &origin).await?
     };
     let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
     let begun = Instant::now();

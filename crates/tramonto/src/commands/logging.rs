@@ -1,5 +1,7 @@
 //! Where the engine's own messages go: to standard error, so that answers stay clean.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::Error;
@@ -18,6 +20,7 @@ pub(super) fn begin(cli: &Cli) -> Result<(), Error> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false);
     let begun = if cli.global.log_json { logs.json().try_init() } else { logs.try_init() };
     begun.map_err(|error| Error::Usage(format!("the log can't be begun: {error}")))

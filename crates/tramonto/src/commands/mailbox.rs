@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Event, Fact, Lifecycle, MailboxCommand as Decision, MailboxId, Plan, State, last_instant_of,
 };
-use eventstore::{Direction, EventStore, programme_stream};
+use eventstore::{Direction, EventStore, RecordedEvent, programme_stream};
 use projections::{Cutoff, Entry};
 
 use super::holds::mailbox as decide_for;
@@ -68,7 +68,7 @@ async fn programme_facts(reading: &Reading, known_at: DateTime<Utc>) -> Result<V
     let facts: Result<Vec<Fact>, _> = events
         .iter()
         .filter(|event| event.recorded_at <= known_at && is_plan(&event.event.kind))
-        .map(|event| event.fact())
+        .map(RecordedEvent::fact)
         .collect();
     Ok(facts?)
 }
@@ -81,8 +81,8 @@ fn plan_of(facts: &[Fact], as_of: DateTime<Utc>) -> Result<&Plan, Error> {
         };
         Some((fact.effective_at, &event.plan))
     });
-    let before = plans.clone().filter(|(at, _)| *at <= as_of);
-    before.last().or_else(|| plans.clone().next()).map(|(_, plan)| plan).ok_or_else(|| {
+    let mut before = plans.clone().filter(|(at, _)| *at <= as_of);
+    before.next_back().or_else(|| plans.clone().next()).map(|(_, plan)| plan).ok_or_else(|| {
         Error::Usage("no plan had been recorded by then; ask with a later --known-at".to_owned())
     })
 }

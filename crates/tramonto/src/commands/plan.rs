@@ -162,9 +162,9 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     })?;
     let mut out = Output::open();
     if global.json {
-        out.document(&preview)?
+        out.document(&preview)?;
     } else {
-        out.text(preview_words(&preview))?
+        out.text(preview_words(&preview))?;
     }
     if !preview.refused.is_empty() {
         let problems = preview.refused.join("; ");

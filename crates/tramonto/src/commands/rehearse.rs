@@ -67,7 +67,8 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let speeds = bars.finish();
     let kept = args.store.clone();
     let took = begun.elapsed();
-    let outcome = Outcome { reports, speeds, proof, imported, crashes, events, engine_took, took, kept };
+    let outcome =
+        Outcome { reports, speeds, proof, imported, crashes, events, engine_took, took, kept };
     outcome.print(args.json)?;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

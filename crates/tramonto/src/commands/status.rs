@@ -86,10 +86,7 @@ fn words(status: &Status) -> String {
 }
 
 fn row(phase: &PhaseProgress) -> Vec<String> {
-    let late = match phase.late_seconds {
-        0 => String::new(),
-        seconds => format!(", {} s late", count(seconds)),
-    };
+    let late = api::late(phase.late_seconds);
     let state = match (phase.started_at, phase.completed_at) {
         (_, Some(_)) => format!("completed{late}"),
         (Some(_), None) => format!("under way{late}"),

@@ -201,9 +201,7 @@ impl FromLog {
 }
 
 /// Who may do what by the view that the mail servers look up; under `None`, who is there at all.
-async fn read_directory(
-    home: &Home,
-) -> Result<BTreeMap<Option<Capability>, RoaringBitmap>, Error> {
+async fn read_directory(home: &Home) -> Result<BTreeMap<Option<Capability>, RoaringBitmap>, Error> {
     let path = home.directory();
     let mut connection = connect(&path).await?;
     // One row of text and not a row a mailbox: two million rows take seconds to hand over.
@@ -233,4 +231,3 @@ async fn read_directory(
 fn numbers(text: &str) -> RoaringBitmap {
     text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
 }
-

@@ -29,7 +29,8 @@ struct PhaseBar {
 
 impl Bars {
     pub(super) fn new(plan: &Plan, quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target =
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let titles = plan.phases.iter().map(|phase| (phase.id.clone(), phase.title.clone()));
         Self {
             all: MultiProgress::with_draw_target(target),
@@ -79,7 +80,9 @@ impl Watcher for Bars {
             let all = &self.all;
             let bar = self.phases.entry(phase.id.clone()).or_insert_with(|| {
                 let bar = all.add(ProgressBar::new(population));
-                bar.set_style(style("{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left"));
+                bar.set_style(style(
+                    "{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left",
+                ));
                 bar.set_message(format!("{}  {title}", phase.from));
                 PhaseBar { bar, begun: Instant::now(), took: None }
             });

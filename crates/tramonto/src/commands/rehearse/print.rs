@@ -10,9 +10,9 @@ use domain::PhaseId;
 use projections::Summary;
 
 use super::bars::rate;
-use crate::rehearse::{PhaseReport, Proof};
 use crate::Error;
 use crate::output::Output;
+use crate::rehearse::{PhaseReport, Proof};
 
 /// What a rehearsal came to.
 pub(super) struct Outcome {
@@ -75,8 +75,16 @@ impl Outcome {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header([
-            "phase", "due (UTC)", "started", "completed", "population", "done", "already so", "held",
-            "incidents", "mailboxes/s",
+            "phase",
+            "due (UTC)",
+            "started",
+            "completed",
+            "population",
+            "done",
+            "already so",
+            "held",
+            "incidents",
+            "mailboxes/s",
         ]);
         for report in &self.reports {
             let speed = self.speeds.get(&report.phase);

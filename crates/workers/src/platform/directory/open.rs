@@ -16,6 +16,9 @@ use super::{Directory, Mode, fault, header, schema};
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages of this size halve what a commit of a whole batch costs, as it writes most of the pages anyway.
 const PAGE_SIZE: u32 = 16_384;
+/// Pages of write-ahead log, 64 MB, from which on it is folded into the file: a page that several
+/// batches write goes there once.
+const CHECKPOINT_FROM: &str = "4000";
 
 /// Makes a directory under another name and gives it its own only when it is whole.
 pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
@@ -82,6 +85,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        .pragma("wal_autocheckpoint", CHECKPOINT_FROM)
 }
 
 /// Can it be written to, and what is it? `SQLite` itself finds a file that was cut short.

@@ -12,7 +12,8 @@ const ROWS: usize = 500;
 impl Directory {
     /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
     /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
-    /// mailbox; several may swap theirs in one call.
+    /// mailbox; several may swap theirs in one call. A call rewrites most of the index of addresses,
+    /// so a hundred thousand rows at a time are several times faster than some thousands.
     pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
         // No log is that long; SQLite's integers end where this one does.
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
@@ -63,8 +64,10 @@ async fn provision(
 }
 
 async fn add(connection: &mut SqliteConnection, rows: &[(u32, String)]) -> Result<(), sqlx::Error> {
-    for rows in rows.chunks(ROWS) {
+    for rows in by_address(rows).chunks(ROWS) {
         insert_addresses(connection, rows, "").await?;
+    }
+    for rows in rows.chunks(ROWS) {
         insert_rights(connection, rows, "").await?;
     }
     Ok(())
@@ -92,17 +95,26 @@ async fn change(
     connection: &mut SqliteConnection,
     rows: &[(u32, String)],
 ) -> Result<(), sqlx::Error> {
-    for rows in rows.chunks(ROWS) {
+    for rows in by_address(rows).chunks(ROWS) {
         let upsert = " ON CONFLICT (number) DO UPDATE SET address = excluded.address";
         insert_addresses(connection, rows, upsert).await?;
+    }
+    for rows in rows.chunks(ROWS) {
         insert_rights(connection, rows, " ON CONFLICT (number) DO NOTHING").await?;
     }
     Ok(())
 }
 
+/// In the order of the index of addresses: its pages are visited one after the other, in half the time.
+fn by_address(rows: &[(u32, String)]) -> Vec<&(u32, String)> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by(|one, other| one.1.cmp(&other.1));
+    rows
+}
+
 async fn insert_addresses(
     connection: &mut SqliteConnection,
-    rows: &[(u32, String)],
+    rows: &[&(u32, String)],
     upsert: &'static str,
 ) -> Result<(), sqlx::Error> {
     let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO mailbox (number, address) ");
