@@ -91,7 +91,11 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
 
 /// One sentence, and what lies beneath where the sentence does not say it already.
 fn tell(error: &Error) {
-    let sentence = error.to_string();
+    let mut sentence = error.to_string();
+    if !matches!(error, Error::Plan(_)) {
+        // Only the problems of a plan come line by line; a library's own text may too.
+        sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     let mut text = format!("tramonto: {sentence}");
     let mut source = error.source();
     while let Some(beneath) = source {

@@ -1,0 +1,20 @@
+//! The command line as its users meet it: the real binary, real files, what it prints and how it ends.
+
+#[path = "cli/asking.rs"]
+mod asking;
+#[path = "cli/deciding.rs"]
+mod deciding;
+#[path = "cli/grammar.rs"]
+mod grammar;
+#[path = "cli/incidents.rs"]
+mod incidents;
+#[path = "cli/planning.rs"]
+mod planning;
+#[path = "cli/privacy.rs"]
+mod privacy;
+#[path = "cli/scene.rs"]
+mod scene;
+#[path = "cli/streams.rs"]
+mod streams;
+#[path = "cli/wrong_files.rs"]
+mod wrong_files;

@@ -1,0 +1,59 @@
+//! Output that nobody reads any more, and output that goes nowhere.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::scene::{Ran, Scene};
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let scene = Scene::of_500();
+    for round in 0..40 {
+        scene.ok(&[if round % 2 == 0 { "pause" } else { "resume" }, "--reason", "to have events"]);
+    }
+    for arguments in [
+        &["events", "--json"] as &[&str],
+        &["events", "--follow"],
+        &["generate", "--registrations", "20000", "--out", "-"],
+    ] {
+        let mut child = scene
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        drop(reader);
+        // A follower finds out when it has something to say.
+        scene.ok(&["pace", "send", "--reason", "to have an event"]);
+        let ran = Ran::of(&child.wait_with_output().expect("it ends"));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_full_device_is_an_error_and_no_panic() {
+    let scene = Scene::of_500();
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let ran = scene.command(&["events"]).stdout(full).output().expect("it runs");
+    let ran = Ran::of(&ran);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.starts_with("tramonto: standard output"), "{}", ran.err);
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+fn help_to_a_closed_pipe_does_not_panic() {
+    let scene = Scene::empty();
+    let mut child = scene
+        .command(&["--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(child.stdout.take());
+    let ran = Ran::of(&child.wait_with_output().expect("it ends"));
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}

@@ -1,0 +1,146 @@
+//! Stores that are missing, broken, somebody else's, or in use.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::scene::Scene;
+
+const READS: [&[&str]; 3] = [&["status"], &["events"], &["incidents", "list"]];
+
+#[test]
+fn a_store_that_is_not_there_is_not_made_by_looking() {
+    let scene = Scene::empty();
+    for arguments in READS {
+        let told = scene.refused(arguments);
+        assert!(told.contains("there is no store at tramonto-store"), "{told}");
+        assert!(told.contains("--store"), "{told}");
+    }
+    assert!(scene.refused(&["run"]).contains("there is no store"));
+    assert!(scene.refused(&["pause", "--reason", "x"]).contains("there is no store"));
+    assert!(scene.refused(&["import", "none.csv"]).contains("none.csv"));
+    assert!(!scene.path("tramonto-store").exists());
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
+    let scene = Scene::empty();
+    std::fs::create_dir(scene.path("tramonto-store")).expect("a folder");
+    scene.write("tramonto-store/log.db", "a shopping list, rather long, and certainly no database");
+    for arguments in READS {
+        let told = scene.refused(arguments);
+        assert!(told.contains("it is no SQLite database"), "{told}");
+    }
+    assert!(scene.read("tramonto-store/log.db").starts_with("a shopping list"));
+}
+
+#[test]
+fn a_store_of_a_newer_version_names_both_versions() {
+    let scene = Scene::of_500();
+    let path = scene.path("tramonto-store/log.db");
+    let mut bytes = std::fs::read(&path).expect("a log");
+    bytes[60..64].copy_from_slice(&77_u32.to_be_bytes());
+    std::fs::write(&path, bytes).expect("it can be written");
+    let told = scene.refused(&["status"]);
+    assert!(told.contains("have version 77 and this program knows version"), "{told}");
+}
+
+#[test]
+fn a_truncated_store_is_told_to_be_damaged() {
+    let scene = Scene::of_500();
+    let path = scene.path("tramonto-store/log.db");
+    for (length, said) in [(0, "empty"), (50, "ends inside its header"), (8192, "cut off")] {
+        let file = std::fs::File::options().write(true).open(&path).expect("a log");
+        let before = std::fs::read(&path).expect("a log");
+        file.set_len(length).expect("it can be cut");
+        let told = scene.refused(&["status"]);
+        assert!(told.contains("damaged") && told.contains("restore it from a backup"), "{told}");
+        assert!(told.contains(said), "{length}: {told}");
+        std::fs::write(&path, before).expect("it can be restored");
+    }
+    scene.ok(&["status"]);
+}
+
+#[test]
+fn a_second_engine_is_refused_with_the_first_one_s_number() {
+    let scene = Scene::of_500();
+    let mut engine = scene
+        .command(&["run", "--log", "off"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("an engine runs");
+    let pid = format!("pid {}", engine.id());
+    let began = Instant::now();
+    let told = loop {
+        let ran = scene.run(&["projections", "rebuild"]);
+        if ran.code == Some(1) || began.elapsed() > Duration::from_secs(60) {
+            break ran.err;
+        }
+    };
+    let second = scene.run(&["run", "--until-idle"]);
+    let status = scene.run(&["status"]);
+    engine.kill().expect("it can be stopped");
+    engine.wait().expect("it stops");
+    assert!(told.contains("another tramonto process") && told.contains(&pid), "{told}");
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains(&pid), "{}", second.err);
+    assert_eq!(status.code, Some(0), "a look needs no lock: {}", status.err);
+    scene.ok(&["run", "--until-idle"]);
+}
+
+#[test]
+fn a_directory_that_vanished_is_told_and_made_anew_with_the_rights_of_the_log() {
+    let scene = Scene::of_500();
+    let (address, number) = scene.activated();
+    scene.ok(&["hold", "place", &address, "--capability", "access", "--reason", "order 1"]);
+    scene.ok(&["run", "--until-idle"]);
+    let before = rights(&scene);
+    assert_eq!(before.iter().filter(|row| row.1).count(), 1, "one is held");
+    assert_eq!(before.iter().find(|row| row.1).map(|row| row.0), Some(number));
+    assert!(scene.refused(&["platform", "rebuild"]).contains("never overwritten"));
+    for more in ["", "-wal", "-shm"] {
+        let gone = std::fs::remove_file(scene.path(&format!("tramonto-store/directory.db{more}")));
+        assert!(gone.is_ok() || !more.is_empty());
+    }
+    let told = scene.refused(&["run", "--until-idle"]);
+    assert!(told.contains("directory.db"), "{told}");
+    assert!(scene.ok(&["platform", "rebuild"]).contains("with the rights that the log has"));
+    assert_eq!(rights(&scene), before);
+    scene.ok(&["run", "--until-idle"]);
+    assert_eq!(rights(&scene), before);
+}
+
+/// Number and whether it can log in, by the view that the mail servers look up.
+fn rights(scene: &Scene) -> Vec<(u64, bool)> {
+    use sqlx::{ConnectOptions, Connection};
+    let path = scene.path("tramonto-store/directory.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut connection = options.connect().await.expect("a directory");
+        let rows: Vec<(i64, bool)> =
+            sqlx::query_as("SELECT number, can_login FROM rights ORDER BY number")
+                .fetch_all(&mut connection)
+                .await
+                .expect("rights");
+        connection.close().await.expect("it closes");
+        rows.into_iter()
+            .map(|(number, may)| (u64::try_from(number).expect("a number"), may))
+            .collect()
+    })
+}
+
+#[test]
+fn a_damaged_projection_does_not_hide_the_status_and_is_built_again() {
+    let scene = Scene::of_500();
+    scene.ok(&["run", "--until-idle"]);
+    scene
+        .write("tramonto-store/state.db", "not a database, but long enough to be looked at at all");
+    for more in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(scene.path(&format!("tramonto-store/state.db{more}"))));
+    }
+    let status = scene.run(&["status"]);
+    assert_eq!(status.code, Some(0), "{}", status.err);
+    assert!(status.err.contains("tramonto projections rebuild"), "{}", status.err);
+    scene.ok(&["projections", "rebuild"]);
+    assert!(scene.run(&["status"]).err.is_empty());
+}
