@@ -19,6 +19,9 @@ const PAGE_SIZE: u32 = 16_384;
 /// Pages of write-ahead log, 64 MB, from which on it is folded into the file: a page that several
 /// batches write goes there once.
 const CHECKPOINT_FROM: &str = "4000";
+/// Memory of the connection that writes, 64 MB, taken only as needed: with less, a big transaction writes
+/// the pages of the index of addresses several times over.
+const WRITER_CACHE: &str = "-64000";
 
 /// Makes a directory under another name and gives it its own only when it is whole.
 pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
@@ -73,7 +76,8 @@ pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
     let place = Place::of(path).await?;
     header::check(path).await?;
     let at = |error| fault::of(&place, error);
-    let mut writer = SqliteConnection::connect_with(&options(path)).await.map_err(at)?;
+    let writing = options(path).pragma("cache_size", WRITER_CACHE);
+    let mut writer = SqliteConnection::connect_with(&writing).await.map_err(at)?;
     let (identity, mode) = check_content(&mut writer, &place).await?;
     let reader = options(path).read_only(true);
     let reader = SqliteConnection::connect_with(&reader).await.map_err(at)?;
