@@ -1,5 +1,7 @@
 //! The command line as its users meet it: the real binary, real files, what it prints and how it ends.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that can't be set up has failed")]
+
 #[path = "cli/asking.rs"]
 mod asking;
 #[path = "cli/deciding.rs"]

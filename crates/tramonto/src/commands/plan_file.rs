@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_plan_that_is_written_reads_back_as_the_same_plan() {
         let mut plan = Plan::cec_pac().expect("the shipped plan");
-        plan.title = "Another \"title\" with \\ and\ttab".to_owned();
+        plan.title = "Another \"title\" with \\ in it".to_owned();
         plan.sources.push("one more source, \u{e8} vero".to_owned());
         plan.sources.sort_by_key(|source| source.starts_with(IN_SERVICE));
         let text = write(&plan).expect("it can be written");

@@ -32,7 +32,7 @@ fn every_command_has_help_with_an_example() {
 fn a_wrong_command_line_ends_with_code_2() {
     let scene = Scene::empty();
     for arguments in [
-        &["nonsense"] as &[&str],
+        &["nonsense"][..],
         &["pause"],
         &["mailbox", "show", "nobody"],
         &["mailbox", "show", "1", "--as-of", "18/03/2015"],

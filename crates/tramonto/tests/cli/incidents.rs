@@ -43,10 +43,8 @@ fn incidents_are_listed_by_cause_tried_again_and_resolved() {
     assert_eq!((group["open"].as_u64(), group["resolved"].as_u64()), (Some(0), Some(open)));
 
     let events = scene.events(&["--kind", "incident-resolved", "--store", "rehearsed"]);
-    let member = match &events[0]["payload"]["mailboxes"] {
-        serde_json::Value::Array(numbers) => numbers[0].to_string(),
-        _ => panic!("few enough to be written as numbers: {}", events[0]["payload"]),
-    };
+    let members = events[0]["payload"]["mailboxes"].as_array();
+    let member = members.expect("few enough to be written as numbers")[0].to_string();
     let shown = scene.ok(&["mailbox", "show", &member, "--store", "rehearsed"]);
     assert!(shown.contains(&format!("incident {key}")), "{shown}");
     let retry = [

@@ -9,7 +9,7 @@ fn no_name_address_or_codice_fiscale_leaves_the_registry() {
     let number = number.to_string();
     let mut told = Vec::new();
     for arguments in [
-        &["import", "registry.csv", "--log", "trace"] as &[&str],
+        &["import", "registry.csv", "--log", "trace"][..],
         &["status", "--json", "--log", "trace"],
         &[
             "hold",

@@ -12,7 +12,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         scene.ok(&[if round % 2 == 0 { "pause" } else { "resume" }, "--reason", "to have events"]);
     }
     for arguments in [
-        &["events", "--json"] as &[&str],
+        &["events", "--json"][..],
         &["events", "--follow"],
         &["generate", "--registrations", "20000", "--out", "-"],
     ] {
