@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
 use eventstore::{Clock, Origin, mailbox_stream};
 use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
-use sqlx::Row;
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tramonto::engine::{Settings, Store};
@@ -45,7 +45,7 @@ impl World {
         let mut plan = Plan::cec_pac().unwrap();
         // Once a month is enough to see that left-overs are looked for; every night takes minutes.
         for recurring in &mut plan.recurring {
-            recurring.cron = "0 30 3 1 * *".to_owned();
+            "0 30 3 1 * *".clone_into(&mut recurring.cron);
         }
         let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
         let world = Self { folder, clock, plan };
@@ -147,16 +147,19 @@ pub struct Kinds {
     pub others: Vec<u32>,
 }
 
+/// A number, the day it was activated on, the day it last sent on.
+type Row = (u32, Option<i64>, Option<i64>);
+
 /// Picks one of each kind, by plain SQL on the registry.
 pub async fn kinds(home: &Home) -> Kinds {
     let mut registry = connect(&home.registry()).await;
-    let rows: Vec<(u32, Option<i64>, Option<i64>)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT number, activated_on, last_sent_on FROM registration ORDER BY number",
     )
     .fetch_all(&mut registry)
     .await
     .unwrap();
-    let first = |wanted: &dyn Fn(&(u32, Option<i64>, Option<i64>)) -> bool| {
+    let first = |wanted: &dyn Fn(&Row) -> bool| {
         rows.iter().find(|row| wanted(row)).map(|row| row.0).unwrap()
     };
     let never_activated = first(&|row| row.1.is_none());

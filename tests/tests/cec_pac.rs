@@ -29,12 +29,12 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
     let mut running = world.rehearsing(settings, None).await;
     running.run_until("2015-02-01T00:00:00Z".parse().unwrap(), &mut Nobody).await.unwrap();
     command(&running, withdrawn, MailboxCommand::Withdraw).await;
-    let hold = MailboxCommand::PlaceHold {
+    let court_order = MailboxCommand::PlaceHold {
         hold: Uuid::from_u128(7),
         capabilities: allowed(&[Capability::Receive, Capability::Access]),
         until: NaiveDate::from_ymd_opt(2015, 10, 31),
     };
-    command(&running, held, hold).await;
+    command(&running, held, court_order).await;
 
     let nothing = Capabilities::NONE;
     let receiving = allowed(&[Capability::Receive, Capability::Access]);

@@ -214,8 +214,13 @@ impl Mailbox {
     }
 
     fn activate(&mut self) {
-        if self.lifecycle != Lifecycle::Withdrawn {
-            self.lifecycle = Lifecycle::Activated;
+        match self.lifecycle {
+            // A later registry file that says it again gives nothing back.
+            Lifecycle::Activated => return,
+            Lifecycle::Withdrawn => {}
+            Lifecycle::Unknown | Lifecycle::Registered | Lifecycle::Lapsed => {
+                self.lifecycle = Lifecycle::Activated;
+            }
         }
         self.has = Capabilities::OF_PLATFORM;
     }

@@ -191,7 +191,7 @@ impl Engine {
         let queue = Arc::new(InProcess::new(bus::Settings::default()));
         let directory: Arc<dyn Platform> = Arc::<Directory>::clone(&store.directory);
         let platform: Arc<dyn Platform> = match &settings.faults {
-            Some(faults) => Arc::new(Faulty::new(directory, faults.clone(), settings.seed)),
+            Some(faults) => Arc::new(Faulty::new(directory, *faults, settings.seed)),
             None => directory,
         };
         Self::with_ports(store, programme, clock, Ports { log, queue, platform }, settings).await
@@ -284,9 +284,9 @@ impl Engine {
         let mut appended = self.store.log.appended();
         while !stop.is_cancelled() {
             appended.borrow_and_update();
+            // Asked before the tick: what ended since then, the tick has seen.
+            let under_way = self.under_way().await?;
             let tick = self.tick().await?;
-            let backlog = self.queue.backlog().await?;
-            let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
             if tick.progress == 0 && under_way == 0 {
                 return Ok(());
             }
@@ -295,6 +295,12 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// How many orders are waiting or in a worker's hands.
+    pub async fn under_way(&self) -> Result<u64, Error> {
+        let backlog = self.queue.backlog().await?;
+        Ok(backlog.waiting + backlog.delayed + backlog.in_flight)
     }
 
     /// Waits for the next outcome of an order under way. An order can also end without one, so it does

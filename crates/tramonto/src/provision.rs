@@ -57,21 +57,16 @@ impl Provisioner {
 
     /// Number and address of the working mailboxes that an event speaks of.
     async fn mailboxes(&self, event: Event) -> Result<Vec<(u32, String)>, Error> {
-        let found = match event {
-            Event::MailboxesRegistered(event) => {
-                let count = u32::try_from(event.requested_on.len()).unwrap_or(u32::MAX);
-                let Some(last) = count.checked_sub(1) else { return Ok(Vec::new()) };
-                let range = event.first..=event.first.saturating_add(last);
-                self.registry.addresses(range).await?
-            }
-            Event::MailboxesActivated(event) => {
-                self.registry.addresses_of(&event.mailboxes).await?
-            }
-            Event::RegistrationsCorrected(event) => {
-                self.registry.addresses_of(&event.mailboxes).await?
-            }
-            // The other kinds of the category speak of no mailbox.
-            _ => return Ok(Vec::new()),
+        let found = if let Event::MailboxesRegistered(event) = event {
+            let count = u32::try_from(event.requested_on.len()).unwrap_or(u32::MAX);
+            let Some(last) = count.checked_sub(1) else { return Ok(Vec::new()) };
+            self.registry.addresses(event.first..=event.first.saturating_add(last)).await?
+        } else if let Event::MailboxesActivated(event) = event {
+            self.registry.addresses_of(&event.mailboxes).await?
+        } else if let Event::RegistrationsCorrected(event) = event {
+            self.registry.addresses_of(&event.mailboxes).await?
+        } else {
+            return Ok(Vec::new());
         };
         let activated = found.into_iter().filter(|(_, _, activated)| *activated);
         Ok(activated.map(|(number, address, _)| (number, address)).collect())

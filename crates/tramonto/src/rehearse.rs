@@ -100,14 +100,14 @@ impl Rehearsing {
         let mut appended = self.engine.store.log.appended();
         loop {
             appended.borrow_and_update();
+            // Asked before the tick: what ended since then, the tick has seen.
+            let under_way = self.engine.under_way().await?;
             let Tick { progress, next_wake } = self.engine.tick().await?;
             watcher.look(self.clock.now(), self.engine.journal.known().await?.state());
             if self.crash_where_due().await? {
                 appended = self.engine.store.log.appended();
                 continue;
             }
-            let backlog = self.engine.queue.backlog().await?;
-            let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
             if progress == 0 && under_way == 0 {
                 return Ok(next_wake);
             }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// No sleep is longer, whatever the calendar says.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// The first rest after an error; it doubles with each further one.
 const FIRST_REST: Duration = Duration::from_millis(100);
 /// No rest after errors is longer.

@@ -41,9 +41,24 @@ pub struct Sweep {
     settings: SweepSettings,
     handed_out: BTreeMap<(Change, Option<PhaseId>), RoaringBitmap>,
     last_recurring: BTreeMap<PhaseId, DateTime<Utc>>,
+    quiet: Option<Quiet>,
+}
+
+/// The last look found nothing to do, and nothing can have come up while the log and the hour say so.
+struct Quiet {
+    position: u64,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Quiet {
+    fn holds(&self, position: u64, now: DateTime<Utc>) -> bool {
+        self.position == position && now >= self.since && self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// What a look at the state found.
+#[derive(Default)]
 struct Found {
     tasks: Vec<Task>,
     complete: Vec<PhaseId>,
@@ -60,7 +75,7 @@ impl Sweep {
         settings: SweepSettings,
     ) -> Self {
         let (handed_out, last_recurring) = (BTreeMap::new(), BTreeMap::new());
-        Self { journal, queue, reach, settings, handed_out, last_recurring }
+        Self { journal, queue, reach, settings, handed_out, last_recurring, quiet: None }
     }
 
     /// One pass: hands out what may be handed out, completes what is complete.
@@ -90,6 +105,11 @@ impl Sweep {
     async fn look(&mut self, now: DateTime<Utc>) -> Result<Option<Found>, Error> {
         let known = self.journal.known().await?;
         let state = known.state();
+        if let Some(quiet) = self.quiet.as_ref().filter(|quiet| quiet.holds(known.position(), now))
+        {
+            return Ok(Some(Found { next_wake: quiet.until, ..Found::default() }));
+        }
+        self.quiet = None;
         let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
             self.handed_out.clear();
             return Ok(None);
@@ -114,6 +134,10 @@ impl Sweep {
             next_wake: domain::next_wake(state, now, self.reach),
             tasks,
         };
+        if found.tasks.is_empty() && found.complete.is_empty() {
+            let (position, until) = (known.position(), found.next_wake);
+            self.quiet = Some(Quiet { position, since: now, until });
+        }
         drop(known);
         self.forget_settled(&found.tasks);
         Ok(Some(found))

@@ -125,4 +125,21 @@ impl Event {
             Capability::RequestLogs | Capability::RequestVoucher => None,
         }
     }
+
+    /// The capability that this event says is gone, and what is said of it.
+    pub fn as_removal(&self) -> Option<(Capability, &Outcome)> {
+        if let Self::RegistrationsLapsed(outcome) = self {
+            Some((Capability::Activate, outcome))
+        } else if let Self::SendingDisabled(outcome) = self {
+            Some((Capability::Send, outcome))
+        } else if let Self::ModifyingDisabled(outcome) = self {
+            Some((Capability::Modify, outcome))
+        } else if let Self::ReceivingDisabled(outcome) = self {
+            Some((Capability::Receive, outcome))
+        } else if let Self::AccessClosed(outcome) = self {
+            Some((Capability::Access, outcome))
+        } else {
+            None
+        }
+    }
 }

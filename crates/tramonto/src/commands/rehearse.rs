@@ -45,7 +45,7 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let settings = Settings {
         rehearsal: true,
         arm_ahead: args.arm_ahead.0,
-        faults: args.faults.clone(),
+        faults: args.faults,
         seed: args.seed,
         ..Settings::default()
     };

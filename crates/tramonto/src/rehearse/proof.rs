@@ -81,9 +81,10 @@ fn sums(log: &FromLog, proof: &mut Proof) {
             proof.problems.push(format!("phase {phase} started and did not complete"));
         }
         for capability in removes {
-            let gone = match capability {
-                Capability::Activate => &(&log.lapsed | &log.withdrawn) | &log.activated,
-                _ => log.closed.get(capability).cloned().unwrap_or_default(),
+            let gone = if *capability == Capability::Activate {
+                &(&log.lapsed | &log.withdrawn) | &log.activated
+            } else {
+                log.closed.get(capability).cloned().unwrap_or_default()
             };
             let missing = ((population - gone) - &log.held) - &log.given_up;
             if !missing.is_empty() {
@@ -135,13 +136,16 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
 
 impl FromLog {
     fn add(&mut self, event: Event, position: i64, effective_at: i64) {
-        let capability = match &event {
-            Event::SendingDisabled(_) => Some(Capability::Send),
-            Event::ModifyingDisabled(_) => Some(Capability::Modify),
-            Event::ReceivingDisabled(_) => Some(Capability::Receive),
-            Event::AccessClosed(_) => Some(Capability::Access),
-            _ => None,
-        };
+        if let Some((capability, outcome)) = event.as_removal() {
+            if effective_at < outcome.due_at.timestamp_micros() {
+                self.early.push(format!("event {position} took effect before it was due"));
+            }
+            if capability == Capability::Activate {
+                self.lapsed |= &*outcome.mailboxes;
+            } else {
+                *self.closed.entry(capability).or_default() |= &*outcome.mailboxes;
+            }
+        }
         match event {
             Event::MailboxesRegistered(event) => {
                 let dates = (event.first..).zip(event.activated_on.iter());
@@ -168,22 +172,12 @@ impl FromLog {
                     *self.closed.entry(capability).or_default() -= &*event.mailboxes;
                 }
             }
-            Event::RegistrationsLapsed(outcome)
-            | Event::SendingDisabled(outcome)
-            | Event::ModifyingDisabled(outcome)
-            | Event::ReceivingDisabled(outcome)
-            | Event::AccessClosed(outcome) => {
-                if effective_at < outcome.due_at.timestamp_micros() {
-                    self.early.push(format!("event {position} took effect before it was due"));
-                }
-                match capability {
-                    Some(capability) => {
-                        *self.closed.entry(capability).or_default() |= &*outcome.mailboxes;
-                    }
-                    None => self.lapsed |= &*outcome.mailboxes,
-                }
-            }
-            Event::PlanAdopted(_)
+            Event::RegistrationsLapsed(_)
+            | Event::SendingDisabled(_)
+            | Event::ModifyingDisabled(_)
+            | Event::ReceivingDisabled(_)
+            | Event::AccessClosed(_)
+            | Event::PlanAdopted(_)
             | Event::PlanAmended(_)
             | Event::ProgrammePaused(_)
             | Event::ProgrammeResumed(_)

@@ -76,7 +76,7 @@ mod tests {
             for (first, last) in &runs {
                 covered.insert_range(first..=last);
             }
-            prop_assert_eq!(covered & &existing, wanted.clone());
+            prop_assert!(covered & &existing == wanted);
             let others = (existing - wanted).len();
             prop_assert!(u64::try_from(runs.len()).unwrap() <= others + 1);
         }
