@@ -185,9 +185,13 @@ impl Platform for Stopping<Arc<Directory>> {
 }
 
 /// Takes the store from where it is to the end of the plan; where the fuse blows, it is a crash.
-async fn run(home: &Home, plan: &Plan, arm: bool, fuse: Arc<Fuse>, effects: &Effects) -> bool {
-    let clock = Arc::new(VirtualClock::at(plan.starts_at(0) - chrono::Duration::hours(12)));
-    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
+async fn run(
+    (home, plan, clock): (&Home, &Plan, &Arc<VirtualClock>),
+    arm: bool,
+    fuse: Arc<Fuse>,
+    effects: &Effects,
+) -> bool {
+    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
     let programme = plan.programme.clone();
     let store = Store::open(home.clone(), Arc::clone(&handed), true, &programme).await.unwrap();
     let stopping = |effects: &Effects| (Arc::clone(&fuse), Arc::clone(effects));
@@ -213,6 +217,8 @@ async fn run(home: &Home, plan: &Plan, arm: bool, fuse: Arc<Fuse>, effects: &Eff
     engine.start_workers();
     let blown = fuse.blown.clone();
     let work = async {
+        // After a crash time has not gone back: it goes on at the instant it was stopped at.
+        engine.until_idle(&CancellationToken::new()).await.unwrap();
         for place in 0..plan.phases.len() {
             for instant in
                 [plan.starts_at(place) - chrono::Duration::days(10), plan.starts_at(place)]
@@ -250,10 +256,13 @@ async fn stopped_everywhere(arm: bool) {
         let home = Home::new(world.folder.path().join(format!("stopped-{length}")));
         copy(pristine.folder(), home.folder());
         let effects = Effects::default();
-        let stopped = run(&home, &world.plan, arm, Fuse::of(length), &effects).await;
+        let begins = tramonto::rehearse::begins_at(&world.plan);
+        let clock = Arc::new(VirtualClock::at(begins));
+        let subject = (&home, &world.plan, &clock);
+        let stopped = run(subject, arm, Fuse::of(length), &effects).await;
         if stopped {
             stops += 1;
-            run(&home, &world.plan, arm, Fuse::of(u64::MAX), &effects).await;
+            run(subject, arm, Fuse::of(u64::MAX), &effects).await;
         }
         let proof = prove(&home).await.unwrap();
         assert_eq!(proof.problems, [""; 0], "stopped after step {length}");
