@@ -46,6 +46,9 @@ async fn main() -> Fallible<()> {
         at_date.push(phase.took);
         lag.push(phase.lag);
         armed.push(running.phase_armed().await?.took);
+        let [bare, a, b] = [&script, &at_date, &armed]
+            .map(|times| times.last().map_or(0.0, Duration::as_secs_f64));
+        println!("run {run}: script {bare:.2} s, (a) {a:.2} s, (b) {b:.2} s");
         if run == RUNS - 1 {
             running.idle().await?;
             read::measure(&mut running).await?;

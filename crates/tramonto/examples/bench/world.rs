@@ -177,6 +177,12 @@ impl Running {
         Ok(Phase { took, lag: begun.elapsed().saturating_sub(took) })
     }
 
+    pub(crate) async fn has_completed(&self, phase: &str) -> Fallible<bool> {
+        let phase: PhaseId = phase.parse()?;
+        let known = self.engine.journal.known().await?;
+        Ok(known.state().phases.get(&phase).is_some_and(|started| started.completed.is_some()))
+    }
+
     pub(crate) async fn close(self) -> Fallible<()> {
         self.engine.stop().await?;
         Ok(())
