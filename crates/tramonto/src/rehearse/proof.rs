@@ -43,7 +43,7 @@ struct FromLog {
     completed: BTreeSet<PhaseId>,
     lapsed: RoaringBitmap,
     withdrawn: RoaringBitmap,
-    held: RoaringBitmap,
+    holds: BTreeMap<uuid::Uuid, u32>,
     given_up: RoaringBitmap,
     early: Vec<String>,
 }
@@ -76,6 +76,7 @@ pub async fn prove(home: &Home) -> Result<Proof, Error> {
 
 /// Promise 3, phase by phase: nobody of a frozen population is missing.
 fn sums(log: &FromLog, proof: &mut Proof) {
+    let held: RoaringBitmap = log.holds.values().copied().collect();
     for (phase, (population, removes)) in &log.populations {
         if !log.completed.contains(phase) {
             proof.problems.push(format!("phase {phase} started and did not complete"));
@@ -86,7 +87,7 @@ fn sums(log: &FromLog, proof: &mut Proof) {
             } else {
                 log.closed.get(capability).cloned().unwrap_or_default()
             };
-            let missing = ((population - gone) - &log.held) - &log.given_up;
+            let missing = ((population - gone) - &held) - &log.given_up;
             if !missing.is_empty() {
                 proof.problems.push(format!(
                     "phase {phase} left {} mailboxes with {capability}",
@@ -157,9 +158,13 @@ impl FromLog {
                 self.withdrawn.insert(event.number);
             }
             Event::HoldPlaced(event) => {
-                self.held.insert(event.number);
+                self.holds.insert(event.hold, event.number);
+            }
+            Event::HoldReleased(event) => {
+                self.holds.remove(&event.hold);
             }
             Event::IncidentOpened(event) => self.given_up |= &*event.mailboxes,
+            Event::IncidentRetried(event) => self.given_up -= &*event.mailboxes,
             Event::PhaseStarted(event) => {
                 let removes = domain::effects(event.removes).iter().collect();
                 self.populations.insert(event.phase, (event.population.into_inner(), removes));
@@ -185,10 +190,8 @@ impl FromLog {
             | Event::RecurringWorkDue(_)
             | Event::RegistrationsCorrected(_)
             | Event::RegistryImported(_)
-            | Event::HoldReleased(_)
             | Event::RightsArmed(_)
             | Event::TransientFailure(_)
-            | Event::IncidentRetried(_)
             | Event::IncidentResolved(_) => {}
         }
     }
