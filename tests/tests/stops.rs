@@ -1,5 +1,5 @@
 //! Stopped after every single append, publication, effect and acknowledgement in turn, and started
-//! again: the end is the same, and no effect happens twice.
+//! again: the log says the same of everyone in the end, and no effect happens twice.
 
 #![cfg(test)]
 
@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
-use domain::{Capabilities, Capability, MailboxSet, Plan};
+use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
 use eventstore::{
-    Append, Appended, Clock, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
+    Append, Appended, Clock, Direction, EventStore, Filter, Lease, Page, RecordedEvent,
+    SqliteStore, StreamName,
 };
 use roaring::RoaringBitmap;
 use tokio::sync::watch;
@@ -247,11 +248,60 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A log as it is whatever it was stopped by: what was said of each mailbox, in order, by what, due when.
+/// Ids, times of recording, attempts and how many share an event are left out, and so is whether an effect
+/// was found done: after a stop between effect and record it is *already so*.
+async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
+    let clock = Arc::new(VirtualClock::at(chrono::DateTime::UNIX_EPOCH));
+    let log = SqliteStore::open_read_only(&home.log(), clock).await.unwrap();
+    let events = log.read_all(0, &Filter::default(), usize::MAX).await.unwrap().events;
+    let mut told: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    // What concerns the programme as a whole stands under a number that no mailbox has.
+    for recorded in events {
+        let event = recorded.fact().unwrap().event;
+        let kind = event.kind().0;
+        if let Some((_, outcome)) = event.as_removal() {
+            let Outcome { phase, revision, due_at, mailboxes, .. } = outcome;
+            for number in mailboxes.iter() {
+                let line = format!("{kind} {phase:?} {revision} {due_at}");
+                told.entry(number).or_default().push(line);
+            }
+        } else if let Event::RightsArmed(armed) = event {
+            for number in armed.mailboxes.iter() {
+                let (phase, until, rights) = (&armed.phase, armed.until, armed.capabilities);
+                let line = format!("{kind} {phase:?} {rights} {until:?}");
+                told.entry(number).or_default().push(line);
+            }
+        } else if let Event::PhaseStarted(started) = event {
+            let (phase, population) = (started.phase, started.population.len());
+            let line = format!("{kind} {phase} {} {population}", started.due_at);
+            told.entry(u32::MAX).or_default().push(line);
+        } else if let Event::PhaseCompleted(completed) = event {
+            let (held, given_up) = (completed.held.len(), completed.given_up.len());
+            let done = completed.done + completed.already_so;
+            let line = format!("{kind} {} {done} {held} {given_up}", completed.phase);
+            told.entry(u32::MAX).or_default().push(line);
+        } else {
+            told.entry(u32::MAX).or_default().push(kind.to_owned());
+        }
+    }
+    log.close().await;
+    told
+}
+
 async fn stopped_everywhere(arm: bool) {
     let mut world = World::with(12).await;
     world.plan.recurring.clear();
     let pristine = world.home();
     let mut stops = 0;
+    let undisturbed = {
+        let home = Home::new(world.folder.path().join("undisturbed"));
+        copy(pristine.folder(), home.folder());
+        let clock = Arc::new(VirtualClock::at(tramonto::rehearse::begins_at(&world.plan)));
+        let subject = (&home, &world.plan, &clock);
+        assert!(!run(subject, arm, Fuse::of(u64::MAX), &Effects::default()).await);
+        told(&home).await
+    };
     for length in 1.. {
         let home = Home::new(world.folder.path().join(format!("stopped-{length}")));
         copy(pristine.folder(), home.folder());
@@ -275,6 +325,7 @@ async fn stopped_everywhere(arm: bool) {
             .map(|((_, number), _)| *number)
             .collect();
         assert!(twice.is_empty(), "stopped after step {length}: an effect twice for {twice:?}");
+        assert_eq!(told(&home).await, undisturbed, "stopped after step {length}");
         fs::remove_dir_all(home.folder()).unwrap();
         if !stopped {
             break;

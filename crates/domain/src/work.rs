@@ -2,7 +2,8 @@
 //!
 //! Level-triggered: worked out from the state alone, so that a lost, doubled or stale order does no
 //! harm. Nothing here is ever early: a right ends only by a phase that has started *and* whose instant
-//! has passed, so a clock that was ahead and went back stops the work.
+//! has passed, so a clock that was ahead and went back stops the work, and where it went back by more than
+//! a step of a time service, what was taken is given back.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +52,10 @@ pub struct Reach {
     pub arm_ahead: Option<Duration>,
 }
 
+/// A clock that goes back by less, as when a time service sets it just after a midnight, gives nothing
+/// back: all would lose it again a moment later.
+const CLOCK_STEP: Duration = Duration::minutes(1);
+
 type Heading = (Change, Option<PhaseId>);
 
 /// All that is to be done now, phase by phase in the order of the plan, arming last.
@@ -58,11 +63,12 @@ pub fn tasks(state: &State, now: DateTime<Utc>, reach: Reach) -> Vec<Task> {
     let Some(plan) = state.plan() else { return Vec::new() };
     let mut needs: BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>> = BTreeMap::new();
     let place = started(state, plan, now);
+    let lenient = started(state, plan, now.checked_add_signed(CLOCK_STEP).unwrap_or(now));
     if let Some(place) = place {
         lapses(state, plan, place, now, &mut needs);
     }
     for capability in reach.controls.iter() {
-        rights(state, plan, place, capability, now, &mut needs);
+        rights(state, plan, (place, lenient), capability, now, &mut needs);
         if let Some(ahead) = reach.arm_ahead {
             arming(state, plan, place, capability, now, ahead, &mut needs);
         }
@@ -113,7 +119,7 @@ fn lapses(
 fn rights(
     state: &State,
     plan: &Plan,
-    place: Option<usize>,
+    (place, lenient): (Option<usize>, Option<usize>),
     capability: Capability,
     now: DateTime<Utc>,
     needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
@@ -122,11 +128,12 @@ fn rights(
     let withdrawn = &open & state.rights.withdrawn();
     let mut closing_now = (None, RoaringBitmap::new());
     let active = state.rights.active();
-    let desired = if allowed(plan, place).contains(capability) {
+    let allows = |place| allowed(plan, place).contains(capability);
+    let desired = if allows(place) && allows(lenient) {
         active
     } else {
         let held = state.rights.held(capability, now, plan.zone);
-        if let Some(place) = place {
+        if let Some(place) = place.filter(|_| !allows(place) && !allows(lenient)) {
             let heading = closing(plan, place, capability, now);
             closing_now = (Some(heading), (&open & &active) - &held);
         }

@@ -6,6 +6,8 @@
 mod asking;
 #[path = "cli/deciding.rs"]
 mod deciding;
+#[path = "cli/disks.rs"]
+mod disks;
 #[path = "cli/grammar.rs"]
 mod grammar;
 #[path = "cli/incidents.rs"]
@@ -16,6 +18,8 @@ mod planning;
 mod privacy;
 #[path = "cli/scene.rs"]
 mod scene;
+#[path = "cli/signals.rs"]
+mod signals;
 #[path = "cli/streams.rs"]
 mod streams;
 #[path = "cli/wrong_files.rs"]

@@ -1,8 +1,10 @@
 //! The worker: takes an order, works out what its mailboxes still need, has the platform do it, and
 //! records what came of it.
 //!
-//! Invariant: an order is acknowledged only after its outcome is in the log; a worker that dies
-//! before that leaves an order that comes again, and the platform answers "already so".
+//! Invariants: an order is acknowledged only after its outcome is in the log; a worker that dies
+//! before that leaves an order that comes again, and the platform answers "already so". An outcome is
+//! never doubled: it is appended at the version of the stream that it was compared with, and where
+//! another worker was faster, it is compared again and what is not news any more left out.
 //! Deliberately absent: any memory between orders.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +13,7 @@ use std::time::Duration;
 use bus::{Delivery, WorkOrder, WorkQueue};
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Change, Event, MailboxSet, Reach, RetryPolicy, Task};
-use eventstore::{Append, Journal, NewEvent, OnConflict, Origin, outcome_stream};
+use eventstore::{Append, Journal, NewEvent, Origin, outcome_stream};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roaring::RoaringBitmap;
@@ -33,6 +35,9 @@ pub struct Worker {
     takes: Capabilities,
     jitter: Mutex<ChaCha8Rng>,
 }
+
+/// How often outcomes are looked at again because another worker recorded its own in between.
+const RECORDINGS: u32 = 64;
 
 /// What a worker may still do for an order's mailboxes.
 struct Needed {
@@ -122,34 +127,34 @@ impl Worker {
         outcomes: Vec<crate::perform::Came>,
         retry: RetryPolicy,
     ) -> Result<(), Error> {
-        let phase = assignment.key.phase.as_ref();
-        let events: Vec<(Event, DateTime<Utc>)> = {
-            let known = self.journal.known().await?;
-            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-            let recorder = Recorder {
-                assignment,
-                failures: &known.state().failures,
-                retry,
-                now: self.journal.now(),
-                jitter: &mut *jitter,
-            };
-            recorder.events(outcomes)
-        };
-        if events.is_empty() {
-            return Ok(());
-        }
-        let stream = outcome_stream(self.journal.programme(), phase)?;
+        let stream = outcome_stream(self.journal.programme(), assignment.key.phase.as_ref())?;
         let mut origin = Origin::part("worker");
         origin.correlation_id = Some(order.correlation_id);
         origin.causation_id = order.causation_id;
-        let written: Result<Vec<NewEvent>, _> = events
-            .iter()
-            .map(|(event, effective_at)| self.journal.written(event, *effective_at, &origin))
-            .collect();
-        let events = written?.into_iter().map(|event| (stream.clone(), event)).collect();
-        let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::RefuseAll };
-        self.journal.store().append(append).await?;
-        Ok(())
+        let mut overtaken = 0;
+        loop {
+            // Read before the state: whatever is recorded in between makes the append a conflict.
+            let expected = self.journal.version_of(&stream).await?;
+            let events: Vec<(Event, DateTime<Utc>)> = {
+                let known = self.journal.known().await?;
+                let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+                let (state, now) = (known.state(), self.journal.now());
+                let recorder = Recorder { assignment, state, retry, now, jitter: &mut *jitter };
+                recorder.events(&outcomes)
+            };
+            if events.is_empty() {
+                return Ok(());
+            }
+            let written: Result<Vec<NewEvent>, _> = events
+                .iter()
+                .map(|(event, effective_at)| self.journal.written(event, *effective_at, &origin))
+                .collect();
+            let append = Append::to(stream.clone(), expected, written?);
+            match self.journal.store().append(append).await {
+                Err(eventstore::Error::Conflict(_)) if overtaken < RECORDINGS => overtaken += 1,
+                appended => return Ok(appended.map(drop)?),
+            }
+        }
     }
 }
 

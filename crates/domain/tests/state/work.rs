@@ -58,6 +58,17 @@ fn a_phase_takes_from_everyone_what_it_removes_and_nothing_before_its_instant() 
 }
 
 #[test]
+fn a_clock_that_steps_back_over_a_midnight_gives_nothing_back_unless_it_was_far_ahead() {
+    let mut world = cec_pac(UNARMED, "2015-03-17T23:00:00Z");
+    world.tick();
+    world.work();
+    world.now = utc("2015-03-17T22:59:58Z");
+    assert_eq!(world.tasks(), [], "a time service set the clock");
+    world.now = utc("2015-03-17T22:58:00Z");
+    assert_eq!(world.tasks(), [task(None, Change::Restore, "send modify", &[0, 1, 2, 3])]);
+}
+
+#[test]
 fn registrations_that_were_never_activated_lapse_and_nothing_else_happens_to_them() {
     let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-11-01T12:00:00Z", UNARMED);
     world.register(&[true, false]);

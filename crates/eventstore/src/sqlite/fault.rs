@@ -57,8 +57,9 @@ impl Place {
                 );
             }
             Some(IOERR) => {
+                // A full disk can also look like this, where the write-ahead log's index finds no room.
                 return self.unavailable(
-                    "the disk failed to read or write; look at the disk and try again",
+                    "the disk is full or failing; free some space or look at the disk, and try again",
                     error,
                 );
             }

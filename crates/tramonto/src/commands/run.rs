@@ -46,8 +46,9 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         let tick = async || engine.tick().await;
         runner::serve("engine", clock, appended, stop, tick).await;
     }
-    signals.abort();
+    // Listened to until the end: what is in hand may take long, and the second signal does not wait for it.
     engine.stop().await?;
+    signals.abort();
     tracing::info!("the engine has stopped; nothing in hand was lost");
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use domain::{Capability, Event, PhaseId};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use domain::{Capability, Event, Hold, PhaseId};
 use roaring::RoaringBitmap;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -43,9 +45,12 @@ struct FromLog {
     completed: BTreeSet<PhaseId>,
     lapsed: RoaringBitmap,
     withdrawn: RoaringBitmap,
-    holds: BTreeMap<uuid::Uuid, u32>,
+    holds: BTreeMap<uuid::Uuid, Hold>,
     given_up: RoaringBitmap,
     early: Vec<String>,
+    /// When the newest event was recorded, in microseconds since 1970, and the zone its plan speaks in.
+    newest: i64,
+    zone: Option<Tz>,
 }
 
 /// Reads both files and adds up.
@@ -76,7 +81,6 @@ pub async fn prove(home: &Home) -> Result<Proof, Error> {
 
 /// Promise 3, phase by phase: nobody of a frozen population is missing.
 fn sums(log: &FromLog, proof: &mut Proof) {
-    let held: RoaringBitmap = log.holds.values().copied().collect();
     for (phase, (population, removes)) in &log.populations {
         if !log.completed.contains(phase) {
             proof.problems.push(format!("phase {phase} started and did not complete"));
@@ -87,7 +91,7 @@ fn sums(log: &FromLog, proof: &mut Proof) {
             } else {
                 log.closed.get(capability).cloned().unwrap_or_default()
             };
-            let missing = ((population - gone) - &held) - &log.given_up;
+            let missing = ((population - gone) - log.held(*capability)) - &log.given_up;
             if !missing.is_empty() {
                 proof.problems.push(format!(
                     "phase {phase} left {} mailboxes with {capability}",
@@ -113,8 +117,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
     let mut log = FromLog::default();
     let mut after = 0_i64;
     loop {
-        let rows: Vec<(i64, String, i64, i64, String)> = sqlx::query_as(
-            "SELECT event.position, kind.name, schema_version, effective_at, payload
+        let rows: Vec<(i64, String, i64, i64, i64, String)> = sqlx::query_as(
+            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, payload
              FROM event JOIN kind ON kind.id = event.kind
              WHERE event.position > ? ORDER BY event.position LIMIT 64",
         )
@@ -124,7 +128,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
         .map_err(|error| unreadable(&path, &error))?;
         let Some(last) = rows.last() else { break };
         after = last.0;
-        for (position, kind, version, effective_at, payload) in rows {
+        for (position, kind, version, effective_at, recorded_at, payload) in rows {
+            log.newest = log.newest.max(recorded_at);
             let version = u16::try_from(version).unwrap_or(u16::MAX);
             let event = Event::decode(&kind, version, &payload)
                 .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
@@ -136,6 +141,17 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
 }
 
 impl FromLog {
+    /// Those whom a hold lets keep the capability when the newest event was recorded: one that was over
+    /// by then excuses nobody.
+    fn held(&self, capability: Capability) -> RoaringBitmap {
+        let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
+        let lasts = |hold: &&Hold| {
+            let end = self.zone.and_then(|zone| hold.ends_at(zone));
+            hold.capabilities.contains(capability) && end.is_none_or(|end| newest < end)
+        };
+        self.holds.values().filter(lasts).map(|hold| hold.number).collect()
+    }
+
     fn add(&mut self, event: Event, position: i64, effective_at: i64) {
         if let Some((capability, outcome)) = event.as_removal() {
             if effective_at < outcome.due_at.timestamp_micros() {
@@ -158,7 +174,8 @@ impl FromLog {
                 self.withdrawn.insert(event.number);
             }
             Event::HoldPlaced(event) => {
-                self.holds.insert(event.hold, event.number);
+                let (number, capabilities, until) = (event.number, event.capabilities, event.until);
+                self.holds.insert(event.hold, Hold { number, capabilities, until });
             }
             Event::HoldReleased(event) => {
                 self.holds.remove(&event.hold);
@@ -177,13 +194,13 @@ impl FromLog {
                     *self.closed.entry(capability).or_default() -= &*event.mailboxes;
                 }
             }
+            Event::PlanAdopted(event) => self.zone = Some(event.plan.zone),
+            Event::PlanAmended(event) => self.zone = Some(event.plan.zone),
             Event::RegistrationsLapsed(_)
             | Event::SendingDisabled(_)
             | Event::ModifyingDisabled(_)
             | Event::ReceivingDisabled(_)
             | Event::AccessClosed(_)
-            | Event::PlanAdopted(_)
-            | Event::PlanAmended(_)
             | Event::ProgrammePaused(_)
             | Event::ProgrammeResumed(_)
             | Event::PaceChanged(_)

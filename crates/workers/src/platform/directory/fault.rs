@@ -41,8 +41,13 @@ pub(super) fn of(place: &Place, error: sqlx::Error) -> Error {
     let advice = match code(&error) {
         Some(5 | 6) => "is locked by another program; end that one, or wait",
         Some(8) => "is read-only; make the file and its folder writable",
-        Some(13) => "has no room on its disk; make some",
-        Some(10 | 14) => "can't be read or written; check its disk and its folder",
+        Some(13) => "has no room on its disk; free some space and try again",
+        // A full disk can also look like this, where the write-ahead log's index finds no room.
+        Some(10) => {
+            "can't be read or written, as when its disk is full or failing; free some space or look at \
+             the disk, and try again"
+        }
+        Some(14) => "can't be opened; look at its folder and the rights of it",
         Some(11 | 26) => return damaged(place, &error),
         Some(_) => return refused(place, &error),
         None => "does not answer",

@@ -1,0 +1,86 @@
+//! What ends a run from outside: whatever it is, the next run goes on and ends as if nothing had been.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tramonto::Home;
+use tramonto::rehearse::prove;
+
+use crate::scene::{Ran, Scene};
+
+/// A store with so much to do, at such a pace, that a run is in the middle of it for a while.
+fn busy() -> (Scene, Child) {
+    let scene = Scene::of_500();
+    for effect in ["send", "modify", "receive", "access"] {
+        scene.ok(&["pace", effect, "--calls-per-second", "1", "--reason", "to be caught at work"]);
+    }
+    let before = scene.events(&[]).len();
+    let run = ["run", "--batch", "20", "--workers", "6", "--arm-ahead", "off"];
+    let child = scene.command(&run).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("it runs");
+    let outcomes = || scene.events(&["--category", "outcome"]).len();
+    wait_until("the first outcome", || scene.events(&[]).len() > before && outcomes() > 1);
+    (scene, child)
+}
+
+fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn signal(name: &str, child: &Child) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+}
+
+/// Works off the rest without a brake, and has it proved.
+fn ends_well(scene: &Scene) {
+    for effect in ["send", "modify", "receive", "access"] {
+        scene.ok(&["pace", effect, "--reason", "full speed"]);
+    }
+    scene.ok(&["run", "--until-idle"]);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let home = Home::new(scene.path("tramonto-store"));
+    let proof = runtime.block_on(prove(&home)).expect("a proof");
+    assert_eq!(proof.problems, [""; 0]);
+    assert!(proof.effects > 0);
+}
+
+#[test]
+fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
+    for name in ["INT", "TERM", "HUP"] {
+        let (scene, child) = busy();
+        signal(name, &child);
+        let ran = Ran::of(&child.wait_with_output().expect("it ends"));
+        assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
+        assert!(ran.err.contains("nothing in hand was lost"), "{name}: {}", ran.err);
+        ends_well(&scene);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_loses_nothing() {
+    let (scene, child) = busy();
+    signal("INT", &child);
+    std::thread::sleep(Duration::from_millis(100));
+    signal("INT", &child);
+    let begun = Instant::now();
+    let ran = Ran::of(&child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, Some(130), "{}", ran.err);
+    assert!(begun.elapsed() < Duration::from_secs(2), "it waited for what was in hand");
+    ends_well(&scene);
+}
+
+#[test]
+fn a_terminal_that_is_closed_loses_nothing() {
+    let (scene, mut child) = busy();
+    // Nobody reads any more, and the kernel tells the process that its terminal is gone.
+    drop(child.stderr.take());
+    signal("HUP", &child);
+    let ran = child.wait().expect("it ends");
+    assert_eq!(ran.code(), Some(0));
+    ends_well(&scene);
+}
