@@ -73,6 +73,7 @@ pub(crate) async fn perform(
             Change::Restore => Right::Allowed,
             Change::Arm { until } => until.map_or(Right::Allowed, Right::Until),
         },
+        decided_at: 0,
     };
     match platform.set(&call).await {
         Ok(answer) => outcomes.extend(answered(answer, &call.mailboxes, now())),

@@ -6,12 +6,17 @@
 //! Deliberately absent: any notion of phases or due dates. The platform is told rights and instants.
 
 mod answer;
+mod columns;
 mod directory;
 mod error;
 mod faults;
 mod faulty;
+mod fence;
+mod mode;
 mod pace;
 mod paced;
+mod part;
+mod postgres;
 mod right;
 
 use std::sync::Arc;
@@ -20,12 +25,14 @@ use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
 pub use answer::{Actual, Answer, Failure};
-pub use directory::{Directory, Mode};
+pub use directory::Directory;
 pub use error::{Cause, Error};
 pub use faults::{Chance, Faults};
 pub use faulty::Faulty;
+pub use mode::Mode;
 pub use pace::{Limits, Pace, UnderWay};
 pub use paced::Paced;
+pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
 
 /// A mail platform: it can be told who may do what, and asked who may.

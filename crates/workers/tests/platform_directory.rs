@@ -37,6 +37,7 @@ fn call(
         mailboxes: numbers.into_iter().collect(),
         capabilities: capabilities.into_iter().collect(),
         right,
+        decided_at: 0,
     }
 }
 

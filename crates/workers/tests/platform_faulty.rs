@@ -54,6 +54,7 @@ fn silence(mailboxes: MailboxSet) -> SetRights {
         mailboxes,
         capabilities: Capability::Send.into(),
         right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),
+        decided_at: 0,
     }
 }
 

@@ -166,6 +166,7 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
         mailboxes: 1.into(),
         capabilities: SEND.into(),
         right: Right::Allowed,
+        decided_at: 0,
     };
     let begun = Instant::now();
     let mut calls = JoinSet::new();

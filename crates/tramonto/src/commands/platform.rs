@@ -87,6 +87,8 @@ fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<
         mailboxes: MailboxSet::from(mailboxes),
         capabilities: Capabilities::from(capability),
         right,
+        // A new directory: nothing was decided in it before.
+        decided_at: 0,
     };
     let mut calls = Vec::new();
     for capability in Capabilities::OF_PLATFORM.iter() {

@@ -11,10 +11,10 @@ mod fault;
 mod header;
 mod numbers;
 mod open;
-mod part;
 mod place;
 mod provision;
 mod read;
+mod scan;
 mod schema;
 mod set;
 
@@ -26,17 +26,8 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::{Actual, Answer, Error, Platform, SetRights};
+use super::{Actual, Answer, Error, Mode, Platform, SetRights, columns};
 use place::Place;
-
-/// What the clock of a directory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The computer's; the file refuses any other.
-    Production,
-    /// The computer's, or an instant at which it stands still ([`Directory::set_clock`]).
-    Rehearsal,
-}
 
 /// A mail directory in a file of its own.
 ///
@@ -108,7 +99,7 @@ impl Platform for Directory {
     }
 
     async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        schema::controlled(call.capabilities)?;
+        columns::controlled(call.capabilities)?;
         if call.mailboxes.is_empty() {
             return Ok(Answer::default());
         }
@@ -124,7 +115,7 @@ impl Platform for Directory {
         mailboxes: &MailboxSet,
         capabilities: Capabilities,
     ) -> Result<Actual, Error> {
-        schema::controlled(capabilities)?;
+        columns::controlled(capabilities)?;
         let mut reader = self.reader().await?;
         let actual = read::read(&mut reader, mailboxes, capabilities)
             .await

@@ -18,6 +18,9 @@ impl Cause {
     /// The platform's data is damaged, or is no platform's data at all.
     pub const UNUSABLE: Self = Self(Cow::Borrowed("platform-unusable"));
 
+    /// Something later was decided and carried out: the call came late.
+    pub const SUPERSEDED: Self = Self(Cow::Borrowed("superseded"));
+
     const LONGEST: usize = 60;
 
     /// The code for a text of any form: `Quota exceeded!` becomes `quota-exceeded`. One in which

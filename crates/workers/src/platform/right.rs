@@ -43,4 +43,8 @@ pub struct SetRights {
     pub capabilities: Capabilities,
     /// What they are to be.
     pub right: Right,
+    /// The position of the log that the caller had read up to when it decided this. A platform that
+    /// remembers it changes nothing for a mailbox about which something later was decided, and answers
+    /// [`Cause::SUPERSEDED`](super::Cause::SUPERSEDED). Position 0 is before every event.
+    pub decided_at: u64,
 }

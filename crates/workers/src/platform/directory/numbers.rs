@@ -36,26 +36,6 @@ pub(super) fn json(numbers: &RoaringBitmap) -> String {
     text
 }
 
-/// The ranges that hold all of `wanted` and no other member of `existing`; `wanted` is a part of it.
-///
-/// Numbers that don't exist may lie in a range: that makes one range of a whole population.
-pub(super) fn runs(wanted: &RoaringBitmap, existing: &RoaringBitmap) -> Vec<(u32, u32)> {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    let mut others = (existing - wanted).into_iter().peekable();
-    let mut broken = true;
-    for number in wanted {
-        while others.next_if(|other| *other < number).is_some() {
-            broken = true;
-        }
-        match runs.last_mut() {
-            Some((_, last)) if !broken => *last = number,
-            _ => runs.push((number, number)),
-        }
-        broken = false;
-    }
-    runs
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::btree_set;
@@ -64,23 +44,6 @@ mod tests {
     use super::*;
 
     proptest! {
-        #[test]
-        fn runs_hold_all_that_is_wanted_and_nothing_else_that_exists(
-            wanted in btree_set(0..200_u32, 0..40),
-            others in btree_set(0..200_u32, 0..40),
-        ) {
-            let wanted: RoaringBitmap = wanted.into_iter().collect();
-            let existing = &wanted | others.into_iter().collect::<RoaringBitmap>();
-            let runs = runs(&wanted, &existing);
-            let mut covered = RoaringBitmap::new();
-            for (first, last) in &runs {
-                covered.insert_range(first..=last);
-            }
-            prop_assert!(covered & &existing == wanted);
-            let others = (existing - wanted).len();
-            prop_assert!(u64::try_from(runs.len()).unwrap() <= others + 1);
-        }
-
         #[test]
         fn a_set_survives_its_text(numbers in btree_set(any::<u32>(), 0..50)) {
             let numbers: RoaringBitmap = numbers.into_iter().collect();

@@ -3,9 +3,10 @@ use roaring::RoaringBitmap;
 use sqlx::{Connection, SqliteConnection};
 
 use super::super::Actual;
+use super::super::columns;
+use super::super::part::parts;
+use super::clock;
 use super::fault::Problem;
-use super::part::parts;
-use super::{clock, schema};
 
 /// Who may do what, from one snapshot of the file and at one instant.
 pub(super) async fn read(
@@ -18,7 +19,7 @@ pub(super) async fn read(
     let (capabilities, conditions): (Vec<Capability>, Vec<String>) = capabilities
         .iter()
         .filter_map(|capability| {
-            let column = schema::column(capability)?;
+            let column = columns::column(capability)?;
             Some((capability, format!("NOT {column} BETWEEN 0 AND {now}")))
         })
         .unzip();

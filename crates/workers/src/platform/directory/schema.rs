@@ -1,9 +1,6 @@
-//! The tables of a mail directory, and how a capability is kept in them.
+//! The tables of a mail directory in a file.
 
-use domain::{Capabilities, Capability};
-
-use super::super::{Cause, Error};
-use super::Mode;
+use super::super::Mode;
 
 /// Tells a mail directory from any other `SQLite` file: `TrMd` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
@@ -80,30 +77,4 @@ pub(super) fn statements(mode: Mode) -> String {
          PRAGMA user_version = {VERSION};",
         identity = uuid::Uuid::now_v7(),
     )
-}
-
-/// The column that keeps the instant at which a capability ends; `None` where the directory has none.
-pub(super) const fn column(capability: Capability) -> Option<&'static str> {
-    match capability {
-        Capability::Send => Some("send_until"),
-        Capability::Modify => Some("read_only_from"),
-        Capability::Receive => Some("receive_until"),
-        Capability::Access => Some("login_until"),
-        Capability::Activate | Capability::RequestLogs | Capability::RequestVoucher => None,
-    }
-}
-
-/// Refuses capabilities that a mail directory doesn't enforce.
-pub(super) fn controlled(capabilities: Capabilities) -> Result<(), Error> {
-    let others = capabilities.without(Capabilities::OF_PLATFORM);
-    if others.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Refused {
-        cause: Cause::NOT_CONTROLLED,
-        problem: format!(
-            "a mail directory does not enforce {others}, only {}",
-            Capabilities::OF_PLATFORM
-        ),
-    })
 }

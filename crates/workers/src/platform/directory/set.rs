@@ -6,13 +6,14 @@
 //! be what the scan foretold, or nothing is changed at all.
 
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, MailboxSet};
+use domain::MailboxSet;
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
+use super::super::columns;
+use super::super::part::{Part, parts, runs};
 use super::super::{Answer, Cause, Failure, Right, SetRights};
 use super::fault::Problem;
-use super::part::{Part, parts};
 use super::{clock, numbers, schema};
 
 /// More ranges than this are slower than one statement that looks each number up.
@@ -73,10 +74,10 @@ impl Change {
             future => format!("= {future}"),
         };
         Self {
-            assignments: each_column(call.capabilities, ", ", |column| {
+            assignments: columns::each(call.capabilities, ", ", |column| {
                 format!("{column} = {value}")
             }),
-            is_so: each_column(call.capabilities, " AND ", |column| format!("{column} {test}")),
+            is_so: columns::each(call.capabilities, " AND ", |column| format!("{column} {test}")),
         }
     }
 
@@ -87,7 +88,7 @@ impl Change {
         wanted: &RoaringBitmap,
         existing: &RoaringBitmap,
     ) -> Result<(), Problem> {
-        let runs = numbers::runs(wanted, existing);
+        let runs = runs(wanted, existing);
         let update = format!("UPDATE armed SET {} WHERE number", self.assignments);
         let changed = if part.is_listed() || runs.len() > MOST_RANGES {
             let update = format!("{update} IN (SELECT value FROM json_each(?))");
@@ -111,14 +112,6 @@ impl Change {
             wanted.len()
         )))
     }
-}
-
-fn each_column(
-    capabilities: Capabilities,
-    between: &str,
-    text: impl Fn(&'static str) -> String,
-) -> String {
-    capabilities.iter().filter_map(schema::column).map(text).collect::<Vec<_>>().join(between)
 }
 
 /// What is kept for a right. Instants are kept in whole seconds: one that is still to come is rounded up,

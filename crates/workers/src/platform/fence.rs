@@ -1,0 +1,141 @@
+//! The fence against late writes: which decision each mailbox of a part has from a mail directory.
+//!
+//! A worker that was suspended past its lease goes on with what it decided before. Each call says at
+//! which position of the log it was decided; a directory remembers the newest one for every mailbox and
+//! capability, and a call that was decided earlier changes nothing for them. They are kept as sets, in
+//! one row for 65,536 numbers, so a phase pays for a few rows and not for wider ones.
+//! Invariant: a late call never passes. Only a few positions are told apart for a capability; the
+//! oldest are taken together under the later one of them, so it is a call of long ago that may be kept
+//! out needlessly; it is decided again and comes back.
+
+use std::collections::BTreeMap;
+
+use domain::{Capabilities, Capability, MailboxSet};
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+/// Positions that are told apart, for a capability in a part.
+const TOLD_APART: usize = 16;
+
+/// What was decided last for the mailboxes of one part; the sets of a capability have no common member.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Fence(BTreeMap<Capability, BTreeMap<u64, MailboxSet>>);
+
+impl Fence {
+    /// Reads what [`Self::to_text`] wrote.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text)
+            .map_err(|error| format!("holds decisions that are none: {error}"))
+    }
+
+    /// As JSON: by capability and position, the mailboxes.
+    pub(super) fn to_text(&self) -> Result<String, String> {
+        serde_json::to_string(&self.0).map_err(|error| format!("can't keep its decisions: {error}"))
+    }
+
+    /// Those for which something later was decided about one of the capabilities.
+    pub(super) fn later_than(&self, position: u64, capabilities: Capabilities) -> RoaringBitmap {
+        let mut all = RoaringBitmap::new();
+        for decided in capabilities.iter().filter_map(|capability| self.0.get(&capability)) {
+            let Some(above) = position.checked_add(1) else { continue };
+            for mailboxes in decided.range(above..).map(|(_, mailboxes)| mailboxes) {
+                all |= &**mailboxes;
+            }
+        }
+        all
+    }
+
+    /// Remembers a decision for mailboxes that have no later one. Did that change anything?
+    pub(super) fn remember(
+        &mut self,
+        position: u64,
+        capabilities: Capabilities,
+        mailboxes: &RoaringBitmap,
+    ) -> bool {
+        // Nothing is earlier than position 0, so there is nothing to keep out.
+        if position == 0 || mailboxes.is_empty() {
+            return false;
+        }
+        let mut changed = false;
+        for capability in capabilities.iter() {
+            let decided = self.0.entry(capability).or_default();
+            if decided.get(&position).is_some_and(|known| mailboxes.is_subset(known)) {
+                continue;
+            }
+            changed = true;
+            for earlier in decided.values_mut() {
+                *earlier = (&**earlier - mailboxes).into();
+            }
+            let known = decided.entry(position).or_default();
+            *known = (&**known | mailboxes).into();
+            decided.retain(|_, mailboxes| !mailboxes.is_empty());
+            while decided.len() > TOLD_APART {
+                let Some((_, oldest)) = decided.pop_first() else { break };
+                if let Some(mut next) = decided.first_entry() {
+                    let both = &**next.get() | &*oldest;
+                    *next.get_mut() = both.into();
+                }
+            }
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOTH: Capabilities = Capabilities::OF_PLATFORM;
+
+    fn set(numbers: impl IntoIterator<Item = u32>) -> RoaringBitmap {
+        numbers.into_iter().collect()
+    }
+
+    #[test]
+    fn a_decision_keeps_out_earlier_ones_of_its_mailboxes_and_its_capability() {
+        let send = Capabilities::from(Capability::Send);
+        let mut fence = Fence::default();
+        assert!(fence.remember(7, send, &set(0..10)));
+        assert!(!fence.remember(7, send, &set(3..5)), "known already");
+        assert_eq!(fence.later_than(6, BOTH), set(0..10));
+        assert_eq!(fence.later_than(7, BOTH), set([]));
+        assert_eq!(fence.later_than(u64::MAX, BOTH), set([]));
+        assert_eq!(fence.later_than(0, Capability::Receive.into()), set([]));
+        assert!(fence.remember(9, send, &set(5..15)));
+        assert_eq!(fence.later_than(7, send), set(5..15));
+        assert_eq!(Fence::parse(&fence.to_text().unwrap()).unwrap(), fence);
+        assert!(!Fence::default().remember(0, send, &set(0..10)), "nothing is earlier");
+    }
+
+    #[test]
+    fn text_that_holds_no_decisions_is_told() {
+        assert_eq!(Fence::parse("{}").unwrap(), Fence::default());
+        for strange in ["", "[]", "{\"send\":{\"-1\":[]}}", "{\"fly\":{}}"] {
+            assert!(Fence::parse(strange).is_err(), "{strange}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_has_a_later_decision_is_kept_out_however_many_there_are(
+            calls in vec((1..60_u64, btree_set(0..40_u32, 1..20)), 1..80),
+        ) {
+            let mut fence = Fence::default();
+            let mut newest: BTreeMap<u32, u64> = BTreeMap::new();
+            for (position, mailboxes) in calls {
+                let late = fence.later_than(position, BOTH);
+                for (number, decided) in &newest {
+                    prop_assert!(*decided <= position || late.contains(*number));
+                }
+                let mailboxes = set(mailboxes) - late;
+                newest.extend(mailboxes.iter().map(|number| (number, position)));
+                fence.remember(position, BOTH, &mailboxes);
+                let kept = Fence::parse(&fence.to_text().unwrap()).unwrap();
+                prop_assert_eq!(&kept, &fence);
+            }
+        }
+    }
+}

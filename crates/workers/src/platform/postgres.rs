@@ -1,0 +1,127 @@
+//! The mail directory in PostgreSQL: what Postfix and Dovecot look up, and any number of workers change.
+//!
+//! It is armed as the one in a file is: a row keeps the instant at which each right ends, and the view
+//! `directory.rights` compares them with the clock of the server. All of it is in the schema `directory`
+//! of one database, beside whatever else is there.
+//! Invariants: a call is one transaction, and what is answered as applied is committed; two calls about
+//! the same 65,536 numbers go one after the other, in the same order everywhere, so none can deadlock;
+//! a call that was decided before what was carried out since changes nothing (`fence.rs`); every wait
+//! has an end. Deliberately absent: passwords, messages, and retries, which are the caller's.
+
+mod call;
+mod clock;
+mod fault;
+mod migrate;
+mod provision;
+mod read;
+mod scan;
+mod schema;
+mod set;
+mod waits;
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use super::{Actual, Answer, Error, Mode, Platform, SetRights, columns};
+use fault::Place;
+
+pub use waits::Waits;
+
+/// A mail directory in the schema `directory` of a PostgreSQL database.
+///
+/// Any number of them, in any number of processes, may be open on the same database. Connections are
+/// made as needed and made again after they were lost.
+#[derive(Debug)]
+pub struct PostgresDirectory {
+    place: Place,
+    identity: Uuid,
+    mode: Mode,
+    waits: Waits,
+    pool: PgPool,
+}
+
+impl PostgresDirectory {
+    /// Makes a new, empty directory. The database must exist, and have no schema `directory`.
+    pub async fn create(options: PgConnectOptions, mode: Mode) -> Result<Self, Error> {
+        migrate::create(&options, mode).await?;
+        Self::open(options).await
+    }
+
+    /// Opens a directory that exists.
+    pub async fn open(options: PgConnectOptions) -> Result<Self, Error> {
+        Self::open_with(options, Waits::default()).await
+    }
+
+    /// Opens a directory that exists; no call waits longer than told.
+    pub async fn open_with(options: PgConnectOptions, waits: Waits) -> Result<Self, Error> {
+        let place = Place::of(&options);
+        let pool = waits.pool(options);
+        let found = migrate::current(&pool, waits, &place).await?;
+        Ok(Self { place, identity: found.identity, mode: found.mode, waits, pool })
+    }
+
+    /// Makes the directory where there is none, and brings an older one to the newest form. Does nothing
+    /// where there is nothing to do, and may run in several processes at once.
+    pub async fn migrate(options: PgConnectOptions, mode: Mode) -> Result<(), Error> {
+        migrate::migrate(&options, mode).await
+    }
+
+    /// What [`Self::migrate`] would do, a sentence for each step; nothing is changed.
+    pub async fn pending(options: PgConnectOptions) -> Result<Vec<String>, Error> {
+        migrate::pending(&options).await
+    }
+
+    /// Its identity, which a copy of the database shares and a new directory has not.
+    pub fn identity(&self) -> Uuid {
+        self.identity
+    }
+
+    /// What its clock is.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Where it is: host, port and database, without user and password.
+    pub fn place(&self) -> &str {
+        self.place.name()
+    }
+
+    /// Closes its connections. Dropping it closes them too, but without waiting for it.
+    pub async fn close(self) {
+        // A server that does not answer is not waited for longer than for a connection.
+        if tokio::time::timeout(self.waits.connect, self.pool.close()).await.is_err() {
+            tracing::warn!(place = self.place.name(), "its connections did not close in time");
+        }
+    }
+}
+
+#[async_trait]
+impl Platform for PostgresDirectory {
+    fn controls(&self) -> Capabilities {
+        Capabilities::OF_PLATFORM
+    }
+
+    fn arms(&self) -> bool {
+        true
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        columns::controlled(call.capabilities)?;
+        if call.mailboxes.is_empty() {
+            return Ok(Answer::default());
+        }
+        self.call(async |connection| set::set(connection, call).await).await
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        columns::controlled(capabilities)?;
+        self.call(async |connection| read::read(connection, mailboxes, capabilities).await).await
+    }
+}

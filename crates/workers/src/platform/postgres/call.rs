@@ -1,0 +1,54 @@
+//! One call: a connection for its time, and an end to its waiting.
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
+
+use super::super::Error;
+use super::PostgresDirectory;
+use super::fault::{Place, Problem};
+use super::waits::Waits;
+
+impl PostgresDirectory {
+    /// Does something with a connection of its own.
+    pub(super) async fn call<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        within(self.waits, &self.pool, &self.place, work).await
+    }
+}
+
+pub(super) async fn within<T>(
+    waits: Waits,
+    pool: &sqlx::PgPool,
+    place: &Place,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
+) -> Result<T, Error> {
+    let connection = pool.acquire().await.map_err(|error| place.fault(error))?;
+    let mut held = Held(Some(connection));
+    let Some(connection) = held.0.as_deref_mut() else { return Err(place.silent()) };
+    let done = tokio::time::timeout(waits.call, work(connection)).await;
+    let done = done.unwrap_or(Err(Problem::Silence));
+    if done.is_ok() {
+        held.give_back();
+    }
+    done.map_err(|problem| problem.at(place))
+}
+
+/// A connection that goes back to the others only after a call that went well: one that failed, or was
+/// given up in the middle, is closed, which rolls back what it did.
+struct Held(Option<PoolConnection<Postgres>>);
+
+impl Held {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Making a directory, and telling whether the one that is there can be used.
+//!
+//! Invariant: under a lock of its own and in one transaction, so two that start at once make one
+//! directory, and one that is killed leaves none.
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::super::{Cause, Error, Mode};
+use super::call::within;
+use super::fault::{Place, Problem};
+use super::schema;
+use super::waits::Waits;
+
+/// Taken while the tables are made or changed: `TrMd` in ASCII.
+const LOCK: i64 = 0x5472_4d64;
+
+/// A directory as it was found.
+pub(super) struct Found {
+    pub(super) version: i32,
+    pub(super) identity: Uuid,
+    pub(super) mode: Mode,
+}
+
+pub(super) async fn create(options: &PgConnectOptions, mode: Mode) -> Result<(), Error> {
+    with(options, async |connection| {
+        let mut transaction = locked(connection).await?;
+        if found(&mut transaction).await?.is_some() {
+            return Err(Problem::Refused("is there already; open it instead".to_owned()));
+        }
+        make(&mut transaction, mode).await?;
+        Ok(transaction.commit().await?)
+    })
+    .await
+}
+
+pub(super) async fn migrate(options: &PgConnectOptions, mode: Mode) -> Result<(), Error> {
+    with(options, async |connection| {
+        let mut transaction = locked(connection).await?;
+        match found(&mut transaction).await? {
+            None => make(&mut transaction, mode).await?,
+            Some(found) => {
+                found.is_known()?;
+                if found.mode != mode {
+                    return Err(Problem::Refused(format!(
+                        "was made for {}; give the address of one that was made for {}",
+                        name(found.mode),
+                        name(mode)
+                    )));
+                }
+            }
+        }
+        Ok(transaction.commit().await?)
+    })
+    .await
+}
+
+pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
+    with(options, async |connection| match found(connection).await? {
+        None => Ok(vec!["make the schema directory with its tables, empty".to_owned()]),
+        Some(found) => found.is_known().map(|()| Vec::new()),
+    })
+    .await
+}
+
+/// The directory that is there, if this program can use it.
+pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Place) -> Result<Found, Error> {
+    let found = within(waits, pool, place, async |connection| found(connection).await).await?;
+    let Some(found) = found else {
+        return Err(place.unavailable(
+            Cause::GONE,
+            "is not there; run `tramonto migrate`, or put it back from its backup",
+        ));
+    };
+    found.is_known().map_err(|problem| problem.at(place))?;
+    Ok(found)
+}
+
+impl Found {
+    fn is_known(&self) -> Result<(), Problem> {
+        if self.version <= schema::VERSION {
+            return Ok(());
+        }
+        Err(Problem::Refused(format!(
+            "has tables of version {}, made by a newer version of this program, which knows {} at \
+             most; run that one",
+            self.version,
+            schema::VERSION
+        )))
+    }
+}
+
+fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Production => "production",
+        Mode::Rehearsal => "rehearsals",
+    }
+}
+
+async fn with<T>(
+    options: &PgConnectOptions,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
+) -> Result<T, Error> {
+    let waits = Waits::default();
+    let pool = waits.pool(options.clone());
+    let done = within(waits, &pool, &Place::of(options), work).await;
+    // It is waited for no longer than for a connection; the server closes what is left.
+    if tokio::time::timeout(waits.connect, pool.close()).await.is_err() {
+        tracing::warn!("a connection to the mail directory did not close in time");
+    }
+    done
+}
+
+async fn locked(
+    connection: &mut PgConnection,
+) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, Problem> {
+    let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+    Ok(transaction)
+}
+
+async fn found(connection: &mut PgConnection) -> Result<Option<Found>, Problem> {
+    let (schema, table): (bool, bool) = sqlx::query_as(
+        "SELECT to_regnamespace('directory') IS NOT NULL,
+                to_regclass('directory.directory') IS NOT NULL",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !table {
+        if schema {
+            return Err(Problem::Refused(
+                "has a schema directory that is no mail directory; give another database"
+                    .to_owned(),
+            ));
+        }
+        return Ok(None);
+    }
+    let (version, identity, rehearsal): (i32, Uuid, bool) =
+        sqlx::query_as("SELECT version, identity, rehearsal FROM directory.directory")
+            .fetch_one(connection)
+            .await?;
+    let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
+    Ok(Some(Found { version, identity, mode }))
+}
+
+async fn make(connection: &mut PgConnection, mode: Mode) -> Result<(), Problem> {
+    sqlx::raw_sql(AssertSqlSafe(schema::statements(mode))).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Which mailboxes the directory holds.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Connection, PgConnection};
+
+use super::super::Error;
+use super::PostgresDirectory;
+use super::fault::Problem;
+
+impl PostgresDirectory {
+    /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
+    /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
+    /// mailbox, in whatever case it is written; several may swap theirs in one call. Where the log was
+    /// read further already, by another process, nothing is changed and the call may be made again from
+    /// there.
+    pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
+        // No log is that long; PostgreSQL's integers end where this one does.
+        let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
+        // Of several rows of one mailbox the last one counts.
+        let rows: BTreeMap<u32, String> =
+            rows.iter().map(|(number, address)| (*number, address.to_ascii_lowercase())).collect();
+        let numbers: Vec<i64> = rows.keys().copied().map(i64::from).collect();
+        let addresses: Vec<String> = rows.into_values().collect();
+        self.call(async |connection| provision(connection, &numbers, &addresses, checkpoint).await)
+            .await
+    }
+
+    /// How far the log was read when mailboxes were last provisioned; 0 in a new directory.
+    pub async fn checkpoint(&self) -> Result<u64, Error> {
+        let sql = "SELECT provisioned_to FROM directory.directory";
+        let checkpoint: i64 = self
+            .call(async |connection| Ok(sqlx::query_scalar(sql).fetch_one(connection).await?))
+            .await?;
+        // Never negative: only `provision` writes it.
+        Ok(u64::try_from(checkpoint).unwrap_or(0))
+    }
+}
+
+async fn provision(
+    connection: &mut PgConnection,
+    numbers: &[i64],
+    addresses: &[String],
+    checkpoint: i64,
+) -> Result<(), Problem> {
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let mut transaction = connection.begin_with(begin).await?;
+    // Locked first: two that provision at once go one after the other.
+    let known: i64 =
+        sqlx::query_scalar("SELECT provisioned_to FROM directory.directory FOR UPDATE")
+            .fetch_one(&mut *transaction)
+            .await?;
+    if known > checkpoint {
+        return Err(Problem::Superseded(format!(
+            "was provisioned up to position {known} of the log by another process, beyond \
+             {checkpoint}; go on from there"
+        )));
+    }
+    sqlx::query(
+        "INSERT INTO directory.mailbox AS known (number, address)
+         SELECT * FROM unnest($1::bigint[], $2::text[])
+         ON CONFLICT (number) DO UPDATE SET address = excluded.address
+           WHERE known.address <> excluded.address",
+    )
+    .bind(numbers)
+    .bind(addresses)
+    .persistent(false)
+    .execute(&mut *transaction)
+    .await
+    .map_err(taken)?;
+    sqlx::query(
+        "INSERT INTO directory.armed (number) SELECT * FROM unnest($1::bigint[])
+         ON CONFLICT (number) DO NOTHING",
+    )
+    .bind(numbers)
+    .persistent(false)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("UPDATE directory.directory SET provisioned_to = $1")
+        .bind(checkpoint)
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// An address that is another's already is told without saying which.
+fn taken(error: sqlx::Error) -> Problem {
+    if error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
+        == Some("23505")
+    {
+        return Problem::Refused(
+            "was given an address that another of its mailboxes has".to_owned(),
+        );
+    }
+    Problem::Database(error)
+}

@@ -1,0 +1,87 @@
+//! The tables of a mail directory in PostgreSQL.
+
+use super::super::Mode;
+
+/// The newest form of the tables that this program knows.
+pub(super) const VERSION: i32 = 1;
+/// The instant that it is in the directory. The start of the statement, so the planner may rely on it
+/// and a session that keeps a transaction open still sees it move.
+pub(super) const NOW: &str =
+    "coalesce((SELECT rehearsed_at FROM directory.clock), statement_timestamp())";
+
+/// Statements that make an empty directory.
+///
+/// The instants are apart from the addresses, in pages that are left half empty and without an index on
+/// any of them: a phase then writes each new row beside the old one and touches no index.
+/// Addresses are kept in lower case, as mail servers ask for them, so a plain index keeps them apart.
+pub(super) fn statements(mode: Mode) -> String {
+    let (rehearsal, clock) = match mode {
+        Mode::Production => (false, "CHECK (rehearsed_at IS NULL)"),
+        Mode::Rehearsal => (true, ""),
+    };
+    format!(
+        "CREATE SCHEMA directory;
+         CREATE TABLE directory.directory (
+           one integer PRIMARY KEY CHECK (one = 1),
+           version integer NOT NULL,
+           identity uuid NOT NULL,
+           rehearsal boolean NOT NULL,
+           provisioned_to bigint NOT NULL -- where in the log the mailboxes were read up to
+         );
+         CREATE TABLE directory.clock (
+           one integer PRIMARY KEY CHECK (one = 1),
+           rehearsed_at timestamptz {clock} -- NULL: the computer's clock
+         );
+         INSERT INTO directory.clock VALUES (1, NULL);
+         CREATE TABLE directory.mailbox (
+           number bigint PRIMARY KEY CHECK (number BETWEEN 0 AND 4294967295),
+           address text COLLATE \"C\" NOT NULL CHECK (address = lower(address)),
+           -- Looked at when a statement ends, so that two mailboxes may swap theirs in one.
+           CONSTRAINT one_mailbox_per_address UNIQUE (address) DEFERRABLE INITIALLY IMMEDIATE
+         );
+         CREATE TABLE directory.armed ( -- the instants from which it is so; infinity: no end
+           number bigint PRIMARY KEY,
+           send_until timestamptz NOT NULL DEFAULT 'infinity',
+           read_only_from timestamptz NOT NULL DEFAULT 'infinity',
+           receive_until timestamptz NOT NULL DEFAULT 'infinity',
+           login_until timestamptz NOT NULL DEFAULT 'infinity'
+         ) WITH (fillfactor = 50);
+         CREATE FUNCTION directory.mailbox_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+           BEGIN
+             DELETE FROM directory.armed USING removed WHERE armed.number = removed.number;
+             RETURN NULL;
+           END $$;
+         CREATE TRIGGER mailbox_removed AFTER DELETE ON directory.mailbox
+           REFERENCING OLD TABLE AS removed
+           FOR EACH STATEMENT EXECUTE FUNCTION directory.mailbox_removed();
+         CREATE TABLE directory.decision ( -- for 65,536 numbers: the newest decision of each
+           part integer PRIMARY KEY,
+           decided text NOT NULL
+         ) WITH (fillfactor = 50);
+         CREATE TABLE directory.refusal (
+           one integer PRIMARY KEY CHECK (one = 1),
+           send text NOT NULL,
+           read_only text NOT NULL,
+           receive text NOT NULL,
+           login text NOT NULL
+         );
+         INSERT INTO directory.refusal VALUES (1,
+           'this mailbox can no longer send',
+           'this mailbox can only be consulted',
+           'this mailbox can no longer receive',
+           'this mailbox is closed');
+         CREATE VIEW directory.rights AS
+           SELECT number, address,
+             send_until > {NOW} AS can_send,
+             read_only_from <= {NOW} AS read_only,
+             receive_until > {NOW} AS can_receive,
+             login_until > {NOW} AS can_login,
+             (SELECT send FROM directory.refusal) AS send_reason,
+             (SELECT read_only FROM directory.refusal) AS read_only_reason,
+             (SELECT receive FROM directory.refusal) AS receive_reason,
+             (SELECT login FROM directory.refusal) AS login_reason
+           FROM directory.mailbox JOIN directory.armed USING (number);
+         INSERT INTO directory.directory VALUES (1, {VERSION}, '{identity}', {rehearsal}, 0);",
+        identity = uuid::Uuid::now_v7(),
+    )
+}

@@ -1,0 +1,188 @@
+//! Setting a right for a set of mailboxes: one transaction, and mostly one statement that scans and one
+//! that writes for each 65,536 numbers.
+//!
+//! The rows of `decision` are locked first, in ascending order: they keep other calls about the same
+//! numbers away, and hold the fence. What a statement changed is counted and must be what the scan
+//! foretold, or nothing is changed at all.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::super::fence::Fence;
+use super::super::part::{Part, parts, runs};
+use super::super::{Answer, Cause, Failure, Right, SetRights, columns};
+use super::clock;
+use super::fault::Problem;
+use super::scan::{numbers, scan};
+
+/// More ranges than this are slower than one statement that looks each number up.
+const MOST_RANGES: usize = 16;
+
+pub(super) async fn set(
+    connection: &mut PgConnection,
+    call: &SetRights,
+) -> Result<Answer, Problem> {
+    // What waits for a lock in one statement sees in the next what was committed meanwhile.
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let mut transaction = connection.begin_with(begin).await?;
+    let parts: Vec<Part> = parts(&call.mailboxes).collect();
+    let mut fences = lock(&mut transaction, &parts).await?;
+    let change = Change::new(call, clock::now(&mut transaction).await?);
+    let mut came = Came::default();
+    for part in &parts {
+        let mut fence = fences.remove(&part.id()).unwrap_or_default();
+        change.part(&mut transaction, part, &mut fence, &mut came).await?;
+    }
+    transaction.commit().await?;
+    Ok(came.answer())
+}
+
+/// Keeps other calls about these parts away until the transaction ends: what was decided about them.
+async fn lock(
+    connection: &mut PgConnection,
+    parts: &[Part],
+) -> Result<BTreeMap<u32, Fence>, Problem> {
+    let ids: Vec<i32> = parts.iter().map(|part| i32::try_from(part.id()).unwrap_or(0)).collect();
+    let rows: Vec<(i32, String)> = sqlx::query_as(
+        "INSERT INTO directory.decision AS known SELECT id, '{}' FROM unnest($1) AS id ORDER BY id
+         ON CONFLICT (part) DO UPDATE SET decided = known.decided RETURNING part, decided",
+    )
+    .bind(ids)
+    .persistent(false)
+    .fetch_all(connection)
+    .await?;
+    let strange = |_| Problem::Content("holds a number of a part that is none".to_owned());
+    rows.into_iter()
+        .map(|(id, decided)| {
+            let fence = Fence::parse(&decided).map_err(Problem::Content)?;
+            Ok((u32::try_from(id).map_err(strange)?, fence))
+        })
+        .collect()
+}
+
+/// What came of the mailboxes so far.
+#[derive(Default)]
+struct Came {
+    applied: RoaringBitmap,
+    already_so: RoaringBitmap,
+    unknown: RoaringBitmap,
+    superseded: RoaringBitmap,
+}
+
+impl Came {
+    fn answer(self) -> Answer {
+        let mut answer = Answer {
+            applied: self.applied.into(),
+            already_so: self.already_so.into(),
+            failed: Vec::new(),
+        };
+        let failures = [
+            (self.unknown, Cause::UNKNOWN_MAILBOX, false, "the mail directory has no such mailbox"),
+            (self.superseded, Cause::SUPERSEDED, true, "something later was decided about it"),
+        ];
+        for (mailboxes, cause, transient, text) in failures {
+            if !mailboxes.is_empty() {
+                let (mailboxes, text) = (mailboxes.into(), text.to_owned());
+                answer.failed.push(Failure { mailboxes, cause, transient, text });
+            }
+        }
+        answer
+    }
+}
+
+/// A right, in the words of the database.
+struct Change<'a> {
+    call: &'a SetRights,
+    /// `SET` of the columns.
+    assignments: String,
+    /// Is a row already so?
+    is_so: String,
+}
+
+impl<'a> Change<'a> {
+    fn new(call: &'a SetRights, now: DateTime<Utc>) -> Self {
+        let (value, test) = match call.right {
+            Right::Allowed => ("'infinity'".to_owned(), "= 'infinity'".to_owned()),
+            Right::Until(instant) => {
+                let instant = clock::kept(instant, now);
+                let value = clock::literal(instant);
+                // A right that ended earlier is gone just the same, and keeps the instant it ended at.
+                let past = instant <= now;
+                let test =
+                    if past { format!("<= {}", clock::literal(now)) } else { format!("= {value}") };
+                (value, test)
+            }
+        };
+        let capabilities = call.capabilities;
+        Self {
+            call,
+            assignments: columns::each(capabilities, ", ", |column| format!("{column} = {value}")),
+            is_so: columns::each(capabilities, " AND ", |column| format!("{column} {test}")),
+        }
+    }
+
+    async fn part(
+        &self,
+        connection: &mut PgConnection,
+        part: &Part,
+        fence: &mut Fence,
+        came: &mut Came,
+    ) -> Result<(), Problem> {
+        let SetRights { capabilities, decided_at, .. } = *self.call;
+        let (existing, so) = scan(part, connection, std::slice::from_ref(&self.is_so)).await?;
+        let so = so.into_iter().next().unwrap_or_default();
+        let known = &part.mailboxes & &existing;
+        let superseded = fence.later_than(decided_at, capabilities) & &known;
+        let done = &known - &superseded;
+        let already_so = &done & so;
+        let wanted = &done - &already_so;
+        self.carry_out(connection, part, &wanted, &existing).await?;
+        if fence.remember(decided_at, capabilities, &done) {
+            sqlx::query("UPDATE directory.decision SET decided = $2 WHERE part = $1")
+                .bind(i64::from(part.id()))
+                .bind(fence.to_text().map_err(Problem::Content)?)
+                .execute(connection)
+                .await?;
+        }
+        came.unknown |= &part.mailboxes - known;
+        came.superseded |= superseded;
+        came.already_so |= already_so;
+        came.applied |= wanted;
+        Ok(())
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &mut PgConnection,
+        part: &Part,
+        wanted: &RoaringBitmap,
+        existing: &RoaringBitmap,
+    ) -> Result<(), Problem> {
+        let runs = runs(wanted, existing);
+        let update = format!("UPDATE directory.armed SET {} WHERE number", self.assignments);
+        let changed = if part.is_listed() || runs.len() > MOST_RANGES {
+            let update = sqlx::query(AssertSqlSafe(format!("{update} = ANY($1)")));
+            let update = update.bind(numbers(wanted)).persistent(false);
+            update.execute(&mut *connection).await?.rows_affected()
+        } else {
+            let mut changed = 0;
+            for (first, last) in runs {
+                let update = sqlx::query(AssertSqlSafe(format!("{update} BETWEEN $1 AND $2")));
+                let update = update.bind(i64::from(first)).bind(i64::from(last)).persistent(false);
+                changed += update.execute(&mut *connection).await?.rows_affected();
+            }
+            changed
+        };
+        if changed == wanted.len() {
+            return Ok(());
+        }
+        Err(Problem::Content(format!(
+            "changed {changed} rows where {} were to be changed, so nothing was; look for triggers \
+             and programs that are not its own",
+            wanted.len()
+        )))
+    }
+}
