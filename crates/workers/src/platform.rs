@@ -6,12 +6,14 @@
 //! Deliberately absent: any notion of phases or due dates. The platform is told rights and instants.
 
 mod answer;
+mod came;
 mod columns;
 mod directory;
 mod error;
 mod faults;
 mod faulty;
 mod fence;
+mod measured;
 mod mode;
 mod pace;
 mod paced;
@@ -29,6 +31,7 @@ pub use directory::Directory;
 pub use error::{Cause, Error};
 pub use faults::{Chance, Faults};
 pub use faulty::Faulty;
+pub use measured::Measured;
 pub use mode::Mode;
 pub use pace::{Limits, Pace, UnderWay};
 pub use paced::Paced;

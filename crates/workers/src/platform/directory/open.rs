@@ -78,10 +78,21 @@ pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
     let at = |error| fault::of(&place, error);
     let writing = options(path).pragma("cache_size", WRITER_CACHE);
     let mut writer = SqliteConnection::connect_with(&writing).await.map_err(at)?;
+    upgrade(&mut writer).await.map_err(at)?;
     let (identity, mode) = check_content(&mut writer, &place).await?;
     let reader = options(path).read_only(true);
     let reader = SqliteConnection::connect_with(&reader).await.map_err(at)?;
     Ok(Directory { identity, mode, writer: Mutex::new(writer), reader: Mutex::new(reader), place })
+}
+
+/// Brings a file of an earlier version to the newest form.
+async fn upgrade(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let (version,): (i32,) =
+        sqlx::query_as("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    if version < schema::VERSION {
+        sqlx::raw_sql(AssertSqlSafe(schema::upgrade())).execute(connection).await?;
+    }
+    Ok(())
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -5,7 +5,7 @@ use super::super::Mode;
 /// Tells a mail directory from any other `SQLite` file: `TrMd` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
 /// The newest form of the file that this program knows.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 /// What stands in the place of an instant where a right has no end.
 ///
 /// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same: a
@@ -15,6 +15,17 @@ pub(super) const NO_END: i64 = -2_147_483_648;
 /// The instant that it is in the directory, in unix seconds, for every `SQLite` since 3.38: that of the
 /// mail servers may be old.
 const NOW: &str = "coalesce((SELECT rehearsed_at FROM clock), unixepoch())";
+
+/// What each mailbox's newest decision is, for 65,536 numbers in a row; since version 2.
+const DECISION: &str = "CREATE TABLE decision (
+           part INTEGER PRIMARY KEY,
+           decided TEXT NOT NULL
+         ) STRICT;";
+
+/// Statements that bring a directory of an earlier version to the newest form, in one transaction.
+pub(super) fn upgrade() -> String {
+    format!("BEGIN IMMEDIATE; {DECISION} PRAGMA user_version = {VERSION}; COMMIT")
+}
 
 /// Statements that make an empty directory. The instants are apart from the addresses so that a phase
 /// rewrites some 30 MB and not four times that.
@@ -46,6 +57,7 @@ pub(super) fn statements(mode: Mode) -> String {
            receive_until INTEGER NOT NULL DEFAULT {NO_END},
            login_until INTEGER NOT NULL DEFAULT {NO_END}
          ) STRICT;
+         {DECISION}
          CREATE TRIGGER mailbox_removed AFTER DELETE ON mailbox BEGIN
            DELETE FROM armed WHERE number = old.number;
          END;

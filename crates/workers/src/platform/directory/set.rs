@@ -3,16 +3,18 @@
 //!
 //! Each such part is scanned once, to know which of its mailboxes exist and which are already so; the
 //! rest is written by ranges of the numbers that exist. What a statement changed is counted and must
-//! be what the scan foretold, or nothing is changed at all.
+//! be what the scan foretold, or nothing is changed at all. What was decided later than the call stays
+//! (`fence.rs`).
 
 use chrono::{DateTime, Utc};
-use domain::MailboxSet;
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
+use super::super::came::Came;
 use super::super::columns;
+use super::super::fence::Fence;
 use super::super::part::{Part, parts, runs};
-use super::super::{Answer, Cause, Failure, Right, SetRights};
+use super::super::{Answer, Right, SetRights};
 use super::fault::Problem;
 use super::{clock, numbers, schema};
 
@@ -27,32 +29,43 @@ pub(super) async fn set(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let now = clock::now(&mut transaction).await?;
     let change = Change::new(call, now);
-    let mut answer = Answer::default();
-    let mut applied = RoaringBitmap::new();
-    let mut already_so = RoaringBitmap::new();
-    let mut unknown = RoaringBitmap::new();
+    let mut came = Came::default();
     for part in parts(&call.mailboxes) {
         let is_so = std::slice::from_ref(&change.is_so);
         let (existing, so) = part.scan(&mut transaction, is_so).await?;
         let so = so.into_iter().next().unwrap_or_default();
-        unknown |= &part.mailboxes - &existing;
-        let wanted = (&part.mailboxes & &existing) - &so;
-        change.carry_out(&mut transaction, &part, &wanted, &existing).await?;
-        already_so |= &part.mailboxes & so;
-        applied |= wanted;
+        let mut fence = fence(&mut transaction, &part).await?;
+        let decided = came.sort(&part, &existing, &so, &fence, call);
+        change.carry_out(&mut transaction, &part, &decided.wanted, &existing).await?;
+        if fence.remember(call.decided_at, call.capabilities, &decided.all) {
+            keep(&mut transaction, &part, &fence).await?;
+        }
     }
     transaction.commit().await?;
-    answer.applied = MailboxSet::from(applied);
-    answer.already_so = MailboxSet::from(already_so);
-    if !unknown.is_empty() {
-        answer.failed.push(Failure {
-            mailboxes: MailboxSet::from(unknown),
-            cause: Cause::UNKNOWN_MAILBOX,
-            transient: false,
-            text: "the mail directory has no such mailbox".to_owned(),
-        });
-    }
-    Ok(answer)
+    Ok(came.answer())
+}
+
+/// What was decided about a part.
+async fn fence(connection: &mut SqliteConnection, part: &Part) -> Result<Fence, Problem> {
+    let decided: Option<String> = sqlx::query_scalar("SELECT decided FROM decision WHERE part = ?")
+        .bind(part.id())
+        .fetch_optional(connection)
+        .await?;
+    decided
+        .map_or_else(|| Ok(Fence::default()), |text| Fence::parse(&text).map_err(Problem::Content))
+}
+
+async fn keep(
+    connection: &mut SqliteConnection,
+    part: &Part,
+    fence: &Fence,
+) -> Result<(), Problem> {
+    sqlx::query("INSERT OR REPLACE INTO decision VALUES (?, ?)")
+        .bind(part.id())
+        .bind(fence.to_text().map_err(Problem::Content)?)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// A right, in the words of the database.

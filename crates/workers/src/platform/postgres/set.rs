@@ -11,9 +11,10 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use super::super::came::Came;
 use super::super::fence::Fence;
 use super::super::part::{Part, parts, runs};
-use super::super::{Answer, Cause, Failure, Right, SetRights, columns};
+use super::super::{Answer, Right, SetRights, columns};
 use super::clock;
 use super::fault::Problem;
 use super::scan::{numbers, scan};
@@ -63,36 +64,6 @@ async fn lock(
         .collect()
 }
 
-/// What came of the mailboxes so far.
-#[derive(Default)]
-struct Came {
-    applied: RoaringBitmap,
-    already_so: RoaringBitmap,
-    unknown: RoaringBitmap,
-    superseded: RoaringBitmap,
-}
-
-impl Came {
-    fn answer(self) -> Answer {
-        let mut answer = Answer {
-            applied: self.applied.into(),
-            already_so: self.already_so.into(),
-            failed: Vec::new(),
-        };
-        let failures = [
-            (self.unknown, Cause::UNKNOWN_MAILBOX, false, "the mail directory has no such mailbox"),
-            (self.superseded, Cause::SUPERSEDED, true, "something later was decided about it"),
-        ];
-        for (mailboxes, cause, transient, text) in failures {
-            if !mailboxes.is_empty() {
-                let (mailboxes, text) = (mailboxes.into(), text.to_owned());
-                answer.failed.push(Failure { mailboxes, cause, transient, text });
-            }
-        }
-        answer
-    }
-}
-
 /// A right, in the words of the database.
 struct Change<'a> {
     call: &'a SetRights,
@@ -134,23 +105,16 @@ impl<'a> Change<'a> {
         let SetRights { capabilities, decided_at, .. } = *self.call;
         let (existing, so) = scan(part, connection, std::slice::from_ref(&self.is_so)).await?;
         let so = so.into_iter().next().unwrap_or_default();
-        let known = &part.mailboxes & &existing;
-        let superseded = fence.later_than(decided_at, capabilities) & &known;
-        let done = &known - &superseded;
-        let already_so = &done & so;
-        let wanted = &done - &already_so;
-        self.carry_out(connection, part, &wanted, &existing).await?;
-        if fence.remember(decided_at, capabilities, &done) {
+        let decided = came.sort(part, &existing, &so, fence, self.call);
+        self.carry_out(connection, part, &decided.wanted, &existing).await?;
+        if fence.remember(decided_at, capabilities, &decided.all) {
             sqlx::query("UPDATE directory.decision SET decided = $2 WHERE part = $1")
                 .bind(i64::from(part.id()))
                 .bind(fence.to_text().map_err(Problem::Content)?)
+                .persistent(false)
                 .execute(connection)
                 .await?;
         }
-        came.unknown |= &part.mailboxes - known;
-        came.superseded |= superseded;
-        came.already_so |= already_so;
-        came.applied |= wanted;
         Ok(())
     }
 

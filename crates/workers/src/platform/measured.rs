@@ -1,0 +1,86 @@
+//! What is seen of a platform from outside: how long its calls take and what comes of them.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet};
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+
+use super::{Actual, Answer, Error, Platform, SetRights};
+
+const DURATION: &str = "tramonto_platform_call_duration_seconds";
+const MAILBOXES: &str = "tramonto_platform_mailboxes_total";
+
+/// A platform whose calls are measured: their duration by call and result, and the mailboxes of those
+/// that change something by what became of them.
+#[derive(Debug)]
+pub struct Measured<P> {
+    inner: P,
+}
+
+impl<P> Measured<P> {
+    /// The platform within. What is measured is described to the recorder that is installed by now.
+    pub fn new(inner: P) -> Self {
+        describe_histogram!(DURATION, Unit::Seconds, "How long a call to the mail platform took.");
+        describe_counter!(MAILBOXES, "Mailboxes that the mail platform was told a right for.");
+        Self { inner }
+    }
+
+    /// The platform within.
+    pub fn inner(&self) -> &P {
+        &self.inner
+    }
+}
+
+fn took<T>(call: &'static str, begun: Instant, result: &Result<T, Error>) {
+    let result = match result {
+        Ok(_) => "ok",
+        Err(Error::Unavailable { .. }) => "unavailable",
+        Err(Error::Refused { .. }) => "refused",
+    };
+    histogram!(DURATION, "call" => call, "result" => result).record(begun.elapsed());
+}
+
+fn count(answer: &Answer) {
+    let failed = answer.failed.iter().map(|failure| failure.mailboxes.len()).sum();
+    let outcomes = [
+        ("applied", answer.applied.len()),
+        ("already_so", answer.already_so.len()),
+        ("failed", failed),
+    ];
+    for (outcome, mailboxes) in outcomes {
+        counter!(MAILBOXES, "outcome" => outcome).increment(mailboxes);
+    }
+}
+
+#[async_trait]
+impl<P: Platform> Platform for Measured<P> {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let result = self.inner.set(call).await;
+        took("set", begun, &result);
+        if let Ok(answer) = &result {
+            count(answer);
+        }
+        result
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        let begun = Instant::now();
+        let result = self.inner.read(mailboxes, capabilities).await;
+        took("read", begun, &result);
+        result
+    }
+}

@@ -1,0 +1,237 @@
+//! A mail directory of either kind, and another program that reads it with plain SQL.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, MailboxSet};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use workers::platform::{
+    Directory, EffectKey, Error, Mode, Platform, PostgresDirectory, Right, SetRights,
+};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    File,
+    Postgres,
+}
+
+pub(crate) enum Home {
+    File {
+        folder: TempDir,
+        directory: Directory,
+        server: Mutex<SqliteConnection>,
+    },
+    Postgres {
+        options: PgConnectOptions,
+        directory: PostgresDirectory,
+        server: Mutex<PgConnection>,
+    },
+}
+
+/// Runs a test on a directory of its own, which is gone afterwards, whatever the test came to.
+pub(crate) async fn run<F>(kind: Kind, test: impl FnOnce(Arc<Home>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let home = Arc::new(Home::new(kind).await);
+    let outcome = tokio::spawn(test(Arc::clone(&home))).await;
+    home.gone().await;
+    if let Err(error) = outcome {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+pub(crate) fn server() -> PgConnectOptions {
+    let url = std::env::var("TRAMONTO_TEST_POSTGRES")
+        .expect("TRAMONTO_TEST_POSTGRES names no PostgreSQL; run tests/run, which starts one");
+    url.parse().unwrap()
+}
+
+async fn on_server(sql: String) {
+    let mut connection = PgConnection::connect_with(&server()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+}
+
+impl Home {
+    async fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::File => {
+                let folder = TempDir::new().unwrap();
+                let path = folder.path().join("directory.db");
+                let directory = Directory::create(&path, Mode::Rehearsal).await.unwrap();
+                let options = SqliteConnectOptions::new().filename(path);
+                let server = SqliteConnection::connect_with(&options).await.unwrap().into();
+                Self::File { folder, directory, server }
+            }
+            Kind::Postgres => {
+                let name = format!("directory_{}", uuid::Uuid::now_v7().simple());
+                on_server(format!("CREATE DATABASE {name}")).await;
+                let options = server().database(&name);
+                let directory =
+                    PostgresDirectory::create(options.clone(), Mode::Rehearsal).await.unwrap();
+                let server = PgConnection::connect_with(&options).await.unwrap().into();
+                Self::Postgres { options, directory, server }
+            }
+        }
+    }
+
+    async fn gone(&self) {
+        if let Self::Postgres { options, .. } = self {
+            let name = options.get_database().unwrap();
+            on_server(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+    }
+
+    pub(crate) fn platform(&self) -> &dyn Platform {
+        match self {
+            Self::File { directory, .. } => directory,
+            Self::Postgres { directory, .. } => directory,
+        }
+    }
+
+    /// The same directory, as another process opens it.
+    pub(crate) async fn once_more(&self) -> Arc<dyn Platform> {
+        match self {
+            Self::File { folder, .. } => {
+                Arc::new(Directory::open(&folder.path().join("directory.db")).await.unwrap())
+            }
+            Self::Postgres { options, .. } => {
+                Arc::new(PostgresDirectory::open(options.clone()).await.unwrap())
+            }
+        }
+    }
+
+    pub(crate) async fn provision(
+        &self,
+        rows: &[(u32, String)],
+        checkpoint: u64,
+    ) -> Result<(), Error> {
+        match self {
+            Self::File { directory, .. } => directory.provision(rows, checkpoint).await,
+            Self::Postgres { directory, .. } => directory.provision(rows, checkpoint).await,
+        }
+    }
+
+    /// With mailboxes of these numbers, each with an address of its own.
+    pub(crate) async fn with(&self, numbers: impl IntoIterator<Item = u32>) {
+        let rows: Vec<_> = numbers.into_iter().map(|number| (number, address(number))).collect();
+        self.provision(&rows, 1).await.unwrap();
+    }
+
+    pub(crate) async fn checkpoint(&self) -> u64 {
+        match self {
+            Self::File { directory, .. } => directory.checkpoint().await.unwrap(),
+            Self::Postgres { directory, .. } => directory.checkpoint().await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn set_clock(&self, instant: DateTime<Utc>) {
+        match self {
+            Self::File { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
+        }
+    }
+
+    /// Another program takes a mailbox out of the directory.
+    pub(crate) async fn remove(&self, number: u32) {
+        match self {
+            Self::File { server, .. } => {
+                let sql = format!("DELETE FROM mailbox WHERE number = {number}");
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+                sql.execute(&mut *server.lock().await).await.unwrap();
+            }
+            Self::Postgres { server, .. } => {
+                let sql = format!("DELETE FROM directory.mailbox WHERE number = {number}");
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+                sql.execute(&mut *server.lock().await).await.unwrap();
+            }
+        }
+    }
+
+    /// What a mail server reads for an address: can send, read only, can receive, can log in. Mail
+    /// servers ask PostgreSQL in lower case.
+    pub(crate) async fn looked_up(&self, address: &str) -> Option<[bool; 4]> {
+        const COLUMNS: [usize; 4] = [0, 1, 2, 3];
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT can_send, read_only, can_receive, can_login FROM rights
+                           WHERE address = ?";
+                let row = sqlx::query(sql).bind(address);
+                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
+                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT can_send, read_only, can_receive, can_login
+                           FROM directory.rights WHERE address = lower($1)";
+                let row = sqlx::query(sql).bind(address);
+                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
+                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
+            }
+        }
+    }
+
+    /// What Postfix answers to whoever may not send.
+    pub(crate) async fn refusal(&self, address: &str) -> Option<String> {
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT '550 5.7.1 ' || send_reason FROM rights
+                           WHERE address = ? AND NOT can_send";
+                let text = sqlx::query_scalar(sql).bind(address);
+                text.fetch_optional(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT '550 5.7.1 ' || send_reason FROM directory.rights
+                           WHERE address = $1 AND NOT can_send";
+                let text = sqlx::query_scalar(sql).bind(address);
+                text.fetch_optional(&mut *server.lock().await).await.unwrap()
+            }
+        }
+    }
+
+    pub(crate) async fn may(
+        &self,
+        capability: Capability,
+        numbers: impl IntoIterator<Item = u32>,
+    ) -> MailboxSet {
+        let actual = self.platform().read(&set(numbers), capability.into()).await.unwrap();
+        actual.now[&capability].clone()
+    }
+}
+
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+pub(crate) fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
+    numbers.into_iter().collect()
+}
+
+pub(crate) fn address(number: u32) -> String {
+    format!("maria.rossi{number}@postacertificata.example")
+}
+
+pub(crate) fn call(
+    numbers: impl IntoIterator<Item = u32>,
+    capabilities: impl IntoIterator<Item = Capability>,
+    right: Right,
+) -> SetRights {
+    SetRights {
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: Some("receive-only".parse().unwrap()),
+        },
+        mailboxes: numbers.into_iter().collect(),
+        capabilities: capabilities.into_iter().collect(),
+        right,
+        decided_at: 0,
+    }
+}
+
+pub(crate) fn past() -> Right {
+    Right::Until(at("2015-03-17T23:00:00Z"))
+}

@@ -1,0 +1,51 @@
+//! What every mail directory must do: one suite, run on the one in a file and on the one in PostgreSQL,
+//! each test on a directory of its own.
+
+#![cfg(test)]
+
+mod home;
+mod late;
+mod model;
+mod provision;
+mod rights;
+mod together;
+
+/// Each claim, on each kind of directory.
+macro_rules! on_every_directory {
+    ($($module:ident::$claim:ident,)+) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $claim() {
+                crate::home::run(crate::home::Kind::File, crate::$module::$claim).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $claim() {
+                crate::home::run(crate::home::Kind::Postgres, crate::$module::$claim).await;
+            })+
+        }
+    };
+}
+
+on_every_directory! {
+    rights::what_is_set_is_what_a_mail_server_looks_up,
+    rights::an_armed_right_ends_at_its_instant_and_not_before,
+    rights::a_fraction_of_a_second_ends_nothing_early_and_brings_nothing_back,
+    rights::an_armed_right_is_confirmed_moved_and_given_back,
+    rights::a_repeated_call_changes_nothing_and_says_so,
+    rights::a_mailbox_that_is_not_there_fails_for_good_and_the_others_are_done,
+    rights::a_gate_of_the_engine_is_not_for_the_mail_directory,
+    rights::sets_across_borders_and_thinly_spread_ones_are_done_to_the_last_mailbox,
+    provision::provisioning_keeps_rights_swaps_addresses_and_moves_its_checkpoint_with_its_rows,
+    provision::an_address_is_one_mailboxs_in_whatever_case,
+    provision::of_several_rows_of_a_mailbox_the_last_one_counts,
+    late::what_was_decided_earlier_comes_too_late,
+    late::a_decision_about_one_right_keeps_no_other_out,
+    late::what_was_already_so_is_decided_all_the_same,
+    late::who_comes_late_is_answered_mailbox_by_mailbox,
+    together::a_call_that_is_given_up_leaves_the_directory_whole,
+    together::calls_at_the_same_time_add_up_and_none_is_in_anothers_way,
+    together::two_who_do_the_same_do_it_once,
+    model::a_directory_does_what_a_map_of_instants_would,
+}
