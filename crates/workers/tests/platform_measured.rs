@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use workers::platform::{Directory, EffectKey, Measured, Mode, Platform, Right, S
 
 /// Keeps how often a series was written and what was added to it, by name and labels.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(String, Arc<Series>)>>>);
+struct Seen(Arc<Mutex<BTreeMap<String, Arc<Series>>>>);
 
 #[derive(Default)]
 struct Series(AtomicU64);
@@ -44,23 +45,12 @@ impl Seen {
         let labels: Vec<_> =
             key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
         let name = format!("{} {}", key.name(), labels.join(","));
-        let mut all = self.0.lock().unwrap();
-        if let Some((_, series)) = all.iter().find(|(known, _)| *known == name) {
-            return Arc::clone(series);
-        }
-        let series = Arc::new(Series::default());
-        all.push((name, Arc::clone(&series)));
-        series
+        Arc::clone(self.0.lock().unwrap().entry(name).or_default())
     }
 
     fn values(&self) -> Vec<(String, u64)> {
         let all = self.0.lock().unwrap();
-        let mut values: Vec<_> = all
-            .iter()
-            .map(|(name, series)| (name.clone(), series.0.load(Ordering::Relaxed)))
-            .collect();
-        values.sort();
-        values
+        all.iter().map(|(name, series)| (name.clone(), series.0.load(Ordering::Relaxed))).collect()
     }
 }
 

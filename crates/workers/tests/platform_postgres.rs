@@ -1,4 +1,4 @@
-//! The mail directory in PostgreSQL: what only it has to answer for. What every mail directory must do
+//! The mail directory in `PostgreSQL`: what only it has to answer for. What every mail directory must do
 //! stands in `platform_contract`.
 
 #![cfg(test)]
@@ -157,16 +157,19 @@ async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
     directory.provision(&rows(0..20_000), 1).await.unwrap();
     let mut plain = database.plain().await;
     run(&mut plain, "VACUUM ANALYZE directory.mailbox, directory.armed").await.unwrap();
-    let plan: Vec<String> = sqlx::query_scalar(
+    let steps: Vec<String> = sqlx::query_scalar(
         "EXPLAIN SELECT '550 5.7.1 ' || send_reason FROM directory.rights
          WHERE address = 'maria7@pec.example' AND NOT can_send",
     )
     .fetch_all(&mut plain)
     .await
     .unwrap();
-    let plan = plan.join("\n");
-    assert!(plan.contains("one_mailbox_per_address") && plan.contains("armed_pkey"), "{plan}");
-    assert!(!plan.contains("Seq Scan on mailbox") && !plan.contains("Seq Scan on armed"), "{plan}");
+    let steps = steps.join("\n");
+    assert!(steps.contains("one_mailbox_per_address") && steps.contains("armed_pkey"), "{steps}");
+    assert!(
+        !steps.contains("Seq Scan on mailbox") && !steps.contains("Seq Scan on armed"),
+        "{steps}"
+    );
 
     // Every phase in turn finds room beside the rows: no index is written, the table does not grow.
     for (count, capability) in
@@ -251,7 +254,7 @@ async fn a_user_without_rights_and_a_database_that_is_not_there_are_told_with_ad
     assert_eq!(error.cause(), &Cause::GONE, "{error}");
 }
 
-/// A PostgreSQL that a test may stop.
+/// A `PostgreSQL` that a test may stop.
 struct Own {
     folder: TempDir,
     port: u16,
@@ -313,7 +316,7 @@ async fn until_it_answers<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
             Ok(answer) => return answer,
             Err(error) => assert!(error.may_retry(), "{error}"),
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never answered again");
+        assert!(begun.elapsed() < Duration::from_mins(1), "it never answered again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

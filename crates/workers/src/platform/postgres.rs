@@ -1,4 +1,4 @@
-//! The mail directory in PostgreSQL: what Postfix and Dovecot look up, and any number of workers change.
+//! The mail directory in `PostgreSQL`: what Postfix and Dovecot look up, and any number of workers change.
 //!
 //! It is armed as the one in a file is: a row keeps the instant at which each right ends, and the view
 //! `directory.rights` compares them with the clock of the server. All of it is in the schema `directory`
@@ -30,7 +30,7 @@ use fault::Place;
 
 pub use waits::Waits;
 
-/// A mail directory in the schema `directory` of a PostgreSQL database.
+/// A mail directory in the schema `directory` of a `PostgreSQL` database.
 ///
 /// Any number of them, in any number of processes, may be open on the same database. Connections are
 /// made as needed and made again after they were lost.

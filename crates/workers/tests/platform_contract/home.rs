@@ -153,7 +153,7 @@ impl Home {
     }
 
     /// What a mail server reads for an address: can send, read only, can receive, can log in. Mail
-    /// servers ask PostgreSQL in lower case.
+    /// servers ask `PostgreSQL` in lower case.
     pub(crate) async fn looked_up(&self, address: &str) -> Option<[bool; 4]> {
         const COLUMNS: [usize; 4] = [0, 1, 2, 3];
         match self {

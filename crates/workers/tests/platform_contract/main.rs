@@ -1,4 +1,4 @@
-//! What every mail directory must do: one suite, run on the one in a file and on the one in PostgreSQL,
+//! What every mail directory must do: one suite, run on the one in a file and on the one in `PostgreSQL`,
 //! each test on a directory of its own.
 
 #![cfg(test)]

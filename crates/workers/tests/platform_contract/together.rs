@@ -83,7 +83,7 @@ pub(crate) async fn two_who_do_the_same_do_it_once(home: Arc<Home>) {
     let close = SetRights { decided_at: 5, ..all.clone() };
     let hold = SetRights { decided_at: 6, right: Right::Allowed, ..all };
     let (first, second) = (home.once_more().await, home.once_more().await);
-    let (_, held) = tokio::join!(first.set(&close), second.set(&hold));
-    assert!(held.unwrap().failed.is_empty());
+    let (_, later) = tokio::join!(first.set(&close), second.set(&hold));
+    assert!(later.unwrap().failed.is_empty());
     assert_eq!(home.may(Capability::Send, 0..5_000).await, set(0..5_000));
 }

@@ -1,6 +1,6 @@
 //! What a failure of the database means to whoever called, and what to do about it.
 //!
-//! Invariant: no sentence and no source holds a row. What PostgreSQL tells in its details (the key that
+//! Invariant: no sentence and no source holds a row. What `PostgreSQL` tells in its details (the key that
 //! exists already, the row that fails a check) has addresses in it, so only its message is passed on.
 
 use sqlx::postgres::PgConnectOptions;

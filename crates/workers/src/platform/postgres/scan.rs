@@ -31,7 +31,7 @@ pub(super) async fn scan(
     Ok((set(&row, 0)?, sets))
 }
 
-/// As PostgreSQL has them.
+/// As `PostgreSQL` has them.
 pub(super) fn numbers(mailboxes: &RoaringBitmap) -> Vec<i64> {
     mailboxes.iter().map(i64::from).collect()
 }

@@ -1,4 +1,4 @@
-//! The tables of a mail directory in PostgreSQL.
+//! The tables of a mail directory in `PostgreSQL`.
 
 use super::super::Mode;
 

@@ -24,7 +24,7 @@ impl Default for Waits {
         Self {
             connect: Duration::from_secs(5),
             lock: Duration::from_secs(20),
-            statement: Duration::from_secs(60),
+            statement: Duration::from_mins(1),
             call: Duration::from_secs(90),
         }
     }
