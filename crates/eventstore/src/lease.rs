@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::Lease;
+use crate::{Error, Lease};
 
 /// A subscription as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,28 @@ impl Holding {
             subscription: subscription.to_owned(),
             token: self.token,
             checkpoint: self.checkpoint,
+        }
+    }
+}
+
+/// What came of saving a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// It was saved.
+    Yes,
+    /// The lease has another token now.
+    Fenced,
+    /// The log ends here, before it.
+    LogShorter(u64),
+}
+
+impl Saved {
+    /// The same as it is told to the holder of the lease.
+    pub(crate) fn told(self, lease: &Lease, position: u64) -> Result<(), Error> {
+        match self {
+            Self::Yes => Ok(()),
+            Self::Fenced => Err(Error::Fenced { subscription: lease.subscription.clone() }),
+            Self::LogShorter(head) => Err(Error::LogShorter { checkpoint: position, head }),
         }
     }
 }

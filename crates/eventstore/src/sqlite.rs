@@ -28,6 +28,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::head::tell;
 use crate::rules::Request;
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
@@ -148,15 +149,6 @@ async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
             Err(error) => tracing::debug!(%error, "could not look for appends of other processes"),
         }
     }
-}
-
-/// Tells a head that is news.
-fn tell(head: &watch::Sender<u64>, found: u64) {
-    head.send_if_modified(|known| {
-        let news = found > *known;
-        *known = found.max(*known);
-        news
-    });
 }
 
 #[async_trait]

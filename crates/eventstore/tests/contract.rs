@@ -9,6 +9,8 @@
 mod appending;
 #[path = "contract/concurrency.rs"]
 mod concurrency;
+#[path = "contract/database.rs"]
+mod database;
 #[path = "contract/differential.rs"]
 mod differential;
 #[path = "contract/fixture.rs"]
@@ -37,6 +39,7 @@ macro_rules! on_each_adapter {
     ($($module:ident: $($claim:ident),+;)+) => {
         mod memory { $($(on_each_adapter!(Memory, $module, $claim);)+)+ }
         mod sqlite_file { $($(on_each_adapter!(Sqlite, $module, $claim);)+)+ }
+        mod postgres_server { $($(on_each_adapter!(Postgres, $module, $claim);)+)+ }
     };
     ($adapter:ident, $module:ident, $claim:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

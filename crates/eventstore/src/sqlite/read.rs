@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqlitePool};
 use uuid::Uuid;
 
+use crate::numbers::{decode, limit_of, signed, unsigned};
 use crate::{Direction, Filter, NewEvent, RecordedEvent, StreamName};
 
 /// An event, in the order in which [`event`] takes it apart. The cross joins keep the events first.
@@ -118,22 +119,4 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, sqlx::Error> {
 pub(crate) fn instant(microseconds: i64) -> Result<DateTime<Utc>, sqlx::Error> {
     DateTime::from_timestamp_micros(microseconds)
         .ok_or_else(|| sqlx::Error::Protocol(format!("{microseconds} is no instant")))
-}
-
-/// A position or version from the database, where none is below zero.
-pub(crate) fn unsigned(number: i64) -> Result<u64, sqlx::Error> {
-    u64::try_from(number).map_err(decode)
-}
-
-/// A position or version for the database: none there is beyond its largest number.
-pub(crate) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn limit_of(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
 }

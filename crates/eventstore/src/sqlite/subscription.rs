@@ -5,20 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection};
 
-use super::read::{instant, signed, unsigned};
+use super::read::instant;
 use crate::Lease;
-use crate::lease::Holding;
-
-/// How a checkpoint was not saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Saved {
-    /// It was.
-    Yes,
-    /// The lease has another token now.
-    Fenced,
-    /// The log ends here, before it.
-    LogShorter(u64),
-}
+use crate::lease::{Holding, Saved};
+use crate::numbers::{signed, unsigned};
 
 pub(crate) async fn claim(
     connection: &mut SqliteConnection,

@@ -12,8 +12,9 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::names::Names;
-use super::read::{instant, signed, unsigned};
+use super::read::instant;
 use super::statements::{FIND_EVENTS, FIND_STREAMS, INSERT_EVENTS, ROWS, UPSERT_STREAMS};
+use crate::numbers::{signed, unsigned};
 use crate::rules::{self, Decision, Fact, Known, Request};
 use crate::{Appended, Error, NewEvent, StreamName, Written};
 

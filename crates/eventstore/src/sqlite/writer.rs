@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Place};
 use super::names::Names;
-use super::subscription::{self, Saved};
-use super::tell;
+use super::subscription;
 use super::transaction::{Outcome, Transaction};
+use crate::head::tell;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error, Lease};
 
@@ -194,11 +194,7 @@ impl Writer {
             let saved = subscription::save(&mut self.connection, lease, position).await;
             self.end(saved).await
         };
-        match saved.await.map_err(|error| self.place.fault(error))? {
-            Saved::Yes => Ok(()),
-            Saved::Fenced => Err(Error::Fenced { subscription: lease.subscription.clone() }),
-            Saved::LogShorter(head) => Err(Error::LogShorter { checkpoint: position, head }),
-        }
+        saved.await.map_err(|error| self.place.fault(error))?.told(lease, position)
     }
 
     /// Takes the write lock at once: a transaction that reads first could not wait for it.

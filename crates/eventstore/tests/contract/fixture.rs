@@ -6,15 +6,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::{
     Append, Appended, Clock, Error, EventStore, ExpectedVersion, Filter, MemoryStore, NewEvent,
-    RecordedEvent, SqliteStore, StreamName, Written,
+    PostgresStore, RecordedEvent, SqliteStore, StreamName, Written,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::database::TestDatabase;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Adapter {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// A clock that is moved by hand.
@@ -40,36 +43,63 @@ impl Clock for TestClock {
 pub(crate) struct Case {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) clock: Arc<TestClock>,
-    sqlite: Option<SqliteStore>,
-    folder: TempDir,
+    kept: Kept,
+}
+
+/// What a case's store keeps its log in.
+enum Kept {
+    Memory,
+    Sqlite(SqliteStore, TempDir),
+    Postgres(PostgresStore, TestDatabase),
 }
 
 impl Case {
     pub(crate) async fn new(adapter: Adapter) -> Self {
         let clock = TestClock::new();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log.db");
-        let (store, sqlite): (Arc<dyn EventStore>, _) = match adapter {
-            Adapter::Memory => (Arc::new(MemoryStore::new(clock.clone())), None),
+        let (store, kept): (Arc<dyn EventStore>, _) = match adapter {
+            Adapter::Memory => (Arc::new(MemoryStore::new(clock.clone())), Kept::Memory),
             Adapter::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("log.db");
                 let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
-                (Arc::new(store.clone()), Some(store))
+                (Arc::new(store.clone()), Kept::Sqlite(store, folder))
+            }
+            Adapter::Postgres => {
+                let database = TestDatabase::migrated().await;
+                let store = database.store(clock.clone()).await;
+                (Arc::new(store.clone()), Kept::Postgres(store, database))
             }
         };
-        Self { store, clock, sqlite, folder }
+        Self { store, clock, kept }
     }
 
+    /// The file of a store in a file.
     pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("log.db")
+        let Kept::Sqlite(_, folder) = &self.kept else { panic!("the case has no file") };
+        folder.path().join("log.db")
+    }
+
+    /// The database of a store in one.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        let Kept::Postgres(_, database) = &self.kept else { panic!("the case has no database") };
+        database
     }
 
     /// Closes the store and opens it again. A log in memory has nothing to come back to and stays.
     pub(crate) async fn reopen(&mut self) {
-        if let Some(old) = self.sqlite.take() {
-            old.close().await;
-            let store = SqliteStore::open(&self.path(), self.clock.clone()).await.unwrap();
-            self.store = Arc::new(store.clone());
-            self.sqlite = Some(store);
+        match &mut self.kept {
+            Kept::Memory => {}
+            Kept::Sqlite(store, folder) => {
+                store.close().await;
+                let path = folder.path().join("log.db");
+                *store = SqliteStore::open(&path, self.clock.clone()).await.unwrap();
+                self.store = Arc::new(store.clone());
+            }
+            Kept::Postgres(store, database) => {
+                store.close().await;
+                *store = database.store(self.clock.clone()).await;
+                self.store = Arc::new(store.clone());
+            }
         }
     }
 

@@ -1,0 +1,194 @@
+//! Several appends carried out in one transaction, each judged by itself: one way for every database.
+//!
+//! Events are written first and ids are looked up only when something speaks against it: an expectation
+//! that does not hold (the append may be a repeated one), or a unique violation, after which the whole
+//! group is done again with every id looked up. A unique violation is never swallowed. Deliberately
+//! absent: statements, and when the transaction begins and ends; those are the adapter's part.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::rules::{self, Decision, Known, Request};
+use crate::{Appended, Error, NewEvent, StreamName, Written};
+
+/// What a database does for a group, inside a transaction that the adapter began.
+pub(crate) trait Transaction {
+    /// Finds the group's streams: [`Group::found`] for each that the database has.
+    fn find_streams(
+        &mut self,
+        group: &mut Group<'_>,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Writes what waits in the group: streams, events, the head of the log.
+    fn write(
+        &mut self,
+        group: &mut Group<'_>,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Those events of a request that are in the log already.
+    fn known(
+        &mut self,
+        request: &Request,
+    ) -> impl Future<Output = Result<HashMap<Uuid, Known>, sqlx::Error>> + Send;
+}
+
+/// Where the log ends, as its counter row says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) position: u64,
+    pub(crate) recorded_at: DateTime<Utc>,
+    /// The highest number of a stream.
+    pub(crate) last_stream: i64,
+}
+
+/// A stream that the group touches.
+#[derive(Debug)]
+pub(crate) struct Stream<'r> {
+    pub(crate) name: &'r StreamName,
+    /// Its number; 0 before a new stream's first event.
+    pub(crate) id: i64,
+    /// Its category's number, for the adapter to keep; 0 until it is known.
+    pub(crate) category: i64,
+    pub(crate) last: Option<u64>,
+    /// Does the database have it?
+    pub(crate) stored: bool,
+    /// Is what the database has of it out of date?
+    pub(crate) changed: bool,
+}
+
+/// An event that is decided upon and not yet written.
+#[derive(Debug)]
+pub(crate) struct Pending<'r> {
+    pub(crate) event: &'r NewEvent,
+    pub(crate) written: Written,
+    /// Which of [`Group::streams`] it goes to.
+    pub(crate) stream: usize,
+}
+
+/// Appends that are carried out together, and the log as they move it on.
+#[derive(Debug)]
+pub(crate) struct Group<'r> {
+    requests: &'r [Request],
+    /// The streams of all requests, each once.
+    pub(crate) streams: Vec<Stream<'r>>,
+    /// For each request, where its own streams are among them.
+    streams_of: Vec<Vec<usize>>,
+    pub(crate) head: Head,
+    pub(crate) pending: Vec<Pending<'r>>,
+}
+
+/// What the requests came to, and where the log ends then.
+pub(crate) struct Outcome {
+    pub(crate) answers: Vec<Result<Appended, Error>>,
+    pub(crate) head: u64,
+    pub(crate) wrote: bool,
+}
+
+impl<'r> Group<'r> {
+    /// Takes requests to be carried out `now` on a log that ends at `head`.
+    pub(crate) fn new(requests: &'r [Request], head: Head, now: DateTime<Utc>) -> Self {
+        let mut streams = Vec::new();
+        let mut index: HashMap<&str, usize> = HashMap::new();
+        let mut streams_of = Vec::with_capacity(requests.len());
+        for request in requests {
+            let indexes = request.streams.iter().map(|name| {
+                let mut add = || {
+                    streams.push(Stream::new(name));
+                    streams.len() - 1
+                };
+                // One request alone names each stream once.
+                if requests.len() == 1 {
+                    add()
+                } else {
+                    *index.entry(name.as_str()).or_insert_with(add)
+                }
+            });
+            streams_of.push(indexes.collect());
+        }
+        let head = Head { recorded_at: rules::recorded_at(now, head.recorded_at), ..head };
+        Self { requests, streams, streams_of, head, pending: Vec::new() }
+    }
+
+    /// Tells what the database has of one of [`Group::streams`].
+    pub(crate) fn found(&mut self, at: usize, id: i64, last: u64) {
+        if let Some(stream) = self.streams.get_mut(at) {
+            (stream.id, stream.last, stream.stored) = (id, Some(last), true);
+        }
+    }
+
+    /// Carries out the requests. `careful`: every id is looked up before anything is written.
+    pub(crate) async fn carry_out(
+        mut self,
+        transaction: &mut impl Transaction,
+        careful: bool,
+    ) -> Result<Outcome, sqlx::Error> {
+        let start = self.head.position;
+        transaction.find_streams(&mut self).await?;
+        let mut answers = Vec::with_capacity(self.requests.len());
+        for (at, request) in self.requests.iter().enumerate() {
+            let mut judged = self.judge(at, request, &HashMap::new());
+            let nothing_against = judged.as_ref().is_ok_and(|it| it.answer.conflicts.is_empty());
+            if careful || !nothing_against {
+                // Events of this very group may be what is repeated: they must be found as well.
+                transaction.write(&mut self).await?;
+                let known = transaction.known(request).await?;
+                judged = self.judge(at, request, &known);
+            }
+            answers.push(judged.map(|decision| self.accept(at, request, decision)));
+        }
+        transaction.write(&mut self).await?;
+        let head = self.head.position;
+        Ok(Outcome { answers, head, wrote: head > start })
+    }
+
+    fn judge(
+        &self,
+        at: usize,
+        request: &Request,
+        known: &HashMap<Uuid, Known>,
+    ) -> Result<Decision, Error> {
+        let indexes = self.streams_of.get(at).into_iter().flatten();
+        let last: Vec<Option<u64>> =
+            indexes.map(|at| self.streams.get(*at).and_then(|stream| stream.last)).collect();
+        request.decide(self.head.position, &last, known)
+    }
+
+    /// Takes the events that are to be written.
+    fn accept(&mut self, at: usize, request: &'r Request, decision: Decision) -> Appended {
+        let indexes = self.streams_of.get(at).map_or(&[][..], Vec::as_slice);
+        for at in decision.fresh {
+            let event = request.events.get(at);
+            let index = request.stream_of.get(at).and_then(|stream| indexes.get(*stream));
+            let written = decision.answer.written.get(at).copied().flatten();
+            let (Some(event), Some(index), Some(written)) = (event, index, written) else {
+                continue;
+            };
+            let Some(stream) = self.streams.get_mut(*index) else { continue };
+            if stream.id == 0 {
+                self.head.last_stream += 1;
+                stream.id = self.head.last_stream;
+            }
+            stream.changed = true;
+            stream.last = Some(written.version);
+            self.head.position = written.position;
+            self.pending.push(Pending { event, written, stream: *index });
+        }
+        decision.answer
+    }
+
+    /// What waited is written.
+    pub(crate) fn written(&mut self) {
+        self.pending.clear();
+        for stream in self.streams.iter_mut().filter(|stream| stream.changed) {
+            (stream.stored, stream.changed) = (true, false);
+        }
+    }
+}
+
+impl<'r> Stream<'r> {
+    fn new(name: &'r StreamName) -> Self {
+        Self { name, id: 0, category: 0, last: None, stored: false, changed: false }
+    }
+}
