@@ -8,10 +8,12 @@
 
 mod error;
 mod in_process;
+mod jetstream;
 mod order;
 mod queue;
 
 pub use error::Error;
 pub use in_process::InProcess;
+pub use jetstream::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret};
 pub use order::WorkOrder;
 pub use queue::{Backlog, DeadLetter, Delivery, Settings, WorkQueue};

@@ -9,7 +9,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Backlog, Delivery, Error, InProcess, Settings, WorkOrder, WorkQueue};
+use bus::{
+    Backlog, Connection, Delivery, Error, InHandTimes, InProcess, JetStreamQueue, NatsOptions,
+    Settings, WorkOrder, WorkQueue,
+};
 use domain::{Capabilities, Capability};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -54,6 +57,16 @@ macro_rules! contract {
 
 contract!(in_process, stands_still: true, async |settings| {
     let queue: Queue = Arc::new(InProcess::new(settings));
+    queue
+});
+
+// A programme for each case, so that no two of them meet on the server.
+contract!(jetstream, stands_still: false, async |settings| {
+    let url = std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run tests/run");
+    let programme = format!("t{}", Uuid::now_v7().simple()).parse().unwrap();
+    let connection = Connection::open(&NatsOptions::new(&url, programme)).await.unwrap();
+    let times = InHandTimes::default();
+    let queue: Queue = Arc::new(JetStreamQueue::open(&connection, settings, times).await.unwrap());
     queue
 });
 

@@ -1,0 +1,141 @@
+//! Asking the server: one way to send a request, one table of what its errors mean.
+
+use async_nats::client::Request;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{HeaderMap, Message, RequestErrorKind, Subject};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::connection::Connection;
+use crate::Error;
+
+/// Where JetStream is asked for its streams and consumers.
+const API: &str = "$JS.API";
+
+/// Why the server did not do what was asked, as far as somebody can act on it.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The stream, the consumer or the message does not exist.
+    Missing,
+    /// The stream holds as much as it may.
+    Full,
+    /// The stream does not end where it was expected to.
+    Overtaken,
+    /// Anything else.
+    Failed(Error),
+}
+
+/// What the server says of a stored message.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Stored {
+    #[serde(rename = "seq")]
+    pub(super) sequence: u64,
+    #[serde(default)]
+    pub(super) duplicate: bool,
+}
+
+impl Connection {
+    /// Asks JetStream's interface.
+    pub(super) async fn ask<T>(&self, subject: &str, payload: &Value) -> Result<T, Fault>
+    where
+        T: DeserializeOwned,
+    {
+        let request = Request::new().payload(payload.to_string().into());
+        self.answer(&self.send(format!("{API}.{subject}"), request).await?)
+    }
+
+    /// Publishes to a stream and waits until the server has it.
+    pub(super) async fn store(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<Stored, Fault> {
+        let request = Request::new().headers(headers).payload(payload);
+        self.answer(&self.send(subject.to_owned(), request).await?)
+    }
+
+    /// Asks a consumer for one message; `None` where none is ready.
+    pub(super) async fn fetch(
+        &self,
+        stream: &str,
+        consumer: &str,
+    ) -> Result<Option<Message>, Fault> {
+        let payload = Bytes::from_static(br#"{"batch":1,"no_wait":true}"#);
+        let subject = format!("{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        // An order arrives under its own subject, so that only a subscription of its own can tell
+        // what it answers.
+        let request = Request::new().payload(payload).inbox(self.client.new_inbox());
+        let message = self.send(subject, request).await?;
+        // A status instead of an order: none is ready, or the consumer is just moving.
+        Ok(message.status.is_none().then_some(message))
+    }
+
+    /// Sends a request; a subject without anybody behind it is [`Fault::Missing`].
+    pub(super) async fn send(&self, subject: String, request: Request) -> Result<Message, Fault> {
+        let sent = self.client.send_request(Subject::from(subject), request).await;
+        sent.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => Fault::Missing,
+            RequestErrorKind::TimedOut => Fault::Failed(self.unavailable(format!(
+                "it did not answer within {} s; look at nats-server",
+                self.timeout.as_secs_f32()
+            ))),
+            RequestErrorKind::MaxPayloadExceeded => Fault::Failed(Error::Unfit {
+                what: "a message".to_owned(),
+                problem: self.too_large(),
+            }),
+            RequestErrorKind::InvalidSubject => {
+                Fault::Failed(self.refused(format!("the subject is invalid: {error}")))
+            }
+            RequestErrorKind::Other => Fault::Failed(self.unavailable(error.to_string())),
+        })
+    }
+
+    pub(super) fn too_large(&self) -> String {
+        let limit = self.client.max_payload();
+        format!("it is larger than {limit} bytes; raise max_payload in nats-server's configuration")
+    }
+
+    fn answer<T: DeserializeOwned>(&self, message: &Message) -> Result<T, Fault> {
+        match serde_json::from_slice(&message.payload) {
+            Ok(Response::Ok(answer)) => Ok(answer),
+            Ok(Response::Err { error }) => Err(self.fault(&error)),
+            Err(error) => {
+                let problem = format!("its answer can't be read ({error}); is it a nats-server?");
+                Err(Fault::Failed(self.refused(problem)))
+            }
+        }
+    }
+
+    /// What an error of JetStream means.
+    pub(super) fn fault(&self, error: &jetstream::Error) -> Fault {
+        match error.error_code() {
+            ErrorCode::STREAM_NOT_FOUND
+            | ErrorCode::CONSUMER_NOT_FOUND
+            | ErrorCode::NO_MESSAGE_FOUND => Fault::Missing,
+            ErrorCode::STREAM_WRONG_LAST_SEQUENCE
+            | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => Fault::Overtaken,
+            ErrorCode::STREAM_STORE_FAILED if error.to_string().contains("maximum messages") => {
+                Fault::Full
+            }
+            _ if error.code() >= 500 => Fault::Failed(self.unavailable(error.to_string())),
+            _ => Fault::Failed(self.refused(error.to_string())),
+        }
+    }
+
+    /// The error of a fault that can't be met where it came up.
+    pub(super) fn failed(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Missing => self.unavailable(
+                "JetStream does not answer; switch it on in nats-server's configuration, or wait \
+                 until the cluster has a leader",
+            ),
+            Fault::Full => self.unavailable("the stream is full"),
+            Fault::Overtaken => self.unavailable("another publisher was faster"),
+            Fault::Failed(error) => error,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Declaring streams and consumers: made where they are missing, looked at where they are there.
+//!
+//! One that promises less than is asked for is an error that names the setting; one that promises more
+//! is left alone, so that an operator can give a stream more replicas or more room.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer;
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::Fault;
+use super::connection::Connection;
+use crate::Error;
+
+/// What the server says of a stream or a consumer, as far as it is looked at.
+#[derive(Deserialize)]
+struct Described<T> {
+    config: T,
+}
+
+impl Connection {
+    /// Makes a stream, or looks whether the one that is there will do.
+    pub(super) async fn declare_stream(&self, asked: &Config) -> Result<(), Error> {
+        let look = format!("STREAM.INFO.{}", asked.name);
+        let found = match self.ask::<Described<Config>>(&look, &json!({})).await {
+            Ok(found) => found.config,
+            Err(Fault::Missing) => {
+                let config = serde_json::to_value(asked).map_err(|error| self.unwritten(&error))?;
+                let make = format!("STREAM.CREATE.{}", asked.name);
+                match self.ask::<Value>(&make, &config).await {
+                    Ok(_) => {
+                        tracing::info!(stream = asked.name, "made a stream on the bus");
+                        return Ok(());
+                    }
+                    // Somebody else may have made it first, by other settings.
+                    Err(fault) => match self.ask::<Described<Config>>(&look, &json!({})).await {
+                        Ok(found) => found.config,
+                        Err(_) => return Err(self.failed(fault)),
+                    },
+                }
+            }
+            Err(fault) => return Err(self.failed(fault)),
+        };
+        weaker_stream(asked, &found).map_or(Ok(()), Err)
+    }
+
+    /// Makes a consumer, or looks whether the one that is there will do. [`Fault::Missing`] where its
+    /// stream is.
+    pub(super) async fn declare_consumer(
+        &self,
+        stream: &str,
+        asked: &consumer::Config,
+    ) -> Result<(), Fault> {
+        let name = asked.name.as_deref().unwrap_or_default();
+        let look = format!("CONSUMER.INFO.{stream}.{name}");
+        let found = match self.ask::<Described<consumer::Config>>(&look, &json!({})).await {
+            Ok(found) => found.config,
+            Err(Fault::Missing) => {
+                let make = format!("CONSUMER.CREATE.{stream}.{name}.{}", asked.filter_subject);
+                let payload = json!({ "stream_name": stream, "config": asked, "action": "create" });
+                match self.ask::<Value>(&make, &payload).await {
+                    Ok(_) => return Ok(()),
+                    Err(fault) => {
+                        match self.ask::<Described<consumer::Config>>(&look, &json!({})).await {
+                            Ok(found) => found.config,
+                            Err(_) => return Err(fault),
+                        }
+                    }
+                }
+            }
+            Err(fault) => return Err(fault),
+        };
+        weaker_consumer(stream, asked, &found).map_or(Ok(()), |error| Err(Fault::Failed(error)))
+    }
+
+    fn unwritten(&self, error: &serde_json::Error) -> Error {
+        self.refused(format!("a request can't be written: {error}"))
+    }
+}
+
+/// The first setting in which a stream promises less than is asked for.
+fn weaker_stream(asked: &Config, found: &Config) -> Option<Error> {
+    let edit = format!("nats stream edit {}", asked.name);
+    let remove = format!(
+        "nothing depends on what it holds: remove it with `nats stream rm {}`, it is made again",
+        asked.name
+    );
+    let weaker = |setting, found: String, asked_for: String, mend: String| {
+        let what = format!("the stream {}", asked.name);
+        Some(Error::Weaker { what, setting, found, asked: asked_for, mend })
+    };
+    let mend = |flags: String| format!("mend it with `{edit} {flags}`");
+
+    if found.retention != asked.retention {
+        return weaker("retention", shown(found.retention), shown(asked.retention), remove);
+    }
+    if found.storage != asked.storage {
+        return weaker("storage", shown(found.storage), shown(asked.storage), remove);
+    }
+    if found.sealed {
+        return weaker("sealed", "true".into(), "false".into(), remove);
+    }
+    if found.no_ack {
+        return weaker("no_ack", "true".into(), "false".into(), mend("--ack".into()));
+    }
+    if found.num_replicas < asked.num_replicas {
+        let mend = mend(format!("--replicas {}", asked.num_replicas));
+        let (found, asked) = (found.num_replicas.to_string(), asked.num_replicas.to_string());
+        return weaker("replicas", found, asked, mend);
+    }
+    if let Some(missing) = asked.subjects.iter().find(|asked| !found.subjects.contains(asked)) {
+        let subjects: Vec<_> = found.subjects.iter().chain([missing]).cloned().collect();
+        let mend = mend(format!("--subjects '{}'", subjects.join(",")));
+        return weaker("subjects", found.subjects.join(", "), missing.clone(), mend);
+    }
+    if asked.discard == DiscardPolicy::New && found.discard != asked.discard {
+        return weaker("discard", "old".into(), "new".into(), mend("--discard new".into()));
+    }
+    if found.duplicate_window < asked.duplicate_window {
+        let mend = mend(format!("--dupe-window {}s", asked.duplicate_window.as_secs()));
+        let (found, asked) = (shown(found.duplicate_window), shown(asked.duplicate_window));
+        return weaker("duplicate window", found, asked, mend);
+    }
+    for (setting, denied, must) in [
+        ("deny_delete", found.deny_delete, asked.deny_delete),
+        ("deny_purge", found.deny_purge, asked.deny_purge),
+    ] {
+        if must && !denied {
+            let flag = format!("--{}", setting.replace('_', "-"));
+            return weaker(setting, "false".into(), "true".into(), mend(flag));
+        }
+    }
+    if shorter(found.max_age, asked.max_age) {
+        let flag = mend(format!("--max-age {}s", asked.max_age.as_secs()));
+        let (found, asked) = (shown(found.max_age), forever(asked.max_age));
+        return weaker("maximum age", found, asked, flag);
+    }
+    let limits = [
+        ("maximum messages", found.max_messages, asked.max_messages, "--max-msgs"),
+        ("maximum bytes", found.max_bytes, asked.max_bytes, "--max-bytes"),
+        (
+            "maximum messages of a subject",
+            found.max_messages_per_subject,
+            asked.max_messages_per_subject,
+            "--max-msgs-per-subject",
+        ),
+        (
+            "maximum size of a message",
+            i64::from(found.max_message_size),
+            i64::from(asked.max_message_size),
+            "--max-msg-size",
+        ),
+    ];
+    let tighter = limits
+        .into_iter()
+        .find(|(_, found, asked, _)| *found > 0 && (*asked <= 0 || found < asked));
+    tighter.and_then(|(setting, found, asked, flag)| {
+        let asked_for = if asked > 0 { asked.to_string() } else { "no limit".to_owned() };
+        weaker(setting, found.to_string(), asked_for, mend(format!("{flag}={asked}")))
+    })
+}
+
+/// The first setting in which a consumer promises less than is asked for.
+fn weaker_consumer(
+    stream: &str,
+    asked: &consumer::Config,
+    found: &consumer::Config,
+) -> Option<Error> {
+    let name = asked.name.clone().unwrap_or_default();
+    let weaker = |setting, found: String, asked: String| {
+        let mend = format!(
+            "remove it with `nats consumer rm {stream} {name}`, it is made again and no order is lost"
+        );
+        let what = format!("the consumer {name} of the stream {stream}");
+        Some(Error::Weaker { what, setting, found, asked, mend })
+    };
+    if found.ack_policy != asked.ack_policy {
+        return weaker("acknowledgement", shown(found.ack_policy), shown(asked.ack_policy));
+    }
+    if found.filter_subject != asked.filter_subject {
+        let (found, asked) = (found.filter_subject.clone(), asked.filter_subject.clone());
+        return weaker("filter", found, asked);
+    }
+    if found.max_deliver > 0 && (asked.max_deliver <= 0 || found.max_deliver < asked.max_deliver) {
+        return weaker("maximum deliveries", found.max_deliver.to_string(), "no limit".into());
+    }
+    if found.ack_wait < asked.ack_wait {
+        return weaker("acknowledgement wait", shown(found.ack_wait), shown(asked.ack_wait));
+    }
+    None
+}
+
+fn shown(setting: impl Debug) -> String {
+    format!("{setting:?}").to_lowercase()
+}
+
+fn forever(age: Duration) -> String {
+    if age.is_zero() { "no limit".to_owned() } else { shown(age) }
+}
+
+fn shorter(found: Duration, asked: Duration) -> bool {
+    !found.is_zero() && (asked.is_zero() || found < asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::consumer::AckPolicy;
+    use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
+
+    use super::super::topology::Topology;
+    use super::*;
+
+    fn asked() -> Config {
+        Topology::new("cec-pac".parse().unwrap(), 3).work(64)
+    }
+
+    fn verdict(change: impl FnOnce(&mut Config)) -> Option<String> {
+        let mut found = asked();
+        change(&mut found);
+        weaker_stream(&asked(), &found).map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_weaker_stream_is_told_by_its_setting_and_how_to_mend_it() {
+        type Change = fn(&mut Config);
+        let weaker: [(Change, &str); 9] = [
+            (|found| found.retention = RetentionPolicy::Limits, "retention limits"),
+            (|found| found.storage = StorageType::Memory, "storage memory"),
+            (|found| found.num_replicas = 1, "replicas 1, but 3 is asked for"),
+            (|found| found.subjects.clear(), "--subjects 'tramonto.cec-pac.work.*'"),
+            (|found| found.discard = DiscardPolicy::Old, "--discard new"),
+            (|found| found.duplicate_window = Duration::from_secs(1), "--dupe-window 120s"),
+            (|found| found.max_age = Duration::from_hours(1), "maximum age 3600s"),
+            (|found| found.max_messages = 8, "--max-msgs=64"),
+            (|found| found.max_bytes = 1_000, "no limit"),
+        ];
+        for (change, says) in weaker {
+            let told = verdict(change).expect(says);
+            assert!(told.contains(says), "{told:?} does not say {says:?}");
+            assert!(told.starts_with("the stream tramonto_cec-pac_work has "), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_stronger_stream_is_left_alone() {
+        assert_eq!(verdict(|_| ()), None);
+        assert_eq!(verdict(|found| found.num_replicas = 5), None);
+        assert_eq!(verdict(|found| found.max_messages = 1_000), None);
+        assert_eq!(verdict(|found| found.duplicate_window = Duration::from_hours(1)), None);
+        assert_eq!(verdict(|found| found.deny_delete = true), None);
+        assert_eq!(verdict(|found| found.subjects.push("more".into())), None);
+    }
+
+    #[test]
+    fn a_weaker_consumer_is_told_too() {
+        let topology = Topology::new("cec-pac".parse().unwrap(), 1);
+        let send = domain::Capability::Send.into();
+        let asked = topology.work_consumer(send, Duration::from_secs(30));
+        let verdict = |change: &dyn Fn(&mut consumer::Config)| {
+            let mut found = asked.clone();
+            change(&mut found);
+            weaker_consumer("work", &asked, &found).map(|error| error.to_string())
+        };
+        assert_eq!(verdict(&|_| ()), None);
+        assert_eq!(verdict(&|found| found.ack_wait = Duration::from_secs(60)), None);
+        let told = verdict(&|found| found.max_deliver = 3).unwrap();
+        assert!(told.contains("maximum deliveries 3"), "{told}");
+        assert!(told.contains("nats consumer rm work send"), "{told}");
+        assert!(verdict(&|found| found.ack_policy = AckPolicy::None).is_some());
+        assert!(verdict(&|found| found.ack_wait = Duration::from_secs(1)).is_some());
+    }
+}

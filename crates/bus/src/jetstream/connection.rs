@@ -1,0 +1,158 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use domain::ProgrammeId;
+use tokio::time::timeout;
+
+use super::options::{Login, NatsOptions};
+use super::topology::Topology;
+use crate::Error;
+
+/// The longest pause between two attempts to reach a server that went away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection to the bus, shared by everything of a process that travels on it.
+///
+/// Once made it is never given up: a server that goes away is looked for until it is back, and whoever
+/// asks for something meanwhile hears [`Error::Unavailable`] after a bounded time.
+#[derive(Clone)]
+pub struct Connection {
+    pub(super) client: Client,
+    pub(super) place: Arc<str>,
+    pub(super) topology: Arc<Topology>,
+    pub(super) timeout: Duration,
+}
+
+impl Connection {
+    /// Connects, or says within a bounded time why not.
+    pub async fn open(options: &NatsOptions) -> Result<Self, Error> {
+        let (addresses, place) = options.addresses()?;
+        let name = format!("tramonto {}", options.programme);
+        let shown = place.clone();
+        let connect = login(options, &place)
+            .await?
+            .name(name)
+            .max_reconnects(None)
+            .request_timeout(Some(options.timeout))
+            .connection_timeout(options.connect_within)
+            .reconnect_delay_callback(pause)
+            .event_callback(move |event| {
+                tell(&shown, &event);
+                std::future::ready(())
+            });
+        let client = timeout(options.connect_within, connect.connect(addresses)).await;
+        let within = options.connect_within;
+        let client = match client {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(not_connected(place, error.kind(), within)),
+            Err(_) => return Err(not_connected(place, ConnectErrorKind::TimedOut, within)),
+        };
+        let topology = Topology::new(options.programme.clone(), options.replicas);
+        Ok(Self {
+            client,
+            place: place.into(),
+            topology: Arc::new(topology),
+            timeout: options.timeout,
+        })
+    }
+
+    /// Is a server in reach at this moment?
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Where the bus is, without credentials.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The programme whose bus it is.
+    pub fn programme(&self) -> &ProgrammeId {
+        self.topology.programme()
+    }
+
+    pub(super) fn unavailable(&self, problem: impl Into<String>) -> Error {
+        Error::Unavailable { place: self.place.to_string(), problem: problem.into() }
+    }
+
+    pub(super) fn refused(&self, problem: impl Into<String>) -> Error {
+        Error::Refused { place: self.place.to_string(), problem: problem.into() }
+    }
+}
+
+async fn login(options: &NatsOptions, place: &str) -> Result<ConnectOptions, Error> {
+    let connect = ConnectOptions::new();
+    let mut connect = match &options.login {
+        Login::Open => connect,
+        Login::CredentialsFile(file) => {
+            connect.credentials_file(file).await.map_err(|error| Error::Refused {
+                place: place.to_owned(),
+                problem: format!(
+                    "the credentials file {} can't be used: {}",
+                    file.display(),
+                    error.kind()
+                ),
+            })?
+        }
+        Login::User { user, password } => {
+            connect.user_and_password(user.clone(), password.reveal().to_owned())
+        }
+        Login::Token(token) => connect.token(token.reveal().to_owned()),
+    };
+    if let Some(root) = &options.tls_root {
+        connect = connect.add_root_certificates(root.clone()).require_tls(true);
+    }
+    if let Some((certificate, key)) = &options.tls_client {
+        connect = connect.add_client_certificate(certificate.clone(), key.clone());
+    }
+    Ok(connect)
+}
+
+fn pause(attempts: usize) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1).min(8)).unwrap_or(8);
+    Duration::from_millis(20).saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
+}
+
+fn tell(place: &str, event: &Event) {
+    match event {
+        Event::Connected => tracing::info!(place, "connected to the bus"),
+        Event::Disconnected => tracing::warn!(place, "the bus went away; it is being looked for"),
+        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
+            tracing::warn!(place, %event, "the bus complains");
+        }
+        Event::LameDuckMode | Event::Draining | Event::Closed => {
+            tracing::debug!(place, %event, "the connection to the bus changes");
+        }
+    }
+}
+
+/// The client's own error is not shown: it can hold the URL, and with it a password.
+fn not_connected(place: String, kind: ConnectErrorKind, within: Duration) -> Error {
+    let refused =
+        |problem: &str| Error::Refused { place: place.clone(), problem: problem.to_owned() };
+    let unavailable = |problem: String| Error::Unavailable { place: place.clone(), problem };
+    match kind {
+        ConnectErrorKind::ServerParse => refused("the URL is none; write nats://HOST:PORT"),
+        ConnectErrorKind::Authentication => {
+            refused("the credentials can't be used to sign in; look at the credentials file")
+        }
+        ConnectErrorKind::AuthorizationViolation => {
+            refused("the credentials are wrong or missing; look at the user, token or file")
+        }
+        ConnectErrorKind::Tls => {
+            refused("no encrypted connection can be made; look at the root certificates")
+        }
+        ConnectErrorKind::Dns => {
+            unavailable("its name can't be resolved; look at the URL and the name server".into())
+        }
+        ConnectErrorKind::TimedOut => unavailable(format!(
+            "it did not answer within {} s; start nats-server or look at the URL",
+            within.as_secs_f32()
+        )),
+        ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
+            unavailable("nobody listens there; start nats-server or look at the URL".into())
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Dead letters: what was given up, stored with its reason before anything else happens to it.
+
+use std::collections::VecDeque;
+
+use async_nats::{HeaderMap, Message};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::api::Fault;
+use super::connection::Connection;
+use crate::Error;
+
+/// Why it was given up, in one sentence.
+pub(super) const REASON: &str = "Tramonto-Reason";
+/// How often it was handed out before.
+pub(super) const DELIVERIES: &str = "Tramonto-Deliveries";
+/// How many dead letters are given back, the newest.
+const SHOWN: usize = 1_000;
+
+/// Something to be kept for a look.
+pub(super) struct Dead {
+    /// Under which subject.
+    pub(super) subject: String,
+    /// What it came with.
+    pub(super) headers: HeaderMap,
+    /// What it says.
+    pub(super) payload: Bytes,
+    /// Why it was given up, in one sentence.
+    pub(super) reason: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    name: String,
+    num_pending: u64,
+}
+
+impl Connection {
+    /// Stores a dead letter, and the stream for it where that is gone.
+    pub(super) async fn bury(&self, dead: Dead) -> Result<(), Error> {
+        let Dead { subject, mut headers, payload, reason } = dead;
+        headers.insert(REASON, one_line(&reason));
+        loop {
+            match self.store(&subject, headers.clone(), payload.clone()).await {
+                Ok(_) => {
+                    metrics::counter!("tramonto_dead_letters_total", "subject" => subject)
+                        .increment(1);
+                    return Ok(());
+                }
+                Err(Fault::Missing) => self.declare_stream(&self.topology.dead()).await?,
+                Err(fault) => return Err(self.failed(fault)),
+            }
+        }
+    }
+
+    /// The newest dead letters of a subject, oldest first.
+    pub(super) async fn dead_letters(&self, subject: &str) -> Result<Vec<Message>, Error> {
+        let stream = self.topology.dead_stream();
+        let config = json!({
+            "ack_policy": "none", "deliver_policy": "all", "replay_policy": "instant",
+            "filter_subject": subject, "inactive_threshold": 10_000_000_000_u64,
+            "mem_storage": true, "num_replicas": 1,
+        });
+        let payload = json!({ "stream_name": stream, "config": config });
+        let made = match self.ask::<Made>(&format!("CONSUMER.CREATE.{stream}"), &payload).await {
+            Ok(made) => made,
+            Err(Fault::Missing) => return Ok(Vec::new()),
+            Err(fault) => return Err(self.failed(fault)),
+        };
+        let mut newest = VecDeque::new();
+        for _ in 0..made.num_pending {
+            let fetched = self.fetch(&stream, &made.name).await;
+            let Some(message) = fetched.map_err(|fault| self.failed(fault))? else { break };
+            if newest.len() >= SHOWN {
+                newest.pop_front();
+            }
+            newest.push_back(message);
+        }
+        Ok(newest.into())
+    }
+}
+
+/// A header holds one line of text.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|each| if each.is_control() { ' ' } else { each }).take(1_000).collect()
+}

@@ -1,0 +1,378 @@
+//! The queue of work orders on a work-queue stream.
+//!
+//! Orders of exactly the same effects share a subject and a consumer, and a worker asks only those
+//! whose effects are all among its own. Nobody waits inside the server: a worker asks for what is
+//! ready, and otherwise waits for a wake on a core subject, or for the next look. So a worker that
+//! gives up waiting leaves no request behind that would take an order nobody looks at.
+//! Invariant: only an acknowledged order is done. A stream or a consumer that is gone is declared
+//! again, empty; what it held is found again by the sweep.
+//! Deliberately absent: orders kept by a process. What a worker holds is one order in its hands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::{HeaderMap, Message};
+use async_trait::async_trait;
+use domain::Capabilities;
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+
+use super::api::Fault;
+use super::connection::Connection;
+use super::dead::{DELIVERIES, Dead};
+use super::delivery::InHand;
+use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
+
+/// How long an order can wait unseen when its wake was lost, or came back in another process.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long a delivery stays in a worker's hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InHandTimes {
+    /// An order of which nothing is heard for so long comes again: its worker died or hangs.
+    pub ack_wait: Duration,
+    /// A worker that is alive is believed for so long; then its order comes again.
+    pub longest: Duration,
+}
+
+impl Default for InHandTimes {
+    fn default() -> Self {
+        Self { ack_wait: Duration::from_secs(30), longest: Duration::from_hours(2) }
+    }
+}
+
+/// A queue of work orders on JetStream. Clones are the same queue.
+#[derive(Clone)]
+pub struct JetStreamQueue {
+    shared: Arc<Shared>,
+}
+
+/// What the queue and its deliveries have in common.
+pub(super) struct Shared {
+    pub(super) connection: Connection,
+    pub(super) max_deliveries: u32,
+    pub(super) times: InHandTimes,
+    capacity: u32,
+    changed: Arc<Notify>,
+    closed: watch::Sender<bool>,
+    /// When the orders that this process handed back are ready again.
+    delays: Mutex<Vec<Instant>>,
+    /// The consumers that are known to be there, so that each is looked at once.
+    declared: Mutex<Declared>,
+    turn: AtomicUsize,
+    listener: AbortHandle,
+}
+
+/// The consumers of one life of the stream.
+#[derive(Default)]
+struct Declared {
+    stream_created: String,
+    consumers: BTreeSet<Capabilities>,
+}
+
+#[derive(Deserialize)]
+struct StreamInfo {
+    created: String,
+    state: StreamState,
+}
+
+#[derive(Deserialize)]
+struct StreamState {
+    messages: u64,
+    #[serde(default)]
+    subjects: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct Consumers {
+    #[serde(default)]
+    consumers: Option<Vec<ConsumerState>>,
+}
+
+#[derive(Deserialize)]
+struct ConsumerState {
+    num_ack_pending: u64,
+}
+
+impl JetStreamQueue {
+    /// Opens the programme's queue: declares its streams, or says what about them is too weak.
+    pub async fn open(
+        connection: &Connection,
+        settings: Settings,
+        times: InHandTimes,
+    ) -> Result<Self, Error> {
+        let topology = &connection.topology;
+        connection.declare_stream(&topology.dead()).await?;
+        connection.declare_stream(&topology.work(settings.capacity)).await?;
+        let changed = Arc::new(Notify::new());
+        let wakes = connection.client.subscribe(topology.wake_subject()).await;
+        let mut wakes = wakes.map_err(|error| connection.unavailable(error.to_string()))?;
+        let listener = tokio::spawn({
+            let changed = Arc::clone(&changed);
+            async move {
+                while wakes.next().await.is_some() {
+                    changed.notify_waiters();
+                }
+            }
+        });
+        Ok(Self {
+            shared: Arc::new(Shared {
+                connection: connection.clone(),
+                max_deliveries: settings.max_deliveries.max(1),
+                times,
+                capacity: settings.capacity,
+                changed,
+                closed: watch::Sender::new(false),
+                delays: Mutex::default(),
+                declared: Mutex::default(),
+                turn: AtomicUsize::new(0),
+                listener: listener.abort_handle(),
+            }),
+        })
+    }
+}
+
+#[async_trait]
+impl WorkQueue for JetStreamQueue {
+    async fn publish(&self, order: WorkOrder) -> Result<(), Error> {
+        self.shared.unless_closed(self.shared.publish(&order)).await
+    }
+
+    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, Error> {
+        let delivery = self.shared.unless_closed(self.shared.pull(effects)).await?;
+        Ok(Box::new(delivery))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, Error> {
+        self.shared.backlog().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error> {
+        let connection = &self.shared.connection;
+        let letters = connection.dead_letters(&connection.topology.dead_work_subject()).await?;
+        Ok(letters.iter().filter_map(letter).collect())
+    }
+
+    fn close(&self) {
+        self.shared.closed.send_replace(true);
+    }
+}
+
+impl Shared {
+    async fn unless_closed<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
+            done = work => done,
+        }
+    }
+
+    /// Tells everybody who waits on this queue, here and in other processes, that it has changed.
+    pub(super) async fn wake(&self) {
+        self.changed.notify_waiters();
+        let subject = self.connection.topology.wake_subject();
+        if let Err(error) = self.connection.client.publish(subject, "".into()).await {
+            tracing::debug!(%error, "a wake was lost; those who wait look by themselves");
+        }
+    }
+
+    pub(super) fn delayed_until(&self, ready_at: Instant) {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner).push(ready_at);
+    }
+
+    /// The instants to come at which orders that were handed back here are ready again.
+    fn delays(&self) -> Vec<Instant> {
+        let now = Instant::now();
+        let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
+        delays.retain(|ready_at| *ready_at > now);
+        delays.clone()
+    }
+
+    /// Waits for a change, or until it is time to look without one.
+    async fn wait(&self, changed: impl Future<Output = ()>) {
+        let next = self.delays().into_iter().min();
+        let until_next = next.map(|ready_at| ready_at.saturating_duration_since(Instant::now()));
+        let pause = until_next.map_or(LOOK_EVERY, |until| until.min(LOOK_EVERY));
+        tokio::select! {
+            () = changed => {}
+            () = sleep(pause) => {}
+        }
+    }
+
+    async fn publish(&self, order: &WorkOrder) -> Result<(), Error> {
+        let connection = &self.connection;
+        let payload = serde_json::to_vec(order).map_err(|error| Error::Unfit {
+            what: format!("the work order {}", order.id),
+            problem: error.to_string(),
+        })?;
+        let subject = connection.topology.work_subject(order.effects);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, order.id.to_string());
+        headers.insert("Content-Type", "application/json");
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match connection.store(&subject, headers.clone(), payload.clone().into()).await {
+                Ok(_) => {
+                    self.wake().await;
+                    return Ok(());
+                }
+                Err(Fault::Full) => self.wait(changed).await,
+                Err(Fault::Missing) => self.declare().await?,
+                Err(fault) => return Err(connection.failed(fault)),
+            }
+        }
+    }
+
+    async fn pull(self: &Arc<Self>, effects: Capabilities) -> Result<InHand, Error> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.look(effects).await {
+                Ok(Some(delivery)) => return Ok(delivery),
+                Ok(None) => self.wait(changed).await,
+                Err(Fault::Missing) => self.declare().await?,
+                Err(fault) => return Err(self.connection.failed(fault)),
+            }
+        }
+    }
+
+    /// Asks, one after the other, the consumers that may have an order ready for these effects.
+    async fn look(self: &Arc<Self>, effects: Capabilities) -> Result<Option<InHand>, Fault> {
+        let topology = &self.connection.topology;
+        let stream = topology.work_stream();
+        let filter = json!({ "subjects_filter": topology.work_subjects() });
+        let info = format!("STREAM.INFO.{stream}");
+        let found = self.connection.ask::<StreamInfo>(&info, &filter).await?;
+        self.declared_since(found.created);
+        let mut sets: Vec<_> = found
+            .state
+            .subjects
+            .keys()
+            .filter_map(|subject| topology.effects_on(subject))
+            .filter(|set| set.is_subset(effects))
+            .collect();
+        if !sets.is_empty() {
+            // Each look starts with another set, so that none waits behind a busy one.
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % sets.len();
+            sets.rotate_left(turn);
+        }
+        for set in sets {
+            // A task of its own: a worker that stops waiting meanwhile must not lose the order.
+            let fetch = tokio::spawn(Arc::clone(self).take(set));
+            let taken = fetch.await.map_err(|error| {
+                Fault::Failed(self.connection.unavailable(format!("a look failed: {error}")))
+            })?;
+            if let Some(delivery) = taken? {
+                return Ok(Some(delivery));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes an order of exactly these effects, if one is ready.
+    async fn take(self: Arc<Self>, effects: Capabilities) -> Result<Option<InHand>, Fault> {
+        let connection = &self.connection;
+        let stream = connection.topology.work_stream();
+        let consumer = connection.topology.work_consumer(effects, self.times.ack_wait);
+        let name = consumer.name.clone().unwrap_or_default();
+        if !self.declared().consumers.contains(&effects) {
+            connection.declare_consumer(&stream, &consumer).await?;
+            self.declared().consumers.insert(effects);
+        }
+        loop {
+            match connection.fetch(&stream, &name).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(message)) => {
+                    if let Some(delivery) = InHand::new(Arc::clone(&self), message).await? {
+                        return Ok(Some(delivery));
+                    }
+                }
+                Err(fault) => {
+                    self.declared().consumers.remove(&effects);
+                    return Err(fault);
+                }
+            }
+        }
+    }
+
+    fn declared(&self) -> MutexGuard<'_, Declared> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream that was made again has none of its consumers.
+    fn declared_since(&self, stream_created: String) {
+        let mut declared = self.declared();
+        if declared.stream_created != stream_created {
+            *declared = Declared { stream_created, consumers: BTreeSet::new() };
+        }
+    }
+
+    /// The server lost the stream, with its disk: from here on it is an empty one.
+    async fn declare(&self) -> Result<(), Error> {
+        self.connection.declare_stream(&self.connection.topology.work(self.capacity)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, Error> {
+        let connection = &self.connection;
+        let stream = connection.topology.work_stream();
+        let ask = async {
+            let info = format!("STREAM.INFO.{stream}");
+            let held = connection.ask::<StreamInfo>(&info, &json!({})).await?.state.messages;
+            let list = format!("CONSUMER.LIST.{stream}");
+            let consumers = connection.ask::<Consumers>(&list, &json!({ "offset": 0 })).await?;
+            let consumers = consumers.consumers.unwrap_or_default();
+            let handed_out = consumers.iter().map(|each| each.num_ack_pending).sum::<u64>();
+            Ok((held, handed_out))
+        };
+        let (held, handed_out) = match ask.await {
+            Ok(counted) => counted,
+            Err(Fault::Missing) => {
+                self.declare().await?;
+                return Ok(Backlog::default());
+            }
+            Err(fault) => return Err(connection.failed(fault)),
+        };
+        let delayed = u64::try_from(self.delays().len()).unwrap_or(u64::MAX).min(handed_out);
+        let waiting = held.saturating_sub(handed_out);
+        Ok(Backlog { waiting, delayed, in_flight: handed_out - delayed })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+/// A dead letter as the port gives it; one that is no order can be looked at on the bus alone.
+fn letter(message: &Message) -> Option<DeadLetter> {
+    let order = serde_json::from_slice(&message.payload).ok()?;
+    let deliveries = message.headers.as_ref()?.get(DELIVERIES)?.as_str().parse().ok()?;
+    Some(DeadLetter { order, deliveries })
+}
+
+/// The dead letter of an order that was handed out this often.
+pub(super) fn dead_order(shared: &Shared, message: &Message, count: u32, reason: String) -> Dead {
+    let mut headers = HeaderMap::new();
+    headers.insert(DELIVERIES, count.to_string());
+    headers.insert("Tramonto-Subject", message.subject.as_str());
+    if let Some(id) = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID)) {
+        headers.insert(NATS_MESSAGE_ID, id.as_str());
+    }
+    let subject = shared.connection.topology.dead_work_subject();
+    Dead { subject, headers, payload: message.payload.clone(), reason }
+}

@@ -1,0 +1,185 @@
+//! The one place that names subjects, streams and consumers, and says what they promise.
+//!
+//! | subject | carries | stream |
+//! |---|---|---|
+//! | `tramonto.<programme>.event.<category>.<kind>` | the mirror of the log | `tramonto_<programme>_event` |
+//! | `tramonto.<programme>.work.<effects>` | work orders, by their exact set of effects | `tramonto_<programme>_work` |
+//! | `tramonto.<programme>.dead.work`, `….dead.command` | what was given up, with its reason | `tramonto_<programme>_dead` |
+//! | `tramonto.<programme>.command.<kind>` | commands from outside, request and reply | none |
+//! | `tramonto.<programme>.wake` | "the queue has changed", without content | none |
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use domain::{Capabilities, ProgrammeId};
+
+/// Within this time a message sent twice is stored once: longer than any of our own repetitions takes.
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// Long enough for somebody to come and look at what was given up.
+const DEAD_LETTERS_AGE: Duration = Duration::from_hours(24 * 90);
+/// The newest are enough to see what is wrong.
+const DEAD_LETTERS: i64 = 100_000;
+
+/// The names of one programme's bus.
+#[derive(Debug, Clone)]
+pub(super) struct Topology {
+    programme: ProgrammeId,
+    replicas: usize,
+}
+
+impl Topology {
+    pub(super) fn new(programme: ProgrammeId, replicas: usize) -> Self {
+        Self { programme, replicas: replicas.max(1) }
+    }
+
+    pub(super) fn programme(&self) -> &ProgrammeId {
+        &self.programme
+    }
+
+    fn subject(&self, rest: &str) -> String {
+        format!("tramonto.{}.{rest}", self.programme)
+    }
+
+    fn stream(&self, what: &str) -> String {
+        format!("tramonto_{}_{what}", self.programme)
+    }
+
+    pub(super) fn work_stream(&self) -> String {
+        self.stream("work")
+    }
+
+    pub(super) fn dead_stream(&self) -> String {
+        self.stream("dead")
+    }
+
+    /// Where orders of exactly these effects travel.
+    pub(super) fn work_subject(&self, effects: Capabilities) -> String {
+        self.subject(&format!("work.{}", token(effects)))
+    }
+
+    pub(super) fn work_subjects(&self) -> String {
+        self.subject("work.*")
+    }
+
+    /// The effects of orders on this subject; `None` where it is no subject of work.
+    pub(super) fn effects_on(&self, subject: &str) -> Option<Capabilities> {
+        effects_of(subject.strip_prefix(&self.subject("work."))?)
+    }
+
+    pub(super) fn dead_work_subject(&self) -> String {
+        self.subject("dead.work")
+    }
+
+    pub(super) fn wake_subject(&self) -> String {
+        self.subject("wake")
+    }
+
+    /// Each order on it is one worker's, and gone when it is done. It refuses more than `capacity`
+    /// orders instead of forgetting the oldest: that is the back-pressure.
+    pub(super) fn work(&self, capacity: u32) -> Config {
+        Config {
+            name: self.work_stream(),
+            subjects: vec![self.work_subjects()],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            max_messages: i64::from(capacity.max(1)),
+            ..self.kept()
+        }
+    }
+
+    /// What was given up, for people to look at.
+    pub(super) fn dead(&self) -> Config {
+        Config {
+            name: self.dead_stream(),
+            subjects: vec![self.subject("dead.*")],
+            max_age: DEAD_LETTERS_AGE,
+            max_messages: DEAD_LETTERS,
+            ..self.kept()
+        }
+    }
+
+    /// What all streams have in common.
+    fn kept(&self) -> Config {
+        Config {
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::Old,
+            max_messages: -1,
+            max_bytes: -1,
+            max_messages_per_subject: -1,
+            max_message_size: -1,
+            max_consumers: -1,
+            duplicate_window: DUPLICATE_WINDOW,
+            ..Config::default()
+        }
+    }
+
+    /// The consumer of orders of exactly these effects. Its filter meets no other's, which a work
+    /// queue demands, and a worker asks those consumers whose effects are all among its own.
+    ///
+    /// The server counts deliveries without end: an order that it gave up itself would stay in the
+    /// stream for ever, with an advisory that nobody may hear.
+    pub(super) fn work_consumer(
+        &self,
+        effects: Capabilities,
+        ack_wait: Duration,
+    ) -> consumer::Config {
+        let name = token(effects);
+        consumer::Config {
+            durable_name: Some(name.clone()),
+            name: Some(name),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait,
+            max_deliver: -1,
+            max_ack_pending: -1,
+            filter_subject: self.work_subject(effects),
+            ..consumer::Config::default()
+        }
+    }
+}
+
+/// A set of effects as one token of a subject, e.g. `send_modify`.
+fn token(effects: Capabilities) -> String {
+    if effects.is_empty() {
+        return "nothing".to_owned();
+    }
+    let names: Vec<_> = effects.iter().map(domain::Capability::name).collect();
+    names.join("_")
+}
+
+fn effects_of(token: &str) -> Option<Capabilities> {
+    if token == "nothing" {
+        return Some(Capabilities::NONE);
+    }
+    token.split('_').map(|name| name.parse::<domain::Capability>().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Capability;
+
+    use super::*;
+
+    #[test]
+    fn a_set_of_effects_has_one_subject_and_comes_back_from_it() {
+        let topology = Topology::new("cec-pac".parse().unwrap(), 1);
+        let some = [
+            (Capabilities::NONE, "tramonto.cec-pac.work.nothing"),
+            (Capability::RequestLogs.into(), "tramonto.cec-pac.work.request-logs"),
+            (
+                Capabilities::from(Capability::Modify).with(Capability::Send),
+                "tramonto.cec-pac.work.send_modify",
+            ),
+        ];
+        for (effects, subject) in some {
+            assert_eq!(topology.work_subject(effects), subject);
+            assert_eq!(topology.effects_on(subject), Some(effects));
+        }
+        for other in ["tramonto.cec-pac.work.sing", "tramonto.other.work.send", "work.send"] {
+            assert_eq!(topology.effects_on(other), None, "{other}");
+        }
+    }
+}
