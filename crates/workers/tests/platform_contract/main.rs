@@ -46,6 +46,7 @@ on_every_directory! {
     late::who_comes_late_is_answered_mailbox_by_mailbox,
     together::a_call_that_is_given_up_leaves_the_directory_whole,
     together::calls_at_the_same_time_add_up_and_none_is_in_anothers_way,
+    together::mailboxes_that_come_in_the_middle_of_a_phase_keep_their_rights,
     together::two_who_do_the_same_do_it_once,
     model::a_directory_does_what_a_map_of_instants_would,
 }

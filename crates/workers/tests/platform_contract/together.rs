@@ -68,6 +68,32 @@ pub(crate) async fn calls_at_the_same_time_add_up_and_none_is_in_anothers_way(ho
     }
 }
 
+pub(crate) async fn mailboxes_that_come_in_the_middle_of_a_phase_keep_their_rights(
+    home: Arc<Home>,
+) {
+    // Numbers with holes, which are changed as one range, and filled meanwhile.
+    home.with((0..6_000).step_by(2)).await;
+    let other = home.once_more().await;
+    let phases = async {
+        for round in 0..20 {
+            let right = if round % 2 == 0 { past() } else { Right::Allowed };
+            let phase = call((0..6_000).step_by(2), [Capability::Send], right);
+            let answer = other.set(&phase).await.unwrap();
+            assert_eq!(answer.applied, phase.mailboxes, "round {round}");
+        }
+    };
+    let arrivals = async {
+        for first in (1..6_000).step_by(600) {
+            home.with((first..first + 600).step_by(2)).await;
+        }
+    };
+    tokio::join!(phases, arrivals);
+    assert_eq!(home.may(Capability::Send, 0..6_000).await, set(0..6_000));
+    let close = call((0..6_000).step_by(2), [Capability::Send], past());
+    assert_eq!(other.set(&close).await.unwrap().applied.len(), 3_000);
+    assert_eq!(home.may(Capability::Send, 0..6_000).await, set((1..6_000).step_by(2)));
+}
+
 pub(crate) async fn two_who_do_the_same_do_it_once(home: Arc<Home>) {
     home.with(0..5_000).await;
     let (one, other) = (home.once_more().await, home.once_more().await);

@@ -18,6 +18,8 @@ pub(super) enum Problem {
     Database(sqlx::Error),
     /// The database holds what this program does not write.
     Content(String),
+    /// A statement changed other rows than were there a moment ago.
+    Moved(String),
     /// What was asked for can't be, and will not be later.
     Refused(String),
     /// Another process did more, later.
@@ -36,7 +38,9 @@ impl Problem {
     pub(super) fn at(self, place: &Place) -> Error {
         match self {
             Self::Database(error) => place.fault(error),
-            Self::Content(problem) | Self::Refused(problem) => place.unusable(&problem),
+            Self::Content(problem) | Self::Moved(problem) | Self::Refused(problem) => {
+                place.unusable(&problem)
+            }
             Self::Superseded(problem) => place.unavailable(Cause::SUPERSEDED, &problem),
             Self::Silence => place.silent(),
         }

@@ -1,12 +1,13 @@
 //! Which mailboxes the directory holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, PgConnection};
 
 use super::super::Error;
 use super::PostgresDirectory;
 use super::fault::Problem;
+use super::set;
 
 impl PostgresDirectory {
     /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
@@ -20,7 +21,7 @@ impl PostgresDirectory {
         // Of several rows of one mailbox the last one counts.
         let rows: BTreeMap<u32, String> =
             rows.iter().map(|(number, address)| (*number, address.to_ascii_lowercase())).collect();
-        let numbers: Vec<i64> = rows.keys().copied().map(i64::from).collect();
+        let numbers: Vec<u32> = rows.keys().copied().collect();
         let addresses: Vec<String> = rows.into_values().collect();
         self.call(async |connection| provision(connection, &numbers, &addresses, checkpoint).await)
             .await
@@ -39,10 +40,11 @@ impl PostgresDirectory {
 
 async fn provision(
     connection: &mut PgConnection,
-    numbers: &[i64],
+    numbers: &[u32],
     addresses: &[String],
     checkpoint: i64,
 ) -> Result<(), Problem> {
+    let keys: Vec<i64> = numbers.iter().copied().map(i64::from).collect();
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = connection.begin_with(begin).await?;
     // Locked first: two that provision at once go one after the other.
@@ -56,13 +58,16 @@ async fn provision(
              {checkpoint}; go on from there"
         )));
     }
+    // A call that changes a range of numbers must not find new ones in it.
+    let parts: BTreeSet<u32> = numbers.iter().map(|number| number >> 16).collect();
+    set::lock(&mut transaction, parts).await?;
     sqlx::query(
         "INSERT INTO directory.mailbox AS known (number, address)
          SELECT * FROM unnest($1::bigint[], $2::text[])
          ON CONFLICT (number) DO UPDATE SET address = excluded.address
            WHERE known.address <> excluded.address",
     )
-    .bind(numbers)
+    .bind(&keys)
     .bind(addresses)
     .persistent(false)
     .execute(&mut *transaction)
@@ -72,7 +77,7 @@ async fn provision(
         "INSERT INTO directory.armed (number) SELECT * FROM unnest($1::bigint[])
          ON CONFLICT (number) DO NOTHING",
     )
-    .bind(numbers)
+    .bind(&keys)
     .persistent(false)
     .execute(&mut *transaction)
     .await?;

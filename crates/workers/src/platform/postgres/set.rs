@@ -22,15 +22,28 @@ use super::scan::{numbers, scan};
 /// More ranges than this are slower than one statement that looks each number up.
 const MOST_RANGES: usize = 16;
 
+/// How often a call starts over because rows came or went, by another program's doing, while it ran.
+const TRIES: u32 = 3;
+
 pub(super) async fn set(
     connection: &mut PgConnection,
     call: &SetRights,
 ) -> Result<Answer, Problem> {
+    for _ in 1..TRIES {
+        match once(connection, call).await {
+            Err(Problem::Moved(_)) => {}
+            came => return came,
+        }
+    }
+    once(connection, call).await
+}
+
+async fn once(connection: &mut PgConnection, call: &SetRights) -> Result<Answer, Problem> {
     // What waits for a lock in one statement sees in the next what was committed meanwhile.
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = connection.begin_with(begin).await?;
     let parts: Vec<Part> = parts(&call.mailboxes).collect();
-    let mut fences = lock(&mut transaction, &parts).await?;
+    let mut fences = lock(&mut transaction, parts.iter().map(Part::id)).await?;
     let change = Change::new(call, clock::now(&mut transaction).await?);
     let mut came = Came::default();
     for part in &parts {
@@ -42,11 +55,13 @@ pub(super) async fn set(
 }
 
 /// Keeps other calls about these parts away until the transaction ends: what was decided about them.
-async fn lock(
+pub(super) async fn lock(
     connection: &mut PgConnection,
-    parts: &[Part],
+    parts: impl IntoIterator<Item = u32>,
 ) -> Result<BTreeMap<u32, Fence>, Problem> {
-    let ids: Vec<i32> = parts.iter().map(|part| i32::try_from(part.id()).unwrap_or(0)).collect();
+    let strange = |_| Problem::Content("holds a number of a part that is none".to_owned());
+    let ids: Vec<i32> =
+        parts.into_iter().map(i32::try_from).collect::<Result<_, _>>().map_err(strange)?;
     let rows: Vec<(i32, String)> = sqlx::query_as(
         "INSERT INTO directory.decision AS known SELECT id, '{}' FROM unnest($1) AS id ORDER BY id
          ON CONFLICT (part) DO UPDATE SET decided = known.decided RETURNING part, decided",
@@ -55,7 +70,6 @@ async fn lock(
     .persistent(false)
     .fetch_all(connection)
     .await?;
-    let strange = |_| Problem::Content("holds a number of a part that is none".to_owned());
     rows.into_iter()
         .map(|(id, decided)| {
             let fence = Fence::parse(&decided).map_err(Problem::Content)?;
@@ -143,7 +157,7 @@ impl<'a> Change<'a> {
         if changed == wanted.len() {
             return Ok(());
         }
-        Err(Problem::Content(format!(
+        Err(Problem::Moved(format!(
             "changed {changed} rows where {} were to be changed, so nothing was; look for triggers \
              and programs that are not its own",
             wanted.len()
