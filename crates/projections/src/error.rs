@@ -1,6 +1,4 @@
-use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
+use crate::place::{Fault, Why};
 
 /// Why a projection did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +44,12 @@ pub enum Error {
         /// Which file.
         place: String,
     },
+    /// Another process has the lease and moves it.
+    #[error("another projector has taken over {place}; leave the work to it, or stop it first")]
+    TakenOver {
+        /// Which server.
+        place: String,
+    },
     /// The file is busy, or its disk is full or failing; the same call may succeed later.
     #[error("the projection {place} is unavailable: {advice}")]
     Unavailable {
@@ -89,7 +93,7 @@ impl Error {
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Log(error) => error.may_retry(),
-            Self::Unavailable { .. } => true,
+            Self::Unavailable { .. } | Self::TakenOver { .. } => true,
             Self::Stopped { .. }
             | Self::LogShorter { .. }
             | Self::OtherLog { .. }
@@ -111,48 +115,12 @@ impl Error {
     }
 }
 
-/// Where a projection is kept, as it is shown.
-#[derive(Debug, Clone)]
-pub(crate) struct Place(Arc<str>);
-
-impl Place {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self(path.display().to_string().into())
-    }
-
-    pub(crate) fn unusable(&self, problem: impl Into<String>) -> Error {
-        Error::Unusable { place: self.to_string(), problem: problem.into() }
-    }
-
-    pub(crate) fn corrupt(&self, problem: impl fmt::Display) -> Error {
-        Error::Corrupt { place: self.to_string(), problem: problem.to_string() }
-    }
-
-    pub(crate) fn other_log(&self) -> Error {
-        Error::OtherLog { place: self.to_string() }
-    }
-
-    /// What a failure of the database means, by its primary result code.
-    pub(crate) fn fault(&self, source: sqlx::Error) -> Error {
-        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
-        let advice = match primary {
-            Some(5 | 6) => "another process is writing to it; stop that one or try again",
-            Some(13) => "the disk is full; free some space and try again, nothing is lost",
-            Some(10) => "the disk failed to read or write; look at the disk and try again",
-            Some(11) => return self.corrupt("the file is truncated or overwritten"),
-            Some(26) => return self.corrupt("it is no SQLite database"),
-            Some(3 | 8) => return self.unusable("it can't be written to; look at its rights"),
-            Some(14) => return self.unusable("it can't be read or written; look at its rights"),
-            Some(_) => return self.corrupt(format_args!("the database says {source}")),
-            None => "its connection is busy or broke; try again",
-        };
-        Error::Unavailable { place: self.to_string(), advice, source }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl From<Fault> for Error {
+    fn from(Fault { place, why }: Fault) -> Self {
+        match why {
+            Why::Unavailable(advice, source) => Self::Unavailable { place, advice, source },
+            Why::Corrupt(problem) => Self::Corrupt { place, problem },
+            Why::Unusable(problem) => Self::Unusable { place, problem },
+        }
     }
 }

@@ -29,7 +29,7 @@ use domain::{Event, Plan, RegistrationRules, RegistryImported};
 use eventstore::EventStore;
 use tokio::sync::mpsc;
 
-use crate::registry::{Brief, ImportState, Registry, Write};
+use crate::registry::{Brief, ImportState, Importing, Registry, Write};
 use announce::Announcer;
 use decide::{Decided, Held, decide};
 pub use error::Error;
@@ -142,8 +142,8 @@ async fn in_batches(
     sizes: Sizes,
 ) -> Result<Summary, Error> {
     registry.expect(&request.plan.programme)?;
-    let _alone = registry.importing.lock().await;
-    announce::drain(store, registry).await?;
+    let mut importing = registry.importing().await?;
+    announce::drain(store, &mut importing).await?;
     let in_log = announce::next_in_log(store, registry.programme()).await?;
     let in_registry = u64::from(registry.next_number().await?);
     if in_log != in_registry {
@@ -167,7 +167,7 @@ async fn in_batches(
     let rejects = Rejects::new(request.rejects);
     let summary = Summary { resumed, ..Summary::default() };
     let mut running =
-        Running { store, registry, announcer, known, rejects, summary, untold: 0, sizes };
+        Running { store, importing, announcer, known, rejects, summary, untold: 0, sizes };
     let rules = RegistrationRules::new(request.plan, request.now);
     let reading = Reading { encoding: request.encoding, ignore_extra, rules, batch: sizes.rows };
     let (meter, total) = (looked.opened.meter.clone(), looked.opened.total);
@@ -266,7 +266,7 @@ async fn state(
 /// An import under way.
 struct Running<'a> {
     store: &'a dyn EventStore,
-    registry: &'a Registry,
+    importing: Importing<'a>,
     announcer: Announcer<'a>,
     known: Known,
     rejects: Rejects,
@@ -295,11 +295,11 @@ impl Running<'_> {
             return Ok(());
         }
         let import = self.announcer.import;
-        self.registry.write(Write { import, rows: &new, freed: &freed, events: &events }).await?;
+        self.importing.write(Write { import, rows: &new, freed: &freed, events: &events }).await?;
         self.untold += 1;
         if self.untold >= self.sizes.untold {
             self.untold = 0;
-            announce::drain(self.store, self.registry).await?;
+            announce::drain(self.store, &mut self.importing).await?;
         }
         Ok(())
     }
@@ -310,7 +310,7 @@ impl Running<'_> {
         if candidates.is_empty() {
             return Ok(Held::default());
         }
-        let briefs = self.registry.briefs(&candidates).await?;
+        let briefs = self.importing.registry.briefs(&candidates).await?;
         let briefs: HashMap<u32, Brief> =
             briefs.into_iter().map(|brief| (brief.keys.number, brief)).collect();
         let differs = |row: &FileRow| {
@@ -322,7 +322,7 @@ impl Running<'_> {
         let whole = if differing.is_empty() {
             Vec::new()
         } else {
-            self.registry.entries(&differing).await?
+            self.importing.registry.entries(&differing).await?
         };
         let whole = whole.into_iter().map(|entry| (entry.number, entry.registration)).collect();
         Ok(Held { briefs, whole })
@@ -346,7 +346,7 @@ impl Running<'_> {
 
     /// The indexes, the rejects, the balance: in this order, each of which may be done again.
     async fn finish(mut self, again: bool) -> Result<Summary, Error> {
-        self.registry.index().await?;
+        self.importing.index().await?;
         self.summary.rejects = self.rejects.finish()?;
         let Summary { read, accepted, unchanged, changed, rejected, .. } = self.summary;
         let news = accepted + changed > 0 || (rejected > 0 && !again);
@@ -363,9 +363,9 @@ impl Running<'_> {
             let event = self.announcer.event("imported", &event)?;
             let import = ImportState { finished: true, ..self.announcer.import.clone() };
             let write = Write { import: &import, rows: &[], freed: &[], events: &[event] };
-            self.registry.write(write).await?;
+            self.importing.write(write).await?;
         }
-        announce::drain(self.store, self.registry).await?;
+        announce::drain(self.store, &mut self.importing).await?;
         self.summary.recorded = news;
         Ok(self.summary)
     }

@@ -7,14 +7,19 @@
 mod as_of;
 mod concern;
 mod current;
-mod database;
 mod error;
+#[cfg(test)]
+mod fresh;
 mod history;
 mod import;
+mod place;
+mod postgres;
 mod progress;
 mod projections;
 mod registry;
 mod sets;
+mod sql;
+mod sqlite;
 mod status;
 mod stored;
 mod table;
@@ -34,4 +39,4 @@ pub use registry::{
 };
 pub use sets::Sets;
 pub use status::Status;
-pub use table::Table;
+pub use table::{PostgresTable, Table};

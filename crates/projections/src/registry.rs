@@ -7,7 +7,7 @@
 //! mailbox may do, which is folded from the log and needs no name.
 
 mod error;
-mod open;
+mod importing;
 mod outbox;
 mod row;
 mod schema;
@@ -18,25 +18,33 @@ use std::path::Path;
 
 use domain::{ProgrammeId, Registration};
 use roaring::RoaringBitmap;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
+use crate::place::Place;
+use crate::postgres::Server;
+use crate::sql::{Given, Reader, Shape, Statement, Writer};
+use crate::sqlite::Database;
 pub use error::Error;
-use error::Place;
+pub(crate) use importing::Importing;
 pub(crate) use outbox::Announcement;
 pub(crate) use row::{Brief, Keys, Numbered, digest};
 pub(crate) use write::{Freed, ImportState, Write};
 
-/// The registry of one programme, in a `SQLite` file of its own.
+/// The registry of one programme, in a `SQLite` file of its own or in a `PostgreSQL` database.
 #[derive(Debug)]
 pub struct Registry {
-    place: Place,
+    backend: Backend,
     programme: ProgrammeId,
-    readers: SqlitePool,
-    writer: Mutex<SqliteConnection>,
-    /// Held by the one import that may run at a time.
-    pub(crate) importing: Mutex<()>,
+    /// Held by the one import of this process that may run at a time.
+    turn: Mutex<()>,
+}
+
+/// Where the rows are.
+#[derive(Debug)]
+enum Backend {
+    File(Database),
+    Server(Server),
 }
 
 /// A registration and its number.
@@ -66,16 +74,65 @@ impl Registry {
     /// Opens the registry of a programme, which is made where there is no file. It belongs to that
     /// programme for ever; another one's is refused.
     pub async fn open(path: &Path, programme: &ProgrammeId) -> Result<Self, Error> {
-        let place = Place::new(path);
-        let writer = open::writer(path, &place, programme).await?;
-        let readers = open::readers(path, &place).await?;
-        Ok(Self {
-            place,
-            programme: programme.clone(),
-            readers,
-            writer: Mutex::new(writer),
-            importing: Mutex::default(),
-        })
+        let database = Database::open(path, &schema::format()).await?;
+        Self::of(Backend::File(database), programme).await
+    }
+
+    /// Connects to the registry of a programme in `PostgreSQL`, in the schema `registry`, which
+    /// [`Registry::migrate`] has made. It belongs to the first programme that connects, for ever.
+    pub async fn connect(
+        options: PgConnectOptions,
+        programme: &ProgrammeId,
+    ) -> Result<Self, Error> {
+        let server = Server::connect(options, &schema::SCHEMA).await?;
+        Self::of(Backend::Server(server), programme).await
+    }
+
+    /// Makes the tables in `PostgreSQL`, or brings them up to date, and tells which steps that took; with
+    /// `dry`, which it would take. Several may do it at once. A schema newer than this program is refused.
+    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
+        Ok(schema::SCHEMA.migrate(options, dry).await?)
+    }
+
+    async fn of(backend: Backend, programme: &ProgrammeId) -> Result<Self, Error> {
+        let registry = Self { backend, programme: programme.clone(), turn: Mutex::default() };
+        let mut found = registry.owner().await?;
+        if found.is_none() {
+            registry.belong().await?;
+            found = registry.owner().await?;
+        }
+        let place = registry.place();
+        match found {
+            Some(found) if found == programme.as_str() => Ok(registry),
+            Some(found) => {
+                let (place, expected) = (place.to_string(), programme.clone());
+                Err(Error::OtherProgramme { place, found, expected })
+            }
+            None => Err(place.corrupt("it does not say which programme it belongs to").into()),
+        }
+    }
+
+    /// The programme it says it belongs to.
+    async fn owner(&self) -> Result<Option<String>, Error> {
+        let name = |(name,): (String,)| Ok(name);
+        Ok(self.all("SELECT name FROM programme", Vec::new(), name).await?.pop())
+    }
+
+    /// Makes it this programme's, if nobody was quicker.
+    async fn belong(&self) -> Result<(), Error> {
+        const BELONG: &str = "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+        let given = vec![Given::Text(self.programme.to_string())];
+        let done = match &self.backend {
+            Backend::File(database) => match database.writer.lock().await.as_mut() {
+                Some(writer) => Writer::Sqlite(writer).run(BELONG, given).await,
+                None => Err(sqlx::Error::PoolClosed),
+            },
+            Backend::Server(server) => {
+                let mut connection = server.connection().await?;
+                Writer::Postgres(&mut connection).run(BELONG, given).await
+            }
+        };
+        done.map(|_| ()).map_err(|error| self.place().fault(error).into())
     }
 
     /// The programme it belongs to.
@@ -88,36 +145,36 @@ impl Registry {
         if self.programme == *programme {
             return Ok(());
         }
-        let (place, expected) = (self.place.to_string(), programme.clone());
+        let (place, expected) = (self.place().to_string(), programme.clone());
         Err(Error::OtherProgramme { place, found: self.programme.to_string(), expected })
     }
 
-    /// Closes the file.
+    /// Closes the file, or the connections.
     pub async fn close(self) -> Result<(), Error> {
-        self.readers.close().await;
-        let closed = sqlx::Connection::close(self.writer.into_inner()).await;
-        closed.map_err(|error| self.place.fault(error))
+        match self.backend {
+            Backend::File(database) => Ok(database.close().await?),
+            Backend::Server(server) => {
+                server.readers.close().await;
+                Ok(())
+            }
+        }
     }
 
     /// The registration of a number.
     pub async fn find(&self, number: u32) -> Result<Option<Entry>, Error> {
-        self.one(row::BY_NUMBER, number.to_string()).await
+        Ok(self.entries(&[number]).await?.pop())
     }
 
     /// The registration that asked for an address; capitals do not count.
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
-        self.one(row::BY_ADDRESS, address.trim().to_ascii_lowercase()).await
+        let address = Given::Text(address.trim().to_ascii_lowercase());
+        Ok(self.all(row::BY_ADDRESS, vec![address], row::entry).await?.pop())
     }
 
     /// The registration of that id in the registry file.
     pub async fn find_registration(&self, registration_id: &str) -> Result<Option<Entry>, Error> {
-        self.one(row::BY_ID, registration_id.trim().to_owned()).await
-    }
-
-    async fn one(&self, statement: &'static str, key: String) -> Result<Option<Entry>, Error> {
-        let found = sqlx::query(statement).bind(key).fetch_optional(&self.readers).await;
-        let found = found.map_err(|error| self.place.fault(error))?;
-        found.map(|found| row::entry(&found, &self.place)).transpose()
+        let id = Given::Text(registration_id.trim().to_owned());
+        Ok(self.all(row::BY_ID, vec![id], row::entry).await?.pop())
     }
 
     /// Number, address and whether it was activated, for the numbers of a range, in their order.
@@ -125,9 +182,9 @@ impl Registry {
         &self,
         numbers: RangeInclusive<u32>,
     ) -> Result<Vec<(u32, String, bool)>, Error> {
-        let range = sqlx::query(row::ADDRESSES).bind(numbers.start()).bind(numbers.end());
-        let found = range.fetch_all(&self.readers).await.and_then(read_addresses);
-        found.map_err(|error| self.place.fault(error))
+        let (first, last) = numbers.into_inner();
+        let given = vec![Given::Number(first.into()), Given::Number(last.into())];
+        self.all(row::ADDRESSES, given, row::address).await
     }
 
     /// The same for the numbers of a set; those that are not in the registry are left out.
@@ -142,30 +199,54 @@ impl Registry {
             if page.is_empty() {
                 return Ok(all);
             }
-            let found = sqlx::query(row::ADDRESSES_OF).bind(row::json_numbers(&page));
-            let found = found.fetch_all(&self.readers).await.and_then(read_addresses);
-            all.extend(found.map_err(|error| self.place.fault(error))?);
+            all.extend(self.all(row::ADDRESSES_OF, vec![given(&page)], row::address).await?);
         }
     }
 
     /// How many registrations there are, by state.
     pub async fn counts(&self) -> Result<Counts, Error> {
-        let counted = sqlx::query_as::<_, (u64, u64, u64)>(row::COUNTS).fetch_one(&self.readers);
-        let counted = counted.await.map_err(|error| self.place.fault(error))?;
-        let (registered, activated, used) = counted;
-        Ok(Counts { registered, activated, used })
+        let count = |count: i64| u64::try_from(count).map_err(|error| error.to_string());
+        let read = |(registered, activated, used): (i64, i64, i64)| {
+            let (registered, activated) = (count(registered)?, count(activated)?);
+            Ok(Counts { registered, activated, used: count(used)? })
+        };
+        let counted = self.all(row::COUNTS, Vec::new(), read).await?.pop();
+        Ok(counted.unwrap_or_default())
     }
 
     /// The number that the next registration gets.
     pub async fn next_number(&self) -> Result<u32, Error> {
-        let next = sqlx::query_scalar::<_, u32>(row::NEXT_NUMBER).fetch_one(&self.readers);
-        next.await.map_err(|error| self.place.fault(error))
+        let read = |(next,): (i64,)| row::number_of(next);
+        Ok(self.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
+    }
+
+    fn reader(&self) -> (Reader<'_>, &Place) {
+        match &self.backend {
+            Backend::File(database) => database.reader(),
+            Backend::Server(server) => server.reader(),
+        }
+    }
+
+    fn place(&self) -> &Place {
+        self.reader().1
+    }
+
+    /// All rows of a statement, each read into what it stands for.
+    async fn all<T: Shape, R>(
+        &self,
+        statement: impl Into<Statement>,
+        given: Vec<Given>,
+        read: impl Fn(T) -> Result<R, String>,
+    ) -> Result<Vec<R>, Error> {
+        let (reader, place) = self.reader();
+        let rows = reader.rows(statement, given).await.map_err(|error| place.fault(error))?;
+        let rows: Result<Vec<R>, String> = rows.into_iter().map(read).collect();
+        rows.map_err(|problem| place.corrupt(problem).into())
     }
 }
 
-fn read_addresses(rows: Vec<SqliteRow>) -> Result<Vec<(u32, String, bool)>, sqlx::Error> {
-    let read = |row: SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    rows.into_iter().map(read).collect()
+fn given(numbers: &[u32]) -> Given {
+    Given::Numbers(numbers.iter().map(|number| i64::from(*number)).collect())
 }
 
 #[cfg(test)]

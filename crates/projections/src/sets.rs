@@ -12,12 +12,12 @@ use chrono::{DateTime, Utc};
 use domain::{Fact, ProgrammeId, State, Tick};
 use eventstore::{EventStore, Filter};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, QueryBuilder, Row, Sqlite, Transaction};
+use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
 use crate::concern::concerned;
-use crate::database::{Database, Format};
 use crate::error::Error;
+use crate::sqlite::{Database, Format, Keeping};
 use crate::status::{Status, status};
 use crate::stored::{self, Stored, chunks_of, signed};
 
@@ -68,8 +68,13 @@ impl Sets {
         log: Arc<dyn EventStore>,
     ) -> Result<Self, Error> {
         let create = format!("{}{CREATE_SPAN}", stored::CREATE);
-        let format =
-            Format { application_id: APPLICATION_ID, schema_version: SCHEMA_VERSION, create };
+        let format = Format {
+            application_id: APPLICATION_ID,
+            schema_version: SCHEMA_VERSION,
+            create,
+            other_version: stored::OTHER_VERSION,
+            keeping: Keeping::Derived,
+        };
         let database = Database::open(path, &format).await?;
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
@@ -121,11 +126,7 @@ impl Sets {
 
     /// How far it has come, and how far behind it is.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
-        let position: Option<i64> = sqlx::query_scalar("SELECT position FROM checkpoint")
-            .fetch_optional(&self.database.readers)
-            .await
-            .map_err(|error| self.database.fault(error))?;
-        status(NAME, position, self.log.as_ref(), now).await
+        status(NAME, self.database.reader(), self.log.as_ref(), now).await
     }
 
     /// A digest of all that is stored, the same for the same log however it came to be.
@@ -134,14 +135,14 @@ impl Sets {
         let stored = Stored::load(&self.database.readers, place, &self.programme).await?;
         let mut digest = Sha256::new();
         stored::digest(&stored, place, &mut digest)?;
-        let rows = sqlx::query("SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2");
-        let rows = rows.fetch_all(&self.database.readers).await;
-        for row in rows.map_err(|error| place.fault(error))? {
-            for column in [0, 1, 3, 4] {
-                let number: i64 = row.try_get(column).map_err(|error| place.fault(error))?;
+        let (reader, _) = self.database.reader();
+        let rows = "SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2";
+        let rows: Vec<(i64, i64, String, i64, i64)> =
+            reader.rows(rows, Vec::new()).await.map_err(|error| place.fault(error))?;
+        for (chunk, position, kind, low, high) in rows {
+            for number in [chunk, position, low, high] {
                 digest.update(number.to_le_bytes());
             }
-            let kind: String = row.try_get(2).map_err(|error| place.fault(error))?;
             digest.update(kind);
         }
         Ok(format!("{:x}", digest.finalize()))
@@ -170,7 +171,7 @@ impl Sets {
 
     /// Closes the file; what is asked of it later is an error.
     pub async fn close(&self) -> Result<(), Error> {
-        self.database.close().await
+        Ok(self.database.close().await?)
     }
 
     async fn again(&self, stored: Option<Arc<Stored>>) -> Result<Arc<Stored>, Error> {

@@ -3,6 +3,8 @@ use eventstore::{EventStore, Filter};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::place::Place;
+use crate::sql::Reader;
 
 /// How far a projection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,14 +21,22 @@ pub struct Status {
     pub lag_seconds: u64,
 }
 
-/// The status of a projection whose checkpoint is at `position`, as its file has it.
+/// The position that a projection's checkpoint is at.
+pub(crate) async fn position(reader: Reader<'_>, place: &Place) -> Result<u64, Error> {
+    let row = reader.rows("SELECT position FROM checkpoint", Vec::new()).await;
+    let row: Option<(i64,)> = row.map_err(|error| place.fault(error))?.pop();
+    let position = u64::try_from(row.map_or(0, |(position,)| position));
+    Ok(position.map_err(|error| place.corrupt(error))?)
+}
+
+/// The status of the projection whose checkpoint is there.
 pub(crate) async fn status(
     name: &'static str,
-    position: Option<i64>,
+    (reader, place): (Reader<'_>, &Place),
     log: &dyn EventStore,
     now: DateTime<Utc>,
 ) -> Result<Status, Error> {
-    let checkpoint = u64::try_from(position.unwrap_or(0)).unwrap_or(0);
+    let checkpoint = position(reader, place).await?;
     let page = log.read_all(checkpoint, &Filter::default(), 1).await;
     let page = page.map_err(|error| Error::reading(name, error))?;
     let waits = page.events.first().map_or(0, |oldest| (now - oldest.recorded_at).num_seconds());

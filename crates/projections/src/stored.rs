@@ -16,7 +16,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use uuid::Uuid;
 
-use crate::error::{Error, Place};
+use crate::error::Error;
+use crate::place::Place;
 
 /// The tables that any file with a state in it has.
 pub(crate) const CREATE: &str = "
@@ -38,6 +39,10 @@ CREATE TABLE chunk (
     PRIMARY KEY (name, chunk)
 ) STRICT;
 ";
+
+/// What to do about a file whose tables are of another version.
+pub(crate) const OTHER_VERSION: &str = "run `tramonto projections rebuild` with the version of the \
+                                        program you want to use";
 
 /// Where a file's state stands in its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,10 +100,12 @@ impl Stored {
         };
         let (found, checkpoint) = checkpoint_of(&row, place)?;
         if found != programme.as_str() {
-            return Err(place.unusable(format!(
-                "it belongs to the programme {found}, not to {programme}; use that one's plan, or \
-                 another store"
-            )));
+            return Err(place
+                .unusable(format!(
+                    "it belongs to the programme {found}, not to {programme}; use that one's plan, or \
+                     another store"
+                ))
+                .into());
         }
         let document: String = sqlx::query_scalar("SELECT document FROM rest")
             .fetch_one(&mut *connection)
@@ -118,7 +125,8 @@ impl Stored {
         }
         let state = State::from_parts(rest, |name| sets.remove(name).unwrap_or_default());
         if let Some((name, _)) = sets.first_key_value() {
-            return Err(place.corrupt(format_args!("it holds a set {name:?} that nothing names")));
+            let problem = format_args!("it holds a set {name:?} that nothing names");
+            return Err(place.corrupt(problem).into());
         }
         Ok(Self { state, checkpoint })
     }
@@ -142,7 +150,7 @@ impl Stored {
                 Err(error) => return Err(Error::reading(projection, error)),
             };
             if page.events.first().map(|event| event.event.id) != id {
-                return Err(place.other_log());
+                return Err(Error::OtherLog { place: place.to_string() });
             }
         }
         Ok(())
@@ -244,7 +252,10 @@ fn checkpoint_of(row: &SqliteRow, place: &Place) -> Result<(String, Checkpoint),
     let fault = |error| place.fault(error);
     let id = |column: &str| -> Result<Option<Uuid>, Error> {
         let text: Option<String> = row.try_get(column).map_err(fault)?;
-        text.map(|text| text.parse()).transpose().map_err(|error: uuid::Error| place.corrupt(error))
+        Ok(text
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|error: uuid::Error| place.corrupt(error))?)
     };
     let position: i64 = row.try_get("position").map_err(fault)?;
     let position = u64::try_from(position).map_err(|error| place.corrupt(error))?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::decide::Decided;
-use crate::registry::{Announcement, ImportState, Registry};
+use crate::registry::{Announcement, ImportState, Importing};
 
 /// Events handed to the log in one append.
 const APPEND: u32 = 32;
@@ -101,16 +101,19 @@ pub(super) fn stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
 }
 
 /// Hands the outbox to the log, until it is empty.
-pub(super) async fn drain(store: &dyn EventStore, registry: &Registry) -> Result<(), Error> {
-    let stream = stream(registry.programme())?;
+pub(super) async fn drain(
+    store: &dyn EventStore,
+    importing: &mut Importing<'_>,
+) -> Result<(), Error> {
+    let stream = stream(importing.registry.programme())?;
     loop {
-        let waiting = registry.announcements(APPEND).await?;
+        let waiting = importing.registry.announcements(APPEND).await?;
         let Some(last) = waiting.last().map(|announcement| announcement.place) else {
             return Ok(());
         };
         let events = waiting.into_iter().map(|Announcement { event, .. }| event).collect();
         store.append(Append::to(stream.clone(), ExpectedVersion::Any, events)).await?;
-        registry.announced(last).await?;
+        importing.announced(last).await?;
     }
 }
 

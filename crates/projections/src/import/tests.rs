@@ -1,6 +1,25 @@
+/// Each case on a registry in a file, and on one in `PostgreSQL`.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod in_a_file {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(crate::import::tests::On::File).await;
+            })*
+        }
+        mod in_postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(crate::import::tests::On::Postgres).await;
+            })*
+        }
+    };
+}
+
 mod corpus;
 mod file;
 mod killed;
+mod postgres;
 
 use std::sync::Arc;
 
@@ -9,6 +28,7 @@ use eventstore::{Clock, Filter, MemoryStore, NewEvent};
 use tempfile::TempDir;
 
 use super::*;
+use crate::fresh::Fresh;
 
 pub(super) const HEADER: &str = "registration_id,codice_fiscale,surname,name,address,\
                                  requested_on,activated_on,last_sent_on,notify_email\n";
@@ -26,31 +46,60 @@ impl Clock for Noon {
     }
 }
 
+on_both!(
+    a_file_goes_into_the_registry_and_its_days_into_the_log_without_personal_data,
+    the_same_file_again_writes_nothing,
+    what_a_later_file_tells_anew_is_recorded_by_column_and_only_that,
+    another_programme_or_another_registry_of_the_same_people_is_refused,
+    a_log_and_a_registry_that_were_not_kept_together_are_told_apart,
+    progress_is_told_and_ends_with_the_whole_file,
+);
+
+/// Where the registry is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    File,
+    Postgres,
+}
+
 /// A registry and a log, and a folder for files.
 pub(super) struct World {
+    pub(super) on: On,
     pub(super) folder: TempDir,
+    pub(super) database: Option<Fresh>,
     pub(super) registry: Registry,
     pub(super) store: Arc<dyn EventStore>,
     pub(super) plan: Plan,
 }
 
-async fn opened(folder: &TempDir, name: &str, plan: &Plan) -> Registry {
-    Registry::open(&folder.path().join(name), &plan.programme).await.unwrap()
+async fn opened(folder: &TempDir, database: Option<&Fresh>, plan: &Plan) -> Registry {
+    match database {
+        Some(database) => Registry::connect(database.options(), &plan.programme).await.unwrap(),
+        None => Registry::open(&folder.path().join("registry.db"), &plan.programme).await.unwrap(),
+    }
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(super) async fn new(on: On) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan::cec_pac().unwrap();
-        let registry = opened(&folder, "registry.db", &plan).await;
-        Self { folder, registry, store: Arc::new(MemoryStore::new(Arc::new(Noon))), plan }
+        let mut database = None;
+        if on == On::Postgres {
+            let fresh = Fresh::new().await;
+            Registry::migrate(fresh.options(), false).await.unwrap();
+            database = Some(fresh);
+        }
+        let registry = opened(&folder, database.as_ref(), &plan).await;
+        let store = Arc::new(MemoryStore::new(Arc::new(Noon)));
+        Self { on, folder, database, registry, store, plan }
     }
 
-    /// As after a crash: what was in memory is gone, the files and the log are there.
+    /// As after a crash: what was in memory is gone, the registry and the log are there.
     pub(super) async fn reopened(self) -> Self {
-        let Self { folder, registry, store, plan } = self;
+        let Self { on, folder, database, registry, store, plan } = self;
         drop(registry);
-        Self { registry: opened(&folder, "registry.db", &plan).await, folder, store, plan }
+        let registry = opened(&folder, database.as_ref(), &plan).await;
+        Self { on, folder, database, registry, store, plan }
     }
 
     pub(super) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -142,9 +191,8 @@ pub(super) fn balance(summary: &Summary) -> (u64, u64, u64, u64, u64) {
     (read, accepted, unchanged, changed, rejected)
 }
 
-#[tokio::test]
-async fn a_file_goes_into_the_registry_and_its_days_into_the_log_without_personal_data() {
-    let world = World::new().await;
+async fn a_file_goes_into_the_registry_and_its_days_into_the_log_without_personal_data(on: On) {
+    let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     let summary = world.import(&path).await.unwrap();
     assert_eq!(balance(&summary), (10, 10, 0, 0, 0));
@@ -169,9 +217,8 @@ async fn a_file_goes_into_the_registry_and_its_days_into_the_log_without_persona
     }
 }
 
-#[tokio::test]
-async fn the_same_file_again_writes_nothing() {
-    let world = World::new().await;
+async fn the_same_file_again_writes_nothing(on: On) {
+    let world = World::new(on).await;
     let bad = "R99,XXX,Rossi,Mario,m@posta.example,2011-02-03,,,\n";
     let path = world.write("cec.csv", rows(0..10) + bad);
     world.import(&path).await.unwrap();
@@ -195,9 +242,8 @@ fn told(event: &Event) -> String {
     }
 }
 
-#[tokio::test]
-async fn what_a_later_file_tells_anew_is_recorded_by_column_and_only_that() {
-    let world = World::new().await;
+async fn what_a_later_file_tells_anew_is_recorded_by_column_and_only_that(on: On) {
+    let world = World::new(on).await;
     world.import(&world.write("first.csv", rows(0..10))).await.unwrap();
     let before = world.log().await.len();
     let later = rows(0..11)
@@ -228,9 +274,8 @@ async fn what_a_later_file_tells_anew_is_recorded_by_column_and_only_that() {
     );
 }
 
-#[tokio::test]
-async fn another_programme_or_another_registry_of_the_same_people_is_refused() {
-    let world = World::new().await;
+async fn another_programme_or_another_registry_of_the_same_people_is_refused(on: On) {
+    let world = World::new(on).await;
     world.import(&world.write("cec.csv", rows(0..40))).await.unwrap();
     let log = world.log().await;
     let others = world.write("others.csv", rows(0..40).replace("\nR", "\nX"));
@@ -268,19 +313,17 @@ async fn in_batches_of(world: &World, path: &Path, rows: usize) -> Result<Summar
     in_batches(&*world.store, &world.registry, request, Sizes { rows, untold: 1 }).await
 }
 
-#[tokio::test]
-async fn a_log_and_a_registry_that_were_not_kept_together_are_told_apart() {
-    let world = World::new().await;
+async fn a_log_and_a_registry_that_were_not_kept_together_are_told_apart(on: On) {
+    let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     world.import(&path).await.unwrap();
-    let fresh = World { registry: opened(&world.folder, "fresh.db", &world.plan).await, ..world };
+    let fresh = World { store: world.store.clone(), ..World::new(on).await };
     let error = fresh.import(&path).await.unwrap_err();
     assert!(matches!(error, Error::Apart { in_log: 10, in_registry: 0 }), "{error}");
 }
 
-#[tokio::test]
-async fn progress_is_told_and_ends_with_the_whole_file() {
-    let world = World::new().await;
+async fn progress_is_told_and_ends_with_the_whole_file(on: On) {
+    let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     let mut told = Vec::new();
     let mut progress = |progress| told.push(progress);

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::{Error, Registry};
+use crate::sql::{Given, Writer};
 
 /// An event in the outbox.
 #[derive(Debug, Clone)]
@@ -15,63 +14,53 @@ pub(crate) struct Announcement {
     pub(crate) event: NewEvent,
 }
 
+type Row = (i64, Uuid, String, i64, i64, String, Option<String>, Uuid, String);
+
 const WAITING: &str = "
     SELECT place, id, kind, schema_version, effective_at, actor, reason, correlation_id, payload
-    FROM outbox ORDER BY place LIMIT ?";
+    FROM outbox ORDER BY place LIMIT $1";
 const ADD: &str = "
     INSERT INTO outbox
         (id, kind, schema_version, effective_at, actor, reason, correlation_id, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(super) const REMOVE: &str = "DELETE FROM outbox WHERE place <= $1";
 
 impl Registry {
     /// The oldest events that the log was perhaps not told yet, at most `limit`.
     pub(crate) async fn announcements(&self, limit: u32) -> Result<Vec<Announcement>, Error> {
-        let rows = sqlx::query(WAITING).bind(limit).fetch_all(&self.readers).await;
-        let rows = rows.map_err(|error| self.place.fault(error))?;
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| self.place.fault(error))
-    }
-
-    /// The log has everything up to that place.
-    pub(crate) async fn announced(&self, place: i64) -> Result<(), Error> {
-        let mut writer = self.writer.lock().await;
-        let removed = sqlx::query("DELETE FROM outbox WHERE place <= ?").bind(place);
-        removed.execute(&mut *writer).await.map_err(|error| self.place.fault(error))?;
-        Ok(())
+        self.all(WAITING, vec![Given::Number(limit.into())], read).await
     }
 }
 
-pub(super) async fn add(
-    connection: &mut SqliteConnection,
-    event: &NewEvent,
-) -> Result<(), sqlx::Error> {
-    let row = sqlx::query(ADD)
-        .bind(event.id.as_bytes().as_slice())
-        .bind(&event.kind)
-        .bind(event.schema_version)
-        .bind(event.effective_at.timestamp_micros())
-        .bind(&event.actor)
-        .bind(&event.reason)
-        .bind(event.correlation_id.as_bytes().as_slice())
-        .bind(&event.payload);
-    row.execute(connection).await.map(|_| ())
+pub(super) async fn add(writer: &mut Writer<'_>, event: &NewEvent) -> Result<(), sqlx::Error> {
+    let given = vec![
+        Given::Id(event.id),
+        Given::Text(event.kind.clone()),
+        Given::Number(event.schema_version.into()),
+        Given::Number(event.effective_at.timestamp_micros()),
+        Given::Text(event.actor.clone()),
+        Given::Perhaps(event.reason.clone()),
+        Given::Id(event.correlation_id),
+        Given::Text(event.payload.clone()),
+    ];
+    writer.run(ADD, given).await.map(|_| ())
 }
 
-fn read(row: &SqliteRow) -> Result<Announcement, sqlx::Error> {
-    let id = |column: usize| {
-        let bytes: &[u8] = row.try_get(column)?;
-        Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
-    };
-    let effective_at = DateTime::<Utc>::from_timestamp_micros(row.try_get(4)?);
+fn read(row: Row) -> Result<Announcement, String> {
+    let (place, id, kind, schema_version, effective_at, actor, reason, correlation_id, payload) =
+        row;
+    let schema_version = u16::try_from(schema_version).map_err(|error| error.to_string())?;
+    let effective_at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
     let event = NewEvent {
-        id: id(1)?,
-        kind: row.try_get(2)?,
-        schema_version: row.try_get(3)?,
-        effective_at: effective_at.unwrap_or_default(),
-        actor: row.try_get(5)?,
-        reason: row.try_get(6)?,
-        correlation_id: id(7)?,
+        id,
+        kind,
+        schema_version,
+        effective_at,
+        actor,
+        reason,
+        correlation_id,
         causation_id: None,
-        payload: row.try_get(8)?,
+        payload,
     };
-    Ok(Announcement { place: row.try_get(0)?, event })
+    Ok(Announcement { place, event })
 }

@@ -3,11 +3,9 @@
 use chrono::{Days, NaiveDate};
 use domain::Registration;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::Entry;
-use super::error::{Error, Place};
+use crate::sql::Statement;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -19,22 +17,33 @@ macro_rules! select {
     };
 }
 
-pub(super) const BY_NUMBER: &str = select!("WHERE number = CAST(? AS INTEGER)");
-pub(super) const BY_ADDRESS: &str = select!("WHERE address = ?");
-pub(super) const BY_ID: &str = select!("WHERE registration_id = ?");
-pub(super) const OF_NUMBERS: &str = select!("WHERE number IN (SELECT value FROM json_each(?))");
-pub(super) const BRIEF: &str = "
-    SELECT number, registration_id, codice_fiscale, address, digest FROM registration
-    WHERE number IN (SELECT value FROM json_each(?))";
+/// The rows of the numbers that are given as `$1`.
+macro_rules! of_numbers {
+    ($select:expr, $rest:literal) => {
+        Statement {
+            sqlite: concat!($select, " WHERE number IN (SELECT value FROM json_each($1))", $rest),
+            postgres: concat!($select, " WHERE number = ANY ($1)", $rest),
+        }
+    };
+}
+
+pub(super) const BY_ADDRESS: &str = select!("WHERE address = $1");
+pub(super) const BY_ID: &str = select!("WHERE registration_id = $1");
+pub(super) const OF_NUMBERS: Statement = of_numbers!(select!(""), " ORDER BY number");
+pub(super) const BRIEF: Statement = of_numbers!(
+    "SELECT number, registration_id, codice_fiscale, address, digest FROM registration",
+    ""
+);
 pub(super) const KEYS: &str = "
     SELECT number, registration_id, codice_fiscale, address FROM registration
-    WHERE number >= ? ORDER BY number LIMIT ?";
+    WHERE number >= $1 ORDER BY number LIMIT $2";
 pub(super) const ADDRESSES: &str = "
     SELECT number, address, activated_on IS NOT NULL FROM registration
-    WHERE number BETWEEN ? AND ? ORDER BY number";
-pub(super) const ADDRESSES_OF: &str = "
-    SELECT number, address, activated_on IS NOT NULL FROM registration
-    WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number";
+    WHERE number BETWEEN $1 AND $2 ORDER BY number";
+pub(super) const ADDRESSES_OF: Statement = of_numbers!(
+    "SELECT number, address, activated_on IS NOT NULL FROM registration",
+    " ORDER BY number"
+);
 pub(super) const COUNTS: &str =
     "SELECT count(*), count(activated_on), count(last_sent_on) FROM registration";
 pub(super) const NEXT_NUMBER: &str = "SELECT coalesce(max(number) + 1, 0) FROM registration";
@@ -87,46 +96,62 @@ fn to_day(days: i64) -> Option<NaiveDate> {
     NaiveDate::default().checked_add_days(Days::new(u64::try_from(days).ok()?))
 }
 
-pub(super) fn json_numbers(numbers: &[u32]) -> String {
-    let texts: Vec<String> = numbers.iter().map(u32::to_string).collect();
-    format!("[{}]", texts.join(","))
+pub(super) type KeysRow = (i64, String, String, String);
+
+pub(super) fn keys(row: KeysRow) -> Result<Keys, String> {
+    let (number, registration_id, codice_fiscale, address) = row;
+    Ok(Keys { number: number_of(number)?, registration_id, codice_fiscale, address })
 }
 
-pub(super) fn keys(row: &SqliteRow) -> Result<Keys, sqlx::Error> {
-    Ok(Keys {
-        number: row.try_get(0)?,
-        registration_id: row.try_get(1)?,
-        codice_fiscale: row.try_get(2)?,
-        address: row.try_get(3)?,
-    })
+pub(super) type BriefRow = (i64, String, String, String, i64);
+
+pub(super) fn brief((number, id, holder, address, digest): BriefRow) -> Result<Brief, String> {
+    Ok(Brief { keys: keys((number, id, holder, address))?, digest })
 }
 
-/// Reads a whole row. What does not fit was not written by this program.
-pub(super) fn entry(row: &SqliteRow, place: &Place) -> Result<Entry, Error> {
-    let number: u32 = row.try_get(0).map_err(|error| place.fault(error))?;
-    let text = |column: usize| row.try_get::<String, _>(column);
-    let day = |column: usize| row.try_get::<Option<i64>, _>(column);
-    let read = || -> Result<Option<Registration>, sqlx::Error> {
-        let optional = |column| day(column).map(|days| days.and_then(to_day));
-        let (Ok(codice_fiscale), Some(requested_on)) = (text(2)?.parse(), optional(6)?) else {
-            return Ok(None);
-        };
-        Ok(Some(Registration {
-            registration_id: text(1)?,
-            codice_fiscale,
-            surname: text(3)?,
-            name: text(4)?,
-            address: text(5)?,
-            requested_on,
-            activated_on: optional(7)?,
-            last_sent_on: optional(8)?,
-            notify_email: row.try_get(9)?,
-        }))
+pub(super) type AddressRow = (i64, String, bool);
+
+pub(super) fn address(row: AddressRow) -> Result<(u32, String, bool), String> {
+    Ok((number_of(row.0)?, row.1, row.2))
+}
+
+#[rustfmt::skip]
+pub(super) type EntryRow =
+    (i64, String, String, String, String, String, i64, Option<i64>, Option<i64>, Option<String>);
+
+/// A whole row. What does not fit was not written by this program.
+pub(super) fn entry(row: EntryRow) -> Result<Entry, String> {
+    let (
+        number,
+        registration_id,
+        codice_fiscale,
+        surname,
+        name,
+        address,
+        requested_on,
+        activated_on,
+        last_sent_on,
+        notify_email,
+    ) = row;
+    let number = number_of(number)?;
+    let (Ok(codice_fiscale), Some(requested_on)) = (codice_fiscale.parse(), to_day(requested_on))
+    else {
+        return Err(format!("the row of number {number} is not a registration"));
     };
-    match read().map_err(|error| place.fault(error))? {
-        Some(registration) => Ok(Entry { number, registration }),
-        None => {
-            Err(place.corrupt(format_args!("the row of number {number} is not a registration")))
-        }
-    }
+    let registration = Registration {
+        registration_id,
+        codice_fiscale,
+        surname,
+        name,
+        address,
+        requested_on,
+        activated_on: activated_on.and_then(to_day),
+        last_sent_on: last_sent_on.and_then(to_day),
+        notify_email,
+    };
+    Ok(Entry { number, registration })
+}
+
+pub(super) fn number_of(stored: i64) -> Result<u32, String> {
+    u32::try_from(stored).map_err(|error| format!("{stored} is no mailbox's number ({error})"))
 }

@@ -1,14 +1,34 @@
 //! The tables. Days are counted from 1970-01-01, as in the log: `date(requested_on * 86400, 'unixepoch')`.
 
-/// In the file's header, so that no other database is taken for a registry: "TRMR".
-pub(super) const APPLICATION_ID: u32 = 0x5452_4D52;
+use crate::postgres::Schema;
+use crate::sqlite::{Format, Keeping};
+
+/// "TRMR".
+const APPLICATION_ID: u32 = 0x5452_4D52;
 
 /// The version of the tables below, kept in the file's header.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
+
+/// The tables in `PostgreSQL`.
+pub(super) const SCHEMA: Schema = Schema {
+    name: "registry",
+    steps: &[("the tables of the registry", include_str!("../../migrations/registry/1.sql"))],
+};
+
+/// The tables in a file.
+pub(super) fn format() -> Format {
+    Format {
+        application_id: APPLICATION_ID,
+        schema_version: SCHEMA_VERSION,
+        create: CREATE.to_owned(),
+        other_version: "use a newer version of the program",
+        keeping: Keeping::Original,
+    }
+}
 
 /// `changed_row` keeps what rows were before the last import changed them: repeated, perhaps after a
 /// crash, it then decides as it did the first time.
-pub(super) const CREATE: &str = "
+const CREATE: &str = "
     CREATE TABLE registration (
         number INTEGER PRIMARY KEY,
         registration_id TEXT NOT NULL,

@@ -1,3 +1,5 @@
+mod postgres;
+
 use domain::RegistrationRules;
 
 use super::*;
@@ -19,8 +21,8 @@ fn row(number: u32, code: &str, activated_on: &str) -> Numbered {
     Numbered { number, registration, digest }
 }
 
-async fn filled(path: &Path) -> Registry {
-    let registry = Registry::open(path, &programme("cec-pac")).await.unwrap();
+/// Two registrations.
+async fn fill(registry: &Registry) {
     let import = ImportState {
         number: 1,
         source: "a file".into(),
@@ -29,8 +31,14 @@ async fn filled(path: &Path) -> Registry {
         finished: true,
     };
     let rows = [row(0, "RSSMRA85T10A562S", "2011-03-01"), row(1, "RSSMRA85T10H501O", "")];
-    registry.write(Write { import: &import, rows: &rows, freed: &[], events: &[] }).await.unwrap();
-    registry.index().await.unwrap();
+    let mut importing = registry.importing().await.unwrap();
+    importing.write(Write { import: &import, rows: &rows, freed: &[], events: &[] }).await.unwrap();
+    importing.index().await.unwrap();
+}
+
+async fn filled(path: &Path) -> Registry {
+    let registry = Registry::open(path, &programme("cec-pac")).await.unwrap();
+    fill(&registry).await;
     registry
 }
 
@@ -38,6 +46,10 @@ async fn filled(path: &Path) -> Registry {
 async fn a_registration_is_found_by_address_by_id_and_by_number() {
     let folder = tempfile::tempdir().unwrap();
     let registry = filled(&folder.path().join("registry.db")).await;
+    finds(&registry).await;
+}
+
+async fn finds(registry: &Registry) {
     let expected = row(1, "RSSMRA85T10H501O", "").registration;
     let found = [
         registry.find(1).await.unwrap().unwrap(),
@@ -56,6 +68,10 @@ async fn a_registration_is_found_by_address_by_id_and_by_number() {
 async fn addresses_come_in_the_order_of_their_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let registry = filled(&folder.path().join("registry.db")).await;
+    lists(&registry).await;
+}
+
+async fn lists(registry: &Registry) {
     let first = (0, "mario.rossi0@posta.example".to_owned(), true);
     let second = (1, "mario.rossi1@posta.example".to_owned(), false);
     let both = vec![first.clone(), second.clone()];
@@ -88,9 +104,14 @@ async fn it_is_there_again_when_it_is_opened_again_and_for_its_owner_alone() {
 async fn no_two_registrations_share_a_holder_even_if_an_import_went_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let registry = filled(&folder.path().join("registry.db")).await;
+    keeps_apart(&registry).await;
+}
+
+async fn keeps_apart(registry: &Registry) {
     let import = registry.last_import().await.unwrap().unwrap();
     let rows = [row(2, "RSSMRA85T10A562S", "")];
-    let written = registry.write(Write { import: &import, rows: &rows, freed: &[], events: &[] });
+    let mut importing = registry.importing().await.unwrap();
+    let written = importing.write(Write { import: &import, rows: &rows, freed: &[], events: &[] });
     let error = written.await.unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     assert!(!error.may_retry());

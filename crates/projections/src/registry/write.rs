@@ -2,18 +2,23 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{PgConnection, SqliteConnection};
 
 use super::row::{self, from_day};
-use super::schema::INDEXES;
 use super::{Brief, Entry, Error, Keys, Numbered, Registry, outbox};
+use crate::postgres::{ANSWER, bounded};
+use crate::sql::{Given, Writer};
 
-/// Rows in one statement. Each statement crosses to the database's thread once.
+/// Rows in one statement of `SQLite`. Each statement crosses to the database's thread once.
 const ROWS: usize = 100;
 const HEAD: &str = "
     INSERT INTO registration (number, registration_id, codice_fiscale, surname, name, address,
-        requested_on, activated_on, last_sent_on, notify_email, digest) VALUES ";
+        requested_on, activated_on, last_sent_on, notify_email, digest) ";
 const ONE: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// In `PostgreSQL` all rows of a batch go in one statement, as one array for each column.
+const ARRAYS: &str = "
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+        $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[])";
 /// A row that is there is one that changed; its number is the one thing that never does.
 const TAIL: &str = " ON CONFLICT (number) DO UPDATE SET
     registration_id = excluded.registration_id, codice_fiscale = excluded.codice_fiscale,
@@ -51,104 +56,95 @@ pub(crate) struct Write<'a> {
     pub(crate) events: &'a [NewEvent],
 }
 
-impl Registry {
-    /// Writes all of it or nothing.
-    pub(crate) async fn write(&self, write: Write<'_>) -> Result<(), Error> {
-        let mut writer = self.writer.lock().await;
-        let written = async {
-            let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-            write.run(&mut transaction).await?;
-            transaction.commit().await
-        };
-        written.await.map_err(|error| self.place.fault(error))
-    }
+/// What an import's row holds.
+type ImportRow = (i64, String, i64, i64, bool);
 
+impl Registry {
     /// The last import that wrote something.
     pub(crate) async fn last_import(&self) -> Result<Option<ImportState>, Error> {
         const LAST: &str = "
             SELECT number, source, started_at, first_new, finished FROM import
             ORDER BY number DESC LIMIT 1";
-        let row = sqlx::query_as::<_, (i64, String, i64, u32, bool)>(LAST);
-        let row = row.fetch_optional(&self.readers).await.map_err(|e| self.place.fault(e))?;
-        Ok(row.map(|(number, source, started_at, first_new, finished)| {
+        let read = |(number, source, started_at, first_new, finished): ImportRow| {
             let started_at = DateTime::from_timestamp_micros(started_at).unwrap_or_default();
-            ImportState { number, source, started_at, first_new, finished }
-        }))
+            let first_new = row::number_of(first_new)?;
+            Ok(ImportState { number, source, started_at, first_new, finished })
+        };
+        Ok(self.all(LAST, Vec::new(), read).await?.pop())
     }
 
     /// What the last import has changed.
     pub(crate) async fn freed(&self) -> Result<Vec<Freed>, Error> {
         const ALL: &str = "SELECT number, codice_fiscale, address FROM changed_row";
-        let rows = sqlx::query_as::<_, (u32, String, String)>(ALL).fetch_all(&self.readers).await;
-        let rows = rows.map_err(|error| self.place.fault(error))?;
-        let freed = |(number, codice_fiscale, address)| Freed { number, codice_fiscale, address };
-        Ok(rows.into_iter().map(freed).collect())
+        let read = |(number, codice_fiscale, address): (i64, String, String)| {
+            Ok(Freed { number: row::number_of(number)?, codice_fiscale, address })
+        };
+        self.all(ALL, Vec::new(), read).await
     }
 
     /// The keys of the registrations from a number on, at most `limit` of them.
     pub(crate) async fn keys(&self, from: u32, limit: u32) -> Result<Vec<Keys>, Error> {
-        let rows = sqlx::query(row::KEYS).bind(from).bind(limit).fetch_all(&self.readers).await;
-        let keys = rows.and_then(|rows| rows.iter().map(row::keys).collect());
-        keys.map_err(|error| self.place.fault(error))
+        let given = vec![Given::Number(from.into()), Given::Number(limit.into())];
+        self.all(row::KEYS, given, row::keys).await
     }
 
     /// What is known of some numbers.
     pub(crate) async fn briefs(&self, numbers: &[u32]) -> Result<Vec<Brief>, Error> {
-        let rows = sqlx::query(row::BRIEF).bind(row::json_numbers(numbers));
-        let rows = rows.fetch_all(&self.readers).await.map_err(|e| self.place.fault(e))?;
-        let brief = |row| Ok(Brief { keys: row::keys(row)?, digest: row.try_get(4)? });
-        rows.iter().map(brief).collect::<Result<_, _>>().map_err(|e| self.place.fault(e))
+        self.all(row::BRIEF, vec![super::given(numbers)], row::brief).await
     }
 
-    /// The whole registrations of some numbers.
+    /// The whole registrations of some numbers, in their order.
     pub(crate) async fn entries(&self, numbers: &[u32]) -> Result<Vec<Entry>, Error> {
-        let rows = sqlx::query(row::OF_NUMBERS).bind(row::json_numbers(numbers));
-        let rows = rows.fetch_all(&self.readers).await.map_err(|e| self.place.fault(e))?;
-        rows.iter().map(|row| row::entry(row, &self.place)).collect()
-    }
-
-    /// Makes the indexes that are not there yet.
-    pub(crate) async fn index(&self) -> Result<(), Error> {
-        let mut writer = self.writer.lock().await;
-        for index in INDEXES {
-            let made = sqlx::query(index).execute(&mut *writer).await;
-            made.map_err(|error| self.place.fault(error))?;
-        }
-        Ok(())
+        self.all(row::OF_NUMBERS, vec![super::given(numbers)], row::entry).await
     }
 }
 
 impl Write<'_> {
-    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    pub(super) async fn run(&self, writer: &mut Writer<'_>) -> Result<(), sqlx::Error> {
         // What an earlier import has changed is of no use any more.
         const STALE: &str = "
-            DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = ?)";
-        sqlx::query(STALE).bind(self.import.number).execute(&mut *connection).await?;
-        for rows in self.rows.chunks(ROWS) {
-            insert(connection, rows).await?;
+            DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = $1)";
+        writer.run(STALE, vec![Given::Number(self.import.number)]).await?;
+        match writer {
+            Writer::Sqlite(connection) => {
+                for rows in self.rows.chunks(ROWS) {
+                    insert(connection, rows).await?;
+                }
+            }
+            Writer::Postgres(connection) => insert_arrays(connection, self.rows).await?,
         }
         for freed in self.freed {
             // What it was at the very first is what counts.
-            const ADD: &str = "INSERT OR IGNORE INTO changed_row VALUES (?, ?, ?)";
-            let row = sqlx::query(ADD).bind(freed.number);
-            let row = row.bind(&freed.codice_fiscale).bind(&freed.address);
-            row.execute(&mut *connection).await?;
+            const ADD: &str =
+                "INSERT INTO changed_row VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING";
+            let Freed { number, codice_fiscale, address } = freed.clone();
+            let given = vec![
+                Given::Number(number.into()),
+                Given::Text(codice_fiscale),
+                Given::Text(address),
+            ];
+            writer.run(ADD, given).await?;
         }
         for event in self.events {
-            outbox::add(connection, event).await?;
+            outbox::add(writer, event).await?;
         }
-        let import = sqlx::query("INSERT OR REPLACE INTO import VALUES (?, ?, ?, ?, ?)")
-            .bind(self.import.number)
-            .bind(&self.import.source)
-            .bind(self.import.started_at.timestamp_micros())
-            .bind(self.import.first_new)
-            .bind(self.import.finished);
-        import.execute(connection).await.map(|_| ())
+        const IMPORT: &str = "
+            INSERT INTO import VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO UPDATE SET
+                source = excluded.source, started_at = excluded.started_at,
+                first_new = excluded.first_new, finished = excluded.finished";
+        let given = vec![
+            Given::Number(self.import.number),
+            Given::Text(self.import.source.clone()),
+            Given::Number(self.import.started_at.timestamp_micros()),
+            Given::Number(self.import.first_new.into()),
+            Given::Flag(self.import.finished),
+        ];
+        writer.run(IMPORT, given).await.map(|_| ())
     }
 }
 
 async fn insert(connection: &mut SqliteConnection, rows: &[Numbered]) -> Result<(), sqlx::Error> {
-    let statement = format!("{HEAD}{}{TAIL}", vec![ONE; rows.len()].join(", "));
+    let statement = format!("{HEAD}VALUES {}{TAIL}", vec![ONE; rows.len()].join(", "));
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
     for Numbered { number, registration, digest } in rows {
         query = query
@@ -165,4 +161,32 @@ async fn insert(connection: &mut SqliteConnection, rows: &[Numbered]) -> Result<
             .bind(*digest);
     }
     query.execute(connection).await.map(|_| ())
+}
+
+async fn insert_arrays(
+    connection: &mut PgConnection,
+    rows: &[Numbered],
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let numbers = |of: fn(&Numbered) -> i64| rows.iter().map(of).collect::<Vec<_>>();
+    let days = |of: fn(&Numbered) -> Option<i64>| rows.iter().map(of).collect::<Vec<_>>();
+    let texts = |of: fn(&Numbered) -> &str| -> Vec<String> {
+        rows.iter().map(|row| of(row).to_owned()).collect()
+    };
+    let notices: Vec<_> = rows.iter().map(|row| row.registration.notify_email.clone()).collect();
+    let query = sqlx::query(sqlx::AssertSqlSafe(format!("{HEAD}{ARRAYS}{TAIL}")))
+        .bind(numbers(|row| row.number.into()))
+        .bind(texts(|row| &row.registration.registration_id))
+        .bind(texts(|row| row.registration.codice_fiscale.as_str()))
+        .bind(texts(|row| &row.registration.surname))
+        .bind(texts(|row| &row.registration.name))
+        .bind(texts(|row| &row.registration.address))
+        .bind(numbers(|row| from_day(row.registration.requested_on)))
+        .bind(days(|row| row.registration.activated_on.map(from_day)))
+        .bind(days(|row| row.registration.last_sent_on.map(from_day)))
+        .bind(notices)
+        .bind(numbers(|row| row.digest));
+    bounded(ANSWER, query.execute(connection)).await.map(|_| ())
 }

@@ -1,9 +1,10 @@
-//! The tables, written for whoever opens the file with `sqlite3`.
+//! The tables, written for whoever opens them with `sqlite3` or `psql`.
 
 use domain::{MailboxId, ProgrammeId};
 
-use crate::database::Format;
-use crate::stored;
+use crate::postgres::Schema;
+use crate::sqlite::{Format, Keeping};
+use crate::stored::{self, OTHER_VERSION};
 
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d4d;
@@ -33,17 +34,26 @@ CREATE TABLE hold (
 ) STRICT;
 ";
 
-pub(super) const DIGEST: &str = "
-    SELECT number, format('%d %s %s %d%d%d%d%d%d %d', number, id, lifecycle,
-        can_send, can_modify, can_receive, can_access, held, incident, changed_at)
-    FROM mailbox WHERE number > ? ORDER BY number LIMIT ?";
+/// The tables in `PostgreSQL`.
+pub(super) const SCHEMA: Schema = Schema {
+    name: "projection",
+    steps: &[("a row for each mailbox", include_str!("../../migrations/projection/1.sql"))],
+};
 
-pub(super) const DIGEST_OF_HOLDS: &str = "
-    SELECT format('%s %d %s %s', hold, number, capabilities, until) FROM hold ORDER BY hold";
+/// What the ids of a programme's mailboxes have in common.
+pub(super) fn prefix(programme: &ProgrammeId) -> String {
+    let id = MailboxId::new(programme, 0).to_string();
+    id.strip_suffix("00000000").unwrap_or(&id).to_owned()
+}
 
 pub(super) fn format(programme: &ProgrammeId) -> Format {
-    let id = MailboxId::new(programme, 0).to_string();
-    let prefix = id.strip_suffix("00000000").unwrap_or(&id);
-    let create = format!("{}{}", stored::CREATE, CREATE.replace("MAILBOX_PREFIX", prefix));
-    Format { application_id: APPLICATION_ID, schema_version: SCHEMA_VERSION, create }
+    let rows = CREATE.replace("MAILBOX_PREFIX", &prefix(programme));
+    let create = format!("{}{rows}", stored::CREATE);
+    Format {
+        application_id: APPLICATION_ID,
+        schema_version: SCHEMA_VERSION,
+        create,
+        other_version: OTHER_VERSION,
+        keeping: Keeping::Derived,
+    }
 }

@@ -6,14 +6,17 @@
 //! once in a transaction, and a row that was written is told by its `changed_at`, which is past the
 //! checkpoint, from one that only says the same.
 
-use std::fmt::Write;
 use std::ops::RangeInclusive;
 
-use domain::State;
+use domain::{ProgrammeId, State};
 use roaring::RoaringBitmap;
-use sqlx::{Sqlite, Transaction};
 
+use super::follow::Taken;
 use super::planes::{Code, Planes};
+use super::schema;
+use crate::error::Error;
+use crate::place::Place;
+use crate::sql::{Given, Statement, Writer};
 use crate::stored::{Stored, signed};
 
 /// How many new rows one statement takes.
@@ -21,31 +24,64 @@ const BATCH: usize = 8192;
 /// A range must be worth its statement: at least so many rows each.
 const ROWS_A_RANGE: u64 = 64;
 
-const INSERT: &str = "
-    INSERT INTO mailbox (number, lifecycle, can_send, can_modify, can_receive, can_access, held,
-        incident, changed_at)
-    SELECT ?1 + key,
-        CASE value & 3 WHEN 0 THEN 'registered' WHEN 1 THEN 'activated' WHEN 2 THEN 'lapsed'
-            ELSE 'withdrawn' END,
-        value >> 2 & 1, value >> 3 & 1, value >> 4 & 1, value >> 5 & 1, value >> 6 & 1,
-        value >> 7 & 1, value >> 8
-    FROM json_each(?2)";
+/// A row's number is its place after the first; its code, and its event above it, are its value. In
+/// `SQLite` the id is worked out when it is asked for.
+macro_rules! insert {
+    ($into:literal, $select:literal, $bit:literal, $from:literal) => {
+        concat!(
+            "INSERT INTO mailbox (number, ",
+            $into,
+            "lifecycle, can_send, can_modify, can_receive,
+                can_access, held, incident, changed_at)
+            SELECT $1 + key, ",
+            $select,
+            "CASE value & 3 WHEN 0 THEN 'registered' WHEN 1 THEN 'activated' WHEN 2 THEN 'lapsed'
+                ELSE 'withdrawn' END,
+            value >> 2 & 1",
+            $bit,
+            ", value >> 3 & 1",
+            $bit,
+            ", value >> 4 & 1",
+            $bit,
+            ", value >> 5 & 1",
+            $bit,
+            ", value >> 6 & 1",
+            $bit,
+            ", value >> 7 & 1",
+            $bit,
+            ", value >> 8 FROM ",
+            $from
+        )
+    };
+}
+const INSERT: Statement = Statement {
+    sqlite: insert!("", "", "", "json_each($2)"),
+    postgres: insert!(
+        "id, ",
+        "($3 || lpad(to_hex($1 + key), 8, '0'))::uuid, ",
+        " = 1",
+        "(SELECT value, place - 1 AS key FROM unnest($2) WITH ORDINALITY AS one (value, place)) new"
+    ),
+};
 
 /// The values of the new and of the old row, with its place left open.
 macro_rules! update {
     ($place:literal) => {
         concat!(
-            "UPDATE mailbox SET lifecycle = ?1, can_send = ?2, can_modify = ?3, can_receive = ?4,
-                can_access = ?5, held = ?6, incident = ?7, changed_at = ?8
+            "UPDATE mailbox SET lifecycle = $1, can_send = $2, can_modify = $3, can_receive = $4,
+                can_access = $5, held = $6, incident = $7, changed_at = $8
             WHERE ",
             $place,
-            " AND changed_at <= ?9 AND lifecycle = ?10 AND can_send = ?11 AND can_modify = ?12
-                AND can_receive = ?13 AND can_access = ?14 AND held = ?15 AND incident = ?16"
+            " AND changed_at <= $9 AND lifecycle = $10 AND can_send = $11 AND can_modify = $12
+                AND can_receive = $13 AND can_access = $14 AND held = $15 AND incident = $16"
         )
     };
 }
-const UPDATE_RANGE: &str = update!("number BETWEEN ?17 AND ?18");
-const UPDATE_LISTED: &str = update!("number IN (SELECT value FROM json_each(?17))");
+const UPDATE_RANGE: &str = update!("number BETWEEN $17 AND $18");
+const UPDATE_LISTED: Statement = Statement {
+    sqlite: update!("number IN (SELECT value FROM json_each($17))"),
+    postgres: update!("number = ANY ($17)"),
+};
 
 /// Whose rows changed, by the event that changed them.
 #[derive(Default)]
@@ -83,8 +119,8 @@ impl Changes {
 }
 
 /// Rows that said the same and come to say the same, by the same event.
-pub(super) struct Update {
-    pub(super) rows: RoaringBitmap,
+struct Update {
+    rows: RoaringBitmap,
     old: Code,
     new: Code,
     changed_at: u64,
@@ -93,7 +129,7 @@ pub(super) struct Update {
 }
 
 /// What is to be written of rows that are there already.
-pub(super) fn updates(before: &Stored, after: &Stored, changes: &Changes) -> Vec<Update> {
+fn updates(before: &Stored, after: &Stored, changes: &Changes) -> Vec<Update> {
     let known = before.state.rights.registered();
     let (Some(first), Some(last)) = (changes.all.min(), changes.all.max()) else {
         return Vec::new();
@@ -138,44 +174,68 @@ fn ranges(
     Some(ranges)
 }
 
+/// Brings all rows from what they said before to what they say after.
+pub(super) async fn rows(
+    writer: &mut Writer<'_>,
+    programme: &ProgrammeId,
+    (before, taken): (&Stored, &Taken),
+    place: &Place,
+) -> Result<(), Error> {
+    let fault = |error| place.fault(error);
+    let Taken { after, changes, .. } = taken;
+    let (old, new) = (before.state.rights.registered(), after.state.rights.registered());
+    let fresh: RoaringBitmap = new - old;
+    let prefix = schema::prefix(programme);
+    insert(writer, &prefix, &fresh, &after.state, changes).await.map_err(fault)?;
+    for one in updates(before, after, changes) {
+        let written = update(writer, &one, before.checkpoint.position).await.map_err(fault)?;
+        if written != one.rows.len() {
+            let known = one.rows.len();
+            let problem = format_args!("{written} rows were as {known} mailboxes are known to be");
+            return Err(place.corrupt(problem).into());
+        }
+    }
+    holds(writer, &before.state, &after.state).await.map_err(fault)?;
+    Ok(())
+}
+
 /// Writes one update; returns how many rows it found.
-pub(super) async fn update(
-    transaction: &mut Transaction<'_, Sqlite>,
+async fn update(
+    writer: &mut Writer<'_>,
     update: &Update,
     checkpoint: u64,
 ) -> Result<u64, sqlx::Error> {
-    let prepared = |statement: &'static str| {
-        let query = bound(sqlx::query(statement), update.new);
-        bound(query.bind(signed(update.changed_at)).bind(signed(checkpoint)), update.old)
-    };
+    let mut given = bound(update.new);
+    given.extend([signed(update.changed_at), signed(checkpoint)].map(Given::Number));
+    given.extend(bound(update.old));
     let Some(ranges) = &update.ranges else {
-        let numbers = update.rows.iter().map(u64::from);
-        let query = prepared(UPDATE_LISTED).bind(json(numbers));
-        return Ok(query.execute(&mut **transaction).await?.rows_affected());
+        given.push(Given::Numbers(update.rows.iter().map(i64::from).collect()));
+        return writer.run(UPDATE_LISTED, given).await;
     };
     let mut written = 0;
     for range in ranges {
-        let query = prepared(UPDATE_RANGE).bind(*range.start()).bind(*range.end());
-        written += query.execute(&mut **transaction).await?.rows_affected();
+        let mut given = given.clone();
+        given.extend([*range.start(), *range.end()].map(|end| Given::Number(end.into())));
+        written += writer.run(UPDATE_RANGE, given).await?;
     }
     Ok(written)
 }
 
-type Query = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn bound(query: Query, code: Code) -> Query {
+fn bound(code: Code) -> Vec<Given> {
     let lifecycle = match code & 3 {
         0 => "registered",
         1 => "activated",
         2 => "lapsed",
         _ => "withdrawn",
     };
-    (2..8).fold(query.bind(lifecycle), |query, bit| query.bind(i64::from(code >> bit & 1)))
+    let flags = (2..8).map(|bit| Given::Flag(code >> bit & 1 == 1));
+    std::iter::once(Given::Text(lifecycle.to_owned())).chain(flags).collect()
 }
 
 /// Writes the rows of mailboxes that are new.
-pub(super) async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
+async fn insert(
+    writer: &mut Writer<'_>,
+    prefix: &str,
     fresh: &RoaringBitmap,
     state: &State,
     changes: &Changes,
@@ -188,9 +248,12 @@ pub(super) async fn insert(
         loop {
             let count = usize::try_from(last - first).unwrap_or(usize::MAX);
             let count = count.saturating_add(1).min(BATCH);
-            let rows = rows(&planes, &by_last_event, first, count);
-            let query = sqlx::query(INSERT).bind(first).bind(json(rows.into_iter()));
-            query.execute(&mut **transaction).await?;
+            let values = values(&planes, &by_last_event, first, count);
+            let mut given = vec![Given::Number(first.into()), Given::Numbers(values)];
+            if matches!(writer, Writer::Postgres(_)) {
+                given.push(Given::Text(prefix.to_owned()));
+            }
+            writer.run(INSERT, given).await?;
             let next = u32::try_from(count).ok().and_then(|count| first.checked_add(count));
             match next.filter(|next| *next <= last) {
                 Some(next) => first = next,
@@ -202,58 +265,47 @@ pub(super) async fn insert(
 }
 
 /// Each row's code, with the position of its event above it.
-fn rows(
+fn values(
     planes: &Planes,
     by_last_event: &[(u64, RoaringBitmap)],
     first: u32,
     count: usize,
-) -> Vec<u64> {
-    let mut rows: Vec<u64> = planes.codes(first, count).into_iter().map(u64::from).collect();
+) -> Vec<i64> {
+    let mut values: Vec<i64> = planes.codes(first, count).into_iter().map(i64::from).collect();
     for (position, numbers) in by_last_event {
         for number in numbers.range(first..) {
             let place = usize::try_from(number - first).ok();
-            match place.and_then(|place| rows.get_mut(place)) {
-                Some(row) => *row |= position << 8,
+            match place.and_then(|place| values.get_mut(place)) {
+                Some(value) => *value |= signed(*position) << 8,
                 None => break,
             }
         }
     }
-    rows
+    values
 }
 
 /// Brings the holds up to date.
-pub(super) async fn holds(
-    transaction: &mut Transaction<'_, Sqlite>,
-    before: &State,
-    after: &State,
-) -> Result<(), sqlx::Error> {
+async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result<(), sqlx::Error> {
+    const REMOVE: Statement = Statement {
+        sqlite: "DELETE FROM hold WHERE hold = $1",
+        postgres: "DELETE FROM hold WHERE hold = $1::uuid",
+    };
+    const ADD: Statement = Statement {
+        sqlite: "INSERT INTO hold VALUES ($1, $2, $3, $4)",
+        postgres: "INSERT INTO hold VALUES ($1::uuid, $2, $3, $4::date)",
+    };
     let (then, now) = (before.rights.holds(), after.rights.holds());
     for (id, _) in then.iter().filter(|(id, hold)| now.get(*id) != Some(*hold)) {
-        let query = sqlx::query("DELETE FROM hold WHERE hold = ?").bind(id.to_string());
-        query.execute(&mut **transaction).await?;
+        writer.run(REMOVE, vec![Given::Text(id.to_string())]).await?;
     }
     for (id, hold) in now.iter().filter(|(id, hold)| then.get(*id) != Some(*hold)) {
-        sqlx::query("INSERT INTO hold VALUES (?, ?, ?, ?)")
-            .bind(id.to_string())
-            .bind(hold.number)
-            .bind(hold.capabilities.to_string())
-            .bind(hold.until.map(|until| until.to_string()))
-            .execute(&mut **transaction)
-            .await?;
+        let given = vec![
+            Given::Text(id.to_string()),
+            Given::Number(hold.number.into()),
+            Given::Text(hold.capabilities.to_string()),
+            Given::Perhaps(hold.until.map(|until| until.to_string())),
+        ];
+        writer.run(ADD, given).await?;
     }
     Ok(())
-}
-
-/// Numbers as a JSON array.
-fn json(numbers: impl Iterator<Item = u64>) -> String {
-    let mut text = String::from("[");
-    for (place, number) in numbers.enumerate() {
-        let comma = if place == 0 { "" } else { "," };
-        // Writing into a text can't fail; a text that is cut off would be refused by the database.
-        if write!(text, "{comma}{number}").is_err() {
-            break;
-        }
-    }
-    text.push(']');
-    text
 }

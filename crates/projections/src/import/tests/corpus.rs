@@ -2,9 +2,16 @@
 
 use super::*;
 
-#[tokio::test]
-async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_go_in() {
-    let world = World::new().await;
+on_both!(
+    every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_go_in,
+    bad_utf_8_costs_its_row_and_names_its_column,
+    the_rejected_row_is_kept_as_it_stands,
+    an_address_given_up_in_a_file_is_free_for_the_next_one,
+    a_registration_that_lost_a_duplicate_to_another_line_can_come_again,
+);
+
+async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_go_in(on: On) {
+    let world = World::new(on).await;
     let long =
         format!("R20,{},{},Mario,a@posta.example,2011-02-03,,,\n", code(20), "x".repeat(70_000));
     let cases: Vec<(String, &str, &str)> = vec![
@@ -38,7 +45,7 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
         let file = rows(0..3) + &bad + &row(5) + &row(6);
         let path = world.write(&format!("{index}.csv"), file);
         // Each in a registry of its own.
-        let world = World::new().await;
+        let world = World::new(on).await;
         let summary = world.import(&path).await.unwrap();
         let rejected = World::rejects(&path);
         assert_eq!(rejected.len(), 1, "{bad:.80}: {rejected:?}");
@@ -50,9 +57,8 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
     }
 }
 
-#[tokio::test]
-async fn bad_utf_8_costs_its_row_and_names_its_column() {
-    let world = World::new().await;
+async fn bad_utf_8_costs_its_row_and_names_its_column(on: On) {
+    let world = World::new(on).await;
     let mut file = rows(0..2).into_bytes();
     file.extend(row(2).replace("Rossi", "Ni*o").bytes().map(|b| if b == b'*' { 0xe8 } else { b }));
     file.extend(row(3).bytes());
@@ -68,9 +74,8 @@ async fn bad_utf_8_costs_its_row_and_names_its_column() {
     assert!(!rejects_of(&path).exists(), "the rejects of an earlier import are of no use any more");
 }
 
-#[tokio::test]
-async fn the_rejected_row_is_kept_as_it_stands() {
-    let world = World::new().await;
+async fn the_rejected_row_is_kept_as_it_stands(on: On) {
+    let world = World::new(on).await;
     let bad = row(1).replace("2011-02-03", "soon").replace("Rossi", "\"De, Rossi\"");
     let path = world.write("cec.csv", rows(0..1) + &bad);
     world.import(&path).await.unwrap();
@@ -81,9 +86,8 @@ async fn the_rejected_row_is_kept_as_it_stands() {
     assert_eq!(&rejected[3], bad.trim_end());
 }
 
-#[tokio::test]
-async fn an_address_given_up_in_a_file_is_free_for_the_next_one() {
-    let world = World::new().await;
+async fn an_address_given_up_in_a_file_is_free_for_the_next_one(on: On) {
+    let world = World::new(on).await;
     world.import(&world.write("first.csv", rows(0..4))).await.unwrap();
     let moved = rows(0..4).replace("rossi1@", "rossi100@") + &row(9).replace("rossi9@", "rossi1@");
     let path = world.write("moved.csv", moved);
@@ -98,9 +102,8 @@ async fn an_address_given_up_in_a_file_is_free_for_the_next_one() {
     assert_eq!(balance(&world.import(&later).await.unwrap()), (1, 1, 0, 0, 0));
 }
 
-#[tokio::test]
-async fn a_registration_that_lost_a_duplicate_to_another_line_can_come_again() {
-    let world = World::new().await;
+async fn a_registration_that_lost_a_duplicate_to_another_line_can_come_again(on: On) {
+    let world = World::new(on).await;
     let twice = rows(0..2) + &row(0);
     let path = world.write("cec.csv", twice);
     assert_eq!(balance(&world.import(&path).await.unwrap()), (3, 2, 0, 0, 1));

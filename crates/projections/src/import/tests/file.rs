@@ -4,6 +4,15 @@ use std::io::{Cursor, Read, Write};
 
 use super::*;
 
+on_both!(
+    every_way_of_writing_the_same_rows_is_read_the_same,
+    columns_may_stand_in_any_order_and_extra_ones_only_if_told_so,
+    a_file_that_can_not_be_used_is_refused_before_anything_is_written,
+    a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on,
+    a_stream_is_imported_like_the_file_of_the_same_bytes,
+    a_control_file_must_match_or_nothing_is_imported,
+);
+
 async fn imported(world: &World, bytes: impl AsRef<[u8]>) -> Result<Summary, Error> {
     let path = world.write("cec.csv", bytes);
     world.import(&path).await
@@ -15,8 +24,7 @@ fn gzip(text: &str) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-#[tokio::test]
-async fn every_way_of_writing_the_same_rows_is_read_the_same() {
+async fn every_way_of_writing_the_same_rows_is_read_the_same(on: On) {
     let plain = rows(0..6);
     let zstd = zstd::encode_all(plain.as_bytes(), 1).unwrap();
     let halves = [gzip(&plain[..300]), gzip(&plain[300..])].concat();
@@ -42,7 +50,7 @@ async fn every_way_of_writing_the_same_rows_is_read_the_same() {
     ];
     let mut expected = None;
     for (way, bytes) in ways {
-        let world = World::new().await;
+        let world = World::new(on).await;
         let summary = imported(&world, bytes).await.unwrap();
         assert_eq!(balance(&summary), (6, 6, 0, 0, 0), "{way}");
         let rows = world.rows().await;
@@ -50,9 +58,8 @@ async fn every_way_of_writing_the_same_rows_is_read_the_same() {
     }
 }
 
-#[tokio::test]
-async fn columns_may_stand_in_any_order_and_extra_ones_only_if_told_so() {
-    let world = World::new().await;
+async fn columns_may_stand_in_any_order_and_extra_ones_only_if_told_so(on: On) {
+    let world = World::new(on).await;
     let turned: String = rows(0..3)
         .lines()
         .map(|line| {
@@ -71,9 +78,8 @@ async fn columns_may_stand_in_any_order_and_extra_ones_only_if_told_so() {
     assert_eq!(world.rows().await[0].surname, "Rossi");
 }
 
-#[tokio::test]
-async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written() {
-    let world = World::new().await;
+async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written(on: On) {
+    let world = World::new(on).await;
     let utf_16: Vec<u8> =
         std::iter::once(0xfeff).chain(HEADER.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let cases: Vec<(Vec<u8>, &str)> = vec![
@@ -97,9 +103,8 @@ async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written() {
     assert_eq!(balance(&imported(&world, HEADER).await.unwrap()), (0, 0, 0, 0, 0));
 }
 
-#[tokio::test]
-async fn a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on() {
-    let world = World::new().await;
+async fn a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on(on: On) {
+    let world = World::new(on).await;
     let whole = gzip(&rows(0..3_000));
     let error = imported(&world, &whole[..whole.len() / 2]).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted(_)), "{error}");
@@ -119,10 +124,9 @@ impl Read for Drops {
     }
 }
 
-#[tokio::test]
-async fn a_stream_is_imported_like_the_file_of_the_same_bytes() {
+async fn a_stream_is_imported_like_the_file_of_the_same_bytes(on: On) {
     let bytes = gzip(&rows(0..9));
-    let (streamed, filed) = (World::new().await, World::new().await);
+    let (streamed, filed) = (World::new(on).await, World::new(on).await);
     let stream = Box::new(Drops(Cursor::new(bytes.clone())));
     let summary = streamed
         .import_with(Path::new("-"), |request| {
@@ -136,9 +140,8 @@ async fn a_stream_is_imported_like_the_file_of_the_same_bytes() {
     assert_eq!(streamed.log().await, filed.log().await);
 }
 
-#[tokio::test]
-async fn a_control_file_must_match_or_nothing_is_imported() {
-    let world = World::new().await;
+async fn a_control_file_must_match_or_nothing_is_imported(on: On) {
+    let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..6));
     let sha256 = source::sha256(&path).unwrap();
     let bad = [

@@ -6,6 +6,11 @@ use std::task::Poll;
 
 use super::*;
 
+on_both!(
+    killed_at_any_moment_and_run_again_it_ends_as_if_run_once,
+    the_log_failing_before_or_after_any_append_changes_nothing_in_the_end,
+);
+
 /// The file that came before, and the one whose import is killed: new rows, changed ones, bad ones.
 fn files() -> (String, String) {
     let second = rows(0..18)
@@ -25,23 +30,22 @@ async fn outcome(world: &World, path: &Path) -> (Vec<Registration>, Vec<NewEvent
     (world.rows().await, world.log().await, fs::read_to_string(rejects_of(path)).unwrap())
 }
 
-async fn begun() -> (World, PathBuf) {
-    let world = World::new().await;
+async fn begun(on: On) -> (World, PathBuf) {
+    let world = World::new(on).await;
     let (first, second) = files();
     world.import(&world.write("first.csv", first)).await.unwrap();
     let path = world.write("second.csv", second);
     (world, path)
 }
 
-#[tokio::test]
-async fn killed_at_any_moment_and_run_again_it_ends_as_if_run_once() {
-    let (world, path) = begun().await;
+async fn killed_at_any_moment_and_run_again_it_ends_as_if_run_once(on: On) {
+    let (world, path) = begun(on).await;
     let once = world.import(&path).await.unwrap();
     assert_eq!(balance(&once), (22, 10, 6, 3, 3));
     let expected = outcome(&world, &path).await;
     let mut moments = 0;
     for step in 1.. {
-        let (world, path) = begun().await;
+        let (world, path) = begun(on).await;
         let ended = {
             let mut importing = pin!(world.import(&path));
             let mut polls = 0;
@@ -134,15 +138,14 @@ impl EventStore for Failing {
     }
 }
 
-#[tokio::test]
-async fn the_log_failing_before_or_after_any_append_changes_nothing_in_the_end() {
-    let (world, path) = begun().await;
+async fn the_log_failing_before_or_after_any_append_changes_nothing_in_the_end(on: On) {
+    let (world, path) = begun(on).await;
     world.import(&path).await.unwrap();
     let expected = outcome(&world, &path).await;
     for after in [false, true] {
         let mut failures = 0;
         for append in 1.. {
-            let (world, path) = begun().await;
+            let (world, path) = begun(on).await;
             let log = world.store.clone();
             let failing = Failing { log: log.clone(), left: append.into(), after };
             let world = World { store: Arc::new(failing), ..world };

@@ -1,0 +1,124 @@
+//! The one import that may run at a time, and the connection by which it writes.
+//!
+//! Invariant: in `PostgreSQL` the lock that keeps others out belongs to the very connection that writes, so
+//! an import that lost it can write nothing more, and one that is dropped, or whose process dies, leaves
+//! neither a lock nor half a batch behind. In a file, one process has one import; another is kept out by
+//! the engine's lock.
+
+use sqlx::{Connection, PgConnection};
+use tokio::sync::MutexGuard;
+
+use super::schema::INDEXES;
+use super::{Backend, Error, Registry, Write, outbox};
+use crate::place::{Fault, Place};
+use crate::postgres::{ANSWER, Server, bounded};
+use crate::sql::{Given, Statement, Writer};
+use crate::sqlite::Database;
+
+/// "TRMI": which of the locks that `PostgreSQL` keeps by number.
+const LOCK: i64 = 0x5452_4D49;
+
+/// The right to import.
+pub(crate) struct Importing<'a> {
+    pub(crate) registry: &'a Registry,
+    connection: Connected<'a>,
+}
+
+enum Connected<'a> {
+    File { database: &'a Database, _turn: MutexGuard<'a, ()> },
+    Server(&'a Server, PgConnection),
+}
+
+impl Registry {
+    /// Takes the right to import. In a file it waits for its turn; in `PostgreSQL`, where the other may be a
+    /// process on another machine, it is refused after two seconds: as long as the connection of an
+    /// import that was killed may linger.
+    pub(crate) async fn importing(&self) -> Result<Importing<'_>, Error> {
+        let connection = match &self.backend {
+            Backend::File(database) => Connected::File { database, _turn: self.turn.lock().await },
+            Backend::Server(server) => {
+                let mut connection = server.connection().await?;
+                if !lock(&mut connection, &server.place).await? {
+                    return Err(Error::Importing { place: server.place.to_string() });
+                }
+                Connected::Server(server, connection)
+            }
+        };
+        Ok(Importing { registry: self, connection })
+    }
+}
+
+/// Waits at most two seconds for the lock; false where another has it.
+async fn lock(connection: &mut PgConnection, place: &Place) -> Result<bool, Fault> {
+    let asked = async {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
+        let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK);
+        lock.execute(&mut *transaction).await?;
+        transaction.commit().await
+    };
+    match bounded(ANSWER, asked).await {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            if code.as_deref() == Some("55P03") { Ok(false) } else { Err(place.fault(error)) }
+        }
+    }
+}
+
+impl Importing<'_> {
+    /// Writes all of it or nothing.
+    pub(crate) async fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
+        let (place, written) = match &mut self.connection {
+            Connected::File { database, .. } => (&database.place, in_file(database, &write).await),
+            Connected::Server(server, connection) => {
+                (&server.place, in_postgres(connection, &write).await)
+            }
+        };
+        written.map_err(|error| place.fault(error).into())
+    }
+
+    /// The log has everything up to that place in the outbox.
+    pub(crate) async fn announced(&mut self, place: i64) -> Result<(), Error> {
+        self.run(outbox::REMOVE.into(), vec![Given::Number(place)]).await
+    }
+
+    /// Makes the indexes that are not there yet.
+    pub(crate) async fn index(&mut self) -> Result<(), Error> {
+        for index in INDEXES {
+            self.run(index.into(), Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, statement: Statement, given: Vec<Given>) -> Result<(), Error> {
+        let (place, done) = match &mut self.connection {
+            Connected::File { database, .. } => {
+                let mut writer = database.writer.lock().await;
+                let done = match writer.as_mut() {
+                    Some(writer) => Writer::Sqlite(writer).run(statement, given).await,
+                    None => Err(sqlx::Error::PoolClosed),
+                };
+                (&database.place, done)
+            }
+            Connected::Server(server, connection) => {
+                (&server.place, Writer::Postgres(connection).run(statement, given).await)
+            }
+        };
+        done.map(|_| ()).map_err(|error| place.fault(error).into())
+    }
+}
+
+async fn in_file(database: &Database, write: &Write<'_>) -> Result<(), sqlx::Error> {
+    let mut writer = database.writer.lock().await;
+    let writer = writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    write.run(&mut Writer::Sqlite(&mut transaction)).await?;
+    transaction.commit().await
+}
+
+async fn in_postgres(connection: &mut PgConnection, write: &Write<'_>) -> Result<(), sqlx::Error> {
+    let mut transaction = bounded(ANSWER, connection.begin()).await?;
+    write.run(&mut Writer::Postgres(&mut transaction)).await?;
+    bounded(ANSWER, transaction.commit()).await
+}

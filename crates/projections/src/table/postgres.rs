@@ -1,0 +1,283 @@
+//! The same table in `PostgreSQL`, where several projectors may be ready to move it and one does.
+//!
+//! Invariants: rows and checkpoint are written in one transaction, which begins by moving the checkpoint
+//! from where this projector left it, under its lease's token; whoever takes over writes its own token
+//! first, so that one that was suspended can write nothing more, however long it slept. Where the table
+//! stands is in the database alone; the state behind it is folded from the log once, on the first tick.
+//! Deliberately absent: waiting. A projector whose turn it is not has nothing to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{ProgrammeId, Tick};
+use eventstore::{EventStore, Filter, Lease};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::follow::{self, Taken};
+use super::{NAME, digest, schema, write};
+use crate::error::Error;
+use crate::place::Fault;
+use crate::postgres::{ANSWER, Server, bounded};
+use crate::sql::{Given, Writer};
+use crate::status::{self, Status};
+use crate::stored::{Checkpoint, Stored, signed};
+
+/// The name under which the log keeps who moves the table.
+const SUBSCRIPTION: &str = "mailboxes";
+/// After so long without a word of its projector another takes over; one transaction takes a second or two.
+const TTL: Duration = Duration::from_secs(30);
+/// How many events are folded at a time to get to the checkpoint.
+const PAGE: usize = 256;
+
+/// The row-per-mailbox table of a programme's log, in the schema `projection` of a `PostgreSQL` database.
+pub struct PostgresTable {
+    server: Server,
+    programme: ProgrammeId,
+    log: Arc<dyn EventStore>,
+    owner: String,
+    moving: Mutex<Option<Moving>>,
+}
+
+/// What the projector whose turn it is holds.
+struct Moving {
+    token: u64,
+    connection: PgConnection,
+    /// What was last written.
+    stored: Stored,
+}
+
+impl PostgresTable {
+    /// Connects to tables that [`PostgresTable::migrate`] has made. `owner` names this process and no other.
+    pub async fn connect(
+        options: PgConnectOptions,
+        programme: ProgrammeId,
+        log: Arc<dyn EventStore>,
+        owner: String,
+    ) -> Result<Self, Error> {
+        let server = Server::connect(options, &schema::SCHEMA).await?;
+        let table = Self { server, programme, log, owner, moving: Mutex::new(None) };
+        table.stands().await?;
+        Ok(table)
+    }
+
+    /// Makes the tables, or brings them up to date, and tells which steps that took; with `dry`, which it
+    /// would take. Several may do it at once. A schema newer than this program is refused.
+    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
+        Ok(schema::SCHEMA.migrate(options, dry).await?)
+    }
+
+    /// Takes the next events of the log, as many as change some hundred thousand rows. Where it is
+    /// another projector's turn, it does nothing and looks again when that one's lease may have run out.
+    pub async fn tick(&self, now: DateTime<Utc>) -> Result<Tick, Error> {
+        let mut held = self.moving.lock().await;
+        let known = held.take();
+        let position = match &known {
+            Some(moving) => moving.stored.checkpoint.position,
+            None => self.position().await?,
+        };
+        let end = self.log.head().await?;
+        if end < position {
+            return Err(Error::LogShorter { projection: NAME, checkpoint: position, head: end });
+        }
+        if end == position {
+            *held = known;
+            return Ok(Tick::default());
+        }
+        let Some(lease) = self.lease().await? else {
+            let later = TimeDelta::from_std(TTL).ok().and_then(|ttl| now.checked_add_signed(ttl));
+            return Ok(Tick { progress: 0, next_wake: later });
+        };
+        let mut moving = self.take_over(known, &lease).await?;
+        let taken = follow::take(self.log.as_ref(), &moving.stored).await;
+        if !matches!(taken, Ok(Taken { progress: 1.., .. })) {
+            *held = Some(moving);
+            return taken.map(|_| Tick::default());
+        }
+        let taken = taken?;
+        // From here on an error leaves nothing behind: the next tick asks the database where it stands.
+        self.write(&mut moving, &taken).await?;
+        moving.stored = taken.after;
+        *held = Some(moving);
+        Ok(Tick { progress: taken.progress, next_wake: None })
+    }
+
+    /// How far it has come, and how far behind it is.
+    pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
+        status::status(NAME, self.server.reader(), self.log.as_ref(), now).await
+    }
+
+    /// A digest of all rows, the same for the same log however they came to be, and in either database.
+    pub async fn digest(&self) -> Result<String, Error> {
+        let (reader, place) = self.server.reader();
+        Ok(digest::digest(reader, place).await?)
+    }
+
+    /// Empties the table and builds it again from the log; returns how many events that took. Readers find
+    /// it filling up meanwhile. Being killed half-way does no harm: whoever ticks next goes on.
+    pub async fn rebuild(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let mut held = self.moving.lock().await;
+        let Some(lease) = self.lease().await? else { return Err(self.taken_over()) };
+        *held = None;
+        let mut connection = self.stamped(&lease).await?;
+        let emptied = async {
+            const RESET: &str = "
+                UPDATE checkpoint SET programme = $1, position = 0, first_event = NULL,
+                    last_event = NULL
+                WHERE token = $2";
+            let mut transaction = connection.begin().await?;
+            let mut writer = Writer::Postgres(&mut transaction);
+            let given = vec![self.name(), Given::Number(signed(lease.token))];
+            if writer.run(RESET, given).await? == 0 {
+                return Ok(false);
+            }
+            writer.run("TRUNCATE mailbox, hold", Vec::new()).await?;
+            transaction.commit().await.map(|()| true)
+        };
+        if !bounded(ANSWER, emptied).await.map_err(|error| self.fault(error))? {
+            return Err(self.taken_over());
+        }
+        drop(held);
+        let mut events = 0;
+        loop {
+            let tick = self.tick(now).await?;
+            if tick.progress == 0 && tick.next_wake.is_some() {
+                return Err(self.taken_over());
+            }
+            if tick.progress == 0 {
+                return Ok(events);
+            }
+            events += tick.progress;
+        }
+    }
+
+    /// Closes the connections; what is asked of it later is an error.
+    pub async fn close(&self) -> Result<(), Error> {
+        *self.moving.lock().await = None;
+        self.server.readers.close().await;
+        Ok(())
+    }
+
+    async fn lease(&self) -> Result<Option<Lease>, Error> {
+        Ok(self.log.claim(SUBSCRIPTION, &self.owner, TTL).await?)
+    }
+
+    /// Where the table stands, from the database; it must be this programme's.
+    async fn stands(&self) -> Result<Checkpoint, Error> {
+        const ROW: &str = "SELECT programme, position, first_event, last_event FROM checkpoint";
+        let (reader, place) = self.server.reader();
+        let row = reader.rows(ROW, Vec::new()).await.map_err(|error| place.fault(error))?.pop();
+        let row: Option<(String, i64, Option<Uuid>, Option<Uuid>)> = row;
+        let Some((found, position, first_event, last_event)) = row else {
+            return Ok(Checkpoint::default());
+        };
+        if found != self.programme.as_str() {
+            let programme = &self.programme;
+            let problem = format!(
+                "it belongs to the programme {found}, not to {programme}; use another database"
+            );
+            return Err(place.unusable(problem).into());
+        }
+        let position = u64::try_from(position).map_err(|error| place.corrupt(error))?;
+        Ok(Checkpoint { position, first_event, last_event })
+    }
+
+    async fn position(&self) -> Result<u64, Error> {
+        let (reader, place) = self.server.reader();
+        status::position(reader, place).await
+    }
+
+    /// What this projector goes on from under a lease: what it knows, if it had it before.
+    async fn take_over(&self, known: Option<Moving>, lease: &Lease) -> Result<Moving, Error> {
+        if let Some(known) = known.filter(|known| known.token == lease.token) {
+            return Ok(known);
+        }
+        let connection = self.stamped(lease).await?;
+        // Read after the token was written: nobody else moves it from here on.
+        let checkpoint = self.stands().await?;
+        let stored = self.fold_to(checkpoint).await?;
+        Ok(Moving { token: lease.token, connection, stored })
+    }
+
+    /// Writes the lease's token beside the checkpoint, so that no older one is good any more.
+    async fn stamped(&self, lease: &Lease) -> Result<PgConnection, Error> {
+        const STAMP: &str = "
+            INSERT INTO checkpoint VALUES (1, $1, 0, NULL, NULL, $2)
+            ON CONFLICT (one) DO UPDATE SET token = excluded.token
+            WHERE checkpoint.token <= excluded.token";
+        let mut connection = self.server.connection().await?;
+        let given = vec![self.name(), Given::Number(signed(lease.token))];
+        let stamped = Writer::Postgres(&mut connection).run(STAMP, given).await;
+        match stamped.map_err(|error| self.fault(error))? {
+            0 => Err(self.taken_over()),
+            _ => Ok(connection),
+        }
+    }
+
+    /// The state up to the checkpoint, folded from the log, which must be the one it was derived from.
+    async fn fold_to(&self, checkpoint: Checkpoint) -> Result<Stored, Error> {
+        let mut stored = Stored::default();
+        while stored.checkpoint.position < checkpoint.position {
+            let after = stored.checkpoint.position;
+            let left = usize::try_from(checkpoint.position - after).unwrap_or(PAGE);
+            let page = self.log.read_all(after, &Filter::default(), left.min(PAGE)).await;
+            let page = page.map_err(|error| Error::reading(NAME, error))?;
+            if page.head < checkpoint.position {
+                let (checkpoint, head) = (checkpoint.position, page.head);
+                return Err(Error::LogShorter { projection: NAME, checkpoint, head });
+            }
+            for event in &page.events {
+                stored.evolve(&event.fact().map_err(|error| Error::reading(NAME, error))?);
+            }
+        }
+        if stored.checkpoint == checkpoint {
+            return Ok(stored);
+        }
+        Err(Error::OtherLog { place: self.server.place.to_string() })
+    }
+
+    async fn write(&self, moving: &mut Moving, taken: &Taken) -> Result<(), Error> {
+        const MOVE: &str = "
+            UPDATE checkpoint SET position = $1, first_event = $2, last_event = $3
+            WHERE programme = $4 AND position = $5 AND token = $6";
+        let Moving { token, connection, stored } = moving;
+        let fault = |error| self.fault(error);
+        let begun = bounded(ANSWER, connection.begin()).await;
+        let mut transaction = begun.map_err(fault)?;
+        let mut writer = Writer::Postgres(&mut transaction);
+        // Derived data: what a power cut takes back, it takes back with the checkpoint.
+        let unhurried = writer.run("SET LOCAL synchronous_commit = off", Vec::new()).await;
+        unhurried.map_err(fault)?;
+        let Checkpoint { position, first_event, last_event } = taken.after.checkpoint;
+        let given = vec![
+            Given::Number(signed(position)),
+            Given::PerhapsId(first_event),
+            Given::PerhapsId(last_event),
+            self.name(),
+            Given::Number(signed(stored.checkpoint.position)),
+            Given::Number(signed(*token)),
+        ];
+        if writer.run(MOVE, given).await.map_err(fault)? == 0 {
+            return Err(self.taken_over());
+        }
+        let place = &self.server.place;
+        write::rows(&mut writer, &self.programme, (stored, taken), place).await?;
+        bounded(ANSWER, transaction.commit()).await.map_err(fault)?;
+        Ok(())
+    }
+
+    fn name(&self) -> Given {
+        Given::Text(self.programme.to_string())
+    }
+
+    fn fault(&self, error: sqlx::Error) -> Fault {
+        self.server.place.fault(error)
+    }
+
+    fn taken_over(&self) -> Error {
+        Error::TakenOver { place: self.server.place.to_string() }
+    }
+}
