@@ -5,6 +5,8 @@
 //! Deliberately absent: a time limit on deliveries. A worker of this process that dies drops its
 //! delivery, and dropping hands it back.
 
+mod mirror;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use async_trait::async_trait;
 use domain::Capabilities;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
+
+pub use mirror::InProcessMirror;
 
 use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
 

@@ -13,10 +13,13 @@ mod check;
 mod connection;
 mod dead;
 mod delivery;
+mod headers;
+mod mirror;
 mod options;
 mod queue;
 mod topology;
 
 pub use connection::Connection;
+pub use mirror::JetStreamMirror;
 pub use options::{Login, NatsOptions, Secret};
 pub use queue::{InHandTimes, JetStreamQueue};

@@ -6,14 +6,20 @@
 //! publisher that runs ahead of the workers waits.
 //! Deliberately absent: events (they are read from the store) and anything that outlives the process.
 
+mod cloud_event;
 mod error;
 mod in_process;
 mod jetstream;
+mod mirror;
 mod order;
 mod queue;
 
+pub use cloud_event::CloudEvent;
 pub use error::Error;
-pub use in_process::InProcess;
-pub use jetstream::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret};
+pub use in_process::{InProcess, InProcessMirror};
+pub use jetstream::{
+    Connection, InHandTimes, JetStreamMirror, JetStreamQueue, Login, NatsOptions, Secret,
+};
+pub use mirror::{EventMirror, Mark, Mirrored, Tail};
 pub use order::WorkOrder;
 pub use queue::{Backlog, DeadLetter, Delivery, Settings, WorkQueue};

@@ -28,13 +28,11 @@ pub(super) enum Fault {
     Failed(Error),
 }
 
-/// What the server says of a stored message.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Stored {
+/// What the server says of a stored message; that it has one is what counts.
+#[derive(Deserialize)]
+struct Stored {
     #[serde(rename = "seq")]
-    pub(super) sequence: u64,
-    #[serde(default)]
-    pub(super) duplicate: bool,
+    _sequence: u64,
 }
 
 impl Connection {
@@ -53,9 +51,10 @@ impl Connection {
         subject: &str,
         headers: HeaderMap,
         payload: Bytes,
-    ) -> Result<Stored, Fault> {
+    ) -> Result<(), Fault> {
         let request = Request::new().headers(headers).payload(payload);
-        self.answer(&self.send(subject.to_owned(), request).await?)
+        let answer = self.send(subject.to_owned(), request).await?;
+        self.answer::<Stored>(&answer).map(drop)
     }
 
     /// Asks a consumer for one message; `None` where none is ready.

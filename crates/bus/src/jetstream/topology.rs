@@ -45,6 +45,15 @@ impl Topology {
         format!("tramonto_{}_{what}", self.programme)
     }
 
+    pub(super) fn event_stream(&self) -> String {
+        self.stream("event")
+    }
+
+    /// Where an event of the log is mirrored.
+    pub(super) fn event_subject(&self, category: &str, kind: &str) -> String {
+        self.subject(&format!("event.{}.{}", plain(category), plain(kind)))
+    }
+
     pub(super) fn work_stream(&self) -> String {
         self.stream("work")
     }
@@ -73,6 +82,17 @@ impl Topology {
 
     pub(super) fn wake_subject(&self) -> String {
         self.subject("wake")
+    }
+
+    /// The mirror of the log, whole: nothing ages, and no message can be taken out of it by hand.
+    pub(super) fn event(&self) -> Config {
+        Config {
+            name: self.event_stream(),
+            subjects: vec![self.subject("event.*.*")],
+            deny_delete: true,
+            deny_purge: true,
+            ..self.kept()
+        }
     }
 
     /// Each order on it is one worker's, and gone when it is done. It refuses more than `capacity`
@@ -150,6 +170,12 @@ fn token(effects: Capabilities) -> String {
     names.join("_")
 }
 
+/// A name as one token: what has a meaning in subjects is replaced.
+fn plain(name: &str) -> String {
+    let allowed = |each: char| each.is_ascii_alphanumeric() || matches!(each, '-' | '_');
+    name.chars().map(|each| if allowed(each) { each } else { '_' }).collect()
+}
+
 fn effects_of(token: &str) -> Option<Capabilities> {
     if token == "nothing" {
         return Some(Capabilities::NONE);
@@ -162,6 +188,14 @@ mod tests {
     use domain::Capability;
 
     use super::*;
+
+    #[test]
+    fn a_category_can_not_add_tokens_to_a_subject() {
+        let topology = Topology::new("cec-pac".parse().unwrap(), 1);
+        assert_eq!(topology.event_subject("a.b>", "*"), "tramonto.cec-pac.event.a_b_._");
+        let subject = topology.event_subject("outcome", "sending-disabled");
+        assert_eq!(subject, "tramonto.cec-pac.event.outcome.sending-disabled");
+    }
 
     #[test]
     fn a_set_of_effects_has_one_subject_and_comes_back_from_it() {

@@ -1,0 +1,234 @@
+//! What travels on the bus to and from others: CloudEvents 1.0 in binary mode.
+//!
+//! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. A header's
+//! value is printable ASCII, everything else being percent-encoded, as the specification has it.
+//! Deliberately absent: personal data. A mailbox is an id here, and an actor only a part (`operator`).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+/// What all types begin with; the kind follows, e.g. `eu.tramonto.phase-started`.
+const TYPE_PREFIX: &str = "eu.tramonto.";
+/// What all attributes' headers begin with.
+const HEADER_PREFIX: &str = "ce-";
+/// The only version there is.
+const SPEC_VERSION: &str = "1.0";
+/// The media type of the data.
+pub(crate) const JSON: &str = "application/json";
+
+/// A message in the form of CloudEvents 1.0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CloudEvent {
+    /// Names it for ever: the same id from the same source is the same message.
+    pub id: String,
+    /// Where it comes from, e.g. `/tramonto/cec-pac`.
+    pub source: String,
+    /// What it is, e.g. `eu.tramonto.phase-started`.
+    pub kind: String,
+    /// What it is about: a stream of the log, or a mailbox.
+    pub subject: Option<String>,
+    /// When it took effect.
+    pub time: Option<DateTime<Utc>>,
+    /// Which shape the data has, e.g. `urn:tramonto:phase-started:v1`.
+    pub data_schema: Option<String>,
+    /// Everything else, by lower-case name: `position`, `previous`, `correlationid`, `traceparent`, …
+    pub extensions: BTreeMap<String, String>,
+    /// The data: a JSON document.
+    pub data: Bytes,
+}
+
+impl CloudEvent {
+    /// The type of a kind of event or command.
+    pub fn type_of(kind: &str) -> String {
+        format!("{TYPE_PREFIX}{kind}")
+    }
+
+    /// With an extension.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.extensions.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// With what lets a tracer put it into its chain (W3C Trace Context): the trace is the correlation
+    /// id, the span is taken from the id of what did it. Ids of which either would be zero have none.
+    #[must_use]
+    pub fn traced(self, correlation: Uuid, span: Uuid) -> Self {
+        let (_, span) = span.as_u64_pair();
+        if correlation.is_nil() || span == 0 {
+            return self;
+        }
+        self.with("traceparent", format!("00-{}-{span:016x}-01", correlation.simple()))
+    }
+
+    /// An extension that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.extensions.get(name)?.parse().ok()
+    }
+
+    /// The headers it travels with. An attribute that is empty has none.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let time = self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+        let named = [
+            ("specversion", SPEC_VERSION.to_owned()),
+            ("id", self.id.clone()),
+            ("source", self.source.clone()),
+            ("type", self.kind.clone()),
+            ("subject", optional(&self.subject)),
+            ("time", optional(&time)),
+            ("dataschema", optional(&self.data_schema)),
+        ];
+        let named = named.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let extensions = self.extensions.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let mut headers: Vec<_> = named
+            .chain(extensions)
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (format!("{HEADER_PREFIX}{name}"), encoded(&value)))
+            .collect();
+        headers.push(("Content-Type".to_owned(), JSON.to_owned()));
+        headers
+    }
+
+    /// Reads a message; the error says in one sentence what it lacks.
+    pub(crate) fn read<'a>(
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        data: Bytes,
+    ) -> Result<Self, String> {
+        let mut attributes = BTreeMap::new();
+        for (name, value) in headers {
+            let name = name.to_ascii_lowercase();
+            if let Some(name) = name.strip_prefix(HEADER_PREFIX) {
+                attributes.insert(name.to_owned(), decoded(value)?);
+            }
+        }
+        match attributes.remove("specversion") {
+            Some(version) if version == SPEC_VERSION => {}
+            Some(version) => {
+                return Err(format!("ce-specversion is {version:?}; this program reads 1.0"));
+            }
+            None => return Err(missing("specversion")),
+        }
+        let mut required = |name: &str| {
+            attributes.remove(name).filter(|value| !value.is_empty()).ok_or_else(|| missing(name))
+        };
+        let (id, source, kind) = (required("id")?, required("source")?, required("type")?);
+        let time = attributes.remove("time").map(|time| {
+            let read = DateTime::parse_from_rfc3339(&time);
+            read.map_err(|_: chrono::ParseError| format!("ce-time {time:?} is no RFC 3339 instant"))
+        });
+        Ok(Self {
+            id,
+            source,
+            kind,
+            subject: attributes.remove("subject"),
+            time: time.transpose()?.map(|time| time.to_utc()),
+            data_schema: attributes.remove("dataschema"),
+            extensions: attributes,
+            data,
+        })
+    }
+}
+
+fn missing(name: &str) -> String {
+    format!("the header ce-{name} is missing; send it as CloudEvents 1.0 in binary mode")
+}
+
+/// Printable ASCII without space, quote and percent stands for itself.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *byte == b'%').and_then(|two| {
+            let digits = std::str::from_utf8(two).ok()?;
+            u8::from_str_radix(digits, 16).ok().filter(|_| two.iter().all(u8::is_ascii_hexdigit))
+        });
+        bytes.push(code.unwrap_or(*byte));
+        rest = after.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    String::from_utf8(bytes).map_err(|_| "a ce- header is not percent-encoded UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> CloudEvent {
+        CloudEvent {
+            id: "7".into(),
+            source: "/tramonto/cec-pac".into(),
+            kind: CloudEvent::type_of("phase-started"),
+            subject: Some("programme-cec-pac".into()),
+            time: Some("2026-01-01T00:00:00.25Z".parse().unwrap()),
+            data_schema: Some("urn:tramonto:phase-started:v1".into()),
+            data: "{}".into(),
+            ..CloudEvent::default()
+        }
+    }
+
+    fn read(headers: &[(String, String)]) -> Result<CloudEvent, String> {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        CloudEvent::read(headers, "{}".into())
+    }
+
+    #[test]
+    fn an_event_comes_back_from_its_headers() {
+        let event = event().with("position", 12).with("note", "50 % \"città\"");
+        let headers = event.headers();
+        assert!(headers.contains(&("ce-type".into(), "eu.tramonto.phase-started".into())));
+        assert!(headers.contains(&("ce-note".into(), "50%20%25%20%22citt%C3%A0%22".into())));
+        assert!(headers.contains(&("ce-time".into(), "2026-01-01T00:00:00.250Z".into())));
+        assert_eq!(read(&headers), Ok(event));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        for name in ["id", "source", "type", "specversion"] {
+            let mut headers = event().headers();
+            headers.retain(|(header, _)| *header != format!("ce-{name}"));
+            let problem = read(&headers).unwrap_err();
+            assert!(problem.contains(&format!("ce-{name} is missing")), "{problem}");
+        }
+        for (header, value) in
+            [("ce-specversion", "0.3"), ("ce-time", "yesterday"), ("ce-note", "%FF")]
+        {
+            let mut headers = event().headers();
+            headers.push((header.into(), value.into()));
+            assert!(read(&headers).unwrap_err().contains("ce-"), "{header} {value}");
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_that_encodes_nothing_stands_for_itself() {
+        for text in ["100%", "%zz", "%+1", "%4", ""] {
+            assert_eq!(decoded(text), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_trace_is_the_correlation_id() {
+        let correlation = Uuid::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
+        let span = Uuid::from_u128(0xb7ad_6b71_6920_3331);
+        assert_eq!(
+            event().traced(correlation, span).extensions["traceparent"],
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        );
+        assert!(event().traced(Uuid::nil(), span).extensions.is_empty());
+        assert!(event().traced(correlation, Uuid::nil()).extensions.is_empty());
+    }
+}
