@@ -222,6 +222,22 @@ async fn a_lock_of_another_program_is_waited_for_only_so_long() {
 }
 
 #[tokio::test]
+async fn mailboxes_come_only_before_or_after_a_change_of_numbers_beside_them() {
+    let database = Database::new().await;
+    PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
+    let directory = PostgresDirectory::open_with(database.options(), short()).await.unwrap();
+    directory.provision(&rows([0, 70_000]), 1).await.unwrap();
+    let mut change = database.plain().await;
+    let lock = "BEGIN; SELECT FROM directory.decision WHERE part = 0 FOR UPDATE";
+    run(&mut change, lock).await.unwrap();
+    let error = directory.provision(&rows([1]), 2).await.unwrap_err();
+    assert!(error.may_retry() && error.to_string().contains("is locked by another"), "{error}");
+    directory.provision(&rows([70_001]), 3).await.unwrap();
+    run(&mut change, "COMMIT").await.unwrap();
+    directory.provision(&rows([1]), 4).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_trigger_that_is_not_its_own_is_found_out_and_nothing_is_changed() {
     let database = Database::new().await;
     let directory = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
