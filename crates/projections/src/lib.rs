@@ -17,6 +17,7 @@ mod postgres;
 mod progress;
 mod projections;
 mod registry;
+mod relay;
 mod sets;
 mod sql;
 mod sqlite;
@@ -37,6 +38,7 @@ pub use projections::{Digests, Projections, Rebuilt};
 pub use registry::{
     Counts as RegistryCounts, Entry as RegistryEntry, Error as RegistryError, Registry,
 };
+pub use relay::{Error as RelayError, Expand, Relay, RelaySettings};
 pub use sets::Sets;
 pub use status::Status;
 pub use table::{PostgresTable, Table};

@@ -1,0 +1,95 @@
+//! Which events can be told mailbox by mailbox: those that say the same of each of their mailboxes.
+
+use domain::{Event, MailboxSet};
+use eventstore::RecordedEvent;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::error::Error;
+
+/// The mailboxes of an event and what it says of each; none for an event that stays whole.
+#[derive(Default)]
+pub(super) struct Members {
+    mailboxes: MailboxSet,
+    /// The payload without the set, as the members of a JSON object without its braces.
+    said: String,
+}
+
+impl Members {
+    /// The mailboxes of which this event says the same.
+    pub(super) fn of(event: &RecordedEvent) -> Result<Self, Error> {
+        let Some(mailboxes) = alike(event.fact()?.event) else { return Ok(Self::default()) };
+        let written = || {
+            let mut payload: Map<String, Value> = serde_json::from_str(&event.event.payload)?;
+            payload.remove("mailboxes");
+            serde_json::to_string(&payload)
+        };
+        let said = written().map_err(|error| Error::NotExpanded {
+            position: event.position,
+            kind: event.event.kind.clone(),
+            problem: error.to_string(),
+        })?;
+        let said = said.trim_start_matches('{').trim_end_matches('}').to_owned();
+        Ok(Self { mailboxes, said })
+    }
+
+    /// How many messages they are.
+    pub(super) fn parts(&self) -> u32 {
+        u32::try_from(self.mailboxes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The parts after the first `done` ones, with their mailboxes: part 1 is the lowest number.
+    pub(super) fn after(&self, done: u32) -> impl Iterator<Item = (u32, u32)> {
+        let from = self.mailboxes.select(done);
+        let rest = from.map(|from| self.mailboxes.range(from..)).into_iter().flatten();
+        (done.saturating_add(1)..).zip(rest)
+    }
+
+    /// What the event says of one mailbox, without the braces.
+    pub(super) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// The id of the message that is this part; `None` where there is no such part.
+    pub(super) fn message_id(&self, event: Uuid, part: u32) -> Option<String> {
+        let number = self.mailboxes.select(part.checked_sub(1)?)?;
+        Some(message_id(event, number).to_string())
+    }
+}
+
+/// The id of the message in which an event is told of one mailbox.
+pub(super) fn message_id(event: Uuid, number: u32) -> Uuid {
+    Uuid::new_v5(&event, number.to_string().as_bytes())
+}
+
+fn alike(event: Event) -> Option<MailboxSet> {
+    match event {
+        Event::RegistrationsLapsed(outcome)
+        | Event::SendingDisabled(outcome)
+        | Event::ModifyingDisabled(outcome)
+        | Event::ReceivingDisabled(outcome)
+        | Event::AccessClosed(outcome) => Some(outcome.mailboxes),
+        Event::RightsRestored(event) => Some(event.mailboxes),
+        Event::RightsArmed(event) => Some(event.mailboxes),
+        Event::TransientFailure(event) => Some(event.mailboxes),
+        Event::IncidentOpened(event) => Some(event.mailboxes),
+        Event::IncidentRetried(event) => Some(event.mailboxes),
+        Event::IncidentResolved(event) => Some(event.mailboxes),
+        // These say something else of each mailbox, or concern one alone, or the programme.
+        Event::MailboxesRegistered(_)
+        | Event::MailboxesActivated(_)
+        | Event::RegistrationsCorrected(_)
+        | Event::RegistryImported(_)
+        | Event::MailboxWithdrawn(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::PhaseStarted(_)
+        | Event::PhaseCompleted(_)
+        | Event::PlanAdopted(_)
+        | Event::PlanAmended(_)
+        | Event::ProgrammePaused(_)
+        | Event::ProgrammeResumed(_)
+        | Event::PaceChanged(_)
+        | Event::RecurringWorkDue(_) => None,
+    }
+}
