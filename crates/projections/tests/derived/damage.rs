@@ -1,6 +1,6 @@
 //! What goes wrong gets a sentence that says what to do.
 
-use eventstore::{Append, EventStore, ExpectedVersion, NewEvent, StreamName};
+use eventstore::{Append, EventStore, ExpectedVersion, StreamName};
 use projections::{Error, Projections, Sets};
 
 use crate::story::{Story, programme};
@@ -69,13 +69,7 @@ async fn a_log_that_went_another_way_after_a_backup_is_refused() {
 async fn a_log_shorter_than_the_checkpoint_is_named_with_both_ends() {
     let dir = tempfile::tempdir().unwrap();
     let story = told(&dir, 5).await;
-    let log = eventstore::MemoryStore::new(story.hand.clone());
-    let first = story.store.read_all(0, &eventstore::Filter::default(), 2).await.unwrap();
-    for event in first.events {
-        let append = Append::to(event.stream, ExpectedVersion::Any, vec![event.event]);
-        log.append(append).await.unwrap();
-    }
-    let log: std::sync::Arc<dyn EventStore> = std::sync::Arc::new(log);
+    let log = story.log_up_to(2).await;
     let error = Projections::open(dir.path(), programme(), log).await.err().unwrap();
     assert!(matches!(error, Error::LogShorter { checkpoint: 6, head: 2, .. }), "{error}");
     assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
@@ -86,21 +80,7 @@ async fn an_unknown_event_stops_a_projection_right_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let story = told(&dir, 1).await;
     story.register(3, 9).await;
-    let unknown = NewEvent {
-        id: story.journal.new_id(),
-        kind: "mailbox-beamed-up".to_owned(),
-        schema_version: 1,
-        effective_at: story.now(),
-        actor: "newer".to_owned(),
-        reason: None,
-        correlation_id: story.journal.new_id(),
-        causation_id: None,
-        payload: "{}".to_owned(),
-    };
-    let stream = StreamName::new("mailbox-x").unwrap();
-    let append = Append::to(stream, ExpectedVersion::Any, vec![unknown]);
-    story.store.append(append).await.unwrap();
-    story.store.head().await.unwrap();
+    story.beam_up().await;
     let projections = open(&story, &dir).await.unwrap();
     projections.tick(story.now()).await.unwrap();
     for _ in 0..2 {

@@ -3,8 +3,13 @@
 #![cfg(test)]
 
 mod damage;
+#[path = "../../src/fresh.rs"]
+mod fresh;
 mod history;
+mod on_file;
+mod postgres;
 mod progress;
 mod sets;
+mod standby;
 mod story;
 mod table;

@@ -2,7 +2,10 @@
 //! record of the domain's own tasks.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use chrono::{DateTime, Days, Duration, NaiveDate, TimeZone, Utc};
 use domain::{
@@ -12,8 +15,9 @@ use domain::{
     Task, TransientFailure, Verdict, civil_date, tasks,
 };
 use eventstore::{
-    Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, Origin, StreamName,
-    incident_stream, mailbox_stream, outcome_stream, programme_stream, registry_stream,
+    Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, NewEvent, Origin,
+    SqliteStore, StreamName, incident_stream, mailbox_stream, outcome_stream, programme_stream,
+    registry_stream,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -43,7 +47,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 pub(crate) struct Story {
     pub(crate) hand: Arc<Hand>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn EventStore>,
     pub(crate) journal: Journal,
 }
 
@@ -56,15 +60,29 @@ pub(crate) fn chosen(number: u32, seed: u32, parts: u32) -> u32 {
     u32::try_from((mixed ^ mixed >> 29) >> 33).unwrap() % parts
 }
 
+fn hand() -> Arc<Hand> {
+    let start = Utc.with_ymd_and_hms(2014, 9, 1, 8, 0, 0).unwrap();
+    Arc::new(Hand(Mutex::new(start)))
+}
+
 impl Story {
     /// A programme with its plan adopted.
     pub(crate) async fn begin() -> Self {
-        let start = Utc.with_ymd_and_hms(2014, 9, 1, 8, 0, 0).unwrap();
-        let hand = Arc::new(Hand(Mutex::new(start)));
-        let clock: Arc<dyn Clock> = hand.clone();
-        let store = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let log: Arc<dyn EventStore> = store.clone();
-        let journal = Journal::new(programme(), log, clock, State::default(), 0);
+        let hand = hand();
+        let store = Arc::new(MemoryStore::new(hand.clone()));
+        Self::begin_on(store, hand).await
+    }
+
+    /// The same, with its log in a file.
+    pub(crate) async fn begin_in(dir: &tempfile::TempDir) -> Self {
+        let hand = hand();
+        let store = SqliteStore::open(&dir.path().join("log.db"), hand.clone()).await.unwrap();
+        Self::begin_on(Arc::new(store), hand).await
+    }
+
+    async fn begin_on(store: Arc<dyn EventStore>, hand: Arc<Hand>) -> Self {
+        let log = Arc::clone(&store);
+        let journal = Journal::new(programme(), log, hand.clone(), State::default(), 0);
         let begun = Self { hand, store, journal };
         begun.command(Command::Adopt(Plan::cec_pac().unwrap())).await;
         begun
@@ -102,6 +120,34 @@ impl Story {
         let new = |event| self.journal.written(event, at, &origin).unwrap();
         let events = events.iter().map(new).collect();
         self.store.append(Append::to(stream, ExpectedVersion::Any, events)).await.unwrap();
+    }
+
+    /// A newer program tells of something that this one does not know.
+    pub(crate) async fn beam_up(&self) {
+        let unknown = NewEvent {
+            id: self.journal.new_id(),
+            kind: "mailbox-beamed-up".to_owned(),
+            schema_version: 1,
+            effective_at: self.now(),
+            actor: "newer".to_owned(),
+            reason: None,
+            correlation_id: self.journal.new_id(),
+            causation_id: None,
+            payload: "{}".to_owned(),
+        };
+        let stream = StreamName::new("mailbox-x").unwrap();
+        let append = Append::to(stream, ExpectedVersion::Any, vec![unknown]);
+        self.store.append(append).await.unwrap();
+    }
+
+    /// The log as an older backup has it.
+    pub(crate) async fn log_up_to(&self, events: usize) -> Arc<dyn EventStore> {
+        let log = MemoryStore::new(self.hand.clone());
+        for event in self.store.read_all(0, &Filter::default(), events).await.unwrap().events {
+            let append = Append::to(event.stream, ExpectedVersion::Any, vec![event.event]);
+            log.append(append).await.unwrap();
+        }
+        Arc::new(log)
     }
 
     pub(crate) async fn command(&self, command: Command) {
@@ -295,6 +341,20 @@ pub(crate) fn phase(name: &str) -> PhaseId {
 /// Runs a future of a test that is not itself asynchronous.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Runs a future for so many polls and drops it where it stands; what it ended with, if it did.
+pub(crate) async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|context| {
+        if polled == polls {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// A generator that leaves something out proves nothing about it.

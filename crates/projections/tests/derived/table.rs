@@ -39,7 +39,7 @@ fn has_incident(state: &State, number: u32) -> bool {
 }
 
 /// What the rows must be, worked out mailbox by mailbox and event by event.
-async fn expected(story: &Story) -> Vec<String> {
+pub(crate) async fn expected(story: &Story) -> Vec<String> {
     let mut state = State::default();
     let mut rows: BTreeMap<u32, (String, u64)> = BTreeMap::new();
     for event in story.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap().events {
@@ -58,7 +58,7 @@ async fn expected(story: &Story) -> Vec<String> {
     rows.iter().map(last).collect()
 }
 
-async fn found(dir: &tempfile::TempDir) -> Vec<String> {
+pub(crate) async fn found(dir: &tempfile::TempDir) -> Vec<String> {
     let rows = sqlx::query("SELECT *, id FROM mailbox ORDER BY number");
     let rows = rows.fetch_all(&read(dir).await).await.unwrap();
     let text = |row: &sqlx::sqlite::SqliteRow| {
