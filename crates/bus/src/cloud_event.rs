@@ -46,6 +46,11 @@ impl CloudEvent {
         format!("{TYPE_PREFIX}{kind}")
     }
 
+    /// The type of a kind of command, which the sender of one must give.
+    pub fn command_type(kind: &str) -> String {
+        crate::command::type_of(kind)
+    }
+
     /// With an extension.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {

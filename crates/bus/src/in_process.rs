@@ -5,6 +5,7 @@
 //! Deliberately absent: a time limit on deliveries. A worker of this process that dies drops its
 //! delivery, and dropping hands it back.
 
+mod commands;
 mod mirror;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,6 +17,7 @@ use domain::Capabilities;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+pub use commands::InProcessCommands;
 pub use mirror::InProcessMirror;
 
 use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};

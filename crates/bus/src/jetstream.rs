@@ -10,6 +10,7 @@
 
 mod api;
 mod check;
+mod commands;
 mod connection;
 mod dead;
 mod delivery;
@@ -19,6 +20,7 @@ mod options;
 mod queue;
 mod topology;
 
+pub use commands::{NatsCommandInbox, NatsCommandSender};
 pub use connection::Connection;
 pub use mirror::JetStreamMirror;
 pub use options::{Login, NatsOptions, Secret};

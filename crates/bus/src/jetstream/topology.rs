@@ -80,6 +80,18 @@ impl Topology {
         self.subject("dead.work")
     }
 
+    pub(super) fn dead_command_subject(&self) -> String {
+        self.subject("dead.command")
+    }
+
+    /// Where a kind of command is asked for; `*` for all of them.
+    pub(super) fn command_subject(&self, kind: &str) -> String {
+        self.subject(&format!(
+            "command.{}",
+            if kind == "*" { kind.to_owned() } else { plain(kind) }
+        ))
+    }
+
     pub(super) fn wake_subject(&self) -> String {
         self.subject("wake")
     }

@@ -1,0 +1,250 @@
+//! Commands over core NATS: a request, one listener of the queue group, a reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::client::Request;
+use async_nats::{HeaderMap, Message, Subscriber};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use serde_json::json;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::api::Fault;
+use super::connection::Connection;
+use super::dead::{Dead, REASON};
+use super::headers::{headers_of, read_event};
+use crate::command::checked;
+use crate::{
+    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandSender, DeadCommand, Error,
+    IncomingCommand,
+};
+
+/// All listeners of a programme are one group: each command comes to one of them.
+const GROUP: &str = "command";
+/// The kind a dead letter was sent as.
+const KIND: &str = "Tramonto-Command";
+/// How long a sender waits for an answer before it sends again. Longer than a slow command takes, so
+/// that repeating does not add to a crowd.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long a sender waits where nobody listens.
+const REST: Duration = Duration::from_millis(200);
+
+/// Commands that come in over NATS.
+pub struct NatsCommandInbox {
+    connection: Connection,
+    kinds: Vec<String>,
+    subscriber: Mutex<Subscriber>,
+    closed: watch::Sender<bool>,
+}
+
+/// Commands that go out over NATS.
+pub struct NatsCommandSender {
+    connection: Connection,
+}
+
+impl NatsCommandInbox {
+    /// Listens for these kinds of commands; declares the stream of dead letters, or says what about it
+    /// is too weak.
+    pub async fn open(connection: &Connection, kinds: &[&str]) -> Result<Self, Error> {
+        connection.declare_stream(&connection.topology.dead()).await?;
+        let subjects = connection.topology.command_subject("*");
+        let subscriber = connection.client.queue_subscribe(subjects, GROUP.to_owned()).await;
+        let subscriber = subscriber.map_err(|error| connection.unavailable(error.to_string()))?;
+        Ok(Self {
+            connection: connection.clone(),
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            subscriber: Mutex::new(subscriber),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    async fn receive(&self) -> Result<Message, Error> {
+        let mut closed = self.closed.subscribe();
+        let next = async { self.subscriber.lock().await.next().await };
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
+            message = next => message.ok_or(Error::Closed),
+        }
+    }
+}
+
+#[async_trait]
+impl CommandInbox for NatsCommandInbox {
+    async fn next(&self) -> Result<Box<dyn IncomingCommand>, Error> {
+        loop {
+            let message = self.receive().await?;
+            let kind = message.subject.rsplit('.').next().unwrap_or_default().to_owned();
+            let read = read_event(message.headers.as_ref(), message.payload.clone());
+            let size = message.payload.len();
+            let command = Incoming { connection: self.connection.clone(), kind, message };
+            match checked(&self.kinds, &command.kind, read, size) {
+                Ok(event) => return Ok(Box::new(Read { command, event: Arc::new(event) })),
+                Err(sentence) => {
+                    if let Err(error) = command.answer(Answer::invalid(sentence)).await {
+                        tracing::warn!(%error, "a command that can't be read was not answered");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error> {
+        let subject = self.connection.topology.dead_command_subject();
+        let letters = self.connection.dead_letters(&subject).await?;
+        Ok(letters.into_iter().map(dead_command).collect())
+    }
+
+    fn close(&self) {
+        self.closed.send_replace(true);
+    }
+}
+
+/// A command as it came.
+struct Incoming {
+    connection: Connection,
+    kind: String,
+    message: Message,
+}
+
+/// A command that can be read.
+struct Read {
+    command: Incoming,
+    event: Arc<CloudEvent>,
+}
+
+#[async_trait]
+impl IncomingCommand for Read {
+    fn kind(&self) -> &str {
+        &self.command.kind
+    }
+
+    fn event(&self) -> &CloudEvent {
+        &self.event
+    }
+
+    async fn answer(self: Box<Self>, answer: Answer) -> Result<(), Error> {
+        self.command.answer(answer).await
+    }
+}
+
+impl Incoming {
+    async fn answer(self, answer: Answer) -> Result<(), Error> {
+        let Self { connection, kind, message } = self;
+        metrics::counter!("tramonto_commands_total", "status" => status(&answer)).increment(1);
+        let id = header(message.headers.as_ref(), "ce-id");
+        if answer.is_kept() {
+            let mut headers = message.headers.clone().unwrap_or_default();
+            headers.insert(KIND, super::dead::one_line(&kind));
+            let (subject, payload) = (connection.topology.dead_command_subject(), message.payload);
+            let reason = answer.sentence.clone();
+            connection.bury(Dead { subject, headers, payload, reason }).await?;
+        }
+        let Some(reply) = message.reply else { return Ok(()) };
+        let (headers, payload) = reply_to(&connection, id.unwrap_or_default(), &answer);
+        let sent = connection.client.publish_with_headers(reply, headers, payload).await;
+        sent.map_err(|error| connection.unavailable(error.to_string()))
+    }
+}
+
+fn status(answer: &Answer) -> &'static str {
+    match answer.status {
+        AnswerStatus::Accepted => "accepted",
+        AnswerStatus::Refused => "refused",
+        AnswerStatus::Invalid => "invalid",
+        AnswerStatus::Unavailable => "unavailable",
+    }
+}
+
+/// The answer as a CloudEvent; `answers` is the command's id.
+fn reply_to(connection: &Connection, id: String, answer: &Answer) -> (HeaderMap, Bytes) {
+    let data = json!(answer).to_string();
+    let name = format!("{id} {data}");
+    let event = CloudEvent {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string(),
+        source: format!("/tramonto/{}", connection.programme()),
+        kind: CloudEvent::type_of("command.answered"),
+        data: data.into(),
+        ..CloudEvent::default()
+    };
+    let event = event.with("answers", id).with("status", status(answer));
+    (headers_of(&event), event.data)
+}
+
+fn header(headers: Option<&HeaderMap>, name: &str) -> Option<String> {
+    Some(headers?.get(name)?.as_str().to_owned())
+}
+
+fn dead_command(message: Message) -> DeadCommand {
+    let find = |name| header(message.headers.as_ref(), name);
+    DeadCommand {
+        kind: find(KIND).unwrap_or_default(),
+        id: find("ce-id"),
+        reason: find(REASON).unwrap_or_default(),
+        data: message.payload.clone(),
+    }
+}
+
+impl NatsCommandSender {
+    /// A sender to the connection's programme.
+    pub fn new(connection: &Connection) -> Self {
+        Self { connection: connection.clone() }
+    }
+
+    /// Sends once; `None` where nobody answered in time.
+    async fn ask(
+        &self,
+        subject: &str,
+        request: Request,
+        within: Duration,
+    ) -> Result<Option<Answer>, Error> {
+        let request = request.timeout(Some(within));
+        let sent = self.connection.send(subject.to_owned(), request).await;
+        match sent {
+            Ok(message) => serde_json::from_slice(&message.payload).map(Some).map_err(|error| {
+                self.connection.refused(format!("the answer to the command can't be read: {error}"))
+            }),
+            Err(Fault::Missing) => Ok(None),
+            Err(Fault::Failed(error)) if error.may_retry() => Ok(None),
+            Err(fault) => Err(self.connection.failed(fault)),
+        }
+    }
+}
+
+#[async_trait]
+impl CommandSender for NatsCommandSender {
+    async fn send(
+        &self,
+        kind: &str,
+        command: &CloudEvent,
+        within: Duration,
+    ) -> Result<Answer, Error> {
+        let until = Instant::now() + within;
+        let subject = self.connection.topology.command_subject(kind);
+        let mut said = None;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return said.map_or_else(
+                    || {
+                        Err(self.connection.unavailable(
+                            "nobody answered the command; send it again with the same id",
+                        ))
+                    },
+                    Ok,
+                );
+            }
+            let headers = headers_of(command);
+            let request = Request::new().headers(headers).payload(command.data.clone());
+            match self.ask(&subject, request, left.min(ANSWER_WITHIN)).await? {
+                Some(answer) if answer.status != AnswerStatus::Unavailable => return Ok(answer),
+                answer => said = answer.or(said),
+            }
+            sleep(REST.min(left)).await;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What every way of taking commands from outside must do, whatever carries them.
+
+#![cfg(test)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{
+    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandSender, Connection, Error,
+    InProcessCommands, IncomingCommand, NatsCommandInbox, NatsCommandSender, NatsOptions,
+};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// An inbox and a way into it.
+struct Way {
+    inbox: Arc<dyn CommandInbox>,
+    sender: Arc<dyn CommandSender>,
+}
+
+/// Longer than any answer takes that comes at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Long enough to see that no answer comes.
+const A_MOMENT: Duration = Duration::from_millis(100);
+const KINDS: [&str; 2] = ["place-hold", "pause"];
+
+macro_rules! contract {
+    ($adapter:ident, $make:expr) => {
+        contract!($adapter, $make,
+            a_command_arrives_as_it_was_sent_and_its_answer_comes_back,
+            a_command_that_nobody_answered_is_sent_again_with_the_same_id,
+            a_command_that_could_not_be_looked_at_is_sent_again,
+            a_refused_command_is_answered_and_kept,
+            what_can_not_be_read_is_answered_and_kept_and_goes_no_further,
+            who_waits_in_vain_is_told_so,
+            of_two_listeners_one_gets_a_command,
+            closing_wakes_who_listens_and_lets_a_command_under_way_be_answered,
+        );
+    };
+    ($adapter:ident, $make:expr, $($claim:ident),+ $(,)?) => {
+        mod $adapter {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    super::$claim($make.await).await;
+                }
+            )+
+        }
+    };
+}
+
+contract!(in_process, async {
+    let commands = Arc::new(InProcessCommands::new(&KINDS));
+    Way { inbox: commands.clone(), sender: commands }
+});
+
+contract!(nats, async {
+    let url =
+        std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run tests/run");
+    let programme = format!("t{}", Uuid::now_v7().simple()).parse().unwrap();
+    let connection = Connection::open(&NatsOptions::new(&url, programme)).await.unwrap();
+    let inbox = NatsCommandInbox::open(&connection, &KINDS).await.unwrap();
+    Way { inbox: Arc::new(inbox), sender: Arc::new(NatsCommandSender::new(&connection)) }
+});
+
+fn command(kind: &str) -> CloudEvent {
+    CloudEvent {
+        id: Uuid::now_v7().to_string(),
+        source: "/court/7".into(),
+        kind: CloudEvent::command_type(kind),
+        data: r#"{"number":7,"reason":"città"}"#.into(),
+        ..CloudEvent::default()
+    }
+}
+
+async fn next(inbox: &Arc<dyn CommandInbox>) -> Box<dyn IncomingCommand> {
+    timeout(PATIENCE, inbox.next()).await.expect("a command").unwrap()
+}
+
+async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back(way: Way) {
+    let sent = command("place-hold").with("correlationid", Uuid::now_v7());
+    let carry_out = async {
+        let command = next(&way.inbox).await;
+        assert_eq!((command.kind(), command.event()), ("place-hold", &sent));
+        command.answer(Answer::accepted("the hold is placed", 41)).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, PATIENCE), carry_out);
+    assert_eq!(answer.unwrap(), Answer::accepted("the hold is placed", 41));
+    assert!(way.inbox.dead_letters().await.unwrap().is_empty());
+}
+
+async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id(way: Way) {
+    let sent = command("pause");
+    let carry_out = async {
+        let first = next(&way.inbox).await.event().id.clone();
+        let again = next(&way.inbox).await;
+        assert_eq!(again.event().id, first);
+        again.answer(Answer::accepted("paused", 1)).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, 3 * PATIENCE), carry_out);
+    assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
+}
+
+async fn a_command_that_could_not_be_looked_at_is_sent_again(way: Way) {
+    let sent = command("pause");
+    let carry_out = async {
+        let first = next(&way.inbox).await;
+        first.answer(Answer::unavailable("the store is out of reach")).await.unwrap();
+        next(&way.inbox).await.answer(Answer::accepted("paused", 1)).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, PATIENCE), carry_out);
+    assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
+    assert!(way.inbox.dead_letters().await.unwrap().is_empty());
+}
+
+async fn a_refused_command_is_answered_and_kept(way: Way) {
+    let sent = command("place-hold");
+    let carry_out = async {
+        let command = next(&way.inbox).await;
+        command.answer(Answer::refused("mailbox 7 is withdrawn")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, PATIENCE), carry_out);
+    assert_eq!(answer.unwrap(), Answer::refused("mailbox 7 is withdrawn"));
+    let dead = way.inbox.dead_letters().await.unwrap();
+    let [letter] = &dead[..] else { panic!("{dead:?}") };
+    assert_eq!((&*letter.kind, letter.id.as_ref()), ("place-hold", Some(&sent.id)));
+    assert_eq!((&*letter.reason, &letter.data), ("mailbox 7 is withdrawn", &sent.data));
+}
+
+async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way) {
+    let malformed: [(&str, CloudEvent, &str); 7] = [
+        ("sing", command("sing"), "is no command; send one of place-hold, pause"),
+        ("pause", CloudEvent { id: String::new(), ..command("pause") }, "ce-id is missing"),
+        ("pause", CloudEvent { source: String::new(), ..command("pause") }, "ce-source is missing"),
+        ("pause", command("place-hold"), "ce-type"),
+        ("pause", CloudEvent { data: "{".into(), ..command("pause") }, "no JSON document"),
+        ("pause", CloudEvent { data: "".into(), ..command("pause") }, "no JSON document"),
+        ("pause", CloudEvent { data: vec![b' '; 70_000].into(), ..command("pause") }, "at most"),
+    ];
+    let listening = tokio::spawn({
+        let inbox = Arc::clone(&way.inbox);
+        async move { inbox.next().await.map(|command| command.kind().to_owned()) }
+    });
+    for (kind, event, says) in &malformed {
+        let answer = way.sender.send(kind, event, PATIENCE).await.unwrap();
+        assert_eq!(answer.status, AnswerStatus::Invalid, "{answer:?}");
+        assert!(answer.sentence.contains(says), "{:?} does not say {says:?}", answer.sentence);
+    }
+    let dead = way.inbox.dead_letters().await.unwrap();
+    assert_eq!(dead.len(), malformed.len());
+    for ((kind, event, says), letter) in malformed.iter().zip(&dead) {
+        assert_eq!((*kind, &event.data), (&*letter.kind, &letter.data));
+        assert!(letter.reason.contains(says), "{letter:?}");
+    }
+    assert!(!listening.is_finished(), "none of them is handed out");
+    way.inbox.close();
+    assert_eq!(listening.await.unwrap(), Err(Error::Closed));
+}
+
+async fn who_waits_in_vain_is_told_so(way: Way) {
+    let answer = way.sender.send("pause", &command("pause"), A_MOMENT).await;
+    let Err(error) = answer else { panic!("{answer:?}") };
+    assert!(matches!(error, Error::Unavailable { .. }) && error.may_retry(), "{error}");
+}
+
+async fn of_two_listeners_one_gets_a_command(way: Way) {
+    let listen = || {
+        let inbox = Arc::clone(&way.inbox);
+        tokio::spawn(async move {
+            let mut seen = 0_u32;
+            while let Ok(command) = inbox.next().await {
+                seen += 1;
+                command.answer(Answer::accepted("paused", 1)).await.unwrap();
+            }
+            seen
+        })
+    };
+    let (one, other) = (listen(), listen());
+    for _ in 0..20 {
+        way.sender.send("pause", &command("pause"), PATIENCE).await.unwrap();
+    }
+    way.inbox.close();
+    assert_eq!(one.await.unwrap() + other.await.unwrap(), 20);
+}
+
+async fn closing_wakes_who_listens_and_lets_a_command_under_way_be_answered(way: Way) {
+    let sent = command("pause");
+    let carry_out = async {
+        let command = next(&way.inbox).await;
+        let close = async {
+            tokio::task::yield_now().await;
+            way.inbox.close();
+        };
+        let (listened, ()) = tokio::join!(timeout(PATIENCE, way.inbox.next()), close);
+        assert_eq!(listened.expect("it wakes").err(), Some(Error::Closed));
+        command.answer(Answer::accepted("paused", 1)).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, PATIENCE), carry_out);
+    assert_eq!(answer.unwrap().position, Some(1));
+}
