@@ -103,7 +103,7 @@ impl Relay {
         // With the event that the mirror ends at, to see that it is the log's.
         let all = Filter::default();
         let found = self.log.read_all(first.saturating_sub(1), &all, (*page).max(1) + 1).await?;
-        let whole_to = self.whole_to(&tail, &found.events)?;
+        let whole_to = whole_to(&tail, &found.events)?;
         tell_losses(&lease, whole_to);
         let waiting = Vec::with_capacity(*page);
         let published_to = whole_to;
@@ -117,26 +117,6 @@ impl Relay {
         #[expect(clippy::as_conversions, reason = "there is no other way from u64 to f64")]
         metrics::gauge!("tramonto_relay_lag_events").set(lag as f64);
         Ok(Tick { progress: pass.messages, next_wake: None })
-    }
-
-    /// The last position that the mirror holds whole, after a look whether its last message is of the
-    /// log's event at that position.
-    fn whole_to(&self, tail: &Tail, events: &[RecordedEvent]) -> Result<u64, Error> {
-        let Some(Mark { position, part, id }) = &tail.last else { return Ok(0) };
-        let event = events.iter().find(|event| event.position == *position);
-        let members = match event {
-            Some(event) if *part > 0 => Some(Members::of(event)?),
-            _ => None,
-        };
-        let expected = event.and_then(|event| match &members {
-            None => Some(event.event.id.to_string()),
-            Some(members) => members.message_id(event.event.id, *part),
-        });
-        if expected.as_ref() != Some(id) {
-            return Err(Error::OtherLog { position: *position });
-        }
-        let whole = members.is_none_or(|members| members.parts() == *part);
-        Ok(if whole { *position } else { position.saturating_sub(1) })
     }
 
     async fn publish(&self, events: &[RecordedEvent], pass: &mut Pass) -> Result<(), Error> {
@@ -189,6 +169,26 @@ impl Relay {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The last position that the mirror holds whole, after a look whether its last message is of the
+/// log's event at that position.
+fn whole_to(tail: &Tail, events: &[RecordedEvent]) -> Result<u64, Error> {
+    let Some(Mark { position, part, id }) = &tail.last else { return Ok(0) };
+    let event = events.iter().find(|event| event.position == *position);
+    let members = match event {
+        Some(event) if *part > 0 => Some(Members::of(event)?),
+        _ => None,
+    };
+    let expected = event.and_then(|event| match &members {
+        None => Some(event.event.id.to_string()),
+        Some(members) => members.message_id(event.event.id, *part),
+    });
+    if expected.as_ref() != Some(id) {
+        return Err(Error::OtherLog { position: *position });
+    }
+    let whole = members.is_none_or(|members| members.parts() == *part);
+    Ok(if whole { *position } else { position.saturating_sub(1) })
 }
 
 fn tell_losses(lease: &Lease, whole_to: u64) {

@@ -4,8 +4,9 @@
 //! `changed_at` is the event that last changed the row; rows and checkpoint are written in one
 //! transaction. It has a file of its own, because `SQLite` has one writer a file: rewriting a million
 //! rows takes a second or two, and the sets, a start of the engine and a history must not wait for that.
-//! Deliberately absent: anyone who waits for it. A tick takes a bounded number of rows, so that whoever
-//! runs it decides how much of the machine it may have.
+//! Deliberately absent: anyone who waits for it. A tick changes a bounded number of rows, so that whoever
+//! runs it decides how much of the machine it may have; but a table that is empty is filled in one go, each
+//! row as it came to be, since writing every row once costs a fraction of writing its whole history.
 
 mod digest;
 mod follow;
@@ -28,7 +29,7 @@ use crate::sql::Writer;
 use crate::sqlite::Database;
 use crate::status::{Status, status};
 use crate::stored::Stored;
-use follow::Taken;
+use follow::{BOUNDS, Taken};
 pub use postgres::PostgresTable;
 
 const NAME: &str = "mailbox table";
@@ -53,11 +54,12 @@ impl Table {
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows.
+    /// Takes the next events of the log, as many as change some hundred thousand rows; where no mailbox
+    /// has a row yet, all of them.
     pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.stored.lock().await;
         let before = self.again(held.take()).await?;
-        let taken = follow::take(self.log.as_ref(), &before).await;
+        let taken = follow::take(self.log.as_ref(), &before, BOUNDS).await;
         if !matches!(taken, Ok(Taken { progress: 1.., .. })) {
             *held = Some(before);
             return taken.map(|_| Tick::default());

@@ -9,10 +9,21 @@ use crate::concern::concerned;
 use crate::error::Error;
 use crate::stored::Stored;
 
-/// How many events are taken in one transaction.
+/// How many events are read at a time.
 const PAGE: usize = 64;
-/// How many rows may change in one transaction, give or take the last event: a fraction of a second.
-const ROWS: u64 = 1 << 18;
+
+/// How much is taken in one transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Rows that change, give or take the last event.
+    rows: u64,
+    /// Bytes of the sets of rows that change, where nobody has a row yet.
+    bytes: usize,
+}
+
+/// A fraction of a second of writing; and for a table that is built from nothing, whose rows are then
+/// written once and as they came to be, what the longest programme needs several times over.
+pub(super) const BOUNDS: Bounds = Bounds { rows: 1 << 18, bytes: 1 << 26 };
 
 /// The next events of the log, folded.
 pub(super) struct Taken {
@@ -22,16 +33,38 @@ pub(super) struct Taken {
     pub(super) progress: u64,
 }
 
-/// Takes the next events of the log, as many as change some hundred thousand rows.
-pub(super) async fn take(log: &dyn EventStore, before: &Stored) -> Result<Taken, Error> {
-    let page = log.read_all(before.checkpoint.position, &Filter::default(), PAGE).await;
-    let page = page.map_err(|error| Error::reading(NAME, error))?;
+/// Takes the next events of the log: a page of them, or as many as change the rows that may change. While
+/// nobody has a row, everything there is, as long as it fits into memory.
+pub(super) async fn take(
+    log: &dyn EventStore,
+    before: &Stored,
+    bounds: Bounds,
+) -> Result<Taken, Error> {
     let mut taken = Taken { after: before.clone(), changes: Changes::default(), progress: 0 };
+    let from_nothing = before.state.rights.registered().is_empty();
+    loop {
+        let more = page(log, &mut taken, from_nothing, bounds).await?;
+        if !(more && from_nothing) {
+            return Ok(taken);
+        }
+    }
+}
+
+/// Takes a page; false where it was the last, or took what may be taken.
+async fn page(
+    log: &dyn EventStore,
+    taken: &mut Taken,
+    from_nothing: bool,
+    bounds: Bounds,
+) -> Result<bool, Error> {
+    let after = taken.after.checkpoint.position;
+    let page = log.read_all(after, &Filter::default(), PAGE).await;
+    let page = page.map_err(|error| Error::reading(NAME, error))?;
     for event in &page.events {
         let fact = match event.fact() {
             Ok(fact) => fact,
             // What comes before it is taken first.
-            Err(_) if taken.progress > 0 => break,
+            Err(_) if taken.progress > 0 => return Ok(false),
             Err(error) => return Err(Error::reading(NAME, error)),
         };
         match concerned(&fact.event) {
@@ -44,9 +77,75 @@ pub(super) async fn take(log: &dyn EventStore, before: &Stored) -> Result<Taken,
             None => taken.after.evolve(&fact),
         }
         taken.progress += 1;
-        if taken.changes.rows() >= ROWS {
-            break;
+        let changes = &taken.changes;
+        let full = if from_nothing {
+            changes.bytes() >= bounds.bytes
+        } else {
+            changes.rows() >= bounds.rows
+        };
+        if full {
+            return Ok(false);
         }
     }
-    Ok(taken)
+    Ok(!page.events.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::{DateTime, Utc};
+    use domain::{DateColumn, Event, MailboxesRegistered, ProgrammeId};
+    use eventstore::{
+        Append, Clock, ExpectedVersion, Journal, MemoryStore, Origin, registry_stream,
+    };
+
+    use super::*;
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> DateTime<Utc> {
+            "2014-12-17T11:00:00Z".parse().unwrap()
+        }
+    }
+
+    /// A log of so many events, each of ten registrations.
+    async fn log(events: u32) -> MemoryStore {
+        let log = Arc::new(MemoryStore::new(Arc::new(Noon)));
+        let programme: ProgrammeId = "cec-pac".parse().unwrap();
+        let (store, clock) = (log.clone(), Arc::new(Noon));
+        let state = domain::State::default();
+        let journal = Journal::new(programme.clone(), store, clock, state, 0);
+        for event in 0..events {
+            let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
+            for _ in 0..10 {
+                requested_on.push(Some("2012-02-03".parse().unwrap())).unwrap();
+                activated_on.push(None).unwrap();
+            }
+            let first = event * 10;
+            let event = MailboxesRegistered { first, requested_on, activated_on };
+            let event = Event::MailboxesRegistered(event);
+            let event = journal.written(&event, Noon.now(), &Origin::part("test")).unwrap();
+            let stream = registry_stream(&programme).unwrap();
+            log.append(Append::to(stream, ExpectedVersion::Any, vec![event])).await.unwrap();
+        }
+        drop(journal);
+        Arc::into_inner(log).unwrap()
+    }
+
+    #[tokio::test]
+    async fn from_nothing_it_takes_all_that_fits_into_memory_and_then_by_rows() {
+        let log = log(200).await;
+        let nothing = Stored::default();
+        let all = take(&log, &nothing, Bounds { rows: 1, bytes: 1 << 20 }).await.unwrap();
+        assert_eq!((all.progress, all.changes.rows()), (200, 2_000));
+        let narrow = Bounds { rows: 25, bytes: 1 };
+        let little = take(&log, &nothing, narrow).await.unwrap();
+        assert_eq!((little.progress, little.changes.rows()), (1, 10), "by memory");
+        let next = take(&log, &little.after, narrow).await.unwrap();
+        assert_eq!((next.progress, next.changes.rows()), (3, 30), "by rows");
+        let page = take(&log, &next.after, BOUNDS).await.unwrap();
+        assert_eq!(page.progress, 64, "a page");
+    }
 }

@@ -17,7 +17,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::follow::{self, Taken};
+use super::follow::{self, BOUNDS, Taken};
 use super::{NAME, digest, schema, write};
 use crate::error::Error;
 use crate::place::Fault;
@@ -70,8 +70,9 @@ impl PostgresTable {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows. Where it is
-    /// another projector's turn, it does nothing and looks again when that one's lease may have run out.
+    /// Takes the next events of the log, as many as change some hundred thousand rows; where no mailbox
+    /// has a row yet, all of them. Where it is another projector's turn, it does nothing and looks again
+    /// when that one's lease may have run out.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.moving.lock().await;
         let known = held.take();
@@ -92,7 +93,7 @@ impl PostgresTable {
             return Ok(Tick { progress: 0, next_wake: later });
         };
         let mut moving = self.take_over(known, &lease).await?;
-        let taken = follow::take(self.log.as_ref(), &moving.stored).await;
+        let taken = follow::take(self.log.as_ref(), &moving.stored, BOUNDS).await;
         if !matches!(taken, Ok(Taken { progress: 1.., .. })) {
             *held = Some(moving);
             return taken.map(|_| Tick::default());

@@ -88,12 +88,14 @@ const UPDATE_LISTED: Statement = Statement {
 pub(super) struct Changes {
     by_event: Vec<(u64, RoaringBitmap)>,
     all: RoaringBitmap,
+    bytes: usize,
 }
 
 impl Changes {
     pub(super) fn add(&mut self, position: u64, rows: RoaringBitmap) {
         if !rows.is_empty() {
             self.all |= &rows;
+            self.bytes += rows.serialized_size();
             self.by_event.push((position, rows));
         }
     }
@@ -101,6 +103,11 @@ impl Changes {
     /// How many rows changed.
     pub(super) fn rows(&self) -> u64 {
         self.all.len()
+    }
+
+    /// How much memory the sets take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Each row under the last event that changed it.

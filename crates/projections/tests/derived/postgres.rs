@@ -1,4 +1,4 @@
-//! The row-per-mailbox table in PostgreSQL: row by row what the log says, and what the file says.
+//! The row-per-mailbox table in `PostgreSQL`: row by row what the log says, and what the file says.
 
 use domain::{Event, MailboxWithdrawn};
 use projections::{Error, PostgresTable, Table};
@@ -90,7 +90,7 @@ async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
     for polls in 1.. {
         let ended = {
             let table = connect(&story, &fresh).await;
-            killed_after(polls, table.rebuild(story.now())).await.is_some()
+            killed_after(polls, Box::pin(table.rebuild(story.now()))).await.is_some()
         };
         // Rows and checkpoint in one statement, so of one moment.
         let both = "SELECT position, (SELECT count(*) FROM projection.mailbox)

@@ -29,8 +29,8 @@ async fn an_import_that_lost_its_lock_writes_nothing_more() {
     let path = world.write("cec.csv", rows(0..10));
     let mut first = world.registry.importing().await.unwrap();
     let sessions = "
-        SELECT pg_terminate_backend(pid) FROM pg_locks
-        WHERE locktype = 'advisory' AND pid <> pg_backend_pid()";
+        SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database one ON database = one.oid
+        WHERE locktype = 'advisory' AND datname = current_database()";
     let options = world.database.as_ref().unwrap().options();
     let mut operator = sqlx::ConnectOptions::connect(&options).await.unwrap();
     sqlx::query(sessions).execute(&mut operator).await.unwrap();
