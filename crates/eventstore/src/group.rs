@@ -15,10 +15,11 @@ use crate::{Appended, Error, NewEvent, StreamName, Written};
 
 /// What a database does for a group, inside a transaction that the adapter began.
 pub(crate) trait Transaction {
-    /// Finds the group's streams: [`Group::found`] for each that the database has.
+    /// Looks up those of the group's streams: [`Group::found`] for each that the database has.
     fn find_streams(
         &mut self,
         group: &mut Group<'_>,
+        wanted: &[usize],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
     /// Writes what waits in the group: streams, events, the head of the log.
@@ -80,11 +81,32 @@ pub(crate) struct Group<'r> {
 }
 
 /// What the requests came to, and where the log ends then.
-pub(crate) struct Outcome {
+pub(crate) struct Outcome<'r> {
     pub(crate) answers: Vec<Result<Appended, Error>>,
     pub(crate) head: u64,
     pub(crate) wrote: bool,
+    /// Where the log ended before.
+    start: u64,
+    streams: Vec<Stream<'r>>,
 }
+
+/// Streams as a writer left them, for as long as the log ends where it left it: then no other wrote, and
+/// they need not be looked up. Looking up ten thousand costs more than a tenth of writing to them.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    head: u64,
+    streams: HashMap<StreamName, Remembered>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    id: i64,
+    category: i64,
+    last: Option<u64>,
+}
+
+/// How many streams are remembered: some megabytes.
+const REMEMBERED: usize = 1 << 16;
 
 impl<'r> Group<'r> {
     /// Takes requests to be carried out `now` on a log that ends at `head`.
@@ -123,9 +145,14 @@ impl<'r> Group<'r> {
         mut self,
         transaction: &mut impl Transaction,
         careful: bool,
-    ) -> Result<Outcome, sqlx::Error> {
+    ) -> Result<Outcome<'r>, sqlx::Error> {
         let start = self.head.position;
-        transaction.find_streams(&mut self).await?;
+        let streams = self.streams.iter().enumerate();
+        let wanted: Vec<usize> =
+            streams.filter(|(_, stream)| !stream.stored).map(|(at, _)| at).collect();
+        if !wanted.is_empty() {
+            transaction.find_streams(&mut self, &wanted).await?;
+        }
         let mut answers = Vec::with_capacity(self.requests.len());
         for (at, request) in self.requests.iter().enumerate() {
             let mut judged = self.judge(at, request, &HashMap::new());
@@ -140,7 +167,7 @@ impl<'r> Group<'r> {
         }
         transaction.write(&mut self).await?;
         let head = self.head.position;
-        Ok(Outcome { answers, head, wrote: head > start })
+        Ok(Outcome { answers, head, wrote: head > start, start, streams: self.streams })
     }
 
     fn judge(
@@ -183,6 +210,45 @@ impl<'r> Group<'r> {
         self.pending.clear();
         for stream in self.streams.iter_mut().filter(|stream| stream.changed) {
             (stream.stored, stream.changed) = (true, false);
+        }
+    }
+}
+
+impl Memory {
+    /// Tells a group what is known of its streams; nothing, where another wrote since.
+    pub(crate) fn recall(&mut self, group: &mut Group<'_>) {
+        self.forget_unless_at(group.head.position);
+        for stream in &mut group.streams {
+            if let Some(known) = self.streams.get(stream.name) {
+                (stream.id, stream.category) = (known.id, known.category);
+                (stream.last, stream.stored) = (known.last, true);
+            }
+        }
+    }
+
+    /// Where the log ends elsewhere than it was left, another wrote.
+    fn forget_unless_at(&mut self, head: u64) {
+        if self.head != head {
+            self.streams.clear();
+        }
+    }
+
+    /// Takes note of what was committed.
+    pub(crate) fn learn(&mut self, outcome: &Outcome<'_>) {
+        self.forget_unless_at(outcome.start);
+        self.head = outcome.head;
+        if self.streams.len() + outcome.streams.len() > REMEMBERED {
+            self.streams.clear();
+        }
+        for stream in outcome.streams.iter().filter(|it| it.category != 0).take(REMEMBERED) {
+            let Stream { id, category, last, .. } = *stream;
+            let known = Remembered { id, category, last };
+            match self.streams.get_mut(stream.name) {
+                Some(old) => *old = known,
+                None => {
+                    self.streams.insert(stream.name.clone(), known);
+                }
+            }
         }
     }
 }

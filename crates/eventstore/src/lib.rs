@@ -3,8 +3,9 @@
 //! Invariants every adapter holds (the contract suite in `tests/contract.rs` is run on each):
 //! positions are dense, start at 1, and commit order is position order, so a reader needs no more than
 //! `position > checkpoint`; a stream's versions start at 0 and have no holes; an append is atomic; sending
-//! the same events again answers as the first time did. Deliberately absent: any knowledge of what an
-//! event means. A payload is a JSON text and its kind a name.
+//! the same events again answers as the first time did. To the port and its adapters a payload is a JSON
+//! text and its kind a name; what an event means is known in `journal.rs` alone, which writes and reads
+//! the log in the domain's words. Deliberately absent: deciding anything.
 
 mod append;
 mod clock;
@@ -15,6 +16,7 @@ mod group;
 mod head;
 mod journal;
 mod lease;
+mod measure;
 mod memory;
 mod numbers;
 mod port;
@@ -33,6 +35,7 @@ pub use journal::{
     Journal, Origin, incident_stream, mailbox_stream, outcome_stream, programme_stream,
     registry_stream, schedule_stream,
 };
+pub use measure::describe_metrics;
 pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
 pub use postgres::{Migration, MigrationState, PostgresStore, Schema};

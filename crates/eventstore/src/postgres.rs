@@ -1,4 +1,4 @@
-//! The PostgreSQL adapter: a log that many processes share.
+//! The `PostgreSQL` adapter: a log that many processes share.
 //!
 //! One counter row gives the positions. An append locks it first and holds it to its commit, so commit
 //! order is position order and a reader needs no more than `position > checkpoint`. One connection of
@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::rules::Request;
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
-    StreamName,
+    StreamName, measure,
 };
 use connections::{Connections, STEP, within};
 use fault::Place;
@@ -47,7 +47,7 @@ const QUEUE: usize = 256;
 /// The oldest server whose session settings the adapter needs: `client_connection_check_interval`.
 const OLDEST_SERVER: i32 = 140_000;
 
-/// A log in the schema `tramonto` of a PostgreSQL database. A clone is another handle on the same
+/// A log in the schema `tramonto` of a `PostgreSQL` database. A clone is another handle on the same
 /// connections, which close when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
@@ -132,6 +132,16 @@ impl PostgresStore {
         self.inner.readers.close().await;
     }
 
+    /// Hands an append to the writer and waits for its answer.
+    async fn queue(&self, request: Request) -> Result<Appended, Error> {
+        let (answer, answered) = oneshot::channel();
+        let closed = || self.inner.place.fault(sqlx::Error::PoolClosed);
+        if self.inner.jobs.send(Job { request, answer }).await.is_err() {
+            return Err(closed());
+        }
+        answered.await.unwrap_or_else(|_gone| Err(closed()))
+    }
+
     /// What a failure means.
     fn told<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
         outcome.map_err(|error| self.inner.place.fault(error))
@@ -182,12 +192,8 @@ async fn checked_head(readers: &Connections, place: &Place) -> Result<u64, Error
 impl EventStore for PostgresStore {
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         let request = Request::new(append)?;
-        let (answer, answered) = oneshot::channel();
-        let closed = || self.inner.place.fault(sqlx::Error::PoolClosed);
-        if self.inner.jobs.send(Job { request, answer }).await.is_err() {
-            return Err(closed());
-        }
-        answered.await.unwrap_or_else(|_gone| Err(closed()))
+        let events = request.events.len();
+        measure::append("postgres", events, self.queue(request)).await
     }
 
     async fn read_stream(

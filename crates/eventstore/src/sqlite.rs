@@ -32,7 +32,7 @@ use crate::head::tell;
 use crate::rules::Request;
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
-    StreamName,
+    StreamName, measure,
 };
 use fault::Place;
 use writer::{Job, Writer};
@@ -155,7 +155,9 @@ async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
 impl EventStore for SqliteStore {
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         let request = Request::new(append)?;
-        self.ask(|answer| Job::Append { request, answer }).await
+        let events = request.events.len();
+        let append = self.ask(|answer| Job::Append { request, answer });
+        measure::append("sqlite", events, append).await
     }
 
     async fn read_stream(

@@ -1,7 +1,7 @@
 //! The contract of the port, one suite for every adapter. Names are claims.
 //!
 //! What only a database can promise (refused changes, files that are no store) stands beside it in
-//! `contract/sqlite.rs`. Deliberately absent: speed.
+//! `contract/sqlite.rs` and `contract/postgres.rs`. Deliberately absent: speed.
 
 #![cfg(test)]
 
@@ -11,6 +11,8 @@ mod appending;
 mod concurrency;
 #[path = "contract/database.rs"]
 mod database;
+#[path = "contract/deployment.rs"]
+mod deployment;
 #[path = "contract/differential.rs"]
 mod differential;
 #[path = "contract/fixture.rs"]
@@ -25,10 +27,20 @@ mod many_streams;
 mod opening;
 #[path = "contract/oracle.rs"]
 mod oracle;
+#[path = "contract/outages.rs"]
+mod outages;
+#[path = "contract/postgres.rs"]
+mod postgres;
+#[path = "contract/postgres_opening.rs"]
+mod postgres_opening;
+#[path = "contract/postgres_oracle.rs"]
+mod postgres_oracle;
 #[path = "contract/reading.rs"]
 mod reading;
 #[path = "contract/repeating.rs"]
 mod repeating;
+#[path = "contract/server.rs"]
+mod server;
 #[path = "contract/sqlite.rs"]
 mod sqlite;
 #[path = "contract/subscribing.rs"]

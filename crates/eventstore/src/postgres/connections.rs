@@ -94,19 +94,18 @@ impl Connections {
     /// A connection that answers: an idle one if there is any, or a new one. Where an idle one does not
     /// answer, the server was restarted or is cut off, and the others are of no use either.
     pub(crate) async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
-        let permit = within(LEND, async {
-            self.permits.acquire().await.map_err(|_closed| sqlx::Error::PoolClosed)
-        });
-        let _permit = permit.await?;
+        let permit =
+            within(LEND, async { self.permits.acquire().await.or(Err(sqlx::Error::PoolClosed)) });
+        let permit = permit.await?;
         let idle = self.idle().pop();
         if let Some(mut connection) = idle {
             if within(PING, connection.ping()).await.is_ok() {
-                return Ok(Lent { home: self, connection, _permit });
+                return Ok(Lent { home: self, connection, _permit: permit });
             }
             self.idle().clear();
         }
         let connection = connect(&self.options).await?;
-        Ok(Lent { home: self, connection, _permit })
+        Ok(Lent { home: self, connection, _permit: permit })
     }
 
     /// Closes what is idle; nothing is lent out any more.

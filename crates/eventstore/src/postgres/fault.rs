@@ -85,19 +85,32 @@ impl Place {
     }
 
     fn without_code(&self, error: sqlx::Error) -> Error {
-        match &error {
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => self.unavailable(CLOSED, error),
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => {
-                self.unavailable(LOST, error)
-            }
-            sqlx::Error::Tls(problem) => {
-                self.unusable(format!("{problem}; look at the certificates and sslmode"))
-            }
-            sqlx::Error::Configuration(problem) => {
-                self.unusable(format!("{problem}; look at its address and settings"))
-            }
-            other => self.corrupt(format_args!("the database says {other}")),
+        if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) {
+            return self.unavailable(CLOSED, error);
         }
+        if is_lost(&error) {
+            return self.unavailable(LOST, error);
+        }
+        if let sqlx::Error::Tls(problem) = &error {
+            return self.unusable(format!("{problem}; look at the certificates and sslmode"));
+        }
+        if let sqlx::Error::Configuration(problem) = &error {
+            return self.unusable(format!("{problem}; look at its address and settings"));
+        }
+        self.corrupt(format_args!("the database says {error}"))
+    }
+
+    /// The same failure once more, for another that failed together with the first; `None` where it may
+    /// not be the other's failure, because it is not the server that fails.
+    pub(crate) fn again(&self, fault: &Error) -> Option<Error> {
+        if let Error::Unavailable { advice, source, .. } = fault {
+            let said = std::io::Error::other(source.to_string());
+            return Some(self.unavailable(advice, said.into()));
+        }
+        if let Error::Unusable { problem, .. } = fault {
+            return Some(self.unusable(problem));
+        }
+        None
     }
 
     fn unavailable(&self, advice: &'static str, source: sqlx::Error) -> Error {
@@ -105,20 +118,14 @@ impl Place {
     }
 }
 
+/// Did the connection fail, rather than the server say something?
+fn is_lost(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut)
+}
+
 /// Is something there already that must be there once?
 pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
-/// Would it go wrong for each append of a group alone as well, because it is the server that fails?
-pub(crate) fn is_the_servers(error: &sqlx::Error) -> bool {
-    let Some(code) = error.as_database_error().map(|error| error.code().unwrap_or_default()) else {
-        return true;
-    };
-    matches!(
-        code.get(..2),
-        Some("08" | "25" | "28" | "3D" | "40" | "42" | "53" | "55" | "57" | "58")
-    )
 }
 
 /// Is the connection of no more use?
@@ -137,14 +144,6 @@ pub(crate) fn was_gone(error: &sqlx::Error) -> bool {
     let waited =
         matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut);
     ends_the_session(error) && !waited
-}
-
-/// The same failure once more, for each of many that failed together.
-pub(crate) fn again(error: &sqlx::Error) -> sqlx::Error {
-    if matches!(error, sqlx::Error::PoolClosed) {
-        return sqlx::Error::PoolClosed;
-    }
-    std::io::Error::other(error.to_string()).into()
 }
 
 impl fmt::Display for Place {

@@ -166,14 +166,16 @@ impl Schema {
     }
 
     fn refused(&self, error: MigrateError, place: &Place) -> Error {
-        match error {
-            MigrateError::VersionMissing(version) => self.newer(version, place),
-            MigrateError::VersionMismatch(version) => self.changed(version, place),
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                place.fault(error)
-            }
-            other => place.unusable(format!("{other}; restore the database from a backup")),
+        if let MigrateError::VersionMissing(version) = error {
+            return self.newer(version, place);
         }
+        if let MigrateError::VersionMismatch(version) = error {
+            return self.changed(version, place);
+        }
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+            return place.fault(error);
+        }
+        place.unusable(format!("{error}; restore the database from a backup"))
     }
 
     fn newer(&self, version: i64, place: &Place) -> Error {

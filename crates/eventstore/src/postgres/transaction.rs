@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::connections::{STEP, rows, within};
 use super::names::Names;
 use crate::Written;
-use crate::group::{Group, Head, Pending, Stream, Transaction};
+use crate::group::{Group, Head, Memory, Pending, Stream, Transaction};
 use crate::numbers::{decode, signed, unsigned};
 use crate::rules::{Fact, Known, Request};
 
@@ -62,13 +62,15 @@ const WRITE: &str = "
 /// A connection that writes, and the names it knows.
 pub(crate) struct Session {
     pub(crate) connection: PgConnection,
+    pub(crate) memory: Memory,
     kinds: Names,
     categories: Names,
 }
 
 impl Session {
     pub(crate) fn new(connection: PgConnection) -> Self {
-        Self { connection, kinds: Names::kinds(), categories: Names::categories() }
+        let (kinds, categories) = (Names::kinds(), Names::categories());
+        Self { connection, memory: Memory::default(), kinds, categories }
     }
 
     /// Begins a transaction and waits until no other append is under way.
@@ -98,7 +100,8 @@ impl Session {
 
     /// Finds out the numbers of what a group names.
     async fn number(&mut self, group: &mut Group<'_>) -> Result<Vec<i32>, sqlx::Error> {
-        for stream in group.streams.iter_mut().filter(|stream| stream.changed) {
+        let unnamed = |stream: &&mut Stream<'_>| stream.changed && stream.category == 0;
+        for stream in group.streams.iter_mut().filter(unnamed) {
             let category = stream.name.category();
             stream.category = self.categories.number(&mut self.connection, category).await?.into();
         }
@@ -111,11 +114,17 @@ impl Session {
 }
 
 impl Transaction for Session {
-    async fn find_streams(&mut self, group: &mut Group<'_>) -> Result<(), sqlx::Error> {
-        let names: Vec<&str> = group.streams.iter().map(|stream| stream.name.as_str()).collect();
+    async fn find_streams(
+        &mut self,
+        group: &mut Group<'_>,
+        wanted: &[usize],
+    ) -> Result<(), sqlx::Error> {
+        let streams = wanted.iter().filter_map(|at| group.streams.get(*at));
+        let names: Vec<&str> = streams.map(|stream| stream.name.as_str()).collect();
         let found = sqlx::query(FIND_STREAMS).bind(names);
         for row in rows(found.fetch(&mut self.connection)).await? {
-            group.found(index_of(row.try_get(0)?)?, row.try_get(1)?, unsigned(row.try_get(2)?)?);
+            let Some(at) = wanted.get(index_of(row.try_get(0)?)?) else { continue };
+            group.found(*at, row.try_get(1)?, unsigned(row.try_get(2)?)?);
         }
         Ok(())
     }

@@ -97,24 +97,26 @@ impl Writer {
         if requests.is_empty() {
             return Vec::new();
         }
-        match self.group(requests).await {
-            Ok(answers) => answers,
-            Err(error) if requests.len() == 1 => vec![Err(self.place.fault(error))],
-            Err(error) if fault::is_the_servers(&error) => {
-                requests.iter().map(|_| Err(self.place.fault(fault::again(&error)))).collect()
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a group of appends failed; trying each alone");
-                let mut outcomes = Vec::with_capacity(requests.len());
-                for request in requests.chunks(1) {
-                    match self.group(request).await {
-                        Ok(answers) => outcomes.extend(answers),
-                        Err(error) => outcomes.push(Err(self.place.fault(error))),
-                    }
-                }
-                outcomes
+        let error = match self.group(requests).await {
+            Ok(answers) => return answers,
+            Err(error) => self.place.fault(error),
+        };
+        if requests.len() == 1 {
+            return vec![Err(error)];
+        }
+        let all: Option<Vec<Error>> = requests.iter().map(|_| self.place.again(&error)).collect();
+        if let Some(all) = all {
+            return all.into_iter().map(Err).collect();
+        }
+        tracing::debug!(%error, "a group of appends failed; trying each alone");
+        let mut outcomes = Vec::with_capacity(requests.len());
+        for request in requests.chunks(1) {
+            match self.group(request).await {
+                Ok(answers) => outcomes.extend(answers),
+                Err(error) => outcomes.push(Err(self.place.fault(error))),
             }
         }
+        outcomes
     }
 
     /// One transaction. A unique violation means that an id is in the log already: then once more, with
@@ -132,16 +134,20 @@ impl Writer {
         Ok(answers)
     }
 
-    async fn attempt(
+    async fn attempt<'r>(
         &mut self,
-        requests: &[Request],
+        requests: &'r [Request],
         careful: bool,
-    ) -> Result<Outcome, sqlx::Error> {
+    ) -> Result<Outcome<'r>, sqlx::Error> {
         let (mut session, head) = self.begin().await?;
-        let group = Group::new(requests, head, self.clock.now());
+        let mut group = Group::new(requests, head, self.clock.now());
+        if !careful {
+            session.memory.recall(&mut group);
+        }
         let outcome = match group.carry_out(&mut session, careful).await {
             Ok(outcome) if outcome.wrote => {
                 session.commit(outcome.head).await?;
+                session.memory.learn(&outcome);
                 Ok(outcome)
             }
             Err(error) if fault::ends_the_session(&error) => return Err(error),

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::fault::{self, Place};
 use super::names::Names;
 use super::subscription;
-use super::transaction::{Outcome, Transaction};
+use super::transaction::Hand;
+use crate::group::{Group, Memory, Outcome};
 use crate::head::tell;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error, Lease};
@@ -41,6 +42,7 @@ pub(crate) struct Writer {
     head: watch::Sender<u64>,
     kinds: Names,
     categories: Names,
+    memory: Memory,
 }
 
 impl Writer {
@@ -51,7 +53,7 @@ impl Writer {
         head: watch::Sender<u64>,
     ) -> Self {
         let (kinds, categories) = (Names::kinds(), Names::categories());
-        Self { connection, place, clock, head, kinds, categories }
+        Self { connection, place, clock, head, kinds, categories, memory: Memory::default() }
     }
 
     /// Carries out jobs until told to stop or nobody can ask any more, and then those still waiting.
@@ -154,22 +156,37 @@ impl Writer {
         Ok(answers)
     }
 
-    async fn attempt(
+    async fn attempt<'r>(
         &mut self,
-        requests: &[Request],
+        requests: &'r [Request],
         careful: bool,
-    ) -> Result<Outcome, sqlx::Error> {
+    ) -> Result<Outcome<'r>, sqlx::Error> {
         self.begin().await?;
-        let Self { connection, kinds, categories, .. } = self;
-        let transaction = Transaction { connection, kinds, categories };
-        let outcome = transaction.run(requests, self.clock.now(), careful).await;
-        match outcome {
-            Ok(outcome) if outcome.wrote => self.commit().await.map(|()| outcome),
+        match self.carry_out_all(requests, careful).await {
+            Ok(outcome) if outcome.wrote => {
+                self.commit().await?;
+                self.memory.learn(&outcome);
+                Ok(outcome)
+            }
             nothing_written => {
                 self.roll_back().await;
                 nothing_written
             }
         }
+    }
+
+    async fn carry_out_all<'r>(
+        &mut self,
+        requests: &'r [Request],
+        careful: bool,
+    ) -> Result<Outcome<'r>, sqlx::Error> {
+        let Self { connection, kinds, categories, .. } = self;
+        let mut hand = Hand { connection, kinds, categories };
+        let mut group = Group::new(requests, hand.log_head().await?, self.clock.now());
+        if !careful {
+            self.memory.recall(&mut group);
+        }
+        group.carry_out(&mut hand, careful).await
     }
 
     async fn claim(

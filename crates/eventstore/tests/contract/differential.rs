@@ -1,4 +1,4 @@
-//! The same seeded operations go to both adapters: every answer and the logs must be equal.
+//! The same seeded operations go to each adapter: every answer and the logs must be equal.
 //!
 //! A failure prints its seed; `TRAMONTO_SEED=n` runs that one alone.
 
@@ -19,7 +19,7 @@ const SEEDS: u64 = 12;
 const STEPS: usize = 120;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_operations_make_the_same_log_in_memory_and_in_a_file() {
+async fn the_same_operations_make_the_same_log_in_memory_in_a_file_and_on_a_server() {
     let chosen = std::env::var("TRAMONTO_SEED").ok().map(|seed| seed.parse().unwrap());
     let seeds = chosen.map_or(0..SEEDS, |seed| seed..seed + 1);
     for seed in seeds {
@@ -31,24 +31,29 @@ async fn the_same_operations_make_the_same_log_in_memory_and_in_a_file() {
 async fn compare(seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut memory = Case::new(Adapter::Memory).await;
-    let mut file = Case::new(Adapter::Sqlite).await;
+    let mut others = [Case::new(Adapter::Sqlite).await, Case::new(Adapter::Postgres).await];
     let mut refused = 0;
     for step in 0..STEPS {
-        let seconds = random.random_range(-50..100);
-        memory.clock.advance(TimeDelta::seconds(seconds));
-        file.clock.advance(TimeDelta::seconds(seconds));
-        if random.random_ratio(1, 40) {
-            memory.reopen().await;
-            file.reopen().await;
-        }
+        let seconds = TimeDelta::seconds(random.random_range(-50..100));
+        let reopens = random.random_ratio(1, 40);
         let operation = random.random();
+        memory.clock.advance(seconds);
         let expected = answer(&memory.store, ChaCha8Rng::seed_from_u64(operation)).await;
-        let found = answer(&file.store, ChaCha8Rng::seed_from_u64(operation)).await;
-        assert_eq!(found, expected, "step {step}");
+        for other in &mut others {
+            other.clock.advance(seconds);
+            if reopens {
+                other.reopen().await;
+            }
+            let found = answer(&other.store, ChaCha8Rng::seed_from_u64(operation)).await;
+            assert_eq!(found, expected, "step {step}");
+        }
         refused += usize::from(expected.starts_with("Err"));
     }
     assert!(refused > STEPS / 20 && refused < STEPS * 19 / 20, "the mix is off: {refused}");
-    assert_eq!(log(&*file.store).await, log(&*memory.store).await);
+    memory.reopen().await;
+    for other in others {
+        assert_eq!(log(&*other.store).await, log(&*memory.store).await);
+    }
 }
 
 /// Carries out one random operation and tells its answer.

@@ -50,7 +50,7 @@ pub(crate) struct Case {
 enum Kept {
     Memory,
     Sqlite(SqliteStore, TempDir),
-    Postgres(PostgresStore, TestDatabase),
+    Postgres(PostgresStore, Box<TestDatabase>),
 }
 
 impl Case {
@@ -67,7 +67,7 @@ impl Case {
             Adapter::Postgres => {
                 let database = TestDatabase::migrated().await;
                 let store = database.store(clock.clone()).await;
-                (Arc::new(store.clone()), Kept::Postgres(store, database))
+                (Arc::new(store.clone()), Kept::Postgres(store, Box::new(database)))
             }
         };
         Self { store, clock, kept }

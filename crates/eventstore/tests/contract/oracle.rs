@@ -20,18 +20,27 @@ const WRITERS: u64 = 4;
 const READERS: usize = 3;
 const WRITES: u64 = 60;
 
+/// An event as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) position: u64,
+    pub(crate) id: u64,
+    pub(crate) stream: String,
+    pub(crate) version: u64,
+}
+
 /// What is written to and tailed.
 #[async_trait]
-trait Subject: Send + Sync {
+pub(crate) trait Subject: Send + Sync {
     /// Writes an event; its position once it is committed, or `None` where it was refused.
     async fn write(&self, id: u64, random: u64) -> Option<u64>;
 
-    /// What a reader at `cursor` sees, as position and id, and its next cursor.
-    async fn tail(&self, cursor: u64) -> (Vec<(u64, u64)>, u64);
+    /// What a reader at `cursor` sees, and its next cursor.
+    async fn tail(&self, cursor: u64) -> (Vec<Seen>, u64);
 }
 
 /// What was wrong, if anything.
-async fn verdict(subject: Arc<dyn Subject>, seed: u64) -> Result<(), String> {
+pub(crate) async fn verdict(subject: Arc<dyn Subject>, seed: u64) -> Result<(), String> {
     let done = Arc::new(AtomicBool::new(false));
     let readers = (0..READERS).map(|_| tokio::spawn(read(Arc::clone(&subject), Arc::clone(&done))));
     let readers: Vec<_> = readers.collect();
@@ -54,19 +63,27 @@ async fn verdict(subject: Arc<dyn Subject>, seed: u64) -> Result<(), String> {
     let mut committed: Vec<(u64, u64)> = committed.collect();
     committed.sort_unstable();
     done.store(true, Ordering::SeqCst);
-    for reader in readers {
-        let found = reader.await.unwrap();
-        if !found.is_sorted_by(|one, next| one.0 < next.0) {
+    for found in join_all(readers).await {
+        let found = found.unwrap();
+        if !found.is_sorted_by(|one, next| one.position < next.position) {
             return Err(format!("doubled or out of order: {found:?}"));
         }
-        if found != committed {
+        if !found.iter().map(|seen| (seen.position, seen.id)).eq(committed.iter().copied()) {
             return Err(format!("{} of {} seen", found.len(), committed.len()));
+        }
+        let mut next: BTreeMap<&str, u64> = BTreeMap::new();
+        for seen in &found {
+            let expected = next.entry(&seen.stream).or_default();
+            if seen.version != *expected {
+                return Err(format!("version {expected} of its stream was due: {seen:?}"));
+            }
+            *expected += 1;
         }
     }
     Ok(())
 }
 
-async fn read(subject: Arc<dyn Subject>, done: Arc<AtomicBool>) -> Vec<(u64, u64)> {
+async fn read(subject: Arc<dyn Subject>, done: Arc<AtomicBool>) -> Vec<Seen> {
     let (mut cursor, mut seen) = (0, Vec::new());
     loop {
         let last_look = done.load(Ordering::SeqCst);
@@ -81,17 +98,17 @@ async fn read(subject: Arc<dyn Subject>, done: Arc<AtomicBool>) -> Vec<(u64, u64
     }
 }
 
-async fn pause(turns: u32) {
+pub(crate) async fn pause(turns: u32) {
     for _ in 0..turns {
         tokio::task::yield_now().await;
     }
 }
 
 /// Several stores on one log, used in turn, as several processes would.
-struct Stores {
-    stores: Vec<Arc<dyn EventStore>>,
+pub(crate) struct Stores {
+    pub(crate) stores: Vec<Arc<dyn EventStore>>,
     /// The mistake: the cursor is the head asked for after the page was read.
-    cursor_is_head: bool,
+    pub(crate) cursor_is_head: bool,
 }
 
 impl Stores {
@@ -112,7 +129,7 @@ impl Subject for Stores {
         outcome.ok()?.last_position()
     }
 
-    async fn tail(&self, cursor: u64) -> (Vec<(u64, u64)>, u64) {
+    async fn tail(&self, cursor: u64) -> (Vec<Seen>, u64) {
         let store = self.store(cursor);
         let page = store.read_all(cursor, &Filter::default(), 7).await.unwrap();
         let mut next = page.read_to;
@@ -120,9 +137,13 @@ impl Subject for Stores {
             pause(1).await;
             next = store.head().await.unwrap();
         }
-        let events = page.events.iter();
-        let id = |id: u128| u64::try_from(id).unwrap();
-        (events.map(|event| (event.position, id(event.event.id.as_u128()))).collect(), next)
+        let seen = page.events.into_iter().map(|event| Seen {
+            position: event.position,
+            id: u64::try_from(event.event.id.as_u128()).unwrap(),
+            stream: event.stream.to_string(),
+            version: event.version,
+        });
+        (seen.collect(), next)
     }
 }
 
@@ -145,11 +166,14 @@ impl Subject for Sequence {
         Some(position)
     }
 
-    async fn tail(&self, cursor: u64) -> (Vec<(u64, u64)>, u64) {
+    async fn tail(&self, cursor: u64) -> (Vec<Seen>, u64) {
         let visible = self.visible.lock().unwrap();
-        let seen: Vec<(u64, u64)> =
-            visible.range(cursor + 1..).map(|(position, id)| (*position, *id)).collect();
-        let next = seen.last().map_or(cursor, |(position, _)| *position);
+        let seen = visible.range(cursor + 1..).map(|(position, id)| {
+            let (position, id) = (*position, *id);
+            Seen { position, id, stream: format!("order-{id}"), version: 0 }
+        });
+        let seen: Vec<Seen> = seen.collect();
+        let next = seen.last().map_or(cursor, |seen| seen.position);
         (seen, next)
     }
 }
@@ -164,7 +188,7 @@ impl Subject for CheckpointApart {
         self.0.write(id, random).await
     }
 
-    async fn tail(&self, cursor: u64) -> (Vec<(u64, u64)>, u64) {
+    async fn tail(&self, cursor: u64) -> (Vec<Seen>, u64) {
         let (seen, next) = self.0.tail(cursor).await;
         let dies = self.1.fetch_add(1, Ordering::SeqCst).is_multiple_of(5) && !seen.is_empty();
         (seen, if dies { cursor } else { next })

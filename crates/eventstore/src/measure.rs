@@ -1,0 +1,44 @@
+//! What the store tells of itself while it works, named and described in one place.
+
+use std::time::Instant;
+
+use crate::{Appended, Error};
+
+const DURATION: &str = "tramonto_append_duration_seconds";
+const EVENTS: &str = "tramonto_append_events";
+
+/// Describes the store's metrics to whoever collects them.
+pub fn describe_metrics() {
+    metrics::describe_histogram!(
+        DURATION,
+        metrics::Unit::Seconds,
+        "From asking for an append to its answer, the wait for its turn included; by store and outcome"
+    );
+    metrics::describe_histogram!(
+        EVENTS,
+        metrics::Unit::Count,
+        "How many events an append that was carried out brought"
+    );
+}
+
+/// Measures an append of so many events.
+pub(crate) async fn append(
+    store: &'static str,
+    events: usize,
+    append: impl Future<Output = Result<Appended, Error>>,
+) -> Result<Appended, Error> {
+    let begun = Instant::now();
+    let appended = append.await;
+    let outcome = match &appended {
+        Ok(_) => "written",
+        Err(error) if error.may_retry() => "unavailable",
+        Err(_) => "refused",
+    };
+    metrics::histogram!(DURATION, "store" => store, "outcome" => outcome)
+        .record(begun.elapsed().as_secs_f64());
+    if appended.is_ok() {
+        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        metrics::histogram!(EVENTS, "store" => store).record(f64::from(events));
+    }
+    appended
+}

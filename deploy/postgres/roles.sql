@@ -1,0 +1,82 @@
+-- Who may do what in Tramonto's database. Run as its owner, after `tramonto migrate` and again after every
+-- upgrade:
+--
+--     psql --set ON_ERROR_STOP=1 --dbname tramonto --file roles.sql
+--
+-- It may be run any number of times and grants what there is: schemas that another part of the installation keeps
+-- elsewhere (`registry`, `directory`, `projection`) are passed over where they are missing. The roles can't log in;
+-- give them to the users of the services:
+--
+--     CREATE ROLE "tramonto-worker" LOGIN PASSWORD '…' IN ROLE tramonto_writer;
+--
+-- | role               | for                                     | may                                          |
+-- |--------------------|-----------------------------------------|----------------------------------------------|
+-- | tramonto_writer    | scheduler, worker, commands from outside | append events, take leases, write the registry and the mail directory |
+-- | tramonto_projector | projector, relay                        | read the log, take leases, move checkpoints, write projections |
+-- | tramonto_reader    | api, auditors, dashboards               | read the log and the projections; no personal data |
+--
+-- A service that does everything (`tramonto run`) gets the first two. Nobody may change or delete an event: no role
+-- has the right, and triggers refuse it to the owner as well.
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['tramonto_writer', 'tramonto_projector', 'tramonto_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL; -- another database of this server was given its roles at the same moment
+            END;
+        END IF;
+    END LOOP;
+END $$;
+
+-- What was granted by an earlier version of this file is taken back first.
+DO $$
+DECLARE
+    kept text;
+BEGIN
+    FOR kept IN
+        SELECT nspname FROM pg_namespace
+        WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection')
+    LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
+        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
+    END LOOP;
+END $$;
+
+-- The log: everyone reads it, the writer adds to it. Moving the head of the log and a stream's last version is part
+-- of adding.
+GRANT USAGE ON SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_reader;
+GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer;
+GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer;
+GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer;
+
+-- Leases and checkpoints. A lease needs its row written; fencing keeps checkpoints in order, not rights.
+GRANT INSERT, UPDATE ON tramonto.subscription TO tramonto_writer, tramonto_projector;
+
+-- What the other schemas hold, as far as they are there. Their migrations' records are read by whoever opens them.
+DO $$
+BEGIN
+    IF to_regnamespace('registry') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA registry TO tramonto_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA registry TO tramonto_writer;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA registry TO tramonto_writer;
+    END IF;
+    IF to_regnamespace('directory') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA directory TO tramonto_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA directory TO tramonto_writer;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA directory TO tramonto_writer;
+    END IF;
+    IF to_regnamespace('projection') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA projection
+            TO tramonto_projector;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA projection TO tramonto_projector;
+        GRANT SELECT ON ALL TABLES IN SCHEMA projection TO tramonto_reader, tramonto_writer;
+    END IF;
+END $$;
