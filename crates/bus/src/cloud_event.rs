@@ -1,10 +1,11 @@
-//! What travels on the bus to and from others: CloudEvents 1.0 in binary mode.
+//! What travels on the bus to and from others: `CloudEvents` 1.0 in binary mode.
 //!
 //! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. A header's
 //! value is printable ASCII, everything else being percent-encoded, as the specification has it.
 //! Deliberately absent: personal data. A mailbox is an id here, and an actor only a part (`operator`).
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -19,7 +20,7 @@ const SPEC_VERSION: &str = "1.0";
 /// The media type of the data.
 pub(crate) const JSON: &str = "application/json";
 
-/// A message in the form of CloudEvents 1.0.
+/// A message in the form of `CloudEvents` 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CloudEvent {
     /// Names it for ever: the same id from the same source is the same message.
@@ -53,7 +54,7 @@ impl CloudEvent {
 
     /// With an extension.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self.extensions.insert(name.to_owned(), value.to_string());
         self
     }
@@ -107,7 +108,8 @@ impl CloudEvent {
         for (name, value) in headers {
             let name = name.to_ascii_lowercase();
             if let Some(name) = name.strip_prefix(HEADER_PREFIX) {
-                attributes.insert(name.to_owned(), decoded(value)?);
+                let value = decoded(value).map_err(|problem| format!("ce-{name}: {problem}"))?;
+                attributes.insert(name.to_owned(), value);
             }
         }
         match attributes.remove("specversion") {
@@ -123,7 +125,7 @@ impl CloudEvent {
         let (id, source, kind) = (required("id")?, required("source")?, required("type")?);
         let time = attributes.remove("time").map(|time| {
             let read = DateTime::parse_from_rfc3339(&time);
-            read.map_err(|_: chrono::ParseError| format!("ce-time {time:?} is no RFC 3339 instant"))
+            read.map_err(|error| format!("ce-time {time:?} is no RFC 3339 instant: {error}"))
         });
         Ok(Self {
             id,
@@ -149,13 +151,18 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
+                encoded.push(digit.to_ascii_uppercase());
+            }
         }
     }
     encoded
 }
 
-fn decoded(text: &str) -> Result<String, String> {
+/// Undoes percent-encoding; a percent sign that encodes nothing stands for itself.
+pub(crate) fn decoded(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -166,7 +173,7 @@ fn decoded(text: &str) -> Result<String, String> {
         bytes.push(code.unwrap_or(*byte));
         rest = after.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
     }
-    String::from_utf8(bytes).map_err(|_| "a ce- header is not percent-encoded UTF-8".to_owned())
+    String::from_utf8(bytes).map_err(|error| format!("what is percent-encoded is no text: {error}"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! How facts and work travel: work orders, the mirror of the log, commands from outside; within one
-//! process, or between processes over NATS with JetStream.
+//! process, or between processes over NATS with `JetStream`.
 //!
 //! A work order is only a hint: *look at these mailboxes*. Orders may be lost, doubled or reordered and
 //! nothing is lost with them, because whoever receives one works out for itself what is still to do.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::connection::Connection;
 use crate::Error;
 
-/// Where JetStream is asked for its streams and consumers.
+/// Where `JetStream` is asked for its streams and consumers.
 const API: &str = "$JS.API";
 
 /// Why the server did not do what was asked, as far as somebody can act on it.
@@ -36,7 +36,7 @@ struct Stored {
 }
 
 impl Connection {
-    /// Asks JetStream's interface.
+    /// Asks `JetStream`'s interface.
     pub(super) async fn ask<T>(&self, subject: &str, payload: &Value) -> Result<T, Fault>
     where
         T: DeserializeOwned,
@@ -109,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// What an error of JetStream means.
+    /// What an error of `JetStream` means.
     pub(super) fn fault(&self, error: &jetstream::Error) -> Fault {
         match error.error_code() {
             ErrorCode::STREAM_NOT_FOUND

@@ -258,17 +258,17 @@ mod tests {
     fn a_weaker_consumer_is_told_too() {
         let topology = Topology::new("cec-pac".parse().unwrap(), 1);
         let send = domain::Capability::Send.into();
-        let asked = topology.work_consumer(send, Duration::from_secs(30));
+        let asked = topology.work_consumer(send, "2026-01-01T00:00:00.5Z", Duration::from_secs(30));
         let verdict = |change: &dyn Fn(&mut consumer::Config)| {
             let mut found = asked.clone();
             change(&mut found);
             weaker_consumer("work", &asked, &found).map(|error| error.to_string())
         };
         assert_eq!(verdict(&|_| ()), None);
-        assert_eq!(verdict(&|found| found.ack_wait = Duration::from_secs(60)), None);
+        assert_eq!(verdict(&|found| found.ack_wait = Duration::from_mins(1)), None);
         let told = verdict(&|found| found.max_deliver = 3).unwrap();
         assert!(told.contains("maximum deliveries 3"), "{told}");
-        assert!(told.contains("nats consumer rm work send"), "{told}");
+        assert!(told.contains("nats consumer rm work send_20260101T0000005Z"), "{told}");
         assert!(verdict(&|found| found.ack_policy = AckPolicy::None).is_some());
         assert!(verdict(&|found| found.ack_wait = Duration::from_secs(1)).is_some());
     }

@@ -36,7 +36,7 @@ const REST: Duration = Duration::from_millis(200);
 /// Commands that come in over NATS.
 pub struct NatsCommandInbox {
     connection: Connection,
-    kinds: Vec<String>,
+    kinds: Arc<[String]>,
     subscriber: Mutex<Subscriber>,
     closed: watch::Sender<bool>,
 }
@@ -81,7 +81,8 @@ impl CommandInbox for NatsCommandInbox {
             let kind = message.subject.rsplit('.').next().unwrap_or_default().to_owned();
             let read = read_event(message.headers.as_ref(), message.payload.clone());
             let size = message.payload.len();
-            let command = Incoming { connection: self.connection.clone(), kind, message };
+            let (connection, kinds) = (self.connection.clone(), Arc::clone(&self.kinds));
+            let command = Incoming { connection, kinds, kind, message };
             match checked(&self.kinds, &command.kind, read, size) {
                 Ok(event) => return Ok(Box::new(Read { command, event: Arc::new(event) })),
                 Err(sentence) => {
@@ -96,7 +97,7 @@ impl CommandInbox for NatsCommandInbox {
     async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error> {
         let subject = self.connection.topology.dead_command_subject();
         let letters = self.connection.dead_letters(&subject).await?;
-        Ok(letters.into_iter().map(dead_command).collect())
+        Ok(letters.iter().map(dead_command).collect())
     }
 
     fn close(&self) {
@@ -107,6 +108,7 @@ impl CommandInbox for NatsCommandInbox {
 /// A command as it came.
 struct Incoming {
     connection: Connection,
+    kinds: Arc<[String]>,
     kind: String,
     message: Message,
 }
@@ -134,21 +136,27 @@ impl IncomingCommand for Read {
 
 impl Incoming {
     async fn answer(self, answer: Answer) -> Result<(), Error> {
-        let Self { connection, kind, message } = self;
-        metrics::counter!("tramonto_commands_total", "status" => status(&answer)).increment(1);
+        let Self { connection, kinds, kind, message } = self;
+        let labels = [("kind", label(&kinds, &kind)), ("answer", status(&answer).to_owned())];
+        metrics::counter!("tramonto_commands_total", &labels).increment(1);
         let id = header(message.headers.as_ref(), "ce-id");
         if answer.is_kept() {
             let mut headers = message.headers.clone().unwrap_or_default();
             headers.insert(KIND, super::dead::one_line(&kind));
             let (subject, payload) = (connection.topology.dead_command_subject(), message.payload);
             let reason = answer.sentence.clone();
-            connection.bury(Dead { subject, headers, payload, reason }).await?;
+            connection.bury(Dead { what: "command", subject, headers, payload, reason }).await?;
         }
         let Some(reply) = message.reply else { return Ok(()) };
         let (headers, payload) = reply_to(&connection, id.unwrap_or_default(), &answer);
         let sent = connection.client.publish_with_headers(reply, headers, payload).await;
         sent.map_err(|error| connection.unavailable(error.to_string()))
     }
+}
+
+/// A kind as a label: what nobody knows is one kind, or outsiders could make any number of them.
+fn label(kinds: &[String], kind: &str) -> String {
+    if kinds.iter().any(|known| known == kind) { kind.to_owned() } else { "unknown".to_owned() }
 }
 
 fn status(answer: &Answer) -> &'static str {
@@ -179,7 +187,7 @@ fn header(headers: Option<&HeaderMap>, name: &str) -> Option<String> {
     Some(headers?.get(name)?.as_str().to_owned())
 }
 
-fn dead_command(message: Message) -> DeadCommand {
+fn dead_command(message: &Message) -> DeadCommand {
     let find = |name| header(message.headers.as_ref(), name);
     DeadCommand {
         kind: find(KIND).unwrap_or_default(),

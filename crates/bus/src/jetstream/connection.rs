@@ -31,7 +31,7 @@ impl Connection {
         let (addresses, place) = options.addresses()?;
         let name = format!("tramonto {}", options.programme);
         let shown = place.clone();
-        let connect = login(options, &place)
+        let connect = login(options, &place, NatsOptions::user(&addresses))
             .await?
             .name(name)
             .max_reconnects(None)
@@ -46,8 +46,8 @@ impl Connection {
         let within = options.connect_within;
         let client = match client {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(not_connected(place, error.kind(), within)),
-            Err(_) => return Err(not_connected(place, ConnectErrorKind::TimedOut, within)),
+            Ok(Err(error)) => return Err(not_connected(&place, error.kind(), within)),
+            Err(_) => return Err(not_connected(&place, ConnectErrorKind::TimedOut, within)),
         };
         let topology = Topology::new(options.programme.clone(), options.replicas);
         Ok(Self {
@@ -82,11 +82,26 @@ impl Connection {
     }
 }
 
-async fn login(options: &NatsOptions, place: &str) -> Result<ConnectOptions, Error> {
+async fn login(
+    options: &NatsOptions,
+    place: &str,
+    in_url: Option<(String, Option<String>)>,
+) -> Result<ConnectOptions, Error> {
     let connect = ConnectOptions::new();
-    let mut connect = match &options.login {
-        Login::Open => connect,
-        Login::CredentialsFile(file) => {
+    // The client looks at no user of a URL by itself.
+    let mut connect = match (&options.login, in_url) {
+        (Login::Open, None) => connect,
+        (Login::Open, Some((user, password))) => {
+            connect.user_and_password(user, password.unwrap_or_default())
+        }
+        (Login::Password(password), Some((user, _))) => {
+            connect.user_and_password(user, password.reveal().to_owned())
+        }
+        (Login::Password(_), None) => {
+            let problem = "a password was given but no user; write nats://USER@HOST:PORT";
+            return Err(Error::Refused { place: place.to_owned(), problem: problem.to_owned() });
+        }
+        (Login::CredentialsFile(file), _) => {
             connect.credentials_file(file).await.map_err(|error| Error::Refused {
                 place: place.to_owned(),
                 problem: format!(
@@ -96,10 +111,10 @@ async fn login(options: &NatsOptions, place: &str) -> Result<ConnectOptions, Err
                 ),
             })?
         }
-        Login::User { user, password } => {
+        (Login::User { user, password }, _) => {
             connect.user_and_password(user.clone(), password.reveal().to_owned())
         }
-        Login::Token(token) => connect.token(token.reveal().to_owned()),
+        (Login::Token(token), _) => connect.token(token.reveal().to_owned()),
     };
     if let Some(root) = &options.tls_root {
         connect = connect.add_root_certificates(root.clone()).require_tls(true);
@@ -129,10 +144,10 @@ fn tell(place: &str, event: &Event) {
 }
 
 /// The client's own error is not shown: it can hold the URL, and with it a password.
-fn not_connected(place: String, kind: ConnectErrorKind, within: Duration) -> Error {
+fn not_connected(place: &str, kind: ConnectErrorKind, within: Duration) -> Error {
     let refused =
-        |problem: &str| Error::Refused { place: place.clone(), problem: problem.to_owned() };
-    let unavailable = |problem: String| Error::Unavailable { place: place.clone(), problem };
+        |problem: &str| Error::Refused { place: place.to_owned(), problem: problem.to_owned() };
+    let unavailable = |problem: String| Error::Unavailable { place: place.to_owned(), problem };
     match kind {
         ConnectErrorKind::ServerParse => refused("the URL is none; write nats://HOST:PORT"),
         ConnectErrorKind::Authentication => {

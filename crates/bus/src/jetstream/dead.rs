@@ -20,6 +20,8 @@ const SHOWN: usize = 1_000;
 
 /// Something to be kept for a look.
 pub(super) struct Dead {
+    /// `order` or `command`.
+    pub(super) what: &'static str,
     /// Under which subject.
     pub(super) subject: String,
     /// What it came with.
@@ -39,12 +41,12 @@ struct Made {
 impl Connection {
     /// Stores a dead letter, and the stream for it where that is gone.
     pub(super) async fn bury(&self, dead: Dead) -> Result<(), Error> {
-        let Dead { subject, mut headers, payload, reason } = dead;
+        let Dead { what, subject, mut headers, payload, reason } = dead;
         headers.insert(REASON, one_line(&reason));
         loop {
             match self.store(&subject, headers.clone(), payload.clone()).await {
-                Ok(_) => {
-                    metrics::counter!("tramonto_dead_letters_total", "subject" => subject)
+                Ok(()) => {
+                    metrics::counter!("tramonto_dead_letters_total", "subject" => what)
                         .increment(1);
                     return Ok(());
                 }

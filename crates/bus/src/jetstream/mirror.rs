@@ -24,7 +24,7 @@ use super::connection::Connection;
 use super::headers::{headers_of, read_event};
 use crate::{Error, EventMirror, Mark, Mirrored, Tail};
 
-/// A mirror on JetStream.
+/// A mirror on `JetStream`.
 pub struct JetStreamMirror {
     connection: Connection,
     context: Context,

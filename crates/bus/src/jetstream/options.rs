@@ -6,12 +6,14 @@ use async_nats::ServerAddr;
 use domain::ProgrammeId;
 
 use crate::Error;
+use crate::cloud_event::decoded;
 
 /// Where the bus is and who comes.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
     /// The servers, e.g. `nats://n1:4222` or `tls://n1:4222`; any one of a cluster is enough to start.
-    /// A URL may carry a user and a password; they are never shown.
+    /// The first one may carry a user and a password (`nats://USER:PASSWORD@n1:4222`); they are never
+    /// shown.
     pub urls: Vec<Secret>,
     /// Who comes.
     pub login: Login,
@@ -33,9 +35,11 @@ pub struct NatsOptions {
 /// Who comes to the bus.
 #[derive(Debug, Clone, Default)]
 pub enum Login {
-    /// Nobody in particular, or whom the URLs name.
+    /// Whom the first URL names, or nobody in particular.
     #[default]
     Open,
+    /// The user whom the first URL names, with this password.
+    Password(Secret),
     /// A credentials file, as `nsc` writes it.
     CredentialsFile(PathBuf),
     /// A user and a password.
@@ -85,13 +89,21 @@ impl NatsOptions {
         }
     }
 
+    /// The user and the password that come in the first URL.
+    pub(super) fn user(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
+        let plain = |text: &str| decoded(text).unwrap_or_else(|_| text.to_owned());
+        let first = addresses.first()?;
+        Some((plain(first.username()?), first.password().map(plain)))
+    }
+
     /// The addresses, and how they are shown: hosts and ports alone.
     pub(super) fn addresses(&self) -> Result<(Vec<ServerAddr>, String), Error> {
         let mut addresses = Vec::new();
         for (number, url) in self.urls.iter().enumerate() {
-            // The parser's own words can hold the URL, and with it a password.
-            let address: ServerAddr = url.reveal().parse().map_err(|_: std::io::Error| {
-                let problem = format!("URL {} is none; write nats://HOST:PORT", number + 1);
+            let address: ServerAddr = url.reveal().parse().map_err(|error: std::io::Error| {
+                // Its own words can hold the URL, and with it a password; its kind can't.
+                let (number, kind) = (number + 1, error.kind());
+                let problem = format!("URL {number} is none ({kind}); write nats://HOST:PORT");
                 Error::Refused { place: "its URL".to_owned(), problem }
             })?;
             addresses.push(address);

@@ -48,7 +48,7 @@ impl Default for InHandTimes {
     }
 }
 
-/// A queue of work orders on JetStream. Clones are the same queue.
+/// A queue of work orders on `JetStream`. Clones are the same queue.
 #[derive(Clone)]
 pub struct JetStreamQueue {
     shared: Arc<Shared>,
@@ -225,7 +225,7 @@ impl Shared {
             tokio::pin!(changed);
             changed.as_mut().enable();
             match connection.store(&subject, headers.clone(), payload.clone().into()).await {
-                Ok(_) => {
+                Ok(()) => {
                     self.wake().await;
                     return Ok(());
                 }
@@ -257,7 +257,7 @@ impl Shared {
         let filter = json!({ "subjects_filter": topology.work_subjects() });
         let info = format!("STREAM.INFO.{stream}");
         let found = self.connection.ask::<StreamInfo>(&info, &filter).await?;
-        self.declared_since(found.created);
+        self.declared_since(&found.created);
         let mut sets: Vec<_> = found
             .state
             .subjects
@@ -272,7 +272,7 @@ impl Shared {
         }
         for set in sets {
             // A task of its own: a worker that stops waiting meanwhile must not lose the order.
-            let fetch = tokio::spawn(Arc::clone(self).take(set));
+            let fetch = tokio::spawn(Arc::clone(self).take(set, found.created.clone()));
             let taken = fetch.await.map_err(|error| {
                 Fault::Failed(self.connection.unavailable(format!("a look failed: {error}")))
             })?;
@@ -284,10 +284,14 @@ impl Shared {
     }
 
     /// Takes an order of exactly these effects, if one is ready.
-    async fn take(self: Arc<Self>, effects: Capabilities) -> Result<Option<InHand>, Fault> {
+    async fn take(
+        self: Arc<Self>,
+        effects: Capabilities,
+        created: String,
+    ) -> Result<Option<InHand>, Fault> {
         let connection = &self.connection;
         let stream = connection.topology.work_stream();
-        let consumer = connection.topology.work_consumer(effects, self.times.ack_wait);
+        let consumer = connection.topology.work_consumer(effects, &created, self.times.ack_wait);
         let name = consumer.name.clone().unwrap_or_default();
         if !self.declared().consumers.contains(&effects) {
             connection.declare_consumer(&stream, &consumer).await?;
@@ -314,9 +318,10 @@ impl Shared {
     }
 
     /// A stream that was made again has none of its consumers.
-    fn declared_since(&self, stream_created: String) {
+    fn declared_since(&self, stream_created: &str) {
         let mut declared = self.declared();
         if declared.stream_created != stream_created {
+            let stream_created = stream_created.to_owned();
             *declared = Declared { stream_created, consumers: BTreeSet::new() };
         }
     }
@@ -374,5 +379,6 @@ pub(super) fn dead_order(shared: &Shared, message: &Message, count: u32, reason:
         headers.insert(NATS_MESSAGE_ID, id.as_str());
     }
     let subject = shared.connection.topology.dead_work_subject();
-    Dead { subject, headers, payload: message.payload.clone(), reason }
+    let payload = message.payload.clone();
+    Dead { what: "order", subject, headers, payload, reason }
 }

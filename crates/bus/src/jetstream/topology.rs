@@ -153,12 +153,18 @@ impl Topology {
     ///
     /// The server counts deliveries without end: an order that it gave up itself would stay in the
     /// stream for ever, with an advisory that nobody may hear.
+    ///
+    /// Its name tells which life of the stream it belongs to. A stream that is lost and made again
+    /// counts from 1 again, and an answer to an order of the life before must not be taken for one to
+    /// an order that happens to have the same number.
     pub(super) fn work_consumer(
         &self,
         effects: Capabilities,
+        stream_created: &str,
         ack_wait: Duration,
     ) -> consumer::Config {
-        let name = token(effects);
+        let digits = stream_created.chars().filter(char::is_ascii_alphanumeric);
+        let name = format!("{}_{}", token(effects), digits.collect::<String>());
         consumer::Config {
             durable_name: Some(name.clone()),
             name: Some(name),

@@ -1,0 +1,70 @@
+//! Orders, and a patient worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{
+    Connection, Delivery, InHandTimes, JetStreamQueue, NatsOptions, Settings, WorkOrder, WorkQueue,
+};
+use domain::{Capabilities, Capability};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::server::Server;
+
+/// Longer than anything takes that happens at all, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const SETTINGS: Settings = Settings { capacity: 8, max_deliveries: 3 };
+
+pub(crate) fn options(server: &Server) -> NatsOptions {
+    let mut options = NatsOptions::new(&server.url(), "cec-pac".parse().unwrap());
+    options.timeout = Duration::from_secs(1);
+    options
+}
+
+pub(crate) async fn connected(server: &Server) -> Connection {
+    Connection::open(&options(server)).await.unwrap()
+}
+
+pub(crate) async fn queue(connection: &Connection) -> Arc<dyn WorkQueue> {
+    queue_with(connection, InHandTimes::default()).await
+}
+
+pub(crate) async fn queue_with(connection: &Connection, times: InHandTimes) -> Arc<dyn WorkQueue> {
+    Arc::new(JetStreamQueue::open(connection, SETTINGS, times).await.unwrap())
+}
+
+pub(crate) fn order(number: u32) -> WorkOrder {
+    WorkOrder {
+        id: Uuid::now_v7(),
+        programme: "cec-pac".parse().unwrap(),
+        phase: None,
+        effects: Capability::Send.into(),
+        mailboxes: number.into(),
+        correlation_id: Uuid::now_v7(),
+        causation_id: None,
+    }
+}
+
+/// Pulls as a worker does: what may be tried again is.
+pub(crate) async fn next(queue: &Arc<dyn WorkQueue>) -> Box<dyn Delivery> {
+    let pull = async {
+        loop {
+            match queue.pull(Capabilities::OF_PLATFORM).await {
+                Ok(delivery) => return delivery,
+                Err(error) => assert!(error.may_retry(), "{error}"),
+            }
+        }
+    };
+    timeout(PATIENCE, pull).await.expect("an order")
+}
+
+/// Publishes as a sweep does: what may be tried again is.
+pub(crate) async fn publish(queue: &Arc<dyn WorkQueue>, order: &WorkOrder) {
+    let publish = async {
+        while let Err(error) = queue.publish(order.clone()).await {
+            assert!(error.may_retry(), "{error}");
+        }
+    };
+    timeout(PATIENCE, publish).await.expect("a place");
+}

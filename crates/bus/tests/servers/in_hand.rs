@@ -1,0 +1,69 @@
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bus::{Backlog, InHandTimes};
+use domain::Capabilities;
+use tokio::time::{Instant, timeout};
+
+use crate::given::{connected, next, order, publish, queue, queue_with};
+use crate::server::Server;
+
+const ACK_WAIT: Duration = Duration::from_millis(600);
+
+#[tokio::test]
+async fn a_long_order_does_not_come_twice_while_its_worker_lives() {
+    let server = Server::start(&[]).await;
+    let times = InHandTimes { ack_wait: ACK_WAIT, ..InHandTimes::default() };
+    let queue = queue_with(&connected(&server).await, times).await;
+    publish(&queue, &order(1)).await;
+    let in_hand = next(&queue).await;
+    let again = timeout(4 * ACK_WAIT, queue.pull(Capabilities::OF_PLATFORM)).await;
+    assert!(again.is_err(), "the worker is still at it");
+    in_hand.ack().await.unwrap();
+    assert_eq!(queue.backlog().await.unwrap(), Backlog::default());
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_is_heard_of_comes_again() {
+    let server = Server::start(&[]).await;
+    let times = InHandTimes { ack_wait: ACK_WAIT, longest: Duration::ZERO };
+    let queue = queue_with(&connected(&server).await, times).await;
+    publish(&queue, &order(1)).await;
+    let taken = Instant::now();
+    let hung = next(&queue).await;
+    let again = next(&queue).await;
+    assert!(taken.elapsed() >= ACK_WAIT);
+    assert_eq!((again.count(), again.order()), (2, hung.order()));
+    again.ack().await.unwrap();
+    drop(hung);
+    assert!(timeout(ACK_WAIT, queue.pull(Capabilities::OF_PLATFORM)).await.is_err());
+}
+
+#[tokio::test]
+async fn an_order_published_twice_is_taken_once() {
+    let server = Server::start(&[]).await;
+    let queue = queue(&connected(&server).await).await;
+    let order = order(1);
+    publish(&queue, &order).await;
+    publish(&queue, &order).await;
+    assert_eq!(queue.backlog().await.unwrap().waiting, 1);
+}
+
+#[tokio::test]
+async fn what_is_no_order_is_put_away_with_its_reason_and_holds_nobody_up() {
+    let server = Server::start(&[]).await;
+    let queue = queue(&connected(&server).await).await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut dead = client.subscribe("tramonto.cec-pac.dead.work").await.unwrap();
+    let poison = client.publish("tramonto.cec-pac.work.send", "poison".into());
+    poison.await.unwrap();
+    client.flush().await.unwrap();
+    publish(&queue, &order(2)).await;
+    assert_eq!(next(&queue).await.order().mailboxes, 2.into());
+    let letter = futures::StreamExt::next(&mut dead).await.unwrap();
+    assert_eq!(letter.payload, "poison");
+    let reason = |headers: &HeaderMap| headers.get("Tramonto-Reason").unwrap().to_string();
+    let reason = letter.headers.as_ref().map(reason).unwrap();
+    assert!(reason.starts_with("it is no work order: "), "{reason}");
+    assert!(queue.dead_letters().await.unwrap().is_empty(), "it is no order's");
+}
