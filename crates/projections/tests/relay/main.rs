@@ -5,3 +5,6 @@
 mod given;
 mod jetstream;
 mod mirroring;
+#[path = "../../../bus/tests/servers/server.rs"]
+#[expect(dead_code, reason = "the tests of the bus use more of it")]
+mod server;
