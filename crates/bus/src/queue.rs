@@ -61,7 +61,8 @@ impl Default for Settings {
     }
 }
 
-/// How many orders a queue holds, by what they wait for.
+/// How many orders a queue holds, by what they wait for. Their sum is exact. A bus between processes
+/// knows only the delays of its own process, and counts as in hand what others handed back with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// For a worker.
