@@ -97,6 +97,7 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
     ];
     store.directory.provision(&rows, 0).await.unwrap();
     let call = workers::platform::SetRights {
+        decided_at: 0,
         key: workers::platform::EffectKey {
             programme: plan.programme.clone(),
             revision: 1,

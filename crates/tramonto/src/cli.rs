@@ -11,10 +11,12 @@ mod plan;
 mod population;
 mod repair;
 mod running;
+mod serving;
 mod values;
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -29,7 +31,14 @@ pub use repair::{
     IncidentArgs, IncidentsCommand, PaceArgs, PlatformCommand, ProjectionsCommand, RetryArgs,
 };
 pub use running::{RehearseArgs, RunArgs};
-pub use values::{ArmAhead, AsOf, Reason, Target};
+pub use serving::{
+    ApiArgs, ConfigArgs, MigrateArgs, ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs,
+    SweepArgs, WorkerArgs,
+};
+pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
+
+use crate::StorePlace;
+use crate::config::ConfigFile;
 
 /// Carries a mass mailbox service through its shutdown: on the dates fixed by law, for every mailbox,
 /// with proof.
@@ -65,7 +74,21 @@ pub enum Command {
     /// Runs the whole programme in virtual time over a population, and proves the outcome.
     Rehearse(Box<RehearseArgs>),
     /// Runs the engine by the real clock, all parts in one process, until it is stopped.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    /// Service: starts phases on their dates and hands out work.
+    Scheduler(Box<SchedulerArgs>),
+    /// Service: carries out orders on the mail platform.
+    Worker(Box<WorkerArgs>),
+    /// Service: keeps what is derived from the log.
+    Projector(Box<ProjectorArgs>),
+    /// Service: mirrors the log to the bus.
+    Relay(Box<RelayArgs>),
+    /// Service: takes commands from outside.
+    Api(Box<ApiArgs>),
+    /// Makes, or brings up to date, the tables of a shared store.
+    Migrate(MigrateArgs),
+    /// Shows which settings are in force, and where each comes from.
+    Config(Box<ConfigArgs>),
     /// Reads a registry file into the store; bad rows go to FILE.rejects.csv.
     Import(ImportArgs),
     /// Makes up a realistic registry file; the same seed gives the same file.
@@ -130,13 +153,24 @@ impl Cli {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let matches = Self::command().try_get_matches_from(arguments)?;
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let command = ConfigFile::named_by(&arguments)
+            .and_then(|file| file.apply(Self::command()))
+            .map_err(|error| Self::command().error(ErrorKind::Io, error))?;
+        let matches = command.try_get_matches_from(arguments)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Command::Rehearse(args) = &mut cli.command {
             // A rehearsal writes to a store only where this very command names it: a variable of the
             // environment points at the store that is in use.
             let named = matches.value_source("store") == Some(ValueSource::CommandLine);
-            args.store = named.then(|| cli.global.store.clone());
+            args.store = match &cli.global.store {
+                StorePlace::Folder(folder) if named => Some(folder.clone()),
+                StorePlace::Postgres(_) if named => {
+                    let problem = "a rehearsal is kept in a folder, not in a database";
+                    return Err(Self::command().error(ErrorKind::ValueValidation, problem));
+                }
+                StorePlace::Folder(_) | StorePlace::Postgres(_) => None,
+            };
             args.json = cli.global.json;
         }
         Ok(cli)

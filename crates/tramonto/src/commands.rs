@@ -5,6 +5,7 @@
 //! grammar of the command line, which is `cli`'s.
 
 mod completions;
+mod config;
 mod decide;
 mod derived;
 mod events;
@@ -15,6 +16,7 @@ mod incidents;
 mod logging;
 mod mailbox;
 mod mailbox_words;
+mod migrate;
 mod plan;
 mod plan_file;
 mod platform;
@@ -22,6 +24,7 @@ mod programme;
 mod reading;
 pub mod rehearse;
 pub mod run;
+mod serving;
 mod status;
 
 use std::error::Error as _;
@@ -70,7 +73,14 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
     match command {
         Command::Rehearse(args) => return Box::pin(rehearse::execute(*args, &global)).await,
-        Command::Run(args) => return Box::pin(run::execute(args, &global)).await,
+        Command::Run(args) => return Box::pin(run::execute(*args, &global)).await,
+        Command::Scheduler(args) => return Box::pin(serving::scheduler(*args, &global)).await,
+        Command::Worker(args) => return Box::pin(serving::worker(*args, &global)).await,
+        Command::Projector(args) => return Box::pin(serving::projector(*args, &global)).await,
+        Command::Relay(args) => return Box::pin(serving::relay(*args, &global)).await,
+        Command::Api(args) => return Box::pin(serving::api(*args, &global)).await,
+        Command::Migrate(args) => migrate::execute(args, &global).await?,
+        Command::Config(args) => config::execute(&args, &global)?,
         Command::Import(args) => return Box::pin(import::execute(args, &global)).await,
         Command::Generate(args) => generate::execute(&args, &global)?,
         Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,

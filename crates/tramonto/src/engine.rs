@@ -3,8 +3,10 @@
 //! The same parts run under the real clock (`run`) and under a virtual one (`rehearse`): only who
 //! calls their ticks differs. Invariant: everything can be dropped at any moment and opened again.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bus::{InProcess, WorkQueue};
 use chrono::Duration;
 use domain::{Capabilities, Command, Plan, ProgrammeId, Reach, State, Tick};
@@ -20,7 +22,8 @@ use workers::platform::{Directory, Faults, Faulty, Limits, Mode, Pace, Paced, Pl
 use workers::{Sweep, SweepSettings, Worker};
 
 use crate::provision::Provisioner;
-use crate::{EngineLock, Error, Home};
+use crate::runner::Passes;
+use crate::{EngineLock, Error, Home, runner};
 
 /// How the engine is run.
 #[derive(Debug, Clone)]
@@ -136,28 +139,7 @@ impl Store {
         clock: Arc<dyn Clock>,
         origin: &Origin,
     ) -> Result<Journal, Error> {
-        let theirs = Self::programme(&self.log).await?;
-        if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
-            return Err(Error::Usage(format!(
-                "the store at {} belongs to programme {theirs}, not {}; name another with --store",
-                self.home.folder().display(),
-                plan.programme
-            )));
-        }
-        let journal = self.journal(plan.programme.clone(), clock);
-        let known = journal.known().await?;
-        let adopted = known.state().plan().is_some();
-        let events = if adopted {
-            Vec::new()
-        } else {
-            known.state().decide(Command::Adopt(plan.clone()), journal.now())?
-        };
-        drop(known);
-        if !events.is_empty() {
-            let stream = programme_stream(journal.programme())?;
-            journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
-        }
-        Ok(journal)
+        adopt(Arc::new(self.log.clone()), &self.home.folder().display(), plan, clock, origin).await
     }
 
     /// The log in the domain's words, folded from its beginning.
@@ -218,7 +200,7 @@ impl Engine {
         let provisioner = Provisioner::new(
             Arc::clone(journal.store()),
             Arc::clone(&store.registry),
-            Arc::clone(&store.directory),
+            Arc::<Directory>::clone(&store.directory),
         );
         Ok(Self {
             store,
@@ -250,7 +232,7 @@ impl Engine {
                 Capabilities::OF_PLATFORM.with(domain::Capability::Activate),
                 seed,
             );
-            self.tasks.spawn(work(worker));
+            self.tasks.spawn(runner::work(worker));
         }
         self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
     }
@@ -343,16 +325,43 @@ impl Engine {
     }
 }
 
-/// One worker's life: order after order until the queue closes.
-async fn work(worker: Worker) {
-    loop {
-        match worker.next().await {
-            Ok(()) => {}
-            Err(workers::Error::Bus(bus::Error::Closed)) => break,
-            // The order was handed back with a rest, so this does not spin.
-            Err(error) => tracing::warn!("an order was handed back: {error}"),
-        }
+#[async_trait]
+impl Passes for Engine {
+    async fn pass(&mut self) -> Result<Tick, Error> {
+        self.tick().await
     }
+}
+
+/// Makes this plan a log's, where it has none yet. The log of another programme is refused; `place` is how
+/// the refusal calls the store.
+pub async fn adopt(
+    log: Arc<dyn EventStore>,
+    place: &(dyn Display + Sync),
+    plan: &Plan,
+    clock: Arc<dyn Clock>,
+    origin: &Origin,
+) -> Result<Journal, Error> {
+    let theirs = Store::programme(&*log).await?;
+    if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
+        return Err(Error::Usage(format!(
+            "the store at {place} belongs to programme {theirs}, not {}; name another with --store",
+            plan.programme
+        )));
+    }
+    let journal = Journal::new(plan.programme.clone(), log, clock, State::default(), 0);
+    let known = journal.known().await?;
+    let adopted = known.state().plan().is_some();
+    let events = if adopted {
+        Vec::new()
+    } else {
+        known.state().decide(Command::Adopt(plan.clone()), journal.now())?
+    };
+    drop(known);
+    if !events.is_empty() {
+        let stream = programme_stream(journal.programme())?;
+        journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
+    }
+    Ok(journal)
 }
 
 /// The projections' life: behind the log, never in its way.

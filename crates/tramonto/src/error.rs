@@ -21,6 +21,9 @@ pub enum Error {
     /// A projection.
     #[error(transparent)]
     Projections(#[from] projections::Error),
+    /// The relay.
+    #[error(transparent)]
+    Relay(#[from] projections::RelayError),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),

@@ -5,15 +5,22 @@
 pub mod cli;
 mod clock;
 pub mod commands;
+mod config;
+mod desk;
 pub mod engine;
 mod error;
 pub mod generate;
 mod home;
+mod log;
 pub mod output;
+mod place;
 mod provision;
 pub mod rehearse;
 pub mod runner;
+mod services;
+mod signals;
 
 pub use clock::{RealClock, VirtualClock};
 pub use error::Error;
 pub use home::{EngineLock, Home};
+pub use place::StorePlace;

@@ -1,4 +1,4 @@
-//! Gives the embedded mail directory its mailboxes: follows the log, takes addresses from the registry.
+//! Gives the mail directory its mailboxes: follows the log, takes addresses from the registry.
 //!
 //! Invariant: the directory's own checkpoint moves in the same transaction as its rows, so a restart
 //! goes on where it stopped. Deliberately absent: rights. A mailbox comes with all of them, and the
@@ -6,21 +6,54 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use domain::{Event, Tick};
 use eventstore::{EventStore, Filter};
 use projections::Registry;
-use workers::platform::Directory;
+use workers::platform::{self, Directory, PostgresDirectory};
 
 use crate::Error;
 
 /// How many events it reads at a time; a registration event speaks of thousands of mailboxes.
 const PAGE: usize = 16;
 
+/// A mail directory that mailboxes can be put into.
+#[async_trait]
+pub(crate) trait Provisioned: Send + Sync {
+    /// How far the log was read.
+    async fn checkpoint(&self) -> Result<u64, platform::Error>;
+
+    /// Adds mailboxes or changes their addresses, and moves the checkpoint, in one transaction.
+    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error>;
+}
+
+#[async_trait]
+impl Provisioned for Directory {
+    async fn checkpoint(&self) -> Result<u64, platform::Error> {
+        Self::checkpoint(self).await
+    }
+
+    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
+        Self::provision(self, rows, to).await
+    }
+}
+
+#[async_trait]
+impl Provisioned for PostgresDirectory {
+    async fn checkpoint(&self) -> Result<u64, platform::Error> {
+        Self::checkpoint(self).await
+    }
+
+    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
+        Self::provision(self, rows, to).await
+    }
+}
+
 /// Follows the log into the directory.
 pub(crate) struct Provisioner {
     store: Arc<dyn EventStore>,
     registry: Arc<Registry>,
-    directory: Arc<Directory>,
+    directory: Arc<dyn Provisioned>,
 }
 
 impl Provisioner {
@@ -28,7 +61,7 @@ impl Provisioner {
     pub(crate) fn new(
         store: Arc<dyn EventStore>,
         registry: Arc<Registry>,
-        directory: Arc<Directory>,
+        directory: Arc<dyn Provisioned>,
     ) -> Self {
         Self { store, registry, directory }
     }

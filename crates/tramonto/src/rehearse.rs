@@ -15,7 +15,7 @@ use eventstore::{Clock, EventStore, Origin};
 use crate::engine::{Engine, Settings, Store};
 use crate::{Error, Home, VirtualClock};
 
-pub use proof::{Proof, prove};
+pub use proof::{Proof, prove, prove_shared};
 pub use report::{PhaseReport, phases};
 
 /// How a rehearsal is run.

@@ -17,6 +17,8 @@ pub(crate) struct Assignment {
     pub(crate) capabilities: Capabilities,
     /// Whose.
     pub(crate) mailboxes: MailboxSet,
+    /// The position of the log that this was worked out from: the platform lets no older one undo it.
+    pub(crate) decided_at: u64,
     /// Of these, those whom the platform was told ahead: they need only be read back.
     pub(crate) confirm: MailboxSet,
 }
@@ -73,7 +75,7 @@ pub(crate) async fn perform(
             Change::Restore => Right::Allowed,
             Change::Arm { until } => until.map_or(Right::Allowed, Right::Until),
         },
-        decided_at: 0,
+        decided_at: assignment.decided_at,
     };
     match platform.set(&call).await {
         Ok(answer) => outcomes.extend(answered(answer, &call.mailboxes, now())),
@@ -109,7 +111,9 @@ fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Came>
     let so = |verdict, mailboxes| Came::So { verdict, effective_at: now, mailboxes };
     let mut outcomes =
         vec![so(Verdict::Applied, answer.applied), so(Verdict::AlreadySo, answer.already_so)];
-    outcomes.extend(answer.failed.into_iter().map(|failure| Came::Failed {
+    // Whoever decided later has done it, or found it needless, and records that: there is nothing to say.
+    let failed = answer.failed.into_iter().filter(|failure| failure.cause != Cause::SUPERSEDED);
+    outcomes.extend(failed.map(|failure| Came::Failed {
         cause: failure.cause,
         transient: failure.transient,
         mailboxes: failure.mailboxes,

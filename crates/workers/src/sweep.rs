@@ -2,20 +2,24 @@
 //!
 //! Invariant: whatever differs between desired and applied is handed out, in the order of the plan and
 //! by ascending number, with a bounded number of orders under way. What was handed out is remembered
-//! only so as not to hand it out twice at once; the memory is let go by every recurring sweep and by a
-//! restart, so a lost order is found again. Deliberately absent: any trust in the bus.
+//! only so as not to hand it out twice at once; the memory is let go when no order is under way any more,
+//! by every recurring sweep and by a restart, so a lost order is found again. Deliberately absent: any
+//! trust in the bus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus::{WorkOrder, WorkQueue};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Change, Command, MailboxSet, PhaseId, Reach, State, Task, Tick};
 use eventstore::{Journal, Origin, programme_stream};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use crate::Error;
+
+/// How soon orders under way are counted again, where nothing else wakes the sweep.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(2);
 
 /// The bounds of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,13 +85,18 @@ impl Sweep {
     /// One pass: hands out what may be handed out, completes what is complete.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let now = self.journal.now();
+        // Counted before the look: what ended since then, the look has seen.
+        let backlog = self.queue.backlog().await?;
+        let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
         let Some(found) = self.look(now).await? else { return Ok(Tick::default()) };
+        if under_way == 0 && !self.handed_out.is_empty() {
+            tracing::debug!("orders were lost or given up: what they were for is handed out again");
+            self.handed_out.clear();
+        }
         let mut progress = 0;
         for phase in &found.complete {
             progress += u64::from(self.complete(phase, now).await?);
         }
-        let backlog = self.queue.backlog().await?;
-        let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
         let mut room = self.settings.orders.saturating_sub(under_way);
         for task in found.tasks {
             let cause = task.phase.as_ref().and_then(|phase| found.causes.get(phase)).copied();
@@ -98,7 +107,10 @@ impl Sweep {
                 progress += 1;
             }
         }
-        Ok(Tick { progress, next_wake: found.next_wake })
+        // An order can be lost without a trace: while some are under way, they are counted again soon.
+        let look_again = (!self.handed_out.is_empty()).then(|| now + LOOK_AGAIN);
+        let wakes = [found.next_wake, look_again];
+        Ok(Tick { progress, next_wake: wakes.into_iter().flatten().min() })
     }
 
     /// What is to be done; `None` while the programme is paused or has no plan.

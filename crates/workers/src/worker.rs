@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use bus::{Delivery, WorkOrder, WorkQueue};
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Change, Event, MailboxSet, Reach, RetryPolicy, Task};
+use domain::{Capabilities, Change, Event, MailboxSet, Reach, RetryPolicy, Task, Verdict};
 use eventstore::{Append, Journal, NewEvent, Origin, outcome_stream};
+use metrics::counter;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roaring::RoaringBitmap;
+use tracing::Instrument;
 
 use crate::Error;
 use crate::perform::{Assignment, perform};
@@ -76,6 +78,17 @@ impl Worker {
     }
 
     async fn perform(&self, order: &WorkOrder) -> Result<(), Error> {
+        let span = tracing::info_span!(
+            "order",
+            id = %order.id,
+            correlation_id = %order.correlation_id,
+            effects = %order.effects,
+            mailboxes = order.mailboxes.len()
+        );
+        self.needed_and_done(order).instrument(span).await
+    }
+
+    async fn needed_and_done(&self, order: &WorkOrder) -> Result<(), Error> {
         let Some(needed) = self.look(order).await? else { return Ok(()) };
         for assignment in needed.assignments {
             let outcomes = perform(&*self.platform, &assignment, || self.journal.now()).await;
@@ -92,7 +105,7 @@ impl Worker {
         let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
             return Ok(None);
         };
-        let wanted: &RoaringBitmap = &order.mailboxes;
+        let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, known.position());
         let assign = |task: Task| {
             let mailboxes = &task.mailboxes & wanted;
             let confirm = match task.change {
@@ -107,6 +120,7 @@ impl Worker {
                 },
                 change: task.change,
                 capabilities: task.capabilities,
+                decided_at,
                 confirm: MailboxSet::from(confirm),
                 mailboxes: MailboxSet::from(mailboxes),
             }
@@ -152,9 +166,39 @@ impl Worker {
             let append = Append::to(stream.clone(), expected, written?);
             match self.journal.store().append(append).await {
                 Err(eventstore::Error::Conflict(_)) if overtaken < RECORDINGS => overtaken += 1,
-                appended => return Ok(appended.map(drop)?),
+                Ok(_) => {
+                    for (event, _) in &events {
+                        count(event);
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// Counts the mailboxes of an outcome that is in the log.
+fn count(event: &Event) {
+    let told = |effect: String, outcome: &'static str, mailboxes: &MailboxSet| {
+        let counter = counter!("tramonto_outcomes_total", "effect" => effect, "outcome" => outcome);
+        counter.increment(mailboxes.len());
+    };
+    if let Some((capability, outcome)) = event.as_removal() {
+        let verdict = match outcome.verdict {
+            Verdict::Applied => "applied",
+            Verdict::AlreadySo => "already-so",
+            Verdict::Confirmed => "confirmed",
+        };
+        told(capability.to_string(), verdict, &outcome.mailboxes);
+    } else if let Event::RightsRestored(restored) = event {
+        told(restored.capabilities.to_string(), "restored", &restored.mailboxes);
+    } else if let Event::RightsArmed(armed) = event {
+        told(armed.capabilities.to_string(), "armed", &armed.mailboxes);
+    } else if let Event::TransientFailure(failure) = event {
+        told(failure.capabilities.to_string(), "transient", &failure.mailboxes);
+    } else if let Event::IncidentOpened(incident) = event {
+        told(incident.capabilities.to_string(), "permanent", &incident.mailboxes);
     }
 }
 

@@ -3,21 +3,31 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values;
-use crate::Home;
+use crate::{Error, Home, StorePlace};
 
 /// What holds for every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The folder of the store.
+    /// The store: a folder, or a database that services share, as `postgres://USER@HOST/NAME`.
     #[arg(
         long,
         global = true,
-        value_name = "PATH",
+        value_name = "PLACE",
         env = "TRAMONTO_STORE",
+        hide_env_values = true,
         default_value = "tramonto-store"
     )]
-    pub store: PathBuf,
+    pub store: StorePlace,
+    /// A file with the database user's password.
+    #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_PASSWORD_FILE")]
+    pub store_password_file: Option<PathBuf>,
+    /// The certificate authority of the database (PEM); with it, the server's name is verified too.
+    #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_ROOT_CERTIFICATE")]
+    pub store_root_certificate: Option<PathBuf>,
+    /// A TOML file with settings, e.g. `bus = "nats://bus"`; flags and the environment come first.
+    #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Who acts, for the record; without it `operator:` and the name of the user.
     #[arg(
         long,
@@ -39,9 +49,9 @@ pub struct Global {
 }
 
 impl Global {
-    /// The store that is meant.
-    pub fn home(&self) -> Home {
-        Home::new(&self.store)
+    /// The embedded store that is meant.
+    pub fn home(&self) -> Result<Home, Error> {
+        self.store.home()
     }
 
     /// Who acts.

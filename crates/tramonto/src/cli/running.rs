@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use clap::Args;
 use workers::platform::Faults;
 
-use super::values::{self, ArmAhead};
+use super::serving::{ServiceArgs, SweepArgs};
+use super::values;
+use super::values::ArmAhead;
 
 /// How a rehearsal is run.
 #[derive(Debug, Clone, Args)]
@@ -50,22 +52,23 @@ pub struct RehearseArgs {
   tramonto run --log debug --log-json
   tramonto run --until-idle                           catch up with what is due, then end
 
+  tramonto run --store postgres://tramonto@db/tramonto --bus nats://bus    every service in one process
+
 Ctrl-C stops it cleanly; whatever stops it, nothing that was recorded is lost, and the next run goes on.")]
 pub struct RunArgs {
     /// The plan to adopt where the store has none yet; without it, the one of CEC-PAC.
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// How long ahead the platform is told its instants, e.g. `14d`; `off` acts at the dates only.
-    #[arg(long, value_name = "DAYS", default_value = "14d")]
-    pub arm_ahead: ArmAhead,
+    /// How work is handed out.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
     /// How many workers call the platform side by side.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
     pub workers: usize,
-    /// How many mailboxes go into one work order, one platform call and one event.
-    #[arg(long, value_name = "N", default_value_t = 65_536,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub batch: u32,
     /// Ends as soon as nothing is left to do now.
     #[arg(long)]
     pub until_idle: bool,
+    /// What the services share, where the store is a database.
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }

@@ -9,7 +9,11 @@ use clap::builder::RangedU64ValueParser;
 use domain::MailboxId;
 use workers::platform::Faults;
 
+mod network;
 mod private;
+
+pub(super) use network::effects;
+pub use network::{BusPlace, Listen, Seconds};
 
 /// Numbers of mailboxes are 32 bits wide, and the last one marks the end.
 const REGISTRATIONS: RangeInclusive<u64> = 0..=4_000_000_000;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use eventstore::{Clock, EventStore, SqliteStore};
-use projections::{Projections, Status};
+use projections::{PostgresTable, Projections, Status};
 
 use super::reading::Reading;
 use crate::cli::{Global, ProjectionsCommand};
 use crate::engine::Store;
+use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::text::{count, table};
-use crate::{Error, RealClock};
+use crate::{Error, RealClock, StorePlace};
 
 pub(super) async fn execute(command: ProjectionsCommand, global: &Global) -> Result<(), Error> {
     match command {
@@ -22,10 +23,7 @@ pub(super) async fn execute(command: ProjectionsCommand, global: &Global) -> Res
 async fn status(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let log: Arc<dyn EventStore> = Arc::new(reading.log.clone());
-    let folder = reading.home.folder();
-    let projections = Projections::open(folder, reading.programme().clone(), log).await?;
-    let statuses = projections.status(now).await?;
+    let statuses = reading.followed(now).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&statuses);
@@ -44,7 +42,10 @@ async fn status(global: &Global) -> Result<(), Error> {
 }
 
 async fn rebuild(global: &Global) -> Result<(), Error> {
-    let home = global.home();
+    if let StorePlace::Postgres(url) = &global.store {
+        return rebuild_shared(global, url).await;
+    }
+    let home = global.home()?;
     home.expect_store()?;
     let _lock = home.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
@@ -64,4 +65,25 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
         None => "what was there could not be read",
     };
     out.line(format!("derived anew from {} events: {compared}", count(rebuilt.events)))
+}
+
+/// The table of a shared store. Services may run: the one that keeps it goes on after the last row.
+async fn rebuild_shared(global: &Global, url: &url::Url) -> Result<(), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let log = Log::open_to_look(global, Arc::clone(&clock)).await?;
+    let Some(programme) = Store::programme(&*log.port()).await? else {
+        return Err(Error::Usage("the log has no plan yet; there is nothing to derive".to_owned()));
+    };
+    let options = postgres_options(global, url)?;
+    let owner = format!("rebuild-{}", uuid::Uuid::now_v7());
+    let table = PostgresTable::connect(options, programme, log.port(), owner).await?;
+    let before = table.digest().await?;
+    table.rebuild(clock.now()).await?;
+    let equal = before == table.digest().await?;
+    let mut out = Output::open();
+    if global.json {
+        return out.document(&serde_json::json!({ "equal": equal }));
+    }
+    let compared = if equal { "equal to what was there" } else { "NOT equal to what was there" };
+    out.line(format!("derived anew: {compared}"))
 }

@@ -1,7 +1,7 @@
 //! `tramonto events`: the log, one event a line.
 
 use api::EventView;
-use eventstore::{EventStore, Filter, RecordedEvent};
+use eventstore::{Filter, RecordedEvent};
 
 use super::reading::Reading;
 use crate::Error;

@@ -25,7 +25,7 @@ async fn place(args: PlaceArgs, global: &Global) -> Result<(), Error> {
     let command = MailboxCommand::PlaceHold { hold, capabilities, until: args.until };
     let number = mailbox(&reading, &args.mailbox, &command, &args.reason, global).await?;
     let id = MailboxId::new(reading.programme(), number);
-    reading.log.close().await;
+    reading.close().await;
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({ "done": "hold-placed", "mailbox": id, "hold": hold }));
@@ -41,7 +41,7 @@ async fn release(args: ReleaseArgs, global: &Global) -> Result<(), Error> {
     let command = MailboxCommand::ReleaseHold { hold };
     let number = mailbox(&reading, &args.mailbox, &command, &args.reason, global).await?;
     let id = MailboxId::new(reading.programme(), number);
-    reading.log.close().await;
+    reading.close().await;
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({ "done": "hold-released", "mailbox": id, "hold": hold }));

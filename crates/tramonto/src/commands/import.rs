@@ -5,18 +5,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::Plan;
-use eventstore::{Clock, Origin};
+use domain::{Plan, ProgrammeId, State};
+use eventstore::{Clock, EventStore, Journal, Origin};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use projections::{Encoding, ImportRequest, Progress, Source, Summary, rejects_of};
+use projections::{Encoding, ImportRequest, Progress, Registry, Source, Summary, rejects_of};
 use serde_json::json;
 
 use super::REJECTED;
 use crate::cli::{Global, ImportArgs};
-use crate::engine::Store;
+use crate::engine::{self, Store};
+use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::text::count;
-use crate::{Error, RealClock};
+use crate::{Error, RealClock, StorePlace};
 
 /// The name of the file of rejects where the rows came from standard input.
 const STREAM_REJECTS: &str = "registry.rejects.csv";
@@ -34,22 +35,23 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let usual = Plan::cec_pac()?;
     let programme = usual.programme.clone();
-    let store = Store::open(global.home(), Arc::clone(&clock), false, &programme).await?;
+    let store = Target::open(global, Arc::clone(&clock), &programme).await?;
+    let log = store.log();
     let actor = global.actor();
     let reason = args.reason.as_ref().map(|reason| reason.as_str().to_owned());
-    let journal = if let Some(programme) = Store::programme(&store.log).await? {
-        store.journal(programme, Arc::clone(&clock))
+    let journal = if let Some(programme) = Store::programme(&*log).await? {
+        Journal::new(programme, Arc::clone(&log), Arc::clone(&clock), State::default(), 0)
     } else {
         let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
         let origin = Origin { reason, ..Origin::part(&actor) };
-        store.adopt(&usual, Arc::clone(&clock), &origin).await?
+        engine::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin).await?
     };
     let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
     let begun = Instant::now();
     let bar = bar(global);
     let summary = projections::import(
-        &store.log,
-        &store.registry,
+        &*log,
+        store.registry(),
         ImportRequest {
             source,
             rejects: Some(rejects),
@@ -69,6 +71,54 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let summary = summary?;
     tell(&summary, global)?;
     Ok(if summary.rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
+}
+
+/// Where the rows and what they say go.
+enum Target {
+    Folder(Box<Store>),
+    Shared(Log, Box<Registry>),
+}
+
+impl Target {
+    async fn open(
+        global: &Global,
+        clock: Arc<dyn Clock>,
+        usual: &ProgrammeId,
+    ) -> Result<Self, Error> {
+        let StorePlace::Postgres(url) = &global.store else {
+            let store = Store::open(global.home()?, clock, false, usual).await?;
+            return Ok(Self::Folder(Box::new(store)));
+        };
+        let log = Log::open_to_decide(global, clock).await?;
+        let theirs = Store::programme(&*log.port()).await?;
+        let options = postgres_options(global, url)?;
+        let registry = Registry::connect(options, theirs.as_ref().unwrap_or(usual)).await?;
+        Ok(Self::Shared(log, Box::new(registry)))
+    }
+
+    fn log(&self) -> Arc<dyn EventStore> {
+        match self {
+            Self::Folder(store) => Arc::new(store.log.clone()),
+            Self::Shared(log, _) => log.port(),
+        }
+    }
+
+    fn registry(&self) -> &Registry {
+        match self {
+            Self::Folder(store) => &store.registry,
+            Self::Shared(_, registry) => registry,
+        }
+    }
+
+    async fn close(self) -> Result<(), Error> {
+        match self {
+            Self::Folder(store) => store.close().await,
+            Self::Shared(log, registry) => {
+                log.close().await;
+                Ok(registry.close().await?)
+            }
+        }
+    }
 }
 
 /// A store is not made for a file that is not there.

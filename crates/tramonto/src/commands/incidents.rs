@@ -69,7 +69,7 @@ async fn retry(args: RetryArgs, global: &Global) -> Result<(), Error> {
         }
     };
     let touched = record(&reading, &args.key, &args.reason, global, members, event).await?;
-    reading.log.close().await;
+    reading.close().await;
     let words = format!("{} of incident {} are tried again", mailboxes(touched), args.key);
     answer(global, "incident-retried", &args.key, touched, &words)
 }
@@ -86,7 +86,7 @@ async fn resolve(args: IncidentArgs, global: &Global) -> Result<(), Error> {
         MailboxSet::from(incident.map(|incident| incident.open.clone()).unwrap_or_default())
     };
     let touched = record(&reading, &args.key, &args.reason, global, members, event).await?;
-    reading.log.close().await;
+    reading.close().await;
     let words = format!(
         "incident {} is resolved for {}; they stay given up, with your reason",
         args.key,

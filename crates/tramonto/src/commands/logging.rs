@@ -10,7 +10,16 @@ use crate::cli::{Cli, Command};
 /// Begins to log as the command line asks for: an engine that runs says what it does, a command is
 /// silent unless something is wrong.
 pub(super) fn begin(cli: &Cli) -> Result<(), Error> {
-    let usual = if matches!(cli.command, Command::Run(_)) { "info,sqlx=warn" } else { "warn" };
+    let runs = matches!(
+        cli.command,
+        Command::Run(_)
+            | Command::Scheduler(_)
+            | Command::Worker(_)
+            | Command::Projector(_)
+            | Command::Relay(_)
+            | Command::Api(_)
+    );
+    let usual = if runs { "info,sqlx=warn,async_nats=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::Usage(format!(

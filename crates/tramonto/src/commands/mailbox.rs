@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Event, Fact, Lifecycle, MailboxCommand as Decision, MailboxId, Plan, State, last_instant_of,
 };
-use eventstore::{Direction, EventStore, RecordedEvent, programme_stream};
+use eventstore::{Direction, RecordedEvent, programme_stream};
 use projections::{Cutoff, Entry};
 
 use super::holds::mailbox as decide_for;
@@ -28,7 +28,7 @@ async fn withdraw(args: WithdrawArgs, global: &Global) -> Result<(), Error> {
     let decision = Decision::Withdraw;
     let number = decide_for(&reading, &args.mailbox, &decision, &args.reason, global).await?;
     let id = MailboxId::new(reading.programme(), number);
-    reading.log.close().await;
+    reading.close().await;
     let words = format!("mailbox {id} is withdrawn: it is closed, and out of every later phase");
     answer(global, "mailbox-withdrawn", &words)
 }

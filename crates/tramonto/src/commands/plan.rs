@@ -11,10 +11,11 @@ use super::decide::{decide, origin};
 use super::plan_file;
 use super::reading::Reading;
 use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, Reason, ShowPlanArgs};
-use crate::engine::Store;
+use crate::engine::{self, Store};
+use crate::log::Log;
 use crate::output::Output;
 use crate::output::text::{count, local, table, utc};
-use crate::{Error, RealClock};
+use crate::{Error, Home, RealClock, StorePlace};
 
 pub(super) async fn execute(command: PlanCommand, global: &Global) -> Result<(), Error> {
     match command {
@@ -44,7 +45,11 @@ fn check(args: &CheckArgs, global: &Global) -> Result<(), Error> {
 }
 
 async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
-    let (plan, revision) = if global.home().exists() {
+    let is_there = match &global.store {
+        StorePlace::Folder(folder) => Home::new(folder).exists(),
+        StorePlace::Postgres(_) => true,
+    };
+    let (plan, revision) = if is_there {
         let reading = Reading::open(global).await?;
         let known = reading.journal.known().await?;
         let programme = &known.state().programme;
@@ -106,26 +111,30 @@ fn words(plan: &Plan, revision: u32) -> String {
 
 async fn adopt(args: AdoptArgs, global: &Global) -> Result<(), Error> {
     let (plan, _) = plan_file::read(&args.file)?;
-    let home = global.home();
     let origin = origin(global, &args.reason);
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    if home.exists() {
-        let reading = Reading::open_to_decide(global).await;
-        if let Ok(reading) = reading {
-            refuse_other(&reading, &plan)?;
-            let stream = programme_stream(reading.programme())?;
-            let command = Command::Adopt(plan.clone());
-            let now = reading.journal.now();
-            decide(&reading, &stream, &origin, |state| Ok(state.decide(command.clone(), now)?))
-                .await?;
-            reading.log.close().await;
-            return adopted(&plan, global);
-        }
+    if let StorePlace::Folder(folder) = &global.store
+        && !Home::new(folder).exists()
+    {
+        let store = Store::open(global.home()?, Arc::clone(&clock), false, &plan.programme).await?;
+        drop(store.adopt(&plan, clock, &origin).await?);
+        store.close().await?;
+        return adopted(&plan, global);
     }
-    let store = Store::open(home, Arc::clone(&clock), false, &plan.programme).await?;
-    let journal = store.adopt(&plan, clock, &origin).await?;
-    drop(journal);
-    store.close().await?;
+    let log = Log::open_to_decide(global, Arc::clone(&clock)).await?;
+    if Store::programme(&*log.port()).await?.is_none() {
+        drop(engine::adopt(log.port(), &global.store, &plan, clock, &origin).await?);
+        log.close().await;
+        return adopted(&plan, global);
+    }
+    log.close().await;
+    let reading = Reading::open_to_decide(global).await?;
+    refuse_other(&reading, &plan)?;
+    let stream = programme_stream(reading.programme())?;
+    let command = Command::Adopt(plan.clone());
+    let now = reading.journal.now();
+    decide(&reading, &stream, &origin, |state| Ok(state.decide(command.clone(), now)?)).await?;
+    reading.close().await;
     adopted(&plan, global)
 }
 
@@ -136,7 +145,7 @@ fn refuse_other(reading: &Reading, plan: &Plan) -> Result<(), Error> {
     }
     Err(Error::Usage(format!(
         "the store at {} belongs to programme {theirs}, not {}; name another with --store",
-        reading.home.folder().display(),
+        reading.place(),
         plan.programme
     )))
 }
@@ -193,7 +202,7 @@ async fn append(
         Ok(state.decide(command.clone(), now)?)
     })
     .await?;
-    reading.log.close().await;
+    reading.close().await;
     Ok(())
 }
 

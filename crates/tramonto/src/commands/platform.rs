@@ -28,7 +28,7 @@ pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Resul
 }
 
 async fn rebuild(global: &Global) -> Result<(), Error> {
-    let home = global.home();
+    let home = global.home()?;
     home.expect_store()?;
     let _lock = home.lock()?;
     let place = home.directory();
@@ -47,7 +47,8 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let draft = Draft::at(&place)?;
     let directory = Arc::new(Directory::create(&draft.0, Mode::Production).await?);
     let log: Arc<dyn EventStore> = Arc::new(log);
-    let mut provisioner = Provisioner::new(Arc::clone(&log), registry, Arc::clone(&directory));
+    let mut provisioner =
+        Provisioner::new(Arc::clone(&log), registry, Arc::<Directory>::clone(&directory));
     provisioner.tick().await?;
     drop(provisioner);
     let journal = Journal::new(programme, log, clock, State::default(), 0);

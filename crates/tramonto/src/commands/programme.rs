@@ -42,7 +42,7 @@ async fn command(command: &Command, reason: &Reason, global: &Global) -> Result<
         Ok(state.decide(command.clone(), now)?)
     })
     .await?;
-    reading.log.close().await;
+    reading.close().await;
     Ok(())
 }
 

@@ -1,55 +1,73 @@
-//! A store opened for a look, or for one decision: no engine lock, beside an engine that runs.
+//! A store opened for a look, or for one decision: no engine lock, beside an engine or services that run.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId, State};
-use eventstore::{Clock, EventStore, Filter, Journal, SqliteStore};
-use projections::{History, Projections, Registry, Status};
+use eventstore::{Clock, EventStore, Filter, Journal};
+use projections::{History, PostgresTable, Projections, Registry, Status};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::cli::{Global, Target};
 use crate::engine::Store;
-use crate::{Error, Home, RealClock};
+use crate::log::{Log, postgres_options};
+use crate::{Error, RealClock, StorePlace};
 
 /// A store that is looked at.
 pub(super) struct Reading {
-    pub(super) home: Home,
-    pub(super) log: SqliteStore,
+    global: Global,
+    open: Log,
+    pub(super) log: Arc<dyn EventStore>,
     pub(super) journal: Journal,
     /// What is derived from the log; `None` where it can't be used, which is no reason not to look.
-    projections: Option<Projections>,
+    derived: Option<Derived>,
+    /// The same, opened when it was needed after all.
+    for_this_look: OnceCell<Derived>,
+}
+
+/// What is derived from the log.
+struct Derived {
+    projections: Projections,
+    /// That of a shared store is derived for one look, in a folder that is gone afterwards.
+    folder: Option<TempDir>,
 }
 
 impl Reading {
     /// Opens the store for reading only.
     pub(super) async fn open(global: &Global) -> Result<Self, Error> {
-        let home = global.home();
-        home.expect_store()?;
-        let log = SqliteStore::open_read_only(&home.log(), Arc::new(RealClock)).await?;
-        Self::of(home, log).await
+        Self::of(global, Log::open_to_look(global, Arc::new(RealClock)).await?).await
     }
 
     /// Opens the store for decisions.
     pub(super) async fn open_to_decide(global: &Global) -> Result<Self, Error> {
-        let home = global.home();
-        home.expect_store()?;
-        let log = SqliteStore::open(&home.log(), Arc::new(RealClock)).await?;
-        Self::of(home, log).await
+        Self::of(global, Log::open_to_decide(global, Arc::new(RealClock)).await?).await
     }
 
-    async fn of(home: Home, log: SqliteStore) -> Result<Self, Error> {
-        let Some(programme) = Store::programme(&log).await? else {
+    async fn of(global: &Global, open: Log) -> Result<Self, Error> {
+        let log = open.port();
+        let Some(programme) = Store::programme(&*log).await? else {
             return Err(Error::Usage(format!(
                 "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto import \
                  FILE.csv` first",
-                home.folder().display()
+                global.store
             )));
         };
-        let store: Arc<dyn EventStore> = Arc::new(log.clone());
-        let (state, position, projections) = known_before(&home, &programme, &store).await;
+        let (state, position, derived) = known_before(global, &programme, &log).await;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let journal = Journal::new(programme, store, clock, state, position);
-        Ok(Self { home, log, journal, projections })
+        let journal = Journal::new(programme, Arc::clone(&log), clock, state, position);
+        let for_this_look = OnceCell::new();
+        Ok(Self { global: global.clone(), open, log, journal, derived, for_this_look })
+    }
+
+    /// Carries out what is queued and closes the log.
+    pub(super) async fn close(&self) {
+        self.open.close().await;
+    }
+
+    /// Where the store is, as it may be shown.
+    pub(super) fn place(&self) -> &StorePlace {
+        &self.global.store
     }
 
     pub(super) fn programme(&self) -> &ProgrammeId {
@@ -66,19 +84,30 @@ impl Reading {
 
     /// The past, found by the index of the sets.
     pub(super) async fn history(&self) -> Result<History, Error> {
-        if let Some(projections) = &self.projections {
-            return Ok(projections.history().clone());
+        let open = || Derived::open(&self.global, self.journal.programme(), &self.log);
+        let derived = match &self.derived {
+            Some(derived) => derived,
+            None => self.for_this_look.get_or_try_init(open).await?,
+        };
+        if derived.folder.is_some() {
+            while derived.projections.sets().tick(self.journal.now()).await?.progress > 0 {}
         }
-        let log: Arc<dyn EventStore> = Arc::new(self.log.clone());
-        let opened = Projections::open(self.home.folder(), self.programme().clone(), log).await?;
-        Ok(opened.history().clone())
+        Ok(derived.projections.history().clone())
     }
 
     /// How far what is derived from the log has come.
     pub(super) async fn followed(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
-        match &self.projections {
-            Some(projections) => Ok(projections.status(now).await?),
-            None => Ok(Vec::new()),
+        match (&self.derived, &self.global.store) {
+            (Some(derived), _) => Ok(derived.projections.status(now).await?),
+            (None, StorePlace::Folder(_)) => Ok(Vec::new()),
+            (None, StorePlace::Postgres(url)) => {
+                let options = postgres_options(&self.global, url)?;
+                let (programme, log) = (self.programme().clone(), Arc::clone(&self.log));
+                let table = PostgresTable::connect(options, programme, log, "status".to_owned());
+                // Where it was never made there is nothing to tell of it.
+                let Ok(table) = table.await else { return Ok(Vec::new()) };
+                Ok(vec![table.status(now).await?])
+            }
         }
     }
 
@@ -106,15 +135,7 @@ impl Reading {
     }
 
     async fn number_of_address(&self, address: &str) -> Result<u32, Error> {
-        let path = self.home.registry();
-        if !path.exists() {
-            return Err(Error::Usage(format!(
-                "there is no registry at {}; import one with `tramonto import FILE.csv`, or name the \
-                 mailbox by its id",
-                path.display()
-            )));
-        }
-        let registry = Registry::open(&path, self.programme()).await?;
+        let registry = self.registry().await?;
         let found = registry.find_address(address).await?;
         registry.close().await?;
         found.map(|entry| entry.number).ok_or_else(|| {
@@ -123,18 +144,58 @@ impl Reading {
             )
         })
     }
+
+    async fn registry(&self) -> Result<Registry, Error> {
+        if let StorePlace::Postgres(url) = &self.global.store {
+            let options = postgres_options(&self.global, url)?;
+            return Ok(Registry::connect(options, self.programme()).await?);
+        }
+        let path = self.global.home()?.registry();
+        if !path.exists() {
+            return Err(Error::Usage(format!(
+                "there is no registry at {}; import one with `tramonto import FILE.csv`, or name the \
+                 mailbox by its id",
+                path.display()
+            )));
+        }
+        Ok(Registry::open(&path, self.programme()).await?)
+    }
+}
+
+impl Derived {
+    async fn open(
+        global: &Global,
+        programme: &ProgrammeId,
+        log: &Arc<dyn EventStore>,
+    ) -> Result<Self, Error> {
+        let (place, folder) = if let StorePlace::Folder(folder) = &global.store {
+            (folder.clone(), None)
+        } else {
+            let folder = tempfile::tempdir().map_err(|source| Error::File {
+                path: std::env::temp_dir(),
+                advice: "no folder can be made there; make some room, or set TMPDIR".to_owned(),
+                source,
+            })?;
+            (folder.path().to_owned(), Some(folder))
+        };
+        let projections = Projections::open(&place, programme.clone(), Arc::clone(log)).await?;
+        Ok(Self { projections, folder })
+    }
 }
 
 /// What the sets have already folded, if they can be used: a look never fails for their sake.
 async fn known_before(
-    home: &Home,
+    global: &Global,
     programme: &ProgrammeId,
     log: &Arc<dyn EventStore>,
-) -> (State, u64, Option<Projections>) {
+) -> (State, u64, Option<Derived>) {
+    if matches!(global.store, StorePlace::Postgres(_)) {
+        return (State::default(), 0, None);
+    }
     let loaded = async {
-        let opened = Projections::open(home.folder(), programme.clone(), Arc::clone(log)).await?;
-        let (state, position) = opened.state().await?;
-        Ok::<_, projections::Error>((state, position, Some(opened)))
+        let opened = Derived::open(global, programme, log).await?;
+        let (state, position) = opened.projections.state().await?;
+        Ok::<_, Error>((state, position, Some(opened)))
     };
     loaded.await.unwrap_or_else(|error| {
         tracing::warn!("{error}; the log is read from its beginning instead");

@@ -9,11 +9,14 @@ use workers::SweepSettings;
 
 use crate::cli::{Global, RunArgs};
 use crate::engine::{Engine, Settings, Store};
-use crate::{Error, Home, RealClock, commands, runner};
+use crate::{Error, RealClock, StorePlace, commands, runner, signals};
 
 /// Runs until it is told to stop; a second signal ends it at once, which loses nothing either.
 pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
-    let home = Home::new(&global.store);
+    if let StorePlace::Postgres(_) = &global.store {
+        return super::serving::all(args, global).await;
+    }
+    let home = global.home()?;
     if args.plan.is_none() {
         home.expect_store()?;
     }
@@ -29,51 +32,25 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         }
     };
     let settings = Settings {
-        arm_ahead: args.arm_ahead.0,
+        arm_ahead: args.sweep.arm_ahead.0,
         workers: args.workers,
-        sweep: SweepSettings { batch: args.batch, ..SweepSettings::default() },
+        sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
         ..Settings::default()
     };
     let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;
     engine.start_workers();
     let stop = CancellationToken::new();
-    let signals = tokio::spawn(stop_on_signal(stop.clone()));
+    let signals = tokio::spawn(signals::stop_on_signal(stop.clone()));
     tracing::info!("the engine runs; stop it with Ctrl-C");
     if args.until_idle {
         engine.until_idle(&stop).await?;
     } else {
         let appended = engine.store.log.appended();
-        let tick = async || engine.tick().await;
-        runner::serve("engine", clock, appended, stop, tick).await;
+        runner::serve("engine", clock, appended, stop, &mut engine).await;
     }
     // Listened to until the end: what is in hand may take long, and the second signal does not wait for it.
     engine.stop().await?;
     signals.abort();
     tracing::info!("the engine has stopped; nothing in hand was lost");
     Ok(ExitCode::SUCCESS)
-}
-
-/// The first SIGINT or SIGTERM stops cleanly, the second at once.
-async fn stop_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        tracing::warn!("signals can't be listened to; end the process to stop the engine");
-        return;
-    };
-    for _ in 0..2 {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-        if stop.is_cancelled() {
-            std::process::exit(130);
-        }
-        tracing::info!("stopping: orders in hand are finished; once more stops at once");
-        stop.cancel();
-    }
 }

@@ -1,7 +1,6 @@
 //! `tramonto status`: where the programme stands.
 
 use api::{PhaseProgress, Status};
-use eventstore::EventStore;
 
 use super::reading::Reading;
 use crate::Error;

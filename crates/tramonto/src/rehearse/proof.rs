@@ -2,7 +2,9 @@
 //!
 //! Neither the engine's state nor its fold is used here: the log's rows and the directory's rows are
 //! read with plain SQL, and the sets are added up by themselves. Whatever the engine believes, this is
-//! what stands on the disk.
+//! what stands on the disk. The same is asked of an embedded store and of a shared one.
+
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -11,6 +13,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{Capability, Event, Hold, PhaseId};
 use roaring::RoaringBitmap;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
@@ -48,6 +51,8 @@ struct FromLog {
     holds: BTreeMap<uuid::Uuid, Hold>,
     given_up: RoaringBitmap,
     early: Vec<String>,
+    /// What was said of somebody though it had been said already.
+    doubled: Vec<String>,
     /// When the newest event was recorded, in microseconds since 1970, and the zone its plan speaks in.
     newest: i64,
     zone: Option<Tz>,
@@ -55,11 +60,24 @@ struct FromLog {
 
 /// Reads both files and adds up.
 pub async fn prove(home: &Home) -> Result<Proof, Error> {
-    let log = read_log(home).await?;
+    let (log, directory) = (read_log(home).await?, read_directory(home).await?);
+    Ok(add_up(&log, &directory))
+}
+
+/// Reads the log and the mail directory of a database and adds up.
+pub async fn prove_shared(options: &PgConnectOptions) -> Result<Proof, Error> {
+    let (log, directory) = shared::read(options).await?;
+    Ok(add_up(&log, &directory))
+}
+
+/// Who may do what, as text of numbers turned into sets; under `None`, who is there at all.
+type Directory = BTreeMap<Option<Capability>, RoaringBitmap>;
+
+fn add_up(log: &FromLog, directory: &Directory) -> Proof {
     let mut proof = Proof { activated: log.activated.len(), ..Proof::default() };
     proof.problems.extend(log.early.iter().cloned());
-    sums(&log, &mut proof);
-    let directory = read_directory(home).await?;
+    sums(log, &mut proof);
+    proof.problems.extend(log.doubled.iter().cloned());
     proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
     for capability in domain::Capabilities::OF_PLATFORM.iter() {
         let closed = log.closed.get(&capability).cloned().unwrap_or_default();
@@ -76,7 +94,7 @@ pub async fn prove(home: &Home) -> Result<Proof, Error> {
             ));
         }
     }
-    Ok(proof)
+    proof
 }
 
 /// Promise 3, phase by phase: nobody of a frozen population is missing.
@@ -157,11 +175,18 @@ impl FromLog {
             if effective_at < outcome.due_at.timestamp_micros() {
                 self.early.push(format!("event {position} took effect before it was due"));
             }
-            if capability == Capability::Activate {
-                self.lapsed |= &*outcome.mailboxes;
+            let closed = if capability == Capability::Activate {
+                &mut self.lapsed
             } else {
-                *self.closed.entry(capability).or_default() |= &*outcome.mailboxes;
+                self.closed.entry(capability).or_default()
+            };
+            let again = outcome.mailboxes.intersection_len(closed);
+            if again > 0 {
+                self.doubled.push(format!(
+                    "event {position} says again of {again} mailboxes that they lost {capability}"
+                ));
             }
+            *closed |= &*outcome.mailboxes;
         }
         match event {
             Event::MailboxesRegistered(event) => {
@@ -194,8 +219,9 @@ impl FromLog {
                     *self.closed.entry(capability).or_default() -= &*event.mailboxes;
                 }
             }
-            Event::PlanAdopted(event) => self.zone = Some(event.plan.zone),
-            Event::PlanAmended(event) => self.zone = Some(event.plan.zone),
+            Event::PlanAdopted(event) | Event::PlanAmended(event) => {
+                self.zone = Some(event.plan.zone);
+            }
             Event::RegistrationsLapsed(_)
             | Event::SendingDisabled(_)
             | Event::ModifyingDisabled(_)
@@ -215,23 +241,27 @@ impl FromLog {
 }
 
 /// Who may do what by the view that the mail servers look up; under `None`, who is there at all.
-async fn read_directory(home: &Home) -> Result<BTreeMap<Option<Capability>, RoaringBitmap>, Error> {
+async fn read_directory(home: &Home) -> Result<Directory, Error> {
     let path = home.directory();
     let mut connection = connect(&path).await?;
     // One row of text and not a row a mailbox: two million rows take seconds to hand over.
-    let (all, send, modify, receive, access): (String, String, String, String, String) =
-        sqlx::query_as(
-            "SELECT coalesce(group_concat(number), ''),
+    let row: Texts = sqlx::query_as(
+        "SELECT coalesce(group_concat(number), ''),
                     coalesce(group_concat(number) FILTER (WHERE can_send), ''),
                     coalesce(group_concat(number) FILTER (WHERE NOT read_only), ''),
                     coalesce(group_concat(number) FILTER (WHERE can_receive), ''),
                     coalesce(group_concat(number) FILTER (WHERE can_login), '')
              FROM rights",
-        )
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|error| unreadable(&path, &error))?;
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(|error| unreadable(&path, &error))?;
     connection.close().await.map_err(|error| unreadable(&path, &error))?;
+    Ok(sets_of(row))
+}
+
+/// The row of numbers that a directory answers with: everyone, and who may send, modify, receive, log in.
+fn sets_of((all, send, modify, receive, access): Texts) -> Directory {
     let sets = [
         (None, all),
         (Some(Capability::Send), send),
@@ -239,8 +269,10 @@ async fn read_directory(home: &Home) -> Result<BTreeMap<Option<Capability>, Roar
         (Some(Capability::Receive), receive),
         (Some(Capability::Access), access),
     ];
-    Ok(sets.into_iter().map(|(capability, text)| (capability, numbers(&text))).collect())
+    sets.into_iter().map(|(capability, text)| (capability, numbers(&text))).collect()
 }
+
+type Texts = (String, String, String, String, String);
 
 fn numbers(text: &str) -> RoaringBitmap {
     text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()

@@ -1,0 +1,174 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use domain::Capabilities;
+
+use super::values::{self, ArmAhead, Seconds};
+
+/// What the services share: the bus, and how each is watched and stopped.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every service")]
+pub struct ServiceArgs {
+    /// The message bus; several servers of one cluster with commas between them.
+    #[arg(long, value_name = "URL", env = "TRAMONTO_BUS")]
+    pub bus: Option<values::BusPlace>,
+    /// A NATS credentials file (JWT and key).
+    #[arg(long, value_name = "FILE", env = "TRAMONTO_BUS_CREDENTIALS")]
+    pub bus_credentials: Option<PathBuf>,
+    /// A file with the bus user's password; the user stands in the URL.
+    #[arg(long, value_name = "FILE", env = "TRAMONTO_BUS_PASSWORD_FILE")]
+    pub bus_password_file: Option<PathBuf>,
+    /// A file with a NATS token.
+    #[arg(long, value_name = "FILE", env = "TRAMONTO_BUS_TOKEN_FILE")]
+    pub bus_token_file: Option<PathBuf>,
+    /// The certificate authority of the bus (PEM); the system's own otherwise.
+    #[arg(long, value_name = "FILE", env = "TRAMONTO_BUS_ROOT_CERTIFICATE")]
+    pub bus_root_certificate: Option<PathBuf>,
+    /// Refuses a bus without TLS.
+    #[arg(long, value_name = "BOOL", env = "TRAMONTO_BUS_TLS", default_value_t = false,
+        action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub bus_tls: bool,
+    /// Copies of each stream among the servers of the bus: 1, 3 or 5.
+    #[arg(long, value_name = "N", env = "TRAMONTO_BUS_REPLICAS", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub bus_replicas: u8,
+    /// Where /healthz, /readyz and /metrics are answered; port 0 takes a free one, `off` none.
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = "127.0.0.1:9464")]
+    pub listen: values::Listen,
+    /// How long what is in hand may take when the service is stopped, in seconds.
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN", default_value = "25")]
+    pub stop_within: Seconds,
+    /// After how many seconds a standby takes over from a service that fell silent.
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_LEASE", default_value = "15")]
+    pub lease: Seconds,
+    /// Where spans are sent, by OTLP over HTTP, e.g. `http://localhost:4318`; nowhere without it.
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// A scheduler.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto scheduler --store postgres://tramonto@db/tramonto --bus nats://bus
+
+Starts phases on their dates and, one scheduler at a time, hands out work. Any number may run.")]
+pub struct SchedulerArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// How the sweep hands out work.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
+}
+
+/// How work is handed out.
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// How long ahead the platform is told its instants, e.g. `14d`; `off` acts at the dates only.
+    #[arg(long, value_name = "DAYS", default_value = "14d")]
+    pub arm_ahead: ArmAhead,
+    /// How many mailboxes go into one work order, one platform call and one event.
+    #[arg(long, value_name = "N", default_value_t = 65_536,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
+    /// How many orders may wait or be in hand at once, over all workers.
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub orders: u32,
+}
+
+/// A worker.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto worker --store postgres://tramonto@db/tramonto --bus nats://bus
+  tramonto worker --effects send,modify --workers 4
+
+Takes orders, has the platform carry them out, records what came of it. Any number may run.")]
+pub struct WorkerArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Takes only orders of these effects: activate, send, modify, receive, access; all without it.
+    #[arg(long, value_name = "EFFECTS", value_parser = values::effects)]
+    pub effects: Option<Capabilities>,
+    /// How many orders are carried out side by side.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
+    pub workers: usize,
+    /// How long ahead the platform is told its instants; must be what the scheduler was told.
+    #[arg(long, value_name = "DAYS", default_value = "14d")]
+    pub arm_ahead: ArmAhead,
+}
+
+/// A projector.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto projector --store postgres://tramonto@db/tramonto --bus nats://bus
+
+Keeps the table with one row per mailbox, and gives the mail directory its mailboxes. Any number may
+run; one of them works at each.")]
+pub struct ProjectorArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+/// A relay.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto relay --store postgres://tramonto@db/tramonto --bus nats://bus
+
+Mirrors the log to the bus, each event once and in order. Any number may run; one of them works.")]
+pub struct RelayArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Publishes a message for each mailbox of an event too, on `…event.mailbox.KIND`.
+    #[arg(long, value_name = "BOOL", default_value_t = false,
+        action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub expand: bool,
+}
+
+/// The way in from outside.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto api --store postgres://tramonto@db/tramonto --bus nats://bus
+
+Takes commands from the bus (tramonto.PROGRAMME.command.KIND) and answers each once its outcome is in
+the store. Any number may run.")]
+pub struct ApiArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+/// Which settings are in force.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto config
+  tramonto config --config /etc/tramonto.toml --json
+
+Shows each setting, its value, and where it comes from: a flag, the environment, the file, or none.")]
+pub struct ConfigArgs {
+    /// What the services share.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+/// The tables of a shared store.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "Examples:
+  tramonto migrate --store postgres://tramonto@db/tramonto --dry-run
+  tramonto migrate --store postgres://tramonto@db/tramonto")]
+pub struct MigrateArgs {
+    /// Says what would be done, and does nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl ServiceArgs {
+    /// How long what is in hand may take.
+    pub fn stop_within(&self) -> Duration {
+        self.stop_within.0
+    }
+}

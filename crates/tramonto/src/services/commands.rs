@@ -1,0 +1,61 @@
+//! Commands from outside, as a service: taken from the bus, handed to the desk, answered once their outcome
+//! is in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Answer, AnswerStatus, CommandInbox, IncomingCommand, NatsCommandInbox};
+use metrics::counter;
+
+use super::deployment::Deployment;
+use super::parts::Ground;
+use super::vitals::Condition;
+use crate::desk::{Desk, KINDS, Outcome};
+
+/// How often the part shows itself while nothing comes in.
+const QUIET: Duration = Duration::from_mins(1);
+
+/// Takes commands until it is stopped.
+pub(super) async fn commands(ground: Ground) {
+    let Some(registry) = ground.registry("commands").await else { return };
+    let open = || NatsCommandInbox::open(&ground.connection, &KINDS);
+    let Some(inbox) = ground.patience().until("commands", open).await else { return };
+    let Deployment { journal, .. } = &ground.deployment;
+    let desk = Desk::new(Arc::clone(journal), registry);
+    while !ground.stop.is_cancelled() {
+        ground.vitals.show("commands", Condition::Working);
+        tokio::select! {
+            () = ground.stop.cancelled() => break,
+            () = tokio::time::sleep(QUIET) => {}
+            next = inbox.next() => match next {
+                Ok(command) => answer(&desk, command).await,
+                Err(error) => {
+                    ground.vitals.show("commands", Condition::Failing(error.to_string()));
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            },
+        }
+    }
+    inbox.close();
+}
+
+async fn answer(desk: &Desk, command: Box<dyn IncomingCommand>) {
+    let kind = command.kind().to_owned();
+    let answer = match desk.carry_out(&kind, command.event()).await {
+        Outcome::Accepted { sentence, position } => Answer::accepted(sentence, position),
+        Outcome::Refused(sentence) => Answer::refused(sentence),
+        Outcome::Invalid(sentence) => Answer::invalid(sentence),
+        Outcome::Unavailable(sentence) => Answer::unavailable(sentence),
+    };
+    let status = match answer.status {
+        AnswerStatus::Accepted => "accepted",
+        AnswerStatus::Refused => "refused",
+        AnswerStatus::Invalid => "invalid",
+        AnswerStatus::Unavailable => "unavailable",
+    };
+    counter!("tramonto_commands_total", "kind" => kind, "answer" => status).increment(1);
+    if let Err(error) = command.answer(answer).await {
+        // Its sender has no answer and sends it again.
+        tracing::warn!("a command could not be answered: {error}");
+    }
+}

@@ -1,0 +1,339 @@
+//! What a service can do, each part a loop of passes under its own name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{Connection, WorkQueue};
+use chrono::TimeDelta;
+use domain::{Capabilities, Reach, Tick};
+use eventstore::{Clock, Journal};
+use metrics::gauge;
+use projections::{PostgresTable, Registry};
+use scheduler::Scheduler;
+use sqlx::postgres::PgConnectOptions;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use workers::platform::{Limits, Measured, Pace, Paced, Platform, PostgresDirectory};
+use workers::{Sweep, SweepSettings, Worker};
+
+use super::arrivals::{Arrivals, Awaiting};
+use super::deployment::{Deployment, Patience};
+use super::gauges::number;
+use super::lead::Lead;
+use super::vitals::{Condition, Vitals};
+use crate::Error;
+use crate::cli::SweepArgs;
+use crate::provision::Provisioner;
+use crate::runner::{self, Passes};
+
+/// How often an effect's pace is looked up in the log.
+const KEEP_PACE: TimeDelta = TimeDelta::seconds(1);
+
+/// How soon it is looked again whether mailboxes that are on their way have arrived.
+const ARRIVING: TimeDelta = TimeDelta::milliseconds(200);
+
+/// One thing that a service does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// Starts phases on their dates. Any number decide at once; the log lets one win.
+    Schedule,
+    /// Hands out work. One at a time.
+    Sweep,
+    /// Carries orders out.
+    Work(WorkerPart),
+    /// Keeps the table with one row per mailbox. One at a time.
+    Table,
+    /// Gives the mail directory its mailboxes. One at a time.
+    Provision,
+    /// Mirrors the log to the bus. One at a time.
+    Relay {
+        /// Also a message for each mailbox of an event.
+        expand: bool,
+    },
+    /// Takes commands from outside.
+    Commands,
+}
+
+/// What a worker takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerPart {
+    /// Only orders of these effects.
+    pub(crate) effects: Capabilities,
+    /// Orders side by side.
+    pub(crate) workers: usize,
+}
+
+/// What the parts of a process stand on.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    /// The store.
+    pub(crate) deployment: Deployment,
+    /// The bus.
+    pub(crate) connection: Connection,
+    /// Work on its way.
+    pub(crate) queue: Arc<dyn WorkQueue>,
+    /// Where each part shows itself.
+    pub(crate) vitals: Arc<Vitals>,
+    /// Ends every part.
+    pub(crate) stop: CancellationToken,
+    /// How long a silent leader is waited for.
+    pub(crate) lease: Duration,
+    /// How work is handed out.
+    pub(crate) sweep: SweepArgs,
+}
+
+/// What a part does in one pass; `None` where it stood by for another process.
+#[async_trait]
+pub(crate) trait PartPasses: Send {
+    /// One pass.
+    async fn pass(&mut self) -> Result<Option<Tick>, Error>;
+}
+
+/// Passes that show how they went.
+struct Shown<P> {
+    part: &'static str,
+    passes: P,
+    vitals: Arc<Vitals>,
+    clock: Arc<dyn Clock>,
+    /// The longest rest: a lease is renewed, and a silent leader found out, in time.
+    again: TimeDelta,
+}
+
+#[async_trait]
+impl<P: PartPasses> Passes for Shown<P> {
+    async fn pass(&mut self) -> Result<Tick, Error> {
+        let outcome = self.passes.pass().await;
+        let condition = match &outcome {
+            Ok(Some(_)) => Condition::Working,
+            Ok(None) => Condition::Standby,
+            Err(error) => Condition::Failing(error.to_string()),
+        };
+        self.vitals.show(self.part, condition);
+        let tick = outcome?.unwrap_or_default();
+        let again = self.clock.now().checked_add_signed(self.again);
+        let wakes = [tick.next_wake, again];
+        Ok(Tick { next_wake: wakes.into_iter().flatten().min(), ..tick })
+    }
+}
+
+impl Part {
+    /// Starts it; it runs until the ground's stop.
+    pub(crate) fn start(self, ground: &Ground, tasks: &mut JoinSet<()>) {
+        let ground = ground.clone();
+        match self {
+            Self::Schedule => drop(tasks.spawn(schedule(ground))),
+            Self::Sweep => drop(tasks.spawn(sweep(ground))),
+            Self::Work(part) => drop(tasks.spawn(work(ground, part))),
+            Self::Table => drop(tasks.spawn(table(ground))),
+            Self::Provision => drop(tasks.spawn(provision(ground))),
+            Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),
+            Self::Commands => drop(tasks.spawn(super::commands::commands(ground))),
+        }
+    }
+}
+
+impl Ground {
+    /// Makes a part's passes until it is stopped, and shows how each went.
+    pub(crate) async fn serve(&self, part: &'static str, passes: impl PartPasses) {
+        let Deployment { clock, log, .. } = &self.deployment;
+        let mut shown = Shown {
+            part,
+            passes,
+            vitals: Arc::clone(&self.vitals),
+            clock: Arc::clone(clock),
+            again: TimeDelta::from_std(self.lease / 3).unwrap_or(TimeDelta::MAX),
+        };
+        let (clock, stop) = (Arc::clone(clock), self.stop.clone());
+        runner::serve(part, clock, log.appended(), stop, &mut shown).await;
+    }
+
+    /// The lease of a part of which one works at a time.
+    pub(crate) fn lead(&self, name: &'static str) -> Lead {
+        let Deployment { log, owner, .. } = &self.deployment;
+        Lead::new(Arc::clone(log), name, owner.clone(), self.lease)
+    }
+
+    pub(super) fn patience(&self) -> Patience<'_> {
+        Patience { vitals: &self.vitals, stop: &self.stop }
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        self.deployment.options.clone()
+    }
+
+    /// The mail directory, once it is there.
+    async fn directory(&self, part: &'static str) -> Option<Arc<PostgresDirectory>> {
+        let open = || PostgresDirectory::open(self.options());
+        self.patience().until(part, open).await.map(Arc::new)
+    }
+
+    /// The registry, once it is there.
+    pub(crate) async fn registry(&self, part: &'static str) -> Option<Arc<Registry>> {
+        let programme = self.deployment.journal.programme();
+        let open = || Registry::connect(self.options(), programme);
+        self.patience().until(part, open).await.map(Arc::new)
+    }
+}
+
+async fn schedule(ground: Ground) {
+    let scheduler = Scheduler::new(Arc::clone(&ground.deployment.journal));
+    ground.serve("scheduler", Scheduling(scheduler)).await;
+}
+
+struct Scheduling(Scheduler);
+
+#[async_trait]
+impl PartPasses for Scheduling {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        Ok(Some(self.0.tick().await?))
+    }
+}
+
+async fn sweep(ground: Ground) {
+    let Some(directory) = ground.directory("sweep").await else { return };
+    let sweeping = Sweeping {
+        journal: Arc::clone(&ground.deployment.journal),
+        queue: Arc::clone(&ground.queue),
+        reach: reach(&*directory, &ground.sweep),
+        settings: SweepSettings {
+            batch: ground.sweep.batch,
+            orders: u64::from(ground.sweep.orders),
+        },
+        lead: ground.lead("sweep"),
+        arrivals: Arrivals::new(Arc::clone(&ground.deployment.log), directory),
+        sweep: None,
+    };
+    ground.serve("sweep", sweeping).await;
+}
+
+struct Sweeping {
+    journal: Arc<Journal>,
+    queue: Arc<dyn WorkQueue>,
+    reach: Reach,
+    settings: SweepSettings,
+    lead: Lead,
+    arrivals: Arrivals,
+    /// What was handed out while it was ours; another's concern once it is not.
+    sweep: Option<Sweep>,
+}
+
+#[async_trait]
+impl PartPasses for Sweeping {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        if !self.lead.is_ours().await? {
+            self.sweep = None;
+            return Ok(None);
+        }
+        if self.arrivals.any().await? {
+            let next_wake = self.journal.now().checked_add_signed(ARRIVING);
+            return Ok(Some(Tick { progress: 0, next_wake }));
+        }
+        let sweep = self.sweep.get_or_insert_with(|| {
+            let (journal, queue) = (Arc::clone(&self.journal), Arc::clone(&self.queue));
+            Sweep::new(journal, queue, self.reach, self.settings)
+        });
+        Ok(Some(sweep.tick().await?))
+    }
+}
+
+async fn work(ground: Ground, part: WorkerPart) {
+    let Some(directory) = ground.directory("worker").await else { return };
+    let reach = reach(&*directory, &ground.sweep);
+    let pace = Pace::default();
+    let arrivals = Arrivals::new(
+        Arc::clone(&ground.deployment.log),
+        Arc::<PostgresDirectory>::clone(&directory),
+    );
+    let platform = Awaiting { platform: Measured::new(directory), arrivals };
+    let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace.clone()));
+    let mut hands = JoinSet::new();
+    for _ in 0..part.workers.max(1) {
+        let Ground { deployment, queue, .. } = &ground;
+        let (journal, queue) = (Arc::clone(&deployment.journal), Arc::clone(queue));
+        let platform = Arc::clone(&platform);
+        let worker = Worker::new(journal, queue, platform, reach, part.effects, rand::random());
+        hands.spawn(runner::work(worker));
+    }
+    let Deployment { journal, clock, .. } = &ground.deployment;
+    let pacing = Pacing { journal: Arc::clone(journal), clock: Arc::clone(clock), pace };
+    ground.serve("worker", pacing).await;
+    // The queue was closed: each ends with the order it has in hand.
+    while hands.join_next().await.is_some() {}
+}
+
+/// Drives the platform as hard as the log says.
+struct Pacing {
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+}
+
+#[async_trait]
+impl PartPasses for Pacing {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        let known = self.journal.known().await?;
+        for (effect, paced) in known.state().programme.paces() {
+            let (calls_per_second, concurrent_calls) =
+                (paced.calls_per_second, paced.concurrent_calls);
+            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
+        }
+        let next_wake = self.clock.now().checked_add_signed(KEEP_PACE);
+        Ok(Some(Tick { progress: 0, next_wake }))
+    }
+}
+
+fn reach(platform: &dyn Platform, sweep: &SweepArgs) -> Reach {
+    let arm_ahead = sweep.arm_ahead.0.filter(|_| platform.arms());
+    Reach { controls: platform.controls(), arm_ahead }
+}
+
+async fn table(ground: Ground) {
+    let open = || {
+        let Deployment { log, journal, owner, .. } = &ground.deployment;
+        let (programme, log) = (journal.programme().clone(), Arc::clone(log));
+        PostgresTable::connect(ground.options(), programme, log, owner.clone())
+    };
+    let Some(table) = ground.patience().until("table", open).await else { return };
+    let clock = Arc::clone(&ground.deployment.clock);
+    ground.serve("table", Tabling { table, clock }).await;
+}
+
+struct Tabling {
+    table: PostgresTable,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl PartPasses for Tabling {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        let now = self.clock.now();
+        let tick = self.table.tick(now).await?;
+        let lag = self.table.status(now).await?.lag_events;
+        gauge!("tramonto_projection_lag_events", "projection" => "mailboxes").set(number(lag));
+        Ok(Some(tick))
+    }
+}
+
+async fn provision(ground: Ground) {
+    let Some(directory) = ground.directory("provisioner").await else { return };
+    let Some(registry) = ground.registry("provisioner").await else { return };
+    let provisioner = Provisioner::new(Arc::clone(&ground.deployment.log), registry, directory);
+    let lead = ground.lead("directory");
+    ground.serve("provisioner", Provisioning { provisioner, lead }).await;
+}
+
+struct Provisioning {
+    provisioner: Provisioner,
+    lead: Lead,
+}
+
+#[async_trait]
+impl PartPasses for Provisioning {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        if !self.lead.is_ours().await? {
+            return Ok(None);
+        }
+        Ok(Some(self.provisioner.tick().await?))
+    }
+}

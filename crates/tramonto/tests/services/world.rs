@@ -1,0 +1,356 @@
+//! A deployment: two servers, a population, and services as processes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use domain::ProgrammeId;
+use eventstore::{Clock, EventStore, PostgresStore};
+use projections::{PostgresTable, Table};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tramonto::RealClock;
+use tramonto::rehearse::prove_shared;
+
+use crate::servers::{Server, send};
+
+/// Registrations of a population in which some 100,000 mailboxes are active.
+pub(crate) const MANY: u32 = 177_000;
+/// Those of one that is done in seconds.
+pub(crate) const FEW: u32 = 9_000;
+
+/// The phases of the tests' plan whose dates are past; those after them are a lifetime ahead.
+const PAST_PHASES: i64 = 3;
+/// For all that a deployment does by itself.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// One deployment at a time: they measure themselves by the clock.
+static ALONE: Mutex<()> = Mutex::const_new(());
+/// A cluster with the large population, made once and copied.
+static IMPORTED: OnceCell<TempDir> = OnceCell::const_new();
+static SMALL: OnceCell<TempDir> = OnceCell::const_new();
+
+/// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever happen.
+static PLAN: LazyLock<String> = LazyLock::new(|| {
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
+    let plan = fs::read_to_string(plan).unwrap();
+    let ahead = plan.replace("from = 2015-09-18", "from = 2095-09-18");
+    let ahead = ahead.replace("from = 2018-03-18", "from = 2098-03-18");
+    assert_ne!(plan, ahead);
+    ahead
+});
+
+/// A service that runs.
+pub(crate) struct Service {
+    pub(crate) role: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+/// A deployment in a folder of its own.
+pub(crate) struct World {
+    pub(crate) postgres: Server,
+    pub(crate) nats: Server,
+    pub(crate) folder: TempDir,
+    logs: u32,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl World {
+    /// Both servers run, the tables are made, the plan is adopted and the population is in.
+    pub(crate) async fn of(registrations: u32) -> Self {
+        let alone = ALONE.lock().await;
+        let imported = if registrations == MANY { &IMPORTED } else { &SMALL };
+        let imported = imported.get_or_init(|| import(registrations)).await;
+        let folder = open_folder();
+        let copied = Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(imported.path().join("postgres"))
+            .arg(folder.path())
+            .status();
+        assert!(copied.unwrap().success());
+        let mut world = Self::empty_in(folder, alone);
+        world.postgres.start();
+        world.nats.start();
+        world
+    }
+
+    /// Nothing runs and nothing is there.
+    pub(crate) async fn empty() -> Self {
+        Self::empty_in(open_folder(), ALONE.lock().await)
+    }
+
+    fn empty_in(folder: TempDir, alone: MutexGuard<'static, ()>) -> Self {
+        let (postgres, nats) = servers(folder.path());
+        Self { postgres, nats, folder, logs: 0, _alone: alone }
+    }
+
+    /// Where the database is.
+    pub(crate) fn store(&self) -> String {
+        store(self.postgres.port)
+    }
+
+    /// Where the bus is.
+    pub(crate) fn bus(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.nats.port)
+    }
+
+    /// Starts a service that finds both servers.
+    pub(crate) fn start(&mut self, role: &'static str, more: &[&str]) -> Service {
+        let (store, bus) = (self.store(), self.bus());
+        self.start_at(role, &store, &bus, more)
+    }
+
+    /// Starts a service that looks for the servers there.
+    pub(crate) fn start_at(
+        &mut self,
+        role: &'static str,
+        store: &str,
+        bus: &str,
+        more: &[&str],
+    ) -> Service {
+        self.logs += 1;
+        let log = self.folder.path().join(format!("{role}-{}.log", self.logs));
+        let told = File::create(&log).unwrap();
+        let child = tramonto(store)
+            .arg(role)
+            .args(["--bus", bus, "--lease", "3", "--stop-within", "10"])
+            .args(if more.contains(&"--listen") { &[][..] } else { &["--listen", "off"] })
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(told)
+            .spawn()
+            .unwrap();
+        Service { role, child, log }
+    }
+
+    /// Starts one of each, with orders small enough for many of them, and a worker with a brake.
+    pub(crate) fn start_all(&mut self) -> Vec<Service> {
+        let scheduler = self.start("scheduler", SMALL_ORDERS);
+        let mut services = vec![scheduler];
+        services.extend(
+            ["worker", "worker", "projector", "relay", "api"].map(|role| self.start(role, &[])),
+        );
+        services
+    }
+
+    /// Asks the database with nothing of ours.
+    pub(crate) async fn ask(&self, question: &'static str) -> i64 {
+        let mut database = self.connect().await;
+        let (answer,) = sqlx::query_as(question).fetch_one(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        answer
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        options(self.postgres.port).connect().await.unwrap()
+    }
+
+    /// How many phases are complete.
+    pub(crate) async fn completed(&self) -> i64 {
+        self.ask(
+            "SELECT count(*) FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
+             WHERE kind.name = 'phase-completed'",
+        )
+        .await
+    }
+
+    /// How many outcomes of effects are recorded.
+    pub(crate) async fn outcomes(&self) -> i64 {
+        self.ask(
+            "SELECT count(*) FROM tramonto.event JOIN tramonto.category ON category.id = event.category
+             WHERE category.name = 'outcome'",
+        )
+        .await
+    }
+
+    /// Waits until there are so many outcomes.
+    pub(crate) async fn until_outcomes(&self, count: i64) {
+        self.until("outcomes", async || self.outcomes().await >= count).await;
+    }
+
+    /// Waits until every phase that is due is complete.
+    pub(crate) async fn until_complete(&self) {
+        self.until("every due phase", async || self.completed().await >= PAST_PHASES).await;
+    }
+
+    /// Waits for something, but not for ever.
+    pub(crate) async fn until(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
+        let begun = Instant::now();
+        while !so().await {
+            assert!(begun.elapsed() < PATIENCE, "{what} did not come{}", self.told());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The ends of what the services said, for a test that fails.
+    fn told(&self) -> String {
+        let mut told = String::new();
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let last: Vec<_> = text.lines().rev().take(4).collect();
+                told += "\n";
+                told += path.file_name().unwrap().to_str().unwrap();
+                for line in last.iter().rev() {
+                    told += "\n    ";
+                    told += line;
+                }
+            }
+        }
+        told
+    }
+
+    /// All that must hold once every due phase is complete.
+    pub(crate) async fn check(&self) {
+        self.until_complete().await;
+        assert_eq!(self.completed().await, PAST_PHASES, "a phase completed twice, or early");
+        let proof = prove_shared(&options(self.postgres.port)).await.unwrap();
+        assert_eq!(proof.problems, [""; 0], "{}", self.told());
+        assert!(proof.effects > 0);
+        // Nothing of the phases to come: everyone can still log in.
+        let shut_out = "SELECT count(*) FROM directory.rights WHERE NOT can_login";
+        assert_eq!(self.ask(shut_out).await, 0, "access ended early");
+        self.derived_is_what_a_rebuild_derives().await;
+    }
+
+    /// The table that the projectors keep, against one derived anew from the log, in a file.
+    async fn derived_is_what_a_rebuild_derives(&self) {
+        let options = options(self.postgres.port);
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        let log = PostgresStore::connect(options.clone(), Arc::clone(&clock)).await.unwrap();
+        let log: Arc<dyn EventStore> = Arc::new(log);
+        let programme: ProgrammeId = "cec-pac".parse().unwrap();
+        let kept =
+            PostgresTable::connect(options, programme.clone(), Arc::clone(&log), "test".to_owned())
+                .await
+                .unwrap();
+        let caught_up = async || kept.status(clock.now()).await.unwrap().lag_events == 0;
+        self.until("the table", caught_up).await;
+        let path = self.folder.path().join("derived-anew.db");
+        let anew = Table::open(&path, programme, log).await.unwrap();
+        while anew.tick(clock.now()).await.unwrap().progress > 0 {}
+        assert_eq!(kept.digest().await.unwrap(), anew.digest().await.unwrap(), "{}", self.told());
+    }
+}
+
+/// So that a phase is some hundred orders.
+pub(crate) const SMALL_ORDERS: &[&str] = &["--batch", "500", "--orders", "16"];
+
+impl Service {
+    /// Ends it without a word.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        send(name, self.child.id());
+    }
+
+    /// Asks it to end, and returns its exit code once it has.
+    pub(crate) async fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(15), "it does not stop: {}", self.told());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What it said.
+    pub(crate) fn told(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // One that has ended already can't be killed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The binary, with nothing of the tester's environment.
+pub(crate) fn tramonto(store: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TRAMONTO_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(["--store", store]).env("USER", "tester").stdin(Stdio::null());
+    command
+}
+
+/// Runs what must succeed.
+pub(crate) fn done(store: &str, arguments: &[&str]) {
+    let ran = tramonto(store).args(arguments).output().unwrap();
+    assert!(
+        ran.status.success(),
+        "{arguments:?}: {}{}",
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+/// Makes the tables, the plan and the population.
+pub(crate) fn populate(folder: &Path, port: u16, registrations: u32) {
+    let store = store(port);
+    let (plan, registry) = (folder.join("plan.toml"), folder.join("registry.csv"));
+    fs::write(&plan, &*PLAN).unwrap();
+    let (plan, registry) = (plan.to_str().unwrap(), registry.to_str().unwrap());
+    done(&store, &["migrate"]);
+    done(&store, &["plan", "adopt", plan, "--reason", "test"]);
+    let registrations = registrations.to_string();
+    done(&store, &["generate", "--registrations", &registrations, "--out", registry]);
+    done(&store, &["import", registry]);
+}
+
+pub(crate) async fn make_database(port: u16) {
+    let any = options(port).database("postgres");
+    let mut database = any.connect().await.unwrap();
+    sqlx::raw_sql("CREATE DATABASE tramonto").execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+}
+
+async fn import(registrations: u32) -> TempDir {
+    let folder = open_folder();
+    let (mut postgres, _) = servers(folder.path());
+    postgres.start();
+    make_database(postgres.port).await;
+    populate(folder.path(), postgres.port, registrations);
+    postgres.end("INT");
+    folder
+}
+
+fn servers(folder: &Path) -> (Server, Server) {
+    let postgres = Server::new("postgres", folder.join("postgres"), &[]);
+    (postgres, Server::new("nats", folder.join("nats"), &[]))
+}
+
+/// A folder that the database server's own user can enter too.
+fn open_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.path(), everyone).unwrap();
+    folder
+}
+
+pub(crate) fn store(port: u16) -> String {
+    format!("postgres://tramonto@127.0.0.1:{port}/tramonto")
+}
+
+fn options(port: u16) -> PgConnectOptions {
+    store(port).parse().unwrap()
+}
