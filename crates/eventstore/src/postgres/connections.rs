@@ -15,8 +15,8 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long the server may take to let us in, or to answer that a connection still lives.
-const CONNECT: Duration = Duration::from_secs(5);
-const PING: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(10);
+const PING: Duration = Duration::from_secs(5);
 /// How long a caller waits for one of the connections to be free.
 const LEND: Duration = Duration::from_secs(10);
 /// How long the server may take for a step: many times what the largest takes on a slow machine.

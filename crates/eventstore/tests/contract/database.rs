@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use eventstore::{Clock, PostgresStore};
 use sqlx::postgres::PgConnectOptions;
@@ -20,6 +21,18 @@ pub(crate) fn server() -> PgConnectOptions {
         "TRAMONTO_TEST_POSTGRES is not set; run tests/run, or this through tests/with-servers",
     );
     PgConnectOptions::from_str(&url).unwrap().disable_statement_logging()
+}
+
+/// A connection to a server that may still be starting.
+async fn admitted(server: &PgConnectOptions) -> PgConnection {
+    loop {
+        match server.connect().await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57P03") => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            settled => return settled.unwrap(),
+        }
+    }
 }
 
 pub(crate) async fn execute(
@@ -41,7 +54,7 @@ impl TestDatabase {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tramonto_{}_{count}", std::process::id());
-        let mut connection = server.connect().await.unwrap();
+        let mut connection = admitted(&server).await;
         execute(&mut connection, format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
         execute(&mut connection, format!("CREATE DATABASE {name}")).await.unwrap();
         Self { server, name }

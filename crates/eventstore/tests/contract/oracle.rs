@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use eventstore::ExpectedVersion::{Any, NoStream};
-use eventstore::{EventStore, Filter, MemoryStore, SqliteStore};
+use eventstore::{Error, EventStore, Filter, MemoryStore, SqliteStore};
 use futures::future::join_all;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,6 +104,18 @@ pub(crate) async fn pause(turns: u32) {
     }
 }
 
+/// Asks again while the store is unavailable, as a machine with too much to do may make it.
+async fn insisted<T, F: Future<Output = Result<T, Error>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, Error> {
+    loop {
+        match ask().await {
+            Err(error) if error.may_retry() => tokio::task::yield_now().await,
+            settled => return settled,
+        }
+    }
+}
+
 /// Several stores on one log, used in turn, as several processes would.
 pub(crate) struct Stores {
     pub(crate) stores: Vec<Arc<dyn EventStore>>,
@@ -125,13 +137,14 @@ impl Subject for Stores {
         let stream = format!("order-{}", random % 5);
         // One in four expects what may be wrong, and is then refused: a rollback.
         let expected = if random.is_multiple_of(4) { NoStream } else { Any };
-        let outcome = store.append(to(&stream, expected, &[id.into()])).await;
+        let outcome = insisted(|| store.append(to(&stream, expected, &[id.into()]))).await;
         outcome.ok()?.last_position()
     }
 
     async fn tail(&self, cursor: u64) -> (Vec<Seen>, u64) {
         let store = self.store(cursor);
-        let page = store.read_all(cursor, &Filter::default(), 7).await.unwrap();
+        let all = Filter::default();
+        let page = insisted(|| store.read_all(cursor, &all, 7)).await.unwrap();
         let mut next = page.read_to;
         if self.cursor_is_head {
             pause(1).await;
