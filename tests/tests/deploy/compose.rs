@@ -1,0 +1,189 @@
+//! Every service on one machine, in containers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+use super::command_line::{assert_no_secret, assert_taken, stop_within};
+use super::files::{assert_pinned, at, list, program, read, root, text, texts, told, yaml};
+use super::{PORT, SERVICES};
+
+fn compose() -> Value {
+    yaml(&["deploy/compose.yaml".to_owned()]).remove(0).remove(0)
+}
+
+fn services(compose: &Value) -> &Map<String, Value> {
+    at(compose, "/services").as_object().unwrap()
+}
+
+fn variables(service: &Value) -> BTreeMap<String, String> {
+    let given = service.get("environment").and_then(Value::as_object);
+    let text = |(name, value): (&String, &Value)| {
+        (name.clone(), value.as_str().unwrap_or_else(|| panic!("{name} is no text")).to_owned())
+    };
+    given.into_iter().flatten().map(text).collect()
+}
+
+fn seconds(text: &str) -> u64 {
+    text.strip_suffix('s').and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{text}"))
+}
+
+#[test]
+fn every_container_is_locked_up_bounded_and_of_a_known_version() {
+    let compose = compose();
+    for (name, service) in services(&compose) {
+        assert_pinned(text(service, "/image"));
+        assert_eq!(at(service, "/read_only"), true, "{name}");
+        assert_eq!(texts(at(service, "/cap_drop")), ["ALL"], "{name}");
+        assert_eq!(texts(at(service, "/security_opt")), ["no-new-privileges:true"], "{name}");
+        for refused in ["privileged", "cap_add", "network_mode", "pid", "devices"] {
+            assert!(service.get(refused).is_none(), "{name} has {refused}");
+        }
+        for limit in ["memory", "pids"] {
+            at(service, &format!("/deploy/resources/limits/{limit}"));
+        }
+        assert_no_secret(variables(service).keys());
+        for port in service.get("ports").map(texts).unwrap_or_default() {
+            assert!(port.starts_with("127.0.0.1:"), "{name} is open to everyone: {port}");
+        }
+    }
+}
+
+#[test]
+fn every_service_of_the_engine_is_there_and_takes_what_it_is_told() {
+    let compose = compose();
+    let all = services(&compose);
+    let mut ports = BTreeSet::new();
+    for name in SERVICES {
+        let service = &all[name];
+        let command = texts(at(service, "/command"));
+        assert_eq!(command[0], name);
+        assert_taken(&command, &variables(service));
+        assert_eq!(text(service, "/restart"), "unless-stopped", "{name}");
+        let grace = seconds(text(service, "/stop_grace_period"));
+        assert!(grace > stop_within().as_secs(), "{name} is killed before it has stopped");
+        let listen = &variables(service)["TRAMONTO_LISTEN"];
+        assert_eq!(*listen, format!("0.0.0.0:{PORT}"), "{name}");
+        let port = texts(at(service, "/ports")).remove(0);
+        assert!(port.ends_with(&format!(":{PORT}")), "{name}");
+        assert!(ports.insert(port), "two services have one port");
+    }
+    for name in ["migrate", "operator"] {
+        assert_taken(&texts(at(&all[name], "/command")), &variables(&all[name]));
+    }
+    let bus = text(&compose, "/configs/nats/content");
+    assert!(bus.contains("4222") && variables(&all["worker"])["TRAMONTO_BUS"].ends_with(":4222"));
+}
+
+#[test]
+fn what_a_container_names_is_there() {
+    let compose = compose();
+    let all = services(&compose);
+    let is_job = |service: &Value| service.get("healthcheck").is_none();
+    for (name, service) in all {
+        let waits = service.get("depends_on").and_then(Value::as_object);
+        for (other, how) in waits.into_iter().flatten() {
+            let job = is_job(all.get(other).unwrap_or_else(|| panic!("{name} waits for {other}")));
+            let wanted = if job { "service_completed_successfully" } else { "service_healthy" };
+            assert_eq!(text(how, "/condition"), wanted, "{name} waits for {other}");
+        }
+        let restart = service.get("restart").and_then(Value::as_str);
+        let expected = if is_job(service) { "on-failure" } else { "unless-stopped" };
+        assert!(name == "operator" || restart == Some(expected), "{name}: {restart:?}");
+        for volume in service.get("volumes").map(texts).unwrap_or_default() {
+            let source = volume.split(':').next().unwrap();
+            let known = match source.strip_prefix("./") {
+                Some(file) => root().join("deploy").join(file).is_file(),
+                None => compose["volumes"].get(source).is_some(),
+            };
+            assert!(known, "{name} mounts {source}, which is not there");
+        }
+        for kind in ["secrets", "networks"] {
+            for named in service.get(kind).map(texts).unwrap_or_default() {
+                assert!(compose[kind].get(&named).is_some(), "{name}: {kind}: {named}");
+            }
+        }
+        for (variable, value) in variables(service) {
+            if let Some(secret) = value.strip_prefix("/run/secrets/") {
+                let given = texts(at(service, "/secrets"));
+                assert!(given.iter().any(|given| given == secret), "{name}: {variable}={value}");
+            }
+        }
+    }
+    for (name, secret) in at(&compose, "/secrets").as_object().unwrap() {
+        let file = text(secret, "/file");
+        let outside =
+            file.starts_with("${TRAMONTO_SECRETS:?") && file.ends_with(&format!("}}/{name}"));
+        assert!(outside, "{name} would be kept in the repository: {file}");
+    }
+}
+
+/// The words of a container's check, as the container gets them.
+fn check(service: &Value) -> Vec<String> {
+    let words = list(service, "/healthcheck/test").iter();
+    let mut words: Vec<_> = words.map(|word| word.as_str().unwrap().replace("$$", "$")).collect();
+    assert_eq!(words.remove(0), "CMD", "a check that needs no shell of its own");
+    words
+}
+
+#[test]
+fn the_health_check_of_a_service_passes_when_it_is_ready_and_fails_when_it_is_not() {
+    let compose = compose();
+    let words = check(&services(&compose)["worker"]);
+    assert!(SERVICES.iter().all(|name| check(&services(&compose)[*name]) == words));
+    let healthy = |port: u16| {
+        let mut asking = Command::new(&words[0]);
+        for word in &words[1..] {
+            assert!(!word.contains("9464") || word.matches("9464").count() == 1);
+            asking.arg(word.replace("9464", &port.to_string()));
+        }
+        asking.output().unwrap().status.success()
+    };
+    let asked = |answer: &'static str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 256];
+            let length = stream.read(&mut asked).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let healthy = healthy(port);
+        (healthy, server.join().unwrap(), port)
+    };
+    let (ready, question, port) = asked("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+    assert!(ready && question.starts_with("GET /readyz HTTP/1.0\r\n"), "{question:?}");
+    assert!(!asked("HTTP/1.0 503 Service Unavailable\r\n\r\n").0);
+    assert!(!asked("").0, "a service that hangs up is not ready");
+    assert!(!healthy(port), "nobody listens there any more");
+}
+
+#[test]
+fn the_bus_takes_its_configuration_and_finds_its_users() {
+    let compose = compose();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("etc/nats/nats.conf");
+    let users = folder.path().join("run/secrets/bus-users");
+    for file in [&config, &users] {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    }
+    std::fs::write(&config, text(&compose, "/configs/nats/content")).unwrap();
+    let server = program("nats");
+    let try_it = || told(&Command::new(&server).arg("-t").arg("-c").arg(&config).output().unwrap());
+    assert!(!try_it().0, "without the secret there are no users, and the bus must not start open");
+    std::fs::write(&users, "user: tramonto, password: \"secret\"\n").unwrap();
+    let (ok, said) = try_it();
+    assert!(ok, "{said}");
+    for setting in ["max_payload: 8MB", "max_pending: 64MB"] {
+        let both = [text(&compose, "/configs/nats/content"), &read("deploy/nats/common.conf")];
+        assert!(both.iter().all(|config| config.contains(setting)), "{setting} is not in both");
+    }
+    let nats = &services(&compose)["nats"];
+    assert_eq!(text(nats, "/configs/0/target"), "/etc/nats/nats.conf");
+    assert_eq!(texts(at(nats, "/secrets")), ["bus-users"]);
+    assert!(check(nats).last().unwrap().contains("127.0.0.1:8222/healthz"));
+}
