@@ -168,7 +168,7 @@ fn status(answer: &Answer) -> &'static str {
     }
 }
 
-/// The answer as a CloudEvent; `answers` is the command's id.
+/// The answer as a `CloudEvent`; `answers` is the command's id.
 fn reply_to(connection: &Connection, id: String, answer: &Answer) -> (HeaderMap, Bytes) {
     let data = json!(answer).to_string();
     let name = format!("{id} {data}");

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::server::Server;
 
 /// Longer than anything takes that happens at all, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const SETTINGS: Settings = Settings { capacity: 8, max_deliveries: 3 };
 
 pub(crate) fn options(server: &Server) -> NatsOptions {
