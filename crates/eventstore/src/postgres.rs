@@ -39,7 +39,7 @@ use connections::{Connections, STEP, within};
 use fault::Place;
 use writer::{Job, Writer};
 
-pub use schema::{Migration, MigrationState, Schema};
+pub use schema::{Migration, MigrationState};
 
 /// How many writes may wait; who comes later waits to be let in, and can still give up.
 const QUEUE: usize = 256;

@@ -20,11 +20,11 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// One schema of the database and the steps that make its tables, oldest first.
 #[derive(Debug, Clone, Copy)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// Its name; its steps are recorded in its table `migration`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Number, name and statements of each step. A step that was released is never changed.
-    pub steps: &'static [(i64, &'static str, &'static str)],
+    pub(crate) steps: &'static [(i64, &'static str, &'static str)],
 }
 
 /// One step of a schema.
@@ -58,7 +58,7 @@ pub(crate) const LOG: Schema = Schema {
 impl Schema {
     /// Brings the schema to the newest step, or only tells which steps are missing (`dry`). Steps that
     /// the database has and this program does not know are refused.
-    pub async fn migrate(
+    pub(crate) async fn migrate(
         &self,
         options: PgConnectOptions,
         dry: bool,
@@ -84,10 +84,6 @@ impl Schema {
     }
 
     /// Are the tables those that this program knows?
-    pub async fn check(&self, connection: &mut PgConnection, place: &str) -> Result<(), Error> {
-        self.checked(connection, &Place::named(place)).await
-    }
-
     pub(crate) async fn checked(
         &self,
         connection: &mut PgConnection,
