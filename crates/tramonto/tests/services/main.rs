@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod cluster;
 mod killing;
 mod partitions;
 mod proxy;

@@ -31,6 +31,11 @@ impl Server {
         Self { name, folder, port: free_port(), settings, child: None }
     }
 
+    /// More settings, for when it is started.
+    pub(crate) fn set(&mut self, settings: &[String]) {
+        self.settings.extend_from_slice(settings);
+    }
+
     /// Starts it and waits until it answers.
     pub(crate) fn start(&mut self) {
         let log = self.folder.with_extension("log");

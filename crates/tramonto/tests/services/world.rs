@@ -217,6 +217,28 @@ impl World {
         let shut_out = "SELECT count(*) FROM directory.rights WHERE NOT can_login";
         assert_eq!(self.ask(shut_out).await, 0, "access ended early");
         self.derived_is_what_a_rebuild_derives().await;
+        self.mirror_is_the_log().await;
+    }
+
+    /// The stream on the bus, message by message, against the log, event by event.
+    async fn mirror_is_the_log(&self) {
+        let log = "SELECT id::text FROM tramonto.event ORDER BY position";
+        let mut database = self.connect().await;
+        let client = async_nats::connect(self.bus()).await.unwrap();
+        let bus = async_nats::jetstream::new(client);
+        let begun = Instant::now();
+        loop {
+            let log: Vec<(String,)> = sqlx::query_as(log).fetch_all(&mut database).await.unwrap();
+            let log: Vec<String> = log.into_iter().map(|(id,)| id).collect();
+            let mirror = mirrored(&bus).await;
+            if mirror == log {
+                return;
+            }
+            // The relay may still be at it; what it has published must be right already.
+            assert!(log.starts_with(&mirror), "the mirror is no prefix of the log{}", self.told());
+            assert!(begun.elapsed() < PATIENCE, "the mirror stays behind{}", self.told());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// The table that the projectors keep, against one derived anew from the log, in a file.
@@ -237,6 +259,18 @@ impl World {
         while anew.tick(clock.now()).await.unwrap().progress > 0 {}
         assert_eq!(kept.digest().await.unwrap(), anew.digest().await.unwrap(), "{}", self.told());
     }
+}
+
+/// The ids of the events in the mirror's stream, in its order.
+async fn mirrored(bus: &async_nats::jetstream::Context) -> Vec<String> {
+    let Ok(mut stream) = bus.get_stream("tramonto_cec-pac_event").await else { return Vec::new() };
+    let state = stream.info().await.unwrap().state.clone();
+    let mut ids = Vec::new();
+    for sequence in state.first_sequence.max(1)..=state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        ids.push(message.headers.get("ce-id").unwrap().to_string());
+    }
+    ids
 }
 
 /// So that a phase is some hundred orders.
