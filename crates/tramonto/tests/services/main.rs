@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod cluster;
+mod commanding;
 mod killing;
 mod partitions;
 mod proxy;

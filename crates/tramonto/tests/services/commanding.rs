@@ -1,0 +1,152 @@
+//! Commands over the real bus: carried out once, answered once recorded, kept when refused.
+
+use std::time::Duration;
+
+use bus::{
+    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandSender, Connection, NatsCommandInbox,
+    NatsCommandSender, NatsOptions,
+};
+use domain::{MailboxId, ProgrammeId};
+use serde_json::{Value, json};
+
+use crate::world::{FEW, World};
+
+/// One who sends commands.
+struct Outside {
+    sender: NatsCommandSender,
+    connection: Connection,
+}
+
+impl Outside {
+    async fn of(world: &World) -> Self {
+        let options = NatsOptions::new(&world.bus(), programme());
+        let connection = Connection::open(&options).await.unwrap();
+        let sender = NatsCommandSender::new(&connection);
+        Self { sender, connection }
+    }
+
+    async fn send(&self, kind: &str, id: &str, data: &Value) -> Answer {
+        let command = CloudEvent {
+            id: id.to_owned(),
+            source: "/municipality/test".to_owned(),
+            kind: CloudEvent::command_type(kind),
+            data: data.to_string().into(),
+            ..CloudEvent::default()
+        };
+        self.sender.send(kind, &command, Duration::from_secs(20)).await.unwrap()
+    }
+
+    async fn kept(&self) -> Vec<(String, Option<String>)> {
+        // Opened now and not before: an inbox takes its share of what is sent.
+        let inbox = NatsCommandInbox::open(&self.connection, &[]).await.unwrap();
+        let kept = inbox.dead_letters().await.unwrap();
+        kept.into_iter().map(|dead| (dead.kind, dead.id)).collect()
+    }
+}
+
+fn programme() -> ProgrammeId {
+    "cec-pac".parse().unwrap()
+}
+
+/// A registration that nobody has made yet, as JSON.
+fn somebody(world: &World) -> Value {
+    let file = world.folder.path().join("others.csv");
+    let path = file.to_str().unwrap();
+    let generate = ["generate", "--registrations", "50", "--seed", "77", "--out", path];
+    crate::world::done(&world.store(), &generate);
+    let mut file = csv::Reader::from_path(&file).unwrap();
+    let names = file.headers().unwrap().clone();
+    // One that was never activated, so that it can be.
+    let row = file.records().map(Result::unwrap).find(|row| row[6].is_empty()).unwrap();
+    let mut fields = serde_json::Map::new();
+    for (name, value) in names.iter().zip(&row).filter(|(_, value)| !value.is_empty()) {
+        fields.insert(name.to_owned(), value.into());
+    }
+    fields["registration_id"] = "99999999".into();
+    fields["address"] = "somebody.else@postacertificata.example".into();
+    fields.into()
+}
+
+#[tokio::test]
+async fn commands_are_carried_out_once_and_answered_when_they_are_recorded() {
+    let mut world = World::of(FEW).await;
+    let _services = ["api", "api", "projector"].map(|role| world.start(role, &[]));
+    let outside = Outside::of(&world).await;
+    let mailbox = MailboxId::new(&programme(), 0);
+    let head = "SELECT position FROM tramonto.log_head";
+    let before = world.ask(head).await;
+
+    let reason = "asked for by letter";
+    let pause = outside.send("pause", "p-1", &json!({ "reason": reason })).await;
+    assert_eq!(pause.status, AnswerStatus::Accepted, "{}", pause.sentence);
+    assert_eq!(world.ask(head).await, before + 1, "it is recorded when it is answered");
+    let again = outside.send("pause", "p-1", &json!({ "reason": reason })).await;
+    assert_eq!(again, pause, "the same command again");
+    let resume = outside.send("resume", "r-1", &json!({ "reason": reason })).await;
+    assert_eq!(resume.status, AnswerStatus::Accepted);
+    // Long overtaken by the resumption, and still the same answer.
+    assert_eq!(outside.send("pause", "p-1", &json!({ "reason": reason })).await, pause);
+    assert_eq!(world.ask(head).await, before + 2);
+
+    let registered = outside.send("register", "a-1", &somebody(&world)).await;
+    assert_eq!(registered.status, AnswerStatus::Accepted, "{}", registered.sentence);
+    let registered = outside.send("register", "a-1", &somebody(&world)).await;
+    assert_eq!(registered.status, AnswerStatus::Accepted, "{}", registered.sentence);
+    let rows = "SELECT count(*) FROM registry.registration";
+    assert_eq!(world.ask(rows).await, i64::from(FEW) + 1);
+    let activation = json!({ "registration_id": "99999999", "activated_on": "2012-05-02" });
+    let activated = outside.send("activate", "a-2", &activation).await;
+    assert_eq!(activated.status, AnswerStatus::Accepted, "{}", activated.sentence);
+
+    let hold = json!({ "mailbox": mailbox, "capabilities": ["receive"], "reason": reason });
+    let held = outside.send("place-hold", "h-1", &hold).await;
+    assert_eq!(held.status, AnswerStatus::Accepted, "{}", held.sentence);
+    let id = held.sentence.rsplit(' ').next().unwrap();
+    let release = json!({ "mailbox": mailbox, "hold": id, "reason": reason });
+    let released = outside.send("release-hold", "h-2", &release).await;
+    assert_eq!(released.status, AnswerStatus::Accepted, "{}", released.sentence);
+
+    let withdraw = json!({ "mailbox": mailbox, "reason": reason });
+    let withdrawn = outside.send("withdraw", "w-1", &withdraw).await;
+    assert_eq!(withdrawn.status, AnswerStatus::Accepted, "{}", withdrawn.sentence);
+    assert_eq!(outside.send("withdraw", "w-1", &withdraw).await, withdrawn);
+    assert_eq!(outside.kept().await, [], "nothing was refused so far");
+}
+
+#[tokio::test]
+async fn commands_that_are_refused_are_answered_and_kept() {
+    let mut world = World::of(FEW).await;
+    let _service = world.start("api", &[]);
+    let outside = Outside::of(&world).await;
+    let head = "SELECT position FROM tramonto.log_head";
+    let before = world.ask(head).await;
+    let nobody = MailboxId::new(&programme(), 4_000_000);
+    let wrong = [
+        ("withdraw", "1", json!({ "mailbox": nobody, "reason": "x y" }), AnswerStatus::Refused),
+        ("resume", "2", json!({ "reason": "nothing was paused" }), AnswerStatus::Refused),
+        ("pause", "3", json!({ "reason": "x", "extra": 1 }), AnswerStatus::Invalid),
+        ("pause", "4", json!({}), AnswerStatus::Invalid),
+        ("pause", "5", json!({ "reason": "asked by RSSMRA85T10A562S" }), AnswerStatus::Invalid),
+        ("withdraw", "6", json!({ "mailbox": "me", "reason": "x" }), AnswerStatus::Invalid),
+        (
+            "activate",
+            "7",
+            json!({ "registration_id": "no", "activated_on": "2012-05-02" }),
+            AnswerStatus::Refused,
+        ),
+    ];
+    for (kind, id, data, status) in &wrong {
+        let answer = outside.send(kind, id, data).await;
+        assert_eq!(answer.status, *status, "{kind} {id}: {}", answer.sentence);
+        assert!(!answer.sentence.contains("RSSMRA"), "{}", answer.sentence);
+    }
+    let mut taken = somebody(&world);
+    taken["codice_fiscale"] = "RSSMRA85T10A562X".into();
+    let answer = outside.send("register", "8", &taken).await;
+    assert_eq!(answer.status, AnswerStatus::Refused, "{}", answer.sentence);
+    assert!(answer.sentence.contains("codice_fiscale"), "{}", answer.sentence);
+    assert!(!answer.sentence.contains("RSSMRA"), "{}", answer.sentence);
+    let kept: Vec<_> = outside.kept().await.into_iter().filter_map(|(_, id)| id).collect();
+    assert_eq!(kept, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert_eq!(world.ask(head).await, before, "nothing was recorded");
+}
