@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Answer, AnswerStatus, CommandInbox, IncomingCommand, NatsCommandInbox};
-use metrics::counter;
+use bus::{Answer, CommandInbox, IncomingCommand, NatsCommandInbox};
 
 use super::deployment::Deployment;
 use super::parts::Ground;
@@ -40,20 +39,12 @@ pub(super) async fn commands(ground: Ground) {
 }
 
 async fn answer(desk: &Desk, command: Box<dyn IncomingCommand>) {
-    let kind = command.kind().to_owned();
-    let answer = match desk.carry_out(&kind, command.event()).await {
+    let answer = match desk.carry_out(command.kind(), command.event()).await {
         Outcome::Accepted { sentence, position } => Answer::accepted(sentence, position),
         Outcome::Refused(sentence) => Answer::refused(sentence),
         Outcome::Invalid(sentence) => Answer::invalid(sentence),
         Outcome::Unavailable(sentence) => Answer::unavailable(sentence),
     };
-    let status = match answer.status {
-        AnswerStatus::Accepted => "accepted",
-        AnswerStatus::Refused => "refused",
-        AnswerStatus::Invalid => "invalid",
-        AnswerStatus::Unavailable => "unavailable",
-    };
-    counter!("tramonto_commands_total", "kind" => kind, "answer" => status).increment(1);
     if let Err(error) = command.answer(answer).await {
         // Its sender has no answer and sends it again.
         tracing::warn!("a command could not be answered: {error}");

@@ -154,6 +154,7 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
 }
 
 fn describe() {
+    eventstore::describe_metrics();
     describe_gauge!("tramonto_build_info", "The version that runs; always 1.");
     describe_gauge!("tramonto_log_head_position", "Position of the newest event.");
     describe_gauge!("tramonto_mailboxes", "Mailboxes by lifecycle.");
@@ -195,12 +196,6 @@ fn describe() {
         "Mailboxes by effect and outcome: applied, already-so, confirmed, transient, permanent."
     );
     describe_counter!("tramonto_commands_total", "Commands from outside, by kind and answer.");
-    describe_histogram!(
-        "tramonto_append_duration_seconds",
-        Unit::Seconds,
-        "How long an append took, from the writer's first statement to its commit."
-    );
-    describe_histogram!("tramonto_append_events", "Events in one commit.");
     describe_histogram!(
         "tramonto_platform_call_duration_seconds",
         Unit::Seconds,
