@@ -99,9 +99,9 @@ async fn commands_are_carried_out_once_and_answered_when_they_are_recorded() {
     assert_eq!(activated.status, AnswerStatus::Accepted, "{}", activated.sentence);
 
     let hold = json!({ "mailbox": mailbox, "capabilities": ["receive"], "reason": reason });
-    let held = outside.send("place-hold", "h-1", &hold).await;
-    assert_eq!(held.status, AnswerStatus::Accepted, "{}", held.sentence);
-    let id = held.sentence.rsplit(' ').next().unwrap();
+    let placed = outside.send("place-hold", "h-1", &hold).await;
+    assert_eq!(placed.status, AnswerStatus::Accepted, "{}", placed.sentence);
+    let id = placed.sentence.rsplit(' ').next().unwrap();
     let release = json!({ "mailbox": mailbox, "hold": id, "reason": reason });
     let released = outside.send("release-hold", "h-2", &release).await;
     assert_eq!(released.status, AnswerStatus::Accepted, "{}", released.sentence);
