@@ -3,9 +3,10 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use bus::{Backlog, InHandTimes};
 use domain::Capabilities;
+use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::given::{connected, next, order, publish, queue, queue_with};
+use crate::given::{PATIENCE, connected, next, order, publish, queue, queue_with};
 use crate::server::Server;
 
 const ACK_WAIT: Duration = Duration::from_millis(600);
@@ -55,12 +56,13 @@ async fn what_is_no_order_is_put_away_with_its_reason_and_holds_nobody_up() {
     let queue = queue(&connected(&server).await).await;
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut dead = client.subscribe("tramonto.cec-pac.dead.work").await.unwrap();
-    let poison = client.publish("tramonto.cec-pac.work.send", "poison".into());
-    poison.await.unwrap();
     client.flush().await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let poison = context.publish("tramonto.cec-pac.work.send", "poison".into()).await;
+    poison.unwrap().await.unwrap();
     publish(&queue, &order(2)).await;
     assert_eq!(next(&queue).await.order().mailboxes, 2.into());
-    let letter = futures::StreamExt::next(&mut dead).await.unwrap();
+    let letter = timeout(PATIENCE, dead.next()).await.expect("a dead letter").unwrap();
     assert_eq!(letter.payload, "poison");
     let reason = |headers: &HeaderMap| headers.get("Tramonto-Reason").unwrap().to_string();
     let reason = letter.headers.as_ref().map(reason).unwrap();
