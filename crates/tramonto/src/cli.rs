@@ -16,7 +16,7 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -157,7 +157,7 @@ impl Cli {
         let command = ConfigFile::named_by(&arguments)
             .and_then(|file| file.apply(Self::command()))
             .map_err(|error| Self::command().error(ErrorKind::Io, error))?;
-        let matches = command.try_get_matches_from(arguments)?;
+        let matches = command.try_get_matches_from(arguments).map_err(without_places)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Command::Rehearse(args) = &mut cli.command {
             // A rehearsal writes to a store only where this very command names it: a variable of the
@@ -175,4 +175,16 @@ impl Cli {
         }
         Ok(cli)
     }
+}
+
+/// A place that can't be read is not repeated: there may be a password in it.
+fn without_places(mut error: clap::Error) -> clap::Error {
+    let place = error.get(ContextKind::InvalidValue).is_some_and(|value| match value {
+        ContextValue::String(text) => text.contains("://"),
+        _ => false,
+    });
+    if place {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
+    }
+    error
 }

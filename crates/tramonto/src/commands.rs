@@ -51,13 +51,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
-    let done = logging::begin(&cli).and_then(|()| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|source| Error::File {
-            path: "the process".into(),
-            advice: format!("no threads can be started ({source}); look at its limits"),
-            source,
-        })?;
-        runtime.block_on(Box::pin(execute(cli)))
+    let begun = tokio::runtime::Runtime::new().map_err(|source| Error::File {
+        path: "the process".into(),
+        advice: format!("no threads can be started ({source}); look at its limits"),
+        source,
+    });
+    let done = begun.and_then(|runtime| {
+        // Dropped before the runtime, on which the last spans are sent.
+        let spans = logging::begin(&cli, runtime.handle())?;
+        let done = runtime.block_on(Box::pin(execute(cli)));
+        drop(spans);
+        done
     });
     match done {
         Ok(code) => code,

@@ -18,6 +18,8 @@ mod planning;
 mod privacy;
 #[path = "cli/scene.rs"]
 mod scene;
+#[path = "cli/settings.rs"]
+mod settings;
 #[path = "cli/signals.rs"]
 mod signals;
 #[path = "cli/streams.rs"]

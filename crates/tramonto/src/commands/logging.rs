@@ -1,36 +1,124 @@
-//! Where the engine's own messages go: to standard error, so that answers stay clean.
+//! Where the engine's own messages go: to standard error, so that answers stay clean; and its spans to a
+//! collector, where one is named.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use async_trait::async_trait;
+use bytes::Bytes;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_http::{HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Handle;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::Error;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ServiceArgs};
+
+/// How long a collector may take; the engine does not wait for it but when it ends.
+const EXPORT: Duration = Duration::from_secs(5);
+
+/// What is still to be sent; sent when dropped.
+pub(super) struct Spans(Option<SdkTracerProvider>);
+
+impl Drop for Spans {
+    fn drop(&mut self) {
+        if let Some(Err(error)) =
+            self.0.take().map(|provider| provider.shutdown_with_timeout(EXPORT))
+        {
+            tracing::warn!("the last spans were not sent: {error}");
+        }
+    }
+}
 
 /// Begins to log as the command line asks for: an engine that runs says what it does, a command is
 /// silent unless something is wrong.
-pub(super) fn begin(cli: &Cli) -> Result<(), Error> {
-    let runs = matches!(
-        cli.command,
-        Command::Run(_)
-            | Command::Scheduler(_)
-            | Command::Worker(_)
-            | Command::Projector(_)
-            | Command::Relay(_)
-            | Command::Api(_)
-    );
-    let usual = if runs { "info,sqlx=warn,async_nats=warn" } else { "warn" };
+pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
+    let service = service(&cli.command);
+    let usual = if service.is_some() { "info,sqlx=warn,async_nats=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::Usage(format!(
             "--log {filter:?} is no filter ({error}); write for example --log debug"
         ))
     })?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let provider = match service {
+        Some((name, ServiceArgs { otlp_endpoint: Some(endpoint), .. })) => {
+            Some(provider(name, endpoint, runtime)?)
+        }
+        Some(_) | None => None,
+    };
+    let spans = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("tramonto")));
+    let logs = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false);
-    let begun = if cli.global.log_json { logs.json().try_init() } else { logs.try_init() };
-    begun.map_err(|error| Error::Usage(format!("the log can't be begun: {error}")))
+    let logs: Box<dyn Layer<_> + Send + Sync> =
+        if cli.global.log_json { Box::new(logs.json()) } else { Box::new(logs) };
+    let begun = Registry::default().with(logs).with(spans).with(filter).try_init();
+    begun.map_err(|error| Error::Usage(format!("the log can't be begun: {error}")))?;
+    Ok(Spans(provider))
+}
+
+/// The name and the settings of a service; `None` for a command that ends by itself.
+fn service(command: &Command) -> Option<(&'static str, &ServiceArgs)> {
+    if let Command::Run(args) = command {
+        Some(("tramonto", &args.service))
+    } else if let Command::Scheduler(args) = command {
+        Some(("tramonto-scheduler", &args.service))
+    } else if let Command::Worker(args) = command {
+        Some(("tramonto-worker", &args.service))
+    } else if let Command::Projector(args) = command {
+        Some(("tramonto-projector", &args.service))
+    } else if let Command::Relay(args) = command {
+        Some(("tramonto-relay", &args.service))
+    } else if let Command::Api(args) = command {
+        Some(("tramonto-api", &args.service))
+    } else {
+        None
+    }
+}
+
+/// Sends spans in batches, by OTLP over HTTP.
+fn provider(
+    name: &'static str,
+    endpoint: &str,
+    runtime: &Handle,
+) -> Result<SdkTracerProvider, Error> {
+    let client = HyperClient::with_default_connector(EXPORT, None);
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(OnRuntime { client, runtime: runtime.clone() })
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_timeout(EXPORT)
+        .build();
+    let exporter = exporter.map_err(|error| {
+        Error::Usage(format!(
+            "spans can't be sent to {endpoint} ({error}); write --otlp-endpoint http://HOST:4318"
+        ))
+    })?;
+    let resource = Resource::builder().with_service_name(name).build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// The library sends from a thread of its own, and this client needs the runtime's.
+#[derive(Debug)]
+struct OnRuntime {
+    client: HyperClient,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl HttpClient for OnRuntime {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
+    }
 }

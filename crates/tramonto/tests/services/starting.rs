@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::servers::free_port;
@@ -59,4 +60,39 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     }
     assert!(!metrics.contains('@'), "an address in the metrics");
     world.check().await;
+}
+
+/// A collector that keeps what it is sent.
+async fn collector() -> (u16, Arc<Mutex<Vec<u8>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let kept: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let keeping = Arc::clone(&kept);
+    let take =
+        async move |body: axum::body::Bytes| keeping.lock().unwrap().extend_from_slice(&body);
+    let routes = axum::Router::new().route("/v1/traces", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (port, kept)
+}
+
+#[tokio::test]
+async fn spans_of_orders_reach_a_collector_with_the_correlation_id_of_their_phase() {
+    let mut world = World::of(FEW).await;
+    let (port, kept) = collector().await;
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let _others = [world.start("scheduler", SMALL_ORDERS), world.start("projector", &[])];
+    let worker = world.start("worker", &["--otlp-endpoint", &endpoint]);
+    world.until_complete().await;
+    assert_eq!(worker.stop().await, Some(0));
+    let mut database = world.connect().await;
+    let (correlation,): (String,) = sqlx::query_as(
+        "SELECT correlation_id::text FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
+         WHERE kind.name = 'sending-disabled' LIMIT 1",
+    )
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+    let kept = kept.lock().unwrap();
+    let has = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("tramonto-worker") && has(&correlation), "{} bytes came", kept.len());
 }

@@ -1,0 +1,100 @@
+//! Settings: flags before the environment before the file, and no secret in what is shown.
+
+use serde_json::Value;
+
+use crate::scene::{Ran, Scene};
+
+/// Value and origin of a setting, as `tramonto config` shows them.
+fn setting(shown: &Value, name: &str) -> (String, String) {
+    let settings = shown.as_array().expect("a list");
+    let found = settings.iter().find(|setting| setting["name"] == name).expect("a setting");
+    let text = |key: &str| found[key].as_str().expect("text").to_owned();
+    (text("value"), text("from"))
+}
+
+const FILE: &str = "
+store = \"postgres://tramonto@file.example/tramonto\"
+bus = \"nats://file.example:4222\"
+lease = 7
+stop_within = 9
+";
+
+#[test]
+fn flags_come_before_the_environment_before_the_file() {
+    let scene = Scene::empty();
+    scene.write("tramonto.toml", FILE);
+    let arguments = ["config", "--config", "tramonto.toml", "--lease", "3", "--json"];
+    let mut command = scene.command(&arguments);
+    let ran = command.env("TRAMONTO_BUS", "nats://env.example:4222").env("TRAMONTO_LEASE", "5");
+    let ran = Ran::of(&ran.output().expect("it runs"));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let shown: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let expected = [
+        ("lease", "3", "flag"),
+        ("bus", "nats://env.example:4222", "environment (TRAMONTO_BUS)"),
+        ("store", "postgres://tramonto@file.example/tramonto", "file"),
+        ("stop-within", "9", "file"),
+        ("listen", "127.0.0.1:9464", "default"),
+    ];
+    for (name, value, from) in expected {
+        assert_eq!(setting(&shown, name), (value.to_owned(), from.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown_wherever_it_comes_from() {
+    let scene = Scene::empty();
+    scene.write("secret", "hidden-in-a-file\n");
+    for json in [&["--json"][..], &[]] {
+        let bus = ["config", "--bus", "nats://anna:hidden-in-the-bus@bus.example:4222"];
+        let store = ["--store", "postgres://anna:hidden-in-the-store@db.example/t"];
+        let file = ["--store-password-file", "secret"];
+        let arguments = [&bus[..], &store, &file, json].concat();
+        let mut command = scene.command(&arguments);
+        command.env("TRAMONTO_STORE_PASSWORD", "hidden-in-the-environment");
+        command.env("TRAMONTO_BUS_TOKEN", "hidden-in-the-environment");
+        let ran = Ran::of(&command.output().expect("it runs"));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(!ran.out.contains("hidden"), "{}", ran.out);
+        assert!(ran.out.contains("***") && ran.out.contains("bus.example"), "{}", ran.out);
+    }
+    // Nor in an error, whatever is wrong.
+    for wrong in ["postgres://anna:hidden@:x/t", "mysql://anna:hidden@db.example/t"] {
+        let ran = scene.run(&["status", "--store", wrong]);
+        assert_ne!(ran.code, Some(0));
+        assert!(!ran.err.contains("hidden"), "{}", ran.err);
+    }
+    let ran = scene.run(&["status", "--store", "postgres://anna:hidden@127.0.0.1:1/t"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(!ran.err.contains("hidden") && ran.err.contains("127.0.0.1"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_with_a_mistake_is_refused_with_what_is_meant() {
+    let scene = Scene::empty();
+    for (text, told) in [
+        ("buss = \"nats://x\"", "is \"bus\" meant?"),
+        ("lease = ", "line 1"),
+        ("lease = 0", "write a number of seconds"),
+        ("bus_password = \"x\"", "bus_password_file"),
+        ("bus = [\"nats://x\"]", "in quotes"),
+    ] {
+        scene.write("tramonto.toml", text);
+        let ran = scene.run(&["config", "--config", "tramonto.toml"]);
+        assert_ne!(ran.code, Some(0), "{text}");
+        assert!(ran.err.contains(told), "{text}: {}", ran.err);
+    }
+    let ran = scene.run(&["config", "--config", "nowhere.toml"]);
+    assert!(ran.err.contains("nowhere.toml") && ran.err.contains("--config"), "{}", ran.err);
+}
+
+#[test]
+fn services_say_what_they_lack() {
+    let scene = Scene::empty();
+    for service in ["scheduler", "worker", "projector", "relay", "api"] {
+        let told = scene.refused(&[service, "--listen", "off"]);
+        assert!(told.contains("services share a database"), "{told}");
+    }
+    let told = scene.refused(&["migrate"]);
+    assert!(told.contains("--store postgres://"), "{told}");
+}
