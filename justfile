@@ -18,6 +18,10 @@ rehearse *ARGS:
 bench *ARGS:
     cargo run --release -p tramonto --example bench -- {{ARGS}}
 
+# Times one phase with every service as a process of its own beside the bare script on the same PostgreSQL.
+bench-services *ARGS:
+    tests/bench-services {{ARGS}}
+
 # Formats everything.
 fmt:
     cargo fmt --all
