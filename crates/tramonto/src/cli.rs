@@ -179,11 +179,8 @@ impl Cli {
 
 /// A place that can't be read is not repeated: there may be a password in it.
 fn without_places(mut error: clap::Error) -> clap::Error {
-    let place = error.get(ContextKind::InvalidValue).is_some_and(|value| match value {
-        ContextValue::String(text) => text.contains("://"),
-        _ => false,
-    });
-    if place {
+    let shown = error.get(ContextKind::InvalidValue).map(ToString::to_string);
+    if shown.is_some_and(|text| text.contains("://")) {
         error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
     }
     error
