@@ -89,9 +89,9 @@ impl Sweep {
         let backlog = self.queue.backlog().await?;
         let under_way = backlog.waiting + backlog.delayed + backlog.in_flight;
         let Some(found) = self.look(now).await? else { return Ok(Tick::default()) };
-        if under_way == 0 && !self.handed_out.is_empty() {
+        if under_way == 0 && self.awaits_outcomes() {
             tracing::debug!("orders were lost or given up: what they were for is handed out again");
-            self.handed_out.clear();
+            self.handed_out.retain(|(change, _), _| !leaves_a_trace(*change));
         }
         let mut progress = 0;
         for phase in &found.complete {
@@ -108,9 +108,14 @@ impl Sweep {
             }
         }
         // An order can be lost without a trace: while some are under way, they are counted again soon.
-        let look_again = (!self.handed_out.is_empty()).then(|| now + LOOK_AGAIN);
+        let look_again = self.awaits_outcomes().then(|| now + LOOK_AGAIN);
         let wakes = [found.next_wake, look_again];
         Ok(Tick { progress, next_wake: wakes.into_iter().flatten().min() })
+    }
+
+    /// Is something handed out whose order can't end without a trace in the log?
+    fn awaits_outcomes(&self) -> bool {
+        self.handed_out.keys().any(|(change, _)| leaves_a_trace(*change))
     }
 
     /// What is to be done; `None` while the programme is paused or has no plan.
@@ -207,6 +212,15 @@ impl Sweep {
             Err(eventstore::Error::Conflict(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Does its order record an outcome, whatever comes of it? One that could not be armed leaves none: it is
+/// handed out again by a recurring sweep, and at its date the right is taken away all the same.
+fn leaves_a_trace(change: Change) -> bool {
+    match change {
+        Change::Close { .. } | Change::Restore => true,
+        Change::Arm { .. } => false,
     }
 }
 

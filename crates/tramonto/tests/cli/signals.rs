@@ -9,13 +9,14 @@ use tramonto::rehearse::prove;
 use crate::scene::{Ran, Scene};
 
 /// A store with so much to do, at such a pace, that a run is in the middle of it for a while.
-fn busy() -> (Scene, Child) {
+fn busy(workers: &str) -> (Scene, Child) {
     let scene = Scene::of_500();
     for effect in ["send", "modify", "receive", "access"] {
         scene.ok(&["pace", effect, "--calls-per-second", "1", "--reason", "to be caught at work"]);
     }
     let before = scene.events(&[]).len();
-    let run = ["run", "--batch", "20", "--workers", "6", "--arm-ahead", "off"];
+    let orders = ["--batch", "10", "--orders", "64", "--workers", workers];
+    let run = [&["run", "--arm-ahead", "off"], &orders[..]].concat();
     let child = scene.command(&run).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let child = child.expect("it runs");
     let outcomes = || scene.events(&["--category", "outcome"]).len();
@@ -52,7 +53,7 @@ fn ends_well(scene: &Scene) {
 #[test]
 fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
     for name in ["INT", "TERM", "HUP"] {
-        let (scene, child) = busy();
+        let (scene, child) = busy("6");
         signal(name, &child);
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
@@ -63,20 +64,21 @@ fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
 
 #[test]
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
-    let (scene, child) = busy();
+    // So many orders in hand, at a call a second, are finished in some seconds and not at once.
+    let (scene, child) = busy("32");
     signal("INT", &child);
     std::thread::sleep(Duration::from_millis(100));
     signal("INT", &child);
     let begun = Instant::now();
     let ran = Ran::of(&child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code, Some(130), "{}", ran.err);
-    assert!(begun.elapsed() < Duration::from_secs(2), "it waited for what was in hand");
+    assert!(begun.elapsed() < Duration::from_secs(3), "it waited for what was in hand");
     ends_well(&scene);
 }
 
 #[test]
 fn a_terminal_that_is_closed_loses_nothing() {
-    let (scene, mut child) = busy();
+    let (scene, mut child) = busy("6");
     // Nobody reads any more, and the kernel tells the process that its terminal is gone.
     drop(child.stderr.take());
     signal("HUP", &child);
