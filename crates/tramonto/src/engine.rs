@@ -252,12 +252,7 @@ impl Engine {
 
     /// Drives the platform as hard as the log says.
     async fn keep_pace(&self) -> Result<(), Error> {
-        let known = self.journal.known().await?;
-        for (effect, paced) in known.state().programme.paces() {
-            let (calls_per_second, concurrent_calls) =
-                (paced.calls_per_second, paced.concurrent_calls);
-            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
-        }
+        drive(&self.pace, self.journal.known().await?.state());
         Ok(())
     }
 
@@ -329,6 +324,14 @@ impl Engine {
 impl Passes for Engine {
     async fn pass(&mut self) -> Result<Tick, Error> {
         self.tick().await
+    }
+}
+
+/// Drives a platform as hard as the log says.
+pub(crate) fn drive(pace: &Pace, state: &State) {
+    for (effect, paced) in state.programme.paces() {
+        let (calls_per_second, concurrent_calls) = (paced.calls_per_second, paced.concurrent_calls);
+        pace.set(*effect, Limits { calls_per_second, concurrent_calls });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The log of a store, wherever it is.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -48,14 +48,11 @@ impl Log {
         global: &Global,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        match &global.store {
-            StorePlace::Folder(_) => {
-                let home = global.home()?;
-                home.expect_store()?;
-                Ok(Self::Sqlite(SqliteStore::open_read_only(&home.log(), clock).await?))
-            }
-            StorePlace::Postgres(url) => Self::shared(global, url, clock).await,
-        }
+        let StorePlace::Postgres(url) = &global.store else {
+            let path = embedded(global)?;
+            return Ok(Self::Sqlite(SqliteStore::open_read_only(&path, clock).await?));
+        };
+        Self::shared(global, url, clock).await
     }
 
     /// Opens a log for decisions.
@@ -63,20 +60,23 @@ impl Log {
         global: &Global,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        match &global.store {
-            StorePlace::Folder(_) => {
-                let home = global.home()?;
-                home.expect_store()?;
-                Ok(Self::Sqlite(SqliteStore::open(&home.log(), clock).await?))
-            }
-            StorePlace::Postgres(url) => Self::shared(global, url, clock).await,
-        }
+        let StorePlace::Postgres(url) = &global.store else {
+            return Ok(Self::Sqlite(SqliteStore::open(&embedded(global)?, clock).await?));
+        };
+        Self::shared(global, url, clock).await
     }
 
     async fn shared(global: &Global, url: &Url, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let options = postgres_options(global, url)?;
         Ok(Self::Postgres(PostgresStore::connect(options, clock).await?))
     }
+}
+
+/// The file of an embedded log, which must be there.
+fn embedded(global: &Global) -> Result<PathBuf, Error> {
+    let home = global.home()?;
+    home.expect_store()?;
+    Ok(home.log())
 }
 
 /// How the database of a store is reached: the URL, and what belongs to it and is kept elsewhere.

@@ -30,6 +30,10 @@ pub(crate) use parts::{Part, WorkerPart};
 use vitals::Vitals;
 use watch::Watched;
 
+/// The stream of orders is declared by whichever service comes first, and so alike by all; how many orders are
+/// under way is the sweep's to bound, within this.
+const MOST_ORDERS: u32 = 10_000;
+
 /// A service to be run: its name, and what it does.
 pub(crate) struct Service {
     /// What it calls itself.
@@ -60,7 +64,7 @@ pub(crate) async fn run(
         return Ok(ExitCode::SUCCESS);
     };
     let options = bus_options(args, deployment.journal.programme())?;
-    let orders = bus::Settings { capacity: service.sweep.orders, ..bus::Settings::default() };
+    let orders = bus::Settings { capacity: MOST_ORDERS, ..bus::Settings::default() };
     let times = InHandTimes { ack_wait: args.lease.0, ..InHandTimes::default() };
     let Some((connection, queue)) = find_bus(&options, orders, times, &patience).await else {
         return Ok(ExitCode::SUCCESS);

@@ -14,7 +14,7 @@ use scheduler::Scheduler;
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use workers::platform::{Limits, Measured, Pace, Paced, Platform, PostgresDirectory};
+use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
 use workers::{Sweep, SweepSettings, Worker};
 
 use super::arrivals::{Arrivals, Awaiting};
@@ -24,6 +24,7 @@ use super::lead::Lead;
 use super::vitals::{Condition, Vitals};
 use crate::Error;
 use crate::cli::SweepArgs;
+use crate::engine;
 use crate::provision::Provisioner;
 use crate::runner::{self, Passes};
 
@@ -272,12 +273,7 @@ struct Pacing {
 #[async_trait]
 impl PartPasses for Pacing {
     async fn pass(&mut self) -> Result<Option<Tick>, Error> {
-        let known = self.journal.known().await?;
-        for (effect, paced) in known.state().programme.paces() {
-            let (calls_per_second, concurrent_calls) =
-                (paced.calls_per_second, paced.concurrent_calls);
-            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
-        }
+        engine::drive(&self.pace, self.journal.known().await?.state());
         let next_wake = self.clock.now().checked_add_signed(KEEP_PACE);
         Ok(Some(Tick { progress: 0, next_wake }))
     }

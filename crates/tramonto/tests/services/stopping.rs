@@ -32,3 +32,17 @@ async fn every_service_in_one_process_does_the_same() {
     world.check().await;
     assert_eq!(all.stop().await, Some(0));
 }
+
+#[tokio::test]
+async fn workers_that_take_some_effects_each_do_all_of_them_for_a_scheduler_that_comes_last() {
+    let mut world = World::of(FEW).await;
+    let _projector = world.start("projector", &[]);
+    let _relay = world.start("relay", &[]);
+    let _workers = [
+        world.start("worker", &["--effects", "send,modify"]),
+        world.start("worker", &["--effects", "activate,receive,access"]),
+    ];
+    // It hands out more at once than the others, who declared the stream of orders, were told of.
+    let _scheduler = world.start("scheduler", &["--batch", "100", "--orders", "200"]);
+    world.check().await;
+}
