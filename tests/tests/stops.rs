@@ -25,7 +25,7 @@ use tramonto::engine::{Engine, Ports, Settings, Store};
 use tramonto::rehearse::prove;
 use tramonto::{Home, VirtualClock};
 use whole_flow::World;
-use workers::platform::{Actual, Answer, Directory, Error, Platform, SetRights};
+use workers::platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
 
 /// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
 struct Fuse {
@@ -182,6 +182,14 @@ impl Platform for Stopping<Arc<Directory>> {
 
     async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
         self.inner.read(mailboxes, of).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        self.inner.known(from, limit).await
+    }
+
+    async fn ends(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Ends, Error> {
+        self.inner.ends(mailboxes, of).await
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
-pub use answer::{Actual, Answer, Failure};
+pub use answer::{Actual, Answer, Ends, Failure, Known};
 pub use directory::Directory;
 pub use error::{Cause, Error};
 pub use faults::{Chance, Faults};
@@ -59,6 +59,21 @@ pub trait Platform: Send + Sync {
         mailboxes: &MailboxSet,
         capabilities: Capabilities,
     ) -> Result<Actual, Error>;
+
+    /// The mailboxes that it knows, ascending, a page at a time: up to `limit` of those numbered `from`
+    /// and above. The next page begins above the last number of this one; a page of fewer than `limit`
+    /// is the last.
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error>;
+
+    /// Asks when rights end that have not ended yet: the instants to come by its own clock, as it was
+    /// told them or as somebody else wrote them there. One that can't be told ahead has none.
+    async fn ends(
+        &self,
+        _mailboxes: &MailboxSet,
+        _capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        Ok(Ends::new())
+    }
 }
 
 /// A shared platform is a platform.
@@ -82,5 +97,17 @@ impl<P: Platform + ?Sized> Platform for Arc<P> {
         capabilities: Capabilities,
     ) -> Result<Actual, Error> {
         P::read(self, mailboxes, capabilities).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        P::known(self, from, limit).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        P::ends(self, mailboxes, capabilities).await
     }
 }

@@ -11,7 +11,7 @@ use domain::{Capabilities, Capability, MailboxSet};
 use proptest::prelude::*;
 use tokio::time::Instant;
 use workers::platform::{
-    Actual, Answer, EffectKey, Error, Faults, Faulty, Platform, Right, SetRights,
+    Actual, Answer, EffectKey, Error, Faults, Faulty, Known, Platform, Right, SetRights,
 };
 
 /// Takes sending away, in memory.
@@ -41,6 +41,11 @@ impl Platform for Simple {
     async fn read(&self, mailboxes: &MailboxSet, _: Capabilities) -> Result<Actual, Error> {
         let may = (&**mailboxes - &**self.gone.lock().unwrap()).into();
         Ok(Actual { now: BTreeMap::from([(Capability::Send, may)]), unknown: MailboxSet::new() })
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let mailboxes = (from..100).take(usize::try_from(limit).unwrap()).collect();
+        Ok(Known { mailboxes, numberless: 0 })
     }
 }
 

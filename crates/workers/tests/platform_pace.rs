@@ -12,7 +12,7 @@ use domain::{Capabilities, Capability, MailboxSet};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use workers::platform::{
-    Actual, Answer, EffectKey, Error, Limits, Pace, Paced, Platform, Right, SetRights,
+    Actual, Answer, EffectKey, Error, Known, Limits, Pace, Paced, Platform, Right, SetRights,
 };
 
 const SEND: Capability = Capability::Send;
@@ -152,6 +152,11 @@ impl Platform for Slow {
         self.take_a_second().await;
         Ok(Actual { now: BTreeMap::new(), unknown: MailboxSet::new() })
     }
+
+    async fn known(&self, _: u32, _: u32) -> Result<Known, Error> {
+        self.take_a_second().await;
+        Ok(Known::default())
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,10 +178,10 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
     for turn in 0..30 {
         let (platform, call) = (Arc::clone(&platform), call.clone());
         calls.spawn(async move {
-            if turn % 2 == 0 {
-                platform.set(&call).await.map(drop)
-            } else {
-                platform.read(&call.mailboxes, call.capabilities).await.map(drop)
+            match turn % 3 {
+                0 => platform.set(&call).await.map(drop),
+                1 => platform.read(&call.mailboxes, call.capabilities).await.map(drop),
+                _ => platform.known(0, 10).await.map(drop),
             }
         });
     }

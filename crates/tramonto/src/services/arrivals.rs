@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 use eventstore::{EventStore, Filter};
-use workers::platform::{self, Actual, Answer, Cause, Platform, SetRights};
+use workers::platform::{self, Actual, Answer, Cause, Ends, Known, Platform, SetRights};
 
 use crate::Error;
 use crate::provision::Provisioned;
@@ -72,5 +72,17 @@ impl<P: Platform> Platform for Awaiting<P> {
         capabilities: Capabilities,
     ) -> Result<Actual, platform::Error> {
         self.platform.read(mailboxes, capabilities).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, platform::Error> {
+        self.platform.known(from, limit).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, platform::Error> {
+        self.platform.ends(mailboxes, capabilities).await
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use domain::{Capability, MailboxSet};
 use roaring::RoaringBitmap;
 
@@ -53,3 +54,16 @@ pub struct Actual {
     /// Those the platform doesn't know.
     pub unknown: MailboxSet,
 }
+
+/// Some of the mailboxes that a platform knows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Known {
+    /// Their numbers.
+    pub mailboxes: MailboxSet,
+    /// How many it knows that have no number of ours at all, such as an address that nobody registered;
+    /// told with the last page, and 0 with those before.
+    pub numberless: u64,
+}
+
+/// The instants to come at which rights end, each with those for whom it does.
+pub type Ends = BTreeMap<(Capability, DateTime<Utc>), MailboxSet>;

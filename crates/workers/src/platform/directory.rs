@@ -9,6 +9,7 @@
 mod clock;
 mod fault;
 mod header;
+mod listing;
 mod numbers;
 mod open;
 mod place;
@@ -26,7 +27,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::{Actual, Answer, Error, Mode, Platform, SetRights, columns};
+use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
 use place::Place;
 
 /// A mail directory in a file of its own.
@@ -122,5 +123,28 @@ impl Platform for Directory {
             .map_err(|problem| problem.at(&self.place))?;
         self.place.check().await?;
         Ok(actual)
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let mut reader = self.reader().await?;
+        let known = listing::known(&mut reader, from, limit)
+            .await
+            .map_err(|problem| problem.at(&self.place))?;
+        self.place.check().await?;
+        Ok(known)
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        columns::controlled(capabilities)?;
+        let mut reader = self.reader().await?;
+        let ends = listing::ends(&mut reader, mailboxes, capabilities)
+            .await
+            .map_err(|problem| problem.at(&self.place))?;
+        self.place.check().await?;
+        Ok(ends)
     }
 }

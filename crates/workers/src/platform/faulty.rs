@@ -5,7 +5,7 @@ use domain::{Capabilities, MailboxSet};
 use roaring::RoaringBitmap;
 
 use super::faults::{Chance, Faults};
-use super::{Actual, Answer, Cause, Error, Failure, Platform, SetRights};
+use super::{Actual, Answer, Cause, Ends, Error, Failure, Known, Platform, SetRights};
 
 /// A platform that fails as told, for rehearsals and tests.
 ///
@@ -123,6 +123,26 @@ impl<P: Platform> Platform for Faulty<P> {
             return Err(injected());
         }
         self.inner.read(mailboxes, capabilities).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let count = self.begin().await;
+        if self.whole_call_fails(count) {
+            return Err(injected());
+        }
+        self.inner.known(from, limit).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        let count = self.begin().await;
+        if self.whole_call_fails(count) {
+            return Err(injected());
+        }
+        self.inner.ends(mailboxes, capabilities).await
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
-use super::{Actual, Answer, Error, Platform, SetRights};
+use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
 
 const DURATION: &str = "tramonto_platform_call_duration_seconds";
 const MAILBOXES: &str = "tramonto_platform_mailboxes_total";
@@ -81,6 +81,24 @@ impl<P: Platform> Platform for Measured<P> {
         let begun = Instant::now();
         let result = self.inner.read(mailboxes, capabilities).await;
         took("read", begun, &result);
+        result
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let begun = Instant::now();
+        let result = self.inner.known(from, limit).await;
+        took("known", begun, &result);
+        result
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        let begun = Instant::now();
+        let result = self.inner.ends(mailboxes, capabilities).await;
+        took("ends", begun, &result);
         result
     }
 }

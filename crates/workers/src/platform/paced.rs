@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
-use super::{Actual, Answer, Error, Pace, Platform, SetRights};
+use super::{Actual, Answer, Ends, Error, Known, Pace, Platform, SetRights};
 
 /// A platform whose calls wait until the pace of their effects lets them begin.
 #[derive(Debug)]
@@ -44,5 +44,19 @@ impl<P: Platform> Platform for Paced<P> {
     ) -> Result<Actual, Error> {
         let _under_way = self.pace.begin(capabilities).await;
         self.inner.read(mailboxes, capabilities).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let _under_way = self.pace.begin(self.inner.controls()).await;
+        self.inner.known(from, limit).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        let _under_way = self.pace.begin(capabilities).await;
+        self.inner.ends(mailboxes, capabilities).await
     }
 }

@@ -11,6 +11,7 @@
 mod call;
 mod clock;
 mod fault;
+mod listing;
 mod migrate;
 mod provision;
 mod read;
@@ -25,7 +26,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use super::{Actual, Answer, Error, Mode, Platform, SetRights, columns};
+use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
 use fault::Place;
 
 pub use waits::Waits;
@@ -123,5 +124,18 @@ impl Platform for PostgresDirectory {
     ) -> Result<Actual, Error> {
         columns::controlled(capabilities)?;
         self.call(async |connection| read::read(connection, mailboxes, capabilities).await).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        self.call(async |connection| listing::known(connection, from, limit).await).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        columns::controlled(capabilities)?;
+        self.call(async |connection| listing::ends(connection, mailboxes, capabilities).await).await
     }
 }

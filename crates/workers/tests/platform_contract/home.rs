@@ -138,15 +138,18 @@ impl Home {
 
     /// Another program takes a mailbox out of the directory.
     pub(crate) async fn remove(&self, number: u32) {
+        self.by_hand(&format!("DELETE FROM {{}}mailbox WHERE number = {number}")).await;
+    }
+
+    /// Another program changes the directory; `{}` stands before the name of a table.
+    pub(crate) async fn by_hand(&self, sql: &str) {
         match self {
             Self::File { server, .. } => {
-                let sql = format!("DELETE FROM mailbox WHERE number = {number}");
-                let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql.replace("{}", "")));
                 sql.execute(&mut *server.lock().await).await.unwrap();
             }
             Self::Postgres { server, .. } => {
-                let sql = format!("DELETE FROM directory.mailbox WHERE number = {number}");
-                let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql.replace("{}", "directory.")));
                 sql.execute(&mut *server.lock().await).await.unwrap();
             }
         }

@@ -5,6 +5,7 @@
 
 mod home;
 mod late;
+mod listing;
 mod model;
 mod provision;
 mod rights;
@@ -40,6 +41,9 @@ on_every_directory! {
     provision::provisioning_keeps_rights_swaps_addresses_and_moves_its_checkpoint_with_its_rows,
     provision::an_address_is_one_mailboxs_in_whatever_case,
     provision::of_several_rows_of_a_mailbox_the_last_one_counts,
+    listing::pages_hold_every_mailbox_once_whoever_put_it_there,
+    listing::pages_of_any_size_add_up_across_gaps,
+    listing::the_ends_to_come_are_those_that_stand_in_the_directory,
     late::what_was_decided_earlier_comes_too_late,
     late::a_decision_about_one_right_keeps_no_other_out,
     late::what_was_already_so_is_decided_all_the_same,

@@ -16,6 +16,11 @@ pub(super) async fn now(connection: &mut SqliteConnection) -> Result<DateTime<Ut
         .ok_or_else(|| Problem::Content("has a clock that shows no instant".to_owned()))
 }
 
+/// The instant of a count of unix seconds; one that no calendar has is the last that it has.
+pub(super) fn instant(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 impl Directory {
     /// Has the directory's clock stand still at an instant, or go with the computer's again. Only for
     /// rehearsals.

@@ -36,7 +36,8 @@ pub(super) fn numbers(mailboxes: &RoaringBitmap) -> Vec<i64> {
     mailboxes.iter().map(i64::from).collect()
 }
 
-fn set(row: &PgRow, column: usize) -> Result<RoaringBitmap, Problem> {
+/// The numbers that `array_agg` put into a column; NULL is the empty set.
+pub(super) fn set(row: &PgRow, column: usize) -> Result<RoaringBitmap, Problem> {
     let numbers: Vec<i64> = row.try_get::<Option<_>, _>(column)?.unwrap_or_default();
     let strange = |_| Problem::Content("holds a mailbox number that is none".to_owned());
     let mut numbers =

@@ -1,0 +1,75 @@
+//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to come.
+
+use std::collections::BTreeMap;
+
+use domain::{Capabilities, MailboxSet};
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+use super::super::part::parts;
+use super::super::{Ends, Known, columns};
+use super::fault::Problem;
+use super::{clock, numbers};
+
+/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server.
+pub(super) async fn known(
+    connection: &mut SqliteConnection,
+    from: u32,
+    limit: u32,
+) -> Result<Known, Problem> {
+    let mut snapshot = connection.begin().await?;
+    let sql = "SELECT group_concat(number) FROM (
+                 SELECT number FROM mailbox WHERE number BETWEEN ? AND 4294967295
+                 ORDER BY number LIMIT ?)";
+    let page = sqlx::query(sql).bind(from).bind(limit).fetch_one(&mut *snapshot).await?;
+    let mailboxes = numbers::parse(page.try_get(0)?)?;
+    let mut numberless = 0;
+    if mailboxes.len() < u64::from(limit) {
+        // The file itself lets another program write numbers that are none.
+        let sql = "SELECT (SELECT count(*) FROM mailbox WHERE number < 0)
+                        + (SELECT count(*) FROM mailbox WHERE number > 4294967295)";
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *snapshot).await?;
+        numberless = u64::try_from(count).unwrap_or(0);
+    }
+    snapshot.rollback().await?;
+    Ok(Known { mailboxes: MailboxSet::from(mailboxes), numberless })
+}
+
+/// The instants to come, from one snapshot and at one instant.
+pub(super) async fn ends(
+    connection: &mut SqliteConnection,
+    mailboxes: &MailboxSet,
+    capabilities: Capabilities,
+) -> Result<Ends, Problem> {
+    let mut snapshot = connection.begin().await?;
+    let now = clock::now(&mut snapshot).await?.timestamp();
+    let mut ends: BTreeMap<_, RoaringBitmap> = BTreeMap::new();
+    for part in parts(mailboxes) {
+        let range = if part.is_listed() {
+            "IN (SELECT value FROM json_each(?))"
+        } else {
+            "BETWEEN ? AND ?"
+        };
+        for capability in capabilities.iter() {
+            let Some(column) = columns::column(capability) else { continue };
+            let sql = format!(
+                "SELECT {column}, group_concat(number) FROM armed
+                 WHERE number {range} AND {column} > {now} GROUP BY 1"
+            );
+            let select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            let select = if part.is_listed() {
+                select.bind(numbers::json(&part.mailboxes))
+            } else {
+                select.bind(part.first).bind(part.last)
+            };
+            for row in select.fetch_all(&mut *snapshot).await? {
+                let until = clock::instant(row.try_get(0)?);
+                let these = numbers::parse(row.try_get(1)?)? & &part.mailboxes;
+                *ends.entry((capability, until)).or_default() |= these;
+            }
+        }
+    }
+    snapshot.rollback().await?;
+    ends.retain(|_, mailboxes| !mailboxes.is_empty());
+    Ok(ends.into_iter().map(|(end, mailboxes)| (end, MailboxSet::from(mailboxes))).collect())
+}

@@ -1,0 +1,65 @@
+//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to come.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, MailboxSet};
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+use super::super::part::parts;
+use super::super::{Ends, Known, columns};
+use super::clock;
+use super::fault::Problem;
+use super::scan::{numbers, set};
+
+/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server. A
+/// number that is none can't be written there.
+pub(super) async fn known(
+    connection: &mut PgConnection,
+    from: u32,
+    limit: u32,
+) -> Result<Known, Problem> {
+    let sql = "SELECT array_agg(number) FROM (
+                 SELECT number FROM directory.mailbox WHERE number >= $1
+                 ORDER BY number LIMIT $2) AS page";
+    let page = sqlx::query(sql).bind(i64::from(from)).bind(i64::from(limit)).persistent(false);
+    let page = page.fetch_one(connection).await?;
+    Ok(Known { mailboxes: MailboxSet::from(set(&page, 0)?), numberless: 0 })
+}
+
+/// The instants to come, from one snapshot and at one instant.
+pub(super) async fn ends(
+    connection: &mut PgConnection,
+    mailboxes: &MailboxSet,
+    capabilities: Capabilities,
+) -> Result<Ends, Problem> {
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+    let mut snapshot = connection.begin_with(begin).await?;
+    let now = clock::literal(clock::now(&mut snapshot).await?);
+    let mut ends: BTreeMap<_, RoaringBitmap> = BTreeMap::new();
+    for part in parts(mailboxes) {
+        let range = if part.is_listed() { "= ANY($1)" } else { "BETWEEN $1 AND $2" };
+        for capability in capabilities.iter() {
+            let Some(column) = columns::column(capability) else { continue };
+            let sql = format!(
+                "SELECT array_agg(number), {column} FROM directory.armed
+                 WHERE number {range} AND {column} > {now} AND {column} < 'infinity' GROUP BY 2"
+            );
+            let select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            let select = if part.is_listed() {
+                select.bind(numbers(&part.mailboxes))
+            } else {
+                select.bind(i64::from(part.first)).bind(i64::from(part.last))
+            };
+            for row in select.fetch_all(&mut *snapshot).await? {
+                let until: DateTime<Utc> = row.try_get(1)?;
+                let these = set(&row, 0)? & &part.mailboxes;
+                *ends.entry((capability, until)).or_default() |= these;
+            }
+        }
+    }
+    snapshot.commit().await?;
+    ends.retain(|_, mailboxes| !mailboxes.is_empty());
+    Ok(ends.into_iter().map(|(end, mailboxes)| (end, MailboxSet::from(mailboxes))).collect())
+}
