@@ -9,20 +9,23 @@
 --
 --     CREATE ROLE "tramonto-worker" LOGIN PASSWORD '…' IN ROLE tramonto_writer;
 --
--- | role               | for                                     | may                                          |
--- |--------------------|-----------------------------------------|----------------------------------------------|
--- | tramonto_writer    | scheduler, worker, commands from outside | append events, take leases, write the registry and the mail directory |
--- | tramonto_projector | projector, relay                        | read the log, take leases, move checkpoints, write projections |
--- | tramonto_reader    | api, auditors, dashboards               | read the log and the projections; no personal data |
+-- | role               | for                       | may                                                  |
+-- |--------------------|---------------------------|------------------------------------------------------|
+-- | tramonto_writer    | scheduler, worker, api    | append events, take leases, write the registry and the mail directory |
+-- | tramonto_projector | projector                 | read the log and the registry, take leases, move checkpoints, write projections and the mail directory |
+-- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
+-- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |
 --
--- A service that does everything (`tramonto run`) gets the first two. Nobody may change or delete an event: no role
--- has the right, and triggers refuse it to the owner as well.
+-- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
+-- delete an event: no role has the right, and triggers refuse it to the owner as well.
 
 DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['tramonto_writer', 'tramonto_projector', 'tramonto_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY[
+        'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader'
+    ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role);
@@ -37,40 +40,45 @@ END $$;
 DO $$
 DECLARE
     kept text;
+    everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader';
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
         WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection')
     LOOP
-        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
-        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM PUBLIC, tramonto_writer, tramonto_projector, tramonto_reader', kept);
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', kept, everyone);
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %s', kept, everyone);
+        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM %s', kept, everyone);
     END LOOP;
 END $$;
 
 -- The log: everyone reads it, the writer adds to it. Moving the head of the log and a stream's last version is part
 -- of adding.
-GRANT USAGE ON SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_reader;
+GRANT USAGE ON SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA tramonto
+    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader;
 GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer;
 GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer;
 GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer;
 
 -- Leases and checkpoints. A lease needs its row written; fencing keeps checkpoints in order, not rights.
-GRANT INSERT, UPDATE ON tramonto.subscription TO tramonto_writer, tramonto_projector;
+GRANT INSERT, UPDATE ON tramonto.subscription TO tramonto_writer, tramonto_projector, tramonto_relay;
 
 -- What the other schemas hold, as far as they are there. Their migrations' records are read by whoever opens them.
 DO $$
 BEGIN
     IF to_regnamespace('registry') IS NOT NULL THEN
-        GRANT USAGE ON SCHEMA registry TO tramonto_writer;
+        GRANT USAGE ON SCHEMA registry TO tramonto_writer, tramonto_projector;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA registry TO tramonto_writer;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA registry TO tramonto_writer;
+        -- Whom it tells the mail directory of.
+        GRANT SELECT ON ALL TABLES IN SCHEMA registry TO tramonto_projector;
     END IF;
     IF to_regnamespace('directory') IS NOT NULL THEN
-        GRANT USAGE ON SCHEMA directory TO tramonto_writer;
-        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA directory TO tramonto_writer;
-        GRANT USAGE ON ALL SEQUENCES IN SCHEMA directory TO tramonto_writer;
+        GRANT USAGE ON SCHEMA directory TO tramonto_writer, tramonto_projector;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA directory
+            TO tramonto_writer, tramonto_projector;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA directory TO tramonto_writer, tramonto_projector;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

@@ -35,7 +35,7 @@ impl Server {
     pub(crate) fn node(number: usize, options: Vec<String>) -> Self {
         let mut server = Self::prepared(options);
         let node = format!("node{number}.conf");
-        for file in ["common.conf", &node] {
+        for file in ["common.conf", "users.conf", &node] {
             let text = std::fs::read_to_string(deployed(file)).unwrap();
             let data = server.data().display().to_string();
             // A folder on the command line does not replace the one in the file.

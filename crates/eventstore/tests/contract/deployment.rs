@@ -32,30 +32,36 @@ async fn may(connection: &mut PgConnection, role: &str, sql: &str) -> bool {
 
 const WRITER: &str = "tramonto_writer";
 const PROJECTOR: &str = "tramonto_projector";
+const RELAY: &str = "tramonto_relay";
 const READER: &str = "tramonto_reader";
+const ROLES: [&str; 4] = [WRITER, PROJECTOR, RELAY, READER];
 
-/// What is tried, and who of writer, projector and reader may.
-const RIGHTS: [(&str, [bool; 3]); 17] = [
-    ("SELECT * FROM tramonto.event", [true, true, true]),
-    ("INSERT INTO tramonto.kind (name) VALUES ('new')", [true, false, false]),
-    ("INSERT INTO tramonto.stream VALUES (9, 'a-9', 1, 0)", [true, false, false]),
-    ("UPDATE tramonto.stream SET last_version = 1", [true, false, false]),
-    ("UPDATE tramonto.stream SET name = 'b-1'", [false, false, false]),
-    ("UPDATE tramonto.log_head SET position = position", [true, false, false]),
-    ("DELETE FROM tramonto.log_head", [false, false, false]),
-    ("UPDATE tramonto.event SET payload = '{}'", [false, false, false]),
-    ("DELETE FROM tramonto.event", [false, false, false]),
-    ("TRUNCATE tramonto.event", [false, false, false]),
-    ("UPDATE tramonto.subscription SET checkpoint = 0", [true, true, false]),
-    ("INSERT INTO tramonto.migration VALUES (9, '', now(), true, '', 0)", [false, false, false]),
-    ("CREATE TABLE tramonto.mine (a int)", [false, false, false]),
+/// What is tried, and who of writer, projector, relay and reader may.
+const RIGHTS: [(&str, [bool; 4]); 18] = [
+    ("SELECT * FROM tramonto.event", [true, true, true, true]),
+    ("INSERT INTO tramonto.kind (name) VALUES ('new')", [true, false, false, false]),
+    ("INSERT INTO tramonto.stream VALUES (9, 'a-9', 1, 0)", [true, false, false, false]),
+    ("UPDATE tramonto.stream SET last_version = 1", [true, false, false, false]),
+    ("UPDATE tramonto.stream SET name = 'b-1'", [false, false, false, false]),
+    ("UPDATE tramonto.log_head SET position = position", [true, false, false, false]),
+    ("DELETE FROM tramonto.log_head", [false, false, false, false]),
+    ("UPDATE tramonto.event SET payload = '{}'", [false, false, false, false]),
+    ("DELETE FROM tramonto.event", [false, false, false, false]),
+    ("TRUNCATE tramonto.event", [false, false, false, false]),
+    ("UPDATE tramonto.subscription SET checkpoint = 0", [true, true, true, false]),
+    (
+        "INSERT INTO tramonto.migration VALUES (9, '', now(), true, '', 0)",
+        [false, false, false, false],
+    ),
+    ("CREATE TABLE tramonto.mine (a int)", [false, false, false, false]),
     (
         "INSERT INTO projection.mailbox VALUES (1); TRUNCATE projection.mailbox",
-        [false, true, false],
+        [false, true, false, false],
     ),
-    ("SELECT * FROM projection.mailbox", [true, true, true]),
-    ("SELECT * FROM registry.person", [true, false, false]),
-    ("UPDATE directory.rights SET number = 1", [true, false, false]),
+    ("SELECT * FROM projection.mailbox", [true, true, false, true]),
+    ("SELECT * FROM registry.person", [true, true, false, false]),
+    ("UPDATE registry.person SET number = 1", [true, false, false, false]),
+    ("UPDATE directory.rights SET number = 1", [true, true, false, false]),
 ];
 
 #[tokio::test]
@@ -72,7 +78,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     for _again in 0..2 {
         execute(&mut owner, &*roles).await.unwrap();
         for (sql, rights) in RIGHTS {
-            for (role, right) in [WRITER, PROJECTOR, READER].into_iter().zip(rights) {
+            for (role, right) in ROLES.into_iter().zip(rights) {
                 assert_eq!(may(&mut owner, role, sql).await, right, "{role}: {sql}");
             }
         }
@@ -82,7 +88,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
 
 async fn a_store_works_with_each_role(database: &TestDatabase, owner: &mut PgConnection) {
     let mut stores = Vec::new();
-    for role in [WRITER, PROJECTOR, READER] {
+    for role in ROLES {
         let user = format!("{}_{role}", database.name());
         execute(owner, format!("DROP ROLE IF EXISTS {user}")).await.unwrap();
         execute(owner, format!("CREATE ROLE {user} LOGIN IN ROLE {role}")).await.unwrap();
@@ -90,21 +96,24 @@ async fn a_store_works_with_each_role(database: &TestDatabase, owner: &mut PgCon
         stores.push(PostgresStore::connect(options, TestClock::new()).await.unwrap());
     }
     let minute = std::time::Duration::from_mins(1);
-    let (writer, projector, reader) = (&stores[0], &stores[1], &stores[2]);
+    let [writer, projector, relay, reader] = &stores[..] else { panic!("a store for each") };
     writer.append(to("order-1", Any, &[1, 2])).await.unwrap();
     writer.append(to("order-1", Any, &[3])).await.unwrap();
     let lease = projector.claim("s", "a", minute).await.unwrap().unwrap();
     projector.save_checkpoint(&lease, 2).await.unwrap();
+    let lease = relay.claim("r", "a", minute).await.unwrap().unwrap();
+    relay.save_checkpoint(&lease, 3).await.unwrap();
     assert_eq!(log(reader).await.len(), 3);
     for refused in [
         projector.append(to("order-1", Any, &[4])).await.map(|_| ()).unwrap_err(),
+        relay.append(to("order-1", Any, &[4])).await.map(|_| ()).unwrap_err(),
         reader.append(to("order-1", Any, &[4])).await.map(|_| ()).unwrap_err(),
         reader.claim("s", "b", minute).await.map(|_| ()).unwrap_err(),
     ] {
         assert!(refused.to_string().contains("apply deploy/postgres/roles.sql"), "{refused}");
         assert!(!refused.may_retry());
     }
-    for (store, role) in stores.iter().zip([WRITER, PROJECTOR, READER]) {
+    for (store, role) in stores.iter().zip(ROLES) {
         store.close().await;
         execute(owner, format!("DROP ROLE {}_{role}", database.name())).await.unwrap();
     }

@@ -4,11 +4,13 @@
 
 #![cfg(test)]
 
+mod certificates;
 mod cluster;
 mod commanding;
 mod killing;
 mod partitions;
 mod proxy;
+mod secured;
 mod servers;
 mod starting;
 mod stopping;

@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) postgres: Server,
     pub(crate) nats: Server,
     pub(crate) folder: TempDir,
+    /// How the test itself comes to the bus.
+    pub(crate) client: async_nats::ConnectOptions,
     logs: u32,
     _alone: MutexGuard<'static, ()>,
 }
@@ -63,6 +65,14 @@ pub(crate) struct World {
 impl World {
     /// Both servers run, the tables are made, the plan is adopted and the population is in.
     pub(crate) async fn of(registrations: u32) -> Self {
+        let mut world = Self::stopped(registrations).await;
+        world.postgres.start();
+        world.nats.start();
+        world
+    }
+
+    /// Everything is in, and no server runs yet.
+    pub(crate) async fn stopped(registrations: u32) -> Self {
         let alone = ALONE.lock().await;
         let imported = if registrations == MANY { &IMPORTED } else { &SMALL };
         let imported = imported.get_or_init(|| import(registrations)).await;
@@ -73,10 +83,7 @@ impl World {
             .arg(folder.path())
             .status();
         assert!(copied.unwrap().success());
-        let mut world = Self::empty_in(folder, alone);
-        world.postgres.start();
-        world.nats.start();
-        world
+        Self::empty_in(folder, alone)
     }
 
     /// Nothing runs and nothing is there.
@@ -86,7 +93,8 @@ impl World {
 
     fn empty_in(folder: TempDir, alone: MutexGuard<'static, ()>) -> Self {
         let (postgres, nats) = servers(folder.path());
-        Self { postgres, nats, folder, logs: 0, _alone: alone }
+        let client = async_nats::ConnectOptions::new();
+        Self { postgres, nats, folder, client, logs: 0, _alone: alone }
     }
 
     /// Where the database is.
@@ -224,7 +232,7 @@ impl World {
     async fn mirror_is_the_log(&self) {
         let log = "SELECT id::text FROM tramonto.event ORDER BY position";
         let mut database = self.connect().await;
-        let client = async_nats::connect(self.bus()).await.unwrap();
+        let client = self.client.clone().connect(self.bus()).await.unwrap();
         let bus = async_nats::jetstream::new(client);
         let begun = Instant::now();
         loop {

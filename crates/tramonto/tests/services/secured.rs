@@ -1,0 +1,155 @@
+//! A deployment that is closed: both servers take nobody without TLS, and every service has a login of its own
+//! with the rights that `deploy/postgres` and `deploy/nats` give it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sqlx::{AssertSqlSafe, Connection};
+
+use crate::certificates::Authority;
+use crate::world::{FEW, SMALL_ORDERS, Service, World, tramonto};
+
+/// The services, and the role of `deploy/postgres/roles.sql` that each has.
+const ROLES: [(&str, &str); 5] = [
+    ("scheduler", "tramonto_writer"),
+    ("worker", "tramonto_writer"),
+    ("api", "tramonto_writer"),
+    ("projector", "tramonto_projector"),
+    ("relay", "tramonto_relay"),
+];
+
+/// What no log, no answer and no error may ever hold.
+const STORE_SECRET: &str = "Amaranto-31";
+const BUS_SECRET: &str = "Zafferano-74";
+
+/// The servers' names as their certificates have them.
+const NAMES: &[&str] = &["localhost", "127.0.0.1"];
+const HOST: &str = NAMES[0];
+
+/// A closed deployment.
+struct Secured {
+    world: World,
+    store_password: String,
+    bus_password: String,
+    authority: String,
+}
+
+fn deployed(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file))
+        .unwrap()
+}
+
+/// A file with a secret in it.
+fn secret(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, format!("{text}\n")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The database takes a password over TLS, and from the test alone, as its owner, less.
+fn close_database(world: &mut World, authority: &Authority, names: &[&str]) {
+    let folder = world.folder.path().join("postgres");
+    authority.certify(names, &folder);
+    let rules = "host all tramonto 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+    fs::write(folder.join("pg_hba.conf"), rules).unwrap();
+    world.postgres.set(&["ssl=on".to_owned()]);
+}
+
+/// The settings of a bus that takes nobody without TLS, and of the others what these say.
+fn close_bus(world: &mut World, authority: &Authority, users: &str) {
+    let folder = world.folder.path();
+    let certified = authority.certify(NAMES, folder);
+    let tls = deployed("nats/tls.conf")
+        .replace("/etc/nats/tls/server.crt", certified.certificate.to_str().unwrap())
+        .replace("/etc/nats/tls/server.key", certified.key.to_str().unwrap());
+    let config: PathBuf = folder.join("nats.conf");
+    fs::write(&config, format!("max_payload: 8MB\n{tls}\n{users}\n")).unwrap();
+    world.nats.set(&["--config".to_owned(), config.to_str().unwrap().to_owned()]);
+}
+
+impl Secured {
+    async fn of(registrations: u32) -> Self {
+        let mut world = World::stopped(registrations).await;
+        let authority = Authority::new();
+        close_database(&mut world, &authority, NAMES);
+        let users = deployed("nats/users.conf")
+            .replace("$TRAMONTO_NATS_PASSWORD", BUS_SECRET)
+            .replace("$TRAMONTO_NATS_INTEGRATOR_PASSWORD", "others");
+        assert!(!users.contains("TRAMONTO_NATS"), "{users}");
+        close_bus(&mut world, &authority, &users);
+        let folder = world.folder.path();
+        let secured = Self {
+            store_password: secret(folder, "store-password", STORE_SECRET),
+            bus_password: secret(folder, "bus-password", BUS_SECRET),
+            authority: authority.write(&folder.join("authority.crt")),
+            world,
+        };
+        secured.start().await
+    }
+
+    async fn start(mut self) -> Self {
+        let user = ("tramonto".to_owned(), BUS_SECRET.to_owned());
+        self.world.client = async_nats::ConnectOptions::with_user_and_password(user.0, user.1)
+            .add_root_certificates(self.authority.clone().into())
+            .require_tls(true);
+        self.world.postgres.start();
+        self.world.nats.start();
+        let mut owner = self.world.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(deployed("postgres/roles.sql"))).execute(&mut owner).await.unwrap();
+        for (service, role) in ROLES {
+            let login = format!(
+                "CREATE ROLE \"tramonto-{service}\" LOGIN PASSWORD '{STORE_SECRET}' IN ROLE {role}"
+            );
+            sqlx::raw_sql(AssertSqlSafe(login)).execute(&mut owner).await.unwrap();
+        }
+        owner.close().await.unwrap();
+        self
+    }
+
+    fn store_as(&self, service: &str) -> String {
+        format!("postgres://tramonto-{service}@{HOST}:{}/tramonto", self.world.postgres.port)
+    }
+
+    fn bus_as(&self, user: &str) -> String {
+        format!("tls://{user}@{HOST}:{}", self.world.nats.port)
+    }
+
+    /// Starts a service with these logins.
+    fn start_as(&mut self, role: &'static str, store: &str, bus: &str, more: &[&str]) -> Service {
+        let access = [
+            ["--store-root-certificate", &self.authority.clone()],
+            ["--store-password-file", &self.store_password.clone()],
+            ["--bus-root-certificate", &self.authority.clone()],
+            ["--bus-password-file", &self.bus_password.clone()],
+        ];
+        let more = [access.as_flattened(), more].concat();
+        self.world.start_at(role, store, bus, &more)
+    }
+
+    /// Starts a service with the logins that it is meant to have.
+    fn start_service(&mut self, role: &'static str, more: &[&str]) -> Service {
+        let (store, bus) = (self.store_as(role), self.bus_as("tramonto"));
+        self.start_as(role, &store, &bus, more)
+    }
+}
+
+#[tokio::test]
+async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too_many() {
+    let mut secured = Secured::of(FEW).await;
+    let mut services = vec![secured.start_service("scheduler", SMALL_ORDERS)];
+    let others = ["worker", "projector", "relay", "api"];
+    services.extend(others.map(|role| secured.start_service(role, &[])));
+    secured.world.check().await;
+    for service in services {
+        let told = service.told();
+        assert!(!told.contains("complain"), "the bus refused something:\n{told}");
+        assert!(!told.contains(STORE_SECRET) && !told.contains(BUS_SECRET), "{told}");
+        assert_eq!(service.stop().await, Some(0));
+    }
+    for change in ["UPDATE tramonto.event SET position = 0", "DELETE FROM tramonto.event"] {
+        let mut owner = secured.world.connect().await;
+        let tried = format!("SET ROLE \"tramonto-worker\"; {change}");
+        let refused = sqlx::raw_sql(AssertSqlSafe(tried)).execute(&mut owner).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{refused}");
+    }
+}
