@@ -14,6 +14,7 @@ mod commands;
 mod connection;
 mod dead;
 mod delivery;
+mod denied;
 mod headers;
 mod mirror;
 mod options;

@@ -38,7 +38,7 @@ pub use journal::{
 pub use measure::describe_metrics;
 pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
-pub use postgres::{Migration, MigrationState, PostgresStore};
+pub use postgres::{Migration, MigrationState, PostgresStore, distrust};
 pub use sqlite::SqliteStore;
 pub use stream_name::StreamName;
 pub use subscription::{Delivery, Subscription};

@@ -11,6 +11,7 @@
 //! and sets bounds for its sessions.
 
 mod connections;
+mod distrust;
 mod fault;
 mod listen;
 mod names;
@@ -39,6 +40,7 @@ use connections::{Connections, STEP, within};
 use fault::Place;
 use writer::{Job, Writer};
 
+pub use distrust::distrust;
 pub use schema::{Migration, MigrationState};
 
 /// How many writes may wait; who comes later waits to be let in, and can still give up.

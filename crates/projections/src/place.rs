@@ -123,6 +123,9 @@ fn of_postgres(code: &str, error: sqlx::Error) -> Why {
 fn of_connection(error: sqlx::Error) -> Why {
     let config = matches!(error, sqlx::Error::Configuration(_) | sqlx::Error::Tls(_));
     let decode = matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
+    if let Some(problem) = eventstore::distrust(&error) {
+        return Why::Unusable(problem);
+    }
     match error {
         error if config => Why::Unusable(format!("{error}; look at its URL and certificates")),
         error if decode => Why::Corrupt(error.to_string()),

@@ -93,9 +93,27 @@ pub(crate) fn postgres_options(global: &Global, url: &Url) -> Result<PgConnectOp
         options = options.password(password.expose_secret());
     }
     if let Some(authority) = &global.store_root_certificate {
+        expect_certificates(authority)?;
         options = options.ssl_root_cert(authority).ssl_mode(PgSslMode::VerifyFull);
     }
     Ok(options)
+}
+
+/// Holds the file certificates that can be read? The libraries would say that the server can't be reached.
+pub(crate) fn expect_certificates(file: &Path) -> Result<(), Error> {
+    let text = fs::read_to_string(file).map_err(|source| Error::File {
+        path: file.to_owned(),
+        advice: "the certificates can't be read; look at the path and the rights of the file"
+            .to_owned(),
+        source,
+    })?;
+    if text.contains("-----BEGIN CERTIFICATE-----") {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{} holds no certificate; name the file (PEM) with the one of the authority",
+        file.display()
+    )))
 }
 
 /// A secret from the file that holds it, or else from a variable of the environment.

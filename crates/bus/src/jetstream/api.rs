@@ -75,13 +75,16 @@ impl Connection {
 
     /// Sends a request; a subject without anybody behind it is [`Fault::Missing`].
     pub(super) async fn send(&self, subject: String, request: Request) -> Result<Message, Fault> {
-        let sent = self.client.send_request(Subject::from(subject), request).await;
+        let sent = self.client.send_request(Subject::from(subject.as_str()), request).await;
         sent.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => Fault::Missing,
-            RequestErrorKind::TimedOut => Fault::Failed(self.unavailable(format!(
-                "it did not answer within {} s; look at nats-server",
-                self.timeout.as_secs_f32()
-            ))),
+            RequestErrorKind::TimedOut => Fault::Failed(match self.denied.told(&subject) {
+                Some(denied) => self.refused(denied),
+                None => self.unavailable(format!(
+                    "it did not answer within {} s; look at nats-server",
+                    self.timeout.as_secs_f32()
+                )),
+            }),
             RequestErrorKind::MaxPayloadExceeded => Fault::Failed(Error::Unfit {
                 what: "a message".to_owned(),
                 problem: self.too_large(),

@@ -1,11 +1,13 @@
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use domain::ProgrammeId;
 use tokio::time::timeout;
 
+use super::denied::Denied;
 use super::options::{Login, NatsOptions};
 use super::topology::Topology;
 use crate::Error;
@@ -23,6 +25,7 @@ pub struct Connection {
     pub(super) place: Arc<str>,
     pub(super) topology: Arc<Topology>,
     pub(super) timeout: Duration,
+    pub(super) denied: Denied,
 }
 
 impl Connection {
@@ -31,6 +34,8 @@ impl Connection {
         let (addresses, place) = options.addresses()?;
         let name = format!("tramonto {}", options.programme);
         let shown = place.clone();
+        let denied = Denied::default();
+        let noted = denied.clone();
         let connect = login(options, &place, NatsOptions::user(&addresses))
             .await?
             .name(name)
@@ -40,13 +45,17 @@ impl Connection {
             .reconnect_delay_callback(pause)
             .event_callback(move |event| {
                 tell(&shown, &event);
+                noted.note(&event);
                 std::future::ready(())
             });
         let client = timeout(options.connect_within, connect.connect(addresses)).await;
         let within = options.connect_within;
         let client = match client {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(not_connected(&place, error.kind(), within)),
+            Ok(Err(error)) => {
+                return Err(distrusted(&place, &error)
+                    .unwrap_or_else(|| not_connected(&place, error.kind(), within)));
+            }
             Err(_) => return Err(not_connected(&place, ConnectErrorKind::TimedOut, within)),
         };
         let topology = Topology::new(options.programme.clone(), options.replicas);
@@ -55,6 +64,7 @@ impl Connection {
             place: place.into(),
             topology: Arc::new(topology),
             timeout: options.timeout,
+            denied,
         })
     }
 
@@ -141,6 +151,26 @@ fn tell(place: &str, event: &Event) {
             tracing::debug!(place, %event, "the connection to the bus changes");
         }
     }
+}
+
+/// The refusal of the server's certificate, which the client hands on as a failure to read.
+fn distrusted(place: &str, error: &ConnectError) -> Option<Error> {
+    let mut beneath = error.source();
+    while let Some(error) = beneath {
+        let failed = error.downcast_ref::<std::io::Error>();
+        let said = failed.filter(|failed| failed.kind() == std::io::ErrorKind::InvalidData);
+        if let Some(said) =
+            said.map(ToString::to_string).filter(|said| said.contains("certificate"))
+        {
+            let problem = format!(
+                "it is not trusted ({said}); name the authority that made its certificate with \
+                 --bus-root-certificate, and the host as the certificate has it"
+            );
+            return Some(Error::Refused { place: place.to_owned(), problem });
+        }
+        beneath = error.source();
+    }
+    None
 }
 
 /// The client's own error is not shown: it can hold the URL, and with it a password.

@@ -88,6 +88,9 @@ impl Place {
         if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) {
             return self.unavailable(CLOSED, error);
         }
+        if let Some(problem) = super::distrust(&error) {
+            return self.unusable(problem);
+        }
         if is_lost(&error) {
             return self.unavailable(LOST, error);
         }

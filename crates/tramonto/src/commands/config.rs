@@ -9,6 +9,7 @@ use crate::cli::{Cli, ConfigArgs, Global};
 use crate::config::ConfigFile;
 use crate::output::Output;
 use crate::output::text::table;
+use crate::place::without_secrets;
 
 /// One setting.
 #[derive(Serialize)]
@@ -75,6 +76,8 @@ fn shown(flag: &str, value: &str) -> String {
     match flag {
         "store" => value.parse().map_or_else(hidden, |place: crate::StorePlace| place.to_string()),
         "bus" => value.parse().map_or_else(hidden, |place: crate::cli::BusPlace| place.to_string()),
+        _ if value.contains("://") => url::Url::parse(value)
+            .map_or_else(|_| hidden(String::new()), |url| without_secrets(&url)),
         _ => value.to_owned(),
     }
 }

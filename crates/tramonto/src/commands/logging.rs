@@ -9,16 +9,18 @@ use bytes::Bytes;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Handle;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
+use url::Url;
 
 use crate::Error;
 use crate::cli::{Cli, Command, ServiceArgs};
+use crate::place::without_secrets;
 
 /// How long a collector may take; the engine does not wait for it but when it ends.
 const EXPORT: Duration = Duration::from_secs(5);
@@ -99,9 +101,11 @@ fn provider(
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .with_timeout(EXPORT)
         .build();
-    let exporter = exporter.map_err(|error| {
+    let exporter = exporter.map_err(|_can_hold_the_url: ExporterBuildError| {
+        let place =
+            Url::parse(endpoint).map_or("what is no URL".to_owned(), |u| without_secrets(&u));
         Error::Usage(format!(
-            "spans can't be sent to {endpoint} ({error}); write --otlp-endpoint http://HOST:4318"
+            "spans can't be sent to {place}; write --otlp-endpoint http://HOST:4318"
         ))
     })?;
     let resource = Resource::builder().with_service_name(name).build();

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::vitals::{Condition, Vitals};
 use crate::cli::{Global, ServiceArgs};
 use crate::engine::Store;
-use crate::log::{password, postgres_options};
+use crate::log::{expect_certificates, password, postgres_options};
 use crate::{Error, RealClock, StorePlace};
 
 const FIRST_REST: Duration = Duration::from_millis(200);
@@ -144,6 +144,9 @@ pub(crate) fn bus_options(
     let mut options = NatsOptions::new("", programme.clone());
     options.urls = place.0.iter().map(|url| Secret::new(url.as_str())).collect();
     options.replicas = usize::from(args.bus_replicas);
+    if let Some(authority) = &args.bus_root_certificate {
+        expect_certificates(authority)?;
+    }
     options.tls_root.clone_from(&args.bus_root_certificate);
     let token = password(args.bus_token_file.as_deref(), BUS_TOKEN)?;
     let secret = password(args.bus_password_file.as_deref(), BUS_PASSWORD)?;

@@ -49,7 +49,8 @@ fn no_secret_is_shown_wherever_it_comes_from() {
         let bus = ["config", "--bus", "nats://anna:hidden-in-the-bus@bus.example:4222"];
         let store = ["--store", "postgres://anna:hidden-in-the-store@db.example/t"];
         let file = ["--store-password-file", "secret"];
-        let arguments = [&bus[..], &store, &file, json].concat();
+        let spans = ["--otlp-endpoint", "http://anna:hidden-in-spans@spans.example:4318"];
+        let arguments = [&bus[..], &store, &file, &spans, json].concat();
         let mut command = scene.command(&arguments);
         command.env("TRAMONTO_STORE_PASSWORD", "hidden-in-the-environment");
         command.env("TRAMONTO_BUS_TOKEN", "hidden-in-the-environment");

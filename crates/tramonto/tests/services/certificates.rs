@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// One who makes certificates.
 pub(crate) struct Authority {
@@ -22,6 +22,7 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, uuid::Uuid::now_v7().to_string());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), certificate }
@@ -37,7 +38,9 @@ impl Authority {
     /// server takes no key that others can read.
     pub(crate) fn certify(&self, names: &[&str], folder: &Path) -> Certified {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+        let params =
+            CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+                .unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         let write = |file: &str, text: &str| {
             let path = folder.join(file);

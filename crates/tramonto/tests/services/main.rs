@@ -7,7 +7,9 @@
 mod certificates;
 mod cluster;
 mod commanding;
+mod jwt;
 mod killing;
+mod letting_in;
 mod partitions;
 mod proxy;
 mod secured;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::certificates::Authority;
-use crate::world::{FEW, SMALL_ORDERS, Service, World, tramonto};
+use crate::world::{FEW, SMALL_ORDERS, Service, World};
 
 /// The services, and the role of `deploy/postgres/roles.sql` that each has.
 const ROLES: [(&str, &str); 5] = [
@@ -18,19 +18,22 @@ const ROLES: [(&str, &str); 5] = [
     ("relay", "tramonto_relay"),
 ];
 
+/// What one process needs that is every service.
+const EVERY_ROLE: &str = "tramonto_writer, tramonto_projector, tramonto_relay";
+
 /// What no log, no answer and no error may ever hold.
-const STORE_SECRET: &str = "Amaranto-31";
-const BUS_SECRET: &str = "Zafferano-74";
+pub(crate) const STORE_SECRET: &str = "Amaranto-31";
+pub(crate) const BUS_SECRET: &str = "Zafferano-74";
 
 /// The servers' names as their certificates have them.
 const NAMES: &[&str] = &["localhost", "127.0.0.1"];
-const HOST: &str = NAMES[0];
+pub(crate) const HOST: &str = NAMES[0];
 
 /// A closed deployment.
-struct Secured {
-    world: World,
+pub(crate) struct Secured {
+    pub(crate) world: World,
     store_password: String,
-    bus_password: String,
+    pub(crate) bus_password: String,
     authority: String,
 }
 
@@ -40,23 +43,24 @@ fn deployed(file: &str) -> String {
 }
 
 /// A file with a secret in it.
-fn secret(folder: &Path, name: &str, text: &str) -> String {
+pub(crate) fn secret(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     fs::write(&path, format!("{text}\n")).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
 /// The database takes a password over TLS, and from the test alone, as its owner, less.
-fn close_database(world: &mut World, authority: &Authority, names: &[&str]) {
+pub(crate) fn close_database(world: &mut World, authority: &Authority, names: &[&str]) {
     let folder = world.folder.path().join("postgres");
     authority.certify(names, &folder);
-    let rules = "host all tramonto 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+    let rules =
+        "host all tramonto 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
     fs::write(folder.join("pg_hba.conf"), rules).unwrap();
     world.postgres.set(&["ssl=on".to_owned()]);
 }
 
 /// The settings of a bus that takes nobody without TLS, and of the others what these say.
-fn close_bus(world: &mut World, authority: &Authority, users: &str) {
+pub(crate) fn close_bus(world: &mut World, authority: &Authority, users: &str) {
     let folder = world.folder.path();
     let certified = authority.certify(NAMES, folder);
     let tls = deployed("nats/tls.conf")
@@ -68,7 +72,7 @@ fn close_bus(world: &mut World, authority: &Authority, users: &str) {
 }
 
 impl Secured {
-    async fn of(registrations: u32) -> Self {
+    pub(crate) async fn of(registrations: u32) -> Self {
         let mut world = World::stopped(registrations).await;
         let authority = Authority::new();
         close_database(&mut world, &authority, NAMES);
@@ -77,14 +81,16 @@ impl Secured {
             .replace("$TRAMONTO_NATS_INTEGRATOR_PASSWORD", "others");
         assert!(!users.contains("TRAMONTO_NATS"), "{users}");
         close_bus(&mut world, &authority, &users);
+        let authority = authority.write(&world.folder.path().join("authority.crt"));
+        Self::started(world, authority).await
+    }
+
+    /// Both servers, which were closed before, run; each service has its login.
+    pub(crate) async fn started(world: World, authority: String) -> Self {
         let folder = world.folder.path();
-        let secured = Self {
-            store_password: secret(folder, "store-password", STORE_SECRET),
-            bus_password: secret(folder, "bus-password", BUS_SECRET),
-            authority: authority.write(&folder.join("authority.crt")),
-            world,
-        };
-        secured.start().await
+        let store_password = secret(folder, "store-password", STORE_SECRET);
+        let bus_password = secret(folder, "bus-password", BUS_SECRET);
+        Self { world, store_password, bus_password, authority }.start().await
     }
 
     async fn start(mut self) -> Self {
@@ -95,8 +101,11 @@ impl Secured {
         self.world.postgres.start();
         self.world.nats.start();
         let mut owner = self.world.connect().await;
-        sqlx::raw_sql(AssertSqlSafe(deployed("postgres/roles.sql"))).execute(&mut owner).await.unwrap();
-        for (service, role) in ROLES {
+        sqlx::raw_sql(AssertSqlSafe(deployed("postgres/roles.sql")))
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        for (service, role) in ROLES.into_iter().chain([("run", EVERY_ROLE)]) {
             let login = format!(
                 "CREATE ROLE \"tramonto-{service}\" LOGIN PASSWORD '{STORE_SECRET}' IN ROLE {role}"
             );
@@ -106,16 +115,22 @@ impl Secured {
         self
     }
 
-    fn store_as(&self, service: &str) -> String {
+    pub(crate) fn store_as(&self, service: &str) -> String {
         format!("postgres://tramonto-{service}@{HOST}:{}/tramonto", self.world.postgres.port)
     }
 
-    fn bus_as(&self, user: &str) -> String {
+    pub(crate) fn bus_as(&self, user: &str) -> String {
         format!("tls://{user}@{HOST}:{}", self.world.nats.port)
     }
 
     /// Starts a service with these logins.
-    fn start_as(&mut self, role: &'static str, store: &str, bus: &str, more: &[&str]) -> Service {
+    pub(crate) fn start_as(
+        &mut self,
+        role: &'static str,
+        store: &str,
+        bus: &str,
+        more: &[&str],
+    ) -> Service {
         let access = [
             ["--store-root-certificate", &self.authority.clone()],
             ["--store-password-file", &self.store_password.clone()],
@@ -127,7 +142,7 @@ impl Secured {
     }
 
     /// Starts a service with the logins that it is meant to have.
-    fn start_service(&mut self, role: &'static str, more: &[&str]) -> Service {
+    pub(crate) fn start_service(&mut self, role: &'static str, more: &[&str]) -> Service {
         let (store, bus) = (self.store_as(role), self.bus_as("tramonto"));
         self.start_as(role, &store, &bus, more)
     }
@@ -152,4 +167,12 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
         let refused = sqlx::raw_sql(AssertSqlSafe(tried)).execute(&mut owner).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn one_process_that_is_every_service_needs_the_roles_of_all_of_them() {
+    let mut secured = Secured::of(FEW).await;
+    let service = secured.start_service("run", SMALL_ORDERS);
+    secured.world.check().await;
+    assert!(!service.told().contains("complain"), "{}", service.told());
 }

@@ -94,6 +94,9 @@ impl Place {
                 "holds what this program does not write ({error}); put it back from its backup"
             ));
         }
+        if let Some(problem) = eventstore::distrust(&error) {
+            return self.unavailable(Cause::UNAVAILABLE, &format!("can't be used: {problem}"));
+        }
         let problem = format!(
             "the mail directory at {} can't be reached; check that PostgreSQL runs there, and its \
              address, TLS settings and network",
@@ -113,7 +116,10 @@ impl Place {
                 (Cause::UNAVAILABLE, "is locked by another program; end that one, or wait")
             }
             (_, "25006") => (Cause::UNAVAILABLE, "is read-only; give the address of the primary"),
-            (_, "42501") => (Cause::UNAVAILABLE, "is not this user's to use; grant it the rights"),
+            (_, "42501") => (
+                Cause::UNAVAILABLE,
+                "is not this user's to use; grant the rights in deploy/postgres/roles.sql",
+            ),
             (_, "3D000") => (Cause::GONE, "is gone; put the database back from its backup"),
             (_, "42P01" | "3F000") => (
                 Cause::GONE,
