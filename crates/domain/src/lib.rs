@@ -7,6 +7,7 @@
 mod calendar;
 mod capability;
 mod codice_fiscale;
+mod entitled;
 mod event;
 mod failure;
 mod mailbox;
@@ -25,6 +26,7 @@ mod work;
 pub use calendar::{civil_date, first_instant, last_instant_of};
 pub use capability::{Capabilities, Capability};
 pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person, Sex};
+pub use entitled::{Denied, Entitled};
 pub use event::{
     DateColumn, Decoding, Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened,
     IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,

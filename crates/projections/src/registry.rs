@@ -78,6 +78,12 @@ impl Registry {
         Self::of(Backend::File(database), programme).await
     }
 
+    /// Opens the registry in an existing file for reading, while another process may write to it.
+    pub async fn open_read_only(path: &Path, programme: &ProgrammeId) -> Result<Self, Error> {
+        let database = Database::open_read_only(path, &schema::format()).await?;
+        Self::of(Backend::File(database), programme).await
+    }
+
     /// Connects to the registry of a programme in `PostgreSQL`, in the schema `registry`, which
     /// [`Registry::migrate`] has made. It belongs to the first programme that connects, for ever.
     pub async fn connect(

@@ -46,7 +46,7 @@ pub(crate) enum Keeping {
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) place: Place,
-    /// `None` once it was closed.
+    /// `None` where it was opened for reading only, and once it was closed.
     pub(crate) writer: Mutex<Option<SqliteConnection>>,
     pub(crate) readers: SqlitePool,
 }
@@ -71,15 +71,20 @@ impl Database {
             .pragma("journal_size_limit", "67108864");
         let mut writer = writing.connect().await.map_err(|error| place.fault(error))?;
         make_tables(&mut writer, format, &place).await?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false);
-        let readers = pool.connect_with(options(path).read_only(true).row_buffer_size(256)).await;
-        let readers = readers.map_err(|error| place.fault(error))?;
+        let readers = readers(path, &place).await?;
         Ok(Self { place, writer: Mutex::new(Some(writer)), readers })
+    }
+
+    /// Opens an existing file for reading; what would write to it is an error.
+    pub(crate) async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
+        let place = Place::file(path);
+        if look(path, &place, format)? == Found::Nothing {
+            return Err(place.unusable(
+                "there is nothing yet; let the program that writes it start first",
+            ));
+        }
+        let readers = readers(path, &place).await?;
+        Ok(Self { place, writer: Mutex::new(None), readers })
     }
 
     /// Its reading side.
@@ -100,6 +105,17 @@ impl Database {
             None => Ok(()),
         }
     }
+}
+
+async fn readers(path: &Path, place: &Place) -> Result<SqlitePool, Fault> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    let readers = pool.connect_with(options(path).read_only(true).row_buffer_size(256)).await;
+    readers.map_err(|error| place.fault(error))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -32,7 +32,7 @@ pub use repair::{
 };
 pub use running::{RehearseArgs, RunArgs};
 pub use serving::{
-    ApiArgs, ConfigArgs, MigrateArgs, ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs,
+    AnswerArgs, ApiArgs, ConfigArgs, MigrateArgs, PolicyArgs, ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs,
     SweepArgs, WorkerArgs,
 };
 pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
@@ -85,6 +85,8 @@ pub enum Command {
     Relay(Box<RelayArgs>),
     /// Service: takes commands from outside.
     Api(Box<ApiArgs>),
+    /// Service: tells mail servers, mail by mail, who may send and who may receive.
+    Policy(Box<PolicyArgs>),
     /// Makes, or brings up to date, the tables of a shared store.
     Migrate(MigrateArgs),
     /// Shows which settings are in force, and where each comes from.

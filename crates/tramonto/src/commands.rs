@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use domain::Plan;
 
 use crate::cli::{Cli, Command};
-use crate::{Error, output};
+use crate::{Error, output, services};
 
 /// The exit code of an import that rejected rows.
 const REJECTED: u8 = 3;
@@ -83,6 +83,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Projector(args) => return Box::pin(serving::projector(*args, &global)).await,
         Command::Relay(args) => return Box::pin(serving::relay(*args, &global)).await,
         Command::Api(args) => return Box::pin(serving::api(*args, &global)).await,
+        Command::Policy(args) => return Box::pin(services::answering(&args, &global)).await,
         Command::Migrate(args) => migrate::execute(args, &global).await?,
         Command::Config(args) => config::execute(&args, &global)?,
         Command::Import(args) => return Box::pin(import::execute(args, &global)).await,

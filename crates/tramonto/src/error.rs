@@ -27,6 +27,9 @@ pub enum Error {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),
+    /// The answers to mail servers.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
     /// An import.
     #[error(transparent)]
     Import(#[from] projections::ImportError),

@@ -5,6 +5,7 @@
 //! not there yet, goes on after what went away, and when told to stop gives what is in hand a bounded time.
 //! Deliberately absent: any order of start, and any state between two passes that the store has not.
 
+mod answers;
 mod arrivals;
 mod commands;
 mod deployment;
@@ -26,6 +27,7 @@ use crate::Error;
 use crate::cli::{Global, ServiceArgs, SweepArgs};
 use deployment::{Deployment, Patience, bus_options, find_bus};
 use gauges::{Gauges, Sources};
+pub(crate) use answers::{answering, beside as answers_beside};
 pub(crate) use parts::{Part, WorkerPart};
 use vitals::Vitals;
 use watch::Watched;

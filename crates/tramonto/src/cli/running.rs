@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use workers::platform::Faults;
 
-use super::serving::{ServiceArgs, SweepArgs};
+use super::serving::{AnswerArgs, ServiceArgs, SweepArgs};
 use super::values;
 use super::values::ArmAhead;
 
@@ -71,4 +71,7 @@ pub struct RunArgs {
     /// What the services share, where the store is a database.
     #[command(flatten)]
     pub service: ServiceArgs,
+    /// How mail servers are answered, where they are.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
 }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,6 +141,42 @@ pub struct ApiArgs {
     /// What the services share.
     #[command(flatten)]
     pub service: ServiceArgs,
+}
+
+/// The answers to mail servers.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto policy                                     beside an engine that runs on the same folder
+  tramonto policy --store postgres://tramonto@db/tramonto --policy-listen 127.0.0.1:10040
+
+For a mail platform whose own tables may not be touched. In Postfix's main.cf:
+  check_policy_service { inet:127.0.0.1:10040, timeout=3s, default_action=451 4.3.5 try later }
+
+It reads the log and the registry, and needs no bus. Any number may run.")]
+pub struct PolicyArgs {
+    /// What the services share; the bus is not used.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// How mail servers are answered.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+}
+
+/// How mail servers are answered.
+#[derive(Debug, Clone, Args)]
+pub struct AnswerArgs {
+    /// Where mail servers ask, in Postfix's policy delegation protocol; port 0 takes a free one. Whoever
+    /// reaches it can ask about any mailbox: keep it on loopback, or among mail servers. `run` answers only
+    /// where this is given; `policy` without it on 127.0.0.1:10040.
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_POLICY_LISTEN")]
+    pub policy_listen: Option<SocketAddr>,
+    /// After how many seconds without contact to the store mail is told to come again.
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_POLICY_STALE", default_value = "30")]
+    pub policy_stale: Seconds,
+    /// Domains of which every address is a mailbox of the programme, with commas between them: one that
+    /// nobody has is refused there, `postmaster` and `abuse` excepted.
+    #[arg(long, value_name = "DOMAINS", env = "TRAMONTO_POLICY_DOMAINS", value_delimiter = ',')]
+    pub policy_domains: Vec<String>,
 }
 
 /// Which settings are in force.

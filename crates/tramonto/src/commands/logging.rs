@@ -83,6 +83,8 @@ fn service(command: &Command) -> Option<(&'static str, &ServiceArgs)> {
         Some(("tramonto-relay", &args.service))
     } else if let Command::Api(args) = command {
         Some(("tramonto-api", &args.service))
+    } else if let Command::Policy(args) = command {
+        Some(("tramonto-policy", &args.service))
     } else {
         None
     }

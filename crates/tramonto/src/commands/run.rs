@@ -9,7 +9,7 @@ use workers::SweepSettings;
 
 use crate::cli::{Global, RunArgs};
 use crate::engine::{Engine, Settings, Store};
-use crate::{Error, RealClock, StorePlace, commands, runner, signals};
+use crate::{Error, RealClock, StorePlace, commands, runner, services, signals};
 
 /// Runs until it is told to stop; a second signal ends it at once, which loses nothing either.
 pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
@@ -41,13 +41,17 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
     engine.start_workers();
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::stop_on_signal(stop.clone()));
+    let answers = services::answers_beside(&engine.store, &engine.journal, &args.answers, &stop);
+    let answers = answers.await?;
     tracing::info!("the engine runs; stop it with Ctrl-C");
     if args.until_idle {
         engine.until_idle(&stop).await?;
     } else {
         let appended = engine.store.log.appended();
-        runner::serve("engine", clock, appended, stop, &mut engine).await;
+        runner::serve("engine", clock, appended, stop.clone(), &mut engine).await;
     }
+    stop.cancel();
+    answers.finish().await;
     // Listened to until the end: what is in hand may take long, and the second signal does not wait for it.
     engine.stop().await?;
     signals.abort();

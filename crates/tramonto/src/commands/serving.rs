@@ -41,7 +41,7 @@ pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<ExitCode, Erro
 /// Every service in one process.
 pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
     let worker = WorkerPart { effects: EVERY_EFFECT, workers: args.workers };
-    let parts = vec![
+    let mut parts = vec![
         Part::Schedule,
         Part::Sweep,
         Part::Work(worker),
@@ -50,6 +50,9 @@ pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Erro
         Part::Relay { expand: false },
         Part::Commands,
     ];
+    if args.answers.policy_listen.is_some() {
+        parts.push(Part::Answer(args.answers));
+    }
     run("run", parts, args.sweep, &args.service, global).await
 }
 

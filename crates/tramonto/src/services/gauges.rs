@@ -19,6 +19,8 @@ use crate::Error;
 /// The upper bounds of the buckets of every duration, in seconds.
 const DURATIONS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Those of an answer to a mail server, which waits for nothing but memory.
+const ANSWERS: [f64; 9] = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2];
 /// Those of the number of events in an append.
 const EVENTS: [f64; 8] = [1.0, 2.0, 5.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
 
@@ -88,9 +90,20 @@ impl Gauges {
     }
 }
 
+/// Puts what was recorded since into its buckets, lest it pile up where nobody asks for it.
+pub(super) fn upkeep() {
+    if let Some(handle) = RECORDER.get() {
+        handle.run_upkeep();
+    }
+}
+
 fn install() -> Result<PrometheusHandle, Error> {
+    let answers = Matcher::Full("tramonto_policy_answer_duration_seconds".to_owned());
     let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATIONS)
+        .set_buckets_for_metric(answers, &ANSWERS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATIONS)
+        })
         .and_then(|builder| {
             builder.set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &EVENTS)
         });
@@ -155,6 +168,7 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
 
 fn describe() {
     eventstore::describe_metrics();
+    policy::describe_metrics();
     describe_gauge!("tramonto_build_info", "The version that runs; always 1.");
     describe_gauge!("tramonto_log_head_position", "Position of the newest event.");
     describe_gauge!("tramonto_mailboxes", "Mailboxes by lifecycle.");

@@ -23,7 +23,7 @@ use super::gauges::number;
 use super::lead::Lead;
 use super::vitals::{Condition, Vitals};
 use crate::Error;
-use crate::cli::SweepArgs;
+use crate::cli::{AnswerArgs, SweepArgs};
 use crate::engine;
 use crate::provision::Provisioner;
 use crate::runner::{self, Passes};
@@ -35,7 +35,7 @@ const KEEP_PACE: TimeDelta = TimeDelta::seconds(1);
 const ARRIVING: TimeDelta = TimeDelta::milliseconds(200);
 
 /// One thing that a service does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Part {
     /// Starts phases on their dates. Any number decide at once; the log lets one win.
     Schedule,
@@ -54,6 +54,8 @@ pub(crate) enum Part {
     },
     /// Takes commands from outside.
     Commands,
+    /// Answers mail servers.
+    Answer(AnswerArgs),
 }
 
 /// What a worker takes.
@@ -130,6 +132,7 @@ impl Part {
             Self::Provision => drop(tasks.spawn(provision(ground))),
             Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),
             Self::Commands => drop(tasks.spawn(super::commands::commands(ground))),
+            Self::Answer(args) => drop(tasks.spawn(super::answers::part(ground, args))),
         }
     }
 }

@@ -1,0 +1,160 @@
+//! Follows the store into what is known: the log by position, and the registry where the log says that
+//! something changed there.
+//!
+//! Invariants: what an event says is published only once the addresses that it speaks of were read, so an
+//! address is never known later than what its mailbox may do; an event that can't be understood, or a store
+//! that can't be read, stops the contact, and with it, after the bound, the answers. The registry is read
+//! through again and again, a page at a time, so that an address which is gone from it, as an erased holder's
+//! is, is forgotten here too. Deliberately absent: any state of its own on a disk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use domain::{Entitled, Event, State, Tick};
+use eventstore::{EventStore, Filter};
+use projections::Registry;
+use roaring::RoaringBitmap;
+
+use crate::known::Known;
+use crate::{Error, measure};
+
+/// How many events are read at a time: set events can hold some hundred kilobytes each.
+const EVENTS: usize = 64;
+/// How many mailboxes are read from the registry at a time.
+const MAILBOXES: u32 = 8_192;
+/// How often the store is looked at without a notice, and a page of the registry is read again: all of two
+/// million mailboxes in less than five minutes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps what is known as young as the store.
+pub struct Follower {
+    log: Arc<dyn EventStore>,
+    registry: Arc<Registry>,
+    known: Arc<Known>,
+    state: State,
+    position: u64,
+    /// Was anything read that is not published yet?
+    unpublished: bool,
+    /// Mailboxes whose addresses are still to be read.
+    unread: RoaringBitmap,
+    /// The number from which the registry is read again next, and when that was last done.
+    again: (u32, Option<Instant>),
+}
+
+impl Follower {
+    /// Nothing was read yet.
+    pub fn new(log: Arc<dyn EventStore>, registry: Arc<Registry>, known: Arc<Known>) -> Self {
+        Self {
+            log,
+            registry,
+            known,
+            state: State::default(),
+            position: 0,
+            unpublished: false,
+            unread: RoaringBitmap::new(),
+            again: (0, None),
+        }
+    }
+
+    /// One pass: what was appended since, and the addresses it speaks of.
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
+        let passed = self.pass().await;
+        if let Err(Error::Log(eventstore::Error::LogShorter { .. })) = &passed {
+            // Another log than the one that was read.
+            self.known.forget();
+            let (log, registry) = (Arc::clone(&self.log), Arc::clone(&self.registry));
+            *self = Self::new(log, registry, Arc::clone(&self.known));
+        }
+        passed
+    }
+
+    async fn pass(&mut self) -> Result<Tick, Error> {
+        let moment = loop {
+            let moment = self.known.moment();
+            let page = self.log.read_all(self.position, &Filter::default(), EVENTS).await?;
+            for event in &page.events {
+                let fact = event.fact()?;
+                self.speaks_of(&fact.event);
+                self.state.evolve(&fact);
+                self.position = fact.position;
+                self.unpublished = true;
+            }
+            if page.read_to >= page.head {
+                break moment;
+            }
+        };
+        self.addresses().await?;
+        let entitled = self.unpublished.then(|| Entitled::by(&self.state).map(Arc::new));
+        self.known.publish(entitled.flatten(), moment);
+        self.unpublished = false;
+        measure::known(&self.known);
+        self.read_again().await?;
+        let wake = TimeDelta::from_std(LOOK_EVERY).unwrap_or(TimeDelta::MAX);
+        let next_wake = self.known.clock.now().checked_add_signed(wake);
+        // All there was has been done: there is no reason to look again at once.
+        Ok(Tick { progress: 0, next_wake })
+    }
+
+    fn speaks_of(&mut self, event: &Event) {
+        if let Event::MailboxesRegistered(event) = event {
+            let count = u32::try_from(event.requested_on.len()).unwrap_or(u32::MAX);
+            self.unread.insert_range(event.first..event.first.saturating_add(count));
+        } else if let Event::RegistrationsCorrected(event) = event {
+            self.unread |= &*event.mailboxes;
+        }
+    }
+
+    /// Reads the addresses that are to be read, a page after the other.
+    async fn addresses(&mut self) -> Result<(), Error> {
+        if !self.unread.is_empty() {
+            let last = self.state.rights.next_number();
+            self.known.reserve(usize::try_from(last).unwrap_or(0));
+        }
+        while let Some(first) = self.unread.min() {
+            let last = first.saturating_add(MAILBOXES - 1);
+            let mut page = self.unread.clone();
+            page.remove_range(last.saturating_add(1)..);
+            self.read(&page).await?;
+            self.unread -= page;
+        }
+        Ok(())
+    }
+
+    /// Reads a page of what is known again, not more often than said.
+    async fn read_again(&mut self) -> Result<(), Error> {
+        let (first, done) = self.again;
+        if done.is_some_and(|done| done.elapsed() < LOOK_EVERY) {
+            return Ok(());
+        }
+        let registered = self.state.rights.registered();
+        let last = first.saturating_add(MAILBOXES - 1);
+        let page: RoaringBitmap = registered.range(first..=last).collect();
+        let next = if registered.max().is_some_and(|max| max > last) { last + 1 } else { 0 };
+        if !page.is_empty() {
+            self.read(&page).await?;
+        }
+        self.again = (next, Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Reads the addresses of these mailboxes; one that is not in the registry has none.
+    async fn read(&self, these: &RoaringBitmap) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (these.min(), these.max()) else { return Ok(()) };
+        let whole = u64::from(last - first) + 1 == these.len();
+        let rows = if whole {
+            self.registry.addresses(first..=last).await?
+        } else {
+            self.registry.addresses_of(these).await?
+        };
+        let keys = &self.known.keys;
+        let mut found = rows.iter().peekable();
+        let with_key = |number| {
+            let row = found.next_if(|(found, ..)| *found == number);
+            (number, row.map(|(_, address, _)| keys.of(address.as_bytes())))
+        };
+        let all: Vec<_> = these.iter().map(with_key).collect();
+        self.known.set(&all);
+        Ok(())
+    }
+}

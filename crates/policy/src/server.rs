@@ -1,0 +1,183 @@
+//! The port that mail servers ask: many connections, each with one request after the other.
+//!
+//! Invariants: every wait is bounded, and so is what a connection may make us hold; what is no request is
+//! answered so that the mail comes again, and the connection is closed. Asked to stop, it takes no new
+//! connection, closes those that wait and answers those in the middle of a request. Deliberately absent:
+//! authentication, which the protocol has not; it belongs on loopback, or on a network of the mail servers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::answer::Answer;
+use crate::known::Known;
+use crate::measure::Measures;
+use crate::protocol::{Garbage, Parser};
+use crate::Error;
+
+/// What a connection may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once; one more is closed at once, and Postfix tries again, then defers.
+    pub connections: usize,
+    /// How long a connection may wait between two requests. Postfix itself gives an idle one up after 300 s.
+    pub idle: Duration,
+    /// How long a request may take to come, and an answer to go.
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1_000,
+            idle: Duration::from_mins(10),
+            request: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How much is read at a time: more than a usual request.
+const PIECE: usize = 4 * 1024;
+/// What a refused `accept`, as when the process has no more files to open, makes the next one wait.
+const REST: Duration = Duration::from_millis(100);
+
+/// Answers mail servers.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    known: Arc<Known>,
+    limits: Limits,
+}
+
+/// What every connection shares.
+struct Desk {
+    known: Arc<Known>,
+    measures: Measures,
+    limits: Limits,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Takes the port; with port 0, a free one.
+    pub async fn bind(
+        address: SocketAddr,
+        known: Arc<Known>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, known, limits })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until it is told to stop, and until those in the middle of a request have their answer.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { listener, known, limits, .. } = self;
+        let measures = Measures::begin();
+        let desk = Arc::new(Desk { known, measures, limits, stop: stop.clone() });
+        let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("a mail server could not be let in: {error}");
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                desk.measures.turned_away.increment(1);
+                continue;
+            };
+            let desk = Arc::clone(&desk);
+            tasks.spawn(async move {
+                desk.measures.connections.increment(1.0);
+                if let Err(error) = desk.serve(stream).await {
+                    tracing::debug!("a connection of a mail server ended: {error}");
+                }
+                desk.measures.connections.decrement(1.0);
+                drop(place);
+            });
+        }
+        drop(listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+impl Desk {
+    /// One connection, to its end.
+    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut parser = Parser::default();
+        let mut piece = [0; PIECE];
+        // When the request that is not whole yet began to come.
+        let mut began = None;
+        loop {
+            let reading = stream.read(&mut piece);
+            let length = match began {
+                None => tokio::select! {
+                    () = self.stop.cancelled() => return Ok(()),
+                    read = timeout(self.limits.idle, reading) => read??,
+                },
+                Some(began) => timeout_at(began + self.limits.request, reading).await??,
+            };
+            if length == 0 {
+                return Ok(());
+            }
+            let came = Instant::now();
+            let mut bytes = piece.get(..length).unwrap_or_default();
+            let mut answers = String::new();
+            let garbage = self.answers(&mut parser, &mut bytes, &mut answers, came);
+            if !answers.is_empty() {
+                timeout(self.limits.request, stream.write_all(answers.as_bytes())).await??;
+            }
+            if let Some(garbage) = garbage {
+                self.measures.garbage.increment(1);
+                tracing::debug!("a connection was closed: {garbage}");
+                return Ok(());
+            }
+            began = if parser.is_between() { None } else { began.or(Some(came)) };
+        }
+    }
+
+    /// Answers all that is whole; `Some` where what came is no request.
+    fn answers(
+        &self,
+        parser: &mut Parser,
+        bytes: &mut &[u8],
+        answers: &mut String,
+        came: Instant,
+    ) -> Option<Garbage> {
+        loop {
+            let (answer, garbage) = match parser.take(bytes) {
+                Ok(Some(request)) => (self.known.answer(&request), None),
+                Ok(None) => return None,
+                Err(garbage) => (Answer::Defer, Some(garbage)),
+            };
+            answers.push_str("action=");
+            answers.push_str(answer.action());
+            answers.push_str("\n\n");
+            self.measures.answered(answer, came.elapsed());
+            if garbage.is_some() {
+                return garbage;
+            }
+        }
+    }
+}
