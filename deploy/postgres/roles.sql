@@ -15,6 +15,7 @@
 -- | tramonto_projector | projector                 | read the log and the registry, take leases, move checkpoints, write projections and the mail directory |
 -- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
 -- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |
+-- | tramonto_policy    | policy                    | read the log, and of the registry numbers and addresses |
 --
 -- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
 -- delete an event: no role has the right, and triggers refuse it to the owner as well.
@@ -24,7 +25,7 @@ DECLARE
     role text;
 BEGIN
     FOREACH role IN ARRAY ARRAY[
-        'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader'
+        'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader', 'tramonto_policy'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
@@ -40,7 +41,7 @@ END $$;
 DO $$
 DECLARE
     kept text;
-    everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader';
+    everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy';
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
@@ -54,9 +55,10 @@ END $$;
 
 -- The log: everyone reads it, the writer adds to it. Moving the head of the log and a stream's last version is part
 -- of adding.
-GRANT USAGE ON SCHEMA tramonto TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader;
+GRANT USAGE ON SCHEMA tramonto
+    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy;
 GRANT SELECT ON ALL TABLES IN SCHEMA tramonto
-    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader;
+    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy;
 GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer;
 GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer;
 GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer;
@@ -73,6 +75,11 @@ BEGIN
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA registry TO tramonto_writer;
         -- Whom it tells the mail directory of.
         GRANT SELECT ON ALL TABLES IN SCHEMA registry TO tramonto_projector;
+    END IF;
+    IF to_regclass('registry.registration') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA registry TO tramonto_policy;
+        GRANT SELECT (number, address, activated_on) ON registry.registration TO tramonto_policy;
+        GRANT SELECT ON registry.programme, registry._sqlx_migrations TO tramonto_policy;
     END IF;
     IF to_regnamespace('directory') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA directory TO tramonto_writer, tramonto_projector;

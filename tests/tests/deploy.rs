@@ -25,7 +25,7 @@ mod prometheus;
 mod systemd;
 
 /// The services, as their commands are called.
-const SERVICES: [&str; 5] = ["scheduler", "worker", "projector", "relay", "api"];
+const SERVICES: [&str; 6] = ["scheduler", "worker", "projector", "relay", "api", "policy"];
 
 /// The port on which a service in a container answers.
 const PORT: u64 = 9464;

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Capabilities, Capability, Command, DateColumn, Denied, Entitled, Event, Fact, HoldPlaced, HoldReleased,
-    MailboxWithdrawn, MailboxesRegistered, Plan, State,
+    Capabilities, Capability, Command, DateColumn, Denied, Entitled, Event, Fact, HoldPlaced,
+    HoldReleased, MailboxWithdrawn, MailboxesRegistered, Plan, State,
 };
 use uuid::Uuid;
 

@@ -10,7 +10,9 @@ pub enum Error {
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),
     /// Nobody can ask.
-    #[error("mail servers can't be answered on {address}; name another address with --policy-listen")]
+    #[error(
+        "mail servers can't be answered on {address}; name another address with --policy-listen"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,

@@ -80,7 +80,8 @@ impl Known {
     pub(crate) fn fresh(&self) -> Option<Fresh> {
         let contact = (*read(&self.contact))?;
         let now = self.clock.now();
-        let asleep = now - contact.shown > TimeDelta::from_std(self.bound).unwrap_or(TimeDelta::MAX);
+        let asleep =
+            now - contact.shown > TimeDelta::from_std(self.bound).unwrap_or(TimeDelta::MAX);
         if asleep || contact.steady.elapsed() > self.bound {
             return None;
         }

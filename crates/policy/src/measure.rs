@@ -21,7 +21,8 @@ pub(crate) struct Measures {
 
 impl Measures {
     pub(crate) fn begin() -> Self {
-        let answers = |action: &'static str| counter!("tramonto_policy_answers_total", "action" => action);
+        let answers =
+            |action: &'static str| counter!("tramonto_policy_answers_total", "action" => action);
         Self {
             dunno: answers("dunno"),
             refused: answers("refused"),

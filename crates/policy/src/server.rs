@@ -16,11 +16,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::known::Known;
 use crate::measure::Measures;
 use crate::protocol::{Garbage, Parser};
-use crate::Error;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
@@ -35,11 +35,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 1_000,
-            idle: Duration::from_mins(10),
-            request: Duration::from_secs(10),
-        }
+        Self { connections: 1_000, idle: Duration::from_mins(10), request: Duration::from_secs(10) }
     }
 }
 

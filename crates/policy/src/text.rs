@@ -19,7 +19,6 @@ pub(crate) const NO_RECIPIENT: &str =
 pub(crate) const NO_SUCH_SENDER: &str =
     "550 5.7.1 No such mailbox / Il mittente non corrisponde a una casella";
 /// Nobody has that address.
-pub(crate) const NO_SUCH_RECIPIENT: &str =
-    "550 5.1.1 No such mailbox / La casella non esiste";
+pub(crate) const NO_SUCH_RECIPIENT: &str = "550 5.1.1 No such mailbox / La casella non esiste";
 /// What is known is not enough to answer; the mail comes again.
 pub(crate) const LATER: &str = "451 4.3.5 Try again later / Riprovare piu' tardi";

@@ -79,9 +79,9 @@ impl Database {
     pub(crate) async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
         let place = Place::file(path);
         if look(path, &place, format)? == Found::Nothing {
-            return Err(place.unusable(
-                "there is nothing yet; let the program that writes it start first",
-            ));
+            return Err(
+                place.unusable("there is nothing yet; let the program that writes it start first")
+            );
         }
         let readers = readers(path, &place).await?;
         Ok(Self { place, writer: Mutex::new(None), readers })

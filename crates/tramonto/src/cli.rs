@@ -32,8 +32,8 @@ pub use repair::{
 };
 pub use running::{RehearseArgs, RunArgs};
 pub use serving::{
-    AnswerArgs, ApiArgs, ConfigArgs, MigrateArgs, PolicyArgs, ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs,
-    SweepArgs, WorkerArgs,
+    AnswerArgs, ApiArgs, ConfigArgs, MigrateArgs, PolicyArgs, ProjectorArgs, RelayArgs,
+    SchedulerArgs, ServiceArgs, SweepArgs, WorkerArgs,
 };
 pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
 

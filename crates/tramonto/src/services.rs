@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::cli::{Global, ServiceArgs, SweepArgs};
+pub(crate) use answers::{answering, beside as answers_beside};
 use deployment::{Deployment, Patience, bus_options, find_bus};
 use gauges::{Gauges, Sources};
-pub(crate) use answers::{answering, beside as answers_beside};
 pub(crate) use parts::{Part, WorkerPart};
 use vitals::Vitals;
 use watch::Watched;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't be set up has failed")]
 
+#[path = "cli/answering.rs"]
+mod answering;
 #[path = "cli/asking.rs"]
 mod asking;
 #[path = "cli/deciding.rs"]

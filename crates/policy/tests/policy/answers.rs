@@ -1,5 +1,7 @@
 use chrono::TimeDelta;
-use domain::{Capabilities, Capability, Command, Event, HoldPlaced, HoldReleased, MailboxWithdrawn};
+use domain::{
+    Capabilities, Capability, Command, Event, HoldPlaced, HoldReleased, MailboxWithdrawn,
+};
 use policy::Answer;
 use uuid::Uuid;
 
@@ -43,17 +45,21 @@ async fn each_kind_of_mailbox_is_answered_right_at_each_boundary_and_a_second_be
         utc("2015-09-17T22:00:00Z"),
         utc("2018-03-17T23:00:00Z"),
     ];
-    let (sent, received) = ("550 5.7.1", "550 5.2.1");
+    let (no_sending, no_receiving) = ("550 5.7.1", "550 5.2.1");
     for boundary in boundaries {
         for at in [boundary - TimeDelta::seconds(1), boundary] {
             let may = |so: bool, refusal: &str| if so { "DUNNO" } else { refusal }.to_owned();
             let expected = [
-                (0, may(at < sends, sent), may(at < receives, received)),
-                (1, may(at < utc("2015-03-31T22:00:00Z"), sent), may(at < receives, received)),
-                (2, may(at < sends, sent), may(true, received)),
-                (3, may(false, sent), may(false, received)),
-                (4, may(false, sent), may(false, received)),
-                (9, may(true, sent), may(true, received)),
+                (0, may(at < sends, no_sending), may(at < receives, no_receiving)),
+                (
+                    1,
+                    may(at < utc("2015-03-31T22:00:00Z"), no_sending),
+                    may(at < receives, no_receiving),
+                ),
+                (2, may(at < sends, no_sending), may(true, no_receiving)),
+                (3, may(false, no_sending), may(false, no_receiving)),
+                (4, may(false, no_sending), may(false, no_receiving)),
+                (9, may(true, no_sending), may(true, no_receiving)),
             ];
             for (number, by, to) in expected {
                 let answered = code(world.at(at, &of(BY_P0, number)).await);

@@ -58,7 +58,11 @@ async fn the_bound_holds_by_the_steady_clock_too() {
         assert!(begun.elapsed() < Duration::from_mins(1));
         tokio::task::yield_now().await;
     }
-    assert_eq!(world.answer(TO_P0), Answer::Defer, "though the clock that shows the time stood still");
+    assert_eq!(
+        world.answer(TO_P0),
+        Answer::Defer,
+        "though the clock that shows the time stood still"
+    );
 }
 
 #[tokio::test]

@@ -151,9 +151,9 @@ async fn told_to_stop_it_answers_who_is_in_the_middle_and_takes_nobody_else() {
         stream.write_all(TO_OTHERS.as_bytes()).await.unwrap();
         assert_eq!(answer(stream).await, DUNNO);
     }
-    let (begin, end) = TO_P0.split_at(40);
+    let (head, tail) = TO_P0.split_at(40);
     asking.write_all(TO_OTHERS.as_bytes()).await.unwrap();
-    asking.write_all(begin.as_bytes()).await.unwrap();
+    asking.write_all(head.as_bytes()).await.unwrap();
     assert_eq!(answer(&mut asking).await, DUNNO);
     stop.cancel();
     assert_eq!(rest(&mut waiting).await, "", "who waits is let go");
@@ -161,7 +161,7 @@ async fn told_to_stop_it_answers_who_is_in_the_middle_and_takes_nobody_else() {
     while TcpStream::connect(address).await.is_ok() {
         assert!(begun.elapsed() < PLENTY, "it still takes connections");
     }
-    drop(asking.write_all(end.as_bytes()).await);
+    drop(asking.write_all(tail.as_bytes()).await);
     let last = rest(&mut asking).await;
     assert!(last.starts_with("action=550 5.2.1 ") || last.is_empty(), "{last:?}");
     tokio::time::timeout(PLENTY, server).await.unwrap().unwrap();

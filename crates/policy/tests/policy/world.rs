@@ -119,8 +119,7 @@ impl World {
         let time = Arc::new(Time(Mutex::new(utc("2014-12-17T11:00:00Z"))));
         let clock: Arc<dyn Clock> = Arc::<Time>::clone(&time);
         let inner: Arc<dyn EventStore> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let log =
-            Arc::new(Away { inner: Mutex::new(inner), is_away: AtomicBool::new(false) });
+        let log = Arc::new(Away { inner: Mutex::new(inner), is_away: AtomicBool::new(false) });
         let port: Arc<dyn EventStore> = Arc::<Away>::clone(&log);
         let programme = plan.programme.clone();
         let journal = Journal::new(

@@ -149,8 +149,9 @@ pub struct ApiArgs {
   tramonto policy                                     beside an engine that runs on the same folder
   tramonto policy --store postgres://tramonto@db/tramonto --policy-listen 127.0.0.1:10040
 
-For a mail platform whose own tables may not be touched. In Postfix's main.cf:
-  check_policy_service { inet:127.0.0.1:10040, timeout=3s, default_action=451 4.3.5 try later }
+For a mail platform whose own tables may not be touched. Among Postfix's recipient restrictions:
+  check_policy_service { inet:127.0.0.1:10040, timeout=3s, retry_delay=1s, try_limit=2,
+                         { default_action = 451 4.3.5 try later } }
 
 It reads the log and the registry, and needs no bus. Any number may run.")]
 pub struct PolicyArgs {

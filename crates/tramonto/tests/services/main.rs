@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod answering;
 mod certificates;
 mod cluster;
 mod commanding;

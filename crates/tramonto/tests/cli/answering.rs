@@ -1,0 +1,151 @@
+//! What mail servers are told by the real binary, beside an engine on the same folder and within it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::scene::Scene;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Nobody may send any more; receiving ends in a lifetime.
+fn plan() -> String {
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
+    let mut plan = std::fs::read_to_string(plan).expect("the plan");
+    for (then, ahead) in [
+        ("from = 2015-07-18", "from = 2095-07-18"),
+        ("from = 2015-09-18", "from = 2095-09-18"),
+        ("from = 2018-03-18", "from = 2098-03-18"),
+    ] {
+        plan = plan.replace(then, ahead);
+    }
+    plan
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port")
+}
+
+/// A process that answers; killed when it is dropped.
+struct Answering {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Answering {
+    fn start(scene: &Scene, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let arguments = [arguments, &["--listen", "off", "--policy-listen", &listen]].concat();
+        let mut command = scene.command(&arguments);
+        for name in ["TRAMONTO_LISTEN", "TRAMONTO_POLICY_LISTEN", "TRAMONTO_POLICY_DOMAINS"] {
+            command.env_remove(name);
+        }
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        Self { child: child.expect("it runs"), address }
+    }
+
+    /// What is answered about somebody, over a connection of its own; nothing where nobody listens.
+    fn ask(&self, attribute: &str, address: &str) -> String {
+        let request = format!("request=smtpd_access_policy\n{attribute}={address}\n\n");
+        let asked = || {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\n\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                answer.extend(byte);
+            }
+            Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).trim_end().to_owned())
+        };
+        asked().unwrap_or_default()
+    }
+
+    fn until(&self, attribute: &str, address: &str, expected: &str) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.ask(attribute, address);
+            if answer.starts_with(&format!("action={expected}")) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{attribute}: {answer:?}, not {expected}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it as a service is ended; returns what it said.
+    fn stop(mut self) -> String {
+        let sent = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        let mut said = String::new();
+        let read = self.child.stderr.take().map(|mut told| told.read_to_string(&mut said));
+        assert!(read.is_some_and(|read| read.is_ok()));
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{said}");
+        said
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // One that has ended already can't be killed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn a_store_is_followed_from_before_it_exists_beside_the_engine_that_works_on_it() {
+    let scene = Scene::empty();
+    scene.write("plan.toml", &plan());
+    let policy = Answering::start(&scene, &["policy"]);
+    policy.until("recipient", "anna@box.example", "451 4.3.5");
+    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "test"]);
+    scene.ok(&["import", "registry.csv"]);
+    let (address, _) = scene.activated();
+    policy.until("sasl_username", &address, "550 5.7.1");
+    policy.until("recipient", &address, "DUNNO");
+    policy.until("recipient", "someone@mail.example", "DUNNO");
+    let engine = scene.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut engine = engine.expect("it runs");
+    let placed =
+        scene.json(&["hold", "place", &address, "--capability", "send", "--reason", "order 1"]);
+    policy.until("sasl_username", &address, "DUNNO");
+    let hold = placed["hold"].as_str().expect("its id").to_owned();
+    scene.ok(&["hold", "release", &address, &hold, "--reason", "order 1 lifted"]);
+    policy.until("sasl_username", &address, "550 5.7.1");
+    engine.kill().expect("it runs");
+    engine.wait().expect("it ends");
+    policy.until("recipient", &address, "DUNNO");
+    let said = policy.stop();
+    assert!(!said.contains(&address) && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn the_engine_answers_itself_where_it_is_told_to() {
+    let scene = Scene::empty();
+    scene.write("plan.toml", &plan());
+    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "test"]);
+    scene.ok(&["import", "registry.csv"]);
+    let (address, _) = scene.activated();
+    let domain = address.split('@').nth(1).expect("a domain");
+    let engine = Answering::start(&scene, &["run", "--policy-domains", domain]);
+    engine.until("sasl_username", &address, "550 5.7.1");
+    engine.until("recipient", &address, "DUNNO");
+    engine.until("recipient", &format!("nobody.at.all@{domain}"), "550 5.1.1");
+    assert!(engine.stop().contains("nothing in hand was lost"));
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_what_to_do() {
+    let scene = Scene::empty();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken =
+        taken.local_addr().map(|address| (taken, address.to_string())).expect("its address");
+    let told = scene.refused(&["policy", "--listen", "off", "--policy-listen", &taken.1]);
+    assert!(told.contains("name another address with --policy-listen"), "{told}");
+}

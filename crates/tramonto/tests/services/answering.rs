@@ -1,0 +1,91 @@
+//! What mail servers are told while the database is there, while it is not, and afterwards.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::servers::free_port;
+use crate::world::{FEW, World, done};
+
+/// One connection, as Postfix keeps it: asked again and again.
+struct MailServer {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+}
+
+impl MailServer {
+    fn ask(&mut self, attribute: &str, address: &str) -> String {
+        let request = format!("request=smtpd_access_policy\n{attribute}={address}\n\n");
+        let asked = (|| {
+            let stream = match &mut self.stream {
+                Some(stream) => stream,
+                none => none.insert(TcpStream::connect(self.address)?),
+            };
+            stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\n\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                answer.extend(byte);
+            }
+            Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).trim_end().to_owned())
+        })();
+        asked.unwrap_or_else(|_| {
+            self.stream = None;
+            String::new()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_stops_defers_mail_and_lets_none_through_nor_refuses_any_wrongly() {
+    let mut world = World::of(FEW).await;
+    let mut database = world.connect().await;
+    let roles = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/postgres/roles.sql");
+    let roles = std::fs::read_to_string(roles).unwrap();
+    database.execute(AssertSqlSafe(roles)).await.unwrap();
+    // The least that it needs: of the registry, numbers and addresses.
+    database.execute("CREATE ROLE mailer LOGIN IN ROLE tramonto_policy").await.unwrap();
+    let some = "SELECT address FROM registry.registration WHERE activated_on IS NOT NULL LIMIT 2";
+    let some: Vec<(String,)> = sqlx::query_as(some).fetch_all(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    let [(held,), (closed,)] = &some[..] else { panic!("two activated mailboxes") };
+    let place = ["hold", "place", held, "--capability", "receive", "--reason", "order 1"];
+    done(&world.store(), &place);
+
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listen = address.to_string();
+    let store = world.store().replace("tramonto@", "mailer@");
+    assert_ne!(store, world.store());
+    let told = ["--policy-listen", &listen, "--policy-stale", "1"];
+    let bus = "nats://127.0.0.1:1";
+    let policy = world.start_at("policy", &store, bus, &told);
+    let mut server = MailServer { address, stream: None };
+    world.until("an answer", async || server.ask("recipient", held) == "action=DUNNO").await;
+    assert!(server.ask("recipient", closed).starts_with("action=550 5.2.1 "));
+    assert!(server.ask("sasl_username", held).starts_with("action=550 5.7.1 "));
+
+    world.postgres.end("INT");
+    let deferred = async |server: &mut MailServer, address: &str, right: &str| {
+        let answer = server.ask("recipient", address);
+        let later = answer.starts_with("action=451 4.3.5 ");
+        assert!(later || answer.starts_with(right), "{answer}");
+        later
+    };
+    world.until("held", async || deferred(&mut server, held, "action=DUNNO").await).await;
+    world.until("closed", async || deferred(&mut server, closed, "action=550 5.2.1").await).await;
+    assert!(deferred(&mut server, "someone@mail.example", "action=451").await);
+
+    world.postgres.start();
+    let back = async |server: &mut MailServer, address: &str, right: &str| {
+        !deferred(server, address, right).await
+    };
+    world.until("held", async || back(&mut server, held, "action=DUNNO").await).await;
+    world.until("closed", async || back(&mut server, closed, "action=550 5.2.1").await).await;
+    let told = policy.told();
+    assert!(![held, closed].into_iter().any(|address| told.contains(address)), "{told}");
+    assert_eq!(policy.stop().await, Some(0));
+}
