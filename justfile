@@ -14,13 +14,10 @@ test *ARGS:
 rehearse *ARGS:
     cargo run --release -- rehearse {{ARGS}}
 
-# Times one phase change for 1,200,000 mailboxes beside the bare script, and the rest that is measured.
+# Times a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those.
 bench *ARGS:
+    cargo build --release -p tramonto --bins
     cargo run --release -p tramonto --example bench -- {{ARGS}}
-
-# Times one phase with every service as a process of its own beside the bare script on the same PostgreSQL.
-bench-services *ARGS:
-    tests/bench-services {{ARGS}}
 
 # Formats everything.
 fmt:

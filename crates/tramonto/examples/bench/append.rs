@@ -10,22 +10,34 @@ use eventstore::{
 use tramonto::RealClock;
 use uuid::Uuid;
 
-use crate::Fallible;
+use crate::report::{Report, whole};
+use crate::{Fallible, rate};
 
 const BATCH: usize = 10_000;
 const BATCHES: usize = 20;
 
-/// Prints the rates.
-pub(crate) async fn measure(folder: &Path) -> Fallible<()> {
-    println!("\nappending single events of ~155 bytes, {BATCH} an append");
+/// On a fresh SQLite file in the folder.
+pub(crate) async fn embedded(folder: &Path, report: &mut Report) -> Fallible<()> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = SqliteStore::open(&folder.join("append.db"), Arc::clone(&clock)).await?;
-    for (label, streams) in [("one stream", 1), ("10,000 streams", BATCH)] {
+    measure(&store, &*clock, report).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Into a store that is there.
+pub(crate) async fn measure(
+    store: &dyn EventStore,
+    clock: &dyn Clock,
+    report: &mut Report,
+) -> Fallible<()> {
+    let mut rates = Vec::new();
+    for streams in [1, BATCH] {
         let mut appends = Vec::new();
         for _ in 0..BATCHES {
             let event = |place: usize| -> Fallible<(StreamName, NewEvent)> {
                 let stream = StreamName::new(format!("bench-{streams}-{:08}", place % streams))?;
-                Ok((stream, event(&*clock)))
+                Ok((stream, event(clock)))
             };
             let events: Fallible<Vec<_>> = (0..BATCH).map(event).collect();
             appends.push(events?);
@@ -36,17 +48,18 @@ pub(crate) async fn measure(folder: &Path) -> Fallible<()> {
                 Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
             store.append(append).await?;
         }
-        let rate = f64::from(u32::try_from(BATCH * BATCHES)?) / begun.elapsed().as_secs_f64();
-        println!("{label:<18}{rate:>12.0} events/s");
+        rates.push(whole(rate(u64::try_from(BATCH * BATCHES)?, begun.elapsed())));
     }
+    let what = "appended: single events of some 155 bytes, 10,000 an append, to one stream / 10,000 streams";
+    report.row(what, format!("{} events/s", rates.join(" / ")), "");
     let stream = StreamName::new("bench-single")?;
     let begun = Instant::now();
     for _ in 0..300 {
-        let events = vec![event(&*clock)];
+        let events = vec![event(clock)];
         store.append(Append::to(stream.clone(), ExpectedVersion::Any, events)).await?;
     }
-    println!("one at a time     {:>12.0} events/s", 300.0 / begun.elapsed().as_secs_f64());
-    store.close().await;
+    let one_by_one = whole(rate(300, begun.elapsed()));
+    report.row("the same, one event an append", format!("{one_by_one} events/s"), "");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of a store with a whole history: the past, a rebuild, a command during a sweep.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Duration as Span;
 use domain::MailboxCommand;
@@ -10,12 +10,11 @@ use hdrhistogram::Histogram;
 use projections::{Cutoff, Projections};
 use uuid::Uuid;
 
+use super::world::Running;
 use crate::Fallible;
-use crate::world::Running;
+use crate::report::{Report, milliseconds, seconds};
 
-/// Prints the times.
-pub(crate) async fn measure(running: &mut Running) -> Fallible<()> {
-    println!("\nreading");
+pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Fallible<()> {
     let zone = running.plan.zone;
     let cutoff = Cutoff::at(running.plan.starts_at(1) + Span::days(1), zone);
     let active: Vec<u32> = running.active().await?.iter().step_by(40_003).take(30).collect();
@@ -25,32 +24,30 @@ pub(crate) async fn measure(running: &mut Running) -> Fallible<()> {
         running.engine.projections.history().mailbox_as_of(*number, cutoff).await?;
         times.record(u64::try_from(begun.elapsed().as_micros())?)?;
     }
-    println!(
-        "mailbox as of     {:>12.2} ms median, {:.2} ms worst of {}",
-        ms(times.value_at_quantile(0.5)),
-        ms(times.max()),
-        active.len()
-    );
+    let median = format!("{} at the median", micros(times.value_at_quantile(0.5)));
+    let worst = format!("{} at worst of {}", micros(times.max()), active.len());
+    report.row("one mailbox as of a date", median, worst);
     let begun = Instant::now();
     running.engine.projections.history().population_as_of(cutoff).await?;
-    println!("population as of  {:>12.2} s", begun.elapsed().as_secs_f64());
-    command_latency(running, &active).await?;
+    report.row("the population as of a date", seconds(begun.elapsed()), "");
+    command_latency(running, &active, report).await?;
     let folder = running.folder().join("rebuilt");
     std::fs::create_dir_all(&folder)?;
     let log: Arc<dyn EventStore> = Arc::new(running.engine.store.log.clone());
     let begun = Instant::now();
     let programme = running.plan.programme.clone();
     Projections::rebuild(&folder, programme, log, running.engine.journal.now()).await?;
-    println!(
-        "rebuild           {:>12.2} s   all projections from an empty folder",
-        begun.elapsed().as_secs_f64()
-    );
+    report.row("all projections rebuilt from an empty folder", seconds(begun.elapsed()), "");
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }
 
 /// A hold placed and released, again and again, while a phase of the whole population is swept.
-async fn command_latency(running: &mut Running, numbers: &[u32]) -> Fallible<()> {
+async fn command_latency(
+    running: &mut Running,
+    numbers: &[u32],
+    report: &mut Report,
+) -> Fallible<()> {
     let journal = Arc::clone(&running.engine.journal);
     let numbers = numbers.to_vec();
     let stop = tokio_util::sync::CancellationToken::new();
@@ -92,15 +89,12 @@ async fn command_latency(running: &mut Running, numbers: &[u32]) -> Fallible<()>
     }
     stop.cancel();
     let times = commands.await?.map_err(|error| error.to_string())?;
-    println!(
-        "command latency   {:>12.2} ms p50, {:.2} ms p99 of {} during a sweep of the population",
-        ms(times.value_at_quantile(0.5)),
-        ms(times.value_at_quantile(0.99)),
-        times.len()
-    );
+    let median = format!("{} at the median", micros(times.value_at_quantile(0.5)));
+    let p99 = format!("{} at p99 of {}", micros(times.value_at_quantile(0.99)), times.len());
+    report.row("a command about one mailbox during a sweep", median, p99);
     Ok(())
 }
 
-fn ms(micros: u64) -> f64 {
-    f64::from(u32::try_from(micros).unwrap_or(u32::MAX)) / 1_000.0
+fn micros(took: u64) -> String {
+    milliseconds(Duration::from_micros(took))
 }
