@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Capability, Event, HoldPlaced};
-use eventstore::{
-    Append, Clock, EventStore, Journal, OnConflict, Origin, StreamName, mailbox_stream,
-};
+use domain::{Capability, Event, HoldPlaced, HoldReleased};
+use eventstore::{Append, Clock, EventStore, Journal, OnConflict, Origin, mailbox_stream};
 use projections::{Expand, PostgresTable, Relay, RelaySettings};
 
 use super::deployment::Deployment;
@@ -16,12 +14,12 @@ use crate::{Fallible, append, rate};
 const DATABASE: &str = "rates";
 /// Events about one mailbox each.
 const SINGLE: usize = 50_000;
-/// How many of them go into one append.
-const BATCH: usize = 1_000;
+/// How many holds are placed and released in one append.
+const BATCH: usize = 500;
 /// How long messages for each mailbox are published.
 const EXPANDED: Duration = Duration::from_secs(10);
 
-/// Appended: on a database of its own, which is made like the one that is named.
+/// All three of single events, on a database of its own that is made like the one that is named.
 pub(crate) async fn measure(
     deployment: &mut Deployment,
     like: &str,
@@ -34,7 +32,8 @@ pub(crate) async fn measure(
     let begun = Instant::now();
     let events = projected(deployment, &table).await?;
     let took = rate(events, begun.elapsed());
-    let what = "projected: events about one mailbox each, into the row-per-mailbox table";
+    let what =
+        "projected: holds placed and released, an event each, into the row-per-mailbox table";
     report.row(what, format!("{} events/s", whole(took)), "");
 
     deployment.fresh_bus().await?;
@@ -78,21 +77,19 @@ pub(crate) async fn filled(
 async fn single_events(journal: &Journal) -> Fallible<()> {
     let (origin, now) = (Origin::part("bench"), journal.now());
     let active: Vec<u32> = journal.known().await?.state().rights.active().iter().collect();
-    let numbers: Vec<u32> = active.into_iter().cycle().take(SINGLE).collect();
+    let numbers: Vec<u32> = active.into_iter().cycle().take(SINGLE / 2).collect();
     for numbers in numbers.chunks(BATCH) {
-        let placed = |number: &u32| -> Fallible<(StreamName, eventstore::NewEvent)> {
-            let event = Event::HoldPlaced(HoldPlaced {
-                hold: journal.new_id(),
-                number: *number,
-                capabilities: Capability::Access.into(),
-                until: None,
-            });
-            let stream = mailbox_stream(journal.programme(), *number)?;
-            Ok((stream, journal.written(&event, now, &origin)?))
-        };
-        let events: Fallible<Vec<_>> = numbers.iter().map(placed).collect();
-        let append =
-            Append { expected: Vec::new(), events: events?, on_conflict: OnConflict::default() };
+        let mut events = Vec::new();
+        for number in numbers {
+            let (stream, hold) = (mailbox_stream(journal.programme(), *number)?, journal.new_id());
+            let capabilities = Capability::Access.into();
+            let placed = HoldPlaced { hold, number: *number, capabilities, until: None };
+            let released = HoldReleased { hold, number: *number };
+            for event in [Event::HoldPlaced(placed), Event::HoldReleased(released)] {
+                events.push((stream.clone(), journal.written(&event, now, &origin)?));
+            }
+        }
+        let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
         journal.store().append(append).await?;
     }
     Ok(())
