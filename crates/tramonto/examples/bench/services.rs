@@ -29,6 +29,9 @@ const PHASE: &str = "receive-only";
 const LEAD: TimeDelta = TimeDelta::seconds(10);
 const SMALL_LEAD: TimeDelta = TimeDelta::seconds(3);
 
+/// One of the times of a phase.
+type By = fn(&Times) -> Duration;
+
 pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     let (plan, small_plan) =
         (Plan::parse("plan", PLAN)?.0, Plan::parse("small plan", SMALL_PLAN)?.0);
@@ -97,12 +100,12 @@ async fn large(
         "",
     );
     for (what, times) in [("at the date", &at_date), ("armed ahead", &armed)] {
-        let behind = |by: fn(&Times) -> Duration| seconds(middle(times, by));
+        let behind = |by: By| seconds(middle(times, by));
         let what = format!("from the instant to the first and the last mailbox done, {what}");
         report.row(what, format!("{} and {}", behind(|t| t.first), behind(|t| t.last)), "");
     }
     let events = at_date.first().map_or(0, |times| times.events);
-    let behind = |by: fn(&Times) -> Duration| seconds(middle(&at_date, by));
+    let behind = |by: By| seconds(middle(&at_date, by));
     let projected = behind(|times| times.projected.saturating_sub(times.completed));
     let relayed = behind(|times| times.relayed.saturating_sub(times.completed));
     report.row(
@@ -145,7 +148,7 @@ async fn small(
     }
     let count = times.len();
     let what = format!("{count} phases of {} mailboxes, from the instant to", of(mailboxes));
-    let moments: [(&str, fn(&Times) -> Duration); 4] = [
+    let moments: [(&str, By); 4] = [
         ("`phase-started`", |times| times.started),
         ("the first mailbox done", |times| times.first),
         ("the last mailbox done", |times| times.last),
@@ -168,12 +171,12 @@ fn of(mailboxes: u64) -> String {
     whole(rate(mailboxes, Duration::from_secs(1)))
 }
 
-fn middle(times: &[Times], by: fn(&Times) -> Duration) -> Duration {
+fn middle(times: &[Times], by: By) -> Duration {
     median(times.iter().map(by).collect())
 }
 
 /// The time that so many of a hundred are within: of few, the worst.
-fn quantile(times: &[Times], by: fn(&Times) -> Duration, percent: usize) -> Duration {
+fn quantile(times: &[Times], by: By, percent: usize) -> Duration {
     let mut times: Vec<_> = times.iter().map(by).collect();
     times.sort_unstable();
     let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
