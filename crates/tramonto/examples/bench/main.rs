@@ -13,6 +13,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use report::Report;
 
@@ -52,13 +53,24 @@ async fn main() -> Fallible<()> {
     let args = Args::parse();
     let begun = Instant::now();
     let mut report = Report::default();
-    if args.only != Some(Way::Services) {
-        embedded::measure(&args, &mut report).await?;
-    }
-    if args.only != Some(Way::Embedded) {
-        services::measure(&args, &mut report).await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    // What was started ends with what started it.
+    tokio::select! {
+        measured = measure(&args, &mut report) => measured?,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
+        _ = terminated.recv() => return Err("terminated".into()),
     }
     report.print(begun.elapsed());
+    Ok(())
+}
+
+async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
+    if args.only != Some(Way::Services) {
+        embedded::measure(args, report).await?;
+    }
+    if args.only != Some(Way::Embedded) {
+        services::measure(args, report).await?;
+    }
     Ok(())
 }
 
