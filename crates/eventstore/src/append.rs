@@ -49,6 +49,11 @@ impl Append {
             on_conflict: OnConflict::RefuseAll,
         }
     }
+
+    /// The first event, if there is any: its correlation id stands for the append.
+    pub fn first(&self) -> Option<&NewEvent> {
+        self.events.first().map(|(_, event)| event)
+    }
 }
 
 /// Where an event came to stand.

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use tracing::Instrument;
+
+use crate::rules::Request;
 use crate::{Appended, Error};
 
 const DURATION: &str = "tramonto_append_duration_seconds";
@@ -21,14 +24,21 @@ pub fn describe_metrics() {
     );
 }
 
-/// Measures an append of so many events.
-pub(crate) async fn append(
+/// Measures an append, in a span with the correlation id of its first event.
+pub(crate) async fn append<F>(
     store: &'static str,
-    events: usize,
-    append: impl Future<Output = Result<Appended, Error>>,
-) -> Result<Appended, Error> {
+    request: Request,
+    append: impl FnOnce(Request) -> F,
+) -> Result<Appended, Error>
+where
+    F: Future<Output = Result<Appended, Error>>,
+{
+    let events = request.events.len();
+    let span = request.events.first().map_or_else(tracing::Span::none, |first| {
+        tracing::info_span!("append", store, events, correlation_id = %first.correlation_id)
+    });
     let begun = Instant::now();
-    let appended = append.await;
+    let appended = append(request).instrument(span).await;
     let outcome = match &appended {
         Ok(_) => "written",
         Err(error) if error.may_retry() => "unavailable",

@@ -194,8 +194,7 @@ async fn checked_head(readers: &Connections, place: &Place) -> Result<u64, Error
 impl EventStore for PostgresStore {
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         let request = Request::new(append)?;
-        let events = request.events.len();
-        measure::append("postgres", events, self.queue(request)).await
+        measure::append("postgres", request, |request| self.queue(request)).await
     }
 
     async fn read_stream(

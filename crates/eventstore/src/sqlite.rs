@@ -155,9 +155,8 @@ async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
 impl EventStore for SqliteStore {
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         let request = Request::new(append)?;
-        let events = request.events.len();
-        let append = self.ask(|answer| Job::Append { request, answer });
-        measure::append("sqlite", events, append).await
+        let append = |request| self.ask(|answer| Job::Append { request, answer });
+        measure::append("sqlite", request, append).await
     }
 
     async fn read_stream(

@@ -11,19 +11,19 @@ mod error;
 mod expand;
 mod message;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{EventMirror, Mark, Mirrored, Tail};
 use domain::{ProgrammeId, Tick};
 use eventstore::{EventStore, Filter, Lease, RecordedEvent};
+use tracing::Span;
+use uuid::Uuid;
 
 pub use error::Error;
 use expand::Members;
 use message::Writer;
-
-/// The lease's name: the relay is one reader of the log, whoever holds it.
-const SUBSCRIPTION: &str = "relay";
 
 /// How the log is mirrored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +66,19 @@ struct Pass {
     whole_to: u64,
     messages: u64,
     until: Instant,
+    /// One for each correlation id of what waits.
+    spans: BTreeMap<Uuid, Span>,
 }
 
 impl Pass {
+    /// From now on something of this event waits.
+    fn begin(&mut self, event: &RecordedEvent) {
+        let correlation_id = event.event.correlation_id;
+        self.spans.entry(correlation_id).or_insert_with(
+            || tracing::info_span!("mirror", %correlation_id, position = event.position),
+        );
+    }
+
     /// It has used up its time, and has something to show for it.
     fn is_over(&self) -> bool {
         self.messages > 0 && Instant::now() >= self.until
@@ -76,6 +86,9 @@ impl Pass {
 }
 
 impl Relay {
+    /// The lease's name: the relay is one reader of the log, whoever holds it.
+    pub const LEASE: &str = "relay";
+
     /// A relay from a log to its mirror.
     pub fn new(
         log: Arc<dyn EventStore>,
@@ -91,7 +104,7 @@ impl Relay {
     pub async fn tick(&self) -> Result<Tick, Error> {
         let RelaySettings { owner, lease_ttl, page, .. } = &self.settings;
         let until = Instant::now() + *lease_ttl / 3;
-        let Some(lease) = self.log.claim(SUBSCRIPTION, owner, *lease_ttl).await? else {
+        let Some(lease) = self.log.claim(Self::LEASE, owner, *lease_ttl).await? else {
             return Ok(Tick::default());
         };
         let tail = self.mirror.last().await?;
@@ -107,7 +120,15 @@ impl Relay {
         tell_losses(&lease, whole_to);
         let waiting = Vec::with_capacity(*page);
         let published_to = whole_to;
-        let mut pass = Pass { tail, waiting, published_to, whole_to, messages: 0, until };
+        let mut pass = Pass {
+            tail,
+            waiting,
+            published_to,
+            whole_to,
+            messages: 0,
+            until,
+            spans: BTreeMap::new(),
+        };
         let published = self.publish(&found.events, &mut pass).await;
         metrics::counter!("tramonto_relay_published_total").increment(pass.messages);
         self.save(&lease, pass.published_to).await?;
@@ -129,6 +150,7 @@ impl Relay {
             let done = started.map_or(0, |mark| mark.part);
             let expanded = done > 0 || self.settings.expand == Expand::PerMailbox;
             let members = if expanded { Members::of(event)? } else { Members::default() };
+            pass.begin(event);
             if members.parts() == 0 {
                 pass.waiting.push(self.writer.whole(event));
             }
@@ -139,6 +161,7 @@ impl Relay {
                     if pass.is_over() {
                         return Ok(());
                     }
+                    pass.begin(event);
                 }
             }
             pass.whole_to = event.position;
@@ -154,6 +177,7 @@ impl Relay {
             pass.tail = self.mirror.publish(&pass.tail, &pass.waiting).await?;
             pass.messages += u64::try_from(pass.waiting.len()).unwrap_or(u64::MAX);
             pass.waiting.clear();
+            pass.spans.clear();
         }
         pass.published_to = pass.whole_to;
         Ok(())

@@ -6,6 +6,8 @@ use eventstore::{
     Append, Filter, Follower, Journal, Origin, StreamName, programme_stream, schedule_stream,
 };
 
+use tracing::Instrument;
+
 use crate::recurring::Agenda;
 use crate::{Error, clock};
 
@@ -122,7 +124,10 @@ impl Scheduler {
         let ready = |event| journal.written(event, effective_at(event, now), &origin);
         let written: Result<Vec<_>, _> = events.iter().map(ready).collect();
         let append = Append::to(stream.clone(), expected, written?);
-        match journal.store().append(append).await {
+        let span = append.first().map_or_else(tracing::Span::none, |first| {
+            tracing::info_span!("due", correlation_id = %first.correlation_id, kind = %first.kind)
+        });
+        match journal.store().append(append).instrument(span).await {
             Ok(appended) => {
                 events.iter().for_each(tell);
                 Ok(u64::try_from(appended.written.len()).unwrap_or(u64::MAX))

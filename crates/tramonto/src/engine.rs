@@ -18,7 +18,7 @@ use scheduler::Scheduler;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use workers::platform::{Directory, Faults, Faulty, Limits, Mode, Pace, Paced, Platform};
+use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
 use workers::{Sweep, SweepSettings, Worker};
 
 use crate::provision::Provisioner;
@@ -192,7 +192,8 @@ impl Engine {
         let (state, position) = known.state().await?;
         let journal = Arc::new(Journal::new(programme, log, clock, state, position));
         let pace = Pace::default();
-        let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace.clone()));
+        let platform: Arc<dyn Platform> =
+            Arc::new(Paced::new(Measured::new(platform), pace.clone()));
         let arm_ahead = settings.arm_ahead.filter(|_| platform.arms());
         let reach = Reach { controls: platform.controls(), arm_ahead };
         let scheduler = Scheduler::new(Arc::clone(&journal));

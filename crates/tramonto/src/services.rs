@@ -17,7 +17,7 @@ mod vitals;
 mod watch;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bus::{InHandTimes, WorkQueue};
 use tokio::task::JoinSet;
@@ -27,10 +27,10 @@ use crate::Error;
 use crate::cli::{Global, ServiceArgs, SweepArgs};
 pub(crate) use answers::{answering, beside as answers_beside};
 use deployment::{Deployment, Patience, bus_options, find_bus};
-use gauges::{Gauges, Sources};
+pub(crate) use gauges::Sources;
 pub(crate) use parts::{Part, WorkerPart};
-use vitals::Vitals;
-use watch::Watched;
+pub(crate) use vitals::{Condition, Vitals};
+pub(crate) use watch::Watched;
 
 /// The stream of orders is declared by whichever service comes first, and so alike by all; how many orders are
 /// under way is the sweep's to bound, within this.
@@ -54,13 +54,9 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Error> {
     let stop = CancellationToken::new();
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
-    let vitals = Arc::new(Vitals::default());
-    let gauges = Arc::new(Gauges::begin()?);
-    if let Some(address) = args.listen.0 {
-        let watched = Watched { vitals: Arc::clone(&vitals), gauges: Arc::clone(&gauges) };
-        let bound = watch::listen(address, watched, stop.clone()).await?;
-        tracing::info!(service = service.name, %bound, "answers on /healthz, /readyz and /metrics");
-    }
+    let watched = Watched::begin()?;
+    watched.answer(service.name, args.listen, &stop).await?;
+    let Watched { vitals, gauges } = watched;
     let patience = Patience { vitals: &vitals, stop: &stop };
     let Some(deployment) = Deployment::find(service.name, global, &patience).await? else {
         return Ok(ExitCode::SUCCESS);
@@ -71,7 +67,11 @@ pub(crate) async fn run(
     let Some((connection, queue)) = find_bus(&options, orders, times, &patience).await else {
         return Ok(ExitCode::SUCCESS);
     };
-    let sources = Sources { journal: Arc::clone(&deployment.journal), queue: Arc::clone(&queue) };
+    let sources = Sources {
+        journal: Arc::clone(&deployment.journal),
+        queue: Arc::clone(&queue),
+        projections: Weak::new(),
+    };
     gauges.look_at(sources).await;
     let ground = parts::Ground {
         deployment: deployment.clone(),

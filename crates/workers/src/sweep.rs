@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Change, Command, MailboxSet, PhaseId, Reach, State, Task, Tick};
 use eventstore::{Journal, Origin, programme_stream};
 use roaring::RoaringBitmap;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::Error;
@@ -102,7 +103,7 @@ impl Sweep {
             let cause = task.phase.as_ref().and_then(|phase| found.causes.get(phase)).copied();
             while room > 0 {
                 let Some(mailboxes) = self.take_batch(&task) else { break };
-                self.queue.publish(self.order(&task, mailboxes, cause)).await?;
+                self.hand_out(self.order(&task, mailboxes, cause)).await?;
                 room -= 1;
                 progress += 1;
             }
@@ -182,6 +183,17 @@ impl Sweep {
         (!batch.is_empty()).then_some(batch)
     }
 
+    async fn hand_out(&self, order: WorkOrder) -> Result<(), bus::Error> {
+        let span = tracing::info_span!(
+            "hand out",
+            id = %order.id,
+            correlation_id = %order.correlation_id,
+            effects = %order.effects,
+            mailboxes = order.mailboxes.len()
+        );
+        self.queue.publish(order).instrument(span).await
+    }
+
     fn order(&self, task: &Task, mailboxes: RoaringBitmap, cause: Option<Uuid>) -> WorkOrder {
         let id = self.journal.new_id();
         WorkOrder {
@@ -207,7 +219,8 @@ impl Sweep {
         drop(known);
         let (Some(cause), false) = (cause, events.is_empty()) else { return Ok(false) };
         let origin = Origin::part("sweep").caused_by(cause, cause);
-        match self.journal.append(stream, version, &events, &origin).await {
+        let span = tracing::info_span!("complete", correlation_id = %cause, phase = phase.as_str());
+        match self.journal.append(stream, version, &events, &origin).instrument(span).await {
             Ok(_) => Ok(true),
             Err(eventstore::Error::Conflict(_)) => Ok(false),
             Err(error) => Err(error.into()),

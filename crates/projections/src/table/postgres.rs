@@ -26,8 +26,6 @@ use crate::sql::{Given, Writer};
 use crate::status::{self, Status};
 use crate::stored::{Checkpoint, Stored, signed};
 
-/// The name under which the log keeps who moves the table.
-const SUBSCRIPTION: &str = "mailboxes";
 /// After so long without a word of its projector another takes over; one transaction takes a second or two.
 const TTL: Duration = Duration::from_secs(30);
 /// How many events are folded at a time to get to the checkpoint.
@@ -51,6 +49,9 @@ struct Moving {
 }
 
 impl PostgresTable {
+    /// The name under which the log keeps who moves the table.
+    pub const LEASE: &str = "mailboxes";
+
     /// Connects to tables that [`PostgresTable::migrate`] has made. `owner` names this process and no other.
     pub async fn connect(
         options: PgConnectOptions,
@@ -163,7 +164,7 @@ impl PostgresTable {
     }
 
     async fn lease(&self) -> Result<Option<Lease>, Error> {
-        Ok(self.log.claim(SUBSCRIPTION, &self.owner, TTL).await?)
+        Ok(self.log.claim(Self::LEASE, &self.owner, TTL).await?)
     }
 
     /// Where the table stands, from the database; it must be this programme's.

@@ -68,7 +68,7 @@ pub struct RunArgs {
     /// Ends as soon as nothing is left to do now.
     #[arg(long)]
     pub until_idle: bool,
-    /// What the services share, where the store is a database.
+    /// What the services share; all but --listen and --otlp-endpoint for a store that is a database.
     #[command(flatten)]
     pub service: ServiceArgs,
     /// How mail servers are answered, where they are.

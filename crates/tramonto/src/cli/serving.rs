@@ -35,7 +35,7 @@ pub struct ServiceArgs {
         value_parser = clap::value_parser!(u8).range(1..=5))]
     pub bus_replicas: u8,
     /// Where /healthz, /readyz and /metrics are answered; port 0 takes a free one, `off` none.
-    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = values::USUAL_LISTEN)]
     pub listen: values::Listen,
     /// How long what is in hand may take when the service is stopped, in seconds.
     #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN", default_value = "25")]

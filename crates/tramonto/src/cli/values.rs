@@ -12,8 +12,8 @@ use workers::platform::Faults;
 mod network;
 mod private;
 
-pub(super) use network::effects;
 pub use network::{BusPlace, Listen, Seconds};
+pub(super) use network::{USUAL_LISTEN, effects};
 
 /// Numbers of mailboxes are 32 bits wide, and the last one marks the end.
 const REGISTRATIONS: RangeInclusive<u64> = 0..=4_000_000_000;

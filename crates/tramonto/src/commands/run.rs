@@ -3,19 +3,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use domain::Tick;
 use eventstore::{Clock, EventStore, Origin};
 use tokio_util::sync::CancellationToken;
 use workers::SweepSettings;
 
 use crate::cli::{Global, RunArgs};
 use crate::engine::{Engine, Settings, Store};
+use crate::runner::Passes;
+use crate::services::{Condition, Sources, Vitals, Watched};
 use crate::{Error, RealClock, StorePlace, commands, runner, services, signals};
+
+/// What the embedded engine calls itself.
+const PART: &str = "engine";
 
 /// Runs until it is told to stop; a second signal ends it at once, which loses nothing either.
 pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
     if let StorePlace::Postgres(_) = &global.store {
         return super::serving::all(args, global).await;
     }
+    let stop = CancellationToken::new();
     let home = global.home()?;
     if args.plan.is_none() {
         home.expect_store()?;
@@ -37,24 +45,64 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
         ..Settings::default()
     };
+    let watched = Watched::begin()?;
     let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;
+    answer(&watched, &args, &stop).await?;
     engine.start_workers();
-    let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::stop_on_signal(stop.clone()));
+    let sources = Sources {
+        journal: Arc::clone(&engine.journal),
+        queue: Arc::clone(&engine.queue),
+        projections: Arc::downgrade(&engine.projections),
+    };
+    watched.gauges.look_at(sources).await;
     let answers = services::answers_beside(&engine.store, &engine.journal, &args.answers, &stop);
     let answers = answers.await?;
     tracing::info!("the engine runs; stop it with Ctrl-C");
     if args.until_idle {
+        watched.vitals.show(PART, Condition::Working);
         engine.until_idle(&stop).await?;
     } else {
         let appended = engine.store.log.appended();
-        runner::serve("engine", clock, appended, stop.clone(), &mut engine).await;
+        let mut shown = Shown { engine: &mut engine, vitals: &watched.vitals };
+        runner::serve(PART, clock, appended, stop.clone(), &mut shown).await;
     }
     stop.cancel();
     answers.finish().await;
+    watched.gauges.look_away().await;
     // Listened to until the end: what is in hand may take long, and the second signal does not wait for it.
     engine.stop().await?;
     signals.abort();
     tracing::info!("the engine has stopped; nothing in hand was lost");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Answers questions about the engine. Two engines on one machine may have been told nothing: then the second goes on
+/// without.
+async fn answer(watched: &Watched, args: &RunArgs, stop: &CancellationToken) -> Result<(), Error> {
+    let listen = args.service.listen;
+    match watched.answer(PART, listen, stop).await {
+        Err(taken) if listen.is_usual() => tracing::warn!("the engine runs unwatched: {taken}"),
+        outcome => outcome?,
+    }
+    Ok(())
+}
+
+/// The engine's passes, and how they go.
+struct Shown<'a> {
+    engine: &'a mut Engine,
+    vitals: &'a Vitals,
+}
+
+#[async_trait]
+impl Passes for Shown<'_> {
+    async fn pass(&mut self) -> Result<Tick, Error> {
+        let outcome = self.engine.pass().await;
+        let condition = match &outcome {
+            Ok(_) => Condition::Working,
+            Err(error) => Condition::Failing(error.to_string()),
+        };
+        self.vitals.show(PART, condition);
+        outcome
+    }
 }

@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::deployment::Patience;
-use super::gauges::{self, Gauges};
+use super::gauges;
 use super::parts::Ground;
 use super::vitals::{Condition, Vitals};
-use super::watch::{self, Watched};
+use super::watch::Watched;
 use crate::cli::{AnswerArgs, Global, PolicyArgs};
 use crate::engine::Store;
 use crate::log::{Log, postgres_options};
@@ -38,14 +38,10 @@ const AGAIN: TimeDelta = TimeDelta::seconds(1);
 pub(crate) async fn answering(args: &PolicyArgs, global: &Global) -> Result<ExitCode, Error> {
     let stop = CancellationToken::new();
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
-    let vitals = Arc::new(Vitals::default());
+    let watched = Watched::begin()?;
+    let vitals = Arc::clone(&watched.vitals);
     vitals.show(PART, Condition::Waiting("the store was not read yet".to_owned()));
-    let gauges = Arc::new(Gauges::begin()?);
-    if let Some(address) = args.service.listen.0 {
-        let watched = Watched { vitals: Arc::clone(&vitals), gauges };
-        let bound = watch::listen(address, watched, stop.clone()).await?;
-        tracing::info!(service = PART, %bound, "answers on /healthz, /readyz and /metrics");
-    }
+    watched.answer(PART, args.service.listen, &stop).await?;
     let mut tasks = JoinSet::new();
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let known = known(&args.answers, &clock);

@@ -4,14 +4,14 @@
 //! What follows from the state is worked out when it is asked for, so that it is never older than the
 //! question; what happens is counted where it happens. Deliberately absent: anything about one mailbox.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bus::WorkQueue;
 use chrono::{DateTime, Utc};
 use eventstore::Journal;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use projections::{incidents, phase_progress};
+use projections::{Projections, incidents, phase_progress};
 use tokio::sync::RwLock;
 
 use crate::Error;
@@ -34,6 +34,9 @@ pub(crate) struct Sources {
     pub(crate) journal: Arc<Journal>,
     /// Work on its way.
     pub(crate) queue: Arc<dyn WorkQueue>,
+    /// What an embedded engine keeps; a service tells what it keeps itself. Held weakly: it is the engine's to
+    /// close.
+    pub(crate) projections: Weak<Projections>,
 }
 
 /// All that is measured.
@@ -62,11 +65,24 @@ impl Gauges {
         *self.sources.write().await = Some(sources);
     }
 
+    /// From now on there is nothing to look at: it is being closed.
+    pub(crate) async fn look_away(&self) {
+        *self.sources.write().await = None;
+    }
+
     /// Works out what follows from the state.
     pub(crate) async fn refresh(&self) {
-        let Some(Sources { journal, queue }) = self.sources.read().await.clone() else { return };
+        let Some(Sources { journal, queue, projections }) = self.sources.read().await.clone()
+        else {
+            return;
+        };
         if let Err(error) = of_the_state(&journal).await {
             tracing::debug!("the gauges of the state are as they were: {error}");
+        }
+        if let Some(projections) = projections.upgrade()
+            && let Err(error) = of_the_projections(&projections, journal.now()).await
+        {
+            tracing::debug!("the gauges of the projections are as they were: {error}");
         }
         match queue.backlog().await {
             Ok(backlog) => {
@@ -163,6 +179,19 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let groups = incidents(state);
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));
+    Ok(())
+}
+
+async fn of_the_projections(
+    projections: &Projections,
+    now: DateTime<Utc>,
+) -> Result<(), projections::Error> {
+    let (sets, table) = (projections.sets(), projections.table());
+    let kept = [("sets", sets.status(now).await?), ("mailboxes", table.status(now).await?)];
+    for (name, status) in kept {
+        gauge!("tramonto_projection_lag_events", "projection" => name)
+            .set(number(status.lag_events));
+    }
     Ok(())
 }
 

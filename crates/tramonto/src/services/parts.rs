@@ -295,18 +295,26 @@ async fn table(ground: Ground) {
     };
     let Some(table) = ground.patience().until("table", open).await else { return };
     let clock = Arc::clone(&ground.deployment.clock);
-    ground.serve("table", Tabling { table, clock }).await;
+    let lead = ground.lead(PostgresTable::LEASE);
+    ground.serve("table", Tabling { table, clock, lead }).await;
 }
 
 struct Tabling {
     table: PostgresTable,
     clock: Arc<dyn Clock>,
+    /// The table's own lease: asked for here too while there is nothing to do, so that it is known who leads.
+    lead: Lead,
 }
 
 #[async_trait]
 impl PartPasses for Tabling {
     async fn pass(&mut self) -> Result<Option<Tick>, Error> {
         let now = self.clock.now();
+        let lag = self.table.status(now).await?.lag_events;
+        gauge!("tramonto_projection_lag_events", "projection" => "mailboxes").set(number(lag));
+        if !self.lead.is_ours().await? {
+            return Ok(None);
+        }
         let tick = self.table.tick(now).await?;
         let lag = self.table.status(now).await?.lag_events;
         gauge!("tramonto_projection_lag_events", "projection" => "mailboxes").set(number(lag));

@@ -8,6 +8,7 @@ use domain::Tick;
 use projections::{Expand, Relay, RelaySettings};
 
 use super::deployment::Deployment;
+use super::lead::Lead;
 use super::parts::{Ground, PartPasses};
 use crate::Error;
 
@@ -27,14 +28,22 @@ pub(super) async fn relay(ground: Ground, expand: bool) {
         expand: if expand { Expand::PerMailbox } else { Expand::No },
     };
     let relay = Relay::new(Arc::clone(log), mirror, journal.programme().clone(), settings);
-    ground.serve("relay", Relaying(relay)).await;
+    let lead = ground.lead(Relay::LEASE);
+    ground.serve("relay", Relaying { relay, lead }).await;
 }
 
-struct Relaying(Relay);
+struct Relaying {
+    relay: Relay,
+    /// The relay's own lease, asked for here first: who stands by is told from who has nothing to do.
+    lead: Lead,
+}
 
 #[async_trait]
 impl PartPasses for Relaying {
     async fn pass(&mut self) -> Result<Option<Tick>, Error> {
-        Ok(Some(self.0.tick().await?))
+        if !self.lead.is_ours().await? {
+            return Ok(None);
+        }
+        Ok(Some(self.relay.tick().await?))
     }
 }

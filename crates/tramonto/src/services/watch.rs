@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::gauges::Gauges;
 use super::vitals::Vitals;
 use crate::Error;
+use crate::cli::Listen;
 
 /// A scrape answers with what it has after this, so that a store that hangs does not hang it too.
 const SCRAPE: Duration = Duration::from_secs(3);
@@ -28,8 +29,28 @@ pub(crate) struct Watched {
     pub(crate) gauges: Arc<Gauges>,
 }
 
+impl Watched {
+    /// Begins to measure.
+    pub(crate) fn begin() -> Result<Self, Error> {
+        Ok(Self { vitals: Arc::default(), gauges: Arc::new(Gauges::begin()?) })
+    }
+
+    /// Answers at this address, if at any, until told to stop.
+    pub(crate) async fn answer(
+        &self,
+        service: &str,
+        address: Listen,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let Some(address) = address.0 else { return Ok(()) };
+        let bound = listen(address, self.clone(), stop.clone()).await?;
+        tracing::info!(service, %bound, "answers on /healthz, /readyz and /metrics");
+        Ok(())
+    }
+}
+
 /// Answers until told to stop. Returns the address it listens on, which a port of 0 leaves open.
-pub(crate) async fn listen(
+async fn listen(
     address: SocketAddr,
     watched: Watched,
     stop: CancellationToken,

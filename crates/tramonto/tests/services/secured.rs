@@ -10,12 +10,13 @@ use crate::certificates::Authority;
 use crate::world::{FEW, SMALL_ORDERS, Service, World};
 
 /// The services, and the role of `deploy/postgres/roles.sql` that each has.
-const ROLES: [(&str, &str); 5] = [
+const ROLES: [(&str, &str); 6] = [
     ("scheduler", "tramonto_writer"),
     ("worker", "tramonto_writer"),
     ("api", "tramonto_writer"),
     ("projector", "tramonto_projector"),
     ("relay", "tramonto_relay"),
+    ("policy", "tramonto_policy"),
 ];
 
 /// What one process needs that is every service.
@@ -154,10 +155,12 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
     let mut services = vec![secured.start_service("scheduler", SMALL_ORDERS)];
     let others = ["worker", "projector", "relay", "api"];
     services.extend(others.map(|role| secured.start_service(role, &[])));
+    services.push(secured.start_service("policy", &["--policy-listen", "127.0.0.1:0"]));
     secured.world.check().await;
     for service in services {
         let told = service.told();
         assert!(!told.contains("complain"), "the bus refused something:\n{told}");
+        assert!(!told.contains("may not"), "the database refused something:\n{told}");
         assert!(!told.contains(STORE_SECRET) && !told.contains(BUS_SECRET), "{told}");
         assert_eq!(service.stop().await, Some(0));
     }

@@ -1,24 +1,8 @@
 //! Any order of start, and what a service answers about itself meanwhile.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use crate::servers::free_port;
+use crate::watching::{Collector, get};
 use crate::world::{FEW, SMALL_ORDERS, World, make_database, populate};
-
-/// Asks a service over HTTP: the code and the body; `None` while nobody listens.
-fn get(port: u16, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let code = answer.split(' ').nth(1)?.parse().ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    Some((code, body.to_owned()))
-}
 
 #[tokio::test]
 async fn services_that_start_before_everything_they_need_wait_and_say_for_what() {
@@ -62,28 +46,27 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     world.check().await;
 }
 
-/// A collector that keeps what it is sent.
-async fn collector() -> (u16, Arc<Mutex<Vec<u8>>>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let kept: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let keeping = Arc::clone(&kept);
-    let take =
-        async move |body: axum::body::Bytes| keeping.lock().unwrap().extend_from_slice(&body);
-    let routes = axum::Router::new().route("/v1/traces", axum::routing::post(take));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (port, kept)
-}
+/// The spans that a phase leaves in each service, from its date to the bus.
+const SPANS: [(&str, &[&str]); 3] = [
+    ("scheduler", &["due", "hand out", "complete", "append"]),
+    ("worker", &["order", "append"]),
+    ("relay", &["mirror"]),
+];
 
 #[tokio::test]
-async fn spans_of_orders_reach_a_collector_with_the_correlation_id_of_their_phase() {
+async fn spans_reach_a_collector_with_the_correlation_id_of_their_phase() {
     let mut world = World::of(FEW).await;
-    let (port, kept) = collector().await;
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let _others = [world.start("scheduler", SMALL_ORDERS), world.start("projector", &[])];
-    let worker = world.start("worker", &["--otlp-endpoint", &endpoint]);
-    world.until_complete().await;
-    assert_eq!(worker.stop().await, Some(0));
+    let collector = Collector::start().await;
+    let _projector = world.start("projector", &[]);
+    let services = SPANS.map(|(service, _)| {
+        let small = if service == "scheduler" { SMALL_ORDERS } else { &[] };
+        let more = [small, &["--otlp-endpoint", &collector.endpoint]].concat();
+        world.start(service, &more)
+    });
+    world.check().await;
+    for service in services {
+        assert_eq!(service.stop().await, Some(0));
+    }
     let mut database = world.connect().await;
     let (correlation,): (String,) = sqlx::query_as(
         "SELECT correlation_id::text FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
@@ -92,7 +75,10 @@ async fn spans_of_orders_reach_a_collector_with_the_correlation_id_of_their_phas
     .fetch_one(&mut database)
     .await
     .unwrap();
-    let kept = kept.lock().unwrap();
-    let has = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(has("tramonto-worker") && has(&correlation), "{} bytes came", kept.len());
+    for (service, spans) in SPANS {
+        for span in spans {
+            let came = collector.has(&format!("tramonto-{service}"), span, &correlation);
+            assert!(came, "{service}: {span} of {correlation}: {}", collector.all());
+        }
+    }
 }

@@ -35,7 +35,7 @@ static IMPORTED: OnceCell<TempDir> = OnceCell::const_new();
 static SMALL: OnceCell<TempDir> = OnceCell::const_new();
 
 /// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever happen.
-static PLAN: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
     let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
     let plan = fs::read_to_string(plan).unwrap();
     let ahead = plan.replace("from = 2015-09-18", "from = 2095-09-18");

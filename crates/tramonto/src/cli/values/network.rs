@@ -69,9 +69,19 @@ impl fmt::Debug for BusPlace {
     }
 }
 
+/// Where a service answers questions about itself, unless it is told another place.
+pub(in crate::cli) const USUAL_LISTEN: &str = "127.0.0.1:9464";
+
 /// Where a service answers questions about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);
+
+impl Listen {
+    /// Is it the place that nobody need have asked for?
+    pub fn is_usual(self) -> bool {
+        USUAL_LISTEN.parse() == Ok(self)
+    }
+}
 
 impl FromStr for Listen {
     type Err = String;
