@@ -16,6 +16,7 @@
 -- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
 -- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |
 -- | tramonto_policy    | policy                    | read the log, and of the registry numbers and addresses |
+-- | tramonto_mail      | Postfix, Dovecot          | look up addresses, rights and password hashes in `directory.rights` |
 --
 -- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
 -- delete an event: no role has the right, and triggers refuse it to the owner as well.
@@ -25,7 +26,8 @@ DECLARE
     role text;
 BEGIN
     FOREACH role IN ARRAY ARRAY[
-        'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader', 'tramonto_policy'
+        'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader', 'tramonto_policy',
+        'tramonto_mail'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
@@ -41,7 +43,8 @@ END $$;
 DO $$
 DECLARE
     kept text;
-    everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy';
+    everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, '
+        'tramonto_mail';
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
@@ -86,6 +89,9 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA directory
             TO tramonto_writer, tramonto_projector;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA directory TO tramonto_writer, tramonto_projector;
+        -- The view reads the tables with the rights of its owner.
+        GRANT USAGE ON SCHEMA directory TO tramonto_mail;
+        GRANT SELECT ON directory.rights TO tramonto_mail;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

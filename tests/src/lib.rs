@@ -3,7 +3,13 @@
 //! Deliberately absent: doubles of our own parts. The store, the directory and the registry are the
 //! real ones on a real disk; only the clock is virtual.
 
-#![expect(clippy::unwrap_used, reason = "a world that can't be set up ends the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a world that can't be set up ends the test"
+)]
+
+pub mod mail;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

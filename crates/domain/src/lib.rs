@@ -41,8 +41,8 @@ pub use mailbox_set::MailboxSet;
 pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    CatchUp, Eligible, Notice, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring,
-    RetryPolicy, VoucherRules,
+    CatchUp, Eligible, EnhancedStatus, Notice, Phase, PhaseId, Plan, PlanError, Problem,
+    ProgrammeId, Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

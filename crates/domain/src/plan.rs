@@ -13,12 +13,15 @@ mod draft;
 mod keys;
 mod near;
 mod parse;
+mod parse_refusals;
 mod problem;
 mod reader;
+mod refusals;
 mod section;
 mod shipped;
 
 pub use problem::{Notice, PlanError, Problem};
+pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
 
 /// The name of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +104,9 @@ pub struct Plan {
     pub recurring: Vec<Recurring>,
     /// How a transient failure is tried again.
     pub retry: RetryPolicy,
+    /// What mail servers say where a right has ended.
+    #[serde(default, skip_serializing_if = "Refusals::are_usual")]
+    pub refusals: Refusals,
 }
 
 /// A civil date from which a set of capabilities is allowed.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Capabilities, Capability, CatchUp, Eligible, PhaseId, Plan, ProgrammeId, RetryPolicy,
+    Capabilities, Capability, CatchUp, Eligible, PhaseId, Plan, ProgrammeId, Refusals, RetryPolicy,
 };
 
 fn parse(text: &str) -> Plan {
@@ -281,4 +281,42 @@ fn the_plan_in_the_documentation_is_a_good_plan() {
         Capability::ALL.iter().all(|capability| page.contains(&format!("| `{capability}` |"))),
         "every capability is told"
     );
+}
+
+#[test]
+fn refusals_are_one_line_in_the_languages_of_the_plan_and_the_usual_ones_where_it_has_none() {
+    let usual = parse(&two_phases("Europe/Rome", "2015-03-18", "2015-07-18")).refusals;
+    assert_eq!(usual, Refusals::default());
+    let plan = two_phases("Europe/Rome", "2015-03-18", "2015-07-18");
+    let plan = parse(&format!(
+        "{plan}\n[refusals.receive]\nstatus = \"5.2.0\"\nit = \"chiusa\"\nde = \"geschlossen\"\n"
+    ));
+    let Refusals { send, receive, access } = &plan.refusals;
+    assert_eq!(receive.status.as_str(), "5.2.0");
+    assert_eq!(receive.wording.line(), "chiusa / geschlossen");
+    assert_eq!((send, access), (&usual.send, &usual.access));
+    // In the log, a plan without refusals stands as it stood before there were any.
+    let json = |plan: &Plan| serde_json::to_value(plan).unwrap();
+    let silent = Plan { refusals: Refusals::default(), ..plan.clone() };
+    assert!(json(&silent).get("refusals").is_none());
+    for plan in [plan, silent] {
+        assert_eq!(serde_json::from_value::<Plan>(json(&plan)).unwrap(), plan);
+    }
+}
+
+#[test]
+fn the_refusals_of_the_shipped_plan_fit_an_smtp_reply_beside_the_longest_address() {
+    let Refusals { send, receive, access } = Plan::cec_pac().unwrap().refusals;
+    let address = "x".repeat(254);
+    let replies = [
+        format!("550 5.7.1 <{address}>: SASL login name rejected: {}\r\n", send.wording.line()),
+        format!(
+            "550 5.2.1 <{address}>: Recipient address rejected: {}\r\n",
+            receive.wording.line()
+        ),
+        format!("NO [CONTACTADMIN] {}\r\n", access.line()),
+    ];
+    for reply in replies {
+        assert!(reply.len() <= 512 && reply.is_ascii(), "{reply}");
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::{InProcess, WorkQueue};
 use chrono::Duration;
-use domain::{Capabilities, Command, Plan, ProgrammeId, Reach, State, Tick};
+use domain::{Capabilities, Command, Plan, ProgrammeId, Reach, Refusals, State, Tick};
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, Origin, SqliteStore, programme_stream,
 };
@@ -241,6 +241,7 @@ impl Engine {
     /// One pass of every part that decides: what was imported, what is due, what is to be handed out.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let provisioned = self.provisioner.tick().await?;
+        self.provisioner.say(refusals(&self.journal).await?).await?;
         self.keep_pace().await?;
         let scheduled = self.scheduler.tick().await?;
         let swept = self.sweep.tick().await?;
@@ -326,6 +327,12 @@ impl Passes for Engine {
     async fn pass(&mut self) -> Result<Tick, Error> {
         self.tick().await
     }
+}
+
+/// What the plan in force has mail servers say; `None` before there is one.
+pub(crate) async fn refusals(journal: &Journal) -> Result<Option<Refusals>, Error> {
+    let known = journal.known().await?;
+    Ok(known.state().plan().map(|plan| plan.refusals.clone()))
 }
 
 /// Drives a platform as hard as the log says.

@@ -1,4 +1,5 @@
-//! Gives the mail directory its mailboxes: follows the log, takes addresses from the registry.
+//! Gives the mail directory its mailboxes: follows the log, takes addresses from the registry. And its words:
+//! what the plan in force has the mail servers say.
 //!
 //! Invariant: the directory's own checkpoint moves in the same transaction as its rows, so a restart
 //! goes on where it stopped. Deliberately absent: rights. A mailbox comes with all of them, and the
@@ -7,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Event, Tick};
+use domain::{Event, Refusals, Tick};
 use eventstore::{EventStore, Filter};
 use projections::Registry;
 use workers::platform::{self, Directory, PostgresDirectory};
@@ -25,6 +26,9 @@ pub(crate) trait Provisioned: Send + Sync {
 
     /// Adds mailboxes or changes their addresses, and moves the checkpoint, in one transaction.
     async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error>;
+
+    /// Has the mail servers say this where a right has ended; were other words there before?
+    async fn say(&self, refusals: &Refusals) -> Result<bool, platform::Error>;
 }
 
 #[async_trait]
@@ -35,6 +39,10 @@ impl Provisioned for Directory {
 
     async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
         Self::provision(self, rows, to).await
+    }
+
+    async fn say(&self, refusals: &Refusals) -> Result<bool, platform::Error> {
+        Self::say(self, refusals).await
     }
 }
 
@@ -47,6 +55,10 @@ impl Provisioned for PostgresDirectory {
     async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
         Self::provision(self, rows, to).await
     }
+
+    async fn say(&self, refusals: &Refusals) -> Result<bool, platform::Error> {
+        Self::say(self, refusals).await
+    }
 }
 
 /// Follows the log into the directory.
@@ -54,6 +66,8 @@ pub(crate) struct Provisioner {
     store: Arc<dyn EventStore>,
     registry: Arc<Registry>,
     directory: Arc<dyn Provisioned>,
+    /// What the mail servers were last told to say.
+    said: Option<Refusals>,
 }
 
 impl Provisioner {
@@ -63,7 +77,7 @@ impl Provisioner {
         registry: Arc<Registry>,
         directory: Arc<dyn Provisioned>,
     ) -> Self {
-        Self { store, registry, directory }
+        Self { store, registry, directory, said: None }
     }
 
     /// One pass: what was registered, activated or corrected since.
@@ -86,6 +100,19 @@ impl Provisioner {
             progress += u64::try_from(rows.len()).unwrap_or(u64::MAX);
             self.directory.provision(&rows, page.read_to).await?;
         }
+    }
+
+    /// Has the mail servers say what the plan in force says, where they were not told yet.
+    pub(crate) async fn say(&mut self, refusals: Option<Refusals>) -> Result<(), Error> {
+        let Some(refusals) = refusals.filter(|refusals| self.said.as_ref() != Some(refusals))
+        else {
+            return Ok(());
+        };
+        if self.directory.say(&refusals).await? {
+            tracing::info!("the mail servers answer in the words of the plan in force");
+        }
+        self.said = Some(refusals);
+        Ok(())
     }
 
     /// Number and address of the working mailboxes that an event speaks of.

@@ -68,6 +68,18 @@ impl Rehearsing {
         Ok(Self { engine, clock, rehearsal, crashes: 0, crashed_at })
     }
 
+    /// Over an engine that was opened otherwise and whose workers have started; it is never dropped half-way.
+    pub async fn over(
+        engine: Engine,
+        clock: Arc<VirtualClock>,
+        plan: Plan,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let crashed_at = engine.store.log.head().await?;
+        let rehearsal = Rehearsal { plan, settings, crash_every: None };
+        Ok(Self { engine, clock, rehearsal, crashes: 0, crashed_at })
+    }
+
     /// Runs the programme through to its end.
     pub async fn run(&mut self, watcher: &mut dyn Watcher) -> Result<(), Error> {
         self.run_until(ends_at(&self.rehearsal.plan), watcher).await?;

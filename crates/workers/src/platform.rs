@@ -18,8 +18,10 @@ mod mode;
 mod pace;
 mod paced;
 mod part;
+mod password;
 mod postgres;
 mod right;
+mod said;
 
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ pub use measured::Measured;
 pub use mode::Mode;
 pub use pace::{Limits, Pace, UnderWay};
 pub use paced::Paced;
+pub use password::PasswordHash;
 pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
 

@@ -95,10 +95,11 @@ async fn a_file_of_an_earlier_version_is_brought_to_the_newest_form() {
     let folder = TempDir::new().unwrap();
     directory(&folder, 0..3).await.close().await.unwrap();
     let mut other = plain(&file(&folder)).await;
-    sqlx::raw_sql("DROP TABLE decision; PRAGMA user_version = 1")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let as_it_was =
+        "DROP TABLE decision; DROP VIEW rights; ALTER TABLE mailbox DROP COLUMN password;
+        ALTER TABLE refusal DROP COLUMN send_status; ALTER TABLE refusal DROP COLUMN receive_status;
+        CREATE VIEW rights AS SELECT 1 AS number; PRAGMA user_version = 1";
+    sqlx::raw_sql(as_it_was).execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     let directory = Directory::open(&file(&folder)).await.unwrap();
     let past = Right::Until(at("2015-03-17T23:00:00Z"));
@@ -108,6 +109,24 @@ async fn a_file_of_an_earlier_version_is_brought_to_the_newest_form() {
     assert_eq!(directory.set(&late).await.unwrap().failed[0].cause, Cause::SUPERSEDED);
     directory.close().await.unwrap();
     assert_eq!(Directory::open(&file(&folder)).await.unwrap().checkpoint().await.unwrap(), 1);
+    let lookup = "SELECT send_status, send_reason, password FROM rights WHERE number = 1";
+    let mut server = plain(&file(&folder)).await;
+    let row: (String, String, Option<String>) =
+        sqlx::query_as(lookup).fetch_one(&mut server).await.unwrap();
+    assert_eq!(row, ("5.7.1".to_owned(), "this mailbox can no longer send".to_owned(), None));
+}
+
+#[tokio::test]
+async fn a_mail_server_that_may_only_read_finds_what_it_needs_when_nothing_of_ours_runs() {
+    let folder = TempDir::new().unwrap();
+    let directory = directory(&folder, 0..3).await;
+    let past = Right::Until(at("2015-03-17T23:00:00Z"));
+    directory.set(&call([1], [Capability::Send], past)).await.unwrap();
+    directory.close().await.unwrap();
+    for beside in ["directory.db-wal", "directory.db-shm"] {
+        assert!(folder.path().join(beside).is_file(), "{beside}");
+    }
+    assert_eq!(std::fs::metadata(folder.path().join("directory.db-wal")).unwrap().len(), 0);
 }
 
 #[tokio::test]

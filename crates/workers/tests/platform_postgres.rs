@@ -120,7 +120,7 @@ async fn a_newer_directory_and_a_foreign_schema_are_refused_in_a_sentence() {
     run(&mut plain, "DROP SCHEMA directory").await.unwrap();
 
     PostgresDirectory::create(database.options(), Mode::Production).await.unwrap();
-    run(&mut plain, "UPDATE directory.directory SET version = 2").await.unwrap();
+    run(&mut plain, "UPDATE directory.directory SET version = 3").await.unwrap();
     let errors = [
         PostgresDirectory::open(database.options()).await.unwrap_err(),
         PostgresDirectory::migrate(database.options(), Mode::Production).await.unwrap_err(),

@@ -21,8 +21,9 @@ pub(super) const PHASE: Key = key("phase", "[[phase]]");
 pub(super) const VOUCHERS: Key = key("vouchers", "[vouchers]");
 pub(super) const RECURRING: Key = key("recurring", "[[recurring]]");
 pub(super) const RETRY: Key = key("retry", "[retry]");
+pub(super) const REFUSALS: Key = key("refusals", "[refusals]");
 pub(super) const PLAN_KEYS: &[Key] =
-    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY];
+    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY, REFUSALS];
 
 pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
 pub(super) const IN_SERVICE_KEYS: &[Key] = &[ALLOWS, SOURCES];
@@ -43,6 +44,16 @@ pub(super) const NAME: Key = key("name", "\"left-overs\"");
 pub(super) const CRON: Key = key("cron", "\"0 30 3 * * *\"");
 pub(super) const CATCH_UP: Key = key("catch-up", "\"once\"");
 pub(super) const RECURRING_KEYS: &[Key] = &[NAME, CRON, CATCH_UP];
+
+pub(super) const SEND: Key = key("send", "[refusals.send]");
+pub(super) const RECEIVE: Key = key("receive", "[refusals.receive]");
+pub(super) const ACCESS: Key = key("access", "[refusals.access]");
+pub(super) const REFUSALS_KEYS: &[Key] = &[SEND, RECEIVE, ACCESS];
+pub(super) const STATUS: Key = key("status", "\"5.7.1\"");
+const IT: Key = key("it", "\"questa casella non invia piu' messaggi\"");
+const EN: Key = key("en", "\"this mailbox can no longer send\"");
+pub(super) const REFUSAL_KEYS: &[Key] = &[STATUS, IT, EN];
+pub(super) const ACCESS_REFUSAL_KEYS: &[Key] = &[IT, EN];
 
 pub(super) const ATTEMPTS: Key = key("attempts", "8");
 pub(super) const FIRST_DELAY: Key = key("first-delay-seconds", "30");

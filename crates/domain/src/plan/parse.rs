@@ -9,6 +9,7 @@ use super::keys::{
     PROGRAMME, RECURRING, RECURRING_KEYS, REGISTERED_BEFORE, RESTORES, RETRY, RETRY_KEYS, SOURCES,
     TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
 };
+use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
 use super::reader::{At, Reader};
 use super::section::Section;
@@ -45,6 +46,7 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
         top.table(reader, VOUCHERS, VOUCHER_KEYS).map(|section| vouchers(reader, section));
     let recurring = recurring(reader, &mut top);
     let retry = retry(reader, &mut top);
+    let refusals = refusals(reader, &mut top);
     top.finish(reader);
 
     let draft = Draft { zone, in_service, phases, vouchers, recurring };
@@ -71,6 +73,7 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
             .map(|recurring| recurring.rule)
             .collect::<Option<_>>()?,
         retry: retry?,
+        refusals: refusals?,
     })
 }
 

@@ -44,7 +44,7 @@ impl<'t> Section<'t> {
     /// Takes a key's value; where it is missing, nothing is said.
     pub(super) fn optional(&mut self, key: Key) -> Option<At<DeValue<'t>>> {
         let place = self.left.iter().position(|(name, _)| name.value == key.name)?;
-        Some(self.left.swap_remove(place).1)
+        Some(self.left.remove(place).1)
     }
 
     /// Takes a key's value; where it is missing, that is a problem.
@@ -108,6 +108,35 @@ impl<'t> Section<'t> {
             Some(value) => texts(reader, key, value),
             None => Some(Vec::new()),
         }
+    }
+
+    /// Takes every text under a key of two lower-case letters, in the order of the file; `None` where one is wrong.
+    pub(super) fn languages(
+        &mut self,
+        reader: &mut Reader<'t>,
+    ) -> Option<Vec<At<(String, String)>>> {
+        let language =
+            |name: &str| name.len() == 2 && name.bytes().all(|letter| letter.is_ascii_lowercase());
+        let (texts, left) = std::mem::take(&mut self.left)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(name, _)| language(&name.value));
+        self.left = left;
+        let mut sound = true;
+        let mut found = Vec::with_capacity(texts.len());
+        for (At { value: name, .. }, At { line, value }) in texts {
+            let key = Key { name: "the text", example: "\"this mailbox is closed\"" };
+            let text = if let Some(text) = value.as_str() {
+                reader.printable(line, key, text)
+            } else {
+                reader.wrong_kind(line, key, &value);
+                None
+            };
+            match text {
+                Some(text) => found.push(At { line, value: (name, text) }),
+                None => sound = false,
+            }
+        }
+        sound.then_some(found)
     }
 
     /// Takes a civil date that must be there.

@@ -34,34 +34,37 @@ const WRITER: &str = "tramonto_writer";
 const PROJECTOR: &str = "tramonto_projector";
 const RELAY: &str = "tramonto_relay";
 const READER: &str = "tramonto_reader";
+const MAIL: &str = "tramonto_mail";
 const ROLES: [&str; 4] = [WRITER, PROJECTOR, RELAY, READER];
 
-/// What is tried, and who of writer, projector, relay and reader may.
-const RIGHTS: [(&str, [bool; 4]); 18] = [
-    ("SELECT * FROM tramonto.event", [true, true, true, true]),
-    ("INSERT INTO tramonto.kind (name) VALUES ('new')", [true, false, false, false]),
-    ("INSERT INTO tramonto.stream VALUES (9, 'a-9', 1, 0)", [true, false, false, false]),
-    ("UPDATE tramonto.stream SET last_version = 1", [true, false, false, false]),
-    ("UPDATE tramonto.stream SET name = 'b-1'", [false, false, false, false]),
-    ("UPDATE tramonto.log_head SET position = position", [true, false, false, false]),
-    ("DELETE FROM tramonto.log_head", [false, false, false, false]),
-    ("UPDATE tramonto.event SET payload = '{}'", [false, false, false, false]),
-    ("DELETE FROM tramonto.event", [false, false, false, false]),
-    ("TRUNCATE tramonto.event", [false, false, false, false]),
-    ("UPDATE tramonto.subscription SET checkpoint = 0", [true, true, true, false]),
+/// What is tried, and who of writer, projector, relay, reader and the mail servers may.
+const RIGHTS: [(&str, [bool; 5]); 20] = [
+    ("SELECT * FROM tramonto.event", [true, true, true, true, false]),
+    ("INSERT INTO tramonto.kind (name) VALUES ('new')", [true, false, false, false, false]),
+    ("INSERT INTO tramonto.stream VALUES (9, 'a-9', 1, 0)", [true, false, false, false, false]),
+    ("UPDATE tramonto.stream SET last_version = 1", [true, false, false, false, false]),
+    ("UPDATE tramonto.stream SET name = 'b-1'", [false, false, false, false, false]),
+    ("UPDATE tramonto.log_head SET position = position", [true, false, false, false, false]),
+    ("DELETE FROM tramonto.log_head", [false, false, false, false, false]),
+    ("UPDATE tramonto.event SET payload = '{}'", [false, false, false, false, false]),
+    ("DELETE FROM tramonto.event", [false, false, false, false, false]),
+    ("TRUNCATE tramonto.event", [false, false, false, false, false]),
+    ("UPDATE tramonto.subscription SET checkpoint = 0", [true, true, true, false, false]),
     (
         "INSERT INTO tramonto.migration VALUES (9, '', now(), true, '', 0)",
-        [false, false, false, false],
+        [false, false, false, false, false],
     ),
-    ("CREATE TABLE tramonto.mine (a int)", [false, false, false, false]),
+    ("CREATE TABLE tramonto.mine (a int)", [false, false, false, false, false]),
     (
         "INSERT INTO projection.mailbox VALUES (1); TRUNCATE projection.mailbox",
-        [false, true, false, false],
+        [false, true, false, false, false],
     ),
-    ("SELECT * FROM projection.mailbox", [true, true, false, true]),
-    ("SELECT * FROM registry.person", [true, true, false, false]),
-    ("UPDATE registry.person SET number = 1", [true, false, false, false]),
-    ("UPDATE directory.rights SET number = 1", [true, true, false, false]),
+    ("SELECT * FROM projection.mailbox", [true, true, false, true, false]),
+    ("SELECT * FROM registry.person", [true, true, false, false, false]),
+    ("UPDATE registry.person SET number = 1", [true, false, false, false, false]),
+    ("UPDATE directory.rights SET number = 1", [true, true, false, false, false]),
+    ("SELECT * FROM directory.rights", [true, true, false, false, true]),
+    ("SELECT * FROM directory.armed", [true, true, false, false, false]),
 ];
 
 #[tokio::test]
@@ -73,12 +76,13 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     let others = "
         CREATE SCHEMA projection; CREATE TABLE projection.mailbox (number int);
         CREATE SCHEMA registry; CREATE TABLE registry.person (number int);
-        CREATE SCHEMA directory; CREATE TABLE directory.rights (number int)";
+        CREATE SCHEMA directory; CREATE TABLE directory.rights (number int);
+        CREATE TABLE directory.armed (number int)";
     execute(&mut owner, others).await.unwrap();
     for _again in 0..2 {
         execute(&mut owner, &*roles).await.unwrap();
         for (sql, rights) in RIGHTS {
-            for (role, right) in ROLES.into_iter().zip(rights) {
+            for (role, right) in ROLES.into_iter().chain([MAIL]).zip(rights) {
                 assert_eq!(may(&mut owner, role, sql).await, right, "{role}: {sql}");
             }
         }

@@ -15,7 +15,7 @@ use serde_json::json;
 use workers::platform::{Directory, EffectKey, Mode, Platform, Right, SetRights};
 
 use crate::cli::{Global, PlatformCommand};
-use crate::engine::Store;
+use crate::engine::{self, Store};
 use crate::output::Output;
 use crate::output::text::mailboxes;
 use crate::provision::Provisioner;
@@ -50,8 +50,9 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let mut provisioner =
         Provisioner::new(Arc::clone(&log), registry, Arc::<Directory>::clone(&directory));
     provisioner.tick().await?;
-    drop(provisioner);
     let journal = Journal::new(programme, log, clock, State::default(), 0);
+    provisioner.say(engine::refusals(&journal).await?).await?;
+    drop(provisioner);
     let known = journal.known().await?;
     let state = known.state();
     if let Some(plan) = state.plan() {
@@ -129,7 +130,9 @@ impl Draft {
     }
 
     fn take_place(self, place: &Path) -> Result<(), Error> {
-        fs::rename(&self.0, place).map_err(|source| failed(place, source))
+        fs::rename(&self.0, place).map_err(|source| failed(place, source))?;
+        // Its write-ahead log, which is empty.
+        self.remove()
     }
 }
 

@@ -326,12 +326,14 @@ async fn provision(ground: Ground) {
     let Some(directory) = ground.directory("provisioner").await else { return };
     let Some(registry) = ground.registry("provisioner").await else { return };
     let provisioner = Provisioner::new(Arc::clone(&ground.deployment.log), registry, directory);
+    let journal = Arc::clone(&ground.deployment.journal);
     let lead = ground.lead("directory");
-    ground.serve("provisioner", Provisioning { provisioner, lead }).await;
+    ground.serve("provisioner", Provisioning { provisioner, journal, lead }).await;
 }
 
 struct Provisioning {
     provisioner: Provisioner,
+    journal: Arc<Journal>,
     lead: Lead,
 }
 
@@ -341,6 +343,7 @@ impl PartPasses for Provisioning {
         if !self.lead.is_ours().await? {
             return Ok(None);
         }
+        self.provisioner.say(engine::refusals(&self.journal).await?).await?;
         Ok(Some(self.provisioner.tick().await?))
     }
 }

@@ -4,7 +4,7 @@
 //! with the clock, so that a phase takes hold at its midnight even while nothing of ours runs. The file
 //! is in write-ahead mode and every change is flushed to the disk before it is answered.
 //! Invariant: a call is one transaction. What is answered as applied is in the file, and the file was
-//! still in its place afterwards. Deliberately absent: passwords and messages.
+//! still in its place afterwards. Deliberately absent: messages, and passwords other than as hashes.
 
 mod clock;
 mod fault;
@@ -15,6 +15,7 @@ mod open;
 mod place;
 mod provision;
 mod read;
+mod say;
 mod scan;
 mod schema;
 mod set;
@@ -72,10 +73,19 @@ impl Directory {
 
     /// Closes its connections; the write-ahead log is folded into the file. Dropping it closes them
     /// too, but without waiting for it.
+    ///
+    /// The files `-wal` and `-shm` stay, though the log is empty: without them a mail server, which may only
+    /// read, can't open the file, and Postfix ends on that. They go with the last connection that could write,
+    /// so one that can't is closed after it.
     pub async fn close(self) -> Result<(), Error> {
         let Self { place, writer, reader, .. } = self;
-        reader.into_inner().close().await.map_err(|error| fault::of(&place, error))?;
-        writer.into_inner().close().await.map_err(|error| fault::of(&place, error))
+        let (mut writer, mut reader) = (writer.into_inner(), reader.into_inner());
+        let at = |error| fault::of(&place, error);
+        // One that has read nothing yet does not hold on to them.
+        sqlx::query("SELECT one FROM directory").execute(&mut reader).await.map_err(at)?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await.map_err(at)?;
+        writer.close().await.map_err(at)?;
+        reader.close().await.map_err(at)
     }
 
     async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, Error> {

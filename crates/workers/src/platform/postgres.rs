@@ -6,7 +6,8 @@
 //! Invariants: a call is one transaction, and what is answered as applied is committed; two calls about
 //! the same 65,536 numbers go one after the other, in the same order everywhere, so none can deadlock;
 //! a call that was decided before what was carried out since changes nothing (`fence.rs`); every wait
-//! has an end. Deliberately absent: passwords, messages, and retries, which are the caller's.
+//! has an end. Deliberately absent: messages, passwords other than as hashes, and retries, which are the
+//! caller's.
 
 mod call;
 mod clock;
@@ -15,6 +16,7 @@ mod listing;
 mod migrate;
 mod provision;
 mod read;
+mod say;
 mod scan;
 mod schema;
 mod set;

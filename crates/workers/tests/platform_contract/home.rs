@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, MailboxSet};
+use domain::{Capability, MailboxSet, Refusals};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use workers::platform::{
-    Directory, EffectKey, Error, Mode, Platform, PostgresDirectory, Right, SetRights,
+    Directory, EffectKey, Error, Mode, PasswordHash, Platform, PostgresDirectory, Right, SetRights,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,36 @@ impl Home {
         self.provision(&rows, 1).await.unwrap();
     }
 
+    pub(crate) async fn say(&self, refusals: &Refusals) -> bool {
+        match self {
+            Self::File { directory, .. } => directory.say(refusals).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.say(refusals).await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn set_passwords(&self, passwords: &[(u32, Option<PasswordHash>)]) -> u64 {
+        match self {
+            Self::File { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
+        }
+    }
+
+    /// The password that Dovecot reads.
+    pub(crate) async fn password(&self, address: &str) -> Option<String> {
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT password FROM rights WHERE address = ?";
+                let password = sqlx::query_scalar(sql).bind(address);
+                password.fetch_one(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT password FROM directory.rights WHERE address = $1";
+                let password = sqlx::query_scalar(sql).bind(address);
+                password.fetch_one(&mut *server.lock().await).await.unwrap()
+            }
+        }
+    }
+
     pub(crate) async fn checkpoint(&self) -> u64 {
         match self {
             Self::File { directory, .. } => directory.checkpoint().await.unwrap(),
@@ -181,13 +211,13 @@ impl Home {
     pub(crate) async fn refusal(&self, address: &str) -> Option<String> {
         match self {
             Self::File { server, .. } => {
-                let sql = "SELECT '550 5.7.1 ' || send_reason FROM rights
+                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights
                            WHERE address = ? AND NOT can_send";
                 let text = sqlx::query_scalar(sql).bind(address);
                 text.fetch_optional(&mut *server.lock().await).await.unwrap()
             }
             Self::Postgres { server, .. } => {
-                let sql = "SELECT '550 5.7.1 ' || send_reason FROM directory.rights
+                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM directory.rights
                            WHERE address = $1 AND NOT can_send";
                 let text = sqlx::query_scalar(sql).bind(address);
                 text.fetch_optional(&mut *server.lock().await).await.unwrap()

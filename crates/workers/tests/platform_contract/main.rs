@@ -10,6 +10,7 @@ mod model;
 mod provision;
 mod rights;
 mod together;
+mod words;
 
 /// Each claim, on each kind of directory.
 macro_rules! on_every_directory {
@@ -52,5 +53,7 @@ on_every_directory! {
     together::calls_at_the_same_time_add_up_and_none_is_in_anothers_way,
     together::mailboxes_that_come_in_the_middle_of_a_phase_keep_their_rights,
     together::two_who_do_the_same_do_it_once,
+    words::the_words_of_a_plan_are_what_the_mail_servers_say,
+    words::a_password_stays_with_its_mailbox_until_it_is_taken_away,
     model::a_directory_does_what_a_map_of_instants_would,
 }

@@ -90,7 +90,7 @@ async fn upgrade(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let (version,): (i32,) =
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if version < schema::VERSION {
-        sqlx::raw_sql(AssertSqlSafe(schema::upgrade())).execute(connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(schema::upgrade(version))).execute(connection).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::super::Mode;
 /// Tells a mail directory from any other `SQLite` file: `TrMd` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
 /// The newest form of the file that this program knows.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 /// What stands in the place of an instant where a right has no end.
 ///
 /// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same: a
@@ -23,8 +23,37 @@ const DECISION: &str = "CREATE TABLE decision (
          ) STRICT;";
 
 /// Statements that bring a directory of an earlier version to the newest form, in one transaction.
-pub(super) fn upgrade() -> String {
-    format!("BEGIN IMMEDIATE; {DECISION} PRAGMA user_version = {VERSION}; COMMIT")
+pub(super) fn upgrade(from: i32) -> String {
+    let decision = if from < 2 { DECISION } else { "" };
+    let rights = rights();
+    format!(
+        "BEGIN IMMEDIATE; {decision}
+         ALTER TABLE mailbox ADD COLUMN password TEXT;
+         ALTER TABLE refusal ADD COLUMN send_status TEXT NOT NULL DEFAULT '5.7.1';
+         ALTER TABLE refusal ADD COLUMN receive_status TEXT NOT NULL DEFAULT '5.2.1';
+         DROP VIEW rights; {rights}
+         PRAGMA user_version = {VERSION}; COMMIT"
+    )
+}
+
+/// What the mail servers look up. They may be given columns that are new at the end, and lose none.
+fn rights() -> String {
+    format!(
+        "CREATE VIEW rights AS
+           SELECT number, address,
+             NOT send_until BETWEEN 0 AND {NOW} AS can_send,
+             read_only_from BETWEEN 0 AND {NOW} AS read_only,
+             NOT receive_until BETWEEN 0 AND {NOW} AS can_receive,
+             NOT login_until BETWEEN 0 AND {NOW} AS can_login,
+             (SELECT send FROM refusal) AS send_reason,
+             (SELECT read_only FROM refusal) AS read_only_reason,
+             (SELECT receive FROM refusal) AS receive_reason,
+             (SELECT login FROM refusal) AS login_reason,
+             password,
+             (SELECT send_status FROM refusal) AS send_status,
+             (SELECT receive_status FROM refusal) AS receive_status
+           FROM mailbox JOIN armed USING (number);"
+    )
 }
 
 /// Statements that make an empty directory. The instants are apart from the addresses so that a phase
@@ -48,7 +77,8 @@ pub(super) fn statements(mode: Mode) -> String {
          INSERT INTO clock VALUES (1, NULL);
          CREATE TABLE mailbox (
            number INTEGER PRIMARY KEY,
-           address TEXT NOT NULL COLLATE NOCASE UNIQUE
+           address TEXT NOT NULL COLLATE NOCASE UNIQUE,
+           password TEXT -- a hash as Dovecot reads it; NULL: none, or kept elsewhere
          ) STRICT;
          CREATE TABLE armed ( -- unix seconds from which it is so; {NO_END}: no end
            number INTEGER PRIMARY KEY,
@@ -66,27 +96,20 @@ pub(super) fn statements(mode: Mode) -> String {
            send TEXT NOT NULL,
            read_only TEXT NOT NULL,
            receive TEXT NOT NULL,
-           login TEXT NOT NULL
+           login TEXT NOT NULL,
+           send_status TEXT NOT NULL DEFAULT '5.7.1', -- enhanced status codes
+           receive_status TEXT NOT NULL DEFAULT '5.2.1'
          ) STRICT;
-         INSERT INTO refusal VALUES (1,
+         INSERT INTO refusal (one, send, read_only, receive, login) VALUES (1,
            'this mailbox can no longer send',
            'this mailbox can only be consulted',
            'this mailbox can no longer receive',
            'this mailbox is closed');
-         CREATE VIEW rights AS
-           SELECT number, address,
-             NOT send_until BETWEEN 0 AND {NOW} AS can_send,
-             read_only_from BETWEEN 0 AND {NOW} AS read_only,
-             NOT receive_until BETWEEN 0 AND {NOW} AS can_receive,
-             NOT login_until BETWEEN 0 AND {NOW} AS can_login,
-             (SELECT send FROM refusal) AS send_reason,
-             (SELECT read_only FROM refusal) AS read_only_reason,
-             (SELECT receive FROM refusal) AS receive_reason,
-             (SELECT login FROM refusal) AS login_reason
-           FROM mailbox JOIN armed USING (number);
+         {rights}
          INSERT INTO directory VALUES (1, '{identity}', {rehearsal}, 0);
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {VERSION};",
         identity = uuid::Uuid::now_v7(),
+        rights = rights(),
     )
 }

@@ -49,6 +49,11 @@ pub(super) async fn migrate(options: &PgConnectOptions, mode: Mode) -> Result<()
                         name(mode)
                     )));
                 }
+                if found.is_older() {
+                    sqlx::raw_sql(AssertSqlSafe(schema::upgrade()))
+                        .execute(&mut *transaction)
+                        .await?;
+                }
             }
         }
         Ok(transaction.commit().await?)
@@ -59,7 +64,15 @@ pub(super) async fn migrate(options: &PgConnectOptions, mode: Mode) -> Result<()
 pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
     with(options, async |connection| match found(connection).await? {
         None => Ok(vec!["make the schema directory with its tables, empty".to_owned()]),
-        Some(found) => found.is_known().map(|()| Vec::new()),
+        Some(found) => {
+            found.is_known()?;
+            let step = format!(
+                "bring the tables of the schema directory from version {} to {}",
+                found.version,
+                schema::VERSION
+            );
+            Ok(found.is_older().then_some(step).into_iter().collect())
+        }
     })
     .await
 }
@@ -74,10 +87,20 @@ pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Place) -> Resul
         ));
     };
     found.is_known().map_err(|problem| problem.at(place))?;
+    if found.is_older() {
+        return Err(place.unavailable(
+            Cause::UNAVAILABLE,
+            "has tables of an older version of this program; run `tramonto migrate`",
+        ));
+    }
     Ok(found)
 }
 
 impl Found {
+    fn is_older(&self) -> bool {
+        self.version < schema::VERSION
+    }
+
     fn is_known(&self) -> Result<(), Problem> {
         if self.version <= schema::VERSION {
             return Ok(());

@@ -3,11 +3,45 @@
 use super::super::Mode;
 
 /// The newest form of the tables that this program knows.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 /// The instant that it is in the directory. The start of the statement, so the planner may rely on it
 /// and a session that keeps a transaction open still sees it move.
 pub(super) const NOW: &str =
     "coalesce((SELECT rehearsed_at FROM directory.clock), statement_timestamp())";
+
+/// Statements that bring a directory of an earlier version to the newest form.
+pub(super) fn upgrade() -> String {
+    let rights = rights();
+    format!(
+        "ALTER TABLE directory.mailbox ADD COLUMN password text;
+         ALTER TABLE directory.refusal
+           ADD COLUMN send_status text NOT NULL DEFAULT '5.7.1',
+           ADD COLUMN receive_status text NOT NULL DEFAULT '5.2.1';
+         {rights}
+         UPDATE directory.directory SET version = {VERSION};"
+    )
+}
+
+/// What the mail servers look up. It is replaced and not made anew, so that they keep their right to it: new columns
+/// come at the end.
+fn rights() -> String {
+    format!(
+        "CREATE OR REPLACE VIEW directory.rights AS
+           SELECT number, address,
+             send_until > {NOW} AS can_send,
+             read_only_from <= {NOW} AS read_only,
+             receive_until > {NOW} AS can_receive,
+             login_until > {NOW} AS can_login,
+             (SELECT send FROM directory.refusal) AS send_reason,
+             (SELECT read_only FROM directory.refusal) AS read_only_reason,
+             (SELECT receive FROM directory.refusal) AS receive_reason,
+             (SELECT login FROM directory.refusal) AS login_reason,
+             password,
+             (SELECT send_status FROM directory.refusal) AS send_status,
+             (SELECT receive_status FROM directory.refusal) AS receive_status
+           FROM directory.mailbox JOIN directory.armed USING (number);"
+    )
+}
 
 /// Statements that make an empty directory.
 ///
@@ -38,7 +72,8 @@ pub(super) fn statements(mode: Mode) -> String {
            number bigint PRIMARY KEY CHECK (number BETWEEN 0 AND 4294967295),
            address text COLLATE \"C\" NOT NULL CHECK (address = lower(address)),
            -- Looked at when a statement ends, so that two mailboxes may swap theirs in one.
-           CONSTRAINT one_mailbox_per_address UNIQUE (address) DEFERRABLE INITIALLY IMMEDIATE
+           CONSTRAINT one_mailbox_per_address UNIQUE (address) DEFERRABLE INITIALLY IMMEDIATE,
+           password text -- a hash as Dovecot reads it; NULL: none, or kept elsewhere
          );
          CREATE TABLE directory.armed ( -- the instants from which it is so; infinity: no end
            number bigint PRIMARY KEY,
@@ -64,25 +99,18 @@ pub(super) fn statements(mode: Mode) -> String {
            send text NOT NULL,
            read_only text NOT NULL,
            receive text NOT NULL,
-           login text NOT NULL
+           login text NOT NULL,
+           send_status text NOT NULL DEFAULT '5.7.1', -- enhanced status codes
+           receive_status text NOT NULL DEFAULT '5.2.1'
          );
-         INSERT INTO directory.refusal VALUES (1,
+         INSERT INTO directory.refusal (one, send, read_only, receive, login) VALUES (1,
            'this mailbox can no longer send',
            'this mailbox can only be consulted',
            'this mailbox can no longer receive',
            'this mailbox is closed');
-         CREATE VIEW directory.rights AS
-           SELECT number, address,
-             send_until > {NOW} AS can_send,
-             read_only_from <= {NOW} AS read_only,
-             receive_until > {NOW} AS can_receive,
-             login_until > {NOW} AS can_login,
-             (SELECT send FROM directory.refusal) AS send_reason,
-             (SELECT read_only FROM directory.refusal) AS read_only_reason,
-             (SELECT receive FROM directory.refusal) AS receive_reason,
-             (SELECT login FROM directory.refusal) AS login_reason
-           FROM directory.mailbox JOIN directory.armed USING (number);
+         {rights}
          INSERT INTO directory.directory VALUES (1, {VERSION}, '{identity}', {rehearsal}, 0);",
         identity = uuid::Uuid::now_v7(),
+        rights = rights(),
     )
 }

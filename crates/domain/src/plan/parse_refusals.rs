@@ -1,0 +1,82 @@
+//! The sections `[refusals.send]`, `[refusals.receive]` and `[refusals.access]`.
+
+use super::keys::{
+    ACCESS, ACCESS_REFUSAL_KEYS, Key, RECEIVE, REFUSAL_KEYS, REFUSALS, REFUSALS_KEYS, SEND, STATUS,
+};
+use super::reader::{At, Reader};
+use super::refusals::{
+    EnhancedStatus, LONGEST_LINE, Refusal, Refusals, Sentence, Wording, sayable,
+};
+use super::section::Section;
+
+/// What the plan says of refusals, the usual for what it does not; `None` where something is wrong.
+pub(super) fn refusals<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Refusals> {
+    let usual = Refusals::default();
+    if !top.has(REFUSALS) {
+        return Some(usual);
+    }
+    let mut section = top.table(reader, REFUSALS, REFUSALS_KEYS)?;
+    let send = refusal(reader, &mut section, SEND, usual.send);
+    let receive = refusal(reader, &mut section, RECEIVE, usual.receive);
+    let access = if section.has(ACCESS) {
+        let access = section.table(reader, ACCESS, ACCESS_REFUSAL_KEYS);
+        access.and_then(|section| wording(reader, section))
+    } else {
+        Some(usual.access)
+    };
+    section.finish(reader);
+    Some(Refusals { send: send?, receive: receive?, access: access? })
+}
+
+fn refusal<'t>(
+    reader: &mut Reader<'t>,
+    refusals: &mut Section<'t>,
+    key: Key,
+    usual: Refusal,
+) -> Option<Refusal> {
+    if !refusals.has(key) {
+        return Some(usual);
+    }
+    let mut section = refusals.table(reader, key, REFUSAL_KEYS)?;
+    let status = if section.has(STATUS) {
+        let status =
+            section.parsed(reader, STATUS, |text| EnhancedStatus::try_from(text.to_owned()));
+        status.map(|status| status.value)
+    } else {
+        Some(usual.status)
+    };
+    let wording = wording(reader, section);
+    Some(Refusal { status: status?, wording: wording? })
+}
+
+/// Every key of two letters is a language.
+fn wording<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<Wording> {
+    let line = section.line;
+    let texts = section.languages(reader);
+    section.finish(reader);
+    let mut sentences = Vec::new();
+    for At { line, value: (language, text) } in texts? {
+        if let Err(problem) = sayable(&language, &text) {
+            reader.problem(line, problem);
+            return None;
+        }
+        sentences.push(Sentence { language, text });
+    }
+    let wording = Wording(sentences);
+    if wording.0.is_empty() {
+        let message = "a refusal needs a text in at least one language; add for example en = \"this mailbox can \
+                       no longer send\"";
+        reader.problem(line, message);
+        return None;
+    }
+    let length = wording.line().len();
+    if length > LONGEST_LINE {
+        let message = format!(
+            "the texts of this refusal are {length} characters long together, and an SMTP reply has room for \
+             {LONGEST_LINE} beside an address; write shorter ones"
+        );
+        reader.problem(line, message);
+        return None;
+    }
+    Some(wording)
+}

@@ -1,0 +1,22 @@
+//! Real mail servers, asked over the network as citizens and their correspondents ask them.
+//!
+//! A walk ([`walk`]) takes one mailbox of each kind through the whole plan and has Postfix and Dovecot answer for every right, a
+//! second before and after each boundary. How the servers come to know the rights is an [`Enforcement`]'s.
+//! Deliberately absent: a mail library. What is asserted is what stands on the wire.
+
+mod dialogue;
+mod enforcement;
+mod imap;
+mod look;
+mod people;
+mod pop3;
+mod servers;
+mod smtp;
+mod walk;
+
+pub use enforcement::{Enforcement, FileDirectory};
+pub use imap::Imap;
+pub use pop3::Pop3;
+pub use servers::{Lookups, MailServers};
+pub use smtp::Smtp;
+pub use walk::walk;

@@ -1,0 +1,84 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tramonto::engine::Settings;
+use tramonto::rehearse::Rehearsing;
+
+use super::servers::Lookups;
+use crate::{World, connect};
+
+/// How mail servers come to know the rights.
+#[async_trait]
+pub trait Enforcement: Sized + Send + Sync {
+    /// Made ready for a world that no engine runs on yet.
+    async fn of(world: &World) -> Self;
+
+    /// The engine on this world, working through it.
+    async fn engine(&self, world: &World) -> Rehearsing;
+
+    /// What the mail servers are given. Asked once everybody's mailbox is there.
+    fn lookups(&self) -> Lookups;
+
+    /// Gives a mailbox a password, by the SQL that operators are told.
+    async fn set_password(&self, address: &str, hash: &str);
+
+    /// Has it be this instant for the mail servers. No engine runs.
+    async fn set_clock(&self, instant: DateTime<Utc>);
+
+    /// No engine is needed any more.
+    async fn end(self) {}
+}
+
+/// The mail directory in a file.
+pub struct FileDirectory(PathBuf);
+
+impl FileDirectory {
+    /// A statement of an operator's.
+    async fn execute(&self, statement: &'static str, values: [Option<String>; 2]) {
+        // The same order as our own: the mail servers must find the write-ahead log when we are gone.
+        let mut reader = connect(&self.0).await;
+        sqlx::query("SELECT 1 FROM directory").execute(&mut reader).await.unwrap();
+        let mut writer = SqliteConnectOptions::new().filename(&self.0).connect().await.unwrap();
+        let mut query = sqlx::query(statement);
+        for value in values.into_iter().flatten() {
+            query = query.bind(value);
+        }
+        assert_eq!(query.execute(&mut writer).await.unwrap().rows_affected(), 1);
+        writer.close().await.unwrap();
+        reader.close().await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Enforcement for FileDirectory {
+    async fn of(world: &World) -> Self {
+        // The servers are other users than we are.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(world.folder.path(), open).unwrap();
+        Self(world.home().directory())
+    }
+
+    async fn engine(&self, world: &World) -> Rehearsing {
+        world.rehearsing(Settings::default(), None).await
+    }
+
+    fn lookups(&self) -> Lookups {
+        let settings = vec![format!("DIRECTORY={}", self.0.display())];
+        Lookups { kind: "sqlite", settings }
+    }
+
+    async fn set_password(&self, address: &str, hash: &str) {
+        let statement = "UPDATE mailbox SET password = ? WHERE address = ?";
+        self.execute(statement, [Some(hash.to_owned()), Some(address.to_owned())]).await;
+    }
+
+    async fn set_clock(&self, instant: DateTime<Utc>) {
+        let statement = "UPDATE clock SET rehearsed_at = CAST(? AS REAL)";
+        self.execute(statement, [Some(instant.timestamp().to_string()), None]).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! Postfix and Dovecot of the test's own, with the files of `deploy/mail`.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How the servers find the rights.
+#[derive(Debug, Clone)]
+pub struct Lookups {
+    /// The folder of `deploy/mail` that they are given: `sqlite`, `pgsql` or `policy`.
+    pub kind: &'static str,
+    /// The settings that it needs, as `NAME=VALUE`.
+    pub settings: Vec<String>,
+}
+
+/// The servers, running; they end with this.
+pub struct MailServers {
+    folder: TempDir,
+    child: Child,
+    /// Where mail from outside is delivered.
+    pub smtp: u16,
+    /// Where who is logged in sends.
+    pub submission: u16,
+    /// Where mail is read by IMAP.
+    pub imap: u16,
+    /// Where mail is read by POP3.
+    pub pop3: u16,
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/mail")
+}
+
+/// Ports that nothing listens on at this moment, all different.
+fn free_ports() -> [u16; 4] {
+    let listeners: [TcpListener; 4] =
+        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+impl MailServers {
+    /// Starts them and waits until each has greeted.
+    pub fn start(lookups: &Lookups) -> Self {
+        // Short, for the sockets in it; and the servers, who are no root, must get to their files.
+        let folder = tempfile::Builder::new().prefix("tm").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let [smtp, submission, imap, pop3] = free_ports();
+        let log = File::create(folder.path().join("script.log")).unwrap();
+        let child = Command::new(script())
+            .arg(folder.path())
+            .arg(lookups.kind)
+            .args([smtp, submission, imap, pop3].map(|port| port.to_string()))
+            .args(&lookups.settings)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut servers = Self { folder, child, smtp, submission, imap, pop3 };
+        let begun = Instant::now();
+        for port in [smtp, submission, imap, pop3] {
+            while !greets(port) {
+                let ended = servers.child.try_wait().unwrap();
+                assert!(ended.is_none(), "the mail servers ended:\n{}", servers.told());
+                let waited = begun.elapsed();
+                assert!(waited < Duration::from_mins(2), "no greeting:\n{}", servers.told());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        servers
+    }
+
+    /// What they have logged; for a failure.
+    pub fn told(&self) -> String {
+        let logs = ["script.log", "log/dovecot.log", "log/postfix.log"];
+        let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        logs.map(read).join("\n")
+    }
+
+    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again,
+    /// and has the queue tried at once.
+    pub fn hold_deliveries(&self, hold: bool) {
+        let [open, shut] = ["sock/lmtp", "sock/shut"].map(|name| self.folder.path().join(name));
+        if hold {
+            fs::rename(open, shut).unwrap();
+        } else {
+            fs::rename(shut, open).unwrap();
+            let flush = Command::new("/usr/sbin/postqueue")
+                .arg("-c")
+                .arg(self.folder.path().join("etc/postfix"))
+                .arg("-f")
+                .status();
+            assert!(flush.unwrap().success());
+        }
+    }
+
+    /// How many messages of this subject lie in a mailbox, by its files.
+    pub fn delivered(&self, address: &str, subject: &str) -> usize {
+        let (name, domain) = address.split_once('@').unwrap();
+        let home = self.folder.path().join("vmail").join(domain).join(name).join("Maildir");
+        let folders = ["new", "cur"].map(|folder| fs::read_dir(home.join(folder)));
+        let files = folders.into_iter().flatten().flatten().map(|entry| entry.unwrap().path());
+        // A file may be moved from `new` to `cur` while we look; then it is seen the next time.
+        let texts = files.filter_map(|file| fs::read_to_string(file).ok());
+        texts.filter(|text| text.contains(&format!("Subject: {subject}\n"))).count()
+    }
+
+    /// Waits until a message has arrived.
+    pub fn wait_for(&self, address: &str, subject: &str) {
+        let begun = Instant::now();
+        while self.delivered(address, subject) == 0 {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_secs(30), "{subject} did not arrive:\n{}", self.told());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Where they keep their configuration and sockets.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Does a server greet, and not only listen?
+fn greets(port: u16) -> bool {
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).is_ok_and(|read| read > 0)
+}
+
+impl Drop for MailServers {
+    fn drop(&mut self) {
+        let process = self.child.id().to_string();
+        let told = Command::new("kill").args(["-s", "TERM", &process]).status();
+        assert!(told.unwrap().success());
+        self.child.wait().unwrap();
+    }
+}

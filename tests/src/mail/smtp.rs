@@ -1,0 +1,64 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::dialogue::Dialogue;
+
+/// Who writes to the mailboxes from outside.
+const ELSEWHERE: &str = "protocollo@comune.example";
+
+/// A session with an SMTP server.
+pub struct Smtp(Dialogue);
+
+impl Smtp {
+    /// Connects and greets.
+    pub fn open(port: u16) -> Self {
+        let mut session = Self(Dialogue::with(port));
+        assert!(session.reply().starts_with("220 "));
+        let greeted = session.command("EHLO client.example");
+        assert!(greeted.starts_with("250"), "{greeted}");
+        session
+    }
+
+    /// Says a line; the last line of the reply.
+    pub fn command(&mut self, line: &str) -> String {
+        self.0.say(line);
+        self.reply()
+    }
+
+    fn reply(&mut self) -> String {
+        loop {
+            let line = self.0.hear();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    /// Logs in.
+    pub fn log_in(&mut self, address: &str, password: &str) -> String {
+        let secret = STANDARD.encode(format!("\0{address}\0{password}"));
+        self.command(&format!("AUTH PLAIN {secret}"))
+    }
+
+    /// Sends a message as far as it goes: the first reply that is a refusal, or the one that took it.
+    pub fn send(&mut self, from: &str, to: &str, subject: &str) -> String {
+        for line in [&format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>"), "DATA"] {
+            let reply = self.command(line);
+            if reply.starts_with(['4', '5']) {
+                self.command("RSET");
+                return reply;
+            }
+        }
+        self.command(&format!(
+            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n\r\nA message.\r\n."
+        ))
+    }
+
+    /// Delivers a message from outside, as a provider's server does.
+    pub fn deliver(port: u16, to: &str, subject: &str) -> String {
+        let mut session = Self::open(port);
+        let reply = session.send(ELSEWHERE, to, subject);
+        session.command("QUIT");
+        reply
+    }
+}

@@ -1,0 +1,125 @@
+//! The walk through the plan of CEC-PAC, a second before and after each of its boundaries.
+
+use chrono::{DateTime, Duration, Utc};
+use domain::{Capabilities, Capability};
+use tramonto::rehearse::prove;
+
+use super::enforcement::Enforcement;
+use super::look::{Look, PASSWORD};
+use super::people::{Kind, Person, people};
+use super::servers::MailServers;
+use super::smtp::Smtp;
+use crate::{Nobody, World};
+
+/// [`PASSWORD`], as `doveadm pw -s SHA512-CRYPT -r 1000` has it.
+const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
+
+/// The first instant of each phase, and what is allowed from it.
+fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
+    let allowed = |capabilities: &[Capability]| capabilities.iter().copied().collect();
+    [
+        ("2014-12-17T23:00:00Z", Capabilities::OF_PLATFORM),
+        ("2015-03-17T23:00:00Z", allowed(&[Capability::Receive, Capability::Access])),
+        ("2015-07-17T22:00:00Z", allowed(&[Capability::Access])),
+        ("2015-09-17T22:00:00Z", Capabilities::NONE),
+        ("2018-03-17T23:00:00Z", Capabilities::NONE),
+    ]
+    .map(|(instant, allowed)| (instant.parse().unwrap(), allowed))
+}
+
+/// Takes one mailbox of each kind through the whole plan, on real mail servers.
+///
+/// Each boundary is passed while no engine runs, so what takes hold there is what was armed before it. The engine then
+/// comes back and records it, and the servers are asked once more.
+pub async fn walk<E: Enforcement>() {
+    let world = World::with(400).await;
+    let enforcement = E::of(&world).await;
+    let people = people(&world).await;
+    let mut running = enforcement.engine(&world).await;
+    running.run_until(running.engine.journal.now(), &mut Nobody).await.unwrap();
+    for person in people.iter().filter(|person| person.kind != Kind::NeverActivated) {
+        enforcement.set_password(&person.address, HASH).await;
+    }
+    let servers = MailServers::start(&enforcement.lookups());
+    let mut before = Capabilities::OF_PLATFORM;
+    for (place, (instant, from)) in boundaries().into_iter().enumerate() {
+        let decided = place > 0;
+        let look = |moment: &str, allowed| Look {
+            servers: &servers,
+            people: &people,
+            moment: format!("{place}-{moment}"),
+            allowed,
+            decided,
+        };
+        if place == 1 {
+            let february = "2015-02-01T00:00:00Z".parse().unwrap();
+            running.run_until(february, &mut Nobody).await.unwrap();
+            for person in &people {
+                person.decide(&running).await;
+            }
+        }
+        let second = Duration::seconds(1);
+        running.run_until(instant - second, &mut Nobody).await.unwrap();
+        look("before", before).at_everybody();
+        let crossing = Crossing::begin(&servers, &people, place, before);
+
+        running.engine.stop().await.unwrap();
+        enforcement.set_clock(instant + second).await;
+        crossing.end(from);
+        look("after", from).at_everybody();
+
+        world.clock.set(instant + second);
+        running = enforcement.engine(&world).await;
+        running.run_until(instant + second, &mut Nobody).await.unwrap();
+        before = from;
+    }
+    running.run(&mut Nobody).await.unwrap();
+    running.engine.stop().await.unwrap();
+    assert_eq!(prove(&world.home()).await.unwrap().problems, [""; 0]);
+    enforcement.end().await;
+}
+
+/// What is under way when a boundary passes: a message that was accepted and not delivered, and a sender who is
+/// logged in.
+struct Crossing<'a> {
+    servers: &'a MailServers,
+    reader: &'a Person,
+    queued: Option<String>,
+    session: Smtp,
+}
+
+impl<'a> Crossing<'a> {
+    fn begin(
+        servers: &'a MailServers,
+        people: &'a [Person],
+        place: usize,
+        allowed: Capabilities,
+    ) -> Self {
+        let reader = people.iter().find(|person| person.kind == Kind::Ordinary).unwrap();
+        let queued = allowed.contains(Capability::Receive).then(|| {
+            let subject = format!("{place}-queued");
+            servers.hold_deliveries(true);
+            let reply = Smtp::deliver(servers.smtp, &reader.address, &subject);
+            assert!(reply.starts_with("250 2.0.0 Ok: queued"), "{reply}");
+            subject
+        });
+        let mut session = Smtp::open(servers.submission);
+        assert!(session.log_in(&reader.address, PASSWORD).starts_with("235 "));
+        Self { servers, reader, queued, session }
+    }
+
+    /// Accepted is accepted: it is delivered, whatever has ended. Logged in is not allowed: it may not send.
+    fn end(mut self, allowed: Capabilities) {
+        let address = &self.reader.address;
+        if let Some(subject) = self.queued {
+            assert_eq!(self.servers.delivered(address, &subject), 0, "it did not wait");
+            self.servers.hold_deliveries(false);
+            self.servers.wait_for(address, &subject);
+        }
+        let command = format!("MAIL FROM:<{address}>");
+        assert!(self.session.command(&command).starts_with("250 "));
+        let reply = self.session.command(&format!("RCPT TO:<{address}>"));
+        let accepted = allowed.contains(Capability::Send) && allowed.contains(Capability::Receive);
+        assert_eq!(reply.starts_with("250 "), accepted, "{reply}");
+    }
+}
