@@ -11,6 +11,7 @@ mod look;
 mod people;
 mod pop3;
 mod servers;
+mod shared;
 mod smtp;
 mod walk;
 
@@ -18,5 +19,6 @@ pub use enforcement::{Enforcement, FileDirectory};
 pub use imap::Imap;
 pub use pop3::Pop3;
 pub use servers::{Lookups, MailServers};
+pub use shared::SharedDirectory;
 pub use smtp::Smtp;
 pub use walk::walk;

@@ -4,9 +4,14 @@
 
 #![cfg(test)]
 
-use whole_flow::mail::{FileDirectory, walk};
+use whole_flow::mail::{FileDirectory, SharedDirectory, walk};
 
 #[tokio::test]
 async fn mail_servers_obey_a_directory_in_a_file_at_every_boundary() {
     walk::<FileDirectory>().await;
+}
+
+#[tokio::test]
+async fn mail_servers_obey_a_directory_in_postgresql_at_every_boundary() {
+    walk::<SharedDirectory>().await;
 }

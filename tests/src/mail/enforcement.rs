@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tramonto::engine::Settings;
-use tramonto::rehearse::Rehearsing;
+use tramonto::rehearse::{Rehearsing, prove};
 
 use super::servers::Lookups;
 use crate::{World, connect};
@@ -27,11 +27,11 @@ pub trait Enforcement: Sized + Send + Sync {
     /// Gives a mailbox a password, by the SQL that operators are told.
     async fn set_password(&self, address: &str, hash: &str);
 
-    /// Has it be this instant for the mail servers. No engine runs.
+    /// Has it be this instant for the mail servers. No engine is at work.
     async fn set_clock(&self, instant: DateTime<Utc>);
 
-    /// No engine is needed any more.
-    async fn end(self) {}
+    /// No engine is needed any more: what it left is added up once more, and what is not the world's is taken away.
+    async fn end(self, world: &World);
 }
 
 /// The mail directory in a file.
@@ -75,6 +75,10 @@ impl Enforcement for FileDirectory {
     async fn set_password(&self, address: &str, hash: &str) {
         let statement = "UPDATE mailbox SET password = ? WHERE address = ?";
         self.execute(statement, [Some(hash.to_owned()), Some(address.to_owned())]).await;
+    }
+
+    async fn end(self, world: &World) {
+        assert_eq!(prove(&world.home()).await.unwrap().problems, [""; 0]);
     }
 
     async fn set_clock(&self, instant: DateTime<Utc>) {

@@ -21,6 +21,7 @@ const NO_ACCESS: &str = "il servizio CEC-PAC e' cessato: questa casella non e' p
 
 /// What a wrong password is answered, whoever it is for, also where there is no such mailbox.
 const WRONG_IMAP: &str = "NO [AUTHENTICATIONFAILED] Authentication failed.";
+const WRONG_SMTP: &str = "535 5.7.8 Error: authentication failed: (reason unavailable)";
 const WRONG_POP3: &str = "-ERR [AUTH] Authentication failed.";
 
 /// A look at everybody at one moment.
@@ -37,12 +38,17 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     pub(super) fn at_everybody(&self) {
-        for person in self.people {
-            let may = person.may(self.allowed, self.decided);
-            self.receiving(person, may);
-            self.sending(person, may);
-            self.logging_in(person, may);
-        }
+        // All at once: Dovecot takes its time over each wrong password.
+        std::thread::scope(|scope| {
+            for person in self.people {
+                scope.spawn(|| {
+                    let may = person.may(self.allowed, self.decided);
+                    self.receiving(person, may);
+                    self.sending(person, may);
+                    self.logging_in(person, may);
+                });
+            }
+        });
     }
 
     /// Fails with the moment, the mailbox and what was said.
@@ -76,11 +82,12 @@ impl Look<'_> {
     fn sending(&self, person: &Person, may: Option<Capabilities>) {
         let address = &person.address;
         let mut session = Smtp::open(self.servers.submission);
-        let wrong = session.log_in(address, "wrong");
-        assert!(wrong.starts_with("535 5.7.8 "), "{}: {wrong}", self.moment);
+        if may.is_some() {
+            self.expect(person, WRONG_SMTP, &session.log_in(address, "wrong"));
+        }
         let answer = session.log_in(address, PASSWORD);
         let Some(may) = may else {
-            assert_eq!(answer, wrong, "{}: a mailbox that does not exist", self.moment);
+            self.expect(person, WRONG_SMTP, &answer);
             return;
         };
         self.expect(person, "235 2.7.0 Authentication successful", &answer);
@@ -111,8 +118,10 @@ impl Look<'_> {
         let refused = |outcome: Result<(), String>| outcome.err().unwrap_or_default();
         let imap = |password| Imap::log_in(self.servers.imap, address, password);
         let pop3 = |password| Pop3::log_in(self.servers.pop3, address, password);
-        self.expect(person, WRONG_IMAP, &refused(imap("wrong").map(drop)));
-        self.expect(person, WRONG_POP3, &refused(pop3("wrong").map(drop)));
+        if may.is_some() {
+            self.expect(person, WRONG_IMAP, &refused(imap("wrong").map(drop)));
+            self.expect(person, WRONG_POP3, &refused(pop3("wrong").map(drop)));
+        }
         let (imap, pop3) = (imap(PASSWORD), pop3(PASSWORD));
         match may {
             Some(may) if may.contains(Capability::Access) => {

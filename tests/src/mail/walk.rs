@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{Capabilities, Capability};
-use tramonto::rehearse::prove;
 
 use super::enforcement::Enforcement;
 use super::look::{Look, PASSWORD};
@@ -60,6 +59,8 @@ pub async fn walk<E: Enforcement>() {
         }
         let second = Duration::seconds(1);
         running.run_until(instant - second, &mut Nobody).await.unwrap();
+        // The engine has no reason to touch the platform at this very second; the servers' clock does not wait.
+        enforcement.set_clock(instant - second).await;
         look("before", before).at_everybody();
         let crossing = Crossing::begin(&servers, &people, place, before);
 
@@ -75,8 +76,7 @@ pub async fn walk<E: Enforcement>() {
     }
     running.run(&mut Nobody).await.unwrap();
     running.engine.stop().await.unwrap();
-    assert_eq!(prove(&world.home()).await.unwrap().problems, [""; 0]);
-    enforcement.end().await;
+    enforcement.end(&world).await;
 }
 
 /// What is under way when a boundary passes: a message that was accepted and not delivered, and a sender who is

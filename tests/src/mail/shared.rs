@@ -1,0 +1,146 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bus::InProcess;
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, MailboxSet};
+use eventstore::{Clock, EventStore};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
+use tramonto::VirtualClock;
+use tramonto::engine::{Engine, Ports, Settings, Store};
+use tramonto::rehearse::Rehearsing;
+use workers::platform::{
+    Actual, Answer, Ends, Error, Known, Mode, Platform, PostgresDirectory, SetRights,
+};
+
+use super::enforcement::Enforcement;
+use super::servers::Lookups;
+use crate::{World, connect};
+
+/// The mail directory in a `PostgreSQL` database of the test's own.
+pub struct SharedDirectory(PgConnectOptions);
+
+fn server() -> PgConnectOptions {
+    let url = std::env::var("TRAMONTO_TEST_POSTGRES");
+    url.unwrap_or_else(|_| panic!("there is no PostgreSQL; run tests/run, which starts one"))
+        .parse()
+        .unwrap()
+}
+
+async fn on(options: &PgConnectOptions, statement: String) {
+    let mut connection: PgConnection = options.connect().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+}
+
+#[async_trait]
+impl Enforcement for SharedDirectory {
+    async fn of(world: &World) -> Self {
+        let name = format!("mail_{}", uuid::Uuid::now_v7().simple());
+        on(&server(), format!("CREATE DATABASE {name}")).await;
+        let options = server().database(&name);
+        let directory = PostgresDirectory::create(options.clone(), Mode::Rehearsal).await.unwrap();
+        directory.say(&world.plan.refusals).await.unwrap();
+        let mut registry = connect(&world.home().registry()).await;
+        let rows =
+            sqlx::query("SELECT number, address FROM registration WHERE activated_on IS NOT NULL");
+        let rows = rows.fetch_all(&mut registry).await.unwrap();
+        let rows: Vec<(u32, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        directory.provision(&rows, 1).await.unwrap();
+        directory.close().await;
+        Self(options)
+    }
+
+    async fn engine(&self, world: &World) -> Rehearsing {
+        let clock: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&world.clock);
+        let programme = world.plan.programme.clone();
+        let store = Store::open(world.home(), Arc::clone(&clock), true, &programme).await.unwrap();
+        let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+        let directory = PostgresDirectory::open(self.0.clone()).await.unwrap();
+        let platform = Arc::new(InStep { directory, clock: Arc::clone(&world.clock) });
+        let queue = Arc::new(InProcess::new(bus::Settings::default()));
+        let settings = Settings { rehearsal: true, ..Settings::default() };
+        let ports = Ports { log, queue, platform };
+        let mut engine =
+            Engine::with_ports(store, programme, clock, ports, settings.clone()).await.unwrap();
+        engine.start_workers();
+        let clock = Arc::clone(&world.clock);
+        Rehearsing::over(engine, clock, world.plan.clone(), settings).await.unwrap()
+    }
+
+    fn lookups(&self) -> Lookups {
+        let database = self.0.get_database().unwrap_or_default();
+        let settings = [
+            format!("PGHOST={}", self.0.get_host()),
+            format!("PGPORT={}", self.0.get_port()),
+            format!("PGDATABASE={database}"),
+            format!("PGUSER={}", self.0.get_username()),
+            "PGPASSWORD=trusted".to_owned(),
+        ];
+        Lookups { kind: "pgsql", settings: settings.into() }
+    }
+
+    async fn set_password(&self, address: &str, hash: &str) {
+        let statement =
+            format!("UPDATE directory.mailbox SET password = '{hash}' WHERE address = '{address}'");
+        on(&self.0, statement).await;
+    }
+
+    async fn set_clock(&self, instant: DateTime<Utc>) {
+        let instant = instant.to_rfc3339();
+        on(&self.0, format!("UPDATE directory.clock SET rehearsed_at = '{instant}'")).await;
+    }
+
+    async fn end(self, _world: &World) {
+        let name = self.0.get_database().unwrap_or_default();
+        on(&server(), format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
+}
+
+/// A directory whose clock is the engine's whenever the engine calls.
+struct InStep {
+    directory: PostgresDirectory,
+    clock: Arc<VirtualClock>,
+}
+
+impl InStep {
+    async fn now(&self) -> Result<&PostgresDirectory, Error> {
+        self.directory.set_clock(Some(self.clock.now())).await?;
+        Ok(&self.directory)
+    }
+}
+
+#[async_trait]
+impl Platform for InStep {
+    fn controls(&self) -> Capabilities {
+        self.directory.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.directory.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        self.now().await?.set(call).await
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        self.now().await?.read(mailboxes, capabilities).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        self.now().await?.known(from, limit).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        self.now().await?.ends(mailboxes, capabilities).await
+    }
+}
