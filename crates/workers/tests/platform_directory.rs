@@ -184,7 +184,7 @@ async fn whatever_is_no_usable_directory_is_told_in_a_sentence() {
     let good = std::fs::read(file(&folder)).unwrap();
     let newer = {
         let mut bytes = good.clone();
-        bytes[60..64].copy_from_slice(&3_i32.to_be_bytes());
+        bytes[60..64].copy_from_slice(&4_i32.to_be_bytes());
         bytes
     };
     let mut foreign = good.clone();

@@ -262,7 +262,7 @@ async fn a_user_without_rights_and_a_database_that_is_not_there_are_told_with_ad
     run(&mut plain, format!("CREATE ROLE {role} LOGIN PASSWORD 'very-secret'")).await.unwrap();
     let options = database.options().username(&role).password("very-secret");
     let error = PostgresDirectory::open(options).await.unwrap_err();
-    assert!(error.may_retry() && error.to_string().contains("grant it the rights"), "{error}");
+    assert!(error.may_retry() && error.to_string().contains("grant the rights"), "{error}");
     assert!(!format!("{error:?}").contains("very-secret"));
     run(&mut plain, format!("DROP ROLE {role}")).await.unwrap();
 

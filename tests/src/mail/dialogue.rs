@@ -21,7 +21,7 @@ impl Dialogue {
     }
 
     pub(super) fn say(&mut self, text: &str) {
-        self.transcript.push_str(&format!("> {text}\n"));
+        self.transcript.extend(["> ", text, "\n"]);
         let stream = self.reader.get_mut();
         stream.write_all(format!("{text}\r\n").as_bytes()).unwrap();
     }

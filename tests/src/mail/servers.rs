@@ -83,21 +83,22 @@ impl MailServers {
         logs.map(read).join("\n")
     }
 
-    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again,
-    /// and has the queue tried at once.
+    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again.
     pub fn hold_deliveries(&self, hold: bool) {
         let [open, shut] = ["sock/lmtp", "sock/shut"].map(|name| self.folder.path().join(name));
         if hold {
             fs::rename(open, shut).unwrap();
         } else {
             fs::rename(shut, open).unwrap();
-            let flush = Command::new("/usr/sbin/postqueue")
-                .arg("-c")
-                .arg(self.folder.path().join("etc/postfix"))
-                .arg("-f")
-                .status();
-            assert!(flush.unwrap().success());
         }
+    }
+
+    /// Has Postfix try its queue now instead of in some minutes.
+    fn flush(&self) {
+        let settings = self.folder.path().join("etc/postfix");
+        let flushed =
+            Command::new("/usr/sbin/postqueue").arg("-c").arg(settings).arg("-f").status();
+        assert!(flushed.unwrap().success());
     }
 
     /// How many messages of this subject lie in a mailbox, by its files.
@@ -118,6 +119,18 @@ impl MailServers {
             let waited = begun.elapsed();
             assert!(waited < Duration::from_secs(30), "{subject} did not arrive:\n{}", self.told());
             std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until a message that was in the queue has arrived. One that was being tried when the queue was told to be
+    /// tried goes back to it, so the queue is told again.
+    pub fn wait_for_queued(&self, address: &str, subject: &str) {
+        let begun = Instant::now();
+        while self.delivered(address, subject) == 0 {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_secs(60), "{subject} did not arrive:\n{}", self.told());
+            self.flush();
+            std::thread::sleep(Duration::from_millis(200));
         }
     }
 

@@ -114,7 +114,7 @@ impl<'a> Crossing<'a> {
         if let Some(subject) = self.queued {
             assert_eq!(self.servers.delivered(address, &subject), 0, "it did not wait");
             self.servers.hold_deliveries(false);
-            self.servers.wait_for(address, &subject);
+            self.servers.wait_for_queued(address, &subject);
         }
         let command = format!("MAIL FROM:<{address}>");
         assert!(self.session.command(&command).starts_with("250 "));

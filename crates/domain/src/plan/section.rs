@@ -128,7 +128,8 @@ impl<'t> Section<'t> {
             let text = if let Some(text) = value.as_str() {
                 reader.printable(line, key, text)
             } else {
-                reader.wrong_kind(line, key, &value);
+                let kind = value.type_str();
+                reader.problem(line, format!("{name} can't be of type {kind}; write a text"));
                 None
             };
             match text {

@@ -34,7 +34,9 @@ pub(crate) async fn pages_hold_every_mailbox_once_whoever_put_it_there(home: Arc
     assert_eq!(home.platform().known(0, 1_000).await.unwrap().numberless, 0);
     if let Home::File { .. } = &*home {
         for number in [-5_i64, 4_294_967_296] {
-            let sql = format!("INSERT INTO {{}}mailbox VALUES ({number}, 'n{number}@pec.example')");
+            let sql = format!(
+                "INSERT INTO {{}}mailbox (number, address) VALUES ({number}, 'n{number}@pec.example')"
+            );
             home.by_hand(&sql).await;
         }
         assert_eq!(home.platform().known(0, 10).await.unwrap().numberless, 0, "not the last page");
