@@ -128,7 +128,7 @@ impl MailServers {
         let begun = Instant::now();
         while self.delivered(address, subject) == 0 {
             let waited = begun.elapsed();
-            assert!(waited < Duration::from_secs(60), "{subject} did not arrive:\n{}", self.told());
+            assert!(waited < Duration::from_mins(1), "{subject} did not arrive:\n{}", self.told());
             self.flush();
             std::thread::sleep(Duration::from_millis(200));
         }
