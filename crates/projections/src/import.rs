@@ -150,6 +150,7 @@ async fn in_batches(
         return Err(Error::Apart { in_log, in_registry });
     }
     let ignore_extra = request.ignore_extra;
+    let alone = matches!(request.source, Source::Registration(_));
     let looked = tokio::task::spawn_blocking(move || look(request.source, ignore_extra)).await;
     let looked = looked.map_err(|error| Error::Interrupted(error.into()))??;
     let (import, resumed, last) = state(registry, &looked.identity, request.now).await?;
@@ -187,7 +188,7 @@ async fn in_batches(
         Some(file) => file.unchanged()?,
         None => meter.sha256(),
     };
-    running.finish(again).await
+    running.finish(again || alone).await
 }
 
 /// What is found out of a source before its rows are read.
@@ -216,8 +217,9 @@ impl LookedFile {
 
 /// Reads a file once through, for its SHA-256 and its control file; a stream is only looked at.
 fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
+    let control = source.control();
     match source {
-        Source::File(path) => {
+        Source::File(path) | Source::Controlled { file: path, .. } => {
             let opened = source::open_file(&path)?;
             let failed = |error| Error::unreadable(&path, error);
             let found = fs::metadata(&path).map_err(failed)?;
@@ -226,7 +228,7 @@ fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
                 return Ok(Looked { opened, identity, file: None });
             }
             let sha256 = source::sha256(&path)?;
-            control::check(&path, &sha256, ignore_extra)?;
+            control::check(&path, control.as_deref(), &sha256, ignore_extra)?;
             let (length, modified) = (found.len(), found.modified().ok());
             let identity = sha256.clone();
             Ok(Looked {
@@ -235,7 +237,7 @@ fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
                 file: Some(LookedFile { path, sha256, length, modified }),
             })
         }
-        Source::Stream(stream) => {
+        Source::Stream(stream) | Source::Registration(stream) => {
             let opened = source::open_stream(stream).map_err(Error::Interrupted)?;
             let identity = opened.start.clone();
             Ok(Looked { opened, identity, file: None })
@@ -344,12 +346,13 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// The indexes, the rejects, the balance: in this order, each of which may be done again.
-    async fn finish(mut self, again: bool) -> Result<Summary, Error> {
+    /// The indexes, the rejects, the balance: in this order, each of which may be done again. Rejects are no news where
+    /// the same file was read before, or where who sent them is told at once.
+    async fn finish(mut self, rejects_are_known: bool) -> Result<Summary, Error> {
         self.importing.index().await?;
         self.summary.rejects = self.rejects.finish()?;
         let Summary { read, accepted, unchanged, changed, rejected, .. } = self.summary;
-        let news = accepted + changed > 0 || (rejected > 0 && !again);
+        let news = accepted + changed > 0 || (rejected > 0 && !rejects_are_known);
         if news {
             let sha256 = self.summary.sha256.clone();
             let event = Event::RegistryImported(RegistryImported {

@@ -32,8 +32,8 @@ pub use repair::{
 };
 pub use running::{RehearseArgs, RunArgs};
 pub use serving::{
-    AnswerArgs, ApiArgs, ConfigArgs, MigrateArgs, PolicyArgs, ProjectorArgs, RelayArgs,
-    SchedulerArgs, ServiceArgs, SweepArgs, WorkerArgs,
+    AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
+    RelayArgs, SchedulerArgs, ServiceArgs, SweepArgs, WorkerArgs,
 };
 pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
 
@@ -91,6 +91,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Shows which settings are in force, and where each comes from.
     Config(Box<ConfigArgs>),
+    /// Asks a service whether it is ready: ends with 0 where it is, with 1 where not.
+    Healthcheck(HealthcheckArgs),
     /// Reads a registry file into the store; bad rows go to FILE.rejects.csv.
     Import(ImportArgs),
     /// Makes up a realistic registry file; the same seed gives the same file.

@@ -10,6 +10,7 @@ mod decide;
 mod derived;
 mod events;
 mod generate;
+mod healthcheck;
 mod holds;
 mod import;
 mod incidents;
@@ -86,6 +87,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Policy(args) => return Box::pin(services::answering(&args, &global)).await,
         Command::Migrate(args) => migrate::execute(args, &global).await?,
         Command::Config(args) => config::execute(&args, &global)?,
+        Command::Healthcheck(args) => healthcheck::execute(&args).await?,
         Command::Import(args) => return Box::pin(import::execute(args, &global)).await,
         Command::Generate(args) => generate::execute(&args, &global)?,
         Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,

@@ -107,7 +107,7 @@ impl Desk {
         let rejects = tempfile::NamedTempFile::new()
             .map_err(|error| Trouble::Now(format!("no file can be made ({error})")))?;
         let request = ImportRequest {
-            source: Source::Stream(Box::new(std::io::Cursor::new(row.to_csv()?))),
+            source: Source::Registration(Box::new(std::io::Cursor::new(row.to_csv()?))),
             rejects: Some(rejects.path().to_owned()),
             encoding: Encoding::Utf8,
             ignore_extra: false,

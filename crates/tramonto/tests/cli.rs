@@ -12,6 +12,8 @@ mod deciding;
 mod disks;
 #[path = "cli/grammar.rs"]
 mod grammar;
+#[path = "cli/health.rs"]
+mod health;
 #[path = "cli/incidents.rs"]
 mod incidents;
 #[path = "cli/planning.rs"]

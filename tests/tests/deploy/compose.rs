@@ -1,8 +1,6 @@
 //! Every service on one machine, in containers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Command;
 
 use serde_json::{Map, Value};
@@ -130,36 +128,15 @@ fn check(service: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_health_check_of_a_service_passes_when_it_is_ready_and_fails_when_it_is_not() {
+fn each_service_is_asked_for_its_health_by_its_own_binary() {
     let compose = compose();
-    let words = check(&services(&compose)["worker"]);
-    assert!(SERVICES.iter().all(|name| check(&services(&compose)[*name]) == words));
-    let healthy = |port: u16| {
-        let mut asking = Command::new(&words[0]);
-        for word in &words[1..] {
-            assert!(!word.contains("9464") || word.matches("9464").count() == 1);
-            asking.arg(word.replace("9464", &port.to_string()));
-        }
-        asking.output().unwrap().status.success()
-    };
-    let asked = |answer: &'static str| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = [0; 256];
-            let length = stream.read(&mut asked).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8_lossy(&asked[..length]).into_owned()
-        });
-        let healthy = healthy(port);
-        (healthy, server.join().unwrap(), port)
-    };
-    let (ready, question, port) = asked("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}");
-    assert!(ready && question.starts_with("GET /readyz HTTP/1.0\r\n"), "{question:?}");
-    assert!(!asked("HTTP/1.0 503 Service Unavailable\r\n\r\n").0);
-    assert!(!asked("").0, "a service that hangs up is not ready");
-    assert!(!healthy(port), "nobody listens there any more");
+    for name in SERVICES {
+        let service = &services(&compose)[name];
+        let words = check(service);
+        assert_eq!(words[0], "tramonto", "{name}");
+        let listen = ("TRAMONTO_LISTEN".to_owned(), variables(service)["TRAMONTO_LISTEN"].clone());
+        assert_taken(&words[1..], &BTreeMap::from([listen]));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `FILE.control`: what the sender says the file holds. Checked before the first row is imported.
+//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked before the first row is imported.
 //!
 //! Lines of `key = value`, quotes or not: `rows`, `sha256` (of the file as it lies there), `registered`
 //! (rows without a day of activation), `activated` (rows with one); each may be left out.
@@ -19,14 +19,18 @@ struct Control {
     activated: Option<u64>,
 }
 
-/// Checks a file against its control file, where there is one.
-pub(super) fn check(file: &Path, sha256: &str, ignore_extra: bool) -> Result<(), Error> {
-    let mut path = file.as_os_str().to_owned();
-    path.push(".control");
-    let path = PathBuf::from(path);
+/// Checks a file against the control file that is named, which must be there; or else against the one beside it, if
+/// there is one.
+pub(super) fn check(
+    file: &Path,
+    named: Option<&Path>,
+    sha256: &str,
+    ignore_extra: bool,
+) -> Result<(), Error> {
+    let path = named.map_or_else(|| beside(file), Path::to_owned);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::unreadable(&path, error)),
     };
     let mismatch = |problem| Error::Control { path: path.clone(), problem };
@@ -49,6 +53,12 @@ pub(super) fn check(file: &Path, sha256: &str, ignore_extra: bool) -> Result<(),
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(mismatch(problems.join(", "))) }
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".control");
+    path.into()
 }
 
 fn parse(text: &str) -> Result<Control, String> {

@@ -14,8 +14,24 @@ use super::Error;
 pub enum Source {
     /// A file, plain, gzip or zstd by its first bytes.
     File(PathBuf),
+    /// The same, held to what a control file says of it.
+    Controlled {
+        /// The file.
+        file: PathBuf,
+        /// What it must hold.
+        control: PathBuf,
+    },
     /// Anything that can be read once, such as standard input; the same packings.
     Stream(Box<dyn Read + Send>),
+    /// A registration by itself, whose sender is told what came of it: refused, it leaves no balance in the log.
+    Registration(Box<dyn Read + Send>),
+}
+
+impl Source {
+    /// The control file that is named.
+    pub(super) fn control(&self) -> Option<PathBuf> {
+        if let Self::Controlled { control, .. } = self { Some(control.clone()) } else { None }
+    }
 }
 
 /// Read ahead to tell the packing, and to know a stream again after a crash.

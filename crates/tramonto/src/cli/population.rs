@@ -14,14 +14,17 @@ use super::values::{self, Reason};
 
 The file: CSV with the header registration_id, codice_fiscale, surname, name, address, requested_on,
 activated_on, last_sent_on, notify_email; `,` or `;`; plain, gzip or zstd. Importing it again changes
-nothing that is the same. Where FILE.control lies beside it (rows, sha256, registered, activated), the
-file must match it. Ends with code 3 where rows were rejected.")]
+nothing that is the same. Where FILE.control lies beside it, or --control names one (rows, sha256,
+registered, activated), the file must match it. Ends with code 3 where rows were rejected.")]
 pub struct ImportArgs {
     /// The registry file; `-` for standard input.
     pub file: PathBuf,
     /// The file's encoding, e.g. windows-1252.
     #[arg(long, value_name = "NAME", default_value = "utf-8")]
     pub encoding: String,
+    /// What the file must hold; without it FILE.control, where that lies beside it.
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
     /// Passes over columns that a registry does not have.
     #[arg(long)]
     pub ignore_extra: bool,

@@ -193,6 +193,20 @@ pub struct ConfigArgs {
     pub service: ServiceArgs,
 }
 
+/// Whether a service is ready.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto healthcheck                                the service that listens where nothing else is said
+  tramonto healthcheck http://worker-1:9464           another one; /readyz is asked for
+  tramonto healthcheck http://worker-1:9464/healthz   only whether it is alive")]
+pub struct HealthcheckArgs {
+    /// Where the service answers; without it where --listen says, from the same machine.
+    pub url: Option<url::Url>,
+    /// Where the service was told to answer.
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = values::USUAL_LISTEN)]
+    pub listen: values::Listen,
+}
+
 /// The tables of a shared store.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(after_help = "Examples:

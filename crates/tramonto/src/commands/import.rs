@@ -26,10 +26,23 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let encoding = encoding(&args.encoding)?;
     let from_stream = args.file == Path::new("-");
     let source = if from_stream {
+        if args.control.is_some() {
+            return Err(Error::Usage(
+                "rows from standard input can't be held to a control file before they are read; give \
+                 the path of a file"
+                    .to_owned(),
+            ));
+        }
         Source::Stream(Box::new(std::io::stdin()))
     } else {
         expect_file(&args.file)?;
-        Source::File(args.file.clone())
+        match &args.control {
+            Some(control) => {
+                expect_file(control)?;
+                Source::Controlled { file: args.file.clone(), control: control.clone() }
+            }
+            None => Source::File(args.file.clone()),
+        }
     };
     let rejects = if from_stream { STREAM_REJECTS.into() } else { rejects_of(&args.file) };
     let clock: Arc<dyn Clock> = Arc::new(RealClock);

@@ -1,0 +1,72 @@
+//! `tramonto healthcheck`: is a service ready? For whoever can run a program beside it and has no other.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::Error;
+use crate::cli::HealthcheckArgs;
+
+/// Those who ask have bounds of their own, of some seconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// More than any answer of ours.
+const LONGEST: u64 = 64 * 1024;
+
+pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
+    let (host, path) = place(args)?;
+    let asked = tokio::time::timeout(PATIENCE, ask(&host, &path)).await;
+    let answer = asked.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()));
+    let answer = answer.map_err(|problem| {
+        Error::Usage(format!("nobody answers at {host} ({problem}); see that the service runs"))
+    })?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        Some("503") => Err(Error::Usage(format!("the service at {host} is not ready: {body}"))),
+        _ => Err(Error::Usage(format!(
+            "what answers at {host} is no service of ours; look at the address"
+        ))),
+    }
+}
+
+/// Whom to ask, and for what.
+fn place(args: &HealthcheckArgs) -> Result<(String, String), Error> {
+    let Some(url) = &args.url else {
+        let Some(address) = args.listen.0 else {
+            return Err(Error::Usage(
+                "the service listens nowhere (--listen off); give the URL of one that does"
+                    .to_owned(),
+            ));
+        };
+        return Ok((reachable(address).to_string(), "/readyz".to_owned()));
+    };
+    let host = Some(url).filter(|url| url.scheme() == "http").and_then(Url::host_str);
+    let Some(host) = host else {
+        return Err(Error::Usage("write the URL as http://HOST:9464".to_owned()));
+    };
+    let path = if url.path() == "/" { "/readyz" } else { url.path() };
+    Ok((format!("{host}:{}", url.port().unwrap_or(80)), path.to_owned()))
+}
+
+/// A service that listens everywhere listens on loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+async fn ask(host: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(host).await?;
+    let question = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    stream.write_all(question.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
