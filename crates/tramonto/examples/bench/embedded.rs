@@ -1,5 +1,6 @@
 //! The engine in one process on SQLite, beside the bare script on SQLite.
 
+mod answers;
 mod read;
 mod script;
 mod world;
@@ -41,6 +42,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         if run + 1 == args.rounds {
             running.idle().await?;
             read::measure(&mut running, report).await?;
+            answers::measure(&running, report).await?;
         }
         running.close().await?;
         std::fs::remove_dir_all(folder.path().join(format!("run-{run}")))?;
@@ -73,6 +75,17 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     report.row("the phase, a mailbox", micros(each), beside);
     report.row("peak memory of the bench", format!("{} MB", peak_memory()?), "");
     Ok(())
+}
+
+/// The answers to mail servers, and nothing else.
+pub(crate) async fn answers_alone(args: &Args, report: &mut Report) -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let world = World::import(&folder.path().join("all"), args.registrations).await?;
+    let registrations = whole(f64::from(args.registrations));
+    report.section(format!("Answers to mail servers, on SQLite, {registrations} registrations."));
+    let running = world.engine().await?;
+    answers::measure(&running, report).await?;
+    running.close().await
 }
 
 /// The most memory this process ever had, from the kernel (`VmHWM`).

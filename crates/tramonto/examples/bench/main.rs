@@ -26,7 +26,7 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Only one of the two ways to run; both without it.
+    /// Only one of these; all of it without it.
     #[arg(value_enum)]
     only: Option<Way>,
     /// How many registrations there are.
@@ -46,6 +46,8 @@ enum Way {
     Embedded,
     /// Every service a process of its own, on PostgreSQL and JetStream.
     Services,
+    /// Of the embedded, the answers to mail servers alone.
+    Answers,
 }
 
 #[tokio::main]
@@ -65,13 +67,15 @@ async fn main() -> Fallible<()> {
 }
 
 async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
-    if args.only != Some(Way::Services) {
-        embedded::measure(args, report).await?;
+    match args.only {
+        Some(Way::Embedded) => embedded::measure(args, report).await,
+        Some(Way::Services) => services::measure(args, report).await,
+        Some(Way::Answers) => embedded::answers_alone(args, report).await,
+        None => {
+            embedded::measure(args, report).await?;
+            services::measure(args, report).await
+        }
     }
-    if args.only != Some(Way::Embedded) {
-        services::measure(args, report).await?;
-    }
-    Ok(())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
