@@ -9,6 +9,12 @@ pub enum Error {
     /// The registry can't be read.
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),
+    /// The registry does not answer.
+    #[error("the registry did not answer within {seconds} s; look at its server and the network")]
+    Slow {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Nobody can ask.
     #[error(
         "mail servers can't be answered on {address}; name another address with --policy-listen"

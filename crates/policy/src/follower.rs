@@ -15,6 +15,7 @@ use domain::{Entitled, Event, State, Tick};
 use eventstore::{EventStore, Filter};
 use projections::Registry;
 use roaring::RoaringBitmap;
+use tokio::time::timeout;
 
 use crate::known::Known;
 use crate::{Error, measure};
@@ -23,9 +24,12 @@ use crate::{Error, measure};
 const EVENTS: usize = 64;
 /// How many mailboxes are read from the registry at a time.
 const MAILBOXES: u32 = 8_192;
-/// How often the store is looked at without a notice, and a page of the registry is read again: all of two
-/// million mailboxes in less than five minutes.
+/// How often a page of the registry is read again: all of two million mailboxes in less than five minutes.
+const READ_EVERY: Duration = Duration::from_secs(1);
+/// How often the store is looked at without a notice, or more often where the bound on the age is short.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the registry may take for a page: many times what a slow machine needs.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Keeps what is known as young as the store.
 pub struct Follower {
@@ -90,7 +94,8 @@ impl Follower {
         self.unpublished = false;
         measure::known(&self.known);
         self.read_again().await?;
-        let wake = TimeDelta::from_std(LOOK_EVERY).unwrap_or(TimeDelta::MAX);
+        let wake = LOOK_EVERY.min(self.known.bound() / 4);
+        let wake = TimeDelta::from_std(wake).unwrap_or(TimeDelta::MAX);
         let next_wake = self.known.clock.now().checked_add_signed(wake);
         // All there was has been done: there is no reason to look again at once.
         Ok(Tick { progress: 0, next_wake })
@@ -124,7 +129,7 @@ impl Follower {
     /// Reads a page of what is known again, not more often than said.
     async fn read_again(&mut self) -> Result<(), Error> {
         let (first, done) = self.again;
-        if done.is_some_and(|done| done.elapsed() < LOOK_EVERY) {
+        if done.is_some_and(|done| done.elapsed() < READ_EVERY) {
             return Ok(());
         }
         let registered = self.state.rights.registered();
@@ -143,10 +148,12 @@ impl Follower {
         let (Some(first), Some(last)) = (these.min(), these.max()) else { return Ok(()) };
         let whole = u64::from(last - first) + 1 == these.len();
         let rows = if whole {
-            self.registry.addresses(first..=last).await?
+            timeout(ANSWER, self.registry.addresses(first..=last)).await
         } else {
-            self.registry.addresses_of(these).await?
+            timeout(ANSWER, self.registry.addresses_of(these)).await
         };
+        let slow = |_elapsed| Error::Slow { seconds: ANSWER.as_secs() };
+        let rows = rows.map_err(slow)??;
         let keys = &self.known.keys;
         let mut found = rows.iter().peekable();
         let with_key = |number| {

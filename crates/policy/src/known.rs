@@ -63,6 +63,11 @@ impl Known {
         self.fresh().is_some()
     }
 
+    /// Beyond which age nothing is answered.
+    pub fn bound(&self) -> Duration {
+        self.bound
+    }
+
     /// How many addresses are known, and the memory they take in bytes.
     pub fn size(&self) -> (usize, usize) {
         let addresses = self.addresses();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Change, Lifecycle, Mailbox, Task, civil_date};
+use domain::{Capability, Change, Denied, Entitled, Lifecycle, Mailbox, Task, civil_date};
 
 use crate::step::of_platform;
 use crate::world::World;
@@ -13,6 +13,7 @@ impl World {
     pub(crate) fn check(&self) {
         self.accounts_are_partitions();
         self.mailboxes_agree_with_the_sets();
+        self.whoever_asks_is_told_what_the_calendar_and_the_holds_say();
         let tasks = self.tasks();
         for task in &tasks {
             self.is_lawful(task);
@@ -63,6 +64,26 @@ impl World {
             }
             let holds = rights.holds().iter().filter(|(_, hold)| hold.number == number);
             assert!(holds.eq(mailbox.holds.iter()), "{number}: holds");
+        }
+    }
+
+    /// By the calendar alone: whether the phases that are due have started makes no difference.
+    fn whoever_asks_is_told_what_the_calendar_and_the_holds_say(&self) {
+        let (plan, entitled) = (self.plan(), Entitled::by(&self.state).unwrap());
+        for mailbox in &self.mailboxes {
+            for capability in of_platform() {
+                let allowed = plan.allowed_at(self.now).contains(capability);
+                let expected = match mailbox.lifecycle {
+                    Lifecycle::Unknown => Err(Denied::Unregistered),
+                    Lifecycle::Registered | Lifecycle::Lapsed => Err(Denied::NeverActivated),
+                    Lifecycle::Withdrawn => Err(Denied::Withdrawn),
+                    Lifecycle::Activated if allowed => Ok(()),
+                    Lifecycle::Activated if self.is_held(mailbox, capability, self.now) => Ok(()),
+                    Lifecycle::Activated => Err(Denied::Ended),
+                };
+                let told = entitled.check(mailbox.number, capability, self.now);
+                assert_eq!(told, expected, "{}: {capability} at {}", mailbox.number, self.now);
+            }
         }
     }
 

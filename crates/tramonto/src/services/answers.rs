@@ -194,6 +194,7 @@ impl Passes for Following {
             (Ok(_), false) | (Err(_), true) => {}
         }
         self.failing = passed.is_err();
+        // Nothing is known better than before: the store is asked again soon.
         let again = Tick { progress: 0, next_wake: self.clock.now().checked_add_signed(AGAIN) };
         Ok(passed.unwrap_or(again))
     }

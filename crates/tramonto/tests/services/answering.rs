@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use crate::proxy::Proxy;
 use crate::servers::free_port;
-use crate::world::{FEW, World, done};
+use crate::world::{FEW, World, done, store};
 
 /// One connection, as Postfix keeps it: asked again and again.
 struct MailServer {
@@ -41,7 +42,7 @@ impl MailServer {
 }
 
 #[tokio::test]
-async fn a_database_that_stops_defers_mail_and_lets_none_through_nor_refuses_any_wrongly() {
+async fn a_database_that_is_away_defers_mail_and_lets_none_through_nor_refuses_any_wrongly() {
     let mut world = World::of(FEW).await;
     let mut database = world.connect().await;
     let roles = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/postgres/roles.sql");
@@ -58,8 +59,8 @@ async fn a_database_that_stops_defers_mail_and_lets_none_through_nor_refuses_any
 
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let listen = address.to_string();
-    let store = world.store().replace("tramonto@", "mailer@");
-    assert_ne!(store, world.store());
+    let wire = Proxy::to(world.postgres.port).await;
+    let store = store(wire.port).replace("tramonto@", "mailer@");
     let told = ["--policy-listen", &listen, "--policy-stale", "1"];
     let bus = "nats://127.0.0.1:1";
     let policy = world.start_at("policy", &store, bus, &told);
@@ -68,23 +69,34 @@ async fn a_database_that_stops_defers_mail_and_lets_none_through_nor_refuses_any
     assert!(server.ask("recipient", closed).starts_with("action=550 5.2.1 "));
     assert!(server.ask("sasl_username", held).starts_with("action=550 5.7.1 "));
 
-    world.postgres.end("INT");
     let deferred = async |server: &mut MailServer, address: &str, right: &str| {
         let answer = server.ask("recipient", address);
         let later = answer.starts_with("action=451 4.3.5 ");
         assert!(later || answer.starts_with(right), "{answer}");
         later
     };
-    world.until("held", async || deferred(&mut server, held, "action=DUNNO").await).await;
-    world.until("closed", async || deferred(&mut server, closed, "action=550 5.2.1").await).await;
-    assert!(deferred(&mut server, "someone@mail.example", "action=451").await);
-
-    world.postgres.start();
     let back = async |server: &mut MailServer, address: &str, right: &str| {
         !deferred(server, address, right).await
     };
-    world.until("held", async || back(&mut server, held, "action=DUNNO").await).await;
-    world.until("closed", async || back(&mut server, closed, "action=550 5.2.1").await).await;
+    // A server that has stopped refuses to be spoken to; a wire that is cut says nothing at all.
+    for gone in ["stopped", "cut off"] {
+        if gone == "stopped" {
+            world.postgres.end("INT")
+        } else {
+            wire.cut()
+        }
+        let (keeps, ended) = ("action=DUNNO", "action=550 5.2.1");
+        world.until(gone, async || deferred(&mut server, held, keeps).await).await;
+        world.until(gone, async || deferred(&mut server, closed, ended).await).await;
+        assert!(deferred(&mut server, "someone@mail.example", "action=451").await);
+        if gone == "stopped" {
+            world.postgres.start()
+        } else {
+            wire.mend()
+        }
+        world.until("held", async || back(&mut server, held, keeps).await).await;
+        world.until("closed", async || back(&mut server, closed, ended).await).await;
+    }
     let told = policy.told();
     assert!(![held, closed].into_iter().any(|address| told.contains(address)), "{told}");
     assert_eq!(policy.stop().await, Some(0));
