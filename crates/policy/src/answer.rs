@@ -7,6 +7,8 @@
 //! Invariant: where what is known does not suffice, the mail is told to come again; it is never let through
 //! and never refused for good.
 
+use std::sync::Arc;
+
 use domain::{Capability, Denied};
 
 use crate::known::{Fresh, Known};
@@ -14,19 +16,19 @@ use crate::protocol::Request;
 use crate::text;
 
 /// What the mail server is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// Whatever its other rules say: it is none of ours, or allowed.
     Dunno,
     /// Refuse it for good: status codes and text.
-    Refuse(&'static str),
+    Refuse(Arc<str>),
     /// Have it come again.
     Defer,
 }
 
 impl Answer {
     /// What stands after `action=`.
-    pub fn action(self) -> &'static str {
+    pub fn action(&self) -> &str {
         match self {
             Self::Dunno => "DUNNO",
             Self::Refuse(text) => text,
@@ -54,28 +56,15 @@ impl Known {
     }
 
     /// Why the holder of an address may not; `None` where it may, or is none of ours.
-    fn refusal(
-        &self,
-        fresh: &Fresh,
-        address: &[u8],
-        capability: Capability,
-    ) -> Option<&'static str> {
+    fn refusal(&self, fresh: &Fresh, address: &[u8], capability: Capability) -> Option<Arc<str>> {
         let denied = match self.number(address) {
-            Some(number) => fresh.entitled.check(number, capability, fresh.now).err()?,
+            Some(number) => fresh.said.entitled.check(number, capability, fresh.now).err()?,
             None => Denied::Unregistered,
         };
         if denied == Denied::Unregistered && !self.is_own(address) {
             return None;
         }
-        let sends = capability == Capability::Send;
-        Some(match (denied, sends) {
-            (Denied::Ended, true) => text::SENDING_ENDED,
-            (Denied::Ended, false) => text::RECEIVING_ENDED,
-            (Denied::NeverActivated | Denied::Withdrawn, true) => text::NO_SENDER,
-            (Denied::NeverActivated | Denied::Withdrawn, false) => text::NO_RECIPIENT,
-            (Denied::Unregistered, true) => text::NO_SUCH_SENDER,
-            (Denied::Unregistered, false) => text::NO_SUCH_RECIPIENT,
-        })
+        Some(fresh.said.texts.refusal(denied, capability))
     }
 
     /// The mailbox that an address leads to, with or without an extension as in `anna+shop@…`: whether the

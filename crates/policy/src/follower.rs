@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use domain::{Entitled, Event, State, Tick};
+use domain::{Event, State, Tick};
 use eventstore::{EventStore, Filter};
 use projections::Registry;
 use roaring::RoaringBitmap;
 use tokio::time::timeout;
 
-use crate::known::Known;
+use crate::known::{Known, Said};
 use crate::{Error, measure};
 
 /// How many events are read at a time: set events can hold some hundred kilobytes each.
@@ -89,8 +89,8 @@ impl Follower {
             }
         };
         self.addresses().await?;
-        let entitled = self.unpublished.then(|| Entitled::by(&self.state).map(Arc::new));
-        self.known.publish(entitled.flatten(), moment);
+        let said = self.unpublished.then(|| Said::by(&self.state));
+        self.known.publish(said.flatten(), moment);
         self.unpublished = false;
         measure::known(&self.known);
         self.read_again().await?;

@@ -10,10 +10,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::Entitled;
+use domain::{Entitled, State};
 use eventstore::Clock;
 
 use crate::addresses::{Addresses, Key, Keys};
+use crate::text::Texts;
 
 /// How many addresses are changed under one lock: some tens of microseconds.
 const STEP: usize = 256;
@@ -24,7 +25,7 @@ pub struct Known {
     pub(crate) keys: Keys,
     pub(crate) own: Vec<Vec<u8>>,
     addresses: RwLock<Addresses>,
-    entitled: RwLock<Option<Arc<Entitled>>>,
+    said: RwLock<Option<Arc<Said>>>,
     contact: RwLock<Option<Contact>>,
     bound: Duration,
 }
@@ -36,9 +37,24 @@ pub(crate) struct Contact {
     shown: DateTime<Utc>,
 }
 
+/// What the log says.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) entitled: Entitled,
+    pub(crate) texts: Texts,
+}
+
+impl Said {
+    /// What it says now; nothing before a plan was adopted.
+    pub(crate) fn by(state: &State) -> Option<Arc<Self>> {
+        let (entitled, plan) = (Entitled::by(state)?, state.plan()?);
+        Some(Arc::new(Self { entitled, texts: Texts::of(plan) }))
+    }
+}
+
 /// What an answer is made from.
 pub(crate) struct Fresh {
-    pub(crate) entitled: Arc<Entitled>,
+    pub(crate) said: Arc<Said>,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -52,7 +68,7 @@ impl Known {
             keys: Keys::default(),
             own: own.collect(),
             addresses: RwLock::default(),
-            entitled: RwLock::default(),
+            said: RwLock::default(),
             contact: RwLock::default(),
             bound,
         }
@@ -90,8 +106,8 @@ impl Known {
         if asleep || contact.steady.elapsed() > self.bound {
             return None;
         }
-        let entitled = read(&self.entitled).clone()?;
-        Some(Fresh { entitled, now })
+        let said = read(&self.said).clone()?;
+        Some(Fresh { said, now })
     }
 
     /// This instant, by both clocks.
@@ -99,17 +115,17 @@ impl Known {
         Contact { steady: Instant::now(), shown: self.clock.now() }
     }
 
-    /// From now on this is what everybody may do, as the store had it at that moment.
-    pub(crate) fn publish(&self, entitled: Option<Arc<Entitled>>, contact: Contact) {
-        if let Some(entitled) = entitled {
-            *write(&self.entitled) = Some(entitled);
+    /// From now on this is what the log says, as it was at that moment; `None` for what it said before.
+    pub(crate) fn publish(&self, said: Option<Arc<Said>>, contact: Contact) {
+        if let Some(said) = said {
+            *write(&self.said) = Some(said);
         }
         *write(&self.contact) = Some(contact);
     }
 
     /// Forgets everything: the store is not the one that was read.
     pub(crate) fn forget(&self) {
-        *write(&self.entitled) = None;
+        *write(&self.said) = None;
         *write(&self.contact) = None;
         *write(&self.addresses) = Addresses::default();
     }

@@ -34,7 +34,7 @@ impl Measures {
         }
     }
 
-    pub(crate) fn answered(&self, answer: Answer, took: Duration) {
+    pub(crate) fn answered(&self, answer: &Answer, took: Duration) {
         match answer {
             Answer::Dunno => self.dunno.increment(1),
             Answer::Refuse(_) => self.refused.increment(1),

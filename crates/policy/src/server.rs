@@ -170,7 +170,7 @@ impl Desk {
             answers.push_str("action=");
             answers.push_str(answer.action());
             answers.push_str("\n\n");
-            self.measures.answered(answer, came.elapsed());
+            self.measures.answered(&answer, came.elapsed());
             if garbage.is_some() {
                 return garbage;
             }

@@ -1,24 +1,52 @@
-//! What a refused mail is told: the status codes of RFC 3463 and RFC 5248, and a text that says why.
+//! What a refused mail is told. Why a right has ended is the plan's to say (`[refusals]`); what stands here is
+//! for mailboxes that are none, in the words of RFC 3463, and in ASCII, which every mail system takes.
 //!
-//! The sender's own mail system hands the text to a person, so it is in the plan's two languages, in ASCII,
-//! which every mail system takes. Deliberately absent: anything about one mailbox.
+//! The sender's own mail system hands the text to a person. Deliberately absent: anything about one mailbox.
 
-/// The mailbox may not send any more.
-pub(crate) const SENDING_ENDED: &str =
-    "550 5.7.1 This mailbox can no longer send / La casella non puo' piu' inviare messaggi";
-/// The mailbox may not receive any more.
-pub(crate) const RECEIVING_ENDED: &str =
-    "550 5.2.1 This mailbox can no longer receive / La casella non puo' piu' ricevere messaggi";
-/// Whoever sends has no working mailbox.
-pub(crate) const NO_SENDER: &str =
-    "550 5.7.1 The sender's mailbox is not active / La casella del mittente non e' attiva";
-/// Whoever is to receive has no working mailbox.
-pub(crate) const NO_RECIPIENT: &str =
-    "550 5.2.1 This mailbox is not active / La casella non e' attiva";
-/// Nobody has that address.
-pub(crate) const NO_SUCH_SENDER: &str =
-    "550 5.7.1 No such mailbox / Il mittente non corrisponde a una casella";
-/// Nobody has that address.
-pub(crate) const NO_SUCH_RECIPIENT: &str = "550 5.1.1 No such mailbox / La casella non esiste";
+use std::sync::Arc;
+
+use domain::{Capability, Denied, Plan, Refusal};
+
+/// Nobody has the address that writes.
+const NO_SUCH_SENDER: &str = "550 5.7.1 no such mailbox / la casella del mittente non esiste";
+/// Nobody has the address that is written to.
+const NO_SUCH_RECIPIENT: &str = "550 5.1.1 no such mailbox / la casella non esiste";
 /// What is known is not enough to answer; the mail comes again.
-pub(crate) const LATER: &str = "451 4.3.5 Try again later / Riprovare piu' tardi";
+pub(crate) const LATER: &str =
+    "451 4.3.5 the rights of this mailbox can't be looked up just now, try again later";
+
+/// What is said under one plan.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    send: Arc<str>,
+    receive: Arc<str>,
+    no_sender: Arc<str>,
+    no_recipient: Arc<str>,
+}
+
+impl Texts {
+    /// What the plan says.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let said = |refusal: &Refusal| {
+            Arc::from(format!("550 {} {}", refusal.status, refusal.wording.line()))
+        };
+        Self {
+            send: said(&plan.refusals.send),
+            receive: said(&plan.refusals.receive),
+            no_sender: NO_SUCH_SENDER.into(),
+            no_recipient: NO_SUCH_RECIPIENT.into(),
+        }
+    }
+
+    /// What is said to one who may not.
+    pub(crate) fn refusal(&self, denied: Denied, capability: Capability) -> Arc<str> {
+        let sends = capability == Capability::Send;
+        let text = match (denied, sends) {
+            (Denied::Ended | Denied::Withdrawn, true) => &self.send,
+            (Denied::Ended | Denied::Withdrawn, false) => &self.receive,
+            (Denied::NeverActivated | Denied::Unregistered, true) => &self.no_sender,
+            (Denied::NeverActivated | Denied::Unregistered, false) => &self.no_recipient,
+        };
+        Arc::clone(text)
+    }
+}

@@ -57,7 +57,7 @@ async fn each_kind_of_mailbox_is_answered_right_at_each_boundary_and_a_second_be
                     may(at < receives, no_receiving),
                 ),
                 (2, may(at < sends, no_sending), may(true, no_receiving)),
-                (3, may(false, no_sending), may(false, no_receiving)),
+                (3, may(false, no_sending), may(false, "550 5.1.1")),
                 (4, may(false, no_sending), may(false, no_receiving)),
                 (9, may(true, no_sending), may(true, no_receiving)),
             ];
@@ -68,6 +68,26 @@ async fn each_kind_of_mailbox_is_answered_right_at_each_boundary_and_a_second_be
                 assert_eq!(answered, to, "p{number} receives at {at}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_said_in_the_words_of_the_plan() {
+    let mut world = World::new().await;
+    let ended = utc("2015-07-18T00:00:00Z");
+    for (request, expected) in [
+        (
+            BY_P0,
+            "550 5.7.1 la CEC-PAC e' in chiusura: da questa casella non si possono piu' inviare \
+             messaggi / CEC-PAC is closing: this mailbox can no longer send",
+        ),
+        (
+            TO_P0,
+            "550 5.2.1 la CEC-PAC e' in chiusura: questa casella non riceve piu' messaggi / \
+             CEC-PAC is closing: this mailbox no longer receives messages",
+        ),
+    ] {
+        assert_eq!(world.at(ended, request).await.action(), expected);
     }
 }
 
