@@ -4,6 +4,7 @@
 //! second before and after each boundary. How the servers come to know the rights is an [`Enforcement`]'s.
 //! Deliberately absent: a mail library. What is asserted is what stands on the wire.
 
+mod asked;
 mod dialogue;
 mod enforcement;
 mod imap;
@@ -15,6 +16,7 @@ mod shared;
 mod smtp;
 mod walk;
 
+pub use asked::AskedForEachMail;
 pub use enforcement::{Enforcement, FileDirectory};
 pub use imap::Imap;
 pub use pop3::Pop3;

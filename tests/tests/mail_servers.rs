@@ -4,7 +4,11 @@
 
 #![cfg(test)]
 
-use whole_flow::mail::{FileDirectory, SharedDirectory, walk};
+use eventstore::Clock;
+use whole_flow::mail::{
+    AskedForEachMail, Enforcement, FileDirectory, MailServers, SharedDirectory, Smtp, walk,
+};
+use whole_flow::{Nobody, World, connect};
 
 #[tokio::test]
 async fn mail_servers_obey_a_directory_in_a_file_at_every_boundary() {
@@ -14,4 +18,40 @@ async fn mail_servers_obey_a_directory_in_a_file_at_every_boundary() {
 #[tokio::test]
 async fn mail_servers_obey_a_directory_in_postgresql_at_every_boundary() {
     walk::<SharedDirectory>().await;
+}
+
+#[tokio::test]
+async fn mail_servers_that_ask_for_each_mail_obey_at_every_boundary() {
+    walk::<AskedForEachMail>().await;
+}
+
+#[tokio::test]
+async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
+    let world = World::with(50).await;
+    let mut asked = AskedForEachMail::of(&world).await;
+    let now = world.clock.now();
+    let mut running = asked.engine(&world).await;
+    running.run_until(now, &mut Nobody).await.unwrap();
+    running.engine.stop().await.unwrap();
+    let mut registry = connect(&world.home().registry()).await;
+    let some = "SELECT address FROM registration WHERE activated_on IS NOT NULL LIMIT 1";
+    let address: String = sqlx::query_scalar(some).fetch_one(&mut registry).await.unwrap();
+    // Not read yet: the mail is told to come again by us, and where nobody is there, by Postfix itself.
+    let servers = MailServers::start(&asked.lookups());
+    let deliver = |subject| Smtp::deliver(servers.smtp, &address, subject);
+    for round in ["not-read-yet", "gone", "back"] {
+        match round {
+            "gone" => asked.stop_answering(),
+            "back" => {
+                asked.answer_again();
+                asked.set_clock(now).await;
+            }
+            _ => {}
+        }
+        let reply = deliver(round);
+        let expected = if round == "back" { "250 2.0.0 Ok: queued" } else { "451 4.3.5 " };
+        assert!(reply.starts_with(expected), "{round}: {reply}\n{}", servers.told());
+    }
+    servers.wait_for(&address, "back");
+    asked.end(&world).await;
 }

@@ -30,6 +30,11 @@ pub trait Enforcement: Sized + Send + Sync {
     /// Has it be this instant for the mail servers. No engine is at work.
     async fn set_clock(&self, instant: DateTime<Utc>);
 
+    /// What is answered to one who may not send, and writes from one address to another.
+    fn no_sending(&self, from: &str, _to: &str, why: &str) -> String {
+        format!("550 5.7.1 <{from}>: SASL login name rejected: {why}")
+    }
+
     /// No engine is needed any more: what it left is added up once more, and what is not the world's is taken away.
     async fn end(self, world: &World);
 }

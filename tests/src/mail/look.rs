@@ -34,6 +34,8 @@ pub(super) struct Look<'a> {
     pub(super) allowed: Capabilities,
     /// Were the decisions about single mailboxes taken?
     pub(super) decided: bool,
+    /// How it is told who may not send, by sender, recipient and the plan's words.
+    pub(super) no_sending: &'a (dyn Fn(&str, &str, &str) -> String + Sync),
 }
 
 impl Look<'_> {
@@ -106,7 +108,7 @@ impl Look<'_> {
             assert!(reply.starts_with("250 2.0.0 Ok: queued"), "{}: {reply}", self.moment);
             self.servers.wait_for(&archive.address, &subject);
         } else {
-            let refusal = format!("550 5.7.1 <{address}>: SASL login name rejected: {NO_SENDING}");
+            let refusal = (self.no_sending)(address, &archive.address, NO_SENDING);
             self.expect(person, &refusal, &reply);
         }
         session.command("QUIT");

@@ -39,6 +39,7 @@ pub async fn walk<E: Enforcement>() {
     for person in people.iter().filter(|person| person.kind != Kind::NeverActivated) {
         enforcement.set_password(&person.address, HASH).await;
     }
+    let no_sending = |from: &str, to: &str, why: &str| enforcement.no_sending(from, to, why);
     let servers = MailServers::start(&enforcement.lookups());
     let mut before = Capabilities::OF_PLATFORM;
     for (place, (instant, from)) in boundaries().into_iter().enumerate() {
@@ -49,6 +50,7 @@ pub async fn walk<E: Enforcement>() {
             moment: format!("{place}-{moment}"),
             allowed,
             decided,
+            no_sending: &no_sending,
         };
         if place == 1 {
             let february = "2015-02-01T00:00:00Z".parse().unwrap();

@@ -81,18 +81,18 @@ async fn a_database_that_is_away_defers_mail_and_lets_none_through_nor_refuses_a
     // A server that has stopped refuses to be spoken to; a wire that is cut says nothing at all.
     for gone in ["stopped", "cut off"] {
         if gone == "stopped" {
-            world.postgres.end("INT")
+            world.postgres.end("INT");
         } else {
-            wire.cut()
+            wire.cut();
         }
         let (keeps, ended) = ("action=DUNNO", "action=550 5.2.1");
         world.until(gone, async || deferred(&mut server, held, keeps).await).await;
         world.until(gone, async || deferred(&mut server, closed, ended).await).await;
         assert!(deferred(&mut server, "someone@mail.example", "action=451").await);
         if gone == "stopped" {
-            world.postgres.start()
+            world.postgres.start();
         } else {
-            wire.mend()
+            wire.mend();
         }
         world.until("held", async || back(&mut server, held, keeps).await).await;
         world.until("closed", async || back(&mut server, closed, ended).await).await;

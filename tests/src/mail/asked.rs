@@ -1,0 +1,119 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use eventstore::{Clock, EventStore, SqliteStore};
+use policy::{Follower, Known, Limits, Server};
+use projections::Registry;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tramonto::VirtualClock;
+use tramonto::rehearse::Rehearsing;
+
+use super::enforcement::{Enforcement, FileDirectory};
+use super::servers::Lookups;
+use crate::World;
+
+/// The walk lasts for minutes, during which nothing but the test follows the log.
+const BOUND: Duration = Duration::from_hours(1);
+
+/// Postfix asks for each mail. Who there is, and who may log in, stays with a directory that nobody asks for rights to
+/// send and to receive.
+pub struct AskedForEachMail {
+    directory: FileDirectory,
+    clock: Arc<VirtualClock>,
+    follower: Mutex<Follower>,
+    known: Arc<Known>,
+    address: SocketAddr,
+    answering: Option<Answering>,
+}
+
+impl AskedForEachMail {
+    /// As a process that is gone.
+    pub fn stop_answering(&mut self) {
+        if let Some(Answering { stop, thread, .. }) = self.answering.take() {
+            stop.cancel();
+            thread.join().unwrap();
+        }
+    }
+
+    /// As one that was started again.
+    pub fn answer_again(&mut self) {
+        self.answering = Some(Answering::on(self.address, Arc::clone(&self.known)));
+    }
+}
+
+#[async_trait]
+impl Enforcement for AskedForEachMail {
+    async fn of(world: &World) -> Self {
+        let directory = FileDirectory::of(world).await;
+        let clock = Arc::new(VirtualClock::at(world.clock.now()));
+        let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
+        let log = world.home().log();
+        let log = SqliteStore::open_read_only(&log, Arc::clone(&handed)).await.unwrap();
+        let log: Arc<dyn EventStore> = Arc::new(log);
+        let path = world.home().registry();
+        let registry = Registry::open_read_only(&path, &world.plan.programme).await.unwrap();
+        let known = Arc::new(Known::new(handed, BOUND, &[]));
+        let follower = Mutex::new(Follower::new(log, Arc::new(registry), Arc::clone(&known)));
+        let answering = Answering::on(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&known));
+        let address = answering.address;
+        Self { directory, clock, follower, known, address, answering: Some(answering) }
+    }
+
+    async fn engine(&self, world: &World) -> Rehearsing {
+        self.directory.engine(world).await
+    }
+
+    fn lookups(&self) -> Lookups {
+        let mut settings = self.directory.lookups().settings;
+        settings.push(format!("POLICY={}", self.address));
+        Lookups { kind: "policy", settings }
+    }
+
+    async fn set_password(&self, address: &str, hash: &str) {
+        self.directory.set_password(address, hash).await;
+    }
+
+    async fn set_clock(&self, instant: DateTime<Utc>) {
+        self.directory.set_clock(instant).await;
+        self.clock.set(instant);
+        self.follower.lock().await.tick().await.unwrap();
+    }
+
+    fn no_sending(&self, _from: &str, to: &str, why: &str) -> String {
+        format!("550 5.7.1 <{to}>: Recipient address rejected: {why}")
+    }
+
+    async fn end(mut self, world: &World) {
+        self.stop_answering();
+        self.directory.end(world).await;
+    }
+}
+
+/// A thread of its own: the test waits for the mail servers, and they for the answers.
+struct Answering {
+    address: SocketAddr,
+    stop: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+impl Answering {
+    fn on(address: SocketAddr, known: Arc<Known>) -> Self {
+        let (told, bound) = std::sync::mpsc::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let server = Server::bind(address, known, Limits::default()).await.unwrap();
+                told.send(server.address()).unwrap();
+                server.run(stopped).await;
+            });
+        });
+        Self { address: bound.recv().unwrap(), stop, thread }
+    }
+}
