@@ -12,7 +12,7 @@ const TO_P0: &str = "sender=someone@mail.example,recipient=p0@box.example";
 /// One of ours writes to an outsider, logged in.
 const BY_P0: &str = "sasl_username=p0@box.example,sender=p0@box.example,recipient=x@mail.example";
 
-fn code(answer: Answer) -> String {
+fn code(answer: &Answer) -> String {
     answer.action().chars().take(9).collect()
 }
 
@@ -62,9 +62,9 @@ async fn each_kind_of_mailbox_is_answered_right_at_each_boundary_and_a_second_be
                 (9, may(true, no_sending), may(true, no_receiving)),
             ];
             for (number, by, to) in expected {
-                let answered = code(world.at(at, &of(BY_P0, number)).await);
+                let answered = code(&world.at(at, &of(BY_P0, number)).await);
                 assert_eq!(answered, by, "p{number} sends at {at}");
-                let answered = code(world.at(at, &of(TO_P0, number)).await);
+                let answered = code(&world.at(at, &of(TO_P0, number)).await);
                 assert_eq!(answered, to, "p{number} receives at {at}");
             }
         }
@@ -112,7 +112,7 @@ async fn who_sends_is_who_logged_in_and_the_sender_on_the_way_of_a_mail_proves_n
         ("recipient=@", dunno),
         ("recipient=+@box.example", dunno),
     ] {
-        assert_eq!(code(world.at(ended, request).await), expected, "{request}");
+        assert_eq!(code(&world.at(ended, request).await), expected, "{request}");
     }
 }
 
@@ -121,7 +121,7 @@ async fn an_extension_leads_to_the_same_mailbox() {
     let mut world = World::new().await;
     let ended = utc("2015-07-18T12:00:00Z");
     let answer = world.at(ended, "recipient=p0+shop+2015@box.example").await;
-    assert_eq!(code(answer), "550 5.2.1");
+    assert_eq!(code(&answer), "550 5.2.1");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn what_is_none_of_ours_is_left_to_others_unless_its_domain_is_ours() {
         ("recipient=Postmaster@box.example", "DUNNO"),
         ("recipient=abuse@box.example", "DUNNO"),
     ] {
-        assert_eq!(code(world.at(noon, request).await), expected, "{request}");
+        assert_eq!(code(&world.at(noon, request).await), expected, "{request}");
     }
 }
 
@@ -146,19 +146,19 @@ async fn what_is_none_of_ours_is_left_to_others_unless_its_domain_is_ours() {
 async fn holds_amendments_and_withdrawals_count_as_soon_as_they_are_in_the_log() {
     let mut world = World::new().await;
     let at = utc("2015-03-18T00:00:00Z");
-    assert_eq!(code(world.at(at, BY_P0).await), "550 5.7.1");
+    assert_eq!(code(&world.at(at, BY_P0).await), "550 5.7.1");
     world.happens(0, hold(0, Capability::Send, None)).await;
     assert_eq!(world.at(at, BY_P0).await, Answer::Dunno);
     let hold = Uuid::from_u128(0);
     world.happens(0, Event::HoldReleased(HoldReleased { hold, number: 0 })).await;
-    assert_eq!(code(world.at(at, BY_P0).await), "550 5.7.1");
+    assert_eq!(code(&world.at(at, BY_P0).await), "550 5.7.1");
     let mut later = world.plan.clone();
     later.phases[1].from = "2015-03-20".parse().unwrap();
     world.decided(Command::Amend(later)).await;
     assert_eq!(world.at(at, BY_P0).await, Answer::Dunno);
     assert_eq!(world.at(at, TO_P0).await, Answer::Dunno);
     world.happens(0, Event::MailboxWithdrawn(MailboxWithdrawn { number: 0 })).await;
-    assert_eq!(code(world.at(at, TO_P0).await), "550 5.2.1");
+    assert_eq!(code(&world.at(at, TO_P0).await), "550 5.2.1");
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn registrations_and_changed_addresses_are_followed() {
     let ended = utc("2015-07-18T12:00:00Z");
     assert_eq!(world.at(ended, &of(TO_P0, 6)).await, Answer::Dunno, "nobody's yet");
     world.import(&row(6, 6, true)).await;
-    assert_eq!(code(world.at(ended, &of(TO_P0, 6)).await), "550 5.2.1");
+    assert_eq!(code(&world.at(ended, &of(TO_P0, 6)).await), "550 5.2.1");
     world.happens(6, hold(6, Capability::Receive, None)).await;
     assert_eq!(world.at(ended, &of(TO_P0, 6)).await, Answer::Dunno);
     // The held mailbox gets another address; the old one leads nowhere any more.
@@ -177,6 +177,6 @@ async fn registrations_and_changed_addresses_are_followed() {
     assert_eq!(addresses, 7);
     // And another gets the address that became free.
     world.import(&row(0, 6, true)).await;
-    assert_eq!(code(world.at(ended, &of(TO_P0, 6)).await), "550 5.2.1");
+    assert_eq!(code(&world.at(ended, &of(TO_P0, 6)).await), "550 5.2.1");
     assert_eq!(world.at(ended, TO_P0).await, Answer::Dunno);
 }

@@ -56,7 +56,7 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         projections: Arc::downgrade(&engine.projections),
     };
     watched.gauges.look_at(sources).await;
-    let answers = services::answers_beside(&engine.store, &engine.journal, &args.answers, &stop);
+    let answers = services::answers_beside(&engine, &args.answers, &watched.vitals, &stop);
     let answers = answers.await?;
     tracing::info!("the engine runs; stop it with Ctrl-C");
     if args.until_idle {

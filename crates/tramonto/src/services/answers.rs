@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::Tick;
-use eventstore::{Clock, EventStore, Journal};
+use eventstore::{Clock, EventStore};
 use policy::{Follower, Known, Limits, Server};
 use projections::Registry;
 use tokio::task::JoinSet;
@@ -23,7 +23,7 @@ use super::parts::Ground;
 use super::vitals::{Condition, Vitals};
 use super::watch::Watched;
 use crate::cli::{AnswerArgs, Global, PolicyArgs};
-use crate::engine::Store;
+use crate::engine::{Engine, Store};
 use crate::log::{Log, postgres_options};
 use crate::runner::{self, Passes};
 use crate::{Error, RealClock, StorePlace};
@@ -55,7 +55,7 @@ pub(crate) async fn answering(args: &PolicyArgs, global: &Global) -> Result<Exit
     let find = || find(global, Arc::clone(&clock));
     let found = patience.until(PART, find).await;
     if let Some((log, registry)) = &found {
-        let vitals = Some(Arc::clone(&vitals));
+        let vitals = Arc::clone(&vitals);
         follow(log.port(), Arc::clone(registry), known, vitals, stop.clone()).await;
     }
     let ended = async { while tasks.join_next().await.is_some() {} };
@@ -99,7 +99,7 @@ pub(super) async fn part(ground: Ground, args: AnswerArgs) {
     let answering = tokio::spawn(server.run(ground.stop.clone()));
     if let Some(registry) = ground.registry(PART).await {
         let log = Arc::clone(&ground.deployment.log);
-        let vitals = Some(Arc::clone(&ground.vitals));
+        let vitals = Arc::clone(&ground.vitals);
         follow(log, registry, known, vitals, ground.stop.clone()).await;
     }
     if let Err(error) = answering.await {
@@ -112,20 +112,21 @@ pub(crate) struct Beside(JoinSet<()>);
 
 /// Begins to answer beside the embedded engine, where an address says so.
 pub(crate) async fn beside(
-    store: &Store,
-    journal: &Journal,
+    engine: &Engine,
     args: &AnswerArgs,
+    vitals: &Arc<Vitals>,
     stop: &CancellationToken,
 ) -> Result<Beside, Error> {
     let mut tasks = JoinSet::new();
     if let Some(address) = args.policy_listen {
+        let Engine { store, journal, .. } = engine;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let known = known(args, &clock);
         tasks.spawn(listen(address, &known).await?.run(stop.clone()));
         let registry =
             Registry::open_read_only(&store.home.registry(), journal.programme()).await?;
-        let log = Arc::clone(journal.store());
-        tasks.spawn(follow(log, Arc::new(registry), known, None, stop.clone()));
+        let (log, vitals) = (Arc::clone(journal.store()), Arc::clone(vitals));
+        tasks.spawn(follow(log, Arc::new(registry), known, vitals, stop.clone()));
     }
     Ok(Beside(tasks))
 }
@@ -152,7 +153,7 @@ async fn follow(
     log: Arc<dyn EventStore>,
     registry: Arc<Registry>,
     known: Arc<Known>,
-    vitals: Option<Arc<Vitals>>,
+    vitals: Arc<Vitals>,
     stop: CancellationToken,
 ) {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
@@ -165,7 +166,7 @@ async fn follow(
 struct Following {
     follower: Follower,
     known: Arc<Known>,
-    vitals: Option<Arc<Vitals>>,
+    vitals: Arc<Vitals>,
     clock: Arc<dyn Clock>,
     failing: bool,
 }
@@ -182,9 +183,7 @@ impl Passes for Following {
             }
             Ok(_) | Err(_) => Condition::Working,
         };
-        if let Some(vitals) = &self.vitals {
-            vitals.show(PART, condition);
-        }
+        self.vitals.show(PART, condition);
         gauges::upkeep();
         match (&passed, self.failing) {
             (Err(error), false) => {

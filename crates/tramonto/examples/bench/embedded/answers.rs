@@ -26,9 +26,6 @@ const LASTING: Duration = Duration::from_secs(5);
 const PACE: u32 = 4_000;
 
 pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<()> {
-    println!(
-        "\nanswers to mail servers, {CONNECTIONS} connections, 100 events/s appended meanwhile"
-    );
     let store = &running.engine.store;
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
     let path = running.folder().join("registry.db");
@@ -41,10 +38,11 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
     let begun = Instant::now();
     follower.tick().await?;
     let (addresses, bytes) = known.size();
-    println!(
-        "read at the start {:>12.2} s   {addresses} addresses, {:.1} bytes each",
-        begun.elapsed().as_secs_f64(),
-        f64::from(u32::try_from(bytes)?) / f64::from(u32::try_from(addresses)?)
+    let each = f64::from(u32::try_from(bytes)?) / f64::from(u32::try_from(addresses)?);
+    report.row(
+        "answers to mail servers: read at the start",
+        seconds(begun.elapsed()),
+        format!("{each:.1} bytes an address"),
     );
     let stop = CancellationToken::new();
     let server = Server::bind("127.0.0.1:0".parse()?, known, Limits::default()).await?;
@@ -55,7 +53,7 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
         loop {
             appended.borrow_and_update();
             if let Err(error) = follower.tick().await {
-                println!("the log is not followed: {error}");
+                eprintln!("the log is not followed: {error}");
             }
             // Looked at again each second, and when something was appended.
             drop(tokio::time::timeout(Duration::from_secs(1), appended.changed()).await);
@@ -76,12 +74,11 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
         let (asked, grown) = tokio::join!(asked, grown);
         let (times, events) = (asked??, grown?);
         let rate = f64::from(u32::try_from(times.len())?) / LASTING.as_secs_f64();
-        println!(
-            "{label:<18}{rate:>12.0} /s   {} µs median, {} µs p99, {} µs p99.9, {} µs worst; {events} events",
-            times.value_at_quantile(0.5),
-            times.value_at_quantile(0.99),
-            times.value_at_quantile(0.999),
-            times.max()
+        let micros = |quantile| times.value_at_quantile(quantile);
+        report.row(
+            format!("answers, {CONNECTIONS} connections, {label}"),
+            format!("{}/s, {} µs median, {} µs p99", whole(rate), micros(0.5), micros(0.99)),
+            format!("{} µs worst; {events} events appended meanwhile", times.max()),
         );
     }
     stop.cancel();
