@@ -8,6 +8,7 @@ mod events;
 mod global;
 mod mailbox;
 mod plan;
+mod platform;
 mod population;
 mod repair;
 mod running;
@@ -26,6 +27,8 @@ pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };
 pub use plan::{AdoptArgs, AmendArgs, CheckArgs, PlanCommand, ShowPlanArgs};
+pub(crate) use platform::PLATFORM_SECRET;
+pub use platform::PlatformArgs;
 pub use population::{Destination, GenerateArgs, ImportArgs};
 pub use repair::{
     IncidentArgs, IncidentsCommand, PaceArgs, PlatformCommand, ProjectionsCommand, RetryArgs,

@@ -110,7 +110,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
     })?;
     let value = |(key, value): (String, toml::Value)| {
         let flag = key.replace('_', "-");
-        if flag.ends_with("password") || flag.ends_with("token") {
+        if ["password", "token", "secret"].iter().any(|secret| flag.ends_with(secret)) {
             return Err(format!(
                 "{key:?} does not belong in a file; use {key}_file, or the environment"
             ));

@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
 use workers::{Sweep, SweepSettings, Worker};
 
+use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::Passes;
-use crate::{EngineLock, Error, Home, runner};
+use crate::{EngineLock, Error, Home, platform, runner};
 
 /// How the engine is run.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub faults: Option<Faults>,
     /// Seeds the jitter.
     pub seed: u64,
+    /// What does the work.
+    pub platform: PlatformChoice,
 }
 
 impl Default for Settings {
@@ -51,6 +54,7 @@ impl Default for Settings {
             sweep: SweepSettings::default(),
             faults: None,
             seed: 0,
+            platform: PlatformChoice::Directory,
         }
     }
 }
@@ -80,7 +84,8 @@ pub struct Engine {
     pub projections: Arc<Projections>,
     scheduler: Scheduler,
     sweep: Sweep,
-    provisioner: Provisioner,
+    /// Where the platform is one that is given its mailboxes.
+    provisioner: Option<Provisioner>,
     platform: Arc<dyn Platform>,
     pace: Pace,
     reach: Reach,
@@ -171,10 +176,15 @@ impl Engine {
     ) -> Result<Self, Error> {
         let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
         let queue = Arc::new(InProcess::new(bus::Settings::default()));
-        let directory: Arc<dyn Platform> = Arc::<Directory>::clone(&store.directory);
+        let chosen: Arc<dyn Platform> = match &settings.platform {
+            PlatformChoice::Directory => Arc::<Directory>::clone(&store.directory),
+            PlatformChoice::Webhook(webhook) => {
+                Arc::new(platform::webhook(webhook, &programme, Arc::clone(&store.registry))?)
+            }
+        };
         let platform: Arc<dyn Platform> = match &settings.faults {
-            Some(faults) => Arc::new(Faulty::new(directory, *faults, settings.seed)),
-            None => directory,
+            Some(faults) => Arc::new(Faulty::new(chosen, *faults, settings.seed)),
+            None => chosen,
         };
         Self::with_ports(store, programme, clock, Ports { log, queue, platform }, settings).await
     }
@@ -198,11 +208,14 @@ impl Engine {
         let reach = Reach { controls: platform.controls(), arm_ahead };
         let scheduler = Scheduler::new(Arc::clone(&journal));
         let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&queue), reach, settings.sweep);
-        let provisioner = Provisioner::new(
-            Arc::clone(journal.store()),
-            Arc::clone(&store.registry),
-            Arc::<Directory>::clone(&store.directory),
-        );
+        let provisioner = match &settings.platform {
+            PlatformChoice::Directory => Some(Provisioner::new(
+                Arc::clone(journal.store()),
+                Arc::clone(&store.registry),
+                Arc::<Directory>::clone(&store.directory),
+            )),
+            PlatformChoice::Webhook(_) => None,
+        };
         Ok(Self {
             store,
             journal,
@@ -240,8 +253,14 @@ impl Engine {
 
     /// One pass of every part that decides: what was imported, what is due, what is to be handed out.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
-        let provisioned = self.provisioner.tick().await?;
-        self.provisioner.say(refusals(&self.journal).await?).await?;
+        let provisioned = match &mut self.provisioner {
+            Some(provisioner) => {
+                let provisioned = provisioner.tick().await?;
+                provisioner.say(refusals(&self.journal).await?).await?;
+                provisioned
+            }
+            None => Tick::default(),
+        };
         self.keep_pace().await?;
         let scheduled = self.scheduler.tick().await?;
         let swept = self.sweep.tick().await?;

@@ -14,6 +14,7 @@ mod home;
 mod log;
 pub mod output;
 mod place;
+pub mod platform;
 mod provision;
 pub mod rehearse;
 pub mod runner;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Capabilities, Change, MailboxSet, Verdict};
 use roaring::RoaringBitmap;
 
-use crate::platform::{Answer, Cause, EffectKey, Error, Platform, Right, SetRights};
+use crate::platform::{Answer, Cause, EffectKey, Error, Failure, Platform, Right, SetRights};
 
 /// What a set of mailboxes needs alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,10 +113,13 @@ fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Came>
         vec![so(Verdict::Applied, answer.applied), so(Verdict::AlreadySo, answer.already_so)];
     // Whoever decided later has done it, or found it needless, and records that: there is nothing to say.
     let failed = answer.failed.into_iter().filter(|failure| failure.cause != Cause::SUPERSEDED);
-    outcomes.extend(failed.map(|failure| Came::Failed {
-        cause: failure.cause,
-        transient: failure.transient,
-        mailboxes: failure.mailboxes,
+    outcomes.extend(failed.map(|failure| {
+        let Failure { mailboxes, cause, transient, .. } = failure;
+        // Part of the platform was out of reach: like the whole of it, that is no attempt of theirs.
+        if transient && cause == Cause::UNAVAILABLE {
+            return Came::OutOfReach { cause, mailboxes };
+        }
+        Came::Failed { cause, transient, mailboxes }
     }));
     outcomes
 }

@@ -22,6 +22,7 @@ mod password;
 mod postgres;
 mod right;
 mod said;
+pub mod webhook;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub use paced::Paced;
 pub use password::PasswordHash;
 pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
+pub use webhook::Webhook;
 
 /// A mail platform: it can be told who may do what, and asked who may.
 #[async_trait]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use domain::Capabilities;
 
+use super::PlatformArgs;
 use super::values::{self, ArmAhead, Seconds};
 
 /// What the services share: the bus, and how each is watched and stopped.
@@ -46,6 +47,9 @@ pub struct ServiceArgs {
     /// Where spans are sent, by OTLP over HTTP, e.g. `http://localhost:4318`; nowhere without it.
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
+    /// The mail platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }
 
 /// A scheduler.

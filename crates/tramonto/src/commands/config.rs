@@ -5,7 +5,7 @@ use clap::{ArgMatches, CommandFactory};
 use serde::Serialize;
 
 use crate::Error;
-use crate::cli::{Cli, ConfigArgs, Global};
+use crate::cli::{Cli, ConfigArgs, Global, PLATFORM_SECRET};
 use crate::config::ConfigFile;
 use crate::output::Output;
 use crate::output::text::table;
@@ -61,7 +61,9 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
         };
         settings.push(Setting { name: flag.to_owned(), value, from });
     }
-    for secret in ["TRAMONTO_STORE_PASSWORD", "TRAMONTO_BUS_PASSWORD", "TRAMONTO_BUS_TOKEN"] {
+    let secrets =
+        ["TRAMONTO_STORE_PASSWORD", "TRAMONTO_BUS_PASSWORD", "TRAMONTO_BUS_TOKEN", PLATFORM_SECRET];
+    for secret in secrets {
         if std::env::var_os(secret).is_some() {
             let from = format!("environment ({secret})");
             let name = secret.trim_start_matches("TRAMONTO_").to_lowercase().replace('_', "-");

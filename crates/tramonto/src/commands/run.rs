@@ -43,6 +43,7 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         arm_ahead: args.sweep.arm_ahead.0,
         workers: args.workers,
         sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
+        platform: args.service.platform.choice()?,
         ..Settings::default()
     };
     let watched = Watched::begin()?;

@@ -18,6 +18,9 @@ pub struct Answer {
 }
 
 /// A set of mailboxes for which a call failed in the same way.
+///
+/// Where only some mailboxes were out of reach, as when a batch of a call got no answer, theirs is a transient
+/// failure of the cause [`Cause::UNAVAILABLE`]: like a call that fails as a whole, it spends nobody's attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// Whose.

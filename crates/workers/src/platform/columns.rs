@@ -15,7 +15,7 @@ pub(super) const fn column(capability: Capability) -> Option<&'static str> {
     }
 }
 
-/// Refuses capabilities that a mail directory doesn't enforce.
+/// Refuses capabilities that a mail platform doesn't enforce.
 pub(super) fn controlled(capabilities: Capabilities) -> Result<(), Error> {
     let others = capabilities.without(Capabilities::OF_PLATFORM);
     if others.is_empty() {
@@ -24,7 +24,7 @@ pub(super) fn controlled(capabilities: Capabilities) -> Result<(), Error> {
     Err(Error::Refused {
         cause: Cause::NOT_CONTROLLED,
         problem: format!(
-            "a mail directory does not enforce {others}, only {}",
+            "a mail platform does not enforce {others}, only {}",
             Capabilities::OF_PLATFORM
         ),
     })

@@ -1,4 +1,4 @@
-//! A mail directory of either kind, and another program that reads it with plain SQL.
+//! A platform of each kind, and another program that reads what is behind it with plain SQL.
 
 use std::sync::Arc;
 
@@ -11,12 +11,16 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use workers::platform::{
     Directory, EffectKey, Error, Mode, PasswordHash, Platform, PostgresDirectory, Right, SetRights,
+    Webhook,
 };
+
+use crate::receiver::Receiver;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     File,
     Postgres,
+    Webhook,
 }
 
 pub(crate) enum Home {
@@ -29,6 +33,10 @@ pub(crate) enum Home {
         options: PgConnectOptions,
         directory: PostgresDirectory,
         server: Mutex<PgConnection>,
+    },
+    Webhook {
+        receiver: Receiver,
+        platform: Webhook,
     },
 }
 
@@ -76,6 +84,11 @@ impl Home {
                 let server = PgConnection::connect_with(&options).await.unwrap().into();
                 Self::Postgres { options, directory, server }
             }
+            Kind::Webhook => {
+                let receiver = Receiver::start().await;
+                let platform = webhook(&receiver);
+                Self::Webhook { receiver, platform }
+            }
         }
     }
 
@@ -90,6 +103,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory,
             Self::Postgres { directory, .. } => directory,
+            Self::Webhook { platform, .. } => platform,
         }
     }
 
@@ -102,6 +116,7 @@ impl Home {
             Self::Postgres { options, .. } => {
                 Arc::new(PostgresDirectory::open(options.clone()).await.unwrap())
             }
+            Self::Webhook { receiver, .. } => Arc::new(webhook(receiver)),
         }
     }
 
@@ -113,6 +128,10 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory.provision(rows, checkpoint).await,
             Self::Postgres { directory, .. } => directory.provision(rows, checkpoint).await,
+            Self::Webhook { receiver, .. } => {
+                receiver.provision(rows).await;
+                Ok(())
+            }
         }
     }
 
@@ -156,6 +175,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory.checkpoint().await.unwrap(),
             Self::Postgres { directory, .. } => directory.checkpoint().await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider has mailboxes of its own"),
         }
     }
 
@@ -163,6 +183,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
             Self::Postgres { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
+            Self::Webhook { receiver, .. } => receiver.set_clock(instant).await,
         }
     }
 
@@ -171,7 +192,7 @@ impl Home {
         self.by_hand(&format!("DELETE FROM {{}}mailbox WHERE number = {number}")).await;
     }
 
-    /// Another program changes the directory; `{}` stands before the name of a table.
+    /// Another program changes what is behind the platform; `{}` stands before the name of a table.
     pub(crate) async fn by_hand(&self, sql: &str) {
         match self {
             Self::File { server, .. } => {
@@ -182,7 +203,50 @@ impl Home {
                 let sql = sqlx::raw_sql(AssertSqlSafe(sql.replace("{}", "directory.")));
                 sql.execute(&mut *server.lock().await).await.unwrap();
             }
+            Self::Webhook { receiver, .. } => receiver.run(sql.replace("{}", "")).await,
         }
+    }
+
+    /// The platform goes away; what it holds stays whole.
+    pub(crate) async fn leave(&self) {
+        match self {
+            Self::File { folder, .. } => {
+                let file = folder.path().join("directory.db");
+                std::fs::rename(&file, file.with_extension("away")).unwrap();
+            }
+            Self::Postgres { options, .. } => {
+                let name = options.get_database().unwrap();
+                on_server(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+                let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+                on_server(format!("{sql} = '{name}'")).await;
+            }
+            Self::Webhook { receiver, .. } => receiver.stop(),
+        }
+    }
+
+    pub(crate) async fn come_back(&self) {
+        match self {
+            Self::File { folder, .. } => {
+                let file = folder.path().join("directory.db");
+                std::fs::rename(file.with_extension("away"), &file).unwrap();
+            }
+            Self::Postgres { options, .. } => {
+                let name = options.get_database().unwrap();
+                on_server(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+            }
+            Self::Webhook { receiver, .. } => receiver.start_again(),
+        }
+    }
+
+    /// Somebody gives a mailbox its right to send back by hand.
+    pub(crate) async fn give_back(&self, number: u32) {
+        let (table, no_end) = match self {
+            Self::File { .. } => ("armed", "-2147483648"),
+            Self::Postgres { .. } => ("armed", "'infinity'"),
+            Self::Webhook { .. } => ("mailbox", "NULL"),
+        };
+        let sql = format!("UPDATE {{}}{table} SET send_until = {no_end} WHERE number = {number}");
+        self.by_hand(&sql).await;
     }
 
     /// What a mail server reads for an address: can send, read only, can receive, can log in. Mail
@@ -204,6 +268,7 @@ impl Home {
                 let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
                 Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
             }
+            Self::Webhook { receiver, .. } => receiver.looked_up(address).await,
         }
     }
 
@@ -222,6 +287,7 @@ impl Home {
                 let text = sqlx::query_scalar(sql).bind(address);
                 text.fetch_optional(&mut *server.lock().await).await.unwrap()
             }
+            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
         }
     }
 
@@ -233,6 +299,13 @@ impl Home {
         let actual = self.platform().read(&set(numbers), capability.into()).await.unwrap();
         actual.now[&capability].clone()
     }
+}
+
+/// As another process would use it: a call is one request, as it is one transaction in a directory.
+fn webhook(receiver: &Receiver) -> Webhook {
+    let mut settings = receiver.settings();
+    settings.batch = 65_536;
+    receiver.platform(settings, address)
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {

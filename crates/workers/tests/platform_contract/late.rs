@@ -81,3 +81,24 @@ pub(crate) async fn who_comes_late_is_answered_mailbox_by_mailbox(home: Arc<Home
     assert_eq!(failed(Cause::UNKNOWN_MAILBOX), set(100..110));
     assert_eq!(home.may(Capability::Send, 0..100).await, set(0..40));
 }
+
+pub(crate) async fn the_same_decision_made_twice_is_carried_out_once(home: Arc<Home>) {
+    home.with(0..100).await;
+    let close = decided(10, call(0..100, [Capability::Send], past()));
+    let first = home.platform().set(&close).await.unwrap();
+    assert_eq!(first.applied, set(0..100));
+    // Its answer was lost on the way, or the order came twice: a platform may remember that it was this very
+    // decision that it carried out, or find that it is so.
+    let again = home.once_more().await.set(&close).await.unwrap();
+    assert!(again.is_partition_of(&close.mailboxes) && again.failed.is_empty(), "{again:?}");
+    // Held and released meanwhile: all is decided anew, and carried out anew.
+    let hold = decided(11, call(0..100, [Capability::Send], Right::Allowed));
+    assert_eq!(home.platform().set(&hold).await.unwrap().applied, set(0..100));
+    let anew = decided(12, call(0..100, [Capability::Send], past()));
+    assert_eq!(home.platform().set(&anew).await.unwrap().applied, set(0..100));
+    assert_eq!(home.may(Capability::Send, 0..100).await, set([]));
+    if let Home::Webhook { receiver, .. } = &*home {
+        let changes = receiver.count("SELECT sum(changes) FROM mailbox").await;
+        assert_eq!(changes, 300, "closed, held, and closed again, each once");
+    }
+}

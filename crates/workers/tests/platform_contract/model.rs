@@ -1,4 +1,4 @@
-//! A directory against a map of instants, under random calls.
+//! A platform against a map of instants, under random calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ fn expected(model: &mut Model, step: &Step, now: i64) -> Answer {
     Answer { applied: set(applied), already_so: set(already_so), failed: Vec::new() }
 }
 
-pub(crate) async fn a_directory_does_what_a_map_of_instants_would(home: Arc<Home>) {
+pub(crate) async fn a_platform_does_what_a_map_of_instants_would(home: Arc<Home>) {
     let numbers = (0..120).filter(|number| number % 3 != 0).chain([65_535, 65_536, u32::MAX]);
     let mut model: Model = numbers.map(|number| (number, BTreeMap::new())).collect();
     home.with(model.keys().copied()).await;

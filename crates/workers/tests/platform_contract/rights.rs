@@ -26,9 +26,29 @@ pub(crate) async fn what_is_set_is_what_a_mail_server_looks_up(home: Arc<Home>) 
     for (number, expected) in rights {
         assert_eq!(home.looked_up(&address(number)).await, Some(expected), "{number}");
     }
+}
+
+pub(crate) async fn who_may_not_send_is_told_so(home: Arc<Home>) {
+    home.with(0..2).await;
+    home.platform().set(&call([1], [Capability::Send], past())).await.unwrap();
     let refusal = home.refusal(&address(1)).await;
     assert_eq!(refusal.as_deref(), Some("550 5.7.1 this mailbox can no longer send"));
     assert_eq!(home.refusal(&address(0)).await, None);
+}
+
+pub(crate) async fn what_is_read_is_what_is_so_and_not_what_was_told(home: Arc<Home>) {
+    home.with(0..10).await;
+    let platform = home.platform();
+    let close = call(0..10, [Capability::Send], past());
+    assert_eq!(platform.set(&close).await.unwrap().applied, set(0..10));
+    home.give_back(4).await;
+    home.remove(7).await;
+    let actual = platform.read(&set(0..10), Capability::Send.into()).await.unwrap();
+    assert_eq!((&actual.now[&Capability::Send], &actual.unknown), (&set([4]), &set([7])));
+    // Told again, only what is not so is changed.
+    let answer = platform.set(&close).await.unwrap();
+    assert_eq!(answer.applied, set([4]));
+    assert_eq!(answer.already_so, set((0..10).filter(|number| ![4, 7].contains(number))));
 }
 
 pub(crate) async fn an_armed_right_ends_at_its_instant_and_not_before(home: Arc<Home>) {
@@ -124,7 +144,7 @@ pub(crate) async fn a_mailbox_that_is_not_there_fails_for_good_and_the_others_ar
     assert_eq!(actual.now[&Capability::Access], set([1, 4]));
 }
 
-pub(crate) async fn a_gate_of_the_engine_is_not_for_the_mail_directory(home: Arc<Home>) {
+pub(crate) async fn a_gate_of_the_engine_is_not_for_the_platform(home: Arc<Home>) {
     home.with([1]).await;
     let platform = home.platform();
     assert!(platform.arms() && platform.controls() == Capabilities::OF_PLATFORM);

@@ -8,7 +8,7 @@ use workers::platform::{Answer, Right, SetRights};
 
 use crate::home::{Home, call, past, set};
 
-pub(crate) async fn a_call_that_is_given_up_leaves_the_directory_whole(home: Arc<Home>) {
+pub(crate) async fn a_call_that_is_given_up_leaves_the_platform_whole(home: Arc<Home>) {
     home.with(0..20_000).await;
     let all = call(0..20_000, [Capability::Send], past());
     for polls in 0..12 {

@@ -115,6 +115,7 @@ impl Place {
             (_, "55P03") => {
                 (Cause::UNAVAILABLE, "is locked by another program; end that one, or wait")
             }
+            (_, "55000") => (Cause::UNAVAILABLE, "takes no connections now; allow them, or wait"),
             (_, "25006") => (Cause::UNAVAILABLE, "is read-only; give the address of the primary"),
             (_, "42501") => (
                 Cause::UNAVAILABLE,

@@ -1,0 +1,181 @@
+//! A provider's own API over HTTPS, as `deploy/webhook/openapi.json` describes it.
+//!
+//! A call becomes signed requests of some hundreds or thousands of mailboxes, and each mailbox has its own
+//! answer. The provider knows a mailbox by its number, its id and its address; addresses are looked up for
+//! each request and are in no log, metric or error.
+//! Invariants: a redirect is never followed and no address of an inner network is ever connected to, unless
+//! that is allowed; every wait has an end and every answer a longest size; who was left out of an answer was
+//! not done; whatever hinders a whole request (a password, a path, an outage) gives nobody up.
+//! Deliberately absent: provisioning, since the mailboxes are the provider's, and retries, which are the
+//! caller's. What is here instead is a breaker that has calls wait while the provider is down.
+
+mod answer;
+mod batch;
+mod breaker;
+mod client;
+mod inner;
+mod key;
+mod retry_after;
+mod secret;
+mod settings;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Capabilities, MailboxSet, ProgrammeId};
+use eventstore::Clock;
+use futures::{StreamExt, TryStreamExt, stream};
+use roaring::RoaringBitmap;
+use tokio::time::Instant;
+
+use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights, columns};
+use answer::Sorted;
+use batch::batches;
+use client::Client;
+
+pub use secret::Secrets;
+pub use settings::{Endpoint, Settings, Waits};
+
+/// Where the addresses of mailboxes are looked up: the registry, which alone has personal data.
+#[async_trait]
+pub trait Addresses: Send + Sync {
+    /// Number and address of those of the mailboxes that have one; whoever was erased is left out.
+    async fn addresses(&self, mailboxes: &RoaringBitmap) -> Result<Vec<(u32, String)>, Error>;
+}
+
+/// A provider that implements `deploy/webhook/openapi.json`.
+pub struct Webhook {
+    programme: ProgrammeId,
+    settings: Settings,
+    client: Client,
+    addresses: Arc<dyn Addresses>,
+}
+
+impl Webhook {
+    /// A programme's mailboxes at the provider with these settings. Nothing is sent yet. The clock is the real one, in a
+    /// rehearsal too: the provider compares the instant of a request with its own.
+    pub fn new(
+        programme: ProgrammeId,
+        settings: Settings,
+        addresses: Arc<dyn Addresses>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let client = Client::new(&settings, clock)?;
+        Ok(Self { programme, settings, client, addresses })
+    }
+
+    /// Until when a call that begins now waits for a provider that is down.
+    fn patience(&self) -> Instant {
+        Instant::now() + self.settings.waits.patience
+    }
+
+    async fn set_batch(
+        &self,
+        call: &SetRights,
+        batch: RoaringBitmap,
+        patience: Instant,
+    ) -> (RoaringBitmap, Result<Sorted, Error>) {
+        let answered = async {
+            let addresses = self.addresses.addresses(&batch).await?;
+            let request = wire::SetRequest::new(call, &batch, &addresses);
+            let key = key::of(call, &batch);
+            self.client.set(&request, &key, patience).await
+        };
+        let sorted = answered.await.map(|answer| Sorted::of(answer.results, &batch));
+        (batch, sorted)
+    }
+
+    /// Every one of the mailboxes, with what it may do.
+    async fn rights(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Vec<wire::Rights>, Error> {
+        columns::controlled(capabilities)?;
+        let patience = self.patience();
+        let pages: Vec<Vec<wire::Rights>> = stream::iter(batches(mailboxes, self.settings.batch))
+            .map(|batch| self.read_batch(batch, capabilities, patience))
+            .buffer_unordered(self.settings.requests)
+            .try_collect()
+            .await?;
+        Ok(pages.into_iter().flatten().collect())
+    }
+
+    async fn read_batch(
+        &self,
+        batch: RoaringBitmap,
+        capabilities: Capabilities,
+        patience: Instant,
+    ) -> Result<Vec<wire::Rights>, Error> {
+        let addresses = self.addresses.addresses(&batch).await?;
+        let request = wire::ReadRequest::new(&self.programme, capabilities, &batch, &addresses);
+        let answer = self.client.read(&request, patience).await?;
+        answer::complete(answer.mailboxes, &batch)
+    }
+}
+
+#[async_trait]
+impl Platform for Webhook {
+    fn controls(&self) -> Capabilities {
+        Capabilities::OF_PLATFORM
+    }
+
+    fn arms(&self) -> bool {
+        self.settings.arms
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        columns::controlled(call.capabilities)?;
+        let patience = self.patience();
+        let mut answered = stream::iter(batches(&call.mailboxes, self.settings.batch))
+            .map(|batch| self.set_batch(call, batch, patience))
+            .buffer_unordered(self.settings.requests);
+        let mut all = Sorted::default();
+        let mut trouble = None;
+        let mut reached = call.mailboxes.is_empty();
+        while let Some((batch, sorted)) = answered.next().await {
+            match sorted {
+                Ok(sorted) => {
+                    reached = true;
+                    all.add(sorted);
+                }
+                Err(error) => {
+                    all.whole_batch(batch, &error);
+                    trouble.get_or_insert(error);
+                }
+            }
+        }
+        match trouble {
+            Some(error) if !reached => Err(error),
+            _ => Ok(all.answer()),
+        }
+    }
+
+    async fn read(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Actual, Error> {
+        let rights = self.rights(mailboxes, capabilities).await?;
+        Ok(answer::actual(&rights, capabilities))
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        let request = wire::ListRequest { programme: self.programme.as_str(), from, limit };
+        self.client.list(&request, self.patience()).await
+    }
+
+    async fn ends(
+        &self,
+        mailboxes: &MailboxSet,
+        capabilities: Capabilities,
+    ) -> Result<Ends, Error> {
+        if !self.arms() {
+            columns::controlled(capabilities)?;
+            return Ok(Ends::new());
+        }
+        let rights = self.rights(mailboxes, capabilities).await?;
+        Ok(answer::ends(&rights, capabilities))
+    }
+}

@@ -1,0 +1,293 @@
+//! From what a provider answers to what became of each mailbox.
+//!
+//! Nothing that a provider writes is taken over as it is: a cause is a word of letters and hyphens, of few
+//! enough different ones, so that no address and no name of a person gets into the log by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use domain::{Capabilities, Capability, MailboxSet};
+use roaring::RoaringBitmap;
+
+use super::super::{Actual, Answer, Cause, Ends, Error, Failure, Known};
+use super::wire::{Became, ListAnswer, Outcome, Rights};
+
+/// A cause of the provider's own is a word of no more letters than this.
+const LONGEST_CAUSE: usize = 40;
+/// So many causes of its own are told apart in one answer.
+const MOST_CAUSES: usize = 16;
+const OTHER_CAUSE: &str = "provider-failure";
+
+/// What became of mailboxes; each is in one of the sets.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    applied: RoaringBitmap,
+    already_so: RoaringBitmap,
+    /// By cause, and whether trying again may help.
+    failed: BTreeMap<(Cause, bool), RoaringBitmap>,
+}
+
+impl Sorted {
+    /// What became of the mailboxes of a batch. Who was not asked about is left out, and who is told twice,
+    /// and differently, is as good as not answered.
+    pub(super) fn of(results: Vec<Outcome>, batch: &RoaringBitmap) -> Self {
+        let mut told: BTreeMap<u32, Outcome> = BTreeMap::new();
+        let mut unclear = RoaringBitmap::new();
+        for result in results.into_iter().filter(|result| batch.contains(result.number)) {
+            let number = result.number;
+            let became = result.became;
+            if told.insert(number, result).is_some_and(|other| other.became != became) {
+                unclear.insert(number);
+            }
+        }
+        let mut sorted = Self::default();
+        let mut causes = BTreeSet::new();
+        for number in batch {
+            match told.remove(&number).filter(|_| !unclear.contains(number)) {
+                Some(result) => sorted.put(&result, &mut causes),
+                None if unclear.contains(number) => sorted.fail(number, unclear_answer(), true),
+                None => sorted.fail(number, Cause::new("no-answer"), true),
+            }
+        }
+        sorted
+    }
+
+    fn put(&mut self, result: &Outcome, causes: &mut BTreeSet<Cause>) {
+        let number = result.number;
+        match result.became {
+            Became::Applied => drop(self.applied.insert(number)),
+            Became::AlreadySo => drop(self.already_so.insert(number)),
+            Became::Superseded => self.fail(number, Cause::SUPERSEDED, true),
+            Became::UnknownMailbox => self.fail(number, Cause::UNKNOWN_MAILBOX, false),
+            Became::TryAgain => self.fail(number, cause(result, causes), true),
+            Became::Refused => self.fail(number, cause(result, causes), false),
+            Became::Unclear => self.fail(number, unclear_answer(), true),
+        }
+    }
+
+    fn fail(&mut self, number: u32, cause: Cause, transient: bool) {
+        self.failed.entry((cause, transient)).or_default().insert(number);
+    }
+
+    /// A whole batch came to nothing while others did not.
+    pub(super) fn whole_batch(&mut self, batch: RoaringBitmap, error: &Error) {
+        // Whatever it was, it says nothing about these mailboxes: none of them spends an attempt.
+        let failed = if error.may_retry() {
+            (Cause::UNAVAILABLE, true)
+        } else {
+            (error.cause().clone(), false)
+        };
+        *self.failed.entry(failed).or_default() |= batch;
+    }
+
+    /// Takes in what became of others.
+    pub(super) fn add(&mut self, other: Self) {
+        self.applied |= other.applied;
+        self.already_so |= other.already_so;
+        for (why, mailboxes) in other.failed {
+            *self.failed.entry(why).or_default() |= mailboxes;
+        }
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        let failure = |((cause, transient), mailboxes): ((Cause, bool), RoaringBitmap)| Failure {
+            text: format!("the provider's answer was {cause}"),
+            mailboxes: MailboxSet::from(mailboxes),
+            cause,
+            transient,
+        };
+        Answer {
+            applied: self.applied.into(),
+            already_so: self.already_so.into(),
+            failed: self.failed.into_iter().map(failure).collect(),
+        }
+    }
+}
+
+pub(super) fn unclear_answer() -> Cause {
+    Cause::new("unclear-answer")
+}
+
+/// The provider's own cause, under a name that none of ours has.
+fn cause(result: &Outcome, causes: &mut BTreeSet<Cause>) -> Cause {
+    let word = result.cause.as_deref().unwrap_or_default();
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    if word.is_empty() || word.len() > LONGEST_CAUSE || !word.bytes().all(letters) {
+        return Cause::new(OTHER_CAUSE);
+    }
+    let cause = Cause::new(&format!("provider-{word}"));
+    if causes.len() < MOST_CAUSES {
+        causes.insert(cause.clone());
+    }
+    if causes.contains(&cause) { cause } else { Cause::new(OTHER_CAUSE) }
+}
+
+/// What was read of the mailboxes of a batch, if that is all of them: one that is left out may do anything.
+pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<Rights>, Error> {
+    let mut missing = batch.clone();
+    let read: Vec<Rights> =
+        read.into_iter().filter(|rights| missing.remove(rights.number)).collect();
+    if missing.is_empty() {
+        return Ok(read);
+    }
+    Err(Error::Unavailable {
+        cause: Cause::new("no-answer"),
+        problem: format!(
+            "the platform left out {} of {} mailboxes when it was asked what they may do; its answer \
+             must have each of them once",
+            missing.len(),
+            batch.len()
+        ),
+        source: None,
+    })
+}
+
+/// Who may do what.
+pub(super) fn actual(read: &[Rights], capabilities: Capabilities) -> Actual {
+    let mut now: BTreeMap<Capability, RoaringBitmap> =
+        capabilities.iter().map(|capability| (capability, RoaringBitmap::new())).collect();
+    let mut unknown = RoaringBitmap::new();
+    for rights in read {
+        if !rights.known {
+            unknown.insert(rights.number);
+            continue;
+        }
+        for (capability, may) in &mut now {
+            if rights.allowed.iter().any(|allowed| allowed == capability.name()) {
+                may.insert(rights.number);
+            }
+        }
+    }
+    let now = now.into_iter().map(|(capability, may)| (capability, may.into())).collect();
+    Actual { now, unknown: unknown.into() }
+}
+
+/// The instants to come at which what is allowed now ends.
+pub(super) fn ends(read: &[Rights], capabilities: Capabilities) -> Ends {
+    let mut ends: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap> = BTreeMap::new();
+    for rights in read.iter().filter(|rights| rights.known) {
+        for capability in capabilities.iter() {
+            if let Some(until) = rights.ends.get(capability.name()) {
+                ends.entry((capability, *until)).or_default().insert(rights.number);
+            }
+        }
+    }
+    ends.into_iter().map(|(end, mailboxes)| (end, mailboxes.into())).collect()
+}
+
+/// A page of the mailboxes that are there; `None` where it is not the page that was asked for.
+pub(super) fn known(answer: ListAnswer, from: u32, limit: u32) -> Option<Known> {
+    let ListAnswer { numbers, others } = answer;
+    let ascending = numbers.is_sorted_by(|one, next| one < next);
+    let asked = numbers.first().is_none_or(|first| *first >= from);
+    let count = u32::try_from(numbers.len()).ok().filter(|count| *count <= limit)?;
+    if !ascending || !asked {
+        return None;
+    }
+    let numberless = if count < limit { others } else { 0 };
+    Some(Known { mailboxes: numbers.into_iter().collect(), numberless })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
+        numbers.into_iter().collect()
+    }
+
+    fn sorted(results: &str, batch: impl IntoIterator<Item = u32>) -> Answer {
+        let results = serde_json::from_str(results).unwrap();
+        Sorted::of(results, &batch.into_iter().collect()).answer()
+    }
+
+    fn failed(answer: &Answer, cause: &str) -> Option<(MailboxSet, bool)> {
+        let found = answer.failed.iter().find(|failure| failure.cause.as_str() == cause)?;
+        Some((found.mailboxes.clone(), found.transient))
+    }
+
+    #[test]
+    fn every_mailbox_that_was_asked_for_has_one_outcome_and_no_other_has_any() {
+        let answer = sorted(
+            r#"[{"number": 1, "outcome": "applied"},
+                {"number": 2, "outcome": "already-so"},
+                {"number": 3, "outcome": "superseded"},
+                {"number": 4, "outcome": "unknown-mailbox"},
+                {"number": 5, "outcome": "try-again", "cause": "locked"},
+                {"number": 6, "outcome": "refused", "cause": "over-quota"},
+                {"number": 7, "outcome": "exploded"},
+                {"number": 8, "outcome": "applied"}, {"number": 8, "outcome": "refused"},
+                {"number": 9, "outcome": "applied"}, {"number": 9, "outcome": "applied"},
+                {"number": 99, "outcome": "applied"}]"#,
+            1..=10,
+        );
+        assert!(answer.is_partition_of(&set(1..=10)), "{answer:?}");
+        assert_eq!((&answer.applied, &answer.already_so), (&set([1, 9]), &set([2])));
+        for (cause, mailboxes, transient) in [
+            ("superseded", set([3]), true),
+            ("unknown-mailbox", set([4]), false),
+            ("provider-locked", set([5]), true),
+            ("provider-over-quota", set([6]), false),
+            ("unclear-answer", set([7, 8]), true),
+            ("no-answer", set([10]), true),
+        ] {
+            assert_eq!(failed(&answer, cause), Some((mailboxes, transient)), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_a_plain_word_and_never_one_of_ours() {
+        let causes = [
+            "maria.rossi@pec.example",
+            "RSSMRA80A01H501U",
+            "4711",
+            "",
+            "Locked",
+            "a-word-of-more-letters-than-anyone-would-need",
+        ];
+        let refused = |(number, cause)| serde_json::json!({ "number": number, "outcome": "refused", "cause": cause });
+        let results: Vec<_> = causes.iter().enumerate().map(refused).collect();
+        let answer = sorted(&serde_json::to_string(&results).unwrap(), 0..6);
+        assert_eq!(failed(&answer, OTHER_CAUSE), Some((set(0..6), false)), "{answer:?}");
+        let ours = r#"[{"number": 1, "outcome": "refused", "cause": "superseded"}]"#;
+        assert!(failed(&sorted(ours, [1]), "provider-superseded").is_some());
+
+        let tried = |(number, letter)| serde_json::json!({ "number": number, "outcome": "try-again", "cause": letter });
+        let many: Vec<_> = ('a'..='z').enumerate().map(tried).collect();
+        let answer = sorted(&serde_json::to_string(&many).unwrap(), 0..26);
+        assert_eq!(answer.failed.len(), MOST_CAUSES + 1);
+        assert!(answer.is_partition_of(&set(0..26)));
+    }
+
+    #[test]
+    fn an_answer_that_leaves_somebody_out_says_nothing_about_what_he_may_do() {
+        let read = |text: &str| {
+            complete(serde_json::from_str(text).unwrap(), &[1, 2].into_iter().collect())
+        };
+        let one = r#"[{"number": 1, "known": true, "allowed": ["send"]}]"#;
+        let error = read(one).unwrap_err();
+        assert!(error.may_retry() && error.to_string().contains("left out 1 of 2"), "{error}");
+        let both = r#"[{"number": 1, "known": true, "allowed": ["send", "fly"]},
+                       {"number": 2, "known": false},
+                       {"number": 3, "known": true, "allowed": ["send"]}]"#;
+        let actual = actual(&read(both).unwrap(), Capabilities::OF_PLATFORM);
+        assert_eq!(actual.unknown, set([2]));
+        assert_eq!(actual.now[&Capability::Send], set([1]));
+        assert_eq!(actual.now[&Capability::Access], set([]));
+    }
+
+    #[test]
+    fn a_page_is_taken_only_if_it_is_the_one_that_was_asked_for() {
+        let page =
+            |numbers: &[u32]| known(ListAnswer { numbers: numbers.to_vec(), others: 9 }, 5, 3);
+        let known = |numbers: &[u32], numberless| {
+            Some(Known { mailboxes: set(numbers.iter().copied()), numberless })
+        };
+        assert_eq!(page(&[]), known(&[], 9));
+        assert_eq!(page(&[5, 7]), known(&[5, 7], 9), "the last one");
+        assert_eq!(page(&[5, 7, 8]), known(&[5, 7, 8], 0));
+        for wrong in [&[4, 5][..], &[7, 5], &[5, 5], &[5, 6, 7, 8]] {
+            assert_eq!(page(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The breaker: while a provider is down or asks to be left alone, calls wait here instead of there.
+//!
+//! Closed, every call passes. After some failures in a row it opens: calls wait for a rest that doubles with
+//! every opening, then one goes ahead as a probe. If that one is answered, all pass again; if not, it opens
+//! anew. Nobody has to close it by hand.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::{describe_gauge, gauge};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How many failures in a row open it.
+const FAILURES: u32 = 5;
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_mins(1);
+const OPEN: &str = "tramonto_webhook_breaker_open";
+
+/// Lets calls pass, or has them wait.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In a row, since it was last closed or opened.
+    failures: u32,
+    /// How often it was opened since it was last closed.
+    openings: u32,
+    /// What began before the last opening says nothing about what is now.
+    generation: u64,
+    not_before: Option<Instant>,
+    probing: bool,
+}
+
+/// A call that may be made. One that is dropped without a word has said nothing about the provider.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    breaker: &'a Breaker,
+    generation: u64,
+    probe: bool,
+}
+
+enum Turn {
+    Now { generation: u64, probe: bool },
+    At(Instant),
+    AfterAChange,
+}
+
+impl Breaker {
+    pub(super) fn new() -> Self {
+        describe_gauge!(OPEN, "1 while calls to the provider's API wait because it failed.");
+        gauge!(OPEN).set(0);
+        Self { state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// No code panics while it holds the lock.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a call may be made; `None` where that would be after the deadline.
+    pub(super) async fn enter(&self, deadline: Instant) -> Option<Pass<'_>> {
+        loop {
+            // Registered before looking: a change between the look and the wait is not missed.
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let wake = match self.turn(Instant::now()) {
+                Turn::Now { generation, probe } => {
+                    return Some(Pass { breaker: self, generation, probe });
+                }
+                Turn::At(instant) if instant > deadline => return None,
+                Turn::At(instant) => instant,
+                Turn::AfterAChange => deadline,
+            };
+            let changed = tokio::select! {
+                () = changed => true,
+                () = sleep_until(wake) => false,
+            };
+            if !changed && wake >= deadline {
+                return None;
+            }
+        }
+    }
+
+    fn turn(&self, now: Instant) -> Turn {
+        let mut state = self.state();
+        if let Some(instant) = state.not_before.filter(|instant| *instant > now) {
+            return Turn::At(instant);
+        }
+        if state.openings == 0 {
+            return Turn::Now { generation: state.generation, probe: false };
+        }
+        if state.probing {
+            return Turn::AfterAChange;
+        }
+        state.probing = true;
+        Turn::Now { generation: state.generation, probe: true }
+    }
+}
+
+impl Pass<'_> {
+    /// The provider answered as it should.
+    pub(super) fn answered(self) {
+        let mut state = self.breaker.state();
+        if state.generation == self.generation {
+            if state.openings > 0 {
+                tracing::info!("the provider's API answers again");
+                gauge!(OPEN).set(0);
+            }
+            *state = State { generation: state.generation, ..State::default() };
+        }
+    }
+
+    /// It did not; it may have asked to be left alone for a while.
+    pub(super) fn failed(self, asked: Option<Duration>) {
+        let mut state = self.breaker.state();
+        let now = Instant::now();
+        let mut rest = asked.unwrap_or_default();
+        if state.generation == self.generation {
+            state.failures = state.failures.saturating_add(1);
+            if self.probe || state.failures >= FAILURES {
+                let doubled = FIRST_REST * 2_u32.saturating_pow(state.openings.min(16));
+                rest = rest.max(doubled.min(LONGEST_REST));
+                if state.openings == 0 {
+                    tracing::warn!("the provider's API fails again and again; calls to it rest");
+                    gauge!(OPEN).set(1);
+                }
+                state.openings = state.openings.saturating_add(1);
+                state.generation = state.generation.wrapping_add(1);
+                state.failures = 0;
+            }
+        }
+        if !rest.is_zero() {
+            let until = now + rest;
+            state.not_before = Some(state.not_before.map_or(until, |other| other.max(until)));
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.state().probing = false;
+        }
+        self.breaker.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_seconds(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    async fn passes(breaker: &Breaker, within: u64) -> Option<Pass<'_>> {
+        breaker.enter(in_seconds(within)).await
+    }
+
+    async fn open(breaker: &Breaker) {
+        for _ in 0..FAILURES {
+            passes(breaker, 0).await.unwrap().failed(None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_after_failures_in_a_row_and_closes_after_a_probe() {
+        let breaker = Breaker::new();
+        for _ in 1..FAILURES {
+            passes(&breaker, 0).await.unwrap().failed(None);
+        }
+        passes(&breaker, 0).await.unwrap().answered();
+        open(&breaker).await;
+        assert!(passes(&breaker, 0).await.is_none(), "it is open");
+        let begun = Instant::now();
+        let probe = passes(&breaker, 10).await.unwrap();
+        assert_eq!(begun.elapsed(), FIRST_REST);
+        assert!(passes(&breaker, 10).await.is_none(), "one probe at a time");
+        probe.answered();
+        for _ in 0..10 {
+            passes(&breaker, 0).await.unwrap().answered();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_rests_grow_to_a_bound_and_begin_anew_after_it_was_closed() {
+        let breaker = Breaker::new();
+        open(&breaker).await;
+        let mut rests = Vec::new();
+        for _ in 0..8 {
+            let begun = Instant::now();
+            passes(&breaker, 1_000).await.unwrap().failed(None);
+            rests.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
+        passes(&breaker, 1_000).await.unwrap().answered();
+        open(&breaker).await;
+        let begun = Instant::now();
+        passes(&breaker, 1_000).await.unwrap().answered();
+        assert_eq!(begun.elapsed(), FIRST_REST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_passes_as_soon_as_the_probe_is_answered() {
+        let breaker = Breaker::new();
+        open(&breaker).await;
+        let probe = passes(&breaker, 10).await.unwrap();
+        let waiting = async { passes(&breaker, 30).await.unwrap().answered() };
+        let begun = Instant::now();
+        let answering = async {
+            tokio::task::yield_now().await;
+            probe.answered();
+        };
+        tokio::join!(waiting, answering);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_given_up_lets_another_go_ahead() {
+        let breaker = Breaker::new();
+        open(&breaker).await;
+        drop(passes(&breaker, 10).await.unwrap());
+        passes(&breaker, 0).await.unwrap().answered();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_asks_to_be_left_alone_is() {
+        let breaker = Breaker::new();
+        passes(&breaker, 0).await.unwrap().failed(Some(Duration::from_secs(7)));
+        assert!(passes(&breaker, 6).await.is_none());
+        let begun = Instant::now();
+        passes(&breaker, 10).await.unwrap().answered();
+        assert_eq!(begun.elapsed().as_secs(), 7);
+        passes(&breaker, 0).await.unwrap().answered();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_that_fail_together_open_it_once() {
+        let breaker = Breaker::new();
+        let mut together = Vec::new();
+        for _ in 0..20 {
+            together.push(passes(&breaker, 0).await.unwrap());
+        }
+        for pass in together {
+            pass.failed(None);
+        }
+        let begun = Instant::now();
+        passes(&breaker, 100).await.unwrap().answered();
+        assert_eq!(begun.elapsed(), FIRST_REST);
+    }
+}

@@ -1,0 +1,192 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::Secrets;
+use super::inner::is_public;
+
+/// Where a provider's API is: `https://` and what stands before `/rights` in its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+/// How a provider's API is used.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// What requests are signed with.
+    pub secrets: Secrets,
+    /// Does the provider keep an instant that it is told ahead? By its own word; it can't be found out.
+    pub arms: bool,
+    /// May it be inside: at a private or loopback address, and without TLS?
+    pub private: bool,
+    /// How many mailboxes go into a request at most.
+    pub batch: usize,
+    /// How many requests of a call are under way at once.
+    pub requests: usize,
+    /// The only certificate authority that is trusted (PEM); those of the system without it.
+    pub root_certificate: Option<PathBuf>,
+    /// How long things may take.
+    pub waits: Waits,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// To connect, the handshake of TLS included.
+    pub connect: Duration,
+    /// A request, from its beginning to the last byte of its answer.
+    pub request: Duration,
+    /// How long a call waits for a provider that is down, or asked to be left alone, before it fails.
+    pub patience: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(30),
+            patience: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Settings {
+    /// The usual ones: 1,000 mailboxes in a request, 4 requests at once, nothing armed, nothing inside.
+    pub fn new(endpoint: Endpoint, secrets: Secrets) -> Self {
+        Self {
+            endpoint,
+            secrets,
+            arms: false,
+            private: false,
+            batch: 1_000,
+            requests: 4,
+            root_certificate: None,
+            waits: Waits::default(),
+        }
+    }
+
+    /// What can be told to be wrong before any request is made.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let url = &self.endpoint.0;
+        if self.private {
+            return Ok(());
+        }
+        if url.scheme() != "https" {
+            return Err(format!(
+                "the platform {} has no TLS; write https://, or allow an inner one without it with \
+                 --platform-private",
+                self.endpoint
+            ));
+        }
+        let inside = match url.host() {
+            Some(Host::Ipv4(address)) => !is_public(address.into()),
+            Some(Host::Ipv6(address)) => !is_public(address.into()),
+            Some(Host::Domain(_)) | None => false,
+        };
+        if inside {
+            return Err(format!(
+                "the platform {} is at an address of an inner network; allow that with \
+                 --platform-private, or name another",
+                self.endpoint
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Endpoint {
+    /// The URL of an operation.
+    pub(super) fn at(&self, path: &[&str]) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is not repeated: there may be a password in it.
+        let url = Url::parse(text)
+            .map_err(|problem| format!("that is no URL ({problem}); write https://HOST/PATH"))?;
+        if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+            return Err("a provider's API is written as https://HOST/PATH".to_owned());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("leave user and password out of the URL; requests are signed".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("leave what stands behind ? and # out of the URL".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str) -> Settings {
+        let secrets = Secrets::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        Settings::new(url.parse().unwrap(), secrets)
+    }
+
+    #[test]
+    fn an_endpoint_has_its_operations_below_it() {
+        for (url, expected) in [
+            ("https://mail.example", "https://mail.example/rights/query"),
+            ("https://mail.example/", "https://mail.example/rights/query"),
+            ("https://mail.example/v1/tramonto", "https://mail.example/v1/tramonto/rights/query"),
+            ("https://mail.example/v1/", "https://mail.example/v1/rights/query"),
+        ] {
+            let endpoint: Endpoint = url.parse().unwrap();
+            assert_eq!(endpoint.at(&["rights", "query"]).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_told_without_what_may_be_secret() {
+        for (text, expected) in [
+            ("mail.example", "no URL"),
+            ("ftp://mail.example", "https://HOST/PATH"),
+            ("https://anna:secret@mail.example", "leave user and password out"),
+            ("https://mail.example/?key=secret", "leave what stands behind"),
+        ] {
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_inner_address_and_a_connection_without_tls_must_be_allowed() {
+        for url in [
+            "http://mail.example",
+            "https://127.0.0.1:8443",
+            "https://[::1]",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://169.254.169.254/latest",
+            "https://[::ffff:10.0.0.1]/",
+        ] {
+            let mut settings = settings(url);
+            assert!(settings.check().unwrap_err().contains("--platform-private"), "{url}");
+            settings.private = true;
+            assert_eq!(settings.check(), Ok(()), "{url}");
+        }
+        assert_eq!(settings("https://mail.example").check(), Ok(()));
+        assert_eq!(settings("https://1.1.1.1").check(), Ok(()));
+    }
+}

@@ -1,0 +1,188 @@
+//! What travels, as `deploy/webhook/openapi.json` describes it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use domain::{Capabilities, Capability, MailboxId, PhaseId, ProgrammeId};
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Right, SetRights};
+
+/// A mailbox, by all that a provider may know it by.
+#[derive(Debug, Serialize)]
+pub(super) struct Mailbox<'a> {
+    number: u32,
+    id: MailboxId,
+    /// Not there for a holder who was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+}
+
+/// One right for some mailboxes.
+#[derive(Debug, Serialize)]
+pub(super) struct SetRequest<'a> {
+    programme: &'a str,
+    revision: u32,
+    phase: Option<&'a str>,
+    decided_at: u64,
+    capabilities: Vec<&'static str>,
+    until: Option<String>,
+    mailboxes: Vec<Mailbox<'a>>,
+}
+
+/// Who may do what?
+#[derive(Debug, Serialize)]
+pub(super) struct ReadRequest<'a> {
+    programme: &'a str,
+    capabilities: Vec<&'static str>,
+    mailboxes: Vec<Mailbox<'a>>,
+}
+
+/// Which mailboxes are there?
+#[derive(Debug, Serialize)]
+pub(super) struct ListRequest<'a> {
+    pub(super) programme: &'a str,
+    pub(super) from: u32,
+    pub(super) limit: u32,
+}
+
+/// Some of the mailboxes that are there.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListAnswer {
+    pub(super) numbers: Vec<u32>,
+    pub(super) others: u64,
+}
+
+/// What became of the mailboxes of a request.
+#[derive(Debug, Deserialize)]
+pub(super) struct SetAnswer {
+    pub(super) results: Vec<Outcome>,
+}
+
+/// What became of a mailbox.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) number: u32,
+    #[serde(rename = "outcome")]
+    pub(super) became: Became,
+    #[serde(default)]
+    pub(super) cause: Option<String>,
+}
+
+/// How a right came to be as it is, or why it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Became {
+    Applied,
+    AlreadySo,
+    Superseded,
+    UnknownMailbox,
+    TryAgain,
+    Refused,
+    /// A word that the document does not have.
+    #[serde(other)]
+    Unclear,
+}
+
+/// Who may do what.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReadAnswer {
+    pub(super) mailboxes: Vec<Rights>,
+}
+
+/// What a mailbox may do.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rights {
+    pub(super) number: u32,
+    pub(super) known: bool,
+    #[serde(default)]
+    pub(super) allowed: Vec<String>,
+    /// When what is allowed now ends, where the provider keeps that.
+    #[serde(default)]
+    pub(super) ends: BTreeMap<String, DateTime<Utc>>,
+}
+
+impl<'a> SetRequest<'a> {
+    pub(super) fn new(
+        call: &'a SetRights,
+        batch: &RoaringBitmap,
+        addresses: &'a [(u32, String)],
+    ) -> Self {
+        Self {
+            programme: call.key.programme.as_str(),
+            revision: call.key.revision,
+            phase: call.key.phase.as_ref().map(PhaseId::as_str),
+            decided_at: call.decided_at,
+            capabilities: names(call.capabilities),
+            until: until(call.right),
+            mailboxes: mailboxes(&call.key.programme, batch, addresses),
+        }
+    }
+}
+
+impl<'a> ReadRequest<'a> {
+    pub(super) fn new(
+        programme: &'a ProgrammeId,
+        capabilities: Capabilities,
+        batch: &RoaringBitmap,
+        addresses: &'a [(u32, String)],
+    ) -> Self {
+        Self {
+            programme: programme.as_str(),
+            capabilities: names(capabilities),
+            mailboxes: mailboxes(programme, batch, addresses),
+        }
+    }
+}
+
+fn names(capabilities: Capabilities) -> Vec<&'static str> {
+    capabilities.iter().map(Capability::name).collect()
+}
+
+fn mailboxes<'a>(
+    programme: &ProgrammeId,
+    batch: &RoaringBitmap,
+    addresses: &'a [(u32, String)],
+) -> Vec<Mailbox<'a>> {
+    let known: BTreeMap<u32, &str> =
+        addresses.iter().map(|(number, address)| (*number, address.as_str())).collect();
+    let mailbox = |number| Mailbox {
+        number,
+        id: MailboxId::new(programme, number),
+        address: known.get(&number).copied(),
+    };
+    batch.iter().map(mailbox).collect()
+}
+
+/// The instant at which a right ends, in milliseconds, never before it does; `None` for no end.
+pub(super) fn until(right: Right) -> Option<String> {
+    let Right::Until(instant) = right else { return None };
+    let below = instant.trunc_subsecs(3);
+    let above = if below == instant {
+        below
+    } else {
+        below.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(below)
+    };
+    Some(above.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_never_ends_early_on_its_way() {
+        for (instant, expected) in [
+            ("2015-03-17T23:00:00Z", "2015-03-17T23:00:00Z"),
+            ("2015-03-17T23:00:00.5Z", "2015-03-17T23:00:00.500Z"),
+            ("2015-03-17T23:00:00.5000001Z", "2015-03-17T23:00:00.501Z"),
+            ("2015-03-17T23:59:59.999999Z", "2015-03-18T00:00:00Z"),
+            ("1969-12-31T23:59:59.0000001Z", "1969-12-31T23:59:59.001Z"),
+        ] {
+            let right = Right::Until(instant.parse().unwrap());
+            assert_eq!(until(right).as_deref(), Some(expected), "{instant}");
+        }
+        assert_eq!(until(Right::Allowed), None);
+    }
+}
