@@ -26,7 +26,6 @@ import time
 
 CAPABILITIES = ("send", "modify", "receive", "access")
 WINDOW = 5 * 60  # a request may be so many seconds old, or ahead of our clock
-KEPT = 24 * 3600  # for so many seconds a repeated request gets the answer that it got before
 LONGEST = 64 << 20  # bytes of a request
 
 SCHEMA = f"""
@@ -34,10 +33,10 @@ CREATE TABLE IF NOT EXISTS mailbox (
     number INTEGER UNIQUE,                 -- as Tramonto calls it; learnt with the first request about it
     address TEXT UNIQUE COLLATE NOCASE,    -- as we call it
     changes INTEGER NOT NULL DEFAULT 0,    -- how often a right of it was really changed
+    changed_by TEXT,                       -- the idempotency key of the request that did so last
     {', '.join(f"{name}_until INTEGER" for name in CAPABILITIES)},  -- milliseconds; NULL has no end
     {', '.join(f"{name}_decided INTEGER NOT NULL DEFAULT 0" for name in CAPABILITIES)}
 );
-CREATE TABLE IF NOT EXISTS answered (key TEXT PRIMARY KEY, at REAL NOT NULL, answer TEXT NOT NULL);
 -- For rehearsals: an instant here, in milliseconds, and the clock stands still at it.
 CREATE TABLE IF NOT EXISTS clock (rehearsed_at INTEGER);
 """
@@ -109,27 +108,19 @@ class Mailboxes:
                     found[mailbox["number"]] = row.fetchone()
         return found
 
-    def transaction(self, key, work):
-        """Does the work in one transaction, once for each key: who asks again gets the same answer."""
+    def transaction(self, work):
+        """Does the work in one transaction, one at a time."""
         with self.lock:
             self.database.execute("BEGIN IMMEDIATE")
             try:
-                self.database.execute("DELETE FROM answered WHERE at < ?", (time.time() - KEPT,))
-                before = self.database.execute("SELECT answer FROM answered WHERE key = ?", (key,)).fetchone()
-                if before:
-                    answer = json.loads(before["answer"])
-                else:
-                    answer = work()
-                    if key:
-                        kept = (key, time.time(), json.dumps(answer))
-                        self.database.execute("INSERT INTO answered VALUES (?, ?, ?)", kept)
+                answer = work()
                 self.database.execute("COMMIT")
                 return answer
             except BaseException:
                 self.database.execute("ROLLBACK")
                 raise
 
-    def set(self, request):
+    def set(self, request, key):
         names, decided = of_ours(request["capabilities"]), request["decided_at"]
         until = None if request["until"] is None else instant(request["until"])
         now, found = self.now(), self.find(request["mailboxes"])
@@ -144,17 +135,18 @@ class Mailboxes:
                 kept = [row[f"{name}_until"] for name in names]
                 so = all(one == until or (one is not None and until is not None and max(one, until) <= now)
                          for one in kept)
-                outcome = "already-so" if so else "applied"
+                # Asked again, we answer again what we answered before: it was this request that changed it.
+                outcome = "already-so" if so and row["changed_by"] != key else "applied"
                 (settled if so else changed).append((row["rowid"],))
             results.append({"number": mailbox["number"], "outcome": outcome})
         fence = ", ".join(f"{name}_decided = {int(decided)}" for name in names)
         rights = ", ".join(f"{name}_until = {'NULL' if until is None else int(until)}" for name in names)
         self.database.executemany(f"UPDATE mailbox SET {fence} WHERE rowid = ?", settled)
-        update = f"UPDATE mailbox SET {rights}, {fence}, changes = changes + 1 WHERE rowid = ?"
-        self.database.executemany(update, changed)
+        update = f"UPDATE mailbox SET {rights}, {fence}, changes = changes + 1, changed_by = ? WHERE rowid = ?"
+        self.database.executemany(update, [(key, *row) for row in changed])
         return {"results": results}
 
-    def read(self, request):
+    def read(self, request, _key):
         names = of_ours(request["capabilities"])
         now, found = self.now(), self.find(request["mailboxes"])
         mailboxes = []
@@ -173,7 +165,7 @@ class Mailboxes:
             })
         return {"mailboxes": mailboxes}
 
-    def known(self, request):
+    def known(self, request, _key):
         page = (request["from"], request["limit"])
         select = "SELECT number FROM mailbox WHERE number >= ? ORDER BY number LIMIT ?"
         numbers = [row["number"] for row in self.database.execute(select, page)]
@@ -224,7 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             request = json.loads(body)
             if operation == mailboxes.set and not key:
                 raise Refused(400, "a request that changes something has an idempotency key")
-            return mailboxes.transaction(key if operation == mailboxes.set else None, lambda: operation(request))
+            return mailboxes.transaction(lambda: operation(request, key))
         except (ValueError, KeyError, TypeError) as problem:
             raise Refused(400, f"the request is not as openapi.json has it ({type(problem).__name__})")
 

@@ -52,6 +52,8 @@ pub(crate) async fn run(
     args: &ServiceArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
+    // A setting that is wrong is told before anything is waited for.
+    let platform = args.platform.choice()?;
     let stop = CancellationToken::new();
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
     let watched = Watched::begin()?;
@@ -81,6 +83,7 @@ pub(crate) async fn run(
         stop: stop.clone(),
         lease: args.lease.0,
         sweep: service.sweep,
+        platform,
     };
     let mut tasks = JoinSet::new();
     for part in service.parts {

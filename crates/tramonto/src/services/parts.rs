@@ -25,6 +25,7 @@ use super::vitals::{Condition, Vitals};
 use crate::Error;
 use crate::cli::{AnswerArgs, SweepArgs};
 use crate::engine;
+use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::{self, Passes};
 
@@ -84,6 +85,15 @@ pub(crate) struct Ground {
     pub(crate) lease: Duration,
     /// How work is handed out.
     pub(crate) sweep: SweepArgs,
+    /// What does the work.
+    pub(crate) platform: PlatformChoice,
+}
+
+/// The platform, once it is there.
+struct Found {
+    platform: Arc<dyn Platform>,
+    /// What is on its way to it, where it is given its mailboxes.
+    arrivals: Option<Arrivals>,
 }
 
 /// What a part does in one pass; `None` where it stood by for another process.
@@ -172,6 +182,28 @@ impl Ground {
         self.patience().until(part, open).await.map(Arc::new)
     }
 
+    /// The platform that does the work, once it is there.
+    async fn platform(&self, part: &'static str) -> Option<Found> {
+        match &self.platform {
+            PlatformChoice::Directory => {
+                let platform = self.directory(part).await?;
+                let log = Arc::clone(&self.deployment.log);
+                let directory = Arc::<PostgresDirectory>::clone(&platform);
+                Some(Found { platform, arrivals: Some(Arrivals::new(log, directory)) })
+            }
+            PlatformChoice::Webhook(settings) => {
+                let registry = self.registry(part).await?;
+                let programme = self.deployment.journal.programme();
+                // What is wrong with it is wrong until it is set right: that is shown, and waited for.
+                let open = || async {
+                    crate::platform::webhook(settings, programme, Arc::clone(&registry))
+                };
+                let platform = self.patience().until(part, open).await?;
+                Some(Found { platform: Arc::new(platform), arrivals: None })
+            }
+        }
+    }
+
     /// The registry, once it is there.
     pub(crate) async fn registry(&self, part: &'static str) -> Option<Arc<Registry>> {
         let programme = self.deployment.journal.programme();
@@ -195,17 +227,17 @@ impl PartPasses for Scheduling {
 }
 
 async fn sweep(ground: Ground) {
-    let Some(directory) = ground.directory("sweep").await else { return };
+    let Some(found) = ground.platform("sweep").await else { return };
     let sweeping = Sweeping {
         journal: Arc::clone(&ground.deployment.journal),
         queue: Arc::clone(&ground.queue),
-        reach: reach(&*directory, &ground.sweep),
+        reach: reach(&*found.platform, &ground.sweep),
         settings: SweepSettings {
             batch: ground.sweep.batch,
             orders: u64::from(ground.sweep.orders),
         },
         lead: ground.lead("sweep"),
-        arrivals: Arrivals::new(Arc::clone(&ground.deployment.log), directory),
+        arrivals: found.arrivals,
         sweep: None,
     };
     ground.serve("sweep", sweeping).await;
@@ -217,7 +249,8 @@ struct Sweeping {
     reach: Reach,
     settings: SweepSettings,
     lead: Lead,
-    arrivals: Arrivals,
+    /// Where the platform is one that is given its mailboxes.
+    arrivals: Option<Arrivals>,
     /// What was handed out while it was ours; another's concern once it is not.
     sweep: Option<Sweep>,
 }
@@ -229,7 +262,9 @@ impl PartPasses for Sweeping {
             self.sweep = None;
             return Ok(None);
         }
-        if self.arrivals.any().await? {
+        if let Some(arrivals) = &self.arrivals
+            && arrivals.any().await?
+        {
             let next_wake = self.journal.now().checked_add_signed(ARRIVING);
             return Ok(Some(Tick { progress: 0, next_wake }));
         }
@@ -242,15 +277,17 @@ impl PartPasses for Sweeping {
 }
 
 async fn work(ground: Ground, part: WorkerPart) {
-    let Some(directory) = ground.directory("worker").await else { return };
-    let reach = reach(&*directory, &ground.sweep);
+    let Some(Found { platform, arrivals }) = ground.platform("worker").await else { return };
+    let reach = reach(&*platform, &ground.sweep);
     let pace = Pace::default();
-    let arrivals = Arrivals::new(
-        Arc::clone(&ground.deployment.log),
-        Arc::<PostgresDirectory>::clone(&directory),
-    );
-    let platform = Awaiting { platform: Measured::new(directory), arrivals };
-    let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace.clone()));
+    let measured = Measured::new(platform);
+    let platform: Arc<dyn Platform> = match arrivals {
+        Some(arrivals) => {
+            let awaiting = Awaiting { platform: measured, arrivals };
+            Arc::new(Paced::new(awaiting, pace.clone()))
+        }
+        None => Arc::new(Paced::new(measured, pace.clone())),
+    };
     let mut hands = JoinSet::new();
     for _ in 0..part.workers.max(1) {
         let Ground { deployment, queue, .. } = &ground;
@@ -323,6 +360,10 @@ impl PartPasses for Tabling {
 }
 
 async fn provision(ground: Ground) {
+    if let PlatformChoice::Webhook(_) = ground.platform {
+        tracing::info!("a provider has its mailboxes already; nothing is provisioned");
+        return;
+    }
     let Some(directory) = ground.directory("provisioner").await else { return };
     let Some(registry) = ground.registry("provisioner").await else { return };
     let provisioner = Provisioner::new(Arc::clone(&ground.deployment.log), registry, directory);
