@@ -271,3 +271,152 @@ async fn an_inner_address_is_refused_when_it_is_connected_to_unless_it_is_allowe
     let allowed = webhook(settings(&format!("http://localhost:{port}"))).unwrap();
     assert_eq!(allowed.set(&close([1])).await.unwrap().applied, set([1]));
 }
+
+/// A certificate for this machine that vouches for itself, and its key.
+fn certificate() -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = rcgen::CertificateParams::new(names).unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    (certificate.clone(), format!("{certificate}{}", key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_only_by_who_was_told_of_its_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, both) = certificate();
+    let (trusted, served) = (folder.path().join("ca.pem"), folder.path().join("server.pem"));
+    std::fs::write(&trusted, authority).unwrap();
+    std::fs::write(&served, both).unwrap();
+    let receiver = Receiver::start_with(folder, Some(&served)).await;
+    receiver.provision(&[(1, address(1))]).await;
+    let mut settings = receiver.settings();
+    assert!(settings.endpoint.to_string().starts_with("https://"));
+    let error = webhook(settings.clone()).unwrap().set(&close([1])).await.unwrap_err();
+    assert!(error.may_retry() && told(&error).contains("is not trusted"), "{error}");
+    settings.root_certificate = Some(trusted);
+    assert_eq!(
+        webhook(settings.clone()).unwrap().set(&close([1])).await.unwrap().applied,
+        set([1])
+    );
+    settings.root_certificate = Some("no-such-file.pem".into());
+    let error = webhook(settings).map(drop).unwrap_err();
+    assert!(told(&error).contains("no-such-file.pem"), "{error}");
+}
+
+/// `deploy/webhook/openapi.json`, and its schemas as one document of JSON Schema.
+fn document() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/webhook/openapi.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn schema(name: &str) -> jsonschema::Validator {
+    let mut document = document();
+    let components = document["components"].take();
+    let reference = format!("#/components/schemas/{name}");
+    jsonschema::draft202012::new(&json!({ "$ref": reference, "components": components })).unwrap()
+}
+
+fn fits(name: &str, body: &[u8]) {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    let problems: Vec<String> =
+        schema(name).iter_errors(&body).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{name}: {problems:?} in {body}");
+}
+
+/// Passes a request on to the receiver and answers with what it says: both are kept.
+async fn passed_on(receiver: &Receiver, request: &Message) -> Message {
+    let place = receiver.settings().endpoint.to_string();
+    let place = place.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = tokio::net::TcpStream::connect(place).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &request.bytes()).await.unwrap();
+    raw::read(&mut stream).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_travels_is_what_the_document_says() {
+    let receiver = Receiver::start().await;
+    let rows: Vec<_> = (0..5).map(|number| (number, address(number))).collect();
+    receiver.provision(&rows).await;
+    // The requests are caught on their way, and made again by hand.
+    let (provider, platform) = scripted([say("503 No", "", "")]).await;
+    let until = |text: &str| Right::Until(text.parse().unwrap());
+    let calls = [
+        close([1, 2]),
+        SetRights { right: Right::Allowed, decided_at: 9, ..close([2, 7]) },
+        SetRights { right: until("2999-03-17T23:00:00.1234567Z"), decided_at: 10, ..close([3]) },
+        SetRights { key: EffectKey { phase: None, ..close([]).key }, ..close([u32::MAX]) },
+    ];
+    for call in &calls {
+        platform.set(call).await.unwrap_err();
+    }
+    let (provider_of_reads, reading) = scripted([say("503 No", "", "")]).await;
+    reading.read(&set([1, 3]), domain::Capabilities::OF_PLATFORM).await.unwrap_err();
+    reading.known(0, 10).await.unwrap_err();
+    let requests = [provider.requests(), provider_of_reads.requests()].concat();
+    assert_eq!(requests.len(), 6);
+    let mut outcomes = std::collections::BTreeSet::new();
+    for request in requests {
+        let path = request.path().trim_start_matches("/tramonto").to_owned();
+        let operation = document()["paths"][&path]["post"].clone();
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let answer =
+            &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        let name =
+            |reference: &Value| reference.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        fits(&name(body), &request.body);
+        for parameter in operation["parameters"].as_array().unwrap() {
+            let parameter = match parameter["$ref"].as_str() {
+                Some(found) => document().pointer(found.trim_start_matches('#')).unwrap().clone(),
+                None => parameter.clone(),
+            };
+            let value = request.header(parameter["name"].as_str().unwrap()).expect("a header");
+            let rule = jsonschema::draft202012::new(&parameter["schema"]).unwrap();
+            assert!(rule.is_valid(&json!(value)), "{}: {value}", parameter["name"]);
+        }
+        let head = request.head.replacen("/tramonto/", "/", 1);
+        let said = passed_on(&receiver, &Message { head, ..request }).await;
+        assert!(said.head.starts_with("HTTP/1.1 200"), "{path}: {}", said.head);
+        fits(&name(answer), &said.body);
+        let said: Value = serde_json::from_slice(&said.body).unwrap();
+        for result in said["results"].as_array().into_iter().flatten() {
+            outcomes.insert(result["outcome"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(outcomes.contains("applied") && outcomes.contains("unknown-mailbox"), "{outcomes:?}");
+    assert!(!schema("SetRequest").is_valid(&json!({ "programme": "cec-pac" })));
+}
+
+#[test]
+fn the_document_is_one_of_openapi_whose_every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(members) => members.iter().for_each(|member| references(member, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let document = document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 20);
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        let schema = schema(name);
+        assert!(!schema.is_valid(&json!(true)) || name == "Instant", "{name} takes anything");
+    }
+    let mut operations = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let operation = &item["post"];
+        assert!(operations.insert(operation["operationId"].as_str().unwrap()), "{path}");
+        for status in ["200", "400", "401", "422", "429", "503"] {
+            assert!(operation["responses"][status].is_object(), "{path} {status}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod append;
 mod embedded;
 mod report;
 mod services;
+mod webhook;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -48,6 +49,8 @@ enum Way {
     Services,
     /// Of the embedded, the answers to mail servers alone.
     Answers,
+    /// On a provider's API.
+    Webhook,
 }
 
 #[tokio::main]
@@ -71,9 +74,11 @@ async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         Some(Way::Embedded) => embedded::measure(args, report).await,
         Some(Way::Services) => services::measure(args, report).await,
         Some(Way::Answers) => embedded::answers_alone(args, report).await,
+        Some(Way::Webhook) => webhook::measure(report).await,
         None => {
             embedded::measure(args, report).await?;
-            services::measure(args, report).await
+            services::measure(args, report).await?;
+            webhook::measure(report).await
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const PLATFORM_SECRET: &str = "TRAMONTO_PLATFORM_SECRET";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of the mail platform")]
 pub struct PlatformArgs {
-    /// The mail platform: `directory`, the one beside the log, or a provider's API as https://HOST/PATH.
+    /// The mail platform: `directory`, the one beside the log, or a provider's API as `https://HOST/PATH`.
     #[arg(long, value_name = "PLACE", env = "TRAMONTO_PLATFORM", default_value = "directory")]
     pub platform: PlatformPlace,
     /// A file with the provider's secret (whsec_…); with several, requests are signed by each.

@@ -14,7 +14,7 @@ use workers::platform::{
     Webhook,
 };
 
-use crate::receiver::Receiver;
+use crate::receiver::{Addressed, Real, Receiver};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -36,7 +36,7 @@ pub(crate) enum Home {
     },
     Webhook {
         receiver: Receiver,
-        platform: Webhook,
+        platform: Box<Webhook>,
     },
 }
 
@@ -86,7 +86,7 @@ impl Home {
             }
             Kind::Webhook => {
                 let receiver = Receiver::start().await;
-                let platform = webhook(&receiver);
+                let platform = Box::new(webhook(&receiver));
                 Self::Webhook { receiver, platform }
             }
         }
@@ -103,7 +103,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory,
             Self::Postgres { directory, .. } => directory,
-            Self::Webhook { platform, .. } => platform,
+            Self::Webhook { platform, .. } => &**platform,
         }
     }
 
@@ -305,7 +305,8 @@ impl Home {
 fn webhook(receiver: &Receiver) -> Webhook {
     let mut settings = receiver.settings();
     settings.batch = 65_536;
-    receiver.platform(settings, address)
+    let addresses = Arc::new(Addressed(address));
+    Webhook::new("cec-pac".parse().unwrap(), settings, addresses, Arc::new(Real)).unwrap()
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {

@@ -93,8 +93,9 @@ pub(crate) async fn act(mut stream: TcpStream, act: Act) {
         Act::Endless => {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
             let mut written = stream.write_all(head.as_bytes()).await;
+            let nothing = vec![b' '; 65_536];
             while written.is_ok() {
-                written = stream.write_all(&[b' '; 65_536]).await;
+                written = stream.write_all(&nothing).await;
             }
             written
         }

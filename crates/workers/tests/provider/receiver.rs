@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,8 +12,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
+use workers::platform::Error;
 use workers::platform::webhook::{Addresses, Secrets, Settings};
-use workers::platform::{Error, Webhook};
 
 /// What requests are signed with.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -55,9 +54,10 @@ fn program() -> PathBuf {
         .expect("deploy/webhook/receiver.py is part of this repository")
 }
 
-fn spawn(database: &Path, listen: &str) -> (Child, String) {
+fn spawn(database: &Path, listen: &str, certificate: Option<&Path>) -> (Child, String) {
     let mut process = Command::new("python3")
         .arg(program())
+        .args(certificate.map(|file| format!("--certificate={}", file.display())))
         .args(["--listen", listen, "--database"])
         .arg(database)
         .env("TRAMONTO_PLATFORM_SECRET", SECRET)
@@ -73,9 +73,13 @@ fn spawn(database: &Path, listen: &str) -> (Child, String) {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::start_with(TempDir::new().unwrap(), None).await
+    }
+
+    /// With TLS, by a certificate and its key in one file.
+    pub(crate) async fn start_with(folder: TempDir, certificate: Option<&Path>) -> Self {
         let path = folder.path().join("mail.db");
-        let (process, url) = spawn(&path, "127.0.0.1:0");
+        let (process, url) = spawn(&path, "127.0.0.1:0", certificate);
         let process = std::sync::Mutex::new(Some(process));
         let options = SqliteConnectOptions::new().filename(path);
         let database = SqliteConnection::connect_with(&options).await.unwrap().into();
@@ -92,7 +96,7 @@ impl Receiver {
     /// At the same place.
     pub(crate) fn start_again(&self) {
         let listen = self.url.strip_prefix("http://").unwrap();
-        let (process, _) = spawn(&self.folder.path().join("mail.db"), listen);
+        let (process, _) = spawn(&self.folder.path().join("mail.db"), listen, None);
         *self.process.lock().unwrap() = Some(process);
     }
 
@@ -103,11 +107,6 @@ impl Receiver {
         settings.private = true;
         settings.arms = true;
         settings
-    }
-
-    pub(crate) fn platform(&self, settings: Settings, address: fn(u32) -> String) -> Webhook {
-        let programme = "cec-pac".parse().unwrap();
-        Webhook::new(programme, settings, Arc::new(Addressed(address)), Arc::new(Real)).unwrap()
     }
 
     pub(crate) async fn run(&self, sql: String) {
