@@ -23,6 +23,8 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
     if let StorePlace::Postgres(_) = &global.store {
         return super::serving::all(args, global).await;
     }
+    // A setting that is wrong is told before anything is opened.
+    let platform = args.service.platform.choice()?;
     let stop = CancellationToken::new();
     let home = global.home()?;
     if args.plan.is_none() {
@@ -43,7 +45,7 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         arm_ahead: args.sweep.arm_ahead.0,
         workers: args.workers,
         sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
-        platform: args.service.platform.choice()?,
+        platform,
         ..Settings::default()
     };
     let watched = Watched::begin()?;

@@ -78,6 +78,8 @@ fn a_file_with_a_mistake_is_refused_with_what_is_meant() {
         ("lease = ", "line 1"),
         ("lease = 0", "write a number of seconds"),
         ("bus_password = \"x\"", "bus_password_file"),
+        ("platform_secret = \"whsec_x\"", "platform_secret_file"),
+        ("platform = \"mail.example\"", "https://HOST/PATH"),
         ("bus = [\"nats://x\"]", "in quotes"),
     ] {
         scene.write("tramonto.toml", text);
@@ -87,6 +89,29 @@ fn a_file_with_a_mistake_is_refused_with_what_is_meant() {
     }
     let ran = scene.run(&["config", "--config", "nowhere.toml"]);
     assert!(ran.err.contains("nowhere.toml") && ran.err.contains("--config"), "{}", ran.err);
+}
+
+#[test]
+fn a_providers_secret_is_asked_for_and_never_shown() {
+    let scene = Scene::empty();
+    let platform = ["--platform", "https://mail.example/tramonto"];
+    let told = scene.refused(&[&["run"][..], &platform].concat());
+    assert!(told.contains("--platform-secret-file"), "{told}");
+    scene.write("secret", "whsec_hidden\n");
+    let file = ["--platform-secret-file", "secret"];
+    let told = scene.refused(&[&["run"][..], &platform, &file].concat());
+    assert!(told.contains("no base64") && !told.contains("hidden"), "{told}");
+    let mut command = scene.command(&[&["config"][..], &platform, &file].concat());
+    let ran = command.env("TRAMONTO_PLATFORM_SECRET", "whsec_hidden").output().expect("it runs");
+    let ran = Ran::of(&ran);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("https://mail.example/tramonto"), "{}", ran.out);
+    assert!(ran.out.contains("***") && !ran.out.contains("hidden"), "{}", ran.out);
+    let user = ["run", "--platform", "https://anna:hidden@mail.example"];
+    let ran = scene.run(&user);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("leave user and password out"), "{}", ran.err);
+    assert!(!ran.err.contains("hidden"), "{}", ran.err);
 }
 
 #[test]

@@ -145,6 +145,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory.say(refusals).await.unwrap(),
             Self::Postgres { directory, .. } => directory.say(refusals).await.unwrap(),
+            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
         }
     }
 
@@ -152,6 +153,7 @@ impl Home {
         match self {
             Self::File { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
             Self::Postgres { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
         }
     }
 
@@ -168,6 +170,7 @@ impl Home {
                 let password = sqlx::query_scalar(sql).bind(address);
                 password.fetch_one(&mut *server.lock().await).await.unwrap()
             }
+            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
         }
     }
 
