@@ -1,7 +1,7 @@
 //! What is in `deploy/` is what the engine is: each file is held to the program that reads it, and each flag,
 //! variable, setting and metric that it names to the one that the engine has.
 //!
-//! Needs what `tests/run` installs: Python with `PyYAML` and Kubernetes' client, promtool, systemd-analyze,
+//! Needs what `tests/run` installs: Python with `PyYAML`, Kubernetes' client and a validator of OpenAPI, promtool, systemd-analyze,
 //! nats-server. What can't be had fails; nothing is skipped. Deliberately absent: a container engine and a
 //! cluster. No image is built here and no manifest is applied.
 
@@ -19,6 +19,8 @@ mod files;
 mod grafana;
 #[path = "deploy/kubernetes.rs"]
 mod kubernetes;
+#[path = "deploy/openapi.rs"]
+mod openapi;
 #[path = "deploy/prometheus.rs"]
 mod prometheus;
 #[path = "deploy/systemd.rs"]
