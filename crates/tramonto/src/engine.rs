@@ -255,9 +255,9 @@ impl Engine {
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let provisioned = match &mut self.provisioner {
             Some(provisioner) => {
-                let provisioned = provisioner.tick().await?;
+                let tick = provisioner.tick().await?;
                 provisioner.say(refusals(&self.journal).await?).await?;
-                provisioned
+                tick
             }
             None => Tick::default(),
         };
