@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Licences that ask for no more than to be named.
-const PERMISSIVE: [&str; 10] = [
+const PERMISSIVE: [&str; 11] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -18,6 +18,7 @@ const PERMISSIVE: [&str; 10] = [
     "BSL-1.0",
     "ISC",
     "MIT",
+    "MIT-0",
     "Unicode-3.0",
     "Zlib",
 ];

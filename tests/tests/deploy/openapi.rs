@@ -14,6 +14,6 @@ fn the_document_for_providers_is_one_of_openapi() {
     let mut document: Value = serde_json::from_str(&read("deploy/webhook/openapi.json")).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(problems(&document), Vec::<String>::new());
-    document["paths"]["/rights"]["post"]["parameters"][0] = json!({ "name": "webhook-id" });
-    assert!(!problems(&document).is_empty(), "a parameter that is nowhere");
+    document["info"]["version"] = json!(1);
+    assert!(!problems(&document).is_empty(), "a version is a text");
 }
