@@ -6,7 +6,8 @@
 
 use eventstore::Clock;
 use whole_flow::mail::{
-    AskedForEachMail, Enforcement, FileDirectory, MailServers, SharedDirectory, Smtp, walk,
+    AskedForEachMail, Enforcement, FileDirectory, MailServers, SharedDirectory, Smtp,
+    open_sessions_end, walk,
 };
 use whole_flow::{Nobody, World, connect};
 
@@ -54,4 +55,9 @@ async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
     }
     servers.wait_for(&address, "back");
     asked.end(&world).await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_open_ends_when_access_closes_though_the_first_attempt_fails() {
+    open_sessions_end().await;
 }

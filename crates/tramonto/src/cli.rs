@@ -31,12 +31,13 @@ pub(crate) use platform::PLATFORM_SECRET;
 pub use platform::PlatformArgs;
 pub use population::{Destination, GenerateArgs, ImportArgs};
 pub use repair::{
-    IncidentArgs, IncidentsCommand, PaceArgs, PlatformCommand, ProjectionsCommand, RetryArgs,
+    ColumnArgs, IncidentArgs, IncidentsCommand, PaceArgs, PlatformCheckArgs, PlatformCommand,
+    PlatformViewArgs, ProjectionsCommand, RetryArgs,
 };
 pub use running::{RehearseArgs, RunArgs};
 pub use serving::{
     AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
-    RelayArgs, SchedulerArgs, ServiceArgs, SweepArgs, WorkerArgs,
+    RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
 };
 pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
 
@@ -132,7 +133,7 @@ pub enum Command {
     /// Shows what is derived from the log, or derives it anew.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
-    /// Repairs the embedded mail platform.
+    /// Looks at the mail platform, and repairs the embedded one.
     #[command(subcommand)]
     Platform(PlatformCommand),
     /// Prints the completions of a shell.

@@ -100,7 +100,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,
         Command::Events(args) => Box::pin(events::execute(&args, &global)).await?,
         Command::Projections(command) => Box::pin(derived::execute(command, &global)).await?,
-        Command::Platform(command) => Box::pin(platform::execute(&command, &global)).await?,
+        Command::Platform(command) => {
+            return Box::pin(platform::execute(&command, &global)).await;
+        }
         Command::Completions { shell } => completions::execute(shell)?,
     }
     Ok(ExitCode::SUCCESS)

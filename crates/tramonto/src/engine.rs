@@ -19,11 +19,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
-use workers::{Sweep, SweepSettings, Worker};
+use workers::{OpenSessions, Sweep, SweepSettings, Worker};
 
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::Passes;
+use crate::sessions::Sessions;
 use crate::{EngineLock, Error, Home, platform, runner};
 
 /// How the engine is run.
@@ -89,6 +90,7 @@ pub struct Engine {
     platform: Arc<dyn Platform>,
     pace: Pace,
     reach: Reach,
+    clock: Arc<dyn Clock>,
     settings: Settings,
     tasks: JoinSet<()>,
     followers: JoinSet<()>,
@@ -200,7 +202,7 @@ impl Engine {
         let folder = store.home.folder();
         let known = Projections::open(folder, programme.clone(), Arc::clone(&log)).await?;
         let (state, position) = known.state().await?;
-        let journal = Arc::new(Journal::new(programme, log, clock, state, position));
+        let journal = Arc::new(Journal::new(programme, log, Arc::clone(&clock), state, position));
         let pace = Pace::default();
         let platform: Arc<dyn Platform> =
             Arc::new(Paced::new(Measured::new(platform), pace.clone()));
@@ -227,6 +229,7 @@ impl Engine {
             platform,
             pace,
             reach,
+            clock,
             settings,
             tasks: JoinSet::new(),
             followers: JoinSet::new(),
@@ -249,6 +252,20 @@ impl Engine {
             self.tasks.spawn(runner::work(worker));
         }
         self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
+    }
+
+    /// Has the sessions ended of those whose access closes; behind the log, and never in its way. It goes on
+    /// until the engine is dropped or stopped.
+    pub fn end_sessions(&mut self, open: Arc<dyn OpenSessions>) {
+        let (journal, registry) = (Arc::clone(&self.journal), Arc::clone(&self.store.registry));
+        let clock = Arc::clone(&self.clock);
+        self.followers.spawn(async move {
+            let owner = format!("engine-{}", uuid::Uuid::now_v7());
+            let appended = journal.store().appended();
+            let mut sessions = Sessions::new(journal, registry, open, owner);
+            let never = CancellationToken::new();
+            runner::serve("sessions", clock, appended, never, &mut sessions).await;
+        });
     }
 
     /// One pass of every part that decides: what was imported, what is due, what is to be handed out.

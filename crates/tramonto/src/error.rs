@@ -18,6 +18,9 @@ pub enum Error {
     /// The mail platform.
     #[error(transparent)]
     Platform(#[from] workers::platform::Error),
+    /// Sessions that may still be open.
+    #[error(transparent)]
+    Sessions(#[from] workers::SessionsError),
     /// A projection.
     #[error(transparent)]
     Projections(#[from] projections::Error),

@@ -19,6 +19,7 @@ mod provision;
 pub mod rehearse;
 pub mod runner;
 mod services;
+mod sessions;
 mod signals;
 
 pub use clock::{RealClock, VirtualClock};

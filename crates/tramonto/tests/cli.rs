@@ -16,6 +16,8 @@ mod grammar;
 mod health;
 #[path = "cli/incidents.rs"]
 mod incidents;
+#[path = "cli/mail_platform.rs"]
+mod mail_platform;
 #[path = "cli/planning.rs"]
 mod planning;
 #[path = "cli/privacy.rs"]

@@ -8,9 +8,11 @@ mod error;
 mod perform;
 pub mod platform;
 mod record;
+mod sessions;
 mod sweep;
 mod worker;
 
 pub use error::Error;
+pub use sessions::{OpenSessions, SessionCommand, SessionsError};
 pub use sweep::{Sweep, SweepSettings};
 pub use worker::Worker;

@@ -23,6 +23,7 @@ mod postgres;
 mod right;
 mod said;
 pub mod webhook;
+mod view;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub use password::PasswordHash;
 pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
 pub use webhook::Webhook;
+pub use view::{Identifier, Renamed, RightsView};
 
 /// A mail platform: it can be told who may do what, and asked who may.
 #[async_trait]

@@ -11,7 +11,7 @@ use super::smtp::Smtp;
 use crate::{Nobody, World};
 
 /// [`PASSWORD`], as `doveadm pw -s SHA512-CRYPT -r 1000` has it.
-const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
+pub(super) const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
 
 /// The first instant of each phase, and what is allowed from it.
 fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {

@@ -1,5 +1,8 @@
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use domain::{Capability, IncidentKey};
+use workers::platform::{Identifier, Renamed};
 
 use super::values::{Reason, Target};
 
@@ -83,13 +86,61 @@ Stop the engine first: one process works on a store at a time.")]
     Rebuild,
 }
 
-/// What is done with the embedded mail platform.
+/// What is done with the mail platform.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PlatformCommand {
+    /// Shows what the mail servers are to look up, and finds what would keep them from obeying.
+    #[command(after_help = "Examples:
+  tramonto platform check
+  doveconf -n > dovecot.txt && postconf -n > postfix.txt
+  tramonto platform check --dovecot dovecot.txt --postfix postfix.txt
+
+Exit codes: 0 nothing was found, 1 something was.")]
+    Check(PlatformCheckArgs),
+    /// Gives the rights a view of another name, and columns of other names, for queries that are what they are.
+    #[command(after_help = "Example:
+  tramonto platform view accounts --column address=username --column can_login=active")]
+    View(PlatformViewArgs),
     /// Makes the mail directory anew from the log and the registry, where its file is gone.
     #[command(after_help = "Example:
   tramonto platform rebuild
 
 Stop the engine first. A directory that is there is never overwritten: move the file away first.")]
     Rebuild,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Args)]
+pub struct PlatformCheckArgs {
+    /// Looks at the settings of Dovecot too, as `doveconf -n` printed them.
+    #[arg(long, value_name = "FILE")]
+    pub dovecot: Option<PathBuf>,
+    /// Looks at the settings of Postfix too, as `postconf -n` printed them.
+    #[arg(long, value_name = "FILE")]
+    pub postfix: Option<PathBuf>,
+    /// Shows the lookups in a view that `platform view` made.
+    #[arg(long, value_name = "NAME")]
+    pub view: Option<Identifier>,
+    /// The names of its columns.
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+}
+
+/// A view of the rights.
+#[derive(Debug, Clone, Args)]
+pub struct PlatformViewArgs {
+    /// Its name; one that is there is made anew.
+    #[arg(value_name = "NAME")]
+    pub name: Identifier,
+    /// The names of its columns.
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+}
+
+/// Columns under other names.
+#[derive(Debug, Clone, Args)]
+pub struct ColumnArgs {
+    /// A column and its other name, e.g. `address=username`; those that are not named keep theirs.
+    #[arg(long = "column", value_name = "OURS=THEIRS")]
+    pub columns: Vec<Renamed>,
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use workers::platform::Faults;
 
-use super::serving::{AnswerArgs, ServiceArgs, SweepArgs};
+use super::serving::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
 use super::values;
 use super::values::ArmAhead;
 
@@ -68,6 +68,9 @@ pub struct RunArgs {
     /// Ends as soon as nothing is left to do now.
     #[arg(long)]
     pub until_idle: bool,
+    /// Whose sessions end when access closes.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
     /// What the services share; all but --listen and --otlp-endpoint for a store that is a database.
     #[command(flatten)]
     pub service: ServiceArgs,

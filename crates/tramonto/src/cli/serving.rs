@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use domain::Capabilities;
+use workers::SessionCommand;
 
 use super::PlatformArgs;
 use super::values::{self, ArmAhead, Seconds};
@@ -83,6 +84,15 @@ pub struct SweepArgs {
     pub orders: u32,
 }
 
+/// Sessions that are open when access closes.
+#[derive(Debug, Clone, Args)]
+pub struct SessionArgs {
+    /// A command that ends the sessions of the addresses on its standard input, once access has closed: a program's
+    /// whole path, and arguments; no shell reads it. deploy/mail/end-sessions is one.
+    #[arg(long, value_name = "COMMAND", env = "TRAMONTO_ON_ACCESS_CLOSED")]
+    pub on_access_closed: Option<SessionCommand>,
+}
+
 /// A worker.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
@@ -100,6 +110,9 @@ pub struct WorkerArgs {
     /// How many orders are carried out side by side.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
     pub workers: usize,
+    /// Whose sessions end when access closes; one worker does it at a time.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
     /// How long ahead the platform is told its instants; must be what the scheduler was told.
     #[arg(long, value_name = "DAYS", default_value = "14d")]
     pub arm_ahead: ArmAhead,

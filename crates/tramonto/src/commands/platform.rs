@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use domain::{Capabilities, Capability, MailboxSet, Plan, State};
@@ -12,19 +13,50 @@ use eventstore::{Clock, EventStore, Journal, SqliteStore};
 use projections::Registry;
 use roaring::RoaringBitmap;
 use serde_json::json;
-use workers::platform::{Directory, EffectKey, Mode, Platform, Right, SetRights};
+use workers::platform::{
+    Directory, EffectKey, Mode, Platform, PostgresDirectory, Right, RightsView, SetRights,
+};
 
-use crate::cli::{Global, PlatformCommand};
+use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
 use crate::engine::{self, Store};
+use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::mailboxes;
 use crate::provision::Provisioner;
-use crate::{Error, RealClock};
+use crate::{Error, RealClock, StorePlace};
 
-pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Result<(), Error> {
+mod check;
+mod mail_settings;
+
+pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
-        PlatformCommand::Rebuild => rebuild(global).await,
+        PlatformCommand::Check(args) => return check::check(args, global).await,
+        PlatformCommand::View(args) => view(args, global).await?,
+        PlatformCommand::Rebuild => rebuild(global).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
+    let columns = args.columns.columns.clone();
+    let view = RightsView::new(args.name.clone(), columns).map_err(Error::Usage)?;
+    match &global.store {
+        StorePlace::Folder(_) => {
+            let directory = Directory::open(&global.home()?.directory()).await?;
+            directory.make_view(&view).await?;
+            directory.close().await?;
+        }
+        StorePlace::Postgres(url) => {
+            let directory = PostgresDirectory::open(postgres_options(global, url)?).await?;
+            directory.make_view(&view).await?;
+            directory.close().await;
+        }
+    }
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": "view-made", "view": view.name() }));
+    }
+    out.line(format!("the mail servers can look rights up in the view {}", view.name()))
 }
 
 async fn rebuild(global: &Global) -> Result<(), Error> {

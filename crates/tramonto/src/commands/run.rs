@@ -52,6 +52,9 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
     let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;
     answer(&watched, &args, &stop).await?;
     engine.start_workers();
+    if let Some(command) = args.sessions.on_access_closed.clone() {
+        engine.end_sessions(Arc::new(command));
+    }
     let signals = tokio::spawn(signals::stop_on_signal(stop.clone()));
     let sources = Sources {
         journal: Arc::clone(&engine.journal),

@@ -20,7 +20,8 @@ pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<Ex
 
 pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode, Error> {
     let effects = args.effects.unwrap_or(EVERY_EFFECT);
-    let parts = vec![Part::Work(WorkerPart { effects, workers: args.workers })];
+    let mut parts = vec![Part::Work(WorkerPart { effects, workers: args.workers })];
+    parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
     let sweep = SweepArgs { arm_ahead: args.arm_ahead, ..usual() };
     run("worker", parts, sweep, &args.service, global).await
 }
@@ -50,6 +51,7 @@ pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Erro
         Part::Relay { expand: false },
         Part::Commands,
     ];
+    parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
     if args.answers.policy_listen.is_some() {
         parts.push(Part::Answer(args.answers));
     }

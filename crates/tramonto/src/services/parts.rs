@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
-use workers::{Sweep, SweepSettings, Worker};
+use workers::{SessionCommand, Sweep, SweepSettings, Worker};
 
 use super::arrivals::{Arrivals, Awaiting};
 use super::deployment::{Deployment, Patience};
@@ -28,6 +28,7 @@ use crate::engine;
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::{self, Passes};
+use crate::sessions::Sessions;
 
 /// How often an effect's pace is looked up in the log.
 const KEEP_PACE: TimeDelta = TimeDelta::seconds(1);
@@ -55,6 +56,8 @@ pub(crate) enum Part {
     },
     /// Takes commands from outside.
     Commands,
+    /// Ends the sessions of those whose access has closed. One at a time.
+    Sessions(SessionCommand),
     /// Answers mail servers.
     Answer(AnswerArgs),
 }
@@ -141,6 +144,7 @@ impl Part {
             Self::Table => drop(tasks.spawn(table(ground))),
             Self::Provision => drop(tasks.spawn(provision(ground))),
             Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),
+            Self::Sessions(command) => drop(tasks.spawn(sessions(ground, command))),
             Self::Commands => drop(tasks.spawn(super::commands::commands(ground))),
             Self::Answer(args) => drop(tasks.spawn(super::answers::part(ground, args))),
         }
@@ -386,5 +390,22 @@ impl PartPasses for Provisioning {
         }
         self.provisioner.say(engine::refusals(&self.journal).await?).await?;
         Ok(Some(self.provisioner.tick().await?))
+    }
+}
+
+async fn sessions(ground: Ground, command: SessionCommand) {
+    let Some(registry) = ground.registry("sessions").await else { return };
+    let Deployment { journal, owner, .. } = &ground.deployment;
+    let (journal, owner) = (Arc::clone(journal), owner.clone());
+    let sessions = Sessions::new(journal, registry, Arc::new(command), owner);
+    ground.serve("sessions", Ending(sessions)).await;
+}
+
+struct Ending(Sessions);
+
+#[async_trait]
+impl PartPasses for Ending {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        Ok(Some(self.0.pass().await?))
     }
 }

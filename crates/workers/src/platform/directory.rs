@@ -9,6 +9,7 @@
 mod clock;
 mod fault;
 mod header;
+mod inspect;
 mod listing;
 mod numbers;
 mod open;
@@ -19,6 +20,7 @@ mod say;
 mod scan;
 mod schema;
 mod set;
+mod view;
 
 use std::path::Path;
 

@@ -12,6 +12,7 @@
 mod call;
 mod clock;
 mod fault;
+mod inspect;
 mod listing;
 mod migrate;
 mod provision;
@@ -20,6 +21,7 @@ mod say;
 mod scan;
 mod schema;
 mod set;
+mod view;
 mod waits;
 
 use async_trait::async_trait;

@@ -56,7 +56,7 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
     })
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -1,0 +1,194 @@
+//! The rights under names of somebody else's: for mail servers whose queries are what they are.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// What the view `rights` has, in its order.
+pub(super) const COLUMNS: [&str; 13] = [
+    "number",
+    "address",
+    "can_send",
+    "read_only",
+    "can_receive",
+    "can_login",
+    "send_reason",
+    "read_only_reason",
+    "receive_reason",
+    "login_reason",
+    "password",
+    "send_status",
+    "receive_status",
+];
+
+/// What a mail directory has of its own.
+const TAKEN: [&str; 7] =
+    ["directory", "clock", "mailbox", "armed", "decision", "refusal", "rights"];
+
+/// The longest name that both databases take whole.
+const LONGEST: usize = 63;
+
+/// A name in a database: a letter or `_`, then letters, digits and `_`, 63 at most. It needs no escaping within quotes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identifier(String);
+
+impl FromStr for Identifier {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let sound = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && text.chars().all(plain)
+            && text.len() <= LONGEST;
+        if sound {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!(
+            "{:?} is no name for a view or a column; write a letter, then letters, digits and underscores, \
+             {LONGEST} at most",
+            text.chars().take(LONGEST).collect::<String>()
+        ))
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A column under another name, written `address=username`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    column: &'static str,
+    name: Identifier,
+}
+
+impl FromStr for Renamed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((column, name)) = text.split_once('=') else {
+            return Err(format!(
+                "write a column of ours and its new name, as address=username, not {text:?}"
+            ));
+        };
+        let known = COLUMNS.iter().find(|known| **known == column);
+        let Some(column) = known else {
+            let columns = COLUMNS.join(", ");
+            return Err(format!("there is no column {column:?}; the columns are {columns}"));
+        };
+        if *column == "password" {
+            return Err("the column password keeps its name, by which Dovecot takes it".to_owned());
+        }
+        Ok(Self { column, name: name.parse()? })
+    }
+}
+
+/// A view of the rights under another name, with columns that may have other names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RightsView {
+    name: Identifier,
+    renamed: Vec<Renamed>,
+}
+
+impl RightsView {
+    /// A view of this name; columns that are not renamed keep theirs.
+    pub fn new(name: Identifier, renamed: Vec<Renamed>) -> Result<Self, String> {
+        let lower = name.0.to_ascii_lowercase();
+        if TAKEN.contains(&lower.as_str()) || lower.starts_with("sqlite_") {
+            return Err(format!(
+                "{name} is a name that the mail directory needs itself; choose another"
+            ));
+        }
+        let view = Self { name, renamed };
+        let mut names = BTreeSet::new();
+        for column in COLUMNS {
+            let name = view.column(column).to_ascii_lowercase();
+            if !names.insert(name.clone()) {
+                return Err(format!(
+                    "two columns would be called {name}; give each a name of its own"
+                ));
+            }
+        }
+        Ok(view)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name.0
+    }
+
+    /// The name that a column of `rights` has in it.
+    pub fn column<'a>(&'a self, column: &'a str) -> &'a str {
+        let renamed = self.renamed.iter().rev().find(|renamed| renamed.column == column);
+        renamed.map_or(column, |renamed| &renamed.name.0)
+    }
+
+    /// A lookup of `rights` as one of this view: every word of it that is a name of ours is replaced.
+    pub fn lookup(&self, query: &str) -> String {
+        let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let mut made = String::with_capacity(query.len());
+        let mut rest = query;
+        while let Some(start) = rest.find(word) {
+            let (before, from) = rest.split_at(start);
+            let end = from.find(|letter| !word(letter)).unwrap_or(from.len());
+            let (name, after) = from.split_at(end);
+            made.push_str(before);
+            made.push_str(if name == "rights" {
+                self.name()
+            } else if COLUMNS.contains(&name) {
+                self.column(name)
+            } else {
+                name
+            });
+            rest = after;
+        }
+        made.push_str(rest);
+        made
+    }
+
+    /// The columns of its `SELECT`.
+    pub(super) fn select(&self) -> String {
+        let columns = COLUMNS.map(|column| format!("{column} AS \"{}\"", self.column(column)));
+        columns.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(name: &str, renamed: &[&str]) -> Result<RightsView, String> {
+        let renamed = renamed.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        RightsView::new(name.parse()?, renamed)
+    }
+
+    #[test]
+    fn a_lookup_is_told_in_the_names_of_the_view() {
+        let view = view("accounts", &["address=username", "send_reason=why"]).unwrap();
+        let query = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights WHERE address = '%s' AND NOT can_send";
+        assert_eq!(
+            view.lookup(query),
+            "SELECT '550 ' || send_status || ' ' || why FROM accounts WHERE username = '%s' AND NOT can_send"
+        );
+    }
+
+    #[test]
+    fn a_name_that_can_not_be_one_is_refused_with_what_would_be_right() {
+        for (name, renamed, told) in [
+            ("two words", &[][..], "no name for a view"),
+            ("\"; DROP TABLE mailbox", &[], "no name for a view"),
+            ("Rights", &[], "needs itself"),
+            ("sqlite_accounts", &[], "needs itself"),
+            ("accounts", &["address=a\"b"], "no name for a view or a column"),
+            ("accounts", &["mail=username"], "the columns are number, address"),
+            ("accounts", &["address"], "as address=username"),
+            ("accounts", &["password=pw"], "keeps its name"),
+            ("accounts", &["address=NUMBER"], "two columns would be called number"),
+        ] {
+            let problem = view(name, renamed).unwrap_err();
+            assert!(problem.contains(told), "{name}: {problem}");
+        }
+    }
+}
