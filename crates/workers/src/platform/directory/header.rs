@@ -13,6 +13,8 @@ use super::schema;
 const HEADER: u64 = 100;
 /// Where the header keeps what `PRAGMA user_version` and `application_id` say.
 const USER_VERSION: usize = 60;
+/// And the formats in which it is written and read, 2 for write-ahead mode.
+const FORMATS: std::ops::Range<usize> = 18..20;
 const APPLICATION_ID: usize = 68;
 
 /// Is it a file of this program that this program can use?
@@ -34,6 +36,12 @@ pub(super) async fn check(path: &Path) -> Result<(), Error> {
         return Err(unusable(path, "was made by a newer version of this program; run that one"));
     }
     Ok(())
+}
+
+/// Is it in write-ahead mode? The file itself says so, whichever of the files beside it are missing.
+pub(super) async fn is_write_ahead(path: &Path) -> Result<bool, Error> {
+    let header = first_bytes(path).await.map_err(|error| out_of_reach(path, error))?;
+    Ok(header.get(FORMATS) == Some(&[2, 2]))
 }
 
 async fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {

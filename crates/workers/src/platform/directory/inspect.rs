@@ -19,6 +19,13 @@ impl Directory {
         let place = Place::of(path).await?;
         header::check(path).await?;
         let mut found = beside(path);
+        if !header::is_write_ahead(path).await? {
+            let place = path.display();
+            found.push(format!(
+                "{place} is not in write-ahead mode, and a lookup that meets a change ends Postfix's smtpd; stop \
+                 the servers and run: sqlite3 {place} 'PRAGMA journal_mode = wal'"
+            ));
+        }
         // Without its write-ahead log the file is whole, and a connection that took it for what it says would make one.
         let alone = !open::beside(path, "-wal").exists() || !open::beside(path, "-shm").exists();
         let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(alone);
@@ -76,14 +83,6 @@ async fn content(
     found: &mut Vec<String>,
 ) -> Result<(), sqlx::Error> {
     let place = path.display();
-    let journal: String =
-        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
-    if journal != "wal" {
-        found.push(format!(
-            "{place} is in journal mode {journal}, in which a lookup that meets a change ends Postfix's smtpd; stop the \
-             servers and run: sqlite3 {place} 'PRAGMA journal_mode = wal'"
-        ));
-    }
     let version: i32 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if version < schema::VERSION {
