@@ -37,7 +37,10 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
     assert_eq!(found(&scene, &[]), [""; 0]);
     mode(&scene, file, 0o600);
     one("by its owner alone");
-    mode(&scene, file, 0o644);
+    // An empty write-ahead log follows the mode of its file.
+    for file in &files {
+        mode(&scene, file, 0o644);
+    }
 
     let shm = scene.path(&files[2]);
     fs::rename(&shm, scene.path("away")).expect("moved");
@@ -62,6 +65,9 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
     one("other refusals than the plan in force");
     scene.ok(&["run", "--until-idle"]);
     assert_eq!(found(&scene, &[]), [""; 0], "the engine wrote the plan's");
+    by_hand("PRAGMA journal_mode = delete");
+    one("is not in write-ahead mode");
+    by_hand("PRAGMA journal_mode = wal");
     by_hand(
         "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$salt$hash' WHERE number = (SELECT min(number) FROM mailbox)",
     );
