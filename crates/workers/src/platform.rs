@@ -22,8 +22,8 @@ mod password;
 mod postgres;
 mod right;
 mod said;
-pub mod webhook;
 mod view;
+pub mod webhook;
 
 use std::sync::Arc;
 
@@ -42,8 +42,8 @@ pub use paced::Paced;
 pub use password::PasswordHash;
 pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
-pub use webhook::Webhook;
 pub use view::{Identifier, Renamed, RightsView};
+pub use webhook::Webhook;
 
 /// A mail platform: it can be told who may do what, and asked who may.
 #[async_trait]
