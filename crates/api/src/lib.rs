@@ -6,6 +6,7 @@
 //! absent: where the answers are printed or sent.
 
 mod amendment;
+mod certificate;
 mod event;
 mod gates;
 mod mailbox;
@@ -15,10 +16,11 @@ mod status;
 mod telling;
 
 pub use amendment::{AmendmentPreview, PhaseChange, Touched};
+pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;
 pub use mailbox::{Asked, Happened, HoldView, MailboxView};
 pub use next::Next;
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use rights::RightView;
 pub use status::{Current, Population, Status};
-pub use telling::{late, summary, told};
+pub use telling::{late, standing, summary, told};

@@ -1,7 +1,9 @@
 //! Events in plain words: for the log as a whole, and for one of the mailboxes that it names.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use domain::{Event, Outcome, PaceChanged, PhaseId, RightsArmed, Verdict};
+use domain::{
+    DriftChecked, DriftFound, Event, Outcome, PaceChanged, PhaseId, RightsArmed, Standing, Verdict,
+};
 
 /// An event in one line, its sets told by their size.
 pub fn summary(event: &Event) -> String {
@@ -10,6 +12,13 @@ pub fn summary(event: &Event) -> String {
             format!("plan revision {} with {} phases", event.revision, event.plan.phases.len())
         }
         Event::PlanAmended(event) => format!("plan amended to revision {}", event.revision),
+        Event::AmendmentProposed(event) => format!(
+            "revision {} is adopted once the platform has called off the instants that it moves",
+            event.revision
+        ),
+        Event::AmendmentDropped(event) => {
+            format!("revision {} is not adopted: {}", event.revision, event.because)
+        }
         Event::PhaseStarted(event) => format!(
             "phase {} takes away {} from {}{}",
             event.phase,
@@ -88,6 +97,15 @@ pub fn summary(event: &Event) -> String {
             let key = key(event.phase.as_ref(), &event.cause);
             format!("{key}: {} were dealt with otherwise", mailboxes(event.mailboxes.len()))
         }
+        Event::DriftFound(event) => drift_summary(event),
+        Event::DriftSettled(event) => {
+            format!(
+                "{} of {} is as it should be again",
+                event.capability,
+                mailboxes(event.mailboxes.len())
+            )
+        }
+        Event::DriftChecked(event) => checked_summary(event),
     }
 }
 
@@ -107,6 +125,41 @@ fn armed_summary(armed: &RightsArmed) -> String {
         Some(until) => format!("{what} of {whose} end at {}", utc(until)),
         None => format!("{what} of {whose}: the end that was told is called off"),
     }
+}
+
+fn drift_summary(drift: &DriftFound) -> String {
+    format!(
+        "{} of {} should be {} and is {}; it is {}",
+        drift.capability,
+        mailboxes(drift.mailboxes.len()),
+        standing(drift.expected),
+        standing(drift.found),
+        repair(drift)
+    )
+}
+
+fn checked_summary(check: &DriftChecked) -> String {
+    format!(
+        "{} compared with the platform: {} rights drifted, {} unknown to the registry, {} unknown \
+         to the platform",
+        mailboxes(check.mailboxes),
+        check.drifting(),
+        check.unknown_to_registry.len().saturating_add(check.numberless),
+        check.unknown_to_platform.len()
+    )
+}
+
+/// How a right stands, after *should be* or *is*.
+pub fn standing(standing: Standing) -> String {
+    match standing {
+        Standing::Allowed => "allowed".to_owned(),
+        Standing::Until(end) => format!("allowed until {}", utc(end)),
+        Standing::Gone => "gone".to_owned(),
+    }
+}
+
+fn repair(drift: &DriftFound) -> &'static str {
+    if drift.repair { "put right" } else { "only reported" }
 }
 
 /// What an event meant to one of the mailboxes it names, as one says it to its holder.
@@ -176,8 +229,27 @@ pub fn told(event: &Event, number: u32) -> String {
         Event::IncidentResolved(event) => {
             format!("an operator dealt with it otherwise ({})", event.cause)
         }
+        Event::DriftFound(event) => format!(
+            "the platform had {} as {} where it should be {}: somebody else changed it; it is {}",
+            event.capability,
+            standing(event.found),
+            standing(event.expected),
+            repair(event)
+        ),
+        Event::DriftSettled(event) => {
+            format!("the platform has {} as it should be again", event.capability)
+        }
+        Event::DriftChecked(event) => {
+            if event.unknown_to_platform.contains(number) {
+                "the platform did not know this mailbox when it was compared".to_owned()
+            } else {
+                "the platform knew this number, and the registry no mailbox of it".to_owned()
+            }
+        }
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
+        | Event::AmendmentProposed(_)
+        | Event::AmendmentDropped(_)
         | Event::ProgrammePaused(_)
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)
@@ -212,7 +284,7 @@ fn key(phase: Option<&PhaseId>, cause: &str) -> String {
     domain::IncidentKey { phase: phase.cloned(), cause: cause.to_owned() }.to_string()
 }
 
-fn mailboxes(count: u64) -> String {
+pub(crate) fn mailboxes(count: u64) -> String {
     if count == 1 { "1 mailbox".to_owned() } else { format!("{count} mailboxes") }
 }
 

@@ -5,6 +5,7 @@
 //! newer version is an error that names it.
 
 mod column;
+mod drift;
 mod outcome;
 mod programme;
 mod registry;
@@ -15,13 +16,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub use column::DateColumn;
+pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
 pub use outcome::{
     IncidentOpened, IncidentResolved, IncidentRetried, Outcome, RightsArmed, RightsRestored,
     TransientFailure, Verdict,
 };
 pub use programme::{
-    GivenUp, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused,
-    ProgrammeResumed, RecurringWorkDue,
+    AmendmentDropped, GivenUp, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
+    ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
 };
 pub use registry::{
     HoldPlaced, HoldReleased, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
@@ -107,6 +109,8 @@ macro_rules! events {
 events! {
     PlanAdopted(PlanAdopted) = "plan-adopted" v 1,
     PlanAmended(PlanAdopted) = "plan-amended" v 1,
+    AmendmentProposed(PlanAdopted) = "amendment-proposed" v 1,
+    AmendmentDropped(AmendmentDropped) = "amendment-dropped" v 1,
     PhaseStarted(PhaseStarted) = "phase-started" v 1,
     PhaseCompleted(PhaseCompleted) = "phase-completed" v 2,
     ProgrammePaused(ProgrammePaused) = "programme-paused" v 1,
@@ -131,6 +135,9 @@ events! {
     IncidentOpened(IncidentOpened) = "incident-opened" v 1,
     IncidentRetried(IncidentRetried) = "incident-retried" v 1,
     IncidentResolved(IncidentResolved) = "incident-resolved" v 1,
+    DriftFound(DriftFound) = "drift-found" v 1,
+    DriftSettled(DriftSettled) = "drift-settled" v 1,
+    DriftChecked(DriftChecked) = "drift-checked" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

@@ -4,9 +4,12 @@
 //! events or a rejection, `evolve` turns a state and an event into the next state and never fails.
 //! Deliberately absent: personal data. A mailbox is a number here.
 
+mod amendment;
 mod calendar;
 mod capability;
 mod codice_fiscale;
+mod compare;
+mod drift;
 mod entitled;
 mod event;
 mod failure;
@@ -26,13 +29,16 @@ mod work;
 pub use calendar::{civil_date, first_instant, last_instant_of};
 pub use capability::{Capabilities, Capability};
 pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person, Sex};
+pub use compare::{Difference, Expectation, Seen, expected};
+pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
 pub use event::{
-    DateColumn, Decoding, Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened,
-    IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
-    Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused,
-    ProgrammeResumed, RecurringWorkDue, RegistrationsCorrected, RegistryImported, RightsArmed,
-    RightsRestored, TransientFailure, Verdict,
+    AmendmentDropped, Compared, DateColumn, Decoding, DriftChecked, DriftFound, DriftSettled,
+    Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened, IncidentResolved,
+    IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, Outcome,
+    PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed,
+    RecurringWorkDue, RegistrationsCorrected, RegistryImported, RightsArmed, RightsRestored,
+    Standing, TransientFailure, Verdict,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
@@ -41,8 +47,9 @@ pub use mailbox_set::MailboxSet;
 pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    CatchUp, Eligible, EnhancedStatus, Notice, Phase, PhaseId, Plan, PlanError, Problem,
-    ProgrammeId, Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
+    CatchUp, DriftRules, Eligible, EnhancedStatus, Notice, Phase, PhaseId, Plan, PlanError,
+    Problem, ProgrammeId, Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules,
+    Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

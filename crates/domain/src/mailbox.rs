@@ -13,7 +13,7 @@ use crate::programme::Rejection;
 use crate::rights::Hold;
 use crate::{
     Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
-    Outcome,
+    Outcome, Standing,
 };
 
 /// Where a mailbox stands in its life.
@@ -196,8 +196,15 @@ impl Mailbox {
             Event::RightsArmed(event) => {
                 self.arm(event.capabilities, event.until, &event.mailboxes);
             }
+            Event::DriftFound(event) => {
+                if event.repair && event.mailboxes.contains(number) {
+                    self.found(event.capability, event.found);
+                }
+            }
             Event::PlanAdopted(_)
             | Event::PlanAmended(_)
+            | Event::AmendmentProposed(_)
+            | Event::AmendmentDropped(_)
             | Event::PhaseStarted(_)
             | Event::PhaseCompleted(_)
             | Event::ProgrammePaused(_)
@@ -209,7 +216,9 @@ impl Mailbox {
             | Event::TransientFailure(_)
             | Event::IncidentOpened(_)
             | Event::IncidentRetried(_)
-            | Event::IncidentResolved(_) => {}
+            | Event::IncidentResolved(_)
+            | Event::DriftSettled(_)
+            | Event::DriftChecked(_) => {}
         }
     }
 
@@ -229,6 +238,18 @@ impl Mailbox {
         if outcome.mailboxes.contains(self.number) {
             self.has = self.has.without(capability.into());
             self.armed.remove(&capability);
+        }
+    }
+
+    fn found(&mut self, capability: Capability, found: Standing) {
+        self.armed.remove(&capability);
+        match found {
+            Standing::Gone => self.has = self.has.without(capability.into()),
+            Standing::Allowed => self.has = self.has.with(capability),
+            Standing::Until(end) => {
+                self.has = self.has.with(capability);
+                self.armed.insert(capability, end);
+            }
         }
     }
 

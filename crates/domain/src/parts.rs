@@ -11,12 +11,16 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::drift::{Drift, Drifting};
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
 use crate::phases::{Phases, Started};
 use crate::programme::Programme;
 use crate::rights::{Hold, Rights};
 use crate::state::State;
-use crate::{Capabilities, Capability, MailboxSet, PhaseCompleted, PhaseId, PhaseStarted};
+use crate::{
+    Capabilities, Capability, DriftChecked, MailboxSet, PhaseCompleted, PhaseId, PhaseStarted,
+    Standing,
+};
 
 /// All of a state but its sets.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +33,13 @@ pub struct Rest {
     phases: Vec<StartedRest>,
     waiting: Vec<WaitingRest>,
     incidents: Vec<IncidentRest>,
+    /// Absent from what was kept before there was any.
+    #[serde(default)]
+    drifting: Vec<DriftingRest>,
+    #[serde(default)]
+    checked: Option<Box<(DateTime<Utc>, DriftChecked)>>,
+    #[serde(default)]
+    answered: Option<DateTime<Utc>>,
 }
 
 /// A started phase; the population in its event is left out, being one of the sets.
@@ -59,6 +70,18 @@ struct IncidentRest {
     attempts: u32,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
+}
+
+/// Drift that is open. One event tells one set, but what it told may be told again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DriftingRest {
+    capability: Capability,
+    expected: Standing,
+    found: Standing,
+    repair: bool,
+    found_at: u64,
+    since: DateTime<Utc>,
 }
 
 impl WaitingRest {
@@ -105,6 +128,11 @@ fn open_name(key: &IncidentKey) -> String {
     format!("incident-open/{key}")
 }
 
+/// An event tells of one capability, so its position is a name.
+fn drifting_name(found_at: u64) -> String {
+    format!("drifting/{found_at}")
+}
+
 fn resolved_name(key: &IncidentKey) -> String {
     format!("incident-resolved/{key}")
 }
@@ -135,6 +163,8 @@ impl State {
             sets.push((open_name(key), &incident.open));
             sets.push((resolved_name(key), &incident.resolved));
         }
+        let drifting = self.drift.open.iter();
+        sets.extend(drifting.map(|open| (drifting_name(open.found_at), &open.mailboxes)));
         sets
     }
 
@@ -153,6 +183,14 @@ impl State {
             first_seen: incident.first_seen,
             last_seen: incident.last_seen,
         });
+        let drifting = self.drift.open.iter().map(|open| DriftingRest {
+            capability: open.capability,
+            expected: open.expected,
+            found: open.found,
+            repair: open.repair,
+            found_at: open.found_at,
+            since: open.since,
+        });
         Rest {
             programme: self.programme.clone(),
             holds: self.rights.holds.clone(),
@@ -161,6 +199,9 @@ impl State {
             phases: phases.collect(),
             waiting: WaitingRest::all(&self.failures),
             incidents: incidents.collect(),
+            drifting: drifting.collect(),
+            checked: self.drift.last.clone(),
+            answered: self.drift.answered,
         }
     }
 
@@ -195,6 +236,13 @@ impl State {
             (key, Incident { capabilities, open, resolved, attempts, first_seen, last_seen })
         });
         let incidents = incidents.collect();
+        let open = rest.drifting.into_iter().map(|rest| {
+            let mailboxes = set(&drifting_name(rest.found_at));
+            let DriftingRest { capability, expected, found, repair, found_at, since } = rest;
+            Drifting { capability, expected, found, repair, found_at, since, mailboxes }
+        });
+        let (last, answered) = (rest.checked, rest.answered);
+        let drift = Drift { open: open.collect(), last, answered };
         let rights = Rights {
             registered: set("registered"),
             activated: set("activated"),
@@ -209,6 +257,7 @@ impl State {
             rights,
             phases: Phases { started },
             failures: Failures { waiting, incidents },
+            drift,
         }
     }
 }

@@ -102,6 +102,9 @@ pub struct Plan {
     pub vouchers: Option<VoucherRules>,
     /// Work done again and again by a cron expression in the plan's zone.
     pub recurring: Vec<Recurring>,
+    /// When the platform is compared with the log. Absent where only an operator asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftRules>,
     /// How a transient failure is tried again.
     pub retry: RetryPolicy,
     /// What mail servers say where a right has ended.
@@ -174,6 +177,15 @@ pub enum CatchUp {
     All,
 }
 
+/// When the platform is compared with the log, and what becomes of what differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftRules {
+    /// When, as a cron expression with seconds in the plan's zone. What was missed is made up for once.
+    pub cron: String,
+    /// Is what differs put right, or only reported?
+    pub repair: bool,
+}
+
 /// How a transient failure is tried again: exponential backoff with full jitter, so many attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
@@ -192,7 +204,24 @@ impl Default for RetryPolicy {
     }
 }
 
+impl DriftRules {
+    /// The name under which its occurrences are recorded.
+    pub fn work() -> PhaseId {
+        PhaseId("drift".to_owned())
+    }
+}
+
 impl Plan {
+    /// All that comes by a cron expression, the comparison with the platform among it.
+    pub fn works(&self) -> Vec<Recurring> {
+        let drift = self.drift.as_ref().map(|rules| Recurring {
+            name: DriftRules::work(),
+            cron: rules.cron.clone(),
+            catch_up: CatchUp::Once,
+        });
+        self.recurring.iter().cloned().chain(drift).collect()
+    }
+
     /// The phase of that name.
     pub fn phase(&self, id: &PhaseId) -> Option<&Phase> {
         self.phases.iter().find(|phase| phase.id == *id)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::failure::Failures;
 use crate::phases::{Phases, population};
@@ -26,6 +27,9 @@ pub struct Programme {
     /// Since when each is in the plan as it is now.
     pub(crate) recurring_from: BTreeMap<PhaseId, DateTime<Utc>>,
     pub(crate) adopted_at: Option<DateTime<Utc>>,
+    /// An amendment that is adopted once the platform has called off what it moves, and its event.
+    #[serde(default)]
+    pub(crate) proposed: Option<Box<(Uuid, PlanAdopted)>>,
 }
 
 /// What can be asked of a programme.
@@ -35,6 +39,8 @@ pub enum Command {
     Adopt(Plan),
     /// Put another plan in its place.
     Amend(Plan),
+    /// Adopt the amendment that waits, if the platform holds nothing any more that it moves.
+    AdoptProposed,
     /// Start the next due phase, with its population as of this log position.
     StartPhase {
         /// The log position up to which the state was folded.
@@ -74,6 +80,11 @@ impl Programme {
         self.plan.as_ref().map_or(0, |adopted| adopted.revision)
     }
 
+    /// The amendment that waits for the platform, and the event that proposed it.
+    pub fn proposed(&self) -> Option<&(Uuid, PlanAdopted)> {
+        self.proposed.as_deref()
+    }
+
     /// When the first plan was adopted.
     pub fn adopted_at(&self) -> Option<DateTime<Utc>> {
         self.adopted_at
@@ -88,8 +99,9 @@ impl Programme {
     pub(crate) fn take(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
         let before = self.plan.replace(adopted);
         self.adopted_at.get_or_insert(recorded_at);
-        let before = before.map_or_else(Vec::new, |before| before.plan.recurring);
-        let now = self.plan().map_or_else(Vec::new, |plan| plan.recurring.clone());
+        self.proposed = None;
+        let before = before.map_or_else(Vec::new, |before| before.plan.works());
+        let now = self.plan().map_or_else(Vec::new, Plan::works);
         let as_it_was = |work: &Recurring| {
             before.iter().any(|before| before.name == work.name && before.cron == work.cron)
         };
@@ -136,6 +148,8 @@ pub(crate) fn decide(
     match command {
         Command::Adopt(plan) => adopt(programme, plan),
         Command::Amend(next) => amend(plan, *revision, phases, next),
+        // Whether it may be adopted hangs on what the platform was told (`amendment.rs`).
+        Command::AdoptProposed => Ok(Vec::new()),
         Command::StartPhase { frozen_at } => {
             Ok(start_next(plan, *revision, phases, rights, now, frozen_at).into_iter().collect())
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::calendar::{civil_date, first_instant};
-use crate::{Capabilities, Capability, MailboxSet};
+use crate::{Capabilities, Capability, MailboxSet, Standing};
 
 /// A hold on one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +183,23 @@ impl Rights {
             self.disarm(capability, mailboxes);
             if let Some(until) = until {
                 *self.armed.entry((capability, until)).or_default() |= &**mailboxes;
+            }
+        }
+    }
+
+    /// What the platform was found to say counts, whatever was told it.
+    pub(crate) fn found(
+        &mut self,
+        capability: Capability,
+        found: Standing,
+        mailboxes: &MailboxSet,
+    ) {
+        match found {
+            Standing::Gone => self.close(capability, mailboxes),
+            Standing::Allowed => self.restore(capability.into(), mailboxes),
+            Standing::Until(end) => {
+                self.restore(capability.into(), mailboxes);
+                self.arm(capability.into(), Some(end), mailboxes);
             }
         }
     }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 
+use crate::amendment;
+use crate::drift::Drift;
 use crate::failure::{Failures, IncidentKey};
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
@@ -20,11 +22,28 @@ pub struct State {
     pub phases: Phases,
     /// What did not work.
     pub failures: Failures,
+    /// What the platform was found to say otherwise.
+    pub drift: Drift,
 }
 
 impl State {
     /// What a command leads to.
     pub fn decide(&self, command: Command, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+        if let Command::Amend(next) = command {
+            return amendment::amend(self, next, now);
+        }
+        if command == Command::AdoptProposed {
+            return Ok(amendment::adopt_proposed(self));
+        }
+        self.decide_alone(command, now)
+    }
+
+    /// What a command leads to where it does not matter what the platform was told.
+    pub(crate) fn decide_alone(
+        &self,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Event>, Rejection> {
         decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
     }
 
@@ -53,6 +72,10 @@ impl State {
             Event::PlanAdopted(adopted) | Event::PlanAmended(adopted) => {
                 self.programme.take(adopted.clone(), fact.recorded_at);
             }
+            Event::AmendmentProposed(event) => {
+                self.programme.proposed = Some(Box::new((fact.id, event.clone())));
+            }
+            Event::AmendmentDropped(_) => self.programme.proposed = None,
             Event::PhaseStarted(event) => {
                 let started = Started {
                     cause: fact.id,
@@ -106,9 +129,11 @@ impl State {
             Event::RightsRestored(event) => {
                 self.rights.restore(event.capabilities, &event.mailboxes);
                 self.failures.forget(None, &event.mailboxes);
+                self.drift.settle(event.capabilities, &event.mailboxes);
             }
             Event::RightsArmed(event) => {
                 self.rights.arm(event.capabilities, event.until, &event.mailboxes);
+                self.drift.armed(event.capabilities, &event.mailboxes);
             }
             Event::TransientFailure(failure) => self.failures.wait(failure),
             Event::IncidentOpened(event) => self.failures.open(event, fact.recorded_at),
@@ -120,11 +145,22 @@ impl State {
                 let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
                 self.failures.resolve(&key, &event.mailboxes);
             }
+            Event::DriftFound(event) => {
+                if event.repair {
+                    self.rights.found(event.capability, event.found, &event.mailboxes);
+                }
+                self.drift.find(event, fact.position, fact.recorded_at);
+            }
+            Event::DriftSettled(event) => {
+                self.drift.settle(event.capability.into(), &event.mailboxes);
+            }
+            Event::DriftChecked(event) => self.drift.check(event, fact.recorded_at),
         }
     }
 
     fn close(&mut self, capability: Capability, outcome: &Outcome) {
         self.rights.close(capability, &outcome.mailboxes);
+        self.drift.settle(capability.into(), &outcome.mailboxes);
         self.gone(outcome);
     }
 

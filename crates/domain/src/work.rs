@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use roaring::RoaringBitmap;
 
+use crate::amendment::next_end;
 use crate::state::State;
 use crate::{Capabilities, Capability, PhaseId, Plan};
 
@@ -172,14 +173,23 @@ fn arming(
     ahead: Duration,
     needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
 ) {
-    let has = state.rights.open(capability) & state.rights.active();
     let held = state.rights.held(capability, now, plan.zone);
+    let mut has = state.rights.open(capability) & state.rights.active();
+    if !allowed(plan, place).contains(capability) {
+        // Of the others it is to be taken away now: to call off an end they were told would give it back.
+        has &= &held;
+    }
     let first = place.map_or(0, |place| place + 1);
     let removal =
         (first..plan.phases.len()).find(|place| plan.removes(*place).contains(capability));
     let planned = removal
         .filter(|_| allowed(plan, place).contains(capability))
         .map(|place| (plan.starts_at(place), plan.phases.get(place).map(|phase| phase.id.clone())));
+    // While an amendment waits, only ends that it has too are told; the others are called off.
+    let next = state.programme.proposed().map(|(_, proposed)| &proposed.plan);
+    let planned = planned.filter(|(until, _)| {
+        next.is_none_or(|next| next_end(state, next, capability) == Some(*until))
+    });
     let mut desired: BTreeMap<DateTime<Utc>, (Option<PhaseId>, RoaringBitmap)> = BTreeMap::new();
     // An instant that has passed is never told: what is late is the closing's, once the phase has started.
     let to_come = |until: &DateTime<Utc>| *until > now && *until - now <= ahead;
@@ -189,15 +199,20 @@ fn arming(
     for number in &(&held & &has) {
         if let Some(until) = hold_end(state, plan, number, capability)
             && !plan.allowed_at(until).contains(capability)
+            && next.is_none_or(|next| !next.allowed_at(until).contains(capability))
             && to_come(&until)
         {
             desired.entry(until).or_default().1.insert(number);
         }
     }
     let mut called_off = RoaringBitmap::new();
+    // Theirs is a right now, by the calendar or a hold: an instant that has passed is one that was moved.
+    let theirs = if plan.allowed_at(now).contains(capability) { has.clone() } else { &has & &held };
     for (until, armed) in state.rights.armed(capability) {
-        // An instant that has passed is the closing's to confirm.
-        if until > now {
+        // An instant that has passed is the closing's to confirm, unless the plan does not have it any more.
+        if until <= now {
+            called_off |= armed & &theirs;
+        } else {
             called_off |= match desired.get(&until) {
                 Some((_, wanted)) => armed - wanted,
                 None => armed.clone(),
@@ -215,7 +230,7 @@ fn arming(
 
 /// The latest instant at which the holds on a mailbox let go of a capability; `None` while one of them
 /// has no end.
-fn hold_end(
+pub(crate) fn hold_end(
     state: &State,
     plan: &Plan,
     number: u32,

@@ -72,6 +72,11 @@ pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))
 }
 
+/// The stream of what comparing the platform with the log came to.
+pub fn drift_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("drift-{programme}"))
+}
+
 /// The stream of one mailbox.
 pub fn mailbox_stream(programme: &ProgrammeId, number: u32) -> Result<StreamName, Error> {
     StreamName::new(format!("mailbox-{}", domain::MailboxId::new(programme, number)))

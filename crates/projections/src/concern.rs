@@ -33,8 +33,15 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::IncidentOpened(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::IncidentRetried(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::IncidentResolved(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::DriftFound(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::DriftSettled(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::DriftChecked(event) => {
+            Some(Cow::Owned(&*event.unknown_to_registry | &*event.unknown_to_platform))
+        }
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
+        | Event::AmendmentProposed(_)
+        | Event::AmendmentDropped(_)
         | Event::ProgrammePaused(_)
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)

@@ -17,7 +17,7 @@ const COUNTED: usize = 100_000;
 
 /// Checks every cron expression of a plan; the error names the entry and its text.
 pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
-    plan.recurring.iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))
+    plan.works().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))
 }
 
 fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {
@@ -52,8 +52,8 @@ impl Agenda {
         let Some(plan) = programme.plan() else { return Ok(()) };
         if self.revision != programme.revision() {
             self.works.clear();
-            for work in &plan.recurring {
-                let occurrences = occurrences(work, plan)?;
+            for work in plan.works() {
+                let occurrences = occurrences(&work, plan)?;
                 let Some(since) = programme.recurring_since(&work.name) else { continue };
                 let next = occurrences.after(since);
                 let catch_up = work.catch_up;

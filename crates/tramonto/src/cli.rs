@@ -4,6 +4,7 @@
 //! right and ends with code 2; a reason or an actor that holds personal data gets no further than here.
 //! Deliberately absent: what a command does, which is `commands`'.
 
+mod drift;
 mod events;
 mod global;
 mod mailbox;
@@ -21,6 +22,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use drift::{CertificateArgs, DriftCommand, RepairArgs};
 pub use events::EventsArgs;
 pub use global::Global;
 pub use mailbox::{
@@ -61,7 +63,7 @@ use crate::config::ConfigFile;
   tramonto mailbox show someone@postacertificata.example
 
 Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 3 rows of a registry were
-rejected."
+rejected, 4 drift was found or no certificate can be given."
 )]
 pub struct Cli {
     /// What holds for every command.
@@ -118,6 +120,9 @@ pub enum Command {
     /// Lists what could not be done, has it tried again, or marks it as dealt with.
     #[command(subcommand)]
     Incidents(IncidentsCommand),
+    /// Compares the mail platform with the log, and says what differs.
+    #[command(subcommand)]
+    Drift(DriftCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod decide;
 mod derived;
+mod drift;
 mod events;
 mod generate;
 mod healthcheck;
@@ -85,6 +86,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Relay(args) => return Box::pin(serving::relay(*args, &global)).await,
         Command::Api(args) => return Box::pin(serving::api(*args, &global)).await,
         Command::Policy(args) => return Box::pin(services::answering(&args, &global)).await,
+        Command::Drift(command) => return Box::pin(drift::execute(command, &global)).await,
         Command::Migrate(args) => migrate::execute(args, &global).await?,
         Command::Config(args) => config::execute(&args, &global)?,
         Command::Healthcheck(args) => healthcheck::execute(&args).await?,

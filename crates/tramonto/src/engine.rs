@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
-use workers::{OpenSessions, Sweep, SweepSettings, Worker};
+use workers::{OpenSessions, Reconciler, Sweep, SweepSettings, Worker};
 
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
@@ -85,6 +85,7 @@ pub struct Engine {
     pub projections: Arc<Projections>,
     scheduler: Scheduler,
     sweep: Sweep,
+    reconciler: Reconciler,
     /// Where the platform is one that is given its mailboxes.
     provisioner: Option<Provisioner>,
     platform: Arc<dyn Platform>,
@@ -210,6 +211,7 @@ impl Engine {
         let reach = Reach { controls: platform.controls(), arm_ahead };
         let scheduler = Scheduler::new(Arc::clone(&journal));
         let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&queue), reach, settings.sweep);
+        let reconciler = Reconciler::new(Arc::clone(&journal), Arc::clone(&platform), reach);
         let provisioner = match &settings.platform {
             PlatformChoice::Directory => Some(Provisioner::new(
                 Arc::clone(journal.store()),
@@ -225,6 +227,7 @@ impl Engine {
             projections: Arc::new(known),
             scheduler,
             sweep,
+            reconciler,
             provisioner,
             platform,
             pace,
@@ -281,10 +284,11 @@ impl Engine {
         self.keep_pace().await?;
         let scheduled = self.scheduler.tick().await?;
         let swept = self.sweep.tick().await?;
-        let wakes = [provisioned.next_wake, scheduled.next_wake, swept.next_wake];
+        let compared = self.reconciler.tick().await?;
+        let ticks = [provisioned, scheduled, swept, compared];
         Ok(Tick {
-            progress: provisioned.progress + scheduled.progress + swept.progress,
-            next_wake: wakes.into_iter().flatten().min(),
+            progress: ticks.iter().map(|tick| tick.progress).sum(),
+            next_wake: ticks.into_iter().filter_map(|tick| tick.next_wake).min(),
         })
     }
 
@@ -348,9 +352,18 @@ impl Engine {
         self.queue.close();
         while self.tasks.join_next().await.is_some() {}
         self.followers.shutdown().await;
-        let Self { store, journal, projections, scheduler, sweep, provisioner, platform, .. } =
-            self;
-        drop((journal, scheduler, sweep, provisioner, platform));
+        let Self {
+            store,
+            journal,
+            projections,
+            scheduler,
+            sweep,
+            reconciler,
+            provisioner,
+            platform,
+            ..
+        } = self;
+        drop((journal, scheduler, sweep, reconciler, provisioner, platform));
         if let Some(projections) = Arc::into_inner(projections) {
             projections.close().await?;
         }

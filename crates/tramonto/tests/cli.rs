@@ -10,6 +10,8 @@ mod asking;
 mod deciding;
 #[path = "cli/disks.rs"]
 mod disks;
+#[path = "cli/drift.rs"]
+mod drift;
 #[path = "cli/grammar.rs"]
 mod grammar;
 #[path = "cli/health.rs"]

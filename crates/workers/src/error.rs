@@ -7,6 +7,9 @@ pub enum Error {
     /// The queue of work orders.
     #[error(transparent)]
     Bus(#[from] bus::Error),
+    /// The mail platform, where it was to be compared with the log.
+    #[error(transparent)]
+    Platform(#[from] crate::platform::Error),
 }
 
 impl Error {
@@ -17,6 +20,7 @@ impl Error {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
             }
             Self::Bus(error) => error.may_retry(),
+            Self::Platform(error) => error.may_retry(),
         }
     }
 }

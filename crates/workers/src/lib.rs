@@ -7,12 +7,14 @@
 mod error;
 mod perform;
 pub mod platform;
+mod reconcile;
 mod record;
 mod sessions;
 mod sweep;
 mod worker;
 
 pub use error::Error;
+pub use reconcile::Reconciler;
 pub use sessions::{OpenSessions, SessionCommand, SessionsError};
 pub use sweep::{Sweep, SweepSettings};
 pub use worker::Worker;

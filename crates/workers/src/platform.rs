@@ -8,6 +8,7 @@
 mod answer;
 mod came;
 mod columns;
+mod counted;
 mod directory;
 mod error;
 mod faults;

@@ -22,6 +22,9 @@ use crate::Error;
 /// How soon orders under way are counted again, where nothing else wakes the sweep.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(2);
 
+/// How soon ends that an amendment moves are called off again, where the platform did not do it.
+const CALL_OFF_AGAIN: TimeDelta = TimeDelta::seconds(30);
+
 /// The bounds of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepSettings {
@@ -47,6 +50,8 @@ pub struct Sweep {
     handed_out: BTreeMap<(Change, Option<PhaseId>), RoaringBitmap>,
     last_recurring: BTreeMap<PhaseId, DateTime<Utc>>,
     quiet: Option<Quiet>,
+    /// When ends that are to be called off for an amendment are handed out again.
+    call_off_at: Option<DateTime<Utc>>,
 }
 
 /// The last look found nothing to do, and nothing can have come up while the log and the hour say so.
@@ -67,6 +72,8 @@ impl Quiet {
 struct Found {
     tasks: Vec<Task>,
     complete: Vec<PhaseId>,
+    /// An amendment waits and is to be adopted, or dropped.
+    adopts: bool,
     causes: BTreeMap<PhaseId, Uuid>,
     next_wake: Option<DateTime<Utc>>,
 }
@@ -80,7 +87,16 @@ impl Sweep {
         settings: SweepSettings,
     ) -> Self {
         let (handed_out, last_recurring) = (BTreeMap::new(), BTreeMap::new());
-        Self { journal, queue, reach, settings, handed_out, last_recurring, quiet: None }
+        Self {
+            journal,
+            queue,
+            reach,
+            settings,
+            handed_out,
+            last_recurring,
+            quiet: None,
+            call_off_at: None,
+        }
     }
 
     /// One pass: hands out what may be handed out, completes what is complete.
@@ -95,6 +111,10 @@ impl Sweep {
             self.handed_out.retain(|(change, _), _| !leaves_a_trace(*change));
         }
         let mut progress = 0;
+        if found.adopts {
+            progress += u64::from(self.adopt(now).await?);
+        }
+        let again = self.called_off_again(under_way, now).await?;
         for phase in &found.complete {
             progress += u64::from(self.complete(phase, now).await?);
         }
@@ -110,8 +130,43 @@ impl Sweep {
         }
         // An order can be lost without a trace: while some are under way, they are counted again soon.
         let look_again = self.awaits_outcomes().then(|| now + LOOK_AGAIN);
-        let wakes = [found.next_wake, look_again];
+        let wakes = [found.next_wake, look_again, again];
         Ok(Tick { progress, next_wake: wakes.into_iter().flatten().min() })
+    }
+
+    /// While an amendment waits, ends that could not be called off are tried again soon: when, if it waits.
+    async fn called_off_again(
+        &mut self,
+        under_way: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Error> {
+        if self.journal.known().await?.state().programme.proposed().is_none() {
+            self.call_off_at = None;
+            return Ok(None);
+        }
+        let at = *self.call_off_at.get_or_insert(now + CALL_OFF_AGAIN);
+        if now >= at && under_way == 0 {
+            self.handed_out.retain(|(change, _), _| *change != Change::Arm { until: None });
+            self.call_off_at = Some(now + CALL_OFF_AGAIN);
+        }
+        Ok(self.call_off_at)
+    }
+
+    /// Adopts the amendment that waits, or drops it; false where somebody else did.
+    async fn adopt(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+        let stream = programme_stream(self.journal.programme())?;
+        let version = self.journal.version_of(&stream).await?;
+        let known = self.journal.known().await?;
+        let events = known.state().decide(Command::AdoptProposed, now).unwrap_or_default();
+        let cause = known.state().programme.proposed().map(|(cause, _)| *cause);
+        drop(known);
+        let (Some(cause), false) = (cause, events.is_empty()) else { return Ok(false) };
+        let origin = Origin::part("sweep").caused_by(cause, cause);
+        match self.journal.append(stream, version, &events, &origin).await {
+            Ok(_) => Ok(true),
+            Err(eventstore::Error::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Is something handed out whose order can't end without a trace in the log?
@@ -145,6 +200,7 @@ impl Sweep {
         let complete = complete.filter(|phase| !under_way(phase) && is_complete(state, phase, now));
         let found = Found {
             complete: complete.cloned().collect(),
+            adopts: !state.decide(Command::AdoptProposed, now).unwrap_or_default().is_empty(),
             causes: started
                 .iter()
                 .map(|started| (started.event.phase.clone(), started.cause))
@@ -152,7 +208,7 @@ impl Sweep {
             next_wake: domain::next_wake(state, now, self.reach),
             tasks,
         };
-        if found.tasks.is_empty() && found.complete.is_empty() {
+        if found.tasks.is_empty() && found.complete.is_empty() && !found.adopts {
             let (position, until) = (known.position(), found.next_wake);
             self.quiet = Some(Quiet { position, since: now, until });
         }

@@ -106,8 +106,7 @@ impl Worker {
             return Ok(None);
         };
         let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, known.position());
-        let assign = |task: Task| {
-            let mailboxes = &task.mailboxes & wanted;
+        let assign = |(task, mailboxes, repairs): (Task, RoaringBitmap, Option<u64>)| {
             let confirm = match task.change {
                 Change::Close { .. } => told(state, &task, now) & &mailboxes,
                 Change::Restore | Change::Arm { .. } => RoaringBitmap::new(),
@@ -117,6 +116,7 @@ impl Worker {
                     programme: order.programme.clone(),
                     revision: state.programme.revision(),
                     phase: task.phase,
+                    repairs,
                 },
                 change: task.change,
                 capabilities: task.capabilities,
@@ -130,7 +130,17 @@ impl Worker {
             let ordered = !task.capabilities.intersection(order.effects).is_empty();
             ordered && task.capabilities.is_subset(self.takes)
         };
-        let assignments = tasks.filter(takes).map(assign).filter(|task| !task.mailboxes.is_empty());
+        // What puts drift right is an effect of its own, though the same right is taken again.
+        let split = |task: Task| {
+            let mailboxes = &task.mailboxes & wanted;
+            let repair = state.drift.under_repair(task.capabilities, &mailboxes);
+            let (found_at, drifting) =
+                repair.map_or_else(Default::default, |(at, set)| (Some(at), set));
+            let rest = &mailboxes - &drifting;
+            [(task.clone(), rest, None), (task, drifting, found_at)]
+        };
+        let assignments = tasks.filter(takes).flat_map(split).map(assign);
+        let assignments = assignments.filter(|task| !task.mailboxes.is_empty());
         Ok(Some(Needed { assignments: assignments.collect(), retry: plan.retry }))
     }
 

@@ -55,7 +55,12 @@ fn faulty(faults: &str, seed: u64) -> Faulty<Simple> {
 
 fn silence(mailboxes: MailboxSet) -> SetRights {
     SetRights {
-        key: EffectKey { programme: "cec-pac".parse().unwrap(), revision: 1, phase: None },
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: None,
+            repairs: None,
+        },
         mailboxes,
         capabilities: Capability::Send.into(),
         right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),

@@ -85,7 +85,12 @@ async fn calls_are_timed_by_result_and_mailboxes_counted_by_outcome() {
     assert!(platform.arms() && platform.controls().contains(Capability::Send));
 
     let mut call = SetRights {
-        key: EffectKey { programme: "cec-pac".parse().unwrap(), revision: 1, phase: None },
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: None,
+            repairs: None,
+        },
         mailboxes: (0..4).collect(),
         capabilities: Capability::Send.into(),
         right: Right::Until(DateTime::UNIX_EPOCH),

@@ -167,7 +167,12 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
     assert!(platform.arms());
     assert_eq!(platform.controls(), SEND.into());
     let call = SetRights {
-        key: EffectKey { programme: "cec-pac".parse().unwrap(), revision: 1, phase: None },
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: None,
+            repairs: None,
+        },
         mailboxes: 1.into(),
         capabilities: SEND.into(),
         right: Right::Allowed,
@@ -199,10 +204,15 @@ fn effect_keys_differ_where_effects_do() {
         programme: programme.parse().unwrap(),
         revision,
         phase: phase.map(|phase| phase.parse().unwrap()),
+        repairs: None,
     };
+    let repair =
+        |found_at| EffectKey { repairs: Some(found_at), ..key("cec-pac", 1, Some("receive-only")) };
     let key_of_a_phase = key("cec-pac", 1, Some("receive-only"));
     assert_eq!(key_of_a_phase.key(4711, SEND), "cec-pac/1/receive-only/send/4711");
     let others = [
+        repair(815).key(4711, SEND),
+        repair(816).key(4711, SEND),
         key_of_a_phase.key(4711, Capability::Modify),
         key_of_a_phase.key(471, SEND),
         key("cec-pac", 11, Some("receive-only")).key(4711, SEND),

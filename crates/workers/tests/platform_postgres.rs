@@ -65,7 +65,12 @@ fn rows(numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, String)> {
 
 fn close(mailboxes: impl IntoIterator<Item = u32>) -> SetRights {
     SetRights {
-        key: EffectKey { programme: "cec-pac".parse().unwrap(), revision: 1, phase: None },
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: None,
+            repairs: None,
+        },
         mailboxes: mailboxes.into_iter().collect(),
         capabilities: Capability::Send.into(),
         right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),

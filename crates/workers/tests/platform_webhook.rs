@@ -34,6 +34,7 @@ fn close(numbers: impl IntoIterator<Item = u32>) -> SetRights {
             programme: "cec-pac".parse().unwrap(),
             revision: 1,
             phase: Some("receive-only".parse().unwrap()),
+            repairs: None,
         },
         mailboxes: set(numbers),
         capabilities: Capability::Send.into(),

@@ -14,6 +14,15 @@ pub struct PlanAdopted {
     pub plan: Plan,
 }
 
+/// An amendment that waited for the platform is not adopted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentDropped {
+    /// The revision that it would have been.
+    pub revision: u32,
+    /// Why not, a sentence.
+    pub because: String,
+}
+
 /// A phase's date was reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseStarted {

@@ -14,6 +14,8 @@ pub(super) struct Draft {
     /// The outer `None`: the plan has no vouchers.
     pub(super) vouchers: Option<DraftVouchers>,
     pub(super) recurring: Option<Vec<DraftRecurring>>,
+    /// Is there a section `[drift]`?
+    pub(super) compares: bool,
 }
 
 /// The section `[in-service]`.

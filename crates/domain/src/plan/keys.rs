@@ -20,10 +20,12 @@ pub(super) const IN_SERVICE: Key = key("in-service", "[in-service]");
 pub(super) const PHASE: Key = key("phase", "[[phase]]");
 pub(super) const VOUCHERS: Key = key("vouchers", "[vouchers]");
 pub(super) const RECURRING: Key = key("recurring", "[[recurring]]");
+pub(super) const DRIFT: Key = key("drift", "[drift]");
 pub(super) const RETRY: Key = key("retry", "[retry]");
 pub(super) const REFUSALS: Key = key("refusals", "[refusals]");
-pub(super) const PLAN_KEYS: &[Key] =
-    &[PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, RETRY, REFUSALS];
+pub(super) const PLAN_KEYS: &[Key] = &[
+    PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, DRIFT, RETRY, REFUSALS,
+];
 
 pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
 pub(super) const IN_SERVICE_KEYS: &[Key] = &[ALLOWS, SOURCES];
@@ -54,6 +56,9 @@ const IT: Key = key("it", "\"questa casella non invia piu' messaggi\"");
 const EN: Key = key("en", "\"this mailbox can no longer send\"");
 pub(super) const REFUSAL_KEYS: &[Key] = &[STATUS, IT, EN];
 pub(super) const ACCESS_REFUSAL_KEYS: &[Key] = &[IT, EN];
+
+pub(super) const REPAIR: Key = key("repair", "false");
+pub(super) const DRIFT_KEYS: &[Key] = &[CRON, REPAIR];
 
 pub(super) const ATTEMPTS: Key = key("attempts", "8");
 pub(super) const FIRST_DELAY: Key = key("first-delay-seconds", "30");

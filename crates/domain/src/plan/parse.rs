@@ -4,10 +4,10 @@ use chrono_tz::Tz;
 
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
 use super::keys::{
-    ALLOWS, ATTEMPTS, CATCH_UP, CRON, ELIGIBLE, FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS,
-    INTAKE, LAST_DAY, LONGEST_DELAY, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS,
-    PROGRAMME, RECURRING, RECURRING_KEYS, REGISTERED_BEFORE, RESTORES, RETRY, RETRY_KEYS, SOURCES,
-    TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+    ALLOWS, ATTEMPTS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE, FIRST_DELAY, FROM, ID,
+    IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY, NAME, PHASE, PHASE_KEYS,
+    PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS, REGISTERED_BEFORE, REPAIR,
+    RESTORES, RETRY, RETRY_KEYS, SOURCES, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
@@ -15,7 +15,8 @@ use super::reader::{At, Reader};
 use super::section::Section;
 use super::{check, draft, near};
 use crate::{
-    Capability, CatchUp, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy, VoucherRules,
+    Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy,
+    VoucherRules,
 };
 
 /// A day: a wait that is longer outlasts the people who watch it.
@@ -45,11 +46,13 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let vouchers =
         top.table(reader, VOUCHERS, VOUCHER_KEYS).map(|section| vouchers(reader, section));
     let recurring = recurring(reader, &mut top);
+    let comparing = top.table(reader, DRIFT, DRIFT_KEYS).map(|section| drift(reader, section));
     let retry = retry(reader, &mut top);
     let refusals = refusals(reader, &mut top);
     top.finish(reader);
 
-    let draft = Draft { zone, in_service, phases, vouchers, recurring };
+    let compares = comparing.is_some();
+    let draft = Draft { zone, in_service, phases, vouchers, recurring, compares };
     check::between_sections(reader, &draft);
 
     let in_service = draft.in_service?;
@@ -72,6 +75,10 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
             .into_iter()
             .map(|recurring| recurring.rule)
             .collect::<Option<_>>()?,
+        drift: match comparing {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
         retry: retry?,
         refusals: refusals?,
     })
@@ -204,6 +211,15 @@ fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<D
         drafts.push(DraftRecurring { name, rule });
     }
     Some(drafts)
+}
+
+/// The comparison with the platform; what differs is put right unless the section says otherwise.
+fn drift<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<DriftRules> {
+    let cron = section.parsed(reader, CRON, cron_shape);
+    let says = section.has(REPAIR);
+    let repair = section.flag(reader, REPAIR);
+    section.finish(reader);
+    Some(DriftRules { cron: cron?.value, repair: repair?.value || !says })
 }
 
 /// Only the number of fields; the scheduler, which has a cron parser, checks the rest.

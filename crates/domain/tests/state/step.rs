@@ -2,9 +2,9 @@
 
 use chrono::{Days, TimeDelta};
 use domain::{
-    Capabilities, Capability, Change, Command, DateColumn, Event, IncidentOpened, IncidentResolved,
-    IncidentRetried, MailboxCommand, MailboxSet, MailboxesActivated, Task, TransientFailure,
-    Verdict, civil_date,
+    Capabilities, Capability, Change, Command, DateColumn, DriftFound, DriftSettled, Event,
+    IncidentOpened, IncidentResolved, IncidentRetried, MailboxCommand, MailboxSet,
+    MailboxesActivated, Standing, Task, TransientFailure, Verdict, civil_date,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -38,6 +38,25 @@ pub(crate) enum Step {
         days: i16,
     },
     Complete,
+    /// The platform is found to say something else of some mailboxes.
+    Drift {
+        capability: usize,
+        found: Found,
+        repair: bool,
+        members: u32,
+    },
+    /// And then no more.
+    Settle {
+        capability: usize,
+        members: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found {
+    Allowed,
+    Gone,
+    Until { hours: i16 },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +74,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0_u8..48).prop_map(|hours| Answer::Transient { hours }),
         1 => Just(Answer::Permanent),
     ];
+    let found = prop_oneof![
+        Just(Found::Allowed),
+        Just(Found::Gone),
+        (-2000_i16..2000).prop_map(|hours| Found::Until { hours }),
+    ];
     let step = prop_oneof![
         2 => prop::collection::vec(any::<bool>(), 1..6).prop_map(Step::Register),
         2 => (0_u32..32).prop_map(Step::Activate),
@@ -70,6 +94,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Resolve),
         2 => (0_u8..6, -200_i16..200).prop_map(|(place, days)| Step::Amend { place, days }),
         2 => Just(Step::Complete),
+        2 => (0_usize..4, found, any::<bool>(), any::<u32>()).prop_map(
+            |(capability, found, repair, members)| Step::Drift { capability, found, repair, members }
+        ),
+        1 => (0_usize..4, any::<u32>())
+            .prop_map(|(capability, members)| Step::Settle { capability, members }),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -111,7 +140,10 @@ impl World {
                 }
             }
             Step::Pass(hours) => self.now += TimeDelta::hours((*hours).into()),
-            Step::Tick => self.tick(),
+            Step::Tick => {
+                self.tick();
+                self.command(Command::AdoptProposed).unwrap();
+            }
             Step::Work { answer, members } => {
                 for task in self.tasks() {
                     let these = |number: &u32| members >> (number % 32) & 1 == 1;
@@ -128,7 +160,38 @@ impl World {
                     assert_eq!(self.command(Command::CompletePhase(phase)).is_ok(), complete);
                 }
             }
+            Step::Drift { capability, found, repair, members } => {
+                let capability = of_platform().nth(*capability).unwrap();
+                let found = match found {
+                    Found::Allowed => Standing::Allowed,
+                    Found::Gone => Standing::Gone,
+                    Found::Until { hours } => {
+                        Standing::Until(self.now + TimeDelta::hours((*hours).into()))
+                    }
+                };
+                let (expected, repair) = (Standing::Allowed, *repair);
+                let (compared_at, mailboxes) = (0, self.members(*members));
+                self.record(Event::DriftFound(DriftFound {
+                    capability,
+                    expected,
+                    found,
+                    compared_at,
+                    repair,
+                    mailboxes,
+                }));
+            }
+            Step::Settle { capability, members } => {
+                let capability = of_platform().nth(*capability).unwrap();
+                let mailboxes = self.members(*members);
+                self.record(Event::DriftSettled(DriftSettled { capability, mailboxes }));
+            }
         }
+    }
+
+    /// Some of those who were ever activated.
+    fn members(&self, members: u32) -> MailboxSet {
+        let these = |number: &u32| members >> (number % 32) & 1 == 1;
+        self.state.rights.activated().iter().filter(these).collect()
     }
 
     fn may_ask(&mut self, number: u32, command: MailboxCommand) {

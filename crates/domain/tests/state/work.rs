@@ -162,16 +162,21 @@ fn arming_is_done_again_after_an_amendment() {
     world.command(Command::Amend(plan.clone())).unwrap();
     let again = arm("2015-03-24T23:00:00Z");
     let everyone = [0, 1, 2, 3];
+    let called_off = task(None, Change::Arm { until: None }, "send modify", &everyone);
+    assert_eq!(world.tasks(), std::slice::from_ref(&called_off), "the old instant goes first");
+    assert_eq!(world.state.programme.revision(), 1);
+    world.work();
+    assert_eq!(world.state.programme.revision(), 2, "and then the amendment is adopted");
     assert_eq!(world.tasks(), [task(Some("receive-only"), again, "send modify", &everyone)]);
     world.work();
     for phase in plan.phases.iter_mut().filter(|phase| phase.id.as_str() == "receive-only") {
         phase.from = "2015-06-25".parse().unwrap();
     }
     world.command(Command::Amend(plan)).unwrap();
-    let called_off = task(None, Change::Arm { until: None }, "send modify", &everyone);
-    assert_eq!(world.tasks(), [called_off], "beyond a month nothing is told");
+    assert_eq!(world.tasks(), [called_off]);
     world.work();
-    assert_eq!(world.tasks(), []);
+    assert_eq!(world.state.programme.revision(), 3);
+    assert_eq!(world.tasks(), [], "beyond a month nothing is told");
 }
 
 #[test]

@@ -108,6 +108,7 @@ impl World {
         for task in self.tasks() {
             self.done(&task, Verdict::Applied, &task.mailboxes);
         }
+        self.command(Command::AdoptProposed).unwrap();
     }
 
     /// Records that a task's change was made for some of its mailboxes.

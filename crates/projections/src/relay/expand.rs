@@ -75,6 +75,8 @@ fn alike(event: Event) -> Option<MailboxSet> {
         Event::IncidentOpened(event) => Some(event.mailboxes),
         Event::IncidentRetried(event) => Some(event.mailboxes),
         Event::IncidentResolved(event) => Some(event.mailboxes),
+        Event::DriftFound(event) => Some(event.mailboxes),
+        Event::DriftSettled(event) => Some(event.mailboxes),
         // These say something else of each mailbox, or concern one alone, or the programme.
         Event::MailboxesRegistered(_)
         | Event::MailboxesActivated(_)
@@ -87,9 +89,12 @@ fn alike(event: Event) -> Option<MailboxSet> {
         | Event::PhaseCompleted(_)
         | Event::PlanAdopted(_)
         | Event::PlanAmended(_)
+        | Event::AmendmentProposed(_)
+        | Event::AmendmentDropped(_)
         | Event::ProgrammePaused(_)
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)
-        | Event::RecurringWorkDue(_) => None,
+        | Event::RecurringWorkDue(_)
+        | Event::DriftChecked(_) => None,
     }
 }

@@ -9,15 +9,16 @@ use std::task::Poll;
 
 use chrono::{DateTime, Days, Duration, NaiveDate, TimeZone, Utc};
 use domain::{
-    Capabilities, Capability, Change, Command, DateColumn, Event, IncidentOpened, IncidentResolved,
-    IncidentRetried, MailboxCommand, MailboxSet, MailboxesActivated, MailboxesRegistered, Outcome,
-    PhaseId, Plan, ProgrammeId, Reach, RegistrationsCorrected, RightsArmed, RightsRestored, State,
-    Task, TransientFailure, Verdict, civil_date, tasks,
+    Capabilities, Capability, Change, Command, Compared, DateColumn, DriftChecked, DriftFound,
+    DriftSettled, Event, IncidentOpened, IncidentResolved, IncidentRetried, MailboxCommand,
+    MailboxSet, MailboxesActivated, MailboxesRegistered, Outcome, PhaseId, Plan, ProgrammeId,
+    Reach, RegistrationsCorrected, RightsArmed, RightsRestored, Standing, State, Task,
+    TransientFailure, Verdict, civil_date, tasks,
 };
 use eventstore::{
     Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, NewEvent, Origin,
-    SqliteStore, StreamName, incident_stream, mailbox_stream, outcome_stream, programme_stream,
-    registry_stream,
+    SqliteStore, StreamName, drift_stream, incident_stream, mailbox_stream, outcome_stream,
+    programme_stream, registry_stream,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -253,6 +254,7 @@ impl Story {
 
     /// An operator has a part of an incident tried again, or resolves it.
     async fn operator(&self, state: &State, a: u32, b: u32) {
+        self.compare(state, a, b).await;
         let stream = incident_stream(&programme()).unwrap();
         for (key, incident) in state.failures.incidents() {
             let some = incident.open.iter().filter(|number| chosen(*number, b, 2) == 0);
@@ -265,6 +267,42 @@ impl Story {
             };
             self.append(stream.clone(), self.now(), &[event]).await;
         }
+    }
+
+    /// The platform is compared with the log: something is found, and something found before is there no more.
+    async fn compare(&self, state: &State, a: u32, b: u32) {
+        let stream = drift_stream(&programme()).unwrap();
+        let place = usize::try_from(a % 4).unwrap();
+        let capability = Capabilities::OF_PLATFORM.iter().nth(place).unwrap();
+        let found = match b % 3 {
+            0 => Standing::Allowed,
+            1 => Standing::Gone,
+            _ => Standing::Until(self.now() + Duration::days((b % 50).into())),
+        };
+        let (expected, repair) = (Standing::Allowed, !a.is_multiple_of(3));
+        let activated = state.rights.activated().iter();
+        let mailboxes: MailboxSet = activated.filter(|number| chosen(*number, b, 3) == 0).collect();
+        let settled = state.drift.open().first().map(|open| {
+            let some = open.mailboxes.iter().filter(|number| chosen(*number, a, 2) == 0);
+            DriftSettled { capability: open.capability, mailboxes: some.collect() }
+        });
+        let compared_at = 0;
+        let found = DriftFound { capability, expected, found, compared_at, repair, mailboxes };
+        let checked = DriftChecked {
+            scheduled_for: a.is_multiple_of(2).then(|| self.now()),
+            repair,
+            from_position: 1,
+            to_position: 2,
+            mailboxes: 3,
+            capabilities: vec![Compared { capability, compared: 3, left_out: 1, drifting: 2 }],
+            known: 4,
+            unknown_to_registry: MailboxSet::from(b),
+            numberless: 0,
+            unknown_to_platform: MailboxSet::from(a % 50),
+        };
+        let mut events = vec![Event::DriftFound(found), Event::DriftChecked(checked)];
+        events.extend(settled.map(Event::DriftSettled));
+        self.append(stream, self.now(), &events).await;
     }
 
     /// A worker carries out a part of what is to be done, with all that can come of it.
@@ -371,7 +409,14 @@ fn the_stories_tell_of_every_kind_of_event() {
         told.extend(page.events.into_iter().map(|event| event.event.kind));
     }
     // What says nothing of any mailbox is left out.
-    let beside = ["plan-amended", "pace-changed", "recurring-work-due", "registry-imported"];
+    let beside = [
+        "plan-amended",
+        "amendment-proposed",
+        "amendment-dropped",
+        "pace-changed",
+        "recurring-work-due",
+        "registry-imported",
+    ];
     let kinds = Event::KINDS.iter().map(|(kind, _)| *kind);
     let missing: Vec<_> =
         kinds.filter(|kind| !told.contains(*kind) && !beside.contains(kind)).collect();

@@ -71,12 +71,12 @@ async fn main() -> Fallible<()> {
 
 async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     match args.only {
-        Some(Way::Embedded) => embedded::measure(args, report).await,
+        Some(Way::Embedded) => Box::pin(embedded::measure(args, report)).await,
         Some(Way::Services) => services::measure(args, report).await,
         Some(Way::Answers) => embedded::answers_alone(args, report).await,
         Some(Way::Webhook) => webhook::measure(report).await,
         None => {
-            embedded::measure(args, report).await?;
+            Box::pin(embedded::measure(args, report)).await?;
             services::measure(args, report).await?;
             webhook::measure(report).await
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::{AmendmentPreview, PhaseChange};
-use domain::{Command, Plan};
+use domain::{Command, Event, Plan};
 use eventstore::{Clock, programme_stream};
 use serde_json::json;
 
@@ -49,11 +49,13 @@ async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
         StorePlace::Folder(folder) => Home::new(folder).exists(),
         StorePlace::Postgres(_) => true,
     };
+    let mut waiting = None;
     let (plan, revision) = if is_there {
         let reading = Reading::open(global).await?;
         let known = reading.journal.known().await?;
         let programme = &known.state().programme;
         let plan = programme.plan().cloned();
+        waiting = programme.proposed().map(|(_, proposed)| proposed.revision);
         (plan.map_or_else(Plan::cec_pac, Ok)?, programme.revision())
     } else {
         (Plan::cec_pac()?, 0)
@@ -65,9 +67,20 @@ async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
     if global.json {
         let starts: Vec<_> =
             (0..plan.phases.len()).map(|place| utc(plan.starts_at(place))).collect();
-        return out.document(&json!({ "revision": revision, "plan": plan, "starts_at": starts }));
+        return out.document(&json!({
+            "revision": revision,
+            "proposed": waiting,
+            "plan": plan,
+            "starts_at": starts,
+        }));
     }
-    out.text(words(&plan, revision))
+    out.text(words(&plan, revision))?;
+    match waiting {
+        Some(next) => out.line(format!(
+            "revision {next} is proposed: it is adopted once the platform has called off what it moves"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn words(plan: &Plan, revision: u32) -> String {
@@ -100,6 +113,13 @@ fn words(plan: &Plan, revision: u32) -> String {
     }
     for work in &plan.recurring {
         lines.push(format!("\nrecurring: {} at {:?}", work.name, work.cron));
+    }
+    if let Some(rules) = &plan.drift {
+        let then = if rules.repair { "put right" } else { "only reported" };
+        lines.push(format!(
+            "\nthe platform is compared at {:?}; what differs is {then}",
+            rules.cron
+        ));
     }
     let retry = plan.retry;
     lines.push(format!(
@@ -182,11 +202,19 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     let Some(reason) = args.reason.filter(|_| !args.dry_run && !preview.same) else {
         return Ok(());
     };
-    append(&reading, &plan, &reason, global).await?;
-    if !global.json {
-        out.line(format!("the plan is amended: revision {} is in force", preview.revision))?;
+    let events = append(&reading, &plan, &reason, global).await?;
+    if global.json {
+        return Ok(());
     }
-    Ok(())
+    let revision = preview.revision;
+    out.line(if events.iter().any(|event| matches!(event, Event::AmendmentProposed(_))) {
+        format!(
+            "the amendment is proposed: revision {revision} is adopted once the platform has called off the \
+             instants that it moves; until then the plan in force stays, look at `tramonto plan show`"
+        )
+    } else {
+        format!("the plan is amended: revision {revision} is in force")
+    })
 }
 
 async fn append(
@@ -194,16 +222,16 @@ async fn append(
     plan: &Plan,
     reason: &Reason,
     global: &Global,
-) -> Result<(), Error> {
+) -> Result<Vec<Event>, Error> {
     let stream = programme_stream(reading.programme())?;
     let command = Command::Amend(plan.clone());
     let now = reading.journal.now();
-    decide(reading, &stream, &origin(global, reason), |state| {
+    let events = decide(reading, &stream, &origin(global, reason), |state| {
         Ok(state.decide(command.clone(), now)?)
     })
     .await?;
     reading.close().await;
-    Ok(())
+    Ok(events)
 }
 
 fn preview_words(preview: &AmendmentPreview) -> String {

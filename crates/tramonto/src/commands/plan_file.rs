@@ -75,6 +75,9 @@ fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "\n[[recurring]]\nname = {}", quoted(work.name.as_str()))?;
         writeln!(out, "cron = {}\ncatch-up = {}", quoted(&work.cron), quoted(catch_up))?;
     }
+    if let Some(rules) = &plan.drift {
+        writeln!(out, "\n[drift]\ncron = {}\nrepair = {}", quoted(&rules.cron), rules.repair)?;
+    }
     let retry = plan.retry;
     writeln!(out, "\n[retry]\nattempts = {}", retry.attempts)?;
     writeln!(out, "first-delay-seconds = {}", retry.first_delay_seconds)?;

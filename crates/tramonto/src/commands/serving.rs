@@ -14,7 +14,7 @@ use crate::services::{self, Part, Service, WorkerPart};
 const EVERY_EFFECT: Capabilities = Capabilities::OF_PLATFORM.with(Capability::Activate);
 
 pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<ExitCode, Error> {
-    let parts = vec![Part::Schedule, Part::Sweep];
+    let parts = vec![Part::Schedule, Part::Sweep, Part::Reconcile];
     run("scheduler", parts, args.sweep, &args.service, global).await
 }
 
@@ -45,6 +45,7 @@ pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Erro
     let mut parts = vec![
         Part::Schedule,
         Part::Sweep,
+        Part::Reconcile,
         Part::Work(worker),
         Part::Table,
         Part::Provision,

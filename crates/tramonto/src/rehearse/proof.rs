@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use domain::{Capability, Event, Hold, PhaseId};
+use domain::{Capability, Event, Hold, PhaseId, Standing};
 use roaring::RoaringBitmap;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -222,11 +222,23 @@ impl FromLog {
             Event::PlanAdopted(event) | Event::PlanAmended(event) => {
                 self.zone = Some(event.plan.zone);
             }
+            Event::DriftFound(event) => {
+                // What was found and is put right is how it is, until it is said to be put right.
+                if event.repair {
+                    let closed = self.closed.entry(event.capability).or_default();
+                    match event.found {
+                        Standing::Gone => *closed |= &*event.mailboxes,
+                        Standing::Allowed | Standing::Until(_) => *closed -= &*event.mailboxes,
+                    }
+                }
+            }
             Event::RegistrationsLapsed(_)
             | Event::SendingDisabled(_)
             | Event::ModifyingDisabled(_)
             | Event::ReceivingDisabled(_)
             | Event::AccessClosed(_)
+            | Event::AmendmentProposed(_)
+            | Event::AmendmentDropped(_)
             | Event::ProgrammePaused(_)
             | Event::ProgrammeResumed(_)
             | Event::PaceChanged(_)
@@ -235,7 +247,9 @@ impl FromLog {
             | Event::RegistryImported(_)
             | Event::RightsArmed(_)
             | Event::TransientFailure(_)
-            | Event::IncidentResolved(_) => {}
+            | Event::IncidentResolved(_)
+            | Event::DriftSettled(_)
+            | Event::DriftChecked(_) => {}
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Part {
     Schedule,
     /// Hands out work. One at a time.
     Sweep,
+    /// Compares the mail directory with the log. One at a time.
+    Reconcile,
     /// Carries orders out.
     Work(WorkerPart),
     /// Keeps the table with one row per mailbox. One at a time.
@@ -140,6 +142,7 @@ impl Part {
         match self {
             Self::Schedule => drop(tasks.spawn(schedule(ground))),
             Self::Sweep => drop(tasks.spawn(sweep(ground))),
+            Self::Reconcile => drop(tasks.spawn(super::reconcile::reconcile(ground))),
             Self::Work(part) => drop(tasks.spawn(work(ground, part))),
             Self::Table => drop(tasks.spawn(table(ground))),
             Self::Provision => drop(tasks.spawn(provision(ground))),
@@ -181,7 +184,7 @@ impl Ground {
     }
 
     /// The mail directory, once it is there.
-    async fn directory(&self, part: &'static str) -> Option<Arc<PostgresDirectory>> {
+    pub(super) async fn directory(&self, part: &'static str) -> Option<Arc<PostgresDirectory>> {
         let open = || PostgresDirectory::open(self.options());
         self.patience().until(part, open).await.map(Arc::new)
     }
@@ -323,7 +326,7 @@ impl PartPasses for Pacing {
     }
 }
 
-fn reach(platform: &dyn Platform, sweep: &SweepArgs) -> Reach {
+pub(super) fn reach(platform: &dyn Platform, sweep: &SweepArgs) -> Reach {
     let arm_ahead = sweep.arm_ahead.0.filter(|_| platform.arms());
     Reach { controls: platform.controls(), arm_ahead }
 }

@@ -47,6 +47,8 @@ fn a_wrong_command_line_ends_with_code_2() {
         &["pause", "--reason", " "],
         &["status", "--actor", "a.b@posta.example"],
         &["generate", "--registrations", "-1", "--out", "x"],
+        &["drift", "repair"],
+        &["drift", "certificate", "--date", "today"],
     ] {
         let ran = scene.run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);

@@ -152,6 +152,9 @@ impl Platform for Directory {
         capabilities: Capabilities,
     ) -> Result<Ends, Error> {
         columns::controlled(capabilities)?;
+        if capabilities.is_empty() {
+            return Ok(Ends::new());
+        }
         let mut reader = self.reader().await?;
         let ends = listing::ends(&mut reader, mailboxes, capabilities)
             .await

@@ -140,6 +140,9 @@ impl Platform for PostgresDirectory {
         capabilities: Capabilities,
     ) -> Result<Ends, Error> {
         columns::controlled(capabilities)?;
+        if capabilities.is_empty() {
+            return Ok(Ends::new());
+        }
         self.call(async |connection| listing::ends(connection, mailboxes, capabilities).await).await
     }
 }

@@ -10,15 +10,20 @@ pub struct EffectKey {
     pub revision: u32,
     /// The phase; `None` for a hold, a withdrawal, or another decision about single mailboxes.
     pub phase: Option<PhaseId>,
+    /// The position of the log at which drift was found that this puts right: another effect than the one
+    /// that somebody undid. `None` for an effect for the first time.
+    pub repairs: Option<u64>,
 }
 
 impl EffectKey {
-    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`.
+    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`, and of one that puts
+    /// drift right `cec-pac/1/receive-only/send/4711/815`.
     ///
     /// No part can hold a slash, and no phase is named `-`, so different effects have different keys.
     pub fn key(&self, number: u32, capability: Capability) -> String {
         let phase = self.phase.as_ref().map_or("-", PhaseId::as_str);
-        format!("{}/{}/{phase}/{capability}/{number}", self.programme, self.revision)
+        let key = format!("{}/{}/{phase}/{capability}/{number}", self.programme, self.revision);
+        self.repairs.map_or_else(|| key.clone(), |found_at| format!("{key}/{found_at}"))
     }
 }
 

@@ -334,6 +334,7 @@ pub(crate) fn call(
             programme: "cec-pac".parse().unwrap(),
             revision: 1,
             phase: Some("receive-only".parse().unwrap()),
+            repairs: None,
         },
         mailboxes: numbers.into_iter().collect(),
         capabilities: capabilities.into_iter().collect(),

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::super::part::parts;
-use super::super::{Ends, Known, columns};
+use super::super::{Ends, Known, columns, counted};
 use super::fault::Problem;
 use super::{clock, numbers};
 
@@ -18,11 +18,19 @@ pub(super) async fn known(
     limit: u32,
 ) -> Result<Known, Problem> {
     let mut snapshot = connection.begin().await?;
-    let sql = "SELECT group_concat(number) FROM (
-                 SELECT number FROM mailbox WHERE number BETWEEN ? AND 4294967295
-                 ORDER BY number LIMIT ?)";
-    let page = sqlx::query(sql).bind(from).bind(limit).fetch_one(&mut *snapshot).await?;
-    let mailboxes = numbers::parse(page.try_get(0)?)?;
+    const PAGE: &str = "(SELECT number FROM mailbox WHERE number BETWEEN ? AND 4294967295
+                         ORDER BY number LIMIT ?)";
+    let sql =
+        format!("SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM {PAGE}");
+    let page: (u32, u32, u32) =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(from).bind(limit).fetch_one(&mut *snapshot).await?;
+    let mailboxes = if let Some(all) = counted::whole(page) {
+        all
+    } else {
+        let sql = format!("SELECT group_concat(number) FROM {PAGE}");
+        let page = sqlx::query(AssertSqlSafe(sql)).bind(from).bind(limit);
+        numbers::parse(page.fetch_one(&mut *snapshot).await?.try_get(0)?)?
+    };
     let mut numberless = 0;
     if mailboxes.len() < u64::from(limit) {
         // The file itself lets another program write numbers that are none.
@@ -50,8 +58,22 @@ pub(super) async fn ends(
         } else {
             "BETWEEN ? AND ?"
         };
-        for capability in capabilities.iter() {
-            let Some(column) = columns::column(capability) else { continue };
+        let counts = columns::each(capabilities, ", ", |column| {
+            format!("count(*) FILTER (WHERE {column} > {now})")
+        });
+        let sql = format!("SELECT {counts} FROM armed WHERE number {range}");
+        let count = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let count = if part.is_listed() {
+            count.bind(numbers::json(&part.mailboxes))
+        } else {
+            count.bind(part.first).bind(part.last)
+        };
+        let counts = count.fetch_one(&mut *snapshot).await?;
+        let controlled = capabilities.iter().filter_map(|of| Some((of, columns::column(of)?)));
+        for (place, (capability, column)) in controlled.enumerate() {
+            if counts.try_get::<i64, _>(place)? == 0 {
+                continue;
+            }
             let sql = format!(
                 "SELECT {column}, group_concat(number) FROM armed
                  WHERE number {range} AND {column} > {now} GROUP BY 1"

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::super::part::parts;
-use super::super::{Ends, Known, columns};
+use super::super::{Ends, Known, columns, counted};
 use super::clock;
 use super::fault::Problem;
 use super::scan::{numbers, set};
@@ -20,12 +20,22 @@ pub(super) async fn known(
     from: u32,
     limit: u32,
 ) -> Result<Known, Problem> {
-    let sql = "SELECT array_agg(number) FROM (
+    let sql = "WITH page AS (
                  SELECT number FROM directory.mailbox WHERE number >= $1
-                 ORDER BY number LIMIT $2) AS page";
+                 ORDER BY number LIMIT $2)
+               SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0),
+                 CASE WHEN count(*) <= max(number) - min(number)
+                   THEN (SELECT array_agg(number) FROM page) END
+               FROM page";
     let page = sqlx::query(sql).bind(i64::from(from)).bind(i64::from(limit)).persistent(false);
     let page = page.fetch_one(connection).await?;
-    Ok(Known { mailboxes: MailboxSet::from(set(&page, 0)?), numberless: 0 })
+    // A page is no longer than its limit, and the table holds no other numbers.
+    let number = |place: usize| -> Result<u32, Problem> {
+        Ok(u32::try_from(page.try_get::<i64, _>(place)?).unwrap_or(u32::MAX))
+    };
+    let whole = counted::whole((number(0)?, number(1)?, number(2)?));
+    let mailboxes = whole.map_or_else(|| set(&page, 3), Ok)?;
+    Ok(Known { mailboxes: MailboxSet::from(mailboxes), numberless: 0 })
 }
 
 /// The instants to come, from one snapshot and at one instant.
@@ -40,8 +50,22 @@ pub(super) async fn ends(
     let mut ends: BTreeMap<_, RoaringBitmap> = BTreeMap::new();
     for part in parts(mailboxes) {
         let range = if part.is_listed() { "= ANY($1)" } else { "BETWEEN $1 AND $2" };
-        for capability in capabilities.iter() {
-            let Some(column) = columns::column(capability) else { continue };
+        let counts = columns::each(capabilities, ", ", |column| {
+            format!("count(*) FILTER (WHERE {column} > {now} AND {column} < 'infinity')")
+        });
+        let sql = format!("SELECT {counts} FROM directory.armed WHERE number {range}");
+        let count = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let count = if part.is_listed() {
+            count.bind(numbers(&part.mailboxes))
+        } else {
+            count.bind(i64::from(part.first)).bind(i64::from(part.last))
+        };
+        let counts = count.fetch_one(&mut *snapshot).await?;
+        let controlled = capabilities.iter().filter_map(|of| Some((of, columns::column(of)?)));
+        for (place, (capability, column)) in controlled.enumerate() {
+            if counts.try_get::<i64, _>(place)? == 0 {
+                continue;
+            }
             let sql = format!(
                 "SELECT array_agg(number), {column} FROM directory.armed
                  WHERE number {range} AND {column} > {now} AND {column} < 'infinity' GROUP BY 2"

@@ -2,6 +2,7 @@ use roaring::RoaringBitmap;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::super::counted::{dense, found};
 use super::super::part::Part;
 use super::fault::Problem;
 
@@ -12,23 +13,55 @@ pub(super) async fn scan(
     connection: &mut PgConnection,
     conditions: &[String],
 ) -> Result<(RoaringBitmap, Vec<RoaringBitmap>), Problem> {
-    let mut sql = "SELECT array_agg(number)".to_owned();
-    for condition in conditions {
-        sql.push_str(", array_agg(number) FILTER (WHERE ");
-        sql.push_str(condition);
-        sql.push(')');
-    }
-    sql.push_str(" FROM directory.armed WHERE number ");
-    sql.push_str(if part.is_listed() { "= ANY($1)" } else { "BETWEEN $1 AND $2" });
-    let scan = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    let scan = if part.is_listed() {
-        scan.bind(numbers(&part.mailboxes))
-    } else {
-        scan.bind(i64::from(part.first)).bind(i64::from(part.last))
+    let filter = |condition: &String| format!("count(*) FILTER (WHERE {condition})");
+    let counts: Vec<String> =
+        std::iter::once("count(*)".to_owned()).chain(conditions.iter().map(filter)).collect();
+    let row = select(part, connection, &counts).await?;
+    let count = |place: usize| -> Result<u64, Problem> {
+        // Never negative: a count.
+        Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
     };
-    let row = scan.fetch_one(connection).await?;
-    let sets = (1..=conditions.len()).map(|column| set(&row, column)).collect::<Result<_, _>>()?;
-    Ok((set(&row, 0)?, sets))
+    let all = count(0)?;
+    let dense = dense(part, all);
+    let ways = (1..=conditions.len()).map(|place| Ok(found(count(place)?, all)));
+    let ways = ways.collect::<Result<Vec<_>, Problem>>()?;
+    let mut lists = Vec::new();
+    if dense.is_none() {
+        lists.push("array_agg(number)".to_owned());
+    }
+    let listed = ways.iter().zip(conditions).filter_map(|(way, of)| way.listed(of));
+    lists.extend(listed.map(|of| format!("array_agg(number) FILTER (WHERE {of})")));
+    let mut sets = Vec::new();
+    if !lists.is_empty() {
+        let row = select(part, connection, &lists).await?;
+        for place in 0..lists.len() {
+            sets.push(set(&row, place)?);
+        }
+    }
+    let mut sets = sets.into_iter();
+    let existing = dense.or_else(|| sets.next()).unwrap_or_default();
+    let sets = ways.into_iter().zip(conditions).map(|(way, of)| {
+        let listed = way.listed(of).and_then(|_| sets.next());
+        way.set(&existing, listed)
+    });
+    let sets = sets.collect();
+    Ok((existing, sets))
+}
+
+async fn select(
+    part: &Part,
+    connection: &mut PgConnection,
+    columns: &[String],
+) -> Result<PgRow, Problem> {
+    let range = if part.is_listed() { "= ANY($1)" } else { "BETWEEN $1 AND $2" };
+    let sql = format!("SELECT {} FROM directory.armed WHERE number {range}", columns.join(", "));
+    let select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    let select = if part.is_listed() {
+        select.bind(numbers(&part.mailboxes))
+    } else {
+        select.bind(i64::from(part.first)).bind(i64::from(part.last))
+    };
+    Ok(select.fetch_one(connection).await?)
 }
 
 /// As `PostgreSQL` has them.

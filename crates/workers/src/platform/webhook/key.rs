@@ -67,6 +67,7 @@ mod tests {
                 programme: "cec-pac".parse().unwrap(),
                 revision: 1,
                 phase: Some("receive-only".parse().unwrap()),
+                repairs: None,
             },
             mailboxes: MailboxSet::new(),
             capabilities: Capabilities::OF_PLATFORM,

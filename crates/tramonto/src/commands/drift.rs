@@ -1,0 +1,124 @@
+//! `tramonto drift`: the mail platform compared with the log, now; and what can be said of a day.
+//!
+//! It runs beside an engine or services and needs neither: what it finds it records, and what is to be put
+//! right is theirs to do. Deliberately absent: any change of the platform.
+
+mod certificate;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use domain::{Capabilities, DriftChecked, Reach};
+use eventstore::{EventStore, Journal, Origin};
+use serde_json::json;
+use workers::Reconciler;
+use workers::platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
+
+use super::reading::Reading;
+use crate::cli::{DriftCommand, Global};
+use crate::engine::drive;
+use crate::log::postgres_options;
+use crate::output::Output;
+use crate::output::text::{count, mailboxes, table};
+use crate::provision::Provisioned;
+use crate::services::Arrivals;
+use crate::{Error, RealClock, StorePlace};
+
+/// The exit code where drift was found, or no certificate can be given.
+const DRIFT: u8 = 4;
+
+pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
+    match command {
+        DriftCommand::Check => compare(false, None, global).await,
+        DriftCommand::Repair(args) => {
+            compare(true, Some(args.reason.as_str().to_owned()), global).await
+        }
+        DriftCommand::Certificate(args) => certificate::execute(args, global).await,
+    }
+}
+
+async fn compare(repair: bool, reason: Option<String>, global: &Global) -> Result<ExitCode, Error> {
+    let reading = Reading::open_to_decide(global).await?;
+    let journal = reading.handed_on().await?;
+    let (directory, provisioned) = platform(global).await?;
+    if Arrivals::new(Arc::clone(&reading.log), provisioned).any().await? {
+        return Err(Error::Usage(
+            "mailboxes are still on their way into the mail directory; let the engine run, and ask again"
+                .to_owned(),
+        ));
+    }
+    let pace = Pace::default();
+    drive(&pace, journal.known().await?.state());
+    let platform: Arc<dyn Platform> = Arc::new(Paced::new(directory, pace));
+    // As long as the longest one told ahead: what is not told yet is no drift.
+    let arm_ahead = platform.arms().then(|| chrono::Duration::days(14));
+    let reach = Reach { controls: Capabilities::OF_PLATFORM, arm_ahead };
+    let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
+    let mut reconciler = Reconciler::new(journal, platform, reach);
+    let checked = reconciler.check(repair, &origin).await?;
+    reading.close().await;
+    tell(&checked, global)?;
+    let clean = repair || checked.drifting() == 0;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(DRIFT) })
+}
+
+/// The mail directory of the store.
+async fn platform(global: &Global) -> Result<(Arc<dyn Platform>, Arc<dyn Provisioned>), Error> {
+    if let StorePlace::Postgres(url) = &global.store {
+        let directory = PostgresDirectory::open(postgres_options(global, url)?).await?;
+        let directory = Arc::new(directory);
+        return Ok((Arc::<PostgresDirectory>::clone(&directory), directory));
+    }
+    let directory = Arc::new(Directory::open(&global.home()?.directory()).await?);
+    Ok((Arc::<Directory>::clone(&directory), directory))
+}
+
+fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
+    let mut out = Output::open();
+    if global.json {
+        return out.document(&json!({
+            "repair": checked.repair,
+            "drifting": checked.drifting(),
+            "checked": checked,
+        }));
+    }
+    out.line(format!(
+        "{} compared with the platform, which knows {}",
+        mailboxes(checked.mailboxes),
+        count(checked.known.saturating_add(checked.numberless))
+    ))?;
+    let row = |one: &domain::Compared| {
+        let counts = [one.compared, one.left_out, one.drifting].map(count);
+        std::iter::once(one.capability.to_string()).chain(counts).collect()
+    };
+    let header = ["right", "compared", "work under way", "drifting"];
+    let rows = checked.capabilities.iter().map(row).collect();
+    out.text(table(&header, &[1, 2, 3], rows))?;
+    let strangers = checked.unknown_to_registry.len().saturating_add(checked.numberless);
+    for (number, what) in [
+        (strangers, "known to the platform alone; they are left alone"),
+        (checked.unknown_to_platform.len(), "missing on the platform; they are left alone"),
+    ] {
+        if number > 0 {
+            out.line(format!("{} {what}", mailboxes(number)))?;
+        }
+    }
+    out.line(match (checked.drifting(), checked.repair) {
+        (0, _) => "no drift",
+        (_, true) => "what drifts is recorded; the engine puts it right",
+        (_, false) => "what drifts is recorded; put it right with `tramonto drift repair`",
+    })
+}
+
+impl Reading {
+    /// A log of its own for a part of the engine, which shares it.
+    async fn handed_on(&self) -> Result<Arc<Journal>, Error> {
+        let (state, position) = {
+            let known = self.journal.known().await?;
+            (known.state().clone(), known.position())
+        };
+        let log: Arc<dyn EventStore> = Arc::clone(&self.log);
+        let programme = self.programme().clone();
+        Ok(Arc::new(Journal::new(programme, log, Arc::new(RealClock), state, position)))
+    }
+}

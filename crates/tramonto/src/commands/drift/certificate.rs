@@ -1,0 +1,114 @@
+//! `tramonto drift certificate`: what the log says of drift on a day.
+
+use std::process::ExitCode;
+
+use api::{CheckView, DriftCertificate};
+use domain::{Event, civil_date, last_instant_of};
+use eventstore::{Direction, drift_stream};
+use projections::Cutoff;
+
+use super::DRIFT;
+use crate::Error;
+use crate::cli::{CertificateArgs, Global};
+use crate::commands::reading::Reading;
+use crate::output::Output;
+use crate::output::text::{count, mailboxes, utc};
+
+pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<ExitCode, Error> {
+    let reading = Reading::open(global).await?;
+    let now = reading.now().await?;
+    let zone = reading.journal.known().await?.state().plan().map(|plan| plan.zone);
+    let zone = zone.ok_or_else(|| {
+        Error::Usage("no plan is adopted yet; run `tramonto plan adopt FILE`".to_owned())
+    })?;
+    let date = args.date.unwrap_or_else(|| civil_date(now, zone));
+    if date > civil_date(now, zone) {
+        return Err(Error::Usage(format!("{date} is still to come; name a day that has begun")));
+    }
+    let as_of = last_instant_of(date, zone).min(now);
+    let cutoff = Cutoff { as_of, known_at: now, zone };
+    let state = reading.history().await?.population_as_of(cutoff).await?;
+    let certificate = DriftCertificate::of(date, as_of, &state, checks(&reading).await?);
+    let mut out = Output::open();
+    if global.json {
+        out.document(&certificate)?;
+    } else {
+        out.text(words(&certificate))?;
+    }
+    Ok(if certificate.certified { ExitCode::SUCCESS } else { ExitCode::from(DRIFT) })
+}
+
+/// Every comparison that came to its end, in the order of the log.
+async fn checks(reading: &Reading) -> Result<Vec<CheckView>, Error> {
+    let stream = drift_stream(reading.programme())?;
+    let read = reading.log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await;
+    let events = match read {
+        Ok(events) => events,
+        Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut checks = Vec::new();
+    for event in events {
+        let fact = event.fact()?;
+        if let Event::DriftChecked(check) = &fact.event {
+            checks.push(CheckView::of(check, fact.position, fact.recorded_at));
+        }
+    }
+    Ok(checks)
+}
+
+fn words(certificate: &DriftCertificate) -> String {
+    let (date, as_of) = (certificate.date, utc(certificate.as_of));
+    let mut lines = vec![if certificate.certified {
+        format!("on {date} no drift was open (as of {as_of})")
+    } else {
+        format!("it can't be said of {date} that no drift was open (as of {as_of}):")
+    }];
+    lines.extend(certificate.because.iter().map(|why| format!("  {why}")));
+    for open in &certificate.open {
+        let whose = mailboxes(open.mailboxes);
+        let (should, is) = (&open.expected, &open.found);
+        lines.push(format!(
+            "  open since {}: {} of {whose} should be {should} and is {is} (position {})",
+            utc(open.since),
+            open.capability,
+            open.found_at
+        ));
+    }
+    lines.push(format!(
+        "comparisons by then: {}",
+        count(certificate.checks.try_into().unwrap_or(0))
+    ));
+    let checks = [("the last", &certificate.last_check), ("the next", &certificate.next_check)];
+    for (which, check) in checks {
+        if let Some(check) = check {
+            lines.push(format!("{which}: {}", one(check)));
+            lines.extend(check.capabilities.iter().map(|compared| {
+                format!(
+                    "  {}: {} compared, {} left out for work under way, {} drifting",
+                    compared.capability,
+                    count(compared.compared),
+                    count(compared.left_out),
+                    count(compared.drifting)
+                )
+            }));
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn one(check: &CheckView) -> String {
+    format!(
+        "at {}, position {}, against the log from {} to {}: {} of {} on the platform, {} unknown to the \
+         registry, {} unknown to the platform",
+        utc(check.recorded_at),
+        check.position,
+        check.from_position,
+        check.to_position,
+        mailboxes(check.mailboxes),
+        count(check.known),
+        count(check.unknown_to_registry),
+        count(check.unknown_to_platform)
+    )
+}

@@ -1,0 +1,54 @@
+//! Comparing the mail directory with the log: one process at a time, a range of mailboxes at a time.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use domain::Tick;
+use eventstore::Journal;
+use workers::Reconciler;
+use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
+
+use super::arrivals::Arrivals;
+use super::lead::Lead;
+use super::parts::{Ground, PartPasses, reach};
+use crate::{Error, engine};
+
+/// How soon it is looked again whether mailboxes that are on their way have arrived.
+const ARRIVING: TimeDelta = TimeDelta::seconds(1);
+
+pub(super) async fn reconcile(ground: Ground) {
+    let Some(directory) = ground.directory("drift").await else { return };
+    let reach = reach(&*directory, &ground.sweep);
+    let log = Arc::clone(&ground.deployment.log);
+    let arrivals = Arrivals::new(log, Arc::<PostgresDirectory>::clone(&directory));
+    let pace = Pace::default();
+    let platform: Arc<dyn Platform> = Arc::new(Paced::new(Measured::new(directory), pace.clone()));
+    let journal = Arc::clone(&ground.deployment.journal);
+    let reconciler = Reconciler::new(Arc::clone(&journal), platform, reach);
+    let lead = ground.lead("drift");
+    ground.serve("drift", Reconciling { journal, reconciler, pace, lead, arrivals }).await;
+}
+
+struct Reconciling {
+    journal: Arc<Journal>,
+    reconciler: Reconciler,
+    pace: Pace,
+    lead: Lead,
+    arrivals: Arrivals,
+}
+
+#[async_trait]
+impl PartPasses for Reconciling {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        if !self.lead.is_ours().await? {
+            return Ok(None);
+        }
+        if self.arrivals.any().await? {
+            let next_wake = self.journal.now().checked_add_signed(ARRIVING);
+            return Ok(Some(Tick { progress: 0, next_wake }));
+        }
+        engine::drive(&self.pace, self.journal.known().await?.state());
+        Ok(Some(self.reconciler.tick().await?))
+    }
+}

@@ -1,0 +1,148 @@
+//! From what one look found to what is told: a second look, and nothing twice.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use domain::{
+    Capability, Difference, DriftFound, DriftSettled, Event, Expectation, MailboxSet, Seen, State,
+    expected,
+};
+use eventstore::{Origin, drift_stream};
+use roaring::RoaringBitmap;
+
+use super::Reconciler;
+use crate::Error;
+
+/// How often a range is looked at again because another comparison told something in between.
+const TELLINGS: u32 = 16;
+
+type Drifting = BTreeMap<Capability, RoaringBitmap>;
+
+impl Reconciler {
+    /// Tells what differs in a range, and what does no more; answers with all that drift.
+    pub(super) async fn tell(
+        &self,
+        expectations: &[Expectation],
+        seen: Seen<'_>,
+        range: RangeInclusive<u32>,
+        repair: bool,
+        origin: &Origin,
+    ) -> Result<Drifting, Error> {
+        let found: Vec<Difference> =
+            expectations.iter().flat_map(|expectation| expectation.differences(seen)).collect();
+        let sound = sound(expectations, seen, &found);
+        let stream = drift_stream(self.journal.programme())?;
+        let mut overtaken = 0;
+        loop {
+            // Read before the state: what another comparison tells in between makes the append a conflict.
+            let version = self.journal.version_of(&stream).await?;
+            let (again, compared_at) = {
+                let known = self.journal.known().await?;
+                let quiet = found.is_empty() && settled(known.state(), &sound).is_empty();
+                if quiet {
+                    return Ok(Drifting::new());
+                }
+                let now = self.journal.now();
+                (expected(known.state(), now, self.reach, range.clone()), known.position())
+            };
+            let confirmed = self.look_again(&found, &again).await?;
+            let events = {
+                let known = self.journal.known().await?;
+                news(known.state(), &confirmed, &sound, repair, compared_at)
+            };
+            if !events.is_empty() {
+                match self.journal.append(stream.clone(), version, &events, origin).await {
+                    Err(eventstore::Error::Conflict(_)) if overtaken < TELLINGS => {
+                        overtaken += 1;
+                        continue;
+                    }
+                    appended => drop(appended?),
+                }
+            }
+            let mut drifting = Drifting::new();
+            for difference in confirmed {
+                *drifting.entry(difference.capability).or_default() |= difference.mailboxes;
+            }
+            return Ok(drifting);
+        }
+    }
+
+    /// Of what was found, that which a later state of the log and the platform, asked again, both say too.
+    async fn look_again(
+        &self,
+        found: &[Difference],
+        again: &[Expectation],
+    ) -> Result<Vec<Difference>, Error> {
+        let those = found.iter().map(|difference| &difference.mailboxes);
+        let those = MailboxSet::from(those.fold(RoaringBitmap::new(), |all, set| all | set));
+        if those.is_empty() {
+            return Ok(Vec::new());
+        }
+        let controls = self.reach.controls;
+        let actual = self.platform.read(&those, controls).await?;
+        let ends = self.platform.ends(&those, controls).await?;
+        let seen = Seen { now: &actual.now, ends: &ends, unknown: &actual.unknown };
+        // Nobody else was asked about again.
+        let again = again.iter().map(|one| one.clone().among(&those));
+        let again: Vec<_> = again.flat_map(|one| one.differences(seen)).collect();
+        let confirmed = found.iter().map(|difference| Difference {
+            mailboxes: difference.confirmed_by(&again),
+            ..difference.clone()
+        });
+        Ok(confirmed.filter(|difference| !difference.mailboxes.is_empty()).collect())
+    }
+}
+
+/// Those compared and found as they should be, capability by capability.
+fn sound(expectations: &[Expectation], seen: Seen<'_>, found: &[Difference]) -> Drifting {
+    let of = |expectation: &Expectation| {
+        let mut sound = expectation.all_compared() - seen.unknown;
+        for difference in found.iter().filter(|one| one.capability == expectation.capability) {
+            sound -= &difference.mailboxes;
+        }
+        (expectation.capability, sound)
+    };
+    let answered = expectations.iter().filter(|one| seen.now.contains_key(&one.capability));
+    answered.map(of).collect()
+}
+
+/// Drift that is open by the log and was found to be there no more.
+fn settled(state: &State, sound: &Drifting) -> Vec<Event> {
+    let mut settled = Drifting::new();
+    for open in state.drift.open() {
+        if let Some(sound) = sound.get(&open.capability) {
+            *settled.entry(open.capability).or_default() |= &open.mailboxes & sound;
+        }
+    }
+    let some = settled.into_iter().filter(|(_, mailboxes)| !mailboxes.is_empty());
+    let event = |(capability, mailboxes)| {
+        Event::DriftSettled(DriftSettled { capability, mailboxes: MailboxSet::from(mailboxes) })
+    };
+    some.map(event).collect()
+}
+
+/// The events of a range: what was confirmed and not told before, and what is settled.
+fn news(
+    state: &State,
+    confirmed: &[Difference],
+    sound: &Drifting,
+    repair: bool,
+    compared_at: u64,
+) -> Vec<Event> {
+    let mut events = settled(state, sound);
+    for difference in confirmed {
+        let Difference { capability, expected, found, .. } = *difference;
+        let told = state.drift.open().iter().filter(|open| {
+            (open.capability, open.expected, open.found) == (capability, expected, found)
+                && (open.repair || !repair)
+        });
+        let mailboxes =
+            told.fold(difference.mailboxes.clone(), |news, open| news - &open.mailboxes);
+        if !mailboxes.is_empty() {
+            let mailboxes = MailboxSet::from(mailboxes);
+            let found = DriftFound { capability, expected, found, compared_at, repair, mailboxes };
+            events.push(Event::DriftFound(found));
+        }
+    }
+    events
+}

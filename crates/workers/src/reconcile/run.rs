@@ -1,0 +1,184 @@
+//! One comparison under way: where it stands, what was counted, and its steps.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, Compared, DriftChecked, Event, Expectation, MailboxSet, Seen, expected};
+use eventstore::{Origin, drift_stream};
+use roaring::RoaringBitmap;
+
+use super::Reconciler;
+use crate::Error;
+
+/// Numbers in a range, and in a page of what the platform knows: one Roaring container.
+const RANGE: u32 = 0x1_0000;
+
+/// Where a comparison stands.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The range of the next mailbox from this number on is compared.
+    Compare(u32),
+    /// What the platform knows is listed from this number on.
+    List(u32),
+    /// It is told.
+    Conclude,
+}
+
+/// A comparison under way.
+pub(super) struct Run {
+    pub(super) scheduled_for: Option<DateTime<Utc>>,
+    pub(super) repair: bool,
+    from_position: u64,
+    step: Step,
+    mailboxes: u64,
+    counts: BTreeMap<Capability, Compared>,
+    known: u64,
+    numberless: u64,
+    unknown_to_registry: RoaringBitmap,
+    unknown_to_platform: RoaringBitmap,
+}
+
+impl Run {
+    pub(super) fn new(
+        scheduled_for: Option<DateTime<Utc>>,
+        repair: bool,
+        from_position: u64,
+    ) -> Self {
+        Self {
+            scheduled_for,
+            repair,
+            from_position,
+            step: Step::Compare(0),
+            mailboxes: 0,
+            counts: BTreeMap::new(),
+            known: 0,
+            numberless: 0,
+            unknown_to_registry: RoaringBitmap::new(),
+            unknown_to_platform: RoaringBitmap::new(),
+        }
+    }
+
+    /// Counts what was looked at; a mailbox that the platform does not know was not compared.
+    fn count(&mut self, expectation: &Expectation, unknown: &RoaringBitmap, drifting: u64) {
+        let capability = expectation.capability;
+        let compared = Compared { capability, compared: 0, left_out: 0, drifting: 0 };
+        let counts = self.counts.entry(capability).or_insert(compared);
+        counts.compared += expectation.compared_but(unknown);
+        counts.left_out += expectation.left_out.len();
+        counts.drifting += drifting;
+    }
+
+    fn told(self, to_position: u64) -> DriftChecked {
+        DriftChecked {
+            scheduled_for: self.scheduled_for,
+            repair: self.repair,
+            from_position: self.from_position,
+            to_position,
+            mailboxes: self.mailboxes,
+            capabilities: self.counts.into_values().collect(),
+            known: self.known,
+            unknown_to_registry: MailboxSet::from(self.unknown_to_registry),
+            numberless: self.numberless,
+            unknown_to_platform: MailboxSet::from(self.unknown_to_platform),
+        }
+    }
+}
+
+impl Reconciler {
+    /// Takes a step of the comparison under way; what it came to, where that was its last. After an error
+    /// the same step is taken again.
+    pub(super) async fn step(&mut self, origin: &Origin) -> Result<Option<DriftChecked>, Error> {
+        let Some(mut run) = self.run.take() else { return Ok(None) };
+        let taken = match run.step {
+            Step::Compare(from) => self.compare(&mut run, from, origin).await,
+            Step::List(from) => self.list(&mut run, from).await,
+            Step::Conclude => return self.conclude(run, origin).await,
+        };
+        match taken {
+            Ok(next) => run.step = next,
+            Err(error) => {
+                self.run = Some(run);
+                return Err(error);
+            }
+        }
+        self.run = Some(run);
+        Ok(None)
+    }
+
+    async fn compare(&self, run: &mut Run, from: u32, origin: &Origin) -> Result<Step, Error> {
+        let controls = self.reach.controls;
+        let (range, numbers, active, expectations) = {
+            let known = self.journal.known().await?;
+            let (state, now) = (known.state(), self.journal.now());
+            let Some(first) = state.rights.activated().range(from..).next() else {
+                return Ok(Step::List(0));
+            };
+            let range = (first & !(RANGE - 1))..=(first | (RANGE - 1));
+            let mut numbers = RoaringBitmap::new();
+            numbers.insert_range(range.clone());
+            numbers &= state.rights.activated();
+            let active = &numbers - state.rights.withdrawn();
+            let expectations = expected(state, now, self.reach, range.clone());
+            (range, MailboxSet::from(numbers), active, expectations)
+        };
+        let actual = self.platform.read(&numbers, controls).await?;
+        let ends = self.platform.ends(&numbers, controls).await?;
+        let seen = Seen { now: &actual.now, ends: &ends, unknown: &actual.unknown };
+        let confirmed = self.tell(&expectations, seen, range.clone(), run.repair, origin).await?;
+        // Counted only once the whole range is done: after an error it is taken again.
+        run.mailboxes += numbers.len();
+        run.unknown_to_platform |= active & &*actual.unknown;
+        for expectation in &expectations {
+            let drifting = confirmed.get(&expectation.capability).map_or(0, RoaringBitmap::len);
+            run.count(expectation, &actual.unknown, drifting);
+        }
+        let next = range.end().checked_add(1);
+        Ok(next.map_or(Step::List(0), Step::Compare))
+    }
+
+    async fn list(&self, run: &mut Run, from: u32) -> Result<Step, Error> {
+        let page = self.platform.known(from, RANGE).await?;
+        // The log knows of a mailbox before a platform does, so it is read afterwards.
+        let known = self.journal.known().await?;
+        run.unknown_to_registry |= &*page.mailboxes - known.state().rights.activated();
+        run.known += page.mailboxes.len();
+        run.numberless += page.numberless;
+        let next = page.mailboxes.max().and_then(|last| last.checked_add(1));
+        let full = page.mailboxes.len() >= u64::from(RANGE);
+        Ok(next.filter(|_| full).map_or(Step::Conclude, Step::List))
+    }
+
+    async fn conclude(
+        &mut self,
+        mut run: Run,
+        origin: &Origin,
+    ) -> Result<Option<DriftChecked>, Error> {
+        let stream = drift_stream(self.journal.programme())?;
+        let attempt = async {
+            if !run.unknown_to_platform.is_empty() {
+                // Who was on the way when the range was read has come by now.
+                let asked = MailboxSet::from(run.unknown_to_platform.clone());
+                let actual = self.platform.read(&asked, self.reach.controls).await?;
+                run.unknown_to_platform &= &*actual.unknown;
+            }
+            Ok::<_, Error>(self.journal.version_of(&stream).await?)
+        };
+        let expected = match attempt.await {
+            Ok(expected) => expected,
+            Err(error) => {
+                self.run = Some(run);
+                return Err(error);
+            }
+        };
+        let position = self.journal.known().await?.position();
+        let checked = run.told(position);
+        let event = Event::DriftChecked(checked.clone());
+        self.journal.append(stream, expected, &[event], origin).await?;
+        tracing::info!(
+            mailboxes = checked.mailboxes,
+            drifting = checked.drifting(),
+            "the platform was compared with the log"
+        );
+        Ok(Some(checked))
+    }
+}
