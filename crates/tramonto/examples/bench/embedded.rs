@@ -54,6 +54,8 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     let what = "one phase at its date, from `phase-started` to the proven completion (two rights)";
     report.row(what, seconds(at_date), beside(at_date));
     report.row("the same, armed ahead and confirmed (one right)", seconds(armed), beside(armed));
+    let done = whole(rate(active, at_date));
+    report.row("mailboxes done, at the date", format!("{done} a second"), "");
     let lag = seconds(median(lag));
     report.row("row-per-mailbox table", format!("{lag} behind that"), "nothing waits for it");
 

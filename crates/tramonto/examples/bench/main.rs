@@ -11,7 +11,7 @@ mod services;
 mod webhook;
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,8 +56,7 @@ enum Way {
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let args = Args::parse();
-    let begun = Instant::now();
-    let mut report = Report::default();
+    let mut report = Report::begin();
     let mut terminated = signal(SignalKind::terminate())?;
     // What was started ends with what started it.
     tokio::select! {
@@ -65,7 +64,7 @@ async fn main() -> Fallible<()> {
         _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
         _ = terminated.recv() => return Err("terminated".into()),
     }
-    report.print(begun.elapsed());
+    report.print();
     Ok(())
 }
 

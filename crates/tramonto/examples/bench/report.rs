@@ -2,11 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
-use std::time::Duration;
+use std::fmt::Display;
+use std::time::{Duration, Instant};
 
 /// What was measured, in the order of its measuring.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Report {
+    begun: Instant,
     sections: Vec<(String, Vec<Row>)>,
 }
 
@@ -18,6 +20,11 @@ struct Row {
 }
 
 impl Report {
+    /// Nothing is measured yet.
+    pub(crate) fn begin() -> Self {
+        Self { begun: Instant::now(), sections: Vec::new() }
+    }
+
     /// What follows was measured under these conditions.
     pub(crate) fn section(&mut self, conditions: String) {
         self.sections.push((conditions, Vec::new()));
@@ -31,22 +38,26 @@ impl Report {
         against: impl Into<String>,
     ) {
         let row = Row { what: what.into(), measured: measured.into(), against: against.into() };
-        // Told at once too: the whole takes minutes.
-        eprintln!("{}: {} {}", row.what, row.measured, row.against);
+        self.tell(format_args!("{}: {} {}", row.what, row.measured, row.against));
         if let Some((_, rows)) = self.sections.last_mut() {
             rows.push(row);
         }
     }
 
+    /// How far it is, for whoever waits: the whole takes minutes.
+    pub(crate) fn tell(&self, what: impl Display) {
+        eprintln!("{:>4} s  {what}", self.begun.elapsed().as_secs());
+    }
+
     /// Prints all of it.
-    pub(crate) fn print(self, took: Duration) {
+    pub(crate) fn print(self) {
         for (conditions, rows) in self.sections {
             println!("\n{conditions}\n\n| what | measured | against |\n|---|---|---|");
             for Row { what, measured, against } in rows {
                 println!("| {what} | {measured} | {against} |");
             }
         }
-        println!("\nmeasured in {:.0} s", took.as_secs_f64());
+        println!("\nmeasured in {:.0} s", self.begun.elapsed().as_secs_f64());
     }
 }
 

@@ -76,8 +76,15 @@ impl Deployment {
 
     /// Makes a database, of nothing or as a copy, with all of it on the disk.
     pub(crate) async fn create(&self, database: &str, like: Option<&str>) -> Fallible<()> {
-        let like = like.map_or(String::new(), |like| format!(" TEMPLATE {like}"));
         let mut any = self.connect("postgres").await?;
+        let like = match like {
+            // By files, where the server lets one choose: not through its own log, and in half the time.
+            Some(like) if any.server_version_num().is_some_and(|version| version >= 150_000) => {
+                format!(" TEMPLATE {like} STRATEGY FILE_COPY")
+            }
+            Some(like) => format!(" TEMPLATE {like}"),
+            None => String::new(),
+        };
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}{like}")))
             .execute(&mut any)
             .await?;

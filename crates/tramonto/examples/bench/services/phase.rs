@@ -51,8 +51,12 @@ impl Times {
     }
 }
 
-/// Starts the services, waits for the instant and for what follows, and stops them.
-pub(crate) async fn time(deployment: &mut Deployment, timing: &Timing<'_>) -> Fallible<Times> {
+/// Starts the services, waits for the instant and for what follows, and stops them. `None` where they were
+/// not up before the instant: then the database is of no more use for it.
+pub(crate) async fn time(
+    deployment: &mut Deployment,
+    timing: &Timing<'_>,
+) -> Fallible<Option<Times>> {
     deployment.clock.show(timing.instant - timing.lead)?;
     let worker = format!("worker --arm-ahead {}", timing.arm_ahead);
     let scheduler = format!("scheduler --arm-ahead {}", timing.arm_ahead);
@@ -63,9 +67,8 @@ pub(crate) async fn time(deployment: &mut Deployment, timing: &Timing<'_>) -> Fa
     let head = position(&mut database, "").await?.unwrap_or(0);
     followed(deployment, &mut database, head).await?;
     if deployment.clock.now() >= timing.instant {
-        return Err(
-            "the services were not up before the phase's instant: the machine is busy".into()
-        );
+        deployment.stop_services()?;
+        return Ok(None);
     }
     let completed = format!(
         "WHERE kind = (SELECT id FROM tramonto.kind WHERE name = 'phase-completed')
@@ -84,7 +87,7 @@ pub(crate) async fn time(deployment: &mut Deployment, timing: &Timing<'_>) -> Fa
     let since = |at: DateTime<Utc>| (at - timing.instant).to_std().unwrap_or_default();
     (times.projected, times.relayed) = (since(projected), since(relayed));
     times.mailboxes = everyone(deployment, timing).await?;
-    Ok(times)
+    Ok(Some(times))
 }
 
 /// The position of the last event of which that is so.
