@@ -16,7 +16,7 @@ rehearse *ARGS:
 
 # Times a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those.
 bench *ARGS:
-    cargo build --release -p tramonto --bins
+    cargo build --release -p tramonto --bins --example bench
     cargo run --release -p tramonto --example bench -- {{ARGS}}
 
 # Formats everything.

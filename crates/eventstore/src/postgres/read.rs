@@ -20,9 +20,13 @@ macro_rules! select_events {
     };
 }
 
+// A page is taken from the index first and the names are joined to it: a planner whose statistics are behind
+// a log that grew fast would else join all that is left of the log and sort it, page after page.
+
 const LOG: &str = select_events!(
-    "tramonto.event e",
-    "WHERE e.position > $1 AND e.position <= $2 ORDER BY e.position LIMIT $3"
+    "(SELECT * FROM tramonto.event WHERE position > $1 AND position <= $2
+      ORDER BY position LIMIT $3) e",
+    "ORDER BY e.position"
 );
 
 /// Each category is read in its own order from its index, and those few are merged: no event that is not
@@ -37,13 +41,14 @@ const CATEGORIES: &str = select_events!(
 );
 
 const FORWARDS: &str = select_events!(
-    "tramonto.event e",
-    "WHERE e.stream = $1 AND e.version >= $2 ORDER BY e.version LIMIT $3"
+    "(SELECT * FROM tramonto.event WHERE stream = $1 AND version >= $2
+      ORDER BY version LIMIT $3) e",
+    "ORDER BY e.version"
 );
-
 const BACKWARDS: &str = select_events!(
-    "tramonto.event e",
-    "WHERE e.stream = $1 AND e.version <= $2 ORDER BY e.version DESC LIMIT $3"
+    "(SELECT * FROM tramonto.event WHERE stream = $1 AND version <= $2
+      ORDER BY version DESC LIMIT $3) e",
+    "ORDER BY e.version DESC"
 );
 
 /// The last position.

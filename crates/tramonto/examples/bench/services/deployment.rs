@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use bus::{Connection, JetStreamMirror, NatsOptions};
+use chrono::{DateTime, Utc};
 use domain::{ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, PostgresStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -23,7 +24,7 @@ pub(crate) struct Deployment {
     pub(crate) programme: ProgrammeId,
     services: Vec<Process>,
     bus: Option<(Process, u16)>,
-    _postgres: Process,
+    postgres: Option<Process>,
     postgres_port: u16,
     tramonto: PathBuf,
     buses: u32,
@@ -31,8 +32,8 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// An empty PostgreSQL, and nothing else yet.
-    pub(crate) async fn begin(programme: ProgrammeId) -> Fallible<Self> {
+    /// Nothing runs yet.
+    pub(crate) fn begin(programme: ProgrammeId) -> Fallible<Self> {
         let folder = tempfile::tempdir()?;
         // The database server may run as a user of its own.
         let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -41,24 +42,32 @@ impl Deployment {
         installed("postgres")?;
         installed("nats")?;
         let tramonto = std::env::current_exe()?.with_file_name("../tramonto");
-        let postgres_port = free_port()?;
-        let mut command = Command::new(script("postgres"));
-        command.arg(folder.path().join("postgres")).arg(postgres_port.to_string()).args(SETTINGS);
-        clock.for_server(&mut command);
-        let mut postgres = Process::start("postgresql", &mut command, folder.path(), "INT")?;
-        let any = options(postgres_port, "postgres");
-        postgres.until(async || any.connect().await.is_ok()).await?;
         Ok(Self {
             clock: Arc::new(clock),
             programme,
             services: Vec::new(),
             bus: None,
-            _postgres: postgres,
-            postgres_port,
+            postgres: None,
+            postgres_port: free_port()?,
             tramonto,
             buses: 0,
             folder,
         })
+    }
+
+    /// From now on it is this instant, for PostgreSQL, which is started anew, and for all that starts later.
+    pub(crate) async fn show(&mut self, instant: DateTime<Utc>) -> Fallible<()> {
+        self.postgres.take().map_or(Ok(()), Process::stop)?;
+        self.clock.show(instant);
+        let folder = self.folder.path();
+        let mut command = Command::new(script("postgres"));
+        command.arg(folder.join("postgres")).arg(self.postgres_port.to_string()).args(SETTINGS);
+        self.clock.for_server(&mut command);
+        let mut postgres = Process::start("postgresql", &mut command, folder, "INT")?;
+        let any = options(self.postgres_port, "postgres");
+        postgres.until(async || any.connect().await.is_ok()).await?;
+        self.postgres = Some(postgres);
+        Ok(())
     }
 
     /// A file that belongs to the deployment.

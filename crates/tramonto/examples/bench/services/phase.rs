@@ -57,7 +57,7 @@ pub(crate) async fn time(
     deployment: &mut Deployment,
     timing: &Timing<'_>,
 ) -> Fallible<Option<Times>> {
-    deployment.clock.show(timing.instant - timing.lead)?;
+    deployment.show(timing.instant - timing.lead).await?;
     let worker = format!("worker --arm-ahead {}", timing.arm_ahead);
     let scheduler = format!("scheduler --arm-ahead {}", timing.arm_ahead);
     let mut services = vec!["projector", "relay", "api", &scheduler];

@@ -25,7 +25,7 @@ pub(crate) async fn make(
     at: DateTime<Utc>,
     report: Option<&mut Report>,
 ) -> Fallible<u64> {
-    deployment.clock.show(at)?;
+    deployment.show(at).await?;
     deployment.create(database, None).await?;
     let (file, registry) = (deployment.file("plan.toml"), deployment.file("registry.csv"));
     fs::write(&file, plan)?;
@@ -41,7 +41,7 @@ pub(crate) async fn make(
         report.row("import", format!("{rows} rows/s"), "");
         rates::filled(deployment, database, registrations, report).await?;
         // Past the lease with which that was done.
-        deployment.clock.show(at + TimeDelta::minutes(1))?;
+        deployment.show(at + TimeDelta::minutes(1)).await?;
     }
     settle(deployment, database, "off").await?;
     let mut connection = deployment.connect(database).await?;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use eventstore::Clock;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::deployment::Deployment;
@@ -27,9 +28,10 @@ pub(crate) async fn make(deployment: &Deployment, mailboxes: u64) -> Fallible<()
     Ok(database.close().await?)
 }
 
-/// Its wall time, on a copy of those tables.
-pub(crate) async fn run(deployment: &Deployment) -> Fallible<Duration> {
+/// Its wall time, on a copy of those tables and a server that was just started, as for a phase.
+pub(crate) async fn run(deployment: &mut Deployment) -> Fallible<Duration> {
     deployment.create(DATABASE, Some(MADE)).await?;
+    deployment.show(deployment.clock.now()).await?;
     let mut database = deployment.connect(DATABASE).await?;
     let begun = Instant::now();
     let mut transaction = database.begin().await?;

@@ -1,9 +1,11 @@
-//! The clock that is shown to the servers and the services: the computer's own, shifted.
+//! The clock that is shown to PostgreSQL and the services: the computer's own, shifted.
 //!
 //! A plan's instants are midnights, and the bench can't wait for one. libfaketime stands between each process
-//! and the C library and adds what a file says to the time of day, so the programs are the ones that are
-//! shipped, the plan is the real one, and its instant lies as far ahead as the bench likes. Clocks that only
-//! measure are left alone: a second stays a second.
+//! and the C library and shifts the time of day, so the programs are the ones that are shipped, the plan is
+//! the real one, and its instant lies as far ahead as the bench likes. Clocks that only measure are left
+//! alone: a second stays a second. A process is shifted once, when it starts. (libfaketime can follow a file
+//! instead; but whoever asks for the time in a signal handler while it reads that file gets the true time, and
+//! PostgreSQL then ends a session for having waited ten years.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,28 +20,24 @@ use crate::Fallible;
 
 pub(crate) struct Shifted {
     library: PathBuf,
-    file: PathBuf,
     by: Mutex<TimeDelta>,
 }
 
 impl Shifted {
-    /// Puts the library and its file into a folder that every process can read.
+    /// Puts the library into a folder that every process can read.
     pub(crate) fn in_folder(folder: &Path, found: &Path) -> Fallible<Self> {
-        let (library, file) = (folder.join("libfaketime.so.1"), folder.join("shifted"));
+        let library = folder.join("libfaketime.so.1");
         fs::copy(found, &library)?;
-        fs::write(&file, "+0")?;
-        Ok(Self { library, file, by: Mutex::new(TimeDelta::zero()) })
+        Ok(Self { library, by: Mutex::new(TimeDelta::zero()) })
     }
 
-    /// Shows this instant, and the time goes on from there.
-    pub(crate) fn show(&self, instant: DateTime<Utc>) -> Fallible<()> {
-        let by = instant - RealClock.now();
-        // Under another name until it is whole: whoever asks for the time reads the file.
-        let draft = self.file.with_extension("draft");
-        fs::write(&draft, format!("{:+.6}", by.as_seconds_f64()))?;
-        fs::rename(draft, &self.file)?;
-        *self.by.lock().unwrap_or_else(PoisonError::into_inner) = by;
-        Ok(())
+    /// From now on it is this instant, and the time goes on from there, for all that starts later.
+    pub(crate) fn show(&self, instant: DateTime<Utc>) {
+        *self.by.lock().unwrap_or_else(PoisonError::into_inner) = instant - RealClock.now();
+    }
+
+    fn by(&self) -> TimeDelta {
+        *self.by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a program see it.
@@ -56,8 +54,7 @@ impl Shifted {
     fn through(&self, variable: &str, command: &mut Command) {
         command
             .env(variable, &self.library)
-            .env("FAKETIME_TIMESTAMP_FILE", &self.file)
-            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME", format!("{:+.6}", self.by().as_seconds_f64()))
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("NO_FAKE_STAT", "1");
     }
@@ -65,6 +62,6 @@ impl Shifted {
 
 impl Clock for Shifted {
     fn now(&self) -> DateTime<Utc> {
-        RealClock.now() + *self.by.lock().unwrap_or_else(PoisonError::into_inner)
+        RealClock.now() + self.by()
     }
 }
