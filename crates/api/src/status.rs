@@ -4,6 +4,7 @@ use projections::{IncidentGroup, PhaseProgress, Status as Projection, phase_prog
 use serde::Serialize;
 
 use crate::next::{self, Next};
+use crate::notices::{NoticeProgress, notice_progress};
 
 /// Where a programme stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +27,8 @@ pub struct Status {
     pub population: Population,
     /// The phases, in the order of the plan.
     pub phases: Vec<PhaseProgress>,
+    /// The notices, in the order of the plan.
+    pub notices: Vec<NoticeProgress>,
     /// What was given up.
     pub incidents: Vec<IncidentGroup>,
     /// What comes next.
@@ -103,6 +106,7 @@ impl Status {
             paused: state.programme.is_paused(),
             population,
             phases: phase_progress(state, now),
+            notices: notice_progress(state, now),
             incidents: projections::incidents(state),
             next: next::of_programme(state, plan, now),
             log,

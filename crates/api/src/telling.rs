@@ -1,9 +1,12 @@
 //! Events in plain words: for the log as a whole, and for one of the mailboxes that it names.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use domain::{
-    DriftChecked, DriftFound, Event, Outcome, PaceChanged, PhaseId, RightsArmed, Standing, Verdict,
-};
+use domain::{Event, Outcome, PaceChanged, PhaseCompleted, PhaseId, RightsArmed, Verdict};
+
+mod drift;
+mod notices;
+
+pub use drift::standing;
 
 /// An event in one line, its sets told by their size.
 pub fn summary(event: &Event) -> String {
@@ -26,15 +29,7 @@ pub fn summary(event: &Event) -> String {
             mailboxes(event.population.len()),
             late(event.late_seconds)
         ),
-        Event::PhaseCompleted(event) => format!(
-            "phase {}: {} done, {} already so, {} held, {} given up of {}",
-            event.phase,
-            event.done,
-            event.already_so,
-            event.held.len(),
-            event.given_up.iter().map(|given_up| given_up.mailboxes.len()).sum::<u64>(),
-            event.population
-        ),
+        Event::PhaseCompleted(event) => completed_summary(event),
         Event::ProgrammePaused(_) => "the sweep is paused".to_owned(),
         Event::ProgrammeResumed(_) => "the sweep goes on".to_owned(),
         Event::PaceChanged(event) => pace_summary(event),
@@ -97,16 +92,30 @@ pub fn summary(event: &Event) -> String {
             let key = key(event.phase.as_ref(), &event.cause);
             format!("{key}: {} were dealt with otherwise", mailboxes(event.mailboxes.len()))
         }
-        Event::DriftFound(event) => drift_summary(event),
-        Event::DriftSettled(event) => {
-            format!(
-                "{} of {} is as it should be again",
-                event.capability,
-                mailboxes(event.mailboxes.len())
-            )
+        Event::DriftFound(_) | Event::DriftSettled(_) | Event::DriftChecked(_) => {
+            drift::summary(event)
         }
-        Event::DriftChecked(event) => checked_summary(event),
+        Event::NoticesReleased(_)
+        | Event::NoticesClaimed(_)
+        | Event::NoticesSent(_)
+        | Event::NoticesDeferred(_)
+        | Event::NoticesFailed(_)
+        | Event::NoticesInDoubt(_)
+        | Event::NoticesRetried(_)
+        | Event::NoticesBounced(_) => notices::summary(event),
     }
+}
+
+fn completed_summary(phase: &PhaseCompleted) -> String {
+    format!(
+        "phase {}: {} done, {} already so, {} held, {} given up of {}",
+        phase.phase,
+        phase.done,
+        phase.already_so,
+        phase.held.len(),
+        phase.given_up.iter().map(|given_up| given_up.mailboxes.len()).sum::<u64>(),
+        phase.population
+    )
 }
 
 fn pace_summary(pace: &PaceChanged) -> String {
@@ -125,41 +134,6 @@ fn armed_summary(armed: &RightsArmed) -> String {
         Some(until) => format!("{what} of {whose} end at {}", utc(until)),
         None => format!("{what} of {whose}: the end that was told is called off"),
     }
-}
-
-fn drift_summary(drift: &DriftFound) -> String {
-    format!(
-        "{} of {} should be {} and is {}; it is {}",
-        drift.capability,
-        mailboxes(drift.mailboxes.len()),
-        standing(drift.expected),
-        standing(drift.found),
-        repair(drift)
-    )
-}
-
-fn checked_summary(check: &DriftChecked) -> String {
-    format!(
-        "{} compared with the platform: {} rights drifted, {} unknown to the registry, {} unknown \
-         to the platform",
-        mailboxes(check.mailboxes),
-        check.drifting(),
-        check.unknown_to_registry.len().saturating_add(check.numberless),
-        check.unknown_to_platform.len()
-    )
-}
-
-/// How a right stands, after *should be* or *is*.
-pub fn standing(standing: Standing) -> String {
-    match standing {
-        Standing::Allowed => "allowed".to_owned(),
-        Standing::Until(end) => format!("allowed until {}", utc(end)),
-        Standing::Gone => "gone".to_owned(),
-    }
-}
-
-fn repair(drift: &DriftFound) -> &'static str {
-    if drift.repair { "put right" } else { "only reported" }
 }
 
 /// What an event meant to one of the mailboxes it names, as one says it to its holder.
@@ -229,23 +203,17 @@ pub fn told(event: &Event, number: u32) -> String {
         Event::IncidentResolved(event) => {
             format!("an operator dealt with it otherwise ({})", event.cause)
         }
-        Event::DriftFound(event) => format!(
-            "the platform had {} as {} where it should be {}: somebody else changed it; it is {}",
-            event.capability,
-            standing(event.found),
-            standing(event.expected),
-            repair(event)
-        ),
-        Event::DriftSettled(event) => {
-            format!("the platform has {} as it should be again", event.capability)
+        Event::DriftFound(_) | Event::DriftSettled(_) | Event::DriftChecked(_) => {
+            drift::told(event, number)
         }
-        Event::DriftChecked(event) => {
-            if event.unknown_to_platform.contains(number) {
-                "the platform did not know this mailbox when it was compared".to_owned()
-            } else {
-                "the platform knew this number, and the registry no mailbox of it".to_owned()
-            }
-        }
+        Event::NoticesReleased(_)
+        | Event::NoticesClaimed(_)
+        | Event::NoticesSent(_)
+        | Event::NoticesDeferred(_)
+        | Event::NoticesFailed(_)
+        | Event::NoticesInDoubt(_)
+        | Event::NoticesRetried(_)
+        | Event::NoticesBounced(_) => notices::told(event),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -40,7 +40,8 @@ pub(crate) fn amend(
 pub(crate) fn adopt_proposed(state: &State) -> Vec<Event> {
     let Some((_, proposed)) = state.programme.proposed() else { return Vec::new() };
     let Some(plan) = state.plan() else { return Vec::new() };
-    let problems = plan.amendment_problems(&proposed.plan, &state.phases.names());
+    let mut problems = plan.amendment_problems(&proposed.plan, &state.phases.names());
+    problems.extend(state.notices.amendment_problem(&proposed.plan));
     if !problems.is_empty() {
         return vec![dropped(proposed, &problems.join("; "))];
     }

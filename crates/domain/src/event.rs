@@ -6,6 +6,7 @@
 
 mod column;
 mod drift;
+mod notice;
 mod outcome;
 mod programme;
 mod registry;
@@ -17,6 +18,10 @@ use uuid::Uuid;
 
 pub use column::DateColumn;
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
+pub use notice::{
+    NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
+    NoticesReleased, NoticesRetried, NoticesSent,
+};
 pub use outcome::{
     IncidentOpened, IncidentResolved, IncidentRetried, Outcome, RightsArmed, RightsRestored,
     TransientFailure, Verdict,
@@ -138,6 +143,14 @@ events! {
     DriftFound(DriftFound) = "drift-found" v 1,
     DriftSettled(DriftSettled) = "drift-settled" v 1,
     DriftChecked(DriftChecked) = "drift-checked" v 1,
+    NoticesReleased(NoticesReleased) = "notices-released" v 1,
+    NoticesClaimed(NoticesClaimed) = "notices-claimed" v 1,
+    NoticesSent(NoticesSent) = "notices-sent" v 1,
+    NoticesDeferred(NoticesDeferred) = "notices-deferred" v 1,
+    NoticesFailed(NoticesFailed) = "notices-failed" v 1,
+    NoticesInDoubt(NoticesInDoubt) = "notices-in-doubt" v 1,
+    NoticesRetried(NoticesRetried) = "notices-retried" v 1,
+    NoticesBounced(NoticesBounced) = "notices-bounced" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

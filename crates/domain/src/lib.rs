@@ -16,6 +16,7 @@ mod failure;
 mod mailbox;
 mod mailbox_id;
 mod mailbox_set;
+mod notices;
 mod parts;
 mod phases;
 mod plan;
@@ -35,21 +36,26 @@ pub use entitled::{Denied, Entitled};
 pub use event::{
     AmendmentDropped, Compared, DateColumn, Decoding, DriftChecked, DriftFound, DriftSettled,
     Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened, IncidentResolved,
-    IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, Outcome,
-    PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed,
-    RecurringWorkDue, RegistrationsCorrected, RegistryImported, RightsArmed, RightsRestored,
-    Standing, TransientFailure, Verdict,
+    IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, NoticesBounced,
+    NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased,
+    NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
+    ProgrammePaused, ProgrammeResumed, RecurringWorkDue, RegistrationsCorrected, RegistryImported,
+    RightsArmed, RightsRestored, Standing, TransientFailure, Verdict,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
 pub use mailbox_set::MailboxSet;
+pub use notices::{
+    Claim, ClaimOver, Deferred, MAILBOX, NoticeStanding, NoticeWords, Notices, Outgoing, Release,
+    TellAll, Told, claims_over, may_go_out, next_notice_wake, notice_account, outgoing, release,
+};
 pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    CatchUp, DriftRules, Eligible, EnhancedStatus, Notice, Phase, PhaseId, Plan, PlanError,
-    Problem, ProgrammeId, Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules,
-    Wording,
+    Audience, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice, NoticeRule,
+    NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring, Refusal,
+    Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

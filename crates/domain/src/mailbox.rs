@@ -218,7 +218,15 @@ impl Mailbox {
             | Event::IncidentRetried(_)
             | Event::IncidentResolved(_)
             | Event::DriftSettled(_)
-            | Event::DriftChecked(_) => {}
+            | Event::DriftChecked(_)
+            | Event::NoticesReleased(_)
+            | Event::NoticesClaimed(_)
+            | Event::NoticesSent(_)
+            | Event::NoticesDeferred(_)
+            | Event::NoticesFailed(_)
+            | Event::NoticesInDoubt(_)
+            | Event::NoticesRetried(_)
+            | Event::NoticesBounced(_) => {}
         }
     }
 

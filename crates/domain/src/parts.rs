@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::drift::{Drift, Drifting};
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
+use crate::notices::{Notices, NoticesRest};
 use crate::phases::{Phases, Started};
 use crate::programme::Programme;
 use crate::rights::{Hold, Rights};
@@ -40,6 +41,8 @@ pub struct Rest {
     checked: Option<Box<(DateTime<Utc>, DriftChecked)>>,
     #[serde(default)]
     answered: Option<DateTime<Utc>>,
+    #[serde(default)]
+    notices: NoticesRest,
 }
 
 /// A started phase; the population in its event is left out, being one of the sets.
@@ -165,6 +168,7 @@ impl State {
         }
         let drifting = self.drift.open.iter();
         sets.extend(drifting.map(|open| (drifting_name(open.found_at), &open.mailboxes)));
+        sets.extend(self.notices.sets());
         sets
     }
 
@@ -202,6 +206,7 @@ impl State {
             drifting: drifting.collect(),
             checked: self.drift.last.clone(),
             answered: self.drift.answered,
+            notices: self.notices.rest(),
         }
     }
 
@@ -258,6 +263,7 @@ impl State {
             phases: Phases { started },
             failures: Failures { waiting, incidents },
             drift,
+            notices: Notices::from_parts(rest.notices, set),
         }
     }
 }

@@ -12,6 +12,8 @@ mod check;
 mod draft;
 mod keys;
 mod near;
+mod notice;
+mod notice_section;
 mod parse;
 mod parse_refusals;
 mod problem;
@@ -20,6 +22,7 @@ mod refusals;
 mod section;
 mod shipped;
 
+pub use notice::{Audience, Language, NoticeRule, NoticeText};
 pub use problem::{Notice, PlanError, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
 
@@ -110,6 +113,9 @@ pub struct Plan {
     /// What mail servers say where a right has ended.
     #[serde(default, skip_serializing_if = "Refusals::are_usual")]
     pub refusals: Refusals,
+    /// How phases are announced to the holders; a plan without any tells nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeRule>,
 }
 
 /// A civil date from which a set of capabilities is allowed.

@@ -6,6 +6,7 @@ use roaring::RoaringBitmap;
 use crate::amendment;
 use crate::drift::Drift;
 use crate::failure::{Failures, IncidentKey};
+use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
@@ -24,6 +25,8 @@ pub struct State {
     pub failures: Failures,
     /// What the platform was found to say otherwise.
     pub drift: Drift,
+    /// Who was told of what is to come.
+    pub notices: Notices,
 }
 
 impl State {
@@ -44,6 +47,11 @@ impl State {
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<Vec<Event>, Rejection> {
+        if let Command::Amend(next) = &command
+            && let Some(problem) = self.notices.amendment_problem(next)
+        {
+            return Rejection::because(problem);
+        }
         decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
     }
 
@@ -155,6 +163,14 @@ impl State {
                 self.drift.settle(event.capability.into(), &event.mailboxes);
             }
             Event::DriftChecked(event) => self.drift.check(event, fact.recorded_at),
+            Event::NoticesReleased(_)
+            | Event::NoticesClaimed(_)
+            | Event::NoticesSent(_)
+            | Event::NoticesDeferred(_)
+            | Event::NoticesFailed(_)
+            | Event::NoticesInDoubt(_)
+            | Event::NoticesRetried(_)
+            | Event::NoticesBounced(_) => self.notices.evolve(&fact.event),
         }
     }
 

@@ -61,8 +61,9 @@ proptest! {
     ) {
         let mut text = Plan::CEC_PAC.to_owned();
         for (start, length, put) in cuts {
-            let start = start.index(text.len());
-            text.replace_range(start..text.len().min(start + length), &put);
+            let start = text.floor_char_boundary(start.index(text.len()));
+            let end = text.floor_char_boundary(text.len().min(start + length));
+            text.replace_range(start..end, &put);
         }
         if let Err(error) = Plan::parse("damaged.toml", &text) {
             prop_assert!(!error.problems.is_empty());

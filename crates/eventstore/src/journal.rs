@@ -67,6 +67,11 @@ pub fn outcome_stream(
     }
 }
 
+/// The stream of a programme's notices to its holders.
+pub fn notice_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("notice-{programme}"))
+}
+
 /// The stream of what operators decided about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))

@@ -38,6 +38,14 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::DriftChecked(event) => {
             Some(Cow::Owned(&*event.unknown_to_registry | &*event.unknown_to_platform))
         }
+        Event::NoticesReleased(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesClaimed(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesSent(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesDeferred(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesFailed(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesInDoubt(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesRetried(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::NoticesBounced(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -209,6 +209,23 @@ impl Registry {
         }
     }
 
+    /// Number, address and the address named for notices, for the numbers of a set; those that are not in
+    /// the registry are left out.
+    pub async fn contacts(
+        &self,
+        numbers: &RoaringBitmap,
+    ) -> Result<Vec<(u32, String, Option<String>)>, Error> {
+        let mut all = Vec::new();
+        let mut rest = numbers.iter();
+        loop {
+            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(self.all(row::CONTACTS, vec![given(&page)], row::contact).await?);
+        }
+    }
+
     /// How many registrations there are, by state.
     pub async fn counts(&self) -> Result<Counts, Error> {
         let count = |count: i64| u64::try_from(count).map_err(|error| error.to_string());

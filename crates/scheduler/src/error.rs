@@ -42,6 +42,19 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The pace of a notice can't be read, or never comes.
+    #[error(
+        "notice {notice} has cron = {cron:?}, which {problem}; write for example \"0 0 9-17 * * Mon-Fri\" \
+         (second minute hour day month weekday: every working hour) in the plan"
+    )]
+    NoticeCron {
+        /// The notice.
+        notice: domain::PhaseId,
+        /// Its expression.
+        cron: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The domain refused what the scheduler asked of it.
     #[error("the programme refused: {0}")]
     Rejected(domain::Rejection),
@@ -55,7 +68,7 @@ impl Error {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
             }
             Self::ClockBehind { .. } | Self::ClockAhead { .. } => true,
-            Self::Cron { .. } | Self::Rejected(_) => false,
+            Self::Cron { .. } | Self::NoticeCron { .. } | Self::Rejected(_) => false,
         }
     }
 }

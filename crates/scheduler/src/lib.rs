@@ -1,4 +1,4 @@
-//! Date reached: `PhaseStarted`. Hour struck: `RecurringWorkDue`.
+//! Date reached: `PhaseStarted`. Hour struck: `RecurringWorkDue`, `NoticesReleased`.
 //!
 //! Invariants: a phase starts exactly once, in the order of the plan and never before its instant,
 //! whatever the clock does and however many schedulers tick on one log; the expected version of a stream
@@ -9,6 +9,7 @@ mod clock;
 mod error;
 mod occurrences;
 mod recurring;
+mod rounds;
 mod scheduler;
 
 pub use error::Error;

@@ -7,9 +7,10 @@ use domain::{CatchUp, PhaseId, Plan, Programme, Recurring, RecurringWorkDue};
 
 use crate::Error;
 use crate::occurrences::Occurrences;
+use crate::rounds;
 
 /// An occurrence that is seen within this time was not missed: a loop may sleep for a minute.
-const GRACE: TimeDelta = TimeDelta::seconds(60);
+pub(crate) const GRACE: TimeDelta = TimeDelta::seconds(60);
 /// How many occurrences of one work a tick records, so that phases never wait long behind them.
 const PER_TICK: usize = 64;
 /// How far missed occurrences are counted: an expression for every second would count for minutes.
@@ -17,7 +18,8 @@ const COUNTED: usize = 100_000;
 
 /// Checks every cron expression of a plan; the error names the entry and its text.
 pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
-    plan.works().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))
+    plan.works().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))?;
+    plan.notices.iter().try_for_each(|rule| rounds::occurrences(rule, plan).map(|_| ()))
 }
 
 fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {

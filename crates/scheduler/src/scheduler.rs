@@ -3,12 +3,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Command, Event, Rejection, State, Tick};
 use eventstore::{
-    Append, Filter, Follower, Journal, Origin, StreamName, programme_stream, schedule_stream,
+    Append, Filter, Follower, Journal, Origin, StreamName, notice_stream, programme_stream,
+    schedule_stream,
 };
 
 use tracing::Instrument;
 
 use crate::recurring::Agenda;
+use crate::rounds::Rounds;
 use crate::{Error, clock};
 
 /// How often a tick decides again after another writer was faster; then the next tick goes on.
@@ -18,6 +20,7 @@ const DECISIONS: usize = 16;
 pub struct Scheduler {
     journal: Arc<Journal>,
     agenda: Agenda,
+    rounds: Rounds,
     /// The newest event whose time of recording is known: its position and that time.
     newest: Option<(u64, DateTime<Utc>)>,
 }
@@ -25,7 +28,7 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler of the journal's programme. Any number of them may run on one log.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, agenda: Agenda::default(), newest: None }
+        Self { journal, agenda: Agenda::default(), rounds: Rounds::default(), newest: None }
     }
 
     /// Starts what is due, in order, and records recurring work that came due. Phases come first: a bad
@@ -36,12 +39,14 @@ impl Scheduler {
         self.check_clock(now).await?;
         let phases = self.start_phases(now).await?;
         let recurring = self.record_recurring(now).await?;
+        let released = self.release_notices(now).await?;
         let known = journal.known().await?;
         self.agenda.follow(&known.state().programme)?;
         self.agenda.pass_over(now);
         let next_phase = next_phase(known.state());
-        let next_wake = next_phase.into_iter().chain(self.agenda.next_wake()).min();
-        Ok(Tick { progress: phases + recurring, next_wake })
+        let round = self.rounds.next_wake(known.state(), now);
+        let next_wake = [next_phase, self.agenda.next_wake(), round].into_iter().flatten().min();
+        Ok(Tick { progress: phases + recurring + released, next_wake })
     }
 
     async fn check_clock(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
@@ -102,6 +107,34 @@ impl Scheduler {
         }
     }
 
+    /// Lets the batches go out whose occurrence has come.
+    async fn release_notices(&mut self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let journal = Arc::clone(&self.journal);
+        let stream = notice_stream(journal.programme())?;
+        let mut conflicts = 0;
+        loop {
+            let due = {
+                let known = journal.known().await?;
+                self.rounds.follow(&known.state().programme)?;
+                self.rounds.due(known.state(), now)
+            };
+            if due.is_empty() {
+                return Ok(0);
+            }
+            let before = conflicts;
+            let release = |known: &Follower<State>| {
+                let released = due.iter().filter_map(|(notice, scheduled_for)| {
+                    domain::release(known.state(), notice, *scheduled_for, now)
+                });
+                Ok(released.collect())
+            };
+            let released = self.decide(&stream, release, now, &mut conflicts).await?;
+            if conflicts == before {
+                return Ok(released);
+            }
+        }
+    }
+
     /// Decides and appends; 0 where another writer was faster, which counts as a conflict. The version is
     /// read before the state: what anyone writes in between makes the append a conflict.
     async fn decide(
@@ -154,6 +187,8 @@ fn effective_at(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
         started.due_at
     } else if let Event::RecurringWorkDue(due) = event {
         due.scheduled_for
+    } else if let Event::NoticesReleased(released) = event {
+        released.scheduled_for
     } else {
         now
     }
@@ -166,5 +201,8 @@ fn tell(event: &Event) {
     } else if let Event::RecurringWorkDue(due) = event {
         let (work, late) = (due.name.as_str(), due.late_seconds);
         tracing::debug!(work, due_at = %due.scheduled_for, late_seconds = late, "work came due");
+    } else if let Event::NoticesReleased(released) = event {
+        let (notice, mailboxes) = (released.notice.as_str(), released.mailboxes.len());
+        tracing::info!(notice, mailboxes, "a batch of notices may go out");
     }
 }

@@ -8,6 +8,7 @@ mod drift;
 mod events;
 mod global;
 mod mailbox;
+mod notices;
 mod plan;
 mod platform;
 mod population;
@@ -28,6 +29,7 @@ pub use global::Global;
 pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };
+pub use notices::{BounceArgs, NoticeArgs, NoticesCommand, RetryNoticeArgs, ShowNoticeArgs};
 pub use plan::{AdoptArgs, AmendArgs, CheckArgs, PlanCommand, ShowPlanArgs};
 pub(crate) use platform::PLATFORM_SECRET;
 pub use platform::PlatformArgs;
@@ -41,7 +43,7 @@ pub use serving::{
     AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
     RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
 };
-pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, Target};
+pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, SmtpPlace, Target};
 
 use crate::StorePlace;
 use crate::config::ConfigFile;
@@ -123,6 +125,9 @@ pub enum Command {
     /// Compares the mail platform with the log, and says what differs.
     #[command(subcommand)]
     Drift(DriftCommand),
+    /// Shows who was told of what, and records what came back.
+    #[command(subcommand)]
+    Notices(NoticesCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -19,6 +19,7 @@ mod logging;
 mod mailbox;
 mod mailbox_words;
 mod migrate;
+mod notices;
 mod plan;
 mod plan_file;
 mod platform;
@@ -97,6 +98,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Mailbox(command) => Box::pin(mailbox::execute(command, &global)).await?,
         Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
         Command::Incidents(command) => Box::pin(incidents::execute(command, &global)).await?,
+        Command::Notices(command) => Box::pin(notices::execute(command, &global)).await?,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

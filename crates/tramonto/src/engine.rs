@@ -18,9 +18,11 @@ use scheduler::Scheduler;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use workers::notices::Sender;
 use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
 use workers::{OpenSessions, Reconciler, Sweep, SweepSettings, Worker};
 
+use crate::notices::{Post, Sending, warn_of_silence};
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::Passes;
@@ -38,6 +40,11 @@ pub struct Settings {
     pub workers: usize,
     /// The sweep's bounds.
     pub sweep: SweepSettings,
+    /// How notices leave this process.
+    pub notices: Post,
+    /// Are notices handed over beside the engine's passes? Within them where a caller waits for all there is
+    /// to do now, and where the clock is virtual.
+    pub notices_beside: bool,
     /// Faults to inject, for rehearsals.
     pub faults: Option<Faults>,
     /// Seeds the jitter.
@@ -53,6 +60,8 @@ impl Default for Settings {
             arm_ahead: Some(Duration::days(14)),
             workers: 2,
             sweep: SweepSettings::default(),
+            notices: Post::Nowhere,
+            notices_beside: false,
             faults: None,
             seed: 0,
             platform: PlatformChoice::Directory,
@@ -88,10 +97,12 @@ pub struct Engine {
     reconciler: Reconciler,
     /// Where the platform is one that is given its mailboxes.
     provisioner: Option<Provisioner>,
+    sender: Option<Sender>,
+    stop_sending: CancellationToken,
+    clock: Arc<dyn Clock>,
     platform: Arc<dyn Platform>,
     pace: Pace,
     reach: Reach,
-    clock: Arc<dyn Clock>,
     settings: Settings,
     tasks: JoinSet<()>,
     followers: JoinSet<()>,
@@ -220,6 +231,15 @@ impl Engine {
             )),
             PlatformChoice::Webhook(_) => None,
         };
+        let stop_sending = CancellationToken::new();
+        let mailer = settings.notices.mailer(&store.registry);
+        let sender = mailer.map(|mailer| {
+            let (journal, stop) = (Arc::clone(&journal), stop_sending.clone());
+            Sender::new(journal, mailer, stop, settings.seed)
+        });
+        if sender.is_none() && !settings.rehearsal {
+            warn_of_silence(journal.known().await?.state());
+        }
         Ok(Self {
             store,
             journal,
@@ -229,10 +249,12 @@ impl Engine {
             sweep,
             reconciler,
             provisioner,
+            sender,
+            stop_sending,
+            clock,
             platform,
             pace,
             reach,
-            clock,
             settings,
             tasks: JoinSet::new(),
             followers: JoinSet::new(),
@@ -253,6 +275,16 @@ impl Engine {
                 seed,
             );
             self.tasks.spawn(runner::work(worker));
+        }
+        if self.settings.notices_beside
+            && let Some(sender) = self.sender.take()
+        {
+            self.tasks.spawn(send(
+                sender,
+                Arc::clone(&self.journal),
+                Arc::clone(&self.clock),
+                self.stop_sending.clone(),
+            ));
         }
         self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
     }
@@ -285,7 +317,11 @@ impl Engine {
         let scheduled = self.scheduler.tick().await?;
         let swept = self.sweep.tick().await?;
         let compared = self.reconciler.tick().await?;
-        let ticks = [provisioned, scheduled, swept, compared];
+        let sent = match &mut self.sender {
+            Some(sender) => sender.tick().await?,
+            None => Tick::default(),
+        };
+        let ticks = [provisioned, scheduled, swept, compared, sent];
         Ok(Tick {
             progress: ticks.iter().map(|tick| tick.progress).sum(),
             next_wake: ticks.into_iter().filter_map(|tick| tick.next_wake).min(),
@@ -350,6 +386,7 @@ impl Engine {
     /// Stops cleanly: orders in hand are finished, nothing new is taken.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.queue.close();
+        self.stop_sending.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.followers.shutdown().await;
         let Self {
@@ -360,10 +397,11 @@ impl Engine {
             sweep,
             reconciler,
             provisioner,
+            sender,
             platform,
             ..
         } = self;
-        drop((journal, scheduler, sweep, reconciler, provisioner, platform));
+        drop((journal, scheduler, sweep, reconciler, provisioner, sender, platform));
         if let Some(projections) = Arc::into_inner(projections) {
             projections.close().await?;
         }
@@ -422,6 +460,18 @@ pub async fn adopt(
         journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
     }
     Ok(journal)
+}
+
+/// The sender's life, beside the engine's passes: a relay that is slow holds up no phase.
+async fn send(
+    sender: Sender,
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    let mut sending = Sending(sender);
+    let appended = journal.store().appended();
+    runner::serve("notices", clock, appended, stop, &mut sending).await;
 }
 
 /// The projections' life: behind the log, never in its way.

@@ -12,6 +12,7 @@ mod error;
 pub mod generate;
 mod home;
 mod log;
+pub mod notices;
 pub mod output;
 mod place;
 pub mod platform;

@@ -11,6 +11,7 @@ mod commands;
 mod deployment;
 mod gauges;
 mod lead;
+mod notices;
 mod parts;
 mod reconcile;
 mod relay;

@@ -1,10 +1,12 @@
-//! Who acts: the sweep that finds work, the worker that has it done, and the port to the mail platform.
+//! Who acts: the sweep that finds work, the worker that has it done, the port to the mail
+//! platform, and the sender of notices.
 //!
 //! Controllers, not callbacks: both look at the state and act on the difference between what is
 //! desired and what is applied, so a lost, doubled or stale work order does no harm.
 //! Deliberately absent: dates. When a phase starts is the scheduler's to say.
 
 mod error;
+pub mod notices;
 mod perform;
 pub mod platform;
 mod reconcile;

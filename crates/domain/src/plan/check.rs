@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::draft::{self, Draft, DraftPhase, DraftVouchers};
+use super::notice_section;
 use super::reader::{At, Reader};
 use crate::{Capabilities, Capability, DriftRules, PhaseId, first_instant};
 
@@ -22,7 +23,10 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
         let message = "recurring name drift is taken by the section [drift]; write another";
         reader.problem(*line, message);
     }
+    let notices = draft.notices.as_deref().unwrap_or_default();
+    names_once(reader, "notice id", notices.iter().filter_map(|notice| notice.id.as_ref()));
     dates_in_order(reader, phases);
+    notice_section::check(reader, draft);
     if let Some(zone) = &draft.zone {
         starts(reader, phases, zone.value);
     }

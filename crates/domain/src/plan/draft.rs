@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::notice_section::DraftNotice;
 use super::reader::At;
 use crate::{Capabilities, Capability, Phase, PhaseId, Recurring, VoucherRules};
 
@@ -16,6 +17,7 @@ pub(super) struct Draft {
     pub(super) recurring: Option<Vec<DraftRecurring>>,
     /// Is there a section `[drift]`?
     pub(super) compares: bool,
+    pub(super) notices: Option<Vec<DraftNotice>>,
 }
 
 /// The section `[in-service]`.

@@ -23,8 +23,10 @@ pub(super) const RECURRING: Key = key("recurring", "[[recurring]]");
 pub(super) const DRIFT: Key = key("drift", "[drift]");
 pub(super) const RETRY: Key = key("retry", "[retry]");
 pub(super) const REFUSALS: Key = key("refusals", "[refusals]");
+pub(super) const NOTICE: Key = key("notice", "[[notice]]");
 pub(super) const PLAN_KEYS: &[Key] = &[
-    PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, DRIFT, RETRY, REFUSALS,
+    PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, DRIFT, RETRY,
+    REFUSALS, NOTICE,
 ];
 
 pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
@@ -64,3 +66,17 @@ pub(super) const ATTEMPTS: Key = key("attempts", "8");
 pub(super) const FIRST_DELAY: Key = key("first-delay-seconds", "30");
 pub(super) const LONGEST_DELAY: Key = key("longest-delay-seconds", "3600");
 pub(super) const RETRY_KEYS: &[Key] = &[ATTEMPTS, FIRST_DELAY, LONGEST_DELAY];
+
+pub(super) const NOTICE_PHASE: Key = key("phase", "\"receive-only\"");
+pub(super) const DAYS_BEFORE: Key = key("days-before", "30");
+pub(super) const NOTICE_CRON: Key = key("cron", "\"0 0 9-17 * * Mon-Fri\"");
+pub(super) const BATCH: Key = key("batch", "10000");
+pub(super) const TO: Key = key("to", "\"losing\"");
+pub(super) const NOTICE_TEXT: Key = key("text", "[[notice.text]]");
+pub(super) const NOTICE_KEYS: &[Key] =
+    &[ID, NOTICE_PHASE, DAYS_BEFORE, NOTICE_CRON, BATCH, TO, NOTICE_TEXT];
+
+pub(super) const LANGUAGE: Key = key("language", "\"it\"");
+pub(super) const SUBJECT: Key = key("subject", "\"From {first-day}: {ends}\"");
+pub(super) const TEXT: Key = key("text", "\"From {first-day} {ends} will not be possible.\"");
+pub(super) const NOTICE_TEXT_KEYS: &[Key] = &[LANGUAGE, SUBJECT, TEXT];

@@ -13,7 +13,7 @@ use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
 use super::reader::{At, Reader};
 use super::section::Section;
-use super::{check, draft, near};
+use super::{check, draft, near, notice_section};
 use crate::{
     Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy,
     VoucherRules,
@@ -49,10 +49,11 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let comparing = top.table(reader, DRIFT, DRIFT_KEYS).map(|section| drift(reader, section));
     let retry = retry(reader, &mut top);
     let refusals = refusals(reader, &mut top);
+    let notices = notice_section::notices(reader, &mut top);
     top.finish(reader);
 
     let compares = comparing.is_some();
-    let draft = Draft { zone, in_service, phases, vouchers, recurring, compares };
+    let draft = Draft { zone, in_service, phases, vouchers, recurring, compares, notices };
     check::between_sections(reader, &draft);
 
     let in_service = draft.in_service?;
@@ -81,6 +82,7 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
         },
         retry: retry?,
         refusals: refusals?,
+        notices: draft.notices?.into_iter().map(|notice| notice.rule).collect::<Option<_>>()?,
     })
 }
 
@@ -223,7 +225,7 @@ fn drift<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<DriftR
 }
 
 /// Only the number of fields; the scheduler, which has a cron parser, checks the rest.
-fn cron_shape(text: &str) -> Result<String, String> {
+pub(super) fn cron_shape(text: &str) -> Result<String, String> {
     match text.split_whitespace().count() {
         6 | 7 => Ok(text.to_owned()),
         5 => Err(format!("cron = {text:?} lacks the seconds; write \"0 {text}\"")),

@@ -23,6 +23,9 @@ const MOST_SYNTAX_ERRORS: usize = 10;
 /// Longer than any sentence about a source.
 const LONGEST_TEXT: usize = 1000;
 
+/// Longer than any letter that is read to its end.
+const LONGEST_LETTER: usize = 10_000;
+
 /// A value and the line it stands on.
 #[derive(Debug, Clone)]
 pub(super) struct At<T> {
@@ -125,6 +128,31 @@ impl<'t> Reader<'t> {
             return Some(text.to_owned());
         }
         None
+    }
+
+    /// A text of several lines, without other control characters; not empty, not endless.
+    pub(super) fn paragraphs(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
+        let Key { name, example } = key;
+        let text = text.trim_end().trim_start_matches('\n');
+        if text.is_empty() {
+            self.problem(line, format!("{name} is empty; write for example {name} = {example}"));
+        } else if text.chars().any(|letter| letter.is_control() && letter != '\n') {
+            let message = format!("{name} holds a control character; write plain lines");
+            self.problem(line, message);
+        } else if text.chars().count() > LONGEST_LETTER {
+            let message = format!("{name} is too long; write at most {LONGEST_LETTER} characters");
+            self.problem(line, message);
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// The line on which these words stand, at or after a line; that line where they are written otherwise.
+    pub(super) fn line_of(&self, line: usize, words: &str) -> usize {
+        let start = line.checked_sub(1).and_then(|place| self.lines.get(place)).copied();
+        let found = start.and_then(|start| Some(start + self.text.get(start..)?.find(words)?));
+        found.map_or(line, |offset| self.line(offset))
     }
 
     /// A civil date, written as a TOML date or as a text of the same form.

@@ -75,6 +75,16 @@ impl<'t> Section<'t> {
         reader.printable(line, key, text).map(|value| At { line, value })
     }
 
+    /// Takes a text of one or more lines that must be there.
+    pub(super) fn paragraphs(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
+        let At { line, value } = self.required(reader, key)?;
+        let Some(text) = value.as_str() else {
+            reader.wrong_kind(line, key, &value);
+            return None;
+        };
+        reader.paragraphs(line, key, text).map(|value| At { line, value })
+    }
+
     /// Takes a text that must be there and of a certain form.
     pub(super) fn parsed<T, E: ToString>(
         &mut self,

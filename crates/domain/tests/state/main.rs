@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod law;
+mod notices;
 mod step;
 mod story;
 mod work;

@@ -44,6 +44,8 @@ pub(super) const ADDRESSES_OF: Statement = of_numbers!(
     "SELECT number, address, activated_on IS NOT NULL FROM registration",
     " ORDER BY number"
 );
+pub(super) const CONTACTS: Statement =
+    of_numbers!("SELECT number, address, notify_email FROM registration", " ORDER BY number");
 pub(super) const COUNTS: &str =
     "SELECT count(*), count(activated_on), count(last_sent_on) FROM registration";
 pub(super) const NEXT_NUMBER: &str = "SELECT coalesce(max(number) + 1, 0) FROM registration";
@@ -150,6 +152,13 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, String> {
         notify_email,
     };
     Ok(Entry { number, registration })
+}
+
+/// Number, address, and the address named for notices.
+pub(super) fn contact(
+    (number, address, notify): (i64, String, Option<String>),
+) -> Result<(u32, String, Option<String>), String> {
+    Ok((number_of(number)?, address, notify))
 }
 
 pub(super) fn number_of(stored: i64) -> Result<u32, String> {

@@ -77,6 +77,14 @@ fn alike(event: Event) -> Option<MailboxSet> {
         Event::IncidentResolved(event) => Some(event.mailboxes),
         Event::DriftFound(event) => Some(event.mailboxes),
         Event::DriftSettled(event) => Some(event.mailboxes),
+        Event::NoticesReleased(event) => Some(event.mailboxes),
+        Event::NoticesClaimed(event) => Some(event.mailboxes),
+        Event::NoticesSent(event) => Some(event.mailboxes),
+        Event::NoticesDeferred(event) => Some(event.mailboxes),
+        Event::NoticesFailed(event) => Some(event.mailboxes),
+        Event::NoticesInDoubt(event) => Some(event.mailboxes),
+        Event::NoticesRetried(event) => Some(event.mailboxes),
+        Event::NoticesBounced(event) => Some(event.mailboxes),
         // These say something else of each mailbox, or concern one alone, or the programme.
         Event::MailboxesRegistered(_)
         | Event::MailboxesActivated(_)

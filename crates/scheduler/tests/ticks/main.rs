@@ -5,5 +5,6 @@ mod clock;
 mod phases;
 mod race;
 mod recurring;
+mod rounds;
 mod speed;
 mod support;

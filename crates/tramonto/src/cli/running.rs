@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use workers::platform::Faults;
 
+use super::notices::NoticeArgs;
 use super::serving::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
 use super::values;
 use super::values::ArmAhead;
@@ -71,6 +72,9 @@ pub struct RunArgs {
     /// Whose sessions end when access closes.
     #[command(flatten)]
     pub sessions: SessionArgs,
+    /// Through which relay holders are told.
+    #[command(flatten)]
+    pub notices: NoticeArgs,
     /// What the services share; all but --listen and --otlp-endpoint for a store that is a database.
     #[command(flatten)]
     pub service: ServiceArgs,

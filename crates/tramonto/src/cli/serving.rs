@@ -7,6 +7,7 @@ use domain::Capabilities;
 use workers::SessionCommand;
 
 use super::PlatformArgs;
+use super::notices::NoticeArgs;
 use super::values::{self, ArmAhead, Seconds};
 
 /// What the services share: the bus, and how each is watched and stopped.
@@ -99,7 +100,8 @@ pub struct SessionArgs {
   tramonto worker --store postgres://tramonto@db/tramonto --bus nats://bus
   tramonto worker --effects send,modify --workers 4
 
-Takes orders, has the platform carry them out, records what came of it. Any number may run.")]
+Takes orders, has the platform carry them out, records what came of it. Any number may run. With a mail
+relay, one of them tells holders too.")]
 pub struct WorkerArgs {
     /// What the services share.
     #[command(flatten)]
@@ -116,6 +118,9 @@ pub struct WorkerArgs {
     /// How long ahead the platform is told its instants; must be what the scheduler was told.
     #[arg(long, value_name = "DAYS", default_value = "14d")]
     pub arm_ahead: ArmAhead,
+    /// Through which relay holders are told.
+    #[command(flatten)]
+    pub notices: NoticeArgs,
 }
 
 /// A projector.
@@ -208,6 +213,9 @@ pub struct ConfigArgs {
     /// What the services share.
     #[command(flatten)]
     pub service: ServiceArgs,
+    /// Through which relay holders are told.
+    #[command(flatten)]
+    pub notices: NoticeArgs,
 }
 
 /// Whether a service is ready.

@@ -61,9 +61,13 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
         };
         settings.push(Setting { name: flag.to_owned(), value, from });
     }
-    let secrets =
-        ["TRAMONTO_STORE_PASSWORD", "TRAMONTO_BUS_PASSWORD", "TRAMONTO_BUS_TOKEN", PLATFORM_SECRET];
-    for secret in secrets {
+    for secret in [
+        "TRAMONTO_STORE_PASSWORD",
+        "TRAMONTO_BUS_PASSWORD",
+        "TRAMONTO_BUS_TOKEN",
+        "TRAMONTO_SMTP_PASSWORD",
+        PLATFORM_SECRET,
+    ] {
         if std::env::var_os(secret).is_some() {
             let from = format!("environment ({secret})");
             let name = secret.trim_start_matches("TRAMONTO_").to_lowercase().replace('_', "-");

@@ -17,6 +17,7 @@ use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
 use crate::cli::{Global, RehearseArgs};
 use crate::engine::{Settings, Store};
 use crate::generate::{Options, generate};
+use crate::notices::Post;
 use crate::rehearse::{Rehearsal, Rehearsing, begins_at, phases, prove};
 use crate::{Error, Home, VirtualClock, commands};
 use bars::Bars;
@@ -46,6 +47,7 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
         rehearsal: true,
         arm_ahead: args.arm_ahead.0,
         faults: args.faults,
+        notices: Post::sink(),
         seed: args.seed,
         ..Settings::default()
     };

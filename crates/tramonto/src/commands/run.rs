@@ -44,6 +44,8 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
     let settings = Settings {
         arm_ahead: args.sweep.arm_ahead.0,
         workers: args.workers,
+        notices: super::notices::post(&args.notices)?,
+        notices_beside: !args.until_idle,
         sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
         platform,
         ..Settings::default()

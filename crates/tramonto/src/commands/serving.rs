@@ -20,7 +20,9 @@ pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<Ex
 
 pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode, Error> {
     let effects = args.effects.unwrap_or(EVERY_EFFECT);
-    let mut parts = vec![Part::Work(WorkerPart { effects, workers: args.workers })];
+    let notices = super::notices::post(&args.notices)?;
+    let worker = WorkerPart { effects, workers: args.workers };
+    let mut parts = vec![Part::Work(worker), Part::Notices(notices)];
     parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
     let sweep = SweepArgs { arm_ahead: args.arm_ahead, ..usual() };
     run("worker", parts, sweep, &args.service, global).await
@@ -42,11 +44,13 @@ pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<ExitCode, Erro
 /// Every service in one process.
 pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
     let worker = WorkerPart { effects: EVERY_EFFECT, workers: args.workers };
+    let notices = super::notices::post(&args.notices)?;
     let mut parts = vec![
         Part::Schedule,
         Part::Sweep,
         Part::Reconcile,
         Part::Work(worker),
+        Part::Notices(notices),
         Part::Table,
         Part::Provision,
         Part::Relay { expand: false },

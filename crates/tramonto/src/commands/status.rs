@@ -2,6 +2,7 @@
 
 use api::{PhaseProgress, Status};
 
+use super::notices;
 use super::reading::Reading;
 use crate::Error;
 use crate::cli::Global;
@@ -62,6 +63,10 @@ fn words(status: &Status) -> String {
     let rows = status.phases.iter().map(row).collect();
     lines.push(String::new());
     lines.push(table(&header, &[3, 4, 5, 6, 7, 8, 9], rows));
+    if !status.notices.is_empty() {
+        lines.push(notices::overview(&status.notices));
+        lines.extend(status.notices.iter().flat_map(notices::problems));
+    }
     match status.open_incidents() {
         0 => {}
         open => lines.push(format!(

@@ -249,7 +249,15 @@ impl FromLog {
             | Event::TransientFailure(_)
             | Event::IncidentResolved(_)
             | Event::DriftSettled(_)
-            | Event::DriftChecked(_) => {}
+            | Event::DriftChecked(_)
+            | Event::NoticesReleased(_)
+            | Event::NoticesClaimed(_)
+            | Event::NoticesSent(_)
+            | Event::NoticesDeferred(_)
+            | Event::NoticesFailed(_)
+            | Event::NoticesInDoubt(_)
+            | Event::NoticesRetried(_)
+            | Event::NoticesBounced(_) => {}
         }
     }
 }

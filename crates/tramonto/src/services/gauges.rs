@@ -176,6 +176,24 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
         gauge!("tramonto_overdue_mailboxes", "phase" => name.clone()).set(number(overdue));
         gauge!("tramonto_overdue_age_seconds", "phase" => name).set(age);
     }
+    for notice in api::notice_progress(state, now) {
+        let name = notice.notice.to_string();
+        let sets = [
+            ("sent", notice.sent),
+            ("bounced", notice.bounced),
+            ("failed", notice.failed),
+            ("in_doubt", notice.in_doubt),
+            ("waiting", notice.waiting),
+            ("left", notice.left),
+            ("never_told", notice.never_told),
+        ];
+        for (set, count) in sets {
+            gauge!("tramonto_notice_mailboxes", "notice" => name.clone(), "set" => set)
+                .set(number(count));
+        }
+        gauge!("tramonto_notice_stalled", "notice" => name)
+            .set(f64::from(u8::from(notice.stalled)));
+    }
     let groups = incidents(state);
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));
@@ -237,6 +255,16 @@ fn describe() {
     describe_counter!(
         "tramonto_outcomes_total",
         "Mailboxes by effect and outcome: applied, already-so, confirmed, transient, permanent."
+    );
+    describe_gauge!(
+        "tramonto_notice_mailboxes",
+        "Mailboxes whom a notice concerns, by what became of it."
+    );
+    describe_gauge!("tramonto_notice_stalled", "1 while nobody hands over what may go out.");
+    describe_counter!("tramonto_notices_total", "Notices by outcome of an attempt.");
+    describe_counter!(
+        "tramonto_notices_relay_failures_total",
+        "How often the mail relay took nothing and was left alone for a while."
     );
     describe_counter!("tramonto_commands_total", "Commands from outside, by kind and answer.");
     describe_histogram!(

@@ -25,6 +25,7 @@ use super::vitals::{Condition, Vitals};
 use crate::Error;
 use crate::cli::{AnswerArgs, SweepArgs};
 use crate::engine;
+use crate::notices::Post;
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::{self, Passes};
@@ -47,6 +48,8 @@ pub(crate) enum Part {
     Reconcile,
     /// Carries orders out.
     Work(WorkerPart),
+    /// Tells holders, where there is a mail relay. One at a time.
+    Notices(Post),
     /// Keeps the table with one row per mailbox. One at a time.
     Table,
     /// Gives the mail directory its mailboxes. One at a time.
@@ -144,6 +147,7 @@ impl Part {
             Self::Sweep => drop(tasks.spawn(sweep(ground))),
             Self::Reconcile => drop(tasks.spawn(super::reconcile::reconcile(ground))),
             Self::Work(part) => drop(tasks.spawn(work(ground, part))),
+            Self::Notices(post) => drop(tasks.spawn(super::notices::notices(ground, post))),
             Self::Table => drop(tasks.spawn(table(ground))),
             Self::Provision => drop(tasks.spawn(provision(ground))),
             Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),

@@ -72,6 +72,36 @@ impl fmt::Debug for BusPlace {
 /// Where a service answers questions about itself, unless it is told another place.
 pub(in crate::cli) const USUAL_LISTEN: &str = "127.0.0.1:9464";
 
+/// Where the mail relay is. No form of it shows a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SmtpPlace(pub Url);
+
+impl FromStr for SmtpPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is not repeated: there may be a password in it.
+        let url = Url::parse(text.trim())
+            .map_err(|problem| format!("that is no URL ({problem}); write smtp://HOST:PORT"))?;
+        if matches!(url.scheme(), "smtp" | "smtps") && url.has_host() {
+            return Ok(Self(url));
+        }
+        Err("a mail relay is written as smtp://HOST:PORT, or smtps://HOST".to_owned())
+    }
+}
+
+impl fmt::Display for SmtpPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_secrets(&self.0))
+    }
+}
+
+impl fmt::Debug for SmtpPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SmtpPlace({self})")
+    }
+}
+
 /// Where a service answers questions about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);

@@ -1,0 +1,116 @@
+//! How the plan's notices stand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use domain::{NoticeRule, PhaseId, Plan, State, TellAll, may_go_out, notice_account};
+use roaring::RoaringBitmap;
+use serde::Serialize;
+
+/// A batch that nobody has come to for so long has no sender.
+const STALLED: TimeDelta = TimeDelta::minutes(15);
+
+/// How one notice stands. Every count is of mailboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeProgress {
+    /// The notice.
+    pub notice: PhaseId,
+    /// The phase that it announces.
+    pub announces: PhaseId,
+    /// From when it goes out.
+    pub opens_at: DateTime<Utc>,
+    /// From when it does not any more: the start of its phase.
+    pub closes_at: DateTime<Utc>,
+    /// The zone in which the dates are civil.
+    pub zone: Tz,
+    /// Where it stands in time.
+    pub standing: Standing,
+    /// The relay took it over.
+    pub sent: u64,
+    /// Of those, it came back.
+    pub bounced: u64,
+    /// It failed, and is not tried again by itself.
+    pub failed: u64,
+    /// Nobody knows.
+    pub in_doubt: u64,
+    /// Let go out and not settled: not come to yet, in hand, or waiting for another attempt.
+    pub waiting: u64,
+    /// Not let go out yet.
+    pub left: u64,
+    /// Once the phase has begun: those who were never told and never will be.
+    pub never_told: u64,
+    /// Nobody hands over what may go out.
+    pub stalled: bool,
+    /// What failed, by cause.
+    pub failures: BTreeMap<String, u64>,
+    /// What is in doubt, by cause.
+    pub doubts: BTreeMap<String, u64>,
+    /// What came back, by cause.
+    pub bounces: BTreeMap<String, u64>,
+}
+
+/// Where a notice stands in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Standing(pub domain::NoticeStanding);
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            domain::NoticeStanding::ToCome => "to come",
+            domain::NoticeStanding::Open => "goes out",
+            domain::NoticeStanding::Over => "over",
+        })
+    }
+}
+
+/// How every notice of the plan stands, in its order.
+pub fn notice_progress(state: &State, now: DateTime<Utc>) -> Vec<NoticeProgress> {
+    let Some(plan) = state.plan() else { return Vec::new() };
+    plan.notices.iter().filter_map(|rule| progress(state, plan, rule, now)).collect()
+}
+
+fn progress(
+    state: &State,
+    plan: &Plan,
+    rule: &NoticeRule,
+    now: DateTime<Utc>,
+) -> Option<NoticeProgress> {
+    let (opens_at, closes_at) = rule.window(plan)?;
+    let standing = may_go_out(state, plan, rule, now);
+    let TellAll { sent, failed, in_doubt, claimed, deferred, released, left } =
+        notice_account(state, rule);
+    let waiting = claimed.len() + deferred.len() + released.len();
+    let told = state.notices.get(&rule.id);
+    let counted = |sets: Option<&BTreeMap<String, RoaringBitmap>>| -> BTreeMap<String, u64> {
+        sets.into_iter().flatten().map(|(cause, set)| (cause.clone(), set.len())).collect()
+    };
+    let bounces = counted(told.map(domain::Told::bounced));
+    let over = standing == domain::NoticeStanding::Over;
+    let last = told.and_then(domain::Told::last);
+    let stalled = standing == domain::NoticeStanding::Open
+        && !state.programme.is_paused()
+        && !released.is_empty()
+        && last.is_some_and(|last| now.signed_duration_since(last.scheduled_for) > STALLED);
+    Some(NoticeProgress {
+        notice: rule.id.clone(),
+        announces: rule.phase.clone(),
+        opens_at,
+        closes_at,
+        zone: plan.zone,
+        standing: Standing(standing),
+        sent: sent.len(),
+        bounced: bounces.values().sum(),
+        failed: failed.len(),
+        in_doubt: in_doubt.len(),
+        waiting: if over { 0 } else { waiting },
+        left: if over { 0 } else { left.len() },
+        never_told: if over { left.len() + waiting } else { 0 },
+        stalled,
+        failures: counted(told.map(domain::Told::failed)),
+        doubts: counted(told.map(domain::Told::in_doubt)),
+        bounces,
+    })
+}

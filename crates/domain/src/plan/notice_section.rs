@@ -1,0 +1,209 @@
+//! The sections `[[notice]]`: read, then checked against the phases they speak of.
+
+use super::draft::{self, Draft};
+use super::keys::{
+    BATCH, DAYS_BEFORE, ID, LANGUAGE, NOTICE, NOTICE_CRON, NOTICE_KEYS, NOTICE_PHASE, NOTICE_TEXT,
+    NOTICE_TEXT_KEYS, SUBJECT, TEXT, TO,
+};
+use super::near;
+use super::notice::{Audience, Language, NoticeRule, NoticeText};
+use super::parse::cron_shape;
+use super::reader::{At, Reader};
+use super::section::Section;
+use crate::notices::wording::{Piece, Placeholder, pieces};
+use crate::{Capabilities, PhaseId, effects};
+
+/// Two years: a longer one is a slip of the keyboard.
+const MOST_DAYS_BEFORE: u32 = 730;
+const MOST_AT_ONCE: u32 = 1_000_000;
+
+/// A section `[[notice]]` as far as it could be read.
+pub(super) struct DraftNotice {
+    pub(super) id: Option<At<PhaseId>>,
+    phase: Option<At<PhaseId>>,
+    losing: bool,
+    /// The phases that its texts speak of.
+    mentions: Vec<At<PhaseId>>,
+    /// The lines that speak of the voucher's address.
+    intakes: Vec<usize>,
+    pub(super) rule: Option<NoticeRule>,
+}
+
+pub(super) fn notices<'t>(
+    reader: &mut Reader<'t>,
+    top: &mut Section<'t>,
+) -> Option<Vec<DraftNotice>> {
+    let sections = top.tables(reader, NOTICE, NOTICE_KEYS)?;
+    Some(sections.into_iter().map(|section| notice(reader, section)).collect())
+}
+
+fn notice<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftNotice {
+    let id = section.parsed(reader, ID, |text| {
+        text.parse::<PhaseId>().map_err(|problem| problem.replace("phase name", "notice name"))
+    });
+    let phase = section.parsed(reader, NOTICE_PHASE, str::parse::<PhaseId>);
+    let days_before = section.number(reader, DAYS_BEFORE, 1..=MOST_DAYS_BEFORE, 30);
+    let cron = section.parsed(reader, NOTICE_CRON, cron_shape);
+    let batch = section.number(reader, BATCH, 1..=MOST_AT_ONCE, 10_000);
+    let to = section.parsed(reader, TO, |text| match text {
+        "losing" => Ok(Audience::Losing),
+        "active" => Ok(Audience::Active),
+        "registered" => Ok(Audience::Registered),
+        _ => Err(format!(r#"to can't be {text:?}; write "losing", "active" or "registered""#)),
+    });
+    let (mut mentions, mut intakes) = (Vec::new(), Vec::new());
+    let texts = texts(reader, &mut section, &mut mentions, &mut intakes);
+    section.finish(reader);
+    let losing = to.as_ref().is_some_and(|to| to.value == Audience::Losing);
+    let rule = || {
+        Some(NoticeRule {
+            id: id.clone()?.value,
+            phase: phase.clone()?.value,
+            days_before: days_before?.value,
+            cron: cron?.value,
+            batch: batch?.value,
+            to: to?.value,
+            texts: texts?,
+        })
+    };
+    let rule = rule();
+    DraftNotice { id, phase, losing, mentions, intakes, rule }
+}
+
+fn texts<'t>(
+    reader: &mut Reader<'t>,
+    section: &mut Section<'t>,
+    mentions: &mut Vec<At<PhaseId>>,
+    intakes: &mut Vec<usize>,
+) -> Option<Vec<NoticeText>> {
+    let line = section.line;
+    let sections = section.tables(reader, NOTICE_TEXT, NOTICE_TEXT_KEYS)?;
+    if sections.is_empty() {
+        reader.problem(line, "the notice says nothing; add a section [[notice.text]]");
+        return None;
+    }
+    let mut texts: Vec<Option<NoticeText>> = Vec::with_capacity(sections.len());
+    for mut section in sections {
+        let language = section.parsed(reader, LANGUAGE, |text| match text {
+            "it" => Ok(Language::It),
+            "en" => Ok(Language::En),
+            _ => Err(format!(r#"language can't be {text:?}; write "it" or "en""#)),
+        });
+        let subject = section.text(reader, SUBJECT);
+        let text = section.paragraphs(reader, TEXT);
+        for text in subject.iter().chain(&text) {
+            placeholders(reader, text, mentions, intakes);
+        }
+        if let Some(At { line, value: language }) = &language
+            && texts.iter().flatten().any(|known| known.language == *language)
+        {
+            let tag = language.tag();
+            reader.problem(*line, format!("the notice has two texts in {tag:?}; write one"));
+        }
+        section.finish(reader);
+        let text = || {
+            let (subject, text) = (subject?.value, text?.value);
+            Some(NoticeText { language: language?.value, subject, text })
+        };
+        texts.push(text());
+    }
+    texts.into_iter().collect()
+}
+
+/// Says of every placeholder that is none which ones there are; keeps what can't be judged yet.
+fn placeholders(
+    reader: &mut Reader<'_>,
+    At { line, value: text }: &At<String>,
+    mentions: &mut Vec<At<PhaseId>>,
+    intakes: &mut Vec<usize>,
+) {
+    let mut offset = 0;
+    for piece in pieces(text) {
+        let before = offset;
+        match piece {
+            Piece::Text(text) => offset += text.len(),
+            Piece::Stray(brace) => {
+                offset += brace.len();
+                let line = line_at(reader, *line, text, before);
+                reader.problem(
+                    line,
+                    format!(
+                        "{brace} stands alone; braces hold placeholders, such as {{first-day}}"
+                    ),
+                );
+            }
+            Piece::Written { whole, placeholder } => {
+                offset += whole.len();
+                let line = line_at(reader, *line, text, before);
+                match placeholder {
+                    Ok(Placeholder::FirstDay(Some(phase)) | Placeholder::LastDay(Some(phase))) => {
+                        mentions.push(At { line, value: phase });
+                    }
+                    Ok(Placeholder::Intake) => intakes.push(line),
+                    Ok(_) => {}
+                    Err(problem) => reader.problem(line, problem),
+                }
+            }
+        }
+    }
+}
+
+/// The line of the file that holds this offset of a text that begins at or after a line.
+fn line_at(reader: &Reader<'_>, line: usize, text: &str, offset: usize) -> usize {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let end = after.find('\n').map_or(text.len(), |end| offset + end + 1);
+    // With the end of the line before it, so that no other line holds it.
+    match before.rfind('\n') {
+        Some(start) => {
+            let found = reader.line_of(line, text.get(start..end).unwrap_or_default());
+            if found == line { line } else { found + 1 }
+        }
+        None => reader.line_of(line, text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// What must hold between the notices and the rest of the plan.
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft) {
+    let phases = draft.phases.as_deref().unwrap_or_default();
+    let names = || phases.iter().filter_map(|phase| phase.id.as_ref()).map(|id| &id.value);
+    let complete = draft.phases.is_some() && phases.iter().all(|phase| phase.id.is_some());
+    for notice in draft.notices.iter().flatten() {
+        for At { line, value: phase } in notice.phase.iter().chain(&notice.mentions) {
+            if complete && !names().any(|name| name == phase) {
+                let nearest = near::word(phase.as_str(), names().map(PhaseId::as_str));
+                let right = nearest.map_or_else(
+                    || names().map(PhaseId::as_str).collect::<Vec<_>>().join(", "),
+                    |name| format!("did you mean {name}?"),
+                );
+                reader.problem(*line, format!("the plan has no phase {phase}; {right}"));
+            }
+        }
+        if draft.vouchers.is_none() {
+            for line in &notice.intakes {
+                let message = "{intake} is the address of [vouchers], which the plan does not have";
+                reader.problem(*line, message);
+            }
+        }
+        if let Some(At { line, value: phase }) = notice.phase.as_ref().filter(|_| notice.losing)
+            && removes(draft, phase).is_some_and(|removed| effects(removed).is_empty())
+        {
+            let message = format!(
+                "phase {phase} takes no right of a mailbox away, so nobody is told; write to = \"active\" \
+                 or to = \"registered\" to tell them all the same"
+            );
+            reader.notice(*line, message);
+        }
+    }
+}
+
+/// What a phase takes away, where that is known.
+fn removes(draft: &Draft, phase: &PhaseId) -> Option<Capabilities> {
+    let phases = draft.phases.as_deref()?;
+    let is_it = |id: &At<PhaseId>| id.value == *phase;
+    let place = phases.iter().position(|phase| phase.id.as_ref().is_some_and(is_it))?;
+    let before = match place.checked_sub(1) {
+        Some(before) => phases.get(before)?.allows.as_ref()?,
+        None => draft.in_service.as_ref()?.allows.as_ref()?,
+    };
+    Some(draft::set(before).without(draft::set(phases.get(place)?.allows.as_ref()?)))
+}

@@ -1,0 +1,11 @@
+//! Notices: handed over once whatever stops, refused and deferred by a relay that really speaks SMTP, and what
+//! comes back.
+
+#![cfg(test)]
+
+mod bounces;
+mod given;
+mod relay;
+mod sending;
+mod server;
+mod stopping;

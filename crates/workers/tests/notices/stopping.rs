@@ -1,0 +1,192 @@
+//! The sender is stopped after every single append and every single letter in turn, and another goes on: the
+//! relay never takes anyone's notice twice, and everyone is accounted for.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use eventstore::{
+    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use workers::notices::{Answer, Errand, Mailer, Posted, Sender};
+
+use crate::given::World;
+
+const EVERYONE: u32 = 7;
+const HANDFUL: u32 = 3;
+
+/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
+struct Fuse {
+    steps: AtomicU64,
+    length: u64,
+    blown: CancellationToken,
+}
+
+impl Fuse {
+    fn of(length: u64) -> Arc<Self> {
+        Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
+    }
+
+    async fn step(&self) {
+        if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
+            self.blown.cancel();
+            pending::<()>().await;
+        }
+    }
+}
+
+/// How often the relay took whose notice.
+type Taken = Arc<Mutex<BTreeMap<u32, u32>>>;
+
+struct Relay {
+    taken: Taken,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl Mailer for Relay {
+    fn handful(&self) -> u32 {
+        HANDFUL
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn post(&self, errand: &Errand<'_>) -> Vec<Posted> {
+        for number in errand.mailboxes.iter() {
+            *self.taken.lock().unwrap().entry(number).or_default() += 1;
+            self.fuse.step().await;
+        }
+        vec![Posted { answer: Answer::Accepted, mailboxes: errand.mailboxes.clone() }]
+    }
+}
+
+struct Stopping {
+    inner: Arc<dyn EventStore>,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl EventStore for Stopping {
+    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
+        let appended = self.inner.append(append).await;
+        self.fuse.step().await;
+        appended
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
+        self.inner.read_stream(stream, from, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, eventstore::Error> {
+        self.inner.read_all(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, eventstore::Error> {
+        self.inner.head().await
+    }
+
+    fn appended(&self) -> watch::Receiver<u64> {
+        self.inner.appended()
+    }
+
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, eventstore::Error> {
+        self.inner.claim(subscription, owner, ttl).await
+    }
+
+    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
+        self.inner.save_checkpoint(lease, at).await
+    }
+}
+
+/// Sends until there is nothing to do now; false where the fuse was shorter.
+async fn send(world: &World, taken: &Taken, fuse: &Arc<Fuse>) -> bool {
+    let store = Stopping { inner: Arc::clone(&world.store), fuse: Arc::clone(fuse) };
+    let mailer = Arc::new(Relay { taken: Arc::clone(taken), fuse: Arc::clone(fuse) });
+    let journal = world.journal_on(Arc::new(store));
+    let mut sender = Sender::new(journal, mailer, CancellationToken::new(), 1);
+    let work = async { while sender.tick().await.unwrap().progress > 0 {} };
+    tokio::select! {
+        () = work => true,
+        () = fuse.blown.cancelled() => false,
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_twice_wherever_the_sender_stops() {
+    let endless = Arc::new(Mutex::new(BTreeMap::new()));
+    let mut stopped = 0;
+    for length in 1.. {
+        let world = World::with(EVERYONE).await;
+        let taken = Taken::default();
+        let ended = send(&world, &taken, &Fuse::of(length)).await;
+        // Another goes on at once, and once more when the claim of the one that was lost is over.
+        assert!(send(&world, &taken, &Fuse::of(u64::MAX)).await);
+        world.pass(TimeDelta::hours(1));
+        assert!(send(&world, &taken, &Fuse::of(u64::MAX)).await);
+
+        let account = world.account().await;
+        let (sent, doubt) = (account.sent.len(), account.in_doubt.len());
+        assert_eq!(sent + doubt, u64::from(EVERYONE), "stopped after {length}: {account:?}");
+        assert!(doubt <= u64::from(HANDFUL));
+        let taken = taken.lock().unwrap();
+        assert!(taken.values().all(|times| *times == 1), "stopped after {length}: {taken:?}");
+        for number in &account.sent {
+            assert!(taken.contains_key(&number), "{number} counts as told and was not");
+        }
+        for number in 0..EVERYONE {
+            assert!(taken.contains_key(&number) || account.in_doubt.contains(number));
+        }
+        if ended {
+            assert_eq!(doubt, 0, "nobody is in doubt where nothing stopped");
+            endless.lock().unwrap().clone_from(&taken);
+            break;
+        }
+        stopped += 1;
+    }
+    // Three claims, seven letters, three outcomes.
+    assert_eq!(stopped, 13);
+    assert_eq!(endless.lock().unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn two_senders_at_once_tell_nobody_twice() {
+    let world = World::with(40).await;
+    let taken = Taken::default();
+    let fuse = Fuse::of(u64::MAX);
+    let (one, other) = tokio::join!(send(&world, &taken, &fuse), send(&world, &taken, &fuse));
+    assert!(one && other);
+    {
+        let taken = taken.lock().unwrap();
+        assert_eq!(taken.len(), 40);
+        assert!(taken.values().all(|times| *times == 1), "{taken:?}");
+    }
+    assert_eq!(world.account().await.sent.len(), 40);
+}
