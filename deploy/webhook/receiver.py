@@ -88,7 +88,8 @@ class Mailboxes:
 
     def add(self, addresses):
         rows = [(address,) for address in addresses]
-        self.database.executemany("INSERT OR IGNORE INTO mailbox (address) VALUES (?)", rows)
+        add = "INSERT OR IGNORE INTO mailbox (address) VALUES (?)"
+        self.transaction(lambda: self.database.executemany(add, rows))
 
     def now(self):
         row = self.database.execute("SELECT max(rehearsed_at) FROM clock").fetchone()
