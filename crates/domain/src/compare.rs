@@ -64,9 +64,11 @@ pub fn expected(
     range: RangeInclusive<u32>,
 ) -> Vec<Expectation> {
     let Some(plan) = state.plan() else { return Vec::new() };
-    let mut numbers = RoaringBitmap::new();
-    numbers.insert_range(range);
-    numbers &= state.rights.activated();
+    let mut numbers = state.rights.activated().clone();
+    numbers.remove_range(..*range.start());
+    if let Some(beyond) = range.end().checked_add(1) {
+        numbers.remove_range(beyond..);
+    }
     let busy = Busy::of(state, now, reach);
     let each = reach.controls.intersection(Capabilities::OF_PLATFORM).iter();
     each.map(|capability| expectation(state, plan, capability, now, &numbers, &busy)).collect()
