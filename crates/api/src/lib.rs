@@ -24,5 +24,5 @@ pub use next::Next;
 pub use notices::{NoticeProgress, Standing, notice_progress};
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use rights::RightView;
-pub use status::{Current, Population, Status};
+pub use status::{Current, DriftStatus, Population, Status};
 pub use telling::{late, standing, summary, told};

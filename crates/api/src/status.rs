@@ -29,6 +29,10 @@ pub struct Status {
     pub phases: Vec<PhaseProgress>,
     /// The notices, in the order of the plan.
     pub notices: Vec<NoticeProgress>,
+    /// Where the platform says something else than the log.
+    pub drift: DriftStatus,
+    /// The revision of an amendment that waits for the platform to call off what it moves.
+    pub proposed: Option<u32>,
     /// What was given up.
     pub incidents: Vec<IncidentGroup>,
     /// What comes next.
@@ -50,6 +54,24 @@ pub struct Current {
     pub since: DateTime<Utc>,
     /// Was it started? One that is due and was not waits for an engine to run.
     pub started: bool,
+}
+
+/// What is known of drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct DriftStatus {
+    /// When the platform was last compared with the log to the end.
+    pub checked_at: Option<DateTime<Utc>>,
+    /// Rights that were found otherwise and are not put right yet, one for each mailbox and capability.
+    pub open: u64,
+}
+
+impl DriftStatus {
+    fn of(state: &State) -> Self {
+        Self {
+            checked_at: state.drift.last_check().map(|(at, _)| *at),
+            open: state.drift.open().iter().map(|open| open.mailboxes.len()).sum(),
+        }
+    }
 }
 
 /// How many mailboxes stand where in their life.
@@ -107,6 +129,8 @@ impl Status {
             population,
             phases: phase_progress(state, now),
             notices: notice_progress(state, now),
+            drift: DriftStatus::of(state),
+            proposed: state.programme.proposed().map(|(_, proposed)| proposed.revision),
             incidents: projections::incidents(state),
             next: next::of_programme(state, plan, now),
             log,

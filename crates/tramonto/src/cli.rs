@@ -23,7 +23,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use drift::{CertificateArgs, DriftCommand, RepairArgs};
+pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
 pub use events::EventsArgs;
 pub use global::Global;
 pub use mailbox::{

@@ -13,3 +13,4 @@ mod sets;
 mod standby;
 mod story;
 mod table;
+mod telling;

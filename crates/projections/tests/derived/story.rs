@@ -42,7 +42,7 @@ pub(crate) struct Step {
 }
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0_u8..18, any::<u32>(), any::<u32>()).prop_map(|(kind, a, b)| Step { kind, a, b });
+    let step = (0_u8..19, any::<u32>(), any::<u32>()).prop_map(|(kind, a, b)| Step { kind, a, b });
     prop::collection::vec(step, 1..90)
 }
 
@@ -192,6 +192,7 @@ impl Story {
             13 if a % 2 == 0 => self.command(Command::Pause).await,
             13 => self.command(Command::Resume).await,
             14 => self.operator(&state, a, b).await,
+            15 => self.tell(&state, a, b).await,
             _ => self.work(&state, a, b).await,
         }
     }

@@ -1,6 +1,7 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
+use super::PlatformArgs;
 use super::values::Reason;
 
 /// What is done about drift.
@@ -12,11 +13,19 @@ pub enum DriftCommand {
   tramonto drift check --json | jq .drifting
 
 Ends with code 4 where drift was found.")]
-    Check,
+    Check(CheckDriftArgs),
     /// The same, and what differs is put right by the engine that runs, or by the next one.
     Repair(RepairArgs),
     /// Says of a day that no drift was open at its end and what was looked at, or why that can't be said.
     Certificate(CertificateArgs),
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Args)]
+pub struct CheckDriftArgs {
+    /// The platform that is asked: the one that the engine works on.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }
 
 /// Why drift is put right.
@@ -27,6 +36,9 @@ pub struct RepairArgs {
     /// Why, for the record. Name no person: the log is kept for ever.
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
+    /// The platform that is asked: the one that the engine works on.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }
 
 /// Of which day it is said.

@@ -8,18 +8,19 @@ mod certificate;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{Capabilities, DriftChecked, Reach};
+use domain::{DriftChecked, Reach};
 use eventstore::{EventStore, Journal, Origin};
 use serde_json::json;
 use workers::Reconciler;
 use workers::platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
 
 use super::reading::Reading;
-use crate::cli::{DriftCommand, Global};
+use crate::cli::{DriftCommand, Global, PlatformArgs};
 use crate::engine::drive;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
+use crate::platform::PlatformChoice;
 use crate::provision::Provisioned;
 use crate::services::Arrivals;
 use crate::{Error, RealClock, StorePlace};
@@ -29,19 +30,35 @@ const DRIFT: u8 = 4;
 
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
-        DriftCommand::Check => compare(false, None, global).await,
+        DriftCommand::Check(args) => compare(false, None, &args.platform, global).await,
         DriftCommand::Repair(args) => {
-            compare(true, Some(args.reason.as_str().to_owned()), global).await
+            let reason = Some(args.reason.as_str().to_owned());
+            compare(true, reason, &args.platform, global).await
         }
         DriftCommand::Certificate(args) => certificate::execute(args, global).await,
     }
 }
 
-async fn compare(repair: bool, reason: Option<String>, global: &Global) -> Result<ExitCode, Error> {
+async fn compare(
+    repair: bool,
+    reason: Option<String>,
+    platform: &PlatformArgs,
+    global: &Global,
+) -> Result<ExitCode, Error> {
     let reading = Reading::open_to_decide(global).await?;
     let journal = reading.handed_on().await?;
-    let (directory, provisioned) = platform(global).await?;
-    if Arrivals::new(Arc::clone(&reading.log), provisioned).any().await? {
+    let (platform, provisioned) = match platform.choice()? {
+        PlatformChoice::Directory => directory(global).await?,
+        PlatformChoice::Webhook(settings) => {
+            let registry = Arc::new(reading.registry().await?);
+            let provider = crate::platform::webhook(&settings, reading.programme(), registry)?;
+            let provider: Arc<dyn Platform> = Arc::new(provider);
+            (provider, None)
+        }
+    };
+    if let Some(provisioned) = provisioned
+        && Arrivals::new(Arc::clone(&reading.log), provisioned).any().await?
+    {
         return Err(Error::Usage(
             "mailboxes are still on their way into the mail directory; let the engine run, and ask again"
                 .to_owned(),
@@ -49,10 +66,10 @@ async fn compare(repair: bool, reason: Option<String>, global: &Global) -> Resul
     }
     let pace = Pace::default();
     drive(&pace, journal.known().await?.state());
-    let platform: Arc<dyn Platform> = Arc::new(Paced::new(directory, pace));
+    let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace));
     // As long as the longest one told ahead: what is not told yet is no drift.
     let arm_ahead = platform.arms().then(|| chrono::Duration::days(14));
-    let reach = Reach { controls: Capabilities::OF_PLATFORM, arm_ahead };
+    let reach = Reach { controls: platform.controls(), arm_ahead };
     let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
     let mut reconciler = Reconciler::new(journal, platform, reach);
     let checked = reconciler.check(repair, &origin).await?;
@@ -62,15 +79,18 @@ async fn compare(repair: bool, reason: Option<String>, global: &Global) -> Resul
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(DRIFT) })
 }
 
+/// A platform, and how it is given its mailboxes, where it is.
+type Found = (Arc<dyn Platform>, Option<Arc<dyn Provisioned>>);
+
 /// The mail directory of the store.
-async fn platform(global: &Global) -> Result<(Arc<dyn Platform>, Arc<dyn Provisioned>), Error> {
+async fn directory(global: &Global) -> Result<Found, Error> {
     if let StorePlace::Postgres(url) = &global.store {
         let directory = PostgresDirectory::open(postgres_options(global, url)?).await?;
         let directory = Arc::new(directory);
-        return Ok((Arc::<PostgresDirectory>::clone(&directory), directory));
+        return Ok((Arc::<PostgresDirectory>::clone(&directory), Some(directory)));
     }
     let directory = Arc::new(Directory::open(&global.home()?.directory()).await?);
-    Ok((Arc::<Directory>::clone(&directory), directory))
+    Ok((Arc::<Directory>::clone(&directory), Some(directory)))
 }
 
 fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {

@@ -145,7 +145,7 @@ impl Reading {
         })
     }
 
-    async fn registry(&self) -> Result<Registry, Error> {
+    pub(super) async fn registry(&self) -> Result<Registry, Error> {
         if let StorePlace::Postgres(url) = &self.global.store {
             let options = postgres_options(&self.global, url)?;
             return Ok(Registry::connect(options, self.programme()).await?);

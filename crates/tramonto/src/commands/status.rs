@@ -67,6 +67,17 @@ fn words(status: &Status) -> String {
         lines.push(notices::overview(&status.notices));
         lines.extend(status.notices.iter().flat_map(notices::problems));
     }
+    if status.drift.open > 0 {
+        lines.push(format!(
+            "{} rights are otherwise on the platform than in the log: see `tramonto drift certificate`",
+            count(status.drift.open)
+        ));
+    }
+    if let Some(revision) = status.proposed {
+        lines.push(format!(
+            "revision {revision} of the plan waits until the platform has called off what it moves"
+        ));
+    }
     match status.open_incidents() {
         0 => {}
         open => lines.push(format!(

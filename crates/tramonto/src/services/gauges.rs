@@ -197,6 +197,11 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let groups = incidents(state);
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));
+    let drifting = state.drift.open().iter().map(|drifting| drifting.mailboxes.len()).sum();
+    gauge!("tramonto_drift_open_rights").set(number(drifting));
+    if let Some((at, _)) = state.drift.last_check() {
+        gauge!("tramonto_drift_checked_timestamp_seconds").set(seconds(*at));
+    }
     Ok(())
 }
 
@@ -248,6 +253,15 @@ fn describe() {
     );
     describe_gauge!("tramonto_orders", "Work orders in the queue, by what they wait for.");
     describe_gauge!("tramonto_incidents_open_mailboxes", "Mailboxes that wait for an operator.");
+    describe_gauge!(
+        "tramonto_drift_open_rights",
+        "Rights that the platform was found to have otherwise and that are not put right yet."
+    );
+    describe_gauge!(
+        "tramonto_drift_checked_timestamp_seconds",
+        Unit::Seconds,
+        "When the platform was last compared with the log to the end."
+    );
     describe_gauge!("tramonto_projection_lag_events", "Events that a projection has not read yet.");
     describe_gauge!("tramonto_relay_lag_events", "Events that are not on the bus yet.");
     describe_gauge!("tramonto_leader", "1 where this process is the one that works at it.");

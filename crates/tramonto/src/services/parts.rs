@@ -98,10 +98,10 @@ pub(crate) struct Ground {
 }
 
 /// The platform, once it is there.
-struct Found {
-    platform: Arc<dyn Platform>,
+pub(super) struct Found {
+    pub(super) platform: Arc<dyn Platform>,
     /// What is on its way to it, where it is given its mailboxes.
-    arrivals: Option<Arrivals>,
+    pub(super) arrivals: Option<Arrivals>,
 }
 
 /// What a part does in one pass; `None` where it stood by for another process.
@@ -194,7 +194,7 @@ impl Ground {
     }
 
     /// The platform that does the work, once it is there.
-    async fn platform(&self, part: &'static str) -> Option<Found> {
+    pub(super) async fn platform(&self, part: &'static str) -> Option<Found> {
         match &self.platform {
             PlatformChoice::Directory => {
                 let platform = self.directory(part).await?;

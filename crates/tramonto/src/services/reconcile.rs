@@ -1,4 +1,4 @@
-//! Comparing the mail directory with the log: one process at a time, a range of mailboxes at a time.
+//! Comparing the platform with the log: one process at a time, a range of mailboxes at a time.
 
 use std::sync::Arc;
 
@@ -7,23 +7,21 @@ use chrono::TimeDelta;
 use domain::Tick;
 use eventstore::Journal;
 use workers::Reconciler;
-use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
+use workers::platform::{Measured, Pace, Paced, Platform};
 
 use super::arrivals::Arrivals;
 use super::lead::Lead;
-use super::parts::{Ground, PartPasses, reach};
+use super::parts::{Found, Ground, PartPasses, reach};
 use crate::{Error, engine};
 
 /// How soon it is looked again whether mailboxes that are on their way have arrived.
 const ARRIVING: TimeDelta = TimeDelta::seconds(1);
 
 pub(super) async fn reconcile(ground: Ground) {
-    let Some(directory) = ground.directory("drift").await else { return };
-    let reach = reach(&*directory, &ground.sweep);
-    let log = Arc::clone(&ground.deployment.log);
-    let arrivals = Arrivals::new(log, Arc::<PostgresDirectory>::clone(&directory));
+    let Some(Found { platform, arrivals }) = ground.platform("drift").await else { return };
+    let reach = reach(&*platform, &ground.sweep);
     let pace = Pace::default();
-    let platform: Arc<dyn Platform> = Arc::new(Paced::new(Measured::new(directory), pace.clone()));
+    let platform: Arc<dyn Platform> = Arc::new(Paced::new(Measured::new(platform), pace.clone()));
     let journal = Arc::clone(&ground.deployment.journal);
     let reconciler = Reconciler::new(Arc::clone(&journal), platform, reach);
     let lead = ground.lead("drift");
@@ -35,7 +33,8 @@ struct Reconciling {
     reconciler: Reconciler,
     pace: Pace,
     lead: Lead,
-    arrivals: Arrivals,
+    /// Where the platform is one that is given its mailboxes.
+    arrivals: Option<Arrivals>,
 }
 
 #[async_trait]
@@ -44,7 +43,9 @@ impl PartPasses for Reconciling {
         if !self.lead.is_ours().await? {
             return Ok(None);
         }
-        if self.arrivals.any().await? {
+        if let Some(arrivals) = &self.arrivals
+            && arrivals.any().await?
+        {
             let next_wake = self.journal.now().checked_add_signed(ARRIVING);
             return Ok(Some(Tick { progress: 0, next_wake }));
         }

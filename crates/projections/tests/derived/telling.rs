@@ -1,0 +1,65 @@
+//! Notices in the stories: some are let go out, claimed, and fare in all the ways there are.
+
+use chrono::Duration;
+use domain::{
+    Event, MailboxSet, NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed,
+    NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent, State,
+};
+use eventstore::notice_stream;
+use uuid::Uuid;
+
+use crate::story::{Story, chosen, phase, programme};
+
+impl Story {
+    /// A batch of a notice goes out, an operator has some of it tried again, and some of it comes back.
+    pub(crate) async fn tell(&self, state: &State, a: u32, b: u32) {
+        let notice = phase(["receive-only-soon", "access-closes-soon"][usize::from(a % 2 == 0)]);
+        let some = |fate: u32| -> MailboxSet {
+            let activated = state.rights.activated().iter();
+            activated.filter(|number| chosen(*number, b, 6) == fate).collect()
+        };
+        let (cause, attempts) = (format!("cause-{}", b % 3), 1 + b % 3);
+        let released = NoticesReleased {
+            notice: notice.clone(),
+            announces: phase("receive-only"),
+            revision: 1,
+            scheduled_for: self.now(),
+            mailboxes: state.rights.activated().iter().collect(),
+        };
+        let claimed = NoticesClaimed {
+            notice: notice.clone(),
+            claim: Uuid::from_u128(u128::from(b)),
+            until: self.now() + Duration::minutes(5),
+            mailboxes: (0..5).flat_map(|fate| some(fate).into_inner()).collect(),
+        };
+        let deferred = NoticesDeferred {
+            notice: notice.clone(),
+            cause: cause.clone(),
+            attempts,
+            retry_at: self.now() + Duration::minutes(i64::from(b % 90)),
+            mailboxes: some(1),
+        };
+        let failed = NoticesFailed {
+            notice: notice.clone(),
+            cause: cause.clone(),
+            attempts,
+            mailboxes: some(2),
+        };
+        let in_doubt =
+            NoticesInDoubt { notice: notice.clone(), cause: cause.clone(), mailboxes: some(3) };
+        let again = |number: &u32| chosen(*number, a, 2) == 0;
+        let retried = some(2).iter().filter(again).collect();
+        let bounced = some(0).iter().filter(again).collect();
+        let events = [
+            Event::NoticesReleased(released),
+            Event::NoticesClaimed(claimed),
+            Event::NoticesSent(NoticesSent { notice: notice.clone(), mailboxes: some(0) }),
+            Event::NoticesDeferred(deferred),
+            Event::NoticesFailed(failed),
+            Event::NoticesInDoubt(in_doubt),
+            Event::NoticesRetried(NoticesRetried { notice: notice.clone(), mailboxes: retried }),
+            Event::NoticesBounced(NoticesBounced { notice, cause, mailboxes: bounced }),
+        ];
+        self.append(notice_stream(&programme()).unwrap(), self.now(), &events).await;
+    }
+}
