@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use domain::{Capabilities, CatchUp, Eligible, Notice, Plan};
+use domain::{
+    Audience, Capabilities, CatchUp, Eligible, Notice, NoticeRule, Plan, Refusals, Sentence,
+};
 use toml::Value;
 
 use crate::Error;
@@ -81,7 +83,44 @@ fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let retry = plan.retry;
     writeln!(out, "\n[retry]\nattempts = {}", retry.attempts)?;
     writeln!(out, "first-delay-seconds = {}", retry.first_delay_seconds)?;
-    writeln!(out, "longest-delay-seconds = {}", retry.longest_delay_seconds)
+    writeln!(out, "longest-delay-seconds = {}", retry.longest_delay_seconds)?;
+    compose_refusals(out, &plan.refusals)?;
+    plan.notices.iter().try_for_each(|notice| compose_notice(out, notice))
+}
+
+fn compose_refusals(out: &mut String, refusals: &Refusals) -> std::fmt::Result {
+    let Refusals { send, receive, access } = refusals;
+    for (name, status, wording) in [
+        ("send", Some(&send.status), &send.wording),
+        ("receive", Some(&receive.status), &receive.wording),
+        ("access", None, access),
+    ] {
+        writeln!(out, "\n[refusals.{name}]")?;
+        if let Some(status) = status {
+            writeln!(out, "status = {}", quoted(&status.to_string()))?;
+        }
+        for Sentence { language, text } in &wording.0 {
+            writeln!(out, "{language} = {}", quoted(text))?;
+        }
+    }
+    Ok(())
+}
+
+fn compose_notice(out: &mut String, notice: &NoticeRule) -> std::fmt::Result {
+    let to = match notice.to {
+        Audience::Losing => "losing",
+        Audience::Active => "active",
+        Audience::Registered => "registered",
+    };
+    writeln!(out, "\n[[notice]]\nid = {}", quoted(notice.id.as_str()))?;
+    writeln!(out, "phase = {}", quoted(notice.phase.as_str()))?;
+    writeln!(out, "days-before = {}\ncron = {}", notice.days_before, quoted(&notice.cron))?;
+    writeln!(out, "batch = {}\nto = {}", notice.batch, quoted(to))?;
+    for text in &notice.texts {
+        writeln!(out, "\n[[notice.text]]\nlanguage = {}", quoted(text.language.tag()))?;
+        writeln!(out, "subject = {}\ntext = {}", quoted(&text.subject), quoted(&text.text))?;
+    }
+    Ok(())
 }
 
 fn quoted(text: &str) -> String {
