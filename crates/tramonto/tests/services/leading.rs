@@ -5,7 +5,7 @@ use crate::watching::get;
 use crate::world::{FEW, SMALL_ORDERS, World};
 
 /// Each thing that one process at a time does.
-const LEASED: [&str; 4] = ["sweep", "directory", "mailboxes", "relay"];
+const LEASED: [&str; 5] = ["sweep", "directory", "mailboxes", "relay", "drift"];
 
 /// Which of them this process says that it leads.
 fn led(port: u16) -> Vec<&'static str> {
@@ -37,7 +37,7 @@ async fn of_two_processes_one_leads_at_each_thing_and_the_other_takes_over() {
     assert_eq!(standing_by.matches("standby").count(), LEASED.len(), "{standing_by}");
     one.kill();
     // The table is left to its projector for half a minute, since a step of it may take long.
-    let soon = ["sweep", "directory", "relay"];
+    let soon = ["sweep", "directory", "relay", "drift"];
     let taken_over = || soon.iter().all(|of| led(ports[1]).contains(of));
     world.until("the other at the rest", async || taken_over()).await;
     drop(other);
