@@ -13,7 +13,8 @@ use crate::story::{Story, chosen, phase, programme};
 impl Story {
     /// A batch of a notice goes out, an operator has some of it tried again, and some of it comes back.
     pub(crate) async fn tell(&self, state: &State, a: u32, b: u32) {
-        let notice = phase(["receive-only-soon", "access-closes-soon"][usize::from(a % 2 == 0)]);
+        let notice =
+            phase(["receive-only-soon", "access-closes-soon"][usize::from(a.is_multiple_of(2))]);
         let some = |fate: u32| -> MailboxSet {
             let activated = state.rights.activated().iter();
             activated.filter(|number| chosen(*number, b, 6) == fate).collect()
