@@ -47,8 +47,12 @@ pub struct World {
 impl World {
     /// A store with so many generated registrations.
     pub async fn with(registrations: u32) -> Self {
+        Self::of(Plan::cec_pac().unwrap(), registrations).await
+    }
+
+    /// The same of another plan.
+    pub async fn of(mut plan: Plan, registrations: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut plan = Plan::cec_pac().unwrap();
         // Once a month is enough to see that left-overs are looked for; every night takes minutes.
         for recurring in &mut plan.recurring {
             "0 30 3 1 * *".clone_into(&mut recurring.cron);

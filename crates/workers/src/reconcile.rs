@@ -1,7 +1,7 @@
 //! The reconciliation: compares what the platform says with what the log says, range by range, and tells
 //! where they differ.
 //!
-//! Invariants: one range of 65,536 numbers is in hand at a time, so memory is bounded whatever the
+//! Invariants: one range of at most 65,536 numbers is in hand at a time, so memory is bounded whatever the
 //! population; nothing is told that was under way, for a difference must be there by the log before and
 //! after the platform was asked, and be there when it is asked again. Nothing is put right here: what is
 //! told with the word to repair it is work, which the sweep finds. Deliberately absent: any change of a

@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::Reconciler;
 use crate::Error;
 
-/// Numbers in a range, and in a page of what the platform knows: one Roaring container.
+/// Numbers in a range at most, and in a page of what the platform knows: one Roaring container.
 const RANGE: u32 = 0x1_0000;
 
 /// Where a comparison stands.
@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) repair: bool,
     from_position: u64,
     step: Step,
+    /// Numbers in the next range, a power of two.
+    span: u32,
     mailboxes: u64,
     counts: BTreeMap<Capability, Compared>,
     known: u64,
@@ -49,6 +51,7 @@ impl Run {
             repair,
             from_position,
             step: Step::Compare(0),
+            span: RANGE,
             mailboxes: 0,
             counts: BTreeMap::new(),
             known: 0,
@@ -86,7 +89,8 @@ impl Run {
 
 impl Reconciler {
     /// Takes a step of the comparison under way; what it came to, where that was its last. After an error
-    /// the same step is taken again.
+    /// the same step is taken again with half as many mailboxes, so that a platform that fails now and then
+    /// in answering for so many is come to the end of.
     pub(super) async fn step(&mut self, origin: &Origin) -> Result<Option<DriftChecked>, Error> {
         let Some(mut run) = self.run.take() else { return Ok(None) };
         let taken = match run.step {
@@ -95,8 +99,12 @@ impl Reconciler {
             Step::Conclude => return self.conclude(run, origin).await,
         };
         match taken {
-            Ok(next) => run.step = next,
+            Ok(next) => {
+                run.step = next;
+                run.span = run.span.saturating_mul(2).min(RANGE);
+            }
             Err(error) => {
+                run.span = (run.span / 2).max(1);
                 self.run = Some(run);
                 return Err(error);
             }
@@ -113,7 +121,9 @@ impl Reconciler {
             let Some(first) = state.rights.activated().range(from..).next() else {
                 return Ok(Step::List(0));
             };
-            let range = (first & !(RANGE - 1))..=(first | (RANGE - 1));
+            let within = run.span - 1;
+            // A range that grew again may reach back to what is done.
+            let range = from.max(first & !within)..=(first | within);
             let mut numbers = RoaringBitmap::new();
             numbers.insert_range(range.clone());
             numbers &= state.rights.activated();
@@ -137,14 +147,15 @@ impl Reconciler {
     }
 
     async fn list(&self, run: &mut Run, from: u32) -> Result<Step, Error> {
-        let page = self.platform.known(from, RANGE).await?;
+        let limit = run.span;
+        let page = self.platform.known(from, limit).await?;
         // The log knows of a mailbox before a platform does, so it is read afterwards.
         let known = self.journal.known().await?;
         run.unknown_to_registry |= &*page.mailboxes - known.state().rights.activated();
         run.known += page.mailboxes.len();
         run.numberless += page.numberless;
         let next = page.mailboxes.max().and_then(|last| last.checked_add(1));
-        let full = page.mailboxes.len() >= u64::from(RANGE);
+        let full = page.mailboxes.len() >= u64::from(limit);
         Ok(next.filter(|_| full).map_or(Step::Conclude, Step::List))
     }
 
