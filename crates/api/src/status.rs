@@ -69,7 +69,7 @@ impl DriftStatus {
     fn of(state: &State) -> Self {
         Self {
             checked_at: state.drift.last_check().map(|(at, _)| *at),
-            open: state.drift.open().iter().map(|open| open.mailboxes.len()).sum(),
+            open: state.drift.open_rights(),
         }
     }
 }

@@ -42,6 +42,11 @@ impl Drift {
         &self.open
     }
 
+    /// How many rights are open, one for each mailbox and capability.
+    pub fn open_rights(&self) -> u64 {
+        self.open.iter().map(|open| open.mailboxes.len()).sum()
+    }
+
     /// The last comparison that came to its end, and when it was recorded.
     pub fn last_check(&self) -> Option<&(DateTime<Utc>, DriftChecked)> {
         self.last.as_deref()

@@ -197,8 +197,7 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let groups = incidents(state);
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));
-    let drifting = state.drift.open().iter().map(|drifting| drifting.mailboxes.len()).sum();
-    gauge!("tramonto_drift_open_rights").set(number(drifting));
+    gauge!("tramonto_drift_open_rights").set(number(state.drift.open_rights()));
     if let Some((at, _)) = state.drift.last_check() {
         gauge!("tramonto_drift_checked_timestamp_seconds").set(seconds(*at));
     }

@@ -9,7 +9,7 @@ use super::part::Part;
 
 /// How a set is found once its members are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+enum Found {
     /// It is empty.
     Nobody,
     /// It is everyone there is.
@@ -20,19 +20,70 @@ pub(super) enum Found {
     Others,
 }
 
-/// How the set of the rows is found of which `members` of `all` are.
-pub(super) fn found(members: u64, all: u64) -> Found {
-    match members {
-        0 => Found::Nobody,
-        _ if members == all => Found::Everyone,
-        _ if members <= all / 2 => Found::Members,
-        _ => Found::Others,
+/// The rows of a part, counted: what is still to be listed, and then the sets.
+#[derive(Debug)]
+pub(super) struct Counted<'a> {
+    conditions: &'a [String],
+    /// Those that exist, where their number tells who they are.
+    dense: Option<RoaringBitmap>,
+    ways: Vec<Found>,
+}
+
+impl<'a> Counted<'a> {
+    /// The columns by which the rows are counted: all, and those of each condition.
+    pub(super) fn columns(conditions: &[String]) -> Vec<String> {
+        let filter = |condition: &String| format!("count(*) FILTER (WHERE {condition})");
+        std::iter::once("count(*)".to_owned()).chain(conditions.iter().map(filter)).collect()
+    }
+
+    /// What those columns hold of a part.
+    pub(super) fn of(part: &Part, conditions: &'a [String], counts: &[u64]) -> Self {
+        let all = counts.first().copied().unwrap_or(0);
+        let ways = counts.iter().skip(1).map(|members| Found::of(*members, all)).collect();
+        Self { conditions, dense: dense(part, all), ways }
+    }
+
+    /// The columns that list the rest, with the database's aggregate of numbers.
+    pub(super) fn lists(&self, aggregate: &str) -> Vec<String> {
+        let existing = self.dense.is_none().then(|| aggregate.to_owned());
+        let listed = self.ways.iter().zip(self.conditions).filter_map(|(way, of)| way.listed(of));
+        let listed = listed.map(|of| format!("{aggregate} FILTER (WHERE {of})"));
+        existing.into_iter().chain(listed).collect()
+    }
+
+    /// Those that exist, and of those the ones for which each condition holds, from what was listed.
+    pub(super) fn sets(self, lists: Vec<RoaringBitmap>) -> (RoaringBitmap, Vec<RoaringBitmap>) {
+        let mut lists = lists.into_iter();
+        let existing = self.dense.or_else(|| lists.next()).unwrap_or_default();
+        let set = |way: Found| {
+            let listed = way.is_listed().then(|| lists.next()).flatten();
+            way.set(&existing, listed)
+        };
+        let sets = self.ways.into_iter().map(set).collect();
+        (existing, sets)
     }
 }
 
 impl Found {
+    /// How the set of the rows is found of which `members` of `all` are.
+    fn of(members: u64, all: u64) -> Self {
+        match members {
+            0 => Self::Nobody,
+            _ if members == all => Self::Everyone,
+            _ if members <= all / 2 => Self::Members,
+            _ => Self::Others,
+        }
+    }
+
+    fn is_listed(self) -> bool {
+        match self {
+            Self::Nobody | Self::Everyone => false,
+            Self::Members | Self::Others => true,
+        }
+    }
+
     /// The condition of the rows to be listed; `None` where there is nothing to list.
-    pub(super) fn listed(self, condition: &str) -> Option<String> {
+    fn listed(self, condition: &str) -> Option<String> {
         match self {
             Self::Nobody | Self::Everyone => None,
             Self::Members => Some(condition.to_owned()),
@@ -41,11 +92,7 @@ impl Found {
     }
 
     /// The set, from those that exist and those that were listed.
-    pub(super) fn set(
-        self,
-        existing: &RoaringBitmap,
-        listed: Option<RoaringBitmap>,
-    ) -> RoaringBitmap {
+    fn set(self, existing: &RoaringBitmap, listed: Option<RoaringBitmap>) -> RoaringBitmap {
         match (self, listed) {
             (Self::Everyone, _) => existing.clone(),
             (Self::Members, Some(members)) => members,
@@ -56,7 +103,7 @@ impl Found {
 }
 
 /// Everyone from the part's first to its last number, if that many rows are there.
-pub(super) fn dense(part: &Part, rows: u64) -> Option<RoaringBitmap> {
+fn dense(part: &Part, rows: u64) -> Option<RoaringBitmap> {
     let span = u64::from(part.last - part.first) + 1;
     (rows == span).then(|| {
         let mut all = RoaringBitmap::new();

@@ -2,7 +2,7 @@ use roaring::RoaringBitmap;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::super::counted::{dense, found};
+use super::super::counted::Counted;
 use super::super::part::Part;
 use super::fault::Problem;
 
@@ -13,39 +13,21 @@ pub(super) async fn scan(
     connection: &mut PgConnection,
     conditions: &[String],
 ) -> Result<(RoaringBitmap, Vec<RoaringBitmap>), Problem> {
-    let filter = |condition: &String| format!("count(*) FILTER (WHERE {condition})");
-    let counts: Vec<String> =
-        std::iter::once("count(*)".to_owned()).chain(conditions.iter().map(filter)).collect();
-    let row = select(part, connection, &counts).await?;
-    let count = |place: usize| -> Result<u64, Problem> {
-        // Never negative: a count.
-        Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
-    };
-    let all = count(0)?;
-    let dense = dense(part, all);
-    let ways = (1..=conditions.len()).map(|place| Ok(found(count(place)?, all)));
-    let ways = ways.collect::<Result<Vec<_>, Problem>>()?;
+    let columns = Counted::columns(conditions);
+    let row = select(part, connection, &columns).await?;
+    // Never negative: a count.
+    let count = |place| row.try_get(place).map(|count: i64| u64::try_from(count).unwrap_or(0));
+    let counts = (0..columns.len()).map(count).collect::<Result<Vec<_>, _>>()?;
+    let counted = Counted::of(part, conditions, &counts);
+    let columns = counted.lists("array_agg(number)");
     let mut lists = Vec::new();
-    if dense.is_none() {
-        lists.push("array_agg(number)".to_owned());
-    }
-    let listed = ways.iter().zip(conditions).filter_map(|(way, of)| way.listed(of));
-    lists.extend(listed.map(|of| format!("array_agg(number) FILTER (WHERE {of})")));
-    let mut sets = Vec::new();
-    if !lists.is_empty() {
-        let row = select(part, connection, &lists).await?;
-        for place in 0..lists.len() {
-            sets.push(set(&row, place)?);
+    if !columns.is_empty() {
+        let row = select(part, connection, &columns).await?;
+        for place in 0..columns.len() {
+            lists.push(set(&row, place)?);
         }
     }
-    let mut sets = sets.into_iter();
-    let existing = dense.or_else(|| sets.next()).unwrap_or_default();
-    let sets = ways.into_iter().zip(conditions).map(|(way, of)| {
-        let listed = way.listed(of).and_then(|_| sets.next());
-        way.set(&existing, listed)
-    });
-    let sets = sets.collect();
-    Ok((existing, sets))
+    Ok(counted.sets(lists))
 }
 
 async fn select(
