@@ -8,16 +8,28 @@ mod answering;
 mod certificates;
 mod cluster;
 mod commanding;
+mod drifting;
 mod embedded;
 mod jwt;
 mod killing;
 mod leading;
 mod letting_in;
 mod partitions;
+mod providing;
 mod proxy;
+#[path = "../../../workers/tests/provider/raw.rs"]
+#[expect(dead_code, reason = "each suite uses a part of it")]
+mod raw;
+#[path = "../../../workers/tests/provider/receiver.rs"]
+#[expect(dead_code, reason = "each suite uses a part of it")]
+mod receiver;
 mod secured;
 mod servers;
+#[path = "../../../workers/tests/notices/server.rs"]
+#[expect(dead_code, reason = "each suite uses a part of it")]
+mod smtp;
 mod starting;
 mod stopping;
+mod telling;
 mod watching;
 mod world;

@@ -2,7 +2,7 @@
 
 use crate::servers::free_port;
 use crate::watching::{Collector, get};
-use crate::world::{FEW, SMALL_ORDERS, World, make_database, populate};
+use crate::world::{FEW, PLAN, SMALL_ORDERS, World, make_database, populate};
 
 #[tokio::test]
 async fn services_that_start_before_everything_they_need_wait_and_say_for_what() {
@@ -26,7 +26,7 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     world.until("the missing database", async || scheduler.told().contains("create it")).await;
     make_database(world.postgres.port).await;
     world.until("the missing tables", async || scheduler.told().contains("tramonto migrate")).await;
-    populate(world.folder.path(), world.postgres.port, FEW);
+    populate(world.folder.path(), world.postgres.port, &PLAN, FEW);
     world.until("the bus", async || scheduler.told().contains("bus")).await;
     assert_eq!(world.outcomes().await, 0);
     world.nats.start();

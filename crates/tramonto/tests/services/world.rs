@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tramonto::RealClock;
 use tramonto::rehearse::prove_shared;
 
-use crate::servers::{Server, send};
+use crate::servers::{Server, script, send};
 
 /// Registrations of a population in which some 100,000 mailboxes are active.
 pub(crate) const MANY: u32 = 177_000;
@@ -86,6 +86,16 @@ impl World {
         Self::empty_in(folder, alone)
     }
 
+    /// A population under a plan of its own, in servers that run.
+    pub(crate) async fn under(plan: &str, registrations: u32) -> Self {
+        let mut world = Self::empty().await;
+        world.postgres.start();
+        world.nats.start();
+        make_database(world.postgres.port).await;
+        populate(world.folder.path(), world.postgres.port, plan, registrations);
+        world
+    }
+
     /// Nothing runs and nothing is there.
     pub(crate) async fn empty() -> Self {
         Self::empty_in(open_folder(), ALONE.lock().await)
@@ -121,18 +131,41 @@ impl World {
         bus: &str,
         more: &[&str],
     ) -> Service {
-        self.logs += 1;
-        let log = self.folder.path().join(format!("{role}-{}.log", self.logs));
-        let told = File::create(&log).unwrap();
-        let child = tramonto(store)
+        let mut command = tramonto(store);
+        command
             .arg(role)
             .args(["--bus", bus, "--lease", "3", "--stop-within", "10"])
             .args(if more.contains(&"--listen") { &[][..] } else { &["--listen", "off"] })
+            .args(more);
+        self.spawn(role, command)
+    }
+
+    /// Starts a service whose clock is ahead: what takes so long has passed for it.
+    pub(crate) fn start_later(
+        &mut self,
+        role: &'static str,
+        by: Duration,
+        more: &[&str],
+    ) -> Service {
+        let library = Command::new(script("install")).arg("faketime").output().unwrap();
+        assert!(library.status.success(), "{}", String::from_utf8_lossy(&library.stderr));
+        let library = String::from_utf8(library.stdout).unwrap();
+        let mut command = tramonto(&self.store());
+        command
+            .arg(role)
+            .args(["--bus", &self.bus(), "--lease", "3", "--listen", "off"])
             .args(more)
-            .stdout(Stdio::null())
-            .stderr(told)
-            .spawn()
-            .unwrap();
+            .env("LD_PRELOAD", library.trim())
+            .env("FAKETIME", format!("+{}", by.as_secs()))
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        self.spawn(role, command)
+    }
+
+    fn spawn(&mut self, role: &'static str, mut command: Command) -> Service {
+        self.logs += 1;
+        let log = self.folder.path().join(format!("{role}-{}.log", self.logs));
+        let told = File::create(&log).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
         Service { role, child, log }
     }
 
@@ -158,13 +191,25 @@ impl World {
         options(self.postgres.port).connect().await.unwrap()
     }
 
+    /// The log, as the services read it.
+    pub(crate) async fn log(&self) -> Arc<dyn EventStore> {
+        let options = options(self.postgres.port);
+        Arc::new(PostgresStore::connect(options, Arc::new(RealClock)).await.unwrap())
+    }
+
     /// How many phases are complete.
     pub(crate) async fn completed(&self) -> i64 {
-        self.ask(
-            "SELECT count(*) FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
-             WHERE kind.name = 'phase-completed'",
-        )
-        .await
+        self.recorded("phase-completed").await
+    }
+
+    /// How many events of a kind the log has.
+    pub(crate) async fn recorded(&self, kind: &str) -> i64 {
+        let mut database = self.connect().await;
+        let count = "SELECT count(*) FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
+                     WHERE kind.name = $1";
+        let count = sqlx::query_scalar(count).bind(kind).fetch_one(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        count
     }
 
     /// How many outcomes of effects are recorded.
@@ -224,6 +269,11 @@ impl World {
         // Nothing of the phases to come: everyone can still log in.
         let shut_out = "SELECT count(*) FROM directory.rights WHERE NOT can_login";
         assert_eq!(self.ask(shut_out).await, 0, "access ended early");
+        self.check_copies().await;
+    }
+
+    /// What is derived from the log, and its mirror.
+    pub(crate) async fn check_copies(&self) {
         self.derived_is_what_a_rebuild_derives().await;
         self.mirror_is_the_log().await;
     }
@@ -251,20 +301,17 @@ impl World {
 
     /// The table that the projectors keep, against one derived anew from the log, in a file.
     async fn derived_is_what_a_rebuild_derives(&self) {
-        let options = options(self.postgres.port);
-        let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let log = PostgresStore::connect(options.clone(), Arc::clone(&clock)).await.unwrap();
-        let log: Arc<dyn EventStore> = Arc::new(log);
+        let (options, log) = (options(self.postgres.port), self.log().await);
         let programme: ProgrammeId = "cec-pac".parse().unwrap();
         let kept =
             PostgresTable::connect(options, programme.clone(), Arc::clone(&log), "test".to_owned())
                 .await
                 .unwrap();
-        let caught_up = async || kept.status(clock.now()).await.unwrap().lag_events == 0;
+        let caught_up = async || kept.status(RealClock.now()).await.unwrap().lag_events == 0;
         self.until("the table", caught_up).await;
         let path = self.folder.path().join("derived-anew.db");
         let anew = Table::open(&path, programme, log).await.unwrap();
-        while anew.tick(clock.now()).await.unwrap().progress > 0 {}
+        while anew.tick(RealClock.now()).await.unwrap().progress > 0 {}
         assert_eq!(kept.digest().await.unwrap(), anew.digest().await.unwrap(), "{}", self.told());
     }
 }
@@ -347,11 +394,11 @@ pub(crate) fn done(store: &str, arguments: &[&str]) {
 }
 
 /// Makes the tables, the plan and the population.
-pub(crate) fn populate(folder: &Path, port: u16, registrations: u32) {
+pub(crate) fn populate(folder: &Path, port: u16, plan: &str, registrations: u32) {
     let store = store(port);
-    let (plan, registry) = (folder.join("plan.toml"), folder.join("registry.csv"));
-    fs::write(&plan, &*PLAN).unwrap();
-    let (plan, registry) = (plan.to_str().unwrap(), registry.to_str().unwrap());
+    let (file, registry) = (folder.join("plan.toml"), folder.join("registry.csv"));
+    fs::write(&file, plan).unwrap();
+    let (plan, registry) = (file.to_str().unwrap(), registry.to_str().unwrap());
     done(&store, &["migrate"]);
     done(&store, &["plan", "adopt", plan, "--reason", "test"]);
     let registrations = registrations.to_string();
@@ -371,7 +418,7 @@ async fn import(registrations: u32) -> TempDir {
     let (mut postgres, _) = servers(folder.path());
     postgres.start();
     make_database(postgres.port).await;
-    populate(folder.path(), postgres.port, registrations);
+    populate(folder.path(), postgres.port, &PLAN, registrations);
     postgres.end("INT");
     folder
 }
