@@ -20,6 +20,8 @@ mod health;
 mod incidents;
 #[path = "cli/mail_platform.rs"]
 mod mail_platform;
+#[path = "cli/notices.rs"]
+mod notices;
 #[path = "cli/planning.rs"]
 mod planning;
 #[path = "cli/privacy.rs"]
@@ -30,6 +32,9 @@ mod scene;
 mod settings;
 #[path = "cli/signals.rs"]
 mod signals;
+#[expect(dead_code, clippy::unwrap_used, reason = "each suite uses a part of it")]
+#[path = "../../workers/tests/notices/server.rs"]
+mod smtp;
 #[path = "cli/streams.rs"]
 mod streams;
 #[path = "cli/wrong_files.rs"]

@@ -185,7 +185,11 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
         _ => Reading::open(global).await?,
     };
     let now = reading.now().await?;
-    let preview = AmendmentPreview::of(reading.journal.known().await?.state(), &plan, now);
+    let (preview, waits) = {
+        let known = reading.journal.known().await?;
+        let state = known.state();
+        (AmendmentPreview::of(state, &plan, now), state.programme.proposed().is_some())
+    };
     let preview = preview.ok_or_else(|| {
         Error::Usage("there is no plan to amend; run `tramonto plan adopt FILE` first".to_owned())
     })?;
@@ -199,22 +203,32 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
         let problems = preview.refused.join("; ");
         return Err(Error::Usage(format!("the amendment is refused: {problems}")));
     }
-    let Some(reason) = args.reason.filter(|_| !args.dry_run && !preview.same) else {
+    // Asking for the plan in force takes an amendment back that waits.
+    let decides = !args.dry_run && (waits || !preview.same);
+    let Some(reason) = args.reason.filter(|_| decides) else {
         return Ok(());
     };
     let events = append(&reading, &plan, &reason, global).await?;
     if global.json {
         return Ok(());
     }
-    let revision = preview.revision;
-    out.line(if events.iter().any(|event| matches!(event, Event::AmendmentProposed(_))) {
-        format!(
-            "the amendment is proposed: revision {revision} is adopted once the platform has called off the \
-             instants that it moves; until then the plan in force stays, look at `tramonto plan show`"
-        )
-    } else {
-        format!("the plan is amended: revision {revision} is in force")
-    })
+    out.line(made(&events, preview.revision))
+}
+
+/// What asking for an amendment came to.
+fn made(events: &[Event], revision: u32) -> String {
+    let any = |of: fn(&Event) -> bool| events.iter().any(of);
+    if any(|event| matches!(event, Event::PlanAmended(_))) {
+        return format!("the plan is amended: revision {revision} is in force");
+    }
+    if any(|event| matches!(event, Event::AmendmentDropped(_))) {
+        return "the amendment that waited is taken back; the plan in force stays".to_owned();
+    }
+    let is = if events.is_empty() { "was proposed before" } else { "is proposed" };
+    format!(
+        "the amendment {is}: revision {revision} is adopted once the platform has called off the instants \
+         that it moves; until then the plan in force stays, look at `tramonto plan show`"
+    )
 }
 
 async fn append(

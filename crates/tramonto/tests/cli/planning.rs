@@ -1,5 +1,8 @@
 //! Plans: checked, shown, adopted, amended.
 
+use chrono::TimeDelta;
+use eventstore::Clock;
+use tramonto::RealClock;
 use tramonto_plans::{FUTURE, moved};
 
 use crate::scene::Scene;
@@ -98,6 +101,44 @@ fn an_amendment_shows_what_it_changes_and_changes_nothing_until_it_is_made() {
     assert_eq!(scene.json(&["plan", "show"])["revision"], 2);
     let event = scene.events(&["--kind", "plan-amended"]);
     assert_eq!(event[0]["reason"], "a month more");
+}
+
+#[test]
+fn an_amendment_of_what_the_platform_was_told_waits_until_it_is_called_off() {
+    let scene = Scene::empty();
+    let soon = (RealClock.now() + TimeDelta::days(10)).date_naive().to_string();
+    let plan = FUTURE.replace("2090-01-01", &soon);
+    scene.write("plan.toml", &plan);
+    scene.write("later.toml", &plan.replace(&soon, "2090-01-01"));
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
+    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["run", "--until-idle"]);
+    assert!(!scene.events(&["--kind", "rights-armed"]).is_empty());
+
+    let amend = |file| scene.ok(&["plan", "amend", file, "--reason", "a decree"]);
+    let standing = || {
+        let shown = scene.json(&["plan", "show"]);
+        assert_eq!(shown["proposed"], scene.json(&["status"])["proposed"]);
+        (shown["revision"].as_u64(), shown["proposed"].as_u64())
+    };
+    assert!(amend("later.toml").contains("the amendment is proposed: revision 2"));
+    assert_eq!(standing(), (Some(1), Some(2)));
+    assert!(scene.ok(&["status"]).contains("revision 2 of the plan waits"));
+    assert!(scene.ok(&["plan", "show"]).contains("revision 2 is proposed"));
+    assert!(amend("later.toml").contains("the amendment was proposed before"));
+    assert!(amend("plan.toml").contains("the amendment that waited is taken back"));
+    assert_eq!(standing(), (Some(1), None));
+    assert_eq!(scene.events(&["--kind", "amendment-dropped"]).len(), 1);
+    assert!(!amend("plan.toml").contains("taken back"), "there is nothing to take back");
+
+    amend("later.toml");
+    scene.ok(&["run", "--until-idle"]);
+    assert_eq!(standing(), (Some(2), None));
+    assert!(!scene.ok(&["status"]).contains("waits until the platform"));
+    let kinds = ["amendment-proposed", "amendment-dropped", "plan-amended"];
+    let counts = kinds.map(|kind| scene.events(&["--kind", kind]).len());
+    assert_eq!(counts, [2, 1, 1]);
 }
 
 #[test]

@@ -1,0 +1,162 @@
+//! Notices: handed to a mail relay, listed, shown, reported back, handed over again.
+
+use chrono::TimeDelta;
+use eventstore::Clock;
+use serde_json::Value;
+use tramonto::RealClock;
+
+use crate::scene::{Ran, Scene};
+use crate::smtp::{Mood, Server};
+
+/// How the small mail server treats somebody, by the name of the address.
+const NAMES: [&str; 5] = ["anna", "bruno", "gone", "busy", "silent"];
+
+/// A store in which access ends soon and everybody is told at once; five have an address for notices.
+fn told_soon() -> Scene {
+    let scene = Scene::empty();
+    let soon = (RealClock.now() + TimeDelta::days(20)).date_naive();
+    let plan = scene.ok(&["plan", "show", "--file"]);
+    let plan = plan.replace("from = 2015-09-18", &format!("from = {soon}"));
+    let plan = plan.replace("from = 2018-03-18", "from = 2098-03-18");
+    let plan = plan.replace("0 0 9-17 * * Mon-Fri", "* * * * * *");
+    scene.write("plan.toml", &plan);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
+    let mut registry =
+        "registration_id,codice_fiscale,surname,name,address,requested_on,activated_on,last_sent_on,notify_email\n"
+            .to_owned();
+    let generated = Scene::empty();
+    generated.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    let mut names = NAMES.iter();
+    for line in 1..=500 {
+        let mut row = generated.row(line);
+        if !row[6].is_empty()
+            && let Some(name) = names.next()
+        {
+            row[8] = format!("{name}@home.example");
+            registry += &row.join(",");
+            registry += "\n";
+        }
+    }
+    scene.write("registry.csv", &registry);
+    scene.ok(&["import", "registry.csv"]);
+    scene
+}
+
+/// Lets the engine run with this relay until there is nothing to do.
+fn run(scene: &Scene, relay: &Server) {
+    let url = format!("smtp://{}", relay.address);
+    let post = ["--smtp-url", &url, "--notices-from", "notices@agency.example"];
+    scene.ok(&[&["run", "--until-idle"][..], &post].concat());
+}
+
+/// How the notice stands.
+fn listed(scene: &Scene) -> Value {
+    let listed = scene.json(&["notices", "list"]);
+    let mut notices = listed.as_array().expect("a list").iter();
+    notices.find(|notice| notice["notice"] == "access-ends").expect("it is one of them").clone()
+}
+
+/// What a mail server reports of a notice.
+fn report(number: u32, action: &str, status: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@relay.example\r\nTo: notices+access-ends.{number}@agency.example\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\n\
+         Final-Recipient: rfc822; somebody@home.example\r\nAction: {action}\r\nStatus: {status}\r\n\r\n--b--\r\n"
+    )
+}
+
+fn counts(notice: &Value) -> [u64; 5] {
+    ["sent", "bounced", "failed", "in_doubt", "waiting"]
+        .map(|what| notice[what].as_u64().expect("a count"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
+    let relay = Server::start(Mood::Willing).await;
+    let scene = told_soon();
+    run(&scene, &relay);
+    let notice = listed(&scene);
+    // Who is busy is tried again later.
+    assert_eq!(counts(&notice), [2, 0, 1, 1, 1], "{notice}");
+    assert_eq!(
+        (&notice["failures"]["550-5.1.1"], &notice["standing"]),
+        (&1.into(), &"open".into())
+    );
+    let told = scene.ok(&["notices", "list"]);
+    for line in ["1 mailbox failed (550-5.1.1)", "nobody knows of 1 mailbox (connection-lost)"] {
+        assert!(told.contains(&format!("notice access-ends: {line}")), "{line}: {told}");
+    }
+
+    let shown = scene.ok(&["notices", "show", "access-ends"]);
+    assert!(
+        shown.contains("Subject: CEC-PAC: l'accesso") && shown.contains("{mailbox}"),
+        "{shown}"
+    );
+    let shown = scene.json(&["notices", "show", "access-ends"]);
+    assert_eq!((&shown["progress"], &shown["rule"]["to"]), (&notice, &"losing".into()));
+    let told = scene.refused(&["notices", "show", "nothing"]);
+    assert!(told.contains("they are sending-ends, receiving-ends, access-ends"), "{told}");
+
+    // The first mailbox's came back; its second report is no news, and nobody else's is.
+    let bounce = |message: &str| {
+        scene.write("report.eml", message);
+        scene.ok(&["notices", "bounce", "report.eml"])
+    };
+    scene.write("report.eml", &report(0, "failed", "5.2.2"));
+    let came = scene.json(&["notices", "bounce", "report.eml"]);
+    let expected = serde_json::json!({
+        "done": "notice-bounced", "notice": "access-ends", "number": 0, "cause": "5.2.2"
+    });
+    assert_eq!(came, expected);
+    assert!(bounce(&report(0, "failed", "5.2.2")).contains("nothing new"));
+    assert!(bounce(&report(2, "failed", "5.2.2")).contains("never went to mailbox 2"));
+    assert!(bounce(&report(1, "delayed", "4.4.1")).contains("or is late"));
+    assert!(bounce("Subject: away\r\n\r\nI am away.\r\n").contains("reports no delivery"));
+    scene.write("report.eml", "Subject: away\r\n\r\nI am away.\r\n");
+    assert_eq!(scene.json(&["notices", "bounce", "report.eml"])["done"], Value::Null);
+    assert!(scene.refused(&["notices", "bounce", "none.eml"]).contains("none.eml"));
+    assert_eq!(counts(&listed(&scene)), [2, 1, 1, 1, 1]);
+
+    let retry = |more: &[&str]| {
+        let all = [&["notices", "retry", "access-ends", "--reason", "the relay asks"], more];
+        scene.run(&all.concat())
+    };
+    let Ran { code, err, .. } = retry(&["--failed", "550-5.7.1"]);
+    assert!(code == Some(1) && err.contains("has no such mailbox"), "{err}");
+    let Ran { code, err, .. } = retry(&[]);
+    assert!(code == Some(2) && err.contains("--in-doubt"), "{err}");
+    let Ran { code, err, .. } = retry(&["--in-doubt", "--mailbox", "0"]);
+    assert!(code == Some(1) && err.contains("has no such mailbox"), "{err}");
+    let Ran { out, .. } = retry(&["--failed", "550-5.1.1", "--json"]);
+    let done: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&done["done"], &done["mailboxes"]), (&"notices-retried".into(), &1.into()));
+    assert!(retry(&["--in-doubt"]).out.contains("handed over again for 1 mailbox"));
+    assert_eq!(counts(&listed(&scene)), [2, 1, 0, 0, 3]);
+    run(&scene, &relay);
+    let again = listed(&scene);
+    assert_eq!(counts(&again)[..4], [2, 1, 1, 1], "refused and lost once more: {again}");
+    let to: Vec<String> = relay.taken().into_iter().map(|letter| letter.to).collect();
+    let times = |name: &str| to.iter().filter(|to| to.starts_with(name)).count();
+    assert_eq!(["anna", "bruno", "gone", "silent"].map(times), [1, 1, 0, 2], "{to:?}");
+}
+
+#[test]
+fn a_plan_without_notices_and_a_store_without_a_plan_say_so() {
+    let scene = Scene::empty();
+    let told = scene.refused(&["notices", "list"]);
+    assert!(told.contains("tramonto"), "{told}");
+    let plan = scene.ok(&["plan", "show", "--file"]);
+    let without = plan.split("[[notice]]").next().expect("its beginning");
+    scene.write("plan.toml", without);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
+    assert!(scene.ok(&["notices", "list"]).contains("nobody is told of a phase"));
+    assert_eq!(scene.json(&["notices", "list"]), serde_json::json!([]));
+    assert!(scene.refused(&["notices", "show", "access-ends"]).contains("it has none"));
+    let url = ["--smtp-url", "smtp://127.0.0.1:25"];
+    let ran = scene.run(&[&["run", "--until-idle"][..], &url].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("--notices-from"), "{}", ran.err);
+    let from = ["--notices-from", "notices@agency.example"];
+    let ran = scene.run(&[&["run", "--until-idle", "--smtp-url", "http://x"][..], &from].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("smtp://HOST:PORT"), "{}", ran.err);
+}
