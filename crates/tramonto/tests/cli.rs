@@ -6,6 +6,8 @@
 mod answering;
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/bounces.rs"]
+mod bounces;
 #[path = "cli/deciding.rs"]
 mod deciding;
 #[path = "cli/disks.rs"]
@@ -20,6 +22,9 @@ mod health;
 mod incidents;
 #[path = "cli/mail_platform.rs"]
 mod mail_platform;
+#[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each suite uses a part of it")]
+#[path = "../../../tests/src/mail/servers.rs"]
+mod mail_servers;
 #[path = "cli/notices.rs"]
 mod notices;
 #[path = "cli/planning.rs"]

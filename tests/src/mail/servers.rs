@@ -33,8 +33,16 @@ pub struct MailServers {
     pub pop3: u16,
 }
 
+/// Found from whichever crate's tests start the servers.
 fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/mail")
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let scripts = folders.find_map(|folder| {
+        ["servers/mail", "tests/servers/mail"]
+            .map(|script| folder.join(script))
+            .into_iter()
+            .find(|script| script.is_file())
+    });
+    scripts.unwrap()
 }
 
 /// Ports that nothing listens on at this moment, all different.
@@ -47,9 +55,16 @@ fn free_ports() -> [u16; 4] {
 impl MailServers {
     /// Starts them and waits until each has greeted.
     pub fn start(lookups: &Lookups) -> Self {
+        Self::start_with(lookups, &[])
+    }
+
+    /// The same, with more settings of Postfix, as `NAME = VALUE`.
+    pub fn start_with(lookups: &Lookups, more: &[&str]) -> Self {
         // Short, for the sockets in it; and the servers, who are no root, must get to their files.
         let folder = tempfile::Builder::new().prefix("tm").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let lines: String = more.iter().flat_map(|setting| [*setting, "\n"]).collect();
+        fs::write(folder.path().join("more.cf"), lines).unwrap();
         let [smtp, submission, imap, pop3] = free_ports();
         let log = File::create(folder.path().join("script.log")).unwrap();
         let child = Command::new(script())
@@ -101,15 +116,20 @@ impl MailServers {
         assert!(flushed.unwrap().success());
     }
 
-    /// How many messages of this subject lie in a mailbox, by its files.
-    pub fn delivered(&self, address: &str, subject: &str) -> usize {
+    /// The messages that lie in a mailbox, as its files have them.
+    pub fn messages(&self, address: &str) -> impl Iterator<Item = String> {
         let (name, domain) = address.split_once('@').unwrap();
         let home = self.folder.path().join("vmail").join(domain).join(name).join("Maildir");
         let folders = ["new", "cur"].map(|folder| fs::read_dir(home.join(folder)));
         let files = folders.into_iter().flatten().flatten().map(|entry| entry.unwrap().path());
         // A file may be moved from `new` to `cur` while we look; then it is seen the next time.
-        let texts = files.filter_map(|file| fs::read_to_string(file).ok());
-        texts.filter(|text| text.contains(&format!("Subject: {subject}\n"))).count()
+        files.filter_map(|file| fs::read_to_string(file).ok())
+    }
+
+    /// How many messages of this subject lie in a mailbox.
+    pub fn delivered(&self, address: &str, subject: &str) -> usize {
+        let line = format!("Subject: {subject}\n");
+        self.messages(address).filter(|text| text.contains(&line)).count()
     }
 
     /// Waits until a message has arrived.

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use crate::scene::Scene;
 
 /// Runs SQL on the mail directory, as an administrator of the mail servers would.
-fn by_hand(scene: &Scene, sql: &str) -> Option<bool> {
+pub(crate) fn by_hand(scene: &Scene, sql: &str) -> Option<bool> {
     let options = SqliteConnectOptions::new().filename(scene.path("tramonto-store/directory.db"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let sql = sql.to_owned();

@@ -21,25 +21,26 @@ fn told_soon() -> Scene {
     let plan = plan.replace("0 0 9-17 * * Mon-Fri", "* * * * * *");
     scene.write("plan.toml", &plan);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    let mut registry =
-        "registration_id,codice_fiscale,surname,name,address,requested_on,activated_on,last_sent_on,notify_email\n"
-            .to_owned();
+    let addresses = NAMES.map(|name| format!("{name}@home.example"));
+    import_with(&scene, &addresses.each_ref().map(String::as_str));
+    scene
+}
+
+/// Imports activated mailboxes whose holders named these addresses for notices; an empty one is none. Answers with the
+/// mailboxes' own addresses, by number.
+pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
     let generated = Scene::empty();
     generated.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-    let mut names = NAMES.iter();
-    for line in 1..=500 {
-        let mut row = generated.row(line);
-        if !row[6].is_empty()
-            && let Some(name) = names.next()
-        {
-            row[8] = format!("{name}@home.example");
-            registry += &row.join(",");
-            registry += "\n";
-        }
+    let activated = (1..=500).map(|line| generated.row(line)).filter(|row| !row[6].is_empty());
+    let (mut registry, mut addresses) = (generated.row(0).join(",") + "\n", Vec::new());
+    for (mut row, notify) in activated.zip(notify) {
+        addresses.push(row[4].clone());
+        (*notify).clone_into(&mut row[8]);
+        registry += &(row.join(",") + "\n");
     }
     scene.write("registry.csv", &registry);
     scene.ok(&["import", "registry.csv"]);
-    scene
+    addresses
 }
 
 /// Lets the engine run with this relay until there is nothing to do.
