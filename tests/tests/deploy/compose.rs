@@ -6,11 +6,18 @@ use std::process::Command;
 use serde_json::{Map, Value};
 
 use super::command_line::{assert_no_secret, assert_taken, stop_within};
-use super::files::{assert_pinned, at, list, program, read, root, text, texts, told, yaml};
+use super::files::{
+    assert_pinned, at, list, offered_yaml, program, read, root, text, texts, told, yaml,
+};
 use super::{PORT, SERVICES};
 
 fn compose() -> Value {
     yaml(&["deploy/compose.yaml".to_owned()]).remove(0).remove(0)
+}
+
+/// The same with all that it offers in force.
+fn all_offered() -> Value {
+    offered_yaml("deploy/compose.yaml").remove(0)
 }
 
 fn services(compose: &Value) -> &Map<String, Value> {
@@ -77,9 +84,27 @@ fn every_service_of_the_engine_is_there_and_takes_what_it_is_told() {
 }
 
 #[test]
+fn what_is_offered_behind_comments_is_taken_and_holds_no_secret() {
+    let (compose, offered) = (compose(), all_offered());
+    let told = |compose| variables(&services(compose)["worker"]);
+    let (plain, more) = (told(&compose), told(&offered));
+    assert!(plain.iter().all(|(name, value)| more.get(name) == Some(value)), "one is lost");
+    for name in ["TRAMONTO_SMTP_URL", "TRAMONTO_NOTICES_FROM", "TRAMONTO_ON_ACCESS_CLOSED"] {
+        assert!(more.contains_key(name) && !plain.contains_key(name), "{name}");
+    }
+    assert_no_secret(more.keys());
+    assert_taken(&texts(at(&services(&offered)["worker"], "/command")), &more);
+}
+
+#[test]
 fn what_a_container_names_is_there() {
-    let compose = compose();
-    let all = services(&compose);
+    for compose in [compose(), all_offered()] {
+        named_is_there(&compose);
+    }
+}
+
+fn named_is_there(compose: &Value) {
+    let all = services(compose);
     let is_job = |service: &Value| service.get("healthcheck").is_none();
     for (name, service) in all {
         let waits = service.get("depends_on").and_then(Value::as_object);
@@ -111,7 +136,7 @@ fn what_a_container_names_is_there() {
             }
         }
     }
-    for (name, secret) in at(&compose, "/secrets").as_object().unwrap() {
+    for (name, secret) in at(compose, "/secrets").as_object().unwrap() {
         let file = text(secret, "/file");
         let outside =
             file.starts_with("${TRAMONTO_SECRETS:?") && file.ends_with(&format!("}}/{name}"));

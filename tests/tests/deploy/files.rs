@@ -71,6 +71,27 @@ pub(crate) fn yaml(paths: &[String]) -> Vec<Vec<Value>> {
     serde_json::from_str(&python("read_yaml.py", paths, "")).unwrap()
 }
 
+/// A file of settings with all that it offers in force: a line whose `#` is followed at once by something else is an
+/// offer, and no remark.
+pub(crate) fn offered(path: &str) -> String {
+    let text = read(path);
+    let lines = text.lines().map(|line| match line.trim_start().strip_prefix('#') {
+        Some(offer) if !offer.starts_with([' ', '!']) => line.replacen('#', "", 1),
+        Some(_) | None => line.to_owned(),
+    });
+    let all = lines.collect::<Vec<_>>().join("\n");
+    assert_ne!(all, text.trim_end(), "{path} offers nothing");
+    all
+}
+
+/// The documents of a YAML file with all that it offers in force.
+pub(crate) fn offered_yaml(path: &str) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("offered.yaml");
+    std::fs::write(&file, offered(path)).unwrap();
+    yaml(&[file.to_str().unwrap().to_owned()]).remove(0)
+}
+
 /// What stands at a path such as `/spec/replicas`, which must be there.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     value.pointer(path).unwrap_or_else(|| panic!("there is no {path} in {value}"))

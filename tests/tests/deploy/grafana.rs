@@ -87,6 +87,13 @@ fn what_an_operator_watches_is_on_it() {
         "tramonto_relay_lag_events",
         "tramonto_leader",
         "tramonto_incidents_open_mailboxes",
+        "tramonto_drift_open_rights",
+        "tramonto_drift_checked_timestamp_seconds",
+        "tramonto_notice_mailboxes",
+        "tramonto_notices_total",
+        "tramonto_policy_answers_total",
+        "tramonto_policy_answer_duration_seconds_bucket",
+        "tramonto_policy_contact_timestamp_seconds",
     ] {
         assert!(
             shown.iter().any(|expression| expression.contains(metric)),

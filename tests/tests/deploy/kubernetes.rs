@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tramonto::cli::Cli;
 
 use super::command_line::{assert_no_secret, assert_taken, stop_within};
-use super::files::{assert_pinned, at, list, listed, python, text, texts, yaml};
+use super::files::{assert_pinned, at, list, listed, offered_yaml, python, text, texts, yaml};
 use super::{PORT, SERVICES};
 
 const FOLDER: &str = "deploy/kubernetes";
@@ -173,6 +173,30 @@ fn a_service_is_probed_spread_and_replaced_without_a_gap() {
         let topologies: Vec<_> = topologies.map(|spread| text(spread, "/topologyKey")).collect();
         assert!(topologies.contains(&"kubernetes.io/hostname"), "{name}");
     }
+}
+
+#[test]
+fn what_is_offered_behind_comments_is_taken_and_let_through() {
+    let config = offered_yaml(&format!("{FOLDER}/config.yaml"));
+    let settings = text(&config[0], "/data/tramonto.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tramonto.toml");
+    std::fs::write(&file, settings).unwrap();
+    for service in SERVICES {
+        let read = Cli::read(["tramonto", service, &format!("--config={}", file.display())]);
+        assert!(read.is_ok(), "{service}: {}", read.unwrap_err());
+    }
+    let settings: toml::Table = settings.parse().unwrap();
+    for name in ["smtp_url", "notices_from", "on_access_closed"] {
+        assert!(settings[name].is_str(), "{name}");
+    }
+    let password = settings["smtp_password_file"].as_str().unwrap();
+    assert!(password.starts_with("/run/secrets/tramonto/"), "{password} is not mounted");
+    let network = offered_yaml(&format!("{FOLDER}/network.yaml"));
+    assert_eq!(problems(&network), Vec::<String>::new());
+    let let_through = of_kind(&network, "NetworkPolicy")["tramonto"];
+    let ports = list(let_through, "/spec/egress/1/ports").iter().map(|port| &port["port"]);
+    assert!(ports.into_iter().any(|port| *port == 587), "the relay is out of reach");
 }
 
 #[test]
