@@ -5,6 +5,7 @@
 //! Deliberately absent: a mail library. What is asserted is what stands on the wire.
 
 mod asked;
+mod canaries;
 mod dialogue;
 mod enforcement;
 mod imap;

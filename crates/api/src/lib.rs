@@ -6,6 +6,7 @@
 //! absent: where the answers are printed or sent.
 
 mod amendment;
+mod canaries;
 mod certificate;
 mod event;
 mod gates;
@@ -17,6 +18,9 @@ mod status;
 mod telling;
 
 pub use amendment::{AmendmentPreview, PhaseChange, Touched};
+pub use canaries::{
+    CanaryStanding, Contradiction, ProbeMade, ProbeState, canaries, contradictions,
+};
 pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;
 pub use mailbox::{Asked, Happened, HoldView, MailboxView};

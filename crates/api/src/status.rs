@@ -3,6 +3,7 @@ use domain::{Capability, PhaseId, ProgrammeId, State};
 use projections::{IncidentGroup, PhaseProgress, Status as Projection, phase_progress};
 use serde::Serialize;
 
+use crate::canaries::{Contradiction, contradictions};
 use crate::next::{self, Next};
 use crate::notices::{NoticeProgress, notice_progress};
 
@@ -31,6 +32,8 @@ pub struct Status {
     pub notices: Vec<NoticeProgress>,
     /// Where the platform says something else than the log.
     pub drift: DriftStatus,
+    /// What the latest probe of each of our own mailboxes found other than expected.
+    pub canaries: Vec<Contradiction>,
     /// The revision of an amendment that waits for the platform to call off what it moves.
     pub proposed: Option<u32>,
     /// What was given up.
@@ -130,6 +133,7 @@ impl Status {
             phases: phase_progress(state, now),
             notices: notice_progress(state, now),
             drift: DriftStatus::of(state),
+            canaries: contradictions(state),
             proposed: state.programme.proposed().map(|(_, proposed)| proposed.revision),
             incidents: projections::incidents(state),
             next: next::of_programme(state, plan, now),

@@ -1,7 +1,10 @@
 //! Events in plain words: for the log as a whole, and for one of the mailboxes that it names.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use domain::{Event, Outcome, PaceChanged, PhaseCompleted, PhaseId, RightsArmed, Verdict};
+use domain::{
+    CanaryProbed, Event, Finding, Found, Outcome, PaceChanged, PhaseCompleted, PhaseId,
+    RightsArmed, Verdict,
+};
 
 mod drift;
 mod notices;
@@ -103,7 +106,23 @@ pub fn summary(event: &Event) -> String {
         | Event::NoticesInDoubt(_)
         | Event::NoticesRetried(_)
         | Event::NoticesBounced(_) => notices::summary(event),
+        Event::CanaryProbed(event) => canary(event),
     }
+}
+
+/// What a mailbox of our own was answered, in one line.
+fn canary(probed: &CanaryProbed) -> String {
+    let told = |finding: &Finding| {
+        let found = match &finding.found {
+            Found::Allowed => "allowed",
+            Found::Refused(_) => "refused",
+            Found::Unknown(_) => "not known",
+        };
+        let wrong = if finding.agrees() == Some(false) { ", NOT AS IT SHOULD BE" } else { "" };
+        format!("{} {found}{wrong}", finding.capability)
+    };
+    let found: Vec<_> = probed.findings.iter().map(told).collect();
+    format!("{} {}: {}", probed.side.name(), probed.phase, found.join(", "))
 }
 
 fn completed_summary(phase: &PhaseCompleted) -> String {
@@ -214,6 +233,9 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::NoticesInDoubt(_)
         | Event::NoticesRetried(_)
         | Event::NoticesBounced(_) => notices::told(event),
+        Event::CanaryProbed(event) => {
+            format!("this mailbox of our own was probed: {}", canary(event))
+        }
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -4,6 +4,7 @@
 //! JSON file for each. An older version is upcast when it is read ([`upcast`]); an unknown kind or a
 //! newer version is an error that names it.
 
+mod canary;
 mod column;
 mod drift;
 mod notice;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use canary::{CanaryProbed, Door, Finding, Found, Side, Transcript};
 pub use column::DateColumn;
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
 pub use notice::{
@@ -151,6 +153,7 @@ events! {
     NoticesInDoubt(NoticesInDoubt) = "notices-in-doubt" v 1,
     NoticesRetried(NoticesRetried) = "notices-retried" v 1,
     NoticesBounced(NoticesBounced) = "notices-bounced" v 1,
+    CanaryProbed(CanaryProbed) = "canary-probed" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

@@ -6,6 +6,7 @@
 
 mod amendment;
 mod calendar;
+mod canary;
 mod capability;
 mod codice_fiscale;
 mod compare;
@@ -28,19 +29,24 @@ mod tick;
 mod work;
 
 pub use calendar::{civil_date, first_instant, last_instant_of};
+pub use canary::{
+    Canaries, PROBED, Probe, ProbesDue, Window, access_found, login_found, modify_found,
+    probes_due, receive_found, send_found, windows,
+};
 pub use capability::{Capabilities, Capability};
 pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person, Sex};
 pub use compare::{Difference, Expectation, Seen, expected};
 pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
 pub use event::{
-    AmendmentDropped, Compared, DateColumn, Decoding, DriftChecked, DriftFound, DriftSettled,
-    Event, Fact, GivenUp, HoldPlaced, HoldReleased, IncidentOpened, IncidentResolved,
-    IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, NoticesBounced,
-    NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased,
-    NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
-    ProgrammePaused, ProgrammeResumed, RecurringWorkDue, RegistrationsCorrected, RegistryImported,
-    RightsArmed, RightsRestored, Standing, TransientFailure, Verdict,
+    AmendmentDropped, CanaryProbed, Compared, DateColumn, Decoding, Door, DriftChecked, DriftFound,
+    DriftSettled, Event, Fact, Finding, Found, GivenUp, HoldPlaced, HoldReleased, IncidentOpened,
+    IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
+    NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
+    NoticesReleased, NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted,
+    PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
+    RegistrationsCorrected, RegistryImported, RightsArmed, RightsRestored, Side, Standing,
+    Transcript, TransientFailure, Verdict,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
@@ -53,9 +59,9 @@ pub use notices::{
 pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    Audience, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice, NoticeRule,
-    NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring, Refusal,
-    Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
+    Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice,
+    NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring,
+    Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

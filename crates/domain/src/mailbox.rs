@@ -226,7 +226,8 @@ impl Mailbox {
             | Event::NoticesFailed(_)
             | Event::NoticesInDoubt(_)
             | Event::NoticesRetried(_)
-            | Event::NoticesBounced(_) => {}
+            | Event::NoticesBounced(_)
+            | Event::CanaryProbed(_) => {}
         }
     }
 

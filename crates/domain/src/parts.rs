@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::canary::Canaries;
 use crate::drift::{Drift, Drifting};
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
 use crate::notices::{Notices, NoticesRest};
@@ -43,6 +44,8 @@ pub struct Rest {
     answered: Option<DateTime<Utc>>,
     #[serde(default)]
     notices: NoticesRest,
+    #[serde(default)]
+    canaries: Canaries,
 }
 
 /// A started phase; the population in its event is left out, being one of the sets.
@@ -207,6 +210,7 @@ impl State {
             checked: self.drift.last.clone(),
             answered: self.drift.answered,
             notices: self.notices.rest(),
+            canaries: self.canaries.clone(),
         }
     }
 
@@ -264,6 +268,7 @@ impl State {
             failures: Failures { waiting, incidents },
             drift,
             notices: Notices::from_parts(rest.notices, set),
+            canaries: rest.canaries,
         }
     }
 }

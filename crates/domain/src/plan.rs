@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Capabilities, Capability};
 
 mod amend;
+mod canary;
 mod check;
 mod draft;
 mod keys;
@@ -22,6 +23,7 @@ mod refusals;
 mod section;
 mod shipped;
 
+pub use canary::CanaryRules;
 pub use notice::{Audience, Language, NoticeRule, NoticeText};
 pub use problem::{Notice, PlanError, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
@@ -116,6 +118,9 @@ pub struct Plan {
     /// How phases are announced to the holders; a plan without any tells nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeRule>,
+    /// Mailboxes of our own that are probed beside each boundary; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canaries: Option<Box<CanaryRules>>,
 }
 
 /// A civil date from which a set of capabilities is allowed.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 
 use crate::amendment;
+use crate::canary::Canaries;
 use crate::drift::Drift;
 use crate::failure::{Failures, IncidentKey};
 use crate::notices::Notices;
@@ -27,6 +28,8 @@ pub struct State {
     pub drift: Drift,
     /// Who was told of what is to come.
     pub notices: Notices,
+    /// What our own mailboxes were answered beside each boundary.
+    pub canaries: Canaries,
 }
 
 impl State {
@@ -171,6 +174,7 @@ impl State {
             | Event::NoticesInDoubt(_)
             | Event::NoticesRetried(_)
             | Event::NoticesBounced(_) => self.notices.evolve(&fact.event),
+            Event::CanaryProbed(event) => self.canaries.evolve(event, fact.position),
         }
     }
 

@@ -72,6 +72,11 @@ pub fn notice_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("notice-{programme}"))
 }
 
+/// The stream of what a programme's own mailboxes were answered beside each boundary.
+pub fn canary_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("canary-{programme}"))
+}
+
 /// The stream of what operators decided about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))

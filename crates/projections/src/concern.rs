@@ -46,6 +46,7 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::NoticesInDoubt(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::NoticesRetried(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::NoticesBounced(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::CanaryProbed(event) => Some(Cow::Owned([event.number].into())),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -4,6 +4,7 @@
 //! right and ends with code 2; a reason or an actor that holds personal data gets no further than here.
 //! Deliberately absent: what a command does, which is `commands`'.
 
+mod canary;
 mod drift;
 mod events;
 mod global;
@@ -23,6 +24,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
 pub use events::EventsArgs;
 pub use global::Global;
@@ -43,7 +45,7 @@ pub use serving::{
     AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
     RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
 };
-pub use values::{ArmAhead, AsOf, BusPlace, Listen, Reason, Seconds, SmtpPlace, Target};
+pub use values::{ArmAhead, AsOf, BusPlace, DoorUrl, Listen, Reason, Seconds, SmtpPlace, Target};
 
 use crate::StorePlace;
 use crate::config::ConfigFile;
@@ -128,6 +130,9 @@ pub enum Command {
     /// Shows who was told of what, and records what came back.
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Probes mailboxes of our own, and shows what they were answered beside each boundary.
+    #[command(subcommand)]
+    Canary(CanaryCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -4,6 +4,7 @@
 //! backtrace; a reader of our output that went away ends the command quietly. Deliberately absent: the
 //! grammar of the command line, which is `cli`'s.
 
+mod canary;
 mod completions;
 mod config;
 mod decide;
@@ -99,6 +100,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
         Command::Incidents(command) => Box::pin(incidents::execute(command, &global)).await?,
         Command::Notices(command) => Box::pin(notices::execute(command, &global)).await?,
+        Command::Canary(command) => {
+            return Box::pin(canary::execute(command, &global)).await;
+        }
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,
@@ -131,6 +135,15 @@ fn tell(error: &Error) {
     }
     // A terminal that is gone can't be told that it is.
     drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// A file that a setting names.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        advice: "it can't be read; look at the path and the rights of the file".to_owned(),
+        source,
+    })
 }
 
 /// The plan in a file, or the one of CEC-PAC where none is named.

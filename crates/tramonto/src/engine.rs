@@ -3,6 +3,8 @@
 //! The same parts run under the real clock (`run`) and under a virtual one (`rehearse`): only who
 //! calls their ticks differs. Invariant: everything can be dropped at any moment and opened again.
 
+mod beside;
+
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -18,11 +20,14 @@ use scheduler::Scheduler;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use workers::canary::{Doors, Prober};
 use workers::notices::Sender;
 use workers::platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
 use workers::{OpenSessions, Reconciler, Sweep, SweepSettings, Worker};
 
-use crate::notices::{Post, Sending, warn_of_silence};
+use self::beside::{follow, probe, send};
+use crate::canaries;
+use crate::notices::{Post, warn_of_silence};
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::Passes;
@@ -42,9 +47,11 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// How notices leave this process.
     pub notices: Post,
-    /// Are notices handed over beside the engine's passes? Within them where a caller waits for all there is
+    /// Are notices handed over, and our own mailboxes probed, beside the engine's passes? Within them where a caller waits for all there is
     /// to do now, and where the clock is virtual.
     pub notices_beside: bool,
+    /// Where our own mailboxes are probed; `None` where nobody does.
+    pub canaries: Option<Doors>,
     /// Faults to inject, for rehearsals.
     pub faults: Option<Faults>,
     /// Seeds the jitter.
@@ -62,6 +69,7 @@ impl Default for Settings {
             sweep: SweepSettings::default(),
             notices: Post::Nowhere,
             notices_beside: false,
+            canaries: None,
             faults: None,
             seed: 0,
             platform: PlatformChoice::Directory,
@@ -98,6 +106,7 @@ pub struct Engine {
     /// Where the platform is one that is given its mailboxes.
     provisioner: Option<Provisioner>,
     sender: Option<Sender>,
+    prober: Option<Prober>,
     stop_sending: CancellationToken,
     clock: Arc<dyn Clock>,
     platform: Arc<dyn Platform>,
@@ -237,6 +246,10 @@ impl Engine {
             let (journal, stop) = (Arc::clone(&journal), stop_sending.clone());
             Sender::new(journal, mailer, stop, settings.seed)
         });
+        let prober = settings.canaries.clone().map(|doors| {
+            let book = canaries::book(Arc::clone(&store.registry));
+            Prober::new(Arc::clone(&journal), book, doors)
+        });
         if sender.is_none() && !settings.rehearsal {
             warn_of_silence(journal.known().await?.state());
         }
@@ -250,6 +263,7 @@ impl Engine {
             reconciler,
             provisioner,
             sender,
+            prober,
             stop_sending,
             clock,
             platform,
@@ -286,6 +300,12 @@ impl Engine {
                 self.stop_sending.clone(),
             ));
         }
+        if self.settings.notices_beside
+            && let Some(prober) = self.prober.take()
+        {
+            let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
+            self.tasks.spawn(probe(prober, journal, clock, self.stop_sending.clone()));
+        }
         self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
     }
 
@@ -321,7 +341,11 @@ impl Engine {
             Some(sender) => sender.tick().await?,
             None => Tick::default(),
         };
-        let ticks = [provisioned, scheduled, swept, compared, sent];
+        let probed = match &mut self.prober {
+            Some(prober) => prober.tick().await?,
+            None => Tick::default(),
+        };
+        let ticks = [provisioned, scheduled, swept, compared, sent, probed];
         Ok(Tick {
             progress: ticks.iter().map(|tick| tick.progress).sum(),
             next_wake: ticks.into_iter().filter_map(|tick| tick.next_wake).min(),
@@ -398,10 +422,11 @@ impl Engine {
             reconciler,
             provisioner,
             sender,
+            prober,
             platform,
             ..
         } = self;
-        drop((journal, scheduler, sweep, reconciler, provisioner, sender, platform));
+        drop((journal, scheduler, sweep, reconciler, provisioner, sender, prober, platform));
         if let Some(projections) = Arc::into_inner(projections) {
             projections.close().await?;
         }
@@ -460,36 +485,4 @@ pub async fn adopt(
         journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
     }
     Ok(journal)
-}
-
-/// The sender's life, beside the engine's passes: a relay that is slow holds up no phase.
-async fn send(
-    sender: Sender,
-    journal: Arc<Journal>,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    let mut sending = Sending(sender);
-    let appended = journal.store().appended();
-    runner::serve("notices", clock, appended, stop, &mut sending).await;
-}
-
-/// The projections' life: behind the log, never in its way.
-async fn follow(projections: Arc<Projections>, journal: Arc<Journal>) {
-    let mut appended = journal.store().appended();
-    loop {
-        appended.borrow_and_update();
-        match projections.tick(journal.now()).await {
-            Ok(Tick { progress, .. }) if progress > 0 => {}
-            Ok(_) => {
-                if appended.changed().await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::error!("the projections stopped where they are: {error}");
-                return;
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: rules. What is true is the domain's, and each part's own crate says how.
 
+pub mod canaries;
 pub mod cli;
 mod clock;
 pub mod commands;

@@ -7,6 +7,7 @@
 
 mod answers;
 mod arrivals;
+mod canaries;
 mod commands;
 mod deployment;
 mod gauges;

@@ -3,11 +3,14 @@
 use chrono::{DateTime, Duration, Utc};
 use domain::{Capabilities, Capability};
 
+use super::canaries::{evidence, prober, shows_every_boundary, watched, wrong};
 use super::enforcement::Enforcement;
 use super::look::{Look, PASSWORD};
 use super::people::{Kind, Person, people};
 use super::servers::MailServers;
 use super::smtp::Smtp;
+use tramonto::rehearse::Rehearsing;
+
 use crate::{Nobody, World};
 
 /// [`PASSWORD`], as `doveadm pw -s SHA512-CRYPT -r 1000` has it.
@@ -31,7 +34,7 @@ fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
 /// Each boundary is passed while no engine runs, so what takes hold there is what was armed before it. The engine then
 /// comes back and records it, and the servers are asked once more.
 pub async fn walk<E: Enforcement>() {
-    let world = World::with(400).await;
+    let world = World::of(watched(400), 400).await;
     let enforcement = E::of(&world).await;
     let people = people(&world).await;
     let mut running = enforcement.engine(&world).await;
@@ -40,6 +43,10 @@ pub async fn walk<E: Enforcement>() {
         enforcement.set_password(&person.address, HASH).await;
     }
     let no_sending = |from: &str, to: &str, why: &str| enforcement.no_sending(from, to, why);
+    for address in &world.plan.canaries.as_ref().unwrap().addresses {
+        assert!(people.iter().all(|person| person.address != *address), "a canary is nobody else");
+        enforcement.set_password(address, HASH).await;
+    }
     let servers = MailServers::start(&enforcement.lookups());
     let mut before = Capabilities::OF_PLATFORM;
     for (place, (instant, from)) in boundaries().into_iter().enumerate() {
@@ -63,6 +70,7 @@ pub async fn walk<E: Enforcement>() {
         running.run_until(instant - second, &mut Nobody).await.unwrap();
         // The engine has no reason to touch the platform at this very second; the servers' clock does not wait.
         enforcement.set_clock(instant - second).await;
+        probe(&servers, &running).await;
         look("before", before).at_everybody();
         let crossing = Crossing::begin(&servers, &people, place, before);
 
@@ -74,11 +82,23 @@ pub async fn walk<E: Enforcement>() {
         world.clock.set(instant + second);
         running = enforcement.engine(&world).await;
         running.run_until(instant + second, &mut Nobody).await.unwrap();
+        probe(&servers, &running).await;
         before = from;
     }
+    let journal = &running.engine.journal;
+    shows_every_boundary(&world.plan, &evidence(journal).await);
+    assert_eq!(wrong(&journal.known().await.unwrap().state().canaries), []);
     running.run(&mut Nobody).await.unwrap();
     running.engine.stop().await.unwrap();
     enforcement.end(&world).await;
+}
+
+/// Our own mailboxes are probed at this instant, by a prober that has just started.
+async fn probe(servers: &MailServers, running: &Rehearsing) {
+    let engine = &running.engine;
+    let mut prober = prober(servers, &engine.journal, &engine.store.registry);
+    assert_eq!(prober.tick().await.unwrap().progress, 1);
+    assert_eq!(prober.tick().await.unwrap().progress, 0, "a boundary is probed once");
 }
 
 /// What is under way when a boundary passes: a message that was accepted and not delivered, and a sender who is

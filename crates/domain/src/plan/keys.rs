@@ -24,9 +24,10 @@ pub(super) const DRIFT: Key = key("drift", "[drift]");
 pub(super) const RETRY: Key = key("retry", "[retry]");
 pub(super) const REFUSALS: Key = key("refusals", "[refusals]");
 pub(super) const NOTICE: Key = key("notice", "[[notice]]");
+pub(super) const CANARIES: Key = key("canaries", "[canaries]");
 pub(super) const PLAN_KEYS: &[Key] = &[
     PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, DRIFT, RETRY,
-    REFUSALS, NOTICE,
+    REFUSALS, NOTICE, CANARIES,
 ];
 
 pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
@@ -80,3 +81,7 @@ pub(super) const LANGUAGE: Key = key("language", "\"it\"");
 pub(super) const SUBJECT: Key = key("subject", "\"From {first-day}: {ends}\"");
 pub(super) const TEXT: Key = key("text", "\"From {first-day} {ends} will not be possible.\"");
 pub(super) const NOTICE_TEXT_KEYS: &[Key] = &[LANGUAGE, SUBJECT, TEXT];
+
+pub(super) const ADDRESSES: Key = key("addresses", "[\"canary@mail.example\"]");
+pub(super) const RECIPIENT: Key = key("recipient", "\"echo@elsewhere.example\"");
+pub(super) const CANARY_KEYS: &[Key] = &[ADDRESSES, RECIPIENT];

@@ -4,16 +4,17 @@ use chrono_tz::Tz;
 
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
 use super::keys::{
-    ALLOWS, ATTEMPTS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE, FIRST_DELAY, FROM, ID,
-    IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY, NAME, PHASE, PHASE_KEYS,
-    PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS, REGISTERED_BEFORE, REPAIR,
-    RESTORES, RETRY, RETRY_KEYS, SOURCES, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+    ALLOWS, ATTEMPTS, CANARIES, CANARY_KEYS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE,
+    FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY, NAME,
+    PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS,
+    REGISTERED_BEFORE, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES, TITLE, VOUCHER_KEYS, VOUCHERS,
+    ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
 use super::reader::{At, Reader};
 use super::section::Section;
-use super::{check, draft, near, notice_section};
+use super::{canary, check, draft, near, notice_section};
 use crate::{
     Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy,
     VoucherRules,
@@ -50,6 +51,8 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let retry = retry(reader, &mut top);
     let refusals = refusals(reader, &mut top);
     let notices = notice_section::notices(reader, &mut top);
+    let canaries =
+        top.table(reader, CANARIES, CANARY_KEYS).map(|section| canary::rules(reader, section));
     top.finish(reader);
 
     let compares = comparing.is_some();
@@ -83,6 +86,10 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
         retry: retry?,
         refusals: refusals?,
         notices: draft.notices?.into_iter().map(|notice| notice.rule).collect::<Option<_>>()?,
+        canaries: match canaries {
+            Some(rules) => Some(Box::new(rules?)),
+            None => None,
+        },
     })
 }
 
@@ -178,7 +185,7 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.
-fn mail_address(text: &str) -> Result<String, String> {
+pub(super) fn mail_address(text: &str) -> Result<String, String> {
     let sound = text.split_once('@').is_some_and(|(local, domain)| {
         let plain = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
         plain(local) && plain(domain) && !domain.contains('@')

@@ -103,6 +103,7 @@ fn alike(event: Event) -> Option<MailboxSet> {
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
-        | Event::DriftChecked(_) => None,
+        | Event::DriftChecked(_)
+        | Event::CanaryProbed(_) => None,
     }
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use workers::platform::Faults;
 
+use super::canary::CanaryArgs;
 use super::notices::NoticeArgs;
 use super::serving::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
 use super::values;
@@ -75,6 +76,9 @@ pub struct RunArgs {
     /// Through which relay holders are told.
     #[command(flatten)]
     pub notices: NoticeArgs,
+    /// Where our own mailboxes are probed.
+    #[command(flatten)]
+    pub canaries: CanaryArgs,
     /// What the services share; all but --listen and --otlp-endpoint for a store that is a database.
     #[command(flatten)]
     pub service: ServiceArgs,

@@ -7,6 +7,7 @@ use domain::Capabilities;
 use workers::SessionCommand;
 
 use super::PlatformArgs;
+use super::canary::CanaryArgs;
 use super::notices::NoticeArgs;
 use super::values::{self, ArmAhead, Seconds};
 
@@ -101,7 +102,7 @@ pub struct SessionArgs {
   tramonto worker --effects send,modify --workers 4
 
 Takes orders, has the platform carry them out, records what came of it. Any number may run. With a mail
-relay, one of them tells holders too.")]
+relay, one of them tells holders too; with --canary-… one of them probes our own mailboxes.")]
 pub struct WorkerArgs {
     /// What the services share.
     #[command(flatten)]
@@ -121,6 +122,9 @@ pub struct WorkerArgs {
     /// Through which relay holders are told.
     #[command(flatten)]
     pub notices: NoticeArgs,
+    /// Where our own mailboxes are probed.
+    #[command(flatten)]
+    pub canaries: CanaryArgs,
 }
 
 /// A projector.
@@ -216,6 +220,9 @@ pub struct ConfigArgs {
     /// Through which relay holders are told.
     #[command(flatten)]
     pub notices: NoticeArgs,
+    /// Where our own mailboxes are probed.
+    #[command(flatten)]
+    pub canaries: CanaryArgs,
 }
 
 /// Whether a service is ready.

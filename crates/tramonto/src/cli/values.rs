@@ -12,7 +12,7 @@ use workers::platform::Faults;
 mod network;
 mod private;
 
-pub use network::{BusPlace, Listen, Seconds, SmtpPlace};
+pub use network::{BusPlace, DoorUrl, Listen, Seconds, SmtpPlace};
 pub(super) use network::{USUAL_LISTEN, effects};
 
 /// Numbers of mailboxes are 32 bits wide, and the last one marks the end.

@@ -66,6 +66,7 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
         "TRAMONTO_BUS_PASSWORD",
         "TRAMONTO_BUS_TOKEN",
         "TRAMONTO_SMTP_PASSWORD",
+        "TRAMONTO_CANARY_PASSWORD",
         PLATFORM_SECRET,
     ] {
         if std::env::var_os(secret).is_some() {

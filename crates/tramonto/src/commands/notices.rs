@@ -1,7 +1,6 @@
 //! `tramonto notices`: who was told of what, and what an operator does about the others.
 
 use std::io::Read;
-use std::path::Path;
 
 use api::NoticeProgress;
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
@@ -11,6 +10,7 @@ use serde_json::json;
 use workers::notices::{Bounce, Relay, RelaySettings, read_bounce};
 
 use super::decide::{decide, origin};
+use super::read;
 use super::reading::Reading;
 use crate::Error;
 use crate::cli::{BounceArgs, Global, NoticeArgs, NoticesCommand, RetryNoticeArgs};
@@ -43,14 +43,6 @@ pub(super) fn post(args: &NoticeArgs) -> Result<Post, Error> {
         handful: HANDFUL,
     };
     Ok(Post::Relay(Outbox { relay, settings }))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        advice: "it can't be read; look at the path and the rights of the file".to_owned(),
-        source,
-    })
 }
 
 pub(super) async fn execute(command: NoticesCommand, global: &Global) -> Result<(), Error> {

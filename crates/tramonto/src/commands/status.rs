@@ -73,6 +73,18 @@ fn words(status: &Status) -> String {
             count(status.drift.open)
         ));
     }
+    for wrong in &status.canaries {
+        lines.push(format!(
+            "CANARY {} contradicts: {} was {}, other than the plan says, {} {} ({}); see `tramonto canary show {}`",
+            wrong.number,
+            wrong.finding.capability,
+            if wrong.finding.expected { "refused" } else { "allowed" },
+            wrong.side.name(),
+            wrong.phase,
+            utc(wrong.began_at),
+            wrong.phase
+        ));
+    }
     if let Some(revision) = status.proposed {
         lines.push(format!(
             "revision {revision} of the plan waits until the platform has called off what it moves"

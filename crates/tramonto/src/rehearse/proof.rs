@@ -257,7 +257,8 @@ impl FromLog {
             | Event::NoticesFailed(_)
             | Event::NoticesInDoubt(_)
             | Event::NoticesRetried(_)
-            | Event::NoticesBounced(_) => {}
+            | Event::NoticesBounced(_)
+            | Event::CanaryProbed(_) => {}
         }
     }
 }

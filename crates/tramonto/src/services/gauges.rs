@@ -198,6 +198,8 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));
     gauge!("tramonto_drift_open_rights").set(number(state.drift.open_rights()));
+    let wrong = state.canaries.contradictions().len();
+    gauge!("tramonto_canary_contradictions").set(number(wrong.try_into().unwrap_or(u64::MAX)));
     if let Some((at, _)) = state.drift.last_check() {
         gauge!("tramonto_drift_checked_timestamp_seconds").set(seconds(*at));
     }
@@ -260,6 +262,14 @@ fn describe() {
         "tramonto_drift_checked_timestamp_seconds",
         Unit::Seconds,
         "When the platform was last compared with the log to the end."
+    );
+    describe_gauge!(
+        "tramonto_canary_contradictions",
+        "Rights of our own mailboxes that their latest probes found other than expected."
+    );
+    describe_counter!(
+        "tramonto_canary_probes_total",
+        "What probes of our own mailboxes found, by capability and result."
     );
     describe_gauge!("tramonto_projection_lag_events", "Events that a projection has not read yet.");
     describe_gauge!("tramonto_relay_lag_events", "Events that are not on the bus yet.");

@@ -14,6 +14,7 @@ use scheduler::Scheduler;
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use workers::canary::Doors;
 use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
 use workers::{SessionCommand, Sweep, SweepSettings, Worker};
 
@@ -50,6 +51,8 @@ pub(crate) enum Part {
     Work(WorkerPart),
     /// Tells holders, where there is a mail relay. One at a time.
     Notices(Post),
+    /// Probes our own mailboxes beside each boundary. One at a time.
+    Probe(Doors),
     /// Keeps the table with one row per mailbox. One at a time.
     Table,
     /// Gives the mail directory its mailboxes. One at a time.
@@ -148,6 +151,7 @@ impl Part {
             Self::Reconcile => drop(tasks.spawn(super::reconcile::reconcile(ground))),
             Self::Work(part) => drop(tasks.spawn(work(ground, part))),
             Self::Notices(post) => drop(tasks.spawn(super::notices::notices(ground, post))),
+            Self::Probe(doors) => drop(tasks.spawn(super::canaries::probe(ground, doors))),
             Self::Table => drop(tasks.spawn(table(ground))),
             Self::Provision => drop(tasks.spawn(provision(ground))),
             Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),

@@ -102,6 +102,37 @@ impl fmt::Debug for SmtpPlace {
     }
 }
 
+/// A door of a mail server. No form of it shows a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DoorUrl(pub Url);
+
+impl FromStr for DoorUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is not repeated: there may be a password in it.
+        let url = Url::parse(text.trim())
+            .map_err(|problem| format!("that is no URL ({problem}); write smtp://HOST:PORT"))?;
+        if matches!(url.scheme(), "smtp" | "smtps" | "imap" | "imaps") && url.has_host() {
+            return Ok(Self(url));
+        }
+        Err("a door is written as smtp://HOST:PORT, smtps://HOST, imap://HOST:PORT or imaps://HOST"
+            .to_owned())
+    }
+}
+
+impl fmt::Display for DoorUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_secrets(&self.0))
+    }
+}
+
+impl fmt::Debug for DoorUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DoorUrl({self})")
+    }
+}
+
 /// Where a service answers questions about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);

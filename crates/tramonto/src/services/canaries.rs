@@ -1,0 +1,36 @@
+//! The prober of our own mailboxes as a part of the worker's service.
+//!
+//! The lease keeps it to one: two would ask the mail servers twice, and the slower one would record nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::Tick;
+use workers::canary::{Doors, Prober};
+
+use super::lead::Lead;
+use super::parts::{Ground, PartPasses};
+use crate::{Error, canaries};
+
+pub(super) async fn probe(ground: Ground, doors: Doors) {
+    let Some(registry) = ground.registry("canaries").await else { return };
+    let journal = Arc::clone(&ground.deployment.journal);
+    let prober = Prober::new(journal, canaries::book(registry), doors);
+    let lead = ground.lead("canaries");
+    ground.serve("canaries", Leading { prober, lead }).await;
+}
+
+struct Leading {
+    prober: Prober,
+    lead: Lead,
+}
+
+#[async_trait]
+impl PartPasses for Leading {
+    async fn pass(&mut self) -> Result<Option<Tick>, Error> {
+        if !self.lead.is_ours().await? {
+            return Ok(None);
+        }
+        Ok(Some(self.prober.tick().await?))
+    }
+}

@@ -1,0 +1,127 @@
+//! Mailboxes of our own on real mail servers, and what the log holds of them in the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{
+    Canaries, CanaryProbed, CanaryRules, Capabilities, Event, Found, PROBED, Plan, Side, Window,
+    windows,
+};
+use eventstore::{Filter, Journal};
+use projections::Registry;
+use tramonto::generate::{Options, generate};
+use workers::canary::{Doors, DoorsSettings, Prober};
+
+use super::look::PASSWORD;
+use super::servers::MailServers;
+
+/// The plan of CEC-PAC with two canaries, from the end of a population that is generated.
+pub(super) fn watched(registrations: u32) -> Plan {
+    let mut file = Vec::new();
+    generate(&Options { registrations, seed: 1 }, &mut file).unwrap();
+    let file = String::from_utf8(file).unwrap();
+    let rows = file.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    // Activated, and not on the last day, which is somebody else's part in the walk.
+    let activated = rows.filter(|row| !row[6].is_empty() && row[6] < "2014-11-01");
+    let mut addresses: Vec<_> = activated.map(|row| row[4].to_owned()).collect();
+    let addresses = addresses.split_off(addresses.len() - 2);
+    let mut plan = Plan::cec_pac().unwrap();
+    plan.canaries = Some(Box::new(CanaryRules { addresses, recipient: None }));
+    plan
+}
+
+/// A prober of these servers.
+pub(super) fn prober(
+    servers: &MailServers,
+    journal: &Arc<Journal>,
+    registry: &Arc<Registry>,
+) -> Prober {
+    let url = |scheme, port| format!("{scheme}://127.0.0.1:{port}").parse().unwrap();
+    let (smtp, submission, imap) =
+        (url("smtp", servers.smtp), url("smtp", servers.submission), url("imap", servers.imap));
+    let settings = DoorsSettings {
+        smtp: Some(&smtp),
+        submission: Some(&submission),
+        imap: Some(&imap),
+        password: Some(PASSWORD.to_owned().into()),
+        root: None,
+        patience: Duration::from_secs(30),
+    };
+    let doors = Doors::new(settings).unwrap().unwrap();
+    Prober::new(Arc::clone(journal), tramonto::canaries::book(Arc::clone(registry)), doors)
+}
+
+/// What the log holds of canaries.
+pub(super) async fn evidence(journal: &Journal) -> Vec<CanaryProbed> {
+    let filter = Filter { categories: vec!["canary".to_owned()] };
+    let page = journal.store().read_all(0, &filter, 1_000).await.unwrap();
+    let probed = page.events.iter().map(|recorded| {
+        let event = recorded.fact().unwrap().event;
+        if let Event::CanaryProbed(probed) = event {
+            probed
+        } else {
+            panic!("no evidence: {event:?}")
+        }
+    });
+    probed.collect()
+}
+
+/// The evidence shows each boundary as it was to be: before it what the phase before allows, after it what the
+/// phase allows, in the words of the plan, and nobody by name.
+pub(super) fn shows_every_boundary(plan: &Plan, evidence: &[CanaryProbed]) {
+    let canaries = plan.canaries.as_ref().unwrap();
+    for (place, window) in windows(plan).iter().enumerate() {
+        let phase = place / 2;
+        let allowed = match window.side {
+            Side::Before => plan.allowed_before(phase),
+            Side::After => plan.phases[phase].allows,
+        };
+        let here: Vec<_> = evidence.iter().filter(|probed| is_of(probed, window)).collect();
+        assert_eq!(here.len(), canaries.addresses.len(), "{window:?}");
+        for probed in here {
+            shows(probed, allowed, plan);
+        }
+    }
+    let told = serde_json::to_string(evidence).unwrap();
+    for secret in canaries.addresses.iter().map(String::as_str).chain([PASSWORD, "@"]) {
+        assert!(!told.contains(secret), "{secret} is in the log");
+    }
+}
+
+fn is_of(probed: &CanaryProbed, window: &Window) -> bool {
+    probed.phase == window.phase && probed.side == window.side && probed.due_at == window.due_at
+}
+
+fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
+    let refusals = &plan.refusals;
+    assert_eq!(probed.findings.len(), PROBED.len(), "{probed:#?}");
+    for finding in &probed.findings {
+        let expected = allowed.contains(finding.capability);
+        assert_eq!((finding.expected, finding.agrees()), (expected, Some(true)), "{probed:#?}");
+    }
+    // What was found stands in the conversation too, in the plan's words.
+    let heard = |text: &str| {
+        let mut lines = probed.transcripts.iter().flat_map(|transcript| &transcript.lines);
+        lines.any(|line| line.starts_with("< ") && line.contains(text))
+    };
+    let [receive, send, access, _] = PROBED;
+    for (capability, words) in [
+        (receive, refusals.receive.wording.line()),
+        (send, refusals.send.wording.line()),
+        (access, refusals.access.line()),
+    ] {
+        assert_eq!(heard(&words), !allowed.contains(capability), "{words}: {probed:#?}");
+    }
+    let second = chrono::Duration::seconds(1);
+    let began = match probed.side {
+        Side::Before => probed.due_at - second,
+        Side::After => probed.due_at + second,
+    };
+    assert_eq!((probed.began_at, probed.ended_at), (began, began));
+}
+
+/// How many rights the latest probes found other than expected.
+pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &Found)> {
+    let found = canaries.contradictions().into_iter();
+    found.map(|(_, finding)| (finding.capability.name(), &finding.found)).collect()
+}
