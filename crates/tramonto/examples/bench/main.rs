@@ -72,7 +72,7 @@ async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     match args.only {
         Some(Way::Embedded) => Box::pin(embedded::measure(args, report)).await,
         Some(Way::Services) => services::measure(args, report).await,
-        Some(Way::Answers) => embedded::answers_alone(args, report).await,
+        Some(Way::Answers) => Box::pin(embedded::answers_alone(args, report)).await,
         Some(Way::Webhook) => webhook::measure(report).await,
         None => {
             Box::pin(embedded::measure(args, report)).await?;

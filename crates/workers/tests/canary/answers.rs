@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use domain::Door;
+use workers::canary::{Doors, DoorsSettings};
+
+use crate::server::Mood;
+use crate::world::{CANARY, PASSWORD, World, causes, found, lines};
+
+/// A second after sending has ended.
+const AFTER: &str = "2015-03-17T23:00:01Z";
+
+#[tokio::test]
+async fn an_answer_is_read_for_the_right_and_whatever_else_it_is_for_is_not_known() {
+    let word = ["allowed", "refused", "unknown"];
+    let [allowed, refused, unknown] = word;
+    // Receive, send, access, modify.
+    for (mood, expected, why) in [
+        (Mood::Willing, [allowed; 4], [""; 4]),
+        (Mood::Ended, [refused; 4], [""; 4]),
+        (
+            Mood::Busy,
+            [unknown; 4],
+            ["rcpt-451-4.3.5", "send-451-4.3.5", "login-unavailable", "login-unavailable"],
+        ),
+        (
+            Mood::WrongPassword,
+            [allowed, unknown, unknown, unknown],
+            ["", "auth-535-5.7.8", "login-authenticationfailed", "login-authenticationfailed"],
+        ),
+        (
+            Mood::Blocking,
+            [unknown; 4],
+            ["rcpt-554-5.7.1", "send-554-5.7.0", "login-limit", "login-limit"],
+        ),
+        (
+            Mood::Garbage,
+            [unknown; 4],
+            ["greeting-unclear", "greeting-unclear", "greeting", "greeting"],
+        ),
+        (Mood::EndlessLine, [unknown; 4], ["line-too-long"; 4]),
+        (Mood::EndlessLines, [unknown; 4], ["too-many-lines"; 4]),
+        (Mood::HangingUp, [unknown; 4], ["connection-lost"; 4]),
+        (Mood::Silent, [unknown; 4], ["timeout"; 4]),
+    ] {
+        let world = World::at(AFTER).await;
+        let server = world.server(mood.clone()).await;
+        let patience = if mood == Mood::Silent { 1 } else { 60 };
+        let mut prober = world.patient(&server, Duration::from_secs(patience));
+        assert_eq!(prober.tick().await.unwrap().progress, 1, "{mood:?}");
+        let log = world.log().await;
+        let [probed] = log.as_slice() else { panic!("{mood:?}: {} probes", log.len()) };
+        assert_eq!(found(&probed.findings), expected, "{mood:?}: {probed:#?}");
+        assert_eq!(causes(&probed.findings), why, "{mood:?}: {probed:#?}");
+        let size: usize = probed
+            .transcripts
+            .iter()
+            .flat_map(|transcript| &transcript.lines)
+            .map(String::len)
+            .sum();
+        assert!(size < 16_384, "{mood:?} made a transcript of {size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let world = World::at(AFTER).await;
+    let server = world.server(Mood::Willing).await;
+    let mut prober = world.prober(&server);
+    drop(server);
+    prober.tick().await.unwrap();
+    let log = world.log().await;
+    assert_eq!(causes(&log[0].findings), ["connect"; 4]);
+}
+
+#[tokio::test]
+async fn a_conversation_is_kept_as_it_was_but_for_the_password_and_the_addresses() {
+    let world = World::at(AFTER).await;
+    let server = world.server(Mood::Echoing).await;
+    world.prober(&server).tick().await.unwrap();
+    let log = world.log().await;
+    assert_eq!(
+        lines(&log[0], Door::Submission),
+        [
+            "< 220 hello",
+            "> EHLO [127.0.0.1]",
+            "< 250-here",
+            "< 250 AUTH PLAIN",
+            "> AUTH PLAIN (hidden)",
+            "< 235 2.7.0 Authentication successful",
+            "> MAIL FROM:<canary>",
+            "< 250 2.0.0 Ok",
+            "> RCPT TO:<canary>",
+            "< 250 2.1.5 RCPT TO:<canary> for (address)",
+            "> RSET",
+            "< 250 2.0.0 Ok",
+            "> QUIT",
+            "< 221 bye",
+        ]
+    );
+    let imap = lines(&log[0], Door::Imap).join("\n");
+    assert!(imap.contains("a1 OK LOGIN \"canary\" \"(hidden)\""), "{imap}");
+    let told = serde_json::to_string(&log).unwrap();
+    for secret in [PASSWORD, CANARY, "anna", "@"] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+}
+
+#[test]
+fn a_door_that_can_t_be_used_is_told_with_what_would_be_right() {
+    let told = |smtp: Option<&str>, imap: Option<&str>, password: Option<&str>| {
+        let url = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        let (smtp, imap) = (url(smtp), url(imap));
+        let doors = Doors::new(DoorsSettings {
+            smtp: smtp.as_ref(),
+            imap: imap.as_ref(),
+            password: password.map(|text| text.to_owned().into()),
+            ..DoorsSettings::default()
+        });
+        doors.map(|doors| doors.is_some()).map_err(|problem| problem.chars().take(60).collect())
+    };
+    let said = |problem: &str| Err(problem.to_owned());
+    assert_eq!(told(None, None, None), Ok(false));
+    assert_eq!(told(Some("smtp://mx.example"), None, None), Ok(true), "nobody logs in there");
+    assert_eq!(told(None, Some("imaps://mail.example"), Some(PASSWORD)), Ok(true));
+    for (problem, told) in [
+        (
+            "the canaries have no password; name the file that holds it w",
+            told(None, Some("imap://mail.example"), None),
+        ),
+        (
+            "the canaries' password must have 8 or more characters of pri",
+            told(None, Some("imap://a"), Some("short")),
+        ),
+        (
+            "the canaries' password must have 8 or more characters of pri",
+            told(None, Some("imap://a"), Some("perché no?")),
+        ),
+        (
+            "--canary-imap is written as imap://HOST[:PORT] or imaps://HO",
+            told(None, Some("smtp://a"), Some(PASSWORD)),
+        ),
+        (
+            "--canary-imap takes no user: the canaries stand in the plan,",
+            told(None, Some("imap://me@a"), Some(PASSWORD)),
+        ),
+        (
+            "--canary-smtp is written as smtp://HOST[:PORT] or smtps://HO",
+            told(Some("smtp://a?tls=no"), None, None),
+        ),
+    ] {
+        assert_eq!(told, said(problem));
+    }
+}
