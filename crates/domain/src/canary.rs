@@ -215,9 +215,11 @@ pub fn probes_due(state: &State, numbers: &[u32], now: DateTime<Utc>) -> ProbesD
 }
 
 /// When a probe that did not find everything as expected is made again. One before its instant never is: the
-/// second is over.
+/// second is over. What is not known is given up after the plan's attempts; what contradicts is not.
 fn again_at(plan: &Plan, probe: &Probe) -> Option<DateTime<Utc>> {
-    if probe.side == Side::Before || probe.agrees() || probe.attempts >= plan.retry.attempts {
+    let contradicts = probe.contradictions().next().is_some();
+    let given_up = probe.attempts >= plan.retry.attempts && !contradicts;
+    if probe.side == Side::Before || probe.agrees() || given_up {
         return None;
     }
     let wait = TimeDelta::seconds(plan.retry.longest_wait(probe.attempts).into());

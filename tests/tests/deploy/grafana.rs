@@ -94,6 +94,7 @@ fn what_an_operator_watches_is_on_it() {
         "tramonto_policy_answers_total",
         "tramonto_policy_answer_duration_seconds_bucket",
         "tramonto_policy_contact_timestamp_seconds",
+        "tramonto_canary_contradictions",
     ] {
         assert!(
             shown.iter().any(|expression| expression.contains(metric)),

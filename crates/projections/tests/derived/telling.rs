@@ -1,11 +1,11 @@
-//! Notices in the stories: some are let go out, claimed, and fare in all the ways there are.
+//! Notices and canaries in the stories: some are let go out, claimed, and fare in all the ways there are.
 
 use chrono::Duration;
 use domain::{
-    Event, MailboxSet, NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed,
+    CanaryProbed, Capability, Event, Finding, Found, Side, MailboxSet, NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed,
     NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent, State,
 };
-use eventstore::notice_stream;
+use eventstore::{canary_stream, notice_stream};
 use uuid::Uuid;
 
 use crate::story::{Story, chosen, phase, programme};
@@ -62,5 +62,29 @@ impl Story {
             Event::NoticesBounced(NoticesBounced { notice, cause, mailboxes: bounced }),
         ];
         self.append(notice_stream(&programme()).unwrap(), self.now(), &events).await;
+    }
+
+    /// A mailbox of ours is probed, now and then not for the first time, and answered in any way.
+    pub(crate) async fn probe(&self, state: &State, a: u32, b: u32) {
+        let Some(number) = state.rights.activated().select(a % 3) else { return };
+        let found = match b % 3 {
+            0 => Found::Allowed,
+            1 => Found::Refused("550 5.2.1 closed".to_owned()),
+            _ => Found::Unknown("timeout".to_owned()),
+        };
+        let (capability, expected) = (Capability::Receive, a.is_multiple_of(2));
+        let probed = CanaryProbed {
+            phase: phase("receive-only"),
+            revision: 1,
+            side: if b.is_multiple_of(2) { Side::Before } else { Side::After },
+            due_at: self.now() + Duration::days((b % 2).into()),
+            began_at: self.now(),
+            ended_at: self.now(),
+            number,
+            findings: vec![Finding { capability, expected, found }],
+            transcripts: Vec::new(),
+        };
+        let stream = canary_stream(&programme()).unwrap();
+        self.append(stream, self.now(), &[Event::CanaryProbed(probed)]).await;
     }
 }

@@ -11,8 +11,7 @@ const AFTER: &str = "2015-03-17T23:00:01Z";
 
 #[tokio::test]
 async fn an_answer_is_read_for_the_right_and_whatever_else_it_is_for_is_not_known() {
-    let word = ["allowed", "refused", "unknown"];
-    let [allowed, refused, unknown] = word;
+    let (allowed, refused, unknown) = ("allowed", "refused", "unknown");
     // Receive, send, access, modify.
     for (mood, expected, why) in [
         (Mood::Willing, [allowed; 4], [""; 4]),
@@ -48,15 +47,12 @@ async fn an_answer_is_read_for_the_right_and_whatever_else_it_is_for_is_not_know
         let mut prober = world.patient(&server, Duration::from_secs(patience));
         assert_eq!(prober.tick().await.unwrap().progress, 1, "{mood:?}");
         let log = world.log().await;
-        let [probed] = log.as_slice() else { panic!("{mood:?}: {} probes", log.len()) };
-        assert_eq!(found(&probed.findings), expected, "{mood:?}: {probed:#?}");
-        assert_eq!(causes(&probed.findings), why, "{mood:?}: {probed:#?}");
-        let size: usize = probed
-            .transcripts
-            .iter()
-            .flat_map(|transcript| &transcript.lines)
-            .map(String::len)
-            .sum();
+        assert_eq!(log.len(), 1, "{mood:?}");
+        let one = &log[0];
+        assert_eq!(found(&one.findings), expected, "{mood:?}: {one:#?}");
+        assert_eq!(causes(&one.findings), why, "{mood:?}: {one:#?}");
+        let size: usize =
+            one.transcripts.iter().flat_map(|transcript| &transcript.lines).map(String::len).sum();
         assert!(size < 16_384, "{mood:?} made a transcript of {size} bytes");
     }
 }

@@ -94,8 +94,17 @@ impl Manner {
                     if door == Door::Imap { b"* OK more\r\n" } else { b"220-more\r\n" };
                 stream.write_all(line).await.ok()?;
             },
-            _ if door == Door::Imap => stream.write_all(b"* OK hello\r\n").await.ok()?,
-            _ => stream.write_all(b"220 hello\r\n").await.ok()?,
+            Mood::Willing
+            | Mood::Ended
+            | Mood::Busy
+            | Mood::WrongPassword
+            | Mood::Blocking
+            | Mood::Echoing
+            | Mood::Slow(_) => {
+                let hello: &[u8] =
+                    if door == Door::Imap { b"* OK hello\r\n" } else { b"220 hello\r\n" };
+                stream.write_all(hello).await.ok()?;
+            }
         }
         loop {
             let mut line = String::new();

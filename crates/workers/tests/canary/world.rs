@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn prober(&self, server: &Server) -> Prober {
-        self.patient(server, Duration::from_secs(60))
+        self.patient(server, Duration::from_mins(1))
     }
 
     pub(crate) fn patient(&self, server: &Server, patience: Duration) -> Prober {
@@ -121,20 +121,24 @@ impl CanaryBook for Book {
 
 /// What was found, one word for each capability, in the order of the doors.
 pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
-    let word = |finding: &'_ Finding| match &finding.found {
-        Found::Allowed => "allowed",
-        Found::Refused(_) => "refused",
-        Found::Unknown(_) => "unknown",
-    };
+    fn word(finding: &Finding) -> &str {
+        match &finding.found {
+            Found::Allowed => "allowed",
+            Found::Refused(_) => "refused",
+            Found::Unknown(_) => "unknown",
+        }
+    }
     findings.iter().map(word).collect()
 }
 
 /// The cause for which something is not known.
 pub(crate) fn causes(findings: &[Finding]) -> Vec<&str> {
-    let cause = |finding: &'_ Finding| match &finding.found {
-        Found::Unknown(cause) => cause.as_str(),
-        Found::Allowed | Found::Refused(_) => "",
-    };
+    fn cause(finding: &Finding) -> &str {
+        match &finding.found {
+            Found::Unknown(cause) => cause,
+            Found::Allowed | Found::Refused(_) => "",
+        }
+    }
     findings.iter().map(cause).collect()
 }
 
