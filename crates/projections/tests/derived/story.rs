@@ -192,7 +192,10 @@ impl Story {
             13 if a % 2 == 0 => self.command(Command::Pause).await,
             13 => self.command(Command::Resume).await,
             14 => self.operator(&state, a, b).await,
-            15 => self.tell(&state, a, b).await,
+            15 => {
+                self.tell(&state, a, b).await;
+                self.probe(&state, a, b).await;
+            }
             _ => self.work(&state, a, b).await,
         }
     }

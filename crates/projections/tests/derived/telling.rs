@@ -2,8 +2,9 @@
 
 use chrono::Duration;
 use domain::{
-    CanaryProbed, Capability, Event, Finding, Found, Side, MailboxSet, NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed,
-    NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent, State,
+    CanaryProbed, Capability, Event, Finding, Found, MailboxSet, NoticesBounced, NoticesClaimed,
+    NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent,
+    Side, State,
 };
 use eventstore::{canary_stream, notice_stream};
 use uuid::Uuid;
