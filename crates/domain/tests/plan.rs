@@ -320,3 +320,15 @@ fn the_refusals_of_the_shipped_plan_fit_an_smtp_reply_beside_the_longest_address
         assert!(reply.len() <= 512 && reply.is_ascii(), "{reply}");
     }
 }
+
+#[test]
+fn canaries_are_addresses_of_our_own_and_may_write_to_somebody_else() {
+    let plain = two_phases("Europe/Rome", "2030-01-10", "2030-02-10");
+    assert_eq!(parse(&plain).canaries, None);
+    let section = "[canaries]\naddresses = [\"a@mail.example\", \"b@mail.example\"]\n";
+    let rules = |more: &str| parse(&format!("{plain}\n{section}{more}")).canaries.expect("rules");
+    assert_eq!(rules("").addresses, ["a@mail.example", "b@mail.example"]);
+    assert_eq!(rules("").recipient, None);
+    let to = "recipient = \"echo@elsewhere.example\"";
+    assert_eq!(rules(to).recipient.as_deref(), Some("echo@elsewhere.example"));
+}

@@ -8,6 +8,8 @@ mod answering;
 mod asking;
 #[path = "cli/bounces.rs"]
 mod bounces;
+#[path = "cli/canaries.rs"]
+mod canaries;
 #[path = "cli/deciding.rs"]
 mod deciding;
 #[path = "cli/disks.rs"]

@@ -2,6 +2,7 @@
 //! that jumps; and what must hold after each step of any such story.
 #![cfg(test)]
 
+mod canaries;
 mod law;
 mod notices;
 mod step;

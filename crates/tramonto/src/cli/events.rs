@@ -16,8 +16,8 @@ pub struct EventsArgs {
     /// Goes on showing what is appended, until it is stopped.
     #[arg(long)]
     pub follow: bool,
-    /// Only streams of this category: programme, schedule, registry, mailbox, outcome, incident.
-    #[arg(long, value_name = "NAME", value_parser = ["programme", "schedule", "registry", "mailbox", "outcome", "incident"])]
+    /// Only streams of this category: programme, schedule, registry, mailbox, outcome, incident, canary.
+    #[arg(long, value_name = "NAME", value_parser = ["programme", "schedule", "registry", "mailbox", "outcome", "incident", "canary"])]
     pub category: Vec<String>,
     /// Only events of this kind, e.g. phase-started.
     #[arg(long, value_name = "NAME", value_parser = super::values::kind)]
