@@ -19,6 +19,7 @@ mod smtp;
 mod walk;
 
 pub use asked::AskedForEachMail;
+pub use canaries::a_right_given_back_by_hand;
 pub use enforcement::{Enforcement, FileDirectory};
 pub use imap::Imap;
 pub use kick::open_sessions_end;

@@ -7,7 +7,7 @@
 use eventstore::Clock;
 use whole_flow::mail::{
     AskedForEachMail, Enforcement, FileDirectory, MailServers, SharedDirectory, Smtp,
-    open_sessions_end, walk,
+    a_right_given_back_by_hand, open_sessions_end, walk,
 };
 use whole_flow::{Nobody, World, connect};
 
@@ -60,4 +60,9 @@ async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
 #[tokio::test]
 async fn a_session_that_is_open_ends_when_access_closes_though_the_first_attempt_fails() {
     open_sessions_end().await;
+}
+
+#[tokio::test]
+async fn a_canary_tells_of_a_right_that_somebody_gave_back_until_it_is_gone_again() {
+    Box::pin(a_right_given_back_by_hand()).await;
 }

@@ -12,8 +12,11 @@ use projections::Registry;
 use tramonto::generate::{Options, generate};
 use workers::canary::{Doors, DoorsSettings, Prober};
 
+use super::enforcement::{Enforcement, FileDirectory};
 use super::look::PASSWORD;
 use super::servers::MailServers;
+use super::walk::HASH;
+use crate::{Nobody, World};
 
 /// The plan of CEC-PAC with two canaries, from the end of a population that is generated.
 pub(super) fn watched(registrations: u32) -> Plan {
@@ -124,4 +127,46 @@ fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
 pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &Found)> {
     let found = canaries.contradictions().into_iter();
     found.map(|(_, finding)| (finding.capability.name(), &finding.found)).collect()
+}
+
+/// Somebody gives a canary back what a phase has taken away: the servers let it send, and the log says so, until
+/// it is put right.
+pub async fn a_right_given_back_by_hand() {
+    let world = World::of(watched(60), 60).await;
+    let directory = FileDirectory::of(&world).await;
+    let mut running = directory.engine(&world).await;
+    let after = "2015-03-17T23:00:01Z".parse().unwrap();
+    running.run_until(after, &mut Nobody).await.unwrap();
+    let addresses = world.plan.canaries.clone().unwrap().addresses;
+    for address in &addresses {
+        directory.set_password(address, HASH).await;
+    }
+    directory.let_send(&addresses[0]).await;
+    let servers = MailServers::start(&directory.lookups());
+    let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+    let mut prober = prober(&servers, journal, registry);
+    prober.tick().await.unwrap();
+    let seen = evidence(journal).await;
+    let one = registry.find_address(&addresses[0]).await.unwrap().unwrap().number;
+    let lying: Vec<_> = seen.iter().filter(|probed| probed.number == one).collect();
+    let others: Vec<_> = seen.iter().filter(|probed| probed.number != one).collect();
+    assert_eq!((lying.len(), others.len()), (1, 1));
+    shows(others[0], world.plan.phases[1].allows, &world.plan);
+    {
+        let known = journal.known().await.unwrap();
+        assert_eq!(wrong(&known.state().canaries), [("send", &Found::Allowed)], "{lying:#?}");
+        let told = api::contradictions(known.state());
+        assert_eq!((told.len(), told[0].number), (1, one));
+    }
+    // Put right, the next probe agrees.
+    running.engine.stop().await.unwrap();
+    directory.stop_sending(&addresses[0]).await;
+    world.clock.set(after + chrono::Duration::minutes(1));
+    let running = directory.engine(&world).await;
+    let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+    let mut again = self::prober(&servers, journal, registry);
+    again.tick().await.unwrap();
+    assert_eq!(evidence(journal).await.len(), 3, "only what contradicted is probed again");
+    assert_eq!(wrong(&journal.known().await.unwrap().state().canaries), []);
+    running.engine.stop().await.unwrap();
 }

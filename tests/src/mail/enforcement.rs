@@ -59,6 +59,22 @@ impl FileDirectory {
     }
 }
 
+impl FileDirectory {
+    /// Somebody lets a mailbox send again, whatever the plan says.
+    pub(super) async fn let_send(&self, address: &str) {
+        let statement = "UPDATE armed SET send_until = -2147483648 WHERE number = \
+                         (SELECT number FROM mailbox WHERE address = ?)";
+        self.execute(statement, [Some(address.to_owned()), None]).await;
+    }
+
+    /// And not any more, since long ago.
+    pub(super) async fn stop_sending(&self, address: &str) {
+        let statement = "UPDATE armed SET send_until = 1 WHERE number = \
+                         (SELECT number FROM mailbox WHERE address = ?)";
+        self.execute(statement, [Some(address.to_owned()), None]).await;
+    }
+}
+
 #[async_trait]
 impl Enforcement for FileDirectory {
     async fn of(world: &World) -> Self {

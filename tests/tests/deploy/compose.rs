@@ -89,7 +89,12 @@ fn what_is_offered_behind_comments_is_taken_and_holds_no_secret() {
     let told = |compose| variables(&services(compose)["worker"]);
     let (plain, more) = (told(&compose), told(&offered));
     assert!(plain.iter().all(|(name, value)| more.get(name) == Some(value)), "one is lost");
-    for name in ["TRAMONTO_SMTP_URL", "TRAMONTO_NOTICES_FROM", "TRAMONTO_ON_ACCESS_CLOSED"] {
+    for name in [
+        "TRAMONTO_SMTP_URL",
+        "TRAMONTO_NOTICES_FROM",
+        "TRAMONTO_ON_ACCESS_CLOSED",
+        "TRAMONTO_CANARY_IMAP",
+    ] {
         assert!(more.contains_key(name) && !plain.contains_key(name), "{name}");
     }
     assert_no_secret(more.keys());

@@ -187,7 +187,7 @@ fn what_is_offered_behind_comments_is_taken_and_let_through() {
         assert!(read.is_ok(), "{service}: {}", read.unwrap_err());
     }
     let settings: toml::Table = settings.parse().unwrap();
-    for name in ["smtp_url", "notices_from", "on_access_closed"] {
+    for name in ["smtp_url", "notices_from", "on_access_closed", "canary_imap"] {
         assert!(settings[name].is_str(), "{name}");
     }
     let password = settings["smtp_password_file"].as_str().unwrap();
