@@ -3,6 +3,9 @@
 
 #![cfg(test)]
 
+#[path = "platform_postgres/inspected.rs"]
+mod inspected;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +14,7 @@ use domain::{Capability, MailboxSet};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
+use tokio::sync::{RwLock, RwLockReadGuard};
 use workers::platform::{
     Cause, EffectKey, Error, Mode, Platform, PostgresDirectory, Right, SetRights, Waits,
 };
@@ -29,28 +33,40 @@ async fn run(connection: &mut PgConnection, sql: impl Into<String>) -> Result<()
     sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(connection).await.map(drop)
 }
 
+/// Who has the server for itself holds it against all others: a transaction that is open in any database keeps
+/// `PostgreSQL` from finding room among dead rows.
+static TURNS: RwLock<()> = RwLock::const_new(());
+
 /// A database of a test's own, dropped by [`Database::drop`] whatever the test came to.
-struct Database(PgConnectOptions);
+struct Database {
+    options: PgConnectOptions,
+    _turn: Option<RwLockReadGuard<'static, ()>>,
+}
 
 impl Database {
     async fn new() -> Self {
+        let beside_others = TURNS.read().await;
+        Self::make(Some(beside_others)).await
+    }
+
+    async fn make(turn: Option<RwLockReadGuard<'static, ()>>) -> Self {
         let name = format!("platform_{}", uuid::Uuid::now_v7().simple());
         run(&mut connect(&server()).await, format!("CREATE DATABASE {name}")).await.unwrap();
-        Self(server().database(&name))
+        Self { options: server().database(&name), _turn: turn }
     }
 
     fn options(&self) -> PgConnectOptions {
-        self.0.clone()
+        self.options.clone()
     }
 
     async fn plain(&self) -> PgConnection {
-        connect(&self.0).await
+        connect(&self.options).await
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.0.get_database().unwrap());
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.options.get_database().unwrap());
         let dropped = std::thread::spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async { run(&mut connect(&server()).await, sql).await })
@@ -106,7 +122,7 @@ async fn a_directory_is_made_once_and_opened_as_what_it_is() {
     let again = PostgresDirectory::open(database.options()).await.unwrap();
     assert_eq!((again.identity(), again.mode()), (made.identity(), Mode::Production));
     assert_eq!(again.checkpoint().await.unwrap(), 4);
-    assert!(again.place().ends_with(database.0.get_database().unwrap()), "{}", again.place());
+    assert!(again.place().ends_with(database.options.get_database().unwrap()), "{}", again.place());
     again.close().await;
 
     let error = PostgresDirectory::create(database.options(), Mode::Production).await.unwrap_err();
@@ -157,7 +173,8 @@ async fn production_refuses_any_clock_but_the_servers() {
 
 #[tokio::test]
 async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
-    let database = Database::new().await;
+    let _alone = TURNS.write().await;
+    let database = Database::make(None).await;
     let directory = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
     directory.provision(&rows(0..20_000), 1).await.unwrap();
     let mut plain = database.plain().await;
