@@ -5,4 +5,5 @@
 mod answers;
 mod server;
 mod times;
+mod tls;
 mod world;
