@@ -15,6 +15,7 @@ mod killing;
 mod leading;
 mod letting_in;
 mod partitions;
+mod probing;
 mod providing;
 mod proxy;
 #[path = "../../../workers/tests/provider/raw.rs"]
