@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    CanaryProbed, Event, Finding, Found, Outcome, PaceChanged, PhaseCompleted, PhaseId,
+    CanaryProbed, Event, Finding, Found, HoldPlaced, Outcome, PaceChanged, PhaseCompleted, PhaseId,
     RightsArmed, Verdict,
 };
 
 mod drift;
 mod notices;
+mod vouchers;
 
 pub use drift::standing;
 
@@ -56,12 +57,7 @@ pub fn summary(event: &Event) -> String {
             event.read, event.accepted, event.unchanged, event.changed, event.rejected
         ),
         Event::MailboxWithdrawn(event) => format!("mailbox {}", event.number),
-        Event::HoldPlaced(event) => format!(
-            "mailbox {} keeps {} {}",
-            event.number,
-            event.capabilities,
-            event.until.map_or("until released".to_owned(), |until| format!("through {until}"))
-        ),
+        Event::HoldPlaced(event) => hold_summary(event),
         Event::HoldReleased(event) => format!("mailbox {}, hold {}", event.number, event.hold),
         Event::RegistrationsLapsed(outcome)
         | Event::SendingDisabled(outcome)
@@ -107,6 +103,15 @@ pub fn summary(event: &Event) -> String {
         | Event::NoticesRetried(_)
         | Event::NoticesBounced(_) => notices::summary(event),
         Event::CanaryProbed(event) => canary(event),
+        Event::VouchersRequested(_)
+        | Event::VouchersVerified(_)
+        | Event::VouchersRefused(_)
+        | Event::VouchersIssued(_)
+        | Event::VouchersDelivered(_)
+        | Event::VoucherRedeemed(_)
+        | Event::VouchersExpired(_)
+        | Event::VoucherRevoked(_)
+        | Event::VoucherReissued(_) => vouchers::summary(event),
     }
 }
 
@@ -145,6 +150,11 @@ fn pace_summary(pace: &PaceChanged) -> String {
         limit(pace.calls_per_second),
         limit(pace.concurrent_calls)
     )
+}
+
+fn hold_summary(hold: &HoldPlaced) -> String {
+    let until = hold.until.map_or("until released".to_owned(), |until| format!("through {until}"));
+    format!("mailbox {} keeps {} {until}", hold.number, hold.capabilities)
 }
 
 fn armed_summary(armed: &RightsArmed) -> String {
@@ -236,6 +246,15 @@ pub fn told(event: &Event, number: u32) -> String {
         Event::CanaryProbed(event) => {
             format!("this mailbox of our own was probed: {}", canary(event))
         }
+        Event::VouchersRequested(_)
+        | Event::VouchersVerified(_)
+        | Event::VouchersRefused(_)
+        | Event::VouchersIssued(_)
+        | Event::VouchersDelivered(_)
+        | Event::VoucherRedeemed(_)
+        | Event::VouchersExpired(_)
+        | Event::VoucherRevoked(_)
+        | Event::VoucherReissued(_) => vouchers::told(event),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -12,6 +12,7 @@ mod outcome;
 mod programme;
 mod registry;
 mod upcast;
+mod voucher;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -35,6 +36,10 @@ pub use programme::{
 pub use registry::{
     HoldPlaced, HoldReleased, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
     RegistrationsCorrected, RegistryImported,
+};
+pub use voucher::{
+    Proof, VoucherRedeemed, VoucherReissued, VoucherRevoked, VouchersDelivered, VouchersExpired,
+    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
 };
 
 /// An event as the domain sees it: what happened, when it took effect and where it stands in the log.
@@ -154,6 +159,15 @@ events! {
     NoticesRetried(NoticesRetried) = "notices-retried" v 1,
     NoticesBounced(NoticesBounced) = "notices-bounced" v 1,
     CanaryProbed(CanaryProbed) = "canary-probed" v 1,
+    VouchersRequested(VouchersRequested) = "vouchers-requested" v 1,
+    VouchersVerified(VouchersVerified) = "vouchers-verified" v 1,
+    VouchersRefused(VouchersRefused) = "vouchers-refused" v 1,
+    VouchersIssued(VouchersIssued) = "vouchers-issued" v 1,
+    VouchersDelivered(VouchersDelivered) = "vouchers-delivered" v 1,
+    VoucherRedeemed(VoucherRedeemed) = "voucher-redeemed" v 1,
+    VouchersExpired(VouchersExpired) = "vouchers-expired" v 1,
+    VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1,
+    VoucherReissued(VoucherReissued) = "voucher-reissued" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

@@ -26,6 +26,7 @@ mod registration;
 mod rights;
 mod state;
 mod tick;
+mod voucher;
 mod work;
 
 pub use calendar::{civil_date, first_instant, last_instant_of};
@@ -44,9 +45,11 @@ pub use event::{
     IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
     NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
     NoticesReleased, NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted,
-    PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
+    PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, Proof, RecurringWorkDue,
     RegistrationsCorrected, RegistryImported, RightsArmed, RightsRestored, Side, Standing,
-    Transcript, TransientFailure, Verdict,
+    Transcript, TransientFailure, Verdict, VoucherRedeemed, VoucherReissued, VoucherRevoked,
+    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
+    VouchersVerified,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
@@ -60,12 +63,15 @@ pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
     Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice,
-    NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, Recurring,
-    Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
+    NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, ProviderId,
+    Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};
 pub use rights::{Hold, Rights};
 pub use state::State;
 pub use tick::Tick;
+pub use voucher::{
+    InvalidCode, VoucherCode, VoucherCommand, VoucherStanding, Vouchers, free_through,
+};
 pub use work::{Change, Reach, Task, next_wake, tasks};

@@ -227,7 +227,16 @@ impl Mailbox {
             | Event::NoticesInDoubt(_)
             | Event::NoticesRetried(_)
             | Event::NoticesBounced(_)
-            | Event::CanaryProbed(_) => {}
+            | Event::CanaryProbed(_)
+            | Event::VouchersRequested(_)
+            | Event::VouchersVerified(_)
+            | Event::VouchersRefused(_)
+            | Event::VouchersIssued(_)
+            | Event::VouchersDelivered(_)
+            | Event::VoucherRedeemed(_)
+            | Event::VouchersExpired(_)
+            | Event::VoucherRevoked(_)
+            | Event::VoucherReissued(_) => {}
         }
     }
 

@@ -19,6 +19,7 @@ use crate::phases::{Phases, Started};
 use crate::programme::Programme;
 use crate::rights::{Hold, Rights};
 use crate::state::State;
+use crate::voucher::{Vouchers, VouchersRest};
 use crate::{
     Capabilities, Capability, DriftChecked, MailboxSet, PhaseCompleted, PhaseId, PhaseStarted,
     Standing,
@@ -46,6 +47,8 @@ pub struct Rest {
     notices: NoticesRest,
     #[serde(default)]
     canaries: Canaries,
+    #[serde(default)]
+    vouchers: VouchersRest,
 }
 
 /// A started phase; the population in its event is left out, being one of the sets.
@@ -172,6 +175,7 @@ impl State {
         let drifting = self.drift.open.iter();
         sets.extend(drifting.map(|open| (drifting_name(open.found_at), &open.mailboxes)));
         sets.extend(self.notices.sets());
+        sets.extend(self.vouchers.sets());
         sets
     }
 
@@ -211,6 +215,7 @@ impl State {
             answered: self.drift.answered,
             notices: self.notices.rest(),
             canaries: self.canaries.clone(),
+            vouchers: self.vouchers.rest(),
         }
     }
 
@@ -267,8 +272,9 @@ impl State {
             phases: Phases { started },
             failures: Failures { waiting, incidents },
             drift,
-            notices: Notices::from_parts(rest.notices, set),
             canaries: rest.canaries,
+            notices: Notices::from_parts(rest.notices, &mut set),
+            vouchers: Vouchers::from_parts(rest.vouchers, set),
         }
     }
 }

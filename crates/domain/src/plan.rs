@@ -38,6 +38,11 @@ pub struct ProgrammeId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct PhaseId(String);
 
+/// The name of a provider of certified mail, e.g. `posta-sicura`; the same form as a programme's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProviderId(String);
+
 fn slug(text: String, what: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let edges = text.starts_with('-') || text.ends_with('-');
@@ -84,6 +89,7 @@ macro_rules! slug_type {
 }
 slug_type!(ProgrammeId, "programme name");
 slug_type!(PhaseId, "phase name");
+slug_type!(ProviderId, "provider name");
 
 /// One shutdown, as adopted: the zone its dates are civil in, its phases, and who is eligible for what.
 ///
@@ -149,6 +155,12 @@ pub struct VoucherRules {
     pub registered_before: NaiveDate,
     /// The last day on which one can be asked for; where absent, the phases alone say.
     pub last_day: Option<NaiveDate>,
+    /// The last day on which a provider can redeem one; where absent, they do not expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeem_by: Option<NaiveDate>,
+    /// How many are granted at most; where absent, as many as are eligible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_issued: Option<u64>,
     /// The address that requests are written to.
     pub intake: String,
     /// Where the rules come from.

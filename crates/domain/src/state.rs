@@ -11,7 +11,8 @@ use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
-use crate::{Capability, Event, Fact, Outcome, PhaseId, Plan, Verdict};
+use crate::voucher::{Light, VoucherCommand, Vouchers};
+use crate::{Capability, DriftFound, Event, Fact, Outcome, PhaseId, Plan, Verdict};
 
 /// Everything that is known: what the plan says, who has which right, what every phase has done.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,6 +31,8 @@ pub struct State {
     pub notices: Notices,
     /// What our own mailboxes were answered beside each boundary.
     pub canaries: Canaries,
+    /// Who was granted a voucher, and what became of it.
+    pub vouchers: Vouchers,
 }
 
 impl State {
@@ -55,7 +58,26 @@ impl State {
         {
             return Rejection::because(problem);
         }
+        if let Command::Amend(next) = &command
+            && let Some(problem) = self.vouchers.amendment_problem(next)
+        {
+            return Rejection::because(problem);
+        }
         decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
+    }
+
+    /// What a command about vouchers leads to. Its events are for the stream of the programme's vouchers,
+    /// at the version they were decided at.
+    pub fn decide_voucher(
+        &self,
+        command: VoucherCommand,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Event>, Rejection> {
+        let Some(plan) = self.plan() else {
+            return Rejection::because("the programme has no plan yet; adopt one first");
+        };
+        let (revision, rights) = (self.programme.revision(), &self.rights);
+        self.vouchers.decide(command, &Light { plan, revision, rights, now })
     }
 
     /// The plan in force.
@@ -156,12 +178,7 @@ impl State {
                 let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
                 self.failures.resolve(&key, &event.mailboxes);
             }
-            Event::DriftFound(event) => {
-                if event.repair {
-                    self.rights.found(event.capability, event.found, &event.mailboxes);
-                }
-                self.drift.find(event, fact.position, fact.recorded_at);
-            }
+            Event::DriftFound(event) => self.found(event, fact),
             Event::DriftSettled(event) => {
                 self.drift.settle(event.capability.into(), &event.mailboxes);
             }
@@ -175,7 +192,23 @@ impl State {
             | Event::NoticesRetried(_)
             | Event::NoticesBounced(_) => self.notices.evolve(&fact.event),
             Event::CanaryProbed(event) => self.canaries.evolve(event, fact.position),
+            Event::VouchersRequested(_)
+            | Event::VouchersVerified(_)
+            | Event::VouchersRefused(_)
+            | Event::VouchersIssued(_)
+            | Event::VouchersDelivered(_)
+            | Event::VoucherRedeemed(_)
+            | Event::VouchersExpired(_)
+            | Event::VoucherRevoked(_)
+            | Event::VoucherReissued(_) => self.vouchers.evolve(&fact.event),
         }
+    }
+
+    fn found(&mut self, event: &DriftFound, fact: &Fact) {
+        if event.repair {
+            self.rights.found(event.capability, event.found, &event.mailboxes);
+        }
+        self.drift.find(event, fact.position, fact.recorded_at);
     }
 
     fn close(&mut self, capability: Capability, outcome: &Outcome) {

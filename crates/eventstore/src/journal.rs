@@ -77,6 +77,12 @@ pub fn canary_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("canary-{programme}"))
 }
 
+/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at the version it
+/// was made at: that is what keeps one voucher for each holder, and the plan's limit.
+pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("voucher-{programme}"))
+}
+
 /// The stream of what operators decided about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))

@@ -45,6 +45,8 @@ mod server;
 mod sqlite;
 #[path = "contract/subscribing.rs"]
 mod subscribing;
+#[path = "contract/vouchers.rs"]
+mod vouchers;
 
 /// Runs each claim on each adapter.
 macro_rules! on_each_adapter {
@@ -117,4 +119,7 @@ on_each_adapter! {
         a_subscription_from_a_position_sees_only_what_is_beyond_it,
         a_subscription_without_match_still_moves_on,
         an_append_wakes_at_once;
+    vouchers:
+        however_many_decide_at_once_each_holder_gets_one_voucher_within_the_limit,
+        of_many_providers_at_once_one_redeems_and_the_others_are_told_who;
 }

@@ -47,6 +47,15 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::NoticesRetried(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::NoticesBounced(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::CanaryProbed(event) => Some(Cow::Owned([event.number].into())),
+        Event::VouchersRequested(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VouchersVerified(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VouchersRefused(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VouchersIssued(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VouchersDelivered(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VoucherRedeemed(event) => Some(Cow::Owned([event.number].into())),
+        Event::VouchersExpired(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::VoucherRevoked(event) => Some(Cow::Owned([event.number].into())),
+        Event::VoucherReissued(event) => Some(Cow::Owned([event.number].into())),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

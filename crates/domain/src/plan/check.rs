@@ -202,4 +202,14 @@ fn vouchers(
         );
         reader.problem(last.line, message);
     }
+    let no_earlier = [&rules.last_day, &opens.from].into_iter().flatten().map(|at| at.value).max();
+    if let (Some(redeem_by), Some(first)) = (&rules.redeem_by, no_earlier)
+        && redeem_by.value < first
+    {
+        let message = format!(
+            "redeem-by = {} comes before vouchers can be asked for; write {first} or later",
+            redeem_by.value
+        );
+        reader.problem(redeem_by.line, message);
+    }
 }

@@ -41,6 +41,7 @@ pub(super) struct DraftPhase {
 pub(super) struct DraftVouchers {
     pub(super) line: usize,
     pub(super) last_day: Option<At<NaiveDate>>,
+    pub(super) redeem_by: Option<At<NaiveDate>>,
     pub(super) rules: Option<VoucherRules>,
 }
 

@@ -5,10 +5,10 @@ use chrono_tz::Tz;
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
 use super::keys::{
     ALLOWS, ATTEMPTS, CANARIES, CANARY_KEYS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE,
-    FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY, NAME,
-    PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS,
-    REGISTERED_BEFORE, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES, TITLE, VOUCHER_KEYS, VOUCHERS,
-    ZONE,
+    FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY,
+    MAX_ISSUED, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING,
+    RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES,
+    TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
@@ -168,6 +168,10 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     });
     let registered_before = section.date(reader, REGISTERED_BEFORE);
     let last_day = section.optional_date(reader, LAST_DAY);
+    let redeem_by = section.optional_date(reader, REDEEM_BY);
+    // A plan without the key has no limit, which no number stands for.
+    let limited = section.has(MAX_ISSUED);
+    let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
     let intake = section.parsed(reader, INTAKE, mail_address);
     let sources = sources(reader, &mut section);
     section.finish(reader);
@@ -176,12 +180,14 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
             eligible: eligible?.value,
             registered_before: registered_before?.value,
             last_day: last_day.as_ref().map(|day| day.value),
+            redeem_by: redeem_by.as_ref().map(|day| day.value),
+            max_issued: Some(max_issued?.value.into()).filter(|_| limited),
             intake: intake?.value,
             sources: sources?,
         })
     };
     let rules = rules();
-    DraftVouchers { line, last_day, rules }
+    DraftVouchers { line, last_day, redeem_by, rules }
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.

@@ -85,6 +85,12 @@ fn alike(event: Event) -> Option<MailboxSet> {
         Event::NoticesInDoubt(event) => Some(event.mailboxes),
         Event::NoticesRetried(event) => Some(event.mailboxes),
         Event::NoticesBounced(event) => Some(event.mailboxes),
+        Event::VouchersRequested(event) => Some(event.mailboxes),
+        Event::VouchersVerified(event) => Some(event.mailboxes),
+        Event::VouchersRefused(event) => Some(event.mailboxes),
+        Event::VouchersIssued(event) => Some(event.mailboxes),
+        Event::VouchersDelivered(event) => Some(event.mailboxes),
+        Event::VouchersExpired(event) => Some(event.mailboxes),
         // These say something else of each mailbox, or concern one alone, or the programme.
         Event::MailboxesRegistered(_)
         | Event::MailboxesActivated(_)
@@ -93,6 +99,9 @@ fn alike(event: Event) -> Option<MailboxSet> {
         | Event::MailboxWithdrawn(_)
         | Event::HoldPlaced(_)
         | Event::HoldReleased(_)
+        | Event::VoucherRedeemed(_)
+        | Event::VoucherRevoked(_)
+        | Event::VoucherReissued(_)
         | Event::PhaseStarted(_)
         | Event::PhaseCompleted(_)
         | Event::PlanAdopted(_)

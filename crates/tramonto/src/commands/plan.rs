@@ -109,6 +109,8 @@ fn words(plan: &Plan, revision: u32) -> String {
         lines.push(format!("\nvouchers: {whom} before {}", rules.registered_before));
         lines.push(format!("  requests to {}", rules.intake));
         lines.extend(rules.last_day.map(|day| format!("  through {day}")));
+        lines.extend(rules.redeem_by.map(|day| format!("  redeemed through {day}")));
+        lines.extend(rules.max_issued.map(|most| format!("  {most} at most")));
         lines.extend(rules.sources.iter().map(|source| format!("  source: {source}")));
     }
     for work in &plan.recurring {

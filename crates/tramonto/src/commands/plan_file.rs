@@ -65,6 +65,12 @@ fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
         if let Some(last) = rules.last_day {
             writeln!(out, "last-day = {last}")?;
         }
+        if let Some(last) = rules.redeem_by {
+            writeln!(out, "redeem-by = {last}")?;
+        }
+        if let Some(most) = rules.max_issued {
+            writeln!(out, "max-issued = {most}")?;
+        }
         writeln!(out, "intake = {}", quoted(&rules.intake))?;
         writeln!(out, "sources = {}", list(rules.sources.iter().map(String::as_str)))?;
     }

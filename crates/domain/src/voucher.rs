@@ -1,0 +1,182 @@
+//! The vouchers: who asked, who was granted one, and what became of it.
+//!
+//! Invariants: a holder is granted one voucher, ever, and it is valid, redeemed, expired or revoked, and
+//! only one of these; no more are granted than the plan allows. They hold where each event is appended to
+//! the one stream of the programme's vouchers at the version it was decided at. Deliberately absent:
+//! codes and names; who asked for the mailbox when is handed in.
+
+mod code;
+mod decide;
+mod parts;
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDate};
+use roaring::RoaringBitmap;
+
+use crate::{Event, Plan, ProviderId};
+
+pub use code::{InvalidCode, VoucherCode};
+pub(crate) use decide::Light;
+pub use decide::VoucherCommand;
+pub(crate) use parts::VouchersRest;
+
+/// The vouchers of a programme, folded from the log.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Vouchers {
+    /// Asked for, and neither granted nor refused yet.
+    pub(crate) requested: RoaringBitmap,
+    /// Those of them of whom it is sure who asked.
+    pub(crate) verified: RoaringBitmap,
+    /// Whose last request was refused.
+    pub(crate) refused: RoaringBitmap,
+    /// Everyone who was ever granted one.
+    pub(crate) issued: RoaringBitmap,
+    /// Whose present code was handed over.
+    pub(crate) delivered: RoaringBitmap,
+    pub(crate) expired: RoaringBitmap,
+    pub(crate) revoked: RoaringBitmap,
+    /// By whom, and on which civil day.
+    pub(crate) redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
+    /// The present code of those whose first was replaced.
+    pub(crate) reissued: BTreeMap<u32, u32>,
+}
+
+/// How the voucher of one holder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VoucherStanding {
+    /// Not asked for.
+    None,
+    /// Asked for.
+    Requested,
+    /// Asked for by the holder, that is sure.
+    Verified,
+    /// The last request was refused.
+    Refused,
+    /// Granted, and it can be redeemed.
+    Valid,
+    /// A provider opened the mailbox.
+    Redeemed {
+        /// Who.
+        provider: ProviderId,
+        /// The civil day.
+        on: NaiveDate,
+    },
+    /// It was not redeemed in time.
+    Expired,
+    /// An operator took it back.
+    Revoked,
+}
+
+impl Vouchers {
+    /// Requests that wait for a decision.
+    pub fn requested(&self) -> &RoaringBitmap {
+        &self.requested
+    }
+
+    /// Requests that may be granted.
+    pub fn verified(&self) -> &RoaringBitmap {
+        &self.verified
+    }
+
+    /// Everyone who was ever granted one.
+    pub fn issued(&self) -> &RoaringBitmap {
+        &self.issued
+    }
+
+    /// Redemptions, by provider and civil day.
+    pub fn redeemed(&self) -> &BTreeMap<(ProviderId, NaiveDate), RoaringBitmap> {
+        &self.redeemed
+    }
+
+    /// Those that ended unused.
+    pub fn expired(&self) -> &RoaringBitmap {
+        &self.expired
+    }
+
+    /// Those that can be redeemed, as far as is recorded.
+    pub fn valid(&self) -> RoaringBitmap {
+        let unspoilt = &(&self.issued - &self.expired) - &self.revoked;
+        self.redeemed.values().fold(unspoilt, |valid, redeemed| valid - redeemed)
+    }
+
+    /// Which code of a holder's voucher is the present one; 1 where none was replaced.
+    pub fn issue_of(&self, number: u32) -> u32 {
+        self.reissued.get(&number).copied().unwrap_or(1)
+    }
+
+    /// How the voucher of one holder stands.
+    pub fn standing(&self, number: u32) -> VoucherStanding {
+        let redeemed = self.redeemed.iter().find(|(_, set)| set.contains(number));
+        if let Some(((provider, on), _)) = redeemed {
+            VoucherStanding::Redeemed { provider: provider.clone(), on: *on }
+        } else if self.revoked.contains(number) {
+            VoucherStanding::Revoked
+        } else if self.expired.contains(number) {
+            VoucherStanding::Expired
+        } else if self.issued.contains(number) {
+            VoucherStanding::Valid
+        } else if self.verified.contains(number) {
+            VoucherStanding::Verified
+        } else if self.requested.contains(number) {
+            VoucherStanding::Requested
+        } else if self.refused.contains(number) {
+            VoucherStanding::Refused
+        } else {
+            VoucherStanding::None
+        }
+    }
+
+    /// Why a plan can't be amended to this one; `None` where the vouchers do not stand in its way.
+    pub(crate) fn amendment_problem(&self, next: &Plan) -> Option<String> {
+        let issued = self.issued.len();
+        let Some(rules) = &next.vouchers else {
+            return (issued > 0)
+                .then(|| format!("{issued} vouchers were issued; keep the section [vouchers]"));
+        };
+        let limit = rules.max_issued.filter(|limit| *limit < issued)?;
+        Some(format!(
+            "max-issued = {limit} is fewer than were issued already; write {issued} or more"
+        ))
+    }
+
+    /// The next state. Never fails and never decides.
+    pub(crate) fn evolve(&mut self, event: &Event) {
+        if let Event::VouchersRequested(event) = event {
+            self.requested |= &*event.mailboxes;
+            self.refused -= &*event.mailboxes;
+        } else if let Event::VouchersVerified(event) = event {
+            self.verified |= &*event.mailboxes;
+        } else if let Event::VouchersRefused(event) = event {
+            self.requested -= &*event.mailboxes;
+            self.verified -= &*event.mailboxes;
+            self.refused |= &*event.mailboxes;
+        } else if let Event::VouchersIssued(event) = event {
+            self.requested -= &*event.mailboxes;
+            self.verified -= &*event.mailboxes;
+            self.issued |= &*event.mailboxes;
+        } else if let Event::VouchersDelivered(event) = event {
+            self.delivered |= &*event.mailboxes;
+        } else if let Event::VoucherRedeemed(event) = event {
+            let key = (event.provider.clone(), event.on);
+            self.redeemed.entry(key).or_default().insert(event.number);
+        } else if let Event::VouchersExpired(event) = event {
+            self.expired |= &*event.mailboxes;
+        } else if let Event::VoucherRevoked(event) = event {
+            self.revoked.insert(event.number);
+        } else if let Event::VoucherReissued(event) = event {
+            self.reissued.insert(event.number, event.issue);
+            self.delivered.remove(event.number);
+        }
+    }
+}
+
+/// The last day of the calendar year that begins on a day. A year that begins on 29 February ends on
+/// 28 February.
+pub fn free_through(first: NaiveDate) -> NaiveDate {
+    let again = first.year().checked_add(1).and_then(|year| {
+        let same_day = first.with_year(year);
+        same_day.or_else(|| NaiveDate::from_ymd_opt(year, 3, 1))
+    });
+    again.and_then(|again| again.pred_opt()).unwrap_or(NaiveDate::MAX)
+}
