@@ -274,7 +274,7 @@ impl State {
             drift,
             canaries: rest.canaries,
             notices: Notices::from_parts(rest.notices, &mut set),
-            vouchers: Vouchers::from_parts(rest.vouchers, set),
+            vouchers: Box::new(Vouchers::from_parts(rest.vouchers, set)),
         }
     }
 }

@@ -31,8 +31,8 @@ pub struct State {
     pub notices: Notices,
     /// What our own mailboxes were answered beside each boundary.
     pub canaries: Canaries,
-    /// Who was granted a voucher, and what became of it.
-    pub vouchers: Vouchers,
+    /// Who was granted a voucher, and what became of it. Boxed, for a state is held across many a wait.
+    pub vouchers: Box<Vouchers>,
 }
 
 impl State {
