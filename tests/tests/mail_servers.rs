@@ -23,7 +23,7 @@ async fn mail_servers_obey_a_directory_in_postgresql_at_every_boundary() {
 
 #[tokio::test]
 async fn mail_servers_that_ask_for_each_mail_obey_at_every_boundary() {
-    walk::<AskedForEachMail>().await;
+    Box::pin(walk::<AskedForEachMail>()).await;
 }
 
 #[tokio::test]

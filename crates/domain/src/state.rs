@@ -12,7 +12,7 @@ use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
 use crate::voucher::{Light, VoucherCommand, Vouchers};
-use crate::{Capability, DriftFound, Event, Fact, Outcome, PhaseId, Plan, Verdict};
+use crate::{Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict};
 
 /// Everything that is known: what the plan says, who has which right, what every phase has done.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -109,16 +109,7 @@ impl State {
                 self.programme.proposed = Some(Box::new((fact.id, event.clone())));
             }
             Event::AmendmentDropped(_) => self.programme.proposed = None,
-            Event::PhaseStarted(event) => {
-                let started = Started {
-                    cause: fact.id,
-                    started_at: fact.recorded_at,
-                    event: event.clone(),
-                    changed: RoaringBitmap::new(),
-                    completed: None,
-                };
-                self.phases.started.insert(event.phase.clone(), started);
-            }
+            Event::PhaseStarted(event) => self.start(event, fact),
             Event::PhaseCompleted(event) => {
                 if let Some(started) = self.phases.started.get_mut(&event.phase) {
                     started.completed = Some((fact.recorded_at, event.clone()));
@@ -202,6 +193,17 @@ impl State {
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_) => self.vouchers.evolve(&fact.event),
         }
+    }
+
+    fn start(&mut self, event: &PhaseStarted, fact: &Fact) {
+        let started = Started {
+            cause: fact.id,
+            started_at: fact.recorded_at,
+            event: event.clone(),
+            changed: RoaringBitmap::new(),
+            completed: None,
+        };
+        self.phases.started.insert(event.phase.clone(), started);
     }
 
     fn found(&mut self, event: &DriftFound, fact: &Fact) {
