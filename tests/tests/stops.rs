@@ -3,23 +3,20 @@
 
 #![cfg(test)]
 
+#[path = "../../crates/workers/tests/notices/fuse.rs"]
+mod fuse;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::future::pending;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
 use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
-use eventstore::{
-    Append, Appended, Clock, Direction, EventStore, Filter, Lease, Page, RecordedEvent,
-    SqliteStore, StreamName,
-};
+use eventstore::{Clock, EventStore, Filter, SqliteStore};
 use roaring::RoaringBitmap;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tramonto::engine::{Engine, Ports, Settings, Store};
 use tramonto::rehearse::prove;
@@ -27,26 +24,7 @@ use tramonto::{Home, VirtualClock};
 use whole_flow::World;
 use workers::platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
 
-/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
-struct Fuse {
-    steps: AtomicU64,
-    length: u64,
-    blown: CancellationToken,
-}
-
-impl Fuse {
-    fn of(length: u64) -> Arc<Self> {
-        Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
-    }
-
-    /// A step was taken; nobody may hear of the last one.
-    async fn step(&self) {
-        if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
-            self.blown.cancel();
-            pending::<()>().await;
-        }
-    }
-}
+use fuse::{Fuse, StoppingLog};
 
 /// How often the platform really changed a right: the effect of one idempotency key.
 type Effects = Arc<Mutex<BTreeMap<(Capability, u32), u32>>>;
@@ -55,55 +33,6 @@ struct Stopping<T> {
     inner: T,
     fuse: Arc<Fuse>,
     effects: Effects,
-}
-
-#[async_trait]
-impl EventStore for Stopping<Arc<dyn EventStore>> {
-    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
-        let appended = self.inner.append(append).await;
-        self.fuse.step().await;
-        appended
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
-        self.inner.read_stream(stream, from, direction, limit).await
-    }
-
-    async fn read_all(
-        &self,
-        after: u64,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Page, eventstore::Error> {
-        self.inner.read_all(after, filter, limit).await
-    }
-
-    async fn head(&self) -> Result<u64, eventstore::Error> {
-        self.inner.head().await
-    }
-
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.inner.appended()
-    }
-
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: Duration,
-    ) -> Result<Option<Lease>, eventstore::Error> {
-        self.inner.claim(subscription, owner, ttl).await
-    }
-
-    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
-        self.inner.save_checkpoint(lease, at).await
-    }
 }
 
 #[async_trait]
@@ -206,9 +135,9 @@ async fn run(
     let stopping = |effects: &Effects| (Arc::clone(&fuse), Arc::clone(effects));
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
     let directory = Arc::clone(&store.directory);
-    let ((f1, e1), (f2, e2), (f3, e3)) = (stopping(effects), stopping(effects), stopping(effects));
+    let ((f1, _), (f2, e2), (f3, e3)) = (stopping(effects), stopping(effects), stopping(effects));
     let ports = Ports {
-        log: Arc::new(Stopping { inner: log, fuse: f1, effects: e1 }),
+        log: Arc::new(StoppingLog { inner: log, fuse: f1 }),
         queue: Arc::new(Stopping {
             inner: InProcess::new(bus::Settings::default()),
             fuse: f2,

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bounces;
+mod fuse;
 mod given;
 mod relay;
 mod sending;

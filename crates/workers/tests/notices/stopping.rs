@@ -2,44 +2,19 @@
 //! relay never takes anyone's notice twice, and everyone is accounted for.
 
 use std::collections::BTreeMap;
-use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use eventstore::{
-    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
-};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use workers::notices::{Answer, Errand, Mailer, Posted, Sender};
 
+use crate::fuse::{Fuse, StoppingLog};
 use crate::given::World;
 
 const EVERYONE: u32 = 7;
 const HANDFUL: u32 = 3;
-
-/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
-struct Fuse {
-    steps: AtomicU64,
-    length: u64,
-    blown: CancellationToken,
-}
-
-impl Fuse {
-    fn of(length: u64) -> Arc<Self> {
-        Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
-    }
-
-    async fn step(&self) {
-        if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
-            self.blown.cancel();
-            pending::<()>().await;
-        }
-    }
-}
 
 /// How often the relay took whose notice.
 type Taken = Arc<Mutex<BTreeMap<u32, u32>>>;
@@ -72,63 +47,9 @@ impl Mailer for Relay {
     }
 }
 
-struct Stopping {
-    inner: Arc<dyn EventStore>,
-    fuse: Arc<Fuse>,
-}
-
-#[async_trait]
-impl EventStore for Stopping {
-    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
-        let appended = self.inner.append(append).await;
-        self.fuse.step().await;
-        appended
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
-        self.inner.read_stream(stream, from, direction, limit).await
-    }
-
-    async fn read_all(
-        &self,
-        after: u64,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Page, eventstore::Error> {
-        self.inner.read_all(after, filter, limit).await
-    }
-
-    async fn head(&self) -> Result<u64, eventstore::Error> {
-        self.inner.head().await
-    }
-
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.inner.appended()
-    }
-
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: Duration,
-    ) -> Result<Option<Lease>, eventstore::Error> {
-        self.inner.claim(subscription, owner, ttl).await
-    }
-
-    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
-        self.inner.save_checkpoint(lease, at).await
-    }
-}
-
 /// Sends until there is nothing to do now; false where the fuse was shorter.
 async fn send(world: &World, taken: &Taken, fuse: &Arc<Fuse>) -> bool {
-    let store = Stopping { inner: Arc::clone(&world.store), fuse: Arc::clone(fuse) };
+    let store = StoppingLog { inner: Arc::clone(&world.store), fuse: Arc::clone(fuse) };
     let mailer = Arc::new(Relay { taken: Arc::clone(taken), fuse: Arc::clone(fuse) });
     let journal = world.journal_on(Arc::new(store));
     let mut sender = Sender::new(journal, mailer, CancellationToken::new(), 1);

@@ -1,0 +1,89 @@
+//! What stops a part of the engine after any of its steps, as the end of its process does.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eventstore::{
+    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
+pub(crate) struct Fuse {
+    steps: AtomicU64,
+    length: u64,
+    pub(crate) blown: CancellationToken,
+}
+
+impl Fuse {
+    pub(crate) fn of(length: u64) -> Arc<Self> {
+        Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
+    }
+
+    /// A step was taken; nobody may hear of the last one.
+    pub(crate) async fn step(&self) {
+        if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
+            self.blown.cancel();
+            pending::<()>().await;
+        }
+    }
+}
+
+/// A log after each append to which the fuse burns down.
+pub(crate) struct StoppingLog {
+    pub(crate) inner: Arc<dyn EventStore>,
+    pub(crate) fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl EventStore for StoppingLog {
+    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
+        let appended = self.inner.append(append).await;
+        self.fuse.step().await;
+        appended
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
+        self.inner.read_stream(stream, from, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, eventstore::Error> {
+        self.inner.read_all(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, eventstore::Error> {
+        self.inner.head().await
+    }
+
+    fn appended(&self) -> watch::Receiver<u64> {
+        self.inner.appended()
+    }
+
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, eventstore::Error> {
+        self.inner.claim(subscription, owner, ttl).await
+    }
+
+    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
+        self.inner.save_checkpoint(lease, at).await
+    }
+}
