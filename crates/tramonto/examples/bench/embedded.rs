@@ -27,7 +27,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     report.row("on disk", on_disk, format!("the log alone {:.1}", world.log_bytes()?));
 
     let (mut bare, mut at_date, mut armed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut lag = Vec::new();
+    let (mut compared, mut lag) = (Vec::new(), Vec::new());
     let mut active = 0;
     for run in 0..args.rounds {
         let home = world.copy(&folder.path().join(format!("run-{run}")))?;
@@ -35,6 +35,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         let mailboxes = running.active().await?;
         active = mailboxes.len();
         bare.push(script::run(folder.path(), mailboxes).await?);
+        compared.push(running.comparison().await?);
         let phase = running.phase_at_date().await?;
         at_date.push(phase.took);
         lag.push(phase.lag);
@@ -59,6 +60,10 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     let lag = seconds(median(lag));
     report.row("row-per-mailbox table", format!("{lag} behind that"), "nothing waits for it");
 
+    let compared = median(compared);
+    let mailboxes = format!("{} mailboxes/s", whole(rate(active, compared)));
+    report.row("all of the directory compared with the log", seconds(compared), mailboxes);
+
     append::embedded(folder.path(), report).await?;
 
     let small = World::import(&folder.path().join("small"), SMALL).await?;
@@ -67,6 +72,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         let home = small.copy(&folder.path().join(format!("small-{run}")))?;
         let mut running = home.engine().await?;
         let active = running.active().await?.len();
+        running.comparison().await?;
         let took = running.phase_at_date().await?.took;
         times.push(took.div_f64(rate(active, Duration::from_secs(1))));
         running.close().await?;

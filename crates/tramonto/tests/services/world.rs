@@ -147,7 +147,7 @@ impl World {
         by: Duration,
         more: &[&str],
     ) -> Service {
-        let library = Command::new(script("install")).arg("faketime").output().unwrap();
+        let library = Command::new(script("install")).arg("shift").output().unwrap();
         assert!(library.status.success(), "{}", String::from_utf8_lossy(&library.stderr));
         let library = String::from_utf8(library.stdout).unwrap();
         let mut command = tramonto(&self.store());
@@ -156,8 +156,7 @@ impl World {
             .args(["--bus", &self.bus(), "--lease", "3", "--listen", "off"])
             .args(more)
             .env("LD_PRELOAD", library.trim())
-            .env("FAKETIME", format!("+{}", by.as_secs()))
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            .env("SHIFT_US", by.as_micros().to_string());
         self.spawn(role, command)
     }
 

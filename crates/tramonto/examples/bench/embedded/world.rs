@@ -144,11 +144,29 @@ impl Running {
         Ok(())
     }
 
+    /// What the plan does every month: the whole directory is compared with the log.
+    pub(crate) async fn comparison(&mut self) -> Fallible<Duration> {
+        self.set_clock(self.plan.starts_at(0)).await?;
+        self.idle().await?;
+        let before = self.last_comparison().await?;
+        self.set_clock(self.plan.starts_at(1) - Span::days(15)).await?;
+        let begun = Instant::now();
+        self.settle().await?;
+        let took = begun.elapsed();
+        if self.last_comparison().await? == before {
+            return Err("nothing was compared".into());
+        }
+        self.table_caught_up().await?;
+        Ok(took)
+    }
+
+    async fn last_comparison(&self) -> Fallible<Option<chrono::DateTime<chrono::Utc>>> {
+        Ok(self.engine.journal.known().await?.state().drift.answered())
+    }
+
     /// The phase that ends sending and changing, with nothing armed: the clock jumps over the weeks
     /// before it.
     pub(crate) async fn phase_at_date(&mut self) -> Fallible<Phase> {
-        self.set_clock(self.plan.starts_at(0)).await?;
-        self.idle().await?;
         self.set_clock(self.plan.starts_at(1)).await?;
         self.timed("receive-only").await
     }

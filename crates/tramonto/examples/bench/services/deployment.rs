@@ -38,7 +38,7 @@ impl Deployment {
         // The database server may run as a user of its own.
         let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), everyone)?;
-        let clock = Shifted::in_folder(folder.path(), &installed("faketime")?)?;
+        let clock = Shifted::in_folder(folder.path(), &installed("shift")?)?;
         installed("postgres")?;
         installed("nats")?;
         let tramonto = std::env::current_exe()?.with_file_name("../tramonto");
@@ -196,7 +196,7 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/servers").join(name)
 }
 
-/// Where a program or a library of others is; installs it where it is missing.
+/// Where a program or a library is; installs it where it is missing.
 fn installed(name: &str) -> Fallible<PathBuf> {
     let ran = Command::new(script("install")).arg(name).stderr(Stdio::inherit()).output()?;
     if !ran.status.success() {

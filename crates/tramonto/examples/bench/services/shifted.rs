@@ -1,11 +1,11 @@
 //! The clock that is shown to PostgreSQL and the services: the computer's own, shifted.
 //!
-//! A plan's instants are midnights, and the bench can't wait for one. libfaketime stands between each process
-//! and the C library and shifts the time of day, so the programs are the ones that are shipped, the plan is
-//! the real one, and its instant lies as far ahead as the bench likes. Clocks that only measure are left
-//! alone: a second stays a second. A process is shifted once, when it starts. (libfaketime can follow a file
-//! instead; but whoever asks for the time in a signal handler while it reads that file gets the true time, and
-//! PostgreSQL then ends a session for having waited ten years.)
+//! A plan's instants are midnights, and the bench can't wait for one. A library of a few lines
+//! (`tests/servers/shift.c`) stands between each process and the C library and shifts the time of day, so the
+//! programs are the ones that are shipped, the plan is the real one, and its instant lies as far ahead as the bench
+//! likes. Clocks that only measure are left alone: a second stays a second. A process is shifted once, when it
+//! starts. (libfaketime does the same and more; but whoever asks it for the time in a signal handler may get the
+//! true time, and PostgreSQL then ends a session for having waited ten years.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Shifted {
 impl Shifted {
     /// Puts the library into a folder that every process can read.
     pub(crate) fn in_folder(folder: &Path, found: &Path) -> Fallible<Self> {
-        let library = folder.join("libfaketime.so.1");
+        let library = folder.join("libshift.so");
         fs::copy(found, &library)?;
         Ok(Self { library, by: Mutex::new(TimeDelta::zero()) })
     }
@@ -52,11 +52,8 @@ impl Shifted {
     }
 
     fn through(&self, variable: &str, command: &mut Command) {
-        command
-            .env(variable, &self.library)
-            .env("FAKETIME", format!("{:+.6}", self.by().as_seconds_f64()))
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1");
+        let by = self.by().num_microseconds().unwrap_or_default();
+        command.env(variable, &self.library).env("SHIFT_US", by.to_string());
     }
 }
 

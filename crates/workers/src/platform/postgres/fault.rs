@@ -126,6 +126,9 @@ impl Place {
                 Cause::GONE,
                 "is not there; run `tramonto migrate`, or put it back from its backup",
             ),
+            (_, "25P03") => {
+                (Cause::UNAVAILABLE, "ended a call in its middle for being slow; it is made again")
+            }
             ("08" | "57", _) => (Cause::UNAVAILABLE, "starts or stops just now; wait for it"),
             ("28", _) => (Cause::UNAVAILABLE, "does not let this user in; check its credentials"),
             ("40", _) => (Cause::UNAVAILABLE, "had two changes in each other's way; try again"),
@@ -140,5 +143,22 @@ impl Place {
             _ => return self.unusable(&format!("refuses: {message} (SQLSTATE {code})")),
         };
         self.unavailable(cause, &format!("{advice} ({message}, SQLSTATE {code})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again_and_what_does_not_is_told() {
+        let place = Place("db:5432/mail".to_owned());
+        // Ended by the server for being slow, locked, in each other's way, stopping, full.
+        for code in ["25P03", "57014", "55P03", "40P01", "40001", "57P01", "53300", "08006"] {
+            assert!(place.told(code, "so").may_retry(), "{code}");
+        }
+        for code in ["XX001", "23514", "22003"] {
+            assert!(!place.told(code, "so").may_retry(), "{code}");
+        }
     }
 }
