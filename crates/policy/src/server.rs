@@ -2,16 +2,20 @@
 //!
 //! Invariants: every wait is bounded, and so is what a connection may make us hold; what is no request is
 //! answered so that the mail comes again, and the connection is closed. Asked to stop, it takes no new
-//! connection, closes those that wait and answers those in the middle of a request. Deliberately absent:
+//! connection, closes those that wait and answers those in the middle of a request. All of it is on a thread of
+//! its own, so that a mail server waits for nothing else that the process does. Deliberately absent:
 //! authentication, which the protocol has not; it belongs on loopback, or on a network of the mail servers.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,10 +50,11 @@ const REST: Duration = Duration::from_millis(100);
 
 /// Answers mail servers.
 pub struct Server {
-    listener: TcpListener,
     address: SocketAddr,
-    known: Arc<Known>,
-    limits: Limits,
+    /// Has the thread begin to answer, until that is cancelled. Without it the thread ends.
+    go: oneshot::Sender<CancellationToken>,
+    /// Is closed when the thread has ended.
+    ended: oneshot::Receiver<()>,
 }
 
 /// What every connection shares.
@@ -68,9 +73,27 @@ impl Server {
         limits: Limits,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, known, limits })
+        let (told, bound) = oneshot::channel();
+        let (go, gone) = oneshot::channel();
+        let (ending, ended) = oneshot::channel::<()>();
+        let work = move || {
+            let _ending = ending;
+            let listening = listen(address);
+            let (runtime, listener) = match listening {
+                Ok(listening) => listening,
+                Err(error) => return drop(told.send(Err(error))),
+            };
+            if told.send(listener.local_addr()).is_ok() {
+                runtime.block_on(async {
+                    if let Ok(stop) = gone.await {
+                        answer(listener, known, limits, stop).await;
+                    }
+                });
+            }
+        };
+        thread::Builder::new().name("answers".to_owned()).spawn(work).map_err(failed)?;
+        let bound = bound.await.unwrap_or_else(|_ended| Err(io::Error::other("its thread ended")));
+        Ok(Self { address: bound.map_err(failed)?, go, ended })
     }
 
     /// Where it listens.
@@ -78,48 +101,64 @@ impl Server {
         self.address
     }
 
-    /// Answers until it is told to stop, and until those in the middle of a request have their answer.
+    /// Answers until it is told to stop, and until those in the middle of a request have their answer. Dropped
+    /// before, it stops too, and does not wait for that.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { listener, known, limits, .. } = self;
-        let measures = Measures::begin();
-        let desk = Arc::new(Desk { known, measures, limits, stop: stop.clone() });
-        let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = listener.accept() => accepted,
-            };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!("a mail server could not be let in: {error}");
-                    tokio::time::sleep(REST).await;
-                    continue;
-                }
-            };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                desk.measures.turned_away.increment(1);
-                continue;
-            };
-            let desk = Arc::clone(&desk);
-            tasks.spawn(async move {
-                desk.measures.connections.increment(1.0);
-                if let Err(error) = desk.serve(stream).await {
-                    tracing::debug!("a connection of a mail server ended: {error}");
-                }
-                desk.measures.connections.decrement(1.0);
-                drop(place);
-            });
+        let stop = stop.child_token();
+        let _stops = stop.clone().drop_guard();
+        if self.go.send(stop).is_ok() {
+            // Never sent to: it ends when the thread does.
+            drop(self.ended.await);
         }
-        drop(listener);
-        tasks.close();
-        tasks.wait().await;
     }
+}
+
+/// The port, and what drives it on this thread.
+fn listen(address: SocketAddr) -> io::Result<(Runtime, TcpListener)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(TcpListener::bind(address))?;
+    Ok((runtime, listener))
+}
+
+async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: CancellationToken) {
+    let measures = Measures::begin();
+    let desk = Arc::new(Desk { known, measures, limits, stop: stop.clone() });
+    let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!("a mail server could not be let in: {error}");
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            desk.measures.turned_away.increment(1);
+            continue;
+        };
+        let desk = Arc::clone(&desk);
+        tasks.spawn(async move {
+            desk.measures.connections.increment(1.0);
+            if let Err(error) = desk.serve(stream).await {
+                tracing::debug!("a connection of a mail server ended: {error}");
+            }
+            desk.measures.connections.decrement(1.0);
+            drop(place);
+        });
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
 }
 
 impl Desk {
     /// One connection, to its end.
-    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut parser = Parser::default();
         let mut piece = [0; PIECE];
