@@ -5,6 +5,7 @@
 mod damage;
 #[path = "../../src/fresh.rs"]
 mod fresh;
+mod granting;
 mod history;
 mod on_file;
 mod postgres;

@@ -195,6 +195,9 @@ impl Story {
             15 => {
                 self.tell(&state, a, b).await;
                 self.probe(&state, a, b).await;
+                if !a.is_multiple_of(3) {
+                    self.grant(&state, a, b).await;
+                }
             }
             _ => self.work(&state, a, b).await,
         }
