@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -45,10 +46,24 @@ fn script() -> PathBuf {
     scripts.unwrap()
 }
 
-/// Ports that nothing listens on at this moment, all different.
+/// How often they are started before that is a failure: a port that was free may be taken before they have it, and an
+/// `smtpd` that found no door for logins is kept waiting by Postfix for a minute.
+const TRIES: u32 = 3;
+/// How long each may take to greet.
+const GREETING: Duration = Duration::from_mins(1);
+
+/// Ports that nothing listens on at this moment, all different: from those that no system gives to a connection of its
+/// own, and other ones each time that a process asks.
 fn free_ports() -> [u16; 4] {
-    let listeners: [TcpListener; 4] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    static ASKED: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let listeners: [TcpListener; 4] = std::array::from_fn(|_| {
+        let next = || 20_000 + begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        std::iter::repeat_with(|| TcpListener::bind(("127.0.0.1", next())))
+            .take(1_000)
+            .find_map(Result::ok)
+            .unwrap()
+    });
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
@@ -60,6 +75,18 @@ impl MailServers {
 
     /// The same, with more settings of Postfix, as `NAME = VALUE`.
     pub fn start_with(lookups: &Lookups, more: &[&str]) -> Self {
+        let mut problem = String::new();
+        for _ in 0..TRIES {
+            match Self::greeting(lookups, more) {
+                Ok(servers) => return servers,
+                Err(told) => problem = told,
+            }
+            eprintln!("started again, for {problem}");
+        }
+        panic!("the mail servers do not start: {problem}");
+    }
+
+    fn greeting(lookups: &Lookups, more: &[&str]) -> Result<Self, String> {
         // Short, for the sockets in it; and the servers, who are no root, must get to their files.
         let folder = tempfile::Builder::new().prefix("tm").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -81,21 +108,28 @@ impl MailServers {
         let begun = Instant::now();
         for port in [smtp, submission, imap, pop3] {
             while !greets(port) {
-                let ended = servers.child.try_wait().unwrap();
-                assert!(ended.is_none(), "the mail servers ended:\n{}", servers.told());
-                let waited = begun.elapsed();
-                assert!(waited < Duration::from_mins(2), "no greeting:\n{}", servers.told());
+                if let Some(status) = servers.child.try_wait().unwrap() {
+                    return Err(format!("they ended ({status}):\n{}", servers.told()));
+                }
+                if begun.elapsed() > GREETING {
+                    return Err(format!("no greeting at port {port}:\n{}", servers.told()));
+                }
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        servers
+        Ok(servers)
     }
 
-    /// What they have logged; for a failure.
+    /// The end of what they have logged; for a failure.
     pub fn told(&self) -> String {
-        let logs = ["script.log", "log/dovecot.log", "log/postfix.log"];
-        let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
-        logs.map(read).join("\n")
+        let end = |name| {
+            let told = fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+            // What the files of deploy/mail/policy are for.
+            let lines: Vec<_> =
+                told.lines().filter(|line| !line.contains("overriding earlier entry")).collect();
+            format!("{name}:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"))
+        };
+        ["script.log", "log/dovecot.log", "log/postfix.log"].map(end).join("\n")
     }
 
     /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again.
@@ -170,9 +204,11 @@ fn greets(port: u16) -> bool {
 
 impl Drop for MailServers {
     fn drop(&mut self) {
-        let process = self.child.id().to_string();
-        let told = Command::new("kill").args(["-s", "TERM", &process]).status();
-        assert!(told.unwrap().success());
+        if let Ok(None) = self.child.try_wait() {
+            let process = self.child.id().to_string();
+            // One that ends in this moment needs no word.
+            drop(Command::new("kill").args(["-s", "TERM", &process]).status());
+        }
         self.child.wait().unwrap();
     }
 }
