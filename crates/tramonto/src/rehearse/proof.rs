@@ -121,7 +121,9 @@ fn sums(log: &FromLog, proof: &mut Proof) {
 }
 
 async fn connect(path: &std::path::Path) -> Result<SqliteConnection, Error> {
+    // It reads everything there is, which takes as long as it takes.
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let options = options.disable_statement_logging();
     options.connect().await.map_err(|error| unreadable(path, &error))
 }
 
