@@ -41,6 +41,7 @@ pub struct Prober {
 
 struct Probed {
     event: CanaryProbed,
+    window: Window,
     /// How many probes for the same instant were known when it began.
     seen: u32,
 }
@@ -145,7 +146,7 @@ impl Prober {
         let canary = Canary::of(&todo.rules, address);
         let seen = {
             let known = self.journal.known().await.ok()?;
-            known.state().canaries.probe(window, number).map_or(0, |probe| probe.attempts)
+            attempts(known.state(), window, number)
         };
         let began_at = self.journal.now();
         let now = || self.journal.now();
@@ -171,7 +172,7 @@ impl Prober {
             findings: findings.collect(),
             transcripts,
         };
-        Some(Probed { event, seen })
+        Some(Probed { event, window: window.clone(), seen })
     }
 
     /// Records what was seen, but where another prober has recorded the same meanwhile.
@@ -221,13 +222,13 @@ impl Canary {
 
 impl Probed {
     fn is_news(&self, state: &State) -> bool {
-        let CanaryProbed { phase, side, due_at, number, .. } = &self.event;
-        let same = state.canaries.probes().iter().find(|probe| {
-            (probe.number, probe.side, probe.due_at) == (*number, *side, *due_at)
-                && probe.phase == *phase
-        });
-        same.map_or(0, |probe| probe.attempts) <= self.seen
+        attempts(state, &self.window, self.event.number) <= self.seen
     }
+}
+
+/// How many probes for that side of a boundary are known.
+fn attempts(state: &State, window: &Window, number: u32) -> u32 {
+    state.canaries.probe(window, number).map_or(0, |probe| probe.attempts)
 }
 
 /// May this mailbox use a capability at that instant, by the plan, its life and its holds?
