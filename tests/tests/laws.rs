@@ -42,13 +42,14 @@ fn manifest(member: &str) -> Table {
 }
 
 /// Who may know whom. The binary, and the whole-flow tests, may know everyone.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("eventstore", &["domain"]),
     ("bus", &["domain"]),
     ("scheduler", &["eventstore", "domain"]),
     ("projections", &["bus", "eventstore", "domain"]),
     ("workers", &["bus", "eventstore", "domain"]),
+    ("keyring", &[]),
     ("policy", &["projections", "eventstore", "domain"]),
     ("api", &["projections", "eventstore", "domain"]),
 ];

@@ -1,0 +1,57 @@
+use std::io;
+use std::path::PathBuf;
+
+/// Why the keys can't be used. None of them shows a key.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or a file in it can't be read or written.
+    #[error("the keys at {path} can't be {what}; look at the folder's owner and rights")]
+    File {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There are none, and none were to be made.
+    #[error(
+        "there are no keys at {path}; put them back from their backup, or name their folder with --keys"
+    )]
+    Missing {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// Others than the owner can read them.
+    #[error(
+        "others can read {path}; run `chmod {mode} {path}`, and rotate the keys if somebody did"
+    )]
+    Exposed {
+        /// The folder or the file.
+        path: PathBuf,
+        /// The rights it should have.
+        mode: &'static str,
+    },
+    /// It is not what this program wrote.
+    #[error("the keys at {path} are damaged: {problem}; put them back from their backup")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without what stands there.
+        problem: String,
+    },
+    /// The operating system gave no random bits.
+    #[error("the operating system gave no random bits ({0}); try again")]
+    Random(String),
+    /// What was to be signed has no JSON.
+    #[error("what was to be signed can't be written as JSON")]
+    Unsignable(#[source] jsonwebtoken::errors::Error),
+}
+
+impl Error {
+    /// May the same succeed later, with nothing changed?
+    pub fn may_retry(&self) -> bool {
+        matches!(self, Self::Random(_))
+    }
+}

@@ -1,0 +1,28 @@
+use std::fmt;
+
+use ring::hmac::{HMAC_SHA256, Key, sign};
+
+/// A keyed hash for one purpose: HMAC-SHA-256 (RFC 2104) under a key of the purpose's own, so that what is
+/// hashed for one is never found by what is hashed for another.
+#[derive(Clone)]
+pub struct KeyedHash(Key);
+
+impl KeyedHash {
+    pub(crate) fn new(secret: &[u8; 32], purpose: &str) -> Self {
+        let own = sign(&Key::new(HMAC_SHA256, secret), purpose.as_bytes());
+        Self(Key::new(HMAC_SHA256, own.as_ref()))
+    }
+
+    /// The hash of some bytes: 32 bytes that tell nothing of them to who has not the keys.
+    pub fn of(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(sign(&self.0, bytes).as_ref());
+        hash
+    }
+}
+
+impl fmt::Debug for KeyedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedHash(***)")
+    }
+}
