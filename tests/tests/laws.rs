@@ -45,9 +45,10 @@ fn manifest(member: &str) -> Table {
 const EDGES: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("eventstore", &["domain"]),
+    ("sql", &["eventstore"]),
     ("bus", &["domain"]),
     ("scheduler", &["eventstore", "domain"]),
-    ("projections", &["bus", "eventstore", "domain"]),
+    ("projections", &["bus", "sql", "eventstore", "domain"]),
     ("workers", &["bus", "eventstore", "domain"]),
     ("keyring", &[]),
     ("policy", &["projections", "eventstore", "domain"]),
@@ -76,7 +77,7 @@ fn the_domain_is_pure_and_sql_stays_where_it_may_be() {
     for impure in ["tokio", "sqlx", "rand", "rand_chacha", "tracing", "futures", "async-trait"] {
         assert!(!domain.contains(impure), "domain may not use {impure}");
     }
-    let with_sql = ["eventstore", "projections", "workers", "tramonto"];
+    let with_sql = ["eventstore", "sql", "projections", "workers", "tramonto"];
     for (name, _) in EDGES.iter().filter(|(name, _)| !with_sql.contains(name)) {
         let manifest = manifest(&format!("crates/{name}"));
         assert!(!named(&manifest, "dependencies").contains("sqlx"), "{name} may not use sqlx");

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, IncidentOpened, MailboxSet, PhaseId, TransientFailure};
+use crate::{Capabilities, Event, Fact, IncidentOpened, MailboxSet, PhaseId, TransientFailure};
 
 /// What an incident is called: its phase and its cause, written `phase:cause`, or `-:cause` where it
 /// belongs to no phase.
@@ -119,7 +119,22 @@ impl Failures {
         self.waiting.iter().filter(move |waiting| waiting.phase.as_ref() == phase)
     }
 
-    pub(crate) fn wait(&mut self, failure: &TransientFailure) {
+    /// The next state, by what did not work or is to be tried again. Never fails and never decides.
+    pub(crate) fn evolve(&mut self, fact: &Fact) {
+        if let Event::TransientFailure(failure) = &fact.event {
+            self.wait(failure);
+        } else if let Event::IncidentOpened(event) = &fact.event {
+            self.open(event, fact.recorded_at);
+        } else if let Event::IncidentRetried(event) = &fact.event {
+            let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+            self.retry(&key, &event.mailboxes);
+        } else if let Event::IncidentResolved(event) = &fact.event {
+            let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+            self.resolve(&key, &event.mailboxes);
+        }
+    }
+
+    fn wait(&mut self, failure: &TransientFailure) {
         self.forget(failure.phase.as_ref(), &failure.mailboxes);
         self.waiting.push(Waiting {
             phase: failure.phase.clone(),
@@ -129,7 +144,7 @@ impl Failures {
         });
     }
 
-    pub(crate) fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
+    fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
         self.forget(event.phase.as_ref(), &event.mailboxes);
         if event.mailboxes.is_empty() {
             return;
@@ -143,7 +158,7 @@ impl Failures {
         incident.open |= &*event.mailboxes;
     }
 
-    pub(crate) fn retry(&mut self, key: &IncidentKey, mailboxes: &MailboxSet) {
+    fn retry(&mut self, key: &IncidentKey, mailboxes: &MailboxSet) {
         if let Some(incident) = self.incidents.get_mut(key) {
             incident.open -= &**mailboxes;
             incident.resolved -= &**mailboxes;
@@ -151,7 +166,7 @@ impl Failures {
         self.drop_empty();
     }
 
-    pub(crate) fn resolve(&mut self, key: &IncidentKey, mailboxes: &MailboxSet) {
+    fn resolve(&mut self, key: &IncidentKey, mailboxes: &MailboxSet) {
         if let Some(incident) = self.incidents.get_mut(key) {
             let these = &incident.open & &**mailboxes;
             incident.open -= &these;

@@ -10,8 +10,8 @@ use crate::failure::Failures;
 use crate::phases::{Phases, population};
 use crate::rights::Rights;
 use crate::{
-    Capabilities, Capability, Event, GivenUp, MailboxSet, PaceChanged, PhaseCompleted, PhaseId,
-    PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed, Recurring,
+    Capabilities, Capability, Event, Fact, GivenUp, MailboxSet, PaceChanged, PhaseCompleted,
+    PhaseId, PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed, Recurring,
     RecurringWorkDue,
 };
 
@@ -95,8 +95,27 @@ impl Programme {
         self.paused
     }
 
+    /// The next state, by what happened to the programme as a whole. Never fails and never decides.
+    pub(crate) fn evolve(&mut self, fact: &Fact) {
+        if let Event::PlanAdopted(adopted) | Event::PlanAmended(adopted) = &fact.event {
+            self.take(adopted.clone(), fact.recorded_at);
+        } else if let Event::AmendmentProposed(event) = &fact.event {
+            self.proposed = Some(Box::new((fact.id, event.clone())));
+        } else if let Event::AmendmentDropped(_) = &fact.event {
+            self.proposed = None;
+        } else if let Event::ProgrammePaused(_) = &fact.event {
+            self.paused = true;
+        } else if let Event::ProgrammeResumed(_) = &fact.event {
+            self.paused = false;
+        } else if let Event::PaceChanged(pace) = &fact.event {
+            self.paces.insert(pace.effect, pace.clone());
+        } else if let Event::RecurringWorkDue(due) = &fact.event {
+            self.recurring.insert(due.name.clone(), due.scheduled_for);
+        }
+    }
+
     /// Takes a plan in place of the one before.
-    pub(crate) fn take(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
+    fn take(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
         let before = self.plan.replace(adopted);
         self.adopted_at.get_or_insert(recorded_at);
         self.proposed = None;

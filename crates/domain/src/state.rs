@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 use crate::amendment;
 use crate::canary::Canaries;
 use crate::drift::Drift;
-use crate::failure::{Failures, IncidentKey};
+use crate::failure::Failures;
 use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
@@ -102,26 +102,19 @@ impl State {
     /// The next state. Never fails and never decides.
     pub fn evolve(&mut self, fact: &Fact) {
         match &fact.event {
-            Event::PlanAdopted(adopted) | Event::PlanAmended(adopted) => {
-                self.programme.take(adopted.clone(), fact.recorded_at);
-            }
-            Event::AmendmentProposed(event) => {
-                self.programme.proposed = Some(Box::new((fact.id, event.clone())));
-            }
-            Event::AmendmentDropped(_) => self.programme.proposed = None,
+            Event::PlanAdopted(_)
+            | Event::PlanAmended(_)
+            | Event::AmendmentProposed(_)
+            | Event::AmendmentDropped(_)
+            | Event::ProgrammePaused(_)
+            | Event::ProgrammeResumed(_)
+            | Event::PaceChanged(_)
+            | Event::RecurringWorkDue(_) => self.programme.evolve(fact),
             Event::PhaseStarted(event) => self.start(event, fact),
             Event::PhaseCompleted(event) => {
                 if let Some(started) = self.phases.started.get_mut(&event.phase) {
                     started.completed = Some((fact.recorded_at, event.clone()));
                 }
-            }
-            Event::ProgrammePaused(_) => self.programme.paused = true,
-            Event::ProgrammeResumed(_) => self.programme.paused = false,
-            Event::PaceChanged(pace) => {
-                self.programme.paces.insert(pace.effect, pace.clone());
-            }
-            Event::RecurringWorkDue(due) => {
-                self.programme.recurring.insert(due.name.clone(), due.scheduled_for);
             }
             Event::MailboxesRegistered(event) => {
                 self.rights.register(event.first, &event.activated_on);
@@ -159,16 +152,10 @@ impl State {
                 self.rights.arm(event.capabilities, event.until, &event.mailboxes);
                 self.drift.armed(event.capabilities, &event.mailboxes);
             }
-            Event::TransientFailure(failure) => self.failures.wait(failure),
-            Event::IncidentOpened(event) => self.failures.open(event, fact.recorded_at),
-            Event::IncidentRetried(event) => {
-                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
-                self.failures.retry(&key, &event.mailboxes);
-            }
-            Event::IncidentResolved(event) => {
-                let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
-                self.failures.resolve(&key, &event.mailboxes);
-            }
+            Event::TransientFailure(_)
+            | Event::IncidentOpened(_)
+            | Event::IncidentRetried(_)
+            | Event::IncidentResolved(_) => self.failures.evolve(fact),
             Event::DriftFound(event) => self.found(event, fact),
             Event::DriftSettled(event) => {
                 self.drift.settle(event.capability.into(), &event.mailboxes);

@@ -1,4 +1,4 @@
-use crate::place::{Fault, Why};
+use sql::{Fault, Why};
 
 /// Why a projection did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]

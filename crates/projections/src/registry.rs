@@ -18,13 +18,10 @@ use std::path::Path;
 
 use domain::{ProgrammeId, Registration};
 use roaring::RoaringBitmap;
+use sql::{Database, Given, Place, Reader, Server, Shape, Statement, Writer};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
-use crate::place::Place;
-use crate::postgres::Server;
-use crate::sql::{Given, Reader, Shape, Statement, Writer};
-use crate::sqlite::Database;
 pub use error::Error;
 pub(crate) use importing::Importing;
 pub(crate) use outbox::Announcement;

@@ -17,9 +17,9 @@ use tokio::sync::Mutex;
 
 use crate::concern::concerned;
 use crate::error::Error;
-use crate::sqlite::{Database, Format, Keeping};
 use crate::status::{Status, status};
 use crate::stored::{self, Stored, chunks_of, signed};
+use sql::{Database, Format, Keeping};
 
 const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.

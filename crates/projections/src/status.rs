@@ -3,8 +3,7 @@ use eventstore::{EventStore, Filter};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::place::Place;
-use crate::sql::Reader;
+use sql::{Place, Reader};
 
 /// How far a projection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -17,7 +17,7 @@ use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::place::Place;
+use sql::Place;
 
 /// The tables that any file with a state in it has.
 pub(crate) const CREATE: &str = "

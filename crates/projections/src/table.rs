@@ -21,12 +21,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{ProgrammeId, Tick};
 use eventstore::EventStore;
+use sql::{Database, Writer};
 use sqlx::Connection;
 use tokio::sync::Mutex;
 
 use crate::error::Error;
-use crate::sql::Writer;
-use crate::sqlite::Database;
 use crate::status::{Status, status};
 use crate::stored::Stored;
 use follow::{BOUNDS, Taken};

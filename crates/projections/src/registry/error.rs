@@ -1,6 +1,6 @@
 use domain::ProgrammeId;
 
-use crate::place::{Fault, Why};
+use sql::{Fault, Why};
 
 /// Why the registry did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]

@@ -5,15 +5,12 @@
 //! neither a lock nor half a batch behind. In a file, one process has one import; another is kept out by
 //! the engine's lock.
 
+use sql::{ANSWER, Database, Fault, Given, Place, Server, Statement, Writer, bounded};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::MutexGuard;
 
 use super::schema::INDEXES;
 use super::{Backend, Error, Registry, Write, outbox};
-use crate::place::{Fault, Place};
-use crate::postgres::{ANSWER, Server, bounded};
-use crate::sql::{Given, Statement, Writer};
-use crate::sqlite::Database;
 
 /// "TRMI": which of the locks that `PostgreSQL` keeps by number.
 const LOCK: i64 = 0x5452_4D49;

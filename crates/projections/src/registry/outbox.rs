@@ -5,7 +5,7 @@ use eventstore::NewEvent;
 use uuid::Uuid;
 
 use super::{Error, Registry};
-use crate::sql::{Given, Writer};
+use sql::{Given, Writer};
 
 /// An event in the outbox.
 #[derive(Debug, Clone)]

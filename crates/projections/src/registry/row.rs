@@ -5,7 +5,7 @@ use domain::Registration;
 use sha2::{Digest, Sha256};
 
 use super::Entry;
-use crate::sql::Statement;
+use sql::Statement;
 
 macro_rules! select {
     ($rest:literal) => {

@@ -1,7 +1,6 @@
 //! The tables. Days are counted from 1970-01-01, as in the log: `date(requested_on * 86400, 'unixepoch')`.
 
-use crate::postgres::Schema;
-use crate::sqlite::{Format, Keeping};
+use sql::{Format, Keeping, Schema};
 
 /// "TRMR".
 const APPLICATION_ID: u32 = 0x5452_4D52;

@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
+use sql::{ANSWER, Given, Writer, bounded};
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::row::{self, from_day};
 use super::{Brief, Entry, Error, Keys, Numbered, Registry, outbox};
-use crate::postgres::{ANSWER, bounded};
-use crate::sql::{Given, Writer};
 
 /// Rows in one statement of `SQLite`. Each statement crosses to the database's thread once.
 const ROWS: usize = 100;

@@ -2,8 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::place::{Fault, Place};
-use crate::sql::{Given, Reader, Statement};
+use sql::{Fault, Given, Place, Reader, Statement};
 
 /// Rows read at a time.
 const PAGE: i64 = 65_536;

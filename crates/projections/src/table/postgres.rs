@@ -20,11 +20,9 @@ use uuid::Uuid;
 use super::follow::{self, BOUNDS, Taken};
 use super::{NAME, digest, schema, write};
 use crate::error::Error;
-use crate::place::Fault;
-use crate::postgres::{ANSWER, Server, bounded};
-use crate::sql::{Given, Writer};
 use crate::status::{self, Status};
 use crate::stored::{Checkpoint, Stored, signed};
+use sql::{ANSWER, Fault, Given, Server, Writer, bounded};
 
 /// After so long without a word of its projector another takes over; one transaction takes a second or two.
 const TTL: Duration = Duration::from_secs(30);

@@ -2,9 +2,8 @@
 
 use domain::{MailboxId, ProgrammeId};
 
-use crate::postgres::Schema;
-use crate::sqlite::{Format, Keeping};
 use crate::stored::{self, OTHER_VERSION};
+use sql::{Format, Keeping, Schema};
 
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d4d;

@@ -15,9 +15,8 @@ use super::follow::Taken;
 use super::planes::{Code, Planes};
 use super::schema;
 use crate::error::Error;
-use crate::place::Place;
-use crate::sql::{Given, Statement, Writer};
 use crate::stored::{Stored, signed};
+use sql::{Given, Place, Statement, Writer};
 
 /// How many new rows one statement takes.
 const BATCH: usize = 8192;

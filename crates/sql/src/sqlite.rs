@@ -13,59 +13,64 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePo
 use tokio::sync::Mutex;
 
 use crate::place::{Fault, Place};
-use crate::sql::Reader;
+use crate::statement::Reader;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 2;
 
 /// What tells one kind of file from another, and how it is kept.
 #[derive(Debug)]
-pub(crate) struct Format {
+pub struct Format {
     /// In the file's header, so that no other database is taken for one of ours.
-    pub(crate) application_id: u32,
+    pub application_id: u32,
     /// The version of the tables, in the header too.
-    pub(crate) schema_version: u32,
+    pub schema_version: u32,
     /// The statements that make its tables.
-    pub(crate) create: String,
+    pub create: String,
     /// What to do about tables of another version.
-    pub(crate) other_version: &'static str,
-    pub(crate) keeping: Keeping,
+    pub other_version: &'static str,
+    /// How much is at stake.
+    pub keeping: Keeping,
 }
 
 /// How much is at stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keeping {
+pub enum Keeping {
     /// Derived from the log. A power cut may take back the last commits, but it takes back checkpoint
     /// and rows together, and the log, which is flushed on every commit, holds what followed.
     Derived,
-    /// Held by nothing else, and personal: flushed on every commit, and for the file's owner alone.
+    /// Held by nothing else, and personal: flushed on every commit, for the file's owner alone, and what is
+    /// deleted is written over.
     Original,
 }
 
 /// An open file: one connection that writes, several that read.
 #[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) place: Place,
-    /// `None` where it was opened for reading only, and once it was closed.
-    pub(crate) writer: Mutex<Option<SqliteConnection>>,
-    pub(crate) readers: SqlitePool,
+pub struct Database {
+    /// Where it is.
+    pub place: Place,
+    /// The connection that writes. `None` where it was opened for reading only, and once it was closed.
+    pub writer: Mutex<Option<SqliteConnection>>,
+    /// Connections that read.
+    pub readers: SqlitePool,
 }
 
 impl Database {
     /// Opens the file, which is made if it does not exist.
-    pub(crate) async fn open(path: &Path, format: &Format) -> Result<Self, Fault> {
+    pub async fn open(path: &Path, format: &Format) -> Result<Self, Fault> {
         let place = Place::file(path);
         if look(path, &place, format)? == Found::Nothing && format.keeping == Keeping::Original {
             make_private(path, &place)?;
         }
-        let (synchronous, cache, pages) = match format.keeping {
-            Keeping::Derived => (SqliteSynchronous::Normal, "-32000", "4000"),
-            Keeping::Original => (SqliteSynchronous::Full, "-64000", "16000"),
+        let (synchronous, erase, cache, pages) = match format.keeping {
+            Keeping::Derived => (SqliteSynchronous::Normal, "OFF", "-32000", "4000"),
+            Keeping::Original => (SqliteSynchronous::Full, "ON", "-64000", "16000"),
         };
         let writing = options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
+            .pragma("secure_delete", erase)
             .pragma("cache_size", cache)
             .pragma("wal_autocheckpoint", pages)
             .pragma("journal_size_limit", "67108864");
@@ -76,7 +81,7 @@ impl Database {
     }
 
     /// Opens an existing file for reading; what would write to it is an error.
-    pub(crate) async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
+    pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
         let place = Place::file(path);
         if look(path, &place, format)? == Found::Nothing {
             return Err(
@@ -88,17 +93,17 @@ impl Database {
     }
 
     /// Its reading side.
-    pub(crate) fn reader(&self) -> (Reader<'_>, &Place) {
+    pub fn reader(&self) -> (Reader<'_>, &Place) {
         (Reader::Sqlite(&self.readers), &self.place)
     }
 
     /// Says what a failure means.
-    pub(crate) fn fault(&self, error: sqlx::Error) -> Fault {
+    pub fn fault(&self, error: sqlx::Error) -> Fault {
         self.place.fault(error)
     }
 
     /// Closes all connections; what is asked later is an error.
-    pub(crate) async fn close(&self) -> Result<(), Fault> {
+    pub async fn close(&self) -> Result<(), Fault> {
         self.readers.close().await;
         match self.writer.lock().await.take() {
             Some(writer) => writer.close().await.map_err(|error| self.place.fault(error)),

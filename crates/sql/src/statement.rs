@@ -11,19 +11,29 @@ use crate::postgres::{ANSWER, bounded};
 
 /// A value given to a statement.
 #[derive(Debug, Clone)]
-pub(crate) enum Given {
+pub enum Given {
+    /// A whole number.
     Number(i64),
+    /// One that may be missing.
+    PerhapsNumber(Option<i64>),
+    /// Yes or no.
     Flag(bool),
+    /// A text.
     Text(String),
+    /// One that may be missing.
     Perhaps(Option<String>),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// A UUID.
     Id(Uuid),
+    /// One that may be missing.
     PerhapsId(Option<Uuid>),
     /// In `PostgreSQL` an array, for `= ANY ($1)`; in `SQLite` JSON, for `IN (SELECT value FROM json_each($1))`.
     Numbers(Vec<i64>),
 }
 
 /// A row that both databases can give.
-pub(crate) trait Shape:
+pub trait Shape:
     Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
 {
 }
@@ -35,9 +45,11 @@ impl<T> Shape for T where
 
 /// A statement in the words of each database.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Statement {
-    pub(crate) sqlite: &'static str,
-    pub(crate) postgres: &'static str,
+pub struct Statement {
+    /// For `SQLite`.
+    pub sqlite: &'static str,
+    /// For `PostgreSQL`.
+    pub postgres: &'static str,
 }
 
 impl From<&'static str> for Statement {
@@ -49,14 +61,16 @@ impl From<&'static str> for Statement {
 
 /// Connections that read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Reader<'a> {
+pub enum Reader<'a> {
+    /// To a file.
     Sqlite(&'a SqlitePool),
+    /// To a server.
     Postgres(&'a PgPool),
 }
 
 impl Reader<'_> {
     /// All rows that a statement gives.
-    pub(crate) async fn rows<T: Shape>(
+    pub async fn rows<T: Shape>(
         self,
         statement: impl Into<Statement>,
         given: Vec<Given>,
@@ -84,14 +98,16 @@ impl Reader<'_> {
 
 /// A connection inside a transaction that writes.
 #[derive(Debug)]
-pub(crate) enum Writer<'a> {
+pub enum Writer<'a> {
+    /// To a file.
     Sqlite(&'a mut SqliteConnection),
+    /// To a server.
     Postgres(&'a mut PgConnection),
 }
 
 impl Writer<'_> {
     /// Runs a statement; returns how many rows it touched.
-    pub(crate) async fn run(
+    pub async fn run(
         &mut self,
         statement: impl Into<Statement>,
         given: Vec<Given>,
@@ -111,8 +127,30 @@ impl Writer<'_> {
     }
 }
 
+impl Writer<'_> {
+    /// All rows that a statement gives.
+    pub async fn rows<T: Shape>(
+        &mut self,
+        statement: impl Into<Statement>,
+        given: Vec<Given>,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        let statement = statement.into();
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_as(statement.sqlite);
+                given.into_iter().fold(query, as_sqlite).fetch_all(&mut **connection).await
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_as(statement.postgres);
+                let query = given.into_iter().fold(query, as_postgres);
+                bounded(ANSWER, query.fetch_all(&mut **connection)).await
+            }
+        }
+    }
+}
+
 /// Numbers as a JSON array.
-pub(crate) fn json(numbers: impl IntoIterator<Item = i64>) -> String {
+pub fn json(numbers: impl IntoIterator<Item = i64>) -> String {
     let texts: Vec<String> = numbers.into_iter().map(|number| number.to_string()).collect();
     format!("[{}]", texts.join(","))
 }
@@ -121,9 +159,11 @@ macro_rules! bind {
     ($query:expr, $given:expr, $numbers:expr) => {
         match $given {
             Given::Number(number) => $query.bind(number),
+            Given::PerhapsNumber(number) => $query.bind(number),
             Given::Flag(flag) => $query.bind(flag),
             Given::Text(text) => $query.bind(text),
             Given::Perhaps(text) => $query.bind(text),
+            Given::Bytes(bytes) => $query.bind(bytes),
             Given::Id(id) => $query.bind(id),
             Given::PerhapsId(id) => $query.bind(id),
             Given::Numbers(numbers) => $query.bind($numbers(numbers)),

@@ -9,18 +9,20 @@ use sqlx::postgres::{PgConnectOptions, PgDatabaseError};
 
 /// Where it is, as it is shown: a path, or a server and its database, without user and password.
 #[derive(Debug, Clone)]
-pub(crate) struct Place(Arc<str>);
+pub struct Place(Arc<str>);
 
 /// Why something at a place could not be done.
 #[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) place: String,
-    pub(crate) why: Why,
+pub struct Fault {
+    /// Where, as it is shown.
+    pub place: String,
+    /// What is the matter.
+    pub why: Why,
 }
 
 /// What is the matter, by what can be done about it.
 #[derive(Debug)]
-pub(crate) enum Why {
+pub enum Why {
     /// The same may succeed later.
     Unavailable(&'static str, sqlx::Error),
     /// What is stored can't be what this program wrote.
@@ -30,26 +32,30 @@ pub(crate) enum Why {
 }
 
 impl Place {
-    pub(crate) fn file(path: &Path) -> Self {
+    /// A file.
+    pub fn file(path: &Path) -> Self {
         Self(path.display().to_string().into())
     }
 
-    pub(crate) fn server(options: &PgConnectOptions) -> Self {
+    /// A server and its database.
+    pub fn server(options: &PgConnectOptions) -> Self {
         let (host, port) = (options.get_host(), options.get_port());
         let database = options.get_database().unwrap_or(options.get_username());
         Self(format!("postgres://{host}:{port}/{database}").into())
     }
 
-    pub(crate) fn unusable(&self, problem: impl Into<String>) -> Fault {
+    /// It is not for this program: in one sentence, what is wrong and what to do.
+    pub fn unusable(&self, problem: impl Into<String>) -> Fault {
         self.because(Why::Unusable(problem.into()))
     }
 
-    pub(crate) fn corrupt(&self, problem: impl fmt::Display) -> Fault {
+    /// What is stored can't be what this program wrote.
+    pub fn corrupt(&self, problem: impl fmt::Display) -> Fault {
         self.because(Why::Corrupt(problem.to_string()))
     }
 
     /// What a failure of the database means.
-    pub(crate) fn fault(&self, error: sqlx::Error) -> Fault {
+    pub fn fault(&self, error: sqlx::Error) -> Fault {
         let database = error.as_database_error();
         let of_server =
             database.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()).is_some();

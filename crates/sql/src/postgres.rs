@@ -13,32 +13,35 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
 
 use crate::place::{Fault, Place};
-use crate::sql::Reader;
+use crate::statement::Reader;
 
 const READERS: u32 = 4;
 /// To get a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For the answer to a statement: an index over millions of rows takes its time.
-pub(crate) const ANSWER: Duration = Duration::from_mins(5);
+pub const ANSWER: Duration = Duration::from_mins(5);
 
 /// The tables of one schema, as the steps that made them what they are.
-pub(crate) struct Schema {
-    pub(crate) name: &'static str,
-    /// What each step does, and its statements; its place in the list, from 1, is its version.
-    pub(crate) steps: &'static [(&'static str, &'static str)],
+pub struct Schema {
+    /// Its name, in which its tables are.
+    pub name: &'static str,
+    /// What each step does, and its statements, which name the schema; its place in the list, from 1, is its version.
+    pub steps: &'static [(&'static str, &'static str)],
 }
 
 /// A database, and the connections that read.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) place: Place,
-    pub(crate) readers: PgPool,
+pub struct Server {
+    /// Where it is.
+    pub place: Place,
+    /// Connections that are shared.
+    pub readers: PgPool,
     options: Box<PgConnectOptions>,
 }
 
 impl Server {
     /// Connects to a database whose schema is the one that this program knows.
-    pub(crate) async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Fault> {
+    pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Fault> {
         let place = Place::server(&options);
         // A peer that is gone without a word is noticed, and with it its lock and its transaction.
         let options = options
@@ -60,19 +63,19 @@ impl Server {
     }
 
     /// Its reading side.
-    pub(crate) fn reader(&self) -> (Reader<'_>, &Place) {
+    pub fn reader(&self) -> (Reader<'_>, &Place) {
         (Reader::Postgres(&self.readers), &self.place)
     }
 
     /// A connection of its own: whoever drops it takes back what it had not committed.
-    pub(crate) async fn connection(&self) -> Result<PgConnection, Fault> {
+    pub async fn connection(&self) -> Result<PgConnection, Fault> {
         let connected = bounded(CONNECT, self.options.connect()).await;
         connected.map_err(|error| self.place.fault(error))
     }
 }
 
 /// Ends a wait that takes too long.
-pub(crate) async fn bounded<T>(
+pub async fn bounded<T>(
     limit: Duration,
     doing: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
@@ -85,7 +88,7 @@ pub(crate) async fn bounded<T>(
 impl Schema {
     /// Makes the schema what this program knows, and tells which steps that took; with `dry`, which it
     /// would take. Two that do this at once wait for each other.
-    pub(crate) async fn migrate(
+    pub async fn migrate(
         &self,
         options: PgConnectOptions,
         dry: bool,

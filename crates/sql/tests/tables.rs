@@ -1,0 +1,115 @@
+//! What holds of tables wherever they are: the same claims on a file and on a server.
+
+#![cfg(test)]
+
+use std::path::Path;
+
+use sql::{Database, Format, Given, Keeping, Schema, Tables};
+use sqlx::postgres::PgConnectOptions;
+
+const CREATE: &str = "CREATE TABLE word (number BIGINT PRIMARY KEY, word TEXT NOT NULL);";
+const SCHEMA: Schema = Schema {
+    name: "sql_tables_test",
+    steps: &[(
+        "a table of words",
+        "CREATE TABLE sql_tables_test.word (number BIGINT PRIMARY KEY, word TEXT NOT NULL);",
+    )],
+};
+
+fn format() -> Format {
+    Format {
+        application_id: 0x5445_5354,
+        schema_version: 1,
+        create: CREATE.to_owned(),
+        other_version: "use another version",
+        keeping: Keeping::Original,
+    }
+}
+
+async fn on_a_server() -> Tables {
+    let place = std::env::var("TRAMONTO_TEST_POSTGRES");
+    let place = place.expect("run it by tests/run or tests/with-servers, which start PostgreSQL");
+    let options: PgConnectOptions = place.parse().unwrap();
+    SCHEMA.migrate(options.clone(), false).await.unwrap();
+    let tables = Tables::connect(options, &SCHEMA).await.unwrap();
+    let mut writing = tables.begin().await.unwrap();
+    writing.run("DELETE FROM word", Vec::new()).await.unwrap();
+    writing.commit().await.unwrap();
+    tables
+}
+
+async fn words(tables: &Tables) -> Vec<String> {
+    let word = |(word,): (String,)| Ok(word);
+    tables.all("SELECT word FROM word ORDER BY number", Vec::new(), word).await.unwrap()
+}
+
+async fn holds_of(tables: &Tables) {
+    const INSERT: &str = "INSERT INTO word VALUES ($1, $2)";
+    let given = |number, word: &str| vec![Given::Number(number), Given::Text(word.to_owned())];
+
+    let mut dropped = tables.begin().await.unwrap();
+    dropped.run(INSERT, given(1, "dropped")).await.unwrap();
+    let seen: Vec<(String,)> = dropped.rows("SELECT word FROM word", Vec::new()).await.unwrap();
+    assert_eq!(seen, [("dropped".to_owned(),)], "a transaction sees what it wrote");
+    drop(dropped);
+    assert!(words(tables).await.is_empty(), "what was not committed has not happened");
+
+    let mut kept = tables.begin().await.unwrap();
+    kept.run(INSERT, given(1, "kept")).await.unwrap();
+    kept.commit().await.unwrap();
+    assert_eq!(words(tables).await, ["kept"]);
+
+    let mut twice = tables.begin().await.unwrap();
+    assert!(twice.run(INSERT, given(1, "again")).await.is_err());
+    drop(twice);
+    let mut next = tables.begin().await.unwrap();
+    next.run("DELETE FROM word WHERE number = $1", vec![Given::Number(1)]).await.unwrap();
+    next.commit().await.unwrap();
+    tables.scour(&["word"]).await.unwrap();
+    assert!(words(tables).await.is_empty());
+}
+
+fn found(folder: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        bytes.windows(needle.len()).any(|window| window == needle)
+    })
+}
+
+#[tokio::test]
+async fn a_transaction_in_a_file_is_whole_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = Tables::open(&folder.path().join("words.db"), &format()).await.unwrap();
+    holds_of(&tables).await;
+}
+
+#[tokio::test]
+async fn a_transaction_on_a_server_is_whole_or_nothing() {
+    holds_of(&on_a_server().await).await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_in_no_byte_of_a_scoured_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = Tables::open(&folder.path().join("words.db"), &format()).await.unwrap();
+    let mut writing = tables.begin().await.unwrap();
+    let word = "needle-".repeat(2_000);
+    let given = vec![Given::Number(1), Given::Text(word)];
+    writing.run("INSERT INTO word VALUES ($1, $2)", given).await.unwrap();
+    writing.commit().await.unwrap();
+    assert!(found(folder.path(), b"needle-needle"), "it is looked for in the right place");
+    let mut writing = tables.begin().await.unwrap();
+    writing.run("DELETE FROM word", Vec::new()).await.unwrap();
+    writing.commit().await.unwrap();
+    tables.scour(&[]).await.unwrap();
+    assert!(!found(folder.path(), b"needle-needle"));
+}
+
+#[tokio::test]
+async fn tables_opened_for_reading_take_no_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.db");
+    Database::open(&path, &format()).await.unwrap().close().await.unwrap();
+    let tables = Tables::open_read_only(&path, &format()).await.unwrap();
+    assert!(tables.begin().await.is_err());
+}
