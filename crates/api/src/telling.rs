@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    CanaryProbed, Event, Finding, Found, HoldPlaced, Outcome, PaceChanged, PhaseCompleted, PhaseId,
-    RightsArmed, Verdict,
+    CanaryProbed, Event, Finding, Found, Ground, HoldPlaced, Outcome, PaceChanged, PhaseCompleted,
+    PhaseId, RightsArmed, Verdict,
 };
 
 mod drift;
@@ -112,6 +112,13 @@ pub fn summary(event: &Event) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::summary(event),
+        Event::ErasureOrdered(event) => {
+            let ground = ground(event.ground);
+            format!("personal data of {} are to go ({ground})", mailboxes(event.mailboxes.len()))
+        }
+        Event::HoldersErased(event) => {
+            format!("personal data of {} are gone", mailboxes(event.mailboxes.len()))
+        }
     }
 }
 
@@ -255,6 +262,11 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::told(event),
+        Event::ErasureOrdered(event) => {
+            let ground = ground(event.ground);
+            format!("the personal data of its holder are to go ({ground})")
+        }
+        Event::HoldersErased(_) => "the personal data of its holder are gone".to_owned(),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)
@@ -264,6 +276,13 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
         | Event::RegistryImported(_) => summary(event),
+    }
+}
+
+fn ground(ground: Ground) -> &'static str {
+    match ground {
+        Ground::End => "the programme has ended",
+        Ground::Demand => "on demand",
     }
 }
 

@@ -7,6 +7,7 @@
 mod canary;
 mod column;
 mod drift;
+mod erasure;
 mod notice;
 mod outcome;
 mod programme;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 pub use canary::{CanaryProbed, Door, Finding, Found, Side, Transcript};
 pub use column::DateColumn;
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
+pub use erasure::{ErasureOrdered, Ground, HoldersErased};
 pub use notice::{
     NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
     NoticesReleased, NoticesRetried, NoticesSent,
@@ -168,6 +170,8 @@ events! {
     VouchersExpired(VouchersExpired) = "vouchers-expired" v 1,
     VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1,
     VoucherReissued(VoucherReissued) = "voucher-reissued" v 1,
+    ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1,
+    HoldersErased(HoldersErased) = "holders-erased" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

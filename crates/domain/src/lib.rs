@@ -12,6 +12,7 @@ mod codice_fiscale;
 mod compare;
 mod drift;
 mod entitled;
+mod erasure;
 mod event;
 mod failure;
 mod mailbox;
@@ -39,17 +40,18 @@ pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person
 pub use compare::{Difference, Expectation, Seen, expected};
 pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
+pub use erasure::{Erasure, ErasureCommand};
 pub use event::{
     AmendmentDropped, CanaryProbed, Compared, DateColumn, Decoding, Door, DriftChecked, DriftFound,
-    DriftSettled, Event, Fact, Finding, Found, GivenUp, HoldPlaced, HoldReleased, IncidentOpened,
-    IncidentResolved, IncidentRetried, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
-    NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
-    NoticesReleased, NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted,
-    PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, Proof, RecurringWorkDue,
-    RegistrationsCorrected, RegistryImported, RightsArmed, RightsRestored, Side, Standing,
-    Transcript, TransientFailure, Verdict, VoucherRedeemed, VoucherReissued, VoucherRevoked,
-    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
-    VouchersVerified,
+    DriftSettled, ErasureOrdered, Event, Fact, Finding, Found, GivenUp, Ground, HoldPlaced,
+    HoldReleased, HoldersErased, IncidentOpened, IncidentResolved, IncidentRetried,
+    MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, NoticesBounced, NoticesClaimed,
+    NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent,
+    Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused,
+    ProgrammeResumed, Proof, RecurringWorkDue, RegistrationsCorrected, RegistryImported,
+    RightsArmed, RightsRestored, Side, Standing, Transcript, TransientFailure, Verdict,
+    VoucherRedeemed, VoucherReissued, VoucherRevoked, VouchersDelivered, VouchersExpired,
+    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};

@@ -236,7 +236,9 @@ impl Mailbox {
             | Event::VoucherRedeemed(_)
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
-            | Event::VoucherReissued(_) => {}
+            | Event::VoucherReissued(_)
+            | Event::ErasureOrdered(_)
+            | Event::HoldersErased(_) => {}
         }
     }
 

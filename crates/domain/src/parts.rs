@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::canary::Canaries;
 use crate::drift::{Drift, Drifting};
+use crate::erasure::Erasure;
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
 use crate::notices::{Notices, NoticesRest};
 use crate::phases::{Phases, Started};
@@ -156,6 +157,8 @@ impl State {
             ("activated".to_owned(), activated),
             ("lapsed".to_owned(), lapsed),
             ("withdrawn".to_owned(), withdrawn),
+            ("erasure/ordered".to_owned(), &self.erasure.ordered),
+            ("erasure/erased".to_owned(), &self.erasure.erased),
         ];
         sets.extend(closed.iter().map(|(capability, set)| (closed_name(*capability), set)));
         sets.extend(
@@ -274,6 +277,7 @@ impl State {
             drift,
             canaries: rest.canaries,
             notices: Notices::from_parts(rest.notices, &mut set),
+            erasure: Erasure { ordered: set("erasure/ordered"), erased: set("erasure/erased") },
             vouchers: Box::new(Vouchers::from_parts(rest.vouchers, set)),
         }
     }

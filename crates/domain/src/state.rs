@@ -6,6 +6,7 @@ use roaring::RoaringBitmap;
 use crate::amendment;
 use crate::canary::Canaries;
 use crate::drift::Drift;
+use crate::erasure::Erasure;
 use crate::failure::Failures;
 use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
@@ -33,6 +34,8 @@ pub struct State {
     pub canaries: Canaries,
     /// Who was granted a voucher, and what became of it. Boxed, for a state is held across many a wait.
     pub vouchers: Box<Vouchers>,
+    /// Of whom nothing personal is kept any more.
+    pub erasure: Erasure,
 }
 
 impl State {
@@ -179,6 +182,9 @@ impl State {
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_) => self.vouchers.evolve(&fact.event),
+            Event::ErasureOrdered(_) | Event::HoldersErased(_) => {
+                self.erasure.evolve(&fact.event);
+            }
         }
     }
 

@@ -83,6 +83,11 @@ pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("voucher-{programme}"))
 }
 
+/// The stream of a programme's erasures: of whom it was decided, and that it was done.
+pub fn erasure_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("erasure-{programme}"))
+}
+
 /// The stream of what operators decided about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))

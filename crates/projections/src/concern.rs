@@ -56,6 +56,8 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::VouchersExpired(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::VoucherRevoked(event) => Some(Cow::Owned([event.number].into())),
         Event::VoucherReissued(event) => Some(Cow::Owned([event.number].into())),
+        Event::ErasureOrdered(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::HoldersErased(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -91,6 +91,8 @@ fn alike(event: Event) -> Option<MailboxSet> {
         Event::VouchersIssued(event) => Some(event.mailboxes),
         Event::VouchersDelivered(event) => Some(event.mailboxes),
         Event::VouchersExpired(event) => Some(event.mailboxes),
+        Event::ErasureOrdered(event) => Some(event.mailboxes),
+        Event::HoldersErased(event) => Some(event.mailboxes),
         // These say something else of each mailbox, or concern one alone, or the programme.
         Event::MailboxesRegistered(_)
         | Event::MailboxesActivated(_)

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod damage;
+mod erasing;
 #[path = "../../src/fresh.rs"]
 mod fresh;
 mod granting;

@@ -269,7 +269,9 @@ impl FromLog {
             | Event::VoucherRedeemed(_)
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
-            | Event::VoucherReissued(_) => {}
+            | Event::VoucherReissued(_)
+            | Event::ErasureOrdered(_)
+            | Event::HoldersErased(_) => {}
         }
     }
 }
