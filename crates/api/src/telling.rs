@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    CanaryProbed, Event, Finding, Found, Ground, HoldPlaced, Outcome, PaceChanged, PhaseCompleted,
-    PhaseId, RightsArmed, Verdict,
+    CanaryProbed, Event, Finding, Found, HoldPlaced, Outcome, PaceChanged, PhaseCompleted,
+    RightsArmed, Verdict,
 };
 
 mod drift;
+mod failures;
 mod notices;
+mod registry;
 mod vouchers;
 
 pub use drift::standing;
@@ -40,22 +42,12 @@ pub fn summary(event: &Event) -> String {
         Event::RecurringWorkDue(event) => {
             format!("{} for {}{}", event.name, utc(event.scheduled_for), late(event.late_seconds))
         }
-        Event::MailboxesRegistered(event) => {
-            let activated = event.activated_on.iter().flatten().count();
-            format!(
-                "{} from number {}, {activated} of them activated",
-                mailboxes(u64::try_from(event.requested_on.len()).unwrap_or(u64::MAX)),
-                event.first
-            )
-        }
-        Event::MailboxesActivated(event) => mailboxes(event.mailboxes.len()),
-        Event::RegistrationsCorrected(event) => {
-            format!("{}: {}", mailboxes(event.mailboxes.len()), event.fields.join(", "))
-        }
-        Event::RegistryImported(event) => format!(
-            "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
-            event.read, event.accepted, event.unchanged, event.changed, event.rejected
-        ),
+        Event::MailboxesRegistered(_)
+        | Event::MailboxesActivated(_)
+        | Event::RegistrationsCorrected(_)
+        | Event::RegistryImported(_)
+        | Event::ErasureOrdered(_)
+        | Event::HoldersErased(_) => registry::summary(event),
         Event::MailboxWithdrawn(event) => format!("mailbox {}", event.number),
         Event::HoldPlaced(event) => hold_summary(event),
         Event::HoldReleased(event) => format!("mailbox {}, hold {}", event.number, event.hold),
@@ -68,29 +60,10 @@ pub fn summary(event: &Event) -> String {
             format!("{} for {}", event.capabilities, mailboxes(event.mailboxes.len()))
         }
         Event::RightsArmed(event) => armed_summary(event),
-        Event::TransientFailure(event) => format!(
-            "{}: {} of {}, attempt {}, again from {}",
-            event.cause,
-            event.capabilities,
-            mailboxes(event.mailboxes.len()),
-            event.attempts,
-            utc(event.retry_at)
-        ),
-        Event::IncidentOpened(event) => format!(
-            "{}: {} of {} after {} attempts",
-            key(event.phase.as_ref(), &event.cause),
-            event.capabilities,
-            mailboxes(event.mailboxes.len()),
-            event.attempts
-        ),
-        Event::IncidentRetried(event) => {
-            let key = key(event.phase.as_ref(), &event.cause);
-            format!("{key}: {} are tried again", mailboxes(event.mailboxes.len()))
-        }
-        Event::IncidentResolved(event) => {
-            let key = key(event.phase.as_ref(), &event.cause);
-            format!("{key}: {} were dealt with otherwise", mailboxes(event.mailboxes.len()))
-        }
+        Event::TransientFailure(_)
+        | Event::IncidentOpened(_)
+        | Event::IncidentRetried(_)
+        | Event::IncidentResolved(_) => failures::summary(event),
         Event::DriftFound(_) | Event::DriftSettled(_) | Event::DriftChecked(_) => {
             drift::summary(event)
         }
@@ -112,13 +85,6 @@ pub fn summary(event: &Event) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::summary(event),
-        Event::ErasureOrdered(event) => {
-            let ground = ground(event.ground);
-            format!("personal data of {} are to go ({ground})", mailboxes(event.mailboxes.len()))
-        }
-        Event::HoldersErased(event) => {
-            format!("personal data of {} are gone", mailboxes(event.mailboxes.len()))
-        }
     }
 }
 
@@ -175,26 +141,11 @@ fn armed_summary(armed: &RightsArmed) -> String {
 /// What an event meant to one of the mailboxes it names, as one says it to its holder.
 pub fn told(event: &Event, number: u32) -> String {
     match event {
-        Event::MailboxesRegistered(event) => {
-            let place = number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
-            let requested = place.and_then(|place| event.requested_on.get(place));
-            let activated = place.and_then(|place| event.activated_on.get(place));
-            let requested = requested.map_or(String::new(), |day| format!(" on {day}"));
-            match activated {
-                Some(day) => format!("asked for{requested}, activated at a post office on {day}"),
-                None => format!("asked for{requested}, not activated"),
-            }
-        }
-        Event::MailboxesActivated(event) => {
-            let rank = event.mailboxes.rank(number).checked_sub(1);
-            let place = rank.and_then(|rank| usize::try_from(rank).ok());
-            let day = place.and_then(|place| event.activated_on.get(place));
-            let day = day.map_or(String::new(), |day| format!(" on {day}"));
-            format!("activated at a post office{day}, as a later registry file told")
-        }
-        Event::RegistrationsCorrected(event) => {
-            format!("its registration was corrected: {}", event.fields.join(", "))
-        }
+        Event::MailboxesRegistered(_)
+        | Event::MailboxesActivated(_)
+        | Event::RegistrationsCorrected(_)
+        | Event::ErasureOrdered(_)
+        | Event::HoldersErased(_) => registry::told(event, number),
         Event::MailboxWithdrawn(_) => "given up by its holder".to_owned(),
         Event::HoldPlaced(event) => format!(
             "a hold keeps {} {}",
@@ -223,22 +174,10 @@ pub fn told(event: &Event, number: u32) -> String {
             }
             None => format!("the platform was told that {} does not end then", event.capabilities),
         },
-        Event::TransientFailure(event) => format!(
-            "taking away {} did not work ({}); it is tried again from {}",
-            event.capabilities,
-            event.cause,
-            utc(event.retry_at)
-        ),
-        Event::IncidentOpened(event) => format!(
-            "taking away {} was given up after {} attempts ({}); an operator has to look at it",
-            event.capabilities, event.attempts, event.cause
-        ),
-        Event::IncidentRetried(event) => {
-            format!("an operator has it tried again ({})", event.cause)
-        }
-        Event::IncidentResolved(event) => {
-            format!("an operator dealt with it otherwise ({})", event.cause)
-        }
+        Event::TransientFailure(_)
+        | Event::IncidentOpened(_)
+        | Event::IncidentRetried(_)
+        | Event::IncidentResolved(_) => failures::told(event),
         Event::DriftFound(_) | Event::DriftSettled(_) | Event::DriftChecked(_) => {
             drift::told(event, number)
         }
@@ -262,11 +201,6 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::told(event),
-        Event::ErasureOrdered(event) => {
-            let ground = ground(event.ground);
-            format!("the personal data of its holder are to go ({ground})")
-        }
-        Event::HoldersErased(_) => "the personal data of its holder are gone".to_owned(),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)
@@ -276,13 +210,6 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
         | Event::RegistryImported(_) => summary(event),
-    }
-}
-
-fn ground(ground: Ground) -> &'static str {
-    match ground {
-        Ground::End => "the programme has ended",
-        Ground::Demand => "on demand",
     }
 }
 
@@ -306,10 +233,6 @@ fn outcome_summary(outcome: &Outcome) -> String {
     };
     let cause = outcome.phase.as_ref().map_or("withdrawal".to_owned(), |id| format!("phase {id}"));
     format!("{cause}: {} {verdict}", mailboxes(outcome.mailboxes.len()))
-}
-
-fn key(phase: Option<&PhaseId>, cause: &str) -> String {
-    domain::IncidentKey { phase: phase.cloned(), cause: cause.to_owned() }.to_string()
 }
 
 pub(crate) fn mailboxes(count: u64) -> String {

@@ -277,7 +277,10 @@ impl State {
             drift,
             canaries: rest.canaries,
             notices: Notices::from_parts(rest.notices, &mut set),
-            erasure: Erasure { ordered: set("erasure/ordered"), erased: set("erasure/erased") },
+            erasure: Box::new(Erasure {
+                ordered: set("erasure/ordered"),
+                erased: set("erasure/erased"),
+            }),
             vouchers: Box::new(Vouchers::from_parts(rest.vouchers, set)),
         }
     }

@@ -34,8 +34,8 @@ pub struct State {
     pub canaries: Canaries,
     /// Who was granted a voucher, and what became of it. Boxed, for a state is held across many a wait.
     pub vouchers: Box<Vouchers>,
-    /// Of whom nothing personal is kept any more.
-    pub erasure: Erasure,
+    /// Of whom nothing personal is kept any more. Boxed like them.
+    pub erasure: Box<Erasure>,
 }
 
 impl State {
