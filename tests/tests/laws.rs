@@ -51,6 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("projections", &["bus", "sql", "eventstore", "domain"]),
     ("workers", &["bus", "eventstore", "domain"]),
     ("keyring", &[]),
+    ("vouchers", &["keyring", "projections", "sql", "eventstore", "domain"]),
     ("policy", &["projections", "eventstore", "domain"]),
     ("api", &["projections", "eventstore", "domain"]),
 ];

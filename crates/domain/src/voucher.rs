@@ -84,6 +84,21 @@ impl Vouchers {
         &self.issued
     }
 
+    /// Those whose last request was refused.
+    pub fn refused(&self) -> &RoaringBitmap {
+        &self.refused
+    }
+
+    /// Those whose present code was handed over.
+    pub fn delivered(&self) -> &RoaringBitmap {
+        &self.delivered
+    }
+
+    /// Those that were taken back.
+    pub fn revoked(&self) -> &RoaringBitmap {
+        &self.revoked
+    }
+
     /// Redemptions, by provider and civil day.
     pub fn redeemed(&self) -> &BTreeMap<(ProviderId, NaiveDate), RoaringBitmap> {
         &self.redeemed

@@ -16,6 +16,7 @@ mod write;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use domain::{ProgrammeId, Registration};
 use roaring::RoaringBitmap;
 use sql::{Database, Given, Place, Reader, Server, Shape, Statement, Writer};
@@ -220,6 +221,25 @@ impl Registry {
                 return Ok(all);
             }
             all.extend(self.all(row::CONTACTS, vec![given(&page)], row::contact).await?);
+        }
+    }
+
+    /// Those of a set whose mailbox was asked for before a day.
+    pub async fn requested_before(
+        &self,
+        numbers: &RoaringBitmap,
+        day: NaiveDate,
+    ) -> Result<RoaringBitmap, Error> {
+        let mut before = RoaringBitmap::new();
+        let mut rest = numbers.iter();
+        loop {
+            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(before);
+            }
+            let given = vec![given(&page), Given::Number(row::from_day(day))];
+            let number = |(number,): (i64,)| row::number_of(number);
+            before.extend(self.all(row::REQUESTED_BEFORE, given, number).await?);
         }
     }
 

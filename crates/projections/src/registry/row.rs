@@ -46,6 +46,8 @@ pub(super) const ADDRESSES_OF: Statement = of_numbers!(
 );
 pub(super) const CONTACTS: Statement =
     of_numbers!("SELECT number, address, notify_email FROM registration", " ORDER BY number");
+pub(super) const REQUESTED_BEFORE: Statement =
+    of_numbers!("SELECT number FROM registration", " AND requested_on < $2 ORDER BY number");
 pub(super) const COUNTS: &str =
     "SELECT count(*), count(activated_on), count(last_sent_on) FROM registration";
 pub(super) const NEXT_NUMBER: &str = "SELECT coalesce(max(number) + 1, 0) FROM registration";

@@ -1,0 +1,245 @@
+//! The office: carries a command about vouchers out.
+//!
+//! A grant is appended first, then its code is made and entered into the book, then it is handed over, then
+//! that is recorded. Who stops in between leaves a voucher that is granted and not delivered: where no code
+//! was entered, the next [`Office::issue`] makes it; where one was, it may be lost, and a reissue replaces it.
+
+mod mint;
+mod redeem;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    Event, MailboxSet, Plan, Proof, Rejection, State, VoucherCommand, VoucherRules,
+    VoucherStanding, free_through,
+};
+use eventstore::{Error as LogError, Journal, Origin, voucher_stream};
+use keyring::Keyring;
+use projections::Registry;
+use roaring::RoaringBitmap;
+
+use crate::{CodeBook, Error, Report, VoucherId};
+pub use mint::{Grant, Minted, Undelivered};
+pub use redeem::Redemption;
+
+/// So many others in a row may be faster; each of them got something done.
+const ATTEMPTS: usize = 64;
+
+/// The office of a programme's vouchers.
+#[derive(Clone)]
+pub struct Office {
+    journal: Arc<Journal>,
+    registry: Arc<Registry>,
+    book: Arc<CodeBook>,
+    keyring: Arc<Keyring>,
+}
+
+/// How a voucher stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its name to providers.
+    pub voucher: VoucherId,
+    /// What became of it.
+    pub standing: VoucherStanding,
+    /// Which code of it is the present one; 0 where none was granted.
+    pub issue: u32,
+    /// Was the present code handed over?
+    pub delivered: bool,
+    /// The last day on which it can be redeemed; absent where it does not expire.
+    pub redeem_by: Option<NaiveDate>,
+    /// The last day of the free year, once it was redeemed.
+    pub free_through: Option<NaiveDate>,
+}
+
+impl Office {
+    /// The office that works on these.
+    pub fn new(
+        journal: Arc<Journal>,
+        registry: Arc<Registry>,
+        book: Arc<CodeBook>,
+        keyring: Arc<Keyring>,
+    ) -> Self {
+        Self { journal, registry, book, keyring }
+    }
+
+    /// The book of codes.
+    pub fn book(&self) -> &CodeBook {
+        &self.book
+    }
+
+    /// The programme's keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The log it writes to.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// A holder asks for theirs. Who asked before and waits is not asked for twice.
+    pub async fn request(&self, number: u32, origin: &Origin) -> Result<(), Error> {
+        self.request_all(&one(number), origin).await.map(|_| ())
+    }
+
+    /// Holders ask for theirs: of those who can, how many were not waiting yet. One alone who can't is told
+    /// why.
+    pub async fn request_all(&self, who: &RoaringBitmap, origin: &Origin) -> Result<u64, Error> {
+        let before = self.rules(|_, rules| rules.registered_before).await?;
+        let asked_in_time = self.registry.requested_before(who, before).await?;
+        let events = self
+            .decide(origin, || VoucherCommand::Request {
+                mailboxes: who.clone(),
+                asked_in_time: asked_in_time.clone(),
+            })
+            .await?;
+        Ok(concerned(&events))
+    }
+
+    /// It is sure who asked.
+    pub async fn verify(&self, number: u32, proof: Proof, origin: &Origin) -> Result<(), Error> {
+        self.verify_all(&one(number), proof, origin).await.map(|_| ())
+    }
+
+    /// It is sure who asked, of many: of how many it was not before.
+    pub async fn verify_all(
+        &self,
+        who: &RoaringBitmap,
+        proof: Proof,
+        origin: &Origin,
+    ) -> Result<u64, Error> {
+        let verify = || VoucherCommand::Verify { mailboxes: who.clone(), proof };
+        Ok(concerned(&self.decide(origin, verify).await?))
+    }
+
+    /// A request is turned down, with a short code for why, e.g. `not-the-holder`. The holder may ask again.
+    pub async fn refuse(&self, number: u32, cause: &str, origin: &Origin) -> Result<(), Error> {
+        let refuse = || VoucherCommand::Refuse { mailboxes: one(number), cause: cause.to_owned() };
+        self.decide(origin, refuse).await.map(|_| ())
+    }
+
+    /// The present code of this voucher was handed over.
+    pub async fn delivered(&self, number: u32, origin: &Origin) -> Result<(), Error> {
+        self.delivered_all(&one(number), origin).await.map(|_| ())
+    }
+
+    /// The present codes of these vouchers were handed over; tells how many were not known to be.
+    pub async fn delivered_all(&self, who: &RoaringBitmap, origin: &Origin) -> Result<u64, Error> {
+        let deliver = || VoucherCommand::Deliver { mailboxes: who.clone() };
+        Ok(concerned(&self.decide(origin, deliver).await?))
+    }
+
+    /// A voucher is taken back; its holder gets no other.
+    pub async fn revoke(&self, number: u32, origin: &Origin) -> Result<(), Error> {
+        self.decide(origin, || VoucherCommand::Revoke { number }).await.map(|_| ())
+    }
+
+    /// What was not redeemed in time ends; tells how many did now.
+    pub async fn expire(&self, origin: &Origin) -> Result<u64, Error> {
+        Ok(concerned(&self.decide(origin, || VoucherCommand::Expire).await?))
+    }
+
+    /// How a voucher stands, as far as is recorded.
+    pub async fn show(&self, number: u32) -> Result<Shown, Error> {
+        let redeem_by = self.rules(|_, rules| rules.redeem_by).await?;
+        let known = self.journal.known().await?;
+        let vouchers = &known.state().vouchers;
+        let standing = vouchers.standing(number);
+        let free_through = match &standing {
+            VoucherStanding::Redeemed { on, .. } => Some(free_through(*on)),
+            VoucherStanding::None
+            | VoucherStanding::Requested
+            | VoucherStanding::Verified
+            | VoucherStanding::Refused
+            | VoucherStanding::Valid
+            | VoucherStanding::Expired
+            | VoucherStanding::Revoked => None,
+        };
+        Ok(Shown {
+            voucher: VoucherId::new(self.journal.programme(), number),
+            standing,
+            issue: if vouchers.issued().contains(number) { vouchers.issue_of(number) } else { 0 },
+            delivered: vouchers.delivered().contains(number),
+            redeem_by,
+            free_through,
+        })
+    }
+
+    /// What became of all of them.
+    pub async fn report(&self) -> Result<Report, Error> {
+        let limit = self.rules(|_, rules| rules.max_issued).await?;
+        let known = self.journal.known().await?;
+        Ok(Report::of(&known.state().vouchers, limit))
+    }
+
+    /// Something of the rules in force.
+    async fn rules<T>(&self, read: impl FnOnce(&Plan, &VoucherRules) -> T) -> Result<T, Error> {
+        let known = self.journal.known().await?;
+        let plan = known.state().plan();
+        let rules = plan.and_then(|plan| Some((plan, plan.vouchers.as_ref()?)));
+        let (plan, rules) =
+            rules.ok_or_else(|| Rejection("the programme has no vouchers".to_owned()))?;
+        Ok(read(plan, rules))
+    }
+
+    /// Carries out one command.
+    async fn decide(
+        &self,
+        origin: &Origin,
+        command: impl Fn() -> VoucherCommand,
+    ) -> Result<Vec<Event>, Error> {
+        self.decide_on(origin, |state, now| Ok(state.decide_voucher(command(), now)?)).await
+    }
+
+    /// Decides on what is known, and appends what comes of it at the version it was decided at; decided again
+    /// where another was faster.
+    async fn decide_on(
+        &self,
+        origin: &Origin,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+    ) -> Result<Vec<Event>, Error> {
+        let stream = voucher_stream(self.journal.programme())?;
+        let mut attempts = 0;
+        loop {
+            // Before the state: whatever is written after this look makes the append a conflict.
+            let expected = self.journal.version_of(&stream).await?;
+            let events = decide(self.journal.known().await?.state(), self.journal.now())?;
+            if events.is_empty() {
+                return Ok(events);
+            }
+            attempts += 1;
+            match self.journal.append(stream.clone(), expected, &events, origin).await {
+                Ok(_) => return Ok(events),
+                Err(LogError::Conflict(_)) if attempts < ATTEMPTS => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The mailboxes that an event of a set is about.
+fn set_of(event: &Event) -> Option<&MailboxSet> {
+    if let Event::VouchersRequested(event) = event {
+        Some(&event.mailboxes)
+    } else if let Event::VouchersVerified(event) = event {
+        Some(&event.mailboxes)
+    } else if let Event::VouchersIssued(event) = event {
+        Some(&event.mailboxes)
+    } else if let Event::VouchersDelivered(event) = event {
+        Some(&event.mailboxes)
+    } else if let Event::VouchersExpired(event) = event {
+        Some(&event.mailboxes)
+    } else {
+        None
+    }
+}
+
+/// How many mailboxes these events are about.
+fn concerned(events: &[Event]) -> u64 {
+    events.iter().filter_map(set_of).map(|set| set.len()).sum()
+}
+
+fn one(number: u32) -> RoaringBitmap {
+    RoaringBitmap::from_iter([number])
+}

@@ -1,0 +1,247 @@
+//! Each rule at its boundary.
+
+use domain::{InvalidCode, MailboxCommand, Proof, VoucherStanding};
+use vouchers::{Error, Undelivered};
+
+use crate::world::{Dates, OLD, OPEN, World, origin};
+
+/// The sentence of a refusal.
+fn why<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
+    let error = answer.unwrap_err();
+    assert!(!error.may_retry(), "{error}");
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_holder_asks_is_verified_is_granted_one_and_redeems_it_once() {
+    let world = World::with("redeem-by = 2017-03-18", &[OLD]).await;
+    let office = &world.office;
+    let grant = world.granted(0).await;
+    assert_eq!((grant.number, grant.issue), (0, 1));
+    assert_eq!(grant.redeem_by, Some("2017-03-18".parse().unwrap()));
+    assert!(!office.show(0).await.unwrap().delivered);
+    office.delivered(0, &origin()).await.unwrap();
+    assert!(office.show(0).await.unwrap().delivered);
+
+    world.at("2016-01-10T10:00:00+01:00");
+    let spoken = grant.code.shown().to_lowercase().replace('-', " ");
+    let free_through = world.redeem(&spoken, "posta-sicura").await.unwrap();
+    assert_eq!(free_through, "2017-01-09".parse().unwrap());
+    let shown = office.show(0).await.unwrap();
+    assert_eq!(shown.free_through, Some(free_through));
+    assert!(matches!(shown.standing, VoucherStanding::Redeemed { .. }));
+
+    world.at("2016-01-12T10:00:00+01:00");
+    let first = office.redeem(&spoken, &"posta-sicura".parse().unwrap(), &origin()).await.unwrap();
+    assert!(first.again, "the same provider is answered as the first time");
+    assert_eq!(first.on, "2016-01-10".parse().unwrap());
+    let second = why(world.redeem(&spoken, "altra-posta").await);
+    assert!(second.contains("redeemed by posta-sicura on 2016-01-10"), "{second}");
+}
+
+#[tokio::test]
+async fn who_asked_for_the_mailbox_on_17_december_may_and_on_18_december_may_not() {
+    let people: [Dates; 2] = [("2014-12-17", None), ("2014-12-18", None)];
+    let world = World::with("", &people).await;
+    world.office.request(0, &origin()).await.unwrap();
+    let late = why(world.office.request(1, &origin()).await);
+    assert!(late.contains("before 2014-12-18"), "{late}");
+}
+
+#[tokio::test]
+async fn one_who_never_activated_or_whose_registration_lapsed_may_where_the_plan_counts_them() {
+    let never: Dates = ("2014-12-01", None);
+    World::with("", &[never]).await.office.request(0, &origin()).await.unwrap();
+    let strict = World::with("eligible = \"activated\"", &[never, OLD]).await;
+    let refused = why(strict.office.request(0, &origin()).await);
+    assert!(refused.contains("activated"), "{refused}");
+    strict.office.request(1, &origin()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_window_opens_on_18_march_2015_in_rome_and_closes_with_the_programme() {
+    let world = World::with("", &[OLD, OLD, OLD]).await;
+    world.at("2015-03-17T23:59:59+01:00");
+    let early = why(world.office.request(0, &origin()).await);
+    assert!(early.contains("from 2015-03-18 on"), "{early}");
+    world.at("2015-03-18T00:00:00+01:00");
+    world.office.request(0, &origin()).await.unwrap();
+    world.at("2018-03-17T23:59:59+01:00");
+    world.verified(1).await;
+    world.at("2018-03-18T00:00:00+01:00");
+    let late = why(world.office.request(2, &origin()).await);
+    assert!(late.contains("any more"), "{late}");
+    let ended = why(world.office.issue(1, &origin()).await);
+    assert!(ended.contains("any more"), "{ended}");
+}
+
+#[tokio::test]
+async fn who_asked_on_the_last_day_is_served_after_it() {
+    let world = World::with("last-day = 2016-02-29", &[OLD, OLD]).await;
+    world.at("2016-02-29T23:59:59+01:00");
+    world.office.request(0, &origin()).await.unwrap();
+    world.at("2016-03-01T00:00:00+01:00");
+    let late = why(world.office.request(1, &origin()).await);
+    assert!(late.contains("2016-02-29"), "{late}");
+    world.office.verify(0, Proof::Confirmation, &origin()).await.unwrap();
+    world.office.issue(0, &origin()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_code_is_worth_something_until_the_end_of_its_last_day_in_rome() {
+    let world = World::with("redeem-by = 2016-02-29", &[OLD, OLD]).await;
+    let (first, second) = (world.granted(0).await, world.granted(1).await);
+    world.at("2016-02-29T23:59:59+01:00");
+    assert_eq!(world.office.expire(&origin()).await.unwrap(), 0, "the day is not over");
+    let free_through = world.redeem(&first.code.shown(), "posta-sicura").await.unwrap();
+    assert_eq!(free_through, "2017-02-28".parse().unwrap(), "a year from 29 February");
+    world.at("2016-03-01T00:00:00+01:00");
+    let late = why(world.redeem(&second.code.shown(), "posta-sicura").await);
+    assert!(late.contains("2016-02-29"), "{late}");
+    assert_eq!(world.office.expire(&origin()).await.unwrap(), 1);
+    assert_eq!(world.office.expire(&origin()).await.unwrap(), 0, "once");
+    let expired = why(world.redeem(&second.code.shown(), "posta-sicura").await);
+    assert!(expired.contains("expired"), "{expired}");
+    assert!(why(world.office.request(1, &origin()).await).contains("one for each holder, ever"));
+}
+
+#[tokio::test]
+async fn a_mailbox_on_hold_gets_one_and_one_that_was_given_up_does_not() {
+    let world = World::with("", &[OLD, OLD, OLD]).await;
+    world.at("2015-02-01T12:00:00+01:00");
+    let hold = MailboxCommand::PlaceHold {
+        hold: uuid::Uuid::from_u128(1),
+        capabilities: [domain::Capability::Access].into_iter().collect(),
+        until: None,
+    };
+    world.mailbox(0, hold).await;
+    world.at(OPEN);
+    world.granted(0).await;
+    world.verified(2).await;
+    for number in [1, 2] {
+        world.mailbox(number, MailboxCommand::Withdraw).await;
+    }
+    assert!(why(world.office.request(1, &origin()).await).contains("given up"));
+    assert!(why(world.office.issue(2, &origin()).await).contains("given up"));
+}
+
+#[tokio::test]
+async fn nobody_who_was_not_asked_about_is_granted_one() {
+    let world = World::with("", &[OLD]).await;
+    assert!(why(world.office.issue(0, &origin()).await).contains("no request"));
+    world.office.request(0, &origin()).await.unwrap();
+    world.office.request(0, &origin()).await.unwrap();
+    assert!(why(world.office.issue(0, &origin()).await).contains("verify the request first"));
+    world.office.refuse(0, "not-the-holder", &origin()).await.unwrap();
+    assert!(why(world.office.issue(0, &origin()).await).contains("no request"));
+    assert!(why(world.office.request(9, &origin()).await).contains("no such mailbox"));
+    // Who was refused may ask again.
+    world.granted(0).await;
+    assert!(why(world.office.request(0, &origin()).await).contains("one for each holder, ever"));
+    world.office.delivered(0, &origin()).await.unwrap();
+    assert!(why(world.office.issue(0, &origin()).await).contains("one for each holder, ever"));
+}
+
+#[tokio::test]
+async fn the_limit_of_the_plan_is_reached_exactly() {
+    let world = World::with("max-issued = 2", &[OLD, OLD, OLD]).await;
+    for number in 0..3 {
+        world.verified(number).await;
+    }
+    let minted = world.office.issue_some(10, &origin()).await.unwrap();
+    assert_eq!(minted.iter().map(|one| one.number).collect::<Vec<_>>(), [0, 1]);
+    assert!(why(world.office.issue_some(10, &origin()).await).contains("all 2 vouchers"));
+    assert!(why(world.office.issue(2, &origin()).await).contains("all 2 vouchers"));
+    let report = world.office.report().await.unwrap();
+    assert_eq!((report.issued, report.limit, report.left), (2, Some(2), Some(0)));
+}
+
+#[tokio::test]
+async fn a_code_that_was_replaced_redeems_nothing() {
+    let world = World::with("", &[OLD]).await;
+    let first = world.granted(0).await;
+    let second = world.office.reissue(0, &origin()).await.unwrap();
+    assert_eq!(second.issue, 2);
+    assert_ne!(first.code, second.code);
+    for dead in [first.code.shown(), first.token] {
+        assert!(why(world.redeem(&dead, "posta-sicura").await).contains("replaced"));
+    }
+    world.redeem(&second.token, "posta-sicura").await.unwrap();
+    let late = why(world.office.reissue(0, &origin()).await);
+    assert!(late.contains("redeemed by posta-sicura"), "{late}");
+}
+
+#[tokio::test]
+async fn a_voucher_that_was_revoked_is_worth_nothing_and_no_other_is_granted() {
+    let world = World::with("", &[OLD]).await;
+    let grant = world.granted(0).await;
+    world.office.revoke(0, &origin()).await.unwrap();
+    world.office.revoke(0, &origin()).await.unwrap();
+    assert!(why(world.redeem(&grant.code.shown(), "posta-sicura").await).contains("revoked"));
+    assert!(why(world.office.request(0, &origin()).await).contains("one for each holder, ever"));
+    assert!(why(world.office.reissue(0, &origin()).await).contains("revoked"));
+}
+
+#[tokio::test]
+async fn a_stranger_who_guesses_is_told_no_more_than_one_who_mistypes() {
+    let world = World::with("", &[OLD]).await;
+    let grant = world.granted(0).await;
+    let guessed = domain::VoucherCode::from_random(7).shown();
+    let guess = world.redeem(&guessed, "posta-sicura").await.unwrap_err();
+    assert!(matches!(guess, Error::NoSuchCode));
+    let mut mistyped = grant.code.canonical();
+    let last = if mistyped.ends_with('2') { '3' } else { '2' };
+    mistyped.replace_range(17.., &last.to_string());
+    let mistype = world.redeem(&mistyped, "posta-sicura").await.unwrap_err();
+    assert!(matches!(mistype, Error::Misread(InvalidCode::Check)));
+    assert_eq!(guess.to_string(), mistype.to_string());
+}
+
+#[tokio::test]
+async fn a_grant_whose_code_was_made_and_not_handed_over_is_replaced_and_not_made_twice() {
+    let world = World::with("", &[OLD, OLD]).await;
+    let lost = world.granted(0).await;
+    let again = world.office.issue(0, &origin()).await.unwrap_err();
+    assert!(matches!(again, Error::Minted), "{again}");
+    let waiting = world.office.undelivered().await.unwrap();
+    assert_eq!(waiting, Undelivered { made: [0].into(), unmade: [].into() });
+    let minted = world.office.reissue_all(&[0, 1].into(), &origin()).await.unwrap();
+    assert_eq!(minted.iter().map(|one| (one.number, one.issue)).collect::<Vec<_>>(), [(0, 2)]);
+    assert!(why(world.redeem(&lost.code.shown(), "posta-sicura").await).contains("replaced"));
+    world.office.delivered_all(&[0].into(), &origin()).await.unwrap();
+    assert_eq!(world.office.undelivered().await.unwrap(), Undelivered::default());
+    world.redeem(&minted[0].code.shown(), "posta-sicura").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_report_tells_each_provider_each_month() {
+    let world = World::with("max-issued = 10\nredeem-by = 2016-12-31", &[OLD; 5]).await;
+    let mut codes = Vec::new();
+    for number in 0..5 {
+        codes.push(world.granted(number).await.code.shown());
+    }
+    for (number, provider, at) in [
+        (0, "posta-sicura", "2016-01-31T23:59:00+01:00"),
+        (1, "posta-sicura", "2016-02-01T00:01:00+01:00"),
+        (2, "altra-posta", "2016-02-02T10:00:00+01:00"),
+        (3, "posta-sicura", "2016-02-20T10:00:00+01:00"),
+    ] {
+        world.at(at);
+        world.redeem(&codes[number], provider).await.unwrap();
+    }
+    world.at("2017-01-01T00:00:00+01:00");
+    world.office.expire(&origin()).await.unwrap();
+    let report = world.office.report().await.unwrap();
+    let months: Vec<_> = report
+        .redemptions
+        .iter()
+        .map(|one| (one.provider.to_string(), one.month.as_str(), one.redeemed))
+        .collect();
+    let expected = [
+        ("altra-posta".to_owned(), "2016-02", 1),
+        ("posta-sicura".to_owned(), "2016-01", 1),
+        ("posta-sicura".to_owned(), "2016-02", 2),
+    ];
+    assert_eq!(months, expected);
+    assert_eq!((report.issued, report.redeemed, report.expired, report.left), (5, 4, 1, Some(5)));
+}
