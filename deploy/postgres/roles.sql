@@ -4,14 +4,14 @@
 --     psql --set ON_ERROR_STOP=1 --dbname tramonto --file roles.sql
 --
 -- It may be run any number of times and grants what there is: schemas that another part of the installation keeps
--- elsewhere (`registry`, `directory`, `projection`) are passed over where they are missing. The roles can't log in;
+-- elsewhere (`registry`, `directory`, `projection`, `vouchers`) are passed over where they are missing. The roles can't log in;
 -- give them to the users of the services:
 --
 --     CREATE ROLE "tramonto-worker" LOGIN PASSWORD '…' IN ROLE tramonto_writer;
 --
 -- | role               | for                       | may                                                  |
 -- |--------------------|---------------------------|------------------------------------------------------|
--- | tramonto_writer    | scheduler, worker, api    | append events, take leases, write the registry and the mail directory |
+-- | tramonto_writer    | scheduler, worker, api    | append events, take leases, write the registry, the mail directory and the book of voucher codes |
 -- | tramonto_projector | projector                 | read the log and the registry, take leases, move checkpoints, write projections and the mail directory |
 -- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
 -- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |
@@ -48,7 +48,7 @@ DECLARE
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
-        WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection')
+        WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection', 'vouchers')
     LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', kept, everyone);
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %s', kept, everyone);
@@ -92,6 +92,10 @@ BEGIN
         -- The view reads the tables with the rights of its owner.
         GRANT USAGE ON SCHEMA directory TO tramonto_mail;
         GRANT SELECT ON directory.rights TO tramonto_mail;
+    END IF;
+    IF to_regnamespace('vouchers') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA vouchers TO tramonto_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vouchers TO tramonto_writer;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

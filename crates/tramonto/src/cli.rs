@@ -17,6 +17,7 @@ mod repair;
 mod running;
 mod serving;
 mod values;
+mod voucher;
 
 use std::ffi::OsString;
 
@@ -46,6 +47,12 @@ pub use serving::{
     RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
 };
 pub use values::{ArmAhead, AsOf, BusPlace, DoorUrl, Listen, Reason, Seconds, SmtpPlace, Target};
+
+pub(crate) use voucher::PROOF;
+pub use voucher::{
+    CodesArgs, ExpireArgs, IssueArgs, KeysCommand, ManyArgs, OneArgs, RedeemArgs, RefuseArgs,
+    ReissueArgs, RotateArgs, ShowVoucherArgs, VoucherCommand, VouchersCommand,
+};
 
 use crate::StorePlace;
 use crate::config::ConfigFile;
@@ -133,6 +140,12 @@ pub enum Command {
     /// Probes mailboxes of our own, and shows what they were answered beside each boundary.
     #[command(subcommand)]
     Canary(CanaryCommand),
+    /// Takes a voucher through its life: asked for, verified, issued, redeemed.
+    #[command(subcommand)]
+    Voucher(VoucherCommand),
+    /// Reports on all vouchers, and keeps the keys that sign them.
+    #[command(subcommand)]
+    Vouchers(VouchersCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -30,6 +30,7 @@ pub mod rehearse;
 pub mod run;
 mod serving;
 mod status;
+pub(crate) mod voucher;
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -103,6 +104,8 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Canary(command) => {
             return Box::pin(canary::execute(command, &global)).await;
         }
+        Command::Voucher(command) => Box::pin(voucher::one(command, &global)).await?,
+        Command::Vouchers(command) => Box::pin(voucher::all(command, &global)).await?,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

@@ -30,6 +30,12 @@ pub enum Error {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),
+    /// The office of the vouchers.
+    #[error(transparent)]
+    Vouchers(#[from] vouchers::Error),
+    /// The programme's keys.
+    #[error(transparent)]
+    Keys(#[from] keyring::Error),
     /// The answers to mail servers.
     #[error(transparent)]
     Policy(#[from] policy::Error),

@@ -49,6 +49,16 @@ impl Home {
         self.0.join("registry.db")
     }
 
+    /// The book of voucher codes: hashes and numbers.
+    pub fn vouchers(&self) -> PathBuf {
+        self.0.join("vouchers.db")
+    }
+
+    /// The folder of the programme's keys.
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
     /// The embedded mail platform's directory.
     pub fn directory(&self) -> PathBuf {
         self.0.join("directory.db")

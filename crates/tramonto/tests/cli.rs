@@ -44,5 +44,7 @@ mod signals;
 mod smtp;
 #[path = "cli/streams.rs"]
 mod streams;
+#[path = "cli/vouchers.rs"]
+mod vouchers;
 #[path = "cli/wrong_files.rs"]
 mod wrong_files;

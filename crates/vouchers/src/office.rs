@@ -68,6 +68,11 @@ impl Office {
         &self.book
     }
 
+    /// Who asked for which mailbox.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The programme's keys.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
@@ -168,9 +173,7 @@ impl Office {
 
     /// What became of all of them.
     pub async fn report(&self) -> Result<Report, Error> {
-        let limit = self.rules(|_, rules| rules.max_issued).await?;
-        let known = self.journal.known().await?;
-        Ok(Report::of(&known.state().vouchers, limit))
+        Ok(Report::known(self.journal.known().await?.state()))
     }
 
     /// Something of the rules in force.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Datelike;
-use domain::{ProviderId, Vouchers};
+use domain::{ProviderId, State};
 use serde::Serialize;
 
 /// The vouchers of a programme, counted.
@@ -47,7 +47,10 @@ pub struct ProviderMonth {
 }
 
 impl Report {
-    pub(crate) fn of(vouchers: &Vouchers, limit: Option<u64>) -> Self {
+    /// What is known of them.
+    pub fn known(state: &State) -> Self {
+        let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
+        let (vouchers, limit) = (&state.vouchers, rules.and_then(|rules| rules.max_issued));
         let mut months: BTreeMap<(&ProviderId, (i32, u32)), u64> = BTreeMap::new();
         for ((provider, on), set) in vouchers.redeemed() {
             *months.entry((provider, (on.year(), on.month()))).or_default() += set.len();

@@ -25,6 +25,9 @@ pub struct Global {
     /// The certificate authority of the database (PEM); with it, the server's name is verified too.
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_ROOT_CERTIFICATE")]
     pub store_root_certificate: Option<PathBuf>,
+    /// The folder of the programme's keys; without it, `keys` in the folder of the store.
+    #[arg(long, global = true, value_name = "DIR", env = "TRAMONTO_KEYS")]
+    pub keys: Option<PathBuf>,
     /// A TOML file with settings, e.g. `bus = "nats://bus"`; flags and the environment come first.
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_CONFIG")]
     pub config: Option<PathBuf>,

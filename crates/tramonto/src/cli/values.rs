@@ -171,6 +171,15 @@ pub(super) fn faults(text: &str) -> Result<Faults, String> {
     text.parse()
 }
 
+/// A short code for a cause, which is counted.
+pub(super) fn cause(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
+        return recordable("a cause", text, 40);
+    }
+    Err("write 1 to 40 lower-case letters, digits and hyphens, such as not-the-holder".to_owned())
+}
+
 /// A number of workers.
 pub(super) fn workers(text: &str) -> Result<usize, String> {
     let count = text.parse::<usize>().ok();

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use domain::{DriftChecked, Reach};
-use eventstore::{EventStore, Journal, Origin};
+use eventstore::Origin;
 use serde_json::json;
 use workers::Reconciler;
 use workers::platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
@@ -23,7 +23,7 @@ use crate::output::text::{count, mailboxes, table};
 use crate::platform::PlatformChoice;
 use crate::provision::Provisioned;
 use crate::services::Arrivals;
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, StorePlace};
 
 /// The exit code where drift was found, or no certificate can be given.
 const DRIFT: u8 = 4;
@@ -46,7 +46,7 @@ async fn compare(
     global: &Global,
 ) -> Result<ExitCode, Error> {
     let reading = Reading::open_to_decide(global).await?;
-    let journal = reading.handed_on().await?;
+    let journal = Arc::clone(&reading.journal);
     let (platform, provisioned) = match platform.choice()? {
         PlatformChoice::Directory => directory(global).await?,
         PlatformChoice::Webhook(settings) => {
@@ -128,17 +128,4 @@ fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
         (_, true) => "what drifts is recorded; the engine puts it right",
         (_, false) => "what drifts is recorded; put it right with `tramonto drift repair`",
     })
-}
-
-impl Reading {
-    /// A log of its own for a part of the engine, which shares it.
-    async fn handed_on(&self) -> Result<Arc<Journal>, Error> {
-        let (state, position) = {
-            let known = self.journal.known().await?;
-            (known.state().clone(), known.position())
-        };
-        let log: Arc<dyn EventStore> = Arc::clone(&self.log);
-        let programme = self.programme().clone();
-        Ok(Arc::new(Journal::new(programme, log, Arc::new(RealClock), state, position)))
-    }
 }

@@ -27,6 +27,8 @@ pub(super) async fn execute(args: MigrateArgs, global: &Global) -> Result<(), Er
     }
     let of_registry = Registry::migrate(options.clone(), args.dry_run).await?;
     done.extend(of_registry.into_iter().map(|name| format!("registry: {name}")));
+    let of_vouchers = vouchers::SCHEMA.migrate(options.clone(), args.dry_run).await;
+    done.extend(of_vouchers.map_err(vouchers::Error::from)?);
     let of_table = PostgresTable::migrate(options.clone(), args.dry_run).await?;
     done.extend(of_table.into_iter().map(|name| format!("projection: {name}")));
     let of_directory = PostgresDirectory::pending(options.clone()).await?;

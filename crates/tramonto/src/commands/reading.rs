@@ -19,7 +19,7 @@ pub(super) struct Reading {
     global: Global,
     open: Log,
     pub(super) log: Arc<dyn EventStore>,
-    pub(super) journal: Journal,
+    pub(super) journal: Arc<Journal>,
     /// What is derived from the log; `None` where it can't be used, which is no reason not to look.
     derived: Option<Derived>,
     /// The same, opened when it was needed after all.
@@ -55,7 +55,7 @@ impl Reading {
         };
         let (state, position, derived) = known_before(global, &programme, &log).await;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let journal = Journal::new(programme, Arc::clone(&log), clock, state, position);
+        let journal = Arc::new(Journal::new(programme, Arc::clone(&log), clock, state, position));
         let for_this_look = OnceCell::new();
         Ok(Self { global: global.clone(), open, log, journal, derived, for_this_look })
     }

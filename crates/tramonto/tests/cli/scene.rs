@@ -47,7 +47,7 @@ impl Scene {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
         command.args(arguments).current_dir(self.folder.path());
-        for name in ["TRAMONTO_STORE", "TRAMONTO_ACTOR", "TRAMONTO_LOG"] {
+        for name in ["TRAMONTO_STORE", "TRAMONTO_KEYS", "TRAMONTO_ACTOR", "TRAMONTO_LOG"] {
             command.env_remove(name);
         }
         command.env("USER", "tester").stdin(Stdio::null());

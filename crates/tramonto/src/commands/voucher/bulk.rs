@@ -1,0 +1,154 @@
+//! Codes for many at once: made, written to a new file that is its owner's alone, flushed to the disk, and only
+//! then recorded as handed over, batch by batch.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use eventstore::Origin;
+use roaring::RoaringBitmap;
+use serde_json::json;
+use vouchers::{Minted, VoucherId};
+
+use super::{Desk, unusable};
+use crate::Error;
+use crate::cli::{CodesArgs, Global};
+use crate::output::text::count;
+
+/// So many are granted by one event. What a crash leaves to be replaced is one batch at most.
+const BATCH: usize = 16_384;
+
+/// The file of codes.
+struct Codes<'a> {
+    path: &'a Path,
+    csv: csv::Writer<BufWriter<File>>,
+    tokens: bool,
+    written: u64,
+}
+
+pub(super) async fn issue_all(
+    desk: &Desk,
+    args: &CodesArgs,
+    origin: &Origin,
+    global: &Global,
+) -> Result<(), Error> {
+    let mut codes = Codes::create(args)?;
+    // Who stopped before left grants without a code.
+    let unmade = desk.office.undelivered().await?.unmade;
+    for batch in batches(&unmade) {
+        codes.hand_over(desk, desk.office.mint_missing(&batch).await?, origin).await?;
+    }
+    let stopped = loop {
+        match desk.office.issue_some(BATCH, origin).await {
+            Ok(minted) if minted.is_empty() => break None,
+            Ok(minted) => codes.hand_over(desk, minted, origin).await?,
+            // The plan's limit, or its window: what was granted is in the file.
+            Err(vouchers::Error::Rejected(why)) if codes.written > 0 => break Some(why),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let lost = desk.office.undelivered().await?.made.len();
+    codes.told(desk, stopped.map(|why| why.to_string()), lost, global).await
+}
+
+pub(super) async fn reissue_undelivered(
+    desk: &Desk,
+    args: &CodesArgs,
+    origin: &Origin,
+    global: &Global,
+) -> Result<(), Error> {
+    let mut codes = Codes::create(args)?;
+    let lost = desk.office.undelivered().await?.made;
+    for batch in batches(&lost) {
+        codes.hand_over(desk, desk.office.reissue_all(&batch, origin).await?, origin).await?;
+    }
+    codes.told(desk, None, 0, global).await
+}
+
+fn batches(numbers: &RoaringBitmap) -> Vec<RoaringBitmap> {
+    let all: Vec<u32> = numbers.iter().collect();
+    all.chunks(BATCH).map(|batch| batch.iter().copied().collect()).collect()
+}
+
+impl<'a> Codes<'a> {
+    /// A file that was not there: codes are written over nothing, and no older right of others is taken over.
+    fn create(args: &'a CodesArgs) -> Result<Self, Error> {
+        let path: &PathBuf = args.out.as_ref().ok_or_else(|| {
+            Error::Usage("name a new file for the codes with --out FILE".to_owned())
+        })?;
+        let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+        let file = made.map_err(|source| unusable(path, "made", source))?;
+        let mut csv = csv::Writer::from_writer(BufWriter::new(file));
+        let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
+        header.extend(args.tokens.then_some("token"));
+        csv.write_record(&header).map_err(|error| failed(path, error))?;
+        Ok(Self { path, csv, tokens: args.tokens, written: 0 })
+    }
+
+    /// Writes codes to the disk, and records then that they were handed over.
+    async fn hand_over(
+        &mut self,
+        desk: &Desk,
+        minted: Vec<Minted>,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let programme = desk.reading.programme();
+        let numbers: RoaringBitmap = minted.iter().map(|one| one.number).collect();
+        let addresses = desk.office.registry().addresses_of(&numbers).await?;
+        let addresses: HashMap<u32, String> =
+            addresses.into_iter().map(|(number, address, _)| (number, address)).collect();
+        for Minted { number, issue, code } in minted {
+            let mut row = vec![
+                desk.id(number).to_string(),
+                addresses.get(&number).cloned().unwrap_or_default(),
+                VoucherId::new(programme, number).to_string(),
+                issue.to_string(),
+                code.shown(),
+            ];
+            if self.tokens {
+                row.push(desk.office.token(number, issue).await?);
+            }
+            self.csv.write_record(&row).map_err(|error| failed(self.path, error))?;
+            self.written = self.written.saturating_add(1);
+        }
+        let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
+        flushed.map_err(|source| unusable(self.path, "written", source))?;
+        desk.office.delivered_all(&numbers, origin).await?;
+        Ok(())
+    }
+
+    /// Tells what the file holds, and what it does not.
+    async fn told(
+        self,
+        desk: &Desk,
+        stopped: Option<String>,
+        lost: u64,
+        global: &Global,
+    ) -> Result<(), Error> {
+        desk.close().await;
+        let more = stopped.as_ref().map(|why| format!("; no more: {why}")).unwrap_or_default();
+        let again = if lost == 0 {
+            String::new()
+        } else {
+            format!(
+                "; {} codes were made before and not recorded as handed over: replace them with \
+                 `tramonto voucher reissue --undelivered --out FILE`",
+                count(lost)
+            )
+        };
+        let (written, file) = (count(self.written), self.path.display());
+        let words = format!("{written} codes are in {file}{more}{again}");
+        let told = json!({
+            "done": "issued", "vouchers": self.written, "file": self.path,
+            "stopped": stopped, "undelivered": lost,
+        });
+        super::answer(global, &told, &words)
+    }
+}
+
+fn failed(path: &Path, error: csv::Error) -> Error {
+    let source = std::io::Error::other(error);
+    unusable(path, "written", source)
+}

@@ -1,0 +1,188 @@
+//! Vouchers, as an operator meets them.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::scene::{Ran, Scene};
+
+/// A store in which vouchers can be asked for today, with more said of them in the plan.
+fn scene_with(vouchers: &str) -> Scene {
+    let scene = Scene::empty();
+    let plan = include_str!("../../../../deploy/plans/cec-pac.toml");
+    let plan = plan.replace("2018-03-18", "2090-03-18");
+    let plan = plan.replacen("[vouchers]\n", &format!("[vouchers]\n{vouchers}\n"), 1);
+    scene.write("plan.toml", &plan);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
+    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["import", "registry.csv"]);
+    scene
+}
+
+/// Redeems what is typed.
+fn redeem(scene: &Scene, code: &str, provider: &str) -> Ran {
+    let arguments = ["voucher", "redeem", "--provider", provider, "--reason", "order 1", "--json"];
+    let mut command = scene.command(&arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut typed = child.stdin.take().expect("a pipe");
+    writeln!(typed, "{code}").expect("it reads");
+    drop(typed);
+    Ran::of(&child.wait_with_output().expect("it ends"))
+}
+
+fn verified(scene: &Scene, mailbox: &str) {
+    for step in ["request", "verify"] {
+        scene.ok(&["voucher", step, mailbox, "--reason", "letter 12"]);
+    }
+}
+
+#[test]
+fn a_voucher_goes_through_its_life_on_the_command_line() {
+    let scene = scene_with("redeem-by = 2089-12-31");
+    let (address, number) = scene.activated();
+    let state = || scene.json(&["voucher", "show", &address])["state"].clone();
+    assert_eq!(state(), "not-asked-for");
+    let early = scene.refused(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    assert!(early.contains("record one first"), "{early}");
+    verified(&scene, &address);
+    assert_eq!(state(), "verified");
+    let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    assert_eq!(grant["redeem_by"], "2089-12-31");
+    let shown = scene.json(&["voucher", "show", &address]);
+    assert_eq!((&shown["state"], &shown["delivered"]), (&json!("valid"), &json!(true)));
+    let again = scene.refused(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    assert!(again.contains("one for each holder, ever"), "{again}");
+
+    let code = grant["code"].as_str().expect("a code");
+    let redeemed = redeem(&scene, &code.to_lowercase(), "posta-sicura");
+    assert_eq!(redeemed.code, Some(0), "{}", redeemed.err);
+    let second = redeem(&scene, grant["token"].as_str().expect("a token"), "altra-posta");
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains("was redeemed by posta-sicura on "), "{}", second.err);
+    assert_eq!(state(), "redeemed");
+
+    let report = scene.json(&["vouchers", "report"]);
+    assert_eq!((&report["issued"], &report["redeemed"]), (&json!(1), &json!(1)));
+    assert_eq!(report["redemptions"][0]["provider"], "posta-sicura");
+    for event in scene.events(&["--kind", "voucher-redeemed"]) {
+        assert_eq!(event["actor"], "operator:tester");
+        assert_eq!(event["reason"], "order 1");
+        assert_eq!(event["payload"]["number"], number);
+    }
+    let log = scene.ok(&["events", "--json"]);
+    for secret in [code, &code.replace('-', ""), grant["token"].as_str().expect("a token")] {
+        assert!(!log.contains(secret), "the log holds a code");
+    }
+}
+
+#[test]
+fn a_code_that_was_lost_is_replaced_and_one_that_was_taken_back_is_worth_nothing() {
+    let scene = scene_with("");
+    let (address, _) = scene.activated();
+    verified(&scene, &address);
+    let first = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    let second = scene.json(&["voucher", "reissue", &address, "--reason", "letter 13"]);
+    let dead = redeem(&scene, first["code"].as_str().expect("a code"), "posta-sicura");
+    assert!(dead.err.contains("replaced by a later one"), "{}", dead.err);
+    scene.ok(&["voucher", "revoke", &address, "--reason", "letter 14"]);
+    let dead = redeem(&scene, second["code"].as_str().expect("a code"), "posta-sicura");
+    assert!(dead.err.contains("revoked"), "{}", dead.err);
+    let mistyped = redeem(&scene, "AAA-AAA-AAA-AAA-AAA-AA2", "posta-sicura");
+    assert!(mistyped.err.contains("compare it with the letter"), "{}", mistyped.err);
+    assert!(!mistyped.err.contains("AAA"), "a code is repeated: {}", mistyped.err);
+    let nothing = redeem(&scene, "", "posta-sicura");
+    assert!(nothing.err.contains("holds no code"), "{}", nothing.err);
+}
+
+#[test]
+fn all_verified_requests_are_issued_into_a_file_of_its_owners_as_far_as_the_limit_goes() {
+    let scene = scene_with("max-issued = 120");
+    let everyone: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    scene.write("requests.txt", &everyone.join("\n"));
+    for step in ["request", "verify"] {
+        let done = scene.json(&["voucher", step, "--from", "requests.txt", "--reason", "letters"]);
+        assert!(done["vouchers"].as_u64().expect("a number") > 150, "{done}");
+    }
+    let all =
+        ["voucher", "issue", "--all", "--out", "codes.csv", "--tokens", "--reason", "letters"];
+    let told = scene.json(&all);
+    assert_eq!(told["vouchers"], 120);
+    assert!(told["stopped"].as_str().expect("why").contains("all 120 vouchers"), "{told}");
+    let mode = fs::metadata(scene.path("codes.csv")).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = scene.read("codes.csv");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["mailbox", "address", "voucher", "issue", "code", "token"]);
+    assert_eq!(rows.len(), 121);
+    for row in &rows[1..] {
+        let shown = scene.json(&["voucher", "show", row[1]]);
+        assert_eq!((&shown["mailbox"], &shown["delivered"]), (&json!(row[0]), &json!(true)));
+        if row == &rows[1] || row == &rows[120] {
+            assert_eq!(redeem(&scene, row[4], "posta-sicura").code, Some(0));
+            assert_eq!(redeem(&scene, row[5], "posta-sicura").code, Some(0));
+        }
+    }
+    let over = scene.refused(&all);
+    assert!(over.contains("codes.csv"), "nothing is written over: {over}");
+    let none = scene.refused(&["voucher", "issue", "--all", "--out", "more.csv", "--reason", "x"]);
+    assert!(none.contains("all 120 vouchers"), "{none}");
+    let report = scene.json(&["vouchers", "report"]);
+    assert_eq!((&report["limit"], &report["left"]), (&json!(120), &json!(0)));
+}
+
+#[test]
+fn a_list_of_requests_with_a_wrong_line_changes_nothing_and_names_the_line() {
+    let scene = scene_with("");
+    scene.write("requests.txt", "1\n2\nnobody@posta.example\n");
+    let wrong =
+        scene.refused(&["voucher", "request", "--from", "requests.txt", "--reason", "letters"]);
+    assert!(wrong.contains("line 3 of requests.txt") && !wrong.contains("nobody@"), "{wrong}");
+    assert_eq!(scene.json(&["vouchers", "report"])["requested"], 0);
+    scene.ok(&["voucher", "request", "1", "--reason", "letter 1"]);
+    scene.ok(&["voucher", "refuse", "1", "--cause", "not-the-holder", "--reason", "letter 2"]);
+    assert_eq!(scene.json(&["voucher", "show", "1"])["state"], "refused");
+    let personal =
+        ["voucher", "refuse", "1", "--cause", "RSSMRA85T10A562S", "--reason", "letter 2"];
+    assert_eq!(scene.run(&personal).code, Some(2));
+}
+
+#[test]
+fn keys_are_listed_turned_over_and_published_and_never_shown() {
+    let scene = scene_with("redeem-by = 2089-12-31");
+    let (address, _) = scene.activated();
+    verified(&scene, &address);
+    let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    let first = scene.json(&["vouchers", "keys", "list"])[0]["kid"].clone();
+    let rotated = scene.json(&["vouchers", "keys", "rotate"]);
+    assert_eq!(rotated["until"], "2089-12-31");
+    let listed = scene.json(&["vouchers", "keys", "list"]);
+    assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("retired"), &json!("active")));
+    let published = scene.json(&["vouchers", "keys", "jwks"]);
+    let kids: Vec<&Value> =
+        published["keys"].as_array().expect("keys").iter().map(|key| &key["kid"]).collect();
+    assert_eq!(kids, [&first, &rotated["kid"]]);
+    assert!(published["keys"][0].get("d").is_none(), "a private key is published");
+    let token = grant["token"].as_str().expect("a token");
+    assert_eq!(redeem(&scene, token, "posta-sicura").code, Some(0), "the old key still counts");
+
+    let keys = scene.path("tramonto-store/keys");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let exposed = scene.refused(&["vouchers", "keys", "list"]);
+    assert!(exposed.contains("chmod 700"), "{exposed}");
+}
+
+#[test]
+fn keys_of_a_folder_of_their_own_must_be_there_and_be_the_ones_the_codes_were_hashed_with() {
+    let scene = scene_with("");
+    let (address, _) = scene.activated();
+    let away = ["voucher", "request", &address, "--reason", "letter 12", "--keys", "elsewhere"];
+    assert!(scene.refused(&away).contains("there are no keys"));
+    scene.ok(&["vouchers", "keys", "make", "--keys", "elsewhere"]);
+    scene.ok(&away);
+    let other = scene.refused(&["voucher", "verify", &address, "--reason", "letter 12"]);
+    assert!(other.contains("hashed with other keys") && other.contains("--keys"), "{other}");
+}
