@@ -1,0 +1,142 @@
+//! What is read out of texts and structures; whole e-mails are in the whole-flow tests.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+const CODE: &str = "RSSMRA85T10A562S";
+
+fn read(message: &str) -> Reading {
+    Reader::default().read(Some("a@b.example"), message.as_bytes())
+}
+
+fn named(text: &str) -> Named {
+    match read(&format!("From: a@b.example\r\nSubject: x\r\n\r\n{text}\r\n")).kind {
+        Kind::Request(named) => named,
+        Kind::NamesNobody => Named::default(),
+        other => panic!("{}", other.code()),
+    }
+}
+
+#[test]
+fn a_codice_fiscale_is_found_as_people_write_it() {
+    for text in [
+        CODE,
+        "codice fiscale:rssmra85t10a562s.",
+        "(RSSMRA85T10A562S)",
+        "c.f. RSS MRA 85T10 A562S, nato a",
+        "RSS-MRA-85T10-A562S",
+        "RSSMRA 85T10A562S",
+        "R S S M R A 8 5 T 1 0 A 5 6 2 S",
+        "C.F.\u{a0}RSSMRA85T10A562S",
+    ] {
+        let codes = named(text).codes;
+        assert_eq!(codes.iter().map(CodiceFiscale::as_str).collect::<Vec<_>>(), [CODE], "{text}");
+    }
+    for text in [
+        "RSSMRA85T10A562T",
+        "XRSSMRA85T10A562S",
+        "RSSMRA85T10A562S9",
+        "RSSMRA\n85T10A562S",
+        "RSSMRA85T10A562Sè",
+        "RSSMRA, 85T10A562S",
+    ] {
+        assert!(named(text).codes.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn addresses_are_found_as_people_write_them() {
+    for (text, expected) in [
+        ("scrivo da Mario.Rossi@PostaCertificata.example.", &["mario.rossi@postacertificata.example"][..]),
+        ("<a@b.example>, mailto:c@d.example; 'e@f.example'", &["a@b.example", "c@d.example", "e@f.example"]),
+        ("a@b.example a@B.example", &["a@b.example"]),
+        ("a@b a@.b.example @b.example a@ a@b..example", &[]),
+        ("città@b.example", &[]),
+    ] {
+        assert_eq!(named(text).addresses, expected, "{text}");
+    }
+    let many: String = (0..1_000).map(|n| format!("a{n}@b.example ")).collect();
+    assert_eq!(named(&many).addresses.len(), 32);
+}
+
+#[test]
+fn structures_without_an_end_are_told_as_such() {
+    let nested = |depth: usize| {
+        let mut message = String::from("From: a@b.example\r\n");
+        for level in 0..depth {
+            message += &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+        }
+        message + "\r\n" + CODE
+    };
+    assert_eq!(read(&nested(5)).kind.code(), "request");
+    assert_eq!(read(&nested(100)).kind.code(), "nested-too-deep");
+    let inside = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
+    assert_eq!(read(&format!("From: a@b\r\n{inside}\r\nx")).kind.code(), "nested-too-deep");
+    let many = "--b\r\n\r\nx\r\n".repeat(500);
+    let many = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{many}");
+    assert_eq!(read(&many).kind.code(), "too-many-parts");
+    assert_eq!(read("no mail at all").kind.code(), "no-mail");
+    assert_eq!(read("").kind.code(), "no-mail");
+}
+
+#[test]
+fn machines_are_known_by_what_they_write() {
+    for (header, code) in [
+        ("Auto-Submitted: auto-replied", "auto-reply"),
+        ("auto-submitted: AUTO-GENERATED (rejected)", "auto-reply"),
+        ("Auto-Submitted: no", "request"),
+        ("Precedence: bulk", "bulk"),
+        ("Precedence: first-class", "request"),
+        ("Precedence: auto_reply", "auto-reply"),
+        ("List-Id: <a.b.example>", "bulk"),
+        ("X-Auto-Response-Suppress: OOF, AutoReply", "wants-no-answer"),
+        ("X-Auto-Response-Suppress: DR", "request"),
+        ("X-Autoreply: yes", "auto-reply"),
+        ("Return-Path: <>", "bounce"),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=b", "bounce"),
+        ("X-Ricevuta: accettazione", "receipt"),
+        ("X-Ricevuta: avvenuta-consegna", "receipt"),
+        ("X-Tramonto-Letter: confirm", "loop"),
+    ] {
+        let message = format!("From: a@b.example\r\n{header}\r\n\r\n{CODE}\r\n");
+        assert_eq!(read(&message).kind.code(), code, "{header}");
+    }
+    let hops = "Received: from a by b\r\n".repeat(60);
+    assert_eq!(read(&format!("{hops}From: a@b\r\n\r\n{CODE}")).kind.code(), "too-many-hops");
+    for sender in ["", "MAILER-DAEMON@b.example", "owner-list@b.example", "noreply@b.example"] {
+        let message = format!("From: a@b.example\r\n\r\n{CODE}\r\n");
+        let kind = Reader::default().read(Some(sender), message.as_bytes()).kind;
+        assert!(matches!(kind, Kind::Machine(_)), "{sender}: {}", kind.code());
+    }
+}
+
+/// What e-mails are made of, in no order.
+fn fragment() -> impl Strategy<Value = Vec<u8>> {
+    let fragments = [
+        "From: a@b.example\r\n", "Subject: =?utf-8?B?w6g=?= =?bad\r\n", "\r\n", "\n", "--b\r\n", "--b--\r\n",
+        "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/alternative; boundary=\"b\r\n",
+        "Content-Type: message/rfc822\r\n", "Content-Type: text/html; charset=utf-16\r\n",
+        "Content-Type: text/plain; charset=\r\n", "Content-Transfer-Encoding: base64\r\n",
+        "Content-Transfer-Encoding: quoted-printable\r\n", "X-Trasporto: posta-certificata\r\n",
+        "Content-Disposition: attachment; filename*0=\"posta\"; filename*1=cert.eml\r\n", "=C3=A8=\r\n=zz",
+        "UlNTTVJBODVUMTBBNTYyUw==\r\n", "<html><p>RSSMRA85T10A562S</p><!--", "Content-Type: name=postacert.eml\r\n",
+        "Authentication-Results: mx; dmarc=pass (\r\n", "@", "è@è", "\0", ": \r\n", " folded\r\n",
+    ];
+    prop_oneof![
+        6 => proptest::sample::select(fragments.map(|text| text.as_bytes().to_vec()).to_vec()),
+        1 => vec(any::<u8>(), 0..30),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_bytes_defeat_the_reader(fragments in vec(fragment(), 0..40)) {
+        let reader = Reader { authserv_id: Some("mx".to_owned()), ..Reader::default() };
+        let kind = reader.read(None, &fragments.concat()).kind;
+        prop_assert_ne!(kind.code(), "not-readable");
+    }
+}
