@@ -9,6 +9,7 @@
     reason = "a world that can't be set up ends the test"
 )]
 
+pub mod corpus;
 pub mod mail;
 
 use std::collections::BTreeSet;
