@@ -6,6 +6,7 @@
 //! person exists.
 
 mod authentication;
+mod digest;
 mod finds;
 mod machine;
 mod walk;
@@ -19,6 +20,7 @@ use domain::CodiceFiscale;
 use mail_parser::{Message, MessageParser};
 
 pub use authentication::Evidence;
+pub use digest::digest;
 pub use machine::Machine;
 use walk::{Texts, Walked};
 
@@ -170,6 +172,13 @@ impl Reader {
         // The library promises not to panic; no message is worth the process where it does.
         let read = catch_unwind(AssertUnwindSafe(|| self.try_read(sender, bytes)));
         read.unwrap_or_else(|_panic| unreadable(Unreadable::Defeated))
+    }
+
+    /// Does one of these words, in small letters, stand anywhere in a message: as it came, or decoded?
+    pub fn speaks_of(&self, bytes: &[u8], needles: &[String]) -> bool {
+        let found = catch_unwind(AssertUnwindSafe(|| finds::speaks_of(bytes, &self.bounds, needles)));
+        // What can't be read is found where it stands openly.
+        found.unwrap_or_else(|_panic| finds::stands_in(&String::from_utf8_lossy(bytes), needles))
     }
 
     fn try_read(&self, sender: Option<&str>, bytes: &[u8]) -> Reading {

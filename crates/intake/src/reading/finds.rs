@@ -2,8 +2,8 @@
 
 use domain::CodiceFiscale;
 
-use super::walk::Texts;
-use super::{Language, Named};
+use super::walk::{self, Texts};
+use super::{Bounds, Language, Named};
 
 /// More people than a request names; the rest is not looked for.
 const MOST: usize = 32;
@@ -83,6 +83,26 @@ fn is_local(byte: u8) -> bool {
 
 fn is_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
+}
+
+/// Does one of these, in small letters, stand in a message: openly, in a header's or a part's text, or as the
+/// pieces of a codice fiscale?
+pub(super) fn speaks_of(bytes: &[u8], bounds: &Bounds, needles: &[String]) -> bool {
+    if stands_in(&String::from_utf8_lossy(bytes), needles) {
+        return true;
+    }
+    let all = Bounds { text: bytes.len().saturating_mul(2), ..*bounds };
+    let Ok(walked) = walk::everything(bytes, &all) else { return false };
+    walked.texts.iter().any(|text| stands_in(text, needles)) || {
+        let named = named([&Texts::default(), &walked.texts]);
+        named.codes.iter().any(|code| stands_in(code.as_str(), needles))
+    }
+}
+
+/// Does one of these, in small letters, stand in a text?
+pub(super) fn stands_in(text: &str, needles: &[String]) -> bool {
+    let text = text.to_lowercase();
+    needles.iter().any(|needle| !needle.is_empty() && text.contains(needle.as_str()))
 }
 
 /// English where it is clearly English.

@@ -56,6 +56,23 @@ pub(super) fn walk(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> 
     Ok(walk.found)
 }
 
+/// Walks through a message, also around what is in an envelope, and takes its headers for texts.
+pub(super) fn everything(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> {
+    let mut walk = Walk { bounds, parts: 0, left: bounds.text, found: Walked::default() };
+    let headers = MessageParser::default().parse_headers(bytes);
+    for header in headers.iter().flat_map(|message| message.headers()) {
+        if let Some(text) = header.value().as_text() {
+            walk.take(text);
+        }
+        for address in header.value().as_address().into_iter().flat_map(|list| list.iter()) {
+            walk.take(address.name().unwrap_or_default());
+            walk.take(address.address().unwrap_or_default());
+        }
+    }
+    walk.part(bytes, 0)?;
+    Ok(walk.found)
+}
+
 struct Walk<'a> {
     bounds: &'a Bounds,
     parts: usize,

@@ -1,0 +1,114 @@
+//! Keeps what mail servers hand over: what comes at the same time shares one write to the disk.
+//!
+//! Invariant: whoever is told that a message is kept, is told after the commit that holds it. Deliberately
+//! absent: reading it, which may take longer than a mail server waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eventstore::Clock;
+use metrics::{counter, histogram};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::lmtp::{Incoming, Keep, Verdict};
+use crate::store::{Kept, Store};
+
+/// Messages in one write.
+const MOST: usize = 256;
+/// Their bytes together, after which no more are added.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// A mail server waits ten minutes for an answer (RFC 5321, 4.5.3.2.6); well before that it is told to come again.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Keeps messages in a store.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    sender: mpsc::Sender<(Kept, oneshot::Sender<Verdict>)>,
+    clock: Clocked,
+    kept: Arc<Notify>,
+}
+
+#[derive(Clone)]
+struct Clocked(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Clocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl Keeper {
+    /// A keeper whose writes are made by a task of their own, so that a connection that breaks breaks none. The
+    /// task ends with the last keeper.
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        let (sender, receiver) = mpsc::channel(MOST);
+        let kept = Arc::new(Notify::new());
+        tokio::spawn(write(store, receiver, Arc::clone(&kept)));
+        Self { sender, clock: Clocked(clock), kept }
+    }
+
+    /// Wakes when something was kept.
+    pub fn kept(&self) -> Arc<Notify> {
+        Arc::clone(&self.kept)
+    }
+}
+
+#[async_trait]
+impl Keep for Keeper {
+    async fn keep(&self, incoming: Incoming) -> Verdict {
+        let message = Kept {
+            sender: Some(incoming.sender.clone()),
+            received_at: self.clock.0.now(),
+            content: incoming.bytes().to_vec(),
+        };
+        let (tell, told) = oneshot::channel();
+        let kept = async {
+            if self.sender.send((message, tell)).await.is_err() {
+                return Verdict::Later;
+            }
+            told.await.unwrap_or(Verdict::Later)
+        };
+        tokio::time::timeout(PATIENCE, kept).await.unwrap_or(Verdict::Later)
+    }
+}
+
+type Waiting = (Kept, oneshot::Sender<Verdict>);
+
+async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: Arc<Notify>) {
+    let mut failing = false;
+    while let Some(first) = receiver.recv().await {
+        let mut bytes = first.0.content.len();
+        let (mut messages, mut waiting) = (vec![first.0], vec![first.1]);
+        while messages.len() < MOST && bytes < MOST_BYTES
+            && let Ok((message, tell)) = receiver.try_recv()
+        {
+            bytes += message.content.len();
+            messages.push(message);
+            waiting.push(tell);
+        }
+        let begun = Instant::now();
+        let done = store.keep(&messages).await;
+        histogram!("tramonto_intake_keep_duration_seconds").record(begun.elapsed());
+        match (&done, failing) {
+            (Err(error), false) => {
+                tracing::warn!("{error}; mail servers are told to come again");
+            }
+            (Ok(()), true) => tracing::info!("messages are kept again"),
+            (Ok(()), false) | (Err(_), true) => {}
+        }
+        failing = done.is_err();
+        let verdict = if failing { Verdict::Later } else { Verdict::Kept };
+        let result = if failing { "later" } else { "kept" };
+        counter!("tramonto_intake_messages_total", "verdict" => result)
+            .increment(u64::try_from(messages.len()).unwrap_or(0));
+        for tell in waiting {
+            // Whoever hung up meanwhile hands it over again, and it is the same message.
+            drop(tell.send(verdict));
+        }
+        if !failing {
+            kept.notify_one();
+        }
+    }
+}

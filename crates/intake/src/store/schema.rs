@@ -1,0 +1,73 @@
+//! The tables, in a file and in `PostgreSQL`; `migrations/intake/1.sql` says what each is for.
+
+use sql::{Format, Keeping, Schema};
+
+/// "TRMI".
+const APPLICATION_ID: u32 = 0x5452_4D49;
+/// The version of the tables below, kept in the file's header.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The tables in `PostgreSQL`.
+pub(super) const SCHEMA: Schema = Schema {
+    name: "intake",
+    steps: &[("the tables of the intake", include_str!("../../migrations/intake/1.sql"))],
+};
+
+/// All of them, for what has to be written anew once something was erased.
+pub(super) const TABLES: [&str; 3] = ["intake.message", "intake.letter", "intake.confirmation"];
+
+/// The tables in a file.
+pub(super) fn format() -> Format {
+    Format {
+        application_id: APPLICATION_ID,
+        schema_version: SCHEMA_VERSION,
+        create: CREATE.to_owned(),
+        other_version: "use a newer version of the program",
+        keeping: Keeping::Original,
+    }
+}
+
+const CREATE: &str = "
+    CREATE TABLE message (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        digest BLOB NOT NULL UNIQUE,
+        received_at INTEGER NOT NULL,
+        sender TEXT,
+        content BLOB NOT NULL,
+        standing TEXT NOT NULL,
+        reason TEXT,
+        mailbox INTEGER,
+        decided_at INTEGER,
+        asks INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX message_by_standing ON message (standing, number);
+    CREATE INDEX message_by_sender ON message (sender, number);
+    CREATE INDEX message_by_mailbox ON message (mailbox);
+    CREATE TABLE letter (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        mailbox INTEGER,
+        route TEXT NOT NULL,
+        why TEXT,
+        standing TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        settled_at INTEGER
+    ) STRICT;
+    CREATE INDEX letter_by_standing ON letter (standing, due_at);
+    CREATE INDEX letter_by_message ON letter (message);
+    CREATE INDEX letter_by_mailbox ON letter (mailbox, number);
+    CREATE TABLE confirmation (
+        letter INTEGER PRIMARY KEY,
+        token BLOB NOT NULL UNIQUE,
+        address BLOB NOT NULL,
+        mailbox INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        used_at INTEGER,
+        settled_at INTEGER
+    ) STRICT;
+    CREATE INDEX confirmation_by_mailbox ON confirmation (mailbox);";
