@@ -53,7 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("keyring", &[]),
     ("vouchers", &["keyring", "projections", "sql", "eventstore", "domain"]),
     ("policy", &["projections", "eventstore", "domain"]),
-    ("intake", &["projections", "eventstore", "domain"]),
+    ("intake", &["keyring", "sql", "projections", "eventstore", "domain"]),
     ("api", &["projections", "eventstore", "domain"]),
 ];
 

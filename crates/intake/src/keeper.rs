@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eventstore::Clock;
 use metrics::{counter, histogram};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::lmtp::{Incoming, Keep, Verdict};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Keeper {
     sender: mpsc::Sender<(Kept, oneshot::Sender<Verdict>)>,
     clock: Clocked,
-    kept: Arc<Notify>,
+    kept: watch::Receiver<u64>,
 }
 
 #[derive(Clone)]
@@ -44,14 +44,14 @@ impl Keeper {
     /// task ends with the last keeper.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         let (sender, receiver) = mpsc::channel(MOST);
-        let kept = Arc::new(Notify::new());
-        tokio::spawn(write(store, receiver, Arc::clone(&kept)));
+        let (told, kept) = watch::channel(0);
+        tokio::spawn(write(store, receiver, told));
         Self { sender, clock: Clocked(clock), kept }
     }
 
-    /// Wakes when something was kept.
-    pub fn kept(&self) -> Arc<Notify> {
-        Arc::clone(&self.kept)
+    /// How many messages were kept, which changes with each write.
+    pub fn kept(&self) -> watch::Receiver<u64> {
+        self.kept.clone()
     }
 }
 
@@ -76,7 +76,7 @@ impl Keep for Keeper {
 
 type Waiting = (Kept, oneshot::Sender<Verdict>);
 
-async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: Arc<Notify>) {
+async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: watch::Sender<u64>) {
     let mut failing = false;
     while let Some(first) = receiver.recv().await {
         let mut bytes = first.0.content.len();
@@ -101,14 +101,15 @@ async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: A
         failing = done.is_err();
         let verdict = if failing { Verdict::Later } else { Verdict::Kept };
         let result = if failing { "later" } else { "kept" };
-        counter!("tramonto_intake_messages_total", "verdict" => result)
-            .increment(u64::try_from(messages.len()).unwrap_or(0));
+        let many = u64::try_from(messages.len()).unwrap_or(0);
+        counter!("tramonto_intake_messages_total", "verdict" => result).increment(many);
         for tell in waiting {
-            // Whoever hung up meanwhile hands it over again, and it is the same message.
-            drop(tell.send(verdict));
+            if tell.send(verdict).is_err() {
+                tracing::debug!("a mail server hung up: it hands the same message over again");
+            }
         }
         if !failing {
-            kept.notify_one();
+            kept.send_modify(|kept| *kept += many);
         }
     }
 }

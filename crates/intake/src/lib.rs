@@ -6,13 +6,20 @@
 //! voucher is and who gets one, which is the domain's.
 
 mod error;
+#[cfg(test)]
+mod fresh;
+mod keeper;
 mod lmtp;
 mod reading;
+mod store;
 
 pub use error::Error;
+pub use keeper::Keeper;
 pub use lmtp::{
     Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict,
 };
 pub use reading::{
     Bounds, Evidence, Kind, Language, MARK, Machine, Named, Reader, Reading, Receipt, Unreadable,
+    return_path,
 };
+pub use store::{Kept, Message, Standing, Store};

@@ -20,7 +20,7 @@ use domain::CodiceFiscale;
 use mail_parser::{Message, MessageParser};
 
 pub use authentication::Evidence;
-pub use digest::digest;
+pub(crate) use digest::digest;
 pub use machine::Machine;
 use walk::{Texts, Walked};
 
@@ -227,6 +227,14 @@ fn headers_of(bytes: &[u8]) -> Option<Message<'_>> {
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let mut lines = lines.take_while(|line| !line.is_empty());
     lines.find(|line| is_header(line)).and_then(|_| MessageParser::default().parse_headers(bytes))
+}
+
+/// Who sent a message, by the header that the last server on its way has written from the envelope; empty for a
+/// bounce, `None` where there is no such header.
+pub fn return_path(bytes: &[u8]) -> Option<String> {
+    let message = headers_of(bytes)?;
+    let path = message.header_raw("Return-Path")?.trim();
+    path.strip_prefix('<')?.strip_suffix('>').map(str::to_owned)
 }
 
 /// Does a line begin with a header's name (RFC 5322, 2.2)?

@@ -7,12 +7,13 @@
 mod erase;
 mod messages;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use sql::Tables;
-use sqlx::postgres::PgConnectOptions;
+use sql::{PgConnectOptions, Tables};
 
 use crate::Error;
 pub use messages::{Kept, Message, Standing};

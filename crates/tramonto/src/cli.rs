@@ -8,6 +8,7 @@ mod canary;
 mod drift;
 mod events;
 mod global;
+mod intake;
 mod mailbox;
 mod notices;
 mod plan;
@@ -29,6 +30,10 @@ pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
 pub use events::EventsArgs;
 pub use global::Global;
+pub use self::intake::{
+    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, ReadingArgs, RefuseArgs,
+    ShowMessageArgs,
+};
 pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };
@@ -146,6 +151,9 @@ pub enum Command {
     /// Reports on all vouchers, and keeps the keys that sign them.
     #[command(subcommand)]
     Vouchers(VouchersCommand),
+    /// Takes requests by e-mail, and shows what waits in quarantine.
+    #[command(subcommand)]
+    Intake(IntakeCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

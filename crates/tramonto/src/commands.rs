@@ -16,6 +16,7 @@ mod healthcheck;
 mod holds;
 mod import;
 mod incidents;
+mod intake;
 mod logging;
 mod mailbox;
 mod mailbox_words;
@@ -106,6 +107,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Voucher(command) => Box::pin(voucher::one(command, &global)).await?,
         Command::Vouchers(command) => Box::pin(voucher::all(command, &global)).await?,
+        Command::Intake(command) => return Box::pin(intake::execute(command, &global)).await,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

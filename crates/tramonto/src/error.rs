@@ -39,6 +39,9 @@ pub enum Error {
     /// The answers to mail servers.
     #[error(transparent)]
     Policy(#[from] policy::Error),
+    /// The intake.
+    #[error(transparent)]
+    Intake(#[from] intake::Error),
     /// An import.
     #[error(transparent)]
     Import(#[from] projections::ImportError),

@@ -44,7 +44,7 @@ impl Home {
         self.0.join("log.db")
     }
 
-    /// The registry: the one file with personal data.
+    /// The registry: who is behind a mailbox.
     pub fn registry(&self) -> PathBuf {
         self.0.join("registry.db")
     }
@@ -57,6 +57,9 @@ impl Home {
     /// The folder of the programme's keys.
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
+    /// What came by e-mail: personal data too.
+    pub fn intake(&self) -> PathBuf {
+        self.0.join("intake.db")
     }
 
     /// The embedded mail platform's directory.

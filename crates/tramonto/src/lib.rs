@@ -19,6 +19,7 @@ mod place;
 pub mod platform;
 mod provision;
 pub mod rehearse;
+mod requests;
 pub mod runner;
 mod services;
 mod sessions;

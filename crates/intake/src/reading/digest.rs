@@ -7,7 +7,7 @@ const NAMES: [&[u8]; 5] = [b"from", b"to", b"date", b"subject", b"message-id"];
 
 /// The digest of a message: of the headers that its writer gave it, and of all that follows them. Its way is
 /// left out, on which it may have come twice. A Message-ID alone would let a stranger's message pass for it.
-pub fn digest(message: &[u8]) -> [u8; 32] {
+pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut rest = message;
     let mut counts = false;

@@ -1,6 +1,7 @@
 //! Messages: kept as they came, each with how it stands.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use sql::Given;
@@ -69,6 +70,14 @@ impl Standing {
     }
 }
 
+impl FromStr for Standing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::read(text).map_err(|_unknown| "write new, held, done or refused".to_owned())
+    }
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Message({}, {})", self.number, self.standing.code())
@@ -118,6 +127,16 @@ impl Store {
             writing.run(KEEP, given).await?;
         }
         Ok(writing.commit().await?)
+    }
+
+    /// Keeps one message, and tells its number: that of the first, where it came before.
+    pub async fn keep_one(&self, message: Kept) -> Result<i64, Error> {
+        const NUMBER: &str = "SELECT number FROM message WHERE digest = $1";
+        let digest = digest(&message.content).to_vec();
+        self.keep(&[message]).await?;
+        let read = |(number,): (i64,)| Ok(number);
+        let found = self.tables.all(NUMBER, vec![Given::Bytes(digest)], read).await?;
+        Ok(found.first().copied().unwrap_or_default())
     }
 
     /// Messages of a standing, the oldest first, from behind a number on.
@@ -183,6 +202,26 @@ impl Store {
             UPDATE message SET standing = 'new', reason = NULL, decided_at = NULL, asks = asks + 1
             WHERE number = $1 AND standing = 'held'";
         self.change(RELEASE, vec![Given::Number(number)]).await
+    }
+
+    /// Keeps a message in quarantine.
+    pub(crate) async fn hold(
+        &self,
+        number: i64,
+        reason: &str,
+        mailbox: Option<u32>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        const HOLD: &str = "
+            UPDATE message SET standing = 'held', reason = $2, mailbox = $3, decided_at = $4
+            WHERE number = $1 AND standing = 'new'";
+        let given = vec![
+            Given::Number(number),
+            Given::Text(reason.to_owned()),
+            Given::PerhapsNumber(mailbox.map(i64::from)),
+            Given::Number(micros(now)),
+        ];
+        self.change(HOLD, given).await
     }
 
     pub(super) async fn change(

@@ -31,6 +31,8 @@ pub(super) async fn execute(args: MigrateArgs, global: &Global) -> Result<(), Er
     done.extend(of_vouchers.map_err(vouchers::Error::from)?);
     let of_table = PostgresTable::migrate(options.clone(), args.dry_run).await?;
     done.extend(of_table.into_iter().map(|name| format!("projection: {name}")));
+    let of_intake = intake::Store::migrate(options.clone(), args.dry_run).await?;
+    done.extend(of_intake.into_iter().map(|name| format!("intake: {name}")));
     let of_directory = PostgresDirectory::pending(options.clone()).await?;
     done.extend(of_directory.into_iter().map(|name| format!("directory: {name}")));
     if !args.dry_run {

@@ -1,0 +1,139 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::values::{self, Reason};
+
+/// What is done with requests by e-mail.
+#[derive(Debug, Subcommand)]
+pub enum IntakeCommand {
+    /// Service: takes messages from a mail server, and does what is to be done about them.
+    Lmtp(Box<LmtpArgs>),
+    /// Takes one message from standard input, as `lmtp` would.
+    Message(MessageArgs),
+    /// Lists messages: those that wait in quarantine, or others.
+    List(ListMessagesArgs),
+    /// Shows one message: how it stands, what it was read for; its text only when asked for.
+    Show(ShowMessageArgs),
+    /// Has a message in quarantine looked at again, as one that a person wrote.
+    Release(MessageNumber),
+    /// Turns a message in quarantine down. It is kept.
+    Refuse(RefuseArgs),
+}
+
+/// How messages are taken.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake lmtp
+  tramonto intake lmtp --listen unix:/run/tramonto/lmtp --authserv-id mx.agency.example
+
+For Postfix, in transport_maps:
+  requests@agency.example  lmtp:inet:127.0.0.1:2003
+or lmtp:unix:/run/tramonto/lmtp. A message that is answered 250 is on the disk.")]
+pub struct LmtpArgs {
+    /// Where mail servers hand messages over: an address and a port, or unix:PATH. It takes mail from whoever
+    /// connects: keep it on loopback, or in a folder that only the mail server may enter.
+    #[arg(long, value_name = "PLACE", env = "TRAMONTO_LMTP_LISTEN", default_value = "127.0.0.1:2003")]
+    pub listen: intake::Listen,
+    /// Where /healthz, /readyz and /metrics are answered; `off` for nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_INTAKE_WATCH", default_value = "off")]
+    pub watch: values::Listen,
+    /// The largest message, in bytes.
+    #[arg(long, value_name = "BYTES", env = "TRAMONTO_LMTP_LARGEST", default_value_t = 26_214_400,
+        value_parser = clap::value_parser!(u32).range(1_024..=104_857_600))]
+    pub largest: u32,
+    /// Connections at once.
+    #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_CONNECTIONS", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub connections: u16,
+    /// Messages of one sender within an hour; more are told to come later.
+    #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_PER_SENDER", default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub per_sender: u32,
+    /// Messages of all senders within a minute; more are told to come later.
+    #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_PER_MINUTE", default_value_t = 30_000,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub per_minute: u32,
+    /// How messages are read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// How messages are read.
+#[derive(Debug, Clone, Args)]
+pub struct ReadingArgs {
+    /// The name under which our own mail servers write down what they found out about a sender
+    /// (Authentication-Results, RFC 8601); they must take away what others wrote under it.
+    #[arg(long, value_name = "NAME", env = "TRAMONTO_AUTHSERV_ID")]
+    pub authserv_id: Option<String>,
+}
+
+/// One message from standard input.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake message < message.eml
+  tramonto intake message --sender someone@mail.example < message.eml")]
+pub struct MessageArgs {
+    /// The message; standard input without it.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Who sent it, by the envelope; without it, by its Return-Path.
+    #[arg(long, value_name = "ADDRESS")]
+    pub sender: Option<String>,
+}
+
+/// Which messages are listed.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake list
+  tramonto intake list --standing done --limit 20
+  tramonto intake list --json | jq '.messages[] | select(.reason == \"officer\")'")]
+pub struct ListMessagesArgs {
+    /// How they stand: new, held (in quarantine), done, refused.
+    #[arg(long, value_name = "STANDING", default_value = "held")]
+    pub standing: intake::Standing,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Only those behind this number.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub after: i64,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MessageNumber {
+    /// The message's number.
+    #[arg(value_name = "NUMBER")]
+    pub number: i64,
+}
+
+/// What is shown of a message.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake show 17
+  tramonto intake show 17 --content > 17.eml")]
+pub struct ShowMessageArgs {
+    /// The message's number.
+    #[arg(value_name = "NUMBER")]
+    pub number: i64,
+    /// Writes the message itself to standard output, byte for byte. It is somebody's personal data.
+    #[arg(long)]
+    pub content: bool,
+    /// How it is read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// Which message is turned down, and why.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto intake refuse 17 --reason 'an advertisement'")]
+pub struct RefuseArgs {
+    /// The message's number.
+    #[arg(value_name = "NUMBER")]
+    pub number: i64,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
+}

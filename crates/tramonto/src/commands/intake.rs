@@ -1,0 +1,183 @@
+//! `tramonto intake`: what came by e-mail, and what an operator does about it.
+//!
+//! Deliberately absent from every list: who wrote, and what. A message is named by its number; its text is
+//! shown only where that is asked for.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use intake::{Kept, Kind, Message};
+use serde_json::{Value, json};
+
+use super::read;
+use crate::cli::{
+    Global, IntakeCommand, ListMessagesArgs, MessageArgs, MessageNumber, RefuseArgs,
+    ShowMessageArgs,
+};
+use crate::output::Output;
+use crate::output::text::{count, table, utc};
+use crate::{Error, RealClock, requests};
+
+/// No message is larger than any that is taken.
+const LARGEST: u64 = 104_857_600;
+
+pub(super) async fn execute(command: IntakeCommand, global: &Global) -> Result<ExitCode, Error> {
+    match command {
+        IntakeCommand::Lmtp(args) => return requests::lmtp(&args, global).await,
+        IntakeCommand::Message(args) => message(&args, global).await?,
+        IntakeCommand::List(args) => list(&args, global).await?,
+        IntakeCommand::Show(args) => show(&args, global).await?,
+        IntakeCommand::Release(args) => release(args, global).await?,
+        IntakeCommand::Refuse(args) => refuse(&args, global).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
+    let content = match &args.file {
+        Some(path) => read(path)?,
+        None => standard_input()?,
+    };
+    let received_at = eventstore::Clock::now(&RealClock);
+    let sender = args.sender.clone().or_else(|| intake::return_path(&content));
+    let store = requests::open(global).await?;
+    let number = store.keep_one(Kept { sender, received_at, content }).await?;
+    store.close().await?;
+    done(global, "message-kept", number, "is kept")
+}
+
+async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
+    let (mut messages, mut counts) = (Vec::new(), Vec::new());
+    if let Some(store) = requests::open_to_look(global).await? {
+        messages = store.messages(args.standing, args.after, args.limit).await?;
+        counts = store.counts().await?;
+        store.close().await?;
+    }
+    let mut out = Output::open();
+    if global.json {
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(standing, reason, count)| {
+                json!({ "standing": standing.code(), "reason": reason, "messages": count })
+            })
+            .collect();
+        let messages: Vec<_> = messages.iter().map(document).collect();
+        return out.document(&json!({ "messages": messages, "counts": counts }));
+    }
+    if counts.is_empty() {
+        return out.line("no message has come yet");
+    }
+    let rows = counts.iter().map(|(standing, reason, many)| {
+        let reason = reason.clone().unwrap_or_default();
+        vec![standing.code().to_owned(), reason, count(*many)]
+    });
+    out.text(table(&["standing", "reason", "messages"], &[2], rows.collect()))?;
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let rows = messages.iter().map(|message| {
+        let mailbox = message.mailbox.map(|number| number.to_string()).unwrap_or_default();
+        let reason = message.reason.clone().unwrap_or_default();
+        vec![message.number.to_string(), utc(message.received_at), reason, mailbox]
+    });
+    out.line("")?;
+    out.text(table(&["number", "received", "reason", "mailbox"], &[0, 3], rows.collect()))
+}
+
+fn document(message: &Message) -> Value {
+    json!({
+        "number": message.number,
+        "received_at": message.received_at,
+        "standing": message.standing.code(),
+        "reason": message.reason,
+        "mailbox": message.mailbox,
+        "released": message.released,
+    })
+}
+
+async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
+    let store = requests::open_to_look(global).await?;
+    let store = store.ok_or_else(|| unknown(args.number))?;
+    let message = store.message(args.number).await?.ok_or_else(|| unknown(args.number))?;
+    let content = store.content(args.number).await?.unwrap_or_default();
+    store.close().await?;
+    if args.content {
+        let mut out = std::io::stdout().lock();
+        return out.write_all(&content).map_err(crate::output::failed);
+    }
+    let reading = requests::reader(&args.reading).read(message.sender.as_deref(), &content);
+    let (codes, addresses) = match &reading.kind {
+        Kind::Request(named) => (named.codes.len(), named.addresses.len()),
+        Kind::NamesNobody | Kind::Machine(_) | Kind::Receipt(_) | Kind::Unreadable(_) => (0, 0),
+    };
+    let mut shown = document(&message);
+    if let Value::Object(shown) = &mut shown {
+        shown.insert("read_as".to_owned(), json!(reading.kind.code()));
+        shown.insert("bytes".to_owned(), json!(content.len()));
+        shown.insert("names_codici_fiscali".to_owned(), json!(codes));
+        shown.insert("names_addresses".to_owned(), json!(addresses));
+        shown.insert("certified".to_owned(), json!(reading.certified));
+        shown.insert("evidence".to_owned(), json!(reading.evidence.code()));
+    }
+    let mut out = Output::open();
+    if global.json {
+        return out.document(&shown);
+    }
+    let mut rows = Vec::new();
+    for (name, value) in shown.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        rows.push(vec![name.replace('_', " "), value]);
+    }
+    out.text(table(&["message", &args.number.to_string()], &[], rows))?;
+    out.line("its text is somebody's personal data; --content writes it")
+}
+
+async fn release(args: MessageNumber, global: &Global) -> Result<(), Error> {
+    let store = requests::open(global).await?;
+    let released = store.release(args.number).await?;
+    store.close().await?;
+    if !released {
+        return Err(not_held(args.number));
+    }
+    done(global, "message-released", args.number, "is looked at again, as one that a person wrote")
+}
+
+async fn refuse(args: &RefuseArgs, global: &Global) -> Result<(), Error> {
+    let store = requests::open(global).await?;
+    let now = eventstore::Clock::now(&RealClock);
+    let refused = store.refuse(args.number, args.reason.as_str(), now).await?;
+    store.close().await?;
+    if !refused {
+        return Err(not_held(args.number));
+    }
+    done(global, "message-refused", args.number, "is turned down, and kept")
+}
+
+fn done(global: &Global, what: &str, number: i64, words: &str) -> Result<(), Error> {
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": what, "number": number }));
+    }
+    out.line(format!("message {number} {words}"))
+}
+
+fn unknown(number: i64) -> Error {
+    Error::Usage(format!("there is no message {number}; look at `tramonto intake list`"))
+}
+
+fn not_held(number: i64) -> Error {
+    Error::Usage(format!(
+        "message {number} does not wait in quarantine; look at `tramonto intake list`"
+    ))
+}
+
+fn standard_input() -> Result<Vec<u8>, Error> {
+    let mut message = Vec::new();
+    let read = std::io::stdin().lock().take(LARGEST).read_to_end(&mut message);
+    read.map_err(|source| Error::File {
+        path: "standard input".into(),
+        advice: "the message can't be read; name its file instead".to_owned(),
+        source,
+    })?;
+    Ok(message)
+}
