@@ -124,9 +124,12 @@ fn people() -> Vec<Example> {
         "<html><head><style>p {{ color: red }}</style></head><body><p>Buongiorno,<br>chiedo il voucher. CF: \
          <b>{CODE}</b> &egrave; il mio</p></body></html>"
     );
-    let latin = [b"Gi\xe0 titolare di CEC-PAC, perch\xe9 no: ".as_slice(), CODE.as_bytes()].concat();
-    let windows = [b"\x93Richiesta\x94 \x96 c.f.\xa0".as_slice(), CODE.as_bytes(), b" \x80"].concat();
-    let forwarded = mail("Fwd original", "Content-Type: text/plain\r\n", format!("Il mio codice e' {CODE}"));
+    let latin =
+        [b"Gi\xe0 titolare di CEC-PAC, perch\xe9 no: ".as_slice(), CODE.as_bytes()].concat();
+    let windows =
+        [b"\x93Richiesta\x94 \x96 c.f.\xa0".as_slice(), CODE.as_bytes(), b" \x80"].concat();
+    let forwarded =
+        mail("Fwd original", "Content-Type: text/plain\r\n", format!("Il mio codice e' {CODE}"));
     let forwarded = [
         b"--f\r\nContent-Type: text/plain\r\n\r\nInoltro.\r\n--f\r\nContent-Type: message/rfc822\r\n\r\n".as_slice(),
         &forwarded,
@@ -139,14 +142,45 @@ fn people() -> Vec<Example> {
         plain("plain", "request", "", &format!("Chiedo il voucher. Codice fiscale {CODE}.")),
         plain("on the card", "request", "", "C.F. RSS MRA 85T10 A562S"),
         plain("html only", "request", "Content-Type: text/html; charset=utf-8\r\n", &html),
-        example("latin", "request", mail("latin", "Content-Type: text/plain; charset=ISO-8859-1\r\n\
-            Content-Transfer-Encoding: 8bit\r\n", latin)),
-        example("windows", "request", mail("windows", "Content-Type: text/plain; charset=windows-1252\r\n\
-            Content-Transfer-Encoding: 8bit\r\n", windows)),
-        plain("base64", "request", &format!("{utf8}base64\r\n"), &base64(format!("È il mio: {CODE}"))),
-        plain("quoted", "request", &format!("{utf8}quoted-printable\r\n"), "=C3=88 il mio: RSSMRA85T1=\r\n0A562S"),
+        example(
+            "latin",
+            "request",
+            mail(
+                "latin",
+                "Content-Type: text/plain; charset=ISO-8859-1\r\n\
+            Content-Transfer-Encoding: 8bit\r\n",
+                latin,
+            ),
+        ),
+        example(
+            "windows",
+            "request",
+            mail(
+                "windows",
+                "Content-Type: text/plain; charset=windows-1252\r\n\
+            Content-Transfer-Encoding: 8bit\r\n",
+                windows,
+            ),
+        ),
+        plain(
+            "base64",
+            "request",
+            &format!("{utf8}base64\r\n"),
+            &base64(format!("È il mio: {CODE}")),
+        ),
+        plain(
+            "quoted",
+            "request",
+            &format!("{utf8}quoted-printable\r\n"),
+            "=C3=88 il mio: RSSMRA85T1=\r\n0A562S",
+        ),
         example("forwarded", "request", mail("forwarded", mixed, forwarded)),
-        plain("english", "request", "", &format!("I would like my voucher please, my code is {CODE}")),
+        plain(
+            "english",
+            "request",
+            "",
+            &format!("I would like my voucher please, my code is {CODE}"),
+        ),
         plain("without a code", "names-nobody", "", "Buongiorno, vorrei il voucher. Grazie."),
         plain("a wrong code", "names-nobody", "", "Codice fiscale RSSMRA85T10A562T"),
         Example {
@@ -162,8 +196,16 @@ fn people() -> Vec<Example> {
     subject.name = "in the subject";
     found.push(subject);
     for (name, results, evidence) in [
-        ("dmarc passed", format!("{AUTHSERV_ID}; dmarc=pass header.from=mail.example"), "dmarc-pass"),
-        ("forged", format!("{AUTHSERV_ID}; spf=fail; dmarc=fail (p=reject) header.from=mail.example"), "dmarc-fail"),
+        (
+            "dmarc passed",
+            format!("{AUTHSERV_ID}; dmarc=pass header.from=mail.example"),
+            "dmarc-pass",
+        ),
+        (
+            "forged",
+            format!("{AUTHSERV_ID}; spf=fail; dmarc=fail (p=reject) header.from=mail.example"),
+            "dmarc-fail",
+        ),
         ("results of a stranger", "mx.evil.example; dmarc=pass".to_owned(), "none"),
     ] {
         let headers = format!("Authentication-Results: {results}\r\n");
@@ -182,15 +224,31 @@ fn certified() -> Vec<Example> {
     twice.addresses = &["provider.words@pec.example"];
     vec![
         of("envelope", "request", envelope("envelope", certified, &inner, "7bit")),
-        of("encoded envelope", "request", envelope("encoded envelope", certified, &inner, "base64")),
-        of("absence notice in an envelope", "auto-reply", envelope("away", certified, &away, "7bit")),
+        of(
+            "encoded envelope",
+            "request",
+            envelope("encoded envelope", certified, &inner, "base64"),
+        ),
+        of(
+            "absence notice in an envelope",
+            "auto-reply",
+            envelope("away", certified, &away, "7bit"),
+        ),
         twice,
         Example {
             addresses: &["provider.words@pec.example"],
-            ..example("envelope of uncertified mail", "request", envelope("anomaly", "X-Trasporto: errore", &inner, "7bit"))
+            ..example(
+                "envelope of uncertified mail",
+                "request",
+                envelope("anomaly", "X-Trasporto: errore", &inner, "7bit"),
+            )
         },
         plain("acceptance", "receipt", "X-Ricevuta: accettazione\r\n", CODE),
-        example("delivery", "receipt", envelope("delivery", "X-Ricevuta: avvenuta-consegna", &inner, "7bit")),
+        example(
+            "delivery",
+            "receipt",
+            envelope("delivery", "X-Ricevuta: avvenuta-consegna", &inner, "7bit"),
+        ),
         plain("no delivery", "receipt", "X-Ricevuta: errore-consegna\r\n", CODE),
     ]
 }
@@ -200,7 +258,11 @@ fn machines() -> Vec<Example> {
         "--r\r\nContent-Type: text/plain\r\n\r\nundeliverable {CODE}\r\n--r\r\nContent-Type: message/delivery-status\
          \r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n--r--\r\n"
     );
-    let report = mail("bounce", "Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n", report);
+    let report = mail(
+        "bounce",
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n",
+        report,
+    );
     vec![
         plain("absence notice", "auto-reply", "Auto-Submitted: auto-replied\r\n", CODE),
         plain("older absence notice", "auto-reply", "Precedence: auto_reply\r\n", CODE),
@@ -216,7 +278,7 @@ fn machines() -> Vec<Example> {
 fn broken() -> Vec<Example> {
     let mut nested = String::new();
     for level in 0..100 {
-        nested += &format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n");
+        nested.push_str(&format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n"));
     }
     nested += CODE;
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
@@ -231,16 +293,39 @@ fn broken() -> Vec<Example> {
     vec![
         example("nested", "nested-too-deep", mail("nested", &nested, "")),
         example("messages in messages", "nested-too-deep", mail("messages", &messages, CODE)),
-        plain("nested in base64", "nested-too-deep",
-            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n", &base64(encoded)),
+        plain(
+            "nested in base64",
+            "nested-too-deep",
+            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n",
+            &base64(encoded),
+        ),
         plain("winmail.dat", "winmail-dat", &mixed("t"), &tnef),
         plain("many parts", "too-many-parts", &mixed("m"), &parts),
-        plain("bad base64", "broken", "Content-Transfer-Encoding: base64\r\n", "UlNTTVJB*****ODVUMT!!"),
+        plain(
+            "bad base64",
+            "broken",
+            "Content-Transfer-Encoding: base64\r\n",
+            "UlNTTVJB*****ODVUMT!!",
+        ),
         plain("no parts", "broken", &mixed("none"), "nothing of that name"),
-        plain("cut off", "request", &mixed("cut"), &format!("--cut\r\nContent-Type: text/plain\r\n\r\n{CODE}")),
-        plain("strange charset", "request", "Content-Type: text/plain; charset=x-martian\r\n", CODE),
-        example("an envelope without a letter", "broken",
-            mail("empty", "X-Trasporto: posta-certificata\r\n", "")).certified(),
+        plain(
+            "cut off",
+            "request",
+            &mixed("cut"),
+            &format!("--cut\r\nContent-Type: text/plain\r\n\r\n{CODE}"),
+        ),
+        plain(
+            "strange charset",
+            "request",
+            "Content-Type: text/plain; charset=x-martian\r\n",
+            CODE,
+        ),
+        example(
+            "an envelope without a letter",
+            "broken",
+            mail("empty", "X-Trasporto: posta-certificata\r\n", ""),
+        )
+        .certified(),
     ]
 }
 

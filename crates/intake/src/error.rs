@@ -51,7 +51,9 @@ impl Error {
 impl From<Fault> for Error {
     fn from(Fault { place, why }: Fault) -> Self {
         match why {
-            Why::Unavailable(advice, source) => Self::Unavailable { place, advice, source: source.into() },
+            Why::Unavailable(advice, source) => {
+                Self::Unavailable { place, advice, source: source.into() }
+            }
             Why::Corrupt(problem) => Self::Corrupt { place, problem },
             Why::Unusable(problem) => Self::Unusable { place, problem },
         }

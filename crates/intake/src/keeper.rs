@@ -81,7 +81,8 @@ async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: w
     while let Some(first) = receiver.recv().await {
         let mut bytes = first.0.content.len();
         let (mut messages, mut waiting) = (vec![first.0], vec![first.1]);
-        while messages.len() < MOST && bytes < MOST_BYTES
+        while messages.len() < MOST
+            && bytes < MOST_BYTES
             && let Ok((message, tell)) = receiver.try_recv()
         {
             bytes += message.content.len();

@@ -15,9 +15,7 @@ mod store;
 
 pub use error::Error;
 pub use keeper::Keeper;
-pub use lmtp::{
-    Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict,
-};
+pub use lmtp::{Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict};
 pub use reading::{
     Bounds, Evidence, Kind, Language, MARK, Machine, Named, Reader, Reading, Receipt, Unreadable,
     return_path,

@@ -15,5 +15,5 @@ mod session;
 mod tests;
 
 pub use gate::{Gate, Pace};
-pub use server::{Keep, Listen, Limits, Server};
+pub use server::{Keep, Limits, Listen, Server};
 pub use session::{Incoming, Rules, Session, Step, Verdict};

@@ -176,7 +176,8 @@ impl Reader {
 
     /// Does one of these words, in small letters, stand anywhere in a message: as it came, or decoded?
     pub fn speaks_of(&self, bytes: &[u8], needles: &[String]) -> bool {
-        let found = catch_unwind(AssertUnwindSafe(|| finds::speaks_of(bytes, &self.bounds, needles)));
+        let found =
+            catch_unwind(AssertUnwindSafe(|| finds::speaks_of(bytes, &self.bounds, needles)));
         // What can't be read is found where it stands openly.
         found.unwrap_or_else(|_panic| finds::stands_in(&String::from_utf8_lossy(bytes), needles))
     }

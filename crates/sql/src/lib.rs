@@ -14,5 +14,6 @@ mod tables;
 pub use place::{Fault, Place, Why};
 pub use postgres::{ANSWER, Schema, Server, bounded};
 pub use sqlite::{Database, Format, Keeping};
+pub use sqlx::postgres::PgConnectOptions;
 pub use statement::{Given, Reader, Shape, Statement, Writer, json};
 pub use tables::{Tables, Writing};

@@ -26,14 +26,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
-pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
-pub use events::EventsArgs;
-pub use global::Global;
 pub use self::intake::{
     IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, ReadingArgs, RefuseArgs,
     ShowMessageArgs,
 };
+pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
+pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
+pub use events::EventsArgs;
+pub use global::Global;
 pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };

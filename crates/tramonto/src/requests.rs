@@ -72,7 +72,10 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     if let Some(store) = Arc::into_inner(store) {
         store.close().await?;
     }
-    tracing::info!(service = PART, "has stopped; mail servers keep what they would have handed over");
+    tracing::info!(
+        service = PART,
+        "has stopped; mail servers keep what they would have handed over"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

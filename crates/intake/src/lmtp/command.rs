@@ -5,8 +5,13 @@
 pub(super) enum Command {
     Lhlo,
     /// Who sends; empty for a bounce.
-    Mail { sender: String, size: Option<u64> },
-    Rcpt { recipient: String },
+    Mail {
+        sender: String,
+        size: Option<u64>,
+    },
+    Rcpt {
+        recipient: String,
+    },
     Data,
     Rset,
     Noop,
@@ -32,7 +37,8 @@ const LONGEST_PATH: usize = 256;
 
 /// Reads a line without its end.
 pub(super) fn read(line: &[u8]) -> Result<Command, Wrong> {
-    let line = std::str::from_utf8(line).ok().filter(|line| line.is_ascii()).ok_or(Wrong::Arguments)?;
+    let line =
+        std::str::from_utf8(line).ok().filter(|line| line.is_ascii()).ok_or(Wrong::Arguments)?;
     if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
         return Err(Wrong::Arguments);
     }
@@ -49,7 +55,11 @@ pub(super) fn read(line: &[u8]) -> Result<Command, Wrong> {
             if recipient.is_empty() {
                 return Err(Wrong::Arguments);
             }
-            if parameters.is_empty() { Ok(Command::Rcpt { recipient }) } else { Err(Wrong::Parameter) }
+            if parameters.is_empty() {
+                Ok(Command::Rcpt { recipient })
+            } else {
+                Err(Wrong::Parameter)
+            }
         }
         "DATA" => bare(Command::Data),
         "RSET" => bare(Command::Rset),

@@ -237,7 +237,9 @@ impl Desk {
                         let verdict = self.keep.keep(incoming).await;
                         session.answer(verdict, &mut answers);
                     }
-                    Step::End => return timeout(self.limits.idle, stream.write_all(&answers)).await?,
+                    Step::End => {
+                        return timeout(self.limits.idle, stream.write_all(&answers)).await?;
+                    }
                 }
             }
             began = if session.is_between() { None } else { began.or(Some(now)) };

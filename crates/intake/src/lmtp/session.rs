@@ -141,7 +141,7 @@ impl Session {
             Verdict::Kept => "250 2.0.0 kept",
             Verdict::Later => "451 4.3.0 it can't be kept now, try again later",
         };
-        self.to_each(answers, answer);
+        self.each(answers, answer);
     }
 
     /// Is nothing under way: neither a line, nor a message?
@@ -149,7 +149,7 @@ impl Session {
         self.line.is_empty() && self.data.is_none()
     }
 
-    fn to_each(&mut self, answers: &mut Vec<u8>, answer: &str) {
+    fn each(&mut self, answers: &mut Vec<u8>, answer: &str) {
         for _ in 0..self.recipients {
             say(answers, format_args!("{answer}"));
         }
@@ -160,10 +160,10 @@ impl Session {
         let sender = self.sender.take().unwrap_or_default();
         match self.data.take()?.end() {
             Ok(whole) => return Some(Incoming { sender, whole }),
-            Err(Spoilt::NoRoom) => self.to_each(answers, "451 4.3.1 no room now, try again later"),
-            Err(Spoilt::TooLarge) => self.to_each(answers, "552 5.3.4 the message is too large"),
+            Err(Spoilt::NoRoom) => self.each(answers, "451 4.3.1 no room now, try again later"),
+            Err(Spoilt::TooLarge) => self.each(answers, "552 5.3.4 the message is too large"),
             Err(Spoilt::BareLineFeed) => {
-                self.to_each(answers, "550 5.6.0 a line of the message ends without CR");
+                self.each(answers, "550 5.6.0 a line of the message ends without CR");
                 // What follows may be part of the message for one of us and not for the other.
                 self.over = true;
             }
@@ -175,11 +175,14 @@ impl Session {
         let command = match command::read(line) {
             Ok(command) => command,
             Err(wrong) => {
-                return self.mistake(answers, match wrong {
-                    Wrong::Unknown => "500 5.5.1 no such command",
-                    Wrong::Arguments => "501 5.5.4 the arguments are not of the right form",
-                    Wrong::Parameter => "555 5.5.4 that parameter is not offered",
-                });
+                return self.mistake(
+                    answers,
+                    match wrong {
+                        Wrong::Unknown => "500 5.5.1 no such command",
+                        Wrong::Arguments => "501 5.5.4 the arguments are not of the right form",
+                        Wrong::Parameter => "555 5.5.4 that parameter is not offered",
+                    },
+                );
             }
         };
         match command {

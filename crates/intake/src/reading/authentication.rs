@@ -33,7 +33,7 @@ pub(super) fn read(message: &Message<'_>, authserv_id: Option<&str>) -> Evidence
     let Some(ours) = authserv_id else { return Evidence::None };
     let results = message.headers_raw();
     let results = results.filter(|(name, _)| name.eq_ignore_ascii_case("Authentication-Results"));
-    results.filter_map(|(_, value)| dmarc(value, ours)).next().unwrap_or_default()
+    results.map(|(_, value)| value).find_map(|value| dmarc(value, ours)).unwrap_or_default()
 }
 
 /// What a header says of DMARC; `None` where it is not ours or does not speak of it.

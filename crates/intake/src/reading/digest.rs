@@ -39,7 +39,8 @@ mod tests {
     #[test]
     fn the_way_of_a_message_makes_it_no_other_one() {
         let first = b"Received: by a\r\n\tfor b\r\nFrom: a@b\r\nMessage-ID: <1@b>\r\n\r\nhello\r\n";
-        let again = b"Received: by c\r\nX-Spam: no\r\nfrom: a@b\r\nMessage-Id: <1@b>\r\n\r\nhello\r\n";
+        let again =
+            b"Received: by c\r\nX-Spam: no\r\nfrom: a@b\r\nMessage-Id: <1@b>\r\n\r\nhello\r\n";
         let lower = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_ascii_lowercase();
         assert_eq!(digest(lower(first).as_bytes()), digest(lower(again).as_bytes()));
         for other in [

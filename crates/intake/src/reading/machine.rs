@@ -43,11 +43,11 @@ const NAMES: [&str; 5] = ["mailer-daemon", "postmaster", "noreply", "no-reply", 
 
 /// The machine that wrote a message; `None` where a person may have.
 pub(super) fn machine(message: &Message<'_>, sender: Option<&str>) -> Option<Machine> {
-    let raw = |name: &'static str| message.header_raw(name).map(|value| value.trim().to_lowercase());
+    let raw =
+        |name: &'static str| message.header_raw(name).map(|value| value.trim().to_lowercase());
     let is_there = |name: &'static str| message.header(name).is_some();
-    let hops = message.headers().iter().filter(|header| {
-        header.name().eq_ignore_ascii_case("Received")
-    });
+    let hops =
+        message.headers().iter().filter(|header| header.name().eq_ignore_ascii_case("Received"));
     if is_there(MARK) {
         return Some(Machine::Loop);
     }
@@ -90,9 +90,10 @@ pub(super) fn receipt(message: &Message<'_>) -> Option<Receipt> {
     Some(match kind.as_str() {
         "accettazione" => Receipt::Acceptance,
         "avvenuta-consegna" => Receipt::Delivery,
-        "non-accettazione" | "rilevazione-virus" | "errore-consegna" | "preavviso-errore-consegna" => {
-            Receipt::Failure
-        }
+        "non-accettazione"
+        | "rilevazione-virus"
+        | "errore-consegna"
+        | "preavviso-errore-consegna" => Receipt::Failure,
         _ => Receipt::Other,
     })
 }

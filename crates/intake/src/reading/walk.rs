@@ -60,7 +60,7 @@ pub(super) fn walk(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> 
 pub(super) fn everything(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> {
     let mut walk = Walk { bounds, parts: 0, left: bounds.text, found: Walked::default() };
     let headers = MessageParser::default().parse_headers(bytes);
-    for header in headers.iter().flat_map(|message| message.headers()) {
+    for header in headers.iter().flat_map(Message::headers) {
         if let Some(text) = header.value().as_text() {
             walk.take(text);
         }
@@ -126,8 +126,13 @@ impl Walk<'_> {
                 let Some(boundary) = boundary else { continue };
                 for piece in pieces(body(part), boundary.as_bytes()) {
                     self.count()?;
-                    let Some(headers) = MessageParser::default().parse_headers(piece) else { continue };
-                    if headers.attachment_name().is_some_and(|name| name.eq_ignore_ascii_case(INSIDE)) {
+                    let Some(headers) = MessageParser::default().parse_headers(piece) else {
+                        continue;
+                    };
+                    if headers
+                        .attachment_name()
+                        .is_some_and(|name| name.eq_ignore_ascii_case(INSIDE))
+                    {
                         return Ok(decoded(body(piece), encoding(&headers)));
                     }
                     next.push((piece, self::boundary(&headers)));
@@ -161,17 +166,19 @@ impl Walk<'_> {
             }
             return Ok(());
         }
-        if headers.is_content_type("message", "rfc822") || headers.is_content_type("message", "global") {
-            return match decoded(body(bytes), encoding(&headers)) {
-                Some(inner) => self.message(&inner, depth + 1),
-                None => {
-                    self.found.broken = true;
-                    Ok(())
-                }
-            };
+        if headers.is_content_type("message", "rfc822")
+            || headers.is_content_type("message", "global")
+        {
+            if let Some(inner) = decoded(body(bytes), encoding(&headers)) {
+                return self.message(&inner, depth + 1);
+            }
+            self.found.broken = true;
+            return Ok(());
         }
         let name = headers.attachment_name().unwrap_or_default();
-        if headers.is_content_type("application", "ms-tnef") || name.eq_ignore_ascii_case("winmail.dat") {
+        if headers.is_content_type("application", "ms-tnef")
+            || name.eq_ignore_ascii_case("winmail.dat")
+        {
             self.found.winmail = true;
             return Ok(());
         }

@@ -146,8 +146,7 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Message>, Error> {
-        const PAGE: &str =
-            select!("WHERE standing = $1 AND number > $2 ORDER BY number LIMIT $3");
+        const PAGE: &str = select!("WHERE standing = $1 AND number > $2 ORDER BY number LIMIT $3");
         let given = vec![
             Given::Text(standing.code().to_owned()),
             Given::Number(after),
@@ -204,8 +203,8 @@ impl Store {
         self.change(RELEASE, vec![Given::Number(number)]).await
     }
 
-    /// Keeps a message in quarantine.
-    pub(crate) async fn hold(
+    /// Puts a message that was not looked at yet into quarantine, with its reason; false where it was.
+    pub async fn hold(
         &self,
         number: i64,
         reason: &str,

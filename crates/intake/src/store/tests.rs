@@ -92,7 +92,11 @@ async fn what_speaks_of_somebody_is_found_and_goes(store: &Store) {
     assert_eq!(store.erase(&[7].into(), &needles).await.unwrap(), 4);
     assert_eq!(store.traces(CODE).await.unwrap(), 0);
     assert_eq!(numbers(store, Standing::New).await.len(), 1, "the other one stays");
-    assert_eq!(store.erase(&[7].into(), &needles).await.unwrap(), 0, "once more, and nothing is left");
+    assert_eq!(
+        store.erase(&[7].into(), &needles).await.unwrap(),
+        0,
+        "once more, and nothing is left"
+    );
 }
 
 #[tokio::test]

@@ -33,7 +33,12 @@ or lmtp:unix:/run/tramonto/lmtp. A message that is answered 250 is on the disk."
 pub struct LmtpArgs {
     /// Where mail servers hand messages over: an address and a port, or unix:PATH. It takes mail from whoever
     /// connects: keep it on loopback, or in a folder that only the mail server may enter.
-    #[arg(long, value_name = "PLACE", env = "TRAMONTO_LMTP_LISTEN", default_value = "127.0.0.1:2003")]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "TRAMONTO_LMTP_LISTEN",
+        default_value = "127.0.0.1:2003"
+    )]
     pub listen: intake::Listen,
     /// Where /healthz, /readyz and /metrics are answered; `off` for nowhere.
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_INTAKE_WATCH", default_value = "off")]

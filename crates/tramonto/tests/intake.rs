@@ -1,0 +1,215 @@
+//! The real process takes messages from a mail server, and may be killed at any moment.
+
+#![cfg(test)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const INTAKE: &str = "richiestapec@agid.gov.it";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// A store whose plan is that of CEC-PAC.
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/plans/cec-pac.toml");
+        place.done(&["plan", "adopt", plan.to_str().unwrap(), "--reason", "a test"]);
+        place
+    }
+
+    fn tramonto(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
+        command.arg("--store").arg(self.folder.path().join("store")).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let done = self.tramonto(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {told}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("lmtp")
+    }
+
+    /// The service, which listens already.
+    fn serve(&self) -> Child {
+        let listen = format!("unix:{}", self.socket().display());
+        let mut command =
+            self.tramonto(&["intake", "lmtp", "--per-sender", "100000", "--listen", &listen]);
+        let mut service = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while UnixStream::connect(self.socket()).is_err() {
+            assert!(service.try_wait().unwrap().is_none(), "the service ended");
+            assert!(begun.elapsed() < PATIENCE, "the service does not listen");
+            std::thread::yield_now();
+        }
+        service
+    }
+
+    /// The Message-IDs of all that is kept, by their messages' numbers.
+    fn kept(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for standing in ["new", "held", "done"] {
+            let listed = self.done(&[
+                "intake",
+                "list",
+                "--json",
+                "--standing",
+                standing,
+                "--limit",
+                "10000",
+            ]);
+            let listed: Value = serde_json::from_str(&listed).unwrap();
+            for message in listed["messages"].as_array().unwrap() {
+                let number = message["number"].to_string();
+                let content = self.done(&["intake", "show", &number, "--content"]);
+                let id = content.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+                all.push(id.unwrap().to_owned());
+            }
+        }
+        all.sort_unstable();
+        all
+    }
+}
+
+/// A conversation with the service.
+struct Lmtp(BufReader<UnixStream>);
+
+impl Lmtp {
+    fn connect(place: &Place) -> Self {
+        let stream = UnixStream::connect(place.socket()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut lmtp = Self(BufReader::new(stream));
+        assert!(lmtp.hear().unwrap().starts_with("220 "));
+        lmtp.say("LHLO mx.example\r\n").unwrap();
+        while lmtp.hear().unwrap().as_bytes()[3] == b'-' {}
+        lmtp
+    }
+
+    fn say(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.get_mut().write_all(text.as_bytes())
+    }
+
+    /// The next line; `None` where the service is gone.
+    fn hear(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line).unwrap_or(0);
+        (read > 0 && line.ends_with("\r\n")).then_some(line)
+    }
+
+    /// Hands a message over, in one piece as servers that pipeline do; the answer to it, `None` where none came.
+    fn deliver(&mut self, id: &str) -> Option<String> {
+        let message = format!(
+            "MAIL FROM:<a@b.example>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\nFrom: a@b.example\r\nMessage-ID: {id}\r\n\r\n\
+             hello\r\n.\r\n"
+        );
+        self.say(&message).ok()?;
+        (0..4).map(|_| self.hear()).last().flatten()
+    }
+}
+
+#[test]
+fn what_was_answered_with_250_is_there_after_a_kill_and_once() {
+    let place = Place::new();
+    let mut answered = Vec::new();
+    for round in 0..8 {
+        let mut service = place.serve();
+        let mut lmtp = Lmtp::connect(&place);
+        // Killed later in each round, while it answers.
+        let killer = std::thread::scope(|scope| {
+            let (tell, told) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                let _first: Result<(), _> = told.recv();
+                service.kill().unwrap();
+                service.wait().unwrap();
+            });
+            let mut mine = Vec::new();
+            for number in 0..1_000 {
+                let id = format!("<{round}.{number}@b.example>");
+                match lmtp.deliver(&id) {
+                    Some(answer) if answer.starts_with("250 ") => mine.push(id),
+                    Some(answer) => panic!("{answer}"),
+                    None => break,
+                }
+                if number == round * 3 {
+                    tell.send(()).unwrap();
+                }
+            }
+            mine
+        });
+        assert!(!killer.is_empty() && killer.len() < 1_000);
+        answered.extend(killer);
+    }
+    // What was under way when it was killed comes again, and so does what had been answered.
+    let mut service = place.serve();
+    let mut lmtp = Lmtp::connect(&place);
+    for id in answered.iter().take(5) {
+        assert!(lmtp.deliver(id).unwrap().starts_with("250 "));
+    }
+    let kept = place.kept();
+    let mut once = kept.clone();
+    once.dedup();
+    assert_eq!(kept, once, "a message is there twice");
+    for id in &answered {
+        assert!(kept.binary_search(id).is_ok(), "{id} was answered and is not there");
+    }
+    // Asked to stop, it tells who waits to come later, and leaves no socket.
+    let process = service.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+    let mut rest = String::new();
+    lmtp.0.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("421 "), "{rest}");
+    assert!(service.wait().unwrap().success());
+    assert!(!place.socket().exists());
+}
+
+#[test]
+fn an_operator_sees_what_came_and_nobody_else_is_named() {
+    let place = Place::new();
+    let file = place.folder.path().join("message.eml");
+    std::fs::write(
+        &file,
+        "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(place.done(&["intake", "list"]), "no message has come yet\n");
+    for _ in 0..2 {
+        assert_eq!(place.done(&["intake", "message", file]), "message 1 is kept\n");
+    }
+    let listed = place.done(&["intake", "list", "--standing", "new"]);
+    let shown = place.done(&["intake", "show", "1"]);
+    for told in [&listed, &shown] {
+        assert!(!told.contains('@') && !told.contains("RSSMRA"), "{told}");
+    }
+    let shown: Value =
+        serde_json::from_str(&place.done(&["intake", "show", "1", "--json"])).unwrap();
+    assert_eq!((&shown["read_as"], &shown["names_codici_fiscali"]), (&"request".into(), &1.into()));
+    assert!(place.done(&["intake", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
+    for wrong in [["intake", "show", "2"], ["intake", "release", "1"]] {
+        let refused = place.tramonto(&wrong).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_plan_without_vouchers_has_no_intake() {
+    let place = Place { folder: tempfile::tempdir().unwrap() };
+    let refused = place.tramonto(&["intake", "lmtp"]).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("tramonto"), "{told}");
+}
