@@ -276,11 +276,10 @@ fn machines() -> Vec<Example> {
 }
 
 fn broken() -> Vec<Example> {
-    let mut nested = String::new();
-    for level in 0..100 {
-        nested.push_str(&format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n"));
-    }
-    nested += CODE;
+    let levels = (0..100).map(|level| {
+        format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n")
+    });
+    let nested = levels.chain([CODE.to_owned()]).collect::<Vec<_>>().concat();
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
     let encoded = "Content-Type: message/rfc822\r\n\r\n".repeat(5_000);
     let tnef = format!(

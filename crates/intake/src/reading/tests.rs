@@ -70,11 +70,10 @@ fn addresses_are_found_as_people_write_them() {
 #[test]
 fn structures_without_an_end_are_told_as_such() {
     let nested = |depth: usize| {
-        let mut message = String::from("From: a@b.example\r\n");
-        for level in 0..depth {
-            message.push_str(&format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"));
-        }
-        message + "\r\n" + CODE
+        let levels = (0..depth).map(|level| {
+            format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
+        });
+        format!("From: a@b.example\r\n{}\r\n{CODE}", levels.collect::<Vec<_>>().concat())
     };
     assert_eq!(read(&nested(5)).kind.code(), "request");
     assert_eq!(read(&nested(100)).kind.code(), "nested-too-deep");
