@@ -27,8 +27,8 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::intake::{
-    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, ReadingArgs, RefuseArgs,
-    ShowMessageArgs,
+    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, ReadingArgs,
+    RefuseMessageArgs, ShowMessageArgs,
 };
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};

@@ -57,6 +57,8 @@ impl Home {
     /// The folder of the programme's keys.
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
+    }
+
     /// What came by e-mail: personal data too.
     pub fn intake(&self) -> PathBuf {
         self.0.join("intake.db")

@@ -18,7 +18,7 @@ pub enum IntakeCommand {
     /// Has a message in quarantine looked at again, as one that a person wrote.
     Release(MessageNumber),
     /// Turns a message in quarantine down. It is kept.
-    Refuse(RefuseArgs),
+    Refuse(RefuseMessageArgs),
 }
 
 /// How messages are taken.
@@ -134,7 +134,7 @@ pub struct ShowMessageArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:
   tramonto intake refuse 17 --reason 'an advertisement'")]
-pub struct RefuseArgs {
+pub struct RefuseMessageArgs {
     /// The message's number.
     #[arg(value_name = "NUMBER")]
     pub number: i64,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::read;
 use crate::cli::{
-    Global, IntakeCommand, ListMessagesArgs, MessageArgs, MessageNumber, RefuseArgs,
+    Global, IntakeCommand, ListMessagesArgs, MessageArgs, MessageNumber, RefuseMessageArgs,
     ShowMessageArgs,
 };
 use crate::output::Output;
@@ -142,7 +142,7 @@ async fn release(args: MessageNumber, global: &Global) -> Result<(), Error> {
     done(global, "message-released", args.number, "is looked at again, as one that a person wrote")
 }
 
-async fn refuse(args: &RefuseArgs, global: &Global) -> Result<(), Error> {
+async fn refuse(args: &RefuseMessageArgs, global: &Global) -> Result<(), Error> {
     let store = requests::open(global).await?;
     let now = eventstore::Clock::now(&RealClock);
     let refused = store.refuse(args.number, args.reason.as_str(), now).await?;
