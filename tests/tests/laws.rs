@@ -52,6 +52,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("workers", &["bus", "eventstore", "domain"]),
     ("keyring", &[]),
     ("vouchers", &["keyring", "projections", "sql", "eventstore", "domain"]),
+    ("archive", &["keyring", "sql", "eventstore", "domain"]),
     ("policy", &["projections", "eventstore", "domain"]),
     ("intake", &["keyring", "sql", "projections", "eventstore", "domain"]),
     ("api", &["projections", "eventstore", "domain"]),

@@ -8,6 +8,7 @@ use domain::{
 
 mod drift;
 mod failures;
+mod logs;
 mod notices;
 mod registry;
 mod vouchers;
@@ -85,6 +86,13 @@ pub fn summary(event: &Event) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::summary(event),
+        Event::LogRequested(_)
+        | Event::LogRequesterVerified(_)
+        | Event::LogExtractPrepared(_)
+        | Event::LogExtractAccessed(_)
+        | Event::LogExtractExpired(_)
+        | Event::LogRequestRefused(_)
+        | Event::LogsDestroyed(_) => logs::summary(event),
     }
 }
 
@@ -201,6 +209,13 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_) => vouchers::told(event),
+        Event::LogRequested(_)
+        | Event::LogRequesterVerified(_)
+        | Event::LogExtractPrepared(_)
+        | Event::LogExtractAccessed(_)
+        | Event::LogExtractExpired(_)
+        | Event::LogRequestRefused(_)
+        | Event::LogsDestroyed(_) => logs::told(event),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)

@@ -148,6 +148,10 @@ impl State {
                 open.fold(RoaringBitmap::new(), |all, open| all | open),
             ),
             (
+                "a request for its log is open; serve or refuse it, and let its link end",
+                self.log_requests.open().values().map(|open| open.number).collect(),
+            ),
+            (
                 "a request for its voucher waits; grant or refuse it first",
                 if plan.allowed_at(now).contains(crate::Capability::RequestVoucher) {
                     vouchers.requested().clone()

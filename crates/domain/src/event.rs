@@ -8,6 +8,7 @@ mod canary;
 mod column;
 mod drift;
 mod erasure;
+mod log_request;
 mod notice;
 mod outcome;
 mod programme;
@@ -23,6 +24,10 @@ pub use canary::{CanaryProbed, Door, Finding, Found, Side, Transcript};
 pub use column::DateColumn;
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
 pub use erasure::{ErasureOrdered, Ground, HoldersErased};
+pub use log_request::{
+    ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequestRefused,
+    LogRequested, LogRequesterVerified, LogsDestroyed, Requester,
+};
 pub use notice::{
     NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
     NoticesReleased, NoticesRetried, NoticesSent,
@@ -172,6 +177,13 @@ events! {
     VoucherReissued(VoucherReissued) = "voucher-reissued" v 1,
     ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1,
     HoldersErased(HoldersErased) = "holders-erased" v 1,
+    LogRequested(LogRequested) = "log-requested" v 1,
+    LogRequesterVerified(LogRequesterVerified) = "log-requester-verified" v 1,
+    LogExtractPrepared(LogExtractPrepared) = "log-extract-prepared" v 1,
+    LogExtractAccessed(LogExtractAccessed) = "log-extract-accessed" v 1,
+    LogExtractExpired(LogExtractExpired) = "log-extract-expired" v 1,
+    LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1,
+    LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

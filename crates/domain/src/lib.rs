@@ -15,6 +15,7 @@ mod entitled;
 mod erasure;
 mod event;
 mod failure;
+mod log_request;
 mod mailbox;
 mod mailbox_id;
 mod mailbox_set;
@@ -43,17 +44,20 @@ pub use entitled::{Denied, Entitled};
 pub use erasure::{Erasure, ErasureCommand};
 pub use event::{
     AmendmentDropped, CanaryProbed, Compared, DateColumn, Decoding, Door, DriftChecked, DriftFound,
-    DriftSettled, ErasureOrdered, Event, Fact, Finding, Found, GivenUp, Ground, HoldPlaced,
-    HoldReleased, HoldersErased, IncidentOpened, IncidentResolved, IncidentRetried,
-    MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, NoticesBounced, NoticesClaimed,
-    NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent,
-    Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused,
-    ProgrammeResumed, Proof, RecurringWorkDue, RegistrationsCorrected, RegistryImported,
-    RightsArmed, RightsRestored, Side, Standing, Transcript, TransientFailure, Verdict,
-    VoucherRedeemed, VoucherReissued, VoucherRevoked, VouchersDelivered, VouchersExpired,
-    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
+    DriftSettled, ErasureOrdered, Event, ExtractAccess, Fact, Finding, Found, GivenUp, Ground,
+    HoldPlaced, HoldReleased, HoldersErased, IncidentOpened, IncidentResolved, IncidentRetried,
+    LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequestRefused, LogRequested,
+    LogRequesterVerified, LogsDestroyed, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
+    NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
+    NoticesReleased, NoticesRetried, NoticesSent, Outcome, PaceChanged, PhaseCompleted,
+    PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, Proof, RecurringWorkDue,
+    RegistrationsCorrected, RegistryImported, Requester, RightsArmed, RightsRestored, Side,
+    Standing, Transcript, TransientFailure, Verdict, VoucherRedeemed, VoucherReissued,
+    VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
+    VouchersRequested, VouchersVerified,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
+pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
 pub use mailbox_set::MailboxSet;

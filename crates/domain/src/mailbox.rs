@@ -13,7 +13,7 @@ use crate::programme::Rejection;
 use crate::rights::Hold;
 use crate::{
     Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
-    Outcome, Standing,
+    MailboxesRegistered, Outcome, Standing,
 };
 
 /// Where a mailbox stands in its life.
@@ -148,15 +148,7 @@ impl Mailbox {
     pub fn evolve(&mut self, event: &Event) {
         let number = self.number;
         match event {
-            Event::MailboxesRegistered(event) => {
-                let place = number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
-                if let Some(place) = place.filter(|place| *place < event.activated_on.len()) {
-                    self.lifecycle = Lifecycle::Registered;
-                    if event.activated_on.get(place).is_some() {
-                        self.activate();
-                    }
-                }
-            }
+            Event::MailboxesRegistered(event) => self.register(event),
             Event::MailboxesActivated(event) => {
                 if event.mailboxes.contains(number) {
                     self.activate();
@@ -238,7 +230,24 @@ impl Mailbox {
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_)
             | Event::ErasureOrdered(_)
-            | Event::HoldersErased(_) => {}
+            | Event::HoldersErased(_)
+            | Event::LogRequested(_)
+            | Event::LogRequesterVerified(_)
+            | Event::LogExtractPrepared(_)
+            | Event::LogExtractAccessed(_)
+            | Event::LogExtractExpired(_)
+            | Event::LogRequestRefused(_)
+            | Event::LogsDestroyed(_) => {}
+        }
+    }
+
+    fn register(&mut self, event: &MailboxesRegistered) {
+        let place = self.number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
+        if let Some(place) = place.filter(|place| *place < event.activated_on.len()) {
+            self.lifecycle = Lifecycle::Registered;
+            if event.activated_on.get(place).is_some() {
+                self.activate();
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use crate::canary::Canaries;
 use crate::drift::{Drift, Drifting};
 use crate::erasure::Erasure;
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
+use crate::log_request::LogRequests;
 use crate::notices::{Notices, NoticesRest};
 use crate::phases::{Phases, Started};
 use crate::programme::Programme;
@@ -50,6 +51,8 @@ pub struct Rest {
     canaries: Canaries,
     #[serde(default)]
     vouchers: VouchersRest,
+    #[serde(default)]
+    log_requests: Box<LogRequests>,
 }
 
 /// A started phase; the population in its event is left out, being one of the sets.
@@ -219,6 +222,7 @@ impl State {
             notices: self.notices.rest(),
             canaries: self.canaries.clone(),
             vouchers: self.vouchers.rest(),
+            log_requests: self.log_requests.clone(),
         }
     }
 
@@ -281,6 +285,7 @@ impl State {
                 ordered: set("erasure/ordered"),
                 erased: set("erasure/erased"),
             }),
+            log_requests: rest.log_requests,
             vouchers: Box::new(Vouchers::from_parts(rest.vouchers, set)),
         }
     }

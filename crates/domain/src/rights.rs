@@ -146,6 +146,13 @@ impl Rights {
             .collect()
     }
 
+    /// Those on whom any hold is in force at that instant.
+    pub fn under_hold(&self, now: DateTime<Utc>, zone: Tz) -> RoaringBitmap {
+        let today = civil_date(now, zone);
+        let in_force = self.holds.values().filter(|hold| hold.is_in_force_on(today));
+        in_force.map(|hold| hold.number).collect()
+    }
+
     /// The next number to give.
     pub fn next_number(&self) -> u32 {
         self.registered.max().map_or(0, |last| last.saturating_add(1))

@@ -8,6 +8,7 @@ use crate::canary::Canaries;
 use crate::drift::Drift;
 use crate::erasure::Erasure;
 use crate::failure::Failures;
+use crate::log_request::{LogCommand, LogRequests, Sight, may_destroy, may_index};
 use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
@@ -36,6 +37,8 @@ pub struct State {
     pub vouchers: Box<Vouchers>,
     /// Of whom nothing personal is kept any more. Boxed like them.
     pub erasure: Box<Erasure>,
+    /// Who asked for the log of their messages, and how far that has come.
+    pub log_requests: Box<LogRequests>,
 }
 
 impl State {
@@ -81,6 +84,33 @@ impl State {
         };
         let (revision, rights) = (self.programme.revision(), &self.rights);
         self.vouchers.decide(command, &Light { plan, revision, rights, now })
+    }
+
+    /// What a command about the logs of messages leads to. Its events are for the stream of the
+    /// programme's archive, at the version they were decided at.
+    pub fn decide_log_request(
+        &self,
+        command: LogCommand,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.log_requests.decide(command, &self.sight(now)?)
+    }
+
+    /// May logs be read into the index?
+    pub fn may_index_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+        may_index(&self.log_requests, &self.sight(now)?)
+    }
+
+    /// May the logs be destroyed?
+    pub fn may_destroy_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+        may_destroy(&self.log_requests, &self.sight(now)?)
+    }
+
+    fn sight(&self, now: DateTime<Utc>) -> Result<Sight<'_>, Rejection> {
+        match self.plan() {
+            Some(plan) => Ok(Sight { plan, rights: &self.rights, now }),
+            None => Rejection::because("the programme has no plan yet; adopt one first"),
+        }
     }
 
     /// The plan in force.
@@ -185,6 +215,13 @@ impl State {
             Event::ErasureOrdered(_) | Event::HoldersErased(_) => {
                 self.erasure.evolve(&fact.event);
             }
+            Event::LogRequested(_)
+            | Event::LogRequesterVerified(_)
+            | Event::LogExtractPrepared(_)
+            | Event::LogExtractAccessed(_)
+            | Event::LogExtractExpired(_)
+            | Event::LogRequestRefused(_)
+            | Event::LogsDestroyed(_) => self.log_requests.evolve(&fact.event, fact.recorded_at),
         }
     }
 

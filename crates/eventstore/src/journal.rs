@@ -88,6 +88,12 @@ pub fn erasure_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("erasure-{programme}"))
 }
 
+/// The stream of a programme's archive of message logs: who asked for one, what was handed out, and what
+/// was destroyed.
+pub fn archive_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("archive-{programme}"))
+}
+
 /// The stream of what operators decided about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))

@@ -32,9 +32,9 @@ pub use error::Error;
 pub use event::{NewEvent, RecordedEvent};
 pub use follow::{Fold, Follower};
 pub use journal::{
-    Journal, Origin, canary_stream, drift_stream, erasure_stream, incident_stream, mailbox_stream,
-    notice_stream, outcome_stream, programme_stream, registry_stream, schedule_stream,
-    voucher_stream,
+    Journal, Origin, archive_stream, canary_stream, drift_stream, erasure_stream, incident_stream,
+    mailbox_stream, notice_stream, outcome_stream, programme_stream, registry_stream,
+    schedule_stream, voucher_stream,
 };
 pub use measure::describe_metrics;
 pub use memory::MemoryStore;

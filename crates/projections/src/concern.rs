@@ -58,6 +58,12 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::VoucherReissued(event) => Some(Cow::Owned([event.number].into())),
         Event::ErasureOrdered(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::HoldersErased(event) => Some(Cow::Borrowed(&event.mailboxes)),
+        Event::LogRequested(event) => Some(Cow::Owned([event.number].into())),
+        Event::LogRequesterVerified(event) => Some(Cow::Owned([event.number].into())),
+        Event::LogExtractPrepared(event) => Some(Cow::Owned([event.number].into())),
+        Event::LogExtractAccessed(event) => Some(Cow::Owned([event.number].into())),
+        Event::LogExtractExpired(event) => Some(Cow::Owned([event.number].into())),
+        Event::LogRequestRefused(event) => Some(Cow::Owned([event.number].into())),
         Event::PlanAdopted(_)
         | Event::PlanAmended(_)
         | Event::AmendmentProposed(_)
@@ -66,7 +72,8 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
-        | Event::RegistryImported(_) => None,
+        | Event::RegistryImported(_)
+        | Event::LogsDestroyed(_) => None,
     }
 }
 

@@ -172,7 +172,7 @@ impl FromLog {
         self.holds.values().filter(lasts).map(|hold| hold.number).collect()
     }
 
-    fn add(&mut self, event: Event, position: i64, effective_at: i64) {
+    fn removed(&mut self, event: &Event, position: i64, effective_at: i64) {
         if let Some((capability, outcome)) = event.as_removal() {
             if effective_at < outcome.due_at.timestamp_micros() {
                 self.early.push(format!("event {position} took effect before it was due"));
@@ -190,6 +190,10 @@ impl FromLog {
             }
             *closed |= &*outcome.mailboxes;
         }
+    }
+
+    fn add(&mut self, event: Event, position: i64, effective_at: i64) {
+        self.removed(&event, position, effective_at);
         match event {
             Event::MailboxesRegistered(event) => {
                 let dates = (event.first..).zip(event.activated_on.iter());
@@ -271,7 +275,14 @@ impl FromLog {
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_)
             | Event::ErasureOrdered(_)
-            | Event::HoldersErased(_) => {}
+            | Event::HoldersErased(_)
+            | Event::LogRequested(_)
+            | Event::LogRequesterVerified(_)
+            | Event::LogExtractPrepared(_)
+            | Event::LogExtractAccessed(_)
+            | Event::LogExtractExpired(_)
+            | Event::LogRequestRefused(_)
+            | Event::LogsDestroyed(_) => {}
         }
     }
 }

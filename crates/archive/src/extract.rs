@@ -1,0 +1,230 @@
+//! An extract: what the log holds of one mailbox, as its holder gets it.
+//!
+//! A ZIP file of four: `messages.csv` for people and their spreadsheets, `messages.json` for programs,
+//! `manifest.json` with counts, period and the SHA-256 of the two, and `manifest.jws`, which signs the
+//! SHA-256 of the manifest by a key of the programme.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use domain::{MailboxId, ProgrammeId};
+use keyring::Keyring;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::table::csv;
+use crate::{Entry, Error, Kind};
+
+/// What the signature of a manifest is good for, and nothing else.
+pub const SIGNED_AS: &str = "log-extract+jwt";
+/// Only its owner may read what is unpacked.
+const MODE: u32 = 0o600;
+
+/// What an extract is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The programme.
+    pub programme: ProgrammeId,
+    /// The request that it answers.
+    pub request: Uuid,
+    /// The mailbox's number.
+    pub number: u32,
+    /// The mailbox's address.
+    pub address: String,
+    /// The first civil day asked for.
+    pub from: Option<NaiveDate>,
+    /// The last civil day asked for.
+    pub through: Option<NaiveDate>,
+    /// In which instants are shown.
+    pub zone: Tz,
+}
+
+/// An extract, packed.
+#[derive(Debug)]
+pub struct Extract {
+    /// The ZIP file.
+    pub bytes: Vec<u8>,
+    /// How many files are in it.
+    pub files: u32,
+    /// How many entries.
+    pub rows: u64,
+    /// The instant of the first.
+    pub first: Option<DateTime<Utc>>,
+    /// The instant of the last.
+    pub last: Option<DateTime<Utc>>,
+    /// SHA-256 of the ZIP file, in hexadecimal.
+    pub sha256: String,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    message_id: &'a str,
+    at: String,
+    sender: Option<&'a str>,
+    recipients: &'a [String],
+    subject: Option<&'a str>,
+    event: Kind,
+    related: &'a [String],
+    provider: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    programme: &'a ProgrammeId,
+    request: Uuid,
+    mailbox: MailboxId,
+    address: &'a str,
+    prepared_at: String,
+    zone: &'static str,
+    asked_from: Option<NaiveDate>,
+    asked_through: Option<NaiveDate>,
+    rows: u64,
+    first: Option<String>,
+    last: Option<String>,
+    events: BTreeMap<&'static str, u64>,
+    files: Vec<Described>,
+}
+
+#[derive(Serialize)]
+struct Described {
+    name: &'static str,
+    form: &'static str,
+    bytes: usize,
+    sha256: String,
+}
+
+/// What is signed.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a ProgrammeId,
+    iat: i64,
+    request: Uuid,
+    rows: u64,
+    manifest_sha256: String,
+}
+
+impl Extract {
+    /// Packs and signs what the log holds.
+    pub fn pack(
+        subject: &Subject,
+        entries: &[Entry],
+        keys: &Keyring,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let shown = |at: DateTime<Utc>| {
+            at.with_timezone(&subject.zone).to_rfc3339_opts(SecondsFormat::Millis, false)
+        };
+        let rows: Vec<Row<'_>> = entries
+            .iter()
+            .map(|entry| Row {
+                message_id: &entry.message_id,
+                at: shown(entry.at),
+                sender: entry.sender.as_deref(),
+                recipients: &entry.recipients,
+                subject: entry.subject.as_deref(),
+                event: entry.kind,
+                related: &entry.related,
+                provider: entry.provider.as_deref(),
+            })
+            .collect();
+        let table = csv(entries, shown)?;
+        let json = json(&rows)?;
+        let mut events = BTreeMap::new();
+        for entry in entries {
+            *events.entry(entry.kind.name()).or_default() += 1;
+        }
+        let described = |name, form, bytes: &[u8]| Described {
+            name,
+            form,
+            bytes: bytes.len(),
+            sha256: sha256(bytes),
+        };
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        let (first, last) = (entries.first().map(|it| it.at), entries.last().map(|it| it.at));
+        let manifest = json_of(&Manifest {
+            programme: &subject.programme,
+            request: subject.request,
+            mailbox: MailboxId::new(&subject.programme, subject.number),
+            address: &subject.address,
+            prepared_at: shown(now),
+            zone: subject.zone.name(),
+            asked_from: subject.from,
+            asked_through: subject.through,
+            rows: count,
+            first: first.map(shown),
+            last: last.map(shown),
+            events,
+            files: vec![
+                described(
+                    "messages.csv",
+                    "CSV, UTF-8 with byte order mark, semicolons, CRLF; a text that a spreadsheet \
+                     would take for a formula has an apostrophe before it",
+                    &table,
+                ),
+                described("messages.json", "JSON, UTF-8, every text as it was logged", &json),
+            ],
+        })?;
+        let signature = keys.sign(
+            SIGNED_AS,
+            &Claims {
+                iss: &subject.programme,
+                iat: now.timestamp(),
+                request: subject.request,
+                rows: count,
+                manifest_sha256: sha256(&manifest),
+            },
+        )?;
+        let files: [(&str, &[u8]); 4] = [
+            ("messages.csv", &table),
+            ("messages.json", &json),
+            ("manifest.json", &manifest),
+            ("manifest.jws", signature.as_bytes()),
+        ];
+        let bytes = zipped(&files).map_err(|error| Error::Extract(error.to_string()))?;
+        let sha256 = sha256(&bytes);
+        Ok(Self { bytes, files: 4, rows: count, first, last, sha256 })
+    }
+}
+
+fn zipped(files: &[(&str, &[u8])]) -> zip::result::ZipResult<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .unix_permissions(MODE);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(*name, options)?;
+        zip.write_all(bytes)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+fn json(rows: &[Row<'_>]) -> Result<Vec<u8>, Error> {
+    // One entry a line: large ones are read line by line.
+    let mut text = b"[".to_vec();
+    for (place, row) in rows.iter().enumerate() {
+        text.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
+        let row = serde_json::to_vec(row).map_err(|error| Error::Extract(error.to_string()))?;
+        text.extend_from_slice(&row);
+    }
+    text.extend_from_slice(b"\n]\n");
+    Ok(text)
+}
+
+fn json_of(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec_pretty(value).map_err(|error| Error::Extract(error.to_string()))
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,194 @@
+//! One mailbox's messages out of the index.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use sql::{Given, Tables};
+
+use super::{Index, instant};
+use crate::codec::{unpack, unpack_ascending};
+use crate::message::{Happened, Message};
+use crate::{Entry, Error, Kind, LogArchive, Period};
+
+/// Messages that are read in one statement.
+const PAGE: usize = 4096;
+
+/// A message as it is stored.
+#[derive(Debug)]
+pub(super) struct MessageRow {
+    pub(super) id: i64,
+    pub(super) at: i64,
+    pub(super) sender: Option<i64>,
+    pub(super) message_id: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) provider: Option<i64>,
+    pub(super) login: bool,
+    pub(super) queue: String,
+    pub(super) events: Vec<u8>,
+}
+
+#[rustfmt::skip]
+type Columns =
+    (i64, i64, Option<i64>, Option<String>, Option<String>, Option<i64>, bool, String, Vec<u8>);
+
+impl MessageRow {
+    pub(super) fn given(self) -> Vec<Given> {
+        vec![
+            Given::Number(self.id),
+            Given::Number(self.at),
+            Given::PerhapsNumber(self.sender),
+            Given::Perhaps(self.message_id),
+            Given::Perhaps(self.subject),
+            Given::PerhapsNumber(self.provider),
+            Given::Flag(self.login),
+            Given::Text(self.queue),
+            Given::Bytes(self.events),
+        ]
+    }
+
+    fn read(columns: Columns) -> Self {
+        let (id, at, sender, message_id, subject, provider, login, queue, events) = columns;
+        Self { id, at, sender, message_id, subject, provider, login, queue, events }
+    }
+}
+
+/// The messages of some rows, in the order of the rows.
+pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message>, Error> {
+    const ROWS: &str = "
+        SELECT id, at, sender, message_id, subject, provider, login, queue, events FROM message
+        WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id";
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(PAGE) {
+        let read = |columns: Columns| Ok(MessageRow::read(columns));
+        let rows = tables.all(ROWS, vec![Given::Numbers(ids.to_vec())], read).await?;
+        let mut wanted = BTreeSet::new();
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let unpacked = instant(row.at).and_then(|first| unpack(first, &row.events));
+            let unpacked = unpacked.ok_or_else(|| {
+                let problem = format!("message {} can't be read", row.id);
+                Error::from(tables.place().corrupt(problem))
+            })?;
+            let recipients =
+                unpacked.iter().filter_map(|event| i64::try_from(event.recipient).ok());
+            wanted.extend(recipients.chain(row.sender).chain(row.provider));
+            events.push(unpacked);
+        }
+        let names = names(tables, wanted.into_iter().collect()).await?;
+        let name = |id: i64| if id == 0 { Some(String::new()) } else { names.get(&id).cloned() };
+        for (row, events) in rows.into_iter().zip(events) {
+            let happened = events.into_iter().map(|event| Happened {
+                at: event.at,
+                kind: event.kind,
+                recipient: i64::try_from(event.recipient).ok().filter(|id| *id > 0).and_then(name),
+                related: event.related,
+            });
+            found.push(Message {
+                id: Some(row.id),
+                queue: row.queue,
+                identifier: row.message_id,
+                sender: row.sender.and_then(name),
+                subject: row.subject,
+                provider: row.provider.and_then(name),
+                login: row.login,
+                happened: happened.collect(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+async fn names(tables: &Tables, ids: Vec<i64>) -> Result<HashMap<i64, String>, Error> {
+    const NAMES: &str = "SELECT id, text FROM name WHERE id IN (SELECT value FROM json_each($1))";
+    let names = tables.all(NAMES, vec![Given::Numbers(ids)], Ok::<(i64, String), String>).await?;
+    Ok(names.into_iter().collect())
+}
+
+impl Index {
+    /// The rows of all messages from or to an address.
+    pub(crate) async fn rows_of(&self, address: &str) -> Result<Vec<i64>, Error> {
+        const FIND: &str = "
+            SELECT posting.messages FROM segment CROSS JOIN posting
+            ON posting.segment = segment.id
+                AND posting.name = (SELECT id FROM name WHERE text = $1)";
+        let given = vec![Given::Text(address.to_lowercase())];
+        let read = |(bytes,): (Vec<u8>,)| {
+            unpack_ascending(&bytes).ok_or_else(|| "a posting can't be read".to_owned())
+        };
+        let segments = self.tables.all(FIND, given, read).await?;
+        let ids: BTreeSet<u64> = segments.into_iter().flatten().collect();
+        Ok(ids.into_iter().filter_map(|id| i64::try_from(id).ok()).collect())
+    }
+}
+
+#[async_trait]
+impl LogArchive for Index {
+    async fn messages(&self, address: &str, period: Period) -> Result<Vec<Entry>, Error> {
+        let address = address.to_lowercase();
+        let rows = self.rows_of(&address).await?;
+        let messages = messages(&self.tables, &rows).await?;
+        let mut entries: Vec<Entry> =
+            messages.iter().flat_map(|message| entries(message, &address)).collect();
+        complete(&mut entries);
+        entries.retain(|entry| period.contains(entry.at));
+        entries.sort_by_key(|entry| (entry.at, entry.kind));
+        Ok(entries)
+    }
+}
+
+/// What a message is to one of its parties.
+fn entries(message: &Message, address: &str) -> Vec<Entry> {
+    let is_sender = message.sender.as_deref() == Some(address);
+    let own = |event: &&Happened| {
+        is_sender
+            || event.recipient.as_deref() == Some(address)
+            || (event.recipient.is_none() && event.kind != Kind::Reported)
+    };
+    let recipients = |event: &Happened| match &event.recipient {
+        Some(recipient) => vec![recipient.clone()],
+        None if is_sender => {
+            let all = message.happened.iter().filter_map(|event| event.recipient.clone());
+            all.collect::<BTreeSet<_>>().into_iter().collect()
+        }
+        None => vec![address.to_owned()],
+    };
+    let entry = |event: &Happened| {
+        let queue = Some(message.queue.clone()).filter(|queue| !queue.is_empty());
+        let message_id = message.identifier.clone();
+        Entry {
+            message_id: message_id.or_else(|| queue.clone()).unwrap_or_default(),
+            at: event.at,
+            sender: message.sender.clone(),
+            recipients: recipients(event),
+            subject: message.subject.clone(),
+            kind: event.kind,
+            related: queue.into_iter().chain(event.related.clone()).collect(),
+            provider: message.provider.clone(),
+        }
+    };
+    message.happened.iter().filter(own).map(entry).collect()
+}
+
+/// What one server does not say of a message, another that handled the same may.
+fn complete(entries: &mut [Entry]) {
+    #[derive(Default)]
+    struct Known {
+        sender: Option<String>,
+        subject: Option<String>,
+        provider: Option<String>,
+    }
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    for entry in entries.iter() {
+        let known = known.entry(entry.message_id.clone()).or_default();
+        known.sender = known.sender.take().or_else(|| entry.sender.clone());
+        known.subject = known.subject.take().or_else(|| entry.subject.clone());
+        known.provider = known.provider.take().or_else(|| entry.provider.clone());
+    }
+    for entry in entries {
+        if let Some(known) = known.get(&entry.message_id) {
+            entry.sender = entry.sender.take().or_else(|| known.sender.clone());
+            entry.subject = entry.subject.take().or_else(|| known.subject.clone());
+            entry.provider = entry.provider.take().or_else(|| known.provider.clone());
+        }
+    }
+}

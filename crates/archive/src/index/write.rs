@@ -1,0 +1,423 @@
+//! Reading logs into the index: one thread reads and joins lines, the other writes what came of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use sql::{Given, Statement, Writing};
+use tokio::sync::mpsc;
+
+use super::read::{self, MessageRow};
+use super::{Index, millis, stored};
+use crate::codec::{Packed, pack, pack_ascending};
+use crate::join::{Join, Joined};
+use crate::message::{Domains, Message};
+use crate::source::{Counts, End, Opened, Source, Stop, first_instant, open, unreadable};
+use crate::syslog::Stamps;
+use crate::{Error, said, syslog};
+
+/// Lines that are written together: a segment.
+const LINES: u64 = 500_000;
+/// Rows in one statement; each crosses to the database's thread once.
+const ROWS: usize = 100;
+/// Names that are remembered from one segment to the next.
+const REMEMBERED: usize = 1_000_000;
+
+/// Which logs are read, and how.
+#[derive(Debug, Clone)]
+pub struct IndexRequest {
+    /// The files, in any order.
+    pub files: Vec<PathBuf>,
+    /// Whose messages are kept.
+    pub domains: Domains,
+    /// The zone of the machines that wrote time stamps without one.
+    pub zone: Tz,
+    /// The files were written no later than this; without it, each file's own date says.
+    pub not_after: Option<DateTime<Utc>>,
+}
+
+/// What came of reading logs.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Indexed {
+    /// The files, in the order in which they were read.
+    pub files: Vec<IndexedFile>,
+    /// All lines that were new.
+    pub counts: Counts,
+    /// Messages that were added or went on.
+    pub messages: u64,
+}
+
+/// What came of reading one file.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct IndexedFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// Was it read before, in part or whole?
+    pub known: bool,
+    /// Its new lines.
+    pub counts: Counts,
+    /// Does it end in the middle of a line? That line is read once the rest is there.
+    pub unfinished: bool,
+    /// Is it a compressed file that was cut off or is damaged?
+    pub damaged: bool,
+}
+
+/// What the thread that reads hands over.
+enum Step {
+    Write(Box<(Joined, Source)>),
+    Read(IndexedFile),
+    Failed(Error),
+}
+
+impl Index {
+    /// Reads logs into the index, each line once, however often it is given. `progress` is told the number
+    /// of lines from time to time.
+    pub async fn read_logs(
+        &self,
+        request: IndexRequest,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Indexed, Error> {
+        let _lock = self.lock()?;
+        let sources = self.sources().await?;
+        let next = self.next_message().await?;
+        let join = Join::new(request.domains.clone(), self.unfinished().await?, next);
+        let next_source = sources.iter().filter_map(|source| source.id).max().unwrap_or(0) + 1;
+        let (sender, mut steps) = mpsc::channel(1);
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut reading = Reading { request, sources, join, next_source, steps: sender };
+            if let Err(error) = reading.all() {
+                reading.hand_over(Step::Failed(error));
+            }
+        });
+        let mut indexed = Indexed::default();
+        let mut names = HashMap::new();
+        let mut done = Ok(());
+        while let Some(step) = steps.recv().await {
+            match step {
+                Step::Write(step) => {
+                    let (joined, source) = *step;
+                    indexed.messages += count(joined.done.len());
+                    let before: u64 = indexed.files.iter().map(|file| file.counts.lines).sum();
+                    progress(before + source.counts.lines);
+                    done = self.write(&joined, &source, &mut names).await;
+                }
+                Step::Read(file) => indexed.files.push(file),
+                Step::Failed(error) => done = Err(error),
+            }
+            if done.is_err() {
+                break;
+            }
+        }
+        // What reads ends where nobody listens.
+        drop(steps);
+        reading.await.map_err(|error| Error::Extract(error.to_string()))?;
+        done?;
+        for file in &indexed.files {
+            indexed.counts.lines += file.counts.lines;
+            indexed.counts.kept += file.counts.kept;
+            indexed.counts.broken += file.counts.broken;
+        }
+        Ok(indexed)
+    }
+
+    async fn next_message(&self) -> Result<i64, Error> {
+        const NEXT: &str = "SELECT coalesce(max(id), 0) + 1 FROM message";
+        Ok(self.tables.all(NEXT, Vec::new(), |(next,): (i64,)| Ok(next)).await?.pop().unwrap_or(1))
+    }
+
+    /// The messages that were not done when the last file ended.
+    async fn unfinished(&self) -> Result<Vec<(String, Message)>, Error> {
+        const ALL: &str = "SELECT place, message FROM unfinished";
+        let places: Vec<(String, i64)> = self.tables.all(ALL, Vec::new(), Ok).await?;
+        let ids: Vec<i64> = places.iter().map(|(_, id)| *id).collect();
+        let mut messages = HashMap::new();
+        for message in read::messages(&self.tables, &ids).await? {
+            messages.insert(message.id, message);
+        }
+        let found = |(place, id)| Some((place, messages.remove(&Some(id))?));
+        Ok(places.into_iter().filter_map(found).collect())
+    }
+
+    async fn write(
+        &self,
+        joined: &Joined,
+        source: &Source,
+        names: &mut HashMap<String, i64>,
+    ) -> Result<(), Error> {
+        let open = joined.open.iter().map(|(_, message)| message);
+        let messages: Vec<&Message> = joined.done.iter().chain(open).collect();
+        let mut writing = self.tables.begin().await?;
+        give_numbers(&mut writing, &messages, names).await?;
+        let number = |name: &str| if name.is_empty() { 0 } else { *names.get(name).unwrap_or(&0) };
+        write_messages(&mut writing, &messages, &number).await?;
+        write_segment(&mut writing, &messages, &number).await?;
+        if !joined.dropped.is_empty() {
+            const DROP: &str = "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
+            writing.run(DROP, vec![Given::Numbers(joined.dropped.clone())]).await?;
+        }
+        writing.run("DELETE FROM unfinished", Vec::new()).await?;
+        for (place, message) in &joined.open {
+            const OPEN: &str = "INSERT INTO unfinished VALUES ($1, $2)";
+            let given = vec![Given::Text(place.clone()), Given::Number(message.id.unwrap_or(0))];
+            writing.run(OPEN, given).await?;
+        }
+        write_source(&mut writing, source).await?;
+        writing.commit().await?;
+        if names.len() > REMEMBERED {
+            names.clear();
+        }
+        Ok(())
+    }
+}
+
+/// The thread that reads.
+struct Reading {
+    request: IndexRequest,
+    sources: Vec<Source>,
+    join: Join,
+    next_source: i64,
+    steps: mpsc::Sender<Step>,
+}
+
+impl Reading {
+    fn all(&mut self) -> Result<(), Error> {
+        let (zone, not_after) = (self.request.zone, self.request.not_after);
+        let mut files = Vec::new();
+        for path in &self.request.files {
+            files.push((first_instant(path, zone, not_after)?, path.clone()));
+        }
+        // A message is told from its first line to its last where the older file comes first.
+        files.sort();
+        for (_, path) in files {
+            let (mut file, mut stamps) = open(&path, &self.sources, zone, not_after)?;
+            let read = self.file(&mut file, &mut stamps);
+            let Some(read) = read.map_err(|source| unreadable(&path, source))? else {
+                return Ok(());
+            };
+            if !self.hand_over(Step::Read(read)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file to its end; `None` where nobody listens any more.
+    fn file(
+        &mut self,
+        file: &mut Opened,
+        stamps: &mut Stamps,
+    ) -> Result<Option<IndexedFile>, std::io::Error> {
+        let before = file.seen();
+        let mut written = before.counts.lines;
+        let end = loop {
+            match file.next() {
+                Ok(true) => self.line(file, stamps),
+                Ok(false) => file.count(None, false),
+                Err(Stop::End(end)) => break end,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+            if file.lines() - written >= LINES {
+                written = file.lines();
+                if !self.write(file) {
+                    return Ok(None);
+                }
+            }
+        };
+        if file.lines() > written && !self.write(file) {
+            return Ok(None);
+        }
+        let seen = file.seen();
+        let new = Counts {
+            lines: seen.counts.lines - before.counts.lines,
+            kept: seen.counts.kept - before.counts.kept,
+            broken: seen.counts.broken - before.counts.broken,
+        };
+        Ok(Some(IndexedFile {
+            name: seen.name,
+            known: before.id.is_some(),
+            counts: new,
+            unfinished: end == End::InALine,
+            damaged: end == End::Damaged,
+        }))
+    }
+
+    fn line(&mut self, file: &mut Opened, stamps: &mut Stamps) {
+        let text = file.text();
+        let (at, kept) = match syslog::line(&text, stamps) {
+            Some(line) => {
+                let said = said::said(&line);
+                if let Some(said) = said {
+                    self.join.take(&line, said);
+                }
+                (Some(line.at), said.is_some())
+            }
+            None => (None, false),
+        };
+        drop(text);
+        file.count(at, kept);
+    }
+
+    fn write(&mut self, file: &mut Opened) -> bool {
+        let mut source = file.seen();
+        if source.id.is_none() {
+            source.id = Some(self.next_source);
+            file.known_as(self.next_source);
+            self.next_source += 1;
+        }
+        let now = source.last_at.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let joined = self.join.take_out(now);
+        self.sources.retain(|known| known.id != source.id);
+        self.sources.push(source.clone());
+        self.hand_over(Step::Write(Box::new((joined, source))))
+    }
+
+    fn hand_over(&self, step: Step) -> bool {
+        self.steps.blocking_send(step).is_ok()
+    }
+}
+
+/// Sees to it that each name of the messages has its number in the dictionary.
+async fn give_numbers(
+    writing: &mut Writing<'_>,
+    messages: &[&Message],
+    names: &mut HashMap<String, i64>,
+) -> Result<(), Error> {
+    const FIND: &str = "SELECT text, id FROM name WHERE text IN (SELECT value FROM json_each($1))";
+    const LAST: &str = "SELECT coalesce(max(id), 0) FROM name";
+    let of = |message: &&Message| {
+        let providers = message.provider.clone();
+        message.parties().map(str::to_owned).chain(providers).collect::<Vec<_>>()
+    };
+    let wanted: BTreeSet<String> =
+        messages.iter().flat_map(of).filter(|name| !names.contains_key(name)).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let json = serde_json::to_string(&wanted).map_err(|error| Error::Extract(error.to_string()))?;
+    let found: Vec<(String, i64)> = writing.rows(FIND, vec![Given::Text(json)]).await?;
+    names.extend(found);
+    let last: Vec<(i64,)> = writing.rows(LAST, Vec::new()).await?;
+    let mut next = last.first().map_or(0, |(last,)| *last);
+    let mut rows = Vec::new();
+    for name in wanted.into_iter().filter(|name| !names.contains_key(name)).collect::<Vec<_>>() {
+        next += 1;
+        rows.push(vec![Given::Number(next), Given::Text(name.clone())]);
+        names.insert(name, next);
+    }
+    static MANY: LazyLock<String> = LazyLock::new(|| many("INSERT INTO name VALUES ", 2));
+    insert(writing, &MANY, "INSERT INTO name VALUES ($1, $2)", rows).await
+}
+
+async fn write_messages(
+    writing: &mut Writing<'_>,
+    messages: &[&Message],
+    number: &impl Fn(&str) -> i64,
+) -> Result<(), Error> {
+    const ONE: &str = "INSERT OR REPLACE INTO message VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    static MANY: LazyLock<String> =
+        LazyLock::new(|| many("INSERT OR REPLACE INTO message VALUES ", 9));
+    let mut rows = Vec::with_capacity(messages.len());
+    for message in messages {
+        rows.push(row(message, number).given());
+    }
+    insert(writing, &MANY, ONE, rows).await
+}
+
+/// A message as it is stored.
+fn row(message: &Message, number: &impl Fn(&str) -> i64) -> MessageRow {
+    let first = message.happened.iter().map(|event| event.at).min().unwrap_or_default();
+    let packed = message.happened.iter().map(|event| Packed {
+        at: event.at,
+        kind: event.kind,
+        recipient: event.recipient.as_deref().map_or(0, |name| number(name).unsigned_abs()),
+        related: event.related.clone(),
+    });
+    MessageRow {
+        id: message.id.unwrap_or(0),
+        at: millis(first),
+        sender: message.sender.as_deref().map(number),
+        message_id: message.identifier.clone(),
+        subject: message.subject.clone(),
+        provider: message.provider.as_deref().map(number),
+        login: message.login,
+        queue: message.queue.clone(),
+        events: pack(first, &packed.collect::<Vec<_>>()),
+    }
+}
+
+async fn write_segment(
+    writing: &mut Writing<'_>,
+    messages: &[&Message],
+    number: &impl Fn(&str) -> i64,
+) -> Result<(), Error> {
+    const NEXT: &str =
+        "INSERT INTO segment SELECT coalesce(max(id), 0) + 1 FROM segment RETURNING id";
+    const ONE: &str = "INSERT INTO posting VALUES ($1, $2, $3)";
+    static MANY: LazyLock<String> = LazyLock::new(|| many("INSERT INTO posting VALUES ", 3));
+    let mut postings: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    for message in messages {
+        let id = message.id.unwrap_or(0).unsigned_abs();
+        for party in message.parties() {
+            postings.entry(number(party)).or_default().insert(id);
+        }
+    }
+    if postings.is_empty() {
+        return Ok(());
+    }
+    let segment: Vec<(i64,)> = writing.rows(NEXT, Vec::new()).await?;
+    let segment = segment.first().map_or(0, |(segment,)| *segment);
+    let rows = postings.into_iter().map(|(name, ids)| {
+        let ids: Vec<u64> = ids.into_iter().collect();
+        vec![Given::Number(segment), Given::Number(name), Given::Bytes(pack_ascending(&ids))]
+    });
+    insert(writing, &MANY, ONE, rows.collect()).await
+}
+
+async fn write_source(writing: &mut Writing<'_>, source: &Source) -> Result<(), Error> {
+    const WRITE: &str =
+        "INSERT OR REPLACE INTO source VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let given = vec![
+        Given::PerhapsNumber(source.id),
+        Given::Text(source.name.clone()),
+        stored(count(source.head.0)),
+        Given::Bytes(source.head.1.clone()),
+        stored(source.offset),
+        Given::Bytes(source.tail.clone()),
+        Given::PerhapsNumber(source.last_at.map(millis)),
+        stored(source.counts.lines),
+        stored(source.counts.kept),
+        stored(source.counts.broken),
+    ];
+    writing.run(WRITE, given).await?;
+    Ok(())
+}
+
+/// A statement that inserts so many rows at once.
+fn many(head: &str, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    format!("{head}{}", vec![row; ROWS].join(", "))
+}
+
+async fn insert(
+    writing: &mut Writing<'_>,
+    many: &'static LazyLock<String>,
+    one: &'static str,
+    rows: Vec<Vec<Given>>,
+) -> Result<(), Error> {
+    let many = Statement { sqlite: many.as_str(), postgres: "" };
+    let mut rows = rows.into_iter();
+    let whole = rows.len() / ROWS;
+    for _ in 0..whole {
+        writing.run(many, rows.by_ref().take(ROWS).flatten().collect()).await?;
+    }
+    for row in rows {
+        writing.run(one, row).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

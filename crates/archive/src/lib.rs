@@ -1,0 +1,27 @@
+//! The log of messages: read from the mail servers' logs into an index, asked for one mailbox, handed out
+//! as a signed extract by a link, and destroyed on record.
+//!
+//! Personal data lies in `archive.db` and in the folder `extracts`, for their owner alone, and nowhere
+//! else. Deliberately absent: who may ask, and until when, which is the domain's.
+
+mod codec;
+mod error;
+mod extract;
+mod index;
+mod join;
+mod link;
+mod message;
+mod office;
+mod row;
+mod said;
+mod source;
+mod syslog;
+mod table;
+
+pub use error::Error;
+pub use extract::{Extract, SIGNED_AS, Subject};
+pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};
+pub use message::Domains;
+pub use office::{Holder, Office, Opened, Ready};
+pub use row::{Entry, Kind, LogArchive, Period};
+pub use source::Counts;

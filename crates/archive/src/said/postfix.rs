@@ -1,0 +1,116 @@
+//! The lines of Postfix.
+//!
+//! The subject is only there where `header_checks` has a rule such as `/^Subject:/ INFO`.
+
+use super::{Fate, Said, between};
+
+/// Those that hand a message to a mailbox, and not to another provider.
+const TO_MAILBOXES: [&str; 4] = ["local", "virtual", "lmtp", "pipe"];
+/// Queue ids have 10 to 12 digits, or up to 20 letters and digits as long ones.
+const QUEUE_ID: std::ops::RangeInclusive<usize> = 5..=24;
+
+/// What a part of Postfix says.
+pub(super) fn said<'a>(part: &str, text: &'a str) -> Option<Said<'a>> {
+    let (queue, text) = text.split_once(": ")?;
+    if queue == "NOQUEUE" {
+        return refused(text, None);
+    }
+    let plain = queue.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !plain || !QUEUE_ID.contains(&queue.len()) {
+        return None;
+    }
+    match part {
+        "smtpd" => client(queue, text).or_else(|| refused(text, Some(queue))),
+        "cleanup" => cleanup(queue, text),
+        "qmgr" if text == "removed" => Some(Said::Removed { queue }),
+        "qmgr" | "pickup" => from(part, queue, text),
+        "bounce" => report(queue, text),
+        _ => to(part, queue, text),
+    }
+}
+
+/// `client=mail.example[192.0.2.1], sasl_method=PLAIN, sasl_username=…`
+fn client<'a>(queue: &'a str, text: &'a str) -> Option<Said<'a>> {
+    let rest = text.strip_prefix("client=")?;
+    let (client, more) = rest.split_once(',').unwrap_or((rest, ""));
+    Some(Said::Client { queue, host: host(client), login: more.contains("sasl_username=") })
+}
+
+/// `message-id=<…>`, `info: header Subject: … from host[…]; from=<…> to=<…>`, `milter-reject: …`
+fn cleanup<'a>(queue: &'a str, text: &'a str) -> Option<Said<'a>> {
+    if let Some(id) = text.strip_prefix("message-id=") {
+        let id = id.trim_start_matches('<').trim_end_matches('>');
+        return (!id.is_empty()).then_some(Said::MessageId { queue, id });
+    }
+    if let Some((_, rest)) = text.split_once("header Subject: ") {
+        // The last one: a subject may hold the same words.
+        let subject = rest.rsplit_once("; from=<").map_or(rest, |(head, _)| head);
+        let subject = subject.rsplit_once(" from ").map_or(subject, |(subject, _)| subject);
+        return Some(Said::Subject { queue, subject });
+    }
+    refused(text, Some(queue))
+}
+
+/// `from=<…>, size=1234, nrcpt=1 (queue active)`; once more with each try of a deferred message.
+fn from<'a>(part: &str, queue: &'a str, text: &'a str) -> Option<Said<'a>> {
+    if part == "pickup" {
+        return None;
+    }
+    let sender = between(text, "from=<", ">")?;
+    // What ends without a recipient being told is told by the report.
+    text.contains("nrcpt=").then_some(Said::From { queue, sender })
+}
+
+/// `sender non-delivery notification: 4Xyz`
+fn report<'a>(queue: &'a str, text: &'a str) -> Option<Said<'a>> {
+    let (what, report) = text.rsplit_once(": ")?;
+    what.ends_with("notification").then_some(Said::Report { queue, report })
+}
+
+/// `to=<…>, orig_to=<…>, relay=…, delay=…, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4Xyz)`
+fn to<'a>(part: &str, queue: &'a str, text: &'a str) -> Option<Said<'a>> {
+    let recipient =
+        between(text.get(..4).filter(|head| *head == "to=<").map(|_| text)?, "to=<", ">")?;
+    let original = between(text, ", orig_to=<", ">");
+    let (_, status) = text.split_once(", status=")?;
+    let (status, answer) = status.split_once(' ').unwrap_or((status, ""));
+    let fate = match status {
+        "sent" if TO_MAILBOXES.contains(&part) => Fate::Delivered,
+        "sent" => Fate::Forwarded { next: queued_as(answer) },
+        "deferred" => Fate::Delayed,
+        "bounced" | "expired" => Fate::Failed,
+        _ => return None,
+    };
+    Some(Said::To { queue, recipient, original, fate })
+}
+
+fn queued_as(answer: &str) -> Option<&str> {
+    let (_, name) = answer.rsplit_once("queued as ")?;
+    let end = name.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    let name = name.get(..end.unwrap_or(name.len()))?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// `reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 …; from=<…> to=<…> proto=ESMTP`
+fn refused<'a>(text: &'a str, queue: Option<&'a str>) -> Option<Said<'a>> {
+    let (what, rest) = text.split_once(' ')?;
+    if !matches!(what, "reject:" | "milter-reject:") {
+        return None;
+    }
+    let client = between(rest, " from ", ": ")?;
+    let (_, parties) = rest.rsplit_once("; from=<")?;
+    let (sender, more) = parties.split_once('>')?;
+    let recipient = between(more, " to=<", ">")?;
+    Some(Said::Refused { sender, recipient, host: host(client), queue })
+}
+
+/// The name of a client, or its address where it has none.
+fn host(client: &str) -> &str {
+    match client.split_once('[') {
+        Some(("unknown", address)) => {
+            address.split_once(']').map_or(address, |(address, _)| address)
+        }
+        Some((name, _)) => name,
+        None => client,
+    }
+}

@@ -1,0 +1,191 @@
+//! From time stamps to instants.
+
+use chrono::{
+    DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
+};
+use chrono_tz::{GapInfo, Tz};
+
+/// The shortest stamp without a year: `Sep 18 10:00:01`.
+const CLASSIC: usize = 15;
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// So far a file's lines may go back without that being the end of a year.
+const OUT_OF_ORDER: i32 = 6;
+
+/// The time stamps of a file, one line after the other.
+#[derive(Debug)]
+pub(crate) struct Stamps {
+    zone: Tz,
+    /// No line is later; only looked at for the first year.
+    not_after: DateTime<Utc>,
+    /// Of the line before: its year and month by a stamp without a year.
+    last: Option<(i32, u32)>,
+    last_at: DateTime<Utc>,
+    /// The text of the line before, whose instant need not be worked out again.
+    known: (String, DateTime<Utc>),
+}
+
+impl Stamps {
+    /// For a file that was written no later than this, on a machine in that zone.
+    pub(crate) fn new(zone: Tz, not_after: DateTime<Utc>) -> Self {
+        let start = DateTime::<Utc>::MIN_UTC;
+        Self { zone, not_after, last: None, last_at: start, known: (String::new(), start) }
+    }
+
+    /// Goes on where the lines of a file were left.
+    pub(crate) fn resume(&mut self, last_at: DateTime<Utc>) {
+        let local = last_at.with_timezone(&self.zone);
+        self.last = Some((local.year(), local.month()));
+        self.last_at = last_at;
+    }
+
+    /// The instant at the head of a line, and what stands behind it.
+    pub(crate) fn read<'a>(&mut self, line: &'a str) -> Option<(DateTime<Utc>, &'a str)> {
+        let classic = line.as_bytes().first()?.is_ascii_uppercase();
+        let (stamp, rest) = if classic {
+            (line.get(..CLASSIC)?, line.get(CLASSIC..)?.strip_prefix(' ')?)
+        } else {
+            line.split_once(' ')?
+        };
+        let at = if stamp == self.known.0 {
+            self.known.1
+        } else {
+            let at = if classic {
+                self.classic(stamp)?
+            } else {
+                DateTime::parse_from_rfc3339(stamp).ok()?.with_timezone(&Utc)
+            };
+            self.known.0.clear();
+            self.known.0.push_str(stamp);
+            self.known.1 = at;
+            at
+        };
+        self.last_at = at;
+        Some((at, rest))
+    }
+
+    fn classic(&mut self, stamp: &str) -> Option<DateTime<Utc>> {
+        let name = stamp.get(..3)?;
+        let month = (1..).zip(MONTHS).find(|(_, month)| *month == name)?.0;
+        let number =
+            |range: std::ops::Range<usize>| stamp.get(range)?.trim_start().parse::<u32>().ok();
+        let (day, hour, minute, second) =
+            (number(4..6)?, number(7..9)?, number(10..12)?, number(13..15)?);
+        let local = |year: i32| {
+            // A leap second is the second before it.
+            NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second.min(59))
+        };
+        let (year, local) = if let Some((year, before)) = self.last {
+            let gone = i32::try_from(month).ok()? - i32::try_from(before).ok()?;
+            let turned = if gone < -OUT_OF_ORDER {
+                1
+            } else if gone > OUT_OF_ORDER {
+                -1
+            } else {
+                0
+            };
+            (year + turned, local(year + turned)?)
+        } else {
+            // The newest year in which it is not later than the file; four back for a 29 February.
+            let newest = self.not_after.with_timezone(&self.zone);
+            let limit = newest.naive_local() + TimeDelta::days(1);
+            (newest.year() - 4..=newest.year() + 1)
+                .rev()
+                .filter_map(|year| Some((year, local(year)?)))
+                .find(|(_, local)| *local <= limit)?
+        };
+        self.last = Some((year, month));
+        Some(self.instant(local))
+    }
+
+    /// Of an hour that comes twice, the first unless the lines are past it; one that the clocks skip is
+    /// where they go on.
+    fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        match self.zone.from_local_datetime(&local) {
+            MappedLocalTime::Single(at) => at.with_timezone(&Utc),
+            MappedLocalTime::Ambiguous(first, second) => {
+                let ends = second.offset().fix();
+                let (first, second) = (first.with_timezone(&Utc), second.with_timezone(&Utc));
+                let back = first + TimeDelta::minutes(30) < self.last_at;
+                let past = self.last_at.with_timezone(&self.zone).offset().fix() == ends
+                    && first - TimeDelta::hours(1) < self.last_at;
+                if back || past { second } else { first }
+            }
+            MappedLocalTime::None => {
+                let end = GapInfo::new(&local, &self.zone).and_then(|gap| gap.end);
+                end.map_or(local.and_utc(), |end| end.with_timezone(&Utc))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(not_after: &str, stamps: &[&str]) -> Vec<Option<String>> {
+        let mut all = Stamps::new(chrono_tz::Europe::Rome, not_after.parse().unwrap());
+        let one = |stamp: &&str| {
+            let line = format!("{stamp} mx1 postfix/qmgr[1]: x");
+            all.read(&line).map(|(at, _)| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+        };
+        stamps.iter().map(one).collect()
+    }
+
+    fn some(texts: &[&str]) -> Vec<Option<String>> {
+        texts.iter().map(|text| Some((*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_year_is_the_newest_that_is_not_after_the_file_and_goes_on_after_december() {
+        let given = read("2016-01-03T00:00:00Z", &["Dec 30 10:00:00", "Jan  2 10:00:00"]);
+        assert_eq!(given, some(&["2015-12-30T09:00:00Z", "2016-01-02T09:00:00Z"]));
+        let given = read("2015-09-18T00:00:00Z", &["Sep 18 01:59:59", "Sep  1 00:00:00"]);
+        assert_eq!(given, some(&["2015-09-17T23:59:59Z", "2015-08-31T22:00:00Z"]));
+        let given = read("2015-03-01T00:00:00Z", &["Feb 29 12:00:00"]);
+        assert_eq!(given, some(&["2012-02-29T11:00:00Z"]));
+    }
+
+    #[test]
+    fn a_late_line_of_december_stays_in_its_year() {
+        let stamps = ["Dec 31 23:59:59", "Jan  1 00:00:00", "Dec 31 23:59:59", "Jan  1 00:00:01"];
+        let given = read("2016-01-03T00:00:00Z", &stamps);
+        let (old, new) = ("2015-12-31T22:59:59Z", "2015-12-31T23:00:00Z");
+        assert_eq!(given, some(&[old, new, old, "2015-12-31T23:00:01Z"]));
+    }
+
+    #[test]
+    fn the_hour_that_comes_twice_is_told_apart_by_the_lines_before() {
+        let stamps = [
+            "Oct 25 02:10:00",
+            "Oct 25 02:59:00",
+            "Oct 25 02:05:00",
+            "Oct 25 02:50:00",
+            "Oct 25 03:00:00",
+        ];
+        let given = read("2015-10-26T00:00:00Z", &stamps);
+        let expected = [
+            "2015-10-25T00:10:00Z",
+            "2015-10-25T00:59:00Z",
+            "2015-10-25T01:05:00Z",
+            "2015-10-25T01:50:00Z",
+            "2015-10-25T02:00:00Z",
+        ];
+        assert_eq!(given, some(&expected));
+    }
+
+    #[test]
+    fn an_hour_that_the_clocks_skip_is_where_they_go_on() {
+        let given = read("2015-04-01T00:00:00Z", &["Mar 29 02:30:00"]);
+        assert_eq!(given, some(&["2015-03-29T01:00:00Z"]));
+    }
+
+    #[test]
+    fn a_stamp_with_its_offset_says_it_all_and_what_is_none_is_refused() {
+        let stamps =
+            ["2015-09-18T00:00:00.25+02:00", "Foo 18 10:00:00", "Feb 31 10:00:00", "garbage"];
+        let mut expected = some(&["2015-09-17T22:00:00.250Z"]);
+        expected.extend([None, None, None]);
+        assert_eq!(read("2015-10-26T00:00:00Z", &stamps), expected);
+    }
+}

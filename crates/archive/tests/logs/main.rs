@@ -1,0 +1,7 @@
+//! Mail logs as they come: generated, rotated, compressed, cut off, given twice; read into an index and
+//! asked for one mailbox.
+
+#![cfg(test)]
+
+mod maillog;
+mod reading;

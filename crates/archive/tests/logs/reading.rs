@@ -1,0 +1,308 @@
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use archive::{Domains, Entry, Index, IndexRequest, Indexed, Kind, LogArchive, Period};
+use chrono::{DateTime, Utc};
+use chrono_tz::Europe::Rome;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
+
+struct Place {
+    folder: TempDir,
+    index: Index,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
+        Self { folder, index }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let written: DateTime<Utc> = "2015-12-31T00:00:00Z".parse().unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(written.into()).unwrap();
+        path
+    }
+
+    async fn read(&self, files: &[&Path]) -> Indexed {
+        self.try_read(files).await.unwrap()
+    }
+
+    async fn try_read(&self, files: &[&Path]) -> Result<Indexed, archive::Error> {
+        let request = IndexRequest {
+            files: files.iter().map(|file| (*file).to_owned()).collect(),
+            domains: Domains::new(["postacertificata.example".to_owned()]),
+            zone: Rome,
+            not_after: None,
+        };
+        self.index.read_logs(request, |_| {}).await
+    }
+
+    async fn of(&self, address: &str) -> Vec<Entry> {
+        self.index.messages(address, Period::ALL).await.unwrap()
+    }
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(bytes).unwrap();
+    gz.finish().unwrap()
+}
+
+fn kinds(entries: &[Entry]) -> Vec<Kind> {
+    entries.iter().map(|entry| entry.kind).collect()
+}
+
+/// A week of mail.
+fn week(style: Style) -> MailLog {
+    let mut log = MailLog::new(style, "2015-07-10T08:00:00Z");
+    log.sent(ANNA, &[OFFICE, "urp@regione.example"], "Ricorso n. 4");
+    log.foreign();
+    log.received(OFFICE, &[ANNA, BRUNO]);
+    log.line("sshd", "session opened for user x");
+    log.received("x@regione.example", &[BRUNO]);
+    log
+}
+
+#[tokio::test]
+async fn a_mailbox_has_the_entries_about_it_with_their_fields_and_no_others() {
+    for style in [Style::Classic, Style::Rfc3339] {
+        let place = Place::new().await;
+        let log = place.file("mail.log", week(style).text().as_bytes());
+        let read = place.read(&[&log]).await;
+        assert_eq!((read.counts.broken, read.messages), (0, 3), "{style:?}");
+        let of_anna = place.of(&ANNA.to_uppercase()).await;
+        let expected = [
+            Kind::Accepted,
+            Kind::Forwarded,
+            Kind::Forwarded,
+            Kind::TakenInCharge,
+            Kind::Stored,
+            Kind::Delivered,
+        ];
+        assert_eq!(kinds(&of_anna), expected, "{style:?}");
+        let sent = &of_anna[0];
+        assert_eq!(sent.message_id, "3F2A0001@pc.example");
+        assert_eq!(sent.at, "2015-07-10T08:00:04Z".parse::<DateTime<Utc>>().unwrap());
+        assert_eq!(sent.sender.as_deref(), Some(ANNA));
+        assert_eq!(sent.recipients, [OFFICE, "urp@regione.example"]);
+        assert_eq!(sent.subject.as_deref(), Some("Ricorso n. 4"));
+        assert_eq!(sent.provider.as_deref(), Some("mx1"), "where she sits is no provider");
+        assert_eq!(of_anna[1].recipients, [OFFICE]);
+        assert_eq!(of_anna[1].related, ["3F2A0001", "R3F2A0001"]);
+        let got = &of_anna[4];
+        assert_eq!(got.recipients, [ANNA], "who else got it is the sender's to know");
+        assert_eq!(got.sender.as_deref(), Some(OFFICE));
+        assert_eq!(got.provider.as_deref(), Some("mail.comune.example"));
+        assert_eq!(place.of(BRUNO).await.len(), 6);
+        assert_eq!(place.of("y@altrove.example").await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_period_begins_and_ends_with_its_days_in_the_plan_s_zone() {
+    let place = Place::new().await;
+    let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T21:59:55Z");
+    log.received(OFFICE, &[ANNA]);
+    log.received(OFFICE, &[ANNA]);
+    let log = place.file("mail.log", log.text().as_bytes());
+    place.read(&[&log]).await;
+    let day = "2015-07-10".parse().ok();
+    for (from, through, count) in [(None, None, 6), (None, day, 3), (day, day, 3), (day, None, 6)] {
+        let period = Period::days(from, through, Rome);
+        let found = place.index.messages(ANNA, period).await.unwrap();
+        assert_eq!(found.len(), count, "{from:?} {through:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_rotated_compressed_copied_or_given_twice_counts_once() {
+    let place = Place::new().await;
+    let (mut log, mut later) =
+        (week(Style::Classic), MailLog::new(Style::Classic, "2015-07-17T08:00:00Z"));
+    later.sent(BRUNO, &[OFFICE], "Altro");
+    for number in 0..9 {
+        log.sent(BRUNO, &[OFFICE], &format!("Domanda {number}"));
+    }
+    let old = log.text();
+    let first = place.file("mail.log", old.as_bytes());
+    let read = place.read(&[&first]).await;
+    let lines = u64::try_from(log.lines.len()).unwrap();
+    assert_eq!(read.counts.lines, lines);
+    let before = (place.of(ANNA).await, place.of(BRUNO).await);
+    let held = place.index.held().await.unwrap();
+    let zipped = place.file("mail.log.2.gz", &gz(old.as_bytes()));
+    let packed = place.file("mail.log.3.zst", &zstd::encode_all(old.as_bytes(), 1).unwrap());
+    let copy = place.file("copy", old.as_bytes());
+    let part = place.file("part", log.lines[..40].concat().as_bytes());
+    for again in [&first, &zipped, &packed, &copy, &part] {
+        let read = place.read(&[again]).await;
+        assert_eq!((read.counts.lines, read.files[0].known), (0, true), "{again:?}");
+    }
+    assert_eq!(before, (place.of(ANNA).await, place.of(BRUNO).await));
+    assert_eq!(place.index.held().await.unwrap(), held);
+    // Grown under another name, and compressed by now.
+    log.now = "2015-07-12T08:00:00Z".parse().unwrap();
+    log.sent(ANNA, &[OFFICE], "Ancora");
+    let grown = place.file("mail.log.4.gz", &gz(log.text().as_bytes()));
+    let newest = place.file("mail.log", later.text().as_bytes());
+    // In the order in which a shell lists them.
+    let read = place.read(&[&newest, &grown]).await;
+    assert_eq!(read.files[0].counts.lines, u64::try_from(log.lines.len()).unwrap() - lines);
+    assert_eq!(place.of(ANNA).await.len(), before.0.len() + 2);
+    assert_eq!(place.of(BRUNO).await.len(), before.1.len() + 2);
+}
+
+#[tokio::test]
+async fn what_goes_on_otherwise_than_it_was_read_is_refused() {
+    let place = Place::new().await;
+    let mut text = String::new();
+    for _ in 0..9 {
+        text.push_str(&week(Style::Classic).text());
+    }
+    let log = place.file("mail.log", text.as_bytes());
+    place.read(&[&log]).await;
+    let mut edited = text.clone().into_bytes();
+    let near_the_end = edited.len() - 50;
+    edited[near_the_end] = b'~';
+    edited.extend_from_slice(b"more\n");
+    let log = place.file("mail.log", &edited);
+    let refused = place.try_read(&[&log]).await.unwrap_err();
+    assert!(matches!(refused, archive::Error::OtherContent { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_none_is_counted_and_the_last_one_waits_for_its_rest() {
+    let place = Place::new().await;
+    let mut log = week(Style::Classic);
+    log.lines.insert(3, "no line of syslog\n".to_owned());
+    log.lines.insert(9, format!("{}\n", "x".repeat(200_000)));
+    log.lines.insert(12, "\n".to_owned());
+    let text = log.text();
+    let whole = place.file("whole", text.as_bytes());
+    let expected = {
+        let place = Place::new().await;
+        let read = place.read(&[&whole]).await;
+        assert_eq!(read.counts.broken, 3);
+        (read.counts, place.of(ANNA).await)
+    };
+    let cut = text.len() - 30;
+    let log = place.file("mail.log", &text.as_bytes()[..cut]);
+    let first = place.read(&[&log]).await;
+    assert!(first.files[0].unfinished && first.counts.lines == expected.0.lines - 1);
+    let log = place.file("mail.log", text.as_bytes());
+    let rest = place.read(&[&log]).await;
+    assert_eq!(rest.counts.lines, 1);
+    assert_eq!(place.of(ANNA).await, expected.1);
+}
+
+#[tokio::test]
+async fn a_compressed_file_that_was_cut_off_gives_what_is_there_and_later_the_rest() {
+    let place = Place::new().await;
+    let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
+    for number in 0..300 {
+        log.sent(ANNA, &[OFFICE], &format!("Lettera {number}"));
+    }
+    let zipped = gz(log.text().as_bytes());
+    let cut = place.file("mail.log.2.gz", &zipped[..zipped.len() / 2]);
+    let read = place.read(&[&cut]).await;
+    assert!(read.files[0].damaged && read.counts.lines > 0 && read.counts.lines < 2_000);
+    let whole = place.file("mail.log.2.gz", &zipped);
+    let rest = place.read(&[&whole]).await;
+    assert!(!rest.files[0].damaged && rest.files[0].known);
+    assert_eq!(rest.counts.lines + read.counts.lines, u64::try_from(log.lines.len()).unwrap());
+    assert_eq!(place.of(ANNA).await.len(), 600);
+}
+
+#[tokio::test]
+async fn a_deferred_message_is_told_once_and_a_refused_one_too() {
+    let place = Place::new().await;
+    let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
+    log.line("postfix/qmgr", &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"));
+    for _ in 0..3 {
+        log.line(
+            "postfix/qmgr",
+            &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"),
+        );
+        log.line("postfix/smtp", &format!("3F2A41C0: to=<{OFFICE}>, relay=none, delay=1, dsn=4.4.1, status=deferred (no route)"));
+    }
+    log.line(
+        "postfix/smtp",
+        &format!("3F2A41C0: to=<{OFFICE}>, relay=none, delay=1, dsn=5.4.1, status=bounced (no)"),
+    );
+    log.line("postfix/bounce", "3F2A41C0: sender non-delivery notification: 55CD66");
+    log.line("postfix/qmgr", "3F2A41C0: removed");
+    log.line("postfix/smtpd", &format!("NOQUEUE: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.7.1 <{ANNA}>: closed; from=<{OFFICE}> to=<{ANNA}> proto=ESMTP helo=<x>"));
+    let log = place.file("mail.log", log.text().as_bytes());
+    place.read(&[&log]).await;
+    let found = place.of(ANNA).await;
+    let expected = [Kind::Accepted, Kind::Delayed, Kind::Failed, Kind::Reported, Kind::Refused];
+    assert_eq!(kinds(&found), expected);
+    assert_eq!(found[3].related, ["3F2A41C0", "55CD66"]);
+    assert_eq!(found[4].provider.as_deref(), Some("mail.comune.example"));
+}
+
+#[tokio::test]
+async fn the_index_is_for_its_owner_alone_and_one_at_a_time_reads_into_it() {
+    let place = Place::new().await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(place.index.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let lock = File::create(place.folder.path().join("archive.lock")).unwrap();
+    lock.lock().unwrap();
+    let refused = place.try_read(&[]).await.unwrap_err();
+    assert!(matches!(refused, archive::Error::Indexing { .. }) && refused.may_retry());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However a log is cut into files and runs, the same comes of it.
+    #[test]
+    fn where_a_log_is_cut_and_how_often_it_is_given_changes_nothing(
+        cuts in prop::collection::vec(0_usize..4_000, 0..5),
+        classic in any::<bool>(),
+        together in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let log = week(if classic { Style::Classic } else { Style::Rfc3339 });
+            let text = log.text();
+            let whole = Place::new().await;
+            let file = whole.file("mail.log", text.as_bytes());
+            whole.read(&[&file]).await;
+            let place = Place::new().await;
+            // Rotation cuts between lines; a log that grows is read at any byte.
+            let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % text.len()).collect();
+            ends.sort_unstable();
+            if together {
+                let mut lines: Vec<usize> = ends.iter().map(|end| end % log.lines.len()).collect();
+                lines.extend([0, log.lines.len()]);
+                lines.sort_unstable();
+                let files: Vec<PathBuf> = lines.windows(2).enumerate().map(|(place_, pair)| {
+                    let text = log.lines[pair[0]..pair[1]].concat();
+                    place.file(&format!("mail.log.{place_}"), text.as_bytes())
+                }).collect();
+                let shuffled: Vec<&Path> = files.iter().rev().map(PathBuf::as_path).collect();
+                place.read(&shuffled).await;
+            } else {
+                for end in ends.into_iter().chain([text.len()]) {
+                    let file = place.file("mail.log", &text.as_bytes()[..end]);
+                    place.read(&[&file]).await;
+                }
+            }
+            for address in [ANNA, BRUNO] {
+                assert_eq!(place.of(address).await, whole.of(address).await);
+            }
+        });
+    }
+}
