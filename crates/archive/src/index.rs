@@ -7,6 +7,7 @@
 //! written in one transaction; after a crash at any moment reading goes on as if there had been none.
 
 mod read;
+mod wipe;
 mod write;
 
 use std::fs::{File, OpenOptions, TryLockError};

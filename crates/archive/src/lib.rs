@@ -22,6 +22,6 @@ pub use error::Error;
 pub use extract::{Extract, SIGNED_AS, Subject};
 pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};
 pub use message::Domains;
-pub use office::{Holder, Office, Opened, Ready};
+pub use office::{Holder, Office, Opened, Ready, Remains};
 pub use row::{Entry, Kind, LogArchive, Period};
 pub use source::Counts;

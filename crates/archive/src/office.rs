@@ -4,6 +4,7 @@
 //! recorded as handed out before; files of extracts that nobody may have any more are deleted by every
 //! [`Office::expire`], whatever was interrupted before.
 
+mod destroy;
 mod hand_out;
 
 use std::io::Write;
@@ -23,6 +24,7 @@ use crate::extract::sha256;
 use crate::link::{Hashes, Link};
 use crate::{Error, Extract, Index, LogArchive, Period, Subject};
 
+pub use destroy::Remains;
 pub use hand_out::Opened;
 
 /// So many others in a row may be faster; each of them got something done.

@@ -146,13 +146,8 @@ impl Index {
         source: &Source,
         names: &mut HashMap<String, i64>,
     ) -> Result<(), Error> {
-        let open = joined.open.iter().map(|(_, message)| message);
-        let messages: Vec<&Message> = joined.done.iter().chain(open).collect();
         let mut writing = self.tables.begin().await?;
-        give_numbers(&mut writing, &messages, names).await?;
-        let number = |name: &str| if name.is_empty() { 0 } else { *names.get(name).unwrap_or(&0) };
-        write_messages(&mut writing, &messages, &number).await?;
-        write_segment(&mut writing, &messages, &number).await?;
+        self::joined(&mut writing, joined, names).await?;
         if !joined.dropped.is_empty() {
             const DROP: &str = "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
             writing.run(DROP, vec![Given::Numbers(joined.dropped.clone())]).await?;
@@ -170,6 +165,20 @@ impl Index {
         }
         Ok(())
     }
+}
+
+/// Writes messages, their names and the segment that finds them.
+pub(super) async fn joined(
+    writing: &mut Writing<'_>,
+    joined: &Joined,
+    names: &mut HashMap<String, i64>,
+) -> Result<(), Error> {
+    let open = joined.open.iter().map(|(_, message)| message);
+    let messages: Vec<&Message> = joined.done.iter().chain(open).collect();
+    give_numbers(writing, &messages, names).await?;
+    let number = |name: &str| if name.is_empty() { 0 } else { *names.get(name).unwrap_or(&0) };
+    write_messages(writing, &messages, &number).await?;
+    write_segment(writing, &messages, &number).await
 }
 
 /// The thread that reads.

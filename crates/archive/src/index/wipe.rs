@@ -1,0 +1,188 @@
+//! Taking things out of the index: everything, or what concerns some addresses.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::{LogsDestroyed, MailboxSet};
+use roaring::RoaringBitmap;
+use sha2::{Digest, Sha256};
+use sql::Given;
+
+use super::{Index, read, stored, write};
+use crate::extract::hexadecimal;
+use crate::{Error, join::Joined};
+
+/// Everything there is of others' messages.
+const TABLES: [&str; 7] = [
+    "DELETE FROM message",
+    "DELETE FROM name",
+    "DELETE FROM posting",
+    "DELETE FROM segment",
+    "DELETE FROM unfinished",
+    "DELETE FROM source",
+    "DELETE FROM link",
+];
+/// Rows that are hashed at a time.
+const PAGE: i64 = 10_000;
+
+type DestructionRow = (i64, i64, i64, String, String);
+
+impl Index {
+    /// The destruction that was begun and not ended.
+    pub(crate) async fn begun_destruction(&self) -> Result<Option<LogsDestroyed>, Error> {
+        const BEGUN: &str = "SELECT messages, addresses, extracts, digest, kept FROM destruction";
+        let read = |(messages, addresses, extracts, digest, kept): DestructionRow| {
+            let kept: Vec<u32> = serde_json::from_str(&kept).map_err(|error| error.to_string())?;
+            Ok(LogsDestroyed {
+                messages: messages.unsigned_abs(),
+                addresses: addresses.unsigned_abs(),
+                extracts: extracts.unsigned_abs(),
+                digest,
+                kept: kept.into_iter().collect(),
+            })
+        };
+        Ok(self.tables.all(BEGUN, Vec::new(), read).await?.pop())
+    }
+
+    /// Puts down what will be destroyed.
+    pub(crate) async fn begin_destruction(
+        &self,
+        kept: MailboxSet,
+        extracts: u64,
+    ) -> Result<LogsDestroyed, Error> {
+        let held = self.held().await?;
+        let destroyed = LogsDestroyed {
+            messages: held.messages,
+            addresses: held.names,
+            extracts,
+            digest: self.digest().await?,
+            kept,
+        };
+        let numbers: Vec<u32> = destroyed.kept.iter().collect();
+        let numbers = serde_json::to_string(&numbers);
+        let given = vec![
+            stored(destroyed.messages),
+            stored(destroyed.addresses),
+            stored(destroyed.extracts),
+            Given::Text(destroyed.digest.clone()),
+            Given::Text(numbers.map_err(|error| Error::Extract(error.to_string()))?),
+        ];
+        let mut writing = self.tables.begin().await?;
+        writing.run("INSERT INTO destruction VALUES (1, $1, $2, $3, $4, $5)", given).await?;
+        writing.commit().await?;
+        Ok(destroyed)
+    }
+
+    /// It is done and recorded.
+    pub(crate) async fn end_destruction(&self) -> Result<(), Error> {
+        let mut writing = self.tables.begin().await?;
+        writing.run("DELETE FROM destruction", Vec::new()).await?;
+        Ok(writing.commit().await?)
+    }
+
+    /// Deletes everything but the messages of some addresses, and writes over what was deleted.
+    pub(crate) async fn wipe(&self, kept: &[&str]) -> Result<(), Error> {
+        let mut rows = BTreeSet::new();
+        for address in kept {
+            rows.extend(self.rows_of(address).await?);
+        }
+        let rows: Vec<i64> = rows.into_iter().collect();
+        let done = read::messages(&self.tables, &rows).await?;
+        let mut writing = self.tables.begin().await?;
+        for table in TABLES {
+            writing.run(table, Vec::new()).await?;
+        }
+        let joined = Joined { done, ..Joined::default() };
+        write::joined(&mut writing, &joined, &mut HashMap::new()).await?;
+        writing.commit().await?;
+        Ok(self.tables.scour(&[]).await?)
+    }
+
+    /// Deletes every message from or to some addresses, the addresses, and the links of some mailboxes;
+    /// answers with the requests whose links they were. Whoever wrote to them, or was written to, keeps no
+    /// entry of it either: an identifier or a subject may name the holder.
+    pub async fn erase(
+        &self,
+        numbers: &RoaringBitmap,
+        addresses: &[String],
+    ) -> Result<Vec<uuid::Uuid>, Error> {
+        const LINKS: &str = "SELECT number, request FROM link";
+        let _lock = self.lock()?;
+        let mut rows = BTreeSet::new();
+        for address in addresses {
+            rows.extend(self.rows_of(address).await?);
+        }
+        let rows: Vec<i64> = rows.into_iter().collect();
+        let links = self.tables.all(LINKS, Vec::new(), |(number, request): (i64, Vec<u8>)| {
+            let number = u32::try_from(number).map_err(|error| error.to_string())?;
+            Ok((number, uuid::Uuid::from_slice(&request).map_err(|error| error.to_string())?))
+        });
+        let mut links = links.await?;
+        links.retain(|(number, _)| numbers.contains(*number));
+        let mut writing = self.tables.begin().await?;
+        for rows in rows.chunks(10_000) {
+            const MESSAGES: &str =
+                "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
+            const OPEN: &str =
+                "DELETE FROM unfinished WHERE message IN (SELECT value FROM json_each($1))";
+            writing.run(MESSAGES, vec![Given::Numbers(rows.to_vec())]).await?;
+            writing.run(OPEN, vec![Given::Numbers(rows.to_vec())]).await?;
+        }
+        for address in addresses {
+            const POSTINGS: &str = "
+                DELETE FROM posting WHERE (segment, name) IN
+                (SELECT segment.id, name.id FROM segment, name WHERE name.text = $1)";
+            let given = vec![Given::Text(address.to_lowercase())];
+            writing.run(POSTINGS, given.clone()).await?;
+            writing.run("DELETE FROM name WHERE text = $1", given).await?;
+        }
+        for (number, _) in &links {
+            let given = vec![Given::Number((*number).into())];
+            writing.run("DELETE FROM link WHERE number = $1", given).await?;
+        }
+        writing.commit().await?;
+        self.tables.scour(&[]).await?;
+        Ok(links.into_iter().map(|(_, request)| request).collect())
+    }
+
+    /// How many rows hold a text, in any case of its letters.
+    pub async fn traces(&self, needle: &str) -> Result<u64, Error> {
+        const COUNT: &str = "
+            SELECT (SELECT count(*) FROM name WHERE instr(lower(text), $1) > 0)
+                + (SELECT count(*) FROM message WHERE instr(lower(coalesce(message_id, '')), $1) > 0
+                    OR instr(lower(coalesce(subject, '')), $1) > 0)";
+        let given = vec![Given::Text(needle.to_lowercase())];
+        let counted = self.tables.all(COUNT, given, |(count,): (i64,)| Ok(count)).await?;
+        Ok(counted.first().map_or(0, |count| count.unsigned_abs()))
+    }
+
+    /// SHA-256 over everything that is told of messages, in the order of the rows.
+    async fn digest(&self) -> Result<String, Error> {
+        const NEXT: &str = "SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2";
+        let mut hash = Sha256::new();
+        let mut last = 0;
+        loop {
+            let given = vec![Given::Number(last), Given::Number(PAGE)];
+            let rows = self.tables.all(NEXT, given, |(id,): (i64,)| Ok(id)).await?;
+            let Some(end) = rows.last() else { break };
+            last = *end;
+            for message in read::messages(&self.tables, &rows).await? {
+                for text in
+                    [&message.identifier, &message.sender, &message.subject, &message.provider]
+                {
+                    hash.update(text.as_deref().unwrap_or_default());
+                    hash.update([0x1f]);
+                }
+                for event in &message.happened {
+                    hash.update(super::millis(event.at).to_be_bytes());
+                    hash.update(event.kind.name());
+                    for text in [&event.recipient, &event.related] {
+                        hash.update(text.as_deref().unwrap_or_default());
+                        hash.update([0x1f]);
+                    }
+                }
+                hash.update([0x1e]);
+            }
+        }
+        Ok(hexadecimal(&hash.finalize()))
+    }
+}
