@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod book;
+mod crashes;
 mod races;
 mod rules;
 mod tokens;
 mod world;
+mod yielding;

@@ -21,6 +21,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use vouchers::{CodeBook, Error, FORMAT, Grant, Office, SCHEMA};
 
+use crate::yielding::Yielding;
+
 /// A clock that is set.
 #[derive(Clone)]
 pub(crate) struct Hand(Arc<Mutex<DateTime<Utc>>>);
@@ -74,6 +76,13 @@ impl World {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         Self::begin(store, Place::Folder, clock, vouchers, people).await
+    }
+
+    /// The same, where each append can be broken off before it and after it.
+    pub(crate) async fn that_yields(vouchers: &str, people: &[Dates]) -> Self {
+        let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
+        let store = Yielding(MemoryStore::new(Arc::new(clock.clone())));
+        Self::begin(Arc::new(store), Place::Folder, clock, vouchers, people).await
     }
 
     /// In a folder, as it is shipped.
