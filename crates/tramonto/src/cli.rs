@@ -53,6 +53,7 @@ pub use serving::{
 };
 pub use values::{ArmAhead, AsOf, BusPlace, DoorUrl, Listen, Reason, Seconds, SmtpPlace, Target};
 
+pub(crate) use values::cause;
 pub(crate) use voucher::PROOF;
 pub use voucher::{
     CodesArgs, ExpireArgs, IssueArgs, KeysCommand, ManyArgs, OneArgs, RedeemArgs, RefuseArgs,

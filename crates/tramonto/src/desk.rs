@@ -6,9 +6,11 @@
 //! Deliberately absent: personal data in any answer.
 
 mod body;
+mod vouchers;
 
 use std::sync::Arc;
 
+use ::vouchers::Office;
 use bus::CloudEvent;
 use chrono::NaiveDate;
 use domain::{Command, Event, MailboxCommand, MailboxId, State, civil_date};
@@ -23,8 +25,20 @@ use crate::Error;
 use body::{Activate, Hold, Register, Release, Why, Withdraw};
 
 /// The commands there are.
-pub(crate) const KINDS: [&str; 7] =
-    ["register", "activate", "withdraw", "place-hold", "release-hold", "pause", "resume"];
+pub(crate) const KINDS: [&str; 12] = [
+    "register",
+    "activate",
+    "withdraw",
+    "place-hold",
+    "release-hold",
+    "pause",
+    "resume",
+    "request-voucher",
+    "verify-voucher",
+    "refuse-voucher",
+    "redeem-voucher",
+    "revoke-voucher",
+];
 
 /// What the ids of events are computed in: a name space of our own (UUID version 5).
 const NAME_SPACE: Uuid = Uuid::from_u128(0x6f1b_2a0e_5c64_5d6a_9a27_3d1f_0c8e_b4d2);
@@ -54,12 +68,18 @@ pub(crate) enum Outcome {
 pub(crate) struct Desk {
     journal: Arc<Journal>,
     registry: Arc<Registry>,
+    /// Where vouchers are dealt with; `None` in a process that was given no keys.
+    office: Option<Office>,
 }
 
 impl Desk {
     /// The desk of a programme.
-    pub(crate) fn new(journal: Arc<Journal>, registry: Arc<Registry>) -> Self {
-        Self { journal, registry }
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        registry: Arc<Registry>,
+        office: Option<Office>,
+    ) -> Self {
+        Self { journal, registry, office }
     }
 
     /// Carries a command out, or finds that it was.
@@ -72,6 +92,11 @@ impl Desk {
             "release-hold" => self.release_hold(command).await,
             "pause" => self.programme(command, Command::Pause, "the programme is paused").await,
             "resume" => self.programme(command, Command::Resume, "the programme goes on").await,
+            "request-voucher" => self.request_voucher(command).await,
+            "verify-voucher" => self.verify_voucher(command).await,
+            "refuse-voucher" => self.refuse_voucher(command).await,
+            "redeem-voucher" => self.redeem_voucher(command).await,
+            "revoke-voucher" => self.revoke_voucher(command).await,
             _ => Err(Trouble::Invalid(format!("send one of {}", KINDS.join(", ")))),
         };
         outcome.unwrap_or_else(|trouble| match trouble {
@@ -159,15 +184,20 @@ impl Desk {
         done: &str,
     ) -> Result<Outcome, Trouble> {
         let programme = self.journal.programme();
-        let number = mailbox.number(programme).ok_or_else(|| {
-            Trouble::Refused(format!("{mailbox} is no mailbox of programme {programme}"))
-        })?;
+        let number = self.number_of(mailbox)?;
         let stream = mailbox_stream(programme, number)?;
         let decide = |state: &State, today: NaiveDate| {
             mailbox_now(state, number).decide(decision.clone(), today)
         };
         let position = self.decide(command, stream, reason, decide).await?;
         Ok(Outcome::Accepted { sentence: format!("mailbox {mailbox} {done}"), position })
+    }
+
+    fn number_of(&self, mailbox: MailboxId) -> Result<u32, Trouble> {
+        let programme = self.journal.programme();
+        mailbox.number(programme).ok_or_else(|| {
+            Trouble::Refused(format!("{mailbox} is no mailbox of programme {programme}"))
+        })
     }
 
     async fn programme(

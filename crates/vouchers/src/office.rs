@@ -14,15 +14,20 @@ use domain::{
     Event, MailboxSet, Plan, Proof, Rejection, State, VoucherCommand, VoucherRules,
     VoucherStanding, free_through,
 };
-use eventstore::{Error as LogError, Journal, Origin, voucher_stream};
+use eventstore::{
+    Append, Direction, Error as LogError, Journal, NewEvent, Origin, StreamName, voucher_stream,
+};
 use keyring::Keyring;
 use projections::Registry;
 use roaring::RoaringBitmap;
+use uuid::Uuid;
 
 use crate::{CodeBook, Error, Report, VoucherId};
 pub use mint::{Grant, Minted, Undelivered};
 pub use redeem::Redemption;
 
+/// Events that are looked through at a time.
+const PAGE: usize = 256;
 /// So many others in a row may be faster; each of them got something done.
 const ATTEMPTS: usize = 64;
 
@@ -33,6 +38,8 @@ pub struct Office {
     registry: Arc<Registry>,
     book: Arc<CodeBook>,
     keyring: Arc<Keyring>,
+    /// The command that is carried out, where it may come again.
+    command: Option<Uuid>,
 }
 
 /// How a voucher stands.
@@ -60,7 +67,15 @@ impl Office {
         book: Arc<CodeBook>,
         keyring: Arc<Keyring>,
     ) -> Self {
-        Self { journal, registry, book, keyring }
+        Self { journal, registry, book, keyring, command: None }
+    }
+
+    /// The office for one command that may come again, known by an id that is computed from it: what it led to
+    /// the first time is found, and it leads to nothing more. For commands that make no code: that can't be
+    /// told twice.
+    #[must_use]
+    pub fn for_command(&self, command: Uuid) -> Self {
+        Self { command: Some(command), ..self.clone() }
     }
 
     /// The book of codes.
@@ -207,18 +222,70 @@ impl Office {
         loop {
             // Before the state: whatever is written after this look makes the append a conflict.
             let expected = self.journal.version_of(&stream).await?;
-            let events = decide(self.journal.known().await?.state(), self.journal.now())?;
+            let decided = decide(self.journal.known().await?.state(), self.journal.now());
+            let events = match decided {
+                Err(Error::Rejected(_)) if self.carried_out(&stream).await? => {
+                    return Ok(Vec::new());
+                }
+                decided => decided?,
+            };
             if events.is_empty() {
                 return Ok(events);
             }
             attempts += 1;
-            match self.journal.append(stream.clone(), expected, &events, origin).await {
+            let written = self.written(&events, origin)?;
+            let append = Append::to(stream.clone(), expected, written);
+            match self.journal.store().append(append).await {
                 Ok(_) => return Ok(events),
+                // The command came before, and what is decided of it now would be said a second time.
+                Err(LogError::DuplicateId { .. }) if self.command.is_some() => {
+                    return Ok(Vec::new());
+                }
                 Err(LogError::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
+}
+
+impl Office {
+    /// The events as they are appended; those of a command have ids that follow from it.
+    fn written(&self, events: &[Event], origin: &Origin) -> Result<Vec<NewEvent>, LogError> {
+        let now = self.journal.now();
+        let written = (0_u32..).zip(events).map(|(place, event)| {
+            let mut written = self.journal.written(event, now, origin)?;
+            if let Some(command) = self.command {
+                written.id = id_of(command, place);
+                written.correlation_id = origin.correlation_id.unwrap_or(written.id);
+            }
+            Ok(written)
+        });
+        written.collect()
+    }
+
+    /// Did this command lead to something before? The newest are looked at first.
+    async fn carried_out(&self, stream: &StreamName) -> Result<bool, LogError> {
+        let Some(first) = self.command.map(|command| id_of(command, 0)) else { return Ok(false) };
+        let mut from = u64::MAX;
+        loop {
+            let log = self.journal.store();
+            let page = match log.read_stream(stream, from, Direction::Backwards, PAGE).await {
+                Err(LogError::StreamNotFound(_)) => return Ok(false),
+                page => page?,
+            };
+            if page.iter().any(|event| event.event.id == first) {
+                return Ok(true);
+            }
+            match page.last().and_then(|oldest| oldest.version.checked_sub(1)) {
+                Some(older) => from = older,
+                None => return Ok(false),
+            }
+        }
+    }
+}
+
+fn id_of(command: Uuid, place: u32) -> Uuid {
+    Uuid::new_v5(&command, place.to_string().as_bytes())
 }
 
 /// The mailboxes that an event of a set is about.

@@ -172,7 +172,7 @@ pub(super) fn faults(text: &str) -> Result<Faults, String> {
 }
 
 /// A short code for a cause, which is counted.
-pub(super) fn cause(text: &str) -> Result<String, String> {
+pub(crate) fn cause(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
         return recordable("a cause", text, 40);

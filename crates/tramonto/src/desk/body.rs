@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use domain::{Capabilities, MailboxId, Registration};
+use domain::{Capabilities, MailboxId, ProviderId, Registration};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -70,6 +70,36 @@ pub(super) struct Release {
     pub(super) reason: String,
 }
 
+/// Something about the voucher of one holder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Voucher {
+    pub(super) mailbox: MailboxId,
+    #[serde(deserialize_with = "reason")]
+    pub(super) reason: String,
+}
+
+/// The request for one is turned down.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refuse {
+    pub(super) mailbox: MailboxId,
+    #[serde(deserialize_with = "cause")]
+    pub(super) cause: String,
+    #[serde(deserialize_with = "reason")]
+    pub(super) reason: String,
+}
+
+/// A provider redeems a code, or a token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Redeem {
+    pub(super) code: String,
+    pub(super) provider: ProviderId,
+    #[serde(default, deserialize_with = "some_reason")]
+    pub(super) reason: Option<String>,
+}
+
 /// Only why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +113,11 @@ fn reason<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error>
     let text = String::deserialize(from)?;
     let reason: Reason = text.parse().map_err(serde::de::Error::custom)?;
     Ok(reason.as_str().to_owned())
+}
+
+/// A cause is counted, so it is a short code.
+fn cause<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    crate::cli::cause(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 fn some_reason<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -1,10 +1,15 @@
 //! Commands from outside, as a service: taken from the bus, handed to the desk, answered once their outcome
 //! is in the store.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Answer, CommandInbox, IncomingCommand, NatsCommandInbox};
+use keyring::Keyring;
+use projections::Registry;
+use sql::Tables;
+use vouchers::{CodeBook, Office, SCHEMA};
 
 use super::deployment::Deployment;
 use super::parts::Ground;
@@ -20,7 +25,16 @@ pub(super) async fn commands(ground: Ground) {
     let open = || NatsCommandInbox::open(&ground.connection, &KINDS);
     let Some(inbox) = ground.patience().until("commands", open).await else { return };
     let Deployment { journal, .. } = &ground.deployment;
-    let desk = Desk::new(Arc::clone(journal), registry);
+    let office = match &ground.deployment.keys {
+        Some(folder) => {
+            let open = || office(&ground.deployment, folder, Arc::clone(&registry));
+            let Some(office) = ground.patience().until("vouchers", open).await else { return };
+            ground.vitals.show("vouchers", Condition::Working);
+            Some(office)
+        }
+        None => None,
+    };
+    let desk = Desk::new(Arc::clone(journal), registry, office);
     while !ground.stop.is_cancelled() {
         ground.vitals.show("commands", Condition::Working);
         tokio::select! {
@@ -36,6 +50,19 @@ pub(super) async fn commands(ground: Ground) {
         }
     }
     inbox.close();
+}
+
+/// Where vouchers are dealt with.
+async fn office(
+    deployment: &Deployment,
+    folder: &Path,
+    registry: Arc<Registry>,
+) -> Result<Office, vouchers::Error> {
+    let keyring = Keyring::open(folder)?;
+    let tables = Tables::connect(deployment.options.clone(), &SCHEMA).await?;
+    let book = CodeBook::open(tables, &keyring).await?;
+    let journal = Arc::clone(&deployment.journal);
+    Ok(Office::new(journal, registry, Arc::new(book), Arc::new(keyring)))
 }
 
 async fn answer(desk: &Desk, command: Box<dyn IncomingCommand>) {

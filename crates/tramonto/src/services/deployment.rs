@@ -5,6 +5,7 @@
 //! is waited for is told once, and shown by `/readyz`.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) struct Deployment {
     pub(crate) journal: Arc<Journal>,
     /// The clock of this process.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where the programme's keys are, if this process was given any.
+    pub(crate) keys: Option<PathBuf>,
     /// This process, among all that ask for a lease.
     pub(crate) owner: String,
     store: PostgresStore,
@@ -120,7 +123,8 @@ impl Deployment {
         let journal =
             Journal::new(programme, Arc::clone(&log), Arc::clone(&clock), State::default(), 0);
         let owner = format!("{name}-{}", uuid::Uuid::now_v7());
-        Ok(Some(Self { options, log, journal: Arc::new(journal), clock, owner, store }))
+        let keys = global.keys.clone();
+        Ok(Some(Self { options, log, journal: Arc::new(journal), clock, keys, owner, store }))
     }
 
     /// Carries out what is queued and closes the log.

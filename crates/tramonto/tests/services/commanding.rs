@@ -152,3 +152,76 @@ async fn commands_that_are_refused_are_answered_and_kept() {
     assert_eq!(world.ask(head).await, before, "a refused registration is not recorded either");
     assert_eq!(world.ask("SELECT count(*) FROM registry.registration").await, i64::from(FEW));
 }
+
+#[tokio::test]
+async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_again() {
+    let mut world = World::of(FEW).await;
+    let keys = world.folder.path().join("keys").to_str().unwrap().to_owned();
+    let store = world.store();
+    crate::world::done(&store, &["vouchers", "keys", "make", "--keys", &keys]);
+    let _services = [(); 2].map(|()| world.start("api", &["--keys", &keys]));
+    let outside = Outside::of(&world).await;
+    let mailbox = MailboxId::new(&programme(), 0);
+    let head = "SELECT position FROM tramonto.log_head";
+    let before = world.ask(head).await;
+
+    let asked = json!({ "mailbox": mailbox, "reason": "letter 12" });
+    let turned_down = json!({ "mailbox": mailbox, "cause": "unreadable", "reason": "letter 12" });
+    for (kind, id, data) in [
+        ("request-voucher", "v-1", &asked),
+        ("refuse-voucher", "v-2", &turned_down),
+        ("request-voucher", "v-3", &asked),
+        ("verify-voucher", "v-4", &asked),
+    ] {
+        let answer = outside.send(kind, id, data).await;
+        assert_eq!(answer.status, AnswerStatus::Accepted, "{}", answer.sentence);
+    }
+    assert_eq!(world.ask(head).await, before + 4);
+    // The refusal again: carried out before, it refuses nothing that was asked since.
+    let again = outside.send("refuse-voucher", "v-2", &turned_down).await;
+    assert_eq!(again.status, AnswerStatus::Accepted, "{}", again.sentence);
+    assert_eq!(world.ask(head).await, before + 4);
+
+    let number = "0";
+    let issue = ["voucher", "issue", number, "--reason", "letter 12", "--json", "--keys", &keys];
+    let granted: Value = serde_json::from_str(&crate::world::printed(&store, &issue)).unwrap();
+    // The request again, long granted, is answered as the first time; another request is not.
+    let again = outside.send("request-voucher", "v-3", &asked).await;
+    assert_eq!(again.status, AnswerStatus::Accepted, "{}", again.sentence);
+    let another = outside.send("request-voucher", "v-5", &asked).await;
+    assert_eq!(another.status, AnswerStatus::Refused, "{}", another.sentence);
+
+    let redeem = |provider: &str| json!({ "code": granted["code"], "provider": provider });
+    let (one, other) = (redeem("posta-sicura"), redeem("altra-posta"));
+    let (first, second) = tokio::join!(
+        outside.send("redeem-voucher", "r-1", &one),
+        outside.send("redeem-voucher", "r-2", &other),
+    );
+    let (won, lost, winner) = match first.status {
+        AnswerStatus::Accepted => (&first, &second, "posta-sicura"),
+        _ => (&second, &first, "altra-posta"),
+    };
+    assert_eq!(won.status, AnswerStatus::Accepted, "{}", won.sentence);
+    assert_eq!(lost.status, AnswerStatus::Refused, "{}", lost.sentence);
+    assert!(lost.sentence.contains(&format!("redeemed by {winner} on ")), "{}", lost.sentence);
+    let recorded = world.ask(head).await;
+    let (id, data) = if winner == "posta-sicura" { ("r-1", &one) } else { ("r-2", &other) };
+    let again = outside.send("redeem-voucher", id, data).await;
+    assert_eq!((again.status, &again.sentence), (AnswerStatus::Accepted, &won.sentence));
+    assert_eq!(world.ask(head).await, recorded, "it was redeemed once");
+
+    let wrong = json!({ "code": "0", "provider": "posta-sicura" });
+    let wrong = outside.send("redeem-voucher", "r-3", &wrong).await;
+    assert_eq!(wrong.status, AnswerStatus::Refused, "{}", wrong.sentence);
+}
+
+#[tokio::test]
+async fn a_service_without_keys_says_so_when_it_is_asked_for_a_voucher() {
+    let mut world = World::of(FEW).await;
+    let _service = world.start("api", &[]);
+    let outside = Outside::of(&world).await;
+    let asked = json!({ "mailbox": MailboxId::new(&programme(), 0), "reason": "letter 12" });
+    let answer = outside.send("request-voucher", "v-1", &asked).await;
+    assert_eq!(answer.status, AnswerStatus::Refused);
+    assert!(answer.sentence.contains("--keys"), "{}", answer.sentence);
+}

@@ -383,6 +383,11 @@ pub(crate) fn tramonto(store: &str) -> Command {
 
 /// Runs what must succeed.
 pub(crate) fn done(store: &str, arguments: &[&str]) {
+    drop(printed(store, arguments));
+}
+
+/// The same, and what it printed.
+pub(crate) fn printed(store: &str, arguments: &[&str]) -> String {
     let ran = tramonto(store).args(arguments).output().unwrap();
     assert!(
         ran.status.success(),
@@ -390,6 +395,7 @@ pub(crate) fn done(store: &str, arguments: &[&str]) {
         String::from_utf8_lossy(&ran.stdout),
         String::from_utf8_lossy(&ran.stderr)
     );
+    String::from_utf8(ran.stdout).unwrap()
 }
 
 /// Makes the tables, the plan and the population.
