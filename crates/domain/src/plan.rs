@@ -161,6 +161,10 @@ pub struct VoucherRules {
     /// How many are granted at most; where absent, as many as are eligible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_issued: Option<u64>,
+    /// When those that were not redeemed in time are ended, as a cron expression with seconds in the plan's
+    /// zone; where absent, an operator does it. What was missed is made up for once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<String>,
     /// The address that requests are written to.
     pub intake: String,
     /// Where the rules come from.
@@ -234,15 +238,29 @@ impl DriftRules {
     }
 }
 
+impl VoucherRules {
+    /// The name under which occurrences of its sweep are recorded.
+    pub fn work() -> PhaseId {
+        PhaseId("vouchers".to_owned())
+    }
+}
+
 impl Plan {
-    /// All that comes by a cron expression, the comparison with the platform among it.
+    /// All that comes by a cron expression, the comparison with the platform and the sweep of the vouchers among
+    /// it.
     pub fn works(&self) -> Vec<Recurring> {
         let drift = self.drift.as_ref().map(|rules| Recurring {
             name: DriftRules::work(),
             cron: rules.cron.clone(),
             catch_up: CatchUp::Once,
         });
-        self.recurring.iter().cloned().chain(drift).collect()
+        let sweep = self.vouchers.as_ref().and_then(|rules| rules.sweep.clone());
+        let sweep = sweep.map(|cron| Recurring {
+            name: VoucherRules::work(),
+            cron,
+            catch_up: CatchUp::Once,
+        });
+        self.recurring.iter().cloned().chain(drift).chain(sweep).collect()
     }
 
     /// The phase of that name.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use roaring::RoaringBitmap;
 
-use crate::{Event, Plan, ProviderId};
+use crate::{Event, Plan, ProviderId, State, VoucherRules, civil_date};
 
 pub use code::{InvalidCode, VoucherCode};
 pub(crate) use decide::Light;
@@ -184,6 +184,17 @@ impl Vouchers {
             self.delivered.remove(event.number);
         }
     }
+}
+
+/// Has an occurrence of the sweep come since the last day on which vouchers could be redeemed?
+pub fn sweep_is_due(state: &State) -> bool {
+    let due = || {
+        let plan = state.plan()?;
+        let redeem_by = plan.vouchers.as_ref()?.redeem_by?;
+        let swept = state.programme.last_occurrence(&VoucherRules::work())?;
+        Some(civil_date(swept, plan.zone) > redeem_by)
+    };
+    due().unwrap_or(false)
 }
 
 /// The last day of the calendar year that begins on a day. A year that begins on 29 February ends on

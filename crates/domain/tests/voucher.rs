@@ -4,8 +4,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    Command, DateColumn, Event, Fact, MailboxSet, MailboxWithdrawn, MailboxesRegistered, Outcome,
-    Plan, Proof, Rejection, State, Verdict, VoucherCommand, VoucherStanding, free_through,
+    CatchUp, Command, DateColumn, Event, Fact, MailboxSet, MailboxWithdrawn, MailboxesRegistered,
+    Outcome, Plan, Proof, Rejection, State, Verdict, VoucherCommand, VoucherStanding, free_through,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -310,11 +310,24 @@ fn a_last_day_to_redeem_before_the_first_to_ask_is_refused() {
     for (line, problem) in [
         ("redeem-by = 2015-03-17", "redeem-by = 2015-03-17 comes before"),
         ("max-issued = 0", "max-issued = 0 is out of range"),
+        ("sweep = \"15 0 * * *\"", "lacks the seconds"),
     ] {
         let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{line}\n"), 1);
         let error = Plan::parse("trial.toml", &text).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");
     }
+}
+
+#[test]
+fn the_sweep_comes_by_cron_under_a_name_that_no_other_work_has() {
+    let rules = plan("sweep = \"0 15 0 * * *\"");
+    let work = rules.works().into_iter().find(|work| work.name.as_str() == "vouchers").unwrap();
+    assert_eq!((work.cron.as_str(), work.catch_up), ("0 15 0 * * *", CatchUp::Once));
+    let text = include_str!("../../../deploy/plans/cec-pac.toml");
+    let text = text.replacen("[vouchers]\n", "[vouchers]\nsweep = \"0 15 0 * * *\"\n", 1);
+    let taken = text.replacen("name = \"left-overs\"", "name = \"vouchers\"", 1);
+    let error = Plan::parse("trial.toml", &taken).unwrap_err().to_string();
+    assert!(error.contains("name vouchers is taken by the section [vouchers]"), "{error}");
 }
 
 fn place(number: u32) -> usize {

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Command, Event, Rejection, State, Tick};
+use domain::{Command, Event, Rejection, State, Tick, VoucherCommand};
 use eventstore::{
     Append, Filter, Follower, Journal, Origin, StreamName, notice_stream, programme_stream,
-    schedule_stream,
+    schedule_stream, voucher_stream,
 };
 
 use tracing::Instrument;
@@ -40,13 +40,15 @@ impl Scheduler {
         let phases = self.start_phases(now).await?;
         let recurring = self.record_recurring(now).await?;
         let released = self.release_notices(now).await?;
+        let expired = self.expire_vouchers(now).await?;
         let known = journal.known().await?;
         self.agenda.follow(&known.state().programme)?;
         self.agenda.pass_over(now);
         let next_phase = next_phase(known.state());
         let round = self.rounds.next_wake(known.state(), now);
         let next_wake = [next_phase, self.agenda.next_wake(), round].into_iter().flatten().min();
-        Ok(Tick { progress: phases + recurring + released, next_wake })
+        let progress = phases + recurring + released + expired;
+        Ok(Tick { progress, next_wake })
     }
 
     async fn check_clock(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
@@ -135,6 +137,26 @@ impl Scheduler {
         }
     }
 
+    /// Ends the vouchers that were not redeemed in time, once an occurrence of their sweep has come after the
+    /// last day. One sweep for all of them, and no timer for any.
+    async fn expire_vouchers(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let journal = Arc::clone(&self.journal);
+        let stream = voucher_stream(journal.programme())?;
+        let mut conflicts = 0;
+        loop {
+            if !domain::sweep_is_due(journal.known().await?.state()) {
+                return Ok(0);
+            }
+            let before = conflicts;
+            let expire =
+                |known: &Follower<State>| known.state().decide_voucher(VoucherCommand::Expire, now);
+            let expired = self.decide(&stream, expire, now, &mut conflicts).await?;
+            if conflicts == before {
+                return Ok(expired);
+            }
+        }
+    }
+
     /// Decides and appends; 0 where another writer was faster, which counts as a conflict. The version is
     /// read before the state: what anyone writes in between makes the append a conflict.
     async fn decide(
@@ -204,5 +226,7 @@ fn tell(event: &Event) {
     } else if let Event::NoticesReleased(released) = event {
         let (notice, mailboxes) = (released.notice.as_str(), released.mailboxes.len());
         tracing::info!(notice, mailboxes, "a batch of notices may go out");
+    } else if let Event::VouchersExpired(expired) = event {
+        tracing::info!(vouchers = expired.mailboxes.len(), "vouchers ended unused");
     }
 }

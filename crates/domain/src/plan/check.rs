@@ -9,19 +9,24 @@ use chrono_tz::Tz;
 use super::draft::{self, Draft, DraftPhase, DraftVouchers};
 use super::notice_section;
 use super::reader::{At, Reader};
-use crate::{Capabilities, Capability, DriftRules, PhaseId, first_instant};
+use crate::{Capabilities, Capability, DriftRules, PhaseId, VoucherRules, first_instant};
 
 pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     let phases = draft.phases.as_deref().unwrap_or_default();
     names_once(reader, "phase id", phases.iter().filter_map(|phase| phase.id.as_ref()));
     let recurring = draft.recurring.as_deref().unwrap_or_default();
     names_once(reader, "recurring name", recurring.iter().filter_map(|rule| rule.name.as_ref()));
-    let taken = recurring.iter().filter_map(|rule| rule.name.as_ref());
-    if let Some(At { line, .. }) =
-        taken.filter(|_| draft.compares).find(|name| is_drift(&name.value))
-    {
-        let message = "recurring name drift is taken by the section [drift]; write another";
-        reader.problem(*line, message);
+    let swept = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.swept);
+    for (name, section, takes) in [
+        (DriftRules::work(), "[drift]", draft.compares),
+        (VoucherRules::work(), "[vouchers]", swept),
+    ] {
+        let mut names = recurring.iter().filter_map(|rule| rule.name.as_ref());
+        if let Some(At { line, .. }) = names.find(|taken| takes && taken.value == name) {
+            let message =
+                format!("recurring name {name} is taken by the section {section}; write another");
+            reader.problem(*line, message);
+        }
     }
     let notices = draft.notices.as_deref().unwrap_or_default();
     names_once(reader, "notice id", notices.iter().filter_map(|notice| notice.id.as_ref()));
@@ -39,10 +44,6 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
             format!("phase {} names no sources for its date and its rights", phase.name());
         reader.notice(phase.line, message);
     }
-}
-
-fn is_drift(name: &PhaseId) -> bool {
-    *name == DriftRules::work()
 }
 
 fn names_once<'d>(

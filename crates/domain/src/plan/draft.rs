@@ -42,6 +42,8 @@ pub(super) struct DraftVouchers {
     pub(super) line: usize,
     pub(super) last_day: Option<At<NaiveDate>>,
     pub(super) redeem_by: Option<At<NaiveDate>>,
+    /// Does it say when they are swept?
+    pub(super) swept: bool,
     pub(super) rules: Option<VoucherRules>,
 }
 

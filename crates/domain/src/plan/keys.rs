@@ -45,8 +45,9 @@ pub(super) const LAST_DAY: Key = key("last-day", "2018-03-17");
 pub(super) const INTAKE: Key = key("intake", "\"requests@agency.example\"");
 pub(super) const REDEEM_BY: Key = key("redeem-by", "2018-12-31");
 pub(super) const MAX_ISSUED: Key = key("max-issued", "500_000");
+pub(super) const SWEEP: Key = key("sweep", "\"0 15 0 * * *\"");
 pub(super) const VOUCHER_KEYS: &[Key] =
-    &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, REDEEM_BY, MAX_ISSUED, INTAKE, SOURCES];
+    &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, REDEEM_BY, MAX_ISSUED, SWEEP, INTAKE, SOURCES];
 
 pub(super) const NAME: Key = key("name", "\"left-overs\"");
 pub(super) const CRON: Key = key("cron", "\"0 30 3 * * *\"");

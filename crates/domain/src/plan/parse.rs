@@ -8,7 +8,7 @@ use super::keys::{
     FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY,
     MAX_ISSUED, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING,
     RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES,
-    TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+    SWEEP, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
@@ -172,6 +172,8 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     // A plan without the key has no limit, which no number stands for.
     let limited = section.has(MAX_ISSUED);
     let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
+    let swept = section.has(SWEEP);
+    let sweep = swept.then(|| section.parsed(reader, SWEEP, cron_shape));
     let intake = section.parsed(reader, INTAKE, mail_address);
     let sources = sources(reader, &mut section);
     section.finish(reader);
@@ -182,12 +184,16 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
             last_day: last_day.as_ref().map(|day| day.value),
             redeem_by: redeem_by.as_ref().map(|day| day.value),
             max_issued: Some(max_issued?.value.into()).filter(|_| limited),
+            sweep: match sweep {
+                Some(sweep) => Some(sweep?.value),
+                None => None,
+            },
             intake: intake?.value,
             sources: sources?,
         })
     };
     let rules = rules();
-    DraftVouchers { line, last_day, redeem_by, rules }
+    DraftVouchers { line, last_day, redeem_by, swept, rules }
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.

@@ -8,3 +8,4 @@ mod recurring;
 mod rounds;
 mod speed;
 mod support;
+mod vouchers;

@@ -170,7 +170,7 @@ pub enum VouchersCommand {
   tramonto vouchers report
   tramonto vouchers report --json | jq '.redemptions'")]
     Report,
-    /// Ends those that were not redeemed in time; the engine does it by itself every night.
+    /// Ends those that were not redeemed in time; the engine does it where the plan has a `sweep`.
     #[command(after_help = "Example:
   tramonto vouchers expire --reason 'before the report of the year'")]
     Expire(ExpireArgs),

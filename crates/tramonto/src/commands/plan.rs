@@ -111,6 +111,7 @@ fn words(plan: &Plan, revision: u32) -> String {
         lines.extend(rules.last_day.map(|day| format!("  through {day}")));
         lines.extend(rules.redeem_by.map(|day| format!("  redeemed through {day}")));
         lines.extend(rules.max_issued.map(|most| format!("  {most} at most")));
+        lines.extend(rules.sweep.as_ref().map(|cron| format!("  ended at {cron:?}")));
         lines.extend(rules.sources.iter().map(|source| format!("  source: {source}")));
     }
     for work in &plan.recurring {

@@ -71,6 +71,9 @@ fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
         if let Some(most) = rules.max_issued {
             writeln!(out, "max-issued = {most}")?;
         }
+        if let Some(cron) = &rules.sweep {
+            writeln!(out, "sweep = {}", quoted(cron))?;
+        }
         writeln!(out, "intake = {}", quoted(&rules.intake))?;
         writeln!(out, "sources = {}", list(rules.sources.iter().map(String::as_str)))?;
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use domain::{MailboxId, VoucherStanding};
 use serde_json::{Value, json};
 use sql::Tables;
-use vouchers::{CodeBook, FORMAT, Grant, Office, SCHEMA, Shown};
+use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};
 
 use super::decide::origin;
 use super::reading::Reading;
@@ -138,7 +138,7 @@ async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
     let number = desk.reading.number_of(mailbox).await?;
     let grant = desk.office.issue(number, &origin).await?;
     hand_over(&desk, &grant, global)?;
-    desk.office.delivered(number, &origin).await?;
+    desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
     desk.close().await;
     Ok(())
 }
@@ -152,7 +152,7 @@ async fn reissue(args: &ReissueArgs, global: &Global) -> Result<(), Error> {
     let number = desk.reading.number_of(mailbox).await?;
     let grant = desk.office.reissue(number, &origin).await?;
     hand_over(&desk, &grant, global)?;
-    desk.office.delivered(number, &origin).await?;
+    desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
     desk.close().await;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Granting, and making codes.
 
-use domain::{Event, MailboxSet, VoucherCode, VoucherCommand, VoucherStanding};
+use domain::{Event, MailboxSet, State, VoucherCode, VoucherCommand, VoucherStanding};
 use eventstore::Origin;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -82,6 +82,18 @@ impl Office {
             .await?;
         let granted = events.iter().filter_map(set_of).flat_map(|set: &MailboxSet| set.iter());
         self.mint(granted.map(|number| Kept { number, issue: 1 }).collect()).await
+    }
+
+    /// These codes were handed over. One that was replaced meanwhile is left out: what its holder has is worth
+    /// nothing, and the one that replaced it is still to be handed over.
+    pub async fn handed_over(&self, codes: &[Kept], origin: &Origin) -> Result<(), Error> {
+        let deliver = |state: &State, now| {
+            let present =
+                codes.iter().filter(|one| state.vouchers.issue_of(one.number) == one.issue);
+            let mailboxes = present.map(|one| one.number).collect();
+            Ok(state.decide_voucher(VoucherCommand::Deliver { mailboxes }, now)?)
+        };
+        self.decide_on(origin, deliver).await.map(|_| ())
     }
 
     /// Replaces the codes of these vouchers, whichever of them can still be redeemed.

@@ -51,7 +51,11 @@ async fn who_asked_for_the_mailbox_on_17_december_may_and_on_18_december_may_not
 #[tokio::test]
 async fn one_who_never_activated_or_whose_registration_lapsed_may_where_the_plan_counts_them() {
     let never: Dates = ("2014-12-01", None);
-    World::with("", &[never]).await.office.request(0, &origin()).await.unwrap();
+    let world = World::with("", &[never, never]).await;
+    world.lapsed(1).await;
+    for number in [0, 1] {
+        world.granted(number).await;
+    }
     let strict = World::with("eligible = \"activated\"", &[never, OLD]).await;
     let refused = why(strict.office.request(0, &origin()).await);
     assert!(refused.contains("activated"), "{refused}");

@@ -1,7 +1,11 @@
 //! What the token says, and what it does not.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::rngs::SysRng;
 use serde_json::{Value, json};
 use vouchers::VoucherId;
 
@@ -50,4 +54,59 @@ fn the_id_of_a_voucher_is_the_same_for_ever_and_not_that_of_the_mailbox() {
     assert_eq!(id.number(&"cec-pac-2".parse().unwrap()), None);
     assert_ne!(id.to_string(), domain::MailboxId::new(&programme, 2_121_782).to_string());
     assert!(id.to_string().ends_with("206036"), "{id}");
+}
+
+/// What another language's library makes of a token. Needs `PyJWT` and `cryptography` in the Python that
+/// `TRAMONTO_PYTHON` names, or in `python3`.
+fn read_in_python(world: &World, token: &str, issuer: &str, now: &str) -> Value {
+    let now: chrono::DateTime<chrono::Utc> = now.parse().unwrap();
+    let jwks = world.office.keyring().jwks(now).unwrap();
+    let given = json!({ "jwks": jwks, "token": token, "issuer": issuer, "now": now.timestamp() });
+    let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut child = Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_token.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_provider_verifies_a_token_with_a_library_of_another_language_and_the_published_keys() {
+    let world = World::with("redeem-by = 2017-03-18", &[OLD, OLD]).await;
+    let token = world.granted(0).await.token;
+    let (now, last) = ("2015-06-01T10:00:00Z", "2017-03-18T23:59:59+01:00");
+    let programme = world.office.journal().programme().clone();
+    let read = read_in_python(&world, &token, "cec-pac", now);
+    assert_eq!(read, part(&token, 1));
+    assert_eq!(read["sub"], json!(VoucherId::new(&programme, 0)));
+    assert_eq!(read_in_python(&world, &token, "cec-pac", last), read, "until its last second");
+
+    let changed = json!({ "iss": "cec-pac", "sub": VoucherId::new(&programme, 1), "iat": 0 });
+    let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
+    parts[1] = URL_SAFE_NO_PAD.encode(changed.to_string());
+    let forged = parts.join(".");
+    for (token, issuer, at, refused) in [
+        (&token, "cec-pac", "2017-03-19T00:00:00+01:00", "ExpiredSignatureError"),
+        (&token, "another", now, "InvalidIssuerError"),
+        (&forged, "cec-pac", now, "InvalidSignatureError"),
+    ] {
+        let read = read_in_python(&world, token, issuer, at);
+        assert_eq!(read, json!({ "refused": refused }), "{issuer} {at}");
+    }
+
+    // The key before is published as long as what it signed counts, and not a moment longer.
+    let (at, until) = (now.parse().unwrap(), "2016-01-01T00:00:00Z".parse().unwrap());
+    world.office.keyring().rotate(at, until, &mut SysRng).unwrap();
+    assert_eq!(read_in_python(&world, &token, "cec-pac", "2015-12-31T23:59:59Z"), read);
+    let late = read_in_python(&world, &token, "cec-pac", "2016-01-01T00:00:00Z");
+    assert_eq!(late, json!({ "refused": "KeyError" }));
+    let next = world.granted(1).await.token;
+    let read = read_in_python(&world, &next, "cec-pac", "2016-01-01T00:00:00Z");
+    assert_eq!(read["sub"], json!(VoucherId::new(&programme, 1)));
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    BirthPlace, CodiceFiscale, Command, MailboxCommand, Person, Plan, Proof, Sex, State, civil_date,
+    BirthPlace, CodiceFiscale, Command, Event, MailboxCommand, MailboxSet, Outcome, Person, Plan,
+    Proof, Sex, State, Verdict, civil_date,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Journal, MemoryStore, Origin, PostgresStore, SqliteStore,
-    mailbox_stream, programme_stream,
+    mailbox_stream, outcome_stream, programme_stream,
 };
 use keyring::Keyring;
 use projections::{Encoding, ImportRequest, Registry, Source, mailbox_now};
@@ -230,6 +231,20 @@ impl World {
         };
         let stream = mailbox_stream(journal.programme(), number).unwrap();
         journal.append(stream, ExpectedVersion::Any, &events, &origin()).await.unwrap();
+    }
+
+    /// The registration lapses: it was never activated, and can't be any more.
+    pub(crate) async fn lapsed(&self, number: u32) {
+        let journal = self.office.journal();
+        let event = Event::RegistrationsLapsed(Outcome {
+            phase: None,
+            revision: 1,
+            due_at: journal.now(),
+            verdict: Verdict::Applied,
+            mailboxes: MailboxSet::from(number),
+        });
+        let stream = outcome_stream(journal.programme(), None).unwrap();
+        journal.append(stream, ExpectedVersion::Any, &[event], &origin()).await.unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

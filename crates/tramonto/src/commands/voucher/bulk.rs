@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use eventstore::Origin;
 use roaring::RoaringBitmap;
 use serde_json::json;
-use vouchers::{Minted, VoucherId};
+use vouchers::{Kept, Minted, VoucherId};
 
 use super::{Desk, unusable};
 use crate::Error;
@@ -95,6 +95,8 @@ impl<'a> Codes<'a> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let programme = desk.reading.programme();
+        let handed: Vec<Kept> =
+            minted.iter().map(|one| Kept { number: one.number, issue: one.issue }).collect();
         let numbers: RoaringBitmap = minted.iter().map(|one| one.number).collect();
         let addresses = desk.office.registry().addresses_of(&numbers).await?;
         let addresses: HashMap<u32, String> =
@@ -115,7 +117,7 @@ impl<'a> Codes<'a> {
         }
         let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
         flushed.map_err(|source| unusable(self.path, "written", source))?;
-        desk.office.delivered_all(&numbers, origin).await?;
+        desk.office.handed_over(&handed, origin).await?;
         Ok(())
     }
 
