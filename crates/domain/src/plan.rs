@@ -110,7 +110,7 @@ pub struct Plan {
     /// The phases, by ascending date. Never empty.
     pub phases: Vec<Phase>,
     /// Who may ask for a voucher, and how. Absent where the programme has none.
-    pub vouchers: Option<VoucherRules>,
+    pub vouchers: Option<Box<VoucherRules>>,
     /// Work done again and again by a cron expression in the plan's zone.
     pub recurring: Vec<Recurring>,
     /// When the platform is compared with the log. Absent where only an operator asks for it.

@@ -62,7 +62,7 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let in_service = draft.in_service?;
     let in_service_sources =
         in_service.sources?.into_iter().map(|source| format!("in service: {source}"));
-    let vouchers = draft.vouchers.map(|draft| draft.rules);
+    let vouchers = draft.vouchers.map(|draft| draft.rules.map(Box::new));
     Some(Plan {
         programme: programme?.value,
         title: title?.value,

@@ -197,9 +197,10 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
         outside.send("redeem-voucher", "r-1", &one),
         outside.send("redeem-voucher", "r-2", &other),
     );
-    let (won, lost, winner) = match first.status {
-        AnswerStatus::Accepted => (&first, &second, "posta-sicura"),
-        _ => (&second, &first, "altra-posta"),
+    let (won, lost, winner) = if first.status == AnswerStatus::Accepted {
+        (&first, &second, "posta-sicura")
+    } else {
+        (&second, &first, "altra-posta")
     };
     assert_eq!(won.status, AnswerStatus::Accepted, "{}", won.sentence);
     assert_eq!(lost.status, AnswerStatus::Refused, "{}", lost.sentence);
