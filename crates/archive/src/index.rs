@@ -82,6 +82,7 @@ fn format() -> Format {
         application_id: 0x7472_6d61,
         schema_version: 1,
         create: CREATE.to_owned(),
+        upgrades: &[],
         other_version: "run the version of this program that made it, or read the logs again",
         keeping: Keeping::Original,
     }

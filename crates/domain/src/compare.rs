@@ -64,7 +64,8 @@ pub fn expected(
     range: RangeInclusive<u32>,
 ) -> Vec<Expectation> {
     let Some(plan) = state.plan() else { return Vec::new() };
-    let mut numbers = state.rights.activated().clone();
+    // Who was erased has no address on the platform, or was never put into one made since.
+    let mut numbers = state.rights.activated() - state.erasure.erased();
     numbers.remove_range(..*range.start());
     if let Some(beyond) = range.end().checked_add(1) {
         numbers.remove_range(beyond..);

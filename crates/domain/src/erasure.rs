@@ -89,6 +89,13 @@ impl State {
         }
     }
 
+    /// Has the last phase of the plan completed?
+    pub fn has_ended(&self) -> bool {
+        let last = self.plan().and_then(|plan| plan.phases.last());
+        let last = last.and_then(|last| self.phases.get(&last.id));
+        last.is_some_and(|last| last.completed.is_some())
+    }
+
     fn order(
         &self,
         ground: Ground,
@@ -100,7 +107,7 @@ impl State {
         };
         if ground == Ground::End
             && let Some(last) = plan.phases.last()
-            && self.phases.get(&last.id).is_none_or(|phase| phase.completed.is_none())
+            && !self.has_ended()
         {
             let last = &last.id;
             return Rejection::because(format!(

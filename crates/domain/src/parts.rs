@@ -278,9 +278,9 @@ impl State {
             rights,
             phases: Phases { started },
             failures: Failures { waiting, incidents },
-            drift,
+            drift: Box::new(drift),
             canaries: rest.canaries,
-            notices: Notices::from_parts(rest.notices, &mut set),
+            notices: Box::new(Notices::from_parts(rest.notices, &mut set)),
             erasure: Box::new(Erasure {
                 ordered: set("erasure/ordered"),
                 erased: set("erasure/erased"),

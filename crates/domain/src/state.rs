@@ -16,7 +16,8 @@ use crate::rights::{Hold, Rights};
 use crate::voucher::{Light, VoucherCommand, Vouchers};
 use crate::{Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict};
 
-/// Everything that is known: what the plan says, who has which right, what every phase has done.
+/// Everything that is known: what the plan says, who has which right, what every phase has done. Most parts
+/// are boxed, for a state is held across many a wait.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// The programme as a whole.
@@ -28,14 +29,14 @@ pub struct State {
     /// What did not work.
     pub failures: Failures,
     /// What the platform was found to say otherwise.
-    pub drift: Drift,
+    pub drift: Box<Drift>,
     /// Who was told of what is to come.
-    pub notices: Notices,
+    pub notices: Box<Notices>,
     /// What our own mailboxes were answered beside each boundary.
     pub canaries: Canaries,
-    /// Who was granted a voucher, and what became of it. Boxed, for a state is held across many a wait.
+    /// Who was granted a voucher, and what became of it.
     pub vouchers: Box<Vouchers>,
-    /// Of whom nothing personal is kept any more. Boxed like them.
+    /// Of whom nothing personal is kept any more.
     pub erasure: Box<Erasure>,
     /// Who asked for the log of their messages, and how far that has come.
     pub log_requests: Box<LogRequests>,

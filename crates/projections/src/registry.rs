@@ -6,6 +6,7 @@
 //! lies in the outbox from the same transaction that changed the rows. Deliberately absent: what a
 //! mailbox may do, which is folded from the log and needs no name.
 
+mod erase;
 mod error;
 mod importing;
 mod outbox;
@@ -23,6 +24,7 @@ use sql::{Database, Given, Place, Reader, Server, Shape, Statement, Writer};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
+pub(crate) use erase::{Trace, trace};
 pub use error::Error;
 pub(crate) use importing::Importing;
 pub(crate) use outbox::Announcement;

@@ -72,6 +72,7 @@ impl Sets {
             application_id: APPLICATION_ID,
             schema_version: SCHEMA_VERSION,
             create,
+            upgrades: &[],
             other_version: stored::OTHER_VERSION,
             keeping: Keeping::Derived,
         };

@@ -10,6 +10,7 @@ mod postgres;
 mod sqlite;
 mod statement;
 mod tables;
+mod traces;
 
 pub use place::{Fault, Place, Why};
 pub use postgres::{ANSWER, Schema, Server, bounded};
@@ -17,3 +18,4 @@ pub use sqlite::{Database, Format, Keeping};
 pub use sqlx::postgres::PgConnectOptions;
 pub use statement::{Given, Reader, Shape, Statement, Writer, json};
 pub use tables::{Tables, Writing};
+pub use traces::traces;

@@ -20,6 +20,33 @@ pub struct Fault {
     pub why: Why,
 }
 
+impl Fault {
+    /// May the same succeed if it is simply tried again later?
+    pub fn may_retry(&self) -> bool {
+        matches!(self.why, Why::Unavailable(..))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = &self.place;
+        match &self.why {
+            Why::Unavailable(advice, _) => write!(f, "{place} is unavailable: {advice}"),
+            Why::Corrupt(problem) => write!(f, "{place} is damaged: {problem}"),
+            Why::Unusable(problem) => write!(f, "{place} can't be used: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.why {
+            Why::Unavailable(_, error) => Some(error),
+            Why::Corrupt(_) | Why::Unusable(_) => None,
+        }
+    }
+}
+
 /// What is the matter, by what can be done about it.
 #[derive(Debug)]
 pub enum Why {
@@ -52,6 +79,12 @@ impl Place {
     /// What is stored can't be what this program wrote.
     pub fn corrupt(&self, problem: impl fmt::Display) -> Fault {
         self.because(Why::Corrupt(problem.to_string()))
+    }
+
+    /// Others are at it.
+    pub(crate) fn busy(&self) -> Fault {
+        let advice = "another process reads it; stop that one or try again";
+        self.because(Why::Unavailable(advice, sqlx::Error::PoolTimedOut))
     }
 
     /// What a failure of the database means.

@@ -67,6 +67,17 @@ impl Server {
         (Reader::Postgres(&self.readers), &self.place)
     }
 
+    /// Writes tables of a schema anew without what was deleted.
+    pub async fn scour(&self, schema: &str, tables: &[&str]) -> Result<(), Fault> {
+        let mut connection = self.connection().await?;
+        for table in tables {
+            let statement = sqlx::AssertSqlSafe(format!("VACUUM (FULL) {schema}.{table}"));
+            let done = bounded(ANSWER, sqlx::raw_sql(statement).execute(&mut connection)).await;
+            done.map_err(|error| self.place.fault(error))?;
+        }
+        Ok(())
+    }
+
     /// A connection of its own: whoever drops it takes back what it had not committed.
     pub async fn connection(&self) -> Result<PgConnection, Fault> {
         let connected = bounded(CONNECT, self.options.connect()).await;

@@ -27,6 +27,9 @@ pub struct Format {
     pub schema_version: u32,
     /// The statements that make its tables.
     pub create: String,
+    /// The statements that bring tables of each earlier version to the next one, the first of them those of
+    /// version 1. Tables older than these are of another version.
+    pub upgrades: &'static [&'static str],
     /// What to do about tables of another version.
     pub other_version: &'static str,
     /// How much is at stake.
@@ -83,10 +86,16 @@ impl Database {
     /// Opens an existing file for reading; what would write to it is an error.
     pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
         let place = Place::file(path);
-        if look(path, &place, format)? == Found::Nothing {
-            return Err(
-                place.unusable("there is nothing yet; let the program that writes it start first")
-            );
+        match look(path, &place, format)? {
+            Found::Ours => {}
+            Found::Older => {
+                let problem = "its tables are older than this program; let the one that writes it start first";
+                return Err(place.unusable(problem));
+            }
+            Found::Nothing => {
+                let problem = "there is nothing yet; let the program that writes it start first";
+                return Err(place.unusable(problem));
+            }
         }
         let readers = readers(path, &place).await?;
         Ok(Self { place, writer: Mutex::new(None), readers })
@@ -100,6 +109,20 @@ impl Database {
     /// Says what a failure means.
     pub fn fault(&self, error: sqlx::Error) -> Fault {
         self.place.fault(error)
+    }
+
+    /// Writes the file anew without what was deleted, and empties what had not reached it yet: no byte of either
+    /// holds a trace of it. While others read, it can't be done, and may be tried again.
+    pub async fn scour(&self) -> Result<(), Fault> {
+        let mut turn = self.writer.lock().await;
+        let writer = turn.as_mut().ok_or_else(|| self.fault(sqlx::Error::PoolClosed))?;
+        let scoured = async {
+            sqlx::raw_sql("VACUUM").execute(&mut *writer).await?;
+            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+            checkpoint.fetch_one(&mut *writer).await
+        };
+        let (busy, _, _): (i64, i64, i64) = scoured.await.map_err(|error| self.fault(error))?;
+        if busy == 0 { Ok(()) } else { Err(self.place.busy()) }
     }
 
     /// Closes all connections; what is asked later is an error.
@@ -149,6 +172,15 @@ async fn make_tables(
             let header = format!("PRAGMA application_id = {id}; PRAGMA user_version = {version};");
             let create = format!("{header}{}", format.create);
             sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *transaction).await?;
+        } else {
+            let done = usize::try_from(version).unwrap_or(usize::MAX).saturating_sub(1);
+            for upgrade in format.upgrades.iter().skip(done) {
+                sqlx::raw_sql(*upgrade).execute(&mut *transaction).await?;
+            }
+            if version != format.schema_version {
+                let header = format!("PRAGMA user_version = {}", format.schema_version);
+                sqlx::raw_sql(AssertSqlSafe(header)).execute(&mut *transaction).await?;
+            }
         }
         transaction.commit().await.map(|()| true)
     };
@@ -175,6 +207,8 @@ fn make_private(path: &Path, place: &Place) -> Result<(), Fault> {
 enum Found {
     Nothing,
     Ours,
+    /// Ours, of an earlier version that can be brought up to date.
+    Older,
 }
 
 /// What lies at the path must be nothing, or ours. An empty file counts as nothing: it is what being
@@ -204,9 +238,14 @@ fn look(path: &Path, place: &Place, format: &Format) -> Result<Found, Fault> {
         bytes.map(u32::from_be_bytes)
     };
     let known = format.schema_version;
+    let upgrades = u32::try_from(format.upgrades.len()).unwrap_or(0);
+    let older = known.saturating_sub(upgrades)..known;
     match (number(68), number(60)) {
         (Some(id), Some(version)) if id == format.application_id && version == known => {
             Ok(Found::Ours)
+        }
+        (Some(id), Some(version)) if id == format.application_id && older.contains(&version) => {
+            Ok(Found::Older)
         }
         (Some(id), Some(version)) if id == format.application_id => Err(place.unusable(format!(
             "its tables have version {version} and this program knows version {known}; {}",

@@ -25,7 +25,7 @@ pub struct Tables {
 #[derive(Debug)]
 enum In {
     File(Database),
-    Server(Server),
+    Server { server: Server, schema: &'static str },
 }
 
 /// A transaction. What is not committed has not happened.
@@ -54,7 +54,8 @@ impl Tables {
 
     /// Those of a schema that [`Schema::migrate`] has made.
     pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Fault> {
-        Ok(Self::in_place(In::Server(Server::connect(options, schema).await?)))
+        let server = Server::connect(options, schema).await?;
+        Ok(Self::in_place(In::Server { server, schema: schema.name }))
     }
 
     fn in_place(place: In) -> Self {
@@ -69,7 +70,7 @@ impl Tables {
     fn reader(&self) -> (Reader<'_>, &Place) {
         match &self.place {
             In::File(database) => database.reader(),
-            In::Server(server) => server.reader(),
+            In::Server { server, .. } => server.reader(),
         }
     }
 
@@ -102,7 +103,7 @@ impl Tables {
                 self.unfinished.store(true, Ordering::Release);
                 By::File(turn)
             }
-            In::Server(server) => {
+            In::Server { server, .. } => {
                 let begun = server.readers.begin().await;
                 By::Server(begun.map_err(|error| server.place.fault(error))?)
             }
@@ -110,35 +111,20 @@ impl Tables {
         Ok(Writing { tables: self, by })
     }
 
-    /// Writes over what was deleted, so that the files hold no trace of it: the tables are written anew, and
-    /// what had not reached them yet is emptied. `tables` are those of the schema, on a server.
-    pub async fn scour(&self, tables: &[&'static str]) -> Result<(), Fault> {
+    /// Writes them anew without what was deleted, so that no byte holds a trace of it. `tables` are their names, on
+    /// a server; a file is written anew as a whole.
+    pub async fn scour(&self, tables: &[&str]) -> Result<(), Fault> {
         match &self.place {
-            In::File(database) => {
-                let mut turn = database.writer.lock().await;
-                let writer =
-                    turn.as_mut().ok_or_else(|| database.fault(sqlx::Error::PoolClosed))?;
-                for statement in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
-                    say(writer, statement, &database.place).await?;
-                }
-            }
-            In::Server(server) => {
-                let mut connection = server.connection().await?;
-                for table in tables {
-                    let statement = sqlx::AssertSqlSafe(format!("VACUUM (FULL) {table}"));
-                    let done = sqlx::raw_sql(statement).execute(&mut connection).await;
-                    done.map_err(|error| server.place.fault(error))?;
-                }
-            }
+            In::File(database) => database.scour().await,
+            In::Server { server, schema } => server.scour(schema, tables).await,
         }
-        Ok(())
     }
 
     /// Closes the file, or the connections.
     pub async fn close(self) -> Result<(), Fault> {
         match self.place {
             In::File(database) => database.close().await,
-            In::Server(server) => {
+            In::Server { server, .. } => {
                 server.readers.close().await;
                 Ok(())
             }

@@ -21,6 +21,7 @@ fn format() -> Format {
         application_id: 0x5445_5354,
         schema_version: 1,
         create: CREATE.to_owned(),
+        upgrades: &[],
         other_version: "use another version",
         keeping: Keeping::Original,
     }

@@ -6,6 +6,7 @@
 
 mod canary;
 mod drift;
+mod erase;
 mod events;
 mod global;
 mod intake;
@@ -32,6 +33,7 @@ pub use self::intake::{
 };
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
+pub use erase::{EraseCommand, EraseHolderArgs, Needle, VerifyErasureArgs};
 pub use events::EventsArgs;
 pub use global::Global;
 pub use mailbox::{
@@ -80,7 +82,7 @@ use crate::config::ConfigFile;
   tramonto mailbox show someone@postacertificata.example
 
 Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 3 rows of a registry were
-rejected, 4 drift was found or no certificate can be given."
+rejected, 4 drift was found, no certificate can be given, or a text is left that was looked for."
 )]
 pub struct Cli {
     /// What holds for every command.
@@ -155,6 +157,9 @@ pub enum Command {
     /// Takes requests by e-mail, and shows what waits in quarantine.
     #[command(subcommand)]
     Intake(IntakeCommand),
+    /// Erases holders' personal data, and shows that nothing is left of them.
+    #[command(subcommand)]
+    Erase(EraseCommand),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -10,6 +10,7 @@ mod config;
 mod decide;
 mod derived;
 mod drift;
+mod erase;
 mod events;
 mod generate;
 mod healthcheck;
@@ -108,6 +109,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Voucher(command) => Box::pin(voucher::one(command, &global)).await?,
         Command::Vouchers(command) => Box::pin(voucher::all(command, &global)).await?,
         Command::Intake(command) => return Box::pin(intake::execute(command, &global)).await,
+        Command::Erase(command) => {
+            return Box::pin(erase::execute(command, &global)).await;
+        }
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

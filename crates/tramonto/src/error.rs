@@ -27,6 +27,9 @@ pub enum Error {
     /// The relay.
     #[error(transparent)]
     Relay(#[from] projections::RelayError),
+    /// Tables beside the log.
+    #[error(transparent)]
+    Tables(#[from] sql::Fault),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] projections::RegistryError),

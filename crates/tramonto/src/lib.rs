@@ -9,6 +9,7 @@ pub mod commands;
 mod config;
 mod desk;
 pub mod engine;
+mod erasure;
 mod error;
 pub mod generate;
 mod home;

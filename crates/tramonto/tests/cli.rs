@@ -16,6 +16,8 @@ mod deciding;
 mod disks;
 #[path = "cli/drift.rs"]
 mod drift;
+#[path = "cli/erasing.rs"]
+mod erasing;
 #[path = "cli/grammar.rs"]
 mod grammar;
 #[path = "cli/health.rs"]

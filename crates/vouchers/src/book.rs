@@ -27,6 +27,7 @@ pub static FORMAT: LazyLock<Format> = LazyLock::new(|| Format {
     application_id: APPLICATION_ID,
     schema_version: 1,
     create: CREATE.to_owned(),
+    upgrades: &[],
     other_version: "use a newer version of the program",
     keeping: Keeping::Original,
 });

@@ -14,7 +14,7 @@ pub(super) const SCHEMA: Schema = Schema {
 };
 
 /// All of them, for what has to be written anew once something was erased.
-pub(super) const TABLES: [&str; 3] = ["intake.message", "intake.letter", "intake.confirmation"];
+pub(super) const TABLES: [&str; 3] = ["message", "letter", "confirmation"];
 
 /// The tables in a file.
 pub(super) fn format() -> Format {
@@ -22,6 +22,7 @@ pub(super) fn format() -> Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
         create: CREATE.to_owned(),
+        upgrades: &[],
         other_version: "use a newer version of the program",
         keeping: Keeping::Original,
     }

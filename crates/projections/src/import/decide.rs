@@ -84,6 +84,10 @@ impl Deciding<'_> {
         registration: Registration,
         digest: i64,
     ) -> Result<(), InvalidRegistration> {
+        if self.known.is_erased(&registration.registration_id) {
+            let reason = "its holder's personal data were erased, and do not come back";
+            return Err(invalid("registration_id", reason.into()));
+        }
         let number = self.known.next;
         let Some(next) = number.checked_add(1) else {
             self.decided.full = true;

@@ -5,7 +5,7 @@
 //! texts of one digest would leave the later one out, and the unique indexes made at the end refuse what
 //! that could let through; at two million rows the chance is one in millions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use domain::Registration;
@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 
 use super::Error;
 use super::rows::FileRow;
-use crate::registry::{Freed, Registry};
+use crate::registry::{Freed, Registry, Trace, trace};
 
 /// Rows read from the registry at a time.
 const PAGE: u32 = 65_536;
@@ -32,6 +32,8 @@ pub(super) struct Known {
     /// Holders and addresses that rows had when this import began and have no more. They are free again
     /// only for another file: this one, read again, is then decided on as before.
     freed: HashMap<String, u32>,
+    /// Registration ids of holders who were erased, as hashes.
+    erased: HashSet<Trace>,
     /// Rows that this import has changed, before a crash or since.
     pub(super) changed: RoaringBitmap,
     /// Rows that this reading of the file has come by.
@@ -48,6 +50,7 @@ impl Known {
             holders: HashMap::new(),
             addresses: HashMap::new(),
             freed: HashMap::new(),
+            erased: registry.erased().await?.into_iter().collect(),
             changed: RoaringBitmap::new(),
             seen: RoaringBitmap::new(),
             next: 0,
@@ -60,6 +63,7 @@ impl Known {
                 known.take(keys.number, &keys.registration_id, &keys.codice_fiscale, &keys.address);
             }
         }
+        known.next = known.next.max(registry.next_number().await?);
         Ok(known)
     }
 
@@ -75,6 +79,11 @@ impl Known {
 
     pub(super) fn id(&self, registration_id: &str) -> Option<u32> {
         self.ids.get(&mark(&self.hasher, registration_id)).copied()
+    }
+
+    /// Was the holder of the registration of that id erased?
+    pub(super) fn is_erased(&self, registration_id: &str) -> bool {
+        !self.erased.is_empty() && self.erased.contains(&trace(registration_id))
     }
 
     pub(super) fn holder(&self, codice_fiscale: &str) -> Option<u32> {

@@ -49,6 +49,7 @@ impl Clock for Noon {
 on_both!(
     a_file_goes_into_the_registry_and_its_days_into_the_log_without_personal_data,
     the_same_file_again_writes_nothing,
+    an_erased_holder_does_not_come_back_with_the_file,
     what_a_later_file_tells_anew_is_recorded_by_column_and_only_that,
     another_programme_or_another_registry_of_the_same_people_is_refused,
     a_log_and_a_registry_that_were_not_kept_together_are_told_apart,
@@ -227,6 +228,23 @@ async fn the_same_file_again_writes_nothing(on: On) {
     assert_eq!(balance(&summary), (11, 0, 10, 0, 1));
     assert!(!summary.recorded);
     assert_eq!((world.rows().await, world.log().await), (rows, log));
+}
+
+async fn an_erased_holder_does_not_come_back_with_the_file(on: On) {
+    let world = World::new(on).await;
+    let path = world.write("cec.csv", rows(0..10));
+    world.import(&path).await.unwrap();
+    let log = world.log().await;
+    assert_eq!(world.registry.erase(&[3, 9].into()).await.unwrap(), 2);
+    let summary = world.import(&path).await.unwrap();
+    assert_eq!(balance(&summary), (10, 0, 8, 0, 2), "the last number's holder among them");
+    assert!(world.registry.find(9).await.unwrap().is_none());
+    let rejects = fs::read_to_string(rejects_of(&path)).unwrap();
+    assert!(rejects.contains("personal data were erased"), "{rejects}");
+    let more = world.write("more.csv", rows(0..11));
+    assert_eq!(balance(&world.import(&more).await.unwrap()), (11, 1, 8, 0, 2));
+    assert!(world.registry.find(10).await.unwrap().is_some(), "with a number of its own");
+    assert!(world.log().await.len() > log.len());
 }
 
 /// What an event tells, in short.

@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::MutexGuard;
 
 use super::schema::INDEXES;
-use super::{Backend, Error, Registry, Write, outbox};
+use super::{Backend, Error, Registry, Write, erase, outbox};
 
 /// "TRMI": which of the locks that `PostgreSQL` keeps by number.
 const LOCK: i64 = 0x5452_4D49;
@@ -66,13 +66,22 @@ async fn lock(connection: &mut PgConnection, place: &Place) -> Result<bool, Faul
 impl Importing<'_> {
     /// Writes all of it or nothing.
     pub(crate) async fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
-        let (place, written) = match &mut self.connection {
-            Connected::File { database, .. } => (&database.place, in_file(database, &write).await),
+        self.whole(&Piece::Import(write)).await.map(|_| ())
+    }
+
+    /// Erases all of them or nobody; answers how many rows there were.
+    pub(super) async fn erase(&mut self, numbers: &[u32]) -> Result<u64, Error> {
+        self.whole(&Piece::Erasure(numbers)).await
+    }
+
+    async fn whole(&mut self, piece: &Piece<'_>) -> Result<u64, Error> {
+        let (place, done) = match &mut self.connection {
+            Connected::File { database, .. } => (&database.place, in_file(database, piece).await),
             Connected::Server(server, connection) => {
-                (&server.place, in_postgres(connection, &write).await)
+                (&server.place, in_postgres(connection, piece).await)
             }
         };
-        written.map_err(|error| place.fault(error).into())
+        done.map_err(|error| place.fault(error).into())
     }
 
     /// The log has everything up to that place in the outbox.
@@ -106,16 +115,31 @@ impl Importing<'_> {
     }
 }
 
-async fn in_file(database: &Database, write: &Write<'_>) -> Result<(), sqlx::Error> {
+/// What is done in one transaction.
+enum Piece<'a> {
+    Import(Write<'a>),
+    Erasure(&'a [u32]),
+}
+
+impl Piece<'_> {
+    async fn run(&self, writer: &mut Writer<'_>) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Import(write) => write.run(writer).await.map(|()| 0),
+            Self::Erasure(numbers) => erase::run(writer, numbers).await,
+        }
+    }
+}
+
+async fn in_file(database: &Database, piece: &Piece<'_>) -> Result<u64, sqlx::Error> {
     let mut writer = database.writer.lock().await;
     let writer = writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    write.run(&mut Writer::Sqlite(&mut transaction)).await?;
-    transaction.commit().await
+    let done = piece.run(&mut Writer::Sqlite(&mut transaction)).await?;
+    transaction.commit().await.map(|()| done)
 }
 
-async fn in_postgres(connection: &mut PgConnection, write: &Write<'_>) -> Result<(), sqlx::Error> {
+async fn in_postgres(connection: &mut PgConnection, piece: &Piece<'_>) -> Result<u64, sqlx::Error> {
     let mut transaction = bounded(ANSWER, connection.begin()).await?;
-    write.run(&mut Writer::Postgres(&mut transaction)).await?;
-    bounded(ANSWER, transaction.commit()).await
+    let done = piece.run(&mut Writer::Postgres(&mut transaction)).await?;
+    bounded(ANSWER, transaction.commit()).await.map(|()| done)
 }

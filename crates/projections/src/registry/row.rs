@@ -50,7 +50,11 @@ pub(super) const REQUESTED_BEFORE: Statement =
     of_numbers!("SELECT number FROM registration", " AND requested_on < $2 ORDER BY number");
 pub(super) const COUNTS: &str =
     "SELECT count(*), count(activated_on), count(last_sent_on) FROM registration";
-pub(super) const NEXT_NUMBER: &str = "SELECT coalesce(max(number) + 1, 0) FROM registration";
+/// The number of somebody who was erased is not given again.
+pub(super) const NEXT_NUMBER: &str = "
+    SELECT coalesce(max(number) + 1, 0) FROM (
+        SELECT max(number) AS number FROM registration
+        UNION ALL SELECT max(number) FROM erased) AS last";
 
 /// A registration, its number, and what tells whether it changed.
 #[derive(Debug, Clone)]

@@ -6,12 +6,15 @@ use sql::{Format, Keeping, Schema};
 const APPLICATION_ID: u32 = 0x5452_4D52;
 
 /// The version of the tables below, kept in the file's header.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The tables in `PostgreSQL`.
 pub(super) const SCHEMA: Schema = Schema {
     name: "registry",
-    steps: &[("the tables of the registry", include_str!("../../migrations/registry/1.sql"))],
+    steps: &[
+        ("the tables of the registry", include_str!("../../migrations/registry/1.sql")),
+        ("who was erased", include_str!("../../migrations/registry/2.sql")),
+    ],
 };
 
 /// The tables in a file.
@@ -19,7 +22,8 @@ pub(super) fn format() -> Format {
     Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
-        create: CREATE.to_owned(),
+        create: format!("{CREATE}{ERASED}"),
+        upgrades: &[ERASED],
         other_version: "use a newer version of the program",
         keeping: Keeping::Original,
     }
@@ -67,6 +71,14 @@ const CREATE: &str = "
     CREATE TABLE programme (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         name TEXT NOT NULL
+    ) STRICT;";
+
+/// Whose rows are gone. Their numbers are never given again, and the id that the registry file has for them is
+/// kept as a hash, so that the same file read again does not bring them back; since version 2.
+const ERASED: &str = "
+    CREATE TABLE erased (
+        number INTEGER PRIMARY KEY,
+        registration BLOB NOT NULL
     ) STRICT;";
 
 /// Made after the first import, in one sort each: kept up row by row in random order, they would take

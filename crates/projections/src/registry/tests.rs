@@ -165,6 +165,54 @@ async fn a_file_cut_off_in_the_middle_is_told_as_damaged() {
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
 
+#[tokio::test]
+async fn who_was_erased_is_in_no_byte_and_their_number_is_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.db");
+    let registry = filled(&path).await;
+    let holds = |needle: &str| {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        let bytes: Vec<u8> = bytes.collect();
+        bytes.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+    };
+    assert!(holds("RSSMRA85T10H501O"), "it is looked for in the right place");
+    erases(&registry).await;
+    for needle in ["RSSMRA85T10H501O", "mario.rossi1@posta.example"] {
+        assert!(!holds(needle), "{needle}");
+    }
+    assert!(holds("RSSMRA85T10A562S"), "the other one is still there");
+}
+
+async fn erases(registry: &Registry) {
+    let last: RoaringBitmap = [1, 9].into();
+    assert_eq!(registry.erase(&last).await.unwrap(), 1);
+    assert_eq!(registry.erase(&last).await.unwrap(), 0, "done again, nothing is left to do");
+    assert!(registry.find(1).await.unwrap().is_none());
+    assert!(registry.find_address("mario.rossi1@posta.example").await.unwrap().is_none());
+    assert!(registry.find(0).await.unwrap().is_some());
+    assert_eq!(registry.next_number().await.unwrap(), 2, "it was the last number");
+    assert_eq!(registry.erased().await.unwrap(), [trace("R1")]);
+}
+
+#[tokio::test]
+async fn a_registry_of_the_version_before_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.db");
+    filled(&path).await.close().await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let before = "DROP TABLE erased; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)";
+    sqlx::raw_sql(before).execute(&mut connection).await.unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+    let looked = Registry::open_read_only(&path, &programme("cec-pac")).await.unwrap_err();
+    assert!(looked.to_string().contains("older than this program"), "{looked}");
+    let registry = Registry::open(&path, &programme("cec-pac")).await.unwrap();
+    erases(&registry).await;
+    registry.close().await.unwrap();
+    Registry::open_read_only(&path, &programme("cec-pac")).await.unwrap();
+}
+
 #[test]
 fn the_digest_differs_where_any_field_does() {
     let base = row(0, "RSSMRA85T10A562S", "2011-03-01").registration;

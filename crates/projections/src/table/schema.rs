@@ -52,6 +52,7 @@ pub(super) fn format(programme: &ProgrammeId) -> Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
         create,
+        upgrades: &[],
         other_version: OTHER_VERSION,
         keeping: Keeping::Derived,
     }

@@ -7,6 +7,7 @@
 //! still in its place afterwards. Deliberately absent: messages, and passwords other than as hashes.
 
 mod clock;
+mod erase;
 mod fault;
 mod header;
 mod inspect;

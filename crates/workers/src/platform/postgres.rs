@@ -11,6 +11,7 @@
 
 mod call;
 mod clock;
+mod erase;
 mod fault;
 mod inspect;
 mod listing;

@@ -127,7 +127,7 @@ impl Reconciler {
             let mut numbers = RoaringBitmap::new();
             numbers.insert_range(range.clone());
             numbers &= state.rights.activated();
-            let active = &numbers - state.rights.withdrawn();
+            let active = &(&numbers - state.rights.withdrawn()) - state.erasure.erased();
             let expectations = expected(state, now, self.reach, range.clone());
             (range, MailboxSet::from(numbers), active, expectations)
         };

@@ -157,6 +157,24 @@ impl Home {
         }
     }
 
+    pub(crate) async fn erase(&self, numbers: &[u32]) -> u64 {
+        let numbers = numbers.iter().copied().collect();
+        match self {
+            Self::File { directory, .. } => directory.erase(&numbers).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.erase(&numbers).await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider's data are the provider's"),
+        }
+    }
+
+    /// Does any byte of the files hold this? A server's files are not looked into.
+    pub(crate) fn is_in_the_files(&self, needle: &str) -> bool {
+        let Self::File { folder, .. } = self else { return false };
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let bytes: Vec<u8> =
+            files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+        bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+    }
+
     /// The password that Dovecot reads.
     pub(crate) async fn password(&self, address: &str) -> Option<String> {
         match self {

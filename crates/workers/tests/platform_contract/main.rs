@@ -79,6 +79,7 @@ on_every_directory! {
     provision::provisioning_keeps_rights_swaps_addresses_and_moves_its_checkpoint_with_its_rows,
     provision::an_address_is_one_mailboxs_in_whatever_case,
     provision::of_several_rows_of_a_mailbox_the_last_one_counts,
+    provision::who_is_erased_keeps_a_closed_number_and_nothing_else,
     words::the_words_of_a_plan_are_what_the_mail_servers_say,
     words::a_password_stays_with_its_mailbox_until_it_is_taken_away,
     drift::a_right_given_back_by_hand_is_found_told_and_taken_again,

@@ -47,3 +47,20 @@ pub(crate) async fn of_several_rows_of_a_mailbox_the_last_one_counts(home: Arc<H
     home.provision(&[], 2).await.unwrap();
     assert_eq!(home.checkpoint().await, 2);
 }
+
+pub(crate) async fn who_is_erased_keeps_a_closed_number_and_nothing_else(home: Arc<Home>) {
+    home.with(0..50).await;
+    let password = "{SHA512-CRYPT}$6$erased-with-it".parse().unwrap();
+    assert_eq!(home.set_passwords(&[(7, Some(password))]).await, 1);
+    home.platform().set(&call([7], [Capability::Send], past())).await.unwrap();
+    assert_eq!(home.erase(&[7, 8, 99]).await, 2);
+    assert_eq!(home.erase(&[7, 8, 99]).await, 0, "done again, nothing is left to do");
+    for number in [7, 8] {
+        assert_eq!(home.looked_up(&address(number)).await, None);
+        assert!(!home.is_in_the_files(&address(number)));
+    }
+    assert!(!home.is_in_the_files("erased-with-it"));
+    assert!(home.looked_up(&address(9)).await.is_some(), "nobody else is touched");
+    let answer = home.platform().set(&call([7], [Capability::Receive], past())).await.unwrap();
+    assert!(answer.applied.contains(7), "its rights can still be looked at: {answer:?}");
+}

@@ -1,0 +1,207 @@
+//! `tramonto erase`: the end of what is known of holders as people, and the proof of it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::process::ExitCode;
+
+use domain::{ErasureCommand, Event, Ground, MailboxId};
+use eventstore::{Origin, erasure_stream};
+use roaring::RoaringBitmap;
+use serde_json::json;
+
+use super::decide::{decide, origin};
+use super::reading::Reading;
+use crate::cli::{EraseCommand, EraseHolderArgs, Global, Needle, VerifyErasureArgs, Why};
+use crate::erasure::{Places, traces};
+use crate::log::postgres_options;
+use crate::output::Output;
+use crate::output::text::{count, mailboxes, table};
+use crate::{Error, StorePlace};
+
+/// The exit code where something is left.
+const FOUND: u8 = 4;
+/// So many texts are looked for at once at most.
+const MOST_TEXTS: usize = 100;
+/// No longer text is read from standard input.
+const LONGEST_INPUT: u64 = 64 << 10;
+
+pub(super) async fn execute(command: EraseCommand, global: &Global) -> Result<ExitCode, Error> {
+    match command {
+        EraseCommand::Holder(args) => holder(args, global).await?,
+        EraseCommand::All(why) => all(why, global).await?,
+        EraseCommand::Finish => finish(global).await?,
+        EraseCommand::Verify(args) => return verify(args, global).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn holder(args: EraseHolderArgs, global: &Global) -> Result<(), Error> {
+    let reading = Reading::open_to_decide(global).await?;
+    let number = reading.number_of(&args.mailbox).await?;
+    let origin = origin(global, &args.reason);
+    order(&reading, Ground::Demand, &origin, |_| [number].into()).await?;
+    let done = carry_out(&reading, global, &origin).await;
+    let id = MailboxId::new(reading.programme(), number);
+    reading.close().await;
+    told(global, &done?, &format!("the personal data of the holder of mailbox {id}"))
+}
+
+async fn all(why: Why, global: &Global) -> Result<(), Error> {
+    let reading = Reading::open_to_decide(global).await?;
+    let origin = origin(global, &why.reason);
+    let everyone = |state: &domain::State| state.rights.registered().clone();
+    order(&reading, Ground::End, &origin, everyone).await?;
+    let done = carry_out(&reading, global, &origin).await;
+    let kept = {
+        let known = reading.journal.known().await?;
+        let state = known.state();
+        state.rights.registered().len() - state.erasure.ordered().len()
+    };
+    reading.close().await;
+    told(global, &done?, "the personal data of everyone who can be erased")?;
+    if kept > 0 && !global.json {
+        let kept = mailboxes(kept);
+        let line = format!("those of {kept} are kept: a hold, or something still due to them");
+        return Output::open().line(line);
+    }
+    Ok(())
+}
+
+async fn finish(global: &Global) -> Result<(), Error> {
+    let reading = Reading::open_to_decide(global).await?;
+    let origin = Origin { actor: global.actor(), ..Origin::part("") };
+    let done = carry_out(&reading, global, &origin).await;
+    reading.close().await;
+    told(global, &done?, "what an erasure had left")
+}
+
+/// Decides whose personal data go.
+async fn order(
+    reading: &Reading,
+    ground: Ground,
+    origin: &Origin,
+    whose: impl Fn(&domain::State) -> RoaringBitmap,
+) -> Result<(), Error> {
+    let stream = erasure_stream(reading.programme())?;
+    let now = reading.now().await?;
+    decide(reading, &stream, origin, |state| {
+        let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
+        Ok(state.decide_erasure(command, now)?)
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Erases those of whom it is decided in every place, and records it.
+async fn carry_out(
+    reading: &Reading,
+    global: &Global,
+    origin: &Origin,
+) -> Result<BTreeMap<String, u64>, Error> {
+    let (pending, ended) = {
+        let known = reading.journal.known().await?;
+        (known.state().erasure.pending(), known.state().has_ended())
+    };
+    if pending.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let places = Places::open(global, reading.programme()).await?;
+    let erased = places.erase(&pending, ended).await;
+    places.close().await;
+    let erased = erased?;
+    let stream = erasure_stream(reading.programme())?;
+    let now = reading.now().await?;
+    let events = decide(reading, &stream, origin, |state| {
+        let (places, mailboxes) = (erased.clone(), pending.clone());
+        Ok(state.decide_erasure(ErasureCommand::Done { places, mailboxes }, now)?)
+    });
+    let recorded = events.await?;
+    debug_assert!(recorded.iter().all(|event| matches!(event, Event::HoldersErased(_))));
+    Ok(erased)
+}
+
+fn told(global: &Global, places: &BTreeMap<String, u64>, whose: &str) -> Result<(), Error> {
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": "holders-erased", "places": places }));
+    }
+    if places.is_empty() {
+        return out.line("nothing is to be done: everything that was to be erased is gone");
+    }
+    let each = places.iter().map(|(place, rows)| format!("{place} {}", count(*rows)));
+    let each = each.collect::<Vec<_>>().join(", ");
+    out.line(format!("{whose} are gone: {each}; what backups hold is yours to delete"))
+}
+
+async fn verify(args: VerifyErasureArgs, global: &Global) -> Result<ExitCode, Error> {
+    let texts = if args.texts.is_empty() { given()? } else { args.texts };
+    let texts: Vec<String> = texts.iter().map(|text| text.as_str().to_owned()).collect();
+    let found = match &global.store {
+        StorePlace::Folder(folder) => {
+            global.home()?.expect_store()?;
+            let (folder, texts) = (folder.clone(), texts.clone());
+            let looked = tokio::task::spawn_blocking(move || traces(&folder, &texts));
+            let looked = looked.await;
+            looked.map_err(|_stopped| Error::Usage("the search was stopped".to_owned()))??
+        }
+        StorePlace::Postgres(url) => {
+            sql::traces(postgres_options(global, url)?, &SCHEMAS, &texts).await?
+        }
+    };
+    let mut found = found;
+    if let Some(letters) = in_messages(global, &texts).await? {
+        found.push(("e-mails, as they are read".to_owned(), letters));
+    }
+    let left: u64 = found.iter().map(|(_, traces)| traces).sum();
+    let mut out = Output::open();
+    if global.json {
+        let found: BTreeMap<_, _> = found.into_iter().collect();
+        out.document(&json!({ "texts": texts.len(), "places": found, "found": left }))?;
+    } else {
+        let row = |(place, traces): &(String, u64)| vec![place.clone(), count(*traces)];
+        out.text(table(&["place", "traces"], &[1], found.iter().map(row).collect()))?;
+        let places = count(u64::try_from(found.len()).unwrap_or(u64::MAX));
+        out.line(match left {
+            0 => format!("nothing is left of what was looked for, in {places} places"),
+            _ => format!("{} traces are left", count(left)),
+        })?;
+    }
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+/// In how many e-mails one of the texts stands as their reader sees it, whatever they are encoded in; `None` where no
+/// e-mail ever came.
+async fn in_messages(global: &Global, texts: &[String]) -> Result<Option<u64>, Error> {
+    let Some(store) = crate::requests::open_to_look(global).await? else { return Ok(None) };
+    let mut messages = 0;
+    for text in texts {
+        messages += store.traces(text).await?;
+    }
+    store.close().await?;
+    Ok(Some(messages))
+}
+
+/// Everything of ours in a database.
+const SCHEMAS: [&str; 7] =
+    ["tramonto", "registry", "directory", "projection", "vouchers", "intake", "archive"];
+
+/// The texts on standard input, one a line.
+fn given() -> Result<Vec<Needle>, Error> {
+    let input = std::io::stdin().lock().take(LONGEST_INPUT);
+    let mut texts = Vec::new();
+    for line in input.lines() {
+        let line = line.map_err(|source| Error::File {
+            path: "standard input".into(),
+            advice: "it can't be read; give one text a line, in UTF-8".to_owned(),
+            source,
+        })?;
+        if !line.trim().is_empty() {
+            texts.push(line.parse().map_err(Error::Usage)?);
+        }
+    }
+    match texts.len() {
+        0 => Err(Error::Usage("there is nothing to look for; give one text a line".to_owned())),
+        1..=MOST_TEXTS => Ok(texts),
+        _ => Err(Error::Usage(format!("look for {MOST_TEXTS} texts at a time at most"))),
+    }
+}

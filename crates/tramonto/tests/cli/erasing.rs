@@ -1,0 +1,114 @@
+//! The end of what is known of holders as people.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::scene::{Ran, Scene};
+
+/// Asks whether texts are left, by standard input.
+fn left(scene: &Scene, texts: &[&str]) -> Ran {
+    let mut command = scene.command(&["erase", "verify", "--json"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("the binary runs");
+    let mut input = running.stdin.take().expect("an input");
+    input.write_all(texts.join("\n").as_bytes()).expect("it is read");
+    drop(input);
+    Ran::of(&running.wait_with_output().expect("it ends"))
+}
+
+/// The texts by which somebody is known, in the row of the generated registry file.
+fn known_by(row: &[String]) -> [&str; 2] {
+    [&row[1], &row[4]]
+}
+
+#[test]
+fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
+    let scene = Scene::of_500();
+    let (address, number) = scene.activated();
+    let row = scene.row(usize::try_from(number).expect("small") + 1);
+    let why = ["--reason", "asked for by its holder"];
+    let erase = [&["erase", "holder", &address][..], &why].concat();
+    let refusal = scene.refused(&erase);
+    assert!(refusal.contains("still open on the platform"), "{refusal}");
+    assert!(!refusal.contains(&address), "{refusal}");
+    scene.ok(&["run", "--until-idle"]);
+    std::fs::remove_file(scene.path("registry.csv")).expect("the file is the operator's");
+    let plain = format!("From: Z <z@posta.example>\r\nSubject: voucher\r\n\r\nper {address}\r\n");
+    scene.write("plain.eml", &plain);
+    let base64 = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &row[1]);
+    let head = "From: Y <y@posta.example>\r\nSubject: voucher\r\nMIME-Version: 1.0\r\n";
+    let encoded = "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n";
+    scene.write("encoded.eml", &format!("{head}{encoded}\r\n{base64}\r\n"));
+    scene.write("other.eml", "From: X <x@posta.example>\r\nSubject: other\r\n\r\nnobody\r\n");
+    for message in ["plain.eml", "encoded.eml", "other.eml"] {
+        scene.ok(&["intake", "message", message]);
+    }
+    let before = left(&scene, &known_by(&row));
+    assert_eq!(before.code, Some(4), "it is looked for in the right places: {}", before.out);
+    let told = scene.ok(&erase);
+    assert!(
+        told.contains("directory 1, messages 3, registry 1"),
+        "all of them, at the end: {told}"
+    );
+    let after = left(&scene, &known_by(&row));
+    assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
+    for text in known_by(&row) {
+        assert!(!after.out.contains(text));
+    }
+    let view = scene.ok(&["mailbox", "show", &number.to_string()]);
+    assert!(view.contains("the personal data of its holder are gone"), "{view}");
+    assert!(
+        scene.refused(&["mailbox", "show", &address]).contains("nobody asked for this address")
+    );
+    let again = scene.ok(&["erase", "holder", &number.to_string(), "--reason", "again"]);
+    assert!(again.contains("nothing is to be done"), "{again}");
+}
+
+#[test]
+fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
+    let scene = Scene::of_500();
+    let rows: Vec<_> = (1..=500).map(|line| scene.row(line)).collect();
+    let why = ["--reason", "the programme has ended"];
+    let early = scene.refused(&[&["erase", "all"][..], &why].concat());
+    assert!(early.contains("has not ended"), "{early}");
+    let (held, number) = scene.activated();
+    let number = usize::try_from(number).expect("small");
+    scene.ok(&["hold", "place", &held, "--capability", "access", "--reason", "order 9"]);
+    scene.ok(&["run", "--until-idle"]);
+    std::fs::rename(scene.path("registry.csv"), scene.path("tramonto.csv")).expect("it is moved");
+    let status = scene.json(&["status"]);
+    let told = scene.ok(&[&["erase", "all"][..], &why].concat());
+    assert!(told.contains("registry 499"), "{told}");
+    assert!(told.contains("those of 1 mailbox are kept"), "{told}");
+    let mut texts = rows.iter().enumerate().filter(|(place, _)| *place != number);
+    let some: Vec<&str> =
+        texts.by_ref().step_by(11).flat_map(|(_, row)| known_by(row)).take(90).collect();
+    let gone = left(&scene, &some);
+    assert_eq!(gone.code, Some(0), "{}{}", gone.out, gone.err);
+    assert_eq!(
+        left(&scene, &known_by(&rows[number])).code,
+        Some(4),
+        "a hold keeps its holder known"
+    );
+    let after = scene.json(&["status"]);
+    assert_eq!(after["population"], status["population"]);
+    assert_eq!(after["phases"], status["phases"]);
+    scene.ok(&["projections", "rebuild"]);
+    assert_eq!(scene.json(&["status"])["phases"], status["phases"]);
+    scene.ok(&["drift", "check"]);
+    let kinds = ["erasure-ordered", "holders-erased"].map(|kind| {
+        let events = scene.events(&["--kind", kind]);
+        (events.len(), events[0]["reason"].as_str().map(str::to_owned))
+    });
+    assert_eq!(kinds, [(1, Some(why[1].to_owned())), (1, Some(why[1].to_owned()))]);
+    let again = scene.run(&["import", "tramonto.csv"]);
+    assert_eq!(again.code, Some(3), "{}{}", again.out, again.err);
+    assert!(again.out.contains("499"), "nobody comes back with the file: {}", again.out);
+}
+
+#[test]
+fn too_short_a_text_and_none_at_all_are_refused() {
+    let scene = Scene::of_500();
+    assert!(left(&scene, &["abc"]).err.contains("4 letters"));
+    assert!(left(&scene, &[""]).err.contains("nothing to look for"));
+}

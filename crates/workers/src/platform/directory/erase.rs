@@ -1,0 +1,46 @@
+//! The end of what the directory knows of holders: their addresses and passwords. Their numbers stay, closed.
+
+use roaring::RoaringBitmap;
+use sqlx::Connection;
+
+use super::super::Error;
+use super::place::unavailable;
+use super::{Directory, fault};
+
+/// Numbers in a statement.
+const NUMBERS: usize = 8_192;
+
+impl Directory {
+    /// Takes address and password of these mailboxes away, whose rights stay as they are, and writes the file
+    /// anew so that no trace of them is left; answers how many had an address. Done again, it does nothing
+    /// more. While another program reads the file it can't be done, and may be tried again.
+    pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
+        let at = |error| fault::of(&self.place, error);
+        let mut writer = self.writer().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(at)?;
+        let (mut erased, mut rest) = (0, mailboxes.iter());
+        loop {
+            let page: Vec<String> = rest.by_ref().take(NUMBERS).map(|n| n.to_string()).collect();
+            if page.is_empty() {
+                break;
+            }
+            let update = sqlx::query(
+                "UPDATE mailbox SET address = ' ' || number, password = NULL
+                 WHERE number IN (SELECT value FROM json_each(?))
+                   AND (address NOT LIKE ' %' OR password IS NOT NULL)",
+            );
+            let update = update.bind(format!("[{}]", page.join(",")));
+            erased += update.execute(&mut *transaction).await.map_err(at)?.rows_affected();
+        }
+        transaction.commit().await.map_err(at)?;
+        sqlx::raw_sql("VACUUM").execute(&mut *writer).await.map_err(at)?;
+        let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+        let (busy, _, _): (i64, i64, i64) = checkpoint.fetch_one(&mut *writer).await.map_err(at)?;
+        if busy != 0 {
+            let busy = "is read by another program just now; try again";
+            return Err(unavailable(self.place.path(), busy));
+        }
+        self.place.check().await?;
+        Ok(erased)
+    }
+}
