@@ -10,6 +10,7 @@ mod erase;
 mod events;
 mod global;
 mod intake;
+mod logs;
 mod mailbox;
 mod notices;
 mod plan;
@@ -36,6 +37,10 @@ pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
 pub use erase::{EraseCommand, EraseHolderArgs, Needle, VerifyErasureArgs};
 pub use events::EventsArgs;
 pub use global::Global;
+pub use logs::{
+    By, IndexArgs, LogRequestArgs, LogsArgs, LogsCommand, PrepareArgs, ReasonArgs, RefuseLogArgs,
+    RequestArgs, ShowLogArgs,
+};
 pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };
@@ -160,6 +165,8 @@ pub enum Command {
     /// Erases holders' personal data, and shows that nothing is left of them.
     #[command(subcommand)]
     Erase(EraseCommand),
+    /// Reads mail servers' logs, hands extracts of them out to who may ask, and destroys them at the end.
+    Logs(Box<LogsArgs>),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -19,6 +19,7 @@ mod import;
 mod incidents;
 mod intake;
 mod logging;
+mod logs;
 mod mailbox;
 mod mailbox_words;
 mod migrate;
@@ -112,6 +113,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Erase(command) => {
             return Box::pin(erase::execute(command, &global)).await;
         }
+        Command::Logs(args) => Box::pin(logs::execute(*args, &global)).await?,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

@@ -36,6 +36,9 @@ pub enum Error {
     /// The office of the vouchers.
     #[error(transparent)]
     Vouchers(#[from] vouchers::Error),
+    /// The log of messages.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
     /// The programme's keys.
     #[error(transparent)]
     Keys(#[from] keyring::Error),

@@ -64,6 +64,16 @@ impl Home {
         self.0.join("intake.db")
     }
 
+    /// The index of mail logs: personal data too.
+    pub fn archive(&self) -> PathBuf {
+        self.0.join("archive.db")
+    }
+
+    /// Extracts of the log of messages, until their links end.
+    pub fn extracts(&self) -> PathBuf {
+        self.0.join("extracts")
+    }
+
     /// The embedded mail platform's directory.
     pub fn directory(&self) -> PathBuf {
         self.0.join("directory.db")

@@ -24,6 +24,8 @@ mod grammar;
 mod health;
 #[path = "cli/incidents.rs"]
 mod incidents;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/mail_platform.rs"]
 mod mail_platform;
 #[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each suite uses a part of it")]

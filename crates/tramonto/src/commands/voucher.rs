@@ -4,7 +4,7 @@
 //! over only after that. It is never read from the command line, which others on the machine can see.
 
 mod bulk;
-mod keys;
+pub(crate) mod keys;
 mod whom;
 
 use std::path::Path;

@@ -1,0 +1,178 @@
+//! A programme with a mail log and two people in it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use archive::{Domains, Holder, Index, IndexRequest, Office, Ready};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Command, DateColumn, Event, HoldPlaced, LogCommand, LogRequested, MailboxesRegistered, Plan,
+    Proof, Requester, State,
+};
+use eventstore::{
+    Clock, Direction, ExpectedVersion, Journal, MemoryStore, Origin, archive_stream,
+    mailbox_stream, programme_stream, registry_stream,
+};
+use keyring::Keyring;
+use rand::rngs::SysRng;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) const ANNA: &str = "anna.rossi@postacertificata.example";
+pub(crate) const BRUNO: &str = "bruno.verdi@postacertificata.example";
+pub(crate) const ANNA_IS: &str = "RSSNNA85T50A562X";
+pub(crate) const OPEN: &str = "2016-05-02T10:00:00Z";
+pub(crate) const LAST: &str = "2018-03-17T22:59:59Z";
+pub(crate) const ENDED: &str = "2018-03-17T23:00:00Z";
+
+/// A clock that is set.
+#[derive(Clone)]
+pub(crate) struct Hand(Arc<Mutex<DateTime<Utc>>>);
+
+impl Clock for Hand {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) office: Arc<Office>,
+    clock: Hand,
+}
+
+pub(crate) fn origin() -> Origin {
+    Origin { reason: Some("a letter".to_owned()), ..Origin::part("operator:test") }
+}
+
+pub(crate) fn anna() -> Holder {
+    Holder { address: ANNA.to_owned(), codice_fiscale: ANNA_IS.to_owned() }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Hand(Arc::new(Mutex::new("2014-12-01T10:00:00Z".parse().unwrap())));
+        let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+        let programme = "cec-pac".parse().unwrap();
+        let handed = Arc::new(clock.clone());
+        let journal = Journal::new(programme, store, handed, State::default(), 0);
+        let adopted =
+            State::default().decide(Command::Adopt(Plan::cec_pac().unwrap()), clock.now());
+        let stream = programme_stream(journal.programme()).unwrap();
+        let none = ExpectedVersion::NoStream;
+        journal.append(stream, none, &adopted.unwrap(), &origin()).await.unwrap();
+        let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
+        for _ in 0..2 {
+            requested_on.push("2012-05-01".parse().ok()).unwrap();
+            activated_on.push("2012-05-02".parse().ok()).unwrap();
+        }
+        let registered = MailboxesRegistered { first: 0, requested_on, activated_on };
+        let stream = registry_stream(journal.programme()).unwrap();
+        let events = [Event::MailboxesRegistered(registered)];
+        journal.append(stream, none, &events, &origin()).await.unwrap();
+        let keys =
+            Keyring::open_or_make(&folder.path().join("keys"), clock.now(), &mut SysRng).unwrap();
+        let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
+        let extracts = folder.path().join("extracts");
+        let office = Arc::new(Office::new(Arc::new(journal), index, keys, extracts));
+        let world = Self { folder, office, clock };
+        world.read_a_log().await;
+        world.at(OPEN);
+        world
+    }
+
+    async fn read_a_log(&self) {
+        let path = self.folder.path().join("mail.log");
+        let lines = [
+            "3F2A41C0: client=unknown[192.0.2.9], sasl_method=PLAIN, sasl_username=x",
+            "3F2A41C0: message-id=<uno.lettera@pc.example>",
+            "3F2A41C0: info: header Subject: =Domanda di Anna from unknown[192.0.2.9]; from=<a> to=<b> proto=ESMTP",
+            &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"),
+            "3F2A41C0: to=<urp@comune.example>, relay=mx, delay=1, dsn=2.0.0, status=sent (250 Ok: queued as 77AB)",
+            "3F2A41C0: removed",
+            "44AA41C1: client=mail.comune.example[192.0.2.2]",
+            "44AA41C1: message-id=<due.lettera@comune.example>",
+            "44AA41C1: from=<urp@comune.example>, size=1, nrcpt=1 (queue active)",
+            &format!("44AA41C1: to=<{BRUNO}>, relay=x, delay=1, dsn=2.0.0, status=sent (250 Ok)"),
+            "44AA41C1: removed",
+        ];
+        let parts = [
+            "smtpd", "cleanup", "cleanup", "qmgr", "smtp", "qmgr", "smtpd", "cleanup", "qmgr",
+            "lmtp", "qmgr",
+        ];
+        let line = |(second, (part, text)): (usize, (&str, &str))| {
+            format!("2015-07-10T10:00:{second:02}+02:00 mx1 postfix/{part}[7]: {text}\n")
+        };
+        let text: String = parts.into_iter().zip(lines).enumerate().map(line).collect();
+        fs::write(&path, text).unwrap();
+        let request = IndexRequest {
+            files: vec![path.clone()],
+            domains: Domains::new(["postacertificata.example".to_owned()]),
+            zone: chrono_tz::Europe::Rome,
+            not_after: None,
+        };
+        let read = self.office.index().read_logs(request, |_| {}).await.unwrap();
+        assert_eq!(read.messages, 2);
+        // The mail server's own file is the operator's to delete.
+        fs::remove_file(path).unwrap();
+    }
+
+    pub(crate) fn at(&self, when: &str) {
+        *self.clock.0.lock().unwrap() = when.parse().unwrap();
+    }
+
+    pub(crate) async fn request(&self, number: u32, by: Requester) -> Result<Uuid, archive::Error> {
+        let request = self.office.journal().new_id();
+        let asked = LogRequested { request, number, by, from: None, through: None };
+        self.office.decide(LogCommand::Request(asked), &origin()).await.map(|_| request)
+    }
+
+    pub(crate) async fn verified(&self, by: Requester) -> Uuid {
+        let request = self.request(0, by).await.unwrap();
+        let command = LogCommand::Verify { request, proof: Proof::Officer };
+        self.office.decide(command, &origin()).await.unwrap();
+        request
+    }
+
+    pub(crate) async fn prepare(&self, request: Uuid) -> Result<Ready, archive::Error> {
+        let lasting = TimeDelta::days(30);
+        self.office.prepare(request, &anna(), self.office.index(), lasting, &origin()).await
+    }
+
+    pub(crate) async fn hold(&self, number: u32) {
+        let stream = mailbox_stream(self.office.journal().programme(), number).unwrap();
+        let event = Event::HoldPlaced(HoldPlaced {
+            hold: Uuid::from_u128(7),
+            number,
+            capabilities: domain::Capability::Access.into(),
+            until: None,
+        });
+        let none = ExpectedVersion::NoStream;
+        self.office.journal().append(stream, none, &[event], &origin()).await.unwrap();
+    }
+
+    /// The events of the archive's stream.
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        let journal = self.office.journal();
+        let stream = archive_stream(journal.programme()).unwrap();
+        let log = journal.store();
+        let events = log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await.unwrap();
+        events.iter().map(|event| event.fact().unwrap().event).collect()
+    }
+
+    /// Every file below the folder, keys left out.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("extracts") {
+                files.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if path.is_file() {
+                files.push(path);
+            }
+        }
+        files
+    }
+}

@@ -1,0 +1,91 @@
+//! `tramonto logs index`.
+
+use std::time::{Duration, Instant};
+
+use archive::{Domains, IndexRequest};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Desk;
+use crate::Error;
+use crate::cli::{Global, IndexArgs};
+use crate::output::Output;
+use crate::output::text::{count, table};
+
+pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> Result<(), Error> {
+    let now = desk.reading.journal.now();
+    let zone = desk
+        .office
+        .look(|state| {
+            state.may_index_logs(now)?;
+            Ok::<_, domain::Rejection>(state.plan().map(|plan| plan.zone))
+        })
+        .await??;
+    let zone = zone.unwrap_or(chrono_tz::Europe::Rome);
+    let domains =
+        if args.domain.is_empty() { of_registry(desk).await? } else { args.domain.clone() };
+    let request = IndexRequest {
+        files: args.files.clone(),
+        domains: Domains::new(domains),
+        zone,
+        not_after: args.not_after,
+    };
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let begun = Instant::now();
+    let shown = |lines: u64| {
+        bar.set_message(format!("{} lines, {} lines/s", count(lines), count(rate(lines, begun))));
+    };
+    let indexed = desk.office.index().read_logs(request, shown).await?;
+    bar.finish_and_clear();
+    let speed = rate(indexed.counts.lines, begun);
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": "indexed", "files": indexed.files,
+            "lines": indexed.counts.lines, "kept": indexed.counts.kept,
+            "broken": indexed.counts.broken, "messages": indexed.messages,
+            "lines_per_second": speed }));
+    }
+    let rows = indexed.files.iter().map(|file| {
+        let end = match (file.damaged, file.unfinished, file.known && file.counts.lines == 0) {
+            (true, ..) => "cut off or damaged: give it again once it is whole",
+            (_, true, _) => "ends inside a line, which is read once it is whole",
+            (.., true) => "read before",
+            _ => "",
+        };
+        let numbers = [file.counts.lines, file.counts.kept, file.counts.broken].map(count);
+        let [lines, kept, broken] = numbers;
+        vec![file.name.clone(), lines, kept, broken, end.to_owned()]
+    });
+    out.text(table(
+        &["file", "new lines", "of messages", "broken", ""],
+        &[1, 2, 3],
+        rows.collect(),
+    ))?;
+    out.line(format!(
+        "{} lines, {} lines/s; {} messages added or gone on with",
+        count(indexed.counts.lines),
+        count(speed),
+        count(indexed.messages)
+    ))
+}
+
+fn rate(lines: u64, begun: Instant) -> u64 {
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    lines.saturating_mul(1_000) / millis
+}
+
+/// The domain of the registry's first address: all of them are of one service.
+async fn of_registry(desk: &Desk) -> Result<Vec<String>, Error> {
+    let registry = desk.reading.registry().await?;
+    let first = registry.find(0).await?;
+    registry.close().await?;
+    let address = first.map(|entry| entry.registration.address);
+    let domain = address.as_deref().and_then(|address| address.rsplit_once('@'));
+    domain.map(|(_, domain)| vec![domain.to_owned()]).ok_or_else(|| {
+        Error::Usage("the registry is empty; name the service's domain with --domain".to_owned())
+    })
+}

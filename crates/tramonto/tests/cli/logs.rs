@@ -1,0 +1,100 @@
+//! `tramonto logs`: from mail logs to a link, and to the end.
+
+use crate::scene::Scene;
+
+/// A store whose window for log requests is open today; the plan is the shipped one but for its end.
+fn scene() -> Scene {
+    scene_until("2090-03-18")
+}
+
+fn scene_until(end: &str) -> Scene {
+    let scene = Scene::empty();
+    let plan = include_str!("../../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
+    scene.write("plan.toml", &plan);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
+    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["import", "registry.csv"]);
+    scene
+}
+
+fn mail_log(scene: &Scene, address: &str) {
+    let lines = [
+        "smtpd[1]: 3F2A41C0: client=mail.comune.example[192.0.2.2]",
+        "cleanup[2]: 3F2A41C0: message-id=<uno@comune.example>",
+        "qmgr[3]: 3F2A41C0: from=<urp@comune.example>, size=1, nrcpt=1 (queue active)",
+        &format!(
+            "lmtp[4]: 3F2A41C0: to=<{address}>, relay=x, delay=1, dsn=2.0.0, status=sent (250 Ok)"
+        ),
+        "qmgr[3]: 3F2A41C0: removed",
+    ];
+    let line = |text: &&str| format!("2015-07-10T10:00:00+02:00 mx1 postfix/{text}\n");
+    scene.write("mail.log", &lines.iter().map(line).collect::<String>());
+}
+
+#[test]
+fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
+    let scene = scene();
+    let (address, _) = scene.activated();
+    mail_log(&scene, &address);
+    let indexed = scene.json(&["logs", "index", "mail.log"]);
+    assert_eq!((&indexed["lines"], &indexed["messages"]), (&5.into(), &1.into()));
+    assert_eq!(scene.json(&["logs", "index", "mail.log"])["lines"], 0, "each line counts once");
+    let asked =
+        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+    let request = asked["request"].as_str().unwrap();
+    let unsure = scene.refused(&["logs", "prepare", request, "--reason", "round"]);
+    assert!(unsure.contains("it is not sure yet who asked"), "{unsure}");
+    scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
+    let portal = ["--portal", "https://log.example/"];
+    let ready = scene.json(&[&["logs", "prepare", "--reason", "round"], &portal[..]].concat());
+    let link = ready["link"].as_str().unwrap();
+    let secret = link.strip_prefix("https://log.example/logs/").unwrap();
+    assert_eq!((ready["rows"].as_u64(), secret.len()), (Some(2), 43));
+    assert!(scene.ok(&["logs", "list"]).contains("prepared"));
+    let shown = scene.ok(&["logs", "show", request]);
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    let log = scene.ok(&["events", "--json"]);
+    for private in [address.as_str(), secret] {
+        assert!(!shown.contains(private) && !log.contains(private));
+    }
+    assert!(scene.path(&format!("tramonto-store/extracts/{request}.zip")).is_file());
+}
+
+#[test]
+fn outside_the_window_nobody_is_served_and_after_the_end_the_logs_go() {
+    let open = scene();
+    let early = open.refused(&["logs", "destroy", "--reason", "file 90"]);
+    assert!(early.contains("logs can be asked for through 2090-03-17; keep them"), "{early}");
+    let scene = scene_until("2018-03-18");
+    let (address, _) = scene.activated();
+    let late =
+        scene.refused(&["logs", "request", &address, "--by", "authority", "--reason", "order 1"]);
+    assert!(late.contains("the last day to ask for logs was 2018-03-17"), "{late}");
+    let destroyed = scene.json(&["logs", "destroy", "--reason", "file 90"]);
+    assert_eq!(destroyed["messages"], 0);
+    assert_eq!(scene.json(&["logs", "destroyed"])["gone"], true);
+    mail_log(&scene, &address);
+    let gone = scene.refused(&["logs", "index", "mail.log"]);
+    assert!(gone.contains("none are read again"), "{gone}");
+}
+
+#[test]
+fn a_log_with_the_addresses_of_others_alone_leaves_nothing_in_the_index() {
+    let scene = scene();
+    mail_log(&scene, "c@altro.example");
+    let indexed = scene.json(&["logs", "index", "mail.log"]);
+    assert_eq!((&indexed["lines"], &indexed["messages"]), (&5.into(), &0.into()));
+    for file in ["archive.db", "archive.db-wal"] {
+        let bytes = std::fs::read(scene.path("tramonto-store").join(file)).unwrap_or_default();
+        assert!(!bytes.windows(13).any(|part| part == b"altro.example"), "{file}");
+    }
+    let (address, _) = scene.activated();
+    scene.refused(&["logs", "index", "no-such-file.log"]);
+    scene.refused(&["logs", "show", "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11"]);
+    assert!(
+        scene
+            .refused(&["logs", "verify", "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11", "--reason", "x"])
+            .contains("is open")
+    );
+    assert!(!scene.ok(&["logs", "list"]).contains(&address));
+}
