@@ -54,7 +54,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("vouchers", &["keyring", "projections", "sql", "eventstore", "domain"]),
     ("archive", &["keyring", "sql", "eventstore", "domain"]),
     ("policy", &["projections", "eventstore", "domain"]),
-    ("intake", &["keyring", "sql", "projections", "eventstore", "domain"]),
+    ("intake", &["vouchers", "keyring", "sql", "projections", "eventstore", "domain"]),
     ("api", &["projections", "eventstore", "domain"]),
 ];
 

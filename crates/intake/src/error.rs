@@ -12,6 +12,21 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A voucher could not be asked for, or granted.
+    #[error(transparent)]
+    Office(#[from] vouchers::Error),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] eventstore::Error),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] projections::RegistryError),
+    /// The operating system gave no random bits.
+    #[error("the operating system gave no random bits ({0}); try again")]
+    Random(String),
+    /// A task was ended from outside.
+    #[error("a message could not be read, for its task ended ({0}); start the service again")]
+    Ended(String),
     /// It is busy, or its disk is full or failing; the same call may succeed later.
     #[error("the intake's store {place} is unavailable: {advice}")]
     Unavailable {
@@ -44,7 +59,13 @@ pub enum Error {
 impl Error {
     /// May the same call succeed if it is simply made again later?
     pub fn may_retry(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        match self {
+            Self::Office(error) => error.may_retry(),
+            Self::Log(error) => error.may_retry(),
+            Self::Registry(error) => error.may_retry(),
+            Self::Unavailable { .. } | Self::Random(_) | Self::Ended(_) => true,
+            Self::Listen { .. } | Self::Corrupt { .. } | Self::Unusable { .. } => false,
+        }
     }
 }
 

@@ -5,19 +5,26 @@
 //! reason; whoever writes is answered the same whether or not such a person exists. Deliberately absent: what a
 //! voucher is and who gets one, which is the domain's.
 
+mod case;
+mod desk;
 mod error;
 #[cfg(test)]
 mod fresh;
 mod keeper;
+mod letter;
 mod lmtp;
+mod portal;
 mod reading;
 mod store;
 
+pub use desk::{Desk, DeskSettings};
 pub use error::Error;
 pub use keeper::Keeper;
+pub use letter::{Answer, Letter, Post};
 pub use lmtp::{Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict};
+pub use portal::{CONFIRM, portal};
 pub use reading::{
     Bounds, Evidence, Kind, Language, MARK, Machine, Named, Reader, Reading, Receipt, Unreadable,
     return_path,
 };
-pub use store::{Kept, Message, Standing, Store};
+pub use store::{Kept, LetterKind, Message, Route, Standing, Store};

@@ -174,6 +174,22 @@ impl Reader {
         read.unwrap_or_else(|_panic| unreadable(Unreadable::Defeated))
     }
 
+    /// Reads a message of which somebody says that a person wrote it, whatever it looks like.
+    pub fn read_as_a_persons(&self, bytes: &[u8]) -> Reading {
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let mut reading = self.try_read(None, bytes);
+            if let (Kind::Machine(_) | Kind::Receipt(_), Some(message)) =
+                (&reading.kind, headers_of(bytes))
+            {
+                reading.kind = of_person(&message, walk::walk(bytes, &self.bounds).as_ref());
+            }
+            // Whoever looked at it has seen where it came from, too.
+            reading.evidence = Evidence::None;
+            reading
+        }));
+        read.unwrap_or_else(|_panic| unreadable(Unreadable::Defeated))
+    }
+
     /// Does one of these words, in small letters, stand anywhere in a message: as it came, or decoded?
     pub fn speaks_of(&self, bytes: &[u8], needles: &[String]) -> bool {
         let found =

@@ -6,6 +6,7 @@
 
 mod erase;
 mod messages;
+mod outbox;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use sql::{PgConnectOptions, Tables};
 
 use crate::Error;
 pub use messages::{Kept, Message, Standing};
+pub(crate) use outbox::{Asked, Confirmed, New, Sent, Waiting};
+pub use outbox::{LetterKind, Route};
 
 /// The store of the intake.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use domain::{ProgrammeId, Registration};
+use domain::{CodiceFiscale, ProgrammeId, Registration};
 use roaring::RoaringBitmap;
 use sql::{Database, Given, Place, Reader, Server, Shape, Statement, Writer};
 use sqlx::postgres::PgConnectOptions;
@@ -175,6 +175,12 @@ impl Registry {
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
         let address = Given::Text(address.trim().to_ascii_lowercase());
         Ok(self.all(row::BY_ADDRESS, vec![address], row::entry).await?.pop())
+    }
+
+    /// The registration of a holder.
+    pub async fn find_holder(&self, holder: &CodiceFiscale) -> Result<Option<Entry>, Error> {
+        let holder = Given::Text(holder.to_string());
+        Ok(self.all(row::BY_HOLDER, vec![holder], row::entry).await?.pop())
     }
 
     /// The registration of that id in the registry file.

@@ -29,8 +29,8 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::intake::{
-    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, ReadingArgs,
-    RefuseMessageArgs, ShowMessageArgs,
+    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, MessageNumber, PortalArgs, PortalUrl,
+    ReadingArgs, RefuseMessageArgs, ShowMessageArgs,
 };
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
@@ -167,6 +167,8 @@ pub enum Command {
     Erase(EraseCommand),
     /// Reads mail servers' logs, hands extracts of them out to who may ask, and destroys them at the end.
     Logs(Box<LogsArgs>),
+    /// Service: the public pages, on which holders confirm.
+    Portal(PortalArgs),
     /// Stops the sweep; dates still start their phases, and what is armed still ends.
     #[command(after_help = "Example:
   tramonto pause --reason 'the mail servers are moved tonight'")]

@@ -35,6 +35,9 @@ mod serving;
 mod status;
 pub(crate) mod voucher;
 
+pub(crate) use notices::post;
+pub(crate) use voucher::{Desk as VoucherDesk, keyring};
+
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::Write;
@@ -44,7 +47,7 @@ use std::process::ExitCode;
 use domain::Plan;
 
 use crate::cli::{Cli, Command};
-use crate::{Error, output, services};
+use crate::{Error, output, portal, services};
 
 /// The exit code of an import that rejected rows.
 const REJECTED: u8 = 3;
@@ -114,6 +117,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
             return Box::pin(erase::execute(command, &global)).await;
         }
         Command::Logs(args) => Box::pin(logs::execute(*args, &global)).await?,
+        Command::Portal(args) => Box::pin(portal::serve(&args, &global)).await?,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
         Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,

@@ -18,6 +18,7 @@ pub mod notices;
 pub mod output;
 mod place;
 pub mod platform;
+mod portal;
 mod provision;
 pub mod rehearse;
 mod requests;

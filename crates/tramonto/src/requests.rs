@@ -4,14 +4,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::State;
+use async_trait::async_trait;
+use domain::Tick;
 use eventstore::{Clock, Journal};
-use intake::{Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store};
+use intake::{Desk, DeskSettings, Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use workers::notices::Courier;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
-use crate::engine::Store as EngineStore;
-use crate::log::{Log, postgres_options};
+use crate::commands::{self, VoucherDesk};
+use crate::log::postgres_options;
+use crate::notices::{Outbox, Post};
+use crate::runner::{self, Passes};
 use crate::services::{Condition, Watched};
 use crate::{Error, RealClock, StorePlace};
 
@@ -58,17 +63,22 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let watched = Watched::begin()?;
     watched.answer(PART, args.watch, &stop).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let (log, journal) = journal(global, &clock).await?;
-    let address = address(&journal).await?;
+    let vouchers = VoucherDesk::open(global).await?;
+    let address = address(vouchers.office.journal()).await?;
     let store = Arc::new(open(global).await?);
     let keeper = Keeper::new(Arc::clone(&store), Arc::clone(&clock));
+    let kept = keeper.kept();
+    let settings = settings(args)?;
+    let (office, registry) = (vouchers.office.clone(), Arc::clone(&vouchers.registry));
+    let desk = Desk::new(Arc::clone(&store), office, registry, settings);
     let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(keeper));
     let server = server.await?;
     watched.vitals.show(PART, Condition::Working);
     tracing::info!(service = PART, bound = %server.place(), "takes messages");
-    server.run(stop.clone()).await;
+    let looking = looking(Passing(desk), Arc::clone(&clock), kept, stop.clone());
+    tokio::join!(server.run(stop.clone()), looking);
     signals.abort();
-    log.close().await;
+    vouchers.close().await;
     if let Some(store) = Arc::into_inner(store) {
         store.close().await?;
     }
@@ -77,18 +87,6 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
         "has stopped; mail servers keep what they would have handed over"
     );
     Ok(ExitCode::SUCCESS)
-}
-
-/// The log, for decisions, and the programme that it is of.
-async fn journal(global: &Global, clock: &Arc<dyn Clock>) -> Result<(Log, Arc<Journal>), Error> {
-    let log = Log::open_to_decide(global, Arc::clone(clock)).await?;
-    let Some(programme) = EngineStore::programme(&*log.port()).await? else {
-        return Err(Error::Usage(
-            "no plan is adopted yet; run `tramonto plan adopt FILE`".to_owned(),
-        ));
-    };
-    let journal = Journal::new(programme, log.port(), Arc::clone(clock), State::default(), 0);
-    Ok((log, Arc::new(journal)))
 }
 
 /// The plan's address for requests.
@@ -101,6 +99,70 @@ async fn address(journal: &Journal) -> Result<String, Error> {
                 .to_owned(),
         )
     })
+}
+
+/// How the desk works. Without a relay letters wait.
+fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
+    let (mut post, mut from) = (None, None);
+    if let Post::Relay(Outbox { relay, settings }) = commands::post(&args.notices)? {
+        let address = settings.from.address().clone();
+        let courier = Courier::new(relay, address.clone());
+        post = Some(Arc::new(Carrier(courier)) as Arc<dyn intake::Post>);
+        from = Some(address);
+    }
+    if post.is_none() {
+        tracing::warn!(
+            "no mail relay is configured: letters wait; name one with --smtp-url and --notices-from"
+        );
+    }
+    let portal = args.portal_url.as_ref().map(|url| url.0.clone());
+    if portal.is_none() {
+        tracing::warn!("no portal is configured: nobody can confirm; name it with --portal-url");
+    }
+    Ok(DeskSettings { reader: reader(&args.reading), post, from, portal })
+}
+
+/// The relay of the notices, for the intake's letters.
+struct Carrier(Courier);
+
+#[async_trait]
+impl intake::Post for Carrier {
+    async fn ready(&self) -> Result<(), String> {
+        self.0.ready().await
+    }
+
+    async fn hand_over(&self, letter: intake::Letter) -> intake::Answer {
+        use workers::notices::Answer;
+        match self.0.carry(letter.from, letter.to, &letter.bytes).await {
+            Answer::Accepted => intake::Answer::Accepted,
+            Answer::Deferred { cause } | Answer::NotTried { cause } => {
+                intake::Answer::Deferred(cause)
+            }
+            Answer::Refused { cause } | Answer::Unreachable { cause } => {
+                intake::Answer::Refused(cause)
+            }
+            Answer::InDoubt { cause } => intake::Answer::InDoubt(cause),
+        }
+    }
+}
+
+/// The desk under the runner, woken by each message that is kept.
+struct Passing(Desk);
+
+#[async_trait]
+impl Passes for Passing {
+    async fn pass(&mut self) -> Result<Tick, Error> {
+        Ok(self.0.tick().await?)
+    }
+}
+
+async fn looking(
+    mut desk: Passing,
+    clock: Arc<dyn Clock>,
+    kept: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
+    runner::serve(PART, clock, kept, stop, &mut desk).await;
 }
 
 fn rules(args: &LmtpArgs, address: &str) -> Rules {

@@ -24,6 +24,10 @@ impl Place {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/plans/cec-pac.toml");
         place.done(&["plan", "adopt", plan.to_str().unwrap(), "--reason", "a test"]);
+        let registry = place.folder.path().join("registry.csv");
+        let registry = registry.to_str().unwrap();
+        place.done(&["generate", "--registrations", "20", "--out", registry]);
+        place.done(&["import", registry]);
         place
     }
 

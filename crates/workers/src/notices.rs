@@ -7,6 +7,7 @@
 //! any timer per mailbox.
 
 mod bounce;
+mod courier;
 mod letter;
 mod mailer;
 mod sender;
@@ -14,6 +15,7 @@ mod sink;
 mod smtp;
 
 pub use bounce::{Bounce, NoBounce, read_bounce};
+pub use courier::Courier;
 pub use letter::ReturnPath;
 pub use mailer::{AddressBook, Answer, Contact, Errand, Mailer, Posted};
 pub use sender::Sender;

@@ -28,6 +28,7 @@ macro_rules! of_numbers {
 }
 
 pub(super) const BY_ADDRESS: &str = select!("WHERE address = $1");
+pub(super) const BY_HOLDER: &str = select!("WHERE codice_fiscale = $1");
 pub(super) const BY_ID: &str = select!("WHERE registration_id = $1");
 pub(super) const OF_NUMBERS: Statement = of_numbers!(select!(""), " ORDER BY number");
 pub(super) const BRIEF: Statement = of_numbers!(

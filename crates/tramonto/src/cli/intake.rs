@@ -1,7 +1,12 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
+use url::Url;
+
+use super::notices::NoticeArgs;
 use super::values::{self, Reason};
 
 /// What is done with requests by e-mail.
@@ -62,6 +67,57 @@ pub struct LmtpArgs {
     /// How messages are read.
     #[command(flatten)]
     pub reading: ReadingArgs,
+    /// Where holders confirm: the address of `tramonto portal` as they reach it. Without it nobody is asked to.
+    #[arg(long, value_name = "URL", env = "TRAMONTO_PORTAL_URL")]
+    pub portal_url: Option<PortalUrl>,
+    /// Through which relay letters go; they come from the address of notices.
+    #[command(flatten)]
+    pub notices: NoticeArgs,
+}
+
+/// The public pages.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  tramonto portal --listen 127.0.0.1:8090
+
+Serves the page on which a holder confirms a request, without TLS: put it behind a proxy that has it, and
+that logs no paths. Any number may run.")]
+pub struct PortalArgs {
+    /// Where it listens.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TRAMONTO_PORTAL_LISTEN",
+        default_value = "127.0.0.1:8090"
+    )]
+    pub listen: SocketAddr,
+}
+
+/// Where the portal is, as the world reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortalUrl(pub String);
+
+impl FromStr for PortalUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).ok();
+        let fits = |url: &Url| {
+            let here =
+                url.host_str().is_some_and(|host| host == "localhost" || host == "127.0.0.1");
+            (url.scheme() == "https" || url.scheme() == "http" && here)
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+        };
+        url.filter(fits).map(|url| Self(url.as_str().trim_end_matches('/').to_owned())).ok_or_else(
+            || {
+                "write https://HOST, with a path if there is one; http only on this machine"
+                    .to_owned()
+            },
+        )
+    }
 }
 
 /// How messages are read.

@@ -47,10 +47,11 @@ async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
 }
 
 async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
-    let (mut messages, mut counts) = (Vec::new(), Vec::new());
+    let (mut messages, mut counts, mut letters) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(store) = requests::open_to_look(global).await? {
         messages = store.messages(args.standing, args.after, args.limit).await?;
         counts = store.counts().await?;
+        letters = store.letters().await?;
         store.close().await?;
     }
     let mut out = Output::open();
@@ -62,7 +63,14 @@ async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
             })
             .collect();
         let messages: Vec<_> = messages.iter().map(document).collect();
-        return out.document(&json!({ "messages": messages, "counts": counts }));
+        let letters: Vec<_> = letters
+            .iter()
+            .map(|(kind, standing, count)| {
+                json!({ "kind": kind, "standing": standing, "letters": count })
+            })
+            .collect();
+        let all = json!({ "messages": messages, "counts": counts, "letters": letters });
+        return out.document(&all);
     }
     if counts.is_empty() {
         return out.line("no message has come yet");
@@ -72,6 +80,13 @@ async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
         vec![standing.code().to_owned(), reason, count(*many)]
     });
     out.text(table(&["standing", "reason", "messages"], &[2], rows.collect()))?;
+    if !letters.is_empty() {
+        let rows = letters
+            .iter()
+            .map(|(kind, standing, many)| vec![kind.clone(), standing.clone(), count(*many)]);
+        out.line("")?;
+        out.text(table(&["letter", "standing", "letters"], &[2], rows.collect()))?;
+    }
     if messages.is_empty() {
         return Ok(());
     }

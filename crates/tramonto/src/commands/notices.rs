@@ -27,7 +27,7 @@ const LARGEST_MESSAGE: u64 = 32 << 20;
 const HANDFUL: u32 = 100;
 
 /// Through which relay holders are told, by the command line.
-pub(super) fn post(args: &NoticeArgs) -> Result<Post, Error> {
+pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
     let (Some(place), Some(from)) = (&args.smtp_url, &args.notices_from) else {
         return Ok(Post::Nowhere);
     };

@@ -7,10 +7,13 @@ mod bulk;
 pub(crate) mod keys;
 mod whom;
 
+pub(crate) use keys::of as keyring;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use domain::{MailboxId, VoucherStanding};
+use projections::Registry;
 use serde_json::{Value, json};
 use sql::Tables;
 use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};
@@ -27,13 +30,14 @@ use crate::output::text::{count, table};
 use crate::{Error, StorePlace};
 
 /// The office of a store, opened for a command.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     reading: Reading,
-    office: Office,
+    pub(crate) office: Office,
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Desk {
-    pub(super) async fn open(global: &Global) -> Result<Self, Error> {
+    pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
         let reading = Reading::open_to_decide(global).await?;
         let keyring = Arc::new(keys::of(global)?);
         let tables = match &global.store {
@@ -45,11 +49,11 @@ impl Desk {
         let book = CodeBook::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
         let registry = Arc::new(reading.registry().await?);
         let journal = Arc::clone(&reading.journal);
-        let office = Office::new(journal, registry, Arc::new(book), keyring);
-        Ok(Self { reading, office })
+        let office = Office::new(journal, Arc::clone(&registry), Arc::new(book), keyring);
+        Ok(Self { reading, office, registry })
     }
 
-    async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.reading.close().await;
     }
 

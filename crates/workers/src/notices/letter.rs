@@ -24,7 +24,7 @@ const LONGEST_LOCAL_PART: usize = 64;
 
 impl ReturnPath {
     /// The address as it is written.
-    pub(super) fn address(&self) -> &Address {
+    pub fn address(&self) -> &Address {
         &self.0
     }
 

@@ -21,7 +21,7 @@ use super::letter::{self, Letter, ReturnPath};
 use super::mailer::{AddressBook, Answer, Errand, Mailer, Posted, Tally};
 pub use connection::Relay;
 pub(super) use connection::is_enhanced;
-use connection::{Connection, Outcome};
+pub(super) use connection::{Connection, Outcome};
 
 /// How long nothing new is begun after the start of a handful.
 const PATIENCE: Duration = Duration::from_mins(5);

@@ -109,7 +109,7 @@ impl Relay {
 }
 
 /// What came of handing a letter over.
-pub(super) enum Outcome {
+pub(in crate::notices) enum Outcome {
     /// The relay said so.
     Answered(Answer),
     /// The letter was under way and no answer came.
@@ -119,14 +119,14 @@ pub(super) enum Outcome {
 }
 
 /// An open conversation.
-pub(super) struct Connection {
+pub(in crate::notices) struct Connection {
     smtp: AsyncSmtpConnection,
     broken: bool,
 }
 
 impl Connection {
     /// Connects, secures the line and logs in. The error is a short code.
-    pub(super) async fn open(relay: &Relay) -> Result<Self, String> {
+    pub(in crate::notices) async fn open(relay: &Relay) -> Result<Self, String> {
         let opened = timeout(CONNECT, Self::try_open(relay)).await;
         opened.unwrap_or_else(|_late| Err("relay-connect-timeout".to_owned()))
     }
@@ -161,7 +161,10 @@ impl Connection {
     }
 
     /// Would the relay take letters of this sender? Nothing is sent.
-    pub(super) async fn takes_mail_from(&mut self, sender: &Address) -> Result<(), String> {
+    pub(in crate::notices) async fn takes_mail_from(
+        &mut self,
+        sender: &Address,
+    ) -> Result<(), String> {
         let from = Mail::new(Some(sender.clone()), Vec::new());
         match self.command(from).await {
             Ok(_) => self.command(Rset).await.map(|_| ()).map_err(Failure::cause),
@@ -171,18 +174,28 @@ impl Connection {
 
     /// Hands a letter over.
     pub(super) async fn deliver(&mut self, letter: &Letter) -> Outcome {
+        self.hand_over(Some(letter.from.clone()), letter.to.clone(), &letter.bytes).await
+    }
+
+    /// Hands bytes over; without `from`, nothing comes back of them.
+    pub(in crate::notices) async fn hand_over(
+        &mut self,
+        from: Option<Address>,
+        to: Address,
+        bytes: &[u8],
+    ) -> Outcome {
         // A sender that is refused is no recipient's fault.
-        let from = Mail::new(Some(letter.from.clone()), Vec::new());
+        let from = Mail::new(from, Vec::new());
         if let Err(failure) = self.command(from).await {
             return Outcome::Lost(failure.cause());
         }
-        if let Err(failure) = self.command(Rcpt::new(letter.to.clone(), Vec::new())).await {
+        if let Err(failure) = self.command(Rcpt::new(to, Vec::new())).await {
             return failure.before_the_letter();
         }
         if let Err(failure) = self.command(Data).await {
             return failure.before_the_letter();
         }
-        let sent = timeout(LETTER, self.smtp.message(&letter.bytes)).await;
+        let sent = timeout(LETTER, self.smtp.message(bytes)).await;
         match sent
             .map_err(|_late| Failure::Silence)
             .and_then(|sent| sent.map_err(|error| Failure::of(&error)))
@@ -197,7 +210,7 @@ impl Connection {
     }
 
     /// The connection, if it can carry another letter.
-    pub(super) async fn reusable(mut self) -> Option<Self> {
+    pub(in crate::notices) async fn reusable(mut self) -> Option<Self> {
         if self.broken && self.command(Rset).await.is_err() {
             self.smtp.abort().await;
             return None;

@@ -1,0 +1,232 @@
+//! The desk: looks at what came, acts on what was confirmed, sends what is to be sent.
+//!
+//! Invariants: state is its input, so that a restart is another tick and nothing is done twice that must be done
+//! once; a code is made when its holder has proven who they are, and is nowhere but in the letter. Deliberately
+//! absent: what is decided about a message, which is the case's.
+
+mod sending;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Capability, Proof, Tick, VoucherStanding};
+use eventstore::Origin;
+use lettre::Address;
+use projections::Registry;
+use vouchers::{Grant, Office};
+
+use crate::Error;
+use crate::case::{self, Holder};
+use crate::letter::Post;
+use crate::reading::{Kind, Reader, Reading};
+use crate::store::{Confirmed, LetterKind, Message, New, Route, Standing, Store};
+
+/// Messages looked at in one pass.
+const HANDFUL: u32 = 50;
+/// Within so long nobody is written to twice: neither who wrote, nor a holder.
+const QUIET: TimeDelta = TimeDelta::days(1);
+
+/// What the desk works with.
+pub struct DeskSettings {
+    /// How messages are read.
+    pub reader: Reader,
+    /// What carries letters; without it they wait.
+    pub post: Option<Arc<dyn Post>>,
+    /// The address that letters come from.
+    pub from: Option<Address>,
+    /// Where the portal is, without a slash at its end, e.g. `https://voucher.agency.example`.
+    pub portal: Option<String>,
+}
+
+/// The desk.
+pub struct Desk {
+    store: Arc<Store>,
+    office: Office,
+    registry: Arc<Registry>,
+    settings: DeskSettings,
+    /// Codes that were made and whose letters did not leave yet. After a crash they are replaced.
+    grants: HashMap<u32, Grant>,
+    origin: Origin,
+}
+
+impl Desk {
+    /// A desk on these.
+    pub fn new(
+        store: Arc<Store>,
+        office: Office,
+        registry: Arc<Registry>,
+        settings: DeskSettings,
+    ) -> Self {
+        let origin = Origin::part("intake");
+        Self { store, office, registry, settings, grants: HashMap::new(), origin }
+    }
+
+    /// One pass.
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
+        let now = self.office.journal().now();
+        let mut progress = 0;
+        for message in self.store.messages(Standing::New, 0, HANDFUL).await? {
+            self.look(&message, now).await?;
+            progress += 1;
+        }
+        for confirmed in self.store.confirmed(HANDFUL).await? {
+            self.settle(&confirmed, now).await?;
+            progress += 1;
+        }
+        let (sent, next_wake) = self.send(now).await?;
+        Ok(Tick { progress: progress + sent, next_wake })
+    }
+
+    async fn look(&self, message: &Message, now: DateTime<Utc>) -> Result<(), Error> {
+        let content = self.store.content(message.number).await?.unwrap_or_default();
+        let (reader, sender) = (self.settings.reader.clone(), message.sender.clone());
+        let released = message.released;
+        // Off the thread that answers mail servers: a large one takes its time.
+        let reading = tokio::task::spawn_blocking(move || {
+            if released {
+                reader.read_as_a_persons(&content)
+            } else {
+                reader.read(sender.as_deref(), &content)
+            }
+        });
+        let reading = reading.await.map_err(|error| Error::Ended(error.to_string()))?;
+        let open = self.is_open(now).await?;
+        let holders = if open { self.holders(&reading, now).await? } else { Vec::new() };
+        let mut decision = case::decide(&reading, &holders, open);
+        let mut letters = Vec::new();
+        let letter =
+            |kind, mailbox, route, why| New { kind, message: message.number, mailbox, route, why };
+        if let (Some(mailbox), Some(route)) = (decision.mailbox, decision.confirm) {
+            let refused = self.request(mailbox).await?;
+            if self.store.told(mailbox, now - QUIET).await? {
+                decision.reason = "asked-before";
+            } else if let Some(why) = refused {
+                decision.reason = why;
+                letters.push(letter(LetterKind::Refused, Some(mailbox), route, Some(why)));
+            } else {
+                letters.push(letter(LetterKind::Confirm, Some(mailbox), route, None));
+            }
+        }
+        if let (Some(kind), Some(sender)) = (decision.answer, &message.sender)
+            && !sender.is_empty()
+            && !self.store.answered(sender, now - QUIET).await?
+        {
+            letters.push(letter(kind, None, Route::Sender, None));
+        }
+        tracing::info!(
+            message = message.number,
+            reason = decision.reason,
+            "a message was looked at"
+        );
+        metrics::counter!("tramonto_intake_decisions_total", "reason" => decision.reason)
+            .increment(1);
+        self.store.decided(message.number, &decision, letters, now).await
+    }
+
+    /// Can vouchers be asked for now?
+    async fn is_open(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+        let known = self.office.journal().known().await?;
+        let Some(plan) = known.state().plan() else { return Ok(false) };
+        let Some(rules) = &plan.vouchers else { return Ok(false) };
+        let today = domain::civil_date(now, plan.zone);
+        let over = rules.last_day.is_some_and(|last| today > last);
+        Ok(plan.allowed_at(now).contains(Capability::RequestVoucher) && !over)
+    }
+
+    /// Who of those named has a mailbox.
+    async fn holders(&self, reading: &Reading, now: DateTime<Utc>) -> Result<Vec<Holder>, Error> {
+        let Kind::Request(named) = &reading.kind else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for code in &named.codes {
+            found.extend(self.registry.find_holder(code).await?.map(|entry| (entry, true)));
+        }
+        for address in &named.addresses {
+            found.extend(self.registry.find_address(address).await?.map(|entry| (entry, false)));
+        }
+        let known = self.office.journal().known().await?;
+        let state = known.state();
+        let allowed = state.plan().map(|plan| plan.allowed_at(now)).unwrap_or_default();
+        let open = allowed.contains(Capability::Receive) && allowed.contains(Capability::Access);
+        let mut holders: Vec<Holder> = Vec::new();
+        for (entry, by_code) in found {
+            let number = entry.number;
+            if let Some(same) = holders.iter_mut().find(|holder| holder.number == number) {
+                same.by_code |= by_code;
+                continue;
+            }
+            let working = state.rights.activated().contains(number)
+                && !state.rights.withdrawn().contains(number);
+            holders.push(Holder {
+                number,
+                by_code,
+                receives: open && working,
+                has_notice_address: entry.registration.notify_email.is_some(),
+            });
+        }
+        Ok(holders)
+    }
+
+    /// Writes a request down; why not, as a short code, where there is nothing to ask for.
+    async fn request(&self, mailbox: u32) -> Result<Option<&'static str>, Error> {
+        let had = {
+            let known = self.office.journal().known().await?;
+            let vouchers = &known.state().vouchers;
+            match vouchers.standing(mailbox) {
+                // It was granted and never arrived: who proves who they are gets it now.
+                VoucherStanding::Valid if !vouchers.delivered().contains(mailbox) => Some(false),
+                VoucherStanding::Valid
+                | VoucherStanding::Redeemed { .. }
+                | VoucherStanding::Expired
+                | VoucherStanding::Revoked => Some(true),
+                VoucherStanding::None
+                | VoucherStanding::Requested
+                | VoucherStanding::Verified
+                | VoucherStanding::Refused => None,
+            }
+        };
+        match had {
+            Some(true) => Ok(Some("had")),
+            Some(false) => Ok(None),
+            None => match self.office.request(mailbox, &self.origin).await {
+                Ok(()) => Ok(None),
+                Err(vouchers::Error::Rejected(_)) => Ok(Some("not-eligible")),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Grants what was confirmed.
+    async fn settle(&mut self, confirmed: &Confirmed, now: DateTime<Utc>) -> Result<(), Error> {
+        let Confirmed { mailbox, message, route, .. } = *confirmed;
+        let why = self.grant(mailbox).await?;
+        let kind = if why.is_some() { LetterKind::Refused } else { LetterKind::Granted };
+        let letter = New { kind, message, mailbox: Some(mailbox), route, why };
+        tracing::info!(message, granted = why.is_none(), "a confirmation was acted upon");
+        self.store.settled(confirmed, letter, now).await
+    }
+
+    /// Grants a voucher to who has proven who they are; why not, as a short code. The code waits in memory for
+    /// its letter.
+    async fn grant(&mut self, mailbox: u32) -> Result<Option<&'static str>, Error> {
+        if let Some(why) = self.request(mailbox).await? {
+            return Ok(Some(why));
+        }
+        let verified = self.office.verify(mailbox, Proof::Confirmation, &self.origin).await;
+        match verified {
+            // Where it was granted already, there is nothing to verify any more.
+            Ok(()) | Err(vouchers::Error::Rejected(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.office.issue(mailbox, &self.origin).await {
+            Ok(grant) => {
+                self.grants.insert(mailbox, grant);
+                Ok(None)
+            }
+            // The code was made in another life of this process: another is made with the letter.
+            Err(vouchers::Error::Minted) => Ok(None),
+            Err(vouchers::Error::Rejected(_)) => Ok(Some("closed")),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

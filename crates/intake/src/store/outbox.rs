@@ -1,0 +1,342 @@
+//! Letters to be sent, and the confirmations that they ask for.
+//!
+//! Invariant: a letter is claimed, durably, before it leaves; of one whose claim has run out nobody knows whether
+//! it left, and it is not sent again. Deliberately absent: links and codes, which are in the letters alone.
+
+use chrono::{DateTime, Utc};
+use sql::{Given, Writing};
+
+use super::{Store, micros, number};
+use crate::Error;
+use crate::case::Decision;
+
+/// What a letter says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetterKind {
+    /// A request came: the same for everybody.
+    Received,
+    /// How a request is written.
+    Help,
+    /// Vouchers can't be asked for now.
+    Closed,
+    /// The holder is asked to confirm.
+    Confirm,
+    /// The voucher.
+    Granted,
+    /// No voucher, and why.
+    Refused,
+}
+
+/// Whom a letter goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Whoever wrote.
+    Sender,
+    /// The mailbox that is closing.
+    Mailbox,
+    /// The holder's address for notices.
+    Notice,
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Taken,
+    /// Not this time; again at this instant.
+    Later(DateTime<Utc>),
+    Failed,
+    Doubtful,
+}
+
+/// A letter to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) number: i64,
+    pub(crate) kind: LetterKind,
+    pub(crate) message: i64,
+    pub(crate) mailbox: Option<u32>,
+    pub(crate) route: Route,
+    pub(crate) why: Option<String>,
+    pub(crate) attempts: i64,
+}
+
+/// What a letter asks to be confirmed.
+pub(crate) struct Asked {
+    pub(crate) token: [u8; 32],
+    /// The keyed hash of the address that it goes to.
+    pub(crate) address: [u8; 32],
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// A confirmation that was given and not acted upon yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Confirmed {
+    pub(crate) letter: i64,
+    pub(crate) mailbox: u32,
+    pub(crate) message: i64,
+    pub(crate) route: Route,
+}
+
+macro_rules! codes {
+    ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
+        impl $type {
+            /// As it is stored and shown.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            fn read(code: &str) -> Result<Self, String> {
+                match code {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err("a letter is of no kind that this program knows".to_owned()),
+                }
+            }
+        }
+    };
+}
+
+codes!(LetterKind {
+    Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
+    Granted = "granted", Refused = "refused",
+});
+codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
+
+type Row = (i64, String, i64, Option<i64>, String, Option<String>, i64);
+
+fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Waiting, String> {
+    Ok(Waiting {
+        number: id,
+        kind: LetterKind::read(&kind)?,
+        message,
+        mailbox: mailbox.map(number).transpose()?,
+        route: Route::read(&route)?,
+        why,
+        attempts,
+    })
+}
+
+/// A letter that is new.
+pub(crate) struct New<'a> {
+    pub(crate) kind: LetterKind,
+    pub(crate) message: i64,
+    pub(crate) mailbox: Option<u32>,
+    pub(crate) route: Route,
+    pub(crate) why: Option<&'a str>,
+}
+
+async fn write(writing: &mut Writing<'_>, new: New<'_>, now: DateTime<Utc>) -> Result<(), Error> {
+    const WRITE: &str = "
+        INSERT INTO letter (kind, message, mailbox, route, why, standing, made_at, due_at, attempts)
+        VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
+    let given = vec![
+        Given::Text(new.kind.code().to_owned()),
+        Given::Number(new.message),
+        Given::PerhapsNumber(new.mailbox.map(i64::from)),
+        Given::Text(new.route.code().to_owned()),
+        Given::Perhaps(new.why.map(str::to_owned)),
+        Given::Number(micros(now)),
+    ];
+    writing.run(WRITE, given).await?;
+    Ok(())
+}
+
+impl Store {
+    /// Does what was decided about a message that was not looked at yet, with its letters, all or nothing.
+    pub(crate) async fn decided(
+        &self,
+        message: i64,
+        decision: &Decision,
+        letters: Vec<New<'_>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const DECIDE: &str = "
+            UPDATE message SET standing = $2, reason = $3, mailbox = $4, decided_at = $5
+            WHERE number = $1 AND standing = 'new'";
+        let given = vec![
+            Given::Number(message),
+            Given::Text(decision.standing.code().to_owned()),
+            Given::Text(decision.reason.to_owned()),
+            Given::PerhapsNumber(decision.mailbox.map(i64::from)),
+            Given::Number(micros(now)),
+        ];
+        let mut writing = self.tables.begin().await?;
+        // Somebody else may have been faster, and then the letters are theirs.
+        if writing.run(DECIDE, given).await? > 0 {
+            for letter in letters {
+                write(&mut writing, letter, now).await?;
+            }
+        }
+        Ok(writing.commit().await?)
+    }
+
+    /// Was whoever wrote answered since?
+    pub(crate) async fn answered(&self, sender: &str, since: DateTime<Utc>) -> Result<bool, Error> {
+        const ANSWERED: &str = "
+            SELECT letter.number FROM letter JOIN message ON message.number = letter.message
+            WHERE message.sender = $1 AND letter.route = 'sender' AND letter.made_at > $2 LIMIT 1";
+        let given = vec![Given::Text(sender.to_owned()), Given::Number(micros(since))];
+        Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+    }
+
+    /// Was a letter written to this holder since, that may have arrived or will?
+    pub(crate) async fn told(&self, mailbox: u32, since: DateTime<Utc>) -> Result<bool, Error> {
+        const TOLD: &str = "
+            SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND made_at > $2
+            AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
+        let given = vec![Given::Number(mailbox.into()), Given::Number(micros(since))];
+        Ok(!self.tables.all(TOLD, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+    }
+
+    /// Letters that are due, the oldest first.
+    pub(crate) async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Waiting>, Error> {
+        const DUE: &str = "
+            SELECT number, kind, message, mailbox, route, why, attempts FROM letter
+            WHERE standing = 'waiting' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
+        let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
+        Ok(self.tables.all(DUE, given, waiting).await?)
+    }
+
+    /// Takes a letter to be sent before an instant; false where somebody else took it. What it asks to be
+    /// confirmed can be from now on.
+    pub(crate) async fn claim(
+        &self,
+        letter: &Waiting,
+        until: DateTime<Utc>,
+        asked: Option<Asked>,
+    ) -> Result<bool, Error> {
+        const CLAIM: &str = "
+            UPDATE letter SET standing = 'claimed', due_at = $2, attempts = attempts + 1
+            WHERE number = $1 AND standing = 'waiting'";
+        // A letter that did not leave has another link when it is tried again.
+        const ASK: &str = "
+            INSERT INTO confirmation (letter, token, address, mailbox, message, route, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
+                expires_at = excluded.expires_at";
+        let mut writing = self.tables.begin().await?;
+        let given = vec![Given::Number(letter.number), Given::Number(micros(until))];
+        if writing.run(CLAIM, given).await? == 0 {
+            return Ok(false);
+        }
+        if let (Some(asked), Some(mailbox)) = (asked, letter.mailbox) {
+            let given = vec![
+                Given::Number(letter.number),
+                Given::Bytes(asked.token.to_vec()),
+                Given::Bytes(asked.address.to_vec()),
+                Given::Number(mailbox.into()),
+                Given::Number(letter.message),
+                Given::Text(letter.route.code().to_owned()),
+                Given::Number(micros(asked.expires_at)),
+            ];
+            writing.run(ASK, given).await?;
+        }
+        writing.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes down what became of a letter that was claimed.
+    pub(crate) async fn sent(
+        &self,
+        letter: i64,
+        sent: Sent,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const SENT: &str = "
+            UPDATE letter SET standing = $2, due_at = $3, settled_at = $4
+            WHERE number = $1 AND standing = 'claimed'";
+        let (standing, due) = match sent {
+            Sent::Taken => ("sent", now),
+            Sent::Later(due) => ("waiting", due),
+            Sent::Failed => ("failed", now),
+            Sent::Doubtful => ("doubt", now),
+        };
+        let given = vec![
+            Given::Number(letter),
+            Given::Text(standing.to_owned()),
+            Given::Number(micros(due)),
+            Given::Number(micros(now)),
+        ];
+        self.change(SENT, given).await.map(|_| ())
+    }
+
+    /// Letters whose claim has run out are in doubt; tells how many.
+    pub(crate) async fn doubt(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        const DOUBT: &str = "
+            UPDATE letter SET standing = 'doubt', settled_at = $1
+            WHERE standing = 'claimed' AND due_at <= $1";
+        let mut writing = self.tables.begin().await?;
+        let many = writing.run(DOUBT, vec![Given::Number(micros(now))]).await?;
+        writing.commit().await?;
+        Ok(many)
+    }
+
+    /// Uses a link, once; false where it was used, has expired, or never was.
+    pub(crate) async fn confirm(&self, token: [u8; 32], now: DateTime<Utc>) -> Result<bool, Error> {
+        const CONFIRM: &str = "
+            UPDATE confirmation SET used_at = $2
+            WHERE token = $1 AND used_at IS NULL AND expires_at > $2";
+        self.change(CONFIRM, vec![Given::Bytes(token.to_vec()), Given::Number(micros(now))]).await
+    }
+
+    /// What was confirmed and is not acted upon yet.
+    pub(crate) async fn confirmed(&self, limit: u32) -> Result<Vec<Confirmed>, Error> {
+        const CONFIRMED: &str = "
+            SELECT letter, mailbox, message, route FROM confirmation
+            WHERE used_at IS NOT NULL AND settled_at IS NULL ORDER BY used_at LIMIT $1";
+        let read = |(letter, mailbox, message, route): (i64, i64, i64, String)| {
+            let (mailbox, route) = (number(mailbox)?, Route::read(&route)?);
+            Ok(Confirmed { letter, mailbox, message, route })
+        };
+        Ok(self.tables.all(CONFIRMED, vec![Given::Number(limit.into())], read).await?)
+    }
+
+    /// A confirmation was acted upon; its holder gets a letter.
+    pub(crate) async fn settled(
+        &self,
+        confirmed: &Confirmed,
+        letter: New<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const SETTLE: &str = "
+            UPDATE confirmation SET settled_at = $2 WHERE letter = $1 AND settled_at IS NULL";
+        let given = vec![Given::Number(confirmed.letter), Given::Number(micros(now))];
+        let mut writing = self.tables.begin().await?;
+        if writing.run(SETTLE, given).await? > 0 {
+            write(&mut writing, letter, now).await?;
+        }
+        Ok(writing.commit().await?)
+    }
+
+    /// A letter with the voucher itself says no instead.
+    pub(crate) async fn turn_down(
+        &self,
+        letter: i64,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const REFUSE: &str = "
+            UPDATE letter SET kind = 'refused', why = $2, standing = 'waiting', due_at = $3
+            WHERE number = $1 AND standing = 'claimed'";
+        let given =
+            vec![Given::Number(letter), Given::Text(why.to_owned()), Given::Number(micros(now))];
+        self.change(REFUSE, given).await.map(|_| ())
+    }
+
+    /// The keyed hash of the address that the holder confirmed from, for a message of theirs.
+    pub(crate) async fn proven(&self, message: i64) -> Result<Option<Vec<u8>>, Error> {
+        const PROVEN: &str = "
+            SELECT address FROM confirmation WHERE message = $1 AND used_at IS NOT NULL";
+        let read = |(address,): (Vec<u8>,)| Ok(address);
+        Ok(self.tables.all(PROVEN, vec![Given::Number(message)], read).await?.pop())
+    }
+
+    /// How many letters there are, by kind and by what became of them.
+    pub async fn letters(&self) -> Result<Vec<(String, String, u64)>, Error> {
+        const LETTERS: &str = "
+            SELECT kind, standing, count(*) FROM letter GROUP BY kind, standing ORDER BY kind, standing";
+        let read = |(kind, standing, count): (String, String, i64)| {
+            Ok((kind, standing, u64::try_from(count).map_err(|error| error.to_string())?))
+        };
+        Ok(self.tables.all(LETTERS, Vec::new(), read).await?)
+    }
+}

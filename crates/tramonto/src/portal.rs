@@ -1,0 +1,49 @@
+//! The public pages: what a holder opens from a letter.
+//!
+//! Invariants: no path and no address is logged; a request is answered within a bound or not at all. Deliberately
+//! absent: TLS, which is the proxy's before it, and everything that is not public.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use eventstore::Clock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Global, PortalArgs};
+use crate::commands::keyring;
+use crate::{Error, RealClock, requests};
+
+/// What is in hand when it is stopped may take so long.
+const STOP: Duration = Duration::from_secs(10);
+
+/// Serves until it is told to stop.
+pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let store = Arc::new(requests::open(global).await?);
+    let pages = Router::new().merge(intake::portal(store, &keyring(global)?, clock));
+    let failed = |problem: std::io::Error| {
+        let address = args.listen;
+        Error::Usage(format!(
+            "nothing can listen on {address} ({problem}); name another address with --listen"
+        ))
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    tracing::info!(service = "portal", %bound, "serves the public pages");
+    let serving =
+        axum::serve(listener, pages).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let over = async {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP).await;
+    };
+    tokio::select! {
+        served = serving => served.map_err(failed)?,
+        () = over => {}
+    }
+    signals.abort();
+    Ok(())
+}
