@@ -125,8 +125,8 @@ impl Scene {
                 found.push(Person {
                     number,
                     code: registration.codice_fiscale.to_string(),
-                    address: registration.address.to_string(),
-                    notify: registration.notify_email.map(|address| address.to_string()),
+                    address: registration.address,
+                    notify: registration.notify_email,
                 });
             }
         }

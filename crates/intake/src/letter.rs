@@ -67,7 +67,7 @@ pub(crate) struct Draft<'a> {
 
 /// The voucher itself.
 pub(crate) struct Code<'a> {
-    pub(crate) code: String,
+    pub(crate) shown: String,
     pub(crate) token: &'a str,
     pub(crate) redeem_by: Option<NaiveDate>,
 }

@@ -107,7 +107,8 @@ fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
     if let Post::Relay(Outbox { relay, settings }) = commands::post(&args.notices)? {
         let address = settings.from.address().clone();
         let courier = Courier::new(relay, address.clone());
-        post = Some(Arc::new(Carrier(courier)) as Arc<dyn intake::Post>);
+        let carrier: Arc<dyn intake::Post> = Arc::new(Carrier(courier));
+        post = Some(carrier);
         from = Some(address);
     }
     if post.is_none() {

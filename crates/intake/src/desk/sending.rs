@@ -194,7 +194,7 @@ impl Desk {
             (None, _) => None,
         };
         let code = enclosed.grant.as_ref().map(|grant| Code {
-            code: grant.code.shown(),
+            shown: grant.code.shown(),
             token: &grant.token,
             redeem_by: grant.redeem_by,
         });

@@ -94,7 +94,7 @@ fn confirm(link: &str) -> (Both, Both) {
 }
 
 fn granted(code: Option<&Code<'_>>) -> (Both, Both) {
-    let (shown, token) = code.map_or(("", ""), |code| (code.code.as_str(), code.token));
+    let (shown, token) = code.map_or(("", ""), |code| (code.shown.as_str(), code.token));
     let by = code.and_then(|code| code.redeem_by);
     let until = by.map_or(String::new(), |by| format!(" entro il {}", by.format("%d/%m/%Y")));
     let until_english = by.map_or(String::new(), |by| format!(" by {}", by.format("%-d %B %Y")));
