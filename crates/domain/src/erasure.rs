@@ -12,7 +12,8 @@ use roaring::RoaringBitmap;
 use crate::programme::Rejection;
 use crate::state::State;
 use crate::{
-    Capabilities, ErasureOrdered, Event, Ground, HoldersErased, MailboxSet, Plan, civil_date,
+    Capabilities, ErasureOrdered, Event, Ground, HoldersErased, LogStanding, MailboxSet, Plan,
+    civil_date,
 };
 
 /// Who was, and who is to be, erased; folded from the log.
@@ -143,7 +144,14 @@ impl State {
         let held = rights.holds().values().filter(|hold| hold.is_in_force_on(today));
         let open = Capabilities::OF_PLATFORM.iter().map(|capability| rights.open(capability));
         let vouchers = &self.vouchers;
+        let waiting = self.log_requests.open().values().filter(|request| {
+            !matches!(request.standing, LogStanding::Prepared { delivered: true, .. })
+        });
         vec![
+            (
+                "a request for the log of its messages waits; serve or refuse it first",
+                waiting.map(|request| request.number).collect(),
+            ),
             ("a hold keeps the mailbox; release it first", held.map(|hold| hold.number).collect()),
             (
                 "the mailbox may still be activated; let its holder withdraw it first",

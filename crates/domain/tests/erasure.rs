@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Capability, Command, DateColumn, ErasureCommand, Event, Fact, Ground, HoldPlaced, MailboxSet,
-    MailboxWithdrawn, MailboxesRegistered, Outcome, Plan, State, Verdict, VouchersRequested,
+    Capability, Command, DateColumn, ErasureCommand, Event, Fact, Ground, HoldPlaced,
+    LogRequestRefused, LogRequested, MailboxSet, MailboxWithdrawn, MailboxesRegistered, Outcome,
+    Plan, Requester, State, Verdict, VouchersRequested,
 };
 use roaring::RoaringBitmap;
 use uuid::Uuid;
@@ -132,6 +133,28 @@ fn a_hold_and_a_request_that_waits_keep_a_holder_known() {
     assert!(world.demand(3).is_err());
     world.now = "2018-03-17T23:00:00Z".parse().unwrap();
     assert_eq!(world.demand(3), Ok(vec![3]), "nothing can be granted any more");
+}
+
+#[test]
+fn a_request_for_the_log_of_messages_is_served_before_its_holder_is_forgotten() {
+    let mut world = World::new();
+    world.now = "2016-01-01T12:00:00Z".parse().unwrap();
+    world.close(&[0]);
+    let id = Uuid::from_u128(11);
+    world.record(Event::LogRequested(LogRequested {
+        request: id,
+        number: 0,
+        by: Requester::Holder,
+        from: None,
+        through: None,
+    }));
+    assert!(world.demand(0).unwrap_err().contains("the log of its messages waits"));
+    world.record(Event::LogRequestRefused(LogRequestRefused {
+        request: id,
+        number: 0,
+        cause: "not-the-holder".to_owned(),
+    }));
+    assert_eq!(world.demand(0), Ok(vec![0]));
 }
 
 #[test]
