@@ -34,7 +34,7 @@ pub use self::intake::{
 };
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
-pub use erase::{EraseCommand, EraseHolderArgs, Needle, VerifyErasureArgs};
+pub use erase::{EraseArgs, EraseCommand, EraseHolderArgs, Needle, VerifyErasureArgs};
 pub use events::EventsArgs;
 pub use global::Global;
 pub use logs::{
@@ -163,8 +163,7 @@ pub enum Command {
     #[command(subcommand)]
     Intake(IntakeCommand),
     /// Erases holders' personal data, and shows that nothing is left of them.
-    #[command(subcommand)]
-    Erase(EraseCommand),
+    Erase(EraseArgs),
     /// Reads mail servers' logs, hands extracts of them out to who may ask, and destroys them at the end.
     Logs(Box<LogsArgs>),
     /// Service: the public pages, on which holders confirm.

@@ -113,8 +113,8 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Voucher(command) => Box::pin(voucher::one(command, &global)).await?,
         Command::Vouchers(command) => Box::pin(voucher::all(command, &global)).await?,
         Command::Intake(command) => return Box::pin(intake::execute(command, &global)).await,
-        Command::Erase(command) => {
-            return Box::pin(erase::execute(command, &global)).await;
+        Command::Erase(args) => {
+            return Box::pin(erase::execute(args, &global)).await;
         }
         Command::Logs(args) => Box::pin(logs::execute(*args, &global)).await?,
         Command::Portal(args) => Box::pin(portal::serve(&args, &global)).await?,

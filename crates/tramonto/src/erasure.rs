@@ -5,28 +5,61 @@
 //! from its beginning; the registry, which says whose addresses they are, comes last. Deliberately absent: a
 //! provider's own platform, and backups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
-use domain::ProgrammeId;
+use domain::{ProgrammeId, State};
 use projections::{Registry, RegistryEntry};
 use roaring::RoaringBitmap;
+use uuid::Uuid;
 use workers::platform::{Directory, PostgresDirectory};
 
 use crate::cli::Global;
 use crate::log::postgres_options;
-use crate::{EngineLock, Error, StorePlace};
+use crate::{EngineLock, Error, Home, StorePlace};
 
 /// The places, open for erasing.
 pub(crate) struct Places {
     registry: Registry,
     /// Where any e-mail ever came.
     messages: Option<intake::Store>,
+    /// Where any log of messages was ever read.
+    archive: Option<Archive>,
     directory: Option<MailDirectory>,
     /// No engine works on the folder meanwhile.
     _lock: Option<EngineLock>,
+}
+
+/// Whose data are erased, and what is known of them.
+pub(crate) struct Whose {
+    /// The holders.
+    pub(crate) holders: RoaringBitmap,
+    /// Their requests for logs that are not over: each may have an extract.
+    pub(crate) requests: BTreeSet<Uuid>,
+    /// Has the programme ended?
+    pub(crate) ended: bool,
+    /// Is the destruction of the log of messages on record?
+    pub(crate) logs_destroyed: bool,
+}
+
+impl Whose {
+    /// Everyone who is to be erased.
+    pub(crate) fn pending(state: &State) -> Self {
+        let holders = state.erasure.pending();
+        let requests = state.log_requests.open().iter();
+        let theirs = requests.filter(|(_, request)| holders.contains(request.number));
+        let requests = theirs.map(|(id, _)| *id).collect();
+        let (ended, logs_destroyed) = (state.has_ended(), state.log_requests.destroyed().is_some());
+        Self { holders, requests, ended, logs_destroyed }
+    }
+}
+
+/// The index of the log of messages, and the folder of its extracts.
+struct Archive {
+    index: archive::Index,
+    extracts: PathBuf,
 }
 
 enum MailDirectory {
@@ -36,7 +69,18 @@ enum MailDirectory {
 
 impl Places {
     /// Those of a store. The engine of a folder must not run: it would go on reading what is written anew.
-    pub(crate) async fn open(global: &Global, programme: &ProgrammeId) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        global: &Global,
+        archive: Option<&Home>,
+        programme: &ProgrammeId,
+    ) -> Result<Self, Error> {
+        let archive = match archive {
+            Some(home) if home.archive().exists() => {
+                let index = archive::Index::open(&home.archive()).await?;
+                Some(Archive { index, extracts: home.extracts() })
+            }
+            Some(_) | None => None,
+        };
         let StorePlace::Postgres(url) = &global.store else {
             let home = global.home()?;
             let lock = home.lock()?;
@@ -50,26 +94,33 @@ impl Places {
             let path = home.intake();
             let messages =
                 if path.exists() { Some(intake::Store::open(&path).await?) } else { None };
-            return Ok(Self { registry, messages, directory, _lock: Some(lock) });
+            return Ok(Self { registry, messages, archive, directory, _lock: Some(lock) });
         };
         let options = postgres_options(global, url)?;
         let registry = Registry::connect(options.clone(), programme).await?;
         let messages = Some(intake::Store::connect(options.clone()).await?);
         let directory = PostgresDirectory::open(options).await?;
         let directory = Some(MailDirectory::Server(Box::new(directory)));
-        Ok(Self { registry, messages, directory, _lock: None })
+        Ok(Self { registry, messages, archive, directory, _lock: None })
     }
 
     /// Erases these holders in every place, and says how much there was in each. Once the programme has ended
     /// no e-mail is of any use, so all of them go.
-    pub(crate) async fn erase(
-        &self,
-        holders: &RoaringBitmap,
-        ended: bool,
-    ) -> Result<BTreeMap<String, u64>, Error> {
-        let mut erased = BTreeMap::new();
+    pub(crate) async fn erase(&self, whose: &Whose) -> Result<BTreeMap<String, u64>, Error> {
+        let (holders, mut erased) = (&whose.holders, BTreeMap::new());
+        if let Some(archive) = &self.archive {
+            let held = archive.index.held().await?;
+            let anything = held.messages + held.links > 0;
+            if whose.ended && !whose.logs_destroyed && anything {
+                let sentence =
+                    "the log of messages is still there; destroy it first: tramonto logs destroy";
+                return Err(Error::Usage(sentence.to_owned()));
+            }
+            let addresses = if anything { self.addresses(holders).await? } else { Vec::new() };
+            erased.insert("extracts".to_owned(), archive.erase(whose, &addresses).await?);
+        }
         if let Some(messages) = &self.messages {
-            let gone = if ended {
+            let gone = if whose.ended {
                 messages.erase_all().await?
             } else {
                 messages.erase(holders, &self.known_by(holders).await?).await?
@@ -85,6 +136,11 @@ impl Places {
         }
         erased.insert("registry".to_owned(), self.registry.erase(holders).await?);
         Ok(erased)
+    }
+
+    async fn addresses(&self, holders: &RoaringBitmap) -> Result<Vec<String>, Error> {
+        let addresses = self.registry.addresses_of(holders).await?;
+        Ok(addresses.into_iter().map(|(_, address, _)| address).collect())
     }
 
     /// By what holders can be known in an e-mail: holder, mailbox, and address for notices.
@@ -103,6 +159,10 @@ impl Places {
     /// Closes them.
     pub(crate) async fn close(self) {
         let closed = self.registry.close().await.map_err(Error::from);
+        let closed = match self.archive {
+            Some(archive) => closed.and(archive.index.close().await.map_err(Error::from)),
+            None => closed,
+        };
         let closed = match self.messages {
             Some(messages) => closed.and(messages.close().await.map_err(Error::from)),
             None => closed,
@@ -120,6 +180,27 @@ impl Places {
         if let Err(error) = closed {
             tracing::warn!("a place could not be closed: {error}");
         }
+    }
+}
+
+impl Archive {
+    /// Takes holders out of the index and deletes their extracts; answers how many of these there were.
+    async fn erase(&self, whose: &Whose, addresses: &[String]) -> Result<u64, Error> {
+        let mut gone = 0;
+        let mut requests = whose.requests.clone();
+        requests.extend(self.index.erase(&whose.holders, addresses).await?);
+        for request in requests {
+            let path = self.extracts.join(format!("{request}.zip"));
+            match fs::remove_file(&path) {
+                Ok(()) => gone += 1,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(source) => {
+                    let advice = "it can't be deleted; look at the rights of its folder".to_owned();
+                    return Err(Error::File { path, advice, source });
+                }
+            }
+        }
+        Ok(gone)
     }
 }
 

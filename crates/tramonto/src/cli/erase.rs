@@ -1,10 +1,23 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
 use super::Why;
 use super::values::{Reason, Target};
+
+/// Holders' personal data, and where those are that the store has not.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// The folder of the log of messages and of extracts; without it, that of the store. Must be named where the
+    /// store is a database and logs were ever indexed.
+    #[arg(long, global = true, value_name = "DIR", env = "TRAMONTO_ARCHIVE")]
+    pub archive: Option<PathBuf>,
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: EraseCommand,
+}
 
 /// What is done about holders' personal data.
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use domain::{ErasureCommand, Event, Ground, MailboxId};
@@ -11,12 +12,14 @@ use serde_json::json;
 
 use super::decide::{decide, origin};
 use super::reading::Reading;
-use crate::cli::{EraseCommand, EraseHolderArgs, Global, Needle, VerifyErasureArgs, Why};
-use crate::erasure::{Places, traces};
+use crate::cli::{
+    EraseArgs, EraseCommand, EraseHolderArgs, Global, Needle, VerifyErasureArgs, Why,
+};
+use crate::erasure::{Places, Whose, traces};
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
-use crate::{Error, StorePlace};
+use crate::{Error, Home, StorePlace};
 
 /// The exit code where something is left.
 const FOUND: u8 = 4;
@@ -25,33 +28,48 @@ const MOST_TEXTS: usize = 100;
 /// No longer text is read from standard input.
 const LONGEST_INPUT: u64 = 64 << 10;
 
-pub(super) async fn execute(command: EraseCommand, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode, Error> {
+    let EraseArgs { archive, command } = args;
+    let archive = match (archive, &global.store) {
+        (Some(folder), _) => Some(Home::new(folder)),
+        (None, StorePlace::Folder(folder)) => Some(Home::new(folder)),
+        (None, StorePlace::Postgres(_)) => None,
+    };
+    let wherever = Wherever { global, archive };
     match command {
-        EraseCommand::Holder(args) => holder(args, global).await?,
-        EraseCommand::All(why) => all(why, global).await?,
-        EraseCommand::Finish => finish(global).await?,
-        EraseCommand::Verify(args) => return verify(args, global).await,
+        EraseCommand::Holder(args) => holder(args, &wherever).await?,
+        EraseCommand::All(why) => all(why, &wherever).await?,
+        EraseCommand::Finish => finish(&wherever).await?,
+        EraseCommand::Verify(args) => return verify(args, &wherever).await,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn holder(args: EraseHolderArgs, global: &Global) -> Result<(), Error> {
+/// Where the store is, and the log of messages.
+struct Wherever<'a> {
+    global: &'a Global,
+    archive: Option<Home>,
+}
+
+async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Error> {
+    let global = wherever.global;
     let reading = Reading::open_to_decide(global).await?;
     let number = reading.number_of(&args.mailbox).await?;
     let origin = origin(global, &args.reason);
     order(&reading, Ground::Demand, &origin, |_| [number].into()).await?;
-    let done = carry_out(&reading, global, &origin).await;
+    let done = carry_out(&reading, wherever, &origin).await;
     let id = MailboxId::new(reading.programme(), number);
     reading.close().await;
     told(global, &done?, &format!("the personal data of the holder of mailbox {id}"))
 }
 
-async fn all(why: Why, global: &Global) -> Result<(), Error> {
+async fn all(why: Why, wherever: &Wherever<'_>) -> Result<(), Error> {
+    let global = wherever.global;
     let reading = Reading::open_to_decide(global).await?;
     let origin = origin(global, &why.reason);
     let everyone = |state: &domain::State| state.rights.registered().clone();
     order(&reading, Ground::End, &origin, everyone).await?;
-    let done = carry_out(&reading, global, &origin).await;
+    let done = carry_out(&reading, wherever, &origin).await;
     let kept = {
         let known = reading.journal.known().await?;
         let state = known.state();
@@ -67,10 +85,11 @@ async fn all(why: Why, global: &Global) -> Result<(), Error> {
     Ok(())
 }
 
-async fn finish(global: &Global) -> Result<(), Error> {
+async fn finish(wherever: &Wherever<'_>) -> Result<(), Error> {
+    let global = wherever.global;
     let reading = Reading::open_to_decide(global).await?;
     let origin = Origin { actor: global.actor(), ..Origin::part("") };
-    let done = carry_out(&reading, global, &origin).await;
+    let done = carry_out(&reading, wherever, &origin).await;
     reading.close().await;
     told(global, &done?, "what an erasure had left")
 }
@@ -95,24 +114,22 @@ async fn order(
 /// Erases those of whom it is decided in every place, and records it.
 async fn carry_out(
     reading: &Reading,
-    global: &Global,
+    wherever: &Wherever<'_>,
     origin: &Origin,
 ) -> Result<BTreeMap<String, u64>, Error> {
-    let (pending, ended) = {
-        let known = reading.journal.known().await?;
-        (known.state().erasure.pending(), known.state().has_ended())
-    };
-    if pending.is_empty() {
+    let whose = Whose::pending(reading.journal.known().await?.state());
+    if whose.holders.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let places = Places::open(global, reading.programme()).await?;
-    let erased = places.erase(&pending, ended).await;
+    let places =
+        Places::open(wherever.global, wherever.archive.as_ref(), reading.programme()).await?;
+    let erased = places.erase(&whose).await;
     places.close().await;
     let erased = erased?;
     let stream = erasure_stream(reading.programme())?;
     let now = reading.now().await?;
     let events = decide(reading, &stream, origin, |state| {
-        let (places, mailboxes) = (erased.clone(), pending.clone());
+        let (places, mailboxes) = (erased.clone(), whose.holders.clone());
         Ok(state.decide_erasure(ErasureCommand::Done { places, mailboxes }, now)?)
     });
     let recorded = events.await?;
@@ -133,22 +150,37 @@ fn told(global: &Global, places: &BTreeMap<String, u64>, whose: &str) -> Result<
     out.line(format!("{whose} are gone: {each}; what backups hold is yours to delete"))
 }
 
-async fn verify(args: VerifyErasureArgs, global: &Global) -> Result<ExitCode, Error> {
+async fn verify(args: VerifyErasureArgs, wherever: &Wherever<'_>) -> Result<ExitCode, Error> {
+    let global = wherever.global;
     let texts = if args.texts.is_empty() { given()? } else { args.texts };
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().to_owned()).collect();
     let found = match &global.store {
         StorePlace::Folder(folder) => {
             global.home()?.expect_store()?;
-            let (folder, texts) = (folder.clone(), texts.clone());
-            let looked = tokio::task::spawn_blocking(move || traces(&folder, &texts));
-            let looked = looked.await;
-            looked.map_err(|_stopped| Error::Usage("the search was stopped".to_owned()))??
+            in_files(folder.clone(), texts.clone()).await?
         }
         StorePlace::Postgres(url) => {
             sql::traces(postgres_options(global, url)?, &SCHEMAS, &texts).await?
         }
     };
     let mut found = found;
+    if let Some(archive) = &wherever.archive
+        && archive.archive().exists()
+    {
+        if matches!(global.store, StorePlace::Postgres(_))
+            || global.home()?.folder() != archive.folder()
+        {
+            let (folder, texts) = (archive.folder().to_owned(), texts.clone());
+            found.extend(in_files(folder, texts).await?);
+        }
+        let index = archive::Index::open_read_only(&archive.archive()).await?;
+        let mut rows = 0;
+        for text in &texts {
+            rows += index.traces(text).await?;
+        }
+        index.close().await?;
+        found.push(("log of messages, as it is read".to_owned(), rows));
+    }
     if let Some(letters) = in_messages(global, &texts).await? {
         found.push(("e-mails, as they are read".to_owned(), letters));
     }
@@ -167,6 +199,11 @@ async fn verify(args: VerifyErasureArgs, global: &Global) -> Result<ExitCode, Er
         })?;
     }
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+async fn in_files(folder: PathBuf, texts: Vec<String>) -> Result<Vec<(String, u64)>, Error> {
+    let looked = tokio::task::spawn_blocking(move || traces(&folder, &texts)).await;
+    looked.map_err(|_stopped| Error::Usage("the search was stopped".to_owned()))?
 }
 
 /// In how many e-mails one of the texts stands as their reader sees it, whatever they are encoded in; `None` where no

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use crate::logs;
 use crate::scene::{Ran, Scene};
 
 /// Asks whether texts are left, by standard input.
@@ -62,6 +63,33 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
     );
     let again = scene.ok(&["erase", "holder", &number.to_string(), "--reason", "again"]);
     assert!(again.contains("nothing is to be done"), "{again}");
+}
+
+#[test]
+fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_and_e_mails() {
+    let scene = logs::scene();
+    let (address, number) = scene.activated();
+    let row = scene.row(usize::try_from(number).expect("small") + 1);
+    scene.ok(&["run", "--until-idle"]);
+    logs::mail_log(&scene, &address);
+    assert_eq!(scene.json(&["logs", "index", "mail.log"])["messages"], 1);
+    let request = ["logs", "request", &address, "--by", "holder", "--reason", "letter 1"];
+    let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
+    let erase = ["erase", "holder", &address, "--reason", "asked for by its holder"];
+    let waits = scene.refused(&erase);
+    assert!(waits.contains("the log of its messages waits"), "{waits}");
+    scene.ok(&["logs", "refuse", &request, "--cause", "not-the-holder", "--reason", "file 8"]);
+    scene.write("theirs.eml", &format!("From: Z <z@posta.example>\r\n\r\nper {}\r\n", row[1]));
+    scene.write("other.eml", "From: X <x@posta.example>\r\n\r\nnobody\r\n");
+    for message in ["theirs.eml", "other.eml"] {
+        scene.ok(&["intake", "message", message]);
+    }
+    assert_eq!(left(&scene, &known_by(&row)).code, Some(4));
+    let told = scene.ok(&erase);
+    assert!(told.contains("directory 1, extracts 0, messages 1, registry 1"), "{told}");
+    let after = left(&scene, &known_by(&row));
+    assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
+    assert_eq!(left(&scene, &["x@posta.example"]).code, Some(4), "nobody else's e-mail went");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::scene::Scene;
 
 /// A store whose window for log requests is open today; the plan is the shipped one but for its end.
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     scene_until("2090-03-18")
 }
 
@@ -17,7 +17,7 @@ fn scene_until(end: &str) -> Scene {
     scene
 }
 
-fn mail_log(scene: &Scene, address: &str) {
+pub(crate) fn mail_log(scene: &Scene, address: &str) {
     let lines = [
         "smtpd[1]: 3F2A41C0: client=mail.comune.example[192.0.2.2]",
         "cleanup[2]: 3F2A41C0: message-id=<uno@comune.example>",
