@@ -19,7 +19,7 @@ mod import;
 mod incidents;
 mod intake;
 mod logging;
-mod logs;
+pub(crate) mod logs;
 mod mailbox;
 mod mailbox_words;
 mod migrate;

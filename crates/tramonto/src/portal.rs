@@ -24,7 +24,10 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = Arc::new(requests::open(global).await?);
-    let pages = Router::new().merge(intake::portal(store, &keyring(global)?, clock));
+    let mut pages = Router::new().merge(intake::portal(store, &keyring(global)?, clock));
+    if let Some(office) = crate::commands::logs::served(global).await? {
+        pages = pages.merge(archive::portal(Arc::new(office)));
+    }
     let failed = |problem: std::io::Error| {
         let address = args.listen;
         Error::Usage(format!(

@@ -53,6 +53,16 @@ pub(crate) async fn office(
     Ok(Office::new(journal, index, keys::of(global)?, home.extracts()))
 }
 
+/// The office that hands extracts out on the public pages; `None` where nothing says where the index is.
+pub(crate) async fn served(global: &Global) -> Result<Option<Office>, Error> {
+    let named = std::env::var_os("TRAMONTO_ARCHIVE").map(PathBuf::from);
+    if named.is_none() && matches!(global.store, StorePlace::Postgres(_)) {
+        return Ok(None);
+    }
+    let reading = Reading::open_to_decide(global).await?;
+    Ok(Some(office(Arc::clone(&reading.journal), named.as_ref(), global).await?))
+}
+
 impl Desk {
     async fn open(named: Option<&PathBuf>, global: &Global) -> Result<Self, Error> {
         let reading = Reading::open_to_decide(global).await?;
