@@ -21,6 +21,8 @@ pub enum IntakeCommand {
     /// Shows one message: how it stands, what it was read for; its text only when asked for.
     Show(ShowMessageArgs),
     /// Has a message in quarantine looked at again, as one that a person wrote.
+    #[command(after_help = "Example:
+  tramonto intake release 12")]
     Release(MessageNumber),
     /// Turns a message in quarantine down. It is kept.
     Refuse(RefuseMessageArgs),
