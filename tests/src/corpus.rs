@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::CodiceFiscale;
+use intake::{Kind, Reader, Reading};
 
 /// Whose codice fiscale most of them name.
 pub const CODE: &str = "RSSMRA85T10A562S";
@@ -332,6 +334,23 @@ impl Example {
     fn certified(self) -> Self {
         Self { certified: true, ..self }
     }
+
+    /// What is made of it is what is to be made of it.
+    pub fn agrees(&self, reading: &Reading) {
+        let Self { name, kind, codes, addresses, certified, evidence, .. } = self;
+        assert_eq!(reading.kind.code(), *kind, "{name}");
+        if let Kind::Request(named) = &reading.kind {
+            let found: Vec<_> = named.codes.iter().map(CodiceFiscale::as_str).collect();
+            assert_eq!(found, *codes, "{name}");
+            assert_eq!(named.addresses, *addresses, "{name}");
+        }
+        assert_eq!((reading.certified, reading.evidence.code()), (*certified, *evidence), "{name}");
+    }
+}
+
+/// Reads as an intake does whose mail servers write down what they found out.
+pub fn reader() -> Reader {
+    Reader { authserv_id: Some(AUTHSERV_ID.to_owned()), ..Reader::default() }
 }
 
 /// A message of 30 MB.

@@ -2,30 +2,12 @@
 
 #![cfg(test)]
 
-use domain::CodiceFiscale;
-use intake::{Kind, Reader, Reading};
-use whole_flow::corpus::{AUTHSERV_ID, Example, corpus, huge};
-
-fn reader() -> Reader {
-    Reader { authserv_id: Some(AUTHSERV_ID.to_owned()), ..Reader::default() }
-}
-
-/// What is made of it is what is to be made of it.
-fn agrees(example: &Example, reading: &Reading) {
-    let Example { name, kind, codes, addresses, certified, evidence, .. } = example;
-    assert_eq!(reading.kind.code(), *kind, "{name}");
-    if let Kind::Request(named) = &reading.kind {
-        let found: Vec<_> = named.codes.iter().map(CodiceFiscale::as_str).collect();
-        assert_eq!(found, *codes, "{name}");
-        assert_eq!(named.addresses, *addresses, "{name}");
-    }
-    assert_eq!((reading.certified, reading.evidence.code()), (*certified, *evidence), "{name}");
-}
+use whole_flow::corpus::{corpus, huge, reader};
 
 #[test]
 fn every_message_of_the_corpus_is_read_for_what_it_is() {
     for example in corpus() {
-        agrees(&example, &reader().read(Some(example.sender), &example.bytes));
+        example.agrees(&reader().read(Some(example.sender), &example.bytes));
     }
     let huge = huge();
     assert!(huge.len() > 29_000_000);

@@ -26,6 +26,11 @@ impl Dialogue {
         stream.write_all(format!("{text}\r\n").as_bytes()).unwrap();
     }
 
+    /// So many bytes of a message, which are not written down.
+    pub(super) fn say_bytes(&mut self, bytes: &[u8]) {
+        self.reader.get_mut().write_all(bytes).unwrap();
+    }
+
     /// The next line, without its end. A server that hangs up instead fails the test with all that was said.
     pub(super) fn hear(&mut self) -> String {
         let line = self.hear_or_end();

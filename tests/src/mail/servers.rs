@@ -143,11 +143,35 @@ impl MailServers {
     }
 
     /// Has Postfix try its queue now instead of in some minutes.
-    fn flush(&self) {
+    pub fn flush(&self) {
+        self.postqueue("-f");
+    }
+
+    /// What Postfix has in its queue, and why it is still there.
+    pub fn queue(&self) -> String {
+        self.postqueue("-p")
+    }
+
+    fn postqueue(&self, what: &str) -> String {
         let settings = self.folder.path().join("etc/postfix");
-        let flushed =
-            Command::new("/usr/sbin/postqueue").arg("-c").arg(settings).arg("-f").status();
-        assert!(flushed.unwrap().success());
+        let mut command = Command::new("/usr/sbin/postqueue");
+        let done = command.arg("-c").arg(settings).arg(what).output().unwrap();
+        assert!(done.status.success());
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// Waits until the queue has come to be as it is to be.
+    pub fn wait_for_queue(&self, is: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let queue = self.queue();
+            if is(&queue) {
+                return;
+            }
+            let told = || format!("{queue}\n{}", self.told());
+            assert!(begun.elapsed() < Duration::from_mins(1), "still in the queue: {}", told());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The messages that lie in a mailbox, as its files have them.
