@@ -4,7 +4,7 @@
 --     psql --set ON_ERROR_STOP=1 --dbname tramonto --file roles.sql
 --
 -- It may be run any number of times and grants what there is: schemas that another part of the installation keeps
--- elsewhere (`registry`, `directory`, `projection`, `vouchers`) are passed over where they are missing. The roles can't log in;
+-- elsewhere (`registry`, `directory`, `projection`, `vouchers`, `intake`) are passed over where they are missing. The roles can't log in;
 -- give them to the users of the services:
 --
 --     CREATE ROLE "tramonto-worker" LOGIN PASSWORD '…' IN ROLE tramonto_writer;
@@ -48,7 +48,7 @@ DECLARE
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
-        WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection', 'vouchers')
+        WHERE nspname IN ('tramonto', 'registry', 'directory', 'projection', 'vouchers', 'intake')
     LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s', kept, everyone);
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %s', kept, everyone);
@@ -96,6 +96,11 @@ BEGIN
     IF to_regnamespace('vouchers') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA vouchers TO tramonto_writer;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vouchers TO tramonto_writer;
+    END IF;
+    IF to_regnamespace('intake') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA intake TO tramonto_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA intake TO tramonto_writer;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA intake TO tramonto_writer;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

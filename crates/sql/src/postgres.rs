@@ -67,10 +67,21 @@ impl Server {
         (Reader::Postgres(&self.readers), &self.place)
     }
 
-    /// Writes tables of a schema anew without what was deleted.
+    /// Writes tables of a schema anew without what was deleted. Only their owner can: another user would be told
+    /// nothing, and nothing would be done.
     pub async fn scour(&self, schema: &str, tables: &[&str]) -> Result<(), Fault> {
+        const OWNED: &str = "
+            SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $1::regclass";
         let mut connection = self.connection().await?;
         for table in tables {
+            let owned = sqlx::query_scalar(OWNED).bind(format!("{schema}.{table}"));
+            let owned = bounded(ANSWER, owned.fetch_one(&mut connection)).await;
+            if !owned.map_err(|error| self.place.fault(error))? {
+                return Err(self.place.unusable(format!(
+                    "only the owner of {schema}.{table} can write it anew; do it as the user that runs \
+                     `tramonto migrate`"
+                )));
+            }
             let statement = sqlx::AssertSqlSafe(format!("VACUUM (FULL) {schema}.{table}"));
             let done = bounded(ANSWER, sqlx::raw_sql(statement).execute(&mut connection)).await;
             done.map_err(|error| self.place.fault(error))?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::place::{Fault, Place};
 use crate::statement::Reader;
@@ -52,10 +52,13 @@ pub enum Keeping {
 pub struct Database {
     /// Where it is.
     pub place: Place,
-    /// The connection that writes. `None` where it was opened for reading only, and once it was closed.
+    /// The connection that writes. `None` where it was opened for reading only, once it was closed, and after a
+    /// transaction that was dropped half-way, until the next one.
     pub writer: Mutex<Option<SqliteConnection>>,
     /// Connections that read.
     pub readers: SqlitePool,
+    /// How the one that writes is made again.
+    writing: Option<Box<SqliteConnectOptions>>,
 }
 
 impl Database {
@@ -80,7 +83,8 @@ impl Database {
         let mut writer = writing.connect().await.map_err(|error| place.fault(error))?;
         make_tables(&mut writer, format, &place).await?;
         let readers = readers(path, &place).await?;
-        Ok(Self { place, writer: Mutex::new(Some(writer)), readers })
+        let writing = Some(Box::new(writing));
+        Ok(Self { place, writer: Mutex::new(Some(writer)), readers, writing })
     }
 
     /// Opens an existing file for reading; what would write to it is an error.
@@ -98,7 +102,18 @@ impl Database {
             }
         }
         let readers = readers(path, &place).await?;
-        Ok(Self { place, writer: Mutex::new(None), readers })
+        Ok(Self { place, writer: Mutex::new(None), readers, writing: None })
+    }
+
+    /// The connection that writes, for one transaction, made again where it is gone.
+    pub(crate) async fn turn(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>, Fault> {
+        let mut turn = self.writer.lock().await;
+        if turn.is_none()
+            && let Some(writing) = self.writing.as_ref().filter(|_| !self.readers.is_closed())
+        {
+            *turn = Some(writing.connect().await.map_err(|error| self.fault(error))?);
+        }
+        Ok(turn)
     }
 
     /// Its reading side.
@@ -114,7 +129,7 @@ impl Database {
     /// Writes the file anew without what was deleted, and empties what had not reached it yet: no byte of either
     /// holds a trace of it. While others read, it can't be done, and may be tried again.
     pub async fn scour(&self) -> Result<(), Fault> {
-        let mut turn = self.writer.lock().await;
+        let mut turn = self.turn().await?;
         let writer = turn.as_mut().ok_or_else(|| self.fault(sqlx::Error::PoolClosed))?;
         let scoured = async {
             sqlx::raw_sql("VACUUM").execute(&mut *writer).await?;

@@ -4,7 +4,6 @@
 //! more, leaves nothing behind, and the next one begins as if it had not been.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Postgres, SqliteConnection, Transaction};
@@ -16,11 +15,7 @@ use crate::{
 
 /// Tables in a file or on a server.
 #[derive(Debug)]
-pub struct Tables {
-    place: In,
-    /// Was a transaction in the file begun and not ended?
-    unfinished: AtomicBool,
-}
+pub struct Tables(In);
 
 #[derive(Debug)]
 enum In {
@@ -37,29 +32,41 @@ pub struct Writing<'a> {
 
 #[derive(Debug)]
 enum By<'a> {
-    File(MutexGuard<'a, Option<SqliteConnection>>),
+    File(Turn<'a>),
     Server(Transaction<'static, Postgres>),
+}
+
+/// The connection that writes to a file, in the middle of a transaction. Dropped there, the connection is closed,
+/// and with it goes what it had not committed, and its lock.
+#[derive(Debug)]
+struct Turn<'a> {
+    writer: MutexGuard<'a, Option<SqliteConnection>>,
+    committed: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            *self.writer = None;
+        }
+    }
 }
 
 impl Tables {
     /// Those in a file, which is made where there is none.
     pub async fn open(path: &Path, format: &Format) -> Result<Self, Fault> {
-        Ok(Self::in_place(In::File(Database::open(path, format).await?)))
+        Ok(Self(In::File(Database::open(path, format).await?)))
     }
 
     /// Those in an existing file; what would write to them is an error.
     pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
-        Ok(Self::in_place(In::File(Database::open_read_only(path, format).await?)))
+        Ok(Self(In::File(Database::open_read_only(path, format).await?)))
     }
 
     /// Those of a schema that [`Schema::migrate`] has made.
     pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Fault> {
         let server = Server::connect(options, schema).await?;
-        Ok(Self::in_place(In::Server { server, schema: schema.name }))
-    }
-
-    fn in_place(place: In) -> Self {
-        Self { place, unfinished: AtomicBool::new(false) }
+        Ok(Self(In::Server { server, schema: schema.name }))
     }
 
     /// Where they are.
@@ -68,7 +75,7 @@ impl Tables {
     }
 
     fn reader(&self) -> (Reader<'_>, &Place) {
-        match &self.place {
+        match &self.0 {
             In::File(database) => database.reader(),
             In::Server { server, .. } => server.reader(),
         }
@@ -90,17 +97,12 @@ impl Tables {
     /// Begins a transaction. In a file there is one at a time; on a server many, which the database keeps
     /// apart.
     pub async fn begin(&self) -> Result<Writing<'_>, Fault> {
-        let by = match &self.place {
+        let by = match &self.0 {
             In::File(database) => {
-                let mut turn = database.writer.lock().await;
-                let writer =
-                    turn.as_mut().ok_or_else(|| database.fault(sqlx::Error::PoolClosed))?;
-                if self.unfinished.load(Ordering::Acquire) {
-                    say(writer, "ROLLBACK", &database.place).await?;
-                    self.unfinished.store(false, Ordering::Release);
-                }
+                let mut turn = Turn { writer: database.turn().await?, committed: false };
+                let writer = turn.writer.as_mut();
+                let writer = writer.ok_or_else(|| database.fault(sqlx::Error::PoolClosed))?;
                 say(writer, "BEGIN IMMEDIATE", &database.place).await?;
-                self.unfinished.store(true, Ordering::Release);
                 By::File(turn)
             }
             In::Server { server, .. } => {
@@ -114,7 +116,7 @@ impl Tables {
     /// Writes them anew without what was deleted, so that no byte holds a trace of it. `tables` are their names, on
     /// a server; a file is written anew as a whole.
     pub async fn scour(&self, tables: &[&str]) -> Result<(), Fault> {
-        match &self.place {
+        match &self.0 {
             In::File(database) => database.scour().await,
             In::Server { server, schema } => server.scour(schema, tables).await,
         }
@@ -122,7 +124,7 @@ impl Tables {
 
     /// Closes the file, or the connections.
     pub async fn close(self) -> Result<(), Fault> {
-        match self.place {
+        match self.0 {
             In::File(database) => database.close().await,
             In::Server { server, .. } => {
                 server.readers.close().await;
@@ -161,9 +163,10 @@ impl Writing<'_> {
         match by {
             By::File(mut turn) => {
                 let place = tables.place();
-                let writer = turn.as_mut().ok_or_else(|| place.fault(sqlx::Error::PoolClosed))?;
+                let writer = turn.writer.as_mut();
+                let writer = writer.ok_or_else(|| place.fault(sqlx::Error::PoolClosed))?;
                 say(writer, "COMMIT", place).await?;
-                tables.unfinished.store(false, Ordering::Release);
+                turn.committed = true;
                 Ok(())
             }
             By::Server(transaction) => {
@@ -177,7 +180,7 @@ impl Writing<'_> {
         let writer = match &mut self.by {
             By::File(turn) => {
                 let closed = || tables.place().fault(sqlx::Error::PoolClosed);
-                Writer::Sqlite(turn.as_mut().ok_or_else(closed)?)
+                Writer::Sqlite(turn.writer.as_mut().ok_or_else(closed)?)
             }
             By::Server(transaction) => Writer::Postgres(&mut *transaction),
         };

@@ -85,8 +85,51 @@ async fn a_transaction_in_a_file_is_whole_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_was_dropped_keeps_no_other_program_from_writing() {
+    const INSERT: &str = "INSERT INTO word VALUES ($1, $2)";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.db");
+    let [ours, theirs] = [
+        Tables::open(&path, &format()).await.unwrap(),
+        Tables::open(&path, &format()).await.unwrap(),
+    ];
+    for number in 0..20 {
+        let mut dropped = ours.begin().await.unwrap();
+        let given = |word: &str| vec![Given::Number(number), Given::Text(word.to_owned())];
+        dropped.run(INSERT, given("dropped")).await.unwrap();
+        drop(dropped);
+        let mut kept = theirs.begin().await.unwrap();
+        kept.run(INSERT, given("kept")).await.unwrap();
+        kept.commit().await.unwrap();
+    }
+    assert_eq!(words(&ours).await, ["kept"; 20]);
+    ours.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_transaction_on_a_server_is_whole_or_nothing() {
     holds_of(&on_a_server().await).await;
+}
+
+#[tokio::test]
+async fn who_does_not_own_a_table_is_told_that_it_was_not_written_anew() {
+    let place = std::env::var("TRAMONTO_TEST_POSTGRES").unwrap();
+    let options: PgConnectOptions = place.parse().unwrap();
+    SCHEMA.migrate(options.clone(), false).await.unwrap();
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let guest = "
+        DROP ROLE IF EXISTS sql_tables_guest;
+        CREATE ROLE sql_tables_guest LOGIN;
+        GRANT USAGE ON SCHEMA sql_tables_test TO sql_tables_guest;
+        GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA sql_tables_test TO sql_tables_guest";
+    sqlx::raw_sql(guest).execute(&mut connection).await.unwrap();
+    let theirs = options.clone().username("sql_tables_guest");
+    let tables = Tables::connect(theirs, &SCHEMA).await.unwrap();
+    let refused = tables.scour(&["word"]).await.unwrap_err().to_string();
+    assert!(refused.contains("only the owner of sql_tables_test.word"), "{refused}");
+    tables.close().await.unwrap();
+    let gone = "DROP OWNED BY sql_tables_guest; DROP ROLE sql_tables_guest";
+    sqlx::raw_sql(gone).execute(&mut connection).await.unwrap();
 }
 
 #[tokio::test]

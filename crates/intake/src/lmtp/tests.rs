@@ -198,8 +198,7 @@ proptest! {
     fn a_message_comes_through_byte_for_byte(lines in vec("[ -~]{0,30}|\\.{1,3}", 0..20)) {
         let message = lines.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect::<String>();
         let dot = |line: &str| if line.starts_with('.') { "." } else { "" };
-        let stuffed = lines.iter().flat_map(|line| [dot(line), line.as_str(), "
-"]);
+        let stuffed = lines.iter().flat_map(|line| [dot(line), line.as_str(), "\r\n"]);
         let stuffed: String = stuffed.collect();
         let say = format!(
             "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\n{stuffed}.\r\n"

@@ -4,6 +4,7 @@ use roaring::RoaringBitmap;
 
 use super::super::Error;
 use super::PostgresDirectory;
+use super::fault::Problem;
 
 impl PostgresDirectory {
     /// Takes address and password of these mailboxes away, whose rights stay as they are, and writes the table
@@ -12,6 +13,17 @@ impl PostgresDirectory {
     pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
         let numbers: Vec<i64> = mailboxes.iter().map(i64::from).collect();
         self.call(async |connection| {
+            // Another user would be told nothing, and nothing would be written anew.
+            let owned = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
+                 WHERE oid = 'directory.mailbox'::regclass";
+            let owned: bool = sqlx::query_scalar(owned).fetch_one(&mut *connection).await?;
+            if !owned {
+                return Err(Problem::Refused(
+                    "can be written anew by the owner of its tables alone; do it as the user that runs \
+                     `tramonto migrate`"
+                        .to_owned(),
+                ));
+            }
             let update = sqlx::query(
                 "UPDATE directory.mailbox SET address = ' ' || number, password = NULL
                  WHERE number = ANY ($1) AND (address NOT LIKE ' %' OR password IS NOT NULL)",
