@@ -1,7 +1,7 @@
 //! What no platform enforces but the programme itself decides: message logs and vouchers.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Capability, Eligible, Lifecycle, Plan, civil_date};
+use domain::{Capability, Lifecycle, Plan, civil_date};
 
 /// Is it such a gate, and could it ever be opened to a holder at this point of a mailbox's life?
 pub(crate) fn may_concern(capability: Capability, lifecycle: Lifecycle) -> bool {
@@ -68,13 +68,7 @@ fn voucher(
     let Some(rules) = &plan.vouchers else {
         return Some("the programme has no vouchers".to_owned());
     };
-    if rules.eligible == Eligible::Activated && lifecycle != Lifecycle::Activated {
-        return Some("only those who activated their mailbox are eligible".to_owned());
-    }
-    if requested_on.is_none_or(|day| day >= rules.registered_before) {
-        let before = rules.registered_before;
-        return Some(format!("only mailboxes asked for before {before} are eligible"));
-    }
-    let last = rules.last_day.filter(|last| civil_date(now, plan.zone) > *last);
-    last.map(|last| format!("the last day to ask for one was {last}"))
+    let asked_in_time = requested_on.is_some_and(|day| day < rules.registered_before);
+    let not_eligible = rules.ineligible(lifecycle, asked_in_time);
+    not_eligible.or_else(|| rules.too_late_to_ask(civil_date(now, plan.zone)))
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use roaring::RoaringBitmap;
 
-use crate::{Event, Plan, ProviderId, State, VoucherRules, civil_date};
+use crate::{Eligible, Event, Lifecycle, Plan, ProviderId, State, VoucherRules, civil_date};
 
 pub use code::{InvalidCode, VoucherCode};
 pub(crate) use decide::Light;
@@ -183,6 +183,30 @@ impl Vouchers {
             self.reissued.insert(event.number, event.issue);
             self.delivered.remove(event.number);
         }
+    }
+}
+
+impl VoucherRules {
+    /// Why the holder of a mailbox at this point of its life is not eligible; `None` where they are.
+    pub fn ineligible(&self, lifecycle: Lifecycle, asked_in_time: bool) -> Option<String> {
+        if lifecycle == Lifecycle::Unknown {
+            Some("no such mailbox is registered".to_owned())
+        } else if lifecycle == Lifecycle::Withdrawn {
+            Some("the mailbox was given up by its holder".to_owned())
+        } else if !asked_in_time {
+            let before = self.registered_before;
+            Some(format!("only mailboxes asked for before {before} are eligible"))
+        } else if self.eligible == Eligible::Activated && lifecycle != Lifecycle::Activated {
+            Some("only those who activated their mailbox are eligible".to_owned())
+        } else {
+            None
+        }
+    }
+
+    /// Why one can't be asked for on a day any more; `None` where one can.
+    pub fn too_late_to_ask(&self, today: NaiveDate) -> Option<String> {
+        let last = self.last_day.filter(|last| today > *last);
+        last.map(|last| format!("the last day to ask for a voucher was {last}"))
     }
 }
 

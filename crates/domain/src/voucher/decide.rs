@@ -10,7 +10,7 @@ use super::{VoucherStanding, Vouchers, free_through};
 use crate::programme::Rejection;
 use crate::rights::Rights;
 use crate::{
-    Capability, Eligible, Event, MailboxSet, Plan, Proof, ProviderId, VoucherRedeemed,
+    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, Proof, ProviderId, VoucherRedeemed,
     VoucherReissued, VoucherRevoked, VoucherRules, VouchersDelivered, VouchersExpired,
     VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified, civil_date,
 };
@@ -145,8 +145,8 @@ impl Vouchers {
     ) -> Decided {
         window(light)?;
         let today = civil_date(light.now, light.plan.zone);
-        if let Some(last) = rules.last_day.filter(|last| today > *last) {
-            return Rejection::because(format!("the last day to ask for a voucher was {last}"));
+        if let Some(why) = rules.too_late_to_ask(today) {
+            return Rejection::because(why);
         }
         let rights = light.rights;
         let mut these = &(mailboxes & rights.registered()) - rights.withdrawn();
@@ -160,19 +160,14 @@ impl Vouchers {
             return Ok(vec![Event::VouchersRequested(VouchersRequested { mailboxes })]);
         }
         let Some(number) = only(mailboxes) else { return Ok(Vec::new()) };
-        if !rights.registered().contains(number) {
-            Rejection::because("no such mailbox is registered")
-        } else if self.issued.contains(number) {
-            Rejection::because("its holder has had a voucher; there is one for each holder, ever")
-        } else if rights.withdrawn().contains(number) {
-            Rejection::because("the mailbox was given up by its holder")
-        } else if !asked_in_time.contains(number) {
-            let before = rules.registered_before;
-            Rejection::because(format!("only mailboxes asked for before {before} are eligible"))
-        } else if rules.eligible == Eligible::Activated && !rights.activated().contains(number) {
-            Rejection::because("only those who activated their mailbox are eligible")
-        } else {
-            Ok(Vec::new())
+        if self.issued.contains(number) {
+            return Rejection::because(
+                "its holder has had a voucher; there is one for each holder, ever",
+            );
+        }
+        match rules.ineligible(lifecycle(rights, number), asked_in_time.contains(number)) {
+            Some(why) => Rejection::because(why),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -283,6 +278,19 @@ impl Vouchers {
             | VoucherStanding::Verified
             | VoucherStanding::Refused => Rejection::because("no voucher was issued to it"),
         }
+    }
+}
+
+/// At which point of its life a mailbox is; one that lapsed is as good as registered here.
+fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
+    if rights.withdrawn().contains(number) {
+        Lifecycle::Withdrawn
+    } else if rights.activated().contains(number) {
+        Lifecycle::Activated
+    } else if rights.registered().contains(number) {
+        Lifecycle::Registered
+    } else {
+        Lifecycle::Unknown
     }
 }
 

@@ -8,6 +8,7 @@ mod append;
 mod embedded;
 mod report;
 mod services;
+mod vouchers;
 mod webhook;
 
 use std::error::Error;
@@ -51,6 +52,8 @@ enum Way {
     Answers,
     /// On a provider's API.
     Webhook,
+    /// From requests for vouchers to codes in a file.
+    Vouchers,
 }
 
 #[tokio::main]
@@ -74,10 +77,12 @@ async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         Some(Way::Services) => services::measure(args, report).await,
         Some(Way::Answers) => Box::pin(embedded::answers_alone(args, report)).await,
         Some(Way::Webhook) => webhook::measure(report).await,
+        Some(Way::Vouchers) => vouchers::measure(args, report),
         None => {
             Box::pin(embedded::measure(args, report)).await?;
             services::measure(args, report).await?;
-            webhook::measure(report).await
+            webhook::measure(report).await?;
+            vouchers::measure(args, report)
         }
     }
 }
