@@ -109,7 +109,11 @@ impl Desk {
         self.store.sent(waiting.number, sent, now).await?;
         if let Some(grant) = enclosed.grant {
             match sent {
-                Sent::Taken => self.office.delivered(grant.number, &self.origin).await?,
+                // That code alone: it may have been replaced while the letter was on its way.
+                Sent::Taken => {
+                    let code = vouchers::Kept { number: grant.number, issue: grant.issue };
+                    self.office.handed_over(&[code], &self.origin).await?;
+                }
                 // It surely did not leave, so it is still nobody's.
                 Sent::Later(_) => drop(self.grants.insert(grant.number, grant)),
                 Sent::Failed | Sent::Doubtful => {}
