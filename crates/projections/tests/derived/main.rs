@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod asking;
 mod damage;
 mod erasing;
 #[path = "../../src/fresh.rs"]

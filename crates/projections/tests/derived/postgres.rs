@@ -83,7 +83,7 @@ proptest! {
 async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
     let fresh = made().await;
     let story = Story::begin().await;
-    for seed in 0..12 {
+    for seed in 0..60 {
         story.register(70, seed).await;
     }
     let mut moments = 0;

@@ -198,6 +198,7 @@ impl Story {
                 if !a.is_multiple_of(3) {
                     self.grant(&state, a, b).await;
                 }
+                self.ask_for_logs(&state, a, b).await;
                 self.erase(&state, a).await;
             }
             _ => self.work(&state, a, b).await,

@@ -1,0 +1,61 @@
+//! Requests for the log of messages in the stories: some are asked, and fare in all the ways there are.
+
+use domain::{
+    Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared,
+    LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed, MailboxSet, Proof,
+    Requester, State,
+};
+use eventstore::archive_stream;
+use uuid::Uuid;
+
+use crate::story::{Story, chosen, programme};
+
+impl Story {
+    /// Two ask: one is refused, the other is served, looks, and is too late in the end; then the logs go.
+    pub(crate) async fn ask_for_logs(&self, state: &State, a: u32, b: u32) {
+        let mut registered = state.rights.registered().iter();
+        let Some(number) = registered.find(|number| chosen(*number, a, 5) == 0) else { return };
+        let request = Uuid::from_u128((u128::from(a) << 32) | u128::from(b));
+        let other = Uuid::from_u128((u128::from(a) << 32) | u128::from(b) | (1 << 100));
+        let by = if b.is_multiple_of(2) { Requester::Holder } else { Requester::Authority };
+        let (from, through, sha256) = (None, None, "00".repeat(32));
+        let accessed = |outcome| LogExtractAccessed { request, number, outcome };
+        let events = [
+            Event::LogRequested(LogRequested { request: other, number, by, from, through }),
+            Event::LogRequestRefused(LogRequestRefused {
+                request: other,
+                number,
+                cause: "not-the-holder".to_owned(),
+            }),
+            Event::LogRequested(LogRequested { request, number, by, from, through }),
+            Event::LogRequesterVerified(LogRequesterVerified {
+                request,
+                number,
+                proof: Proof::Officer,
+            }),
+            Event::LogExtractPrepared(LogExtractPrepared {
+                request,
+                number,
+                files: 4,
+                rows: u64::from(a),
+                first: None,
+                last: None,
+                sha256: sha256.clone(),
+                expires_at: self.now(),
+            }),
+            Event::LogExtractAccessed(accessed(ExtractAccess::Delivered)),
+            Event::LogExtractAccessed(accessed(ExtractAccess::Expired)),
+            Event::LogExtractExpired(LogExtractExpired { request, number }),
+            Event::LogsDestroyed(LogsDestroyed {
+                messages: u64::from(a),
+                addresses: 1,
+                extracts: 0,
+                digest: sha256,
+                kept: MailboxSet::from(number),
+            }),
+        ];
+        // Of some it is not known yet what came of it.
+        let told = if b.is_multiple_of(3) { 5 } else { events.len() };
+        self.append(archive_stream(&programme()).unwrap(), self.now(), &events[..told]).await;
+    }
+}
