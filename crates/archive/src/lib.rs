@@ -1,4 +1,4 @@
-//! The log of messages: read from the mail servers' logs into an index, asked for one mailbox, handed out
+//! The log of messages: read from the mail servers' logs into an index, or from a platform's table, asked for one mailbox, handed out
 //! as a signed extract by a link, and destroyed on record.
 //!
 //! Personal data lies in `archive.db` and in the folder `extracts`, for their owner alone, and nowhere
@@ -10,6 +10,7 @@ mod extract;
 mod index;
 mod join;
 mod link;
+mod log_table;
 mod message;
 mod office;
 mod portal;
@@ -22,6 +23,7 @@ mod table;
 pub use error::Error;
 pub use extract::{Extract, SIGNED_AS, Subject};
 pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};
+pub use log_table::LogTable;
 pub use message::Domains;
 pub use office::{Holder, Office, Opened, Ready, Remains};
 pub use portal::portal;

@@ -17,7 +17,7 @@ use crate::statement::Reader;
 
 const READERS: u32 = 4;
 /// To get a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 /// For the answer to a statement: an index over millions of rows takes its time.
 pub const ANSWER: Duration = Duration::from_mins(5);
 

@@ -151,13 +151,25 @@ impl Database {
 }
 
 async fn readers(path: &Path, place: &Place) -> Result<SqlitePool, Fault> {
+    pool(options(path), place).await
+}
+
+/// Connections that read another program's file, whose views may call nothing with effects.
+pub(crate) async fn foreign_readers(path: &Path, place: &Place) -> Result<SqlitePool, Fault> {
+    if header(path, place)?.is_none() {
+        return Err(place.unusable("there is no such file, or nothing in it; look at the path"));
+    }
+    pool(options(path).pragma("trusted_schema", "OFF"), place).await
+}
+
+async fn pool(options: SqliteConnectOptions, place: &Place) -> Result<SqlitePool, Fault> {
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(BUSY_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
-    let readers = pool.connect_with(options(path).read_only(true).row_buffer_size(256)).await;
+    let readers = pool.connect_with(options.read_only(true).row_buffer_size(256)).await;
     readers.map_err(|error| place.fault(error))
 }
 
@@ -226,15 +238,14 @@ enum Found {
     Older,
 }
 
-/// What lies at the path must be nothing, or ours. An empty file counts as nothing: it is what being
-/// killed while making it leaves.
-fn look(path: &Path, place: &Place, format: &Format) -> Result<Found, Fault> {
+/// The header of the `SQLite` file at a path; `None` where there is no file, or an empty one.
+fn header(path: &Path, place: &Place) -> Result<Option<Vec<u8>>, Fault> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             return Err(place.unusable("it is a directory; give the path of a file"));
         }
         Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(place.unusable(format!("{error}; look at its rights"))),
     }
     let mut header = Vec::with_capacity(100);
@@ -243,11 +254,18 @@ fn look(path: &Path, place: &Place, format: &Format) -> Result<Found, Fault> {
         return Err(place.unusable(format!("{error}; look at its rights")));
     }
     if header.is_empty() {
-        return Ok(Found::Nothing);
+        return Ok(None);
     }
     if !header.starts_with(b"SQLite format 3\0") {
         return Err(place.corrupt("it is no SQLite database"));
     }
+    Ok(Some(header))
+}
+
+/// What lies at the path must be nothing, or ours. An empty file counts as nothing: it is what being
+/// killed while making it leaves.
+fn look(path: &Path, place: &Place, format: &Format) -> Result<Found, Fault> {
+    let Some(header) = header(path, place)? else { return Ok(Found::Nothing) };
     let number = |at: usize| {
         let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_be_bytes)

@@ -4,7 +4,10 @@
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{
+    FromRow, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
+    SqlitePool,
+};
 use uuid::Uuid;
 
 use crate::postgres::{ANSWER, bounded};
@@ -76,13 +79,26 @@ impl Reader<'_> {
         given: Vec<Given>,
     ) -> Result<Vec<T>, sqlx::Error> {
         let statement = statement.into();
+        let said = match self {
+            Self::Sqlite(_) => statement.sqlite,
+            Self::Postgres(_) => statement.postgres,
+        };
+        self.all(said.into_sql_str(), given).await
+    }
+
+    /// All rows that a statement in the words of this very database gives.
+    pub(crate) async fn all<T: Shape>(
+        self,
+        said: SqlStr,
+        given: Vec<Given>,
+    ) -> Result<Vec<T>, sqlx::Error> {
         match self {
             Self::Sqlite(pool) => {
-                let query = sqlx::query_as(statement.sqlite);
+                let query = sqlx::query_as(said);
                 given.into_iter().fold(query, as_sqlite).fetch_all(pool).await
             }
             Self::Postgres(pool) => {
-                let query = sqlx::query_as(statement.postgres);
+                let query = sqlx::query_as(said);
                 let query = given.into_iter().fold(query, as_postgres);
                 let mut connection = pool.acquire().await?;
                 let rows = bounded(ANSWER, query.fetch_all(&mut *connection)).await;

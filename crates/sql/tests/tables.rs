@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sql::{Database, Format, Given, Keeping, Schema, Tables};
+use sql::{Database, Foreign, Format, Given, Keeping, Schema, Tables};
 use sqlx::postgres::PgConnectOptions;
 
 const CREATE: &str = "CREATE TABLE word (number BIGINT PRIMARY KEY, word TEXT NOT NULL);";
@@ -156,4 +156,52 @@ async fn tables_opened_for_reading_take_no_transaction() {
     Database::open(&path, &format()).await.unwrap().close().await.unwrap();
     let tables = Tables::open_read_only(&path, &format()).await.unwrap();
     assert!(tables.begin().await.is_err());
+}
+
+/// Somebody else's table can be read, and the database refuses everything else.
+async fn is_read_only(foreign: Foreign) {
+    const READ: &str = "SELECT word FROM {table}";
+    const DELETE: &str = "DELETE FROM {table} RETURNING word";
+    let before: Vec<(String,)> = foreign.rows(READ, Vec::new()).await.unwrap();
+    assert_eq!(before, [("kept".to_owned(),)]);
+    assert!(foreign.rows::<(String,)>(DELETE, Vec::new()).await.is_err());
+    let after: Vec<(String,)> = foreign.rows(READ, Vec::new()).await.unwrap();
+    assert_eq!(after, before);
+    let columns = foreign.columns().await.unwrap();
+    assert_eq!(columns.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["number", "word"]);
+    foreign.close().await;
+}
+
+async fn keep_one(tables: &Tables, statement: &'static str) {
+    let mut writing = tables.begin().await.unwrap();
+    writing.run(statement, Vec::new()).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_table_in_a_file_is_read_and_never_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.db");
+    let tables = Tables::open(&path, &format()).await.unwrap();
+    keep_one(&tables, "INSERT INTO word VALUES (1, 'kept')").await;
+    is_read_only(Foreign::open(&path, "word".parse().unwrap()).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_foreign_table_on_a_server_is_read_and_never_changed() {
+    const FOREIGN: Schema = Schema {
+        name: "sql_foreign_test",
+        steps: &[(
+            "a table of words",
+            "CREATE TABLE sql_foreign_test.word (number BIGINT PRIMARY KEY, word TEXT NOT NULL);
+             INSERT INTO sql_foreign_test.word VALUES (1, 'kept');",
+        )],
+    };
+    let options: PgConnectOptions = std::env::var("TRAMONTO_TEST_POSTGRES")
+        .expect("run it by tests/run or tests/with-servers, which start PostgreSQL")
+        .parse()
+        .unwrap();
+    FOREIGN.migrate(options.clone(), false).await.unwrap();
+    let name = "sql_foreign_test.word".parse().unwrap();
+    is_read_only(Foreign::connect(options, name)).await;
 }

@@ -58,7 +58,9 @@ pub use serving::{
     AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
     RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
 };
-pub use values::{ArmAhead, AsOf, BusPlace, DoorUrl, Listen, Reason, Seconds, SmtpPlace, Target};
+pub use values::{
+    ArmAhead, AsOf, BusPlace, DoorUrl, Listen, LogTablePlace, Reason, Seconds, SmtpPlace, Target,
+};
 
 pub(crate) use values::cause;
 pub(crate) use voucher::PROOF;

@@ -12,10 +12,13 @@ use url::Url;
 
 use crate::Error;
 use crate::cli::Global;
-use crate::place::StorePlace;
+use crate::place::{StorePlace, without_secrets};
 
 /// A password where no file names one.
 const PASSWORD: &str = "TRAMONTO_STORE_PASSWORD";
+
+/// The password of the platform's table of messages, where no file names one.
+pub(crate) const LOG_TABLE_PASSWORD: &str = "TRAMONTO_LOG_TABLE_PASSWORD";
 
 /// An open log.
 #[derive(Clone)]
@@ -81,22 +84,32 @@ fn embedded(global: &Global) -> Result<PathBuf, Error> {
 
 /// How the database of a store is reached: the URL, and what belongs to it and is kept elsewhere.
 pub(crate) fn postgres_options(global: &Global, url: &Url) -> Result<PgConnectOptions, Error> {
-    let options = PgConnectOptions::from_str(url.as_str()).map_err(|_hidden: sqlx::Error| {
-        // The library's own words can hold the URL.
-        Error::Usage(format!(
-            "{} is no address of a database; write postgres://USER@HOST/NAME",
-            global.store
-        ))
-    })?;
-    let mut options = options.application_name("tramonto");
-    if let Some(password) = password(global.store_password_file.as_deref(), PASSWORD)? {
-        options = options.password(password.expose_secret());
-    }
+    let password = password(global.store_password_file.as_deref(), PASSWORD)?;
+    let mut options = reached(url, password.as_ref())?;
     if let Some(authority) = &global.store_root_certificate {
         expect_certificates(authority)?;
         options = options.ssl_root_cert(authority).ssl_mode(PgSslMode::VerifyFull);
     }
     Ok(options)
+}
+
+/// How a database is reached.
+pub(crate) fn reached(
+    url: &Url,
+    password: Option<&SecretString>,
+) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url.as_str()).map_err(|_hidden: sqlx::Error| {
+        // The library's own words can hold the URL.
+        let shown = without_secrets(url);
+        Error::Usage(format!(
+            "{shown} is no address of a database; write postgres://USER@HOST/NAME"
+        ))
+    })?;
+    let options = options.application_name("tramonto");
+    Ok(match password {
+        Some(password) => options.password(password.expose_secret()),
+        None => options,
+    })
 }
 
 /// Holds the file certificates that can be read? The libraries would say that the server can't be reached.

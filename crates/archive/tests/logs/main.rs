@@ -3,5 +3,6 @@
 
 #![cfg(test)]
 
+mod contract;
 mod maillog;
 mod reading;

@@ -10,19 +10,19 @@ use tempfile::TempDir;
 
 use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
 
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
-    index: Index,
+    pub(crate) index: Index,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
         Self { folder, index }
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let written: DateTime<Utc> = "2015-12-31T00:00:00Z".parse().unwrap();
@@ -30,7 +30,7 @@ impl Place {
         path
     }
 
-    async fn read(&self, files: &[&Path]) -> Indexed {
+    pub(crate) async fn read(&self, files: &[&Path]) -> Indexed {
         self.try_read(files).await.unwrap()
     }
 

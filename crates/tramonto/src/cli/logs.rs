@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use domain::Requester;
 use uuid::Uuid;
 
-use super::values::{self, Reason, Target};
+use super::values::{self, LogTablePlace, Reason, Target};
 
 /// The log of messages, and where it is kept.
 #[derive(Debug, Clone, Args)]
@@ -33,7 +33,7 @@ pub enum LogsCommand {
     /// Turns a request down.
     Refuse(RefuseLogArgs),
     /// Prepares the extract of a verified request, or of all of them, and shows the links.
-    Prepare(PrepareArgs),
+    Prepare(Box<PrepareArgs>),
     /// Ends the links that have had their time, and deletes their extracts.
     #[command(after_help = "Example:
   tramonto logs expire --reason 'the daily round'")]
@@ -147,6 +147,7 @@ pub struct RefuseLogArgs {
 #[command(after_help = "Examples:
   tramonto logs prepare --reason 'the daily round' --portal https://log.example
   tramonto logs prepare 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11 --days 14 --reason 'asked again by letter'
+  tramonto logs prepare --log-table postgres://reader@db.example/mail#pec.log --reason 'the daily round'
 
 A link is shown once and kept nowhere. Preparing a request again makes a new extract and a new link, and
 the one before opens nothing any more.")]
@@ -154,6 +155,13 @@ pub struct PrepareArgs {
     /// The request; without it, all that are verified.
     #[arg(value_name = "REQUEST")]
     pub request: Option<Uuid>,
+    /// The platform's own table or view of messages, read instead of the index, as
+    /// `postgres://USER@HOST/NAME#SCHEMA.TABLE`, or `FILE#TABLE` for a `SQLite` file.
+    #[arg(long, value_name = "PLACE", env = "TRAMONTO_LOG_TABLE", hide_env_values = true)]
+    pub log_table: Option<LogTablePlace>,
+    /// A file with the password of that database's user.
+    #[arg(long, value_name = "FILE", env = "TRAMONTO_LOG_TABLE_PASSWORD_FILE")]
+    pub log_table_password_file: Option<PathBuf>,
     /// Where `tramonto portal` answers, as holders reach it.
     #[arg(
         long,

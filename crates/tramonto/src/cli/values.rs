@@ -9,9 +9,11 @@ use clap::builder::RangedU64ValueParser;
 use domain::MailboxId;
 use workers::platform::Faults;
 
+mod log_table;
 mod network;
 mod private;
 
+pub use log_table::LogTablePlace;
 pub use network::{BusPlace, DoorUrl, Listen, Seconds, SmtpPlace};
 pub(super) use network::{USUAL_LISTEN, effects};
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::cli::{Cli, ConfigArgs, Global, PLATFORM_SECRET};
 use crate::config::ConfigFile;
+use crate::log::LOG_TABLE_PASSWORD;
 use crate::output::Output;
 use crate::output::text::table;
 use crate::place::without_secrets;
@@ -67,6 +68,7 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
         "TRAMONTO_BUS_TOKEN",
         "TRAMONTO_SMTP_PASSWORD",
         "TRAMONTO_CANARY_PASSWORD",
+        LOG_TABLE_PASSWORD,
         PLATFORM_SECRET,
     ] {
         if std::env::var_os(secret).is_some() {

@@ -9,7 +9,7 @@ mod listing;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use archive::{Holder, Index, Office, Ready};
+use archive::{Holder, Index, LogArchive, LogTable, Office, Ready};
 use chrono::TimeDelta;
 use domain::{Event, LogCommand, LogRequested, MailboxId};
 use serde_json::json;
@@ -18,7 +18,10 @@ use uuid::Uuid;
 use super::decide::origin;
 use super::reading::Reading;
 use super::voucher::keys;
-use crate::cli::{Global, LogRequestArgs, LogsArgs, LogsCommand, PROOF, PrepareArgs, ReasonArgs};
+use crate::cli::{
+    Global, LogRequestArgs, LogTablePlace, LogsArgs, LogsCommand, PROOF, PrepareArgs, ReasonArgs,
+};
+use crate::log::{LOG_TABLE_PASSWORD, password, reached};
 use crate::output::Output;
 use crate::output::text::{count, utc};
 use crate::{Error, Home, StorePlace};
@@ -168,13 +171,34 @@ async fn prepare(desk: &Desk, args: &PrepareArgs, global: &Global) -> Result<(),
     if requests.is_empty() && !global.json {
         return Output::open().line("no verified request waits");
     }
+    let office = &desk.office;
+    let table = log_table(args).await?;
+    let archive: &dyn LogArchive = match &table {
+        Some(table) => table,
+        None => office.index(),
+    };
     for (request, number) in requests {
         let holder = desk.holder(number).await?;
-        let office = &desk.office;
-        let ready = office.prepare(request, &holder, office.index(), lasting, &origin).await?;
+        let ready = office.prepare(request, &holder, archive, lasting, &origin).await?;
         show_link(desk, args, &ready, global)?;
     }
+    if let Some(table) = table {
+        table.close().await;
+    }
     Ok(())
+}
+
+/// The platform's own table, if one is named.
+async fn log_table(args: &PrepareArgs) -> Result<Option<LogTable>, Error> {
+    Ok(match &args.log_table {
+        None => None,
+        Some(LogTablePlace::File(path, table)) => Some(LogTable::open(path, table.clone()).await?),
+        Some(LogTablePlace::Postgres(url, table)) => {
+            let file = args.log_table_password_file.as_deref();
+            let options = reached(url, password(file, LOG_TABLE_PASSWORD)?.as_ref())?;
+            Some(LogTable::connect(options, table.clone()).await?)
+        }
+    })
 }
 
 fn show_link(desk: &Desk, args: &PrepareArgs, ready: &Ready, global: &Global) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! `tramonto logs`: from mail logs to a link, and to the end.
 
+use sqlx::{ConnectOptions, Connection, Executor};
+
 use crate::scene::Scene;
 
 /// A store whose window for log requests is open today; the plan is the shipped one but for its end.
@@ -97,4 +99,45 @@ fn a_log_with_the_addresses_of_others_alone_leaves_nothing_in_the_index() {
             .contains("is open")
     );
     assert!(!scene.ok(&["logs", "list"]).contains(&address));
+}
+
+/// A platform's own table, in which the mailbox got one message and a stranger another.
+fn platform(scene: &Scene, address: &str) {
+    let rows = format!(
+        "CREATE TABLE log (message_id, at, sender, recipient, subject, event, related, provider);
+         INSERT INTO log VALUES
+             ('1@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', '{address}',
+                 'Avviso', 'delivered', 'A', 'mx'),
+             ('2@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', 'c@altro.example',
+                 'Avviso', 'delivered', 'B', 'mx');
+         CREATE VIEW bare AS SELECT message_id, at, sender, recipient, subject, event FROM log;"
+    );
+    let path = scene.path("platform.db");
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut file =
+            options.create_if_missing(true).connect().await.expect("a file of a platform");
+        file.execute(sqlx::AssertSqlSafe(rows)).await.expect("a file of a platform");
+        file.close().await.expect("a file of a platform");
+    });
+}
+
+#[test]
+fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() {
+    let scene = scene();
+    let (address, _) = scene.activated();
+    platform(&scene, &address);
+    let before = std::fs::read(scene.path("platform.db")).unwrap();
+    let asked =
+        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+    let request = asked["request"].as_str().unwrap();
+    scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
+    let from = |table| ["logs", "prepare", "--reason", "round", "--log-table", table];
+    let bare = scene.refused(&from("platform.db#bare"));
+    assert!(bare.contains("it has no column related, provider; make a view that has"), "{bare}");
+    let wrong = scene.run(&from("mysql://anna:secret@db/t#log"));
+    assert!(wrong.code == Some(2) && !wrong.err.contains("secret"), "{}", wrong.err);
+    let ready = scene.json(&from("platform.db#log"));
+    assert_eq!(ready["rows"], 1, "the stranger's is not the mailbox's");
+    assert_eq!(std::fs::read(scene.path("platform.db")).unwrap(), before);
 }

@@ -1,0 +1,181 @@
+//! A platform's log of messages as a table or view of its database: one row for each event and recipient.
+//!
+//! Invariant: nobody reads more of a message than is theirs, whatever the table holds. Deliberately absent:
+//! how a platform's own tables become this one; its operator writes the view (docs/log-table.md).
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sql::{Column, Foreign, Given, PgConnectOptions, Statement, TableName};
+
+use crate::{Entry, Error, Kind, LogArchive, Period};
+
+/// The columns it must have; it may have others.
+const COLUMNS: [&str; 8] =
+    ["message_id", "at", "sender", "recipient", "subject", "event", "related", "provider"];
+/// What alone is an instant in `PostgreSQL`: a time without a zone is another one on another machine.
+const INSTANT: &str = "timestamp with time zone";
+
+/// A log of messages in somebody else's database, which is read and never changed.
+#[derive(Debug)]
+pub struct LogTable(Foreign);
+
+type Row = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+impl LogTable {
+    /// One in an existing `SQLite` file.
+    pub async fn open(path: &Path, table: TableName) -> Result<Self, Error> {
+        let table = Self(Foreign::open(path, table).await?);
+        table.check().await?;
+        Ok(table)
+    }
+
+    /// One in a `PostgreSQL` database.
+    pub async fn connect(options: PgConnectOptions, table: TableName) -> Result<Self, Error> {
+        let table = Self(Foreign::connect(options, table));
+        let columns = table.check().await?;
+        let at = columns.into_iter().find(|column| column.name == "at");
+        match at {
+            Some(Column { kind, .. }) if kind != INSTANT => {
+                Err(table.unusable(format!("its column at is a {kind}; make it a {INSTANT}")))
+            }
+            Some(_) | None => Ok(table),
+        }
+    }
+
+    /// Closes its connections.
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+
+    /// Has it all columns, and may they be read?
+    async fn check(&self) -> Result<Vec<Column>, Error> {
+        const PROBE: &str = r#"
+            SELECT count(*) FROM (
+                SELECT message_id, "at", sender, recipient, subject, event, related, provider
+                FROM {table} LIMIT 0
+            ) AS probe"#;
+        let columns = self.0.columns().await?;
+        if columns.is_empty() {
+            return Err(self.unusable("there is no such table; look at its name and schema"));
+        }
+        let has = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let missing: Vec<&str> = COLUMNS.into_iter().filter(|name| !has(name)).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            return Err(self.unusable(format!(
+                "it has no column {missing}; make a view that has, as docs/log-table.md shows"
+            )));
+        }
+        let _none: Vec<(i64,)> = self.0.rows(PROBE, Vec::new()).await?;
+        Ok(columns)
+    }
+
+    fn unusable(&self, problem: impl Into<String>) -> Error {
+        let place = format!("{}#{}", self.0.place(), self.0.table());
+        Error::Unusable { place, problem: problem.into() }
+    }
+
+    /// A row as whoever has the address may see it; `None` where it is not for them.
+    fn entry(&self, row: Row, address: &str) -> Result<Option<Entry>, Error> {
+        let (message_id, at, sender, recipient, subject, event, related, provider) = row;
+        let empty = |name| self.unusable(format!("a row has no {name}; leave such rows out"));
+        let at = at.ok_or_else(|| empty("at"))?;
+        // What stands there is not repeated, for in a view gone wrong it may be anything.
+        let at = DateTime::parse_from_rfc3339(&at).map_err(|_not_repeated| {
+            self.unusable("a text in its column at is no instant; write it as 2015-07-10T08:00:04Z")
+        })?;
+        let event = event.ok_or_else(|| empty("event"))?;
+        let kind = Kind::named(&event).ok_or_else(|| {
+            let known = Kind::ALL.map(Kind::name).join(", ");
+            self.unusable(format!("a text in its column event is none of {known}; translate it"))
+        })?;
+        let sender = sender.map(|sender| sender.to_lowercase());
+        let recipient = recipient.map(|recipient| recipient.to_lowercase());
+        let is_sender = sender.as_deref() == Some(address);
+        let is_recipient = recipient.as_deref() == Some(address);
+        if !is_sender && (!is_recipient || kind == Kind::Reported) {
+            return Ok(None);
+        }
+        let related = related.unwrap_or_default();
+        Ok(Some(Entry {
+            message_id: message_id.ok_or_else(|| empty("message_id"))?,
+            at: at.with_timezone(&Utc),
+            sender,
+            recipients: recipient.into_iter().collect(),
+            subject,
+            kind,
+            related: related.split_whitespace().map(str::to_owned).collect(),
+            provider,
+        }))
+    }
+}
+
+#[async_trait]
+impl LogArchive for LogTable {
+    async fn messages(&self, address: &str, period: Period) -> Result<Vec<Entry>, Error> {
+        const ROWS: Statement = Statement {
+            sqlite: r#"
+                SELECT CAST(message_id AS TEXT), CAST("at" AS TEXT), CAST(sender AS TEXT),
+                    CAST(recipient AS TEXT), CAST(subject AS TEXT), CAST(event AS TEXT),
+                    CAST(related AS TEXT), CAST(provider AS TEXT)
+                FROM {table} WHERE lower(sender) = $1 OR lower(recipient) = $1"#,
+            postgres: r#"
+                SELECT message_id::text,
+                    to_char("at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                    sender::text, recipient::text, subject::text, event::text, related::text,
+                    provider::text
+                FROM {table} WHERE lower(sender::text) = $1 OR lower(recipient::text) = $1"#,
+        };
+        let address = address.to_lowercase();
+        let rows: Vec<Row> = self.0.rows(ROWS, vec![Given::Text(address.clone())]).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            entries.extend(self.entry(row, &address)?.filter(|entry| period.contains(entry.at)));
+        }
+        Ok(joined(entries))
+    }
+}
+
+/// In order; rows that are one event to several recipients become one entry.
+fn joined(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|one, other| {
+        let key = |entry: &Entry| (entry.at, entry.kind);
+        key(one)
+            .cmp(&key(other))
+            .then_with(|| one.message_id.cmp(&other.message_id))
+            .then_with(|| one.sender.cmp(&other.sender))
+            .then_with(|| one.related.cmp(&other.related))
+            .then_with(|| one.subject.cmp(&other.subject))
+            .then_with(|| one.provider.cmp(&other.provider))
+            .then_with(|| one.recipients.cmp(&other.recipients))
+    });
+    let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
+    for mut entry in entries {
+        if let Some(last) = joined.last_mut() {
+            let recipients = std::mem::take(&mut entry.recipients);
+            let before = std::mem::take(&mut last.recipients);
+            let same = *last == entry;
+            last.recipients = before;
+            if same {
+                let new = recipients.into_iter().filter(|new| !last.recipients.contains(new));
+                let new: Vec<String> = new.collect();
+                last.recipients.extend(new);
+                continue;
+            }
+            entry.recipients = recipients;
+        }
+        joined.push(entry);
+    }
+    joined
+}

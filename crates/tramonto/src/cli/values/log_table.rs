@@ -1,0 +1,80 @@
+//! Where a platform's own table of messages is.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use sql::TableName;
+use url::Url;
+
+use crate::place::without_secrets;
+
+const FORM: &str = "write postgres://USER@HOST/NAME#SCHEMA.TABLE, or FILE#TABLE for a SQLite file";
+
+/// A table or view, and the database that it is in. No form of it shows a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum LogTablePlace {
+    /// In a `SQLite` file.
+    File(PathBuf, TableName),
+    /// In a `PostgreSQL` database.
+    Postgres(Url, TableName),
+}
+
+impl FromStr for LogTablePlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is not repeated: there may be a password in it.
+        let (database, table) =
+            text.rsplit_once('#').ok_or_else(|| format!("no table is named; {FORM}"))?;
+        let table = table.parse()?;
+        if database.is_empty() {
+            return Err(format!("no database is named; {FORM}"));
+        }
+        if !database.contains("://") {
+            return Ok(Self::File(database.into(), table));
+        }
+        let url = Url::parse(database)
+            .map_err(|problem| format!("that is no URL ({problem}); {FORM}"))?;
+        if matches!(url.scheme(), "postgres" | "postgresql") {
+            return Ok(Self::Postgres(url, table));
+        }
+        Err(format!("a table can't be at {}://; {FORM}", url.scheme()))
+    }
+}
+
+impl fmt::Display for LogTablePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, table) => write!(f, "{}#{table}", path.display()),
+            Self::Postgres(url, table) => write!(f, "{}#{table}", without_secrets(url)),
+        }
+    }
+}
+
+impl fmt::Debug for LogTablePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogTablePlace({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_named_behind_its_database_and_no_password_is_shown() {
+        let place: LogTablePlace = "postgres://anna:secret@db/mail#pec.log".parse().unwrap();
+        for shown in [place.to_string(), format!("{place:?}")] {
+            assert!(shown.contains("***") && shown.contains("#pec.log"), "{shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        let place: LogTablePlace = "some/a#b.db#log".parse().unwrap();
+        assert_eq!(place, LogTablePlace::File("some/a#b.db".into(), "log".parse().unwrap()));
+        for wrong in ["mail.db", "#log", "mail.db#", "mail.db#a;b", "mysql://anna:secret@db/t#log"]
+        {
+            let told = wrong.parse::<LogTablePlace>().unwrap_err();
+            assert!(told.contains("write ") && !told.contains("secret"), "{told}");
+        }
+    }
+}
