@@ -10,8 +10,8 @@ use crate::{Fault, Place};
 const TABLES: &str = "
     SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = ANY ($1) ORDER BY 1";
 
-/// In how many rows of each table of some schemas one of these texts stands, in capitals or small letters, as
-/// text or within bytes. Tables without any are told too: they were looked at.
+/// In how many rows of each table of some schemas one of these texts stands: as text in whatever letters, within
+/// bytes as it is given, all in small letters, or all in capitals. Tables without any are told too: they were looked at.
 pub async fn traces(
     options: PgConnectOptions,
     schemas: &[&str],
@@ -32,7 +32,11 @@ async fn look(
     let tables = sqlx::query_scalar(TABLES).bind(schemas).fetch_all(pool);
     let tables: Vec<String> = bounded(ANSWER, tables).await?;
     let mut found = Vec::with_capacity(tables.len());
-    let patterns: Vec<String> = texts.iter().flat_map(|text| [text.clone(), hex(text)]).collect();
+    let written = |text: &String| {
+        let (small, capital) = (text.to_lowercase(), text.to_uppercase());
+        [text.clone(), hex(text), hex(&small), hex(&capital)]
+    };
+    let patterns: Vec<String> = texts.iter().flat_map(written).collect();
     for table in tables {
         let count = sqlx::AssertSqlSafe(format!(
             "SELECT count(*) FROM {table} AS here WHERE EXISTS (SELECT 1 FROM unnest($1::text[]) AS text

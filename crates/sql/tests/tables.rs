@@ -112,6 +112,32 @@ async fn a_transaction_on_a_server_is_whole_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_text_is_found_in_whatever_column_it_stands_as_text_or_in_bytes() {
+    const TRACED: &str = "
+        DROP SCHEMA IF EXISTS sql_traces_test CASCADE;
+        CREATE SCHEMA sql_traces_test;
+        CREATE TABLE sql_traces_test.texts (number bigint, word text);
+        CREATE TABLE sql_traces_test.bytes (number bigint, content bytea);
+        CREATE TABLE sql_traces_test.empty (number bigint);
+        INSERT INTO sql_traces_test.texts VALUES (1, 'to Needle@Posta.example'), (2, 'to nobody');
+        INSERT INTO sql_traces_test.bytes VALUES (1, 'from needle@posta.example'), (2, 'x')";
+    let place = std::env::var("TRAMONTO_TEST_POSTGRES").unwrap();
+    let options: PgConnectOptions = place.parse().unwrap();
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::raw_sql(TRACED).execute(&mut connection).await.unwrap();
+    let schemas = ["sql_traces_test", "not_there"];
+    let found = async |text: &str| {
+        let found = sql::traces(options.clone(), &schemas, &[text.to_owned()]).await.unwrap();
+        found.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
+    };
+    // By name: bytes, empty, texts.
+    assert_eq!(found("needle@posta.example").await, [1, 0, 1]);
+    assert_eq!(found("NEEDLE@posta").await, [1, 0, 1]);
+    assert_eq!(found("somebody@posta.example").await, [0, 0, 0]);
+    sqlx::raw_sql("DROP SCHEMA sql_traces_test CASCADE").execute(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_does_not_own_a_table_is_told_that_it_was_not_written_anew() {
     let place = std::env::var("TRAMONTO_TEST_POSTGRES").unwrap();
     let options: PgConnectOptions = place.parse().unwrap();
