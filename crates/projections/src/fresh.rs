@@ -17,7 +17,7 @@ impl Fresh {
         let server = std::env::var("TRAMONTO_TEST_POSTGRES");
         let server = server.expect("this test needs a PostgreSQL server: run tests/run");
         let server: PgConnectOptions = server.parse().unwrap();
-        let name = format!("projections_{}", Uuid::now_v7().simple());
+        let name = format!("fresh_{}", Uuid::now_v7().simple());
         on(&server, format!("CREATE DATABASE {name}")).await;
         Self { server, name }
     }

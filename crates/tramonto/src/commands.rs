@@ -40,7 +40,7 @@ pub(crate) use voucher::{Desk as VoucherDesk, keyring};
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -159,6 +159,21 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
         advice: "it can't be read; look at the path and the rights of the file".to_owned(),
         source,
     })
+}
+
+/// An e-mail on standard input; one that is larger is refused and not cut off.
+fn message_on_input(largest: u64) -> Result<Vec<u8>, Error> {
+    let mut message = Vec::new();
+    let mut input = std::io::stdin().lock().take(largest.saturating_add(1));
+    let read = input.read_to_end(&mut message).map_err(|source| Error::File {
+        path: "standard input".into(),
+        advice: "the message can't be read; name its file instead".to_owned(),
+        source,
+    })?;
+    if u64::try_from(read).is_ok_and(|read| read <= largest) {
+        return Ok(message);
+    }
+    Err(Error::Usage(format!("the message is larger than {largest} bytes; give one message alone")))
 }
 
 /// The plan in a file, or the one of CEC-PAC where none is named.

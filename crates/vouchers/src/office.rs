@@ -139,17 +139,6 @@ impl Office {
         self.decide(origin, refuse).await.map(|_| ())
     }
 
-    /// The present code of this voucher was handed over.
-    pub async fn delivered(&self, number: u32, origin: &Origin) -> Result<(), Error> {
-        self.delivered_all(&one(number), origin).await.map(|_| ())
-    }
-
-    /// The present codes of these vouchers were handed over; tells how many were not known to be.
-    pub async fn delivered_all(&self, who: &RoaringBitmap, origin: &Origin) -> Result<u64, Error> {
-        let deliver = || VoucherCommand::Deliver { mailboxes: who.clone() };
-        Ok(concerned(&self.decide(origin, deliver).await?))
-    }
-
     /// A voucher is taken back; its holder gets no other.
     pub async fn revoke(&self, number: u32, origin: &Origin) -> Result<(), Error> {
         self.decide(origin, || VoucherCommand::Revoke { number }).await.map(|_| ())

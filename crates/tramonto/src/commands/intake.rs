@@ -3,13 +3,13 @@
 //! Deliberately absent from every list: who wrote, and what. A message is named by its number; its text is
 //! shown only where that is asked for.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use intake::{Kept, Kind, Message};
 use serde_json::{Value, json};
 
-use super::read;
+use super::{message_on_input, read};
 use crate::cli::{
     Global, IntakeCommand, ListMessagesArgs, MessageArgs, MessageNumber, RefuseMessageArgs,
     ShowMessageArgs,
@@ -36,7 +36,7 @@ pub(super) async fn execute(command: IntakeCommand, global: &Global) -> Result<E
 async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
     let content = match &args.file {
         Some(path) => read(path)?,
-        None => standard_input()?,
+        None => message_on_input(LARGEST)?,
     };
     let received_at = eventstore::Clock::now(&RealClock);
     let sender = args.sender.clone().or_else(|| intake::return_path(&content));
@@ -184,15 +184,4 @@ fn not_held(number: i64) -> Error {
     Error::Usage(format!(
         "message {number} does not wait in quarantine; look at `tramonto intake list`"
     ))
-}
-
-fn standard_input() -> Result<Vec<u8>, Error> {
-    let mut message = Vec::new();
-    let read = std::io::stdin().lock().take(LARGEST).read_to_end(&mut message);
-    read.map_err(|source| Error::File {
-        path: "standard input".into(),
-        advice: "the message can't be read; name its file instead".to_owned(),
-        source,
-    })?;
-    Ok(message)
 }

@@ -1,7 +1,5 @@
 //! `tramonto notices`: who was told of what, and what an operator does about the others.
 
-use std::io::Read;
-
 use api::NoticeProgress;
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
 use eventstore::notice_stream;
@@ -10,8 +8,8 @@ use serde_json::json;
 use workers::notices::{Bounce, Relay, RelaySettings, read_bounce};
 
 use super::decide::{decide, origin};
-use super::read;
 use super::reading::Reading;
+use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{BounceArgs, Global, NoticeArgs, NoticesCommand, RetryNoticeArgs};
 use crate::log::password;
@@ -181,7 +179,7 @@ fn unknown(state: &State, notice: &PhaseId) -> Error {
 async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
     let message = match &args.file {
         Some(path) => read(path)?,
-        None => standard_input()?,
+        None => message_on_input(LARGEST_MESSAGE)?,
     };
     let reading = Reading::open_to_decide(global).await?;
     let mut out = Output::open();
@@ -226,17 +224,6 @@ async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
     out.line(format!(
         "nothing new: notice {notice} never went to mailbox {number}, or is known to have come back"
     ))
-}
-
-fn standard_input() -> Result<Vec<u8>, Error> {
-    let mut message = Vec::new();
-    let read = std::io::stdin().lock().take(LARGEST_MESSAGE).read_to_end(&mut message);
-    read.map_err(|source| Error::File {
-        path: "standard input".into(),
-        advice: "the message can't be read; name its file instead".to_owned(),
-        source,
-    })?;
-    Ok(message)
 }
 
 async fn retry(args: &RetryNoticeArgs, global: &Global) -> Result<(), Error> {

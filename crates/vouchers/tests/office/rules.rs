@@ -1,7 +1,7 @@
 //! Each rule at its boundary.
 
 use domain::{InvalidCode, MailboxCommand, Proof, VoucherStanding};
-use vouchers::{Error, Undelivered};
+use vouchers::{Error, Kept, Undelivered};
 
 use crate::world::{Dates, OLD, OPEN, World, origin};
 
@@ -12,6 +12,9 @@ fn why<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
     error.to_string()
 }
 
+/// The first code of the first holder.
+const FIRST: Kept = Kept { number: 0, issue: 1 };
+
 #[tokio::test]
 async fn a_holder_asks_is_verified_is_granted_one_and_redeems_it_once() {
     let world = World::with("redeem-by = 2017-03-18", &[OLD]).await;
@@ -20,7 +23,7 @@ async fn a_holder_asks_is_verified_is_granted_one_and_redeems_it_once() {
     assert_eq!((grant.number, grant.issue), (0, 1));
     assert_eq!(grant.redeem_by, Some("2017-03-18".parse().unwrap()));
     assert!(!office.show(0).await.unwrap().delivered);
-    office.delivered(0, &origin()).await.unwrap();
+    office.handed_over(&[FIRST], &origin()).await.unwrap();
     assert!(office.show(0).await.unwrap().delivered);
 
     world.at("2016-01-10T10:00:00+01:00");
@@ -142,7 +145,7 @@ async fn nobody_who_was_not_asked_about_is_granted_one() {
     // Who was refused may ask again.
     world.granted(0).await;
     assert!(why(world.office.request(0, &origin()).await).contains("one for each holder, ever"));
-    world.office.delivered(0, &origin()).await.unwrap();
+    world.office.handed_over(&[FIRST], &origin()).await.unwrap();
     assert!(why(world.office.issue(0, &origin()).await).contains("one for each holder, ever"));
 }
 
@@ -212,7 +215,10 @@ async fn a_grant_whose_code_was_made_and_not_handed_over_is_replaced_and_not_mad
     let minted = world.office.reissue_all(&[0, 1].into(), &origin()).await.unwrap();
     assert_eq!(minted.iter().map(|one| (one.number, one.issue)).collect::<Vec<_>>(), [(0, 2)]);
     assert!(why(world.redeem(&lost.code.shown(), "posta-sicura").await).contains("replaced"));
-    world.office.delivered_all(&[0].into(), &origin()).await.unwrap();
+    let waits = Undelivered { made: [0].into(), unmade: [].into() };
+    world.office.handed_over(&[FIRST], &origin()).await.unwrap();
+    assert_eq!(world.office.undelivered().await.unwrap(), waits, "that one was replaced");
+    world.office.handed_over(&[Kept { number: 0, issue: 2 }], &origin()).await.unwrap();
     assert_eq!(world.office.undelivered().await.unwrap(), Undelivered::default());
     world.redeem(&minted[0].code.shown(), "posta-sicura").await.unwrap();
 }
