@@ -93,15 +93,16 @@ impl Office {
         loop {
             // Before the state: whatever is written after this look makes the append a conflict.
             let expected = self.journal.version_of(&stream).await?;
+            let now = self.journal.now();
             let events = {
                 let known = self.journal.known().await?;
-                known.state().decide_log_request(command.clone(), self.journal.now())?
+                known.state().decide_log_request(command.clone(), now)?
             };
             if events.is_empty() {
                 return Ok(events);
             }
             attempts += 1;
-            match self.journal.append(stream.clone(), expected, &events, origin).await {
+            match self.journal.append_at(stream.clone(), expected, &events, now, origin).await {
                 Ok(_) => return Ok(events),
                 Err(eventstore::Error::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(error.into()),

@@ -78,6 +78,7 @@ pub use rights::{Hold, Rights};
 pub use state::State;
 pub use tick::Tick;
 pub use voucher::{
-    InvalidCode, VoucherCode, VoucherCommand, VoucherStanding, Vouchers, free_through, sweep_is_due,
+    InvalidCode, VoucherCode, VoucherCommand, VoucherMonth, VoucherStanding, Vouchers,
+    free_through, sweep_is_due,
 };
 pub use work::{Change, Reach, Task, next_wake, tasks};

@@ -14,7 +14,9 @@ use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
 use crate::voucher::{Light, VoucherCommand, Vouchers};
-use crate::{Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict};
+use crate::{
+    Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict, civil_date,
+};
 
 /// Everything that is known: what the plan says, who has which right, what every phase has done. Most parts
 /// are boxed, for a state is held across many a wait.
@@ -212,7 +214,10 @@ impl State {
             | Event::VoucherRedeemed(_)
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
-            | Event::VoucherReissued(_) => self.vouchers.evolve(&fact.event),
+            | Event::VoucherReissued(_) => {
+                let zone = self.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
+                self.vouchers.evolve(&fact.event, civil_date(fact.effective_at, zone));
+            }
             Event::ErasureOrdered(_) | Event::HoldersErased(_) => {
                 self.erasure.evolve(&fact.event);
             }

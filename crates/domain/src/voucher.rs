@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 
 use crate::{Eligible, Event, Lifecycle, Plan, ProviderId, State, VoucherRules, civil_date};
 
@@ -40,6 +41,20 @@ pub struct Vouchers {
     pub(crate) redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
     /// The present code of those whose first was replaced.
     pub(crate) reissued: BTreeMap<u32, u32>,
+    /// How many were granted and ended, by month of the civil day, e.g. `2015-04`.
+    pub(crate) months: BTreeMap<String, VoucherMonth>,
+}
+
+/// What became of vouchers within a month. Redemptions are known by provider and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoucherMonth {
+    /// Granted.
+    pub issued: u64,
+    /// Not redeemed in time.
+    pub expired: u64,
+    /// Taken back.
+    pub revoked: u64,
 }
 
 /// How the voucher of one holder stands.
@@ -104,6 +119,11 @@ impl Vouchers {
         &self.redeemed
     }
 
+    /// What was granted and what ended, by month, e.g. `2015-04`.
+    pub fn months(&self) -> &BTreeMap<String, VoucherMonth> {
+        &self.months
+    }
+
     /// Those that ended unused.
     pub fn expired(&self) -> &RoaringBitmap {
         &self.expired
@@ -155,8 +175,9 @@ impl Vouchers {
         ))
     }
 
-    /// The next state. Never fails and never decides.
-    pub(crate) fn evolve(&mut self, event: &Event) {
+    /// The next state, after what happened on a civil day. Never fails and never decides.
+    pub(crate) fn evolve(&mut self, event: &Event, on: NaiveDate) {
+        self.count(event, on);
         if let Event::VouchersRequested(event) = event {
             self.requested |= &*event.mailboxes;
             self.refused -= &*event.mailboxes;
@@ -183,6 +204,23 @@ impl Vouchers {
             self.reissued.insert(event.number, event.issue);
             self.delivered.remove(event.number);
         }
+    }
+
+    fn count(&mut self, event: &Event, on: NaiveDate) {
+        let mut month = VoucherMonth::default();
+        if let Event::VouchersIssued(event) = event {
+            month.issued = event.mailboxes.len();
+        } else if let Event::VouchersExpired(event) = event {
+            month.expired = event.mailboxes.len();
+        } else if let Event::VoucherRevoked(_) = event {
+            month.revoked = 1;
+        } else {
+            return;
+        }
+        let counted = self.months.entry(on.format("%Y-%m").to_string()).or_default();
+        counted.issued += month.issued;
+        counted.expired += month.expired;
+        counted.revoked += month.revoked;
     }
 }
 

@@ -220,9 +220,21 @@ impl Journal {
         events: &[Event],
         origin: &Origin,
     ) -> Result<Appended, Error> {
-        let now = self.now();
+        self.append_at(stream, expected, events, self.now(), origin).await
+    }
+
+    /// Appends events that were decided at an instant: they are effective then, and not a moment later, when
+    /// the last day of something may be over.
+    pub async fn append_at(
+        &self,
+        stream: StreamName,
+        expected: ExpectedVersion,
+        events: &[Event],
+        decided_at: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<Appended, Error> {
         let events: Result<Vec<_>, _> =
-            events.iter().map(|event| self.written(event, now, origin)).collect();
+            events.iter().map(|event| self.written(event, decided_at, origin)).collect();
         self.store.append(Append::to(stream, expected, events?)).await
     }
 

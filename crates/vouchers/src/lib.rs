@@ -15,5 +15,5 @@ mod token;
 pub use book::{CodeBook, FORMAT, Kept, SCHEMA};
 pub use error::Error;
 pub use office::{Grant, Minted, Office, Redemption, Shown, Undelivered};
-pub use report::{ProviderMonth, Report};
+pub use report::{Month, ProviderMonth, Report};
 pub use token::{TYP, Token, VoucherId};

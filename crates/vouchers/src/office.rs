@@ -211,7 +211,8 @@ impl Office {
         loop {
             // Before the state: whatever is written after this look makes the append a conflict.
             let expected = self.journal.version_of(&stream).await?;
-            let decided = decide(self.journal.known().await?.state(), self.journal.now());
+            let now = self.journal.now();
+            let decided = decide(self.journal.known().await?.state(), now);
             let events = match decided {
                 Err(Error::Rejected(_)) if self.carried_out(&stream).await? => {
                     return Ok(Vec::new());
@@ -222,7 +223,7 @@ impl Office {
                 return Ok(events);
             }
             attempts += 1;
-            let written = self.written(&events, origin)?;
+            let written = self.written(&events, now, origin)?;
             let append = Append::to(stream.clone(), expected, written);
             match self.journal.store().append(append).await {
                 Ok(_) => return Ok(events),
@@ -239,8 +240,12 @@ impl Office {
 
 impl Office {
     /// The events as they are appended; those of a command have ids that follow from it.
-    fn written(&self, events: &[Event], origin: &Origin) -> Result<Vec<NewEvent>, LogError> {
-        let now = self.journal.now();
+    fn written(
+        &self,
+        events: &[Event],
+        now: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<Vec<NewEvent>, LogError> {
         let written = (0_u32..).zip(events).map(|(place, event)| {
             let mut written = self.journal.written(event, now, origin)?;
             if let Some(command) = self.command {

@@ -1,9 +1,8 @@
 //! What became of the vouchers, in numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Datelike;
-use domain::{ProviderId, State};
+use domain::{ProviderId, State, VoucherMonth};
 use serde::Serialize;
 
 /// The vouchers of a programme, counted.
@@ -31,8 +30,25 @@ pub struct Report {
     pub limit: Option<u64>,
     /// How many are left of the limit.
     pub left: Option<u64>,
+    /// What was granted and what ended, by month.
+    pub months: Vec<Month>,
     /// Redemptions, by provider and month.
     pub redemptions: Vec<ProviderMonth>,
+}
+
+/// What became of vouchers in one month. A voucher is not a provider's until it is redeemed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Month {
+    /// The month of the civil day, e.g. `2015-04`.
+    pub month: String,
+    /// Granted.
+    pub issued: u64,
+    /// Redeemed, by whichever provider.
+    pub redeemed: u64,
+    /// Not redeemed in time.
+    pub expired: u64,
+    /// Taken back.
+    pub revoked: u64,
 }
 
 /// What one provider redeemed in one month.
@@ -51,14 +67,23 @@ impl Report {
     pub fn known(state: &State) -> Self {
         let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
         let (vouchers, limit) = (&state.vouchers, rules.and_then(|rules| rules.max_issued));
-        let mut months: BTreeMap<(&ProviderId, (i32, u32)), u64> = BTreeMap::new();
+        let mut providers: BTreeMap<(&ProviderId, String), u64> = BTreeMap::new();
+        let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
         for ((provider, on), set) in vouchers.redeemed() {
-            *months.entry((provider, (on.year(), on.month()))).or_default() += set.len();
+            let month = on.format("%Y-%m").to_string();
+            *redeemed.entry(month.clone()).or_default() += set.len();
+            *providers.entry((provider, month)).or_default() += set.len();
         }
         let issued = vouchers.issued().len();
-        let month = |((provider, (year, month)), redeemed): ((&ProviderId, (i32, u32)), u64)| {
-            let provider = provider.clone();
-            ProviderMonth { provider, month: format!("{year:04}-{month:02}"), redeemed }
+        let provider = |((provider, month), redeemed): ((&ProviderId, String), u64)| {
+            ProviderMonth { provider: provider.clone(), month, redeemed }
+        };
+        let months: BTreeSet<&String> = vouchers.months().keys().chain(redeemed.keys()).collect();
+        let month = |month: &String| {
+            let counted = vouchers.months().get(month).copied().unwrap_or_default();
+            let VoucherMonth { issued, expired, revoked } = counted;
+            let redeemed = redeemed.get(month).copied().unwrap_or(0);
+            Month { month: month.clone(), issued, redeemed, expired, revoked }
         };
         Self {
             requested: vouchers.requested().len(),
@@ -72,7 +97,8 @@ impl Report {
             valid: vouchers.valid().len(),
             limit,
             left: limit.map(|limit| limit.saturating_sub(issued)),
-            redemptions: months.into_iter().map(month).collect(),
+            months: months.into_iter().map(month).collect(),
+            redemptions: providers.into_iter().map(provider).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::Vouchers;
+use super::{VoucherMonth, Vouchers};
 use crate::ProviderId;
 
 /// All of the vouchers but their sets.
@@ -15,6 +15,7 @@ use crate::ProviderId;
 pub(crate) struct VouchersRest {
     redeemed: Vec<(ProviderId, NaiveDate)>,
     reissued: BTreeMap<u32, u32>,
+    months: BTreeMap<String, VoucherMonth>,
 }
 
 fn redeemed_name(provider: &ProviderId, on: NaiveDate) -> String {
@@ -41,6 +42,7 @@ impl Vouchers {
         VouchersRest {
             redeemed: self.redeemed.keys().cloned().collect(),
             reissued: self.reissued.clone(),
+            months: self.months.clone(),
         }
     }
 
@@ -63,6 +65,7 @@ impl Vouchers {
             revoked: find("voucher/revoked"),
             redeemed,
             reissued: rest.reissued,
+            months: rest.months,
         }
     }
 }

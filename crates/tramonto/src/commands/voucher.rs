@@ -285,6 +285,15 @@ async fn report(global: &Global) -> Result<(), Error> {
         count(report.revoked),
         count(report.valid)
     ))?;
+    let month = |one: &vouchers::Month| {
+        let counts = [one.issued, one.redeemed, one.expired, one.revoked].map(count);
+        std::iter::once(one.month.clone()).chain(counts).collect()
+    };
+    if !report.months.is_empty() {
+        let head = ["month", "issued", "redeemed", "expired", "revoked"];
+        let rows = report.months.iter().map(month).collect();
+        out.text(table(&head, &[1, 2, 3, 4], rows))?;
+    }
     if report.redemptions.is_empty() {
         return Ok(());
     }

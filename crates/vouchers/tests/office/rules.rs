@@ -1,7 +1,7 @@
 //! Each rule at its boundary.
 
 use domain::{InvalidCode, MailboxCommand, Proof, VoucherStanding};
-use vouchers::{Error, Kept, Undelivered};
+use vouchers::{Error, Kept, Month, Undelivered};
 
 use crate::world::{Dates, OLD, OPEN, World, origin};
 
@@ -254,4 +254,12 @@ async fn the_report_tells_each_provider_each_month() {
     ];
     assert_eq!(months, expected);
     assert_eq!((report.issued, report.redeemed, report.expired, report.left), (5, 4, 1, Some(5)));
+    let month = |one: &Month| (one.month.clone(), one.issued, one.redeemed, one.expired);
+    let expected = [
+        ("2015-06".to_owned(), 5, 0, 0),
+        ("2016-01".to_owned(), 0, 1, 0),
+        ("2016-02".to_owned(), 0, 3, 0),
+        ("2017-01".to_owned(), 0, 0, 1),
+    ];
+    assert_eq!(report.months.iter().map(month).collect::<Vec<_>>(), expected);
 }
