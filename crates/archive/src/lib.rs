@@ -5,6 +5,7 @@
 //! else. Deliberately absent: who may ask, and until when, which is the domain's.
 
 mod codec;
+mod erase;
 mod error;
 mod extract;
 mod index;
@@ -20,6 +21,7 @@ mod source;
 mod syslog;
 mod table;
 
+pub use erase::{Erased, erase};
 pub use error::Error;
 pub use extract::{Extract, SIGNED_AS, Subject};
 pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};

@@ -45,7 +45,9 @@ pub enum Error {
         place: String,
     },
     /// Another process has the lease and moves it.
-    #[error("another projector has taken over {place}; leave the work to it, or stop it first")]
+    #[error(
+        "another projector has taken over {place}; leave the work to it, or stop it and wait half a minute"
+    )]
     TakenOver {
         /// Which server.
         place: String,

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use domain::{ProgrammeId, State};
@@ -117,7 +117,10 @@ impl Places {
                 return Err(Error::Usage(sentence.to_owned()));
             }
             let addresses = if anything { self.addresses(holders).await? } else { Vec::new() };
-            erased.insert("extracts".to_owned(), archive.erase(whose, &addresses).await?);
+            let requests = &whose.requests;
+            let theirs = archive::Erased { numbers: holders, addresses: &addresses, requests };
+            let gone = archive::erase(&archive.index, &archive.extracts, theirs).await?;
+            erased.insert("extracts".to_owned(), gone);
         }
         if let Some(messages) = &self.messages {
             let gone = if whose.ended {
@@ -180,27 +183,6 @@ impl Places {
         if let Err(error) = closed {
             tracing::warn!("a place could not be closed: {error}");
         }
-    }
-}
-
-impl Archive {
-    /// Takes holders out of the index and deletes their extracts; answers how many of these there were.
-    async fn erase(&self, whose: &Whose, addresses: &[String]) -> Result<u64, Error> {
-        let mut gone = 0;
-        let mut requests = whose.requests.clone();
-        requests.extend(self.index.erase(&whose.holders, addresses).await?);
-        for request in requests {
-            let path = self.extracts.join(format!("{request}.zip"));
-            match fs::remove_file(&path) {
-                Ok(()) => gone += 1,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(source) => {
-                    let advice = "it can't be deleted; look at the rights of its folder".to_owned();
-                    return Err(Error::File { path, advice, source });
-                }
-            }
-        }
-        Ok(gone)
     }
 }
 

@@ -38,9 +38,7 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
     let store = folder.path().join("store");
     let registry = folder.path().join("registry.csv");
     let registry = registry.to_str().unwrap();
-    let done = |arguments: &[&str]| {
-        assert!(tramonto(&store, arguments).status().unwrap().success(), "{arguments:?}");
-    };
+    let done = |arguments: &[&str]| done(&store, arguments);
     done(&["generate", "--registrations", "9000", "--out", registry]);
     done(&["import", registry]);
     for kill in 0..KILLS {
@@ -63,4 +61,142 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
     let proof = prove(&Home::new(&store)).await.unwrap();
     assert_eq!(proof.problems, [""; 0]);
     assert!(proof.effects > 0);
+}
+
+/// A store with 500 registrations, whose requests for logs end then.
+fn store(folder: &Path, end: &str) -> std::path::PathBuf {
+    let store = folder.join("store");
+    let plan = include_str!("../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("plan.toml"), plan).unwrap();
+    done(&store, &["plan", "adopt", &path("plan.toml"), "--reason", "a test"]);
+    done(&store, &["generate", "--registrations", "500", "--out", &path("registry.csv")]);
+    done(&store, &["import", &path("registry.csv")]);
+    store
+}
+
+fn done(store: &Path, arguments: &[&str]) {
+    assert!(tramonto(store, arguments).status().unwrap().success(), "{arguments:?}");
+}
+
+/// Asks a file of the store with nothing of ours; `None` where it can't be asked now.
+async fn asked(file: &Path, question: &'static str) -> Option<i64> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut connection = options.connect().await.ok()?;
+    let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await;
+    connection.close().await.unwrap();
+    answer.ok()
+}
+
+/// Starts a command and kills it once that is so, or lets it end.
+async fn killed_once(store: &Path, arguments: &[&str], mut so: impl AsyncFnMut() -> bool) {
+    let mut running = tramonto(store, arguments).spawn().unwrap();
+    let begun = Instant::now();
+    while !so().await && running.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{arguments:?} came to nothing");
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[tokio::test]
+async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
+    const FILES: i64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), "2090-03-18");
+    let mut arguments = vec!["logs".to_owned(), "index".to_owned()];
+    for file in 0..FILES {
+        let stamp = format!("2015-07-{:02}T{:02}:00:00+02:00", 1 + file / 24, file % 24);
+        let line = |number: i64| {
+            format!(
+                "{stamp} mx1 postfix/smtpd[1]: {number:X}: client=mail.comune.example[192.0.2.2]\n\
+                 {stamp} mx1 postfix/qmgr[3]: {number:X}: from=<urp@comune.example>, size=1, nrcpt=1\n\
+                 {stamp} mx1 postfix/lmtp[4]: {number:X}: to=<a@postacertificata.example>, relay=x, \
+                 delay=1, dsn=2.0.0, status=sent (250 Ok)\n\
+                 {stamp} mx1 postfix/qmgr[3]: {number:X}: removed\n"
+            )
+        };
+        let text: String = (0..10).map(|message| line(0x3F2A_0000 + 10 * file + message)).collect();
+        let path = folder.path().join(format!("mail.log.{file}"));
+        std::fs::write(&path, text).unwrap();
+        arguments.push(path.to_str().unwrap().to_owned());
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let archive = store.join("archive.db");
+    let files = async || asked(&archive, "SELECT count(*) FROM source").await.unwrap_or(0);
+    let mut killed = 0;
+    loop {
+        let read = files().await;
+        if read == FILES {
+            break;
+        }
+        killed_once(&store, &arguments, async || files().await > read + 20).await;
+        killed += 1;
+    }
+    assert!(killed > 3, "it was killed {killed} times");
+    done(&store, &arguments);
+    for (question, expected) in [
+        ("SELECT sum(lines) FROM source", 40 * FILES),
+        ("SELECT count(*) FROM source", FILES),
+        ("SELECT count(*) FROM message", 10 * FILES),
+        ("SELECT count(*) FROM unfinished", 0),
+    ] {
+        assert_eq!(asked(&archive, question).await, Some(expected), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = store(folder.path(), "2018-03-18");
+    done(&whole, &["run", "--until-idle"]);
+    let registry = std::fs::read_to_string(folder.path().join("registry.csv")).unwrap();
+    let row: Vec<_> = registry.lines().nth(7).unwrap().split(',').collect();
+    let known_by = [row[1], row[4]];
+    let message = folder.path().join("message.eml");
+    for number in 0..3 {
+        let text = format!("From: {number}@posta.example\r\n\r\n{}\r\n", known_by[0]);
+        std::fs::write(&message, text).unwrap();
+        done(&whole, &["intake", "message", message.to_str().unwrap()]);
+    }
+    const ORDERED: &str = "SELECT count(*) FROM event JOIN kind ON kind.id = event.kind
+                           WHERE kind.name = 'erasure-ordered'";
+    const ERASED: &str = "SELECT count(*) FROM event JOIN kind ON kind.id = event.kind
+                          WHERE kind.name = 'holders-erased'";
+    let mut interrupted = 0;
+    for (round, (file, question, at)) in [
+        ("log.db", ORDERED, 1),
+        ("intake.db", "SELECT count(*) FROM message", 0),
+        ("directory.db", "SELECT count(*) FROM mailbox WHERE address LIKE '%@%'", 0),
+        ("registry.db", "SELECT count(*) FROM registration", 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let store = folder.path().join(format!("store-{round}"));
+        let copied = Command::new("cp").arg("-a").args([&whole, &store]).status();
+        assert!(copied.unwrap().success());
+        assert_ne!(asked(&store.join(file), question).await, Some(at), "{file}");
+        let path = store.join(file);
+        let so = async || asked(&path, question).await == Some(at);
+        killed_once(&store, &["erase", "all", "--reason", "a test"], so).await;
+        let log = store.join("log.db");
+        interrupted += i64::from(asked(&log, ERASED).await == Some(0));
+        done(&store, &["erase", "finish"]);
+        assert_eq!(asked(&log, ERASED).await, Some(1), "killed at {file}");
+        assert_eq!(asked(&log, ORDERED).await, Some(1), "killed at {file}");
+        let verify = [&["erase", "verify"][..], &known_by].concat();
+        assert!(tramonto(&store, &verify).status().unwrap().success(), "killed at {file}");
+        for entry in std::fs::read_dir(&store).unwrap().map(Result::unwrap) {
+            let bytes = std::fs::read(entry.path()).unwrap_or_default().to_ascii_lowercase();
+            for text in known_by.map(str::to_lowercase) {
+                let stands = bytes.windows(text.len()).any(|part| part == text.as_bytes());
+                assert!(!stands, "killed at {file}: left in {}", entry.path().display());
+            }
+        }
+        done(&store, &["projections", "rebuild"]);
+        let proof = prove(&Home::new(&store)).await.unwrap();
+        assert_eq!(proof.problems, [""; 0], "killed at {file}");
+    }
+    assert!(interrupted > 1, "it was interrupted {interrupted} times");
 }

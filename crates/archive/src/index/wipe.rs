@@ -97,27 +97,34 @@ impl Index {
         Ok(self.tables.scour(&[]).await?)
     }
 
-    /// Deletes every message from or to some addresses, the addresses, and the links of some mailboxes;
-    /// answers with the requests whose links they were. Whoever wrote to them, or was written to, keeps no
-    /// entry of it either: an identifier or a subject may name the holder.
-    pub async fn erase(
+    /// The requests of some mailboxes that a link was made for.
+    pub(crate) async fn requests_of(
+        &self,
+        numbers: &RoaringBitmap,
+    ) -> Result<Vec<uuid::Uuid>, Error> {
+        const LINKS: &str = "SELECT number, request FROM link";
+        let links = self.tables.all(LINKS, Vec::new(), |(number, request): (i64, Vec<u8>)| {
+            let number = u32::try_from(number).map_err(|error| error.to_string())?;
+            Ok((number, uuid::Uuid::from_slice(&request).map_err(|error| error.to_string())?))
+        });
+        let theirs = links.await?.into_iter().filter(|(number, _)| numbers.contains(*number));
+        Ok(theirs.map(|(_, request)| request).collect())
+    }
+
+    /// Deletes every message from or to some addresses, the addresses, and the links of some mailboxes. Whoever
+    /// wrote to them, or was written to, keeps no entry of it either: an identifier or a subject may name the
+    /// holder.
+    pub(crate) async fn erase(
         &self,
         numbers: &RoaringBitmap,
         addresses: &[String],
-    ) -> Result<Vec<uuid::Uuid>, Error> {
-        const LINKS: &str = "SELECT number, request FROM link";
+    ) -> Result<(), Error> {
         let _lock = self.lock()?;
         let mut rows = BTreeSet::new();
         for address in addresses {
             rows.extend(self.rows_of(address).await?);
         }
         let rows: Vec<i64> = rows.into_iter().collect();
-        let links = self.tables.all(LINKS, Vec::new(), |(number, request): (i64, Vec<u8>)| {
-            let number = u32::try_from(number).map_err(|error| error.to_string())?;
-            Ok((number, uuid::Uuid::from_slice(&request).map_err(|error| error.to_string())?))
-        });
-        let mut links = links.await?;
-        links.retain(|(number, _)| numbers.contains(*number));
         let mut writing = self.tables.begin().await?;
         for rows in rows.chunks(10_000) {
             const MESSAGES: &str =
@@ -135,13 +142,14 @@ impl Index {
             writing.run(POSTINGS, given.clone()).await?;
             writing.run("DELETE FROM name WHERE text = $1", given).await?;
         }
-        for (number, _) in &links {
-            let given = vec![Given::Number((*number).into())];
-            writing.run("DELETE FROM link WHERE number = $1", given).await?;
+        let numbers: Vec<i64> = numbers.iter().map(i64::from).collect();
+        for numbers in numbers.chunks(10_000) {
+            const LINKS: &str =
+                "DELETE FROM link WHERE number IN (SELECT value FROM json_each($1))";
+            writing.run(LINKS, vec![Given::Numbers(numbers.to_vec())]).await?;
         }
         writing.commit().await?;
-        self.tables.scour(&[]).await?;
-        Ok(links.into_iter().map(|(_, request)| request).collect())
+        Ok(self.tables.scour(&[]).await?)
     }
 
     /// How many rows hold a text, in any case of its letters.

@@ -4,12 +4,11 @@ use std::fs;
 
 use archive::{LogArchive, Opened, Period};
 use domain::{Event, Requester};
-use roaring::RoaringBitmap;
 
-use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, LAST, World, origin};
+use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, LAST, World, erase_anna, origin};
 
-/// How many files hold one of these texts, byte by byte.
-fn holding(world: &World, texts: &[&str]) -> Vec<String> {
+/// Which files hold one of these texts, byte by byte.
+pub(crate) fn holding(world: &World, texts: &[&str]) -> Vec<String> {
     let holds = |bytes: &[u8]| {
         texts.iter().any(|text| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
     };
@@ -17,8 +16,8 @@ fn holding(world: &World, texts: &[&str]) -> Vec<String> {
     files.map(|file| file.display().to_string()).collect()
 }
 
-const OF_ANNA: [&str; 3] = [ANNA, "uno.lettera", "Domanda di Anna"];
-const OF_BRUNO: [&str; 2] = [BRUNO, "due.lettera"];
+pub(crate) const OF_ANNA: [&str; 3] = [ANNA, "uno.lettera", "Domanda di Anna"];
+pub(crate) const OF_BRUNO: [&str; 2] = [BRUNO, "due.lettera"];
 
 #[tokio::test]
 async fn after_the_end_nothing_is_left_of_the_logs_but_the_record() {
@@ -73,9 +72,11 @@ async fn a_holder_who_is_erased_leaves_no_trace_and_others_keep_theirs() {
     let index = world.office.index();
     assert!(index.traces("ANNA.ROSSI").await.unwrap() > 0);
     let of_bruno = index.messages(BRUNO, Period::ALL).await.unwrap();
-    let numbers = RoaringBitmap::from([0]);
-    let requests = index.erase(&numbers, &[ANNA.to_owned()]).await.unwrap();
-    assert_eq!(requests, [ready.prepared.request]);
+    let extracts = world.folder.path().join("extracts");
+    let extract = extracts.join(format!("{}.zip", ready.prepared.request));
+    assert!(extract.is_file());
+    assert_eq!(erase_anna(index, &extracts).await.unwrap(), 1);
+    assert!(!extract.exists());
     assert_eq!(index.traces("anna.rossi").await.unwrap(), 0);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
     assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);

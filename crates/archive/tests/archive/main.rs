@@ -2,7 +2,10 @@
 
 #![cfg(test)]
 
+mod crashes;
 mod ending;
 mod extracts;
 mod links;
+#[path = "../logs/stopped.rs"]
+mod stopped;
 mod world;

@@ -1,10 +1,11 @@
 //! A programme with a mail log and two people in it.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use archive::{Domains, Holder, Index, IndexRequest, Office, Ready};
+use archive::{Domains, Erased, Holder, Index, IndexRequest, Office, Ready};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Command, DateColumn, Event, HoldPlaced, LogCommand, LogRequested, MailboxesRegistered, Plan,
@@ -16,6 +17,7 @@ use eventstore::{
 };
 use keyring::Keyring;
 use rand::rngs::SysRng;
+use roaring::RoaringBitmap;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -50,6 +52,14 @@ pub(crate) fn anna() -> Holder {
     Holder { address: ANNA.to_owned(), codice_fiscale: ANNA_IS.to_owned() }
 }
 
+/// Takes Anna out of an index and a folder of extracts, of whom no open request is known.
+pub(crate) async fn erase_anna(index: &Index, extracts: &Path) -> Result<u64, archive::Error> {
+    let (numbers, addresses) = (RoaringBitmap::from([0]), [ANNA.to_owned()]);
+    let requests = BTreeSet::new();
+    let whose = Erased { numbers: &numbers, addresses: &addresses, requests: &requests };
+    archive::erase(index, extracts, whose).await
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -81,6 +91,14 @@ impl World {
         world.read_a_log().await;
         world.at(OPEN);
         world
+    }
+
+    /// Another process over the same log, index and extracts.
+    pub(crate) async fn another(&self) -> Office {
+        let path = |name: &str| self.folder.path().join(name);
+        let index = Index::open(&path("archive.db")).await.unwrap();
+        let keys = Keyring::open(&path("keys")).unwrap();
+        Office::new(Arc::clone(self.office.journal()), index, keys, path("extracts"))
     }
 
     async fn read_a_log(&self) {

@@ -4,5 +4,7 @@
 #![cfg(test)]
 
 mod contract;
+mod crashes;
 mod maillog;
 mod reading;
+mod stopped;

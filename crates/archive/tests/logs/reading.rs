@@ -44,7 +44,7 @@ impl Place {
         self.index.read_logs(request, |_| {}).await
     }
 
-    async fn of(&self, address: &str) -> Vec<Entry> {
+    pub(crate) async fn of(&self, address: &str) -> Vec<Entry> {
         self.index.messages(address, Period::ALL).await.unwrap()
     }
 }

@@ -1,5 +1,7 @@
 //! One contract, kept by a file and by a schema.
 
+mod outbox;
+
 use std::path::Path;
 
 use base64::Engine;
@@ -104,6 +106,11 @@ async fn a_file_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     messages_are_kept_once(&file(&folder.path().join("one").tap()).await).await;
     only_what_waits_is_released_or_refused(&file(&folder.path().join("two").tap()).await).await;
+    let [three, four, five] = ["three", "four", "five"].map(|name| folder.path().join(name).tap());
+    outbox::a_letter_is_claimed_before_it_leaves_and_sent_once(&file(&three).await).await;
+    outbox::a_link_is_used_once_and_acted_upon_once(&file(&four).await).await;
+    let (one, two) = (file(&five).await, file(&five).await);
+    outbox::one_of_two_gets_a_letter_and_one_of_two_clicks_counts(&one, &two).await;
     let store = file(folder.path()).await;
     what_speaks_of_somebody_is_found_and_goes(&store).await;
     // Nor is it in the files themselves, while they are open and when they are closed.
@@ -130,6 +137,13 @@ async fn a_schema_keeps_the_contract() {
     messages_are_kept_once(&store).await;
     let (_fresh, store) = schema().await;
     only_what_waits_is_released_or_refused(&store).await;
+    let (_fresh, store) = schema().await;
+    outbox::a_letter_is_claimed_before_it_leaves_and_sent_once(&store).await;
+    let (_fresh, store) = schema().await;
+    outbox::a_link_is_used_once_and_acted_upon_once(&store).await;
+    let (fresh, one) = schema().await;
+    let two = Store::connect(fresh.options()).await.unwrap();
+    outbox::one_of_two_gets_a_letter_and_one_of_two_clicks_counts(&one, &two).await;
     let (_fresh, store) = schema().await;
     what_speaks_of_somebody_is_found_and_goes(&store).await;
 }

@@ -10,6 +10,7 @@ mod cluster;
 mod commanding;
 mod drifting;
 mod embedded;
+mod erasing;
 mod jwt;
 mod killing;
 mod leading;

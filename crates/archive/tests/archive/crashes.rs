@@ -1,0 +1,125 @@
+//! Broken off at each wait in turn: the next process ends what was begun, and records it once.
+
+use archive::{Held, Index, LogArchive, Opened, Period};
+use chrono::TimeDelta;
+use domain::{Event, LogsDestroyed, Requester};
+
+use crate::ending::{OF_ANNA, OF_BRUNO, holding};
+use crate::stopped::ended_after;
+use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, World, anna, erase_anna, origin};
+
+/// So many waits nothing here has; whatever is broken off is whole long before.
+const MOST: usize = 2_000;
+
+fn destructions(events: &[Event]) -> Vec<&LogsDestroyed> {
+    let told = events.iter().filter_map(|event| {
+        let Event::LogsDestroyed(event) = event else { return None };
+        Some(event)
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn a_destruction_that_was_broken_off_is_ended_and_told_once_as_what_it_was() {
+    for waits in 0..MOST {
+        let world = World::new().await;
+        world.prepare(world.verified(Requester::Holder).await).await.unwrap();
+        world.at(ENDED);
+        world.office.expire(&origin()).await.unwrap();
+        // An extract that nobody has deleted yet.
+        let left = world.folder.path().join("extracts/left.zip");
+        std::fs::write(&left, ANNA).unwrap();
+        let first = world.another().await;
+        let ended = ended_after(waits, first.destroy(&[], &origin())).await;
+        drop(first);
+        let office = world.another().await;
+        let remains = office.remains().await.unwrap();
+        assert!(
+            !remains.are_gone() || remains.held == Held::default() && !left.exists(),
+            "told to be gone after {waits} waits, and it is not: {remains:?}"
+        );
+        let destroyed = office.destroy(&[], &origin()).await.unwrap();
+        assert_eq!((destroyed.messages, destroyed.extracts), (2, 1), "after {waits} waits");
+        assert!(office.remains().await.unwrap().are_gone());
+        assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
+        assert_eq!(destructions(&world.events().await), [&destroyed], "after {waits} waits");
+        if let Some(done) = ended {
+            assert_eq!(done.unwrap(), destroyed, "once more, and nothing is done");
+            assert!(waits > 3, "it was broken off {waits} times");
+            return;
+        }
+    }
+    panic!("it was broken off each time");
+}
+
+#[tokio::test]
+async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_link_opens_it() {
+    let mut broken_off = 0;
+    for waits in 0..MOST {
+        let world = World::new().await;
+        let request = world.verified(Requester::Holder).await;
+        let lasting = TimeDelta::days(30);
+        // The one that is broken off is the first of its request, or takes another's place.
+        let before =
+            if waits % 2 == 0 { None } else { Some(world.prepare(request).await.unwrap()) };
+        let first = world.another().await;
+        let (who, by) = (anna(), origin());
+        let preparing = first.prepare(request, &who, first.index(), lasting, &by);
+        let ended = ended_after(waits / 2, preparing).await;
+        drop(first);
+        let office = world.another().await;
+        office.expire(&origin()).await.unwrap();
+        if let Some(before) = &before {
+            let opened = office.hand_out(&before.secret, ANNA_IS).await.unwrap();
+            let right = matches!(opened, Opened::Extract(_) | Opened::Missing | Opened::Unknown);
+            assert!(right, "after {waits} waits: {opened:?}");
+        }
+        let ready = office.prepare(request, &anna(), office.index(), lasting, &origin()).await;
+        let ready = ready.unwrap();
+        let opened = office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
+        assert!(matches!(opened, Opened::Extract(_)), "after {waits} waits: {opened:?}");
+        for old in before.iter().chain(ended.iter().flatten()) {
+            let opened = office.hand_out(&old.secret, ANNA_IS).await.unwrap();
+            assert!(matches!(opened, Opened::Unknown), "after {waits} waits: {opened:?}");
+        }
+        office.expire(&origin()).await.unwrap();
+        let extracts = std::fs::read_dir(world.folder.path().join("extracts")).unwrap();
+        assert_eq!((extracts.count(), office.index().held().await.unwrap().links), (1, 1));
+        match ended {
+            Some(_) if waits % 2 == 1 => {
+                assert!(broken_off > 3, "it was broken off {broken_off} times");
+                return;
+            }
+            Some(_) => {}
+            None => broken_off += 1,
+        }
+    }
+    panic!("it was broken off each time");
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_broken_off_is_ended_by_doing_it_again() {
+    for waits in 0..MOST {
+        let world = World::new().await;
+        let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
+        let extracts = world.folder.path().join("extracts");
+        let extract = extracts.join(format!("{}.zip", ready.prepared.request));
+        // What a preparation leaves that was broken off while it wrote.
+        std::fs::write(extracts.join(".tmp1f2a"), ANNA).unwrap();
+        let of_bruno = world.office.index().messages(BRUNO, Period::ALL).await.unwrap();
+        let open = async || Index::open(&world.folder.path().join("archive.db")).await.unwrap();
+        let first = open().await;
+        let ended = ended_after(waits, erase_anna(&first, &extracts)).await;
+        drop(first);
+        let index = open().await;
+        erase_anna(&index, &extracts).await.unwrap();
+        assert!(!extract.exists(), "the extract is there after {waits} waits");
+        assert_eq!(holding(&world, &OF_ANNA), [""; 0], "after {waits} waits");
+        assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
+        if ended.is_some() {
+            assert!(waits > 3, "it was broken off {waits} times");
+            return;
+        }
+    }
+    panic!("it was broken off each time");
+}

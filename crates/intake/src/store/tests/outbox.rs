@@ -1,0 +1,169 @@
+//! What holds of letters and confirmations, wherever they are kept.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::case::Decision;
+
+const TOKEN: [u8; 32] = [1; 32];
+const ADDRESS: [u8; 32] = [9; 32];
+const OTHER: u32 = 8;
+const WHO: u32 = 7;
+
+fn later(minutes: i64) -> DateTime<Utc> {
+    now() + TimeDelta::minutes(minutes)
+}
+
+fn asked(token: [u8; 32], expires_at: DateTime<Utc>) -> Asked {
+    Asked { token, address: ADDRESS, expires_at }
+}
+
+fn letter(kind: LetterKind, message: i64, mailbox: Option<u32>, route: Route) -> New<'static> {
+    New { kind, message, mailbox, route, why: None }
+}
+
+/// A request of somebody who is asked to confirm, and whose sender is answered; its number.
+async fn request(store: &Store) -> i64 {
+    let message = store.keep_one(kept("a@b.example", "one")).await.unwrap();
+    let decision = Decision {
+        standing: Standing::Done,
+        reason: "asked",
+        mailbox: Some(WHO),
+        answer: Some(LetterKind::Received),
+        confirm: Some(Route::Mailbox),
+    };
+    // The second who decides has come too late.
+    for _ in 0..2 {
+        let letters = vec![
+            letter(LetterKind::Confirm, message, Some(WHO), Route::Mailbox),
+            letter(LetterKind::Received, message, None, Route::Sender),
+        ];
+        store.decided(message, &decision, letters, now()).await.unwrap();
+    }
+    message
+}
+
+async fn due(store: &Store, at: DateTime<Utc>) -> Vec<(LetterKind, i64)> {
+    let due = store.due(at, 100).await.unwrap();
+    due.iter().map(|waiting| (waiting.kind, waiting.attempts)).collect()
+}
+
+async fn told(store: &Store) -> Vec<(String, String, u64)> {
+    store.letters().await.unwrap()
+}
+
+pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &Store) {
+    let message = request(store).await;
+    assert_eq!(due(store, later(-1)).await, []);
+    assert_eq!(due(store, now()).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 0)]);
+    for (sender, since, was) in
+        [("a@b.example", -1, true), ("a@b.example", 0, false), ("c@b.example", -1, false)]
+    {
+        assert_eq!(store.answered(sender, later(since)).await.unwrap(), was, "{sender} {since}");
+    }
+    for (mailbox, since, was) in [(WHO, -1, true), (WHO, 0, false), (OTHER, -1, false)] {
+        assert_eq!(store.told(mailbox, later(since)).await.unwrap(), was, "{mailbox} {since}");
+    }
+    let all = store.due(now(), 100).await.unwrap();
+    let [confirm, received] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(
+        (confirm.message, confirm.mailbox, confirm.route),
+        (message, Some(WHO), Route::Mailbox)
+    );
+    assert_eq!((received.mailbox, received.route), (None, Route::Sender));
+    assert_eq!(store.due(now(), 1).await.unwrap(), std::slice::from_ref(confirm));
+
+    assert!(store.claim(received, later(10), None).await.unwrap());
+    assert!(!store.claim(received, later(10), None).await.unwrap(), "somebody has it");
+    assert_eq!(due(store, later(60)).await, [(LetterKind::Confirm, 0)]);
+    // It surely did not leave.
+    store.sent(received.number, Sent::Later(later(1)), now()).await.unwrap();
+    assert_eq!(due(store, later(1)).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 1)]);
+    assert!(store.claim(received, later(10), None).await.unwrap());
+    store.sent(received.number, Sent::Taken, later(1)).await.unwrap();
+    // What is settled is not settled otherwise.
+    store.sent(received.number, Sent::Failed, later(1)).await.unwrap();
+    assert!(!store.claim(received, later(10), None).await.unwrap());
+
+    assert!(store.claim(confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
+    assert_eq!(store.doubt(later(9)).await.unwrap(), 0);
+    assert_eq!(store.doubt(later(10)).await.unwrap(), 1);
+    assert_eq!(due(store, later(600)).await, [], "nobody knows whether it left");
+    assert!(!store.told(WHO, later(-1)).await.unwrap(), "another may be asked for");
+    let of = |kind: &str, standing: &str| (kind.to_owned(), standing.to_owned(), 1);
+    assert_eq!(told(store).await, [of("confirm", "doubt"), of("received", "sent")]);
+}
+
+pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
+    let message = request(store).await;
+    let confirm = store.due(now(), 1).await.unwrap().pop().unwrap();
+    // The letter did not leave, and has another link when it does.
+    assert!(store.claim(&confirm, later(10), Some(asked([2; 32], later(60)))).await.unwrap());
+    store.sent(confirm.number, Sent::Later(now()), now()).await.unwrap();
+    assert!(store.claim(&confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
+    store.sent(confirm.number, Sent::Taken, now()).await.unwrap();
+    assert_eq!(store.confirmed(100).await.unwrap(), []);
+    assert_eq!(store.proven(message).await.unwrap(), None, "it is sent, and proves nothing yet");
+    for (token, minutes, counts) in [
+        ([2; 32], 1, false),
+        ([3; 32], 1, false),
+        (TOKEN, 60, false),
+        (TOKEN, 59, true),
+        (TOKEN, 59, false),
+    ] {
+        let used = store.confirm(token, later(minutes)).await.unwrap();
+        assert_eq!(used, counts, "{} after {minutes} minutes", token[0]);
+    }
+    assert_eq!(store.proven(message).await.unwrap(), Some(ADDRESS.to_vec()));
+    let expected =
+        Confirmed { letter: confirm.number, mailbox: WHO, message, route: Route::Mailbox };
+    let confirmed = store.confirmed(100).await.unwrap();
+    assert_eq!(confirmed, [expected]);
+    for _ in 0..2 {
+        let granted = letter(LetterKind::Granted, message, Some(WHO), Route::Mailbox);
+        store.settled(&confirmed[0], granted, later(60)).await.unwrap();
+    }
+    assert_eq!(store.confirmed(100).await.unwrap(), []);
+    let waiting = store.due(later(60), 100).await.unwrap();
+    let [received, granted] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!((received.kind, granted.kind), (LetterKind::Received, LetterKind::Granted));
+    // Only who has it may turn it down.
+    store.turn_down(granted.number, "closed", later(60)).await.unwrap();
+    assert_eq!(store.due(later(60), 100).await.unwrap(), waiting);
+    assert!(store.claim(granted, later(70), None).await.unwrap());
+    store.turn_down(granted.number, "closed", later(60)).await.unwrap();
+    let refused = store.due(later(60), 100).await.unwrap().pop().unwrap();
+    assert_eq!((refused.number, refused.kind), (granted.number, LetterKind::Refused));
+    assert_eq!(refused.why.as_deref(), Some("closed"));
+    // And all of it goes with its holder.
+    assert_eq!(store.erase(&[WHO].into(), &[]).await.unwrap(), 1);
+    assert_eq!(told(store).await, []);
+    assert_eq!(store.proven(message).await.unwrap(), None);
+    assert!(!store.confirm(TOKEN, now()).await.unwrap());
+}
+
+/// Two processes over one store.
+pub(super) async fn one_of_two_gets_a_letter_and_one_of_two_clicks_counts(
+    one: &Store,
+    two: &Store,
+) {
+    request(one).await;
+    for letter in one.due(now(), 100).await.unwrap() {
+        let asked = || (letter.kind == LetterKind::Confirm).then(|| asked(TOKEN, later(60)));
+        let (first, second) = tokio::join!(
+            one.claim(&letter, later(9), asked()),
+            two.claim(&letter, later(9), asked())
+        );
+        assert_ne!(first.unwrap(), second.unwrap(), "{letter:?}");
+    }
+    let (first, second) = tokio::join!(one.confirm(TOKEN, now()), two.confirm(TOKEN, now()));
+    assert_ne!(first.unwrap(), second.unwrap());
+    let confirmed = one.confirmed(100).await.unwrap().pop().unwrap();
+    let granted = || letter(LetterKind::Granted, confirmed.message, Some(WHO), Route::Mailbox);
+    let (first, second) = tokio::join!(
+        one.settled(&confirmed, granted(), now()),
+        two.settled(&confirmed, granted(), now())
+    );
+    first.and(second).unwrap();
+    assert_eq!(due(one, now()).await, [(LetterKind::Granted, 0)]);
+}
