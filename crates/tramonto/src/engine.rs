@@ -352,6 +352,11 @@ impl Engine {
         })
     }
 
+    /// What tells the engine the time.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// Drives the platform as hard as the log says.
     async fn keep_pace(&self) -> Result<(), Error> {
         drive(&self.pace, self.journal.known().await?.state());

@@ -17,7 +17,8 @@ use std::io::{self, Write};
 use chrono::NaiveDate;
 
 use days::Days;
-use draw::{Draw, Share};
+pub(crate) use draw::Draw;
+use draw::Share;
 use holders::{Holder, Holders};
 
 /// What to make up.

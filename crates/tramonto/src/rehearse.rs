@@ -3,6 +3,7 @@
 //! The clock stands still while there is work and jumps to the next wake when there is none, so three
 //! years pass in seconds and every instant is still exact. Nothing of the engine knows.
 
+mod holders;
 mod proof;
 mod report;
 
@@ -14,7 +15,9 @@ use eventstore::{Clock, EventStore, Origin};
 
 use crate::engine::{Engine, Settings, Store};
 use crate::{Error, Home, VirtualClock};
+use workers::platform::Chance;
 
+pub use holders::{Holders, Told};
 pub use proof::{Proof, prove, prove_shared};
 pub use report::{PhaseReport, phases};
 
@@ -51,6 +54,8 @@ pub struct Rehearsing {
     pub engine: Engine,
     clock: Arc<VirtualClock>,
     rehearsal: Rehearsal,
+    /// Who asks for what the plan offers; nobody, unless somebody is put here.
+    pub holders: Holders,
     /// How often the engine was dropped and opened again.
     pub crashes: u64,
     crashed_at: u64,
@@ -65,7 +70,8 @@ impl Rehearsing {
     ) -> Result<Self, Error> {
         let engine = open(home, &clock, &rehearsal).await?;
         let crashed_at = engine.store.log.head().await?;
-        Ok(Self { engine, clock, rehearsal, crashes: 0, crashed_at })
+        let holders = Holders::new(Chance::NEVER, 0);
+        Ok(Self { engine, clock, rehearsal, holders, crashes: 0, crashed_at })
     }
 
     /// Over an engine that was opened otherwise and whose workers have started; it is never dropped half-way.
@@ -77,12 +83,16 @@ impl Rehearsing {
     ) -> Result<Self, Error> {
         let crashed_at = engine.store.log.head().await?;
         let rehearsal = Rehearsal { plan, settings, crash_every: None };
-        Ok(Self { engine, clock, rehearsal, crashes: 0, crashed_at })
+        let holders = Holders::new(Chance::NEVER, 0);
+        Ok(Self { engine, clock, rehearsal, holders, crashes: 0, crashed_at })
     }
 
     /// Runs the programme through to its end.
     pub async fn run(&mut self, watcher: &mut dyn Watcher) -> Result<(), Error> {
-        self.run_until(ends_at(&self.rehearsal.plan), watcher).await?;
+        self.holders.plan(&self.engine).await?;
+        let ends_at = ends_at(&self.rehearsal.plan);
+        let ends_at = self.holders.last().map_or(ends_at, |last| last.max(ends_at));
+        self.run_until(ends_at, watcher).await?;
         // Attempts that are still waiting end in success or in an incident.
         while let Some(wake) = self.next_attempt().await? {
             self.run_until(wake, watcher).await?;
@@ -98,10 +108,13 @@ impl Rehearsing {
     ) -> Result<(), Error> {
         loop {
             let next_wake = self.settle(watcher).await?;
+            if Box::pin(self.holders.act(&self.engine)).await? {
+                continue;
+            }
             if self.clock.now() >= end {
                 return Ok(());
             }
-            let next = next_wake.unwrap_or(end).min(end);
+            let next = next_wake.into_iter().chain(self.holders.next()).fold(end, DateTime::min);
             self.clock.set(next);
             self.engine.store.directory.set_clock(Some(next)).await?;
         }

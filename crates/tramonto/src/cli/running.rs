@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use workers::platform::Faults;
+use workers::platform::{Chance, Faults};
 
 use super::canary::CanaryArgs;
 use super::notices::NoticeArgs;
@@ -15,6 +15,7 @@ use super::values::ArmAhead;
   tramonto rehearse
   tramonto rehearse --registrations 2121783
   tramonto rehearse --faults transient=1%,permanent=0.01% --crash-every 40
+  tramonto rehearse --asking 60%                      more of them want a voucher
   tramonto rehearse --plan my-plan.toml --registry registry.csv --store rehearsed
   tramonto --store rehearsed status                   explore what was kept")]
 pub struct RehearseArgs {
@@ -33,6 +34,9 @@ pub struct RehearseArgs {
     /// Drops and rebuilds the engine each time so many events were recorded.
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
     pub crash_every: Option<u64>,
+    /// How many holders ask for a voucher; where any do, some ask for the log of their messages too.
+    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    pub asking: Chance,
     /// Another seed makes up other people and other faults.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

@@ -18,7 +18,7 @@ use crate::cli::{Global, RehearseArgs};
 use crate::engine::{Settings, Store};
 use crate::generate::{Options, generate};
 use crate::notices::Post;
-use crate::rehearse::{Rehearsal, Rehearsing, begins_at, phases, prove};
+use crate::rehearse::{Holders, Rehearsal, Rehearsing, begins_at, phases, prove};
 use crate::{Error, Home, VirtualClock, commands};
 use bars::Bars;
 use print::Outcome;
@@ -55,7 +55,9 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let rehearsal = Rehearsal { plan, settings, crash_every: args.crash_every };
     let engine_begun = Instant::now();
     let mut running = Rehearsing::open(home.clone(), Arc::clone(&clock), rehearsal).await?;
+    running.holders = Holders::new(args.asking, args.seed);
     running.run(&mut bars).await?;
+    let holders = running.holders.told().clone();
     let crashes = running.crashes;
     let store = running.engine.into_store().await;
     let engine_took = engine_begun.elapsed();
@@ -65,12 +67,22 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     drop(journal);
     store.close().await?;
     let proof = prove(&home).await?;
-    let holds = proof.holds();
+    let holds = proof.holds() && holders.wrong.is_empty();
     let speeds = bars.finish();
     let kept = args.store.clone();
     let took = begun.elapsed();
-    let outcome =
-        Outcome { reports, speeds, proof, imported, crashes, events, engine_took, took, kept };
+    let outcome = Outcome {
+        reports,
+        speeds,
+        proof,
+        holders,
+        imported,
+        crashes,
+        events,
+        engine_took,
+        took,
+        kept,
+    };
     outcome.print(args.json)?;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

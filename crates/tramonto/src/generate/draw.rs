@@ -4,27 +4,32 @@ use rand_chacha::ChaCha8Rng;
 
 /// The seeded source of everything that is made up. `ChaCha8` is specified, so that another version of
 /// its library gives the same numbers; how they become draws is written here, for the same reason.
-pub(super) struct Draw(ChaCha8Rng);
+pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// Any number.
+    pub(crate) fn any(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A number below `bound`; 0 where the bound is 0. A bound of 2^32 would be even to one in 2^32.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let scaled = u64::from(self.0.next_u32()) * u64::from(bound);
         u32::try_from(scaled >> 32).unwrap_or(0)
     }
 
     /// A place in a list of that length; 0 where it is empty.
-    pub(super) fn index(&mut self, length: usize) -> usize {
+    pub(crate) fn index(&mut self, length: usize) -> usize {
         let bound = u32::try_from(length).unwrap_or(u32::MAX);
         usize::try_from(self.below(bound)).unwrap_or(0)
     }
 
     /// True once in `count` times.
-    pub(super) fn one_in(&mut self, count: u32) -> bool {
+    pub(crate) fn one_in(&mut self, count: u32) -> bool {
         self.below(count) == 0
     }
 

@@ -4,19 +4,24 @@
 //! read with plain SQL, and the sets are added up by themselves. Whatever the engine believes, this is
 //! what stands on the disk. The same is asked of an embedded store and of a shared one.
 
+mod extracts;
+mod row;
 mod shared;
+mod vouchers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use domain::{Capability, Event, Hold, PhaseId, Standing};
+use domain::{Capability, Event, Hold, PhaseId, Plan, Standing};
 use roaring::RoaringBitmap;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
+use self::extracts::Extracts;
+use self::row::Row;
+use self::vouchers::Granted;
 use crate::{Error, Home};
 
 /// What the check came to.
@@ -28,6 +33,12 @@ pub struct Proof {
     pub in_directory: u64,
     /// Effects looked at: a mailbox and a capability each.
     pub effects: u64,
+    /// Vouchers that were granted.
+    pub vouchers: u64,
+    /// Of these, redeemed.
+    pub redeemed: u64,
+    /// Requests for logs of messages whose extract was handed out.
+    pub extracts: u64,
     /// What does not add up, a sentence each; empty is the proof.
     pub problems: Vec<String>,
 }
@@ -53,9 +64,11 @@ struct FromLog {
     early: Vec<String>,
     /// What was said of somebody though it had been said already.
     doubled: Vec<String>,
-    /// When the newest event was recorded, in microseconds since 1970, and the zone its plan speaks in.
+    /// When the newest event was recorded, in microseconds since 1970, and the plan in force then.
     newest: i64,
-    zone: Option<Tz>,
+    plan: Option<Box<Plan>>,
+    vouchers: Granted,
+    extracts: Extracts,
 }
 
 /// Reads both files and adds up.
@@ -78,6 +91,10 @@ fn add_up(log: &FromLog, directory: &Directory) -> Proof {
     proof.problems.extend(log.early.iter().cloned());
     sums(log, &mut proof);
     proof.problems.extend(log.doubled.iter().cloned());
+    proof.problems.extend(log.vouchers.wrong().iter().cloned());
+    proof.problems.extend(log.extracts.wrong().iter().cloned());
+    (proof.vouchers, proof.redeemed) = (log.vouchers.issued(), log.vouchers.redeemed());
+    proof.extracts = u64::try_from(log.extracts.served()).unwrap_or(u64::MAX);
     proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
     for capability in domain::Capabilities::OF_PLATFORM.iter() {
         let closed = log.closed.get(&capability).cloned().unwrap_or_default();
@@ -166,7 +183,7 @@ impl FromLog {
     fn held(&self, capability: Capability) -> RoaringBitmap {
         let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
         let lasts = |hold: &&Hold| {
-            let end = self.zone.and_then(|zone| hold.ends_at(zone));
+            let end = self.plan.as_ref().and_then(|plan| hold.ends_at(plan.zone));
             hold.capabilities.contains(capability) && end.is_none_or(|end| newest < end)
         };
         self.holds.values().filter(lasts).map(|hold| hold.number).collect()
@@ -194,6 +211,13 @@ impl FromLog {
 
     fn add(&mut self, event: Event, position: i64, effective_at: i64) {
         self.removed(&event, position, effective_at);
+        self.vouchers.know(&event);
+        if let Some(plan) = &self.plan {
+            let at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
+            let row = Row { position, at, plan };
+            self.vouchers.add(&event, &row);
+            self.extracts.add(&event, &row);
+        }
         match event {
             Event::MailboxesRegistered(event) => {
                 let dates = (event.first..).zip(event.activated_on.iter());
@@ -226,7 +250,7 @@ impl FromLog {
                 }
             }
             Event::PlanAdopted(event) | Event::PlanAmended(event) => {
-                self.zone = Some(event.plan.zone);
+                self.plan = Some(Box::new(event.plan));
             }
             Event::DriftFound(event) => {
                 // What was found and is put right is how it is, until it is said to be put right.

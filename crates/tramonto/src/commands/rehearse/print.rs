@@ -12,13 +12,14 @@ use projections::Summary;
 use super::bars::rate;
 use crate::Error;
 use crate::output::Output;
-use crate::rehearse::{PhaseReport, Proof};
+use crate::rehearse::{PhaseReport, Proof, Told};
 
 /// What a rehearsal came to.
 pub(super) struct Outcome {
     pub(super) reports: Vec<PhaseReport>,
     pub(super) speeds: BTreeMap<PhaseId, Duration>,
     pub(super) proof: Proof,
+    pub(super) holders: Told,
     pub(super) imported: Summary,
     pub(super) crashes: u64,
     pub(super) events: u64,
@@ -34,6 +35,7 @@ impl Outcome {
             return out.document(&serde_json::json!({
                 "phases": self.reports,
                 "proof": self.proof,
+                "holders": self.holders,
                 "rejected": self.imported.rejected,
                 "crashes": self.crashes,
                 "events": self.events,
@@ -49,6 +51,7 @@ impl Outcome {
         writeln!(out, "{}", self.table())?;
         writeln!(out)?;
         self.sum_check(out)?;
+        self.asked(out)?;
         if self.imported.rejected > 0 {
             writeln!(out, "{} rows of the registry were rejected.", self.imported.rejected)?;
         }
@@ -109,6 +112,21 @@ impl Outcome {
             table.add_row(row);
         }
         table
+    }
+
+    /// What the holders asked for, and what came of it.
+    fn asked(&self, out: &mut String) -> std::fmt::Result {
+        let Told { asked, granted, redeemed, logs, turned_away, wrong } = &self.holders;
+        if asked + turned_away + logs == 0 {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "Holders asked for {asked} vouchers: {granted} were granted, one each, and {redeemed} redeemed. \
+             {logs} logs of messages were handed out. {turned_away} times somebody was turned away \
+             who had to be.",
+        )?;
+        wrong.iter().try_for_each(|wrong| writeln!(out, "  - {wrong}"))
     }
 
     fn sum_check(&self, out: &mut String) -> std::fmt::Result {

@@ -1,0 +1,203 @@
+//! What holders do to get the log of their messages.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use archive::{Domains, Error as ArchiveError, Holder, Index, IndexRequest, Office, Opened};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Capability, LogCommand, LogRequested, Plan, Proof, Requester, State};
+use uuid::Uuid;
+
+use super::{Holders, MOMENT, keys, origin, window};
+use crate::Error;
+use crate::engine::Engine;
+use crate::generate::Draw;
+
+/// So many ask, one after the other.
+const READERS: u32 = 12;
+/// How long a link lasts.
+const LASTING: TimeDelta = TimeDelta::days(30);
+/// How long after the last request was received it is prepared.
+const LATER: TimeDelta = TimeDelta::days(1);
+/// When every link has ended.
+const OVER: TimeDelta = TimeDelta::days(32);
+/// No holder's.
+const WRONG: &str = "RSSMRA85T10A562S";
+
+pub(super) enum Errand {
+    /// Outside the window.
+    Stray(u32),
+    /// The mail servers' log is read into the index.
+    Index(Vec<u32>),
+    /// A request is made, served, and its link opened.
+    Ask(u32),
+    /// A request is made, and waits.
+    Wait(u32),
+    /// What waits is served.
+    Serve,
+    /// The logs are destroyed.
+    Destroy,
+}
+
+/// What they do in this programme, and when.
+pub(super) fn errands(plan: &Plan, state: &State, draw: &mut Draw) -> Vec<(DateTime<Utc>, Errand)> {
+    let Some(window) = window(plan, Capability::RequestLogs) else { return Vec::new() };
+    let activated = state.rights.activated();
+    let readers: Vec<u32> = (0..READERS)
+        .filter_map(|_| {
+            activated.select(draw.below(u32::try_from(activated.len()).unwrap_or(u32::MAX)))
+        })
+        .collect();
+    let (Some(first), Some(last)) = (readers.first().copied(), readers.last().copied()) else {
+        return Vec::new();
+    };
+    let mut errands = vec![
+        (window.opens - MOMENT, Errand::Stray(first)),
+        (window.opens, Errand::Index(readers.clone())),
+    ];
+    errands.extend(window.spread(READERS).zip(readers.into_iter().map(Errand::Ask)));
+    if let Some(closes) = window.closes {
+        errands.extend([
+            (closes - MOMENT, Errand::Wait(last)),
+            (closes, Errand::Stray(first)),
+            (closes + LATER, Errand::Serve),
+            (closes + LATER + OVER, Errand::Destroy),
+        ]);
+    }
+    errands
+}
+
+impl Holders {
+    pub(super) async fn at_the_logs(
+        &mut self,
+        errand: Errand,
+        engine: &Engine,
+    ) -> Result<(), Error> {
+        let home = &engine.store.home;
+        let index = Index::open(&home.archive()).await?;
+        let keys = keys(home, &*engine.clock())?;
+        let office = Office::new(Arc::clone(&engine.journal), index, keys, home.extracts());
+        match errand {
+            Errand::Stray(number) => match request(&office, number).await {
+                Err(ArchiveError::Rejected(_)) => self.told.turned_away += 1,
+                Ok(_) => self.wrong("a log could be asked for outside its time"),
+                Err(error) => return Err(error.into()),
+            },
+            Errand::Index(readers) => read_log(&office, engine, &readers).await?,
+            Errand::Ask(number) => {
+                let request = request(&office, number).await?;
+                self.serve(&office, engine, request, number).await?;
+            }
+            Errand::Wait(number) => {
+                request(&office, number).await?;
+            }
+            Errand::Serve => {
+                let open = office.look(|state| {
+                    let open = state.log_requests.to_prepare();
+                    open.map(|(request, open)| (request, open.number)).collect::<Vec<_>>()
+                });
+                for (request, number) in open.await? {
+                    self.serve(&office, engine, request, number).await?;
+                }
+            }
+            Errand::Destroy => self.destroy(&office).await?,
+        }
+        office.close().await?;
+        Ok(())
+    }
+
+    /// Prepares an extract, and opens its link: as somebody else first, then as its holder.
+    async fn serve(
+        &mut self,
+        office: &Office,
+        engine: &Engine,
+        request: Uuid,
+        number: u32,
+    ) -> Result<(), Error> {
+        let Some(entry) = engine.store.registry.find(number).await? else { return Ok(()) };
+        let (address, known) = (entry.registration.address, entry.registration.codice_fiscale);
+        let holder = Holder { address, codice_fiscale: known.as_str().to_owned() };
+        let ready = office.prepare(request, &holder, office.index(), LASTING, &origin()).await?;
+        if ready.prepared.rows == 0 {
+            self.wrong("an extract has nothing of its holder's messages");
+        }
+        if matches!(office.hand_out(&ready.secret, WRONG).await?, Opened::NotTheHolder) {
+            self.told.turned_away += 1;
+        } else {
+            self.wrong("somebody else could look at an extract");
+        }
+        let opened = office.hand_out(&ready.secret, &holder.codice_fiscale).await?;
+        if matches!(opened, Opened::Extract(_)) {
+            self.told.logs += 1;
+        } else {
+            self.wrong("a holder could not open an extract");
+        }
+        self.link = Some(ready.secret);
+        Ok(())
+    }
+
+    async fn destroy(&mut self, office: &Office) -> Result<(), Error> {
+        office.expire(&origin()).await?;
+        office.destroy(&[], &origin()).await?;
+        if !office.remains().await?.are_gone() {
+            self.wrong("something is left of the logs that were destroyed");
+        }
+        let link = self.link.take().unwrap_or_default();
+        if matches!(office.hand_out(&link, WRONG).await?, Opened::Extract(_)) {
+            self.wrong("a link still opens what was destroyed");
+        }
+        Ok(())
+    }
+}
+
+/// Somebody asks, and it is made sure who.
+async fn request(office: &Office, number: u32) -> Result<Uuid, ArchiveError> {
+    let request = office.journal().new_id();
+    let by = Requester::Holder;
+    let asked = LogRequested { request, number, by, from: None, through: None };
+    office.decide(LogCommand::Request(asked), &origin()).await?;
+    let sure = LogCommand::Verify { request, proof: Proof::Officer };
+    office.decide(sure, &origin()).await?;
+    Ok(request)
+}
+
+/// Makes up what Postfix wrote of these people's messages, and reads it into the index.
+async fn read_log(office: &Office, engine: &Engine, readers: &[u32]) -> Result<(), Error> {
+    let (mut text, mut domains) = (String::new(), Vec::new());
+    for (place, number) in readers.iter().enumerate() {
+        let Some(entry) = engine.store.registry.find(*number).await? else { continue };
+        let address = entry.registration.address;
+        domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
+        let (queue, second) = (0x3F2A_0000 + place, place % 60);
+        for (part, line) in [
+            ("smtpd", "client=mail.comune.example[192.0.2.2]".to_owned()),
+            ("cleanup", format!("message-id=<{queue:X}@comune.example>")),
+            ("qmgr", "from=<urp@comune.example>, size=2048, nrcpt=1 (queue active)".to_owned()),
+            (
+                "lmtp",
+                format!("to=<{address}>, relay=mail, delay=1, dsn=2.0.0, status=sent (250 Ok)"),
+            ),
+            ("qmgr", "removed".to_owned()),
+        ] {
+            let stamp = format!("2015-05-04T10:{second:02}:00+02:00");
+            writeln!(text, "{stamp} mx1 postfix/{part}[7]: {queue:X}: {line}")
+                .map_err(|error| Error::Usage(error.to_string()))?;
+        }
+    }
+    let path = engine.store.home.folder().join("mail.log");
+    let failed = |source| Error::File {
+        path: path.clone(),
+        advice: "the rehearsed log can't be written; check the space on the disk".to_owned(),
+        source,
+    };
+    std::fs::write(&path, text).map_err(failed)?;
+    let request = IndexRequest {
+        files: vec![path.clone()],
+        domains: Domains::new(domains),
+        zone: chrono_tz::UTC,
+        not_after: None,
+    };
+    office.index().read_logs(request, |_| {}).await?;
+    // What a mail server wrote is its operator's to delete.
+    std::fs::remove_file(&path).map_err(failed)
+}

@@ -1,0 +1,73 @@
+//! The logs of messages added up: was anyone served who asked too late, or too long, or not at all?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, Event, ExtractAccess};
+use uuid::Uuid;
+
+use super::row::Row;
+
+/// What the rows say of requests for logs.
+#[derive(Default)]
+pub(super) struct Extracts {
+    /// Requests that are open, with their mailbox.
+    open: BTreeMap<Uuid, u32>,
+    verified: BTreeSet<Uuid>,
+    /// From when on the link of an extract opens nothing.
+    links: BTreeMap<Uuid, DateTime<Utc>>,
+    /// Requests whose extract was handed out, ever.
+    served: BTreeSet<Uuid>,
+    destroyed: bool,
+    wrong: Vec<String>,
+}
+
+impl Extracts {
+    pub(super) fn served(&self) -> usize {
+        self.served.len()
+    }
+
+    pub(super) fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
+    /// Takes one row about requests for logs.
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+        if let Event::LogRequested(event) = event {
+            let open = row.allowed(Capability::RequestLogs) && !self.destroyed;
+            self.unless(open, row, "takes a request for a log outside its time");
+            self.open.insert(event.request, event.number);
+        } else if let Event::LogRequesterVerified(event) = event {
+            self.verified.insert(event.request);
+        } else if let Event::LogExtractPrepared(event) = event {
+            let theirs = self.open.get(&event.request) == Some(&event.number);
+            let sure = self.verified.contains(&event.request);
+            self.unless(theirs && sure, row, "prepares an extract that nobody may have");
+            self.links.insert(event.request, event.expires_at);
+        } else if let Event::LogExtractAccessed(event) = event
+            && event.outcome == ExtractAccess::Delivered
+        {
+            let link = self.links.get(&event.request);
+            let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
+            self.unless(in_time, row, "hands out an extract without a link, or after its end");
+            self.served.insert(event.request);
+        } else if let Event::LogExtractExpired(event) = event {
+            let link = self.links.remove(&event.request);
+            let over = link.is_some_and(|expires_at| expires_at <= row.at);
+            self.unless(over, row, "ends a link before its time");
+            self.open.remove(&event.request);
+        } else if let Event::LogRequestRefused(event) = event {
+            self.open.remove(&event.request);
+        } else if let Event::LogsDestroyed(_) = event {
+            let over = !row.allowed(Capability::RequestLogs) && self.open.is_empty();
+            self.unless(over, row, "destroys logs that somebody may still ask for");
+            self.destroyed = true;
+        }
+    }
+
+    fn unless(&mut self, right: bool, row: &Row<'_>, does: &str) {
+        if !right {
+            self.wrong.push(format!("event {} {does}", row.position));
+        }
+    }
+}

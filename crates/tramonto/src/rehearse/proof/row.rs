@@ -1,0 +1,29 @@
+//! One row of the log, in the light of the plan that was in force when it took effect.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Capability, Plan};
+
+/// What is known where a row is read.
+pub(super) struct Row<'a> {
+    /// Its position in the log.
+    pub(super) position: i64,
+    /// When it took effect.
+    pub(super) at: DateTime<Utc>,
+    /// The plan in force.
+    pub(super) plan: &'a Plan,
+}
+
+impl Row<'_> {
+    /// The civil day on which it took effect.
+    pub(super) fn day(&self) -> NaiveDate {
+        self.at.with_timezone(&self.plan.zone).date_naive()
+    }
+
+    /// Did the phases allow this then?
+    pub(super) fn allowed(&self, capability: Capability) -> bool {
+        let phases = self.plan.phases.iter().enumerate().rev();
+        let mut begun = phases.filter(|(place, _)| self.plan.starts_at(*place) <= self.at);
+        let allows = begun.next().map_or(self.plan.in_service, |(_, phase)| phase.allows);
+        allows.contains(capability)
+    }
+}

@@ -1,0 +1,202 @@
+//! The vouchers added up: did anyone get two, one too late, or one that was not theirs to ask for?
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Months, NaiveDate};
+use domain::{Capability, Eligible, Event, VoucherRedeemed, VoucherRules};
+use roaring::RoaringBitmap;
+
+use super::row::Row;
+
+/// What the rows say of vouchers.
+#[derive(Default)]
+pub(super) struct Granted {
+    /// The civil day on which each mailbox was asked for, by number.
+    asked_on: Vec<Option<NaiveDate>>,
+    activated: RoaringBitmap,
+    withdrawn: RoaringBitmap,
+    requested: RoaringBitmap,
+    verified: RoaringBitmap,
+    issued: RoaringBitmap,
+    redeemed: RoaringBitmap,
+    /// Those that expired or were taken back.
+    ended: RoaringBitmap,
+    /// The present code of those whose first was replaced.
+    replaced: BTreeMap<u32, u32>,
+    /// What does not add up.
+    wrong: Vec<String>,
+}
+
+impl Granted {
+    pub(super) fn issued(&self) -> u64 {
+        self.issued.len()
+    }
+
+    pub(super) fn redeemed(&self) -> u64 {
+        self.redeemed.len()
+    }
+
+    pub(super) fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
+    /// Whose mailbox this is, and since when: rows that come before there is a voucher.
+    pub(super) fn know(&mut self, event: &Event) {
+        if let Event::MailboxesRegistered(event) = event {
+            let days = (event.first..).zip(event.requested_on.iter());
+            days.for_each(|(number, day)| self.asked(number, day));
+            let days = (event.first..).zip(event.activated_on.iter());
+            let there = days.filter(|(_, day)| day.is_some());
+            self.activated.extend(there.map(|(number, _)| number));
+        } else if let Event::RegistrationsCorrected(event) = event {
+            let days = event.mailboxes.iter().zip(event.requested_on.iter());
+            days.for_each(|(number, day)| self.asked(number, day));
+        } else if let Event::MailboxesActivated(event) = event {
+            self.activated |= &*event.mailboxes;
+        } else if let Event::MailboxWithdrawn(event) = event {
+            self.withdrawn.insert(event.number);
+        }
+    }
+
+    fn asked(&mut self, number: u32, day: Option<NaiveDate>) {
+        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        if self.asked_on.len() <= place {
+            self.asked_on.resize(place.saturating_add(1), None);
+        }
+        if let Some(asked_on) = self.asked_on.get_mut(place) {
+            *asked_on = day;
+        }
+    }
+
+    /// Takes one row about vouchers.
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+        let Some(rules) = row.plan.vouchers.as_deref() else {
+            return;
+        };
+        if let Event::VouchersRequested(event) = event {
+            self.request(&event.mailboxes, rules, row);
+        } else if let Event::VouchersVerified(event) = event {
+            self.none(
+                &(&*event.mailboxes - &self.requested),
+                row,
+                "verifies what nobody asked for",
+            );
+            self.verified |= &*event.mailboxes;
+        } else if let Event::VouchersRefused(event) = event {
+            self.requested -= &*event.mailboxes;
+            self.verified -= &*event.mailboxes;
+        } else if let Event::VouchersIssued(event) = event {
+            self.issue(&event.mailboxes, rules, row);
+        } else if let Event::VouchersDelivered(event) = event {
+            self.none(&(&*event.mailboxes - &self.issued), row, "hands over what was not granted");
+        } else if let Event::VoucherRedeemed(event) = event {
+            self.redeem(event, rules, row);
+        } else if let Event::VouchersExpired(event) = event {
+            let valid = (&self.issued - &self.redeemed) - &self.ended;
+            self.none(&(&*event.mailboxes - valid), row, "ends what could not be redeemed");
+            let over = rules.redeem_by.is_some_and(|last| row.day() > last);
+            self.unless(over, row, "ends vouchers before their last day was over");
+            self.ended |= &*event.mailboxes;
+        } else if let Event::VoucherRevoked(event) = event {
+            let valid = self.is_valid(event.number);
+            self.unless(valid, row, "takes back what could not be redeemed");
+            self.ended.insert(event.number);
+        } else if let Event::VoucherReissued(event) = event {
+            let valid = self.is_valid(event.number);
+            self.unless(valid, row, "replaces the code of what could not be redeemed");
+            let next = self.present(event.number).saturating_add(1);
+            self.unless(event.issue == next, row, "leaves out a code of a voucher");
+            self.replaced.insert(event.number, event.issue);
+        }
+    }
+
+    fn request(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
+        let open = row.allowed(Capability::RequestVoucher)
+            && rules.last_day.is_none_or(|last| row.day() <= last);
+        self.unless(open, row, "takes requests for vouchers outside their time");
+        let late = |number: &u32| {
+            let place = usize::try_from(*number).unwrap_or(usize::MAX);
+            let day = self.asked_on.get(place).copied().flatten();
+            day.is_none_or(|day| day >= rules.registered_before)
+        };
+        let late: RoaringBitmap = mailboxes.iter().filter(late).collect();
+        self.none(&late, row, "takes requests for mailboxes that were asked for too late");
+        if rules.eligible == Eligible::Activated {
+            let idle = mailboxes - &self.activated;
+            self.none(&idle, row, "takes requests for mailboxes that were never activated");
+        }
+        self.requested |= mailboxes;
+    }
+
+    fn issue(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
+        self.none(&(mailboxes & &self.issued), row, "grants a second voucher");
+        self.none(&(mailboxes - &self.verified), row, "grants what was not verified");
+        self.none(&(mailboxes & &self.withdrawn), row, "grants to a mailbox that was given up");
+        let open = row.allowed(Capability::RequestVoucher)
+            && rules.redeem_by.is_none_or(|last| row.day() <= last);
+        self.unless(open, row, "grants vouchers outside their time");
+        self.issued |= mailboxes;
+        self.requested -= mailboxes;
+        self.verified -= mailboxes;
+        let within = rules.max_issued.is_none_or(|most| self.issued.len() <= most);
+        self.unless(within, row, "grants more vouchers than the plan allows");
+    }
+
+    fn redeem(&mut self, event: &VoucherRedeemed, rules: &VoucherRules, row: &Row<'_>) {
+        let VoucherRedeemed { number, issue, on, free_through, .. } = event;
+        let valid = self.is_valid(*number);
+        self.unless(valid, row, "redeems what could not be redeemed");
+        let present = *issue == self.present(*number);
+        self.unless(present, row, "redeems a code that was replaced");
+        let in_time = rules.redeem_by.is_none_or(|last| row.day() <= last);
+        self.unless(in_time, row, "redeems a voucher after its last day");
+        let year = *on == row.day() && end_of_year(*on) == Some(*free_through);
+        self.unless(year, row, "gives more or less than the year from its day");
+        self.redeemed.insert(*number);
+    }
+
+    fn is_valid(&self, number: u32) -> bool {
+        let over = self.redeemed.contains(number) || self.ended.contains(number);
+        self.issued.contains(number) && !over
+    }
+
+    fn present(&self, number: u32) -> u32 {
+        self.replaced.get(&number).copied().unwrap_or(1)
+    }
+
+    fn none(&mut self, whose: &RoaringBitmap, row: &Row<'_>, does: &str) {
+        if !whose.is_empty() {
+            self.wrong.push(format!("event {} {does}, of {} mailboxes", row.position, whose.len()));
+        }
+    }
+
+    fn unless(&mut self, right: bool, row: &Row<'_>, does: &str) {
+        if !right {
+            self.wrong.push(format!("event {} {does}", row.position));
+        }
+    }
+}
+
+/// The last day of a year that begins on a day; one that begins on 29 February ends on 28 February.
+fn end_of_year(first: NaiveDate) -> Option<NaiveDate> {
+    let again = first.checked_add_months(Months::new(12))?;
+    if again.day() == first.day() { again.pred_opt() } else { Some(again) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_ends_on_the_day_before_it_begins_again() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (first, last) in [
+            ("2015-03-18", "2016-03-17"),
+            ("2016-02-29", "2017-02-28"),
+            ("2016-02-28", "2017-02-27"),
+            ("2015-03-01", "2016-02-29"),
+        ] {
+            assert_eq!(end_of_year(day(first)), Some(day(last)), "from {first}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What holders ask for while the programme runs: each gets what is due, and nobody more.
+
+#![cfg(test)]
+
+use domain::{Event, MailboxSet, VouchersIssued};
+use eventstore::{Origin, voucher_stream};
+use tramonto::engine::Settings;
+use tramonto::rehearse::{Holders, prove};
+use whole_flow::{Nobody, World};
+
+#[tokio::test]
+async fn holders_get_their_vouchers_and_logs_through_a_whole_programme_that_crashes() {
+    let world = World::with(600).await;
+    let mut running = world.rehearsing(Settings::default(), Some(20)).await;
+    running.holders = Holders::new("40%".parse().unwrap(), 7);
+    running.run(&mut Nobody).await.unwrap();
+    assert!(running.crashes > 3, "it was dropped {} times", running.crashes);
+    let told = running.holders.told().clone();
+    assert_eq!(told.wrong, [""; 0]);
+    assert!(told.granted > 150 && told.granted <= told.asked, "{told:?}");
+    assert!(told.redeemed > 50, "{told:?}");
+    assert_eq!(told.logs, 13, "twelve in the window, and one that came in its last second");
+    assert!(told.turned_away > told.redeemed, "each code was shown twice: {told:?}");
+    running.engine.stop().await.unwrap();
+    let proof = prove(&world.home()).await.unwrap();
+    assert_eq!(proof.problems, [""; 0]);
+    let proven = (proof.vouchers, proof.redeemed);
+    assert_eq!(proven, (told.granted, told.redeemed));
+    assert_eq!(proof.extracts, told.logs);
+}
+
+#[tokio::test]
+async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
+    let world = World::with(200).await;
+    let mut running = world.rehearsing(Settings::default(), None).await;
+    running.holders = Holders::new("100%".parse().unwrap(), 7);
+    running.run(&mut Nobody).await.unwrap();
+    let journal = &running.engine.journal;
+    let granted = journal.known().await.unwrap().state().vouchers.issued().min().unwrap();
+    // By a hand that decides nothing.
+    let mailboxes = MailboxSet::from_iter([granted]);
+    let again = [Event::VouchersIssued(VouchersIssued { revision: 1, mailboxes })];
+    let stream = voucher_stream(journal.programme()).unwrap();
+    let expected = journal.version_of(&stream).await.unwrap();
+    journal.append(stream, expected, &again, &Origin::part("another hand")).await.unwrap();
+    running.engine.stop().await.unwrap();
+    let problems = prove(&world.home()).await.unwrap().problems;
+    let says = |what: &str| problems.iter().any(|problem| problem.contains(what));
+    assert!(says("grants a second voucher"), "{problems:?}");
+    assert!(says("grants vouchers outside their time"), "{problems:?}");
+    assert!(says("grants what was not verified"), "{problems:?}");
+}
