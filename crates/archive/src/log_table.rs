@@ -7,7 +7,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sql::{Column, Foreign, Given, PgConnectOptions, Statement, TableName};
+use sql::{Column, Fault, Foreign, Given, PgConnectOptions, Statement, TableName, Why};
 
 use crate::{Entry, Error, Kind, LogArchive, Period};
 
@@ -83,7 +83,7 @@ impl LogTable {
 
     fn unusable(&self, problem: impl Into<String>) -> Error {
         let place = format!("{}#{}", self.0.place(), self.0.table());
-        Error::Unusable { place, problem: problem.into() }
+        Fault { place, why: Why::Unusable(problem.into()) }.into()
     }
 
     /// A row as whoever has the address may see it; `None` where it is not for them.

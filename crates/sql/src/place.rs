@@ -32,7 +32,9 @@ impl fmt::Display for Fault {
         let place = &self.place;
         match &self.why {
             Why::Unavailable(advice, _) => write!(f, "{place} is unavailable: {advice}"),
-            Why::Corrupt(problem) => write!(f, "{place} is damaged: {problem}"),
+            Why::Corrupt(problem) => {
+                write!(f, "{place} is damaged: {problem}; restore it from a backup")
+            }
             Why::Unusable(problem) => write!(f, "{place} can't be used: {problem}"),
         }
     }

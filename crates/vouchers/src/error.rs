@@ -1,6 +1,4 @@
 use domain::{InvalidCode, Rejection};
-use sql::{Fault, Why};
-
 /// Why the office did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,33 +26,9 @@ pub enum Error {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] keyring::Error),
-    /// The book of codes is busy, full, or out of reach; the same may succeed later.
-    #[error("the book of codes at {place} is unavailable: {advice}")]
-    Unavailable {
-        /// Which file or server.
-        place: String,
-        /// What to do about it.
-        advice: &'static str,
-        /// What the database said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// What is stored can't be what this program wrote.
-    #[error("the book of codes at {place} is damaged: {problem}; restore it from a backup")]
-    Corrupt {
-        /// Which file or server.
-        place: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// It can't be opened by this program.
-    #[error("{place} can't be opened as a book of codes: {problem}")]
-    Unusable {
-        /// Which file or server.
-        place: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
+    /// The book of codes.
+    #[error("the book of codes: {0}")]
+    Tables(#[from] sql::Fault),
     /// The keys are not those that its codes were hashed with.
     #[error(
         "the codes at {place} were hashed with other keys than those at {keys}; name the folder of those with --keys"
@@ -74,7 +48,8 @@ impl Error {
     /// May the same succeed if it is simply done again later?
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Random(_) => true,
+            Self::Random(_) => true,
+            Self::Tables(fault) => fault.may_retry(),
             Self::Log(error) => {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
             }
@@ -85,21 +60,7 @@ impl Error {
             | Self::NoSuchCode
             | Self::Token(_)
             | Self::Minted
-            | Self::Corrupt { .. }
-            | Self::Unusable { .. }
             | Self::OtherKeys { .. } => false,
-        }
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(Fault { place, why }: Fault) -> Self {
-        match why {
-            Why::Unavailable(advice, source) => {
-                Self::Unavailable { place, advice, source: source.into() }
-            }
-            Why::Corrupt(problem) => Self::Corrupt { place, problem },
-            Why::Unusable(problem) => Self::Unusable { place, problem },
         }
     }
 }
