@@ -85,7 +85,8 @@ pub fn summary(event: &Event) -> String {
         | Event::VoucherRedeemed(_)
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
-        | Event::VoucherReissued(_) => vouchers::summary(event),
+        | Event::VoucherReissued(_)
+        | Event::VoucherRemindersClaimed(_) => vouchers::summary(event),
         Event::LogRequested(_)
         | Event::LogRequesterVerified(_)
         | Event::LogExtractPrepared(_)
@@ -208,7 +209,8 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::VoucherRedeemed(_)
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
-        | Event::VoucherReissued(_) => vouchers::told(event),
+        | Event::VoucherReissued(_)
+        | Event::VoucherRemindersClaimed(_) => vouchers::told(event),
         Event::LogRequested(_)
         | Event::LogRequesterVerified(_)
         | Event::LogExtractPrepared(_)

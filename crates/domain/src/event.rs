@@ -45,8 +45,9 @@ pub use registry::{
     RegistrationsCorrected, RegistryImported,
 };
 pub use voucher::{
-    Proof, VoucherRedeemed, VoucherReissued, VoucherRevoked, VouchersDelivered, VouchersExpired,
-    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
+    Proof, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked,
+    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
+    VouchersVerified,
 };
 
 /// An event as the domain sees it: what happened, when it took effect and where it stands in the log.
@@ -175,6 +176,7 @@ events! {
     VouchersExpired(VouchersExpired) = "vouchers-expired" v 1,
     VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1,
     VoucherReissued(VoucherReissued) = "voucher-reissued" v 1,
+    VoucherRemindersClaimed(VoucherRemindersClaimed) = "voucher-reminders-claimed" v 1,
     ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1,
     HoldersErased(HoldersErased) = "holders-erased" v 1,
     LogRequested(LogRequested) = "log-requested" v 1,

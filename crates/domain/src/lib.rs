@@ -53,8 +53,8 @@ pub use event::{
     PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, Proof, RecurringWorkDue,
     RegistrationsCorrected, RegistryImported, Requester, RightsArmed, RightsRestored, Side,
     Standing, Transcript, TransientFailure, Verdict, VoucherRedeemed, VoucherReissued,
-    VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
-    VouchersRequested, VouchersVerified,
+    VoucherRemindersClaimed, VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued,
+    VouchersRefused, VouchersRequested, VouchersVerified,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding};
@@ -70,7 +70,7 @@ pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
     Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice,
     NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, ProviderId,
-    Recurring, Refusal, Refusals, RetryPolicy, Sentence, VoucherRules, Wording,
+    Recurring, Refusal, Refusals, RemindRules, RetryPolicy, Sentence, VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};
@@ -78,7 +78,7 @@ pub use rights::{Hold, Rights};
 pub use state::State;
 pub use tick::Tick;
 pub use voucher::{
-    InvalidCode, VoucherCode, VoucherCommand, VoucherMonth, VoucherStanding, Vouchers,
-    free_through, sweep_is_due,
+    InvalidCode, ReminderRound, VoucherCode, VoucherCommand, VoucherMonth, VoucherStanding,
+    Vouchers, free_through, reminder_holds, reminders_due, sweep_is_due,
 };
 pub use work::{Change, Reach, Task, next_wake, tasks};

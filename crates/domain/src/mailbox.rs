@@ -229,6 +229,7 @@ impl Mailbox {
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_)
+            | Event::VoucherRemindersClaimed(_)
             | Event::ErasureOrdered(_)
             | Event::HoldersErased(_)
             | Event::LogRequested(_)

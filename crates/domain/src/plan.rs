@@ -165,10 +165,25 @@ pub struct VoucherRules {
     /// zone; where absent, an operator does it. What was missed is made up for once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
+    /// How holders are reminded of a voucher that they have and did not use; where absent, nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind: Option<RemindRules>,
     /// The address that requests are written to.
     pub intake: String,
     /// Where the rules come from.
     pub sources: Vec<String>,
+}
+
+/// How holders are reminded of a voucher that they have and did not use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemindRules {
+    /// When a round goes out, as a cron expression with seconds in the plan's zone. What was missed is made up
+    /// for once.
+    pub cron: String,
+    /// Civil days since the code was handed over, and since the reminder before.
+    pub after_days: u32,
+    /// How many reminders one holder gets, ever.
+    pub at_most: u32,
 }
 
 /// Whom the voucher rules count as a user.
@@ -243,11 +258,16 @@ impl VoucherRules {
     pub fn work() -> PhaseId {
         PhaseId("vouchers".to_owned())
     }
+
+    /// The name under which the rounds of its reminders are recorded.
+    pub fn reminding() -> PhaseId {
+        PhaseId("voucher-reminders".to_owned())
+    }
 }
 
 impl Plan {
-    /// All that comes by a cron expression, the comparison with the platform and the sweep of the vouchers among
-    /// it.
+    /// All that comes by a cron expression, the comparison with the platform, and the sweep and the reminders of
+    /// the vouchers, among it.
     pub fn works(&self) -> Vec<Recurring> {
         let drift = self.drift.as_ref().map(|rules| Recurring {
             name: DriftRules::work(),
@@ -260,7 +280,13 @@ impl Plan {
             cron,
             catch_up: CatchUp::Once,
         });
-        self.recurring.iter().cloned().chain(drift).chain(sweep).collect()
+        let remind = self.vouchers.as_ref().and_then(|rules| rules.remind.as_ref());
+        let remind = remind.map(|rules| Recurring {
+            name: VoucherRules::reminding(),
+            cron: rules.cron.clone(),
+            catch_up: CatchUp::Once,
+        });
+        self.recurring.iter().cloned().chain(drift).chain(sweep).chain(remind).collect()
     }
 
     /// The phase of that name.

@@ -86,7 +86,8 @@ impl State {
             return Rejection::because("the programme has no plan yet; adopt one first");
         };
         let (revision, rights) = (self.programme.revision(), &self.rights);
-        self.vouchers.decide(command, &Light { plan, revision, rights, now })
+        let forgotten = self.erasure.ordered();
+        self.vouchers.decide(command, &Light { plan, revision, rights, forgotten, now })
     }
 
     /// What a command about the logs of messages leads to. Its events are for the stream of the
@@ -214,7 +215,8 @@ impl State {
             | Event::VoucherRedeemed(_)
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
-            | Event::VoucherReissued(_) => {
+            | Event::VoucherReissued(_)
+            | Event::VoucherRemindersClaimed(_) => {
                 let zone = self.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
                 self.vouchers.evolve(&fact.event, civil_date(fact.effective_at, zone));
             }

@@ -8,6 +8,7 @@
 mod code;
 mod decide;
 mod parts;
+mod remind;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use code::{InvalidCode, VoucherCode};
 pub(crate) use decide::Light;
 pub use decide::VoucherCommand;
 pub(crate) use parts::VouchersRest;
+pub use remind::{ReminderRound, reminder_holds, reminders_due};
 
 /// The vouchers of a programme, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,6 +45,10 @@ pub struct Vouchers {
     pub(crate) reissued: BTreeMap<u32, u32>,
     /// How many were granted and ended, by month of the civil day, e.g. `2015-04`.
     pub(crate) months: BTreeMap<String, VoucherMonth>,
+    /// Whose code was handed over, by civil day; who had theirs replaced is found under several.
+    pub(crate) handed: BTreeMap<NaiveDate, RoaringBitmap>,
+    /// The reminders that were claimed.
+    pub(crate) reminders: Vec<ReminderRound>,
 }
 
 /// What became of vouchers within a month. Redemptions are known by provider and day.
@@ -193,6 +199,7 @@ impl Vouchers {
             self.issued |= &*event.mailboxes;
         } else if let Event::VouchersDelivered(event) = event {
             self.delivered |= &*event.mailboxes;
+            *self.handed.entry(on).or_default() |= &*event.mailboxes;
         } else if let Event::VoucherRedeemed(event) = event {
             let key = (event.provider.clone(), event.on);
             self.redeemed.entry(key).or_default().insert(event.number);
@@ -203,6 +210,9 @@ impl Vouchers {
         } else if let Event::VoucherReissued(event) = event {
             self.reissued.insert(event.number, event.issue);
             self.delivered.remove(event.number);
+        } else if let Event::VoucherRemindersClaimed(event) = event {
+            let (scheduled_for, mailboxes) = (event.scheduled_for, (*event.mailboxes).clone());
+            self.reminders.push(ReminderRound { scheduled_for, on, mailboxes });
         }
     }
 

@@ -4,6 +4,7 @@
 //! once; a code is made when its holder has proven who they are, and is nowhere but in the letter. Deliberately
 //! absent: what is decided about a message, which is the case's.
 
+mod reminding;
 mod sending;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use lettre::Address;
 use projections::Registry;
 use vouchers::{Grant, Office};
 
+pub use self::reminding::claim_reminders;
 use crate::Error;
 use crate::case::{self, Holder};
 use crate::letter::Post;
@@ -47,6 +49,10 @@ pub struct Desk {
     settings: DeskSettings,
     /// Codes that were made and whose letters did not leave yet. After a crash they are replaced.
     grants: HashMap<u32, Grant>,
+    /// How many rounds of reminders have their letters, as far as was seen.
+    reminded: Option<usize>,
+    /// The round that was looked at and had nobody due, or could not be sent.
+    nobody_due: Option<DateTime<Utc>>,
     origin: Origin,
 }
 
@@ -59,7 +65,16 @@ impl Desk {
         settings: DeskSettings,
     ) -> Self {
         let origin = Origin::part("intake");
-        Self { store, office, registry, settings, grants: HashMap::new(), origin }
+        Self {
+            store,
+            office,
+            registry,
+            settings,
+            grants: HashMap::new(),
+            reminded: None,
+            nobody_due: None,
+            origin,
+        }
     }
 
     /// One pass.
@@ -74,6 +89,7 @@ impl Desk {
             self.settle(&confirmed, now).await?;
             progress += 1;
         }
+        progress += self.remind(now).await?;
         let (sent, next_wake) = self.send(now).await?;
         Ok(Tick { progress: progress + sent, next_wake })
     }
@@ -146,8 +162,6 @@ impl Desk {
         }
         let known = self.office.journal().known().await?;
         let state = known.state();
-        let allowed = state.plan().map(|plan| plan.allowed_at(now)).unwrap_or_default();
-        let open = allowed.contains(Capability::Receive) && allowed.contains(Capability::Access);
         let mut holders: Vec<Holder> = Vec::new();
         for (entry, by_code) in found {
             let number = entry.number;
@@ -155,12 +169,10 @@ impl Desk {
                 same.by_code |= by_code;
                 continue;
             }
-            let working = state.rights.activated().contains(number)
-                && !state.rights.withdrawn().contains(number);
             holders.push(Holder {
                 number,
                 by_code,
-                receives: open && working,
+                receives: reminding::receives(state, number, now),
                 has_notice_address: entry.registration.notify_email.is_some(),
             });
         }

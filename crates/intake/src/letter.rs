@@ -63,6 +63,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) link: Option<&'a str>,
     pub(crate) code: Option<Code<'a>>,
     pub(crate) why: Option<&'a str>,
+    /// The last day on which the voucher can be redeemed, for a reminder.
+    pub(crate) redeem_by: Option<NaiveDate>,
 }
 
 /// The voucher itself.
@@ -82,6 +84,9 @@ pub(crate) fn write(draft: &Draft<'_>) -> Result<Letter, &'static str> {
     let header = |name, value: &str| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
     };
+    // What answers nobody says so (RFC 3834, 5).
+    let automatic =
+        if draft.kind == LetterKind::Reminder { "auto-generated" } else { "auto-replied" };
     let id = format!("<intake.{}@{}>", draft.number, draft.from.domain());
     let mut message = Message::builder()
         .from(Mailbox::new(None, draft.from.clone()))
@@ -89,7 +94,7 @@ pub(crate) fn write(draft: &Draft<'_>) -> Result<Letter, &'static str> {
         .subject(subject)
         .date(SystemTime::from(draft.dated))
         .message_id(Some(id))
-        .raw_header(header("Auto-Submitted", "auto-replied"))
+        .raw_header(header("Auto-Submitted", automatic))
         .raw_header(header("X-Auto-Response-Suppress", "All"))
         .raw_header(header("Content-Language", "it, en"))
         .raw_header(header(MARK, draft.kind.code()))

@@ -7,6 +7,7 @@
 mod erase;
 mod messages;
 mod outbox;
+mod reminding;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::Error;
 pub use messages::{Kept, Message, Standing};
 pub(crate) use outbox::{Asked, Confirmed, New, Sent, Waiting};
 pub use outbox::{LetterKind, Route};
+pub(crate) use reminding::Place;
 
 /// The store of the intake.
 #[derive(Debug)]

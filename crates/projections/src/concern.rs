@@ -56,6 +56,7 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         Event::VouchersExpired(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::VoucherRevoked(event) => Some(Cow::Owned([event.number].into())),
         Event::VoucherReissued(event) => Some(Cow::Owned([event.number].into())),
+        Event::VoucherRemindersClaimed(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::ErasureOrdered(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::HoldersErased(event) => Some(Cow::Borrowed(&event.mailboxes)),
         Event::LogRequested(event) => Some(Cow::Owned([event.number].into())),

@@ -149,6 +149,17 @@ impl Office {
         Ok(concerned(&self.decide(origin, || VoucherCommand::Expire).await?))
     }
 
+    /// Claims a round of reminders: of everyone who has a voucher, did not use it and is due one by the plan.
+    /// Tells how many; their letters are somebody else's to write, after this.
+    pub async fn remind(
+        &self,
+        scheduled_for: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<u64, Error> {
+        let remind = || VoucherCommand::Remind { scheduled_for };
+        Ok(concerned(&self.decide(origin, remind).await?))
+    }
+
     /// How a voucher stands, as far as is recorded.
     pub async fn show(&self, number: u32) -> Result<Shown, Error> {
         let redeem_by = self.rules(|_, rules| rules.redeem_by).await?;
@@ -293,6 +304,8 @@ fn set_of(event: &Event) -> Option<&MailboxSet> {
     } else if let Event::VouchersDelivered(event) = event {
         Some(&event.mailboxes)
     } else if let Event::VouchersExpired(event) = event {
+        Some(&event.mailboxes)
+    } else if let Event::VoucherRemindersClaimed(event) = event {
         Some(&event.mailboxes)
     } else {
         None

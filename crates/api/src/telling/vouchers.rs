@@ -2,7 +2,7 @@
 
 use domain::{Event, Proof};
 
-use super::mailboxes;
+use super::{mailboxes, utc};
 
 /// In one line; empty for any other event.
 pub(super) fn summary(event: &Event) -> String {
@@ -19,6 +19,9 @@ pub(super) fn summary(event: &Event) -> String {
     } else if let Event::VouchersExpired(event) = event {
         let many = mailboxes(event.mailboxes.len());
         format!("{many} did not redeem it by {}", event.redeem_by)
+    } else if let Event::VoucherRemindersClaimed(event) = event {
+        let many = mailboxes(event.mailboxes.len());
+        format!("{many} to be reminded in the round of {}", utc(event.scheduled_for))
     } else if let Event::VoucherRedeemed(event) = event {
         format!("that of mailbox {} redeemed by {}", event.number, event.provider)
     } else if let Event::VoucherRevoked(event) = event {
@@ -44,6 +47,8 @@ pub(super) fn told(event: &Event) -> String {
         "the voucher's code was handed over".to_owned()
     } else if let Event::VouchersExpired(event) = event {
         format!("the voucher expired: it was not redeemed by {}", event.redeem_by)
+    } else if let Event::VoucherRemindersClaimed(_) = event {
+        "a reminder of the voucher was claimed for a letter".to_owned()
     } else if let Event::VoucherRedeemed(event) = event {
         let (provider, last) = (&event.provider, event.free_through);
         format!("{provider} redeemed the voucher: a certified mailbox, free through {last}")

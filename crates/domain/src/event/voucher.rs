@@ -1,6 +1,6 @@
 //! What happens to vouchers. A voucher's code is never in the log, nor who holds it: a mailbox is a number.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{MailboxSet, ProviderId};
@@ -76,6 +76,16 @@ pub struct VoucherRedeemed {
 pub struct VouchersExpired {
     /// The last day on which they could have been.
     pub redeem_by: NaiveDate,
+    /// Whose.
+    pub mailboxes: MailboxSet,
+}
+
+/// Holders who have a voucher and did not use it are to be reminded. This is the claim that comes before any
+/// letter: each of them gets one letter by it at most.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoucherRemindersClaimed {
+    /// The instant of the round, at the plan's cron expression or when an operator asked for one.
+    pub scheduled_for: DateTime<Utc>,
     /// Whose.
     pub mailboxes: MailboxSet,
 }

@@ -17,9 +17,11 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     let recurring = draft.recurring.as_deref().unwrap_or_default();
     names_once(reader, "recurring name", recurring.iter().filter_map(|rule| rule.name.as_ref()));
     let swept = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.swept);
+    let reminds = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.reminds);
     for (name, section, takes) in [
         (DriftRules::work(), "[drift]", draft.compares),
         (VoucherRules::work(), "[vouchers]", swept),
+        (VoucherRules::reminding(), "[vouchers]", reminds),
     ] {
         let mut names = recurring.iter().filter_map(|rule| rule.name.as_ref());
         if let Some(At { line, .. }) = names.find(|taken| takes && taken.value == name) {
@@ -212,5 +214,29 @@ fn vouchers(
             redeem_by.value
         );
         reader.problem(redeem_by.line, message);
+    } else {
+        reminders_in_time(reader, rules, opens.from.as_ref());
+    }
+}
+
+/// Could anybody be reminded before it is too late to redeem?
+fn reminders_in_time(
+    reader: &mut Reader<'_>,
+    rules: &DraftVouchers,
+    opens: Option<&At<NaiveDate>>,
+) {
+    let (Some(after), Some(redeem_by), Some(opens)) =
+        (&rules.remind_after, &rules.redeem_by, opens)
+    else {
+        return;
+    };
+    let days = (redeem_by.value - opens.value).num_days();
+    if i64::from(after.value) > days {
+        let message = format!(
+            "nobody would be reminded: {} days after vouchers can be asked for is later than redeem-by = {}; \
+             write fewer days, or a later day",
+            after.value, redeem_by.value
+        );
+        reader.problem(after.line, message);
     }
 }

@@ -44,6 +44,10 @@ pub(super) struct DraftVouchers {
     pub(super) redeem_by: Option<At<NaiveDate>>,
     /// Does it say when they are swept?
     pub(super) swept: bool,
+    /// Does it say when holders are reminded?
+    pub(super) reminds: bool,
+    /// After how many days they are, where it does.
+    pub(super) remind_after: Option<At<u32>>,
     pub(super) rules: Option<VoucherRules>,
 }
 

@@ -46,8 +46,22 @@ pub(super) const INTAKE: Key = key("intake", "\"requests@agency.example\"");
 pub(super) const REDEEM_BY: Key = key("redeem-by", "2018-12-31");
 pub(super) const MAX_ISSUED: Key = key("max-issued", "500_000");
 pub(super) const SWEEP: Key = key("sweep", "\"0 15 0 * * *\"");
-pub(super) const VOUCHER_KEYS: &[Key] =
-    &[ELIGIBLE, REGISTERED_BEFORE, LAST_DAY, REDEEM_BY, MAX_ISSUED, SWEEP, INTAKE, SOURCES];
+pub(super) const REMIND: Key = key("remind", "\"0 0 9 1 * *\"");
+pub(super) const REMIND_AFTER: Key = key("remind-after-days", "30");
+pub(super) const REMIND_AT_MOST: Key = key("remind-at-most", "2");
+pub(super) const VOUCHER_KEYS: &[Key] = &[
+    ELIGIBLE,
+    REGISTERED_BEFORE,
+    LAST_DAY,
+    REDEEM_BY,
+    MAX_ISSUED,
+    SWEEP,
+    REMIND,
+    REMIND_AFTER,
+    REMIND_AT_MOST,
+    INTAKE,
+    SOURCES,
+];
 
 pub(super) const NAME: Key = key("name", "\"left-overs\"");
 pub(super) const CRON: Key = key("cron", "\"0 30 3 * * *\"");

@@ -7,8 +7,8 @@ use super::keys::{
     ALLOWS, ATTEMPTS, CANARIES, CANARY_KEYS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE,
     FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY,
     MAX_ISSUED, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING,
-    RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES,
-    SWEEP, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+    RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REMIND, REMIND_AFTER, REMIND_AT_MOST, REPAIR,
+    RESTORES, RETRY, RETRY_KEYS, SOURCES, SWEEP, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
@@ -16,12 +16,17 @@ use super::reader::{At, Reader};
 use super::section::Section;
 use super::{canary, check, draft, near, notice_section};
 use crate::{
-    Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RetryPolicy,
-    VoucherRules,
+    Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RemindRules,
+    RetryPolicy, VoucherRules,
 };
 
 /// A day: a wait that is longer outlasts the people who watch it.
 const LONGEST_WAIT_SECONDS: u32 = 86_400;
+
+/// Days between a hand-over and its reminder, and between two: a month.
+const USUAL_REMIND_AFTER: u32 = 30;
+/// Reminders of one holder: who did not act upon two will not upon a third.
+const USUAL_REMIND_AT_MOST: u32 = 2;
 
 impl Plan {
     /// Reads and checks a plan; the error holds every problem with its line, and what would be right.
@@ -174,6 +179,7 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
     let swept = section.has(SWEEP);
     let sweep = swept.then(|| section.parsed(reader, SWEEP, cron_shape));
+    let reminding = reminding(reader, &mut section);
     let intake = section.parsed(reader, INTAKE, mail_address);
     let sources = sources(reader, &mut section);
     section.finish(reader);
@@ -188,12 +194,47 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
                 Some(sweep) => Some(sweep?.value),
                 None => None,
             },
+            remind: reminding.rules.clone()?,
             intake: intake?.value,
             sources: sources?,
         })
     };
     let rules = rules();
-    DraftVouchers { line, last_day, redeem_by, swept, rules }
+    let DraftReminding { reminds, after: remind_after, .. } = reminding;
+    DraftVouchers { line, last_day, redeem_by, swept, reminds, remind_after, rules }
+}
+
+/// What `[vouchers]` says of reminders.
+struct DraftReminding {
+    reminds: bool,
+    after: Option<At<u32>>,
+    /// The outer `None`: it has a problem.
+    rules: Option<Option<RemindRules>>,
+}
+
+fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftReminding {
+    let reminds = section.has(REMIND);
+    let bounded = [REMIND_AFTER, REMIND_AT_MOST].into_iter().find(|key| section.has(*key));
+    let cron = reminds.then(|| section.parsed(reader, REMIND, cron_shape));
+    let after = section.number(reader, REMIND_AFTER, 1..=366, USUAL_REMIND_AFTER);
+    let at_most = section.number(reader, REMIND_AT_MOST, 1..=12, USUAL_REMIND_AT_MOST);
+    let Some(cron) = cron else {
+        let line = after.as_ref().or(at_most.as_ref()).map_or(section.line, |at| at.line);
+        if let Some(key) = bounded {
+            let (name, example) = (key.name, REMIND.example);
+            reader.problem(
+                line,
+                format!("{name} says nothing without a time; add for example remind = {example}"),
+            );
+        }
+        return DraftReminding { reminds, after: None, rules: bounded.is_none().then_some(None) };
+    };
+    let rules = || {
+        let (after_days, at_most) = (after.as_ref()?.value, at_most?.value);
+        Some(RemindRules { cron: cron?.value, after_days, at_most })
+    };
+    let rules = rules();
+    DraftReminding { reminds, after, rules: rules.map(Some) }
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.

@@ -60,6 +60,11 @@ pub enum VoucherCommand {
     },
     /// What was not redeemed in time ends.
     Expire,
+    /// Who did not use theirs is to be reminded.
+    Remind {
+        /// The instant of the round.
+        scheduled_for: DateTime<Utc>,
+    },
     /// An operator takes a voucher back.
     Revoke {
         /// Whose.
@@ -77,6 +82,8 @@ pub(crate) struct Light<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) revision: u32,
     pub(crate) rights: &'a Rights,
+    /// Of whom nothing personal is kept, or will be.
+    pub(crate) forgotten: &'a RoaringBitmap,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -122,6 +129,7 @@ impl Vouchers {
                     |mailboxes| Event::VouchersExpired(VouchersExpired { redeem_by, mailboxes });
                 Ok(some(self.valid()).map(event).into_iter().collect())
             }
+            VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for, rules, light),
             VoucherCommand::Revoke { number } if self.revoked.contains(number) => Ok(Vec::new()),
             VoucherCommand::Revoke { number } => {
                 self.must_be_valid(number)?;
@@ -316,7 +324,7 @@ fn in_time(rules: &VoucherRules, today: NaiveDate) -> Result<(), Rejection> {
     }
 }
 
-fn some(set: RoaringBitmap) -> Option<MailboxSet> {
+pub(super) fn some(set: RoaringBitmap) -> Option<MailboxSet> {
     (!set.is_empty()).then(|| MailboxSet::from(set))
 }
 

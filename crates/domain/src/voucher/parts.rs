@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::{VoucherMonth, Vouchers};
+use super::{ReminderRound, VoucherMonth, Vouchers};
 use crate::ProviderId;
 
 /// All of the vouchers but their sets.
@@ -16,10 +16,20 @@ pub(crate) struct VouchersRest {
     redeemed: Vec<(ProviderId, NaiveDate)>,
     reissued: BTreeMap<u32, u32>,
     months: BTreeMap<String, VoucherMonth>,
+    handed: Vec<NaiveDate>,
+    reminders: Vec<(DateTime<Utc>, NaiveDate)>,
 }
 
 fn redeemed_name(provider: &ProviderId, on: NaiveDate) -> String {
     format!("voucher/redeemed/{provider}/{on}")
+}
+
+fn handed_name(on: NaiveDate) -> String {
+    format!("voucher/handed/{on}")
+}
+
+fn reminders_name(round: usize) -> String {
+    format!("voucher/reminders/{round}")
 }
 
 impl Vouchers {
@@ -35,7 +45,12 @@ impl Vouchers {
         ];
         let named = named.into_iter().map(|(name, set)| (format!("voucher/{name}"), set));
         let redeemed = self.redeemed.iter();
-        named.chain(redeemed.map(|((provider, on), set)| (redeemed_name(provider, *on), set)))
+        let handed = self.handed.iter().map(|(on, set)| (handed_name(*on), set));
+        let rounds = self.reminders.iter().enumerate();
+        named
+            .chain(redeemed.map(|((provider, on), set)| (redeemed_name(provider, *on), set)))
+            .chain(handed)
+            .chain(rounds.map(|(round, claimed)| (reminders_name(round), &claimed.mailboxes)))
     }
 
     pub(crate) fn rest(&self) -> VouchersRest {
@@ -43,6 +58,8 @@ impl Vouchers {
             redeemed: self.redeemed.keys().cloned().collect(),
             reissued: self.reissued.clone(),
             months: self.months.clone(),
+            handed: self.handed.keys().copied().collect(),
+            reminders: self.reminders.iter().map(|it| (it.scheduled_for, it.on)).collect(),
         }
     }
 
@@ -55,6 +72,14 @@ impl Vouchers {
             ((provider, on), set)
         });
         let redeemed = redeemed.collect();
+        let handed = rest.handed.into_iter().map(|on| (on, find(&handed_name(on)))).collect();
+        let reminders = rest.reminders.into_iter().enumerate();
+        let reminders = reminders.map(|(round, (scheduled_for, on))| ReminderRound {
+            scheduled_for,
+            on,
+            mailboxes: find(&reminders_name(round)),
+        });
+        let reminders = reminders.collect();
         Self {
             requested: find("voucher/requested"),
             verified: find("voucher/verified"),
@@ -66,6 +91,8 @@ impl Vouchers {
             redeemed,
             reissued: rest.reissued,
             months: rest.months,
+            handed,
+            reminders,
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::MailboxSet;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use vouchers::Grant;
 
 use super::Desk;
+use super::reminding::route;
 use crate::Error;
 use crate::letter::{self, Answer, Code, Draft};
 use crate::portal::{CONFIRM, PURPOSE};
@@ -33,6 +34,8 @@ const ADDRESS: &str = "intake-address";
 struct Enclosed {
     token: Option<String>,
     grant: Option<Grant>,
+    /// The last day on which the voucher can be redeemed, for a reminder.
+    redeem_by: Option<NaiveDate>,
 }
 
 impl Desk {
@@ -63,7 +66,7 @@ impl Desk {
         }
         let mut many = 0;
         for waiting in due {
-            self.send_one(&waiting, &*post, now).await?;
+            self.send_one(waiting, &*post, now).await?;
             many += 1;
         }
         Ok((many, again))
@@ -71,10 +74,14 @@ impl Desk {
 
     async fn send_one(
         &mut self,
-        waiting: &Waiting,
+        waiting: Waiting,
         post: &dyn letter::Post,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        let Some((waiting, redeem_by)) = self.still_true(waiting, now).await? else {
+            return Ok(());
+        };
+        let waiting = &waiting;
         let content = self.store.content(waiting.message).await?.unwrap_or_default();
         let Some(to) = self.address(waiting, &content).await? else {
             return self.fail(waiting, "no-address", now).await;
@@ -91,7 +98,7 @@ impl Desk {
         if !self.store.claim(waiting, now + CLAIM, asked).await? {
             return Ok(());
         }
-        let mut enclosed = Enclosed { token, grant: None };
+        let mut enclosed = Enclosed { token, grant: None, redeem_by };
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             enclosed.grant = self.code(mailbox).await?;
             if enclosed.grant.is_none() {
@@ -116,10 +123,37 @@ impl Desk {
                 }
                 // It surely did not leave, so it is still nobody's.
                 Sent::Later(_) => drop(self.grants.insert(grant.number, grant)),
-                Sent::Failed | Sent::Doubtful => {}
+                Sent::Failed | Sent::Doubtful | Sent::Moot => {}
             }
         }
         Ok(())
+    }
+
+    /// A letter as it is due now; a reminder of a voucher that was used or ended meanwhile is due no more. It goes
+    /// to whichever address its holder reads by now.
+    async fn still_true(
+        &self,
+        mut waiting: Waiting,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Waiting, Option<NaiveDate>)>, Error> {
+        let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Reminder) else {
+            return Ok(Some((waiting, None)));
+        };
+        let (holds, route, redeem_by) = {
+            let known = self.office.journal().known().await?;
+            let state = known.state();
+            let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
+            let redeem_by = rules.and_then(|rules| rules.redeem_by);
+            (domain::reminder_holds(state, mailbox, now), route(state, mailbox, now), redeem_by)
+        };
+        if holds {
+            waiting.route = route;
+            return Ok(Some((waiting, redeem_by)));
+        }
+        if self.store.claim(&waiting, now + CLAIM, None).await? {
+            self.store.sent(waiting.number, Sent::Moot, now).await?;
+        }
+        Ok(None)
     }
 
     async fn fail(&self, waiting: &Waiting, why: &str, now: DateTime<Utc>) -> Result<(), Error> {
@@ -214,6 +248,7 @@ impl Desk {
             link: link.as_deref(),
             code,
             why: waiting.why.as_deref(),
+            redeem_by: enclosed.redeem_by,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What the letters say, in both languages, that of the reader first.
 
+use chrono::NaiveDate;
+
 use super::{Code, Draft};
 use crate::reading::Language;
 use crate::store::LetterKind;
@@ -23,6 +25,7 @@ pub(super) fn of(draft: &Draft<'_>) -> (String, String) {
         LetterKind::Confirm => confirm(draft.link.unwrap_or_default()),
         LetterKind::Granted => granted(draft.code.as_ref()),
         LetterKind::Refused => refused(draft.why.unwrap_or_default()),
+        LetterKind::Reminder => reminder(draft.redeem_by),
     };
     match draft.language {
         Language::Italian => (subject.italian, arranged(&text.italian, &text.english)),
@@ -96,8 +99,7 @@ fn confirm(link: &str) -> (Both, Both) {
 fn granted(code: Option<&Code<'_>>) -> (Both, Both) {
     let (shown, token) = code.map_or(("", ""), |code| (code.shown.as_str(), code.token));
     let by = code.and_then(|code| code.redeem_by);
-    let until = by.map_or(String::new(), |by| format!(" entro il {}", by.format("%d/%m/%Y")));
-    let until_english = by.map_or(String::new(), |by| format!(" by {}", by.format("%-d %B %Y")));
+    let (until, until_english) = until(by);
     (
         both("Il Suo voucher per una casella PEC", "Your voucher for a certified mailbox"),
         Both {
@@ -110,6 +112,40 @@ fn granted(code: Option<&Code<'_>>) -> (Both, Both) {
                 "this is your voucher for a certified mailbox (PEC), free for a year:\n\n    {shown}\n\nTell it to the \
                  provider that you choose{until_english}. It works once: give it to nobody else. In electronic form, \
                  for the provider:\n\n{token}"
+            ),
+        },
+    )
+}
+
+/// Until which day, in both languages; nothing where vouchers do not expire.
+fn until(by: Option<NaiveDate>) -> (String, String) {
+    by.map_or_else(Default::default, |by| {
+        (format!(" entro il {}", by.format("%d/%m/%Y")), format!(" by {}", by.format("%-d %B %Y")))
+    })
+}
+
+fn reminder(by: Option<NaiveDate>) -> (Both, Both) {
+    let (until, until_english) = until(by);
+    let (after, after_english) = match by {
+        Some(_) => (" Dopo quel giorno non vale più.", " After that day it is worth nothing."),
+        None => ("", ""),
+    };
+    (
+        both("Il Suo voucher PEC non è ancora stato usato", "Your voucher has not been used yet"),
+        Both {
+            italian: format!(
+                "Le è stato rilasciato un voucher per una casella PEC gratuita per un anno, e non risulta ancora \
+                 usato.\n\nPer usarlo, comunichi il codice che Le è stato consegnato al gestore PEC che \
+                 sceglie{until}.{after}\n\nQuesto messaggio non contiene il codice, che non conserviamo. Se lo ha \
+                 perduto, chieda all'ufficio di sostituirlo: il codice precedente non vale più. Se non intende usare \
+                 il voucher, non deve fare nulla."
+            ),
+            english: format!(
+                "you were given a voucher for a certified mailbox (PEC), free for a year, and it has not been used \
+                 yet.\n\nTo use it, tell the code that you were given to the provider that you \
+                 choose{until_english}.{after_english}\n\nThis message does not hold the code, which we do not keep. \
+                 If you lost it, ask the office to replace it: the code before is then worth nothing. If you do not \
+                 want the voucher, you need not do anything."
             ),
         },
     )

@@ -29,7 +29,15 @@ impl Store {
                 postgres: "SELECT number FROM message WHERE mailbox = ANY ($1)",
             };
             let read = |(number,): (i64,)| Ok(number);
-            gone.extend(self.tables.all(of, vec![Given::Numbers(page)], read).await?);
+            gone.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);
+            // Those that answer no message.
+            let letters = sql::Statement {
+                sqlite: "DELETE FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
+                postgres: "DELETE FROM letter WHERE mailbox = ANY ($1)",
+            };
+            let mut writing = self.tables.begin().await?;
+            writing.run(letters, vec![Given::Numbers(page)]).await?;
+            writing.commit().await?;
         }
         gone.sort_unstable();
         gone.dedup();

@@ -25,6 +25,8 @@ pub enum LetterKind {
     Granted,
     /// No voucher, and why.
     Refused,
+    /// A voucher that lies unused.
+    Reminder,
 }
 
 /// Whom a letter goes to.
@@ -46,6 +48,8 @@ pub(crate) enum Sent {
     Later(DateTime<Utc>),
     Failed,
     Doubtful,
+    /// It did not leave, for it was not true any more.
+    Moot,
 }
 
 /// A letter to be sent.
@@ -97,7 +101,7 @@ macro_rules! codes {
 
 codes!(LetterKind {
     Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
-    Granted = "granted", Refused = "refused",
+    Granted = "granted", Refused = "refused", Reminder = "reminder",
 });
 codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
 
@@ -115,6 +119,9 @@ fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Wa
     })
 }
 
+/// The message of a letter that answers none.
+pub(super) const NONE: i64 = 0;
+
 /// A letter that is new.
 pub(crate) struct New<'a> {
     pub(crate) kind: LetterKind,
@@ -124,7 +131,11 @@ pub(crate) struct New<'a> {
     pub(crate) why: Option<&'a str>,
 }
 
-async fn write(writing: &mut Writing<'_>, new: New<'_>, now: DateTime<Utc>) -> Result<(), Error> {
+pub(super) async fn write(
+    writing: &mut Writing<'_>,
+    new: New<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     const WRITE: &str = "
         INSERT INTO letter (kind, message, mailbox, route, why, standing, made_at, due_at, attempts)
         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
@@ -178,11 +189,12 @@ impl Store {
         Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
-    /// Was a letter written to this holder since, that may have arrived or will?
+    /// Was a letter written to this holder since, that may have arrived or will? A reminder is none that was asked
+    /// for.
     pub(crate) async fn told(&self, mailbox: u32, since: DateTime<Utc>) -> Result<bool, Error> {
         const TOLD: &str = "
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND made_at > $2
-            AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
+            AND kind <> 'reminder' AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
         let given = vec![Given::Number(mailbox.into()), Given::Number(micros(since))];
         Ok(!self.tables.all(TOLD, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
@@ -205,7 +217,7 @@ impl Store {
         asked: Option<Asked>,
     ) -> Result<bool, Error> {
         const CLAIM: &str = "
-            UPDATE letter SET standing = 'claimed', due_at = $2, attempts = attempts + 1
+            UPDATE letter SET standing = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
             WHERE number = $1 AND standing = 'waiting'";
         // A letter that did not leave has another link when it is tried again.
         const ASK: &str = "
@@ -214,7 +226,8 @@ impl Store {
             ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
                 expires_at = excluded.expires_at";
         let mut writing = self.tables.begin().await?;
-        let given = vec![Given::Number(letter.number), Given::Number(micros(until))];
+        let route = Given::Text(letter.route.code().to_owned());
+        let given = vec![Given::Number(letter.number), Given::Number(micros(until)), route];
         if writing.run(CLAIM, given).await? == 0 {
             return Ok(false);
         }
@@ -249,6 +262,7 @@ impl Store {
             Sent::Later(due) => ("waiting", due),
             Sent::Failed => ("failed", now),
             Sent::Doubtful => ("doubt", now),
+            Sent::Moot => ("moot", now),
         };
         let given = vec![
             Given::Number(letter),

@@ -1,16 +1,19 @@
-//! The tables, in a file and in `PostgreSQL`; `migrations/intake/1.sql` says what each is for.
+//! The tables, in a file and in `PostgreSQL`; `migrations/intake` says what each is for.
 
 use sql::{Format, Keeping, Schema};
 
 /// "TRMI".
 const APPLICATION_ID: u32 = 0x5452_4D49;
 /// The version of the tables below, kept in the file's header.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The tables in `PostgreSQL`.
 pub(super) const SCHEMA: Schema = Schema {
     name: "intake",
-    steps: &[("the tables of the intake", include_str!("../../migrations/intake/1.sql"))],
+    steps: &[
+        ("the tables of the intake", include_str!("../../migrations/intake/1.sql")),
+        ("up to whom reminders are written", include_str!("../../migrations/intake/2.sql")),
+    ],
 };
 
 /// All of them, for what has to be written anew once something was erased.
@@ -21,8 +24,8 @@ pub(super) fn format() -> Format {
     Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
-        create: CREATE.to_owned(),
-        upgrades: &[],
+        create: format!("{CREATE}{REMINDING}"),
+        upgrades: &[REMINDING],
         other_version: "use a newer version of the program",
         keeping: Keeping::Original,
     }
@@ -72,3 +75,10 @@ const CREATE: &str = "
         settled_at INTEGER
     ) STRICT;
     CREATE INDEX confirmation_by_mailbox ON confirmation (mailbox);";
+
+const REMINDING: &str = "
+    CREATE TABLE reminding (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        round INTEGER NOT NULL,
+        after INTEGER NOT NULL
+    ) STRICT;";

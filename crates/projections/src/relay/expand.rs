@@ -91,6 +91,7 @@ fn alike(event: Event) -> Option<MailboxSet> {
         Event::VouchersIssued(event) => Some(event.mailboxes),
         Event::VouchersDelivered(event) => Some(event.mailboxes),
         Event::VouchersExpired(event) => Some(event.mailboxes),
+        Event::VoucherRemindersClaimed(event) => Some(event.mailboxes),
         Event::ErasureOrdered(event) => Some(event.mailboxes),
         Event::HoldersErased(event) => Some(event.mailboxes),
         // These say something else of each mailbox, or concern one alone, or the programme.

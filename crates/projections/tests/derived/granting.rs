@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 use domain::{
-    Event, MailboxSet, Proof, State, VoucherRedeemed, VoucherReissued, VoucherRevoked,
-    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
-    VouchersVerified, free_through,
+    Event, MailboxSet, Proof, State, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed,
+    VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
+    VouchersRequested, VouchersVerified, free_through,
 };
 use eventstore::voucher_stream;
 
@@ -49,6 +49,10 @@ impl Story {
         if let Some(number) = some(3).min() {
             events.push(Event::VoucherRevoked(VoucherRevoked { number }));
         }
+        events.push(Event::VoucherRemindersClaimed(VoucherRemindersClaimed {
+            scheduled_for: self.now(),
+            mailboxes: together(2..5),
+        }));
         events.push(Event::VouchersExpired(VouchersExpired { redeem_by: day, mailboxes: some(4) }));
         self.append(voucher_stream(&programme()).unwrap(), self.now(), &events).await;
     }

@@ -298,6 +298,7 @@ impl FromLog {
             | Event::VouchersExpired(_)
             | Event::VoucherRevoked(_)
             | Event::VoucherReissued(_)
+            | Event::VoucherRemindersClaimed(_)
             | Event::ErasureOrdered(_)
             | Event::HoldersErased(_)
             | Event::LogRequested(_)
