@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{ProviderId, State, VoucherMonth};
+use chrono::{DateTime, Utc};
+use domain::{ProviderId, State, VoucherMonth, reminders_due};
 use serde::Serialize;
 
 /// The vouchers of a programme, counted.
@@ -26,6 +27,10 @@ pub struct Report {
     pub revoked: u64,
     /// Of these, those that can be redeemed.
     pub valid: u64,
+    /// Reminders that were claimed for letters, ever.
+    pub reminders: u64,
+    /// The round of reminders that came by the plan and was not claimed yet.
+    pub reminders_due: Option<DateTime<Utc>>,
     /// How many the plan grants at most; absent where it sets no limit.
     pub limit: Option<u64>,
     /// How many are left of the limit.
@@ -95,6 +100,8 @@ impl Report {
             expired: vouchers.expired().len(),
             revoked: vouchers.revoked().len(),
             valid: vouchers.valid().len(),
+            reminders: vouchers.reminders().iter().map(|round| round.mailboxes.len()).sum(),
+            reminders_due: reminders_due(state),
             limit,
             left: limit.map(|limit| limit.saturating_sub(issued)),
             months: months.into_iter().map(month).collect(),

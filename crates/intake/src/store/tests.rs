@@ -70,6 +70,31 @@ async fn only_what_waits_is_released_or_refused(store: &Store) {
     assert_eq!((message.standing, message.mailbox), (Standing::Refused, Some(7)));
 }
 
+async fn reminders_are_written_once_and_go_by_erasure(store: &Store) {
+    let reminders = async || store.letters().await.unwrap();
+    // What was claimed before the store was made is passed over.
+    let from = store.reminding(2).await.unwrap();
+    assert_eq!(from, Place { round: 2, after: None });
+    assert_eq!(store.reminding(5).await.unwrap(), from, "once it stands, it stays");
+    let place = Place { round: 2, after: Some(9) };
+    let to = [(7, Route::Mailbox), (9, Route::Notice)];
+    assert!(store.remind(&to, (from, place), now()).await.unwrap());
+    assert!(!store.remind(&to, (from, place), now()).await.unwrap(), "another was faster");
+    assert_eq!(store.reminding(0).await.unwrap(), place);
+    let waiting = |many| vec![("reminder".to_owned(), "waiting".to_owned(), many)];
+    assert_eq!(reminders().await, waiting(2));
+    assert!(store.reminders_wait(2, now()).await.unwrap());
+    assert!(!store.reminders_wait(3, now()).await.unwrap());
+    assert!(
+        !store.told(7, now() - chrono::TimeDelta::days(1)).await.unwrap(),
+        "nobody asked for it"
+    );
+    let due = store.due(now(), 10).await.unwrap();
+    assert_eq!(due.iter().map(|letter| letter.route).collect::<Vec<_>>(), [to[0].1, to[1].1]);
+    store.erase(&[7].into(), &[]).await.unwrap();
+    assert_eq!(reminders().await, waiting(1));
+}
+
 async fn what_speaks_of_somebody_is_found_and_goes(store: &Store) {
     let hidden = STANDARD.encode(format!("mi chiamo {CODE}"));
     let hidden = format!("x\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n{hidden}\r\n--b--");
@@ -111,6 +136,8 @@ async fn a_file_keeps_the_contract() {
     outbox::a_link_is_used_once_and_acted_upon_once(&file(&four).await).await;
     let (one, two) = (file(&five).await, file(&five).await);
     outbox::one_of_two_gets_a_letter_and_one_of_two_clicks_counts(&one, &two).await;
+    reminders_are_written_once_and_go_by_erasure(&file(&folder.path().join("six").tap()).await)
+        .await;
     let store = file(folder.path()).await;
     what_speaks_of_somebody_is_found_and_goes(&store).await;
     // Nor is it in the files themselves, while they are open and when they are closed.
@@ -144,6 +171,8 @@ async fn a_schema_keeps_the_contract() {
     let (fresh, one) = schema().await;
     let two = Store::connect(fresh.options()).await.unwrap();
     outbox::one_of_two_gets_a_letter_and_one_of_two_clicks_counts(&one, &two).await;
+    let (_fresh, store) = schema().await;
+    reminders_are_written_once_and_go_by_erasure(&store).await;
     let (_fresh, store) = schema().await;
     what_speaks_of_somebody_is_found_and_goes(&store).await;
 }

@@ -174,6 +174,15 @@ pub enum VouchersCommand {
     #[command(after_help = "Example:
   tramonto vouchers expire --reason 'before the report of the year'")]
     Expire(ExpireArgs),
+    /// Claims a round of reminders for who has a voucher and did not use it; the engine does it where the plan has
+    /// `remind` and `tramonto intake lmtp` a relay.
+    #[command(after_help = "Example:
+  tramonto vouchers remind --reason 'before the summer'
+
+Who is due one is what the plan says: so many days after the code was handed over and after the reminder before,
+and so many times at most. The letters hold no code; `tramonto intake lmtp` sends them through its relay, and whoever
+redeems meanwhile gets none.")]
+    Remind(RemindArgs),
     /// Lists the programme's keys, turns them over, publishes them.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -182,6 +191,14 @@ pub enum VouchersCommand {
 /// Why they end now.
 #[derive(Debug, Clone, Args)]
 pub struct ExpireArgs {
+    /// Why, for the record. Name no person: the log is kept for ever.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
+}
+
+/// Why they are reminded now.
+#[derive(Debug, Clone, Args)]
+pub struct RemindArgs {
     /// Why, for the record. Name no person: the log is kept for ever.
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,

@@ -21,8 +21,8 @@ use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};
 use super::decide::origin;
 use super::reading::Reading;
 use crate::cli::{
-    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
-    VouchersCommand,
+    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, RemindArgs, Target,
+    VoucherCommand, VouchersCommand,
 };
 use crate::log::postgres_options;
 use crate::output::Output;
@@ -102,8 +102,27 @@ pub(super) async fn all(command: VouchersCommand, global: &Global) -> Result<(),
                 &format!("{} vouchers ended unused", count(done)),
             )
         }
+        VouchersCommand::Remind(args) => remind(&args, global).await,
         VouchersCommand::Keys(command) => keys::execute(&command, global).await,
     }
+}
+
+async fn remind(args: &RemindArgs, global: &Global) -> Result<(), Error> {
+    let desk = Desk::open(global).await?;
+    let store = crate::requests::open(global).await?;
+    let (now, origin) = (desk.office.journal().now(), origin(global, &args.reason));
+    let claimed = intake::claim_reminders(&store, &desk.office, now, &origin).await;
+    store.close().await?;
+    desk.close().await;
+    let claimed = claimed?;
+    let words = match claimed {
+        0 => "nobody is due a reminder".to_owned(),
+        many => format!(
+            "{} reminders are claimed; `tramonto intake lmtp` sends them through its relay",
+            count(many)
+        ),
+    };
+    answer(global, &json!({ "done": "reminders-claimed", "vouchers": claimed }), &words)
 }
 
 /// What became of a command about many.
@@ -285,6 +304,14 @@ async fn report(global: &Global) -> Result<(), Error> {
         count(report.revoked),
         count(report.valid)
     ))?;
+    if report.reminders > 0 {
+        out.line(format!("reminders claimed: {}", count(report.reminders)))?;
+    }
+    if let Some(due) = report.reminders_due {
+        out.line(format!(
+            "reminders of {due} are due: `tramonto intake lmtp` sends them once it runs with a relay"
+        ))?;
+    }
     let month = |one: &vouchers::Month| {
         let counts = [one.issued, one.redeemed, one.expired, one.revoked].map(count);
         std::iter::once(one.month.clone()).chain(counts).collect()

@@ -186,3 +186,22 @@ fn keys_of_a_folder_of_their_own_must_be_there_and_be_the_ones_the_codes_were_ha
     let other = scene.refused(&["voucher", "verify", &address, "--reason", "letter 12"]);
     assert!(other.contains("hashed with other keys") && other.contains("--keys"), "{other}");
 }
+
+#[test]
+fn nobody_is_reminded_before_their_days_are_over_nor_by_a_plan_that_says_nothing_of_it() {
+    let scene = scene_with("remind = \"0 0 9 1 * *\"\nremind-after-days = 1");
+    let (address, _) = scene.activated();
+    verified(&scene, &address);
+    scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    for _ in 0..2 {
+        let told = scene.json(&["vouchers", "remind", "--reason", "a trial"]);
+        assert_eq!(told, json!({ "done": "reminders-claimed", "vouchers": 0 }));
+    }
+    assert!(scene.events(&["--kind", "voucher-reminders-claimed"]).is_empty());
+    let report = scene.json(&["vouchers", "report"]);
+    assert_eq!((&report["reminders"], &report["reminders_due"]), (&json!(0), &json!(null)));
+
+    let silent = scene_with("");
+    let refused = silent.refused(&["vouchers", "remind", "--reason", "a trial"]);
+    assert!(refused.contains("says nothing of reminders"), "{refused}");
+}
