@@ -68,7 +68,7 @@ impl Scene {
     /// A programme with these rules, in which so many holders of a mailbox, who have an address for notices too,
     /// have a voucher whose code was handed over.
     async fn with(rules: &str, many: usize) -> (Self, Vec<u32>) {
-        let scene = Self::of(rules).await;
+        let scene = Box::pin(Self::of(rules)).await;
         let people: Vec<_> = scene.people(true).await.into_iter().take(many).collect();
         scene.hand_over(people.iter().copied()).await;
         (scene, people)

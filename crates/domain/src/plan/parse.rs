@@ -194,12 +194,12 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
                 Some(sweep) => Some(sweep?.value),
                 None => None,
             },
-            remind: reminding.rules.clone()?,
+            remind: reminding.rules.clone(),
             intake: intake?.value,
             sources: sources?,
         })
     };
-    let rules = rules();
+    let rules = rules().filter(|_| reminding.sound);
     let DraftReminding { reminds, after: remind_after, .. } = reminding;
     DraftVouchers { line, last_day, redeem_by, swept, reminds, remind_after, rules }
 }
@@ -208,8 +208,9 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
 struct DraftReminding {
     reminds: bool,
     after: Option<At<u32>>,
-    /// The outer `None`: it has a problem.
-    rules: Option<Option<RemindRules>>,
+    rules: Option<RemindRules>,
+    /// Is nothing wrong with it?
+    sound: bool,
 }
 
 fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftReminding {
@@ -227,14 +228,15 @@ fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftRem
                 format!("{name} says nothing without a time; add for example remind = {example}"),
             );
         }
-        return DraftReminding { reminds, after: None, rules: bounded.is_none().then_some(None) };
+        return DraftReminding { reminds, after: None, rules: None, sound: bounded.is_none() };
     };
     let rules = || {
         let (after_days, at_most) = (after.as_ref()?.value, at_most?.value);
         Some(RemindRules { cron: cron?.value, after_days, at_most })
     };
     let rules = rules();
-    DraftReminding { reminds, after, rules: rules.map(Some) }
+    let sound = rules.is_some();
+    DraftReminding { reminds, after, rules, sound }
 }
 
 /// The form of an address, no more: only a letter to it shows that it exists.
