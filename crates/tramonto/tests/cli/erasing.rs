@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use tramonto::Home;
+use tramonto::rehearse::prove;
+
 use crate::logs;
 use crate::scene::{Ran, Scene};
 
@@ -132,6 +135,38 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     let again = scene.run(&["import", "tramonto.csv"]);
     assert_eq!(again.code, Some(3), "{}{}", again.out, again.err);
     assert!(again.out.contains("499"), "nobody comes back with the file: {}", again.out);
+}
+
+#[test]
+fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds() {
+    let scene = Scene::empty();
+    // Once a month is enough to see that left-overs are looked for.
+    let plan = domain::Plan::CEC_PAC.replace("0 30 3 * * *", "0 30 3 1 * *");
+    assert_ne!(plan, domain::Plan::CEC_PAC);
+    scene.write("plan.toml", &plan);
+    let asking = ["--registrations", "400", "--asking", "60%", "--plan", "plan.toml"];
+    let kept = ["--store", "tramonto-store"];
+    let told = scene.json(&[&["rehearse"][..], &asking, &kept].concat());
+    let holders = &told["holders"];
+    assert_eq!(holders["wrong"], serde_json::json!([]));
+    assert_eq!(holders["logs"], 13);
+    // The registry file is its owner's, wherever it was made.
+    std::fs::rename(scene.path("tramonto-store/registry.csv"), scene.path("registry.csv"))
+        .expect("moved");
+    let rows: Vec<_> = (1..=400).map(|line| scene.row(line)).collect();
+    let some: Vec<&str> = rows.iter().step_by(10).flat_map(|row| known_by(row)).collect();
+    assert_eq!(left(&scene, &some).code, Some(4), "they are known");
+    let report = scene.json(&["vouchers", "report"]);
+    assert_eq!(report["issued"], holders["granted"]);
+    scene.ok(&["erase", "all", "--reason", "the programme has ended"]);
+    let gone = left(&scene, &some);
+    assert_eq!(gone.code, Some(0), "{}{}", gone.out, gone.err);
+    scene.ok(&["projections", "rebuild"]);
+    assert_eq!(scene.json(&["vouchers", "report"]), report);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let proof = runtime.block_on(prove(&Home::new(scene.path("tramonto-store")))).expect("a proof");
+    assert_eq!(proof.problems, [""; 0]);
+    assert_eq!(Some(proof.vouchers), holders["granted"].as_u64());
 }
 
 #[test]
