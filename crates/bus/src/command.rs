@@ -2,7 +2,8 @@
 //!
 //! Invariant: a command counts as taken only when it is answered, and it is answered only once its
 //! outcome is known; whoever has no answer sends the same command again, with the same id. What is
-//! refused, or can't be read, is kept as a dead letter before it is answered.
+//! refused, or can't be read, is kept as a dead letter before it is answered, without what it said where that
+//! may name somebody or hold a secret.
 //! Deliberately absent: a queue of commands. Nothing waits anywhere but at the sender.
 
 use std::time::Duration;
@@ -15,6 +16,15 @@ use crate::{CloudEvent, Error};
 
 /// The largest command: a registration has some hundred bytes.
 const LARGEST: usize = 64 * 1024;
+
+/// A kind of command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandKind {
+    /// Its name, e.g. `place-hold`.
+    pub name: &'static str,
+    /// May what it says name somebody, or hold a secret? Then it is kept nowhere but where it is carried out.
+    pub is_confidential: bool,
+}
 
 /// Where commands come in. Any number of processes may listen; each command comes to one of them.
 /// `tests/commands.rs` says what every adapter must do.
@@ -92,8 +102,20 @@ pub struct DeadCommand {
     pub id: Option<String>,
     /// Why it was not carried out, in one sentence.
     pub reason: String,
-    /// What was sent.
+    /// What was sent; empty where its kind is confidential.
     pub data: Bytes,
+}
+
+impl CommandKind {
+    /// A kind that names mailboxes by id only.
+    pub const fn plain(name: &'static str) -> Self {
+        Self { name, is_confidential: false }
+    }
+
+    /// A kind that may name somebody, or hold a secret.
+    pub const fn confidential(name: &'static str) -> Self {
+        Self { name, is_confidential: true }
+    }
 }
 
 impl Answer {
@@ -134,7 +156,7 @@ pub(crate) fn type_of(kind: &str) -> String {
 
 /// Looks at a command before anybody carries it out; the error is one sentence to its sender.
 pub(crate) fn checked(
-    kinds: &[String],
+    kinds: &[CommandKind],
     kind: &str,
     read: Result<CloudEvent, String>,
     size: usize,
@@ -142,9 +164,10 @@ pub(crate) fn checked(
     if size > LARGEST {
         return Err(format!("the command has {size} bytes; at most {LARGEST} are read"));
     }
-    if !kinds.iter().any(|known| known == kind) {
+    if !kinds.iter().any(|known| known.name == kind) {
         let shown: String = kind.chars().take(60).collect();
-        return Err(format!("{shown:?} is no command; send one of {}", kinds.join(", ")));
+        let names: Vec<&str> = kinds.iter().map(|known| known.name).collect();
+        return Err(format!("{shown:?} is no command; send one of {}", names.join(", ")));
     }
     let event = read?;
     if event.kind != type_of(kind) {
@@ -154,4 +177,10 @@ pub(crate) fn checked(
         Ok(_) => Ok(event),
         Err(error) => Err(format!("the data is no JSON document: {error}")),
     }
+}
+
+/// What a dead letter keeps of what was sent.
+pub(crate) fn kept(kinds: &[CommandKind], kind: &str, data: Bytes) -> Bytes {
+    let withheld = kinds.iter().any(|known| known.name == kind && known.is_confidential);
+    if withheld { Bytes::new() } else { data }
 }

@@ -20,7 +20,7 @@ mod queue;
 
 pub use cloud_event::CloudEvent;
 pub use command::{
-    Answer, AnswerStatus, CommandInbox, CommandSender, DeadCommand, IncomingCommand,
+    Answer, AnswerStatus, CommandInbox, CommandKind, CommandSender, DeadCommand, IncomingCommand,
 };
 pub use error::Error;
 pub use in_process::{InProcess, InProcessCommands, InProcessMirror};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{
-    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandSender, Connection, Error,
+    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandKind, CommandSender, Connection, Error,
     InProcessCommands, IncomingCommand, NatsCommandInbox, NatsCommandSender, NatsOptions,
 };
 use tokio::time::timeout;
@@ -22,7 +22,11 @@ struct Way {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Long enough to see that no answer comes.
 const A_MOMENT: Duration = Duration::from_millis(100);
-const KINDS: [&str; 2] = ["place-hold", "pause"];
+const KINDS: [CommandKind; 3] = [
+    CommandKind::plain("place-hold"),
+    CommandKind::plain("pause"),
+    CommandKind::confidential("register"),
+];
 
 macro_rules! contract {
     ($adapter:ident, $make:expr) => {
@@ -32,6 +36,7 @@ macro_rules! contract {
             a_command_that_could_not_be_looked_at_is_sent_again,
             a_refused_command_is_answered_and_kept,
             what_can_not_be_read_is_answered_and_kept_and_goes_no_further,
+            of_a_confidential_command_nothing_is_kept_that_it_said,
             who_waits_in_vain_is_told_so,
             of_two_listeners_one_gets_a_command,
             closing_wakes_who_listens_and_lets_a_command_under_way_be_answered,
@@ -126,6 +131,32 @@ async fn a_refused_command_is_answered_and_kept(way: Way) {
     let [letter] = &dead[..] else { panic!("{dead:?}") };
     assert_eq!((&*letter.kind, letter.id.as_ref()), ("place-hold", Some(&sent.id)));
     assert_eq!((&*letter.reason, &letter.data), ("mailbox 7 is withdrawn", &sent.data));
+}
+
+async fn of_a_confidential_command_nothing_is_kept_that_it_said(way: Way) {
+    let sent = command("register");
+    let carry_out = async {
+        let command = next(&way.inbox).await;
+        assert_eq!(command.event().data, sent.data, "whoever carries it out reads it");
+        command.answer(Answer::refused("it was registered otherwise before")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(way.sender.send("register", &sent, PATIENCE), carry_out);
+    assert_eq!(answer.unwrap().status, AnswerStatus::Refused);
+    let broken = CloudEvent { data: "{".into(), ..command("register") };
+    let listening = tokio::spawn({
+        let inbox = Arc::clone(&way.inbox);
+        async move { inbox.next().await.map(|command| command.kind().to_owned()) }
+    });
+    let answer = way.sender.send("register", &broken, PATIENCE).await.unwrap();
+    assert_eq!(answer.status, AnswerStatus::Invalid);
+    let dead = way.inbox.dead_letters().await.unwrap();
+    let kept: Vec<_> =
+        dead.iter().map(|letter| (&*letter.kind, letter.id.as_ref(), &*letter.data)).collect();
+    let nothing: &[u8] = b"";
+    let expected = [("register", Some(&sent.id), nothing), ("register", Some(&broken.id), nothing)];
+    assert_eq!(kept, expected, "that it came, and why it was refused");
+    way.inbox.close();
+    assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }
 
 async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way) {

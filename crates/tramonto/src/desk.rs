@@ -11,7 +11,7 @@ mod vouchers;
 use std::sync::Arc;
 
 use ::vouchers::Office;
-use bus::CloudEvent;
+use bus::{CloudEvent, CommandKind};
 use chrono::NaiveDate;
 use domain::{Command, Event, MailboxCommand, MailboxId, State, civil_date};
 use eventstore::{
@@ -25,19 +25,19 @@ use crate::Error;
 use body::{Activate, Hold, Register, Release, Why, Withdraw};
 
 /// The commands there are.
-pub(crate) const KINDS: [&str; 12] = [
-    "register",
-    "activate",
-    "withdraw",
-    "place-hold",
-    "release-hold",
-    "pause",
-    "resume",
-    "request-voucher",
-    "verify-voucher",
-    "refuse-voucher",
-    "redeem-voucher",
-    "revoke-voucher",
+pub(crate) const KINDS: [CommandKind; 12] = [
+    CommandKind::confidential("register"),
+    CommandKind::confidential("activate"),
+    CommandKind::plain("withdraw"),
+    CommandKind::plain("place-hold"),
+    CommandKind::plain("release-hold"),
+    CommandKind::plain("pause"),
+    CommandKind::plain("resume"),
+    CommandKind::plain("request-voucher"),
+    CommandKind::plain("verify-voucher"),
+    CommandKind::plain("refuse-voucher"),
+    CommandKind::confidential("redeem-voucher"),
+    CommandKind::plain("revoke-voucher"),
 ];
 
 /// What the ids of events are computed in: a name space of our own (UUID version 5).
@@ -97,7 +97,10 @@ impl Desk {
             "refuse-voucher" => self.refuse_voucher(command).await,
             "redeem-voucher" => self.redeem_voucher(command).await,
             "revoke-voucher" => self.revoke_voucher(command).await,
-            _ => Err(Trouble::Invalid(format!("send one of {}", KINDS.join(", ")))),
+            _ => {
+                let names = KINDS.map(|kind| kind.name).join(", ");
+                Err(Trouble::Invalid(format!("send one of {names}")))
+            }
         };
         outcome.unwrap_or_else(|trouble| match trouble {
             Trouble::Invalid(sentence) => Outcome::Invalid(sentence),

@@ -8,8 +8,11 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex as Turn, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::command::checked;
-use crate::{Answer, CloudEvent, CommandInbox, CommandSender, DeadCommand, Error, IncomingCommand};
+use crate::command::{checked, kept};
+use crate::{
+    Answer, CloudEvent, CommandInbox, CommandKind, CommandSender, DeadCommand, Error,
+    IncomingCommand,
+};
 
 /// Dead letters kept for a look.
 const KEPT: usize = 1_000;
@@ -21,7 +24,7 @@ pub struct InProcessCommands {
 }
 
 struct Shared {
-    kinds: Vec<String>,
+    kinds: Vec<CommandKind>,
     way_in: mpsc::UnboundedSender<Sent>,
     way_out: Turn<mpsc::UnboundedReceiver<Sent>>,
     dead: Mutex<VecDeque<DeadCommand>>,
@@ -37,11 +40,11 @@ struct Sent {
 
 impl InProcessCommands {
     /// An inbox for these kinds of commands.
-    pub fn new(kinds: &[&str]) -> Self {
+    pub fn new(kinds: &[CommandKind]) -> Self {
         let (way_in, way_out) = mpsc::unbounded_channel();
         Self {
             shared: Arc::new(Shared {
-                kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+                kinds: kinds.to_vec(),
                 way_in,
                 way_out: Turn::new(way_out),
                 dead: Mutex::default(),
@@ -140,12 +143,8 @@ impl IncomingCommand for InHand {
                 dead.pop_front();
             }
             let id = Some(event.id).filter(|id| !id.is_empty());
-            dead.push_back(DeadCommand {
-                kind,
-                id,
-                reason: answer.sentence.clone(),
-                data: event.data,
-            });
+            let data = kept(&self.shared.kinds, &kind, event.data);
+            dead.push_back(DeadCommand { kind, id, reason: answer.sentence.clone(), data });
         }
         // A sender that no longer waits sends it again, or no longer wants to know.
         drop(reply.send(answer));

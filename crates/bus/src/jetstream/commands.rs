@@ -17,9 +17,9 @@ use super::api::Fault;
 use super::connection::Connection;
 use super::dead::{Dead, REASON};
 use super::headers::{headers_of, read_event};
-use crate::command::checked;
+use crate::command::{checked, kept};
 use crate::{
-    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandSender, DeadCommand, Error,
+    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandKind, CommandSender, DeadCommand, Error,
     IncomingCommand,
 };
 
@@ -36,7 +36,7 @@ const REST: Duration = Duration::from_millis(200);
 /// Commands that come in over NATS.
 pub struct NatsCommandInbox {
     connection: Connection,
-    kinds: Arc<[String]>,
+    kinds: Arc<[CommandKind]>,
     subscriber: Mutex<Subscriber>,
     closed: watch::Sender<bool>,
 }
@@ -49,14 +49,14 @@ pub struct NatsCommandSender {
 impl NatsCommandInbox {
     /// Listens for these kinds of commands; declares the stream of dead letters, or says what about it
     /// is too weak.
-    pub async fn open(connection: &Connection, kinds: &[&str]) -> Result<Self, Error> {
+    pub async fn open(connection: &Connection, kinds: &[CommandKind]) -> Result<Self, Error> {
         connection.declare_stream(&connection.topology.dead()).await?;
         let subjects = connection.topology.command_subject("*");
         let subscriber = connection.client.queue_subscribe(subjects, GROUP.to_owned()).await;
         let subscriber = subscriber.map_err(|error| connection.unavailable(error.to_string()))?;
         Ok(Self {
             connection: connection.clone(),
-            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            kinds: kinds.into(),
             subscriber: Mutex::new(subscriber),
             closed: watch::Sender::new(false),
         })
@@ -108,7 +108,7 @@ impl CommandInbox for NatsCommandInbox {
 /// A command as it came.
 struct Incoming {
     connection: Connection,
-    kinds: Arc<[String]>,
+    kinds: Arc<[CommandKind]>,
     kind: String,
     message: Message,
 }
@@ -143,7 +143,8 @@ impl Incoming {
         if answer.is_kept() {
             let mut headers = message.headers.clone().unwrap_or_default();
             headers.insert(KIND, super::dead::one_line(&kind));
-            let (subject, payload) = (connection.topology.dead_command_subject(), message.payload);
+            let payload = kept(&kinds, &kind, message.payload);
+            let subject = connection.topology.dead_command_subject();
             let reason = answer.sentence.clone();
             connection.bury(Dead { what: "command", subject, headers, payload, reason }).await?;
         }
@@ -155,8 +156,12 @@ impl Incoming {
 }
 
 /// A kind as a label: what nobody knows is one kind, or outsiders could make any number of them.
-fn label(kinds: &[String], kind: &str) -> String {
-    if kinds.iter().any(|known| known == kind) { kind.to_owned() } else { "unknown".to_owned() }
+fn label(kinds: &[CommandKind], kind: &str) -> String {
+    if kinds.iter().any(|known| known.name == kind) {
+        kind.to_owned()
+    } else {
+        "unknown".to_owned()
+    }
 }
 
 fn status(answer: &Answer) -> &'static str {
