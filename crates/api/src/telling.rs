@@ -86,7 +86,8 @@ pub fn summary(event: &Event) -> String {
         | Event::VouchersExpired(_)
         | Event::VoucherRevoked(_)
         | Event::VoucherReissued(_)
-        | Event::VoucherRemindersClaimed(_) => vouchers::summary(event),
+        | Event::VoucherRemindersClaimed(_)
+        | Event::KeysRotated(_) => vouchers::summary(event),
         Event::LogRequested(_)
         | Event::LogRequesterVerified(_)
         | Event::LogExtractPrepared(_)
@@ -226,7 +227,8 @@ pub fn told(event: &Event, number: u32) -> String {
         | Event::ProgrammeResumed(_)
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
-        | Event::RegistryImported(_) => summary(event),
+        | Event::RegistryImported(_)
+        | Event::KeysRotated(_) => summary(event),
     }
 }
 

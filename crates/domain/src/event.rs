@@ -8,6 +8,7 @@ mod canary;
 mod column;
 mod drift;
 mod erasure;
+mod keys;
 mod log_request;
 mod notice;
 mod outcome;
@@ -24,6 +25,7 @@ pub use canary::{CanaryProbed, Door, Finding, Found, Side, Transcript};
 pub use column::DateColumn;
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
 pub use erasure::{ErasureOrdered, Ground, HoldersErased};
+pub use keys::KeysRotated;
 pub use log_request::{
     ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequestRefused,
     LogRequested, LogRequesterVerified, LogsDestroyed, Requester,
@@ -186,6 +188,7 @@ events! {
     LogExtractExpired(LogExtractExpired) = "log-extract-expired" v 1,
     LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1,
     LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1,
+    KeysRotated(KeysRotated) = "keys-rotated" v 1,
 }
 
 fn written<T: Serialize>(kind: &'static str, payload: &T) -> Result<String, Decoding> {

@@ -238,7 +238,8 @@ impl Mailbox {
             | Event::LogExtractAccessed(_)
             | Event::LogExtractExpired(_)
             | Event::LogRequestRefused(_)
-            | Event::LogsDestroyed(_) => {}
+            | Event::LogsDestroyed(_)
+            | Event::KeysRotated(_) => {}
         }
     }
 

@@ -157,7 +157,10 @@ impl State {
                 self.rights.register(event.first, &event.activated_on);
             }
             Event::MailboxesActivated(event) => self.rights.activated |= &*event.mailboxes,
-            Event::RegistrationsCorrected(_) | Event::RegistryImported(_) => {}
+            // The registry and the ring of keys know what is theirs; the log says when it changed.
+            Event::RegistrationsCorrected(_)
+            | Event::RegistryImported(_)
+            | Event::KeysRotated(_) => {}
             Event::MailboxWithdrawn(event) => {
                 self.rights.withdrawn.insert(event.number);
             }

@@ -83,6 +83,11 @@ pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("voucher-{programme}"))
 }
 
+/// The stream of a programme's keys: when another one signed from then on.
+pub fn keys_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
+    StreamName::new(format!("keys-{programme}"))
+}
+
 /// The stream of a programme's erasures: of whom it was decided, and that it was done.
 pub fn erasure_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("erasure-{programme}"))

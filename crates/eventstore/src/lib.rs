@@ -33,7 +33,7 @@ pub use event::{NewEvent, RecordedEvent};
 pub use follow::{Fold, Follower};
 pub use journal::{
     Journal, Origin, archive_stream, canary_stream, drift_stream, erasure_stream, incident_stream,
-    mailbox_stream, notice_stream, outcome_stream, programme_stream, registry_stream,
+    keys_stream, mailbox_stream, notice_stream, outcome_stream, programme_stream, registry_stream,
     schedule_stream, voucher_stream,
 };
 pub use measure::describe_metrics;

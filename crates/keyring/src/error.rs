@@ -33,6 +33,15 @@ pub enum Error {
         /// The rights it should have.
         mode: &'static str,
     },
+    /// They are somebody else's to change.
+    #[error(
+        "the keys at {path} are only read here; rotate them where they were made, with `tramonto vouchers \
+         keys rotate --keys DIR`, and give the new ones to every service"
+    )]
+    OnlyRead {
+        /// The file, or the name under which they were given.
+        path: PathBuf,
+    },
     /// It is not what this program wrote.
     #[error("the keys at {path} are damaged: {problem}; put them back from their backup")]
     Damaged {

@@ -113,7 +113,7 @@ impl Folder {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { inode: metadata.ino(), changed: (metadata.mtime(), metadata.mtime_nsec()) }
     }
 }
@@ -125,6 +125,6 @@ fn private(metadata: &Metadata, path: &Path, mode: &'static str) -> Result<(), E
     Err(Error::Exposed { path: path.to_owned(), mode })
 }
 
-fn failed(path: &Path, what: &'static str, source: io::Error) -> Error {
+pub(crate) fn failed(path: &Path, what: &'static str, source: io::Error) -> Error {
     Error::File { path: path.to_owned(), what, source }
 }

@@ -74,6 +74,19 @@ pub enum KeyStanding {
     },
 }
 
+/// One key took another's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The one that signs since.
+    pub kid: String,
+    /// The one that signed before.
+    pub retired: String,
+    /// When that was.
+    pub at: DateTime<Utc>,
+    /// From this instant on the old one verifies nothing.
+    pub verifies_until: DateTime<Utc>,
+}
+
 impl Key {
     /// The key of a seed.
     pub(crate) fn made(seed: [u8; 32], created_at: DateTime<Utc>) -> Result<Self, String> {

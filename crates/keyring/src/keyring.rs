@@ -12,23 +12,41 @@ use crate::folder::{Folder, Stamp};
 use crate::jws::{self, Refused};
 use crate::key::{Key, Retired};
 use crate::keyed::KeyedHash;
+use crate::source::Source;
 use crate::stored::{self, Keys};
-use crate::{Error, SigningKeyInfo};
+use crate::{Error, Rotation, SigningKeyInfo};
 
-/// The keys of a programme, as they lie in a folder. What another process changes there counts from the
-/// next use on.
+/// The keys of a programme, as they lie in a folder or a file, or were given. What another process changes
+/// there counts from the next use on.
 pub struct Keyring {
-    folder: Folder,
-    known: Mutex<(Stamp, Arc<Keys>)>,
+    source: Source,
+    known: Mutex<(Option<Stamp>, Arc<Keys>)>,
 }
 
 impl Keyring {
     /// The keys in a folder. That there are none is an error: somebody else made them, and they are
     /// looked for in the wrong place.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let folder = Folder::new(folder);
-        let known = load(&folder)?;
-        Ok(Self { folder, known: Mutex::new(known) })
+        Self::from(Source::Folder(Folder::new(folder)))
+    }
+
+    /// The keys in a file that somebody else keeps, as a folder of keys holds it: a secret that is mounted into
+    /// a container. It is never written, and read again once another has taken its place. Its group may read it.
+    pub fn open_file(path: &Path) -> Result<Self, Error> {
+        Self::from(Source::File(path.to_owned()))
+    }
+
+    /// The keys in a text, as a folder of keys holds it in its file. `name` says where the text came from, e.g.
+    /// a variable of the environment.
+    pub fn given(text: &str, name: &str) -> Result<Self, Error> {
+        let source = Source::Given(name.to_owned());
+        let keys = source.parse(text.as_bytes())?;
+        Ok(Self { source, known: Mutex::new((None, Arc::new(keys))) })
+    }
+
+    fn from(source: Source) -> Result<Self, Error> {
+        let known = source.load()?;
+        Ok(Self { source, known: Mutex::new(known) })
     }
 
     /// The keys in a folder; made, and the folder too, where there are none. `random` is the operating
@@ -40,24 +58,25 @@ impl Keyring {
     ) -> Result<Self, Error> {
         let place = Folder::new(folder);
         place.make()?;
-        if place.read()?.is_none() {
-            let key = made(&place, fresh(random)?, now)?;
+        let (empty, source) = (place.read()?.is_none(), Source::Folder(place));
+        if empty {
+            let key = made(&source, fresh(random)?, now)?;
             let keys = Keys { secret: fresh(random)?, signing: vec![key] };
-            place.write_first(&written(&place, &keys)?)?;
+            source.writable()?.write_first(&written(&source, &keys)?)?;
         }
-        Self::open(folder)
+        Self::from(source)
     }
 
-    /// The file that holds them.
+    /// The file that holds them, or the name under which they were given.
     pub fn file(&self) -> PathBuf {
-        self.folder.file()
+        self.source.name()
     }
 
     /// A compact JWS (RFC 7515) over these claims by the key that signs now. `typ` names the one use it is
     /// good for, e.g. `voucher+jwt`.
     pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, Error> {
         let keys = self.current()?;
-        let (key, private) = active(&self.folder, &keys)?;
+        let (key, private) = active(&self.source, &keys)?;
         jws::sign(key, private, typ, claims).map_err(Error::Unsignable)
     }
 
@@ -80,7 +99,7 @@ impl Keyring {
         let keys = self.current()?;
         let counting = keys.signing.iter().filter(|key| key.verifies(now));
         let keys: Result<Vec<_>, String> = counting.map(Key::jwk).collect();
-        Ok(JwkSet { keys: keys.map_err(|problem| damaged(&self.folder, problem))? })
+        Ok(JwkSet { keys: keys.map_err(|problem| self.source.damaged(problem))? })
     }
 
     /// What may be known of each signing key, the oldest first.
@@ -88,16 +107,18 @@ impl Keyring {
         Ok(self.current()?.signing.iter().map(Key::info).collect())
     }
 
-    /// A new key signs from now on, and its `kid` is told. What the one before signed is good until
-    /// `verifies_until`; its private half is forgotten.
+    /// A new key signs from now on. What the one before signed is good until `verifies_until`; its private half is
+    /// forgotten. Keys that are only read here are refused.
     pub fn rotate(
         &self,
         now: DateTime<Utc>,
         verifies_until: DateTime<Utc>,
         random: &mut impl TryCryptoRng,
-    ) -> Result<String, Error> {
-        let _lock = self.folder.lock()?;
-        let (_, keys) = load(&self.folder)?;
+    ) -> Result<Rotation, Error> {
+        let folder = self.source.writable()?;
+        let _lock = folder.lock()?;
+        let (_, keys) = self.source.load()?;
+        let retired = active(&self.source, &keys)?.0.id.clone();
         let signing = keys.signing.iter().map(|key| Key {
             id: key.id.clone(),
             created_at: key.created_at,
@@ -105,11 +126,22 @@ impl Keyring {
             private: None,
             retired: key.retired.or(Some(Retired { at: now, verifies_until })),
         });
-        let next = made(&self.folder, fresh(random)?, now)?;
-        let kid = next.id.clone();
+        let next = made(&self.source, fresh(random)?, now)?;
+        let rotation = Rotation { kid: next.id.clone(), retired, at: now, verifies_until };
         let keys = Keys { secret: keys.secret, signing: signing.chain([next]).collect() };
-        self.folder.write_next(&written(&self.folder, &keys)?)?;
-        Ok(kid)
+        folder.write_next(&written(&self.source, &keys)?)?;
+        Ok(rotation)
+    }
+
+    /// Every rotation there ever was, the oldest first: the keys themselves remember.
+    pub fn rotations(&self) -> Result<Vec<Rotation>, Error> {
+        let keys = self.current()?;
+        let pairs = keys.signing.iter().zip(keys.signing.iter().skip(1));
+        let of = |(old, new): (&Key, &Key)| {
+            let Retired { at, verifies_until } = old.retired?;
+            Some(Rotation { kid: new.id.clone(), retired: old.id.clone(), at, verifies_until })
+        };
+        Ok(pairs.filter_map(of).collect())
     }
 
     /// The hash for one purpose, e.g. `voucher-code`. It is the same for as long as the keys are: it does
@@ -118,45 +150,33 @@ impl Keyring {
         KeyedHash::new(&self.known().1.secret, purpose)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, (Stamp, Arc<Keys>)> {
+    fn known(&self) -> std::sync::MutexGuard<'_, (Option<Stamp>, Arc<Keys>)> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> Result<Arc<Keys>, Error> {
-        let stamp = self.folder.stamp()?;
+        let stamp = self.source.stamp()?;
         let mut known = self.known();
         if known.0 != stamp {
-            *known = load(&self.folder)?;
+            *known = self.source.load()?;
         }
         Ok(Arc::clone(&known.1))
     }
 }
 
-fn load(folder: &Folder) -> Result<(Stamp, Arc<Keys>), Error> {
-    let Some((bytes, stamp)) = folder.read()? else {
-        return Err(Error::Missing { path: folder.file() });
-    };
-    let keys = stored::read(&bytes).map_err(|problem| damaged(folder, problem))?;
-    Ok((stamp, Arc::new(keys)))
-}
-
 fn active<'a>(
-    folder: &Folder,
+    source: &Source,
     keys: &'a Keys,
 ) -> Result<(&'a Key, &'a crate::key::Private), Error> {
-    keys.active().ok_or_else(|| damaged(folder, "no key signs".to_owned()))
+    keys.active().ok_or_else(|| source.damaged("no key signs".to_owned()))
 }
 
-fn made(folder: &Folder, seed: [u8; 32], now: DateTime<Utc>) -> Result<Key, Error> {
-    Key::made(seed, now).map_err(|problem| damaged(folder, problem))
+fn made(source: &Source, seed: [u8; 32], now: DateTime<Utc>) -> Result<Key, Error> {
+    Key::made(seed, now).map_err(|problem| source.damaged(problem))
 }
 
-fn written(folder: &Folder, keys: &Keys) -> Result<Vec<u8>, Error> {
-    stored::write(keys).map_err(|problem| damaged(folder, problem))
-}
-
-fn damaged(folder: &Folder, problem: String) -> Error {
-    Error::Damaged { path: folder.file(), problem }
+fn written(source: &Source, keys: &Keys) -> Result<Vec<u8>, Error> {
+    stored::write(keys).map_err(|problem| source.damaged(problem))
 }
 
 fn fresh(random: &mut impl TryCryptoRng) -> Result<[u8; 32], Error> {

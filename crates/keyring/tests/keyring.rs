@@ -88,8 +88,11 @@ fn the_key_before_counts_until_its_overlap_ends_and_signs_nothing_more() {
     let first = ring.list().unwrap()[0].kid.clone();
     let old = ring.sign(TYP, &json!({ "n": 1 })).unwrap();
     let (at, end) = (now() + Duration::days(10), now() + Duration::days(40));
-    let second = ring.rotate(at, end, &mut SysRng).unwrap();
+    let rotation = ring.rotate(at, end, &mut SysRng).unwrap();
+    let second = rotation.kid.clone();
     assert_ne!(first, second);
+    assert_eq!((&rotation.retired, rotation.at, rotation.verifies_until), (&first, at, end));
+    assert_eq!(ring.rotations().unwrap(), [rotation]);
 
     let kids = |at| {
         let set = serde_json::to_value(ring.jwks(at).unwrap()).unwrap();
@@ -112,7 +115,7 @@ fn a_process_that_runs_signs_with_the_key_that_another_turned_to() {
     let (folder, running) = ring();
     let other = Keyring::open(&folder.path().join("keys")).unwrap();
     let hash = running.keyed_hash("voucher-code").of(b"x");
-    let kid = other.rotate(now(), now() + Duration::days(1), &mut SysRng).unwrap();
+    let kid = other.rotate(now(), now() + Duration::days(1), &mut SysRng).unwrap().kid;
     let token = running.sign(TYP, &json!({})).unwrap();
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
@@ -214,6 +217,50 @@ fn keys_that_others_can_read_are_refused_with_what_to_do() {
         fs::set_permissions(path, Permissions::from_mode(right)).unwrap();
         Keyring::open(&keys).unwrap();
     }
+}
+
+#[test]
+fn keys_that_somebody_else_keeps_are_read_and_never_written() {
+    let (folder, ring) = ring();
+    let secret = folder.path().join("secret");
+    let mount = |mode| {
+        // As a secret is exchanged: another file takes the place of the one before.
+        let new = folder.path().join("new");
+        fs::copy(ring.file(), &new).unwrap();
+        fs::set_permissions(&new, Permissions::from_mode(mode)).unwrap();
+        fs::rename(&new, &secret).unwrap();
+    };
+    let missing = Keyring::open_file(&secret).unwrap_err();
+    assert!(matches!(missing, Error::Missing { .. }), "{missing}");
+    for exposed in [0o444, 0o644, 0o460, 0o442] {
+        mount(exposed);
+        let refused = Keyring::open_file(&secret).unwrap_err();
+        assert!(refused.to_string().contains("chmod 440"), "{refused}");
+    }
+    mount(0o440);
+    let mounted = Keyring::open_file(&secret).unwrap();
+    let text = fs::read_to_string(ring.file()).unwrap();
+    let given = Keyring::given(&text, "A_VARIABLE").unwrap();
+    let token = ring.sign(TYP, &json!({ "n": 1 })).unwrap();
+    for other in [&mounted, &given] {
+        assert_eq!(other.verify::<Value>(TYP, &token, now()).unwrap(), json!({ "n": 1 }));
+        assert_eq!(other.keyed_hash("link").of(b"x"), ring.keyed_hash("link").of(b"x"));
+        let refused = other.rotate(now(), now(), &mut SysRng).unwrap_err();
+        assert!(matches!(refused, Error::OnlyRead { .. }), "{refused}");
+        assert!(refused.to_string().contains("keys rotate --keys DIR"), "{refused}");
+    }
+    // Rotated where they were made, and handed on: the one that is read again signs with the new key, the other
+    // with the old one, which counts for as long as the overlap lasts.
+    let until = now() + Duration::days(9);
+    ring.rotate(now(), until, &mut SysRng).unwrap();
+    mount(0o440);
+    let (new, old) = (mounted.sign(TYP, &json!({})).unwrap(), given.sign(TYP, &json!({})).unwrap());
+    assert!(ring.verify::<Value>(TYP, &new, until).is_ok());
+    assert!(ring.verify::<Value>(TYP, &old, now()).is_ok());
+    assert!(matches!(mounted.verify::<Value>(TYP, &old, until), Err(Refused::UnknownKey)));
+    let damaged = Keyring::given("{}", "A_VARIABLE").unwrap_err();
+    assert!(damaged.to_string().contains("the keys at A_VARIABLE are damaged"), "{damaged}");
+    assert!(!format!("{given:?} {mounted:?}").contains(text.split('"').nth(5).unwrap()));
 }
 
 #[test]

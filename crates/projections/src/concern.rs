@@ -74,7 +74,8 @@ pub(crate) fn concerned(event: &Event) -> Option<Cow<'_, RoaringBitmap>> {
         | Event::PaceChanged(_)
         | Event::RecurringWorkDue(_)
         | Event::RegistryImported(_)
-        | Event::LogsDestroyed(_) => None,
+        | Event::LogsDestroyed(_)
+        | Event::KeysRotated(_) => None,
     }
 }
 

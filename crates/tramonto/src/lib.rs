@@ -13,6 +13,7 @@ mod erasure;
 mod error;
 pub mod generate;
 mod home;
+mod keys;
 mod log;
 pub mod notices;
 pub mod output;

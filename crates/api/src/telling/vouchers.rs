@@ -28,6 +28,9 @@ pub(super) fn summary(event: &Event) -> String {
         format!("that of mailbox {} revoked", event.number)
     } else if let Event::VoucherReissued(event) = event {
         format!("that of mailbox {} has its code number {}", event.number, event.issue)
+    } else if let Event::KeysRotated(event) = event {
+        let (kid, retired, until) = (&event.kid, &event.retired, event.verifies_until);
+        format!("key {kid} signs; what {retired} signed counts until {until}")
     } else {
         String::new()
     }

@@ -112,6 +112,7 @@ fn alike(event: Event) -> Option<MailboxSet> {
         | Event::LogExtractExpired(_)
         | Event::LogRequestRefused(_)
         | Event::LogsDestroyed(_)
+        | Event::KeysRotated(_)
         | Event::PhaseStarted(_)
         | Event::PhaseCompleted(_)
         | Event::PlanAdopted(_)

@@ -2,11 +2,11 @@
 
 use chrono::NaiveDate;
 use domain::{
-    Event, MailboxSet, Proof, State, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed,
-    VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
-    VouchersRequested, VouchersVerified, free_through,
+    Event, KeysRotated, MailboxSet, Proof, State, VoucherRedeemed, VoucherReissued,
+    VoucherRemindersClaimed, VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued,
+    VouchersRefused, VouchersRequested, VouchersVerified, free_through,
 };
-use eventstore::voucher_stream;
+use eventstore::{keys_stream, voucher_stream};
 
 use crate::story::{Story, chosen, programme};
 
@@ -54,6 +54,14 @@ impl Story {
             mailboxes: together(2..5),
         }));
         events.push(Event::VouchersExpired(VouchersExpired { redeem_by: day, mailboxes: some(4) }));
+        let rotated = KeysRotated {
+            kid: format!("new-{a}"),
+            retired: format!("old-{a}"),
+            at: self.now(),
+            verifies_until: self.now(),
+        };
+        let keys = keys_stream(&programme()).unwrap();
+        self.append(keys, self.now(), &[Event::KeysRotated(rotated)]).await;
         self.append(voucher_stream(&programme()).unwrap(), self.now(), &events).await;
     }
 }

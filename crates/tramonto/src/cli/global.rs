@@ -28,6 +28,16 @@ pub struct Global {
     /// The folder of the programme's keys; without it, `keys` in the folder of the store.
     #[arg(long, global = true, value_name = "DIR", env = "TRAMONTO_KEYS")]
     pub keys: Option<PathBuf>,
+    /// A file with the keys instead, as `keyring.json` in such a folder, e.g. a mounted secret: it is read and never
+    /// written. The variable `TRAMONTO_KEYRING` may hold the keys themselves.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TRAMONTO_KEYRING_FILE",
+        conflicts_with = "keys"
+    )]
+    pub keyring_file: Option<PathBuf>,
     /// A TOML file with settings, e.g. `bus = "nats://bus"`; flags and the environment come first.
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_CONFIG")]
     pub config: Option<PathBuf>,

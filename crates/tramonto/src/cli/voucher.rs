@@ -217,7 +217,7 @@ Back the folder up: without its keys no code is found again.")]
     #[command(after_help = "Example:
   tramonto vouchers keys list --json")]
     List,
-    /// Has a new key sign from now on; the one before is good until its overlap ends.
+    /// Has a new key sign from now on, on record; the one before is good until its overlap ends.
     Rotate(RotateArgs),
     /// Prints the public keys, for providers who verify tokens (RFC 7517).
     #[command(after_help = "Example:
@@ -226,13 +226,17 @@ Back the folder up: without its keys no code is found again.")]
 }
 
 /// How keys overlap.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  tramonto vouchers keys rotate
-  tramonto vouchers keys rotate --until 2015-06-30
+  tramonto vouchers keys rotate --reason 'the yearly round'
+  tramonto vouchers keys rotate --until 2015-06-30 --reason 'file 81'
 
-After a leak, name today: what the old key signed is then worth nothing tomorrow.")]
+After a leak, name today: what the old key signed is then worth nothing tomorrow. Services that were handed the
+keys (--keyring-file, TRAMONTO_KEYRING) are to be handed the new ones.")]
 pub struct RotateArgs {
+    /// Why, for the record. Name no person: the log is kept for ever.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
     /// The last day, in the plan's zone, on which what the old key signed is good; without it, the last day on
     /// which a voucher can be redeemed, or the day before the programme's last phase.
     #[arg(long, value_name = "DATE", value_parser = values::date)]

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::cli::{Global, Reason};
 
 /// So many others in a row may be faster; each of them got something done.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 
 /// Who decides, and why.
 pub(super) fn origin(global: &Global, reason: &Reason) -> Origin {

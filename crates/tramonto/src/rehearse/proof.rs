@@ -307,7 +307,8 @@ impl FromLog {
             | Event::LogExtractAccessed(_)
             | Event::LogExtractExpired(_)
             | Event::LogRequestRefused(_)
-            | Event::LogsDestroyed(_) => {}
+            | Event::LogsDestroyed(_)
+            | Event::KeysRotated(_) => {}
         }
     }
 }

@@ -1,12 +1,10 @@
 //! Commands from outside, as a service: taken from the bus, handed to the desk, answered once their outcome
 //! is in the store.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Answer, CommandInbox, IncomingCommand, NatsCommandInbox};
-use keyring::Keyring;
 use projections::Registry;
 use sql::Tables;
 use vouchers::{CodeBook, Office, SCHEMA};
@@ -15,6 +13,7 @@ use super::deployment::Deployment;
 use super::parts::Ground;
 use super::vitals::Condition;
 use crate::desk::{Desk, KINDS, Outcome};
+use crate::keys::KeyPlace;
 
 /// How often the part shows itself while nothing comes in.
 const QUIET: Duration = Duration::from_mins(1);
@@ -26,8 +25,8 @@ pub(super) async fn commands(ground: Ground) {
     let Some(inbox) = ground.patience().until("commands", open).await else { return };
     let Deployment { journal, .. } = &ground.deployment;
     let office = match &ground.deployment.keys {
-        Some(folder) => {
-            let open = || office(&ground.deployment, folder, Arc::clone(&registry));
+        Some(keys) => {
+            let open = || office(&ground.deployment, keys, Arc::clone(&registry));
             let Some(office) = ground.patience().until("vouchers", open).await else { return };
             ground.vitals.show("vouchers", Condition::Working);
             Some(office)
@@ -55,10 +54,10 @@ pub(super) async fn commands(ground: Ground) {
 /// Where vouchers are dealt with.
 async fn office(
     deployment: &Deployment,
-    folder: &Path,
+    keys: &KeyPlace,
     registry: Arc<Registry>,
 ) -> Result<Office, vouchers::Error> {
-    let keyring = Keyring::open(folder)?;
+    let keyring = keys.open()?;
     let tables = Tables::connect(deployment.options.clone(), &SCHEMA).await?;
     let book = CodeBook::open(tables, &keyring).await?;
     let journal = Arc::clone(&deployment.journal);

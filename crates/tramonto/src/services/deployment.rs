@@ -5,7 +5,6 @@
 //! is waited for is told once, and shown by `/readyz`.
 
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::vitals::{Condition, Vitals};
 use crate::cli::{Global, ServiceArgs};
 use crate::engine::Store;
+use crate::keys::KeyPlace;
 use crate::log::{expect_certificates, password, postgres_options};
 use crate::{Error, RealClock, StorePlace};
 
@@ -40,7 +40,7 @@ pub(crate) struct Deployment {
     /// The clock of this process.
     pub(crate) clock: Arc<dyn Clock>,
     /// Where the programme's keys are, if this process was given any.
-    pub(crate) keys: Option<PathBuf>,
+    pub(crate) keys: Option<KeyPlace>,
     /// This process, among all that ask for a lease.
     pub(crate) owner: String,
     store: PostgresStore,
@@ -123,7 +123,7 @@ impl Deployment {
         let journal =
             Journal::new(programme, Arc::clone(&log), Arc::clone(&clock), State::default(), 0);
         let owner = format!("{name}-{}", uuid::Uuid::now_v7());
-        let keys = global.keys.clone();
+        let keys = KeyPlace::named(global);
         Ok(Some(Self { options, log, journal: Arc::new(journal), clock, keys, owner, store }))
     }
 

@@ -47,7 +47,8 @@ impl Scene {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
         command.args(arguments).current_dir(self.folder.path());
-        for name in ["TRAMONTO_STORE", "TRAMONTO_KEYS", "TRAMONTO_ACTOR", "TRAMONTO_LOG"] {
+        for name in ["STORE", "KEYS", "KEYRING", "KEYRING_FILE", "ACTOR", "LOG"] {
+            let name = format!("TRAMONTO_{name}");
             command.env_remove(name);
         }
         command.env("USER", "tester").stdin(Stdio::null());

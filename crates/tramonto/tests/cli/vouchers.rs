@@ -157,7 +157,9 @@ fn keys_are_listed_turned_over_and_published_and_never_shown() {
     verified(&scene, &address);
     let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
     let first = scene.json(&["vouchers", "keys", "list"])[0]["kid"].clone();
-    let rotated = scene.json(&["vouchers", "keys", "rotate"]);
+    let rotate = ["vouchers", "keys", "rotate", "--reason", "the yearly round"];
+    assert_eq!(scene.run(&rotate[..3]).code, Some(2), "nothing is rotated without a reason");
+    let rotated = scene.json(&rotate);
     assert_eq!(rotated["until"], "2089-12-31");
     let listed = scene.json(&["vouchers", "keys", "list"]);
     assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("retired"), &json!("active")));
@@ -168,6 +170,20 @@ fn keys_are_listed_turned_over_and_published_and_never_shown() {
     assert!(published["keys"][0].get("d").is_none(), "a private key is published");
     let token = grant["token"].as_str().expect("a token");
     assert_eq!(redeem(&scene, token, "posta-sicura").code, Some(0), "the old key still counts");
+
+    let recorded = scene.events(&["--kind", "keys-rotated"]);
+    let [recorded] = &recorded[..] else { panic!("{recorded:?}") };
+    assert_eq!(recorded["reason"], "the yearly round");
+    let said = &recorded["payload"];
+    assert_eq!((&said["kid"], &said["retired"]), (&rotated["kid"], &first));
+    assert_eq!(said["at"], listed[0]["at"]);
+    assert_eq!(said["verifies_until"], listed[0]["verifies_until"]);
+    let file: Value =
+        serde_json::from_str(&scene.read("tramonto-store/keys/keyring.json")).unwrap();
+    let log = scene.ok(&["events", "--json"]);
+    for secret in [&file["secret"], &file["signing"][1]["private"]] {
+        assert!(!log.contains(secret.as_str().expect("a secret")), "a key is in the log");
+    }
 
     let keys = scene.path("tramonto-store/keys");
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -204,4 +220,96 @@ fn nobody_is_reminded_before_their_days_are_over_nor_by_a_plan_that_says_nothing
     let silent = scene_with("");
     let refused = silent.refused(&["vouchers", "remind", "--reason", "a trial"]);
     assert!(refused.contains("says nothing of reminders"), "{refused}");
+}
+
+#[test]
+fn a_rotation_that_was_not_recorded_is_before_there_is_another() {
+    let scene = scene_with("");
+    scene.ok(&["vouchers", "keys", "make", "--keys", "elsewhere"]);
+    let rotate = ["vouchers", "keys", "rotate", "--keys", "elsewhere", "--reason", "file 81"];
+    let first = scene.json(&rotate)["kid"].clone();
+    // A log that knows nothing of it, as after a process that ended in between.
+    let other = [&rotate[..], &["--store", "other"]].concat();
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial", "--store", "other"]);
+    assert_eq!(scene.json(&other)["done"], "recorded");
+    let list = ["vouchers", "keys", "list", "--keys", "elsewhere"];
+    let active = |keys: &Value| keys.as_array().expect("keys").last().expect("one")["kid"].clone();
+    assert_eq!(active(&scene.json(&list)), first, "there was no other");
+    let second = scene.json(&other)["kid"].clone();
+    let recorded = scene.events(&["--kind", "keys-rotated", "--store", "other"]);
+    let kids: Vec<_> = recorded.iter().map(|event| &event["payload"]["kid"]).collect();
+    assert_eq!(kids, [&first, &second]);
+}
+
+#[test]
+fn keys_may_be_given_as_a_file_or_in_the_environment_and_are_then_only_read() {
+    let scene = scene_with("");
+    let (address, _) = scene.activated();
+    verified(&scene, &address);
+    let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    let token = grant["token"].as_str().expect("a token").to_owned();
+    let keys = scene.read("tramonto-store/keys/keyring.json");
+    fs::rename(scene.path("tramonto-store/keys"), scene.path("kept")).expect("it is moved");
+    let given = |arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        Ran::of(&command.env("TRAMONTO_KEYRING", &keys).output().expect("the binary runs"))
+    };
+    scene.write("keyring", &keys);
+    let mode = |mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(scene.path("keyring"), mode).expect("it is ours");
+    };
+    let from_file =
+        |arguments: &[&str]| scene.run(&[arguments, &["--keyring-file", "keyring"]].concat());
+    mode(0o444);
+    let exposed = from_file(&["vouchers", "keys", "list"]);
+    assert!(
+        exposed.err.contains("others can read keyring; run `chmod 440 keyring`"),
+        "{}",
+        exposed.err
+    );
+    mode(0o440);
+    let rotate = ["vouchers", "keys", "rotate", "--reason", "file 81"];
+    let by = |place, arguments: &[&str]| match place {
+        "keyring" => from_file(arguments),
+        _ => given(arguments),
+    };
+    for place in ["TRAMONTO_KEYRING", "keyring"] {
+        let by = |arguments: &[&str]| by(place, arguments);
+        let jwks = by(&["vouchers", "keys", "jwks"]);
+        assert_eq!(jwks.code, Some(0), "{}", jwks.err);
+        let refused = by(&rotate);
+        assert_eq!(refused.code, Some(1));
+        let told =
+            format!("the keys at {place} are only read here; rotate them where they were made");
+        assert!(refused.err.contains(&told), "{}", refused.err);
+        assert!(by(&["vouchers", "keys", "make"]).err.contains("--keys"));
+    }
+    let both = from_file(&["vouchers", "keys", "list", "--keys", "kept"]);
+    assert_eq!(both.code, Some(2), "{}", both.err);
+    let damaged =
+        scene.command(&["vouchers", "keys", "list"]).env("TRAMONTO_KEYRING", "{}").output();
+    let damaged = Ran::of(&damaged.expect("the binary runs"));
+    assert!(damaged.err.contains("the keys at TRAMONTO_KEYRING are damaged"), "{}", damaged.err);
+    assert!(
+        !scene.path("tramonto-store/keys").exists(),
+        "none were made beside those that were given"
+    );
+    // A code and a token that were made with the folder's keys count under those that were handed on.
+    let arguments = [
+        "voucher",
+        "redeem",
+        "--provider",
+        "posta-sicura",
+        "--reason",
+        "order 1",
+        "--keyring-file",
+        "keyring",
+    ];
+    let mut redeem = scene.command(&arguments);
+    redeem.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = redeem.spawn().expect("the binary runs");
+    writeln!(child.stdin.take().expect("a pipe"), "{token}").expect("it reads");
+    let redeemed = Ran::of(&child.wait_with_output().expect("it ends"));
+    assert_eq!(redeemed.code, Some(0), "{}", redeemed.err);
 }

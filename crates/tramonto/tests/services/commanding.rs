@@ -159,7 +159,10 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
     let keys = world.folder.path().join("keys").to_str().unwrap().to_owned();
     let store = world.store();
     crate::world::done(&store, &["vouchers", "keys", "make", "--keys", &keys]);
-    let _services = [(); 2].map(|()| world.start("api", &["--keys", &keys]));
+    // Either has the keys in its own way.
+    let file = format!("{keys}/keyring.json");
+    let _services =
+        [["--keys", &keys], ["--keyring-file", &file]].map(|keys| world.start("api", &keys));
     let outside = Outside::of(&world).await;
     let mailbox = MailboxId::new(&programme(), 0);
     let head = "SELECT position FROM tramonto.log_head";
