@@ -27,7 +27,7 @@ pub use extract::{Extract, SIGNED_AS, Subject};
 pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};
 pub use log_table::LogTable;
 pub use message::Domains;
-pub use office::{Holder, Office, Opened, Ready, Remains};
+pub use office::{Holder, Office, Opened, Ready, Remains, discard_ended};
 pub use portal::portal;
 pub use row::{Entry, Kind, LogArchive, Period};
 pub use source::Counts;

@@ -5,6 +5,7 @@
 //! [`Office::expire`], whatever was interrupted before.
 
 mod destroy;
+mod discard;
 mod hand_out;
 
 use std::io::Write;
@@ -25,6 +26,7 @@ use crate::link::{Hashes, Link};
 use crate::{Error, Extract, Index, LogArchive, Period, Subject};
 
 pub use destroy::Remains;
+pub use discard::discard_ended;
 pub use hand_out::Opened;
 
 /// So many others in a row may be faster; each of them got something done.
@@ -79,6 +81,11 @@ impl Office {
     /// The log that it writes to.
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// Where extracts lie until their time is over.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Closes the index.
@@ -210,7 +217,7 @@ impl Office {
             .await?;
         for file in self.extracts()? {
             if !kept.contains(&file) {
-                std::fs::remove_file(&file).map_err(|source| unwritable(&file, source))?;
+                discard::remove(&file)?;
             }
         }
         Ok(events)

@@ -57,7 +57,7 @@ pub use event::{
     VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
-pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding};
+pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding, link_sweep_is_due};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
 pub use mailbox_set::MailboxSet;
@@ -68,9 +68,10 @@ pub use notices::{
 pub use parts::Rest;
 pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, Notice,
-    NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem, ProgrammeId, ProviderId,
-    Recurring, Refusal, Refusals, RemindRules, RetryPolicy, Sentence, VoucherRules, Wording,
+    Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language,
+    MessageLogRules, Notice, NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, Problem,
+    ProgrammeId, ProviderId, Recurring, Refusal, Refusals, RemindRules, RetryPolicy, Sentence,
+    VoucherRules, Wording,
 };
 pub use programme::{Command, Programme, Rejection};
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

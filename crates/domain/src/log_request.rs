@@ -14,7 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, ExtractAccess, LogsDestroyed, Requester};
+use crate::{Event, ExtractAccess, LogsDestroyed, MessageLogRules, Requester, State};
 
 pub use decide::LogCommand;
 pub(crate) use decide::{Sight, may_destroy, may_index};
@@ -139,4 +139,10 @@ impl LogRequests {
             request.standing = standing;
         }
     }
+}
+
+/// Has an occurrence of the sweep of links come since one of them had its time?
+pub fn link_sweep_is_due(state: &State) -> bool {
+    let swept = state.programme.last_occurrence(&MessageLogRules::work());
+    swept.is_some_and(|swept| state.log_requests.expired(swept).next().is_some())
 }

@@ -12,6 +12,7 @@ mod canary;
 mod check;
 mod draft;
 mod keys;
+mod message_logs;
 mod near;
 mod notice;
 mod notice_section;
@@ -24,6 +25,7 @@ mod section;
 mod shipped;
 
 pub use canary::CanaryRules;
+pub use message_logs::MessageLogRules;
 pub use notice::{Audience, Language, NoticeRule, NoticeText};
 pub use problem::{Notice, PlanError, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
@@ -111,6 +113,9 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Who may ask for a voucher, and how. Absent where the programme has none.
     pub vouchers: Option<Box<VoucherRules>>,
+    /// How extracts of the log of messages are handed out; absent where the usual rules are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_logs: Option<MessageLogRules>,
     /// Work done again and again by a cron expression in the plan's zone.
     pub recurring: Vec<Recurring>,
     /// When the platform is compared with the log. Absent where only an operator asks for it.
@@ -267,7 +272,7 @@ impl VoucherRules {
 
 impl Plan {
     /// All that comes by a cron expression, the comparison with the platform, and the sweep and the reminders of
-    /// the vouchers, among it.
+    /// the vouchers, and the sweep of the links of extracts, among it.
     pub fn works(&self) -> Vec<Recurring> {
         let drift = self.drift.as_ref().map(|rules| Recurring {
             name: DriftRules::work(),
@@ -286,7 +291,19 @@ impl Plan {
             cron: rules.cron.clone(),
             catch_up: CatchUp::Once,
         });
-        self.recurring.iter().cloned().chain(drift).chain(sweep).chain(remind).collect()
+        let links = self.message_logs.as_ref().and_then(|rules| rules.sweep.clone());
+        let links = links.map(|cron| Recurring {
+            name: MessageLogRules::work(),
+            cron,
+            catch_up: CatchUp::Once,
+        });
+        let works = self.recurring.iter().cloned().chain(drift);
+        works.chain(sweep).chain(remind).chain(links).collect()
+    }
+
+    /// How many days of 24 hours the link of an extract lasts.
+    pub fn link_days(&self) -> u32 {
+        self.message_logs.as_ref().map_or(MessageLogRules::default().link_days, |it| it.link_days)
     }
 
     /// The phase of that name.

@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Capability, Command, DateColumn, Event, ExtractAccess, Fact, HoldPlaced, LogCommand,
+    Capability, CatchUp, Command, DateColumn, Event, ExtractAccess, Fact, HoldPlaced, LogCommand,
     LogExtractPrepared, LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn,
-    MailboxesRegistered, Plan, Proof, Requester, State,
+    MailboxesRegistered, MessageLogRules, Plan, Proof, Requester, State,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -368,4 +368,36 @@ proptest! {
         let again = State::from_parts(serde_json::from_str(&rest).unwrap(), find);
         prop_assert_eq!(again, world.state.clone());
     }
+}
+
+#[test]
+fn the_plan_says_how_long_links_last_and_when_those_that_are_over_end() {
+    let parsed = |section: &str| {
+        let text = include_str!("../../../deploy/plans/cec-pac.toml");
+        let text = text.replacen("[vouchers]\n", &format!("{section}\n[vouchers]\n"), 1);
+        Plan::parse("trial.toml", &text).map(|(plan, _)| plan).map_err(|error| error.to_string())
+    };
+    assert_eq!(parsed("").unwrap().link_days(), 30);
+    let plan = parsed("[message-logs]\nlink-days = 7\nsweep = \"0 0 3 * * *\"").unwrap();
+    assert_eq!(plan.link_days(), 7);
+    let work = plan.works().into_iter().find(|work| work.name == MessageLogRules::work()).unwrap();
+    assert_eq!((work.cron.as_str(), work.catch_up), ("0 0 3 * * *", CatchUp::Once));
+    for (section, problem) in [
+        ("[message-logs]\nlink-days = 91", "write a number from 1 to 90"),
+        ("[message-logs]\nsweep = \"0 3 * * *\"", "lacks the seconds"),
+        ("[message-logs]\nlink-day = 3", "did you mean link-days?"),
+        (
+            "[message-logs]\nsweep = \"0 0 3 * * *\"\n[[recurring]]\nname = \"message-logs\"\n\
+             cron = \"0 0 3 * * *\"\ncatch-up = \"once\"",
+            "is taken by the section [message-logs]",
+        ),
+    ] {
+        let told = parsed(section).unwrap_err();
+        assert!(told.contains(problem) && told.contains("trial.toml:"), "{section}: {told}");
+    }
+    let text = include_str!("../../../deploy/plans/cec-pac.toml").replace("\"request-logs\", ", "");
+    let text = text.replace(", \"request-logs\"", "").replace("\"request-logs\"", "");
+    let text = text.replacen("[vouchers]\n", "[message-logs]\n[vouchers]\n", 1);
+    let told = Plan::parse("trial.toml", &text).unwrap_err().to_string();
+    assert!(told.contains("no phase allows request-logs"), "{told}");
 }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Command, Event, Rejection, State, Tick, VoucherCommand};
+use domain::{Command, Event, LogCommand, Rejection, State, Tick, VoucherCommand};
 use eventstore::{
-    Append, Filter, Follower, Journal, Origin, StreamName, notice_stream, programme_stream,
-    schedule_stream, voucher_stream,
+    Append, Filter, Follower, Journal, Origin, StreamName, archive_stream, notice_stream,
+    programme_stream, schedule_stream, voucher_stream,
 };
 
 use tracing::Instrument;
@@ -41,13 +41,14 @@ impl Scheduler {
         let recurring = self.record_recurring(now).await?;
         let released = self.release_notices(now).await?;
         let expired = self.expire_vouchers(now).await?;
+        let ended = self.end_links(now).await?;
         let known = journal.known().await?;
         self.agenda.follow(&known.state().programme)?;
         self.agenda.pass_over(now);
         let next_phase = next_phase(known.state());
         let round = self.rounds.next_wake(known.state(), now);
         let next_wake = [next_phase, self.agenda.next_wake(), round].into_iter().flatten().min();
-        let progress = phases + recurring + released + expired;
+        let progress = phases + recurring + released + expired + ended;
         Ok(Tick { progress, next_wake })
     }
 
@@ -157,6 +158,26 @@ impl Scheduler {
         }
     }
 
+    /// Ends the links of extracts that have had their time, once an occurrence of their sweep has come after it.
+    /// What has the extracts deletes them then.
+    async fn end_links(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let journal = Arc::clone(&self.journal);
+        let stream = archive_stream(journal.programme())?;
+        let mut conflicts = 0;
+        loop {
+            if !domain::link_sweep_is_due(journal.known().await?.state()) {
+                return Ok(0);
+            }
+            let before = conflicts;
+            let end =
+                |known: &Follower<State>| known.state().decide_log_request(LogCommand::Expire, now);
+            let ended = self.decide(&stream, end, now, &mut conflicts).await?;
+            if conflicts == before {
+                return Ok(ended);
+            }
+        }
+    }
+
     /// Decides and appends; 0 where another writer was faster, which counts as a conflict. The version is
     /// read before the state: what anyone writes in between makes the append a conflict.
     async fn decide(
@@ -228,5 +249,7 @@ fn tell(event: &Event) {
         tracing::info!(notice, mailboxes, "a batch of notices may go out");
     } else if let Event::VouchersExpired(expired) = event {
         tracing::info!(vouchers = expired.mailboxes.len(), "vouchers ended unused");
+    } else if let Event::LogExtractExpired(expired) = event {
+        tracing::info!(request = %expired.request, "the link of an extract ended");
     }
 }

@@ -32,7 +32,7 @@ use crate::platform::PlatformChoice;
 use crate::provision::Provisioner;
 use crate::runner::Passes;
 use crate::sessions::Sessions;
-use crate::{EngineLock, Error, Home, platform, runner};
+use crate::{EngineLock, Error, Home, extracts, platform, runner};
 
 /// How the engine is run.
 #[derive(Debug, Clone)]
@@ -307,6 +307,11 @@ impl Engine {
             self.tasks.spawn(probe(prober, journal, clock, self.stop_sending.clone()));
         }
         self.followers.spawn(follow(Arc::clone(&self.projections), Arc::clone(&self.journal)));
+        if !self.settings.rehearsal {
+            let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
+            let (folder, never) = (self.store.home.extracts(), CancellationToken::new());
+            self.followers.spawn(extracts::discard(journal, folder, clock, never));
+        }
     }
 
     /// Has the sessions ended of those whose access closes; behind the log, and never in its way. It goes on

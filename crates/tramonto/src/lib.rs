@@ -11,6 +11,7 @@ mod desk;
 pub mod engine;
 mod erasure;
 mod error;
+mod extracts;
 pub mod generate;
 mod home;
 mod keys;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Global, PortalArgs};
 use crate::commands::keyring;
-use crate::{Error, RealClock, requests};
+use crate::{Error, RealClock, extracts, requests};
 
 /// What is in hand when it is stopped may take so long.
 const STOP: Duration = Duration::from_secs(10);
@@ -24,8 +24,11 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = Arc::new(requests::open(global).await?);
-    let mut pages = Router::new().merge(intake::portal(store, &keyring(global)?, clock));
+    let mut pages =
+        Router::new().merge(intake::portal(store, &keyring(global)?, Arc::clone(&clock)));
     if let Some(office) = crate::commands::logs::served(global).await? {
+        let (journal, folder) = (Arc::clone(office.journal()), office.folder().to_owned());
+        tokio::spawn(extracts::discard(journal, folder, Arc::clone(&clock), stop.clone()));
         pages = pages.merge(archive::portal(Arc::new(office)));
     }
     let failed = |problem: std::io::Error| {

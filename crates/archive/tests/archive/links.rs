@@ -167,3 +167,29 @@ fn archive_of(bytes: &[u8]) -> String {
     let digest = sha2::Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
+
+#[tokio::test]
+async fn whoever_has_the_folder_deletes_what_is_over_and_nothing_else() {
+    let world = World::new().await;
+    let over = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
+    world.at("2016-05-20T10:00:00Z");
+    let open = world.prepare(world.verified(Requester::Authority).await).await.unwrap();
+    let folder = world.office.folder();
+    let half = folder.join(".tmpwritten");
+    fs::write(&half, "half of an extract").unwrap();
+    let here =
+        |ready: &archive::Ready| folder.join(format!("{}.zip", ready.prepared.request)).is_file();
+    let journal = world.office.journal();
+    assert_eq!(archive::discard_ended(journal, folder).await.unwrap(), 0);
+    // The end is on record, by whom ever.
+    world.at("2016-06-01T10:00:00Z");
+    world.office.decide(domain::LogCommand::Expire, &origin()).await.unwrap();
+    assert_eq!(archive::discard_ended(journal, folder).await.unwrap(), 1);
+    assert!(!here(&over) && here(&open));
+    assert!(half.is_file(), "what may just be being written stays");
+    let before = "2016-06-01T08:59:59Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    fs::File::options().write(true).open(&half).unwrap().set_modified(before.into()).unwrap();
+    assert_eq!(archive::discard_ended(journal, folder).await.unwrap(), 1);
+    assert!(!half.exists() && here(&open), "what a crash left half written goes");
+    assert_eq!(archive::discard_ended(journal, &folder.join("none")).await.unwrap(), 0);
+}

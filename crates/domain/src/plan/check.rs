@@ -9,7 +9,9 @@ use chrono_tz::Tz;
 use super::draft::{self, Draft, DraftPhase, DraftVouchers};
 use super::notice_section;
 use super::reader::{At, Reader};
-use crate::{Capabilities, Capability, DriftRules, PhaseId, VoucherRules, first_instant};
+use crate::{
+    Capabilities, Capability, DriftRules, MessageLogRules, PhaseId, VoucherRules, first_instant,
+};
 
 pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     let phases = draft.phases.as_deref().unwrap_or_default();
@@ -17,11 +19,13 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     let recurring = draft.recurring.as_deref().unwrap_or_default();
     names_once(reader, "recurring name", recurring.iter().filter_map(|rule| rule.name.as_ref()));
     let swept = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.swept);
+    let links_swept = draft.message_logs.as_ref().is_some_and(|logs| logs.swept);
     let reminds = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.reminds);
     for (name, section, takes) in [
         (DriftRules::work(), "[drift]", draft.compares),
         (VoucherRules::work(), "[vouchers]", swept),
         (VoucherRules::reminding(), "[vouchers]", reminds),
+        (MessageLogRules::work(), "[message-logs]", links_swept),
     ] {
         let mut names = recurring.iter().filter_map(|rule| rule.name.as_ref());
         if let Some(At { line, .. }) = names.find(|taken| takes && taken.value == name) {
@@ -40,6 +44,9 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     if let Some(allows) = draft.in_service.as_ref().and_then(|service| service.allows.as_ref()) {
         nothing_back_unasked(reader, draft::set(allows), phases);
         vouchers(reader, allows, phases, draft.vouchers.as_ref());
+        if let Some(logs) = &draft.message_logs {
+            somebody_asks_for_logs(reader, draft::set(allows), phases, logs.line);
+        }
     }
     for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
         let message =
@@ -216,6 +223,25 @@ fn vouchers(
         reader.problem(redeem_by.line, message);
     } else {
         reminders_in_time(reader, rules, opens.from.as_ref());
+    }
+}
+
+fn somebody_asks_for_logs(
+    reader: &mut Reader<'_>,
+    in_service: Capabilities,
+    phases: &[DraftPhase],
+    line: usize,
+) {
+    let logs = Capability::RequestLogs;
+    // A phase whose rights are not known may be the one.
+    let may_allow = |phase: &DraftPhase| {
+        phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(logs))
+    };
+    if !in_service.contains(logs) && !phases.iter().any(may_allow) {
+        let message = format!(
+            "no phase allows {logs}; add it to a phase, or remove the section [message-logs]"
+        );
+        reader.problem(line, message);
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::message_logs::DraftMessageLogs;
 use super::notice_section::DraftNotice;
 use super::reader::At;
 use crate::{Capabilities, Capability, Phase, PhaseId, Recurring, VoucherRules};
@@ -14,6 +15,8 @@ pub(super) struct Draft {
     pub(super) phases: Option<Vec<DraftPhase>>,
     /// The outer `None`: the plan has no vouchers.
     pub(super) vouchers: Option<DraftVouchers>,
+    /// The outer `None`: there is no such section.
+    pub(super) message_logs: Option<DraftMessageLogs>,
     pub(super) recurring: Option<Vec<DraftRecurring>>,
     /// Is there a section `[drift]`?
     pub(super) compares: bool,

@@ -25,9 +25,22 @@ pub(super) const RETRY: Key = key("retry", "[retry]");
 pub(super) const REFUSALS: Key = key("refusals", "[refusals]");
 pub(super) const NOTICE: Key = key("notice", "[[notice]]");
 pub(super) const CANARIES: Key = key("canaries", "[canaries]");
+pub(super) const MESSAGE_LOGS: Key = key("message-logs", "[message-logs]");
 pub(super) const PLAN_KEYS: &[Key] = &[
-    PROGRAMME, TITLE, ZONE, SOURCES, IN_SERVICE, PHASE, VOUCHERS, RECURRING, DRIFT, RETRY,
-    REFUSALS, NOTICE, CANARIES,
+    PROGRAMME,
+    TITLE,
+    ZONE,
+    SOURCES,
+    IN_SERVICE,
+    PHASE,
+    VOUCHERS,
+    RECURRING,
+    DRIFT,
+    RETRY,
+    REFUSALS,
+    NOTICE,
+    CANARIES,
+    MESSAGE_LOGS,
 ];
 
 pub(super) const ALLOWS: Key = key("allows", "[\"receive\", \"access\"]");
@@ -62,6 +75,9 @@ pub(super) const VOUCHER_KEYS: &[Key] = &[
     INTAKE,
     SOURCES,
 ];
+
+pub(super) const LINK_DAYS: Key = key("link-days", "30");
+pub(super) const MESSAGE_LOGS_KEYS: &[Key] = &[LINK_DAYS, SWEEP];
 
 pub(super) const NAME: Key = key("name", "\"left-overs\"");
 pub(super) const CRON: Key = key("cron", "\"0 30 3 * * *\"");

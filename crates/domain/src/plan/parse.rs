@@ -6,15 +6,16 @@ use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVoucher
 use super::keys::{
     ALLOWS, ATTEMPTS, CANARIES, CANARY_KEYS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE,
     FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY,
-    MAX_ISSUED, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN, PLAN_KEYS, PROGRAMME, RECURRING,
-    RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REMIND, REMIND_AFTER, REMIND_AT_MOST, REPAIR,
-    RESTORES, RETRY, RETRY_KEYS, SOURCES, SWEEP, TITLE, VOUCHER_KEYS, VOUCHERS, ZONE,
+    MAX_ISSUED, MESSAGE_LOGS, MESSAGE_LOGS_KEYS, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN,
+    PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REMIND,
+    REMIND_AFTER, REMIND_AT_MOST, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES, SWEEP, TITLE,
+    VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
 use super::problem::{Notice, PlanError};
 use super::reader::{At, Reader};
 use super::section::Section;
-use super::{canary, check, draft, near, notice_section};
+use super::{canary, check, draft, message_logs, near, notice_section};
 use crate::{
     Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RemindRules,
     RetryPolicy, VoucherRules,
@@ -51,6 +52,8 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let phases = phases(reader, &mut top);
     let vouchers =
         top.table(reader, VOUCHERS, VOUCHER_KEYS).map(|section| vouchers(reader, section));
+    let message_logs = top.table(reader, MESSAGE_LOGS, MESSAGE_LOGS_KEYS);
+    let message_logs = message_logs.map(|section| message_logs::draft(reader, section));
     let recurring = recurring(reader, &mut top);
     let comparing = top.table(reader, DRIFT, DRIFT_KEYS).map(|section| drift(reader, section));
     let retry = retry(reader, &mut top);
@@ -61,7 +64,8 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     top.finish(reader);
 
     let compares = comparing.is_some();
-    let draft = Draft { zone, in_service, phases, vouchers, recurring, compares, notices };
+    let draft =
+        Draft { zone, in_service, phases, vouchers, message_logs, recurring, compares, notices };
     check::between_sections(reader, &draft);
 
     let in_service = draft.in_service?;
@@ -77,6 +81,10 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
         phases: draft.phases?.into_iter().map(DraftPhase::finish).collect::<Option<_>>()?,
         vouchers: match vouchers {
             Some(rules) => Some(rules?),
+            None => None,
+        },
+        message_logs: match draft.message_logs {
+            Some(draft) => Some(draft.rules?),
             None => None,
         },
         recurring: draft

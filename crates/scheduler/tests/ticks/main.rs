@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod clock;
+mod links;
 mod phases;
 mod race;
 mod recurring;

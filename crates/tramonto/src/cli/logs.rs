@@ -170,9 +170,9 @@ pub struct PrepareArgs {
         default_value = "http://127.0.0.1:8090"
     )]
     pub portal: url::Url,
-    /// How many days a link lasts.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90))]
-    pub days: u16,
+    /// How many days a link lasts; without it, as many as the plan says (30 where it says nothing).
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub days: Option<u16>,
     /// Why, for the record. Name no person: the log is kept for ever.
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,

@@ -167,7 +167,9 @@ async fn prepare(desk: &Desk, args: &PrepareArgs, global: &Global) -> Result<(),
             vec![(request, number)]
         }
     };
-    let lasting = TimeDelta::days(args.days.into());
+    let planned = desk.office.look(|state| state.plan().map(domain::Plan::link_days)).await?;
+    let days = args.days.map(u32::from).or(planned).unwrap_or_default();
+    let lasting = TimeDelta::days(days.into());
     if requests.is_empty() && !global.json {
         return Output::open().line("no verified request waits");
     }
