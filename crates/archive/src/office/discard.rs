@@ -38,13 +38,11 @@ pub async fn discard_ended(journal: &Journal, folder: &Path) -> Result<u64, Erro
 
 fn is_over(file: &Path, open: &BTreeSet<Uuid>, now: DateTime<Utc>) -> bool {
     let request = file.file_stem().and_then(|stem| stem.to_str()?.parse::<Uuid>().ok());
-    match request {
-        Some(request) => !open.contains(&request),
-        None => {
-            let written = file.metadata().and_then(|about| about.modified());
-            written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > LEFT)
-        }
+    if let Some(request) = request {
+        return !open.contains(&request);
     }
+    let written = file.metadata().and_then(|about| about.modified());
+    written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > LEFT)
 }
 
 /// Deletes a file that may be gone already.
