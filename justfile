@@ -10,6 +10,10 @@ check:
 test *ARGS:
     tests/run {{ARGS}}
 
+# Looks for bytes that prove a parser wrong, e.g. `just fuzz 300 lmtp`; 20 seconds for each target without arguments.
+fuzz *ARGS:
+    tests/fuzz/run {{ARGS}}
+
 # The whole programme in virtual time over a generated population.
 rehearse *ARGS:
     cargo run --release -- rehearse {{ARGS}}

@@ -90,7 +90,9 @@ fn the_domain_is_pure_and_sql_stays_where_it_may_be() {
 #[test]
 fn versions_stand_in_the_workspace_only_and_each_crate_keeps_the_lints() {
     let members: Vec<_> = EDGES.iter().map(|(name, _)| format!("crates/{name}")).collect();
-    for member in members.iter().map(String::as_str).chain(["crates/tramonto", "tests"]) {
+    for member in
+        members.iter().map(String::as_str).chain(["crates/tramonto", "tests", "tests/fuzz"])
+    {
         let manifest = manifest(member);
         assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{member}");
         for section in ["dependencies", "dev-dependencies"] {

@@ -6,32 +6,36 @@ use crate::Kind;
 
 /// What is known of a message so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Message {
+pub struct Message {
     /// Its row in the index, if it has one.
-    pub(crate) id: Option<i64>,
+    pub id: Option<i64>,
     /// The name of its place in the queue; empty where it never had one.
-    pub(crate) queue: String,
+    pub queue: String,
     /// Its `Message-ID`.
-    pub(crate) identifier: Option<String>,
-    /// Empty for a report of a mail server.
-    pub(crate) sender: Option<String>,
-    pub(crate) subject: Option<String>,
+    pub identifier: Option<String>,
+    /// Who sent it; empty for a report of a mail server.
+    pub sender: Option<String>,
+    /// What it is about, where the log says.
+    pub subject: Option<String>,
     /// The server that it came from.
-    pub(crate) provider: Option<String>,
+    pub provider: Option<String>,
     /// Did a user of this service log in to send it?
-    pub(crate) login: bool,
-    pub(crate) happened: Vec<Happened>,
+    pub login: bool,
+    /// What happened to it, as the log tells it.
+    pub happened: Vec<Happened>,
 }
 
 /// Something that happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Happened {
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) kind: Kind,
+pub struct Happened {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub kind: Kind,
     /// To whom it was going; `None` for what concerns the whole message.
-    pub(crate) recipient: Option<String>,
+    pub recipient: Option<String>,
     /// What it is called elsewhere: at the next server, or its report.
-    pub(crate) related: Option<String>,
+    pub related: Option<String>,
 }
 
 impl Message {

@@ -105,11 +105,22 @@ pub(crate) fn open(
     zone: Tz,
     not_after: Option<DateTime<Utc>>,
 ) -> Result<(Opened, Stamps), Error> {
+    let (content, written) = content(path)?;
+    resume(path, content, known, zone, not_after.unwrap_or(written))
+}
+
+/// Goes on with a file, whose content this is, where it was left.
+pub(crate) fn resume(
+    path: &Path,
+    mut content: Box<dyn Read + Send>,
+    known: &[Source],
+    zone: Tz,
+    not_after: DateTime<Utc>,
+) -> Result<(Opened, Stamps), Error> {
     let failed = |source| unreadable(path, source);
-    let (mut content, written) = content(path)?;
     let head = head(&mut content).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut stamps = Stamps::new(zone, not_after.unwrap_or(written));
+    let mut stamps = Stamps::new(zone, not_after);
     let found =
         known.iter().filter(|source| source.is_headed(&head)).max_by_key(|source| source.head.0);
     let mut content: Box<dyn BufRead + Send> =
@@ -159,23 +170,25 @@ impl Opened {
             Err(error) if is_cut(&error) => return Err(Stop::End(End::Damaged)),
             Err(error) => return Err(Stop::Failed(error)),
         }
-        let mut long = false;
+        let whole = |length: usize| u64::try_from(length).unwrap_or(0);
+        let (mut length, mut long) = (whole(self.line.len()), false);
         while self.line.last() != Some(&b'\n') {
-            // Only its length is of use any more.
-            let at_limit = u64::try_from(self.line.len()).unwrap_or(0) % LONGEST_LINE == 0;
-            if !at_limit {
+            if length % LONGEST_LINE != 0 {
                 return Err(Stop::End(End::InALine));
             }
             long = true;
+            // Only its length is of use any more, and its end, by which the place is known again. It may be
+            // gigabytes of zeros that a power cut left, or was made to fill the memory.
+            self.line.drain(..self.line.len().saturating_sub(HEAD));
             let mut limited = self.content.by_ref().take(LONGEST_LINE);
             match limited.read_until(b'\n', &mut self.line) {
                 Ok(0) => return Err(Stop::End(End::InALine)),
-                Ok(_) => {}
+                Ok(read) => length += whole(read),
                 Err(error) if is_cut(&error) => return Err(Stop::End(End::Damaged)),
                 Err(error) => return Err(Stop::Failed(error)),
             }
         }
-        self.source.offset += u64::try_from(self.line.len()).unwrap_or(0);
+        self.source.offset += length;
         self.source.counts.lines += 1;
         self.grew = true;
         self.remember();
@@ -198,10 +211,10 @@ impl Opened {
         self.source.id = Some(id);
     }
 
-    /// Counts the line that was read last.
-    pub(crate) fn count(&mut self, is_syslog: Option<DateTime<Utc>>, kept: bool) {
-        self.source.last_at = is_syslog.or(self.source.last_at);
-        self.source.counts.broken += u64::from(is_syslog.is_none());
+    /// Counts the line that was read last, up to which this is the last instant.
+    pub(crate) fn count(&mut self, last_at: Option<DateTime<Utc>>, is_syslog: bool, kept: bool) {
+        self.source.last_at = last_at;
+        self.source.counts.broken += u64::from(!is_syslog);
         self.source.counts.kept += u64::from(kept);
     }
 
@@ -241,21 +254,27 @@ pub(crate) enum Stop {
 /// The content of a file, uncompressed by what it begins with, and when the file was written.
 fn content(path: &Path) -> Result<(Box<dyn Read + Send>, DateTime<Utc>), Error> {
     let failed = |source| unreadable(path, source);
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(failed(ErrorKind::IsADirectory.into()));
     }
     let written = metadata.modified().map_or_else(|_| DateTime::<Utc>::MAX_UTC, DateTime::from);
+    Ok((uncompressed(file).map_err(failed)?, written))
+}
+
+/// The content of what may be compressed.
+pub(crate) fn uncompressed(
+    mut file: impl Read + Send + 'static,
+) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
+    file.by_ref().take(4).read_to_end(&mut magic)?;
     let file = Cursor::new(magic.clone()).chain(file);
-    let content: Box<dyn Read + Send> = match magic.as_slice() {
+    Ok(match magic.as_slice() {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file))),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(Decoder::new(file).map_err(failed)?),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(Decoder::new(file)?),
         _ => Box::new(file),
-    };
-    Ok((content, written))
+    })
 }
 
 fn head(content: &mut dyn Read) -> io::Result<Vec<u8>> {
@@ -275,10 +294,13 @@ fn at_end<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn is_cut(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData
-    )
+    // What zstd says of a damaged frame has no kind of its own, and no number of the system's.
+    let by_zstd = error.kind() == ErrorKind::Other && error.raw_os_error().is_none();
+    by_zstd
+        || matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData
+        )
 }
 
 pub(crate) fn unreadable(path: &Path, source: io::Error) -> Error {
@@ -287,5 +309,24 @@ pub(crate) fn unreadable(path: &Path, source: io::Error) -> Error {
         path,
         advice: "it can't be read; look at the path and its rights".to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_any_length_takes_no_more_memory_than_a_long_one() {
+        let zeros = io::repeat(0).take(50 << 20);
+        let content = Box::new(zeros.chain(Cursor::new(b"\nnext\n".to_vec())));
+        let path = Path::new("log");
+        let zone = chrono_tz::Europe::Rome;
+        let (mut file, _) = resume(path, content, &[], zone, DateTime::<Utc>::MAX_UTC).unwrap();
+        assert!(!file.next().unwrap(), "it is too long to be one");
+        assert!(file.line.capacity() < 1 << 20 && file.tail.capacity() < 1 << 20);
+        assert!(file.next().unwrap());
+        assert_eq!(file.text(), "next");
+        assert_eq!((file.seen().offset, file.lines()), ((50 << 20) + 6, 2));
     }
 }

@@ -16,7 +16,7 @@ use crate::join::{Join, Joined};
 use crate::message::{Domains, Message};
 use crate::source::{Counts, End, Opened, Source, Stop, first_instant, open, unreadable};
 use crate::syslog::Stamps;
-use crate::{Error, said, syslog};
+use crate::{Error, logs};
 
 /// Lines that are written together: a segment.
 const LINES: u64 = 500_000;
@@ -222,8 +222,8 @@ impl Reading {
         let mut written = before.counts.lines;
         let end = loop {
             match file.next() {
-                Ok(true) => self.line(file, stamps),
-                Ok(false) => file.count(None, false),
+                Ok(true) => logs::line(file, stamps, &mut self.join),
+                Ok(false) => file.count(stamps.last_at(), false, false),
                 Err(Stop::End(end)) => break end,
                 Err(Stop::Failed(error)) => return Err(error),
             }
@@ -250,22 +250,6 @@ impl Reading {
             unfinished: end == End::InALine,
             damaged: end == End::Damaged,
         }))
-    }
-
-    fn line(&mut self, file: &mut Opened, stamps: &mut Stamps) {
-        let text = file.text();
-        let (at, kept) = match syslog::line(&text, stamps) {
-            Some(line) => {
-                let said = said::said(&line);
-                if let Some(said) = said {
-                    self.join.take(&line, said);
-                }
-                (Some(line.at), said.is_some())
-            }
-            None => (None, false),
-        };
-        drop(text);
-        file.count(at, kept);
     }
 
     fn write(&mut self, file: &mut Opened) -> bool {

@@ -18,25 +18,29 @@ pub(crate) struct Stamps {
     zone: Tz,
     /// No line is later; only looked at for the first year.
     not_after: DateTime<Utc>,
-    /// Of the line before: its year and month by a stamp without a year.
+    /// Of the line before: its year and month, in the zone.
     last: Option<(i32, u32)>,
-    last_at: DateTime<Utc>,
+    last_at: Option<DateTime<Utc>>,
     /// The text of the line before, whose instant need not be worked out again.
-    known: (String, DateTime<Utc>),
+    known: Option<(String, DateTime<Utc>)>,
 }
 
 impl Stamps {
     /// For a file that was written no later than this, on a machine in that zone.
     pub(crate) fn new(zone: Tz, not_after: DateTime<Utc>) -> Self {
-        let start = DateTime::<Utc>::MIN_UTC;
-        Self { zone, not_after, last: None, last_at: start, known: (String::new(), start) }
+        Self { zone, not_after, last: None, last_at: None, known: None }
     }
 
     /// Goes on where the lines of a file were left.
     pub(crate) fn resume(&mut self, last_at: DateTime<Utc>) {
         let local = last_at.with_timezone(&self.zone);
         self.last = Some((local.year(), local.month()));
-        self.last_at = last_at;
+        self.last_at = Some(last_at);
+    }
+
+    /// The instant of the last line that had one.
+    pub(crate) fn last_at(&self) -> Option<DateTime<Utc>> {
+        self.last_at
     }
 
     /// The instant at the head of a line, and what stands behind it.
@@ -47,20 +51,24 @@ impl Stamps {
         } else {
             line.split_once(' ')?
         };
-        let at = if stamp == self.known.0 {
-            self.known.1
+        let known = self.known.as_ref().filter(|(known, _)| known == stamp);
+        let at = if let Some((_, at)) = known {
+            *at
         } else {
             let at = if classic {
                 self.classic(stamp)?
             } else {
-                DateTime::parse_from_rfc3339(stamp).ok()?.with_timezone(&Utc)
+                let at = DateTime::parse_from_rfc3339(stamp).ok()?.with_timezone(&Utc);
+                self.resume(at);
+                at
             };
-            self.known.0.clear();
-            self.known.0.push_str(stamp);
-            self.known.1 = at;
+            let (known, known_at) = self.known.get_or_insert_default();
+            known.clear();
+            known.push_str(stamp);
+            *known_at = at;
             at
         };
-        self.last_at = at;
+        self.last_at = Some(at);
         Some((at, rest))
     }
 
@@ -104,11 +112,12 @@ impl Stamps {
         match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.with_timezone(&Utc),
             MappedLocalTime::Ambiguous(first, second) => {
+                let last_at = self.last_at.unwrap_or(DateTime::<Utc>::MIN_UTC);
                 let ends = second.offset().fix();
                 let (first, second) = (first.with_timezone(&Utc), second.with_timezone(&Utc));
-                let back = first + TimeDelta::minutes(30) < self.last_at;
-                let past = self.last_at.with_timezone(&self.zone).offset().fix() == ends
-                    && first - TimeDelta::hours(1) < self.last_at;
+                let back = first + TimeDelta::minutes(30) < last_at;
+                let past = last_at.with_timezone(&self.zone).offset().fix() == ends
+                    && first - TimeDelta::hours(1) < last_at;
                 if back || past { second } else { first }
             }
             MappedLocalTime::None => {
@@ -144,6 +153,18 @@ mod tests {
         assert_eq!(given, some(&["2015-09-17T23:59:59Z", "2015-08-31T22:00:00Z"]));
         let given = read("2015-03-01T00:00:00Z", &["Feb 29 12:00:00"]);
         assert_eq!(given, some(&["2012-02-29T11:00:00Z"]));
+    }
+
+    #[test]
+    fn a_line_without_a_stamp_has_no_instant_even_where_it_is_the_first() {
+        let given = read("2015-10-01T00:00:00Z", &["", " ", "Sep 18 10:00:00", ""]);
+        assert_eq!(given, [None, None, Some("2015-09-18T08:00:00Z".to_owned()), None]);
+    }
+
+    #[test]
+    fn a_stamp_with_a_year_gives_it_to_those_without_that_follow() {
+        let given = read("2016-01-03T00:00:00Z", &["2012-12-31T23:59:59+01:00", "Jan  1 00:00:00"]);
+        assert_eq!(given, some(&["2012-12-31T22:59:59Z", "2012-12-31T23:00:00Z"]));
     }
 
     #[test]

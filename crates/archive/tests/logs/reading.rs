@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use archive::{Domains, Entry, Index, IndexRequest, Indexed, Kind, LogArchive, Period};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Europe::Rome;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -218,6 +218,47 @@ async fn a_compressed_file_that_was_cut_off_gives_what_is_there_and_later_the_re
     assert!(!rest.files[0].damaged && rest.files[0].known);
     assert_eq!(rest.counts.lines + read.counts.lines, u64::try_from(log.lines.len()).unwrap());
     assert_eq!(place.of(ANNA).await.len(), 600);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told_as_such_and_the_others_are_read() {
+    let place = Place::new().await;
+    let good = place.file("mail.log", week(Style::Rfc3339).text().as_bytes());
+    let mut packed = zstd::encode_all(week(Style::Classic).text().as_bytes(), 1).unwrap();
+    for at in [4, packed.len() / 2] {
+        packed[at] ^= 0x55;
+        let bad = place.file("mail.log.1.zst", &packed);
+        let read = place.read(&[&bad, &good]).await;
+        let damaged: Vec<_> = read.files.iter().filter(|file| file.damaged).collect();
+        assert!(damaged.len() == 1 && damaged[0].name == "mail.log.1.zst", "{at}");
+    }
+    assert!(!place.of(ANNA).await.is_empty());
+}
+
+/// Each was a file that said other things when it was read while it grew.
+#[tokio::test]
+async fn what_stands_last_before_a_cut_tells_the_year_of_what_follows_whatever_it_is() {
+    let delivered = "mx1 postfix/lmtp[4]: 3F2A41C0: to=<anna.rossi@postacertificata.example>, relay=x, \
+                     dsn=2.0.0, status=sent (250 Ok)\n";
+    for (before, year) in [
+        ("Jun  1 00:00:00 mx1 postfix/qmgr[1]: 77AB12: removed\nDec 31 23:59:58 mx1\n", 2016),
+        ("2014-12-31T23:59:58+01:00 mx1 postfix/qmgr[1]: 77AB12: removed\n", 2015),
+        (" mx1 postfix/qmgr[1]: 77AB12: removed\n", 2016),
+    ] {
+        let log = format!("{before}Jan  1 00:00:00 {delivered}");
+        let mut told = Vec::new();
+        for parts in [&[&log[..before.len()], &log][..], &[&log]] {
+            let place = Place::new().await;
+            for part in parts {
+                let file = place.file("mail.log", part.as_bytes());
+                place.read(&[&file]).await;
+            }
+            told.push(place.of(ANNA).await);
+        }
+        assert!(told[0] == told[1] && told[0].len() == 1, "{before}: {told:?}");
+        let first = Rome.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap();
+        assert_eq!(told[0][0].at, first, "{before}");
+    }
 }
 
 #[tokio::test]

@@ -16,14 +16,14 @@ const CODE: usize = 16;
 pub(super) fn named(texts: [&Texts; 2]) -> Named {
     let mut named = Named::default();
     for text in texts.into_iter().flat_map(Texts::iter) {
-        codes(text, &mut named.codes);
+        codes(text, MOST, &mut named.codes);
         addresses(text, &mut named.addresses);
     }
     named
 }
 
 /// A codice fiscale stands in one piece, or in pieces as on the card: `RSS MRA 85T10 A562S`.
-fn codes(text: &str, found: &mut Vec<CodiceFiscale>) {
+fn codes(text: &str, most: usize, found: &mut Vec<CodiceFiscale>) {
     for line in text.lines() {
         // Words with the byte that each begins and ends at.
         let mut words: Vec<(usize, &str)> = Vec::new();
@@ -47,7 +47,7 @@ fn codes(text: &str, found: &mut Vec<CodiceFiscale>) {
             }
             if let Ok(code) = joined.parse()
                 && !found.contains(&code)
-                && found.len() < MOST
+                && found.len() < most
             {
                 found.push(code);
             }
@@ -91,12 +91,16 @@ pub(super) fn speaks_of(bytes: &[u8], bounds: &Bounds, needles: &[String]) -> bo
     if stands_in(&String::from_utf8_lossy(bytes), needles) {
         return true;
     }
-    let all = Bounds { text: bytes.len().saturating_mul(2), ..*bounds };
-    let Ok(walked) = walk::everything(bytes, &all) else { return false };
-    walked.texts.iter().any(|text| stands_in(text, needles)) || {
-        let named = named([&Texts::default(), &walked.texts]);
-        named.codes.iter().any(|code| stands_in(code.as_str(), needles))
-    }
+    // A byte in an old character set, or a name of HTML, may stand for several of UTF-8.
+    let text = bytes.len().saturating_mul(8).max(bounds.text);
+    let all = Bounds { text, ..*bounds };
+    // As a request is read, and as the parts it is made of: what one way passes over, the other may find.
+    let ways = [walk::walk(bytes, &all), walk::everything(bytes, &all)];
+    ways.iter().flatten().flat_map(|walked| walked.texts.iter()).any(|text| {
+        let mut named = Vec::new();
+        codes(text, usize::MAX, &mut named);
+        stands_in(text, needles) || named.iter().any(|code| stands_in(code.as_str(), needles))
+    })
 }
 
 /// Does one of these, in small letters, stand in a text?

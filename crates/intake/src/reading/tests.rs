@@ -117,6 +117,36 @@ fn machines_are_known_by_what_they_write() {
     }
 }
 
+/// Each was a message whose person an erasure would have passed over.
+#[test]
+fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {
+    // Not a message by its own word, but inside an envelope it is taken for one.
+    let envelope = "X-Trasporto: posta-certificata\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: application/octet-stream; name=postacert.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+         RnJvbTogYUBiLmV4YW1wbGUNCg0KUlNTTVJBODVUMTBBNTYyUw==\r\n--b--\r\n";
+    // Others are named in one piece before, more than a request names.
+    let mut crowd = "X-Other: x\r\n\r\n".to_owned();
+    for other in (0..40).flat_map(|day| ('A'..='Z').map(move |check| (day, check))) {
+        let other = format!("RSSMRA{:02}T10A562{}\r\n", other.0, other.1);
+        if !other.starts_with(CODE) {
+            crowd.push_str(&other);
+        }
+    }
+    crowd.push_str("RSS MRA 85T10 A562S\r\n");
+    // A byte of an old character set is three of UTF-8, and the text has an end somewhere.
+    let old = [
+        b"Content-Type: text/plain; charset=windows-1252\r\n\r\n".to_vec(),
+        [0x80].repeat(3_000),
+        b"\r\nRSS MRA 85T10 A562S\r\n".to_vec(),
+    ];
+    for message in [envelope.as_bytes(), crowd.as_bytes(), &old.concat()] {
+        let needle = [CODE.to_lowercase()];
+        assert!(Reader::default().speaks_of(message, &needle), "{}", message.escape_ascii());
+    }
+    let reading = read(envelope).kind;
+    assert!(matches!(reading, Kind::Request(named) if named.codes[0].as_str() == CODE));
+}
+
 /// What e-mails are made of, in no order.
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let fragments = [

@@ -1,0 +1,56 @@
+//! What strangers send us, made up by a machine that watches which of our lines it reaches.
+//!
+//! Each target is a function that takes any bytes and says no more than: this may not happen. libFuzzer looks
+//! for bytes that prove it wrong (`tests/fuzz/run`); the tests hand each target its seeds. Invariant: a target is a
+//! pure function of its bytes, so that what was found once is found again. Deliberately absent: doubles of our
+//! own parts; what is called is what is shipped.
+
+#![expect(clippy::panic, reason = "that is how a target tells what it found")]
+
+mod code;
+// The e-mails of the whole-flow tests.
+#[path = "../../src/corpus.rs"]
+pub mod corpus;
+mod lmtp;
+mod message;
+mod seeds;
+mod syslog;
+#[cfg(test)]
+mod tests;
+
+pub use code::code;
+#[cfg(feature = "libfuzzer")]
+#[doc(hidden)]
+pub use libfuzzer_sys;
+pub use lmtp::lmtp;
+pub use message::message;
+pub use seeds::{TARGETS, Target, write};
+pub use syslog::syslog;
+
+/// Makes a program of a target: one for libFuzzer, or one that reads the files that it is given.
+#[cfg(feature = "libfuzzer")]
+#[macro_export]
+macro_rules! target {
+    ($target:path) => {
+        $crate::libfuzzer_sys::fuzz_target!(|bytes: &[u8]| $target(bytes));
+    };
+}
+
+/// Makes a program of a target: one for libFuzzer, or one that reads the files that it is given.
+#[cfg(not(feature = "libfuzzer"))]
+#[macro_export]
+macro_rules! target {
+    ($target:path) => {
+        fn main() -> std::io::Result<()> {
+            for file in std::env::args_os().skip(1) {
+                $target(&std::fs::read(file)?);
+            }
+            Ok(())
+        }
+    };
+}
+
+/// How many lines end in these bytes.
+fn lines_of(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').skip(1).count()
+}

@@ -1,0 +1,45 @@
+//! An e-mail as it comes to the intake.
+
+use intake::{Kind, Reader, return_path};
+
+use crate::lmtp::INTAKE;
+
+/// The name under which our own servers write, in the seeds too.
+pub(crate) const AUTHSERV_ID: &str = "mx.agency.example";
+/// More people than a request names.
+const MOST: usize = 32;
+
+/// Any bytes are read, and read the same again; who is named is written as we look people up, no more of them
+/// than a bound; and whoever is named is found again when all traces of them are looked for.
+///
+/// The first byte says who sent it, by the envelope.
+pub fn message(bytes: &[u8]) {
+    let [first, bytes @ ..] = bytes else { return };
+    let sender = [None, Some(""), Some("citizen@mail.example"), Some(INTAKE)];
+    let sender = sender.get(usize::from(first & 3)).copied().flatten();
+    let reader = Reader { authserv_id: Some(AUTHSERV_ID.to_owned()), ..Reader::default() };
+    let reading = reader.read(sender, bytes);
+    assert!(reading == reader.read(sender, bytes), "read again, it is something else");
+    // With libFuzzer a panic is never caught; here it would be.
+    assert_ne!(reading.kind.code(), "not-readable", "the library gave up");
+    named(&reader, bytes, &reading.kind);
+    let as_a_persons = reader.read_as_a_persons(bytes).kind;
+    let machine = matches!(as_a_persons, Kind::Machine(_) | Kind::Receipt(_));
+    assert!(!machine, "a person's message is {}", as_a_persons.code());
+    named(&reader, bytes, &as_a_persons);
+    return_path(bytes);
+}
+
+fn named(reader: &Reader, bytes: &[u8], kind: &Kind) {
+    let Kind::Request(named) = kind else { return };
+    assert!(named.codes.len() <= MOST && named.addresses.len() <= MOST);
+    for address in &named.addresses {
+        assert!(address.is_ascii() && address.len() <= 254 && address.contains('@'), "{address:?}");
+        assert_eq!(*address, address.to_ascii_lowercase());
+    }
+    let codes = named.codes.iter().map(|code| code.as_str().to_lowercase());
+    for needle in codes.chain(named.addresses.iter().cloned()) {
+        let found = reader.speaks_of(bytes, std::slice::from_ref(&needle));
+        assert!(found, "{needle:?} is named and would not be erased");
+    }
+}

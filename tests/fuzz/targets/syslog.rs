@@ -1,0 +1,5 @@
+//! What stands in a mail server's log.
+
+#![cfg_attr(feature = "libfuzzer", no_main)]
+
+fuzz::target!(fuzz::syslog);
