@@ -97,7 +97,7 @@ pub(crate) async fn answers_alone(args: &Args, report: &mut Report) -> Fallible<
 }
 
 /// The most memory this process ever had, from the kernel (`VmHWM`).
-fn peak_memory() -> Fallible<u64> {
+pub(crate) fn peak_memory() -> Fallible<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
     let kilobytes: u64 = line.split_whitespace().nth(1).unwrap_or("0").parse()?;

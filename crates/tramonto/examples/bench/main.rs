@@ -6,6 +6,8 @@
 
 mod append;
 mod embedded;
+mod lmtp;
+mod logs;
 mod report;
 mod services;
 mod vouchers;
@@ -40,6 +42,9 @@ struct Args {
     /// How many phases of a small population are timed from their instants.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
     small_phases: u32,
+    /// How many lines of mail logs are read into the index.
+    #[arg(long, value_name = "N", default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    lines: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +59,10 @@ enum Way {
     Webhook,
     /// From requests for vouchers to codes in a file.
     Vouchers,
+    /// E-mails handed over to the intake.
+    Lmtp,
+    /// Mail servers' logs read into the index, and extracts out of it.
+    Logs,
 }
 
 #[tokio::main]
@@ -78,11 +87,15 @@ async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         Some(Way::Answers) => Box::pin(embedded::answers_alone(args, report)).await,
         Some(Way::Webhook) => webhook::measure(report).await,
         Some(Way::Vouchers) => vouchers::measure(args, report),
+        Some(Way::Lmtp) => lmtp::measure(args, report).await,
+        Some(Way::Logs) => Box::pin(logs::measure(args, report)).await,
         None => {
             Box::pin(embedded::measure(args, report)).await?;
             services::measure(args, report).await?;
             webhook::measure(report).await?;
-            vouchers::measure(args, report)
+            vouchers::measure(args, report)?;
+            lmtp::measure(args, report).await?;
+            Box::pin(logs::measure(args, report)).await
         }
     }
 }
