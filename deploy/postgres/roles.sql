@@ -11,13 +11,15 @@
 --
 -- | role               | for                       | may                                                  |
 -- |--------------------|---------------------------|------------------------------------------------------|
--- | tramonto_writer    | scheduler, worker, api    | append events, take leases, write the registry, the mail directory and the book of voucher codes |
+-- | tramonto_writer    | scheduler, worker, api, intake | append events, take leases, write the registry, the mail directory, the book of voucher codes and what came by e-mail |
 -- | tramonto_projector | projector                 | read the log and the registry, take leases, move checkpoints, write projections and the mail directory |
 -- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
 -- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |
 -- | tramonto_policy    | policy                    | read the log, and of the registry numbers and addresses |
+-- | tramonto_portal    | portal                    | append events, mark a link that a letter holds as used; no personal data |
 -- | tramonto_mail      | Postfix, Dovecot          | look up addresses, rights and password hashes in `directory.rights` |
 --
+-- The log of messages has no schema: its index is a folder of whoever runs `tramonto logs` and of the portal.
 -- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
 -- delete an event: no role has the right, and triggers refuse it to the owner as well.
 
@@ -27,7 +29,7 @@ DECLARE
 BEGIN
     FOREACH role IN ARRAY ARRAY[
         'tramonto_writer', 'tramonto_projector', 'tramonto_relay', 'tramonto_reader', 'tramonto_policy',
-        'tramonto_mail'
+        'tramonto_portal', 'tramonto_mail'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
@@ -44,7 +46,7 @@ DO $$
 DECLARE
     kept text;
     everyone text := 'PUBLIC, tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, '
-        'tramonto_mail';
+        'tramonto_portal, tramonto_mail';
 BEGIN
     FOR kept IN
         SELECT nspname FROM pg_namespace
@@ -59,12 +61,13 @@ END $$;
 -- The log: everyone reads it, the writer adds to it. Moving the head of the log and a stream's last version is part
 -- of adding.
 GRANT USAGE ON SCHEMA tramonto
-    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy;
+    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, tramonto_portal;
 GRANT SELECT ON ALL TABLES IN SCHEMA tramonto
-    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy;
-GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer;
-GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer;
-GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer;
+    TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, tramonto_portal;
+-- The portal tells of each look at an extract.
+GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer, tramonto_portal;
+GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer, tramonto_portal;
+GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer, tramonto_portal;
 
 -- Leases and checkpoints. A lease needs its row written; fencing keeps checkpoints in order, not rights.
 GRANT INSERT, UPDATE ON tramonto.subscription TO tramonto_writer, tramonto_projector, tramonto_relay;
@@ -101,6 +104,12 @@ BEGIN
         GRANT USAGE ON SCHEMA intake TO tramonto_writer;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA intake TO tramonto_writer;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA intake TO tramonto_writer;
+    END IF;
+    IF to_regclass('intake.confirmation') IS NOT NULL THEN
+        -- Of a link its hash and its end; whose it is stays unknown to it.
+        GRANT USAGE ON SCHEMA intake TO tramonto_portal;
+        GRANT SELECT (token, used_at, expires_at), UPDATE (used_at) ON intake.confirmation TO tramonto_portal;
+        GRANT SELECT ON intake._sqlx_migrations TO tramonto_portal;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

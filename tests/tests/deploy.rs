@@ -29,5 +29,30 @@ mod systemd;
 /// The services, as their commands are called.
 const SERVICES: [&str; 6] = ["scheduler", "worker", "projector", "relay", "api", "policy"];
 
+/// What needs no bus and is no service of the target, with its command.
+const BESIDE: [(&str, &[&str]); 2] = [("intake", &["intake", "lmtp"]), ("portal", &["portal"])];
+
+/// Everything that runs for ever, by name.
+fn every_service() -> Vec<&'static str> {
+    SERVICES.into_iter().chain(BESIDE.map(|(name, _)| name)).collect()
+}
+
+/// The words by which the engine knows a service.
+fn command(name: &str) -> Vec<String> {
+    let beside = BESIDE.iter().find(|(beside, _)| *beside == name);
+    beside.map_or_else(
+        || vec![name.to_owned()],
+        |(_, words)| words.iter().map(|&word| word.to_owned()).collect(),
+    )
+}
+
+/// The variable that says where a service is watched.
+fn watched_by(name: &str) -> String {
+    if BESIDE.iter().any(|(beside, _)| *beside == name) {
+        return format!("TRAMONTO_{}_WATCH", name.to_uppercase());
+    }
+    "TRAMONTO_LISTEN".to_owned()
+}
+
 /// The port on which a service in a container answers.
 const PORT: u64 = 9464;

@@ -13,20 +13,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Global, PortalArgs};
 use crate::commands::keyring;
+use crate::services::Watched;
 use crate::{Error, RealClock, extracts, requests};
 
 /// What is in hand when it is stopped may take so long.
 const STOP: Duration = Duration::from_secs(10);
+const PART: &str = "portal";
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let signals = tokio::spawn(crate::signals::stop_on_signal(stop.clone()));
+    let watched = Watched::begin()?;
+    watched.answer(PART, args.watch, &stop).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = Arc::new(requests::open(global).await?);
     let mut pages =
         Router::new().merge(intake::portal(store, &keyring(global)?, Arc::clone(&clock)));
-    if let Some(office) = crate::commands::logs::served(global).await? {
+    if let Some(office) = crate::commands::logs::served(args.archive.as_ref(), global).await? {
         let (journal, folder) = (Arc::clone(office.journal()), office.folder().to_owned());
         tokio::spawn(extracts::discard(journal, folder, Arc::clone(&clock), stop.clone()));
         pages = pages.merge(archive::portal(Arc::new(office)));
@@ -39,7 +43,7 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    tracing::info!(service = "portal", %bound, "serves the public pages");
+    tracing::info!(service = PART, %bound, "serves the public pages");
     let serving =
         axum::serve(listener, pages).with_graceful_shutdown(stop.clone().cancelled_owned());
     let over = async {
@@ -49,6 +53,7 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     tokio::select! {
         served = serving => served.map_err(failed)?,
         () = over => {}
+        () = watched.vitals.keep(PART) => {}
     }
     signals.abort();
     Ok(())

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::Tick;
 use eventstore::{Clock, Journal};
 use intake::{Desk, DeskSettings, Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store};
+use metrics::gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use workers::notices::Courier;
@@ -17,7 +18,7 @@ use crate::commands::{self, VoucherDesk};
 use crate::log::postgres_options;
 use crate::notices::{Outbox, Post};
 use crate::runner::{self, Passes};
-use crate::services::{Condition, Watched};
+use crate::services::{Condition, Vitals, Watched};
 use crate::{Error, RealClock, StorePlace};
 
 const PART: &str = "intake";
@@ -25,6 +26,8 @@ const PART: &str = "intake";
 const ROOM: usize = 256 * 1024 * 1024;
 const HOUR: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
+/// How often what waits is counted.
+const MEASURE: Duration = Duration::from_secs(15);
 
 /// The store of the intake, for writing.
 pub(crate) async fn open(global: &Global) -> Result<Store, Error> {
@@ -75,7 +78,9 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let server = server.await?;
     watched.vitals.show(PART, Condition::Working);
     tracing::info!(service = PART, bound = %server.place(), "takes messages");
-    let looking = looking(Passing(desk), Arc::clone(&clock), kept, stop.clone());
+    let vitals = Arc::clone(&watched.vitals);
+    let passing = Passing { desk, store: Arc::clone(&store), vitals, measured: None };
+    let looking = looking(passing, Arc::clone(&clock), kept, stop.clone());
     tokio::join!(server.run(stop.clone()), looking);
     signals.abort();
     vouchers.close().await;
@@ -148,13 +153,42 @@ impl intake::Post for Carrier {
 }
 
 /// The desk under the runner, woken by each message that is kept.
-struct Passing(Desk);
+struct Passing {
+    desk: Desk,
+    store: Arc<Store>,
+    vitals: Arc<Vitals>,
+    measured: Option<Instant>,
+}
 
 #[async_trait]
 impl Passes for Passing {
     async fn pass(&mut self) -> Result<Tick, Error> {
-        Ok(self.0.tick().await?)
+        let passed = self.desk.tick().await;
+        self.vitals.show(
+            PART,
+            match &passed {
+                Ok(_) => Condition::Working,
+                Err(error) => Condition::Failing(error.to_string()),
+            },
+        );
+        if self.measured.is_none_or(|at| at.elapsed() > MEASURE) {
+            self.measured = Some(Instant::now());
+            if let Err(error) = measure(&self.store).await {
+                tracing::debug!("the gauges of the intake are as they were: {error}");
+            }
+        }
+        Ok(passed?)
     }
+}
+
+/// What waits for an operator or for the relay.
+async fn measure(store: &Store) -> Result<(), intake::Error> {
+    let number = |many: u64| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
+    let (waiting, in_doubt) = store.unsent().await?;
+    gauge!("tramonto_intake_held_messages").set(number(store.held().await?));
+    gauge!("tramonto_intake_letters", "state" => "waiting").set(number(waiting));
+    gauge!("tramonto_intake_letters", "state" => "in_doubt").set(number(in_doubt));
+    Ok(())
 }
 
 async fn looking(

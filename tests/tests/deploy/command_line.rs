@@ -14,7 +14,8 @@ struct Shown {
 }
 
 fn help(command: &str) -> String {
-    let told = Cli::read(["tramonto", command, "--help"]).unwrap_err().to_string();
+    let words = ["tramonto"].into_iter().chain(command.split(' ')).chain(["--help"]);
+    let told = Cli::read(words).unwrap_err().to_string();
     let usage = format!("Usage: tramonto {command} ");
     assert!(told.contains(&usage), "`tramonto {command}` is no command: {told}");
     told
@@ -54,8 +55,9 @@ pub(crate) fn stop_within() -> Duration {
 /// The engine takes this command line with these variables. They are handed in as the flags that they stand for,
 /// since a test has no environment of its own; a variable that the command does not know is refused here.
 pub(crate) fn assert_taken(arguments: &[String], variables: &BTreeMap<String, String>) {
-    let command = arguments.first().unwrap_or_else(|| panic!("no command: {arguments:?}"));
-    let options = shown(command);
+    let words = arguments.iter().map(String::as_str).take_while(|word| !word.starts_with('-'));
+    let command = words.collect::<Vec<_>>().join(" ");
+    let options = shown(&command);
     let mut line = vec!["tramonto".to_owned()];
     line.extend(arguments.iter().cloned());
     for (name, value) in variables {

@@ -9,7 +9,7 @@ use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{
     assert_pinned, at, list, offered_yaml, program, read, root, text, texts, told, yaml,
 };
-use super::{PORT, SERVICES};
+use super::{PORT, command, every_service, watched_by};
 
 fn compose() -> Value {
     yaml(&["deploy/compose.yaml".to_owned()]).remove(0).remove(0)
@@ -62,15 +62,15 @@ fn every_service_of_the_engine_is_there_and_takes_what_it_is_told() {
     let compose = compose();
     let all = services(&compose);
     let mut ports = BTreeSet::new();
-    for name in SERVICES {
+    for name in every_service() {
         let service = &all[name];
-        let command = texts(at(service, "/command"));
-        assert_eq!(command[0], name);
-        assert_taken(&command, &variables(service));
+        let words = texts(at(service, "/command"));
+        assert!(words.starts_with(&command(name)), "{name}: {words:?}");
+        assert_taken(&words, &variables(service));
         assert_eq!(text(service, "/restart"), "unless-stopped", "{name}");
         let grace = seconds(text(service, "/stop_grace_period"));
         assert!(grace > stop_within().as_secs(), "{name} is killed before it has stopped");
-        let listen = &variables(service)["TRAMONTO_LISTEN"];
+        let listen = &variables(service)[&watched_by(name)];
         assert_eq!(*listen, format!("0.0.0.0:{PORT}"), "{name}");
         let port = texts(at(service, "/ports")).remove(0);
         assert!(port.ends_with(&format!(":{PORT}")), "{name}");
@@ -78,6 +78,10 @@ fn every_service_of_the_engine_is_there_and_takes_what_it_is_told() {
     }
     for name in ["migrate", "operator"] {
         assert_taken(&texts(at(&all[name], "/command")), &variables(&all[name]));
+    }
+    for name in ["api", "intake", "portal"] {
+        let keys = &variables(&all[name])["TRAMONTO_KEYRING_FILE"];
+        assert_eq!(keys, "/run/secrets/keyring", "{name} could write the keys");
     }
     let bus = text(&compose, "/configs/nats/content");
     assert!(bus.contains("4222") && variables(&all["worker"])["TRAMONTO_BUS"].ends_with(":4222"));
@@ -99,6 +103,13 @@ fn what_is_offered_behind_comments_is_taken_and_holds_no_secret() {
     }
     assert_no_secret(more.keys());
     assert_taken(&texts(at(&services(&offered)["worker"], "/command")), &more);
+    let intake = &services(&offered)["intake"];
+    let more = variables(intake);
+    for name in ["TRAMONTO_PORTAL_URL", "TRAMONTO_SMTP_URL", "TRAMONTO_LMTP_LISTEN"] {
+        assert!(more.contains_key(name), "{name}");
+    }
+    assert_no_secret(more.keys());
+    assert_taken(&texts(at(intake, "/command")), &more);
 }
 
 #[test]
@@ -160,12 +171,17 @@ fn check(service: &Value) -> Vec<String> {
 #[test]
 fn each_service_is_asked_for_its_health_by_its_own_binary() {
     let compose = compose();
-    for name in SERVICES {
+    for name in every_service() {
         let service = &services(&compose)[name];
         let words = check(service);
         assert_eq!(words[0], "tramonto", "{name}");
-        let listen = ("TRAMONTO_LISTEN".to_owned(), variables(service)["TRAMONTO_LISTEN"].clone());
-        assert_taken(&words[1..], &BTreeMap::from([listen]));
+        let variables = variables(service);
+        let listen = variables.get("TRAMONTO_LISTEN").cloned();
+        // Who is told by another variable where it is watched is asked there by name.
+        let named = words.contains(&variables[&watched_by(name)]);
+        assert_ne!(listen.is_some(), named, "{name}");
+        let listen = listen.map(|listen| ("TRAMONTO_LISTEN".to_owned(), listen));
+        assert_taken(&words[1..], &listen.into_iter().collect());
     }
 }
 

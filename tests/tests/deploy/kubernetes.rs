@@ -8,9 +8,13 @@ use tramonto::cli::Cli;
 
 use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{assert_pinned, at, list, listed, offered_yaml, python, text, texts, yaml};
-use super::{PORT, SERVICES};
+use super::{BESIDE, PORT, SERVICES, command, every_service};
 
 const FOLDER: &str = "deploy/kubernetes";
+
+/// Who is asked by others than Prometheus, and by which Service.
+const ASKED: [(&str, &str); 3] =
+    [("policy", "policy-mail"), ("intake", "intake-mail"), ("portal", "portal-web")];
 
 /// Every object, as the kustomization lists their files.
 fn objects() -> Vec<Value> {
@@ -67,7 +71,7 @@ fn the_kustomization_lists_every_file_and_all_is_in_one_namespace() {
 fn every_pod_is_locked_up_and_bounded() {
     let objects = objects();
     let pods = pods(&objects);
-    assert_eq!(pods.len(), SERVICES.len() + 1);
+    assert_eq!(pods.len(), every_service().len() + 1);
     let accounts = of_kind(&objects, "ServiceAccount");
     for (name, pod) in pods {
         let spec = at(pod, "/spec");
@@ -128,7 +132,7 @@ fn every_container_takes_what_it_is_told_from_mounts_that_exist() {
             );
         }
         let arguments = texts(at(container, "/args"));
-        assert_eq!(arguments[0], name);
+        assert!(arguments.starts_with(&command(name)), "{name}: {arguments:?}");
         assert!(arguments.contains(&"/etc/tramonto/tramonto.toml".to_owned()), "{name}");
         let ours = config.to_str().unwrap();
         let arguments: Vec<_> = arguments
@@ -141,6 +145,10 @@ fn every_container_takes_what_it_is_told_from_mounts_that_exist() {
         let given: BTreeMap<_, _> = given.collect();
         assert_no_secret(given.keys());
         assert_taken(&arguments, &given);
+        let keys = given.get("TRAMONTO_KEYRING_FILE");
+        assert_eq!(keys.is_some(), ["api", "intake", "portal"].contains(&name), "{name}");
+        let mounted = |file: &String| folders.iter().any(|folder| file.starts_with(folder));
+        assert!(keys.is_none_or(mounted), "{name}: {keys:?} is not mounted");
     }
 }
 
@@ -154,7 +162,8 @@ fn a_service_is_probed_spread_and_replaced_without_a_gap() {
         .and_then(toml::Value::as_integer)
         .map_or(stop_within().as_secs(), |set| set.try_into().unwrap());
     let deployments = of_kind(&objects, "Deployment");
-    assert_eq!(deployments.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from(SERVICES));
+    let all: BTreeSet<_> = every_service().into_iter().collect();
+    assert_eq!(deployments.keys().copied().collect::<BTreeSet<_>>(), all);
     for (name, deployment) in deployments {
         assert!(at(deployment, "/spec/replicas").as_u64().unwrap() >= 2, "{name} has no standby");
         assert_eq!(*at(deployment, "/spec/strategy/rollingUpdate/maxUnavailable"), 0, "{name}");
@@ -187,7 +196,12 @@ fn what_is_offered_behind_comments_is_taken_and_let_through() {
         assert!(read.is_ok(), "{service}: {}", read.unwrap_err());
     }
     let settings: toml::Table = settings.parse().unwrap();
-    for name in ["smtp_url", "notices_from", "on_access_closed", "canary_imap"] {
+    for (_, words) in BESIDE {
+        let file = format!("--config={}", file.display());
+        let read = Cli::read(["tramonto"].iter().chain(words).copied().chain([file.as_str()]));
+        assert!(read.is_ok(), "{words:?}: {}", read.unwrap_err());
+    }
+    for name in ["smtp_url", "notices_from", "portal_url", "on_access_closed", "canary_imap"] {
         assert!(settings[name].is_str(), "{name}");
     }
     let password = settings["smtp_password_file"].as_str().unwrap();
@@ -216,11 +230,11 @@ fn every_selector_finds_the_pods_of_its_service_and_no_others() {
         ("Service", "/spec/selector"),
     ] {
         let mut ours = of_kind(&objects, kind);
-        // The one that mail servers ask is beside the headless one for Prometheus.
-        ours.retain(|name, _| *name != "policy-mail");
+        // Those that others ask are beside the headless ones for Prometheus.
+        ours.retain(|name, _| !ASKED.iter().any(|(_, service)| service == name));
         assert_eq!(
             ours.keys().copied().collect::<BTreeSet<_>>(),
-            BTreeSet::from(SERVICES),
+            every_service().into_iter().collect(),
             "{kind}"
         );
         for (name, object) in ours {
@@ -238,20 +252,24 @@ fn every_selector_finds_the_pods_of_its_service_and_no_others() {
     for budget in of_kind(&objects, "PodDisruptionBudget").values() {
         assert_eq!(*at(budget, "/spec/maxUnavailable"), 1, "a node could never be emptied");
     }
-    let mail = of_kind(&objects, "Service")["policy-mail"];
-    assert_eq!(found(at(mail, "/spec/selector")), ["policy"]);
-    let asked =
-        at(of_kind(&objects, "Deployment")["policy"], "/spec/template/spec/containers/0/ports/1");
-    assert_eq!(at(mail, "/spec/ports/0/port"), at(asked, "/containerPort"));
-    assert_eq!(at(mail, "/spec/ports/0/targetPort"), at(asked, "/name"));
-    let near = of_kind(&objects, "NetworkPolicy")["policy-mail"];
-    assert_eq!(found(at(near, "/spec/podSelector/matchLabels")), ["policy"]);
-    assert_eq!(at(near, "/spec/ingress/0/ports/0/port"), at(asked, "/containerPort"));
-    for (_, service) in
-        of_kind(&objects, "Service").iter().filter(|(name, _)| **name != "policy-mail")
-    {
-        assert_eq!(text(service, "/spec/clusterIP"), "None");
-        assert_eq!(*at(service, "/spec/ports/0/port"), PORT);
+    for (name, service) in ASKED {
+        let asks = of_kind(&objects, "Service")[service];
+        assert_eq!(found(at(asks, "/spec/selector")), [name]);
+        let deployments = of_kind(&objects, "Deployment");
+        let asked = at(deployments[name], "/spec/template/spec/containers/0/ports/1");
+        assert_eq!(at(asks, "/spec/ports/0/port"), at(asked, "/containerPort"));
+        assert_eq!(at(asks, "/spec/ports/0/targetPort"), at(asked, "/name"));
+        let near = of_kind(&objects, "NetworkPolicy")[service];
+        assert_eq!(found(at(near, "/spec/podSelector/matchLabels")), [name]);
+        let from = at(near, "/spec/ingress/0/from/0/namespaceSelector/matchLabels");
+        assert!(from.is_object(), "everybody comes near {name}");
+        assert_eq!(at(near, "/spec/ingress/0/ports/0/port"), at(asked, "/containerPort"));
+    }
+    for (name, service) in of_kind(&objects, "Service") {
+        if ASKED.iter().all(|(_, asked)| *asked != name) {
+            assert_eq!(text(service, "/spec/clusterIP"), "None");
+            assert_eq!(*at(service, "/spec/ports/0/port"), PORT);
+        }
     }
     let policy = of_kind(&objects, "NetworkPolicy")["tramonto"];
     assert_eq!(found(at(policy, "/spec/podSelector/matchLabels")).len(), pods.len());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use super::SERVICES;
 use super::files::{at, list, program, read, root, text, texts, told, yaml};
+use super::{every_service, watched_by};
 
 const FOLDER: &str = "deploy/prometheus";
 
@@ -163,14 +163,18 @@ fn the_targets_are_where_the_services_answer() {
     });
     let targets: BTreeMap<_, _> = targets.collect();
     let compose = yaml(&["deploy/compose.yaml".to_owned()]).remove(0).remove(0);
-    for service in SERVICES {
+    for service in every_service() {
         let target = &targets[service];
         let port = texts(at(&compose, &format!("/services/{service}/ports"))).remove(0);
         assert_eq!(port, format!("{target}:9464"), "in compose");
         let unit = read(&format!("deploy/systemd/{service}.env"));
-        assert!(unit.contains(&format!("TRAMONTO_LISTEN={target}\n")), "{service} in systemd");
+        assert!(
+            unit.contains(&format!("{}={target}\n", watched_by(service))),
+            "{service} in systemd"
+        );
     }
     let config = yaml(&[format!("{FOLDER}/prometheus.kubernetes.yml")]).remove(0).remove(0);
     let names = texts(at(&config, "/scrape_configs/0/dns_sd_configs/0/names"));
-    assert_eq!(names, SERVICES.map(|service| format!("{service}.tramonto.svc")));
+    let all = every_service().into_iter().map(|service| format!("{service}.tramonto.svc"));
+    assert_eq!(names, all.collect::<Vec<_>>());
 }

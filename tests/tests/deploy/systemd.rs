@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use super::SERVICES;
 use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{listed, program, read, told};
+use super::{BESIDE, SERVICES, watched_by};
 
 /// Ten times the exposure that `systemd-analyze security` may find. A service that speaks to the network can't
 /// come much below 10.
 const EXPOSED: &str = "--threshold=15";
+
+/// The units that are no instance of another.
+const UNITS: [&str; 3] =
+    ["tramonto-migrate.service", "tramonto-intake.service", "tramonto-portal.service"];
 
 /// The units as they are started, with a program that every machine has in place of ours.
 fn units(folder: &Path) -> Vec<String> {
@@ -22,7 +26,7 @@ fn units(folder: &Path) -> Vec<String> {
     let template = read("deploy/systemd/tramonto@.service");
     let services = SERVICES.map(|service| put(&format!("tramonto@{service}.service"), &template));
     let mut units: Vec<_> = services.into_iter().collect();
-    for name in ["tramonto-migrate.service", "tramonto.target"] {
+    for name in UNITS.into_iter().chain(["tramonto.target"]) {
         units.push(put(name, &read(&format!("deploy/systemd/{name}"))));
     }
     units
@@ -75,7 +79,7 @@ fn the_units_are_hardened() {
         assert!(ok, "{unit}: {}", said.lines().last().unwrap_or_default());
     }
     assert!(!exposed(&units[0], "--threshold=5").0, "the threshold is not looked at");
-    for name in ["tramonto@.service", "tramonto-migrate.service"] {
+    for name in UNITS.into_iter().chain(["tramonto@.service"]) {
         let unit = read(&format!("deploy/systemd/{name}"));
         for (key, value) in
             [("DynamicUser", "yes"), ("ProtectSystem", "strict"), ("NoNewPrivileges", "yes")]
@@ -110,10 +114,28 @@ fn each_unit_starts_what_the_engine_has_and_gives_it_time_to_stop() {
         (arguments.map(str::to_owned).collect::<Vec<_>>(), given)
     };
     let unit = read("deploy/systemd/tramonto@.service");
+    let with_keys = read("deploy/systemd/tramonto@api.service.d/keyring.conf");
     for service in SERVICES {
+        let unit = if service == "api" { format!("{unit}\n{with_keys}") } else { unit.clone() };
         let (arguments, given) = started(&unit, service, &format!("deploy/systemd/{service}.env"));
         assert_taken(&arguments, &given);
+        assert_eq!(given.contains_key("TRAMONTO_KEYRING_FILE"), service == "api");
         assert!(addresses.insert(given["TRAMONTO_LISTEN"].clone()), "two services have one port");
+    }
+    for (service, words) in BESIDE {
+        let unit = read(&format!("deploy/systemd/tramonto-{service}.service"));
+        let own = format!("deploy/systemd/{service}.env");
+        assert!(
+            values(&unit, "EnvironmentFile").contains(&format!("-/etc/tramonto/{service}.env"))
+        );
+        let (arguments, mut given) = started(&unit, "", &own);
+        given.retain(|name, _| !name.starts_with("TRAMONTO_BUS"));
+        assert_eq!(arguments[..words.len()], *words);
+        assert_no_secret(given.keys());
+        assert!(given.contains_key("TRAMONTO_KEYRING_FILE"), "{service} has no keys");
+        assert_taken(&arguments, &given);
+        assert!(addresses.insert(given[&watched_by(service)].clone()), "two have one port");
+        assert_eq!(values(&unit, "Restart"), ["always"]);
     }
     let (arguments, mut given) = started(&read("deploy/systemd/tramonto-migrate.service"), "", "");
     given.retain(|name, _| !name.starts_with("TRAMONTO_BUS"));
@@ -125,5 +147,6 @@ fn each_unit_starts_what_the_engine_has_and_gives_it_time_to_stop() {
         (values(&unit, "Restart"), values(&unit, "KillSignal")),
         (vec!["always".into()], vec!["SIGTERM".into()])
     );
-    assert_eq!(listed("deploy/systemd", ".env").len(), SERVICES.len() + 1);
+    let files = SERVICES.len() + BESIDE.len() + 1;
+    assert_eq!(listed("deploy/systemd", ".env").len(), files);
 }

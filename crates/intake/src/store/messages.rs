@@ -180,6 +180,13 @@ impl Store {
         Ok(self.tables.all(COUNTS, Vec::new(), read).await?)
     }
 
+    /// How many messages wait for an operator: a count that an index answers.
+    pub async fn held(&self) -> Result<u64, Error> {
+        const HELD: &str = "SELECT count(*) FROM message WHERE standing = 'held'";
+        let read = |(count,): (i64,)| u64::try_from(count).map_err(|error| error.to_string());
+        Ok(self.tables.all(HELD, Vec::new(), read).await?.pop().unwrap_or(0))
+    }
+
     /// Turns a message down that waits in quarantine; false where none waits there.
     pub async fn refuse(
         &self,

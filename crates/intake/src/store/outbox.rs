@@ -344,6 +344,16 @@ impl Store {
         Ok(self.tables.all(PROVEN, vec![Given::Number(message)], read).await?.pop())
     }
 
+    /// How many letters wait, and of how many nobody knows whether they left: counts that an index answers.
+    pub async fn unsent(&self) -> Result<(u64, u64), Error> {
+        const UNSENT: &str = "
+            SELECT (SELECT count(*) FROM letter WHERE standing = 'waiting'),
+                (SELECT count(*) FROM letter WHERE standing = 'doubt')";
+        let read =
+            |(waiting, doubt): (i64, i64)| Ok((waiting.unsigned_abs(), doubt.unsigned_abs()));
+        Ok(self.tables.all(UNSENT, Vec::new(), read).await?.pop().unwrap_or_default())
+    }
+
     /// How many letters there are, by kind and by what became of them.
     pub async fn letters(&self) -> Result<Vec<(String, String, u64)>, Error> {
         const LETTERS: &str = "

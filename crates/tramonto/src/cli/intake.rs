@@ -82,8 +82,8 @@ pub struct LmtpArgs {
 #[command(after_help = "Example:
   tramonto portal --listen 127.0.0.1:8090
 
-Serves the page on which a holder confirms a request, without TLS: put it behind a proxy that has it, and
-that logs no paths. Any number may run.")]
+Serves the pages on which a holder confirms a request and fetches an extract, without TLS: put it behind a
+proxy that has it, and that logs no paths. Any number may run.")]
 pub struct PortalArgs {
     /// Where it listens.
     #[arg(
@@ -93,6 +93,13 @@ pub struct PortalArgs {
         default_value = "127.0.0.1:8090"
     )]
     pub listen: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are answered; `off` for nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_PORTAL_WATCH", default_value = "off")]
+    pub watch: values::Listen,
+    /// The folder of the log of messages and of extracts; without it, that of the store. Where the store is a
+    /// database, extracts are handed out only if it is named.
+    #[arg(long, value_name = "DIR", env = "TRAMONTO_ARCHIVE")]
+    pub archive: Option<PathBuf>,
 }
 
 /// Where the portal is, as the world reaches it.

@@ -57,13 +57,15 @@ pub(crate) async fn office(
 }
 
 /// The office that hands extracts out on the public pages; `None` where nothing says where the index is.
-pub(crate) async fn served(global: &Global) -> Result<Option<Office>, Error> {
-    let named = std::env::var_os("TRAMONTO_ARCHIVE").map(PathBuf::from);
+pub(crate) async fn served(
+    named: Option<&PathBuf>,
+    global: &Global,
+) -> Result<Option<Office>, Error> {
     if named.is_none() && matches!(global.store, StorePlace::Postgres(_)) {
         return Ok(None);
     }
     let reading = Reading::open_to_decide(global).await?;
-    Ok(Some(office(Arc::clone(&reading.journal), named.as_ref(), global).await?))
+    Ok(Some(office(Arc::clone(&reading.journal), named, global).await?))
 }
 
 impl Desk {

@@ -289,6 +289,11 @@ fn describe() {
         "tramonto_notices_relay_failures_total",
         "How often the mail relay took nothing and was left alone for a while."
     );
+    describe_gauge!("tramonto_intake_held_messages", "E-mails that wait for an operator.");
+    describe_gauge!(
+        "tramonto_intake_letters",
+        "Letters that wait for the mail relay, and those of which nobody knows whether they left."
+    );
     describe_counter!("tramonto_commands_total", "Commands from outside, by kind and answer.");
     describe_histogram!(
         "tramonto_platform_call_duration_seconds",

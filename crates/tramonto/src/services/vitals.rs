@@ -35,6 +35,14 @@ impl Vitals {
         self.parts().insert(part, (condition, Instant::now()));
     }
 
+    /// Shows again and again that a part works which has no passes of its own: it ends with its process.
+    pub(crate) async fn keep(&self, part: &'static str) {
+        loop {
+            self.show(part, Condition::Working);
+            tokio::time::sleep(SILENCE / 5).await;
+        }
+    }
+
     /// Can it do its work, or stand by for it?
     pub(crate) fn is_ready(&self) -> bool {
         let parts = self.parts();

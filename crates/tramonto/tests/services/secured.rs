@@ -2,21 +2,28 @@
 //! with the rights that `deploy/postgres` and `deploy/nats` give it.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::certificates::Authority;
-use crate::world::{FEW, SMALL_ORDERS, Service, World};
+use crate::servers::free_port;
+use crate::watching::get;
+use crate::world::{FEW, SMALL_ORDERS, Service, World, done};
 
 /// The services, and the role of `deploy/postgres/roles.sql` that each has.
-const ROLES: [(&str, &str); 6] = [
+const ROLES: [(&str, &str); 8] = [
     ("scheduler", "tramonto_writer"),
     ("worker", "tramonto_writer"),
     ("api", "tramonto_writer"),
     ("projector", "tramonto_projector"),
     ("relay", "tramonto_relay"),
     ("policy", "tramonto_policy"),
+    ("intake", "tramonto_writer"),
+    ("portal", "tramonto_portal"),
 ];
 
 /// What one process needs that is every service.
@@ -170,6 +177,88 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
         let refused = sqlx::raw_sql(AssertSqlSafe(tried)).execute(&mut owner).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{refused}");
     }
+}
+
+/// Says all of this to a port, and answers with all that it says until it ends, or says the last thing.
+fn conversation(port: u16, said: &str, last: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    stream.write_all(said.as_bytes()).unwrap();
+    let (mut heard, mut piece) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&heard).contains(last) {
+        let read = stream.read(&mut piece).unwrap();
+        if read == 0 {
+            break;
+        }
+        heard.extend_from_slice(&piece[..read]);
+    }
+    String::from_utf8(heard).unwrap()
+}
+
+#[tokio::test]
+async fn requests_come_in_and_are_confirmed_where_intake_and_portal_have_logins_of_their_own() {
+    let mut secured = Secured::of(FEW).await;
+    let folder = secured.world.folder.path().to_owned();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (keys, archive) = (path("keys"), path("archive"));
+    done(&secured.world.store(), &["vouchers", "keys", "make", "--keys", &keys]);
+    let (authority, password) = (secured.authority.clone(), secured.store_password.clone());
+    let keyring = format!("{keys}/keyring.json");
+    let access = [
+        ["--store-root-certificate", &authority],
+        ["--store-password-file", &password],
+        ["--keyring-file", &keyring],
+    ];
+    let ports = [(); 4].map(|()| free_port());
+    let places = ports.map(|port| format!("127.0.0.1:{port}"));
+    let [lmtp, intake_watch, pages, portal_watch] = places.each_ref().map(String::as_str);
+    let intake = ["intake", "lmtp", "--listen", lmtp, "--watch", intake_watch];
+    let portal = ["portal", "--listen", pages, "--watch", portal_watch, "--archive", &archive];
+    let mut start = |role, arguments: &[&str]| {
+        let store = secured.store_as(role);
+        secured.world.start_beside(role, &store, &[arguments, access.as_flattened()].concat())
+    };
+    let services = [start("intake", &intake), start("portal", &portal)];
+    for watched in [ports[1], ports[3]] {
+        let ready = async || get(watched, "/readyz").is_some_and(|(code, _)| code == 200);
+        secured.world.until("a service", ready).await;
+    }
+    let message = "LHLO mx.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<richiestapec@agid.gov.it>\r\nDATA\r\n\
+                   From: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n.\r\nQUIT\r\n";
+    let heard = conversation(ports[0], message, "\r\n221 ");
+    assert!(heard.contains("\r\n354 ") && heard.matches("\r\n250 ").count() >= 3, "{heard}");
+    let looked = "SELECT count(*) FROM intake.message WHERE standing <> 'new'";
+    secured.world.until("a decision", async || secured.world.ask(looked).await == 1).await;
+    let post = |path: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        conversation(ports[2], &request, "</html>")
+    };
+    let used = post("/voucher/confirm/no-such-link");
+    assert!(used.starts_with("HTTP/1.1 410 "), "{used}");
+    let unknown = post("/logs/no-such-link");
+    assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
+    let measured = async || {
+        let (_, metrics) = get(ports[1], "/metrics").unwrap();
+        metrics.contains("tramonto_intake_held_messages")
+            && metrics.contains("tramonto_intake_letters{")
+    };
+    secured.world.until("what waits", measured).await;
+    for service in services {
+        let told = service.told();
+        assert!(!told.contains("may not") && !told.contains("permission"), "{told}");
+        assert!(!told.contains(STORE_SECRET) && !told.contains("no-such-link"), "{told}");
+        assert_eq!(service.stop().await, Some(0));
+    }
+    let mut owner = secured.world.connect().await;
+    for look in ["registry.registration", "intake.message", "vouchers.code", "directory.mailbox"] {
+        let tried = format!("SET ROLE \"tramonto-portal\"; SELECT * FROM {look}");
+        let refused = sqlx::raw_sql(AssertSqlSafe(tried)).execute(&mut owner).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{refused}");
+        sqlx::raw_sql("RESET ROLE").execute(&mut owner).await.unwrap();
+    }
+    owner.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -160,6 +160,18 @@ impl World {
         self.spawn(role, command)
     }
 
+    /// Starts a service that needs no bus.
+    pub(crate) fn start_beside(
+        &mut self,
+        role: &'static str,
+        store: &str,
+        arguments: &[&str],
+    ) -> Service {
+        let mut command = tramonto(store);
+        command.args(arguments);
+        self.spawn(role, command)
+    }
+
     fn spawn(&mut self, role: &'static str, mut command: Command) -> Service {
         self.logs += 1;
         let log = self.folder.path().join(format!("{role}-{}.log", self.logs));
