@@ -189,6 +189,7 @@ fn desk(store: &Arc<Store>, office: &Office, running: &Rehearsing, relay: &Arc<R
         reader: intake::Reader::default(),
         post: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
+        extracts: None,
         portal: Some(PORTAL.to_owned()),
     };
     let registry = Arc::clone(&running.engine.store.registry);

@@ -181,6 +181,7 @@ fn desk(
         reader: intake::Reader::default(),
         post,
         from: Some("voucher@agency.example".parse().unwrap()),
+        extracts: None,
         portal: None,
     };
     let registry = Arc::clone(&running.engine.store.registry);

@@ -177,6 +177,15 @@ impl Office {
         Ok(Ready { prepared, secret })
     }
 
+    /// Makes the link of an extract that lies ready anew, for a letter; the one before opens nothing any more.
+    /// `None` where no extract lies ready.
+    pub async fn relink(&self, request: Uuid, holder: &Holder) -> Result<Option<String>, Error> {
+        let open = self.look(|state| state.log_requests.open().get(&request).cloned()).await?;
+        let Some(open) = open else { return Ok(None) };
+        let LogStanding::Prepared { expires_at, .. } = open.standing else { return Ok(None) };
+        self.link(request, &open, holder, expires_at).await.map(Some)
+    }
+
     async fn link(
         &self,
         request: Uuid,

@@ -6,15 +6,18 @@
 
 mod reminding;
 mod sending;
+mod still;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Proof, Tick, VoucherStanding};
 use eventstore::Origin;
 use lettre::Address;
 use projections::Registry;
+use uuid::Uuid;
 use vouchers::{Grant, Office};
 
 pub use self::reminding::claim_reminders;
@@ -29,6 +32,14 @@ const HANDFUL: u32 = 50;
 /// Within so long nobody is written to twice: neither who wrote, nor a holder.
 const QUIET: TimeDelta = TimeDelta::days(1);
 
+/// Makes the links of extracts of the log of messages, when their letters are written.
+#[async_trait]
+pub trait Extracts: Send + Sync {
+    /// Makes the link of the extract of a request anew: its path on the portal. The one before opens nothing any
+    /// more. `None` where no extract lies ready; the error is a short code, and the letter waits.
+    async fn link(&self, request: Uuid) -> Result<Option<String>, String>;
+}
+
 /// What the desk works with.
 pub struct DeskSettings {
     /// How messages are read.
@@ -37,6 +48,8 @@ pub struct DeskSettings {
     pub post: Option<Arc<dyn Post>>,
     /// The address that letters come from.
     pub from: Option<Address>,
+    /// What makes the links of extracts; without it letters with them wait.
+    pub extracts: Option<Arc<dyn Extracts>>,
     /// Where the portal is, without a slash at its end, e.g. `https://voucher.agency.example`.
     pub portal: Option<String>,
 }

@@ -8,7 +8,7 @@ mod texts;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
@@ -65,6 +65,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) why: Option<&'a str>,
     /// The last day on which the voucher can be redeemed, for a reminder.
     pub(crate) redeem_by: Option<NaiveDate>,
+    /// Until when the link opens its extract, in the plan's zone.
+    pub(crate) until: Option<NaiveDateTime>,
 }
 
 /// The voucher itself.
@@ -85,8 +87,8 @@ pub(crate) fn write(draft: &Draft<'_>) -> Result<Letter, &'static str> {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
     };
     // What answers nobody says so (RFC 3834, 5).
-    let automatic =
-        if draft.kind == LetterKind::Reminder { "auto-generated" } else { "auto-replied" };
+    let alone = matches!(draft.kind, LetterKind::Reminder | LetterKind::Extract);
+    let automatic = if alone { "auto-generated" } else { "auto-replied" };
     let id = format!("<intake.{}@{}>", draft.number, draft.from.domain());
     let mut message = Message::builder()
         .from(Mailbox::new(None, draft.from.clone()))

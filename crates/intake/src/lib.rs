@@ -18,7 +18,7 @@ mod portal;
 mod reading;
 mod store;
 
-pub use desk::{Desk, DeskSettings, claim_reminders};
+pub use desk::{Desk, DeskSettings, Extracts, claim_reminders};
 pub use error::Error;
 pub use keeper::Keeper;
 pub use letter::{Answer, Letter, Post};

@@ -1,4 +1,5 @@
-//! Deleting extracts whose links are over: what has the folder does it, as soon as the log says so.
+//! Extracts where they lie: those whose links are over are deleted as soon as the log says so, and links are made
+//! when their letters are written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,9 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Tick;
 use eventstore::{Clock, Journal};
+use projections::Registry;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::Error;
+use crate::cli::Global;
+use crate::commands::logs;
 use crate::runner::{self, Passes};
 
 /// The folder of extracts, kept free of what nobody may have any more.
@@ -25,6 +30,42 @@ impl Passes for Discarding {
             tracing::info!(extracts = gone, "extracts whose links are over were deleted");
         }
         Ok(Tick::default())
+    }
+}
+
+/// Makes links of extracts, for the intake's letters.
+pub(crate) struct Links {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) registry: Arc<Registry>,
+    /// Where the index is, if it is not with the store.
+    pub(crate) archive: Option<PathBuf>,
+    pub(crate) global: Global,
+}
+
+impl Links {
+    async fn make(&self, request: Uuid) -> Result<Option<String>, Error> {
+        let number = {
+            let known = self.journal.known().await?;
+            known.state().log_requests.open().get(&request).map(|open| open.number)
+        };
+        let Some(number) = number else { return Ok(None) };
+        let (holder, _) = logs::holder(&self.registry, number).await?;
+        // Opened for each: letters with links are few, and the archive is the portal's to keep open.
+        let office = logs::office(Arc::clone(&self.journal), self.archive.as_ref(), &self.global);
+        let office = office.await?;
+        let secret = office.relink(request, &holder).await;
+        office.close().await?;
+        Ok(secret?.map(|secret| format!("/logs/{secret}")))
+    }
+}
+
+#[async_trait]
+impl intake::Extracts for Links {
+    async fn link(&self, request: Uuid) -> Result<Option<String>, String> {
+        self.make(request).await.map_err(|error| {
+            tracing::error!(%request, "{error}");
+            "archive".to_owned()
+        })
     }
 }
 

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use workers::notices::Courier;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
-use crate::commands::{self, VoucherDesk};
+use crate::commands::{self, VoucherDesk, logs};
+use crate::extracts::Links;
 use crate::log::postgres_options;
 use crate::notices::{Outbox, Post};
 use crate::runner::{self, Passes};
@@ -71,7 +72,13 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let store = Arc::new(open(global).await?);
     let keeper = Keeper::new(Arc::clone(&store), Arc::clone(&clock));
     let kept = keeper.kept();
-    let settings = settings(args)?;
+    let mut settings = settings(args)?;
+    let archive = args.archive.clone();
+    if logs::is_here(archive.as_ref(), global) {
+        let journal = Arc::clone(vouchers.office.journal());
+        let (registry, global) = (Arc::clone(&vouchers.registry), global.clone());
+        settings.extracts = Some(Arc::new(Links { journal, registry, archive, global }));
+    }
     let (office, registry) = (vouchers.office.clone(), Arc::clone(&vouchers.registry));
     let desk = Desk::new(Arc::clone(&store), office, registry, settings);
     let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(keeper));
@@ -125,7 +132,7 @@ fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
     if portal.is_none() {
         tracing::warn!("no portal is configured: nobody can confirm; name it with --portal-url");
     }
-    Ok(DeskSettings { reader: reader(&args.reading), post, from, portal })
+    Ok(DeskSettings { reader: reader(&args.reading), post, from, extracts: None, portal })
 }
 
 /// The relay of the notices, for the intake's letters.

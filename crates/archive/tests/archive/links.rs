@@ -193,3 +193,22 @@ async fn whoever_has_the_folder_deletes_what_is_over_and_nothing_else() {
     assert!(!half.exists() && here(&open), "what a crash left half written goes");
     assert_eq!(archive::discard_ended(journal, &folder.join("none")).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_link_is_made_anew_for_a_letter_only_while_its_extract_lies_ready() {
+    let world = World::new().await;
+    let request = world.verified(Requester::Holder).await;
+    let relink = async || world.office.relink(request, &crate::world::anna()).await.unwrap();
+    assert_eq!(relink().await, None);
+    let ready = world.prepare(request).await.unwrap();
+    let secret = relink().await.unwrap();
+    let opened = world.office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
+    assert!(matches!(opened, Opened::Unknown), "{opened:?}");
+    let opened = world.office.hand_out(&secret, ANNA_IS).await.unwrap();
+    assert!(matches!(opened, Opened::Extract(_)), "{opened:?}");
+    world.at("2016-06-01T10:00:00Z");
+    let late = world.office.look_at(&secret).await.unwrap();
+    assert!(matches!(late, Opened::Late), "its time is that of its extract: {late:?}");
+    world.office.expire(&origin()).await.unwrap();
+    assert_eq!(relink().await, None);
+}

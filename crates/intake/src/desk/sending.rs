@@ -2,14 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::MailboxSet;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use vouchers::Grant;
 
 use super::Desk;
-use super::reminding::route;
+use super::still::{Facts, Still, request_of, still};
 use crate::Error;
 use crate::letter::{self, Answer, Code, Draft};
 use crate::portal::{CONFIRM, PURPOSE};
@@ -34,8 +34,9 @@ const ADDRESS: &str = "intake-address";
 struct Enclosed {
     token: Option<String>,
     grant: Option<Grant>,
-    /// The last day on which the voucher can be redeemed, for a reminder.
-    redeem_by: Option<NaiveDate>,
+    /// The path of an extract on the portal, which nobody else may know.
+    extract: Option<String>,
+    facts: Facts,
 }
 
 impl Desk {
@@ -78,7 +79,7 @@ impl Desk {
         post: &dyn letter::Post,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let Some((waiting, redeem_by)) = self.still_true(waiting, now).await? else {
+        let Some((waiting, facts)) = self.still_true(waiting, now).await? else {
             return Ok(());
         };
         let waiting = &waiting;
@@ -98,7 +99,13 @@ impl Desk {
         if !self.store.claim(waiting, now + CLAIM, asked).await? {
             return Ok(());
         }
-        let mut enclosed = Enclosed { token, grant: None, redeem_by };
+        let mut enclosed = Enclosed { token, facts, ..Enclosed::default() };
+        if waiting.kind == LetterKind::Extract {
+            match self.extract(waiting, now).await {
+                Ok(path) => enclosed.extract = Some(path),
+                Err(sent) => return self.store.sent(waiting.number, sent, now).await,
+            }
+        }
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             enclosed.grant = self.code(mailbox).await?;
             if enclosed.grant.is_none() {
@@ -129,31 +136,51 @@ impl Desk {
         Ok(())
     }
 
-    /// A letter as it is due now; a reminder of a voucher that was used or ended meanwhile is due no more. It goes
-    /// to whichever address its holder reads by now.
+    /// A letter as it is due now, with what it says; `None` where it goes out later or never.
     async fn still_true(
         &self,
         mut waiting: Waiting,
         now: DateTime<Utc>,
-    ) -> Result<Option<(Waiting, Option<NaiveDate>)>, Error> {
-        let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Reminder) else {
-            return Ok(Some((waiting, None)));
-        };
-        let (holds, route, redeem_by) = {
+    ) -> Result<Option<(Waiting, Facts)>, Error> {
+        let links = self.settings.extracts.is_some();
+        let looked = {
             let known = self.office.journal().known().await?;
-            let state = known.state();
-            let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
-            let redeem_by = rules.and_then(|rules| rules.redeem_by);
-            (domain::reminder_holds(state, mailbox, now), route(state, mailbox, now), redeem_by)
+            still(known.state(), &waiting, links, now)
         };
-        if holds {
-            waiting.route = route;
-            return Ok(Some((waiting, redeem_by)));
+        match looked {
+            Still::True(facts) => {
+                waiting.route = facts.route.unwrap_or(waiting.route);
+                Ok(Some((waiting, facts)))
+            }
+            Still::NotBefore(later) => {
+                self.store.put_off(waiting.number, later).await?;
+                Ok(None)
+            }
+            Still::Moot => {
+                if self.store.claim(&waiting, now + CLAIM, None).await? {
+                    self.store.sent(waiting.number, Sent::Moot, now).await?;
+                }
+                Ok(None)
+            }
         }
-        if self.store.claim(&waiting, now + CLAIM, None).await? {
-            self.store.sent(waiting.number, Sent::Moot, now).await?;
+    }
+
+    /// The link of an extract, made for its letter; the path on the portal, or what becomes of the letter without.
+    async fn extract(&self, waiting: &Waiting, now: DateTime<Utc>) -> Result<String, Sent> {
+        let (Some(extracts), Some(request)) = (&self.settings.extracts, request_of(waiting)) else {
+            return Err(Sent::Moot);
+        };
+        match extracts.link(request).await {
+            Ok(Some(path)) => Ok(path),
+            Ok(None) => Err(Sent::Moot),
+            Err(cause) => {
+                tracing::warn!(
+                    letter = waiting.number,
+                    "the link of an extract can't be made: {cause}"
+                );
+                Err(after(&Answer::Deferred(cause), waiting, now))
+            }
         }
-        Ok(None)
     }
 
     async fn fail(&self, waiting: &Waiting, why: &str, now: DateTime<Utc>) -> Result<(), Error> {
@@ -226,8 +253,9 @@ impl Desk {
     ) -> Result<letter::Letter, &'static str> {
         let reading = self.settings.reader.read(None, content);
         let from = self.settings.from.as_ref().ok_or("no-sender")?;
-        let link = match (&enclosed.token, self.settings.portal.as_deref()) {
-            (Some(token), Some(portal)) => Some(format!("{portal}{CONFIRM}{token}")),
+        let confirm = enclosed.token.as_ref().map(|token| format!("{CONFIRM}{token}"));
+        let link = match (confirm.as_ref().or(enclosed.extract.as_ref()), &self.settings.portal) {
+            (Some(path), Some(portal)) => Some(format!("{portal}{path}")),
             (Some(_), None) => return Err("no-portal"),
             (None, _) => None,
         };
@@ -248,7 +276,8 @@ impl Desk {
             link: link.as_deref(),
             code,
             why: waiting.why.as_deref(),
-            redeem_by: enclosed.redeem_by,
+            redeem_by: enclosed.facts.redeem_by,
+            until: enclosed.facts.until,
         })
     }
 }

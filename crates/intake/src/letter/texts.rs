@@ -1,6 +1,6 @@
 //! What the letters say, in both languages, that of the reader first.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Code, Draft};
 use crate::reading::Language;
@@ -26,6 +26,7 @@ pub(super) fn of(draft: &Draft<'_>) -> (String, String) {
         LetterKind::Granted => granted(draft.code.as_ref()),
         LetterKind::Refused => refused(draft.why.unwrap_or_default()),
         LetterKind::Reminder => reminder(draft.redeem_by),
+        LetterKind::Extract => extract(draft.link.unwrap_or_default(), draft.until),
     };
     match draft.language {
         Language::Italian => (subject.italian, arranged(&text.italian, &text.english)),
@@ -146,6 +147,30 @@ fn reminder(by: Option<NaiveDate>) -> (Both, Both) {
                  choose{until_english}.{after_english}\n\nThis message does not hold the code, which we do not keep. \
                  If you lost it, ask the office to replace it: the code before is then worth nothing. If you do not \
                  want the voucher, you need not do anything."
+            ),
+        },
+    )
+}
+
+fn extract(link: &str, until: Option<NaiveDateTime>) -> (Both, Both) {
+    let (day, hour) = until.map_or_else(Default::default, |until| {
+        (until.format("%d/%m/%Y").to_string(), until.format("%H:%M").to_string())
+    });
+    let day_english = until.map_or(String::new(), |until| until.format("%-d %B %Y").to_string());
+    (
+        both("Il registro dei Suoi messaggi è pronto", "The log of your messages is ready"),
+        Both {
+            italian: format!(
+                "l'estratto del registro dei messaggi della Sua casella CEC-PAC, che è stato chiesto, è pronto.\n\nApra \
+                 questa pagina e indichi il codice fiscale del titolare:\n\n{link}\n\nIl collegamento vale fino alle \
+                 {hour} del {day}; poi l'estratto viene cancellato. È solo per Lei: non lo dia ad altri. Se non lo ha \
+                 chiesto Lei, lo segnali all'ufficio."
+            ),
+            english: format!(
+                "the extract of the log of the messages of your CEC-PAC mailbox, which was asked for, is ready.\n\nOpen \
+                 this page and say the holder's codice fiscale:\n\n{link}\n\nThe link works until {hour} on \
+                 {day_english}; then the extract is deleted. It is for you alone: give it to nobody else. If you did \
+                 not ask for it, tell the office."
             ),
         },
     )

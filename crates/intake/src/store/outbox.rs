@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sql::{Given, Writing};
+use uuid::Uuid;
 
 use super::{Store, micros, number};
 use crate::Error;
@@ -27,6 +28,8 @@ pub enum LetterKind {
     Refused,
     /// A voucher that lies unused.
     Reminder,
+    /// The link of an extract of the log of messages.
+    Extract,
 }
 
 /// Whom a letter goes to.
@@ -102,6 +105,7 @@ macro_rules! codes {
 codes!(LetterKind {
     Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
     Granted = "granted", Refused = "refused", Reminder = "reminder",
+    Extract = "extract",
 });
 codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
 
@@ -189,12 +193,12 @@ impl Store {
         Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
-    /// Was a letter written to this holder since, that may have arrived or will? A reminder is none that was asked
-    /// for.
+    /// Was a letter written to this holder since, that may have arrived or will? Reminders and
+    /// extracts do not count: they have nothing to do with who asks now.
     pub(crate) async fn told(&self, mailbox: u32, since: DateTime<Utc>) -> Result<bool, Error> {
         const TOLD: &str = "
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND made_at > $2
-            AND kind <> 'reminder' AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
+            AND kind NOT IN ('reminder', 'extract') AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
         let given = vec![Given::Number(mailbox.into()), Given::Number(micros(since))];
         Ok(!self.tables.all(TOLD, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
@@ -245,6 +249,38 @@ impl Store {
         }
         writing.commit().await?;
         Ok(true)
+    }
+
+    /// A letter with the link of an extract is to be sent to the holder of a mailbox, once the extract of this
+    /// request lies ready. False where one waits already.
+    pub async fn send_extract(
+        &self,
+        request: Uuid,
+        mailbox: u32,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        const WAITS: &str = "
+            SELECT number FROM letter
+            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND standing IN ('waiting', 'claimed')";
+        let why = request.to_string();
+        let given = vec![Given::Number(mailbox.into()), Given::Text(why.clone())];
+        if !self.tables.all(WAITS, given, |(number,): (i64,)| Ok(number)).await?.is_empty() {
+            return Ok(false);
+        }
+        let (kind, mailbox, route) = (LetterKind::Extract, Some(mailbox), Route::Notice);
+        let letter = New { kind, message: NONE, mailbox, route, why: Some(&why) };
+        let mut writing = self.tables.begin().await?;
+        write(&mut writing, letter, now).await?;
+        writing.commit().await?;
+        Ok(true)
+    }
+
+    /// A letter that waits is looked at no sooner than at an instant.
+    pub(crate) async fn put_off(&self, letter: i64, until: DateTime<Utc>) -> Result<(), Error> {
+        const PUT_OFF: &str =
+            "UPDATE letter SET due_at = $2 WHERE number = $1 AND standing = 'waiting'";
+        let given = vec![Given::Number(letter), Given::Number(micros(until))];
+        self.change(PUT_OFF, given).await.map(|_| ())
     }
 
     /// Writes down what became of a letter that was claimed.

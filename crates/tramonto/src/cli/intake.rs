@@ -72,6 +72,10 @@ pub struct LmtpArgs {
     /// Where holders confirm: the address of `tramonto portal` as they reach it. Without it nobody is asked to.
     #[arg(long, value_name = "URL", env = "TRAMONTO_PORTAL_URL")]
     pub portal_url: Option<PortalUrl>,
+    /// The folder of the log of messages and of extracts, whose links go out by letter; without it, that of the store.
+    /// Where the store is a database, these letters wait unless it is named.
+    #[arg(long, value_name = "DIR", env = "TRAMONTO_ARCHIVE")]
+    pub archive: Option<PathBuf>,
     /// Through which relay letters go; they come from the address of notices.
     #[command(flatten)]
     pub notices: NoticeArgs,

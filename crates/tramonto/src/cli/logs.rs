@@ -146,6 +146,7 @@ pub struct RefuseLogArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto logs prepare --reason 'the daily round' --portal https://log.example
+  tramonto logs prepare --send --reason 'the daily round'
   tramonto logs prepare 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11 --days 14 --reason 'asked again by letter'
   tramonto logs prepare --log-table postgres://reader@db.example/mail#pec.log --reason 'the daily round'
 
@@ -170,6 +171,10 @@ pub struct PrepareArgs {
         default_value = "http://127.0.0.1:8090"
     )]
     pub portal: url::Url,
+    /// Has the links of holders go to them by letter, to the address on record; `tramonto intake lmtp` sends them.
+    /// Those of authorities, and of holders without an address, are shown.
+    #[arg(long)]
+    pub send: bool,
     /// How many days a link lasts; without it, as many as the plan says (30 where it says nothing).
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=90))]
     pub days: Option<u16>,

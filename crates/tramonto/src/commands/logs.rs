@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use archive::{Holder, Index, LogArchive, LogTable, Office, Ready};
 use chrono::TimeDelta;
-use domain::{Event, LogCommand, LogRequested, MailboxId};
+use domain::{Event, LogCommand, LogRequested, MailboxId, Requester};
+use projections::Registry;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -56,12 +57,17 @@ pub(crate) async fn office(
     Ok(Office::new(journal, index, keys::of(global)?, home.extracts()))
 }
 
+/// Does anything say where the index is?
+pub(crate) fn is_here(named: Option<&PathBuf>, global: &Global) -> bool {
+    named.is_some() || matches!(global.store, StorePlace::Folder(_))
+}
+
 /// The office that hands extracts out on the public pages; `None` where nothing says where the index is.
 pub(crate) async fn served(
     named: Option<&PathBuf>,
     global: &Global,
 ) -> Result<Option<Office>, Error> {
-    if named.is_none() && matches!(global.store, StorePlace::Postgres(_)) {
+    if !is_here(named, global) {
         return Ok(None);
     }
     let reading = Reading::open_to_decide(global).await?;
@@ -85,17 +91,24 @@ impl Desk {
         MailboxId::new(self.reading.programme(), number)
     }
 
-    /// Whose mailbox it is, as the registry knows.
-    async fn holder(&self, number: u32) -> Result<Holder, Error> {
+    /// Whose mailbox it is, as the registry knows, and whether they have an address for notices.
+    async fn holder(&self, number: u32) -> Result<(Holder, bool), Error> {
         let registry = self.reading.registry().await?;
-        let found = registry.find(number).await?;
+        let holder = holder(&registry, number).await;
         registry.close().await?;
-        let entry = found.ok_or_else(|| {
-            Error::Usage("the registry does not know the mailbox any more".to_owned())
-        })?;
-        let (address, holder) = (entry.registration.address, entry.registration.codice_fiscale);
-        Ok(Holder { address, codice_fiscale: holder.as_str().to_owned() })
+        holder
     }
+}
+
+/// Whose mailbox it is, and whether they have an address for notices.
+pub(crate) async fn holder(registry: &Registry, number: u32) -> Result<(Holder, bool), Error> {
+    let entry = registry.find(number).await?.ok_or_else(|| {
+        Error::Usage("the registry does not know the mailbox any more".to_owned())
+    })?;
+    let of = entry.registration;
+    let holder =
+        Holder { address: of.address, codice_fiscale: of.codice_fiscale.as_str().to_owned() };
+    Ok((holder, of.notify_email.is_some()))
 }
 
 pub(super) async fn execute(args: LogsArgs, global: &Global) -> Result<(), Error> {
@@ -181,10 +194,20 @@ async fn prepare(desk: &Desk, args: &PrepareArgs, global: &Global) -> Result<(),
         Some(table) => table,
         None => office.index(),
     };
+    let letters = if args.send { Some(crate::requests::open(global).await?) } else { None };
     for (request, number) in requests {
-        let holder = desk.holder(number).await?;
+        let (holder, has_address) = desk.holder(number).await?;
+        let by = office.look(|state| Some(state.log_requests.open().get(&request)?.by)).await?;
+        let letters = letters.as_ref().filter(|_| has_address && by == Some(Requester::Holder));
+        if let Some(letters) = letters {
+            // Before the extract is on record: the letter waits for it, and a crash in between forgets nobody.
+            letters.send_extract(request, number, desk.reading.journal.now()).await?;
+        }
         let ready = office.prepare(request, &holder, archive, lasting, &origin).await?;
-        show_link(desk, args, &ready, global)?;
+        show_link(desk, args, (&ready, letters.is_some()), global)?;
+    }
+    if let Some(letters) = letters {
+        letters.close().await?;
     }
     if let Some(table) = table {
         table.close().await;
@@ -205,10 +228,16 @@ async fn log_table(args: &PrepareArgs) -> Result<Option<LogTable>, Error> {
     })
 }
 
-fn show_link(desk: &Desk, args: &PrepareArgs, ready: &Ready, global: &Global) -> Result<(), Error> {
+/// Shows a link, unless it goes by letter.
+fn show_link(
+    desk: &Desk,
+    args: &PrepareArgs,
+    (ready, goes_by_letter): (&Ready, bool),
+    global: &Global,
+) -> Result<(), Error> {
     let Ready { prepared, secret } = ready;
     let portal = args.portal.as_str().trim_end_matches('/');
-    let link = format!("{portal}/logs/{secret}");
+    let link = (!goes_by_letter).then(|| format!("{portal}/logs/{secret}"));
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({
@@ -218,6 +247,7 @@ fn show_link(desk: &Desk, args: &PrepareArgs, ready: &Ready, global: &Global) ->
         }));
     }
     let (rows, until) = (count(prepared.rows), utc(prepared.expires_at));
+    let link = link.unwrap_or_else(|| "its link goes to its holder by letter".to_owned());
     out.line(format!("request {}: {rows} entries, until {until}\n  {link}", prepared.request))
 }
 
@@ -231,7 +261,7 @@ async fn destroy(desk: &Desk, args: &ReasonArgs, global: &Global) -> Result<(), 
     });
     let mut kept = Vec::new();
     for number in held.await? {
-        kept.push((number, desk.holder(number).await?.address));
+        kept.push((number, desk.holder(number).await?.0.address));
     }
     let destroyed = desk.office.destroy(&kept, &origin).await?;
     let words = api::summary(&Event::LogsDestroyed(destroyed.clone()));

@@ -141,3 +141,29 @@ fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() 
     assert_eq!(ready["rows"], 1, "the stranger's is not the mailbox's");
     assert_eq!(std::fs::read(scene.path("platform.db")).unwrap(), before);
 }
+
+#[test]
+fn a_holder_s_link_goes_by_letter_and_is_shown_to_nobody_and_an_authority_s_is_shown() {
+    let scene = scene();
+    let address = with_an_address(&scene);
+    for (by, shown) in [("holder", false), ("authority", true)] {
+        let asked = scene.json(&["logs", "request", &address, "--by", by, "--reason", "file 7"]);
+        let request = asked["request"].as_str().unwrap();
+        scene.ok(&["logs", "verify", request, "--reason", "file 7"]);
+        let ready = scene.json(&["logs", "prepare", "--send", "--reason", "round"]);
+        assert_eq!(ready["link"].is_string(), shown, "{by}: {ready}");
+    }
+}
+
+/// The mailbox of somebody who activated it and has an address for notices.
+fn with_an_address(scene: &Scene) -> String {
+    let registry = scene.read("registry.csv");
+    let mut rows = registry.lines();
+    let columns: Vec<&str> = rows.next().unwrap().split(',').collect();
+    let place = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let (address, activated, notice) =
+        (place("address"), place("activated_on"), place("notify_email"));
+    let row = rows.map(|row| row.split(',').collect::<Vec<_>>());
+    let mut found = row.filter(|row| !row[activated].is_empty() && !row[notice].is_empty());
+    found.next().unwrap()[address].to_owned()
+}
