@@ -159,11 +159,11 @@ fn a_holder_s_link_goes_by_letter_and_is_shown_to_nobody_and_an_authority_s_is_s
 fn with_an_address(scene: &Scene) -> String {
     let registry = scene.read("registry.csv");
     let mut rows = registry.lines();
-    let columns: Vec<&str> = rows.next().unwrap().split(',').collect();
-    let place = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let columns: Vec<&str> = rows.next().expect("a header").split(',').collect();
+    let place = |name: &str| columns.iter().position(|column| *column == name).expect("a column");
     let (address, activated, notice) =
         (place("address"), place("activated_on"), place("notify_email"));
     let row = rows.map(|row| row.split(',').collect::<Vec<_>>());
     let mut found = row.filter(|row| !row[activated].is_empty() && !row[notice].is_empty());
-    found.next().unwrap()[address].to_owned()
+    found.next().expect("somebody")[address].to_owned()
 }
