@@ -51,7 +51,8 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     );
     let tenth = |took: Duration| whole(rate(lines / 10, took));
     if lines >= SEVERAL {
-        report.row("of the first and of the last tenth", tenth(lasted.1), tenth(lasted.2));
+        let both = format!("{} / {}", tenth(lasted.1), tenth(lasted.2));
+        report.row("of the first tenth / of the last tenth", both, "");
     }
     report.row("peak memory while they are read", format!("{peak} MB"), "");
     index.close().await?;
