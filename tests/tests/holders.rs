@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use domain::{Event, MailboxSet, VouchersIssued};
+use domain::{Event, MailboxSet, VoucherRemindersClaimed, VouchersIssued};
 use eventstore::{Origin, voucher_stream};
 use tramonto::engine::Settings;
 use tramonto::rehearse::{Holders, prove};
@@ -39,7 +39,14 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
     let granted = journal.known().await.unwrap().state().vouchers.issued().min().unwrap();
     // By a hand that decides nothing.
     let mailboxes = MailboxSet::from_iter([granted]);
-    let again = [Event::VouchersIssued(VouchersIssued { revision: 1, mailboxes })];
+    let reminded = mailboxes.clone();
+    let again = [
+        Event::VouchersIssued(VouchersIssued { revision: 1, mailboxes }),
+        Event::VoucherRemindersClaimed(VoucherRemindersClaimed {
+            scheduled_for: journal.now(),
+            mailboxes: reminded,
+        }),
+    ];
     let stream = voucher_stream(journal.programme()).unwrap();
     let expected = journal.version_of(&stream).await.unwrap();
     journal.append(stream, expected, &again, &Origin::part("another hand")).await.unwrap();
@@ -49,4 +56,5 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
     assert!(says("grants a second voucher"), "{problems:?}");
     assert!(says("grants vouchers outside their time"), "{problems:?}");
     assert!(says("grants what was not verified"), "{problems:?}");
+    assert!(says("reminds somebody more often than the plan allows"), "{problems:?}");
 }

@@ -23,6 +23,8 @@ pub(super) struct Granted {
     ended: RoaringBitmap,
     /// The present code of those whose first was replaced.
     replaced: BTreeMap<u32, u32>,
+    /// Who was reminded once, twice, and so on.
+    reminded: Vec<RoaringBitmap>,
     /// What does not add up.
     wrong: Vec<String>,
 }
@@ -92,11 +94,12 @@ impl Granted {
         } else if let Event::VoucherRedeemed(event) = event {
             self.redeem(event, rules, row);
         } else if let Event::VouchersExpired(event) = event {
-            let valid = (&self.issued - &self.redeemed) - &self.ended;
-            self.none(&(&*event.mailboxes - valid), row, "ends what could not be redeemed");
+            self.none(&(&*event.mailboxes - self.valid()), row, "ends what could not be redeemed");
             let over = rules.redeem_by.is_some_and(|last| row.day() > last);
             self.unless(over, row, "ends vouchers before their last day was over");
             self.ended |= &*event.mailboxes;
+        } else if let Event::VoucherRemindersClaimed(event) = event {
+            self.remind(&event.mailboxes, rules, row);
         } else if let Event::VoucherRevoked(event) = event {
             let valid = self.is_valid(event.number);
             self.unless(valid, row, "takes back what could not be redeemed");
@@ -153,6 +156,28 @@ impl Granted {
         let year = *on == row.day() && end_of_year(*on) == Some(*free_through);
         self.unless(year, row, "gives more or less than the year from its day");
         self.redeemed.insert(*number);
+    }
+
+    fn remind(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
+        self.none(&(mailboxes - self.valid()), row, "reminds of what can't be redeemed");
+        let most = rules.remind.as_ref().map_or(0, |remind| remind.at_most);
+        let full = usize::try_from(most).ok().and_then(|most| most.checked_sub(1));
+        let full = full.map_or(Some(mailboxes), |place| self.reminded.get(place));
+        let over = full.map(|full| mailboxes & full).unwrap_or_default();
+        self.none(&over, row, "reminds somebody more often than the plan allows");
+        let mut again = mailboxes.clone();
+        for before in &mut self.reminded {
+            let both = &again & &*before;
+            *before |= again;
+            again = both;
+        }
+        if !again.is_empty() {
+            self.reminded.push(again);
+        }
+    }
+
+    fn valid(&self) -> RoaringBitmap {
+        (&self.issued - &self.redeemed) - &self.ended
     }
 
     fn is_valid(&self, number: u32) -> bool {
