@@ -2,10 +2,11 @@
 //! found again and never read.
 //!
 //! Invariants: the keys lie in one file of a folder that only its owner can enter, and the file is refused
-//! where others can read it; keys that somebody else keeps, a mounted secret or a text, are only read; two processes that make the keys at once end with the same; the algorithm of a
-//! signature is `EdDSA` with Ed25519 and never what a token says; a token is good only for the use that its
-//! `typ` names (RFC 8725, 3.11); neither `Debug` nor an error shows a key. Deliberately absent: what is
-//! signed or hashed, and the clock.
+//! where others can read it; keys that somebody else keeps, a mounted secret or a text, are only read; two
+//! processes that make the keys at once end with the same; the algorithm of a signature is `EdDSA` with
+//! Ed25519 and never what a token says; a token is good only for the use that its `typ` names (RFC 8725,
+//! 3.11); neither `Debug` nor an error shows a key. Deliberately absent: what is signed or hashed, and the
+//! clock.
 
 mod error;
 mod folder;
