@@ -1,5 +1,5 @@
-//! The log of messages: read from the mail servers' logs into an index, or from a platform's table, asked for one mailbox, handed out
-//! as a signed extract by a link, and destroyed on record.
+//! The log of messages: read from the mail servers' logs into an index, or from a platform's table, asked
+//! for one mailbox, handed out as a signed extract by a link, and destroyed on record.
 //!
 //! Personal data lies in `archive.db` and in the folder `extracts`, for their owner alone, and nowhere
 //! else. Deliberately absent: who may ask, and until when, which is the domain's.

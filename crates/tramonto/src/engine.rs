@@ -47,8 +47,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// How notices leave this process.
     pub notices: Post,
-    /// Are notices handed over, and our own mailboxes probed, beside the engine's passes? Within them where a caller waits for all there is
-    /// to do now, and where the clock is virtual.
+    /// Are notices handed over, and our own mailboxes probed, beside the engine's passes? Within them where
+    /// a caller waits for all there is to do now, and where the clock is virtual.
     pub notices_beside: bool,
     /// Where our own mailboxes are probed; `None` where nobody does.
     pub canaries: Option<Doors>,

@@ -1,4 +1,5 @@
-//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked before the first row is imported.
+//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked before the
+//! first row is imported.
 //!
 //! Lines of `key = value`, quotes or not: `rows`, `sha256` (of the file as it lies there), `registered`
 //! (rows without a day of activation), `activated` (rows with one); each may be left out.
