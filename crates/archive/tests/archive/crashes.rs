@@ -1,4 +1,5 @@
-//! Broken off at each wait in turn: the next process ends what was begun, and records it once.
+//! Broken off at each wait in turn: the next process ends what was begun, and records it once. A process is
+//! gone with all it had open; what is broken off within this one has to be closed for that.
 
 use archive::{Held, Index, LogArchive, Opened, Period};
 use chrono::TimeDelta;
@@ -31,7 +32,7 @@ async fn a_destruction_that_was_broken_off_is_ended_and_told_once_as_what_it_was
         std::fs::write(&left, ANNA).unwrap();
         let first = world.another().await;
         let ended = ended_after(waits, first.destroy(&[], &origin())).await;
-        drop(first);
+        first.close().await.unwrap();
         let office = world.another().await;
         let remains = office.remains().await.unwrap();
         assert!(
@@ -66,7 +67,7 @@ async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_l
         let (who, by) = (anna(), origin());
         let preparing = first.prepare(request, &who, first.index(), lasting, &by);
         let ended = ended_after(waits / 2, preparing).await;
-        drop(first);
+        first.close().await.unwrap();
         let office = world.another().await;
         office.expire(&origin()).await.unwrap();
         if let Some(before) = &before {
@@ -110,7 +111,7 @@ async fn an_erasure_that_was_broken_off_is_ended_by_doing_it_again() {
         let open = async || Index::open(&world.folder.path().join("archive.db")).await.unwrap();
         let first = open().await;
         let ended = ended_after(waits, erase_anna(&first, &extracts)).await;
-        drop(first);
+        first.close().await.unwrap();
         let index = open().await;
         erase_anna(&index, &extracts).await.unwrap();
         assert!(!extract.exists(), "the extract is there after {waits} waits");
