@@ -351,12 +351,19 @@ async fn without_a_relay_nobody_is_reminded_nor_said_to_be_and_later_it_is_made_
     }
     let report = scene.office.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (0, Some(at(JUNE))));
+    assert_eq!(report.reminders_waiting, 3);
     scene.desk = relay;
     assert_eq!(scene.until("2015-06-10T10:00:00Z").await.len(), 3);
     let report = scene.office.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (3, None));
     // By the day on which it went out, the next is due in the round of August.
     assert_eq!(scene.until(JULY).await, []);
+    let report = scene.office.report().await.unwrap();
+    assert_eq!(
+        (report.reminders_due, report.reminders_waiting),
+        (None, 0),
+        "nobody waits for July's"
+    );
 }
 
 #[tokio::test]

@@ -37,11 +37,12 @@ pub(crate) fn amend(
 }
 
 /// Adopts or drops the amendment that waits, or lets it wait on.
-pub(crate) fn adopt_proposed(state: &State) -> Vec<Event> {
+pub(crate) fn adopt_proposed(state: &State, now: DateTime<Utc>) -> Vec<Event> {
     let Some((_, proposed)) = state.programme.proposed() else { return Vec::new() };
     let Some(plan) = state.plan() else { return Vec::new() };
     let mut problems = plan.amendment_problems(&proposed.plan, &state.phases.names());
     problems.extend(state.notices.amendment_problem(&proposed.plan));
+    problems.extend(state.vouchers.amendment_problem(&proposed.plan, now));
     if !problems.is_empty() {
         return vec![dropped(proposed, &problems.join("; "))];
     }

@@ -174,6 +174,10 @@ impl State {
                     RoaringBitmap::new()
                 },
             ),
+            (
+                "the code of its voucher was not handed over; hand it over, or revoke the voucher first",
+                vouchers.valid() - vouchers.delivered(),
+            ),
         ]
     }
 }

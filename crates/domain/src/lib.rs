@@ -80,6 +80,6 @@ pub use state::State;
 pub use tick::Tick;
 pub use voucher::{
     InvalidCode, ReminderRound, VoucherCode, VoucherCommand, VoucherMonth, VoucherStanding,
-    Vouchers, free_through, reminder_holds, reminders_due, sweep_is_due,
+    Vouchers, free_through, reminder_holds, reminders_due, reminders_waiting, sweep_is_due,
 };
 pub use work::{Change, Reach, Task, next_wake, tasks};

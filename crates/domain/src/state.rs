@@ -51,7 +51,7 @@ impl State {
             return amendment::amend(self, next, now);
         }
         if command == Command::AdoptProposed {
-            return Ok(amendment::adopt_proposed(self));
+            return Ok(amendment::adopt_proposed(self, now));
         }
         self.decide_alone(command, now)
     }
@@ -68,7 +68,7 @@ impl State {
             return Rejection::because(problem);
         }
         if let Command::Amend(next) = &command
-            && let Some(problem) = self.vouchers.amendment_problem(next)
+            && let Some(problem) = self.vouchers.amendment_problem(next, now)
         {
             return Rejection::because(problem);
         }

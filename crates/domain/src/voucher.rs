@@ -12,7 +12,7 @@ mod remind;
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub use code::{InvalidCode, VoucherCode};
 pub(crate) use decide::Light;
 pub use decide::VoucherCommand;
 pub(crate) use parts::VouchersRest;
-pub use remind::{ReminderRound, reminder_holds, reminders_due};
+pub use remind::{ReminderRound, reminder_holds, reminders_due, reminders_waiting};
 
 /// The vouchers of a programme, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,6 +41,8 @@ pub struct Vouchers {
     pub(crate) revoked: RoaringBitmap,
     /// By whom, and on which civil day.
     pub(crate) redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
+    /// By anyone, on any day: what is asked of each voucher.
+    pub(crate) spent: RoaringBitmap,
     /// The present code of those whose first was replaced.
     pub(crate) reissued: BTreeMap<u32, u32>,
     /// How many were granted and ended, by month of the civil day, e.g. `2015-04`.
@@ -137,8 +139,7 @@ impl Vouchers {
 
     /// Those that can be redeemed, as far as is recorded.
     pub fn valid(&self) -> RoaringBitmap {
-        let unspoilt = &(&self.issued - &self.expired) - &self.revoked;
-        self.redeemed.values().fold(unspoilt, |valid, redeemed| valid - redeemed)
+        &(&(&self.issued - &self.expired) - &self.revoked) - &self.spent
     }
 
     /// Which code of a holder's voucher is the present one; 1 where none was replaced.
@@ -148,8 +149,9 @@ impl Vouchers {
 
     /// How the voucher of one holder stands.
     pub fn standing(&self, number: u32) -> VoucherStanding {
-        let redeemed = self.redeemed.iter().find(|(_, set)| set.contains(number));
-        if let Some(((provider, on), _)) = redeemed {
+        let spent = self.spent.contains(number);
+        let mut redeemed = self.redeemed.iter().filter(|_| spent);
+        if let Some(((provider, on), _)) = redeemed.find(|(_, set)| set.contains(number)) {
             VoucherStanding::Redeemed { provider: provider.clone(), on: *on }
         } else if self.revoked.contains(number) {
             VoucherStanding::Revoked
@@ -169,16 +171,26 @@ impl Vouchers {
     }
 
     /// Why a plan can't be amended to this one; `None` where the vouchers do not stand in its way.
-    pub(crate) fn amendment_problem(&self, next: &Plan) -> Option<String> {
+    pub(crate) fn amendment_problem(&self, next: &Plan, now: DateTime<Utc>) -> Option<String> {
         let issued = self.issued.len();
         let Some(rules) = &next.vouchers else {
             return (issued > 0)
                 .then(|| format!("{issued} vouchers were issued; keep the section [vouchers]"));
         };
-        let limit = rules.max_issued.filter(|limit| *limit < issued)?;
-        Some(format!(
-            "max-issued = {limit} is fewer than were issued already; write {issued} or more"
-        ))
+        if let Some(limit) = rules.max_issued.filter(|limit| *limit < issued) {
+            return Some(format!(
+                "max-issued = {limit} is fewer than were issued already; write {issued} or more"
+            ));
+        }
+        let today = civil_date(now, next.zone);
+        let over = rules.redeem_by.filter(|last| *last < today)?;
+        let valid = self.valid().len();
+        (valid > 0).then(|| {
+            format!(
+                "redeem-by = {over} is over, and {valid} vouchers that can be redeemed would end at once; write \
+                 {today} or a later day"
+            )
+        })
     }
 
     /// The next state, after what happened on a civil day. Never fails and never decides.
@@ -203,6 +215,7 @@ impl Vouchers {
         } else if let Event::VoucherRedeemed(event) = event {
             let key = (event.provider.clone(), event.on);
             self.redeemed.entry(key).or_default().insert(event.number);
+            self.spent.insert(event.number);
         } else if let Event::VouchersExpired(event) = event {
             self.expired |= &*event.mailboxes;
         } else if let Event::VoucherRevoked(event) = event {

@@ -4,8 +4,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CatchUp, Command, DateColumn, Event, Fact, MailboxSet, MailboxWithdrawn, MailboxesRegistered,
-    Outcome, Plan, Proof, Rejection, State, Verdict, VoucherCommand, VoucherStanding, free_through,
+    CatchUp, Command, DateColumn, ErasureCommand, ErasureOrdered, Event, Fact, Ground, MailboxSet,
+    MailboxWithdrawn, MailboxesRegistered, Outcome, Plan, Proof, Rejection, State, Verdict,
+    VoucherCommand, VoucherStanding, free_through,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -144,6 +145,7 @@ fn nothing_is_granted_outside_the_window_though_it_was_asked_for_inside() {
 fn a_request_by_the_last_day_is_granted_after_it() {
     let mut world = World::new(plan("last-day = 2016-07-31"));
     world.request("2016-07-31T21:59:59Z", &[0]).unwrap();
+    assert_eq!(world.request("2016-08-02T09:00:00Z", &[0]), Ok(0), "it waits since before");
     world.ask("2016-08-02T09:00:00Z", verify(set([0]))).unwrap();
     assert_eq!(world.ask("2016-08-02T09:00:00Z", issue([0])), Ok(1));
 }
@@ -242,6 +244,57 @@ fn the_limit_is_reached_exactly_and_an_amendment_may_not_go_below_it() {
         world.record(event);
     }
     assert_eq!(world.ask(OPEN, issue([3])), Ok(1));
+}
+
+#[test]
+fn an_amendment_that_waited_is_dropped_where_vouchers_stand_in_its_way_by_then() {
+    for (lines, problem) in [
+        ("max-issued = 1", "max-issued = 1 is fewer than were issued already; write 2 or more"),
+        (
+            "redeem-by = 2015-03-18",
+            "redeem-by = 2015-03-18 is over, and 2 vouchers that can be redeemed would end at once; write \
+             2015-03-19 or a later day",
+        ),
+    ] {
+        let mut world = World::new(plan(""));
+        world.grant(&[0]);
+        world.amend(Command::Amend(plan(lines)), true);
+        assert!(world.state.programme.proposed().is_some());
+        world.grant(&[1]);
+        world.now += chrono::TimeDelta::days(1);
+        let decided = world.state.decide(Command::AdoptProposed, world.now).unwrap();
+        let [Event::AmendmentDropped(dropped)] = &decided[..] else { panic!("{decided:?}") };
+        assert_eq!(dropped.because, problem);
+        let refused = world.state.decide(Command::Amend(plan(lines)), world.now).unwrap_err();
+        assert_eq!(refused.to_string(), problem, "asked for now, it is refused at once");
+    }
+}
+
+#[test]
+fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
+    let mut world = World::new(plan(""));
+    world.request(OPEN, &[1, 3]).unwrap();
+    world.ask(OPEN, verify(set([1, 3]))).unwrap();
+    world.ask(OPEN, issue([1])).unwrap();
+    // It was never activated, so that nothing is open on the platform.
+    world.record(Event::RegistrationsLapsed(Outcome {
+        phase: None,
+        revision: 1,
+        due_at: OPEN.parse().unwrap(),
+        verdict: Verdict::Applied,
+        mailboxes: MailboxSet::from(set([1, 3])),
+    }));
+    let order = |number| ErasureCommand::Order { ground: Ground::Demand, mailboxes: set([number]) };
+    let kept = world.state.decide_erasure(order(1), world.now).unwrap_err().to_string();
+    assert!(kept.starts_with("the code of its voucher was not handed over"), "{kept}");
+    world.ask(OPEN, VoucherCommand::Deliver { mailboxes: set([1]) }).unwrap();
+    assert_eq!(world.state.decide_erasure(order(1), world.now).unwrap().len(), 1);
+    // Ordered though a request waits, as by a decision made on another stream at the same moment.
+    let mailboxes = MailboxSet::from(set([3, 5]));
+    world.record(Event::ErasureOrdered(ErasureOrdered { ground: Ground::Demand, mailboxes }));
+    let gone = Err("its holder was erased: nobody is left to hand a voucher to".to_owned());
+    assert_eq!(world.ask(OPEN, issue([3])), gone);
+    assert_eq!(world.request(OPEN, &[5]), gone);
 }
 
 #[test]
@@ -346,6 +399,40 @@ enum Step {
     Withdraw(u32),
     Expire,
     Days(u16),
+    /// The plan is amended to this limit and last day; at once, or by an amendment that waits first.
+    Amend(Option<u64>, &'static str, bool),
+    /// The amendment that waits is adopted, or dropped.
+    Adopt,
+}
+
+const LONG: &str = "2018-06-30";
+const SHORT: &str = "2016-06-30";
+
+/// The plan with a limit and a last day to redeem.
+fn limited(limit: Option<u64>, redeem_by: &str) -> Plan {
+    let limit = limit.map(|limit| format!("max-issued = {limit}\n")).unwrap_or_default();
+    plan(&format!("redeem-by = {redeem_by}\n{limit}"))
+}
+
+impl World {
+    /// What a command about the plan leads to, if to anything; an amendment waits where that is said.
+    fn amend(&mut self, command: Command, waits: bool) {
+        for event in self.state.decide(command, self.now).unwrap_or_default() {
+            if let Event::PlanAmended(amended) = &event
+                && waits
+            {
+                self.record(Event::AmendmentProposed(amended.clone()));
+            } else {
+                self.record(event);
+            }
+        }
+    }
+
+    /// The limit and the last day of the plan in force.
+    fn rules(&self) -> (u64, NaiveDate) {
+        let rules = self.state.plan().unwrap().vouchers.as_ref().unwrap();
+        (rules.max_issued.unwrap_or(u64::MAX), rules.redeem_by.unwrap())
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -361,6 +448,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0_u32..7).prop_map(Step::Withdraw),
         1 => Just(Step::Expire),
         1 => (0_u16..400).prop_map(Step::Days),
+        1 => (prop::option::of(1_u64..6), any::<bool>(), any::<bool>()).prop_map(
+            |(limit, long, waits)| Step::Amend(limit, if long { LONG } else { SHORT }, waits)
+        ),
+        1 => Just(Step::Adopt),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -368,8 +459,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn no_story_gives_a_holder_two_vouchers_or_exceeds_the_limit(steps in steps()) {
-        let rules = "redeem-by = 2018-06-30\nmax-issued = 3";
-        let mut world = World::new(plan(rules));
+        let mut world = World::new(limited(Some(3), LONG));
         world.now = "2015-03-01T12:00:00Z".parse().unwrap();
         // Who redeemed, and how often a holder was granted one: counted from the events, not from the state.
         let mut granted = [0_u32; 7];
@@ -396,6 +486,16 @@ proptest! {
                     world.now += chrono::TimeDelta::days(days.into());
                     continue;
                 }
+                Step::Amend(limit, redeem_by, waits) => {
+                    world.amend(Command::Amend(limited(limit, redeem_by)), waits);
+                    continue;
+                }
+                Step::Adopt => {
+                    world.amend(Command::AdoptProposed, false);
+                    let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
+                    prop_assert!(sum <= world.rules().0, "an amendment went below what was granted");
+                    continue;
+                }
             };
             for event in world.state.decide_voucher(command.clone(), world.now).unwrap_or_default() {
                 if let Event::VouchersIssued(event) = &event {
@@ -406,12 +506,13 @@ proptest! {
                 }
                 if let Event::VoucherRedeemed(event) = &event {
                     *redeemed.get_mut(place(event.number)).unwrap() += 1;
-                    prop_assert!(event.on <= day("2018-06-30"));
+                    prop_assert!(event.on <= world.rules().1);
                 }
                 world.record(event);
             }
             prop_assert!(granted.iter().all(|many| *many <= 1), "two for one holder");
-            prop_assert!(granted.iter().sum::<u32>() <= 3, "more than the limit");
+            let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
+            prop_assert!(sum <= world.rules().0, "more than the limit");
             prop_assert!(redeemed.iter().zip(granted).all(|(many, had)| *many <= had));
             prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "to who asked too late");
             // The same again changes nothing.

@@ -9,6 +9,7 @@
 
 mod append;
 mod clock;
+mod deciding;
 mod error;
 mod event;
 mod follow;
@@ -28,6 +29,7 @@ mod subscription;
 
 pub use append::{Append, Appended, Conflict, ExpectedVersion, OnConflict, Written};
 pub use clock::Clock;
+pub use deciding::Deciding;
 pub use error::Error;
 pub use event::{NewEvent, RecordedEvent};
 pub use follow::{Fold, Follower};

@@ -133,6 +133,11 @@ impl EventStore for MemoryStore {
         })
     }
 
+    async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error> {
+        let log = self.log();
+        Ok(log.ids.get(&id).and_then(|index| log.events.get(*index)).cloned())
+    }
+
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
         let log = self.log();
         let head = log.head();

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{Append, Appended, Error, RecordedEvent, StreamName};
 
@@ -81,6 +82,9 @@ pub trait EventStore: Send + Sync {
     /// Reads the whole log after `after`, at most `limit` events. An `after` beyond the head is
     /// [`Error::LogShorter`]: the log was restored from a backup older than the reader.
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error>;
+
+    /// The event of an id, whatever its stream; `None` where the log has none of it.
+    async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error>;
 
     /// The last position; 0 for an empty log.
     async fn head(&self) -> Result<u64, Error>;

@@ -30,6 +30,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::rules::Request;
 use crate::{
@@ -209,6 +210,13 @@ impl EventStore for PostgresStore {
         let found = self.told(found)?;
         lent.give_back();
         found.ok_or_else(|| Error::StreamNotFound(stream.to_string()))
+    }
+
+    async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error> {
+        let mut lent = self.told(self.inner.readers.lend().await)?;
+        let found = self.told(read::one(&mut lent.connection, id).await)?;
+        lent.give_back();
+        Ok(found)
     }
 
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::head::tell;
 use crate::rules::Request;
@@ -171,6 +172,10 @@ impl EventStore for SqliteStore {
             Some(events) => Ok(events),
             None => Err(Error::StreamNotFound(stream.to_string())),
         }
+    }
+
+    async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error> {
+        read::one(&self.inner.readers, id).await.map_err(|error| self.inner.place.fault(error))
     }
 
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {

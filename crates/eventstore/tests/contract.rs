@@ -94,6 +94,7 @@ on_each_adapter! {
         the_largest_payload_is_taken;
     reading:
         a_stream_is_read_both_ways_from_any_version,
+        an_event_is_found_by_its_id,
         a_stream_never_written_to_is_not_found,
         the_log_is_read_after_a_position,
         categories_paged_by_one_lose_and_double_nothing,

@@ -14,10 +14,7 @@ use ::vouchers::Office;
 use bus::{CloudEvent, CommandKind};
 use chrono::NaiveDate;
 use domain::{Command, Event, MailboxCommand, MailboxId, State, civil_date};
-use eventstore::{
-    Append, Direction, Error as LogError, Journal, Origin, StreamName, mailbox_stream,
-    programme_stream,
-};
+use eventstore::{Deciding, Journal, Origin, StreamName, mailbox_stream, programme_stream};
 use projections::{Encoding, ImportError, ImportRequest, Registry, Source, mailbox_now};
 use uuid::Uuid;
 
@@ -42,9 +39,6 @@ pub(crate) const KINDS: [CommandKind; 12] = [
 
 /// What the ids of events are computed in: a name space of our own (UUID version 5).
 const NAME_SPACE: Uuid = Uuid::from_u128(0x6f1b_2a0e_5c64_5d6a_9a27_3d1f_0c8e_b4d2);
-
-/// How often a decision is made again because somebody else was faster.
-const DECISIONS: u32 = 16;
 
 /// What came of a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -226,36 +220,39 @@ impl Desk {
         decide: impl Fn(&State, NaiveDate) -> Result<Vec<Event>, domain::Rejection>,
     ) -> Result<u64, Trouble> {
         let journal = &self.journal;
+        if let Some(position) = self.decided_before(&stream, command).await? {
+            return Ok(position);
+        }
         let origin = Origin { reason: Some(reason), ..Origin::part(&actor(command)) };
-        let mut overtaken = 0;
-        loop {
-            if let Some(position) = self.decided_before(&stream, command).await? {
-                return Ok(position);
-            }
-            let expected = journal.version_of(&stream).await?;
-            let (events, position) = {
-                let known = journal.known().await?;
-                let zone = known.state().plan().map(|plan| plan.zone);
-                let today =
-                    zone.map_or(journal.now().date_naive(), |zone| civil_date(journal.now(), zone));
-                let decided = decide(known.state(), today);
-                (decided.map_err(|why| Trouble::Refused(why.to_string()))?, known.position())
-            };
-            if events.is_empty() {
-                return Ok(position);
-            }
-            let mut written = Vec::with_capacity(events.len());
-            for (place, event) in events.iter().enumerate() {
-                let mut event = journal.written(event, journal.now(), &origin)?;
-                event.id = id_of(command, &place.to_string());
-                event.correlation_id = correlation(command).unwrap_or(event.id);
-                written.push(event);
-            }
-            match journal.store().append(Append::to(stream.clone(), expected, written)).await {
-                Ok(appended) => return Ok(appended.last_position().unwrap_or(position)),
-                Err(LogError::Conflict(_)) if overtaken < DECISIONS => overtaken += 1,
-                Err(error) => return Err(error.into()),
-            }
+        let on = Deciding::on(stream.clone());
+        let decided = journal.decide_as(
+            &on,
+            |state, now| {
+                let zone = state.plan().map(|plan| plan.zone);
+                let today = zone.map_or(now.date_naive(), |zone| civil_date(now, zone));
+                decide(state, today).map_err(|why| Trouble::Refused(why.to_string()))
+            },
+            |events, now| {
+                let written = events.iter().enumerate().map(|(place, event)| {
+                    let mut event = journal.written(event, now, &origin)?;
+                    event.id = id_of(command, &place.to_string());
+                    event.correlation_id = correlation(command).unwrap_or(event.id);
+                    Ok(event)
+                });
+                written.collect()
+            },
+        );
+        let position = match decided.await {
+            Ok((_, appended)) => appended.last_position(),
+            // The same command was carried out at this very moment by somebody else.
+            Err(trouble) => match self.decided_before(&stream, command).await? {
+                Some(position) => Some(position),
+                None => return Err(trouble),
+            },
+        };
+        match position {
+            Some(position) => Ok(position),
+            None => Ok(journal.known().await?.position()),
         }
     }
 
@@ -265,15 +262,14 @@ impl Desk {
         stream: &StreamName,
         command: &CloudEvent,
     ) -> Result<Option<u64>, Trouble> {
-        let first = id_of(command, "0");
-        let log = self.journal.store();
-        match log.read_stream(stream, 0, Direction::Forwards, usize::MAX).await {
-            Ok(events) => {
-                let found = events.iter().find(|event| event.event.id == first);
-                Ok(found.map(|event| event.position))
-            }
-            Err(LogError::StreamNotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        match self.journal.store().find(id_of(command, "0")).await? {
+            None => Ok(None),
+            Some(found) if found.stream == *stream => Ok(Some(found.position)),
+            Some(_) => Err(Trouble::Refused(
+                "the id of this command is another command's, which was carried out; send it with an \
+                 id of its own"
+                    .into(),
+            )),
         }
     }
 }
@@ -288,9 +284,9 @@ enum Trouble {
     Now(String),
 }
 
-impl From<LogError> for Trouble {
-    fn from(error: LogError) -> Self {
-        if error.may_retry() || matches!(error, LogError::Conflict(_)) {
+impl From<eventstore::Error> for Trouble {
+    fn from(error: eventstore::Error) -> Self {
+        if error.may_retry() || matches!(error, eventstore::Error::Conflict(_)) {
             Self::Now(error.to_string())
         } else {
             Self::Refused(error.to_string())

@@ -61,11 +61,6 @@ const OF_NUMBERS: Statement = Statement {
     sqlite: "SELECT number, issue, hash FROM code WHERE number IN (SELECT value FROM json_each($1))",
     postgres: "SELECT number, issue, hash FROM code WHERE number = ANY ($1)",
 };
-const ERASE: Statement = Statement {
-    sqlite: "DELETE FROM code WHERE number IN (SELECT value FROM json_each($1))",
-    postgres: "DELETE FROM code WHERE number = ANY ($1)",
-};
-
 /// How many numbers are asked for in one statement.
 const PAGE: usize = 8_192;
 
@@ -160,20 +155,6 @@ impl CodeBook {
     /// Was none made yet?
     pub async fn is_empty(&self) -> Result<bool, Error> {
         Ok(self.len().await? == 0)
-    }
-
-    /// Strikes out the codes of these numbers for ever; they are worth nothing any more. Tells how many.
-    pub async fn erase(&self, numbers: &RoaringBitmap) -> Result<u64, Error> {
-        let mut struck: u64 = 0;
-        let mut writing = self.tables.begin().await?;
-        for page in pages(numbers) {
-            struck = struck.saturating_add(writing.run(ERASE, vec![page]).await?);
-        }
-        writing.commit().await?;
-        if struck > 0 {
-            self.tables.scour(&["code"]).await?;
-        }
-        Ok(struck)
     }
 
     /// How many entries tell of this text. There are hashes of codes and numbers here, so nothing but a code

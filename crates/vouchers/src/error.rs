@@ -17,6 +17,11 @@ pub enum Error {
     /// The code of a voucher was made and nobody recorded that it was handed over.
     #[error("its code was made before and may be lost; replace it with `tramonto voucher reissue`")]
     Minted,
+    /// A command has the id of another one, which was carried out.
+    #[error(
+        "the id of this command is another command's, which was carried out; send it with an id of its own"
+    )]
+    IdTaken,
     /// The log.
     #[error(transparent)]
     Log(#[from] eventstore::Error),
@@ -60,6 +65,7 @@ impl Error {
             | Self::NoSuchCode
             | Self::Token(_)
             | Self::Minted
+            | Self::IdTaken
             | Self::OtherKeys { .. } => false,
         }
     }

@@ -15,21 +15,17 @@ use domain::{
     VoucherStanding, free_through,
 };
 use eventstore::{
-    Append, Direction, Error as LogError, Journal, NewEvent, Origin, StreamName, voucher_stream,
+    Deciding, Error as LogError, Journal, NewEvent, Origin, programme_stream, voucher_stream,
 };
-use keyring::Keyring;
+use keyring::{KeyedHash, Keyring};
 use projections::Registry;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
+use crate::token::NAMES;
 use crate::{CodeBook, Error, Report, VoucherId};
 pub use mint::{Grant, Minted, Undelivered};
 pub use redeem::Redemption;
-
-/// Events that are looked through at a time.
-const PAGE: usize = 256;
-/// So many others in a row may be faster; each of them got something done.
-const ATTEMPTS: usize = 64;
 
 /// The office of a programme's vouchers.
 #[derive(Clone)]
@@ -38,6 +34,8 @@ pub struct Office {
     registry: Arc<Registry>,
     book: Arc<CodeBook>,
     keyring: Arc<Keyring>,
+    /// What the names of vouchers are made with.
+    names: KeyedHash,
     /// The command that is carried out, where it may come again.
     command: Option<Uuid>,
 }
@@ -67,7 +65,8 @@ impl Office {
         book: Arc<CodeBook>,
         keyring: Arc<Keyring>,
     ) -> Self {
-        Self { journal, registry, book, keyring, command: None }
+        let names = keyring.keyed_hash(NAMES);
+        Self { journal, registry, book, keyring, names, command: None }
     }
 
     /// The office for one command that may come again, known by an id that is computed from it: what it led to
@@ -91,6 +90,11 @@ impl Office {
     /// The programme's keys.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// The name of a holder's voucher to providers.
+    pub fn voucher(&self, number: u32) -> VoucherId {
+        VoucherId::new(&self.names, number)
     }
 
     /// The log it writes to.
@@ -177,7 +181,7 @@ impl Office {
             | VoucherStanding::Revoked => None,
         };
         Ok(Shown {
-            voucher: VoucherId::new(self.journal.programme(), number),
+            voucher: self.voucher(number),
             standing,
             issue: if vouchers.issued().contains(number) { vouchers.issue_of(number) } else { 0 },
             delivered: vouchers.delivered().contains(number),
@@ -188,7 +192,8 @@ impl Office {
 
     /// What became of all of them.
     pub async fn report(&self) -> Result<Report, Error> {
-        Ok(Report::known(self.journal.known().await?.state()))
+        let now = self.journal.now();
+        Ok(Report::known(self.journal.known().await?.state(), now))
     }
 
     /// Something of the rules in force.
@@ -201,51 +206,34 @@ impl Office {
         Ok(read(plan, rules))
     }
 
-    /// Carries out one command.
+    /// Carries out one command. One that came before, and can't be carried out any more for that very reason, is
+    /// answered as the first time.
     async fn decide(
         &self,
         origin: &Origin,
         command: impl Fn() -> VoucherCommand,
     ) -> Result<Vec<Event>, Error> {
-        self.decide_on(origin, |state, now| Ok(state.decide_voucher(command(), now)?)).await
+        let decide = |state: &State, now| Ok(state.decide_voucher(command(), now)?);
+        let decided = self.decide_on(origin, decide).await;
+        if let Err(Error::Rejected(_) | Error::Log(LogError::DuplicateId { .. })) = &decided
+            && let Some(before) = self.carried_out().await?
+        {
+            return if led_to(&before, &command()) { Ok(Vec::new()) } else { Err(Error::IdTaken) };
+        }
+        decided
     }
 
-    /// Decides on what is known, and appends what comes of it at the version it was decided at; decided again
-    /// where another was faster.
+    /// Decides on what is known of the vouchers and of the plan, and appends what comes of it; decided again where
+    /// either has changed meanwhile.
     async fn decide_on(
         &self,
         origin: &Origin,
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Vec<Event>, Error> {
-        let stream = voucher_stream(self.journal.programme())?;
-        let mut attempts = 0;
-        loop {
-            // Before the state: whatever is written after this look makes the append a conflict.
-            let expected = self.journal.version_of(&stream).await?;
-            let now = self.journal.now();
-            let decided = decide(self.journal.known().await?.state(), now);
-            let events = match decided {
-                Err(Error::Rejected(_)) if self.carried_out(&stream).await? => {
-                    return Ok(Vec::new());
-                }
-                decided => decided?,
-            };
-            if events.is_empty() {
-                return Ok(events);
-            }
-            attempts += 1;
-            let written = self.written(&events, now, origin)?;
-            let append = Append::to(stream.clone(), expected, written);
-            match self.journal.store().append(append).await {
-                Ok(_) => return Ok(events),
-                // The command came before, and what is decided of it now would be said a second time.
-                Err(LogError::DuplicateId { .. }) if self.command.is_some() => {
-                    return Ok(Vec::new());
-                }
-                Err(LogError::Conflict(_)) if attempts < ATTEMPTS => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let programme = self.journal.programme();
+        let on = Deciding::on(voucher_stream(programme)?).beside(programme_stream(programme)?);
+        let write = |events: &[Event], now| self.written(events, now, origin);
+        Ok(self.journal.decide_as(&on, decide, write).await?.0)
     }
 }
 
@@ -268,24 +256,39 @@ impl Office {
         written.collect()
     }
 
-    /// Did this command lead to something before? The newest are looked at first.
-    async fn carried_out(&self, stream: &StreamName) -> Result<bool, LogError> {
-        let Some(first) = self.command.map(|command| id_of(command, 0)) else { return Ok(false) };
-        let mut from = u64::MAX;
-        loop {
-            let log = self.journal.store();
-            let page = match log.read_stream(stream, from, Direction::Backwards, PAGE).await {
-                Err(LogError::StreamNotFound(_)) => return Ok(false),
-                page => page?,
-            };
-            if page.iter().any(|event| event.event.id == first) {
-                return Ok(true);
-            }
-            match page.last().and_then(|oldest| oldest.version.checked_sub(1)) {
-                Some(older) => from = older,
-                None => return Ok(false),
-            }
+    /// What this command led to before, if it did.
+    async fn carried_out(&self) -> Result<Option<Event>, LogError> {
+        let Some(first) = self.command.map(|command| id_of(command, 0)) else { return Ok(None) };
+        let found = self.journal.store().find(first).await?;
+        Ok(found.map(|found| found.fact()).transpose()?.map(|fact| fact.event))
+    }
+}
+
+/// Is this what such a command leads to? Of commands that never come again, nothing is.
+fn led_to(event: &Event, command: &VoucherCommand) -> bool {
+    match command {
+        VoucherCommand::Request { mailboxes, .. } => {
+            matches!(event, Event::VouchersRequested(event) if event.mailboxes.is_superset(mailboxes))
         }
+        VoucherCommand::Verify { mailboxes, .. } => {
+            matches!(event, Event::VouchersVerified(event) if event.mailboxes.is_superset(mailboxes))
+        }
+        VoucherCommand::Refuse { mailboxes, cause } => matches!(
+            event, Event::VouchersRefused(event)
+                if event.mailboxes.is_superset(mailboxes) && event.cause == *cause
+        ),
+        VoucherCommand::Redeem { number, issue, provider } => matches!(
+            event, Event::VoucherRedeemed(event)
+                if (event.number, event.issue, &event.provider) == (*number, *issue, provider)
+        ),
+        VoucherCommand::Revoke { number } => {
+            matches!(event, Event::VoucherRevoked(event) if event.number == *number)
+        }
+        VoucherCommand::Issue { .. }
+        | VoucherCommand::Deliver { .. }
+        | VoucherCommand::Expire
+        | VoucherCommand::Remind { .. }
+        | VoucherCommand::Reissue { .. } => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use domain::{ProviderId, State, VoucherMonth, reminders_due};
+use domain::{ProviderId, State, VoucherMonth, reminders_waiting};
 use serde::Serialize;
 
 /// The vouchers of a programme, counted.
@@ -29,8 +29,10 @@ pub struct Report {
     pub valid: u64,
     /// Reminders that were claimed for letters, ever.
     pub reminders: u64,
-    /// The round of reminders that came by the plan and was not claimed yet.
+    /// The round of reminders that came by the plan, was not claimed yet, and has somebody to remind.
     pub reminders_due: Option<DateTime<Utc>>,
+    /// How many it would remind.
+    pub reminders_waiting: u64,
     /// How many the plan grants at most; absent where it sets no limit.
     pub limit: Option<u64>,
     /// How many are left of the limit.
@@ -68,8 +70,8 @@ pub struct ProviderMonth {
 }
 
 impl Report {
-    /// What is known of them.
-    pub fn known(state: &State) -> Self {
+    /// What is known of them at an instant.
+    pub fn known(state: &State, now: DateTime<Utc>) -> Self {
         let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
         let (vouchers, limit) = (&state.vouchers, rules.and_then(|rules| rules.max_issued));
         let mut providers: BTreeMap<(&ProviderId, String), u64> = BTreeMap::new();
@@ -80,6 +82,7 @@ impl Report {
             *providers.entry((provider, month)).or_default() += set.len();
         }
         let issued = vouchers.issued().len();
+        let round = reminders_waiting(state, now);
         let provider = |((provider, month), redeemed): ((&ProviderId, String), u64)| {
             ProviderMonth { provider: provider.clone(), month, redeemed }
         };
@@ -101,7 +104,8 @@ impl Report {
             revoked: vouchers.revoked().len(),
             valid: vouchers.valid().len(),
             reminders: vouchers.reminders().iter().map(|round| round.mailboxes.len()).sum(),
-            reminders_due: reminders_due(state),
+            reminders_due: round.map(|(due, _)| due),
+            reminders_waiting: round.map_or(0, |(_, many)| many),
             limit,
             left: limit.map(|limit| limit.saturating_sub(issued)),
             months: months.into_iter().map(month).collect(),

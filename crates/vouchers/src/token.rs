@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Plan, ProgrammeId, last_instant_of};
+use keyring::KeyedHash;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,32 +15,48 @@ pub const TYP: &str = "voucher+jwt";
 /// What the bearer is given for it.
 const GOOD_FOR: &str = "pec-free-for-a-year";
 
-/// A voucher's name to providers: a UUID of version 8 that is worked out from the programme and the number of
-/// the mailbox, and is none of the mailbox's own names.
+/// What the names of vouchers are made with.
+pub(crate) const NAMES: &str = "voucher-name";
+/// So many bytes of a name are its tag; the number follows.
+const TAG: usize = 12;
+
+/// A voucher's name to providers: a UUID of version 8 in which the number of the mailbox is sealed.
+///
+/// It is the same for ever, and only who has the programme's keys can tell whose it is: the tag is a keyed hash of the
+/// number, and the number is hidden under a keyed hash of the tag (a synthetic initialisation vector, as in RFC 5297).
+/// So a provider who sees many vouchers learns nothing of the mailboxes' own names, which count upwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VoucherId(Uuid);
 
 impl VoucherId {
-    /// The id of a holder's voucher.
-    pub fn new(programme: &ProgrammeId, number: u32) -> Self {
-        let name = format!("voucher:{programme}");
-        let digest = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes());
+    /// The id of a holder's voucher, by the programme's keys.
+    pub(crate) fn new(names: &KeyedHash, number: u32) -> Self {
         let mut bytes = [0; 16];
-        let (head, tail) = bytes.split_at_mut(12);
-        for (byte, of_digest) in head.iter_mut().zip(digest.as_bytes()).take(6) {
-            *byte = *of_digest;
+        let (head, _) = bytes.split_at_mut(TAG);
+        for (byte, tag) in head.iter_mut().zip(names.of(&number.to_be_bytes())) {
+            *byte = tag;
         }
-        tail.copy_from_slice(&number.to_be_bytes());
-        Self(Uuid::new_v8(bytes))
+        // With its version in place, which is in the tag.
+        let mut bytes = Uuid::new_v8(bytes).into_bytes();
+        let (tag, sealed) = bytes.split_at_mut(TAG);
+        sealed.copy_from_slice(&(number ^ mask(names, tag)).to_be_bytes());
+        Self(Uuid::from_bytes(bytes))
     }
 
     /// The number of the mailbox, if this is a voucher of the programme.
-    pub fn number(self, programme: &ProgrammeId) -> Option<u32> {
-        let [.., w, x, y, z] = *self.0.as_bytes();
-        let number = u32::from_be_bytes([w, x, y, z]);
-        (Self::new(programme, number) == self).then_some(number)
+    pub(crate) fn number(self, names: &KeyedHash) -> Option<u32> {
+        let (tag, sealed) = self.0.as_bytes().split_at(TAG);
+        let sealed = sealed.try_into().map(u32::from_be_bytes).ok()?;
+        let number = sealed ^ mask(names, tag);
+        (Self::new(names, number) == self).then_some(number)
     }
+}
+
+/// What hides a number. The tag is longer than a number, so that neither hash is ever the other's.
+fn mask(names: &KeyedHash, tag: &[u8]) -> u32 {
+    let [first, second, third, fourth, ..] = names.of(tag);
+    u32::from_be_bytes([first, second, third, fourth])
 }
 
 impl fmt::Display for VoucherId {
@@ -82,7 +99,7 @@ impl Token {
     pub(crate) fn new(
         programme: &ProgrammeId,
         plan: &Plan,
-        number: u32,
+        voucher: VoucherId,
         issue: u32,
         now: DateTime<Utc>,
     ) -> Self {
@@ -91,7 +108,7 @@ impl Token {
         let end = |day| last_instant_of(day, plan.zone).timestamp().saturating_add(1);
         Self {
             iss: programme.to_string(),
-            sub: VoucherId::new(programme, number),
+            sub: voucher,
             issue,
             iat: now.timestamp(),
             exp: redeem_by.map(end),

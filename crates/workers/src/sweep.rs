@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bus::{WorkOrder, WorkQueue};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Change, Command, MailboxSet, PhaseId, Reach, State, Task, Tick};
-use eventstore::{Journal, Origin, programme_stream};
+use eventstore::{Deciding, Journal, Origin, programme_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -155,19 +155,21 @@ impl Sweep {
 
     /// Adopts the amendment that waits, or drops it; false where somebody else did.
     async fn adopt(&self, now: DateTime<Utc>) -> Result<bool, Error> {
-        let stream = programme_stream(self.journal.programme())?;
-        let version = self.journal.version_of(&stream).await?;
-        let known = self.journal.known().await?;
-        let events = known.state().decide(Command::AdoptProposed, now).unwrap_or_default();
-        let cause = known.state().programme.proposed().map(|(cause, _)| *cause);
-        drop(known);
-        let (Some(cause), false) = (cause, events.is_empty()) else { return Ok(false) };
+        let programme = self.journal.programme();
+        let on = Deciding::on(programme_stream(programme)?).beside(voucher_stream(programme)?);
+        let proposed = {
+            let known = self.journal.known().await?;
+            known.state().programme.proposed().map(|(cause, _)| *cause)
+        };
+        let Some(cause) = proposed else { return Ok(false) };
         let origin = Origin::part("sweep").caused_by(cause, cause);
-        match self.journal.append(stream, version, &events, &origin).await {
-            Ok(_) => Ok(true),
-            Err(eventstore::Error::Conflict(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let decided = self.journal.decide(&on, &origin, |state, _| {
+            // Another one may have taken its place.
+            let same = state.programme.proposed().is_some_and(|(now, _)| *now == cause);
+            let events = state.decide(Command::AdoptProposed, now).unwrap_or_default();
+            Ok::<_, eventstore::Error>(if same { events } else { Vec::new() })
+        });
+        Ok(!decided.await?.0.is_empty())
     }
 
     /// Is something handed out whose order can't end without a trace in the log?

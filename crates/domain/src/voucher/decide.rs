@@ -89,6 +89,9 @@ pub(crate) struct Light<'a> {
 
 type Decided = Result<Vec<Event>, Rejection>;
 
+/// Why nothing is granted to who can't be written to any more.
+const FORGOTTEN: &str = "its holder was erased: nobody is left to hand a voucher to";
+
 impl Vouchers {
     /// What a command leads to.
     pub(crate) fn decide(&self, command: VoucherCommand, light: &Light<'_>) -> Decided {
@@ -151,6 +154,10 @@ impl Vouchers {
         rules: &VoucherRules,
         light: &Light<'_>,
     ) -> Decided {
+        if self.requested.is_superset(mailboxes) {
+            // It waits already: what is asked again after the last day was asked in time.
+            return Ok(Vec::new());
+        }
         window(light)?;
         let today = civil_date(light.now, light.plan.zone);
         if let Some(why) = rules.too_late_to_ask(today) {
@@ -158,6 +165,7 @@ impl Vouchers {
         }
         let rights = light.rights;
         let mut these = &(mailboxes & rights.registered()) - rights.withdrawn();
+        these -= light.forgotten;
         these &= asked_in_time;
         if rules.eligible == Eligible::Activated {
             these &= rights.activated();
@@ -172,6 +180,9 @@ impl Vouchers {
             return Rejection::because(
                 "its holder has had a voucher; there is one for each holder, ever",
             );
+        }
+        if light.forgotten.contains(number) {
+            return Rejection::because(FORGOTTEN);
         }
         match rules.ineligible(lifecycle(rights, number), asked_in_time.contains(number)) {
             Some(why) => Rejection::because(why),
@@ -209,10 +220,14 @@ impl Vouchers {
         window(light)?;
         in_time(rules, today)?;
         let mut these = &(mailboxes & &self.verified) - light.rights.withdrawn();
+        these -= light.forgotten;
         these -= &self.issued;
         if these.is_empty() {
             return match only(mailboxes).map(|number| self.standing(number)) {
                 None => Ok(Vec::new()),
+                Some(VoucherStanding::Verified) if !light.forgotten.is_disjoint(mailboxes) => {
+                    Rejection::because(FORGOTTEN)
+                }
                 Some(VoucherStanding::Verified) => {
                     Rejection::because("the mailbox was given up by its holder")
                 }

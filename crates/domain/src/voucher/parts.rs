@@ -71,7 +71,7 @@ impl Vouchers {
             let set = find(&redeemed_name(&provider, on));
             ((provider, on), set)
         });
-        let redeemed = redeemed.collect();
+        let redeemed: BTreeMap<_, RoaringBitmap> = redeemed.collect();
         let handed = rest.handed.into_iter().map(|on| (on, find(&handed_name(on)))).collect();
         let reminders = rest.reminders.into_iter().enumerate();
         let reminders = reminders.map(|(round, (scheduled_for, on))| ReminderRound {
@@ -88,6 +88,7 @@ impl Vouchers {
             delivered: find("voucher/delivered"),
             expired: find("voucher/expired"),
             revoked: find("voucher/revoked"),
+            spent: redeemed.values().fold(RoaringBitmap::new(), |all, set| all | set),
             redeemed,
             reissued: rest.reissued,
             months: rest.months,

@@ -9,7 +9,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 
-use super::{Light, VoucherStanding, Vouchers, decide::some};
+use super::{Light, VoucherCommand, VoucherStanding, Vouchers, decide::some};
 use crate::programme::Rejection;
 use crate::{Event, RemindRules, State, VoucherRemindersClaimed, VoucherRules, civil_date};
 
@@ -107,6 +107,16 @@ pub fn reminders_due(state: &State) -> Option<DateTime<Utc>> {
     let due = state.programme.last_occurrence(&VoucherRules::reminding())?;
     let claimed = state.vouchers.reminders.last().map(|last| last.scheduled_for);
     claimed.is_none_or(|claimed| claimed < due).then_some(due)
+}
+
+/// The round that is due, and how many it would remind if it were claimed now; `None` where it is nobody.
+pub fn reminders_waiting(state: &State, now: DateTime<Utc>) -> Option<(DateTime<Utc>, u64)> {
+    let scheduled_for = reminders_due(state)?;
+    let claim = state.decide_voucher(VoucherCommand::Remind { scheduled_for }, now).ok()?;
+    let claimed = claim.iter().find_map(|event| {
+        if let Event::VoucherRemindersClaimed(claimed) = event { Some(claimed) } else { None }
+    });
+    claimed.map(|claimed| (scheduled_for, claimed.mailboxes.len()))
 }
 
 /// Is a reminder that was claimed for this holder still true? Not once the voucher is used or ended, its code

@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
+use uuid::Uuid;
 
 use super::connections::{STEP, rows, within};
 use crate::numbers::{decode, limit_of, signed, unsigned};
@@ -51,6 +52,8 @@ const BACKWARDS: &str = select_events!(
     "ORDER BY e.version DESC"
 );
 
+const ONE: &str = select_events!("tramonto.event e", "WHERE e.id = $1");
+
 /// The last position.
 pub(crate) async fn head(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let head = sqlx::query_scalar("SELECT position FROM tramonto.log_head").fetch_one(connection);
@@ -77,6 +80,15 @@ pub(crate) async fn stream(
     let query = sqlx::query(statement).bind(id).bind(signed(from)).bind(limit_of(limit));
     let found = rows(query.fetch(connection)).await?;
     found.iter().map(event).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+/// The event of an id.
+pub(crate) async fn one(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<RecordedEvent>, sqlx::Error> {
+    let found = sqlx::query(ONE).bind(id).fetch_optional(connection);
+    within(STEP, found).await?.as_ref().map(event).transpose()
 }
 
 /// Events of the log after `after` up to `head`.

@@ -53,6 +53,15 @@ pub(crate) async fn stream(
     rows.iter().map(event).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
+/// The event of an id.
+pub(crate) async fn one(
+    readers: &SqlitePool,
+    id: Uuid,
+) -> Result<Option<RecordedEvent>, sqlx::Error> {
+    let found = sqlx::query(select_events!("e.id = ?1")).bind(id.as_bytes().as_slice());
+    found.fetch_optional(readers).await?.as_ref().map(event).transpose()
+}
+
 /// Events of the log after `after` up to `head`.
 pub(crate) async fn log(
     readers: &SqlitePool,

@@ -37,6 +37,18 @@ pub(crate) async fn a_stream_is_read_both_ways_from_any_version(mut case: Case) 
     }
 }
 
+pub(crate) async fn an_event_is_found_by_its_id(mut case: Case) {
+    for id in 0..5 {
+        case.given("order-1", &[id]).await;
+        case.given("item-2", &[100 + id]).await;
+    }
+    case.reopen().await;
+    for event in case.log().await {
+        assert_eq!(case.store.find(event.event.id).await.unwrap(), Some(event));
+    }
+    assert_eq!(case.store.find(uuid::Uuid::from_u128(50)).await.unwrap(), None);
+}
+
 pub(crate) async fn a_stream_never_written_to_is_not_found(case: Case) {
     case.given("order-1", &[1]).await;
     for direction in [Forwards, Backwards] {

@@ -79,6 +79,10 @@ impl EventStore for Away {
         self.inner()?.read_all(after, filter, limit).await
     }
 
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, Error> {
+        self.inner()?.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, Error> {
         self.inner()?.head().await
     }

@@ -50,6 +50,10 @@ impl EventStore for Suspended {
         page
     }
 
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, eventstore::Error> {
+        self.log.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, eventstore::Error> {
         self.log.head().await
     }

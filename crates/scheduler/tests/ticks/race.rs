@@ -43,6 +43,10 @@ impl EventStore for Rivalled {
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
         self.store.read_all(after, filter, limit).await
     }
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, Error> {
+        self.store.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, Error> {
         self.store.head().await
     }

@@ -1,8 +1,7 @@
-//! The one place where a decision is appended: made on what is known, and made again where somebody
-//! else was faster.
+//! Where an operator's decision is appended.
 
 use domain::{Event, State};
-use eventstore::{Origin, StreamName};
+use eventstore::{Deciding, Origin, StreamName};
 
 use super::reading::Reading;
 use crate::Error;
@@ -24,20 +23,16 @@ pub(super) async fn decide(
     origin: &Origin,
     decide: impl Fn(&State) -> Result<Vec<Event>, Error>,
 ) -> Result<Vec<Event>, Error> {
-    let journal = &reading.journal;
-    let mut attempts = 0;
-    loop {
-        // Before the state: whatever is written after this look makes the append a conflict.
-        let expected = journal.version_of(stream).await?;
-        let events = decide(journal.known().await?.state())?;
-        if events.is_empty() {
-            return Ok(events);
-        }
-        attempts += 1;
-        match journal.append(stream.clone(), expected, &events, origin).await {
-            Ok(_) => return Ok(events),
-            Err(eventstore::Error::Conflict(_)) if attempts < ATTEMPTS => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    decide_on(reading, &Deciding::on(stream.clone()), origin, decide).await
+}
+
+/// The same, where the decision is made on more than the stream that it is appended to.
+pub(super) async fn decide_on(
+    reading: &Reading,
+    on: &Deciding,
+    origin: &Origin,
+    decide: impl Fn(&State) -> Result<Vec<Event>, Error>,
+) -> Result<Vec<Event>, Error> {
+    let decided = reading.journal.decide(on, origin, |state, _| decide(state)).await?;
+    Ok(decided.0)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use api::{AmendmentPreview, PhaseChange};
 use domain::{Command, Event, Plan};
-use eventstore::{Clock, programme_stream};
+use eventstore::{Clock, Deciding, programme_stream, voucher_stream};
 use serde_json::json;
 
-use super::decide::{decide, origin};
+use super::decide::{decide, decide_on, origin};
 use super::plan_file;
 use super::reading::Reading;
 use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, Reason, ShowPlanArgs};
@@ -240,10 +240,12 @@ async fn append(
     reason: &Reason,
     global: &Global,
 ) -> Result<Vec<Event>, Error> {
-    let stream = programme_stream(reading.programme())?;
+    let programme = reading.programme();
+    // Vouchers that are granted meanwhile may be more than the amended plan allows.
+    let on = Deciding::on(programme_stream(programme)?).beside(voucher_stream(programme)?);
     let command = Command::Amend(plan.clone());
     let now = reading.journal.now();
-    let events = decide(reading, &stream, &origin(global, reason), |state| {
+    let events = decide_on(reading, &on, &origin(global, reason), |state| {
         Ok(state.decide(command.clone(), now)?)
     })
     .await?;

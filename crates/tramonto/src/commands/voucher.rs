@@ -160,7 +160,7 @@ async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
     };
     let number = desk.reading.number_of(mailbox).await?;
     let grant = desk.office.issue(number, &origin).await?;
-    hand_over(&desk, &grant, global)?;
+    hand_over(&desk, "issued", &grant, global)?;
     desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
     desk.close().await;
     Ok(())
@@ -174,19 +174,19 @@ async fn reissue(args: &ReissueArgs, global: &Global) -> Result<(), Error> {
     };
     let number = desk.reading.number_of(mailbox).await?;
     let grant = desk.office.reissue(number, &origin).await?;
-    hand_over(&desk, &grant, global)?;
+    hand_over(&desk, "reissued", &grant, global)?;
     desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
     desk.close().await;
     Ok(())
 }
 
 /// Shows a code, to whoever had it made.
-fn hand_over(desk: &Desk, grant: &Grant, global: &Global) -> Result<(), Error> {
+fn hand_over(desk: &Desk, done: &str, grant: &Grant, global: &Global) -> Result<(), Error> {
     let Grant { number, issue, code, token, redeem_by } = grant;
     let mut out = Output::open();
     if global.json {
         out.object(&json!({
-            "done": "issued",
+            "done": done,
             "mailbox": desk.id(*number),
             "issue": issue,
             "code": code.shown(),
@@ -278,7 +278,8 @@ fn standing(shown: &Shown) -> (&'static str, String) {
 
 async fn report(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
-    let report = vouchers::Report::known(reading.journal.known().await?.state());
+    let now = reading.now().await?;
+    let report = vouchers::Report::known(reading.journal.known().await?.state(), now);
     let mut out = Output::open();
     if global.json {
         return out.document(&report);
@@ -309,7 +310,8 @@ async fn report(global: &Global) -> Result<(), Error> {
     }
     if let Some(due) = report.reminders_due {
         out.line(format!(
-            "reminders of {due} are due: `tramonto intake lmtp` sends them once it runs with a relay"
+            "reminders of {due} wait, {}: `tramonto intake lmtp` sends them once it runs with a relay",
+            count(report.reminders_waiting)
         ))?;
     }
     let month = |one: &vouchers::Month| {

@@ -214,6 +214,28 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
     assert_eq!((again.status, &again.sentence), (AnswerStatus::Accepted, &won.sentence));
     assert_eq!(world.ask(head).await, recorded, "it was redeemed once");
 
+    // An id that was used is no other command's, whatever it asks for.
+    let elsewhere = json!({ "mailbox": MailboxId::new(&programme(), 1), "reason": "letter 13" });
+    let taken = outside.send("request-voucher", "v-1", &elsewhere).await;
+    assert_eq!(taken.status, AnswerStatus::Refused, "{}", taken.sentence);
+    assert!(taken.sentence.contains("an id of its own"), "{}", taken.sentence);
+
+    let revoke = outside.send("revoke-voucher", "v-6", &asked).await;
+    assert_eq!(revoke.status, AnswerStatus::Refused, "{}", revoke.sentence);
+    assert!(revoke.sentence.contains("was redeemed by"), "{}", revoke.sentence);
+    let granted = ["request", "verify", "issue"].map(|what| {
+        let of = ["voucher", what, "1", "--reason", "letter 13", "--json", "--keys", &keys];
+        crate::world::printed(&store, &of)
+    });
+    let granted: Value = serde_json::from_str(&granted[2]).unwrap();
+    for _ in 0..2 {
+        let revoked = outside.send("revoke-voucher", "v-7", &elsewhere).await;
+        assert_eq!(revoked.status, AnswerStatus::Accepted, "{}", revoked.sentence);
+    }
+    let late = json!({ "code": granted["code"], "provider": "posta-sicura" });
+    let late = outside.send("redeem-voucher", "r-4", &late).await;
+    assert!(late.sentence.contains("the voucher was revoked"), "{}", late.sentence);
+
     let wrong = json!({ "code": "0", "provider": "posta-sicura" });
     let wrong = outside.send("redeem-voucher", "r-3", &wrong).await;
     assert_eq!(wrong.status, AnswerStatus::Refused, "{}", wrong.sentence);

@@ -145,7 +145,8 @@ impl Office {
     /// The token of one code.
     pub async fn token(&self, number: u32, issue: u32) -> Result<String, Error> {
         let (programme, now) = (self.journal.programme(), self.journal.now());
-        let token = self.rules(|plan, _| Token::new(programme, plan, number, issue, now)).await?;
+        let voucher = self.voucher(number);
+        let token = self.rules(|plan, _| Token::new(programme, plan, voucher, issue, now)).await?;
         Ok(self.keyring.sign(TYP, &token)?)
     }
 

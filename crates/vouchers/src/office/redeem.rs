@@ -47,7 +47,7 @@ impl Office {
             None => (self.redeemed_on(number).await?, true),
         };
         Ok(Redemption {
-            voucher: VoucherId::new(self.journal.programme(), number),
+            voucher: self.voucher(number),
             provider: provider.clone(),
             on,
             free_through: free_through(on),
@@ -70,7 +70,7 @@ impl Office {
         let programme = self.journal.programme();
         let verified = self.keyring.verify::<Token>(TYP, shown, self.journal.now());
         let token = verified.map_err(Error::Token)?;
-        let number = token.sub.number(programme).filter(|_| token.iss == programme.as_str());
+        let number = token.sub.number(&self.names).filter(|_| token.iss == programme.as_str());
         let number = number.ok_or(Error::Token(Refused::Malformed))?;
         Ok(Kept { number, issue: token.issue })
     }

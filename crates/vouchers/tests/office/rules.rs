@@ -1,6 +1,7 @@
 //! Each rule at its boundary.
 
 use domain::{InvalidCode, MailboxCommand, Proof, VoucherStanding};
+use uuid::Uuid;
 use vouchers::{Error, Kept, Month, Undelivered};
 
 use crate::world::{Dates, OLD, OPEN, World, origin};
@@ -117,7 +118,7 @@ async fn a_mailbox_on_hold_gets_one_and_one_that_was_given_up_does_not() {
     let world = World::with("", &[OLD, OLD, OLD]).await;
     world.at("2015-02-01T12:00:00+01:00");
     let hold = MailboxCommand::PlaceHold {
-        hold: uuid::Uuid::from_u128(1),
+        hold: Uuid::from_u128(1),
         capabilities: [domain::Capability::Access].into_iter().collect(),
         until: None,
     };
@@ -262,4 +263,24 @@ async fn the_report_tells_each_provider_each_month() {
         ("2017-01".to_owned(), 0, 0, 1),
     ];
     assert_eq!(report.months.iter().map(month).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_command_that_comes_again_is_answered_as_the_first_time_and_its_id_is_no_other_command_s()
+{
+    let world = World::with("", &[OLD, OLD]).await;
+    let office = world.office.for_command(Uuid::from_u128(7));
+    office.request(0, &origin()).await.unwrap();
+    world.office.refuse(0, "unreadable", &origin()).await.unwrap();
+    // It is not asked for again, though it could be.
+    office.request(0, &origin()).await.unwrap();
+    assert_eq!(world.office.show(0).await.unwrap().standing, VoucherStanding::Refused);
+    for taken in [
+        office.request(1, &origin()).await,
+        office.verify(0, Proof::Officer, &origin()).await,
+        office.revoke(1, &origin()).await,
+    ] {
+        assert!(matches!(taken, Err(Error::IdTaken)), "{taken:?}");
+    }
+    assert_eq!(world.office.show(1).await.unwrap().standing, VoucherStanding::None);
 }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
-use vouchers::VoucherId;
 
 use crate::world::{OLD, World};
 
@@ -23,10 +22,9 @@ async fn a_token_says_which_voucher_until_when_and_nothing_of_a_person() {
     let kid = world.office.keyring().list().unwrap()[0].kid.clone();
     let header = json!({ "alg": "EdDSA", "typ": "voucher+jwt", "kid": kid });
     assert_eq!(part(&grant.token, 0), header);
-    let programme = world.office.journal().programme().clone();
     let claims = json!({
         "iss": "cec-pac",
-        "sub": VoucherId::new(&programme, 0),
+        "sub": world.office.voucher(0),
         "issue": 1,
         "iat": 1_433_152_800,
         // Midnight in Rome after its last day.
@@ -46,14 +44,28 @@ async fn a_token_of_another_programme_or_another_key_redeems_nothing() {
     assert!(matches!(refused, vouchers::Error::Token(_)), "{refused}");
 }
 
-#[test]
-fn the_id_of_a_voucher_is_the_same_for_ever_and_not_that_of_the_mailbox() {
-    let programme = "cec-pac".parse().unwrap();
-    let id = VoucherId::new(&programme, 2_121_782);
-    assert_eq!(id.number(&programme), Some(2_121_782));
-    assert_eq!(id.number(&"cec-pac-2".parse().unwrap()), None);
-    assert_ne!(id.to_string(), domain::MailboxId::new(&programme, 2_121_782).to_string());
-    assert!(id.to_string().ends_with("206036"), "{id}");
+#[tokio::test]
+async fn the_name_of_a_voucher_is_the_same_for_ever_and_tells_nobody_else_whose_it_is() {
+    let world = World::with("", &[OLD; 3]).await;
+    let name = |number| world.office.voucher(number).to_string();
+    let again = world.another().await;
+    assert_eq!(name(2), again.voucher(2).to_string());
+    // Neighbours share nothing, and nothing is left of the number or of the mailbox's own names.
+    let words = |name: String| name.split('-').map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (words(name(1)), words(name(2)));
+    assert!(one.iter().zip(&other).all(|(one, other)| one != other), "{one:?} {other:?}");
+    assert!(one[2].starts_with('8'), "it is a UUID of version 8: {one:?}");
+    let programme = world.office.journal().programme();
+    assert!(!name(2).contains("00000002"));
+    let mailbox = words(domain::MailboxId::new(programme, 2).to_string());
+    assert!(mailbox.iter().zip(&other).all(|(of_mailbox, ours)| of_mailbox != ours));
+    // Another programme's keys name it otherwise.
+    assert_ne!(World::with("", &[OLD]).await.office.voucher(2).to_string(), name(2));
+    // Every one is found again, whatever its number.
+    for number in [0, 1, 2] {
+        let grant = world.granted(number).await;
+        assert_eq!(world.office.read(&grant.token).await.unwrap().number, number);
+    }
 }
 
 /// What another language's library makes of a token. Needs `PyJWT` and `cryptography` in the Python that
@@ -81,13 +93,12 @@ async fn a_provider_verifies_a_token_with_a_library_of_another_language_and_the_
     let world = World::with("redeem-by = 2017-03-18", &[OLD, OLD]).await;
     let token = world.granted(0).await.token;
     let (now, last) = ("2015-06-01T10:00:00Z", "2017-03-18T23:59:59+01:00");
-    let programme = world.office.journal().programme().clone();
     let read = read_in_python(&world, &token, "cec-pac", now);
     assert_eq!(read, part(&token, 1));
-    assert_eq!(read["sub"], json!(VoucherId::new(&programme, 0)));
+    assert_eq!(read["sub"], json!(world.office.voucher(0)));
     assert_eq!(read_in_python(&world, &token, "cec-pac", last), read, "until its last second");
 
-    let changed = json!({ "iss": "cec-pac", "sub": VoucherId::new(&programme, 1), "iat": 0 });
+    let changed = json!({ "iss": "cec-pac", "sub": world.office.voucher(1), "iat": 0 });
     let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
     parts[1] = URL_SAFE_NO_PAD.encode(changed.to_string());
     let forged = parts.join(".");
@@ -108,5 +119,5 @@ async fn a_provider_verifies_a_token_with_a_library_of_another_language_and_the_
     assert_eq!(late, json!({ "refused": "KeyError" }));
     let next = world.granted(1).await.token;
     let read = read_in_python(&world, &next, "cec-pac", "2016-01-01T00:00:00Z");
-    assert_eq!(read["sub"], json!(VoucherId::new(&programme, 1)));
+    assert_eq!(read["sub"], json!(world.office.voucher(1)));
 }

@@ -35,6 +35,10 @@ impl EventStore for Yielding {
         self.0.read_all(after, filter, limit).await
     }
 
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, Error> {
+        self.0.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, Error> {
         self.0.head().await
     }

@@ -66,6 +66,10 @@ impl EventStore for StoppingLog {
         self.inner.read_all(after, filter, limit).await
     }
 
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, eventstore::Error> {
+        self.inner.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, eventstore::Error> {
         self.inner.head().await
     }

@@ -112,6 +112,13 @@ impl EventStore for Failing {
         self.log.read_all(after, filter, limit).await
     }
 
+    async fn find(
+        &self,
+        id: uuid::Uuid,
+    ) -> Result<Option<eventstore::RecordedEvent>, eventstore::Error> {
+        self.log.find(id).await
+    }
+
     async fn head(&self) -> Result<u64, eventstore::Error> {
         self.log.head().await
     }

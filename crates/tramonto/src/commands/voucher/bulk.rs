@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use eventstore::Origin;
 use roaring::RoaringBitmap;
 use serde_json::json;
-use vouchers::{Kept, Minted, VoucherId};
+use vouchers::{Kept, Minted};
 
 use super::{Desk, unusable};
 use crate::Error;
@@ -50,7 +50,7 @@ pub(super) async fn issue_all(
         }
     };
     let lost = desk.office.undelivered().await?.made.len();
-    codes.told(desk, stopped.map(|why| why.to_string()), lost, global).await
+    codes.told("issued", desk, stopped.map(|why| why.to_string()), lost, global).await
 }
 
 pub(super) async fn reissue_undelivered(
@@ -64,7 +64,7 @@ pub(super) async fn reissue_undelivered(
     for batch in batches(&lost) {
         codes.hand_over(desk, desk.office.reissue_all(&batch, origin).await?, origin).await?;
     }
-    codes.told(desk, None, 0, global).await
+    codes.told("reissued", desk, None, 0, global).await
 }
 
 fn batches(numbers: &RoaringBitmap) -> Vec<RoaringBitmap> {
@@ -80,6 +80,10 @@ impl<'a> Codes<'a> {
         })?;
         let made = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|source| unusable(path, "made", source))?;
+        // Its name too is on the disk before any code counts as handed over.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
+        folder.map_err(|source| unusable(path, "made", source))?;
         let mut csv = csv::Writer::from_writer(BufWriter::new(file));
         let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
         header.extend(args.tokens.then_some("token"));
@@ -94,7 +98,6 @@ impl<'a> Codes<'a> {
         minted: Vec<Minted>,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let programme = desk.reading.programme();
         let handed: Vec<Kept> =
             minted.iter().map(|one| Kept { number: one.number, issue: one.issue }).collect();
         let numbers: RoaringBitmap = minted.iter().map(|one| one.number).collect();
@@ -105,7 +108,7 @@ impl<'a> Codes<'a> {
             let mut row = vec![
                 desk.id(number).to_string(),
                 addresses.get(&number).cloned().unwrap_or_default(),
-                VoucherId::new(programme, number).to_string(),
+                desk.office.voucher(number).to_string(),
                 issue.to_string(),
                 code.shown(),
             ];
@@ -124,6 +127,7 @@ impl<'a> Codes<'a> {
     /// Tells what the file holds, and what it does not.
     async fn told(
         self,
+        done: &str,
         desk: &Desk,
         stopped: Option<String>,
         lost: u64,
@@ -143,7 +147,7 @@ impl<'a> Codes<'a> {
         let (written, file) = (count(self.written), self.path.display());
         let words = format!("{written} codes are in {file}{more}{again}");
         let told = json!({
-            "done": "issued", "vouchers": self.written, "file": self.path,
+            "done": done, "vouchers": self.written, "file": self.path,
             "stopped": stopped, "undelivered": lost,
         });
         super::answer(global, &told, &words)
