@@ -59,8 +59,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// May the same succeed later, with nothing changed?
+    /// May the same succeed later, with nothing of the keys changed? What the operating system refuses now it may grant
+    /// later, and a secret that is exchanged is not there for a moment.
     pub fn may_retry(&self) -> bool {
-        matches!(self, Self::Random(_))
+        match self {
+            Self::File { .. } | Self::Missing { .. } | Self::Random(_) => true,
+            Self::Exposed { .. }
+            | Self::OnlyRead { .. }
+            | Self::Damaged { .. }
+            | Self::Unsignable(_) => false,
+        }
     }
 }
