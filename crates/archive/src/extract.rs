@@ -178,6 +178,7 @@ impl Extract {
                 rows: count,
                 manifest_sha256: sha256(&manifest),
             },
+            now,
         )?;
         let files: [(&str, &[u8]); 4] = [
             ("messages.csv", &table),

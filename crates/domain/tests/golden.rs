@@ -109,7 +109,8 @@ fn a_payload_that_lacks_any_of_its_fields_is_refused_by_kind() {
             part.remove(field);
             let read = Event::decode(&kind, version, &Value::Object(part).to_string());
             let optional =
-                ["phase", "until", "calls_per_second", "scheduled_for"].contains(&field.as_str());
+                ["phase", "until", "calls_per_second", "scheduled_for", "verifies_until"]
+                    .contains(&field.as_str());
             match read {
                 Err(Decoding::Payload { kind: named, problem }) => {
                     assert_eq!(named, kind);

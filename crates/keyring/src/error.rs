@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
+
 /// Why the keys can't be used. None of them shows a key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,6 +52,39 @@ pub enum Error {
         /// What is wrong, without what stands there.
         problem: String,
     },
+    /// The key that signs next was made already.
+    #[error(
+        "key {kid} waits to sign already; let it, or have a new one sign at once with `tramonto vouchers keys \
+         rotate --at-once`"
+    )]
+    Waiting {
+        /// The one that waits.
+        kid: String,
+    },
+    /// There is no such key.
+    #[error("there is no key {kid}; `tramonto vouchers keys list` has them all")]
+    Unknown {
+        /// What was named.
+        kid: String,
+    },
+    /// It signs, or is to.
+    #[error(
+        "key {kid} signs, or is to; have a new one sign first, with `tramonto vouchers keys rotate --at-once`"
+    )]
+    Signs {
+        /// Which.
+        kid: String,
+    },
+    /// Its end is as early already.
+    #[error(
+        "key {kid} verifies until {verifies_until}; an end is brought forward and never put off"
+    )]
+    Ended {
+        /// Which.
+        kid: String,
+        /// Its end.
+        verifies_until: DateTime<Utc>,
+    },
     /// The operating system gave no random bits.
     #[error("the operating system gave no random bits ({0}); try again")]
     Random(String),
@@ -67,6 +102,10 @@ impl Error {
             Self::Exposed { .. }
             | Self::OnlyRead { .. }
             | Self::Damaged { .. }
+            | Self::Waiting { .. }
+            | Self::Unknown { .. }
+            | Self::Signs { .. }
+            | Self::Ended { .. }
             | Self::Unsignable(_) => false,
         }
     }

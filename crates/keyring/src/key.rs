@@ -34,17 +34,19 @@ pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) public: [u8; 32],
-    /// `None` once another signs.
+    /// `None` once it was forgotten, because another signs.
     pub(crate) private: Option<Private>,
     pub(crate) retired: Option<Retired>,
 }
 
-/// When a key stopped signing, and until when what it signed is good.
+/// When a key stops signing, and until when what it signed is good.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Retired {
     pub(crate) at: DateTime<Utc>,
-    pub(crate) verifies_until: DateTime<Utc>,
+    /// `None` for good without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verifies_until: Option<DateTime<Utc>>,
 }
 
 /// What may be known of a signing key.
@@ -63,28 +65,50 @@ pub struct SigningKeyInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum KeyStanding {
+    /// It is published and does not sign yet.
+    Next {
+        /// From this instant on it does.
+        signs_from: DateTime<Utc>,
+    },
     /// It signs.
-    Active,
-    /// Another signs; what this one signed is good until an instant.
+    Active {
+        /// From this instant on another signs, where one was made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signs_until: Option<DateTime<Utc>>,
+        /// From this instant on it verifies nothing, where an end is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verifies_until: Option<DateTime<Utc>>,
+    },
+    /// Another signs; what this one signed is good until an instant, or without end.
     Retired {
         /// Since when another signs.
         at: DateTime<Utc>,
         /// From this instant on it verifies nothing, and it is published no more.
-        verifies_until: DateTime<Utc>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verifies_until: Option<DateTime<Utc>>,
     },
 }
 
-/// One key took another's place.
+/// How the next key takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// From this instant on it signs; one that is past means at once.
+    pub signs_from: DateTime<Utc>,
+    /// From this instant on the one before verifies nothing; `None` for no end.
+    pub verifies_until: Option<DateTime<Utc>>,
+}
+
+/// One key takes another's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
     /// The one that signs since.
     pub kid: String,
     /// The one that signed before.
     pub retired: String,
-    /// When that was.
+    /// When that is.
     pub at: DateTime<Utc>,
-    /// From this instant on the old one verifies nothing.
-    pub verifies_until: DateTime<Utc>,
+    /// From this instant on the old one verifies nothing; `None` where it has no end.
+    pub verifies_until: Option<DateTime<Utc>>,
 }
 
 impl Key {
@@ -100,7 +124,7 @@ impl Key {
     /// Do its parts belong together?
     pub(crate) fn check(&self) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{what} of key {} is not its own", self.id));
-        if self.private.is_some() == self.retired.is_some() {
+        if self.private.is_none() && self.retired.is_none() {
             return wrong("the state");
         }
         if thumbprint(self.public)? != self.id {
@@ -114,9 +138,15 @@ impl Key {
         }
     }
 
-    /// Does what it signed count at an instant?
+    /// Is its time to sign not over at an instant?
+    pub(crate) fn may_sign(&self, now: DateTime<Utc>) -> bool {
+        self.retired.is_none_or(|retired| now < retired.at)
+    }
+
+    /// Does what it signed count at an instant? Always while it may sign.
     pub(crate) fn verifies(&self, now: DateTime<Utc>) -> bool {
-        self.retired.is_none_or(|retired| now < retired.verifies_until)
+        let end = self.retired.and_then(|retired| retired.verifies_until);
+        self.may_sign(now) || end.is_none_or(|end| now < end)
     }
 
     pub(crate) fn decoding(&self) -> DecodingKey {
@@ -132,11 +162,7 @@ impl Key {
         Ok(jwk)
     }
 
-    pub(crate) fn info(&self) -> SigningKeyInfo {
-        let standing = self.retired.map_or(KeyStanding::Active, |retired| KeyStanding::Retired {
-            at: retired.at,
-            verifies_until: retired.verifies_until,
-        });
+    pub(crate) fn info(&self, standing: KeyStanding) -> SigningKeyInfo {
         SigningKeyInfo { kid: self.id.clone(), created_at: self.created_at, standing }
     }
 }

@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 
 use crate::folder::{Folder, Stamp};
 use crate::jws::{self, Refused};
-use crate::key::{Key, Retired};
+use crate::key::{Key, Private, Retired};
 use crate::keyed::KeyedHash;
 use crate::source::Source;
 use crate::stored::{self, Keys};
-use crate::{Error, Rotation, SigningKeyInfo};
+use crate::{Error, Rotation, SigningKeyInfo, Turn};
 
 /// The keys of a programme, as they lie in a folder or a file, or were given. What another process changes
 /// there counts from the next use on.
@@ -45,8 +45,8 @@ impl Keyring {
     }
 
     fn from(source: Source) -> Result<Self, Error> {
-        let known = source.load()?;
-        Ok(Self { source, known: Mutex::new(known) })
+        let (stamp, keys) = source.load()?;
+        Ok(Self { source, known: Mutex::new((stamp, Arc::new(keys))) })
     }
 
     /// The keys in a folder; made, and the folder too, where there are none. `random` is the operating
@@ -74,9 +74,14 @@ impl Keyring {
 
     /// A compact JWS (RFC 7515) over these claims by the key that signs now. `typ` names the one use it is
     /// good for, e.g. `voucher+jwt`.
-    pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, Error> {
+    pub fn sign<T: Serialize>(
+        &self,
+        typ: &str,
+        claims: &T,
+        now: DateTime<Utc>,
+    ) -> Result<String, Error> {
         let keys = self.current()?;
-        let (key, private) = active(&self.source, &keys)?;
+        let (key, private) = signing(&self.source, &keys, now)?;
         jws::sign(key, private, typ, claims).map_err(Error::Unsignable)
     }
 
@@ -94,7 +99,8 @@ impl Keyring {
         jws::verify(found.ok_or(Refused::UnknownKey)?, token)
     }
 
-    /// The public keys that count now (RFC 7517), for those who verify without asking us.
+    /// The public keys that count now (RFC 7517), for those who verify without asking us; the one that is to sign
+    /// next is among them.
     pub fn jwks(&self, now: DateTime<Utc>) -> Result<JwkSet, Error> {
         let keys = self.current()?;
         let counting = keys.signing.iter().filter(|key| key.verifies(now));
@@ -103,45 +109,95 @@ impl Keyring {
     }
 
     /// What may be known of each signing key, the oldest first.
-    pub fn list(&self) -> Result<Vec<SigningKeyInfo>, Error> {
-        Ok(self.current()?.signing.iter().map(Key::info).collect())
+    pub fn list(&self, now: DateTime<Utc>) -> Result<Vec<SigningKeyInfo>, Error> {
+        Ok(self.current()?.list(now))
     }
 
-    /// A new key signs from now on. What the one before signed is good until `verifies_until`; its private half is
-    /// forgotten. Keys that are only read here are refused.
+    /// Makes the key that signs next, and publishes it. Until its instant the one before signs, without anything
+    /// being done then; what that one signed is good for as long as is said. Where one waits for its instant already,
+    /// another is refused, but for one that is to sign at once: that one never signs then. Keys that are only read
+    /// here are refused.
     pub fn rotate(
         &self,
         now: DateTime<Utc>,
-        verifies_until: DateTime<Utc>,
+        turn: Turn,
         random: &mut impl TryCryptoRng,
     ) -> Result<Rotation, Error> {
         let folder = self.source.writable()?;
         let _lock = folder.lock()?;
-        let (_, keys) = self.source.load()?;
-        let retired = active(&self.source, &keys)?.0.id.clone();
-        let signing = keys.signing.iter().map(|key| Key {
-            id: key.id.clone(),
-            created_at: key.created_at,
-            public: key.public,
-            private: None,
-            retired: key.retired.or(Some(Retired { at: now, verifies_until })),
-        });
+        let (_, mut keys) = self.source.load()?;
+        let active = active(&self.source, &keys, now)?;
+        let at = turn.signs_from.max(now);
+        if let Some(next) = keys.next(active).filter(|_| at > now) {
+            return Err(Error::Waiting { kid: next.id.clone() });
+        }
         let next = made(&self.source, fresh(random)?, now)?;
-        let rotation = Rotation { kid: next.id.clone(), retired, at: now, verifies_until };
-        let keys = Keys { secret: keys.secret, signing: signing.chain([next]).collect() };
+        let mut ends = Retired { at, verifies_until: turn.verifies_until };
+        let mut retired = String::new();
+        for key in keys.signing.iter_mut().skip(active) {
+            key.retired = Some(ends);
+            if retired.is_empty() {
+                retired.clone_from(&key.id);
+            }
+            // Whatever was to follow it has signed nothing.
+            ends.verifies_until = Some(at);
+        }
+        let verifies_until = turn.verifies_until;
+        let rotation = Rotation { kid: next.id.clone(), retired, at, verifies_until };
+        keys.signing.push(next);
+        keys.forget(now);
         folder.write_next(&written(&self.source, &keys)?)?;
         Ok(rotation)
     }
 
-    /// Every rotation there ever was, the oldest first: the keys themselves remember.
+    /// What a key signed that signs no more is worth nothing from an instant on, which may be now; it is when that is.
+    /// An end is brought forward here and never put off.
+    pub fn retire(
+        &self,
+        kid: &str,
+        now: DateTime<Utc>,
+        verifies_until: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, Error> {
+        let folder = self.source.writable()?;
+        let _lock = folder.lock()?;
+        let (_, mut keys) = self.source.load()?;
+        let active = active(&self.source, &keys, now)?;
+        let until = verifies_until.max(now);
+        let found = keys.signing.iter_mut().enumerate().find(|(_, key)| key.id == kid);
+        let (place, key) = found.ok_or_else(|| Error::Unknown { kid: kid.to_owned() })?;
+        let retired = key.retired.as_mut().filter(|_| place < active);
+        let retired = retired.ok_or_else(|| Error::Signs { kid: kid.to_owned() })?;
+        if let Some(verifies_until) = retired.verifies_until.filter(|end| *end <= until) {
+            return Err(Error::Ended { kid: kid.to_owned(), verifies_until });
+        }
+        retired.verifies_until = Some(until);
+        // By a clock that is behind it may sign still.
+        retired.at = retired.at.min(until);
+        keys.forget(now);
+        folder.write_next(&written(&self.source, &keys)?)?;
+        Ok(until)
+    }
+
+    /// Forgets the private halves of keys that sign no more, in a folder; were there any? Anybody may do it, at any
+    /// time, and twice.
+    pub fn forget(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+        let Source::Folder(folder) = &self.source else { return Ok(false) };
+        let spent = |key: &Key| key.private.is_some() && !key.may_sign(now);
+        if !self.current()?.signing.iter().any(spent) {
+            return Ok(false);
+        }
+        let _lock = folder.lock()?;
+        let (_, mut keys) = self.source.load()?;
+        let any = keys.forget(now);
+        if any {
+            folder.write_next(&written(&self.source, &keys)?)?;
+        }
+        Ok(any)
+    }
+
+    /// Every rotation there ever was, the oldest first, and the one that is to come: the keys themselves remember.
     pub fn rotations(&self) -> Result<Vec<Rotation>, Error> {
-        let keys = self.current()?;
-        let pairs = keys.signing.iter().zip(keys.signing.iter().skip(1));
-        let of = |(old, new): (&Key, &Key)| {
-            let Retired { at, verifies_until } = old.retired?;
-            Some(Rotation { kid: new.id.clone(), retired: old.id.clone(), at, verifies_until })
-        };
-        Ok(pairs.filter_map(of).collect())
+        Ok(self.current()?.rotations())
     }
 
     /// The hash for one purpose, e.g. `voucher-code`. It is the same for as long as the keys are: it does
@@ -158,17 +214,26 @@ impl Keyring {
         let stamp = self.source.stamp()?;
         let mut known = self.known();
         if known.0 != stamp {
-            *known = self.source.load()?;
+            let (stamp, keys) = self.source.load()?;
+            *known = (stamp, Arc::new(keys));
         }
         Ok(Arc::clone(&known.1))
     }
 }
 
-fn active<'a>(
+/// The place of the key that signs.
+fn active(source: &Source, keys: &Keys, now: DateTime<Utc>) -> Result<usize, Error> {
+    keys.active(now).ok_or_else(|| source.damaged("no key signs".to_owned()))
+}
+
+fn signing<'a>(
     source: &Source,
     keys: &'a Keys,
-) -> Result<(&'a Key, &'a crate::key::Private), Error> {
-    keys.active().ok_or_else(|| source.damaged("no key signs".to_owned()))
+    now: DateTime<Utc>,
+) -> Result<(&'a Key, &'a Private), Error> {
+    let key = keys.active(now).and_then(|place| keys.signing.get(place));
+    let both = key.and_then(|key| key.private.as_ref().map(|private| (key, private)));
+    both.ok_or_else(|| source.damaged("no key signs".to_owned()))
 }
 
 fn made(source: &Source, seed: [u8; 32], now: DateTime<Utc>) -> Result<Key, Error> {

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::Error;
 use crate::folder::{Folder, Stamp, failed};
@@ -55,7 +54,7 @@ impl Source {
     }
 
     /// The keys, and which state of them that is.
-    pub(crate) fn load(&self) -> Result<(Option<Stamp>, Arc<Keys>), Error> {
+    pub(crate) fn load(&self) -> Result<(Option<Stamp>, Keys), Error> {
         let found = match self {
             Self::Folder(folder) => folder.read()?,
             Self::File(path) => read(path)?,
@@ -63,7 +62,7 @@ impl Source {
             Self::Given(_) => None,
         };
         let Some((bytes, stamp)) = found else { return Err(Error::Missing { path: self.name() }) };
-        Ok((Some(stamp), Arc::new(self.parse(&bytes)?)))
+        Ok((Some(stamp), self.parse(&bytes)?))
     }
 
     /// What these bytes say.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, Private, Retired};
+use crate::{KeyStanding, Rotation, SigningKeyInfo};
 
 const FORMAT: u32 = 1;
 
@@ -13,14 +14,61 @@ const FORMAT: u32 = 1;
 pub(crate) struct Keys {
     /// For keyed hashes.
     pub(crate) secret: [u8; 32],
-    /// Those that sign or once signed, the oldest first; the last one signs.
+    /// Those that signed, the one that signs, and the one that is to, in this order.
     pub(crate) signing: Vec<Key>,
 }
 
 impl Keys {
-    /// The one that signs now.
-    pub(crate) fn active(&self) -> Option<(&Key, &Private)> {
-        self.signing.iter().find_map(|key| key.private.as_ref().map(|private| (key, private)))
+    /// The place of the one that signs at an instant: the oldest whose time is not over. Where a clock that was ahead
+    /// had its private half forgotten, it is the one after it.
+    pub(crate) fn active(&self, now: DateTime<Utc>) -> Option<usize> {
+        self.signing.iter().position(|key| key.may_sign(now) && key.private.is_some())
+    }
+
+    /// The one that is to sign after the one at this place.
+    pub(crate) fn next(&self, active: usize) -> Option<&Key> {
+        self.signing.get(active.saturating_add(1))
+    }
+
+    /// Forgets the private halves of those that sign no more; were there any?
+    pub(crate) fn forget(&mut self, now: DateTime<Utc>) -> bool {
+        let mut any = false;
+        for key in self.signing.iter_mut().filter(|key| !key.may_sign(now)) {
+            any |= key.private.take().is_some();
+        }
+        any
+    }
+
+    /// What may be known of each at an instant.
+    pub(crate) fn list(&self, now: DateTime<Utc>) -> Vec<SigningKeyInfo> {
+        let active = self.active(now).unwrap_or(0);
+        let mut signs_from = now;
+        let mut listed = Vec::new();
+        for (place, key) in self.signing.iter().enumerate() {
+            let standing = match key.retired {
+                Some(Retired { at, verifies_until }) if at <= now || place < active => {
+                    KeyStanding::Retired { at, verifies_until }
+                }
+                _ if place > active => KeyStanding::Next { signs_from },
+                retired => KeyStanding::Active {
+                    signs_until: retired.map(|retired| retired.at),
+                    verifies_until: retired.and_then(|retired| retired.verifies_until),
+                },
+            };
+            signs_from = key.retired.map_or(signs_from, |retired| retired.at);
+            listed.push(key.info(standing));
+        }
+        listed
+    }
+
+    /// Who takes whose place, the oldest first.
+    pub(crate) fn rotations(&self) -> Vec<Rotation> {
+        let pairs = self.signing.iter().zip(self.signing.iter().skip(1));
+        let of = |(old, new): (&Key, &Key)| {
+            let Retired { at, verifies_until } = old.retired?;
+            Some(Rotation { kid: new.id.clone(), retired: old.id.clone(), at, verifies_until })
+        };
+        pairs.filter_map(of).collect()
     }
 }
 
@@ -32,7 +80,7 @@ struct File {
     signing: Vec<Signing>,
 }
 
-/// A private half is kept as long as its key signs, and no longer.
+/// A private half is kept until its key signs no more.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signing {
@@ -71,11 +119,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
     }
     let signing: Result<Vec<Key>, String> = file.signing.into_iter().map(key).collect();
     let keys = Keys { secret: bytes_of(&file.secret, "the secret")?, signing: signing? };
-    let active = keys.signing.iter().filter(|key| key.private.is_some()).count();
-    if active != 1 {
-        return Err(format!("{active} keys sign, and it must be one"));
-    }
+    in_order(&keys.signing)?;
     Ok(keys)
+}
+
+/// The last one signs without end, or is to; all before it end. Two halves that sign are the most that is needed.
+fn in_order(signing: &[Key]) -> Result<(), String> {
+    let endless = signing.iter().filter(|key| key.retired.is_none()).count();
+    if endless != 1 || signing.last().is_none_or(|last| last.retired.is_some()) {
+        return Err(format!("{endless} keys sign without end, and it must be the last one"));
+    }
+    if signing.iter().rev().skip(2).any(|key| key.private.is_some()) {
+        return Err("more keys than the last two have their private half".to_owned());
+    }
+    Ok(())
 }
 
 fn key(stored: Signing) -> Result<Key, String> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
-use keyring::{Error, KeyStanding, Keyring, Refused};
+use keyring::{Error, KeyStanding, Keyring, Refused, Turn};
 use rand::SeedableRng;
 use rand::rngs::SysRng;
 use rand_chacha::ChaCha20Rng;
@@ -28,6 +28,27 @@ fn ring() -> (TempDir, Keyring) {
     (folder, ring)
 }
 
+/// The next key signs from an instant on, and the one before is good until another.
+fn turn(signs_from: DateTime<Utc>, verifies_until: DateTime<Utc>) -> Turn {
+    Turn { signs_from, verifies_until: Some(verifies_until) }
+}
+
+/// Which key has signed a token.
+fn signer(token: &str) -> Value {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+}
+
+fn published(ring: &Keyring, at: DateTime<Utc>) -> Vec<Value> {
+    let set = serde_json::to_value(ring.jwks(at).unwrap()).unwrap();
+    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect()
+}
+
+/// How many private halves are in the file.
+fn halves(ring: &Keyring) -> usize {
+    fs::read_to_string(ring.file()).unwrap().matches("\"private\"").count()
+}
+
 /// The part of a token with this number, replaced.
 fn with_part(token: &str, place: usize, part: &str) -> String {
     let mut parts: Vec<&str> = token.split('.').collect();
@@ -43,7 +64,7 @@ fn encoded(value: &Value) -> String {
 fn what_was_signed_is_verified_for_the_use_it_was_signed_for() {
     let (_folder, ring) = ring();
     let claims = json!({ "sub": "x", "exp": 1 });
-    let token = ring.sign(TYP, &claims).unwrap();
+    let token = ring.sign(TYP, &claims, now()).unwrap();
     // Its times are the reader's to look at.
     assert_eq!(ring.verify::<Value>(TYP, &token, now()).unwrap(), claims);
     let other = ring.verify::<Value>("manifest+jwt", &token, now());
@@ -53,8 +74,8 @@ fn what_was_signed_is_verified_for_the_use_it_was_signed_for() {
 #[test]
 fn a_token_that_names_another_algorithm_is_none() {
     let (_folder, ring) = ring();
-    let token = ring.sign(TYP, &json!({ "sub": "x" })).unwrap();
-    let kid = ring.list().unwrap()[0].kid.clone();
+    let token = ring.sign(TYP, &json!({ "sub": "x" }), now()).unwrap();
+    let kid = ring.list(now()).unwrap()[0].kid.clone();
     for alg in ["none", "HS256", "RS256", "ES256"] {
         let header = encoded(&json!({ "alg": alg, "typ": TYP, "kid": kid }));
         let forged = with_part(&token, 0, &header);
@@ -69,13 +90,13 @@ fn a_token_that_names_another_algorithm_is_none() {
 #[test]
 fn a_token_that_was_changed_or_is_anothers_is_refused() {
     let (_folder, ours) = ring();
-    let token = ours.sign(TYP, &json!({ "sub": "x" })).unwrap();
+    let token = ours.sign(TYP, &json!({ "sub": "x" }), now()).unwrap();
     let changed = with_part(&token, 1, &encoded(&json!({ "sub": "y" })));
     assert!(matches!(ours.verify::<Value>(TYP, &changed, now()), Err(Refused::Signature)));
     let short = with_part(&token, 2, &URL_SAFE_NO_PAD.encode([0; 63]));
     assert!(matches!(ours.verify::<Value>(TYP, &short, now()), Err(Refused::Signature)));
     let (_other_folder, theirs) = ring();
-    let foreign = theirs.sign(TYP, &json!({ "sub": "x" })).unwrap();
+    let foreign = theirs.sign(TYP, &json!({ "sub": "x" }), now()).unwrap();
     assert!(matches!(ours.verify::<Value>(TYP, &foreign, now()), Err(Refused::UnknownKey)));
     for nothing in ["", ".", "..", "a.b.c", "ey.ey.ey.ey", "\u{0}"] {
         assert!(matches!(ours.verify::<Value>(TYP, nothing, now()), Err(Refused::Malformed)));
@@ -85,29 +106,172 @@ fn a_token_that_was_changed_or_is_anothers_is_refused() {
 #[test]
 fn the_key_before_counts_until_its_overlap_ends_and_signs_nothing_more() {
     let (_folder, ring) = ring();
-    let first = ring.list().unwrap()[0].kid.clone();
-    let old = ring.sign(TYP, &json!({ "n": 1 })).unwrap();
+    let first = ring.list(now()).unwrap()[0].kid.clone();
+    let old = ring.sign(TYP, &json!({ "n": 1 }), now()).unwrap();
     let (at, end) = (now() + Duration::days(10), now() + Duration::days(40));
-    let rotation = ring.rotate(at, end, &mut SysRng).unwrap();
+    let rotation = ring.rotate(at, turn(at, end), &mut SysRng).unwrap();
     let second = rotation.kid.clone();
     assert_ne!(first, second);
-    assert_eq!((&rotation.retired, rotation.at, rotation.verifies_until), (&first, at, end));
+    assert_eq!((&rotation.retired, rotation.at), (&first, at));
+    assert_eq!(rotation.verifies_until, Some(end));
     assert_eq!(ring.rotations().unwrap(), [rotation]);
 
-    let kids = |at| {
-        let set = serde_json::to_value(ring.jwks(at).unwrap()).unwrap();
-        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
-    };
+    let kids = |at| published(&ring, at);
     let before_end = end - Duration::seconds(1);
     assert_eq!(kids(before_end), [json!(first), json!(second)]);
     assert_eq!(ring.verify::<Value>(TYP, &old, before_end).unwrap(), json!({ "n": 1 }));
     assert_eq!(kids(end), [json!(second)]);
     assert!(matches!(ring.verify::<Value>(TYP, &old, end), Err(Refused::UnknownKey)));
 
-    let standings: Vec<_> = ring.list().unwrap().into_iter().map(|key| key.standing).collect();
-    assert_eq!(standings, [KeyStanding::Retired { at, verifies_until: end }, KeyStanding::Active]);
-    let file = fs::read_to_string(ring.file()).unwrap();
-    assert_eq!(file.matches("\"private\"").count(), 1, "the private half of a retired key is kept");
+    let standings: Vec<_> = ring.list(at).unwrap().into_iter().map(|key| key.standing).collect();
+    let active = KeyStanding::Active { signs_until: None, verifies_until: None };
+    assert_eq!(standings, [KeyStanding::Retired { at, verifies_until: Some(end) }, active]);
+    assert_eq!(halves(&ring), 1, "the private half of a retired key is kept");
+}
+
+#[test]
+fn a_key_is_published_before_it_signs_and_the_one_before_signs_until_then() {
+    let (folder, ring) = ring();
+    // Another that runs, and one that was handed the file: they do nothing at the change-over but look at the time.
+    let first = ring.list(now()).unwrap()[0].kid.clone();
+    let (from, end) = (now() + Duration::days(7), now() + Duration::days(40));
+    let second = ring.rotate(now(), turn(from, end), &mut SysRng).unwrap().kid;
+    let running = Keyring::open(&folder.path().join("keys")).unwrap();
+    let given = Keyring::given(&fs::read_to_string(ring.file()).unwrap(), "A_VARIABLE").unwrap();
+    let second_before = from - Duration::seconds(1);
+    for other in [&ring, &running, &given] {
+        let signed = |at| signer(&other.sign(TYP, &json!({}), at).unwrap());
+        assert_eq!((signed(now()), signed(second_before)), (json!(first), json!(first)));
+        assert_eq!(signed(from), json!(second));
+        for at in [now(), second_before, from] {
+            assert_eq!(published(other, at), [json!(first), json!(second)], "{at}");
+        }
+        let token = other.sign(TYP, &json!({ "n": 1 }), second_before).unwrap();
+        assert_eq!(other.verify::<Value>(TYP, &token, from).unwrap(), json!({ "n": 1 }));
+    }
+    let standing =
+        |at| -> Vec<_> { ring.list(at).unwrap().into_iter().map(|key| key.standing).collect() };
+    let verifies_until = Some(end);
+    let active = KeyStanding::Active { signs_until: Some(from), verifies_until };
+    assert_eq!(standing(now()), [active, KeyStanding::Next { signs_from: from }]);
+    let active = KeyStanding::Active { signs_until: None, verifies_until: None };
+    assert_eq!(standing(from), [KeyStanding::Retired { at: from, verifies_until }, active]);
+
+    let waiting = ring.rotate(now(), turn(from, end), &mut SysRng).unwrap_err();
+    assert!(matches!(&waiting, Error::Waiting { kid } if *kid == second), "{waiting}");
+    assert_eq!(ring.list(now()).unwrap().len(), 2);
+}
+
+#[test]
+fn the_private_half_of_a_key_is_forgotten_once_it_signs_no_more_and_not_before() {
+    let (folder, ring) = ring();
+    let from = now() + Duration::days(7);
+    let turned = Turn { signs_from: from, verifies_until: None };
+    let second = ring.rotate(now(), turned, &mut SysRng).unwrap().kid;
+    let old = ring.sign(TYP, &json!({}), now()).unwrap();
+    assert!(!ring.forget(now()).unwrap(), "it signs");
+    assert_eq!(halves(&ring), 2);
+    let given = Keyring::given(&fs::read_to_string(ring.file()).unwrap(), "A_VARIABLE").unwrap();
+    assert!(!given.forget(from).unwrap(), "it is somebody else's to change");
+    // However many do it at once, nothing is lost.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let ring = Keyring::open(&folder.path().join("keys")).unwrap();
+            scope.spawn(move || ring.forget(from).unwrap());
+        }
+    });
+    assert!(!ring.forget(from).unwrap());
+    assert_eq!((halves(&ring), ring.list(from).unwrap().len()), (1, 2));
+    assert!(ring.verify::<Value>(TYP, &old, from + Duration::days(90_000)).is_ok(), "without end");
+    // A clock that was ahead leaves a key that signs.
+    assert_eq!(signer(&ring.sign(TYP, &json!({}), now()).unwrap()), json!(second));
+
+    // A rotation forgets too.
+    let turned = Turn { signs_from: from + Duration::days(7), verifies_until: None };
+    ring.rotate(from, turned, &mut SysRng).unwrap();
+    let later = Turn { signs_from: from + Duration::days(99), verifies_until: None };
+    ring.rotate(from + Duration::days(7), later, &mut SysRng).unwrap();
+    assert_eq!((halves(&ring), ring.list(from).unwrap().len()), (2, 4));
+}
+
+#[test]
+fn a_key_that_is_to_sign_at_once_takes_the_place_of_one_that_waits_too() {
+    let (_folder, ring) = ring();
+    let first = ring.list(now()).unwrap()[0].kid.clone();
+    let (from, end) = (now() + Duration::days(7), now() + Duration::days(40));
+    let waited = ring.rotate(now(), turn(from, end), &mut SysRng).unwrap().kid;
+    let at = now() + Duration::days(1);
+    let rotation = ring.rotate(at, turn(at, end), &mut SysRng).unwrap();
+    assert_eq!((rotation.retired, rotation.at), (first.clone(), at));
+    assert_eq!(signer(&ring.sign(TYP, &json!({}), at).unwrap()), json!(rotation.kid));
+    assert_eq!(signer(&ring.sign(TYP, &json!({}), from).unwrap()), json!(rotation.kid));
+    assert_eq!(published(&ring, at), [json!(first), json!(rotation.kid)]);
+    assert_eq!(halves(&ring), 1);
+    let said: Vec<_> = ring.rotations().unwrap();
+    let said: Vec<_> = said.iter().map(|it| (&it.kid, &it.retired, it.at)).collect();
+    assert_eq!(said, [(&waited, &first, at), (&rotation.kid, &waited, at)]);
+}
+
+#[test]
+fn what_a_key_signed_can_be_made_worthless_before_its_end_and_no_end_is_put_off() {
+    let (_folder, ring) = ring();
+    let first = ring.list(now()).unwrap()[0].kid.clone();
+    let token = ring.sign(TYP, &json!({}), now()).unwrap();
+    let (from, end) = (now() + Duration::days(7), now() + Duration::days(400));
+    let refused = ring.retire(&first, now(), end).unwrap_err();
+    assert!(matches!(refused, Error::Signs { .. }), "{refused}");
+    let turned = Turn { signs_from: from, verifies_until: None };
+    let second = ring.rotate(now(), turned, &mut SysRng).unwrap().kid;
+    for kid in [&first, &second] {
+        let refused = ring.retire(kid, now(), end).unwrap_err();
+        assert!(refused.to_string().contains("rotate --at-once"), "{refused}");
+    }
+    let unknown = ring.retire("another", from, end).unwrap_err();
+    assert!(matches!(unknown, Error::Unknown { .. }), "{unknown}");
+
+    assert_eq!(ring.retire(&first, from, end).unwrap(), end);
+    assert_eq!(halves(&ring), 1);
+    assert_eq!(ring.rotations().unwrap()[0].verifies_until, Some(end));
+    assert!(ring.verify::<Value>(TYP, &token, end - Duration::seconds(1)).is_ok());
+    for late in [end, end + Duration::days(1)] {
+        let refused = ring.retire(&first, from, late).unwrap_err();
+        assert!(matches!(refused, Error::Ended { .. }), "{refused}");
+    }
+    let at = from + Duration::days(1);
+    assert_eq!(ring.retire(&first, at, now()).unwrap(), at, "not before it is said");
+    assert!(matches!(ring.verify::<Value>(TYP, &token, at), Err(Refused::UnknownKey)));
+    assert_eq!(published(&ring, at), [json!(second)]);
+}
+
+#[test]
+fn keys_that_were_turned_over_before_keys_could_wait_are_read_as_they_were() {
+    let (_folder, ring) = ring();
+    let end = now() + Duration::days(9);
+    ring.rotate(now(), turn(now(), end), &mut SysRng).unwrap();
+    let stored: Value = serde_json::from_str(&fs::read_to_string(ring.file()).unwrap()).unwrap();
+    // Nothing that the program before did not write.
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let [old, new] = [0, 1].map(|place| fields(&stored["signing"][place]));
+    assert_eq!(old, ["created_at", "kid", "public", "retired"]);
+    assert_eq!(new, ["created_at", "kid", "private", "public"]);
+    assert_eq!(fields(&stored["signing"][0]["retired"]), ["at", "verifies_until"]);
+    assert_eq!(stored["format"], 1);
+}
+
+#[test]
+fn keys_that_cannot_be_read_just_now_are_asked_for_again() {
+    let (folder, ring) = ring();
+    let token = ring.sign(TYP, &json!({}), now()).unwrap();
+    let aside = folder.path().join("aside");
+    fs::rename(ring.file(), &aside).unwrap();
+    let Err(Refused::Keys(error)) = ring.verify::<Value>(TYP, &token, now()) else {
+        panic!("there are none")
+    };
+    assert!(matches!(error, Error::File { .. }) && error.may_retry(), "{error}");
+    let missing = Keyring::open_file(&ring.file()).unwrap_err();
+    assert!(matches!(missing, Error::Missing { .. }) && missing.may_retry(), "{missing}");
+    fs::rename(&aside, ring.file()).unwrap();
+    ring.verify::<Value>(TYP, &token, now()).unwrap();
 }
 
 #[test]
@@ -115,8 +279,9 @@ fn a_process_that_runs_signs_with_the_key_that_another_turned_to() {
     let (folder, running) = ring();
     let other = Keyring::open(&folder.path().join("keys")).unwrap();
     let hash = running.keyed_hash("voucher-code").of(b"x");
-    let kid = other.rotate(now(), now() + Duration::days(1), &mut SysRng).unwrap().kid;
-    let token = running.sign(TYP, &json!({})).unwrap();
+    let at_once = turn(now(), now() + Duration::days(1));
+    let kid = other.rotate(now(), at_once, &mut SysRng).unwrap().kid;
+    let token = running.sign(TYP, &json!({}), now()).unwrap();
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
     assert_eq!(header, json!({ "alg": "EdDSA", "typ": TYP, "kid": kid }));
@@ -170,10 +335,10 @@ fn many_who_make_the_keys_at_once_get_the_same() {
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let first = made[0].list().unwrap();
+    let first = made[0].list(now()).unwrap();
     let hash = made[0].keyed_hash("link").of(b"x");
     for ring in &made {
-        assert_eq!(ring.list().unwrap(), first);
+        assert_eq!(ring.list(now()).unwrap(), first);
         assert_eq!(ring.keyed_hash("link").of(b"x"), hash);
     }
     assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "nobody left a file of theirs behind");
@@ -187,11 +352,12 @@ fn many_who_rotate_at_once_lose_no_key() {
         for _ in 0..8 {
             let ring = Keyring::open(&keys).unwrap();
             scope.spawn(move || {
-                ring.rotate(now(), now() + Duration::days(1), &mut SysRng).unwrap();
+                let turn = turn(now(), now() + Duration::days(1));
+                ring.rotate(now(), turn, &mut SysRng).unwrap();
             });
         }
     });
-    assert_eq!(Keyring::open(&keys).unwrap().list().unwrap().len(), 9);
+    assert_eq!(Keyring::open(&keys).unwrap().list(now()).unwrap().len(), 9);
 }
 
 #[test]
@@ -200,7 +366,7 @@ fn only_the_owner_can_read_what_is_made() {
     let keys = folder.path().join("keys");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&keys), mode(&ring.file())), (0o700, 0o600));
-    ring.rotate(now(), now(), &mut SysRng).unwrap();
+    ring.rotate(now(), turn(now(), now()), &mut SysRng).unwrap();
     assert_eq!(mode(&ring.file()), 0o600);
 }
 
@@ -241,20 +407,23 @@ fn keys_that_somebody_else_keeps_are_read_and_never_written() {
     let mounted = Keyring::open_file(&secret).unwrap();
     let text = fs::read_to_string(ring.file()).unwrap();
     let given = Keyring::given(&text, "A_VARIABLE").unwrap();
-    let token = ring.sign(TYP, &json!({ "n": 1 })).unwrap();
+    let token = ring.sign(TYP, &json!({ "n": 1 }), now()).unwrap();
     for other in [&mounted, &given] {
         assert_eq!(other.verify::<Value>(TYP, &token, now()).unwrap(), json!({ "n": 1 }));
         assert_eq!(other.keyed_hash("link").of(b"x"), ring.keyed_hash("link").of(b"x"));
-        let refused = other.rotate(now(), now(), &mut SysRng).unwrap_err();
+        let refused = other.rotate(now(), turn(now(), now()), &mut SysRng).unwrap_err();
         assert!(matches!(refused, Error::OnlyRead { .. }), "{refused}");
         assert!(refused.to_string().contains("keys rotate --keys DIR"), "{refused}");
     }
     // Rotated where they were made, and handed on: the one that is read again signs with the new key, the other
     // with the old one, which counts for as long as the overlap lasts.
     let until = now() + Duration::days(9);
-    ring.rotate(now(), until, &mut SysRng).unwrap();
+    ring.rotate(now(), turn(now(), until), &mut SysRng).unwrap();
     mount(0o440);
-    let (new, old) = (mounted.sign(TYP, &json!({})).unwrap(), given.sign(TYP, &json!({})).unwrap());
+    let (new, old) = (
+        mounted.sign(TYP, &json!({}), now()).unwrap(),
+        given.sign(TYP, &json!({}), now()).unwrap(),
+    );
     assert!(ring.verify::<Value>(TYP, &new, until).is_ok());
     assert!(ring.verify::<Value>(TYP, &old, now()).is_ok());
     assert!(matches!(mounted.verify::<Value>(TYP, &old, until), Err(Refused::UnknownKey)));
@@ -285,16 +454,25 @@ fn keys_that_are_not_there_or_not_whole_are_told_without_being_shown() {
         with(&|file| {
             file["signing"][0]["retired"] = json!({ "at": now(), "verifies_until": now() });
         }),
+        with(&|file| {
+            let key = file["signing"][0].clone();
+            file["signing"] = json!([key, key]);
+        }),
+        with(&|file| {
+            let (last, mut old) = (file["signing"][0].clone(), file["signing"][0].clone());
+            old["retired"] = json!({ "at": now() });
+            file["signing"] = json!([old, old, last]);
+        }),
     ];
     for text in damaged {
         fs::write(ring.file(), text).unwrap();
         let error = Keyring::open(&keys).unwrap_err();
-        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(matches!(error, Error::Damaged { .. }) && !error.may_retry(), "{error}");
         assert!(!error.to_string().contains(&private), "an error shows a key");
     }
     fs::remove_file(ring.file()).unwrap();
     assert!(matches!(Keyring::open(&keys), Err(Error::Missing { .. })));
-    assert!(ring.sign(TYP, &json!({})).is_err(), "keys that are gone sign");
+    assert!(ring.sign(TYP, &json!({}), now()).is_err(), "keys that are gone sign");
 }
 
 #[test]

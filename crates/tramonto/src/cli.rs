@@ -66,7 +66,8 @@ pub(crate) use values::cause;
 pub(crate) use voucher::PROOF;
 pub use voucher::{
     CodesArgs, ExpireArgs, IssueArgs, KeysCommand, ManyArgs, OneArgs, RedeemArgs, RefuseArgs,
-    ReissueArgs, RemindArgs, RotateArgs, ShowVoucherArgs, VoucherCommand, VouchersCommand,
+    ReissueArgs, RemindArgs, RetireArgs, RotateArgs, ShowVoucherArgs, VoucherCommand,
+    VouchersCommand,
 };
 
 use crate::StorePlace;

@@ -1,7 +1,9 @@
-//! The public pages: what a holder opens from a letter.
+//! The public pages: what a holder opens from a letter, and the published keys.
 //!
 //! Invariants: no path and no address is logged; a request is answered within a bound or not at all. Deliberately
 //! absent: TLS, which is the proxy's before it, and everything that is not public.
+
+mod published;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +30,10 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     watched.answer(PART, args.watch, &stop).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = Arc::new(requests::open(global).await?);
-    let mut pages =
-        Router::new().merge(intake::portal(store, &keyring(global)?, Arc::clone(&clock)));
+    let keyring = Arc::new(keyring(global)?);
+    let mut pages = Router::new()
+        .merge(intake::portal(store, &keyring, Arc::clone(&clock)))
+        .merge(published::keys(keyring, Arc::clone(&clock)));
     if let Some(office) = crate::commands::logs::served(args.archive.as_ref(), global).await? {
         let (journal, folder) = (Arc::clone(office.journal()), office.folder().to_owned());
         tokio::spawn(extracts::discard(journal, folder, Arc::clone(&clock), stop.clone()));

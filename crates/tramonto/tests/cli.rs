@@ -24,6 +24,8 @@ mod grammar;
 mod health;
 #[path = "cli/incidents.rs"]
 mod incidents;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/mail_platform.rs"]

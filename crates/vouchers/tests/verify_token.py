@@ -1,7 +1,7 @@
 """A provider of certified mail, who has the published keys and a token, and nothing of ours.
 
-Standard input: {"jwks": ..., "token": ..., "issuer": ..., "now": seconds from 1970}. Prints what the token says as
-JSON, or the name of what is wrong with it.
+Standard input: {"jwks": ..., "token": ..., "issuer": ..., "now": seconds from 1970}, or "jwks_uri" in place of "jwks", from
+where the keys are fetched. Prints what the token says as JSON, or the name of what is wrong with it.
 """
 
 import json
@@ -14,7 +14,10 @@ try:
     header = jwt.get_unverified_header(given["token"])
     if header.get("typ") != "voucher+jwt":
         raise jwt.InvalidTokenError("another use")
-    keys = jwt.PyJWKSet.from_dict(given["jwks"])
+    if "jwks_uri" in given:
+        keys = jwt.PyJWKClient(given["jwks_uri"]).get_jwk_set()
+    else:
+        keys = jwt.PyJWKSet.from_dict(given["jwks"])
     claims = jwt.decode(
         given["token"],
         keys[header["kid"]].key,

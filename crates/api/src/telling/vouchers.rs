@@ -29,8 +29,11 @@ pub(super) fn summary(event: &Event) -> String {
     } else if let Event::VoucherReissued(event) = event {
         format!("that of mailbox {} has its code number {}", event.number, event.issue)
     } else if let Event::KeysRotated(event) = event {
-        let (kid, retired, until) = (&event.kid, &event.retired, event.verifies_until);
-        format!("key {kid} signs; what {retired} signed counts until {until}")
+        let (kid, retired, from) = (&event.kid, &event.retired, utc(event.at));
+        let until = event
+            .verifies_until
+            .map_or_else(|| "without end".to_owned(), |end| format!("until {}", utc(end)));
+        format!("key {kid} signs from {from} on; what {retired} signed counts {until}")
     } else {
         String::new()
     }

@@ -58,7 +58,7 @@ impl Story {
             kid: format!("new-{a}"),
             retired: format!("old-{a}"),
             at: self.now(),
-            verifies_until: self.now(),
+            verifies_until: b.is_multiple_of(2).then(|| self.now()),
         };
         let keys = keys_stream(&programme()).unwrap();
         self.append(keys, self.now(), &[Event::KeysRotated(rotated)]).await;

@@ -86,8 +86,9 @@ pub struct LmtpArgs {
 #[command(after_help = "Example:
   tramonto portal --listen 127.0.0.1:8090
 
-Serves the pages on which a holder confirms a request and fetches an extract, without TLS: put it behind a
-proxy that has it, and that logs no paths. Any number may run.")]
+Serves the pages on which a holder confirms a request and fetches an extract, and at /.well-known/jwks.json the keys
+with which providers verify tokens, without TLS: put it behind a proxy that has it, and that logs no paths. Any number
+may run.")]
 pub struct PortalArgs {
     /// Where it listens.
     #[arg(

@@ -217,11 +217,16 @@ Back the folder up: without its keys no code is found again.")]
     #[command(after_help = "Example:
   tramonto vouchers keys list --json")]
     List,
-    /// Has a new key sign from now on, on record; the one before is good until its overlap ends.
+    /// Publishes the key that signs next, on record: in a week, or when it is said; the one before is good until its
+    /// overlap ends.
     Rotate(RotateArgs),
+    /// Ends what a key signed that signs no more, now or on a day, on record.
+    Retire(RetireArgs),
     /// Prints the public keys, for providers who verify tokens (RFC 7517).
     #[command(after_help = "Example:
-  tramonto vouchers keys jwks > jwks.json")]
+  tramonto vouchers keys jwks > jwks.json
+
+`tramonto portal` serves them at /.well-known/jwks.json.")]
     Jwks,
 }
 
@@ -229,16 +234,45 @@ Back the folder up: without its keys no code is found again.")]
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto vouchers keys rotate --reason 'the yearly round'
-  tramonto vouchers keys rotate --until 2015-06-30 --reason 'file 81'
+  tramonto vouchers keys rotate --from 2015-06-01 --until 2015-12-31 --reason 'file 81'
+  tramonto vouchers keys rotate --at-once --reason 'file 82: a backup was lost'
 
-After a leak, name today: what the old key signed is then worth nothing tomorrow. Services that were handed the
-keys (--keyring-file, TRAMONTO_KEYRING) are to be handed the new ones.")]
+The new key is published at once and signs later, so that whoever verifies has it by then; nothing need be done when its
+day comes. Services that were handed the keys (--keyring-file, TRAMONTO_KEYRING) are to be handed the new ones before.
+After a leak, have a new one sign at once, and end what the old one signed with `keys retire`.")]
 pub struct RotateArgs {
     /// Why, for the record. Name no person: the log is kept for ever.
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
+    /// The day, in the plan's zone, from whose beginning the new key signs; without it, in a week.
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    pub from: Option<NaiveDate>,
+    /// Has the new key sign at once, before anybody who verifies offline can have it: for when the old one leaked.
+    #[arg(long, conflicts_with = "from")]
+    pub at_once: bool,
     /// The last day, in the plan's zone, on which what the old key signed is good; without it, the last day on
-    /// which a voucher can be redeemed, or the day before the programme's last phase.
+    /// which a voucher can be redeemed. There is no end where vouchers do not expire, or logs can be asked for:
+    /// extracts are signed too, and kept.
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    pub until: Option<NaiveDate>,
+}
+
+/// Which key's signatures end.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto vouchers keys retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --reason 'file 82: a backup was lost'
+  tramonto vouchers keys retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --until 2015-06-30 --reason 'file 83'
+
+Tokens that it signed redeem nothing from then on; the codes that came with them are good as before. The key that signs is
+refused: have a new one sign first, with `keys rotate --at-once`.")]
+pub struct RetireArgs {
+    /// The key, as `keys list` has it.
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    pub kid: String,
+    /// Why, for the record. Name no person: the log is kept for ever.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
+    /// The last day, in the plan's zone, on which what it signed is good; without it, it is worth nothing from now on.
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     pub until: Option<NaiveDate>,
 }

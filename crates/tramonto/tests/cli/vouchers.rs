@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::scene::{Ran, Scene};
 
 /// A store in which vouchers can be asked for today, with more said of them in the plan.
-fn scene_with(vouchers: &str) -> Scene {
+pub(crate) fn scene_with(vouchers: &str) -> Scene {
     let scene = Scene::empty();
     let plan = include_str!("../../../../deploy/plans/cec-pac.toml");
     let plan = plan.replace("2018-03-18", "2090-03-18");
@@ -23,7 +23,7 @@ fn scene_with(vouchers: &str) -> Scene {
 }
 
 /// Redeems what is typed.
-fn redeem(scene: &Scene, code: &str, provider: &str) -> Ran {
+pub(crate) fn redeem(scene: &Scene, code: &str, provider: &str) -> Ran {
     let arguments = ["voucher", "redeem", "--provider", provider, "--reason", "order 1", "--json"];
     let mut command = scene.command(&arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -34,7 +34,7 @@ fn redeem(scene: &Scene, code: &str, provider: &str) -> Ran {
     Ran::of(&child.wait_with_output().expect("it ends"))
 }
 
-fn verified(scene: &Scene, mailbox: &str) {
+pub(crate) fn verified(scene: &Scene, mailbox: &str) {
     for step in ["request", "verify"] {
         scene.ok(&["voucher", step, mailbox, "--reason", "letter 12"]);
     }
@@ -157,8 +157,17 @@ fn keys_are_listed_turned_over_and_published_and_never_shown() {
     verified(&scene, &address);
     let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
     let first = scene.json(&["vouchers", "keys", "list"])[0]["kid"].clone();
-    let rotate = ["vouchers", "keys", "rotate", "--reason", "the yearly round"];
-    assert_eq!(scene.run(&rotate[..3]).code, Some(2), "nothing is rotated without a reason");
+    let rotate = [
+        "vouchers",
+        "keys",
+        "rotate",
+        "--at-once",
+        "--until",
+        "2089-12-31",
+        "--reason",
+        "the yearly round",
+    ];
+    assert_eq!(scene.run(&rotate[..6]).code, Some(2), "nothing is rotated without a reason");
     let rotated = scene.json(&rotate);
     assert_eq!(rotated["until"], "2089-12-31");
     let listed = scene.json(&["vouchers", "keys", "list"]);
@@ -226,7 +235,8 @@ fn nobody_is_reminded_before_their_days_are_over_nor_by_a_plan_that_says_nothing
 fn a_rotation_that_was_not_recorded_is_before_there_is_another() {
     let scene = scene_with("");
     scene.ok(&["vouchers", "keys", "make", "--keys", "elsewhere"]);
-    let rotate = ["vouchers", "keys", "rotate", "--keys", "elsewhere", "--reason", "file 81"];
+    let rotate =
+        ["vouchers", "keys", "rotate", "--at-once", "--keys", "elsewhere", "--reason", "file 81"];
     let first = scene.json(&rotate)["kid"].clone();
     // A log that knows nothing of it, as after a process that ended in between.
     let other = [&rotate[..], &["--store", "other"]].concat();

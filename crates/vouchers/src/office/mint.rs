@@ -147,7 +147,7 @@ impl Office {
         let (programme, now) = (self.journal.programme(), self.journal.now());
         let voucher = self.voucher(number);
         let token = self.rules(|plan, _| Token::new(programme, plan, voucher, issue, now)).await?;
-        Ok(self.keyring.sign(TYP, &token)?)
+        Ok(self.keyring.sign(TYP, &token, now)?)
     }
 
     /// The present issue of a voucher that was granted and not handed over.

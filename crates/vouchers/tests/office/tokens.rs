@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyring::Turn;
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
@@ -20,7 +21,8 @@ fn part(token: &str, place: usize) -> Value {
 async fn a_token_says_which_voucher_until_when_and_nothing_of_a_person() {
     let world = World::with("redeem-by = 2017-03-18", &[OLD]).await;
     let grant = world.granted(0).await;
-    let kid = world.office.keyring().list().unwrap()[0].kid.clone();
+    let now = world.office.journal().now();
+    let kid = world.office.keyring().list(now).unwrap()[0].kid.clone();
     let header = json!({ "alg": "EdDSA", "typ": "voucher+jwt", "kid": kid });
     assert_eq!(part(&grant.token, 0), header);
     let claims = json!({
@@ -129,7 +131,8 @@ async fn a_provider_verifies_a_token_with_a_library_of_another_language_and_the_
 
     // The key before is published as long as what it signed counts, and not a moment longer.
     let (at, until) = (now.parse().unwrap(), "2016-01-01T00:00:00Z".parse().unwrap());
-    world.office.keyring().rotate(at, until, &mut SysRng).unwrap();
+    let turn = Turn { signs_from: at, verifies_until: Some(until) };
+    world.office.keyring().rotate(at, turn, &mut SysRng).unwrap();
     assert_eq!(read_in_python(&world, &token, "cec-pac", "2015-12-31T23:59:59Z"), read);
     let late = read_in_python(&world, &token, "cec-pac", "2016-01-01T00:00:00Z");
     assert_eq!(late, json!({ "refused": "KeyError" }));

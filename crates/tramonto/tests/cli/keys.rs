@@ -1,0 +1,238 @@
+//! Keys in time: published before they sign, forgotten when they sign no more, ended when they leaked.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+use crate::vouchers::{redeem, scene_with, verified};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const LIST: [&str; 3] = ["vouchers", "keys", "list"];
+const ROTATE: [&str; 5] = ["vouchers", "keys", "rotate", "--reason", "the yearly round"];
+
+/// A rotation with these arguments too.
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&ROTATE[..], more].concat()
+}
+
+fn states(listed: &Value) -> Vec<&str> {
+    let keys = listed.as_array().expect("keys");
+    keys.iter().map(|key| key["state"].as_str().expect("a state")).collect()
+}
+
+/// What is kept in the folder of keys.
+fn kept(scene: &Scene) -> Value {
+    serde_json::from_str(&scene.read("tramonto-store/keys/keyring.json")).expect("JSON")
+}
+
+#[test]
+fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
+    let scene = scene_with("");
+    let first = scene.json(&LIST)[0]["kid"].clone();
+    let rotated = scene.json(&ROTATE);
+    let listed = scene.json(&LIST);
+    assert_eq!(states(&listed), ["active", "next"]);
+    assert_eq!((&listed[1]["kid"], &listed[0]["kid"]), (&rotated["kid"], &first));
+    assert_eq!(listed[0]["signs_until"], listed[1]["signs_from"]);
+    assert_eq!((&rotated["until"], &listed[0]["verifies_until"]), (&Value::Null, &Value::Null));
+    let instant = |value: &Value| -> chrono::DateTime<chrono::Utc> {
+        value.as_str().expect("an instant").parse().expect("an instant")
+    };
+    let notice = instant(&rotated["signs_from"]) - instant(&listed[1]["created_at"]);
+    assert!((6..=7).contains(&notice.num_days()), "{notice}");
+    let published = scene.json(&["vouchers", "keys", "jwks"]);
+    assert_eq!(published["keys"].as_array().expect("keys").len(), 2);
+
+    let recorded = scene.events(&["--kind", "keys-rotated"]);
+    let said = &recorded[0]["payload"];
+    assert_eq!((&said["kid"], &said["retired"]), (&rotated["kid"], &first));
+    assert_eq!((&said["at"], said.get("verifies_until")), (&rotated["signs_from"], None));
+    let waiting = scene.refused(&ROTATE);
+    assert!(waiting.contains("waits to sign already"), "{waiting}");
+    assert_eq!(scene.events(&["--kind", "keys-rotated"]).len(), 1);
+
+    // Its day has come: whoever opens the folder forgets with what the one before signed.
+    let mut file = kept(&scene);
+    assert!(file["signing"][0]["private"].is_string(), "it signs for a week");
+    file["signing"][0]["retired"]["at"] = json!("2026-01-01T00:00:00Z");
+    scene.write("tramonto-store/keys/keyring.json", &file.to_string());
+    assert_eq!(states(&scene.json(&LIST)), ["retired", "active"]);
+    let file = kept(&scene);
+    assert!(file["signing"][0].get("private").is_none(), "it is kept");
+    assert!(file["signing"][1]["private"].is_string());
+}
+
+#[test]
+fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
+    let scene = scene_with("");
+    let listed = scene.json(&LIST);
+    let today = listed[0]["created_at"].as_str().and_then(|at| at.get(..10)).expect("a day");
+    let near = scene.refused(&with(&["--from", today]));
+    assert!(near.contains("--from") && near.contains("--at-once"), "{near}");
+    let early = scene.refused(&with(&["--from", "2080-01-01", "--until", "2079-12-30"]));
+    assert!(early.contains("--until"), "{early}");
+    assert_eq!(scene.run(&with(&["--from", "2080-01-01", "--at-once"])).code, Some(2));
+    assert_eq!(states(&scene.json(&LIST)), ["active"], "nothing was done");
+    let rotated = scene.json(&with(&["--from", "2080-01-01"]));
+    assert_eq!(rotated["signs_from"], "2079-12-31T23:00:00Z");
+    let first = scene.json(&LIST)[0]["kid"].clone();
+    let at_once = scene.json(&with(&["--at-once"]));
+    let listed = scene.json(&LIST);
+    assert_eq!(states(&listed), ["retired", "retired", "active"]);
+    assert_eq!(listed[2]["kid"], at_once["kid"]);
+    // The log has said of the key that waited what it says of it now.
+    let recorded = scene.events(&["--kind", "keys-rotated"]);
+    let said: Vec<_> = recorded.iter().map(|event| &event["payload"]).collect();
+    assert_eq!(said.len(), 3);
+    assert_eq!(said[1]["kid"], said[0]["kid"]);
+    assert_eq!(said[1]["retired"], first);
+    assert_eq!((&said[1]["at"], &said[2]["at"]), (&at_once["signs_from"], &at_once["signs_from"]));
+    assert_eq!(said[2]["kid"], at_once["kid"]);
+}
+
+#[test]
+fn the_key_before_is_good_as_long_as_what_it_signed_may_be_of_use() {
+    // Extracts of the log of messages are kept by who asked for them, whatever the vouchers' last day is.
+    let scene = scene_with("redeem-by = 2089-12-31");
+    assert_eq!(scene.json(&ROTATE)["until"], Value::Null);
+    let plan = scene.read("plan.toml").replace("\"request-logs\", ", "");
+    let scene = Scene::empty();
+    scene.write("plan.toml", &plan);
+    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
+    assert_eq!(scene.json(&ROTATE)["until"], "2089-12-31");
+}
+
+#[test]
+fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
+    let scene = scene_with("");
+    let (address, _) = scene.activated();
+    verified(&scene, &address);
+    let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    let token = grant["token"].as_str().expect("a token");
+    let kid = scene.json(&LIST)[0]["kid"].as_str().expect("a kid").to_owned();
+    let retire = ["vouchers", "keys", "retire", &kid, "--reason", "file 82"];
+    assert_eq!(scene.run(&retire[..4]).code, Some(2), "nothing ends without a reason");
+    let signs = scene.refused(&retire);
+    assert!(signs.contains("rotate --at-once"), "{signs}");
+    scene.json(&[&ROTATE[..], &["--at-once"]].concat());
+    let later = [&retire[..], &["--until", "2080-06-30"]].concat();
+    assert_eq!(scene.json(&later)["verifies_until"], "2080-06-30T21:59:59.999999999Z");
+    let retired = scene.json(&retire);
+    let refused = redeem(&scene, token, "posta-sicura");
+    assert!(refused.err.contains("no key that counts now"), "{}", refused.err);
+    assert_eq!(scene.json(&["vouchers", "keys", "jwks"])["keys"].as_array().map(Vec::len), Some(1));
+    let code = grant["code"].as_str().expect("a code");
+    assert_eq!(redeem(&scene, code, "posta-sicura").code, Some(0), "the code is good as before");
+
+    let recorded = scene.events(&["--kind", "keys-rotated"]);
+    let until: Vec<_> =
+        recorded.iter().map(|event| event["payload"].get("verifies_until")).collect();
+    let brought_forward = json!("2080-06-30T21:59:59.999999999Z");
+    assert_eq!(until, [None, Some(&brought_forward), Some(&retired["verifies_until"])]);
+    assert_eq!(recorded[2]["reason"], "file 82");
+    assert_eq!(recorded[2]["payload"]["retired"], json!(kid));
+    for off in [&retire[..], &later] {
+        let ended = scene.refused(off);
+        assert!(ended.contains("never put off"), "{ended}");
+    }
+    let mut other = retire;
+    other[3] = "-another";
+    assert!(scene.refused(&other).contains("there is no key -another"));
+}
+
+/// The public server; killed when it is dropped.
+struct Portal(Child, String);
+
+impl Portal {
+    fn start(scene: &Scene) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let address = free.expect("a free port").to_string();
+        let mut command = scene.command(&["portal", "--listen", &address]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        let begun = Instant::now();
+        while TcpStream::connect(&address).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "the portal does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self(child, address)
+    }
+
+    fn asked(&self) -> String {
+        let mut stream = TcpStream::connect(&self.1).expect("it listens");
+        let request = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// What a library of another language makes of a token, with the keys that it fetches itself. Needs `PyJWT` and
+    /// `cryptography` in the Python that `TRAMONTO_PYTHON` names, or in `python3`.
+    fn read_in_python(&self, token: &str) -> Value {
+        let jwks_uri = format!("http://{}/.well-known/jwks.json", self.1);
+        // By no clock: vouchers do not expire here.
+        let given = json!({ "jwks_uri": jwks_uri, "token": token, "issuer": "cec-pac", "now": 0 });
+        let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../vouchers/tests/verify_token.py");
+        let mut command = Command::new(python);
+        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut typed = child.stdin.take().expect("a pipe");
+        typed.write_all(given.to_string().as_bytes()).expect("it reads");
+        drop(typed);
+        let done = child.wait_with_output().expect("it ends");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).expect("JSON")
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_provider_fetches_the_published_keys_and_has_each_before_it_signs() {
+    let scene = scene_with("");
+    let (address, number) = scene.activated();
+    verified(&scene, &address);
+    let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
+    let token = grant["token"].as_str().expect("a token");
+    let portal = Portal::start(&scene);
+    let answer = portal.asked();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let head = head.to_lowercase();
+    for line in ["content-type: application/jwk-set+json", "cache-control: public, max-age=3600"] {
+        assert!(head.starts_with("http/1.1 200 ") && head.contains(line), "{head}");
+    }
+    let printed = scene.json(&["vouchers", "keys", "jwks"]);
+    assert_eq!(serde_json::from_str::<Value>(body).expect("JSON"), printed);
+    let read = portal.read_in_python(token);
+    assert_eq!((&read["issue"], &read["iss"]), (&json!(1), &json!("cec-pac")), "{read}");
+
+    // What is done to the keys meanwhile counts from the next request on.
+    let next = scene.json(&ROTATE)["kid"].as_str().expect("a kid").to_owned();
+    assert!(portal.asked().contains(&next), "it signs in a week");
+    let last = scene.json(&[&ROTATE[..], &["--at-once"]].concat());
+    assert!(!portal.asked().contains(&next), "it never signed");
+    let again = ["voucher", "reissue", &number.to_string(), "--reason", "letter 13"];
+    let again = scene.json(&again);
+    let read = portal.read_in_python(again["token"].as_str().expect("a token"));
+    assert_eq!(read["issue"], json!(2), "{read} by {last}");
+    let first = printed["keys"][0]["kid"].as_str().expect("a kid");
+    scene.json(&["vouchers", "keys", "retire", first, "--reason", "file 82"]);
+    assert_eq!(portal.read_in_python(token), json!({ "refused": "KeyError" }));
+
+    let keys = scene.path("tramonto-store/keys/keyring.json");
+    std::fs::rename(&keys, scene.path("aside")).expect("it is moved");
+    let answer = portal.asked();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("no-store"), "{answer}");
+    std::fs::rename(scene.path("aside"), &keys).expect("it is moved");
+    assert!(portal.asked().starts_with("HTTP/1.1 200 "));
+}
