@@ -333,6 +333,41 @@ async fn once_mailboxes_receive_no_more_the_address_on_record_and_the_codice_fis
 }
 
 #[tokio::test]
+async fn of_what_no_machine_understands_an_officer_says_whose_it_is_and_the_holder_still_confirms()
+{
+    let mut scene = Scene::at(RECEIVING).await;
+    let (one, other) = (scene.person(true, 0).await, scene.person(true, 1).await);
+    // Both ask in one message, in words that name neither.
+    let letters = scene.comes("a@mail.example", "we two would like what is offered").await;
+    to(&letters, "a@mail.example");
+    let number = scene.store.messages(Standing::Held, 0, 10).await.unwrap()[0].number;
+    let mut codes = Vec::new();
+    for (holder, stands) in [(&one, Standing::Held), (&other, Standing::Done)] {
+        let message = scene.store.message(number).await.unwrap().unwrap();
+        assert_eq!(message.standing, stands);
+        assert!(scene.store.release_for(number, holder.number).await.unwrap());
+        // The officer's word is no proof: a link goes to the holder, nothing to whoever wrote.
+        let letters = scene.passes().await;
+        let link = link(to(&letters, &holder.address));
+        assert_eq!(letters.len(), 1);
+        assert_eq!(scene.standing(holder).await, VoucherStanding::Requested);
+        assert_eq!(scene.asks("POST", &link).await.0, 200);
+        let letters = scene.passes().await;
+        codes.push(code(to(&letters, &holder.address)));
+        assert_eq!(scene.standing(holder).await, VoucherStanding::Valid);
+    }
+    for (code, holder) in codes.iter().zip([&one, &other]) {
+        assert_eq!(scene.office.read(code).await.unwrap().number, holder.number);
+    }
+    // Said once more on the same day, nobody is written to again.
+    assert!(scene.store.release_for(number, one.number).await.unwrap());
+    assert_eq!(scene.passes().await, []);
+    // Whoever of the two is erased takes the message along.
+    assert_eq!(scene.store.erase(&[other.number].into(), &[]).await.unwrap(), 1);
+    assert_eq!(scene.store.message(number).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn outside_the_window_everybody_is_told_so() {
     for instant in ["2015-03-17T22:59:59Z", "2018-03-18T09:00:00Z"] {
         let mut scene = Scene::at(instant).await;

@@ -65,6 +65,16 @@ pub(crate) fn decide(reading: &Reading, holders: &[Holder], open: bool) -> Decis
     }
 }
 
+/// Decides about a message of which an operator says whose request it is. Nobody but the holder is written to:
+/// an operator's word is no proof either.
+pub(crate) fn decide_for(holder: Option<Holder>, open: bool) -> Decision {
+    match holder {
+        _ if !open => Decision { standing: Standing::Done, ..Decision::held("closed", None) },
+        Some(holder) => of_holder(holder, None),
+        None => Decision::held("unknown", None),
+    }
+}
+
 fn of_holder(holder: Holder, answer: Option<LetterKind>) -> Decision {
     let confirm = if holder.receives {
         Some(Route::Mailbox)
@@ -113,6 +123,17 @@ mod tests {
             assert_eq!(officer, expected.is_none());
             assert_eq!(decided.mailbox, Some(7));
         }
+    }
+
+    #[test]
+    fn an_operators_word_is_no_proof() {
+        let known = holder(true, true, true);
+        let decided = decide_for(Some(known), true);
+        assert_eq!((decided.confirm, decided.answer), (Some(Route::Mailbox), None));
+        assert_eq!(decide_for(Some(holder(true, false, false)), true).reason, "officer");
+        assert_eq!(decide_for(None, true).reason, "unknown");
+        let closed = decide_for(Some(known), false);
+        assert_eq!((closed.confirm, closed.reason), (None, "closed"));
     }
 
     #[test]

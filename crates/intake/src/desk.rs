@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Proof, Tick, VoucherStanding};
 use eventstore::Origin;
 use lettre::Address;
-use projections::Registry;
+use projections::{Registry, RegistryEntry};
 use uuid::Uuid;
 use vouchers::{Grant, Office};
 
@@ -121,8 +121,14 @@ impl Desk {
         });
         let reading = reading.await.map_err(|error| Error::Ended(error.to_string()))?;
         let open = self.is_open(now).await?;
-        let holders = if open { self.holders(&reading, now).await? } else { Vec::new() };
-        let mut decision = case::decide(&reading, &holders, open);
+        let mut decision = if let Some(number) = message.mailbox.filter(|_| released) {
+            let entry = self.registry.find(number).await?;
+            let holder = self.seen(entry.map(|entry| (entry, true)), now).await?.pop();
+            case::decide_for(holder, open)
+        } else {
+            let holders = if open { self.holders(&reading, now).await? } else { Vec::new() };
+            case::decide(&reading, &holders, open)
+        };
         let mut letters = Vec::new();
         let letter =
             |kind, mailbox, route, why| New { kind, message: message.number, mailbox, route, why };
@@ -173,6 +179,15 @@ impl Desk {
         for address in &named.addresses {
             found.extend(self.registry.find_address(address).await?.map(|entry| (entry, false)));
         }
+        self.seen(found, now).await
+    }
+
+    /// Each of these once, with where proof could be asked for; with each, whether it was named by codice fiscale.
+    async fn seen(
+        &self,
+        found: impl IntoIterator<Item = (RegistryEntry, bool)>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Holder>, Error> {
         let known = self.office.journal().known().await?;
         let state = known.state();
         let mut holders: Vec<Holder> = Vec::new();

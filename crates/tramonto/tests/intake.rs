@@ -204,6 +204,10 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
         serde_json::from_str(&place.done(&["intake", "show", "1", "--json"])).unwrap();
     assert_eq!((&shown["read_as"], &shown["names_codici_fiscali"]), (&"request".into(), &1.into()));
     assert!(place.done(&["intake", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
+    let holder = ["intake", "release", "1", "--holder", "nobody@postacertificata.example"];
+    let refused = place.tramonto(&holder).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("in the registry"), "{told}");
     for wrong in [["intake", "show", "2"], ["intake", "release", "1"]] {
         let refused = place.tramonto(&wrong).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{wrong:?}");

@@ -89,9 +89,9 @@ impl Desk {
         };
         let address = self.office.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
         let (token, asked) = self.link(waiting, address, now)?;
-        if waiting.kind == LetterKind::Granted {
+        if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             // The code goes to where it was proven who asked, or to nobody.
-            let proven = self.store.proven(waiting.message).await?;
+            let proven = self.store.proven(waiting.message, mailbox).await?;
             if proven.is_none_or(|proven| proven != address) {
                 return self.fail(waiting, "address-changed", now).await;
             }

@@ -24,9 +24,14 @@ impl Store {
             if page.is_empty() {
                 break;
             }
+            // One message may ask for several, of whom it is said to be the last one's.
             let of = sql::Statement {
-                sqlite: "SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))",
-                postgres: "SELECT number FROM message WHERE mailbox = ANY ($1)",
+                sqlite: "
+                    SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))
+                    UNION SELECT message FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
+                postgres: "
+                    SELECT number FROM message WHERE mailbox = ANY ($1)
+                    UNION SELECT message FROM letter WHERE mailbox = ANY ($1)",
             };
             let read = |(number,): (i64,)| Ok(number);
             gone.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);

@@ -33,7 +33,7 @@ pub struct Message {
     pub standing: Standing,
     /// Why, as a short code.
     pub reason: Option<String>,
-    /// Whose request it is.
+    /// Whose request it is; of one that was not looked at yet, by an operator's word.
     pub mailbox: Option<u32>,
     /// Did an operator say that a person wrote it?
     pub released: bool,
@@ -205,9 +205,21 @@ impl Store {
     /// Has a message in quarantine looked at again, as one that a person wrote; false where none waits there.
     pub async fn release(&self, number: i64) -> Result<bool, Error> {
         const RELEASE: &str = "
-            UPDATE message SET standing = 'new', reason = NULL, decided_at = NULL, asks = asks + 1
+            UPDATE message SET standing = 'new', reason = NULL, mailbox = NULL, decided_at = NULL,
+                asks = asks + 1
             WHERE number = $1 AND standing = 'held'";
         self.change(RELEASE, vec![Given::Number(number)]).await
+    }
+
+    /// Has a message looked at again as the request of this holder, whatever it says. One message may ask for
+    /// several: it can be released for another once it was looked at for one. False where it is not in
+    /// quarantine and nothing was done about it either.
+    pub async fn release_for(&self, number: i64, mailbox: u32) -> Result<bool, Error> {
+        const RELEASE: &str = "
+            UPDATE message SET standing = 'new', reason = NULL, mailbox = $2, decided_at = NULL,
+                asks = asks + 1
+            WHERE number = $1 AND standing IN ('held', 'done')";
+        self.change(RELEASE, vec![Given::Number(number), Given::Number(mailbox.into())]).await
     }
 
     /// Puts a message that was not looked at yet into quarantine, with its reason; false where it was.

@@ -372,12 +372,18 @@ impl Store {
         self.change(REFUSE, given).await.map(|_| ())
     }
 
-    /// The keyed hash of the address that the holder confirmed from, for a message of theirs.
-    pub(crate) async fn proven(&self, message: i64) -> Result<Option<Vec<u8>>, Error> {
+    /// The keyed hash of the address that a holder confirmed from, for a message that asks for theirs.
+    pub(crate) async fn proven(
+        &self,
+        message: i64,
+        mailbox: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
         const PROVEN: &str = "
-            SELECT address FROM confirmation WHERE message = $1 AND used_at IS NOT NULL";
+            SELECT address FROM confirmation
+            WHERE message = $1 AND mailbox = $2 AND used_at IS NOT NULL ORDER BY used_at";
         let read = |(address,): (Vec<u8>,)| Ok(address);
-        Ok(self.tables.all(PROVEN, vec![Given::Number(message)], read).await?.pop())
+        let given = vec![Given::Number(message), Given::Number(mailbox.into())];
+        Ok(self.tables.all(PROVEN, given, read).await?.pop())
     }
 
     /// How many letters wait, and of how many nobody knows whether they left: counts that an index answers.

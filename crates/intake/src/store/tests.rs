@@ -60,9 +60,14 @@ async fn only_what_waits_is_released_or_refused(store: &Store) {
     assert!(!store.refuse(number, "why", now()).await.unwrap());
     store.hold(number, "unknown", None, now()).await.unwrap();
     assert_eq!(numbers(store, Standing::Held).await, [number]);
+    assert!(store.release_for(number, 9).await.unwrap());
+    assert_eq!(store.message(number).await.unwrap().unwrap().mailbox, Some(9));
+    assert!(!store.release_for(number, 8).await.unwrap(), "it is not looked at yet");
+    store.hold(number, "officer", Some(9), now()).await.unwrap();
     assert!(store.release(number).await.unwrap());
     let message = store.message(number).await.unwrap().unwrap();
     assert_eq!((message.standing, message.released, message.reason), (Standing::New, true, None));
+    assert_eq!(message.mailbox, None, "whose it is said to be does not outlive a release without");
     store.hold(number, "unknown", Some(7), now()).await.unwrap();
     assert!(store.refuse(number, "an advertisement", now()).await.unwrap());
     assert!(!store.refuse(number, "again", now()).await.unwrap());

@@ -3,11 +3,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-
 use url::Url;
 
 use super::notices::NoticeArgs;
-use super::values::{self, Reason};
+use super::values::{self, Reason, Target};
 
 /// What is done with requests by e-mail.
 #[derive(Debug, Subcommand)]
@@ -21,9 +20,7 @@ pub enum IntakeCommand {
     /// Shows one message: how it stands, what it was read for; its text only when asked for.
     Show(ShowMessageArgs),
     /// Has a message in quarantine looked at again, as one that a person wrote.
-    #[command(after_help = "Example:
-  tramonto intake release 12")]
-    Release(MessageNumber),
+    Release(ReleaseMessageArgs),
     /// Turns a message in quarantine down. It is kept.
     Refuse(RefuseMessageArgs),
 }
@@ -175,12 +172,21 @@ pub struct ListMessagesArgs {
     pub after: i64,
 }
 
-/// One message.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct MessageNumber {
+/// Which message is looked at again.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake release 12
+  tramonto intake release 13 --holder someone@postacertificata.example
+
+With --holder the message may name nobody, or several, or be unreadable to a machine: it is taken for a request of that
+holder, who is asked to confirm at the address on record. Where it asks for several, release it for each in turn.")]
+pub struct ReleaseMessageArgs {
     /// The message's number.
     #[arg(value_name = "NUMBER")]
     pub number: i64,
+    /// Whose request it is: the mailbox by its address, its id, or its number.
+    #[arg(long, value_name = "ADDRESS|ID")]
+    pub holder: Option<Target>,
 }
 
 /// What is shown of a message.

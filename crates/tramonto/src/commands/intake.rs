@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use intake::{Kept, Kind, Message};
 use serde_json::{Value, json};
 
+use super::reading::Reading;
 use super::{message_on_input, read};
 use crate::cli::{
-    Global, IntakeCommand, ListMessagesArgs, MessageArgs, MessageNumber, RefuseMessageArgs,
+    Global, IntakeCommand, ListMessagesArgs, MessageArgs, RefuseMessageArgs, ReleaseMessageArgs,
     ShowMessageArgs,
 };
 use crate::output::Output;
@@ -27,7 +28,7 @@ pub(super) async fn execute(command: IntakeCommand, global: &Global) -> Result<E
         IntakeCommand::Message(args) => message(&args, global).await?,
         IntakeCommand::List(args) => list(&args, global).await?,
         IntakeCommand::Show(args) => show(&args, global).await?,
-        IntakeCommand::Release(args) => release(args, global).await?,
+        IntakeCommand::Release(args) => release(&args, global).await?,
         IntakeCommand::Refuse(args) => refuse(&args, global).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -147,14 +148,30 @@ async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
     out.line("its text is somebody's personal data; --content writes it")
 }
 
-async fn release(args: MessageNumber, global: &Global) -> Result<(), Error> {
+async fn release(args: &ReleaseMessageArgs, global: &Global) -> Result<(), Error> {
+    let holder = match &args.holder {
+        None => None,
+        Some(target) => {
+            let reading = Reading::open(global).await?;
+            let number = reading.number_of(target).await?;
+            reading.close().await;
+            Some(number)
+        }
+    };
     let store = requests::open(global).await?;
-    let released = store.release(args.number).await?;
+    let released = match holder {
+        None => store.release(args.number).await?,
+        Some(mailbox) => store.release_for(args.number, mailbox).await?,
+    };
     store.close().await?;
     if !released {
         return Err(not_held(args.number));
     }
-    done(global, "message-released", args.number, "is looked at again, as one that a person wrote")
+    let words = match holder {
+        None => "is looked at again, as one that a person wrote",
+        Some(_) => "is looked at again, as that holder's request",
+    };
+    done(global, "message-released", args.number, words)
 }
 
 async fn refuse(args: &RefuseMessageArgs, global: &Global) -> Result<(), Error> {

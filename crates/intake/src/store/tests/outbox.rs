@@ -103,7 +103,11 @@ pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
     assert!(store.claim(&confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
     store.sent(confirm.number, Sent::Taken, now()).await.unwrap();
     assert_eq!(store.confirmed(100).await.unwrap(), []);
-    assert_eq!(store.proven(message).await.unwrap(), None, "it is sent, and proves nothing yet");
+    assert_eq!(
+        store.proven(message, WHO).await.unwrap(),
+        None,
+        "it is sent, and proves nothing yet"
+    );
     for (token, minutes, counts) in [
         ([2; 32], 1, false),
         ([3; 32], 1, false),
@@ -114,7 +118,7 @@ pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
         let used = store.confirm(token, later(minutes)).await.unwrap();
         assert_eq!(used, counts, "{} after {minutes} minutes", token[0]);
     }
-    assert_eq!(store.proven(message).await.unwrap(), Some(ADDRESS.to_vec()));
+    assert_eq!(store.proven(message, WHO).await.unwrap(), Some(ADDRESS.to_vec()));
     let expected =
         Confirmed { letter: confirm.number, mailbox: WHO, message, route: Route::Mailbox };
     let confirmed = store.confirmed(100).await.unwrap();
@@ -138,7 +142,7 @@ pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
     // And all of it goes with its holder.
     assert_eq!(store.erase(&[WHO].into(), &[]).await.unwrap(), 1);
     assert_eq!(told(store).await, []);
-    assert_eq!(store.proven(message).await.unwrap(), None);
+    assert_eq!(store.proven(message, WHO).await.unwrap(), None);
     assert!(!store.confirm(TOKEN, now()).await.unwrap());
 }
 
