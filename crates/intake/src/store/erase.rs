@@ -24,14 +24,16 @@ impl Store {
             if page.is_empty() {
                 break;
             }
-            // One message may ask for several, of whom it is said to be the last one's.
+            // One message may ask for several, of whom it is said to be the last one's. 0 is the message of letters
+            // that answer none.
             let of = sql::Statement {
                 sqlite: "
                     SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))
-                    UNION SELECT message FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
+                    UNION SELECT message FROM letter
+                    WHERE message <> 0 AND mailbox IN (SELECT value FROM json_each($1))",
                 postgres: "
                     SELECT number FROM message WHERE mailbox = ANY ($1)
-                    UNION SELECT message FROM letter WHERE mailbox = ANY ($1)",
+                    UNION SELECT message FROM letter WHERE message <> 0 AND mailbox = ANY ($1)",
             };
             let read = |(number,): (i64,)| Ok(number);
             gone.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);
