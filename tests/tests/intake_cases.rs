@@ -103,13 +103,13 @@ impl Scene {
         let page = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let relay = Arc::new(Relay::default());
-        let desk = desk(&store, &office, &running, &relay);
+        let desk = desk(&store, &office, &running, &relay, Some(PORTAL));
         Self { world, running, store, office, relay, desk, page, came: 0 }
     }
 
     /// As after a crash: what was in memory is gone.
     fn restart(&mut self) {
-        self.desk = desk(&self.store, &self.office, &self.running, &self.relay);
+        self.desk = desk(&self.store, &self.office, &self.running, &self.relay, Some(PORTAL));
     }
 
     /// An activated holder with an address for notices, or without.
@@ -184,13 +184,19 @@ impl Scene {
     }
 }
 
-fn desk(store: &Arc<Store>, office: &Office, running: &Rehearsing, relay: &Arc<Relay>) -> Desk {
+fn desk(
+    store: &Arc<Store>,
+    office: &Office,
+    running: &Rehearsing,
+    relay: &Arc<Relay>,
+    portal: Option<&str>,
+) -> Desk {
     let settings = DeskSettings {
         reader: intake::Reader::default(),
         post: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
         extracts: None,
-        portal: Some(PORTAL.to_owned()),
+        portal: portal.map(str::to_owned),
     };
     let registry = Arc::clone(&running.engine.store.registry);
     Desk::new(Arc::clone(store), office.clone(), registry, settings)
@@ -282,7 +288,12 @@ async fn whoever_writes_is_answered_the_same_whether_or_not_the_person_exists() 
         let answer = to(&letters, sender);
         // Neither the date, nor whom it goes to, nor the numbers of messages.
         let kept = answer.lines().filter(|line| {
-            let own = ["To:", "Message-ID:", "In-Reply-To:", "References:", "Date:"];
+            let own = ["To:", "In-Reply-To:", "References:", "Date:"];
+            if let Some(id) = line.strip_prefix("Message-ID:") {
+                // From a number that runs on one could tell whether another letter was written in between.
+                assert!(id.len() > 40, "{line}");
+                return false;
+            }
             !own.iter().any(|name| line.starts_with(name))
         });
         answers.push(kept.collect::<Vec<_>>().join("\n"));
@@ -302,7 +313,9 @@ async fn nobody_is_written_to_twice_in_a_day_however_many_messages_come() {
     assert_eq!(scene.comes("a@mail.example", &holder.code).await.len(), 2);
     for round in 0..20 {
         let text = format!("{} {round}", holder.address);
-        assert_eq!(scene.comes("a@mail.example", &text).await, [], "{round}");
+        // However they write their own address.
+        let sender = if round % 2 == 0 { "a@mail.example" } else { "A@Mail.Example" };
+        assert_eq!(scene.comes(sender, &text).await, [], "{round}");
     }
     // A bomb from many senders reaches each of them once, and the holder not at all.
     for round in 0..5 {
@@ -376,6 +389,159 @@ async fn outside_the_window_everybody_is_told_so() {
         assert!(to(&letters, "a@mail.example").contains("X-Tramonto-Letter: closed"), "{instant}");
         assert_eq!(letters.len(), 1);
         assert_eq!(scene.standing(&holder).await, VoucherStanding::None);
+    }
+}
+
+#[tokio::test]
+async fn the_window_opens_and_closes_to_the_second_by_when_a_message_came() {
+    // A message counts by when it came, though it is looked at two days later.
+    for (came, open) in [
+        ("2015-03-17T22:59:59Z", false),
+        ("2015-03-17T23:00:00Z", true),
+        ("2018-03-17T22:59:59Z", true),
+        ("2018-03-17T23:00:00Z", false),
+    ] {
+        let mut scene = Scene::at(came).await;
+        let holder = scene.person(true, 0).await;
+        let content = format!("From: <a@mail.example>\r\n\r\n{}\r\n", holder.code).into_bytes();
+        let (sender, received_at) = (Some("a@mail.example".to_owned()), came.parse().unwrap());
+        scene.store.keep(&[Kept { sender, received_at, content }]).await.unwrap();
+        if came.starts_with("2018") {
+            scene.later(Duration::days(2));
+        }
+        let letters = scene.passes().await;
+        let answer = if open { "received" } else { "closed" };
+        let answer = format!("X-Tramonto-Letter: {answer}");
+        assert!(to(&letters, "a@mail.example").contains(&answer), "{came}");
+        assert_eq!(letters.len(), if open { 2 } else { 1 }, "{came}");
+        let expected = if open { VoucherStanding::Requested } else { VoucherStanding::None };
+        assert_eq!(scene.standing(&holder).await, expected, "{came}");
+    }
+}
+
+#[tokio::test]
+async fn who_never_activated_or_let_it_lapse_waits_for_an_officer() {
+    let mut scene = Scene::at(CONSULTED).await;
+    let registry = Arc::clone(&scene.running.engine.store.registry);
+    let mut never = 0;
+    for number in 0..300 {
+        let registration = registry.find(number).await.unwrap().unwrap().registration;
+        if registration.activated_on.is_some() || registration.notify_email.is_none() || never == 3
+        {
+            continue;
+        }
+        never += 1;
+        // Whoever is told of is the one who wrote: the holder gets no link.
+        let sender = format!("never{number}@mail.example");
+        let letters = scene.comes(&sender, registration.codice_fiscale.as_str()).await;
+        to(&letters, &sender);
+        assert_eq!(scene.office.show(number).await.unwrap().standing, VoucherStanding::None);
+    }
+    assert_eq!(scene.reasons().await, vec!["officer"; never]);
+    assert!(never > 0);
+}
+
+/// The last half hour in which mailboxes receive, and a minute after it.
+const CLOSING: &str = "2015-07-17T21:30:00Z";
+const CLOSED: &str = "2015-07-17T22:01:00Z";
+
+impl Scene {
+    fn goes_to(&self, instant: &str) {
+        self.world.clock.set(instant.parse().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_link_into_a_mailbox_ends_with_it_and_one_that_waited_does_not_leave() {
+    let mut scene = Scene::at(CLOSING).await;
+    let holder = scene.person(true, 0).await;
+    let waits = scene.person(true, 1).await;
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let link = link(to(&letters, &holder.address));
+    // Another's is put off past the end: it does not go where nobody reads it.
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.comes("b@mail.example", &waits.code).await.len(), 1);
+    scene.goes_to(CLOSED);
+    assert_eq!(scene.asks("POST", &link).await.0, 410);
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["asked", "mailbox-closed"]);
+    // An officer has it looked at again, and by now the address for notices is asked.
+    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    assert!(scene.store.release(held[0].number).await.unwrap());
+    to(&scene.passes().await, waits.notify.as_deref().unwrap());
+}
+
+#[tokio::test]
+async fn a_code_does_not_follow_into_a_mailbox_that_receives_no_more() {
+    let mut scene = Scene::at(CLOSING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    scene.goes_to(CLOSED);
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["mailbox-closed"]);
+    assert_eq!(scene.standing(&holder).await, VoucherStanding::Valid);
+    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+}
+
+#[tokio::test]
+async fn a_letter_that_is_refused_for_good_leaves_its_message_to_an_officer() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    // The letters leave in the order in which they were written: the link first.
+    scene.relay.answers.lock().unwrap().push(Answer::Refused("550".to_owned()));
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    to(&letters, "a@mail.example");
+    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    let [message] = &held[..] else { panic!("{held:?}") };
+    assert_eq!(message.reason.as_deref(), Some("letter-failed"));
+    assert_eq!(message.mailbox, Some(holder.number));
+    // Looked at again, the same holder is asked again.
+    assert!(scene.store.release(message.number).await.unwrap());
+    to(&scene.passes().await, &holder.address);
+}
+
+#[tokio::test]
+async fn without_a_portal_links_wait_for_one() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    scene.desk = desk(&scene.store, &scene.office, &scene.running, &scene.relay, None);
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    to(&letters, "a@mail.example");
+    scene.later(Duration::hours(5));
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["asked"]);
+    scene.restart();
+    scene.later(Duration::minutes(6));
+    to(&scene.passes().await, &holder.address);
+}
+
+#[tokio::test]
+async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() {
+    for revoked in [false, true] {
+        let mut scene = Scene::at(RECEIVING).await;
+        let holder = confirmed(&mut scene).await;
+        scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+        assert_eq!(scene.passes().await, []);
+        let waiting = scene.store.letters_with_codes_wait().await.unwrap();
+        assert_eq!(waiting, [holder.number].into());
+        let origin = eventstore::Origin::part("operator");
+        if revoked {
+            scene.office.revoke(holder.number, &origin).await.unwrap();
+        } else {
+            let code = vouchers::Kept { number: holder.number, issue: 1 };
+            scene.office.handed_over(&[code], &origin).await.unwrap();
+        }
+        scene.later(Duration::minutes(2));
+        let letters = scene.passes().await;
+        if revoked {
+            let letter = to(&letters, &holder.address);
+            assert!(letter.contains("X-Tramonto-Letter: refused"), "{letter}");
+            assert!(letter.contains("non vale pi"), "{letter}");
+        } else {
+            assert_eq!(letters, []);
+        }
+        assert!(scene.store.letters_with_codes_wait().await.unwrap().is_empty());
     }
 }
 

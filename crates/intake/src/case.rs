@@ -15,8 +15,9 @@ pub(crate) struct Holder {
     pub(crate) by_code: bool,
     /// The mailbox itself receives now and can be read.
     pub(crate) receives: bool,
-    /// There is an address for notices on record.
-    pub(crate) has_notice_address: bool,
+    /// There is an address for notices on record that can prove it: not the mailbox's own, and of somebody who
+    /// activated theirs, for which they showed who they are. Who never did was checked by nobody.
+    pub(crate) notice_proves: bool,
 }
 
 /// What becomes of a message.
@@ -78,7 +79,7 @@ pub(crate) fn decide_for(holder: Option<Holder>, open: bool) -> Decision {
 fn of_holder(holder: Holder, answer: Option<LetterKind>) -> Decision {
     let confirm = if holder.receives {
         Some(Route::Mailbox)
-    } else if holder.has_notice_address && holder.by_code {
+    } else if holder.notice_proves && holder.by_code {
         Some(Route::Notice)
     } else {
         None
@@ -102,8 +103,8 @@ mod tests {
         Reader::default().read(Some("a@b.example"), READ.as_bytes())
     }
 
-    fn holder(by_code: bool, receives: bool, has_notice_address: bool) -> Holder {
-        Holder { number: 7, by_code, receives, has_notice_address }
+    fn holder(by_code: bool, receives: bool, notice_proves: bool) -> Holder {
+        Holder { number: 7, by_code, receives, notice_proves }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! once; a code is made when its holder has proven who they are, and is nowhere but in the letter. Deliberately
 //! absent: what is decided about a message, which is the case's.
 
+mod granting;
 mod reminding;
 mod sending;
 mod still;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Capability, Proof, Tick, VoucherStanding};
+use domain::{Capability, Tick};
 use eventstore::Origin;
 use lettre::Address;
 use projections::{Registry, RegistryEntry};
@@ -25,7 +26,7 @@ use crate::Error;
 use crate::case::{self, Holder};
 use crate::letter::Post;
 use crate::reading::{Kind, Reader, Reading};
-use crate::store::{Confirmed, LetterKind, Message, New, Route, Standing, Store};
+use crate::store::{LetterKind, Message, New, Route, Standing, Store};
 
 /// Messages looked at in one pass.
 const HANDFUL: u32 = 50;
@@ -120,7 +121,8 @@ impl Desk {
             }
         });
         let reading = reading.await.map_err(|error| Error::Ended(error.to_string()))?;
-        let open = self.is_open(now).await?;
+        // By when it came, however long it waited to be looked at.
+        let open = self.is_open(message.received_at).await?;
         let mut decision = if let Some(number) = message.mailbox.filter(|_| released) {
             let entry = self.registry.find(number).await?;
             let holder = self.seen(entry.map(|entry| (entry, true)), now).await?.pop();
@@ -133,12 +135,12 @@ impl Desk {
         let letter =
             |kind, mailbox, route, why| New { kind, message: message.number, mailbox, route, why };
         if let (Some(mailbox), Some(route)) = (decision.mailbox, decision.confirm) {
-            let refused = self.request(mailbox).await?;
+            let refused = self.request(mailbox, message.received_at).await?;
             if self.store.told(mailbox, now - QUIET).await? {
                 decision.reason = "asked-before";
             } else if let Some(why) = refused {
-                decision.reason = why;
-                letters.push(letter(LetterKind::Refused, Some(mailbox), route, Some(why)));
+                decision.reason = why.code();
+                letters.push(letter(LetterKind::Refused, Some(mailbox), route, Some(why.code())));
             } else {
                 letters.push(letter(LetterKind::Confirm, Some(mailbox), route, None));
             }
@@ -159,14 +161,14 @@ impl Desk {
         self.store.decided(message.number, &decision, letters, now).await
     }
 
-    /// Can vouchers be asked for now?
-    async fn is_open(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+    /// Could vouchers be asked for at an instant?
+    async fn is_open(&self, at: DateTime<Utc>) -> Result<bool, Error> {
         let known = self.office.journal().known().await?;
         let Some(plan) = known.state().plan() else { return Ok(false) };
         let Some(rules) = &plan.vouchers else { return Ok(false) };
-        let today = domain::civil_date(now, plan.zone);
+        let today = domain::civil_date(at, plan.zone);
         let over = rules.last_day.is_some_and(|last| today > last);
-        Ok(plan.allowed_at(now).contains(Capability::RequestVoucher) && !over)
+        Ok(plan.allowed_at(at).contains(Capability::RequestVoucher) && !over)
     }
 
     /// Who of those named has a mailbox.
@@ -192,7 +194,7 @@ impl Desk {
         let state = known.state();
         let mut holders: Vec<Holder> = Vec::new();
         for (entry, by_code) in found {
-            let number = entry.number;
+            let (number, notify) = (entry.number, entry.registration.notify_email);
             if let Some(same) = holders.iter_mut().find(|holder| holder.number == number) {
                 same.by_code |= by_code;
                 continue;
@@ -201,72 +203,15 @@ impl Desk {
                 number,
                 by_code,
                 receives: reminding::receives(state, number, now),
-                has_notice_address: entry.registration.notify_email.is_some(),
+                notice_proves: state.rights.activated().contains(number)
+                    && notice(&entry.registration.address, notify).is_some(),
             });
         }
         Ok(holders)
     }
+}
 
-    /// Writes a request down; why not, as a short code, where there is nothing to ask for.
-    async fn request(&self, mailbox: u32) -> Result<Option<&'static str>, Error> {
-        let had = {
-            let known = self.office.journal().known().await?;
-            let vouchers = &known.state().vouchers;
-            match vouchers.standing(mailbox) {
-                // It was granted and never arrived: who proves who they are gets it now.
-                VoucherStanding::Valid if !vouchers.delivered().contains(mailbox) => Some(false),
-                VoucherStanding::Valid
-                | VoucherStanding::Redeemed { .. }
-                | VoucherStanding::Expired
-                | VoucherStanding::Revoked => Some(true),
-                VoucherStanding::None
-                | VoucherStanding::Requested
-                | VoucherStanding::Verified
-                | VoucherStanding::Refused => None,
-            }
-        };
-        match had {
-            Some(true) => Ok(Some("had")),
-            Some(false) => Ok(None),
-            None => match self.office.request(mailbox, &self.origin).await {
-                Ok(()) => Ok(None),
-                Err(vouchers::Error::Rejected(_)) => Ok(Some("not-eligible")),
-                Err(error) => Err(error.into()),
-            },
-        }
-    }
-
-    /// Grants what was confirmed.
-    async fn settle(&mut self, confirmed: &Confirmed, now: DateTime<Utc>) -> Result<(), Error> {
-        let Confirmed { mailbox, message, route, .. } = *confirmed;
-        let why = self.grant(mailbox).await?;
-        let kind = if why.is_some() { LetterKind::Refused } else { LetterKind::Granted };
-        let letter = New { kind, message, mailbox: Some(mailbox), route, why };
-        tracing::info!(message, granted = why.is_none(), "a confirmation was acted upon");
-        self.store.settled(confirmed, letter, now).await
-    }
-
-    /// Grants a voucher to who has proven who they are; why not, as a short code. The code waits in memory for
-    /// its letter.
-    async fn grant(&mut self, mailbox: u32) -> Result<Option<&'static str>, Error> {
-        if let Some(why) = self.request(mailbox).await? {
-            return Ok(Some(why));
-        }
-        let verified = self.office.verify(mailbox, Proof::Confirmation, &self.origin).await;
-        match verified {
-            // Where it was granted already, there is nothing to verify any more.
-            Ok(()) | Err(vouchers::Error::Rejected(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match self.office.issue(mailbox, &self.origin).await {
-            Ok(grant) => {
-                self.grants.insert(mailbox, grant);
-                Ok(None)
-            }
-            // The code was made in another life of this process: another is made with the letter.
-            Err(vouchers::Error::Minted) => Ok(None),
-            Err(vouchers::Error::Rejected(_)) => Ok(Some("closed")),
-            Err(error) => Err(error.into()),
-        }
-    }
+/// The address for notices; the mailbox's own is none, for it closes with the mailbox.
+fn notice(address: &str, notify: Option<String>) -> Option<String> {
+    notify.filter(|notify| !notify.eq_ignore_ascii_case(address))
 }

@@ -51,7 +51,8 @@ pub struct Letter {
 
 /// What a letter is written from.
 pub(crate) struct Draft<'a> {
-    pub(crate) number: i64,
+    /// What its Message-ID begins with; it tells nothing of how many letters there are.
+    pub(crate) id: &'a str,
     pub(crate) kind: LetterKind,
     pub(crate) from: &'a Address,
     pub(crate) to: &'a str,
@@ -89,7 +90,7 @@ pub(crate) fn write(draft: &Draft<'_>) -> Result<Letter, &'static str> {
     // What answers nobody says so (RFC 3834, 5).
     let alone = matches!(draft.kind, LetterKind::Reminder | LetterKind::Extract);
     let automatic = if alone { "auto-generated" } else { "auto-replied" };
-    let id = format!("<intake.{}@{}>", draft.number, draft.from.domain());
+    let id = format!("<{}@{}>", draft.id, draft.from.domain());
     let mut message = Message::builder()
         .from(Mailbox::new(None, draft.from.clone()))
         .to(Mailbox::new(None, to.clone()))

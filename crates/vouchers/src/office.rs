@@ -107,6 +107,24 @@ impl Office {
         self.request_all(&one(number), origin).await.map(|_| ())
     }
 
+    /// A holder asked for theirs at an instant before now, by which it is judged whether that was in time.
+    pub async fn request_asked(
+        &self,
+        number: u32,
+        asked_at: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let before = self.rules(|_, rules| rules.registered_before).await?;
+        let (mailboxes, mut asked_in_time) = (one(number), RoaringBitmap::new());
+        asked_in_time |= self.registry.requested_before(&mailboxes, before).await?;
+        let request = |state: &State, now: DateTime<Utc>| {
+            let (mailboxes, asked_in_time) = (mailboxes.clone(), asked_in_time.clone());
+            let request = VoucherCommand::Request { mailboxes, asked_in_time };
+            Ok(state.decide_voucher(request, asked_at.min(now))?)
+        };
+        self.decide_on(origin, request).await.map(|_| ())
+    }
+
     /// Holders ask for theirs: of those who can, how many were not waiting yet. One alone who can't is told
     /// why.
     pub async fn request_all(&self, who: &RoaringBitmap, origin: &Origin) -> Result<u64, Error> {

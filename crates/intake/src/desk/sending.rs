@@ -3,12 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::MailboxSet;
+use domain::{Capability, MailboxSet, State};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use vouchers::Grant;
 
 use super::Desk;
+use super::granting::Coded;
+use super::notice;
 use super::still::{Facts, Still, request_of, still};
 use crate::Error;
 use crate::letter::{self, Answer, Code, Draft};
@@ -26,6 +28,10 @@ const VALID: TimeDelta = TimeDelta::days(7);
 const MOST_ATTEMPTS: i64 = 12;
 /// How long a relay that can't be reached is left alone.
 const REST: TimeDelta = TimeDelta::seconds(30);
+/// How long a letter waits for what is not configured.
+const UNCONFIGURED: TimeDelta = TimeDelta::minutes(5);
+/// The purpose of the keyed hash of a letter's number, which its Message-ID begins with.
+const LETTER: &str = "intake-letter";
 /// The purpose of the keyed hash of an address.
 const ADDRESS: &str = "intake-address";
 
@@ -45,7 +51,7 @@ impl Desk {
         &mut self,
         now: DateTime<Utc>,
     ) -> Result<(u64, Option<DateTime<Utc>>), Error> {
-        let doubtful = self.store.doubt(now).await?;
+        let doubtful = self.doubt(now).await?;
         if doubtful > 0 {
             tracing::warn!(
                 "of {doubtful} letters nobody knows whether they left; look at `tramonto intake list`"
@@ -83,12 +89,16 @@ impl Desk {
             return Ok(());
         };
         let waiting = &waiting;
+        if waiting.kind == LetterKind::Confirm && self.settings.portal.is_none() {
+            // As without a relay.
+            return self.store.put_off(waiting.number, now + UNCONFIGURED).await;
+        }
         let content = self.store.content(waiting.message).await?.unwrap_or_default();
         let Some(to) = self.address(waiting, &content).await? else {
             return self.fail(waiting, "no-address", now).await;
         };
         let address = self.office.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
-        let (token, asked) = self.link(waiting, address, now)?;
+        let (token, asked) = self.link(waiting, address, now).await?;
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             // The code goes to where it was proven who asked, or to nobody.
             let proven = self.store.proven(waiting.message, mailbox).await?;
@@ -107,9 +117,20 @@ impl Desk {
             }
         }
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
-            enclosed.grant = self.code(mailbox).await?;
-            if enclosed.grant.is_none() {
-                return self.store.turn_down(waiting.number, "closed", now).await;
+            match self.code(mailbox, now).await {
+                Ok(Coded::Made(grant)) => enclosed.grant = Some(grant),
+                Ok(Coded::Elsewhere) => {
+                    return self.store.sent(waiting.number, Sent::Moot, now).await;
+                }
+                Ok(Coded::No(why)) => {
+                    return self.store.turn_down(waiting.number, why.code(), now).await;
+                }
+                Err(error) => {
+                    // It surely did not leave.
+                    let later = Sent::Later(now + TimeDelta::minutes(1));
+                    self.store.sent(waiting.number, later, now).await?;
+                    return Err(error);
+                }
             }
         }
         let answer = match self.write(waiting, &to, &content, &enclosed, now) {
@@ -120,10 +141,10 @@ impl Desk {
         if let Answer::Deferred(cause) | Answer::Refused(cause) | Answer::InDoubt(cause) = &answer {
             tracing::warn!(letter = waiting.number, "a letter was not taken for certain: {cause}");
         }
-        self.store.sent(waiting.number, sent, now).await?;
         if let Some(grant) = enclosed.grant {
             match sent {
-                // That code alone: it may have been replaced while the letter was on its way.
+                // That code alone: it may have been replaced while the letter was on its way. Before the letter
+                // counts as sent: who stops in between finds a letter in doubt, and none that is lost.
                 Sent::Taken => {
                     let code = vouchers::Kept { number: grant.number, issue: grant.issue };
                     self.office.handed_over(&[code], &self.origin).await?;
@@ -133,7 +154,34 @@ impl Desk {
                 Sent::Failed | Sent::Doubtful | Sent::Moot => {}
             }
         }
-        Ok(())
+        match sent {
+            Sent::Failed => self.store.given_up(waiting, (sent, "letter-failed"), now).await,
+            Sent::Doubtful => self.store.given_up(waiting, (sent, "letter-in-doubt"), now).await,
+            Sent::Taken | Sent::Later(_) | Sent::Moot => {
+                self.store.sent(waiting.number, sent, now).await
+            }
+        }
+    }
+
+    /// Letters whose claim has run out are in doubt; tells how many. Not those whose code is recorded as handed
+    /// over: they left.
+    async fn doubt(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let mut many = 0;
+        for letter in self.store.overdue(now, HANDFUL).await? {
+            let left = letter.kind == LetterKind::Granted && {
+                let known = self.office.journal().known().await?;
+                let delivered = known.state().vouchers.delivered();
+                letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
+            };
+            if left {
+                self.store.sent(letter.number, Sent::Taken, now).await?;
+            } else {
+                let doubt = (Sent::Doubtful, "letter-in-doubt");
+                self.store.given_up(&letter, doubt, now).await?;
+                many += 1;
+            }
+        }
+        Ok(many)
     }
 
     /// A letter as it is due now, with what it says; `None` where it goes out later or never.
@@ -154,6 +202,10 @@ impl Desk {
             }
             Still::NotBefore(later) => {
                 self.store.put_off(waiting.number, later).await?;
+                Ok(None)
+            }
+            Still::Stranded => {
+                self.fail(&waiting, "mailbox-closed", now).await?;
                 Ok(None)
             }
             Still::Moot => {
@@ -186,7 +238,7 @@ impl Desk {
     async fn fail(&self, waiting: &Waiting, why: &str, now: DateTime<Utc>) -> Result<(), Error> {
         tracing::warn!(letter = waiting.number, "a letter can't be sent: {why}");
         if self.store.claim(waiting, now + CLAIM, None).await? {
-            self.store.sent(waiting.number, Sent::Failed, now).await?;
+            self.store.given_up(waiting, (Sent::Failed, why), now).await?;
         }
         Ok(())
     }
@@ -201,13 +253,13 @@ impl Desk {
         let contacts = self.registry.contacts(&MailboxSet::from(mailbox)).await?;
         Ok(contacts.into_iter().next().and_then(|(_, address, notify)| match waiting.route {
             Route::Mailbox => Some(address),
-            Route::Notice => notify,
+            Route::Notice => notice(&address, notify),
             Route::Sender => None,
         }))
     }
 
     /// A link for a letter that asks to confirm, and what is kept of it.
-    fn link(
+    async fn link(
         &self,
         waiting: &Waiting,
         address: [u8; 32],
@@ -220,27 +272,14 @@ impl Desk {
         SysRng.try_fill_bytes(&mut bits).map_err(|error| Error::Random(error.to_string()))?;
         let token = URL_SAFE_NO_PAD.encode(bits);
         let hash = self.office.keyring().keyed_hash(PURPOSE).of(token.as_bytes());
-        Ok((Some(token), Some(Asked { token: hash, address, expires_at: now + VALID })))
-    }
-
-    /// A voucher's code, for its letter; `None` where it can't be had any more.
-    async fn code(&mut self, mailbox: u32) -> Result<Option<Grant>, Error> {
-        if let Some(grant) = self.grants.remove(&mailbox) {
+        let mut expires_at = now + VALID;
+        if waiting.route == Route::Mailbox {
+            // What is confirmed there after the mailbox has stopped receiving could not be answered there.
             let known = self.office.journal().known().await?;
-            // Somebody may have replaced it meanwhile.
-            if known.state().vouchers.issue_of(mailbox) == grant.issue {
-                return Ok(Some(grant));
-            }
+            let closes = closes(known.state(), now);
+            expires_at = closes.map_or(expires_at, |closes| expires_at.min(closes));
         }
-        let issued = match self.office.issue(mailbox, &self.origin).await {
-            Err(vouchers::Error::Minted) => self.office.reissue(mailbox, &self.origin).await,
-            issued => issued,
-        };
-        match issued {
-            Ok(grant) => Ok(Some(grant)),
-            Err(vouchers::Error::Rejected(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok((Some(token), Some(Asked { token: hash, address, expires_at })))
     }
 
     fn write(
@@ -264,8 +303,10 @@ impl Desk {
             token: &grant.token,
             redeem_by: grant.redeem_by,
         });
+        let id = self.office.keyring().keyed_hash(LETTER).of(&waiting.number.to_be_bytes());
+        let id = URL_SAFE_NO_PAD.encode(id);
         letter::write(&Draft {
-            number: waiting.number,
+            id: &id,
             kind: waiting.kind,
             from,
             to,
@@ -293,4 +334,11 @@ fn after(answer: &Answer, waiting: &Waiting, now: DateTime<Utc>) -> Sent {
         }
         Answer::Deferred(_) | Answer::Refused(_) => Sent::Failed,
     }
+}
+
+/// When mailboxes stop receiving, or being read, by the plan in force.
+fn closes(state: &State, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let plan = state.plan()?;
+    let ends = [Capability::Receive, Capability::Access].map(|what| plan.ends_at(what, now));
+    ends.into_iter().flatten().min()
 }

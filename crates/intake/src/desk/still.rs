@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use domain::{LogStanding, State, reminder_holds};
 use uuid::Uuid;
 
-use super::reminding::route;
+use super::reminding::{receives, route};
 use crate::store::{LetterKind, Route, Waiting};
 
 /// When an extract that is not prepared yet is looked for again.
@@ -33,6 +33,8 @@ pub(super) enum Still {
     NotBefore(DateTime<Utc>),
     /// It is not true any more.
     Moot,
+    /// It would go to the closing mailbox, which receives no more and so proves nothing: somebody has to look.
+    Stranded,
 }
 
 /// Whose extract a letter tells of.
@@ -51,6 +53,11 @@ pub(super) fn still(state: &State, waiting: &Waiting, links: bool, now: DateTime
         }
         (LetterKind::Extract, Some(mailbox)) => extract(state, waiting, mailbox, links, now),
         (LetterKind::Reminder, _) | (LetterKind::Extract, None) => Still::Moot,
+        (LetterKind::Confirm | LetterKind::Granted, Some(mailbox))
+            if waiting.route == Route::Mailbox && !receives(state, mailbox, now) =>
+        {
+            Still::Stranded
+        }
         (
             LetterKind::Received
             | LetterKind::Help

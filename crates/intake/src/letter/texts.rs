@@ -86,12 +86,12 @@ fn confirm(link: &str) -> (Both, Both) {
             italian: format!(
                 "qualcuno ha chiesto a Suo nome il voucher per una casella PEC gratuita.\n\nSe è stato Lei, apra questa \
                  pagina e prema il pulsante:\n\n{link}\n\nIl collegamento vale una volta sola e scade dopo sette \
-                 giorni. Se non è stato Lei, non faccia nulla: senza conferma non accade nulla."
+                 giorni, o prima se la casella smette di ricevere. Se non è stato Lei, non faccia nulla: senza conferma non accade nulla."
             ),
             english: format!(
                 "somebody has asked in your name for the voucher for a free certified mailbox (PEC).\n\nIf it was you, \
-                 open this page and press the button:\n\n{link}\n\nThe link works once and expires after seven days. \
-                 If it was not you, do nothing: without a confirmation nothing happens."
+                 open this page and press the button:\n\n{link}\n\nThe link works once and expires after seven days, \
+                 or sooner if the mailbox stops receiving. If it was not you, do nothing: without a confirmation nothing happens."
             ),
         },
     )
@@ -179,12 +179,20 @@ fn extract(link: &str, until: Option<NaiveDateTime>) -> (Both, Both) {
 fn refused(why: &str) -> (Both, Both) {
     let why = match why {
         "had" => both(
-            "per questo titolare un voucher è già stato rilasciato, e ne spetta uno solo. Se il codice è andato perduto, \
-             risponda all'ufficio, che può sostituirlo.",
+            "per questo titolare un voucher è già stato rilasciato, e ne spetta uno solo. Se il codice è andato perduto, si \
+             rivolga all'ufficio, che può sostituirlo.",
             "this holder has been given a voucher already, and there is one for each. If its code was lost, ask the \
              office, which can replace it.",
         ),
         "closed" => closed().1,
+        "none-left" => both(
+            "i voucher previsti dal programma sono stati tutti rilasciati.",
+            "all the vouchers that the programme foresees have been issued.",
+        ),
+        "ended" => both(
+            "il voucher rilasciato per questo titolare non vale più. Per saperne il motivo si rivolga all'ufficio.",
+            "the voucher that was issued to this holder is not valid any more. Ask the office why.",
+        ),
         _ => both(
             "per questa casella il voucher non spetta secondo le regole del programma.",
             "this mailbox is not entitled to the voucher by the rules of the programme.",

@@ -121,7 +121,8 @@ impl Store {
             let given = vec![
                 Given::Bytes(digest(&message.content).to_vec()),
                 Given::Number(micros(message.received_at)),
-                Given::Perhaps(message.sender.clone()),
+                // By whom it is known again, however a sender writes their own address.
+                Given::Perhaps(message.sender.as_ref().map(|sender| sender.to_lowercase())),
                 Given::Bytes(message.content.clone()),
             ];
             writing.run(KEEP, given).await?;

@@ -4,6 +4,7 @@
 //! it left, and it is not sent again. Deliberately absent: links and codes, which are in the letters alone.
 
 use chrono::{DateTime, Utc};
+use roaring::RoaringBitmap;
 use sql::{Given, Writing};
 use uuid::Uuid;
 
@@ -155,6 +156,32 @@ pub(super) async fn write(
     Ok(())
 }
 
+/// Writes down what became of a letter that was claimed; false where nobody has it any more.
+async fn settle(
+    writing: &mut Writing<'_>,
+    letter: i64,
+    sent: Sent,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    const SENT: &str = "
+        UPDATE letter SET standing = $2, due_at = $3, settled_at = $4
+        WHERE number = $1 AND standing = 'claimed'";
+    let (standing, due) = match sent {
+        Sent::Taken => ("sent", now),
+        Sent::Later(due) => ("waiting", due),
+        Sent::Failed => ("failed", now),
+        Sent::Doubtful => ("doubt", now),
+        Sent::Moot => ("moot", now),
+    };
+    let given = vec![
+        Given::Number(letter),
+        Given::Text(standing.to_owned()),
+        Given::Number(micros(due)),
+        Given::Number(micros(now)),
+    ];
+    Ok(writing.run(SENT, given).await? > 0)
+}
+
 impl Store {
     /// Does what was decided about a message that was not looked at yet, with its letters, all or nothing.
     pub(crate) async fn decided(
@@ -189,7 +216,7 @@ impl Store {
         const ANSWERED: &str = "
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
             WHERE message.sender = $1 AND letter.route = 'sender' AND letter.made_at > $2 LIMIT 1";
-        let given = vec![Given::Text(sender.to_owned()), Given::Number(micros(since))];
+        let given = vec![Given::Text(sender.to_lowercase()), Given::Number(micros(since))];
         Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
@@ -290,34 +317,58 @@ impl Store {
         sent: Sent,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        const SENT: &str = "
-            UPDATE letter SET standing = $2, due_at = $3, settled_at = $4
-            WHERE number = $1 AND standing = 'claimed'";
-        let (standing, due) = match sent {
-            Sent::Taken => ("sent", now),
-            Sent::Later(due) => ("waiting", due),
-            Sent::Failed => ("failed", now),
-            Sent::Doubtful => ("doubt", now),
-            Sent::Moot => ("moot", now),
-        };
-        let given = vec![
-            Given::Number(letter),
-            Given::Text(standing.to_owned()),
-            Given::Number(micros(due)),
-            Given::Number(micros(now)),
-        ];
-        self.change(SENT, given).await.map(|_| ())
+        let mut writing = self.tables.begin().await?;
+        settle(&mut writing, letter, sent, now).await?;
+        Ok(writing.commit().await?)
     }
 
-    /// Letters whose claim has run out are in doubt; tells how many.
-    pub(crate) async fn doubt(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        const DOUBT: &str = "
-            UPDATE letter SET standing = 'doubt', settled_at = $1
-            WHERE standing = 'claimed' AND due_at <= $1";
+    /// A letter that was claimed is given up, and the message it belongs to waits in quarantine, so that an
+    /// operator sees whose request does not go on.
+    pub(crate) async fn given_up(
+        &self,
+        letter: &Waiting,
+        (sent, reason): (Sent, &str),
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        // Answers and reminders hold nobody's request up.
+        const HOLD: &str = "
+            UPDATE message SET standing = 'held', reason = $2, mailbox = $3, decided_at = $4
+            WHERE number = $1 AND standing = 'done'";
         let mut writing = self.tables.begin().await?;
-        let many = writing.run(DOUBT, vec![Given::Number(micros(now))]).await?;
-        writing.commit().await?;
-        Ok(many)
+        let ours = settle(&mut writing, letter.number, sent, now).await?;
+        if ours && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted) {
+            let given = vec![
+                Given::Number(letter.message),
+                Given::Text(reason.to_owned()),
+                Given::PerhapsNumber(letter.mailbox.map(i64::from)),
+                Given::Number(micros(now)),
+            ];
+            writing.run(HOLD, given).await?;
+        }
+        Ok(writing.commit().await?)
+    }
+
+    /// Letters whose claim has run out, the oldest first.
+    pub(crate) async fn overdue(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Waiting>, Error> {
+        const OVERDUE: &str = "
+            SELECT number, kind, message, mailbox, route, why, attempts FROM letter
+            WHERE standing = 'claimed' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
+        let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
+        Ok(self.tables.all(OVERDUE, given, waiting).await?)
+    }
+
+    /// Whose codes are on their way by letter: waiting to leave, or leaving now. Whoever replaced one of these
+    /// would make what arrives worth nothing.
+    pub async fn letters_with_codes_wait(&self) -> Result<RoaringBitmap, Error> {
+        const WAIT: &str = "
+            SELECT mailbox FROM letter WHERE standing IN ('waiting', 'claimed')
+            AND kind = 'granted' AND mailbox IS NOT NULL";
+        let found = self.tables.all(WAIT, Vec::new(), |(mailbox,): (i64,)| number(mailbox)).await?;
+        Ok(found.into_iter().collect())
     }
 
     /// Uses a link, once; false where it was used, has expired, or never was.

@@ -57,7 +57,7 @@ pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &S
     assert_eq!(due(store, later(-1)).await, []);
     assert_eq!(due(store, now()).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 0)]);
     for (sender, since, was) in
-        [("a@b.example", -1, true), ("a@b.example", 0, false), ("c@b.example", -1, false)]
+        [("A@B.example", -1, true), ("a@b.example", 0, false), ("c@b.example", -1, false)]
     {
         assert_eq!(store.answered(sender, later(since)).await.unwrap(), was, "{sender} {since}");
     }
@@ -86,8 +86,14 @@ pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &S
     assert!(!store.claim(received, later(10), None).await.unwrap());
 
     assert!(store.claim(confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
-    assert_eq!(store.doubt(later(9)).await.unwrap(), 0);
-    assert_eq!(store.doubt(later(10)).await.unwrap(), 1);
+    assert_eq!(store.overdue(later(9), 10).await.unwrap(), []);
+    let overdue = store.overdue(later(10), 10).await.unwrap().pop().unwrap();
+    assert_eq!(overdue.number, confirm.number);
+    let doubt = (Sent::Doubtful, "letter-in-doubt");
+    store.given_up(&overdue, doubt, later(10)).await.unwrap();
+    assert_eq!(store.overdue(later(10), 10).await.unwrap(), []);
+    let held = store.message(message).await.unwrap().unwrap();
+    assert_eq!((held.standing, held.reason.as_deref()), (Standing::Held, Some("letter-in-doubt")));
     assert_eq!(due(store, later(600)).await, [], "nobody knows whether it left");
     assert!(!store.told(WHO, later(-1)).await.unwrap(), "another may be asked for");
     let of = |kind: &str, standing: &str| (kind.to_owned(), standing.to_owned(), 1);
@@ -131,14 +137,18 @@ pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
     let waiting = store.due(later(60), 100).await.unwrap();
     let [received, granted] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((received.kind, granted.kind), (LetterKind::Received, LetterKind::Granted));
+    // Its code is on its way, so that nobody replaces it.
+    assert_eq!(store.letters_with_codes_wait().await.unwrap(), [WHO].into());
     // Only who has it may turn it down.
     store.turn_down(granted.number, "closed", later(60)).await.unwrap();
     assert_eq!(store.due(later(60), 100).await.unwrap(), waiting);
     assert!(store.claim(granted, later(70), None).await.unwrap());
+    assert_eq!(store.letters_with_codes_wait().await.unwrap(), [WHO].into());
     store.turn_down(granted.number, "closed", later(60)).await.unwrap();
     let refused = store.due(later(60), 100).await.unwrap().pop().unwrap();
     assert_eq!((refused.number, refused.kind), (granted.number, LetterKind::Refused));
     assert_eq!(refused.why.as_deref(), Some("closed"));
+    assert!(store.letters_with_codes_wait().await.unwrap().is_empty());
     // And all of it goes with its holder.
     assert_eq!(store.erase(&[WHO].into(), &[]).await.unwrap(), 1);
     assert_eq!(told(store).await, []);
