@@ -113,7 +113,8 @@ impl Scene {
         let (number, notice) = found.unwrap();
         let scene = Self { world, running, store, outside, desk, number, notice };
         let (request, by, proof) = (REQUEST, Requester::Holder, Proof::Officer);
-        let asked = LogRequested { request, number, by, from: None, through: None };
+        let asked =
+            LogRequested { request, number, by, from: None, through: None, received_on: None };
         scene.record(Event::LogRequested(asked)).await;
         scene
             .record(Event::LogRequesterVerified(LogRequesterVerified { request, number, proof }))

@@ -7,6 +7,7 @@
 //! written in one transaction; after a crash at any moment reading goes on as if there had been none.
 
 mod read;
+mod trace;
 mod wipe;
 mod write;
 
@@ -46,7 +47,8 @@ const CREATE: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE unfinished (
         place TEXT PRIMARY KEY,   -- machine, instance and name in the queue
-        message INTEGER NOT NULL
+        message INTEGER NOT NULL,
+        heard_at INTEGER          -- when it was last heard of, in milliseconds
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE source (
         id INTEGER PRIMARY KEY,
@@ -66,7 +68,11 @@ const CREATE: &str = "
         number INTEGER NOT NULL,
         holder BLOB,              -- keyed, of what its holder is asked for
         wrong INTEGER NOT NULL,   -- how often that was answered wrongly
-        expires_at INTEGER NOT NULL
+        expires_at INTEGER NOT NULL,
+        shown INTEGER NOT NULL DEFAULT 0    -- to an operator, whose it is; no letter may take its place
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE erased (
+        hash BLOB PRIMARY KEY     -- keyed, of an address of somebody who was erased
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE destruction (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -77,12 +83,18 @@ const CREATE: &str = "
         kept TEXT NOT NULL        -- numbers, as a JSON array
     ) STRICT;";
 
+/// From version 1 to 2.
+const REMEMBERING: &str = "
+    ALTER TABLE unfinished ADD COLUMN heard_at INTEGER;
+    ALTER TABLE link ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE erased (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;";
+
 fn format() -> Format {
     Format {
         application_id: 0x7472_6d61,
-        schema_version: 1,
+        schema_version: 2,
         create: CREATE.to_owned(),
-        upgrades: &[],
+        upgrades: &[REMEMBERING],
         other_version: "run the version of this program that made it, or read the logs again",
         keeping: Keeping::Original,
     }

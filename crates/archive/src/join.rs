@@ -1,7 +1,7 @@
 //! From lines to messages: what is said under one name of a queue belongs together.
 //!
 //! Invariant: a message that is not done stays here, also from one file to the next and from one run to
-//! the next; so the end of a file cuts no message in two. What never ends is given up after some days.
+//! the next; so the end of a file cuts no message in two. What never ends is given up after some days of its machine.
 //! Deliberately absent: where messages are kept.
 
 use std::collections::HashMap;
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::Kind;
+use crate::link::Forgotten;
 use crate::message::{Domains, Happened, Message};
 use crate::said::{Fate, Said};
 use crate::syslog::Line;
@@ -28,14 +29,20 @@ pub(crate) struct Join {
     /// Rows of messages that turned out not to concern this service.
     dropped: Vec<i64>,
     key: String,
+    /// The newest line of each machine: how old something is, is told by the clock that wrote it.
+    newest: HashMap<String, DateTime<Utc>>,
+    /// Whose messages are kept out.
+    forgotten: Forgotten,
     /// The row that the next message gets.
     next: i64,
 }
 
-#[derive(Debug)]
-struct Open {
-    message: Message,
-    last: DateTime<Utc>,
+/// A message that is not done.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) message: Message,
+    /// When it was last heard of.
+    pub(crate) last: DateTime<Utc>,
 }
 
 /// What there is to write.
@@ -44,28 +51,21 @@ pub(crate) struct Joined {
     pub(crate) done: Vec<Message>,
     pub(crate) dropped: Vec<i64>,
     /// Those that are not done, by the name they will be known under.
-    pub(crate) open: Vec<(String, Message)>,
+    pub(crate) open: Vec<(String, Open)>,
 }
 
 impl Join {
     /// Goes on with the messages that were not done; new ones get rows from `next` on.
-    pub(crate) fn new(domains: Domains, open: Vec<(String, Message)>, next: i64) -> Self {
-        let by_id = open
-            .iter()
-            .filter_map(|(key, message)| message.identifier.clone().map(|id| (id, key.clone())));
-        let by_id = by_id.collect();
-        let last = |message: &Message| {
-            message.happened.iter().map(|event| event.at).max().unwrap_or(DateTime::<Utc>::MAX_UTC)
-        };
-        let open = open.into_iter().map(|(key, message)| {
-            let last = last(&message);
-            (key, Open { message, last })
-        });
-        let open = open.collect();
+    pub(crate) fn new(domains: Domains, open: Vec<(String, Open)>, next: i64) -> Self {
+        let known =
+            |(key, open): &(String, Open)| Some((open.message.identifier.clone()?, key.clone()));
+        let by_id = open.iter().filter_map(known).collect();
         Self {
             domains,
-            open,
+            open: open.into_iter().collect(),
             by_id,
+            newest: HashMap::new(),
+            forgotten: Forgotten::default(),
             done: Vec::new(),
             dropped: Vec::new(),
             key: String::new(),
@@ -73,9 +73,18 @@ impl Join {
         }
     }
 
+    /// Keeps out the messages of these.
+    pub(crate) fn without(self, forgotten: Forgotten) -> Self {
+        Self { forgotten, ..self }
+    }
+
     /// Takes in what a line says.
     pub(crate) fn take(&mut self, line: &Line<'_>, said: Said<'_>) {
         let at = line.at;
+        match self.newest.get_mut(line.host) {
+            Some(newest) => *newest = at.max(*newest),
+            None => drop(self.newest.insert(line.host.to_owned(), at)),
+        }
         match said {
             Said::Client { queue, host, login } => {
                 let message = self.message(line, queue);
@@ -121,14 +130,15 @@ impl Join {
                     self.finish(open.message);
                 }
             }
-            Said::Refused { sender, recipient, host, queue } => {
+            Said::Refused { sender, recipient, host, queue, ends } => {
                 let event = Happened {
                     at,
                     kind: Kind::Refused,
                     recipient: Some(recipient.to_lowercase()),
                     related: None,
                 };
-                let message = match queue {
+                // A recipient that is turned away beside others ends nothing: the message goes on without.
+                let message = match queue.filter(|_| ends) {
                     Some(queue) => {
                         self.know(line, queue);
                         self.open.remove(&self.key).map(|open| open.message)
@@ -177,16 +187,21 @@ impl Join {
     }
 
     /// What there is to write by now. What has not been heard of for long is taken for done.
-    pub(crate) fn take_out(&mut self, now: DateTime<Utc>) -> Joined {
-        let old = |open: &Open| now.signed_duration_since(open.last) > GIVEN_UP;
-        let given_up: Vec<_> = self.open.extract_if(|_, open| old(open)).collect();
-        for (_, open) in given_up {
+    pub(crate) fn take_out(&mut self) -> Joined {
+        let old = |key: &str, open: &Open| {
+            let newest = key.split_once('/').and_then(|(host, _)| self.newest.get(host));
+            newest.is_some_and(|newest| newest.signed_duration_since(open.last) > GIVEN_UP)
+        };
+        let theirs = |open: &Open| open.message.parties().any(|party| self.forgotten.has(party));
+        let over = |key: &String, open: &mut Open| old(key, open) || theirs(open);
+        let over: Vec<_> = self.open.extract_if(over).collect();
+        for (_, open) in over {
             self.finish(open.message);
         }
         for open in self.open.values_mut() {
             number(&mut open.message, &mut self.next);
         }
-        let open = self.open.iter().map(|(key, open)| (key.clone(), open.message.clone()));
+        let open = self.open.iter().map(|(key, open)| (key.clone(), open.clone()));
         Joined {
             open: open.collect(),
             done: std::mem::take(&mut self.done),
@@ -198,7 +213,8 @@ impl Join {
         if let Some(id) = &message.identifier {
             self.by_id.remove(id);
         }
-        if message.parties().any(|party| self.domains.own(party)) {
+        let is_forgotten = message.parties().any(|party| self.forgotten.has(party));
+        if !is_forgotten && message.parties().any(|party| self.domains.own(party)) {
             number(&mut message, &mut self.next);
             self.done.push(message);
         } else if let Some(id) = message.id {

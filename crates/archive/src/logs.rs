@@ -9,7 +9,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::join::Join;
+use crate::join::{Join, Open};
 use crate::message::{Domains, Message};
 use crate::source::{Counts, Opened, Source, Stop, unreadable};
 use crate::{Error, said, syslog};
@@ -21,7 +21,7 @@ pub struct Logs {
     zone: Tz,
     not_after: DateTime<Utc>,
     sources: Vec<Source>,
-    open: Vec<(String, Message)>,
+    open: Vec<(String, Open)>,
     next: i64,
     messages: Vec<Message>,
 }
@@ -50,8 +50,8 @@ impl Logs {
             }
         }
         let source = Source { id: Some(1), ..file.seen() };
-        let joined = join.take_out(source.last_at.unwrap_or(DateTime::<Utc>::MIN_UTC));
-        let ids = joined.done.iter().chain(joined.open.iter().map(|(_, message)| message));
+        let joined = join.take_out();
+        let ids = joined.done.iter().chain(joined.open.iter().map(|(_, open)| &open.message));
         self.next = ids.filter_map(|message| message.id).max().unwrap_or(0).max(self.next - 1) + 1;
         self.messages.extend(joined.done);
         self.open = joined.open;
@@ -62,7 +62,7 @@ impl Logs {
     /// The lines that were read, and the messages of this service's users in them, done or not.
     pub fn end(self) -> (Counts, Vec<Message>) {
         let counts = self.sources.first().map(|source| source.counts).unwrap_or_default();
-        let open = self.open.into_iter().map(|(_, message)| message);
+        let open = self.open.into_iter().map(|(_, open)| open.message);
         let open = open.filter(|message| message.parties().any(|party| self.domains.own(party)));
         let messages = self.messages.into_iter().chain(open);
         (counts, messages.collect())

@@ -1,8 +1,8 @@
 //! Where requests for logs are decided and carried out: the one hand that writes the archive's stream.
 //!
 //! Invariants: every decision is appended at the version it was made at; an extract that is handed out was
-//! recorded as handed out before; files of extracts that nobody may have any more are deleted by every
-//! [`Office::expire`], whatever was interrupted before.
+//! recorded as handed out before; extracts that nobody may have any more are deleted by every
+//! [`Office::expire`], and what an interrupted preparation has left an hour later.
 
 mod destroy;
 mod discard;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::extract::sha256;
 use crate::link::{Hashes, Link};
-use crate::{Error, Extract, Index, LogArchive, Period, Subject};
+use crate::{Error, Extract, Index, IndexRequest, Indexed, LogArchive, Period, Subject};
 
 pub use destroy::Remains;
 pub use discard::discard_ended;
@@ -49,6 +49,15 @@ pub struct Holder {
     pub address: String,
     /// What the link asks its holder for.
     pub codice_fiscale: String,
+}
+
+/// How an extract is handed out.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// For how long its link opens it.
+    pub lasting: TimeDelta,
+    /// Does the link go by letter? One that is shown belongs to who sees it: no letter may take its place.
+    pub by_letter: bool,
 }
 
 /// An extract that lies ready.
@@ -122,14 +131,14 @@ impl Office {
         Ok(at(self.journal.known().await?.state()))
     }
 
-    /// Prepares the extract of a verified request out of an archive, with a link that ends after `lasting`.
+    /// Prepares the extract of a verified request out of an archive, with a link on these terms.
     /// Of a request that has an extract, a new one takes its place, and a new link that of the old.
     pub async fn prepare(
         &self,
         request: Uuid,
         holder: &Holder,
         archive: &dyn LogArchive,
-        lasting: TimeDelta,
+        terms: Terms,
         origin: &Origin,
     ) -> Result<Ready, Error> {
         let (open, zone) = self
@@ -148,7 +157,12 @@ impl Office {
             return Err(Error::Refused(unsure.to_owned()));
         }
         let period = Period::days(open.from, open.through, zone);
-        let entries = archive.messages(&holder.address, period).await?;
+        let mut entries = archive.messages(&holder.address, period).await?;
+        let forgotten = self.hashes.forgotten(&self.index).await?;
+        entries.retain(|entry| {
+            let mut parties = entry.sender.iter().chain(&entry.recipients);
+            !parties.any(|party| forgotten.has(party))
+        });
         let subject = Subject {
             programme: self.journal.programme().clone(),
             request,
@@ -160,9 +174,9 @@ impl Office {
         };
         let now = self.journal.now();
         let extract = Extract::pack(&subject, &entries, &self.keys, now)?;
-        let expires_at = now.checked_add_signed(lasting).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let expires_at = now.checked_add_signed(terms.lasting).unwrap_or(DateTime::<Utc>::MAX_UTC);
         self.keep(request, &extract.bytes)?;
-        let secret = self.link(request, &open, holder, expires_at).await?;
+        let secret = self.link(request, &open, holder, (expires_at, !terms.by_letter)).await?;
         let prepared = LogExtractPrepared {
             request,
             number: open.number,
@@ -178,12 +192,15 @@ impl Office {
     }
 
     /// Makes the link of an extract that lies ready anew, for a letter; the one before opens nothing any more.
-    /// `None` where no extract lies ready.
+    /// `None` where no extract lies ready, or its link was shown to an operator.
     pub async fn relink(&self, request: Uuid, holder: &Holder) -> Result<Option<String>, Error> {
         let open = self.look(|state| state.log_requests.open().get(&request).cloned()).await?;
         let Some(open) = open else { return Ok(None) };
         let LogStanding::Prepared { expires_at, .. } = open.standing else { return Ok(None) };
-        self.link(request, &open, holder, expires_at).await.map(Some)
+        if self.index.is_shown(request).await? {
+            return Ok(None);
+        }
+        self.link(request, &open, holder, (expires_at, false)).await.map(Some)
     }
 
     async fn link(
@@ -191,7 +208,7 @@ impl Office {
         request: Uuid,
         open: &LogRequest,
         holder: &Holder,
-        expires_at: DateTime<Utc>,
+        (expires_at, shown): (DateTime<Utc>, bool),
     ) -> Result<String, Error> {
         let mut bits = [0; 32];
         rand::rngs::SysRng.try_fill_bytes(&mut bits).map_err(|error| {
@@ -206,30 +223,43 @@ impl Office {
             holder: asked.then(|| self.hashes.holder(request, &holder.codice_fiscale)),
             wrong: 0,
             expires_at,
+            shown,
         };
         self.index.put_link(&link).await?;
         Ok(secret)
     }
 
+    /// Those whose link has not had its time and whose extract is not there: it named somebody who was erased since,
+    /// or was lost.
+    pub async fn withdrawn(&self) -> Result<Vec<(Uuid, u32)>, Error> {
+        let now = self.journal.now();
+        let ready = self.look(|state| {
+            let open = state.log_requests.open().iter();
+            let ready = open.filter(|(_, open)| {
+                matches!(&open.standing, LogStanding::Prepared { expires_at, .. } if now < *expires_at)
+            });
+            ready.map(|(request, open)| (*request, open.number)).collect::<Vec<_>>()
+        });
+        let mut withdrawn = ready.await?;
+        withdrawn.retain(|(request, _)| !self.file(*request).exists());
+        Ok(withdrawn)
+    }
+
     /// Ends the links that have had their time, and deletes every extract that nobody may have any more.
     pub async fn expire(&self, origin: &Origin) -> Result<Vec<Event>, Error> {
         let events = self.decide(LogCommand::Expire, origin).await?;
-        let kept: Vec<PathBuf> = self
-            .look(|state| {
-                let open = state.log_requests.open().iter();
-                let ready = open.filter(|(_, open)| {
-                    // One that is just being prepared is verified still.
-                    open.standing != LogStanding::Requested
-                });
-                ready.map(|(request, _)| self.file(*request)).collect()
-            })
-            .await?;
-        for file in self.extracts()? {
-            if !kept.contains(&file) {
-                discard::remove(&file)?;
-            }
-        }
+        discard_ended(&self.journal, &self.folder).await?;
         Ok(events)
+    }
+
+    /// Reads logs into the index; nobody who was erased comes back with them.
+    pub async fn read_logs(
+        &self,
+        request: IndexRequest,
+        progress: impl FnMut(u64),
+    ) -> Result<Indexed, Error> {
+        let forgotten = self.hashes.forgotten(&self.index).await?;
+        self.index.read_logs_without(forgotten, request, progress).await
     }
 
     /// The extracts that lie in the folder.

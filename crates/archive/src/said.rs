@@ -25,8 +25,14 @@ pub(crate) enum Said<'a> {
     Report { queue: &'a str, report: &'a str },
     /// All of it is done.
     Removed { queue: &'a str },
-    /// It was turned away.
-    Refused { sender: &'a str, recipient: &'a str, host: &'a str, queue: Option<&'a str> },
+    /// It was turned away: as a whole, or for one recipient while it goes on to others.
+    Refused {
+        sender: &'a str,
+        recipient: &'a str,
+        host: &'a str,
+        queue: Option<&'a str>,
+        ends: bool,
+    },
     /// The mailbox's server put it into the mailbox.
     Stored { id: &'a str, recipient: &'a str },
 }

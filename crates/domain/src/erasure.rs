@@ -163,7 +163,8 @@ impl State {
                 open.fold(RoaringBitmap::new(), |all, open| all | open),
             ),
             (
-                "a request for its log is open; serve or refuse it, and let its link end",
+                "a request for its log is open; serve or refuse it, and let its link end (`tramonto logs expire` \
+                 ends those that have had their time)",
                 self.log_requests.open().values().map(|open| open.number).collect(),
             ),
             (

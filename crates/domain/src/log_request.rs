@@ -35,7 +35,7 @@ pub struct LogRequest {
     pub number: u32,
     /// Who asked.
     pub by: Requester,
-    /// When it was received.
+    /// When it was entered.
     pub received_at: DateTime<Utc>,
     /// The first civil day asked for.
     pub from: Option<NaiveDate>,

@@ -112,7 +112,10 @@ impl State {
 
     fn sight(&self, now: DateTime<Utc>) -> Result<Sight<'_>, Rejection> {
         match self.plan() {
-            Some(plan) => Ok(Sight { plan, rights: &self.rights, now }),
+            Some(plan) => {
+                let forgotten = self.erasure.ordered();
+                Ok(Sight { plan, rights: &self.rights, forgotten, now })
+            }
             None => Rejection::because("the programme has no plan yet; adopt one first"),
         }
     }

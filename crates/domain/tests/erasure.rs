@@ -147,6 +147,7 @@ fn a_request_for_the_log_of_messages_is_served_before_its_holder_is_forgotten() 
         by: Requester::Holder,
         from: None,
         through: None,
+        received_on: None,
     }));
     assert!(world.demand(0).unwrap_err().contains("the log of its messages waits"));
     world.record(Event::LogRequestRefused(LogRequestRefused {

@@ -89,7 +89,7 @@ impl World {
 }
 
 fn asked(request: Uuid, number: u32, by: Requester) -> LogRequested {
-    LogRequested { request, number, by, from: None, through: None }
+    LogRequested { request, number, by, from: None, through: None, received_on: None }
 }
 
 fn verify(request: Uuid) -> LogCommand {
@@ -400,4 +400,38 @@ fn the_plan_says_how_long_links_last_and_when_those_that_are_over_end() {
     let text = text.replacen("[vouchers]\n", "[message-logs]\n[vouchers]\n", 1);
     let told = Plan::parse("trial.toml", &text).unwrap_err().to_string();
     assert!(told.contains("no phase allows request-logs"), "{told}");
+}
+
+#[test]
+fn a_letter_that_came_on_the_last_day_is_in_time_whenever_it_is_entered() {
+    let mut world = World::new();
+    let mut on = |when: &str, day: &str| {
+        let received_on = Some(day.parse().unwrap());
+        world.made += 1;
+        let asked = asked(Uuid::from_u128(world.made), 0, Requester::Holder);
+        let came = LogRequested { received_on, ..asked };
+        world.ask(when, LogCommand::Request(came.clone())).map(|events| {
+            assert_eq!(events, [Event::LogRequested(came)], "the day is on record");
+        })
+    };
+    on(ENDED, "2018-03-17").unwrap();
+    on("2018-03-20T10:00:00Z", "2018-03-17").unwrap();
+    on("2018-03-20T10:00:00Z", "2015-09-18").unwrap();
+    assert_eq!(on(ENDED, "2018-03-18").unwrap_err(), "the last day to ask for logs was 2018-03-17");
+    assert!(on(ENDED, "2018-03-19").unwrap_err().contains("it can't have come on 2018-03-19"));
+    assert!(on(ENDED, "2015-09-17").unwrap_err().contains("from 2015-09-18 on"));
+}
+
+#[test]
+fn nobody_asks_for_the_log_of_who_is_erased() {
+    let mut world = World::new();
+    let mailboxes = MailboxSet::from_iter([0]);
+    world.record(Event::ErasureOrdered(domain::ErasureOrdered {
+        ground: domain::Ground::Demand,
+        mailboxes,
+    }));
+    for by in [Requester::Holder, Requester::Authority] {
+        let refused = world.request(FIRST, 0, by).unwrap_err();
+        assert_eq!(refused, "the personal data of its holder are erased; its log is gone");
+    }
 }

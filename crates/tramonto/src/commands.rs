@@ -116,7 +116,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Erase(args) => {
             return Box::pin(erase::execute(args, &global)).await;
         }
-        Command::Logs(args) => Box::pin(logs::execute(*args, &global)).await?,
+        Command::Logs(args) => return Box::pin(logs::execute(*args, &global)).await,
         Command::Portal(args) => Box::pin(portal::serve(&args, &global)).await?,
         Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
         Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,

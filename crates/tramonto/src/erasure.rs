@@ -1,22 +1,21 @@
-//! Every place where something is known of holders as people, gone through to erase some of them, and to look
-//! whether a text is left anywhere.
+//! Every place where something is known of holders as people, gone through to erase some of them.
 //!
 //! Invariants: a place is done again as if it had not been, so that an erasure that was interrupted goes on
 //! from its beginning; the registry, which says whose addresses they are, comes last. Deliberately absent: a
 //! provider's own platform, and backups.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use domain::{ProgrammeId, State};
+use domain::{LogStanding, ProgrammeId, State};
+use keyring::Keyring;
 use projections::{Registry, RegistryEntry};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 use workers::platform::{Directory, PostgresDirectory};
 
 use crate::cli::Global;
+use crate::commands::keyring;
 use crate::log::postgres_options;
 use crate::{EngineLock, Error, Home, StorePlace};
 
@@ -25,7 +24,7 @@ pub(crate) struct Places {
     registry: Registry,
     /// Where any e-mail ever came.
     messages: Option<intake::Store>,
-    /// Where any log of messages was ever read.
+    /// The log of messages, where there is one.
     archive: Option<Archive>,
     directory: Option<MailDirectory>,
     /// No engine works on the folder meanwhile.
@@ -40,6 +39,8 @@ pub(crate) struct Whose {
     pub(crate) requests: BTreeSet<Uuid>,
     /// Has the programme ended?
     pub(crate) ended: bool,
+    /// May logs of messages still be read that were not read by now?
+    pub(crate) logs_may_come: bool,
     /// Is the destruction of the log of messages on record?
     pub(crate) logs_destroyed: bool,
 }
@@ -52,7 +53,11 @@ impl Whose {
         let theirs = requests.filter(|(_, request)| holders.contains(request.number));
         let requests = theirs.map(|(id, _)| *id).collect();
         let (ended, logs_destroyed) = (state.has_ended(), state.log_requests.destroyed().is_some());
-        Self { holders, requests, ended, logs_destroyed }
+        let with_logs =
+            |phase: &domain::Phase| phase.allows.contains(domain::Capability::RequestLogs);
+        let asked_for = state.plan().is_some_and(|plan| plan.phases.iter().any(with_logs));
+        let logs_may_come = asked_for && !ended && !logs_destroyed;
+        Self { holders, requests, ended, logs_may_come, logs_destroyed }
     }
 }
 
@@ -60,11 +65,60 @@ impl Whose {
 struct Archive {
     index: archive::Index,
     extracts: PathBuf,
+    keys: Keyring,
 }
 
 enum MailDirectory {
     File(Box<Directory>),
     Server(Box<PostgresDirectory>),
+}
+
+/// Where the log of messages lies; `None` where there never was one. Where nothing says it, nobody may pass it over
+/// in silence: who is in it would be told to be gone.
+pub(crate) fn place_of_logs(
+    named: Option<PathBuf>,
+    none: bool,
+    global: &Global,
+) -> Result<Option<Home>, Error> {
+    let is_named = named.is_some();
+    let home = match (named, &global.store) {
+        (Some(folder), _) => Home::new(folder),
+        (None, StorePlace::Folder(folder)) => Home::new(folder.clone()),
+        (None, StorePlace::Postgres(_)) if none => return Ok(None),
+        (None, StorePlace::Postgres(_)) => {
+            return Err(Error::Usage(
+                "the log of messages is kept in a folder, not in a database; name it with --archive, or say \
+                 --no-archive where there never was one"
+                    .to_owned(),
+            ));
+        }
+    };
+    let is_there = home.archive().exists() || home.extracts().exists();
+    match (is_there, none) {
+        (true, false) => Ok(Some(home)),
+        (true, true) => Err(Error::Usage(
+            "there is a log of messages in the folder; leave --no-archive out".to_owned(),
+        )),
+        (false, false) if is_named => Err(Error::Usage(
+            "there is no log of messages in the folder that --archive names; name the one that has it, or say \
+             --no-archive where there never was one"
+                .to_owned(),
+        )),
+        (false, _) => Ok(None),
+    }
+}
+
+/// Does the log of events know of a log of messages that must be somewhere?
+pub(crate) fn expect_no_logs(state: &State) -> Result<(), Error> {
+    let mut open = state.log_requests.open().values();
+    let ready = open.any(|open| matches!(open.standing, LogStanding::Prepared { .. }));
+    let kept = state.log_requests.destroyed().is_some_and(|(_, gone)| !gone.kept.is_empty());
+    if ready || kept {
+        let sentence = "there is a log of messages: extracts lie ready, or a hold kept some of it; name its \
+                        folder with --archive";
+        return Err(Error::Usage(sentence.to_owned()));
+    }
+    Ok(())
 }
 
 impl Places {
@@ -75,11 +129,11 @@ impl Places {
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
         let archive = match archive {
-            Some(home) if home.archive().exists() => {
+            Some(home) => {
                 let index = archive::Index::open(&home.archive()).await?;
-                Some(Archive { index, extracts: home.extracts() })
+                Some(Archive { index, extracts: home.extracts(), keys: keyring(global)? })
             }
-            Some(_) | None => None,
+            None => None,
         };
         let StorePlace::Postgres(url) = &global.store else {
             let home = global.home()?;
@@ -116,11 +170,21 @@ impl Places {
                     "the log of messages is still there; destroy it first: tramonto logs destroy";
                 return Err(Error::Usage(sentence.to_owned()));
             }
-            let addresses = if anything { self.addresses(holders).await? } else { Vec::new() };
-            let requests = &whose.requests;
-            let theirs = archive::Erased { numbers: holders, addresses: &addresses, requests };
+            let named = anything || !whose.ended;
+            let addresses = if named { self.addresses(holders).await? } else { Vec::new() };
+            let known_by = if named { self.known_by(holders).await? } else { Vec::new() };
+            let theirs = archive::Erased {
+                numbers: holders,
+                addresses: &addresses,
+                known_by: &known_by,
+                keys: &archive.keys,
+                requests: &whose.requests,
+            };
             let gone = archive::erase(&archive.index, &archive.extracts, theirs).await?;
-            erased.insert("extracts".to_owned(), gone);
+            erased.insert("extracts".to_owned(), gone.extracts);
+            if gone.withdrawn > 0 {
+                erased.insert("withdrawn-extracts".to_owned(), gone.withdrawn);
+            }
         }
         if let Some(messages) = &self.messages {
             let gone = if whose.ended {
@@ -183,96 +247,5 @@ impl Places {
         if let Err(error) = closed {
             tracing::warn!("a place could not be closed: {error}");
         }
-    }
-}
-
-/// Bytes read at a time.
-const PIECE: u64 = 1 << 20;
-
-/// How often one of these texts stands in each file below a folder, in capitals or small letters.
-pub(crate) fn traces(folder: &Path, texts: &[String]) -> Result<Vec<(String, u64)>, Error> {
-    let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.to_ascii_lowercase().into()).collect();
-    let mut found = BTreeMap::new();
-    look(folder, folder, &texts, &mut found)?;
-    Ok(found.into_iter().collect())
-}
-
-fn look(
-    root: &Path,
-    folder: &Path,
-    texts: &[Vec<u8>],
-    found: &mut BTreeMap<String, u64>,
-) -> Result<(), Error> {
-    let failed = |path: &Path, source| Error::File {
-        path: path.to_owned(),
-        advice: "it can't be looked into; look at its rights".to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
-        let entry = entry.map_err(|source| failed(folder, source))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|source| failed(&path, source))?;
-        if kind.is_dir() {
-            look(root, &path, texts, found)?;
-        } else if kind.is_file() {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            let named = count(name.as_bytes().to_ascii_lowercase().as_slice(), texts);
-            let file = File::open(&path).map_err(|source| failed(&path, source))?;
-            let inside = count_in(file, texts).map_err(|source| failed(&path, source))?;
-            // A file whose name tells is not named.
-            let name = if named > 0 { "a file named so".to_owned() } else { name };
-            *found.entry(name).or_default() += named + inside;
-        }
-    }
-    Ok(())
-}
-
-/// Counts piece by piece; pieces overlap by one byte less than the longest text, and what begins in an overlap
-/// is counted once.
-fn count_in(mut file: impl Read, texts: &[Vec<u8>]) -> std::io::Result<u64> {
-    let overlap = texts.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1);
-    let (mut window, mut traces) = (Vec::new(), 0);
-    loop {
-        let kept = window.len();
-        let read = file.by_ref().take(PIECE).read_to_end(&mut window)?;
-        if let Some(new) = window.get_mut(kept..) {
-            new.make_ascii_lowercase();
-        }
-        if read == 0 {
-            return Ok(traces + count(&window, texts));
-        }
-        let done = window.len().saturating_sub(overlap);
-        traces += texts.iter().map(|text| begun_before(&window, text, done)).sum::<u64>();
-        window.drain(..done);
-    }
-}
-
-fn count(bytes: &[u8], texts: &[Vec<u8>]) -> u64 {
-    texts.iter().map(|text| begun_before(bytes, text, bytes.len())).sum()
-}
-
-/// How often a text stands in the bytes, beginning before that place.
-fn begun_before(bytes: &[u8], text: &[u8], end: usize) -> u64 {
-    let places = memchr::memmem::find_iter(bytes, text);
-    u64::try_from(places.take_while(|place| *place < end).count()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count_in;
-
-    const PIECE: usize = 1 << 20;
-
-    #[test]
-    fn a_text_is_counted_once_wherever_it_lies() {
-        let texts = [b"needle".to_vec(), b"cs".to_vec()];
-        for place in [0, 5, PIECE - 7, PIECE - 6, PIECE - 3, PIECE - 1, PIECE, 2 * PIECE - 2] {
-            let mut bytes = vec![b'.'; 3 * PIECE];
-            bytes[place..place + 6].copy_from_slice(b"NeeDLe");
-            assert_eq!(count_in(&bytes[..], &texts).unwrap(), 1, "at {place}");
-        }
-        assert_eq!(count_in(&b"needle"[..], &texts).unwrap(), 1);
-        assert_eq!(count_in(&b"needl"[..], &texts).unwrap(), 0);
-        assert_eq!(count_in(&b""[..], &texts).unwrap(), 0);
     }
 }

@@ -28,6 +28,7 @@ pub mod runner;
 mod services;
 mod sessions;
 mod signals;
+mod traces;
 
 pub use clock::{RealClock, VirtualClock};
 pub use error::Error;

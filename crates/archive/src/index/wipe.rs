@@ -9,10 +9,11 @@ use sql::Given;
 
 use super::{Index, read, stored, write};
 use crate::extract::hexadecimal;
+use crate::needles::Needles;
 use crate::{Error, join::Joined};
 
 /// Everything there is of others' messages.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "DELETE FROM message",
     "DELETE FROM name",
     "DELETE FROM posting",
@@ -20,6 +21,8 @@ const TABLES: [&str; 7] = [
     "DELETE FROM unfinished",
     "DELETE FROM source",
     "DELETE FROM link",
+    // After a destruction no log is read again.
+    "DELETE FROM erased",
 ];
 /// Rows that are hashed at a time.
 const PAGE: i64 = 10_000;
@@ -113,11 +116,14 @@ impl Index {
 
     /// Deletes every message from or to some addresses, the addresses, and the links of some mailboxes. Whoever
     /// wrote to them, or was written to, keeps no entry of it either: an identifier or a subject may name the
-    /// holder.
+    /// holder. Of other messages, what names them by one of the texts is emptied. The
+    /// hashes stay, so that what is read later is kept out by them.
     pub(crate) async fn erase(
         &self,
         numbers: &RoaringBitmap,
         addresses: &[String],
+        texts: &Needles,
+        hashes: Vec<Vec<u8>>,
     ) -> Result<(), Error> {
         let _lock = self.lock()?;
         let mut rows = BTreeSet::new();
@@ -126,6 +132,10 @@ impl Index {
         }
         let rows: Vec<i64> = rows.into_iter().collect();
         let mut writing = self.tables.begin().await?;
+        for hash in hashes {
+            const ERASED: &str = "INSERT OR IGNORE INTO erased VALUES ($1)";
+            writing.run(ERASED, vec![Given::Bytes(hash)]).await?;
+        }
         for rows in rows.chunks(10_000) {
             const MESSAGES: &str =
                 "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
@@ -149,18 +159,8 @@ impl Index {
             writing.run(LINKS, vec![Given::Numbers(numbers.to_vec())]).await?;
         }
         writing.commit().await?;
+        self.redact(texts).await?;
         Ok(self.tables.scour(&[]).await?)
-    }
-
-    /// How many rows hold a text, in any case of its letters.
-    pub async fn traces(&self, needle: &str) -> Result<u64, Error> {
-        const COUNT: &str = "
-            SELECT (SELECT count(*) FROM name WHERE instr(lower(text), $1) > 0)
-                + (SELECT count(*) FROM message WHERE instr(lower(coalesce(message_id, '')), $1) > 0
-                    OR instr(lower(coalesce(subject, '')), $1) > 0)";
-        let given = vec![Given::Text(needle.to_lowercase())];
-        let counted = self.tables.all(COUNT, given, |(count,): (i64,)| Ok(count)).await?;
-        Ok(counted.first().map_or(0, |count| count.unsigned_abs()))
     }
 
     /// SHA-256 over everything that is told of messages, in the order of the rows.

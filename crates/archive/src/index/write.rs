@@ -10,9 +10,10 @@ use sql::{Given, Statement, Writing};
 use tokio::sync::mpsc;
 
 use super::read::{self, MessageRow};
-use super::{Index, millis, stored};
+use super::{Index, instant, millis, stored};
 use crate::codec::{Packed, pack, pack_ascending};
-use crate::join::{Join, Joined};
+use crate::join::{Join, Joined, Open};
+use crate::link::Forgotten;
 use crate::message::{Domains, Message};
 use crate::source::{Counts, End, Opened, Source, Stop, first_instant, open, unreadable};
 use crate::syslog::Stamps;
@@ -72,10 +73,20 @@ enum Step {
 }
 
 impl Index {
-    /// Reads logs into the index, each line once, however often it is given. `progress` is told the number
-    /// of lines from time to time.
+    /// Reads logs into the index as [`crate::Office::read_logs`] does, but for who was erased: nobody is known to it.
     pub async fn read_logs(
         &self,
+        request: IndexRequest,
+        progress: impl FnMut(u64),
+    ) -> Result<Indexed, Error> {
+        self.read_logs_without(Forgotten::default(), request, progress).await
+    }
+
+    /// Reads logs into the index, each line once, however often it is given, without the messages of some.
+    /// `progress` is told the number of lines from time to time.
+    pub(crate) async fn read_logs_without(
+        &self,
+        forgotten: Forgotten,
         request: IndexRequest,
         mut progress: impl FnMut(u64),
     ) -> Result<Indexed, Error> {
@@ -83,6 +94,7 @@ impl Index {
         let sources = self.sources().await?;
         let next = self.next_message().await?;
         let join = Join::new(request.domains.clone(), self.unfinished().await?, next);
+        let join = join.without(forgotten);
         let next_source = sources.iter().filter_map(|source| source.id).max().unwrap_or(0) + 1;
         let (sender, mut steps) = mpsc::channel(1);
         let reading = tokio::task::spawn_blocking(move || {
@@ -128,15 +140,21 @@ impl Index {
     }
 
     /// The messages that were not done when the last file ended.
-    async fn unfinished(&self) -> Result<Vec<(String, Message)>, Error> {
-        const ALL: &str = "SELECT place, message FROM unfinished";
-        let places: Vec<(String, i64)> = self.tables.all(ALL, Vec::new(), Ok).await?;
-        let ids: Vec<i64> = places.iter().map(|(_, id)| *id).collect();
+    async fn unfinished(&self) -> Result<Vec<(String, Open)>, Error> {
+        const ALL: &str = "SELECT place, message, heard_at FROM unfinished";
+        let places: Vec<(String, i64, Option<i64>)> = self.tables.all(ALL, Vec::new(), Ok).await?;
+        let ids: Vec<i64> = places.iter().map(|(_, id, _)| *id).collect();
         let mut messages = HashMap::new();
         for message in read::messages(&self.tables, &ids).await? {
             messages.insert(message.id, message);
         }
-        let found = |(place, id)| Some((place, messages.remove(&Some(id))?));
+        let found = |(place, id, heard_at): (String, i64, Option<i64>)| {
+            let message = messages.remove(&Some(id))?;
+            // An index of before that was kept: nothing tells that it was ever heard of but what happened.
+            let told = || message.happened.iter().map(|event| event.at).max().unwrap_or_default();
+            let last = heard_at.and_then(instant).unwrap_or_else(told);
+            Some((place, Open { message, last }))
+        };
         Ok(places.into_iter().filter_map(found).collect())
     }
 
@@ -153,9 +171,10 @@ impl Index {
             writing.run(DROP, vec![Given::Numbers(joined.dropped.clone())]).await?;
         }
         writing.run("DELETE FROM unfinished", Vec::new()).await?;
-        for (place, message) in &joined.open {
-            const OPEN: &str = "INSERT INTO unfinished VALUES ($1, $2)";
-            let given = vec![Given::Text(place.clone()), Given::Number(message.id.unwrap_or(0))];
+        for (place, open) in &joined.open {
+            const OPEN: &str = "INSERT INTO unfinished VALUES ($1, $2, $3)";
+            let id = Given::Number(open.message.id.unwrap_or(0));
+            let given = vec![Given::Text(place.clone()), id, Given::Number(millis(open.last))];
             writing.run(OPEN, given).await?;
         }
         write_source(&mut writing, source).await?;
@@ -173,7 +192,7 @@ pub(super) async fn joined(
     joined: &Joined,
     names: &mut HashMap<String, i64>,
 ) -> Result<(), Error> {
-    let open = joined.open.iter().map(|(_, message)| message);
+    let open = joined.open.iter().map(|(_, open)| &open.message);
     let messages: Vec<&Message> = joined.done.iter().chain(open).collect();
     give_numbers(writing, &messages, names).await?;
     let number = |name: &str| if name.is_empty() { 0 } else { *names.get(name).unwrap_or(&0) };
@@ -259,8 +278,7 @@ impl Reading {
             file.known_as(self.next_source);
             self.next_source += 1;
         }
-        let now = source.last_at.unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let joined = self.join.take_out(now);
+        let joined = self.join.take_out();
         self.sources.retain(|known| known.id != source.id);
         self.sources.push(source.clone());
         self.hand_over(Step::Write(Box::new((joined, source))))

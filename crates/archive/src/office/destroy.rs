@@ -3,6 +3,8 @@
 //! What will be recorded is put down before anything goes. So a destruction that was interrupted is ended by
 //! the next one, and told as what it was. Whoever is under a hold keeps their messages until a later one.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use domain::{LogCommand, LogsDestroyed};
 use eventstore::Origin;
@@ -17,16 +19,18 @@ pub struct Remains {
     pub held: Held,
     /// How many extracts lie in their folder.
     pub extracts: usize,
+    /// How many of the messages are of a mailbox that is still under a hold.
+    pub kept: u64,
     /// The last destruction that was recorded, and when.
     pub destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
 }
 
 impl Remains {
-    /// Is there nothing left but what a hold keeps?
+    /// Is there nothing left but what a hold still keeps?
     pub fn are_gone(&self) -> bool {
-        let nothing = self.held.messages == 0 && self.held.names == 0 && self.held.links == 0;
-        let kept = self.destroyed.as_ref().is_some_and(|(_, event)| !event.kept.is_empty());
-        self.destroyed.is_some() && self.extracts == 0 && (nothing || kept)
+        let nothing = self.extracts == 0 && self.held.links == 0;
+        let named = self.held.names == 0 || self.kept > 0;
+        self.destroyed.is_some() && nothing && named && self.held.messages == self.kept
     }
 }
 
@@ -74,9 +78,14 @@ impl Office {
         Ok(destruction)
     }
 
-    /// What is left of the logs.
-    pub async fn remains(&self) -> Result<Remains, Error> {
+    /// What is left of the logs. `under_hold` are the mailboxes whose log is kept now, with their addresses.
+    pub async fn remains(&self, under_hold: &[(u32, String)]) -> Result<Remains, Error> {
+        let mut kept = BTreeSet::new();
+        for (_, address) in under_hold {
+            kept.extend(self.index.rows_of(address).await?);
+        }
         Ok(Remains {
+            kept: u64::try_from(kept.len()).unwrap_or(u64::MAX),
             held: self.index.held().await?,
             extracts: self.extracts()?.len(),
             destroyed: self.look(|state| state.log_requests.destroyed().cloned()).await?,

@@ -50,9 +50,13 @@ impl Office {
         // Hashes are compared, of which nobody can tell by the time it takes how much was right.
         let answer = Some(self.hashes.holder(link.request, codice_fiscale));
         let is_holder = link.holder.is_none() || link.holder == answer;
-        if link.is_locked() || !is_holder {
-            self.index.count_wrong(&link).await?;
+        // A try is taken before its answer counts: guesses at the same moment are no more than others.
+        let may_try = link.holder.is_none() || self.index.take_try(&link).await?;
+        if !may_try || !is_holder {
             return Ok(told(self.record(&link, ExtractAccess::NotTheHolder).await?));
+        }
+        if link.holder.is_some() {
+            self.index.give_back_try(&link).await?;
         }
         let recorded = self
             .look(|state| match &state.log_requests.open().get(&link.request)?.standing {

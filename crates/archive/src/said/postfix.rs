@@ -42,13 +42,17 @@ fn cleanup<'a>(queue: &'a str, text: &'a str) -> Option<Said<'a>> {
         let id = id.trim_start_matches('<').trim_end_matches('>');
         return (!id.is_empty()).then_some(Said::MessageId { queue, id });
     }
+    let turned_away = refused(text, Some(queue));
+    if turned_away.is_some() {
+        return turned_away;
+    }
     if let Some((_, rest)) = text.split_once("header Subject: ") {
         // The last one: a subject may hold the same words.
         let subject = rest.rsplit_once("; from=<").map_or(rest, |(head, _)| head);
         let subject = subject.rsplit_once(" from ").map_or(subject, |(subject, _)| subject);
         return Some(Said::Subject { queue, subject });
     }
-    refused(text, Some(queue))
+    None
 }
 
 /// `from=<…>, size=1234, nrcpt=1 (queue active)`; once more with each try of a deferred message.
@@ -91,7 +95,8 @@ fn queued_as(answer: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// `reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 …; from=<…> to=<…> proto=ESMTP`
+/// `reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 …; from=<…> to=<…> proto=ESMTP`; a message that has a name in
+/// the queue by then goes on to its other recipients. What is refused at its end, or for what is in it, goes nowhere.
 fn refused<'a>(text: &'a str, queue: Option<&'a str>) -> Option<Said<'a>> {
     let (what, rest) = text.split_once(' ')?;
     if !matches!(what, "reject:" | "milter-reject:") {
@@ -101,7 +106,8 @@ fn refused<'a>(text: &'a str, queue: Option<&'a str>) -> Option<Said<'a>> {
     let (_, parties) = rest.rsplit_once("; from=<")?;
     let (sender, more) = parties.split_once('>')?;
     let recipient = between(more, " to=<", ">")?;
-    Some(Said::Refused { sender, recipient, host: host(client), queue })
+    let ends = ["END-OF-MESSAGE ", "header ", "body "].iter().any(|stage| rest.starts_with(stage));
+    Some(Said::Refused { sender, recipient, host: host(client), queue, ends })
 }
 
 /// The name of a client, or its address where it has none.

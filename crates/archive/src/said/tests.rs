@@ -66,7 +66,7 @@ fn each_line_that_is_about_a_message_is_understood_and_no_other() {
             "NOQUEUE: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: Recipient \
              address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
             "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
-             queue: None }",
+             queue: None, ends: false }",
         ),
         (
             "dovecot",
@@ -95,5 +95,34 @@ fn each_line_that_is_about_a_message_is_understood_and_no_other() {
         ("sshd", "session opened for user x"),
     ] {
         assert_eq!(of(program, text), None, "{program}: {text}");
+    }
+}
+
+#[test]
+fn what_ends_a_message_is_told_from_what_turns_one_recipient_away() {
+    for (program, text, expected) in [
+        (
+            "postfix/smtpd",
+            "3F2A41C0: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: Recipient \
+             address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
+             queue: Some(\"3F2A41C0\"), ends: false }",
+        ),
+        (
+            "postfix/cleanup",
+            "3F2A41C0: milter-reject: END-OF-MESSAGE from mail.example[192.0.2.1]: 5.7.1 Command \
+             rejected; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
+             queue: Some(\"3F2A41C0\"), ends: true }",
+        ),
+        (
+            "postfix/cleanup",
+            "3F2A41C0: reject: header Subject: viagra from mail.example[192.0.2.1]; from=<a@b.example> \
+             to=<c@d.example> proto=ESMTP helo=<x>: 5.7.1 no",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
+             queue: Some(\"3F2A41C0\"), ends: true }",
+        ),
+    ] {
+        assert_eq!(of(program, text).as_deref(), Some(expected), "{program}: {text}");
     }
 }

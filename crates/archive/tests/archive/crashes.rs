@@ -2,12 +2,11 @@
 //! gone with all it had open; what is broken off within this one has to be closed for that.
 
 use archive::{Held, Index, LogArchive, Opened, Period};
-use chrono::TimeDelta;
 use domain::{Event, LogsDestroyed, Requester};
 
 use crate::ending::{OF_ANNA, OF_BRUNO, holding};
 use crate::stopped::ended_after;
-use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, World, anna, erase_anna, origin};
+use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, SHOWN, World, anna, erase_anna, origin};
 
 /// So many waits nothing here has; whatever is broken off is whole long before.
 const MOST: usize = 2_000;
@@ -34,14 +33,14 @@ async fn a_destruction_that_was_broken_off_is_ended_and_told_once_as_what_it_was
         let ended = ended_after(waits, first.destroy(&[], &origin())).await;
         first.close().await.unwrap();
         let office = world.another().await;
-        let remains = office.remains().await.unwrap();
+        let remains = office.remains(&[]).await.unwrap();
         assert!(
             !remains.are_gone() || remains.held == Held::default() && !left.exists(),
             "told to be gone after {waits} waits, and it is not: {remains:?}"
         );
         let destroyed = office.destroy(&[], &origin()).await.unwrap();
         assert_eq!((destroyed.messages, destroyed.extracts), (2, 1), "after {waits} waits");
-        assert!(office.remains().await.unwrap().are_gone());
+        assert!(office.remains(&[]).await.unwrap().are_gone());
         assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
         assert_eq!(destructions(&world.events().await), [&destroyed], "after {waits} waits");
         if let Some(done) = ended {
@@ -59,13 +58,12 @@ async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_l
     for waits in 0..MOST {
         let world = World::new().await;
         let request = world.verified(Requester::Holder).await;
-        let lasting = TimeDelta::days(30);
         // The one that is broken off is the first of its request, or takes another's place.
         let before =
             if waits % 2 == 0 { None } else { Some(world.prepare(request).await.unwrap()) };
         let first = world.another().await;
         let (who, by) = (anna(), origin());
-        let preparing = first.prepare(request, &who, first.index(), lasting, &by);
+        let preparing = first.prepare(request, &who, first.index(), SHOWN, &by);
         let ended = ended_after(waits / 2, preparing).await;
         first.close().await.unwrap();
         let office = world.another().await;
@@ -75,7 +73,7 @@ async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_l
             let right = matches!(opened, Opened::Extract(_) | Opened::Missing | Opened::Unknown);
             assert!(right, "after {waits} waits: {opened:?}");
         }
-        let ready = office.prepare(request, &anna(), office.index(), lasting, &origin()).await;
+        let ready = office.prepare(request, &anna(), office.index(), SHOWN, &origin()).await;
         let ready = ready.unwrap();
         let opened = office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
         assert!(matches!(opened, Opened::Extract(_)), "after {waits} waits: {opened:?}");

@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use archive::{LogArchive, Opened, Period};
+use archive::{Gone, LogArchive, Opened, Period};
 use domain::{Event, Requester};
 
-use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, LAST, World, erase_anna, origin};
+use crate::world::{
+    ANNA, ANNA_AT_HOME, ANNA_IS, BRUNO, ENDED, LAST, World, bruno, erase_anna, origin,
+};
 
 /// Which files hold one of these texts, byte by byte.
 pub(crate) fn holding(world: &World, texts: &[&str]) -> Vec<String> {
@@ -38,7 +40,7 @@ async fn after_the_end_nothing_is_left_of_the_logs_but_the_record() {
     world.office.expire(&origin()).await.unwrap();
     let destroyed = world.office.destroy(&[], &origin()).await.unwrap();
     assert_eq!((destroyed.messages, destroyed.digest.len()), (2, 64));
-    let remains = world.office.remains().await.unwrap();
+    let remains = world.office.remains(&[]).await.unwrap();
     assert!(remains.are_gone() && remains.held == archive::Held::default(), "{remains:?}");
     assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
     let events = world.events().await;
@@ -60,7 +62,12 @@ async fn whoever_is_under_a_hold_keeps_their_log_until_a_later_destruction() {
     assert_eq!(world.office.index().messages(ANNA, Period::ALL).await.unwrap(), before);
     assert_eq!(world.office.index().messages(BRUNO, Period::ALL).await.unwrap(), []);
     assert_eq!(holding(&world, &OF_BRUNO), [""; 0]);
+    let kept = world.office.remains(&held).await.unwrap();
+    assert!(kept.are_gone() && kept.kept == 1, "{kept:?}");
+    let released = world.office.remains(&[]).await.unwrap();
+    assert!(!released.are_gone(), "a second destruction is due: {released:?}");
     let rest = world.office.destroy(&[], &origin()).await.unwrap();
+    assert!(world.office.remains(&[]).await.unwrap().are_gone());
     assert_eq!(rest.messages, 1);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
 }
@@ -70,15 +77,78 @@ async fn a_holder_who_is_erased_leaves_no_trace_and_others_keep_theirs() {
     let world = World::new().await;
     let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
     let index = world.office.index();
-    assert!(index.traces("ANNA.ROSSI").await.unwrap() > 0);
+    assert!(index.traces(&["ANNA.ROSSI".to_owned()]).await.unwrap() > 0);
     let of_bruno = index.messages(BRUNO, Period::ALL).await.unwrap();
     let extracts = world.folder.path().join("extracts");
     let extract = extracts.join(format!("{}.zip", ready.prepared.request));
     assert!(extract.is_file());
-    assert_eq!(erase_anna(index, &extracts).await.unwrap(), 1);
+    assert_eq!(erase_anna(index, &extracts).await.unwrap().extracts, 1);
     assert!(!extract.exists());
-    assert_eq!(index.traces("anna.rossi").await.unwrap(), 0);
+    assert_eq!(index.traces(&["anna.rossi".to_owned()]).await.unwrap(), 0);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
     assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
     assert_eq!(index.messages(ANNA, Period::ALL).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_is_erased_is_named_in_nobody_else_s_messages_and_extracts() {
+    let world = World::new().await;
+    world
+        .read(&[
+            ("smtpd", "55AA41C2: client=mail.casa.example[192.0.2.4]"),
+            ("cleanup", "55AA41C2: message-id=<tre@casa.example>"),
+            ("qmgr", &format!("55AA41C2: from=<{ANNA_AT_HOME}>, size=1, nrcpt=1 (queue active)")),
+            ("lmtp", &format!("55AA41C2: to=<{BRUNO}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")),
+            ("qmgr", "55AA41C2: removed"),
+            ("smtpd", "66AA41C3: client=mail.comune.example[192.0.2.2]"),
+            (
+                "cleanup",
+                &format!("66AA41C3: message-id=<{}@comune.example>", ANNA_IS.to_lowercase()),
+            ),
+            (
+                "cleanup",
+                &format!(
+                    "66AA41C3: info: header Subject: Pratica {ANNA_IS} from x[192.0.2.2]; from=<a>"
+                ),
+            ),
+            ("qmgr", "66AA41C3: from=<urp@comune.example>, size=1, nrcpt=1 (queue active)"),
+            ("lmtp", &format!("66AA41C3: to=<{BRUNO}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")),
+            ("qmgr", "66AA41C3: removed"),
+        ])
+        .await;
+    let theirs = world.verified_of(1, Requester::Holder).await;
+    world.prepare_for(theirs, &bruno()).await.unwrap();
+    let (index, extracts) = (world.office.index(), world.folder.path().join("extracts"));
+    let texts = [ANNA, ANNA_IS, ANNA_AT_HOME].map(str::to_owned);
+    assert!(index.traces(&texts).await.unwrap() >= 4);
+    assert_eq!(world.office.withdrawn().await.unwrap(), []);
+    assert_eq!(erase_anna(index, &extracts).await.unwrap(), Gone { extracts: 0, withdrawn: 1 });
+    assert_eq!(index.traces(&texts).await.unwrap(), 0);
+    assert_eq!(holding(&world, &[ANNA, ANNA_IS, ANNA_AT_HOME]), [""; 0]);
+    assert_eq!(world.office.withdrawn().await.unwrap(), [(theirs, 1)]);
+    let entries = index.messages(BRUNO, Period::ALL).await.unwrap();
+    assert_eq!(entries.len(), 6, "the messages are Bruno's still: {entries:?}");
+    let anew = world.prepare_for(theirs, &bruno()).await.unwrap();
+    assert_eq!(anew.prepared.rows, 6);
+    assert_eq!(erase_anna(index, &extracts).await.unwrap(), Gone { extracts: 0, withdrawn: 0 });
+}
+
+#[tokio::test]
+async fn whoever_was_erased_does_not_come_back_with_logs_that_are_read_later() {
+    let world = World::new().await;
+    erase_anna(world.office.index(), &world.folder.path().join("extracts")).await.unwrap();
+    let read = world
+        .read(&[
+            ("smtpd", "77AA41C4: client=mail.casa.example[192.0.2.4]"),
+            ("cleanup", "77AA41C4: message-id=<uno.lettera@casa.example>"),
+            ("qmgr", &format!("77AA41C4: from=<{ANNA_AT_HOME}>, size=1, nrcpt=1 (queue active)")),
+            ("lmtp", &format!("77AA41C4: to=<{BRUNO}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")),
+            ("qmgr", "77AA41C4: removed"),
+            ("qmgr", "88AA41C5: from=<urp@comune.example>, size=1, nrcpt=1 (queue active)"),
+            ("lmtp", &format!("88AA41C5: to=<{ANNA}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")),
+        ])
+        .await;
+    assert_eq!(read, 0, "done, or not done yet");
+    assert_eq!(holding(&world, &[ANNA, ANNA_AT_HOME, "uno.lettera"]), [""; 0]);
+    assert_eq!(world.office.index().held().await.unwrap().messages, 1, "Bruno's own");
 }

@@ -59,9 +59,9 @@ async fn a_link_ends_at_its_instant_and_its_extract_is_deleted() {
     world.at("2016-06-01T10:00:00Z");
     let late = world.office.hand_out(&ready.secret, "").await.unwrap();
     assert!(matches!(late, Opened::Late), "{late:?}");
-    assert_eq!(world.office.remains().await.unwrap().extracts, 1);
+    assert_eq!(world.office.remains(&[]).await.unwrap().extracts, 1);
     assert_eq!(world.office.expire(&origin()).await.unwrap().len(), 1);
-    assert_eq!(world.office.remains().await.unwrap().extracts, 0);
+    assert_eq!(world.office.remains(&[]).await.unwrap().extracts, 0);
     let late = world.office.look_at(&ready.secret).await.unwrap();
     assert!(matches!(late, Opened::Late), "{late:?}");
     assert_eq!(outcomes(&world).await.last(), Some(&ExtractAccess::Expired));
@@ -200,7 +200,11 @@ async fn a_link_is_made_anew_for_a_letter_only_while_its_extract_lies_ready() {
     let request = world.verified(Requester::Holder).await;
     let relink = async || world.office.relink(request, &crate::world::anna()).await.unwrap();
     assert_eq!(relink().await, None);
-    let ready = world.prepare(request).await.unwrap();
+    world.prepare(request).await.unwrap();
+    assert_eq!(relink().await, None, "a letter that waited ends no link that was shown");
+    let (who, index, by) = (crate::world::anna(), world.office.index(), origin());
+    let terms = archive::Terms { by_letter: true, ..crate::world::SHOWN };
+    let ready = world.office.prepare(request, &who, index, terms, &by).await.unwrap();
     let secret = relink().await.unwrap();
     let opened = world.office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
     assert!(matches!(opened, Opened::Unknown), "{opened:?}");
@@ -211,4 +215,18 @@ async fn a_link_is_made_anew_for_a_letter_only_while_its_extract_lies_ready() {
     assert!(matches!(late, Opened::Late), "its time is that of its extract: {late:?}");
     world.office.expire(&origin()).await.unwrap();
     assert_eq!(relink().await, None);
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_moment_are_no_more_than_others() {
+    let world = World::new().await;
+    let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
+    let mut guesses = tokio::task::JoinSet::new();
+    for guess in 0..20 {
+        let (office, secret) = (std::sync::Arc::clone(&world.office), ready.secret.clone());
+        let said = if guess == 19 { ANNA_IS } else { "VRDBRN80A01A562X" };
+        guesses.spawn(async move { office.hand_out(&secret, said).await.unwrap() });
+    }
+    let answers = guesses.join_all().await;
+    assert!(answers.iter().all(|answer| matches!(answer, Opened::NotTheHolder)), "{answers:?}");
 }

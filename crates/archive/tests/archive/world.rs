@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use archive::{Domains, Erased, Holder, Index, IndexRequest, Office, Ready};
+use archive::{Domains, Erased, Gone, Holder, Index, IndexRequest, Office, Ready, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Command, DateColumn, Event, HoldPlaced, LogCommand, LogRequested, MailboxesRegistered, Plan,
@@ -24,9 +24,14 @@ use uuid::Uuid;
 pub(crate) const ANNA: &str = "anna.rossi@postacertificata.example";
 pub(crate) const BRUNO: &str = "bruno.verdi@postacertificata.example";
 pub(crate) const ANNA_IS: &str = "RSSNNA85T50A562X";
+/// Her address for notices.
+pub(crate) const ANNA_AT_HOME: &str = "annarossi@casa.example";
 pub(crate) const OPEN: &str = "2016-05-02T10:00:00Z";
 pub(crate) const LAST: &str = "2018-03-17T22:59:59Z";
 pub(crate) const ENDED: &str = "2018-03-17T23:00:00Z";
+
+/// A month, to whoever sees the link.
+pub(crate) const SHOWN: Terms = Terms { lasting: TimeDelta::days(30), by_letter: false };
 
 /// A clock that is set.
 #[derive(Clone)]
@@ -52,11 +57,23 @@ pub(crate) fn anna() -> Holder {
     Holder { address: ANNA.to_owned(), codice_fiscale: ANNA_IS.to_owned() }
 }
 
+pub(crate) fn bruno() -> Holder {
+    Holder { address: BRUNO.to_owned(), codice_fiscale: "VRDBRN80A01A562X".to_owned() }
+}
+
 /// Takes Anna out of an index and a folder of extracts, of whom no open request is known.
-pub(crate) async fn erase_anna(index: &Index, extracts: &Path) -> Result<u64, archive::Error> {
+pub(crate) async fn erase_anna(index: &Index, extracts: &Path) -> Result<Gone, archive::Error> {
     let (numbers, addresses) = (RoaringBitmap::from([0]), [ANNA.to_owned()]);
     let requests = BTreeSet::new();
-    let whose = Erased { numbers: &numbers, addresses: &addresses, requests: &requests };
+    let keys = Keyring::open(&extracts.with_file_name("keys")).unwrap();
+    let known_by = [ANNA_IS.to_owned(), ANNA_AT_HOME.to_owned()];
+    let whose = Erased {
+        numbers: &numbers,
+        addresses: &addresses,
+        known_by: &known_by,
+        keys: &keys,
+        requests: &requests,
+    };
     archive::erase(index, extracts, whose).await
 }
 
@@ -102,7 +119,6 @@ impl World {
     }
 
     async fn read_a_log(&self) {
-        let path = self.folder.path().join("mail.log");
         let lines = [
             "3F2A41C0: client=unknown[192.0.2.9], sasl_method=PLAIN, sasl_username=x",
             "3F2A41C0: message-id=<uno.lettera@pc.example>",
@@ -120,21 +136,27 @@ impl World {
             "smtpd", "cleanup", "cleanup", "qmgr", "smtp", "qmgr", "smtpd", "cleanup", "qmgr",
             "lmtp", "qmgr",
         ];
-        let line = |(second, (part, text)): (usize, (&str, &str))| {
+        let lines: Vec<_> = parts.into_iter().zip(lines).collect();
+        assert_eq!(self.read(&lines).await, 2);
+    }
+
+    /// Reads lines of parts of Postfix, a second each; tells how many messages came of them.
+    pub(crate) async fn read(&self, lines: &[(&str, &str)]) -> u64 {
+        let path = self.folder.path().join("mail.log");
+        let line = |(second, (part, text)): (usize, &(&str, &str))| {
             format!("2015-07-10T10:00:{second:02}+02:00 mx1 postfix/{part}[7]: {text}\n")
         };
-        let text: String = parts.into_iter().zip(lines).enumerate().map(line).collect();
-        fs::write(&path, text).unwrap();
+        fs::write(&path, lines.iter().enumerate().map(line).collect::<String>()).unwrap();
         let request = IndexRequest {
             files: vec![path.clone()],
             domains: Domains::new(["postacertificata.example".to_owned()]),
             zone: chrono_tz::Europe::Rome,
             not_after: None,
         };
-        let read = self.office.index().read_logs(request, |_| {}).await.unwrap();
-        assert_eq!(read.messages, 2);
+        let read = self.office.read_logs(request, |_| {}).await.unwrap();
         // The mail server's own file is the operator's to delete.
         fs::remove_file(path).unwrap();
+        read.messages
     }
 
     pub(crate) fn at(&self, when: &str) {
@@ -143,20 +165,32 @@ impl World {
 
     pub(crate) async fn request(&self, number: u32, by: Requester) -> Result<Uuid, archive::Error> {
         let request = self.office.journal().new_id();
-        let asked = LogRequested { request, number, by, from: None, through: None };
+        let asked =
+            LogRequested { request, number, by, from: None, through: None, received_on: None };
         self.office.decide(LogCommand::Request(asked), &origin()).await.map(|_| request)
     }
 
     pub(crate) async fn verified(&self, by: Requester) -> Uuid {
-        let request = self.request(0, by).await.unwrap();
+        self.verified_of(0, by).await
+    }
+
+    pub(crate) async fn verified_of(&self, number: u32, by: Requester) -> Uuid {
+        let request = self.request(number, by).await.unwrap();
         let command = LogCommand::Verify { request, proof: Proof::Officer };
         self.office.decide(command, &origin()).await.unwrap();
         request
     }
 
     pub(crate) async fn prepare(&self, request: Uuid) -> Result<Ready, archive::Error> {
-        let lasting = TimeDelta::days(30);
-        self.office.prepare(request, &anna(), self.office.index(), lasting, &origin()).await
+        self.prepare_for(request, &anna()).await
+    }
+
+    pub(crate) async fn prepare_for(
+        &self,
+        request: Uuid,
+        holder: &Holder,
+    ) -> Result<Ready, archive::Error> {
+        self.office.prepare(request, holder, self.office.index(), SHOWN, &origin()).await
     }
 
     pub(crate) async fn hold(&self, number: u32) {

@@ -347,3 +347,82 @@ proptest! {
         });
     }
 }
+
+/// Lines of parts of Postfix on one machine, a second each from an instant on.
+fn lines(host: &str, from: &str, said: &[(&str, &str)]) -> String {
+    let from: DateTime<Utc> = from.parse().unwrap();
+    let line = |(second, (part, text)): (i64, &(&str, &str))| {
+        let at = (from + chrono::TimeDelta::seconds(second)).to_rfc3339();
+        format!("{at} {host} postfix/{part}[7]: {text}\n")
+    };
+    (0..).zip(said).map(line).collect()
+}
+
+#[tokio::test]
+async fn a_message_goes_on_after_one_of_its_recipients_was_turned_away() {
+    let place = Place::new().await;
+    let gone = "gone@postacertificata.example";
+    let rejected = format!(
+        "3F2A41C0: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.1.1 <{gone}>: Recipient address \
+         rejected: User unknown in virtual mailbox table; from=<{OFFICE}> to=<{gone}> proto=ESMTP \
+         helo=<mail.comune.example>"
+    );
+    let log = [
+        ("smtpd", "3F2A41C0: client=mail.comune.example[192.0.2.2]"),
+        ("smtpd", &rejected),
+        ("cleanup", "3F2A41C0: message-id=<uno@comune.example>"),
+        ("qmgr", &format!("3F2A41C0: from=<{OFFICE}>, size=900, nrcpt=1 (queue active)")),
+        ("lmtp", &format!("3F2A41C0: to=<{ANNA}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")),
+        ("qmgr", "3F2A41C0: removed"),
+    ];
+    let log = place.file("mail.log", lines("mx1", "2015-07-10T08:00:00Z", &log).as_bytes());
+    place.read(&[&log]).await;
+    let of_anna = place.of(ANNA).await;
+    assert_eq!(kinds(&of_anna), [Kind::TakenInCharge, Kind::Delivered]);
+    let told = |entry: &Entry| (entry.message_id.clone(), entry.provider.clone());
+    let expected = ("uno@comune.example".to_owned(), Some("mail.comune.example".to_owned()));
+    assert!(of_anna.iter().all(|entry| told(entry) == expected), "{of_anna:?}");
+    assert_eq!(kinds(&place.of(gone).await), [Kind::Refused]);
+}
+
+#[tokio::test]
+async fn a_session_that_was_broken_off_is_forgotten_by_a_later_reading() {
+    let place = Place::new().await;
+    let begun = [("smtpd", "3F2A41C0: client=mail.comune.example[192.0.2.2]")];
+    let first = place.file("mail.1", lines("mx1", "2015-07-10T08:00:00Z", &begun).as_bytes());
+    place.read(&[&first]).await;
+    assert_eq!(place.index.held().await.unwrap().messages, 1, "it may go on");
+    let after = [("smtpd", "44AA41C1: client=mail.comune.example[192.0.2.2]")];
+    for (name, from, left) in
+        [("mail.2", "2015-07-20T07:00:00Z", 2), ("mail.3", "2015-07-20T09:00:00Z", 1)]
+    {
+        let next = place.file(name, lines("mx1", from, &after).as_bytes());
+        place.read(&[&next]).await;
+        assert_eq!(place.index.held().await.unwrap().messages, left, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_not_cut_in_two_by_the_log_of_a_machine_that_is_ahead() {
+    let place = Place::new().await;
+    let begun = [
+        ("smtpd", "3F2A41C0: client=x[192.0.2.9], sasl_method=PLAIN, sasl_username=x"),
+        ("cleanup", "3F2A41C0: message-id=<uno@pc.example>"),
+        ("qmgr", &format!("3F2A41C0: from=<{ANNA}>, size=900, nrcpt=1 (queue active)")),
+    ];
+    let ends = [
+        ("smtp", &format!("3F2A41C0: to=<{OFFICE}>, relay=x, dsn=2.0.0, status=sent (250 Ok)")[..]),
+        ("qmgr", "3F2A41C0: removed"),
+    ];
+    let ahead = [("smtpd", "99AA41C1: client=mail.comune.example[192.0.2.2]")];
+    let file = |name, host, from, said: &[(&str, &str)]| {
+        place.file(name, lines(host, from, said).as_bytes())
+    };
+    let mx1 = file("mx1.1", "mx1", "2015-07-10T08:00:00Z", &begun);
+    let mx2 = file("mx2.1", "mx2", "2015-07-25T08:00:00Z", &ahead);
+    place.read(&[&mx1, &mx2]).await;
+    place.read(&[&file("mx1.2", "mx1", "2015-07-14T08:00:00Z", &ends)]).await;
+    let of_anna = place.of(ANNA).await;
+    assert_eq!(kinds(&of_anna), [Kind::Accepted, Kind::Forwarded]);
+    assert_eq!(of_anna[1].message_id, "uno@pc.example");
+}

@@ -32,6 +32,9 @@ pub struct LogRequested {
     /// The last civil day asked for; `None` for all there is.
     #[serde(deserialize_with = "Option::deserialize")]
     pub through: Option<NaiveDate>,
+    /// The civil day on which it came, where it was entered later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_on: Option<NaiveDate>,
 }
 
 /// It is sure who asked.

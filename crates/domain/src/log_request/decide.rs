@@ -3,6 +3,7 @@
 //! What is so already is no event, but for looks at an extract: each of these is recorded.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::{LogRequest, LogRequests, LogStanding};
@@ -11,7 +12,7 @@ use crate::rights::Rights;
 use crate::{
     Capability, Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared,
     LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed, Plan, Proof, Requester,
-    civil_date,
+    civil_date, first_instant,
 };
 
 /// What can be asked about the logs of messages.
@@ -54,6 +55,8 @@ pub enum LogCommand {
 pub(crate) struct Sight<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) rights: &'a Rights,
+    /// Whose personal data are gone, or going: nobody knows any more who could ask.
+    pub(crate) forgotten: &'a RoaringBitmap,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -104,18 +107,23 @@ impl LogRequests {
     }
 
     fn request(&self, asked: LogRequested, sight: &Sight<'_>) -> Decided {
-        let LogRequested { request, number, by, from, through } = asked;
+        let LogRequested { request, number, by, from, through, received_on } = asked;
         let rights = sight.rights;
         if self.open.contains_key(&request) {
             return Ok(Vec::new());
         }
-        window(by, sight)?;
+        window(by, sight.plan, received_at(received_on, sight)?)?;
         if let Some((at, _)) = &self.destroyed {
             let on = civil_date(*at, sight.plan.zone);
             return Rejection::because(format!("the logs were destroyed on {on}"));
         }
         if !rights.registered().contains(number) {
             return Rejection::because("no such mailbox is registered");
+        }
+        if sight.forgotten.contains(number) {
+            return Rejection::because(
+                "the personal data of its holder are erased; its log is gone",
+            );
         }
         if !rights.activated().contains(number) {
             return Rejection::because("the mailbox was never activated; it has no messages");
@@ -198,9 +206,18 @@ pub(crate) fn may_destroy(requests: &LogRequests, sight: &Sight<'_>) -> Result<(
     }
 }
 
-/// Do the phases let the log be asked for now?
-fn window(by: Requester, sight: &Sight<'_>) -> Result<(), Rejection> {
-    let (plan, now) = (sight.plan, sight.now);
+/// The instant at which a request counts as received: now, or the beginning of the day on which it came.
+fn received_at(on: Option<NaiveDate>, sight: &Sight<'_>) -> Result<DateTime<Utc>, Rejection> {
+    let Some(day) = on else { return Ok(sight.now) };
+    let today = civil_date(sight.now, sight.plan.zone);
+    if day > today {
+        return Rejection::because(format!("it can't have come on {day}; today is {today}"));
+    }
+    Ok(first_instant(day, sight.plan.zone))
+}
+
+/// Did the phases let the log be asked for then?
+fn window(by: Requester, plan: &Plan, now: DateTime<Utc>) -> Result<(), Rejection> {
     if plan.allowed_at(now).contains(Capability::RequestLogs) {
         return Ok(());
     }

@@ -18,16 +18,23 @@ impl Story {
         let request = Uuid::from_u128((u128::from(a) << 32) | u128::from(b));
         let other = Uuid::from_u128((u128::from(a) << 32) | u128::from(b) | (1 << 100));
         let by = if b.is_multiple_of(2) { Requester::Holder } else { Requester::Authority };
-        let (from, through, sha256) = (None, None, "00".repeat(32));
+        let (from, through, received_on, sha256) = (None, None, None, "00".repeat(32));
         let accessed = |outcome| LogExtractAccessed { request, number, outcome };
         let events = [
-            Event::LogRequested(LogRequested { request: other, number, by, from, through }),
+            Event::LogRequested(LogRequested {
+                request: other,
+                number,
+                by,
+                from,
+                through,
+                received_on,
+            }),
             Event::LogRequestRefused(LogRequestRefused {
                 request: other,
                 number,
                 cause: "not-the-holder".to_owned(),
             }),
-            Event::LogRequested(LogRequested { request, number, by, from, through }),
+            Event::LogRequested(LogRequested { request, number, by, from, through, received_on }),
             Event::LogRequesterVerified(LogRequesterVerified {
                 request,
                 number,

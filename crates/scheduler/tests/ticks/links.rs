@@ -20,7 +20,8 @@ async fn handed_out() -> World {
     ] {
         let request = request.parse().unwrap();
         let (number, by, proof) = (0, Requester::Holder, Proof::Officer);
-        let asked = LogRequested { request, number, by, from: None, through: None };
+        let asked =
+            LogRequested { request, number, by, from: None, through: None, received_on: None };
         world.record(Event::LogRequested(asked)).await;
         let verified = LogRequesterVerified { request, number, proof };
         world.record(Event::LogRequesterVerified(verified)).await;

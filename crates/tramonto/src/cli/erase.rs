@@ -11,9 +11,12 @@ use super::values::{Reason, Target};
 #[derive(Debug, Args)]
 pub struct EraseArgs {
     /// The folder of the log of messages and of extracts; without it, that of the store. Must be named where the
-    /// store is a database and logs were ever indexed.
+    /// store is a database, unless there never was one.
     #[arg(long, global = true, value_name = "DIR", env = "TRAMONTO_ARCHIVE")]
     pub archive: Option<PathBuf>,
+    /// There never was a log of messages: none was indexed, and no extract was prepared.
+    #[arg(long, global = true)]
+    pub no_archive: bool,
     /// What is to be done.
     #[command(subcommand)]
     pub command: EraseCommand,

@@ -96,6 +96,7 @@ impl From<By> for Requester {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto logs request someone@postacertificata.example --by holder --reason 'letter 1234'
+  tramonto logs request 17 --by holder --received-on 2018-03-17 --reason 'letter 1235, stamped that day'
   tramonto logs request 17 --by authority --from 2014-01-01 --through 2014-12-31 --reason 'order 77/2016'")]
 pub struct LogRequestArgs {
     /// The mailbox: its address, its id, or its number.
@@ -110,6 +111,9 @@ pub struct LogRequestArgs {
     /// The last day asked for.
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     pub through: Option<NaiveDate>,
+    /// The day on which the request came, where it is entered later: that day must be in the window, not today.
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    pub received_on: Option<NaiveDate>,
     /// Why, for the record. Name no person: the log is kept for ever.
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,

@@ -5,8 +5,8 @@ use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use domain::{ErasureCommand, Ground, MailboxId};
-use eventstore::{Origin, erasure_stream};
+use domain::{ErasureCommand, Ground, LogCommand, MailboxId};
+use eventstore::{Origin, archive_stream, erasure_stream};
 use roaring::RoaringBitmap;
 use serde_json::json;
 
@@ -15,10 +15,11 @@ use super::reading::Reading;
 use crate::cli::{
     EraseArgs, EraseCommand, EraseHolderArgs, Global, Needle, VerifyErasureArgs, Why,
 };
-use crate::erasure::{Places, Whose, traces};
+use crate::erasure::{Places, Whose, expect_no_logs, place_of_logs};
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
+use crate::traces::traces;
 use crate::{Error, Home, StorePlace};
 
 /// The exit code where something is left.
@@ -29,13 +30,9 @@ const MOST_TEXTS: usize = 100;
 const LONGEST_INPUT: u64 = 64 << 10;
 
 pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode, Error> {
-    let EraseArgs { archive, command } = args;
-    let archive = match (archive, &global.store) {
-        (Some(folder), _) => Some(Home::new(folder)),
-        (None, StorePlace::Folder(folder)) => Some(Home::new(folder)),
-        (None, StorePlace::Postgres(_)) => None,
-    };
-    let wherever = Wherever { global, archive };
+    let EraseArgs { archive, no_archive, command } = args;
+    let archive = place_of_logs(archive, no_archive, global)?;
+    let wherever = Wherever { global, archive, never: no_archive };
     match command {
         EraseCommand::Holder(args) => holder(args, &wherever).await?,
         EraseCommand::All(why) => all(why, &wherever).await?,
@@ -49,6 +46,29 @@ pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode
 struct Wherever<'a> {
     global: &'a Global,
     archive: Option<Home>,
+    /// Is it said that there never was a log of messages?
+    never: bool,
+}
+
+impl Wherever<'_> {
+    /// Where the log of messages is, or will be: who is erased before any log is read must not come back with it.
+    fn archive_to_be(&self, whose: &Whose) -> Result<Option<Home>, Error> {
+        match (&self.archive, &self.global.store) {
+            (Some(home), _) => Ok(Some(Home::new(home.folder()))),
+            (None, StorePlace::Folder(_)) if whose.logs_may_come && !self.never => {
+                self.global.home().map(Some)
+            }
+            (None, StorePlace::Folder(_) | StorePlace::Postgres(_)) => Ok(None),
+        }
+    }
+
+    /// Refuses to pass over a log of messages that the log of events knows of.
+    async fn expect(&self, reading: &Reading) -> Result<(), Error> {
+        match self.archive {
+            Some(_) => Ok(()),
+            None => expect_no_logs(reading.journal.known().await?.state()),
+        }
+    }
 }
 
 async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Error> {
@@ -56,7 +76,7 @@ async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Er
     let reading = Reading::open_to_decide(global).await?;
     let number = reading.number_of(&args.mailbox).await?;
     let origin = origin(global, &args.reason);
-    order(&reading, Ground::Demand, &origin, |_| [number].into()).await?;
+    order(&reading, wherever, Ground::Demand, &origin, |_| [number].into()).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let id = MailboxId::new(reading.programme(), number);
     reading.close().await;
@@ -68,7 +88,7 @@ async fn all(why: Why, wherever: &Wherever<'_>) -> Result<(), Error> {
     let reading = Reading::open_to_decide(global).await?;
     let origin = origin(global, &why.reason);
     let everyone = |state: &domain::State| state.rights.registered().clone();
-    order(&reading, Ground::End, &origin, everyone).await?;
+    order(&reading, wherever, Ground::End, &origin, everyone).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let kept = {
         let known = reading.journal.known().await?;
@@ -94,15 +114,21 @@ async fn finish(wherever: &Wherever<'_>) -> Result<(), Error> {
     told(global, &done?, "what an erasure had left")
 }
 
-/// Decides whose personal data go.
+/// Decides whose personal data go. Links that have had their time keep nobody.
 async fn order(
     reading: &Reading,
+    wherever: &Wherever<'_>,
     ground: Ground,
     origin: &Origin,
     whose: impl Fn(&domain::State) -> RoaringBitmap,
 ) -> Result<(), Error> {
-    let stream = erasure_stream(reading.programme())?;
+    wherever.expect(reading).await?;
     let now = reading.now().await?;
+    decide(reading, &archive_stream(reading.programme())?, origin, |state| {
+        Ok(state.decide_log_request(LogCommand::Expire, now)?)
+    })
+    .await?;
+    let stream = erasure_stream(reading.programme())?;
     decide(reading, &stream, origin, |state| {
         let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
         Ok(state.decide_erasure(command, now)?)
@@ -121,8 +147,12 @@ async fn carry_out(
     if whose.holders.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let places =
-        Places::open(wherever.global, wherever.archive.as_ref(), reading.programme()).await?;
+    wherever.expect(reading).await?;
+    if let Some(archive) = &wherever.archive {
+        archive::discard_ended(&reading.journal, &archive.extracts()).await?;
+    }
+    let archive = wherever.archive_to_be(&whose)?;
+    let places = Places::open(wherever.global, archive.as_ref(), reading.programme()).await?;
     let erased = places.erase(&whose).await;
     places.close().await;
     let erased = erased?;
@@ -163,22 +193,19 @@ async fn verify(args: VerifyErasureArgs, wherever: &Wherever<'_>) -> Result<Exit
         }
     };
     let mut found = found;
-    if let Some(archive) = &wherever.archive
-        && archive.archive().exists()
-    {
+    if let Some(archive) = &wherever.archive {
         if matches!(global.store, StorePlace::Postgres(_))
             || global.home()?.folder() != archive.folder()
         {
             let (folder, texts) = (archive.folder().to_owned(), texts.clone());
             found.extend(in_files(folder, texts).await?);
         }
-        let index = archive::Index::open_read_only(&archive.archive()).await?;
-        let mut rows = 0;
-        for text in &texts {
-            rows += index.traces(text).await?;
+        if archive.archive().exists() {
+            let index = archive::Index::open_read_only(&archive.archive()).await?;
+            let rows = index.traces(&texts).await?;
+            index.close().await?;
+            found.push(("log of messages, as it is read".to_owned(), rows));
         }
-        index.close().await?;
-        found.push(("log of messages, as it is read".to_owned(), rows));
     }
     if let Some(letters) = in_messages(global, &texts).await? {
         found.push(("e-mails, as they are read".to_owned(), letters));

@@ -53,7 +53,7 @@ pub struct Holders {
     /// The codes that they keep, until they show them.
     codes: BTreeMap<u32, String>,
     /// The link of the last extract.
-    link: Option<String>,
+    link: Option<(String, String)>,
     told: Told,
 }
 

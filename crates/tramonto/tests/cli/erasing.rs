@@ -96,6 +96,51 @@ fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_an
 }
 
 #[test]
+fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepared_anew() {
+    let scene = logs::scene();
+    let (address, number) = scene.activated();
+    let row = scene.row(usize::try_from(number).expect("small") + 1);
+    scene.ok(&["run", "--until-idle"]);
+    let mut rows = (1..=500).map(|line| scene.row(line));
+    let other = rows.rfind(|row| !row[6].is_empty()).expect("somebody")[4].clone();
+    assert_ne!(other, address);
+    logs::mail_log(&scene, &other);
+    let log = scene.read("mail.log").replace("urp@comune.example", &address);
+    scene.write("mail.log", &log);
+    scene.ok(&["logs", "index", "mail.log"]);
+    let request = ["logs", "request", &other, "--by", "holder", "--reason", "letter 1"];
+    let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
+    scene.ok(&["logs", "verify", &request, "--reason", "card seen"]);
+    scene.ok(&["logs", "prepare", "--reason", "round"]);
+    let extract = format!("extracts/{request}.zip");
+    let before = left(&scene, &known_by(&row));
+    let before: serde_json::Value = serde_json::from_str(&before.out).expect("a document");
+    assert!(before["places"][&extract].as_u64() > Some(0), "packed, and found: {before}");
+    let erase = ["erase", "holder", &address, "--reason", "asked for by its holder"];
+    let elsewhere = scene.refused(&[&erase[..], &["--archive", "nowhere"]].concat());
+    assert!(elsewhere.contains("there is no log of messages in the folder"), "{elsewhere}");
+    let never = scene.refused(&[&erase[..], &["--no-archive"]].concat());
+    assert!(never.contains("there is a log of messages in the folder"), "{never}");
+    let told = scene.ok(&erase);
+    assert!(told.contains("withdrawn-extracts 1"), "{told}");
+    let after = left(&scene, &known_by(&row));
+    assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
+    let asked = scene.refused(&[
+        "logs",
+        "request",
+        &number.to_string(),
+        "--by",
+        "authority",
+        "--reason",
+        "order 7",
+    ]);
+    assert!(asked.contains("the personal data of its holder are erased"), "{asked}");
+    assert_eq!(scene.json(&["logs", "prepare", "--reason", "round"])["request"], *request);
+    scene.ok(&["logs", "index", "mail.log"]);
+    assert_eq!(left(&scene, &known_by(&row)).code, Some(0), "nobody comes back");
+}
+
+#[test]
 fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     let scene = Scene::of_500();
     let rows: Vec<_> = (1..=500).map(|line| scene.row(line)).collect();

@@ -167,3 +167,89 @@ fn with_an_address(scene: &Scene) -> String {
     let mut found = row.filter(|row| !row[activated].is_empty() && !row[notice].is_empty());
     found.next().expect("somebody")[address].to_owned()
 }
+
+#[test]
+fn one_row_that_can_t_be_understood_stops_the_extract_it_is_of_and_no_other() {
+    let scene = scene();
+    let (address, _) = scene.activated();
+    let other = with_an_address(&scene);
+    assert_ne!(address, other);
+    platform(&scene, &address);
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scene.path("platform.db"));
+        let mut file = options.connect().await.expect("a file of a platform");
+        let row = format!(
+            "INSERT INTO log (at, sender, recipient, event) VALUES ('?', 'x', '{other}', 'y')"
+        );
+        file.execute(sqlx::AssertSqlSafe(row)).await.expect("a row");
+        file.close().await.expect("a file of a platform");
+    });
+    let requests = [&other, &address].map(|of| {
+        let asked = scene.json(&["logs", "request", of, "--by", "holder", "--reason", "letter 1"]);
+        let request = asked["request"].as_str().unwrap().to_owned();
+        scene.ok(&["logs", "verify", &request, "--reason", "card seen"]);
+        request
+    });
+    let prepare = ["logs", "prepare", "--log-table", "platform.db#log", "--reason", "round"];
+    let round = scene.run(&prepare);
+    assert_eq!(round.code, Some(3), "{}{}", round.out, round.err);
+    assert!(round.out.contains(&format!("request {} is left: ", requests[0])), "{}", round.out);
+    assert!(round.out.contains(&format!("request {}: 1 entries", requests[1])), "{}", round.out);
+    assert!(!round.out.contains(&other), "{}", round.out);
+}
+
+#[test]
+fn no_letter_waits_for_a_request_of_which_it_is_not_sure_who_asked() {
+    let scene = scene();
+    let address = with_an_address(&scene);
+    let asked =
+        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+    let request = asked["request"].as_str().unwrap();
+    let unsure = scene.refused(&["logs", "prepare", request, "--send", "--reason", "round"]);
+    assert!(unsure.contains("it is not sure yet who asked"), "{unsure}");
+    let letters: i64 = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let path = scene.path("tramonto-store/intake.db");
+        let mut file = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(path)
+            .connect()
+            .await
+            .expect("a file");
+        sqlx::query_scalar("SELECT count(*) FROM letter").fetch_one(&mut file).await.expect("rows")
+    });
+    assert_eq!(letters, 0);
+}
+
+#[test]
+fn what_a_hold_keeps_is_told_and_is_due_to_be_destroyed_once_it_is_released() {
+    let scene = scene_until("2018-03-18");
+    let (address, number) = scene.activated();
+    mail_log(&scene, &address);
+    // The window is over, so no command reads logs any more.
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let index = archive::Index::open(&scene.path("tramonto-store/archive.db")).await.unwrap();
+        let domain = address.rsplit_once('@').unwrap().1.to_owned();
+        let request = archive::IndexRequest {
+            files: vec![scene.path("mail.log")],
+            domains: archive::Domains::new([domain]),
+            zone: chrono_tz::UTC,
+            not_after: None,
+        };
+        assert_eq!(index.read_logs(request, |_| {}).await.unwrap().messages, 1);
+        index.close().await.unwrap();
+    });
+    let there = scene.ok(&["logs", "destroyed"]);
+    assert!(there.contains("not destroyed: 1 messages"), "{there}");
+    let number = number.to_string();
+    let hold = ["hold", "place", &number, "--capability", "access", "--reason", "order 9"];
+    let hold = scene.json(&hold)["hold"].as_str().expect("an id").to_owned();
+    scene.ok(&["logs", "destroy", "--reason", "file 90"]);
+    let kept = scene.ok(&["logs", "destroyed"]);
+    assert!(kept.contains("but for 1 messages of 1 mailbox under a hold"), "{kept}");
+    scene.ok(&["hold", "release", &number, &hold, "--reason", "order 10"]);
+    let due = scene.run(&["logs", "destroyed"]);
+    assert_eq!(due.code, Some(4), "{}{}", due.out, due.err);
+    assert!(due.out.contains("1 messages that no hold keeps"), "{}", due.out);
+    scene.ok(&["logs", "destroy", "--reason", "file 91"]);
+    let gone = scene.json(&["logs", "destroyed"]);
+    assert_eq!((&gone["gone"], &gone["held"]["messages"]), (&true.into(), &0.into()));
+}

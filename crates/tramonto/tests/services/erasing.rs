@@ -235,6 +235,25 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     assert_eq!(ending.verify(&known_by), Some(FOUND));
     let (status, head) = (ending.json(&["status"]), ending.world.ask(HEAD).await);
 
+    let keys = ending.folders()[0].clone();
+    for (more, why) in [
+        (&[][..], "or say --no-archive where there never was one"),
+        (
+            &["--archive", &keys][..],
+            "there is no log of messages in the folder that --archive names",
+        ),
+        (&["--no-archive"][..], "there is a log of messages: extracts lie ready"),
+    ] {
+        for command in [&erase(&whom)[..], &["erase", "verify", "somebody"]] {
+            let passes = command[1] == "verify" && more == ["--no-archive"];
+            let arguments = [&["--keys", &keys], command, more].concat();
+            let ran = tramonto(&ending.store).args(arguments).output().unwrap();
+            let told = String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap();
+            assert!(passes || (!ran.status.success() && told.contains(why)), "{command:?}: {told}");
+        }
+    }
+    assert_eq!(ending.world.ask(HEAD).await, head, "nothing was ordered");
+
     let told = ending.done(&erase(&whom));
     assert!(told.contains("directory 1, extracts 0, messages 2, registry 1"), "{told}");
     assert_eq!(ending.found(&known_by).await, [""; 0]);

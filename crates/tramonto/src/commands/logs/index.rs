@@ -39,7 +39,7 @@ pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> R
     let shown = |lines: u64| {
         bar.set_message(format!("{} lines, {} lines/s", count(lines), count(rate(lines, begun))));
     };
-    let indexed = desk.office.index().read_logs(request, shown).await?;
+    let indexed = desk.office.read_logs(request, shown).await?;
     bar.finish_and_clear();
     let speed = rate(indexed.counts.lines, begun);
     let mut out = Output::open();
@@ -78,10 +78,14 @@ fn rate(lines: u64, begun: Instant) -> u64 {
     lines.saturating_mul(1_000) / millis
 }
 
-/// The domain of the registry's first address: all of them are of one service.
+/// The domain of the first address that the registry still knows: all of them are of one service.
 async fn of_registry(desk: &Desk) -> Result<Vec<String>, Error> {
     let registry = desk.reading.registry().await?;
-    let first = registry.find(0).await?;
+    let known = desk.office.look(|state| state.rights.registered() - state.erasure.erased());
+    let first = match known.await?.min() {
+        Some(number) => registry.find(number).await?,
+        None => None,
+    };
     registry.close().await?;
     let address = first.map(|entry| entry.registration.address);
     let domain = address.as_deref().and_then(|address| address.rsplit_once('@'));

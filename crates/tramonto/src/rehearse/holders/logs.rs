@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use archive::{Domains, Error as ArchiveError, Holder, Index, IndexRequest, Office, Opened};
+use archive::{Domains, Error as ArchiveError, Holder, Index, IndexRequest, Office, Opened, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, LogCommand, LogRequested, Plan, Proof, Requester, State};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::generate::Draw;
 /// So many ask, one after the other.
 const READERS: u32 = 12;
 /// How long a link lasts.
-const LASTING: TimeDelta = TimeDelta::days(30);
+const TERMS: Terms = Terms { lasting: TimeDelta::days(30), by_letter: false };
 /// How long after the last request was received it is prepared.
 const LATER: TimeDelta = TimeDelta::days(1);
 /// When every link has ended.
@@ -117,7 +117,7 @@ impl Holders {
         let Some(entry) = engine.store.registry.find(number).await? else { return Ok(()) };
         let (address, known) = (entry.registration.address, entry.registration.codice_fiscale);
         let holder = Holder { address, codice_fiscale: known.as_str().to_owned() };
-        let ready = office.prepare(request, &holder, office.index(), LASTING, &origin()).await?;
+        let ready = office.prepare(request, &holder, office.index(), TERMS, &origin()).await?;
         if ready.prepared.rows == 0 {
             self.wrong("an extract has nothing of its holder's messages");
         }
@@ -132,18 +132,19 @@ impl Holders {
         } else {
             self.wrong("a holder could not open an extract");
         }
-        self.link = Some(ready.secret);
+        self.link = Some((ready.secret, holder.codice_fiscale));
         Ok(())
     }
 
     async fn destroy(&mut self, office: &Office) -> Result<(), Error> {
         office.expire(&origin()).await?;
         office.destroy(&[], &origin()).await?;
-        if !office.remains().await?.are_gone() {
+        if !office.remains(&[]).await?.are_gone() {
             self.wrong("something is left of the logs that were destroyed");
         }
-        let link = self.link.take().unwrap_or_default();
-        if matches!(office.hand_out(&link, WRONG).await?, Opened::Extract(_)) {
+        if let Some((link, codice_fiscale)) = self.link.take()
+            && !matches!(office.hand_out(&link, &codice_fiscale).await?, Opened::Unknown)
+        {
             self.wrong("a link still opens what was destroyed");
         }
         Ok(())
@@ -154,7 +155,7 @@ impl Holders {
 async fn request(office: &Office, number: u32) -> Result<Uuid, ArchiveError> {
     let request = office.journal().new_id();
     let by = Requester::Holder;
-    let asked = LogRequested { request, number, by, from: None, through: None };
+    let asked = LogRequested { request, number, by, from: None, through: None, received_on: None };
     office.decide(LogCommand::Request(asked), &origin()).await?;
     let sure = LogCommand::Verify { request, proof: Proof::Officer };
     office.decide(sure, &origin()).await?;
@@ -197,7 +198,7 @@ async fn read_log(office: &Office, engine: &Engine, readers: &[u32]) -> Result<(
         zone: chrono_tz::UTC,
         not_after: None,
     };
-    office.index().read_logs(request, |_| {}).await?;
+    office.read_logs(request, |_| {}).await?;
     // What a mail server wrote is its operator's to delete.
     std::fs::remove_file(&path).map_err(failed)
 }
