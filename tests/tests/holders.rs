@@ -2,10 +2,16 @@
 
 #![cfg(test)]
 
-use domain::{Event, MailboxSet, VoucherRemindersClaimed, VouchersIssued};
-use eventstore::{Origin, voucher_stream};
+use chrono::TimeDelta;
+use domain::{
+    Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequested,
+    LogRequesterVerified, LogsDestroyed, MailboxSet, Proof, Requester, VoucherRemindersClaimed,
+    VouchersIssued,
+};
+use eventstore::{Origin, archive_stream, voucher_stream};
 use tramonto::engine::Settings;
 use tramonto::rehearse::{Holders, prove};
+use uuid::Uuid;
 use whole_flow::{Nobody, World};
 
 #[tokio::test]
@@ -57,4 +63,73 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
     assert!(says("grants vouchers outside their time"), "{problems:?}");
     assert!(says("grants what was not verified"), "{problems:?}");
     assert!(says("reminds somebody more often than the plan allows"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
+    let world = World::with(60).await;
+    let mut running = world.rehearsing(Settings::default(), None).await;
+    running.run(&mut Nobody).await.unwrap();
+    let journal = &running.engine.journal;
+    let (asks, never) = {
+        let known = journal.known().await.unwrap();
+        let rights = &known.state().rights;
+        let never = (rights.registered() - rights.activated()).min().unwrap();
+        (rights.activated().min().unwrap(), never)
+    };
+    let [first, second] = [1, 2].map(Uuid::from_u128);
+    let requested = |request, number| {
+        let (by, from, through, received_on) = (Requester::Holder, None, None, None);
+        Event::LogRequested(LogRequested { request, number, by, from, through, received_on })
+    };
+    let prepared = |request| {
+        Event::LogExtractPrepared(LogExtractPrepared {
+            request,
+            number: asks,
+            files: 4,
+            rows: 0,
+            first: None,
+            last: None,
+            sha256: "0".repeat(64),
+            expires_at: journal.now() + TimeDelta::days(30),
+        })
+    };
+    let accessed = |number| {
+        let (request, outcome) = (first, ExtractAccess::Delivered);
+        Event::LogExtractAccessed(LogExtractAccessed { request, number, outcome })
+    };
+    let proof = Proof::Officer;
+    // By a hand that decides nothing, after the window.
+    let events = [
+        requested(first, asks),
+        requested(second, never),
+        prepared(first),
+        Event::LogRequesterVerified(LogRequesterVerified { request: first, number: asks, proof }),
+        accessed(never),
+        Event::LogExtractExpired(LogExtractExpired { request: first, number: asks }),
+        accessed(asks),
+        Event::LogsDestroyed(LogsDestroyed {
+            messages: 0,
+            addresses: 0,
+            extracts: 0,
+            digest: "0".repeat(64),
+            kept: MailboxSet::default(),
+        }),
+    ];
+    let stream = archive_stream(journal.programme()).unwrap();
+    let expected = journal.version_of(&stream).await.unwrap();
+    journal.append(stream, expected, &events, &Origin::part("another hand")).await.unwrap();
+    running.engine.stop().await.unwrap();
+    let problems = prove(&world.home()).await.unwrap().problems;
+    for what in [
+        "takes a request for a log outside its time",
+        "takes a request for the log of a mailbox that never was one",
+        "prepares an extract that nobody may have",
+        "hands out an extract of another mailbox",
+        "ends a link before its time",
+        "hands out an extract without a link, or after its end",
+        "destroys logs that somebody may still ask for",
+    ] {
+        assert!(problems.iter().any(|problem| problem.contains(what)), "{what}: {problems:?}");
+    }
 }

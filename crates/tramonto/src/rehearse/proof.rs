@@ -2,7 +2,7 @@
 //!
 //! Neither the engine's state nor its fold is used here: the log's rows and the directory's rows are
 //! read with plain SQL, and the sets are added up by themselves. Whatever the engine believes, this is
-//! what stands on the disk. The same is asked of an embedded store and of a shared one.
+//! what stands on the disk. Only the calendar is the engine's own: when a phase of the plan begins. The same is asked of an embedded store and of a shared one.
 
 mod extracts;
 mod row;
@@ -216,7 +216,7 @@ impl FromLog {
             let at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
             let row = Row { position, at, plan };
             self.vouchers.add(&event, &row);
-            self.extracts.add(&event, &row);
+            self.extracts.add(&event, &row, &self.activated);
         }
         match event {
             Event::MailboxesRegistered(event) => {

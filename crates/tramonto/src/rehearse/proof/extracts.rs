@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, Event, ExtractAccess};
+use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::row::Row;
@@ -32,10 +33,21 @@ impl Extracts {
     }
 
     /// Takes one row about requests for logs.
-    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>, activated: &RoaringBitmap) {
         if let Event::LogRequested(event) = event {
-            let open = row.allowed(Capability::RequestLogs) && !self.destroyed;
+            let asked = Capability::RequestLogs;
+            let allowed = match event.received_on {
+                Some(day) => row.allowed_on(day, asked),
+                None => row.allowed(asked),
+            };
+            let open = allowed && !self.destroyed;
             self.unless(open, row, "takes a request for a log outside its time");
+            let has_one = activated.contains(event.number);
+            self.unless(
+                has_one,
+                row,
+                "takes a request for the log of a mailbox that never was one",
+            );
             self.open.insert(event.request, event.number);
         } else if let Event::LogRequesterVerified(event) = event {
             self.verified.insert(event.request);
@@ -47,6 +59,8 @@ impl Extracts {
         } else if let Event::LogExtractAccessed(event) = event
             && event.outcome == ExtractAccess::Delivered
         {
+            let theirs = self.open.get(&event.request) == Some(&event.number);
+            self.unless(theirs, row, "hands out an extract of another mailbox");
             let link = self.links.get(&event.request);
             let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
             self.unless(in_time, row, "hands out an extract without a link, or after its end");

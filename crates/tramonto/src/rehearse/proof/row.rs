@@ -1,7 +1,7 @@
 //! One row of the log, in the light of the plan that was in force when it took effect.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Capability, Plan};
+use domain::{Capability, Plan, first_instant};
 
 /// What is known where a row is read.
 pub(super) struct Row<'a> {
@@ -21,8 +21,17 @@ impl Row<'_> {
 
     /// Did the phases allow this then?
     pub(super) fn allowed(&self, capability: Capability) -> bool {
+        self.allowed_by(self.at, capability)
+    }
+
+    /// Did they on a civil day up to that of the row?
+    pub(super) fn allowed_on(&self, day: NaiveDate, capability: Capability) -> bool {
+        day <= self.day() && self.allowed_by(first_instant(day, self.plan.zone), capability)
+    }
+
+    fn allowed_by(&self, at: DateTime<Utc>, capability: Capability) -> bool {
         let phases = self.plan.phases.iter().enumerate().rev();
-        let mut begun = phases.filter(|(place, _)| self.plan.starts_at(*place) <= self.at);
+        let mut begun = phases.filter(|(place, _)| self.plan.starts_at(*place) <= at);
         let allows = begun.next().map_or(self.plan.in_service, |(_, phase)| phase.allows);
         allows.contains(capability)
     }

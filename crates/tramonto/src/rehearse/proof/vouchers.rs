@@ -73,6 +73,8 @@ impl Granted {
     /// Takes one row about vouchers.
     pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
         let Some(rules) = row.plan.vouchers.as_deref() else {
+            let grants = matches!(event, Event::VouchersIssued(_));
+            self.unless(!grants, row, "grants vouchers under a plan that has none");
             return;
         };
         if let Event::VouchersRequested(event) = event {
