@@ -12,7 +12,7 @@ use metrics::{counter, histogram};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::lmtp::{Incoming, Keep, Verdict};
+use crate::lmtp::{Incoming, Keep, Share, Verdict};
 use crate::store::{Kept, Store};
 
 /// Messages in one write.
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Keeps messages in a store.
 #[derive(Debug, Clone)]
 pub struct Keeper {
-    sender: mpsc::Sender<(Kept, oneshot::Sender<Verdict>)>,
+    sender: mpsc::Sender<Waiting>,
     clock: Clocked,
     kept: watch::Receiver<u64>,
 }
@@ -58,14 +58,11 @@ impl Keeper {
 #[async_trait]
 impl Keep for Keeper {
     async fn keep(&self, incoming: Incoming) -> Verdict {
-        let message = Kept {
-            sender: Some(incoming.sender.clone()),
-            received_at: self.clock.0.now(),
-            content: incoming.bytes().to_vec(),
-        };
+        let (sender, content, share) = incoming.apart();
+        let message = Kept { sender: Some(sender), received_at: self.clock.0.now(), content };
         let (tell, told) = oneshot::channel();
         let kept = async {
-            if self.sender.send((message, tell)).await.is_err() {
+            if self.sender.send(Waiting { message, tell, share }).await.is_err() {
                 return Verdict::Later;
             }
             told.await.unwrap_or(Verdict::Later)
@@ -74,23 +71,32 @@ impl Keep for Keeper {
     }
 }
 
-type Waiting = (Kept, oneshot::Sender<Verdict>);
+/// A message on its way to the disk. Whoever handed it over may have stopped waiting: its part of the room stays
+/// taken all the same, so that no more messages are in memory than there is room for.
+struct Waiting {
+    message: Kept,
+    tell: oneshot::Sender<Verdict>,
+    share: Share,
+}
 
 async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: watch::Sender<u64>) {
     let mut failing = false;
     while let Some(first) = receiver.recv().await {
-        let mut bytes = first.0.content.len();
-        let (mut messages, mut waiting) = (vec![first.0], vec![first.1]);
+        let mut bytes = first.message.content.len();
+        let (mut messages, mut waiting, mut shares) =
+            (vec![first.message], vec![first.tell], vec![first.share]);
         while messages.len() < MOST
             && bytes < MOST_BYTES
-            && let Ok((message, tell)) = receiver.try_recv()
+            && let Ok(Waiting { message, tell, share }) = receiver.try_recv()
         {
             bytes += message.content.len();
             messages.push(message);
             waiting.push(tell);
+            shares.push(share);
         }
         let begun = Instant::now();
         let done = store.keep(&messages).await;
+        drop((std::mem::take(&mut messages), shares));
         histogram!("tramonto_intake_keep_duration_seconds").record(begun.elapsed());
         match (&done, failing) {
             (Err(error), false) => {
@@ -102,7 +108,7 @@ async fn write(store: Arc<Store>, mut receiver: mpsc::Receiver<Waiting>, kept: w
         failing = done.is_err();
         let verdict = if failing { Verdict::Later } else { Verdict::Kept };
         let result = if failing { "later" } else { "kept" };
-        let many = u64::try_from(messages.len()).unwrap_or(0);
+        let many = u64::try_from(waiting.len()).unwrap_or(0);
         counter!("tramonto_intake_messages_total", "verdict" => result).increment(many);
         for tell in waiting {
             if tell.send(verdict).is_err() {

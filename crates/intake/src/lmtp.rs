@@ -14,6 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use data::Share;
 pub use gate::{Gate, Pace};
 pub use server::{Keep, Limits, Listen, Server};
 pub use session::{Incoming, Rules, Session, Step, Verdict};

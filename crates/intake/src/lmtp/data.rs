@@ -15,7 +15,7 @@ pub(crate) struct Room {
 
 /// A part of the room, given back when dropped.
 #[derive(Debug)]
-struct Share {
+pub(crate) struct Share {
     room: Room,
     bytes: usize,
 }
@@ -91,7 +91,7 @@ pub(super) struct Data {
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) bytes: Vec<u8>,
-    _share: Share,
+    pub(super) share: Share,
 }
 
 impl Data {
@@ -167,7 +167,7 @@ impl Data {
     /// The whole message, or why there is none.
     pub(super) fn end(self) -> Result<Whole, Spoilt> {
         match self.spoilt {
-            None => Ok(Whole { bytes: self.bytes, _share: self.share }),
+            None => Ok(Whole { bytes: self.bytes, share: self.share }),
             Some(why) => Err(why),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio::time::Instant;
 
 use super::command::{self, Command, Wrong};
-use super::data::{Data, Room, Spoilt, Whole};
+use super::data::{Data, Room, Share, Spoilt, Whole};
 use super::gate::Gate;
 
 /// The longest line of a command, its end included: RFC 5321 (4.5.3.1.4) asks for 512, and extensions for more.
@@ -47,6 +47,12 @@ impl Incoming {
     /// The message.
     pub fn bytes(&self) -> &[u8] {
         &self.whole.bytes
+    }
+
+    /// Who sent it, the message, and its part of the room, which is taken until the last is dropped.
+    pub(crate) fn apart(self) -> (String, Vec<u8>, Share) {
+        let Whole { bytes, share } = self.whole;
+        (self.sender, bytes, share)
     }
 }
 

@@ -72,6 +72,31 @@ fn each_recipient_that_was_taken_is_answered_once_and_nobody_else() {
 }
 
 #[test]
+fn a_message_takes_its_part_of_the_room_until_it_is_on_the_disk_whoever_still_waits() {
+    let rules = rules();
+    let message = |shares: &mut Vec<super::Share>| {
+        let (mut session, mut answers) = (Session::default(), Vec::new());
+        let text = whole("x: y");
+        if let Step::Message(incoming) =
+            session.take(&mut text.as_bytes(), &rules, Instant::now(), &mut answers)
+        {
+            shares.push(incoming.apart().2);
+            session.answer(Verdict::Later, &mut answers);
+        }
+        String::from_utf8(answers).unwrap()
+    };
+    let mut shares = Vec::new();
+    for _ in 0..16 {
+        message(&mut shares);
+    }
+    assert_eq!(shares.len(), 16);
+    assert!(message(&mut shares).contains("451 4.3.1"), "there is room for sixteen");
+    shares.pop();
+    message(&mut shares);
+    assert_eq!(shares.len(), 16);
+}
+
+#[test]
 fn nothing_is_smuggled_in_by_a_line_that_ends_otherwise() {
     let inner = format!("MAIL FROM:<evil@b.example>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\nsmuggled");
     for end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\n\n.\r\r\n", "\r.\r\n"] {

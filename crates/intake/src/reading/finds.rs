@@ -16,14 +16,20 @@ const CODE: usize = 16;
 pub(super) fn named(texts: [&Texts; 2]) -> Named {
     let mut named = Named::default();
     for text in texts.into_iter().flat_map(Texts::iter) {
-        codes(text, MOST, &mut named.codes);
+        codes(text, |code| {
+            if !named.codes.contains(&code) {
+                named.codes.push(code);
+            }
+            named.codes.len() < MOST
+        });
         addresses(text, &mut named.addresses);
     }
     named
 }
 
-/// A codice fiscale stands in one piece, or in pieces as on the card: `RSS MRA 85T10 A562S`.
-fn codes(text: &str, most: usize, found: &mut Vec<CodiceFiscale>) {
+/// Tells of each codice fiscale, as often as it stands there, until it is told that this is enough. One stands in
+/// one piece, or in pieces as on the card: `RSS MRA 85T10 A562S`.
+fn codes(text: &str, mut goes_on: impl FnMut(CodiceFiscale) -> bool) {
     for line in text.lines() {
         // Words with the byte that each begins and ends at.
         let mut words: Vec<(usize, &str)> = Vec::new();
@@ -46,10 +52,9 @@ fn codes(text: &str, most: usize, found: &mut Vec<CodiceFiscale>) {
                 end = Some(at + word.len());
             }
             if let Ok(code) = joined.parse()
-                && !found.contains(&code)
-                && found.len() < most
+                && !goes_on(code)
             {
-                found.push(code);
+                return;
             }
         }
     }
@@ -85,22 +90,41 @@ fn is_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }
 
-/// Does one of these, in small letters, stand in a message: openly, in a header's or a part's text, or as the
-/// pieces of a codice fiscale?
+/// Parts inside parts that are looked through for somebody who is to be forgotten: no message that a mail program
+/// writes has as many.
+const DEPTH: usize = 100;
+/// And parts altogether.
+const PARTS: usize = 100_000;
+
+/// Does one of these, in small letters, stand in a message: openly, in a header's or a part's text, in the bytes of
+/// what is attached, or as the pieces of a codice fiscale? Of a message that can't be looked through whole nobody
+/// can say that it does not, and so it does.
 pub(super) fn speaks_of(bytes: &[u8], bounds: &Bounds, needles: &[String]) -> bool {
+    if needles.iter().all(String::is_empty) {
+        return false;
+    }
     if stands_in(&String::from_utf8_lossy(bytes), needles) {
         return true;
     }
     // A byte in an old character set, or a name of HTML, may stand for several of UTF-8.
     let text = bytes.len().saturating_mul(8).max(bounds.text);
-    let all = Bounds { text, ..*bounds };
+    let all = Bounds { text, depth: DEPTH, parts: PARTS, ..*bounds };
     // As a request is read, and as the parts it is made of: what one way passes over, the other may find.
-    let ways = [walk::walk(bytes, &all), walk::everything(bytes, &all)];
-    ways.iter().flatten().flat_map(|walked| walked.texts.iter()).any(|text| {
-        let mut named = Vec::new();
-        codes(text, usize::MAX, &mut named);
-        stands_in(text, needles) || named.iter().any(|code| stands_in(code.as_str(), needles))
-    })
+    let (parts, whole) = walk::everything(bytes, &all);
+    let request = walk::walk(bytes, &all).ok();
+    let texts = request.iter().chain([&parts]).flat_map(|walked| walked.texts.iter());
+    !whole || texts.into_iter().any(|text| names(text, needles))
+}
+
+fn names(text: &str, needles: &[String]) -> bool {
+    let mut found = stands_in(text, needles);
+    if !found {
+        codes(text, |code| {
+            found = stands_in(code.as_str(), needles);
+            !found
+        });
+    }
+    found
 }
 
 /// Does one of these, in small letters, stand in a text?

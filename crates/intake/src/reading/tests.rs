@@ -1,5 +1,7 @@
 //! What is read out of texts and structures; whole e-mails are in the whole-flow tests.
 
+use std::fmt::Write as _;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -139,10 +141,27 @@ fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {
         [0x80].repeat(3_000),
         b"\r\nRSS MRA 85T10 A562S\r\n".to_vec(),
     ];
-    for message in [envelope.as_bytes(), crowd.as_bytes(), &old.concat()] {
+    // In a file that is attached, whatever its kind, and behind more parts than are read for a request.
+    let hidden = "UlNTTVJBODVUMTBBNTYyUw==";
+    let attached = format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b\r\nContent-Type: application/octet-stream\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n{hidden}\r\n--b--\r\n",
+        "--b\r\n\r\nnothing\r\n".repeat(1_000)
+    );
+    let messages = [envelope.as_bytes(), crowd.as_bytes(), &old.concat(), attached.as_bytes()];
+    for message in messages {
         let needle = [CODE.to_lowercase()];
         assert!(Reader::default().speaks_of(message, &needle), "{}", message.escape_ascii());
     }
+    // Of a message without an end nobody can say whom it does not name.
+    let depth = 2_000;
+    let mut endless = String::new();
+    for level in 0..depth {
+        write!(endless, "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
+            .unwrap();
+    }
+    assert!(Reader::default().speaks_of(endless.as_bytes(), &["nobody".to_owned()]));
+    assert!(!Reader::default().speaks_of(attached.as_bytes(), &["nobody".to_owned()]));
     let reading = read(envelope).kind;
     assert!(matches!(reading, Kind::Request(named) if named.codes[0].as_str() == CODE));
 }

@@ -51,14 +51,15 @@ pub(super) fn is_envelope(message: &Message<'_>) -> bool {
 
 /// Walks through a message.
 pub(super) fn walk(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> {
-    let mut walk = Walk { bounds, parts: 0, left: bounds.text, found: Walked::default() };
+    let mut walk = Walk::within(bounds);
     walk.message(bytes, 0)?;
     Ok(walk.found)
 }
 
-/// Walks through a message, also around what is in an envelope, and takes its headers for texts.
-pub(super) fn everything(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unreadable> {
-    let mut walk = Walk { bounds, parts: 0, left: bounds.text, found: Walked::default() };
+/// Walks through a message, also around what is in an envelope, and takes its headers for texts, and every part
+/// whatever it is. Answers with what was found, and whether that was all: beyond the bounds it was not.
+pub(super) fn everything(bytes: &[u8], bounds: &Bounds) -> (Walked, bool) {
+    let mut walk = Walk { all: true, ..Walk::within(bounds) };
     let headers = MessageParser::default().parse_headers(bytes);
     for header in headers.iter().flat_map(Message::headers) {
         if let Some(text) = header.value().as_text() {
@@ -69,8 +70,8 @@ pub(super) fn everything(bytes: &[u8], bounds: &Bounds) -> Result<Walked, Unread
             walk.take(address.address().unwrap_or_default());
         }
     }
-    walk.part(bytes, 0)?;
-    Ok(walk.found)
+    let whole = walk.part(bytes, 0).is_ok();
+    (walk.found, whole)
 }
 
 struct Walk<'a> {
@@ -78,6 +79,8 @@ struct Walk<'a> {
     parts: usize,
     /// Bytes of text that may still be taken.
     left: usize,
+    /// Are attachments taken for texts too?
+    all: bool,
     found: Walked,
 }
 
@@ -89,7 +92,11 @@ enum Encoding {
     QuotedPrintable,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn within(bounds: &'a Bounds) -> Self {
+        Self { bounds, parts: 0, left: bounds.text, all: false, found: Walked::default() }
+    }
+
     /// A whole message, the outermost or one inside.
     fn message(&mut self, bytes: &[u8], depth: usize) -> Result<(), Unreadable> {
         let Some(message) = super::headers_of(bytes) else {
@@ -180,13 +187,26 @@ impl Walk<'_> {
             || name.eq_ignore_ascii_case("winmail.dat")
         {
             self.found.winmail = true;
+            self.attached(bytes, encoding(&headers));
             return Ok(());
         }
         let kind = headers.content_type();
         if kind.is_none_or(|kind| kind.ctype().eq_ignore_ascii_case("text")) {
             self.text(bytes, encoding(&headers));
+        } else {
+            self.attached(bytes, encoding(&headers));
         }
         Ok(())
+    }
+
+    /// What is attached, as far as its bytes are text.
+    fn attached(&mut self, bytes: &[u8], encoding: Encoding) {
+        if !self.all {
+            return;
+        }
+        // What is encoded in a broken way is taken as it stands.
+        let content = decoded(body(bytes), encoding).unwrap_or(Cow::Borrowed(body(bytes)));
+        self.take(&String::from_utf8_lossy(&content));
     }
 
     fn text(&mut self, bytes: &[u8], encoding: Encoding) {

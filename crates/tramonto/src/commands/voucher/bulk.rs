@@ -13,9 +13,9 @@ use serde_json::json;
 use vouchers::{Kept, Minted};
 
 use super::{Desk, unusable};
-use crate::Error;
 use crate::cli::{CodesArgs, Global};
 use crate::output::text::count;
+use crate::{Error, requests};
 
 /// So many are granted by one event. What a crash leaves to be replaced is one batch at most.
 const BATCH: usize = 16_384;
@@ -36,7 +36,7 @@ pub(super) async fn issue_all(
 ) -> Result<(), Error> {
     let mut codes = Codes::create(args)?;
     // Who stopped before left grants without a code.
-    let unmade = desk.office.undelivered().await?.unmade;
+    let unmade = desk.office.undelivered().await?.unmade - &under_way(global).await?;
     for batch in batches(&unmade) {
         codes.hand_over(desk, desk.office.mint_missing(&batch).await?, origin).await?;
     }
@@ -49,7 +49,7 @@ pub(super) async fn issue_all(
             Err(error) => return Err(error.into()),
         }
     };
-    let lost = desk.office.undelivered().await?.made.len();
+    let lost = (desk.office.undelivered().await?.made - &under_way(global).await?).len();
     codes.told("issued", desk, stopped.map(|why| why.to_string()), lost, global).await
 }
 
@@ -60,11 +60,21 @@ pub(super) async fn reissue_undelivered(
     global: &Global,
 ) -> Result<(), Error> {
     let mut codes = Codes::create(args)?;
-    let lost = desk.office.undelivered().await?.made;
+    let lost = desk.office.undelivered().await?.made - &under_way(global).await?;
     for batch in batches(&lost) {
         codes.hand_over(desk, desk.office.reissue_all(&batch, origin).await?, origin).await?;
     }
     codes.told("reissued", desk, None, 0, global).await
+}
+
+/// Whose codes are in letters that the intake still tries to send: they are not lost.
+async fn under_way(global: &Global) -> Result<RoaringBitmap, Error> {
+    let Some(store) = requests::open_to_look(global).await? else {
+        return Ok(RoaringBitmap::new());
+    };
+    let waiting = store.letters_with_codes_wait().await?;
+    store.close().await?;
+    Ok(waiting)
 }
 
 fn batches(numbers: &RoaringBitmap) -> Vec<RoaringBitmap> {
