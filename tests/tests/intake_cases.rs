@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::Duration;
-use domain::VoucherStanding;
+use domain::{Plan, VoucherStanding};
 use eventstore::Clock;
 use intake::{Answer, Desk, DeskSettings, Kept, Letter, Post, Standing, Store};
 use keyring::Keyring;
@@ -84,7 +84,14 @@ struct Scene {
 
 impl Scene {
     async fn at(instant: &str) -> Self {
-        let world = World::with(300).await;
+        Self::of("", instant).await
+    }
+
+    /// The same under the shipped plan with these rules for vouchers.
+    async fn of(rules: &str, instant: &str) -> Self {
+        let text = include_str!("../../deploy/plans/cec-pac.toml");
+        let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{rules}\n"), 1);
+        let world = World::of(Plan::parse("trial.toml", &text).unwrap().0, 300).await;
         let mut running = world.rehearsing(Settings::default(), None).await;
         running.run_until(instant.parse().unwrap(), &mut Nobody).await.unwrap();
         let folder = world.home();
@@ -543,6 +550,42 @@ async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() 
         }
         assert!(scene.store.letters_with_codes_wait().await.unwrap().is_empty());
     }
+}
+
+#[tokio::test]
+async fn who_wrote_on_the_last_day_is_served_though_the_link_is_used_after_it() {
+    let mut scene = Scene::of("last-day = 2015-04-30", "2015-04-30T21:00:00Z").await;
+    let (holder, late) = (scene.person(true, 0).await, scene.person(true, 1).await);
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let link = link(to(&letters, &holder.address));
+    scene.later(Duration::hours(10));
+    assert_eq!(scene.asks("POST", &link).await.0, 200);
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    assert_eq!(scene.office.read(&code).await.unwrap().number, holder.number);
+    // Whoever writes now is told that it is over.
+    let letters = scene.comes("b@mail.example", &late.code).await;
+    assert!(to(&letters, "b@mail.example").contains("X-Tramonto-Letter: closed"));
+}
+
+#[tokio::test]
+async fn once_all_are_issued_who_confirms_is_told_just_that() {
+    let mut scene = Scene::of("max-issued = 1", RECEIVING).await;
+    let mut letters = Vec::new();
+    for (nth, sender) in ["a@mail.example", "b@mail.example"].into_iter().enumerate() {
+        let holder = scene.person(true, nth).await;
+        let asked = scene.comes(sender, &holder.code).await;
+        let link = link(to(&asked, &holder.address));
+        assert_eq!(scene.asks("POST", &link).await.0, 200);
+        letters.push(to(&scene.passes().await, &holder.address).to_owned());
+    }
+    assert!(letters[0].contains("X-Tramonto-Letter: granted"), "{}", letters[0]);
+    let told = letters[1].split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("X-Tramonto-Letter: refused"), "{told}");
+    assert!(
+        told.contains("all the vouchers that the programme foresees have been issued"),
+        "{told}"
+    );
 }
 
 /// A holder who has confirmed, before the desk has acted upon it.
