@@ -324,6 +324,10 @@ async fn nobody_is_written_to_twice_in_a_day_however_many_messages_come() {
         let sender = if round % 2 == 0 { "a@mail.example" } else { "A@Mail.Example" };
         assert_eq!(scene.comes(sender, &text).await, [], "{round}");
     }
+    // Nor by another way of writing the same address; what came is kept as it was written.
+    assert_eq!(scene.comes("A@Mail.example", &format!("{} once more", holder.code)).await, []);
+    let kept = scene.store.messages(Standing::Done, 0, 100).await.unwrap();
+    assert!(kept.iter().any(|message| message.sender.as_deref() == Some("A@Mail.example")));
     // A bomb from many senders reaches each of them once, and the holder not at all.
     for round in 0..5 {
         let sender = format!("bomb{round}@mail.example");

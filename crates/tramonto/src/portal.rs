@@ -1,7 +1,7 @@
 //! The public pages: what a holder opens from a letter, and the published keys.
 //!
-//! Invariants: no path and no address is logged; a request is answered within a bound or not at all. Deliberately
-//! absent: TLS, which is the proxy's before it, and everything that is not public.
+//! Invariant: no path and no address is logged. Deliberately absent: TLS and a bound on how long a client may take,
+//! which are the proxy's before it, and everything that is not public.
 
 mod published;
 

@@ -122,7 +122,7 @@ impl Store {
                 Given::Bytes(digest(&message.content).to_vec()),
                 Given::Number(micros(message.received_at)),
                 // By whom it is known again, however a sender writes their own address.
-                Given::Perhaps(message.sender.as_ref().map(|sender| sender.to_lowercase())),
+                Given::Perhaps(message.sender.clone()),
                 Given::Bytes(message.content.clone()),
             ];
             writing.run(KEEP, given).await?;

@@ -211,12 +211,12 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// Was whoever wrote answered since?
+    /// Was whoever wrote answered since, however their address was written?
     pub(crate) async fn answered(&self, sender: &str, since: DateTime<Utc>) -> Result<bool, Error> {
         const ANSWERED: &str = "
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
-            WHERE message.sender = $1 AND letter.route = 'sender' AND letter.made_at > $2 LIMIT 1";
-        let given = vec![Given::Text(sender.to_lowercase()), Given::Number(micros(since))];
+            WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.made_at > $2 LIMIT 1";
+        let given = vec![Given::Text(sender.to_ascii_lowercase()), Given::Number(micros(since))];
         Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 

@@ -5,7 +5,7 @@ use sql::{Format, Keeping, Schema};
 /// "TRMI".
 const APPLICATION_ID: u32 = 0x5452_4D49;
 /// The version of the tables below, kept in the file's header.
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 
 /// The tables in `PostgreSQL`.
 pub(super) const SCHEMA: Schema = Schema {
@@ -13,6 +13,7 @@ pub(super) const SCHEMA: Schema = Schema {
     steps: &[
         ("the tables of the intake", include_str!("../../migrations/intake/1.sql")),
         ("up to whom reminders are written", include_str!("../../migrations/intake/2.sql")),
+        ("who wrote, in small letters", include_str!("../../migrations/intake/3.sql")),
     ],
 };
 
@@ -24,8 +25,8 @@ pub(super) fn format() -> Format {
     Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
-        create: format!("{CREATE}{REMINDING}"),
-        upgrades: &[REMINDING],
+        create: format!("{CREATE}{REMINDING}{SMALL}"),
+        upgrades: &[REMINDING, SMALL],
         other_version: "use a newer version of the program",
         keeping: Keeping::Original,
     }
@@ -82,3 +83,7 @@ const REMINDING: &str = "
         round INTEGER NOT NULL,
         after INTEGER NOT NULL
     ) STRICT;";
+
+const SMALL: &str = "
+    DROP INDEX message_by_sender;
+    CREATE INDEX message_by_small_sender ON message (lower(sender), number);";

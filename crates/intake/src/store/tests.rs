@@ -27,7 +27,7 @@ async fn file(folder: &Path) -> Store {
 
 async fn schema() -> (Fresh, Store) {
     let fresh = Fresh::new().await;
-    assert_eq!(Store::migrate(fresh.options(), false).await.unwrap().len(), 2);
+    assert_eq!(Store::migrate(fresh.options(), false).await.unwrap().len(), 3);
     let store = Store::connect(fresh.options()).await.unwrap();
     (fresh, store)
 }
