@@ -18,7 +18,7 @@ fuzz *ARGS:
 rehearse *ARGS:
     cargo run --release -- rehearse {{ARGS}}
 
-# Times a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those, `just bench logs --lines 50000000` only an index of that size.
+# Times a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those, `just bench logs --lines 100000000` only an index of that size.
 bench *ARGS:
     cargo build --release -p tramonto --bins --example bench
     cargo run --release -p tramonto --example bench -- {{ARGS}}

@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Event, LogCommand, LogExtractPrepared, LogRequest, LogStanding, Requester, State};
-use eventstore::{Journal, Origin, archive_stream};
+use eventstore::{Deciding, Journal, Origin, archive_stream, erasure_stream};
 use keyring::Keyring;
 use rand::TryRng;
 use uuid::Uuid;
@@ -28,9 +28,6 @@ use crate::{Error, Extract, Index, IndexRequest, Indexed, LogArchive, Period, Su
 pub use destroy::Remains;
 pub use discard::discard_ended;
 pub use hand_out::Opened;
-
-/// So many others in a row may be faster; each of them got something done.
-const ATTEMPTS: usize = 16;
 
 /// Decides on requests, prepares extracts, and hands them out.
 pub struct Office {
@@ -102,28 +99,14 @@ impl Office {
         self.index.close().await
     }
 
-    /// Decides on a command and appends what comes of it.
+    /// Decides on a command and appends what comes of it. Who is erased meanwhile is looked at again.
     pub async fn decide(&self, command: LogCommand, origin: &Origin) -> Result<Vec<Event>, Error> {
-        let stream = archive_stream(self.journal.programme())?;
-        let mut attempts = 0;
-        loop {
-            // Before the state: whatever is written after this look makes the append a conflict.
-            let expected = self.journal.version_of(&stream).await?;
-            let now = self.journal.now();
-            let events = {
-                let known = self.journal.known().await?;
-                known.state().decide_log_request(command.clone(), now)?
-            };
-            if events.is_empty() {
-                return Ok(events);
-            }
-            attempts += 1;
-            match self.journal.append_at(stream.clone(), expected, &events, now, origin).await {
-                Ok(_) => return Ok(events),
-                Err(eventstore::Error::Conflict(_)) if attempts < ATTEMPTS => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let programme = self.journal.programme();
+        let on = Deciding::on(archive_stream(programme)?).beside(erasure_stream(programme)?);
+        let decided = self.journal.decide(&on, origin, |state, now| {
+            Ok::<_, Error>(state.decide_log_request(command.clone(), now)?)
+        });
+        Ok(decided.await?.0)
     }
 
     /// Something of the state as it is known now.

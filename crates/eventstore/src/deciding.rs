@@ -1,5 +1,5 @@
-//! The loop that every decision goes through: made on what is known, appended at the version it was made at, and
-//! made again where somebody else was faster.
+//! The loop that a decision goes through: made on what is known, appended at the version it was made at, and made
+//! again where somebody else was faster.
 
 use chrono::{DateTime, Utc};
 use domain::{Event, State};
@@ -29,6 +29,12 @@ impl Deciding {
     pub fn beside(mut self, other: StreamName) -> Self {
         self.beside.push(other);
         self
+    }
+}
+
+impl From<&StreamName> for Deciding {
+    fn from(stream: &StreamName) -> Self {
+        Self::on(stream.clone())
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Command, Event, LogCommand, Rejection, State, Tick, VoucherCommand};
 use eventstore::{
-    Append, Filter, Follower, Journal, Origin, StreamName, archive_stream, notice_stream,
+    Append, Deciding, Filter, Follower, Journal, Origin, StreamName, archive_stream, notice_stream,
     programme_stream, schedule_stream, voucher_stream,
 };
 
@@ -141,41 +141,46 @@ impl Scheduler {
     /// Ends the vouchers that were not redeemed in time, once an occurrence of their sweep has come after the
     /// last day. One sweep for all of them, and no timer for any.
     async fn expire_vouchers(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let journal = Arc::clone(&self.journal);
-        let stream = voucher_stream(journal.programme())?;
-        let mut conflicts = 0;
-        loop {
-            if !domain::sweep_is_due(journal.known().await?.state()) {
-                return Ok(0);
-            }
-            let before = conflicts;
-            let expire =
-                |known: &Follower<State>| known.state().decide_voucher(VoucherCommand::Expire, now);
-            let expired = self.decide(&stream, expire, now, &mut conflicts).await?;
-            if conflicts == before {
-                return Ok(expired);
-            }
-        }
+        let programme = self.journal.programme();
+        // The last day may just be amended to a later one.
+        let on = Deciding::on(voucher_stream(programme)?).beside(programme_stream(programme)?);
+        let expire = |state: &State| state.decide_voucher(VoucherCommand::Expire, now);
+        self.sweep(&on, domain::sweep_is_due, expire, now).await
     }
 
     /// Ends the links of extracts that have had their time, once an occurrence of their sweep has come after it.
     /// What has the extracts deletes them then.
     async fn end_links(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let journal = Arc::clone(&self.journal);
-        let stream = archive_stream(journal.programme())?;
-        let mut conflicts = 0;
-        loop {
-            if !domain::link_sweep_is_due(journal.known().await?.state()) {
-                return Ok(0);
-            }
-            let before = conflicts;
-            let end =
-                |known: &Follower<State>| known.state().decide_log_request(LogCommand::Expire, now);
-            let ended = self.decide(&stream, end, now, &mut conflicts).await?;
-            if conflicts == before {
-                return Ok(ended);
-            }
+        let on = Deciding::on(archive_stream(self.journal.programme())?);
+        let end = |state: &State| state.decide_log_request(LogCommand::Expire, now);
+        self.sweep(&on, domain::link_sweep_is_due, end, now).await
+    }
+
+    /// What a sweep ends, where one is due.
+    async fn sweep(
+        &self,
+        on: &Deciding,
+        is_due: fn(&State) -> bool,
+        decide: impl Fn(&State) -> Result<Vec<Event>, Rejection>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        if !is_due(self.journal.known().await?.state()) {
+            return Ok(0);
         }
+        let origin = Origin::part("scheduler");
+        let ended = self.journal.decide_as(
+            on,
+            |state, _| {
+                let ended = if is_due(state) { decide(state) } else { Ok(Vec::new()) };
+                ended.map_err(Error::Rejected)
+            },
+            |events, _| {
+                events.iter().map(|event| self.journal.written(event, now, &origin)).collect()
+            },
+        );
+        let (events, _) = ended.await?;
+        events.iter().for_each(tell);
+        Ok(u64::try_from(events.len()).unwrap_or(u64::MAX))
     }
 
     /// Decides and appends; 0 where another writer was faster, which counts as a conflict. The version is

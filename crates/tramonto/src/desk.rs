@@ -265,11 +265,7 @@ impl Desk {
         match self.journal.store().find(id_of(command, "0")).await? {
             None => Ok(None),
             Some(found) if found.stream == *stream => Ok(Some(found.position)),
-            Some(_) => Err(Trouble::Refused(
-                "the id of this command is another command's, which was carried out; send it with an \
-                 id of its own"
-                    .into(),
-            )),
+            Some(_) => Err(Trouble::Refused(::vouchers::Error::IdTaken.to_string())),
         }
     }
 }

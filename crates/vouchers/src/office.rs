@@ -15,7 +15,8 @@ use domain::{
     VoucherStanding, free_through,
 };
 use eventstore::{
-    Deciding, Error as LogError, Journal, NewEvent, Origin, programme_stream, voucher_stream,
+    Deciding, Error as LogError, Journal, NewEvent, Origin, erasure_stream, programme_stream,
+    voucher_stream,
 };
 use keyring::{KeyedHash, Keyring};
 use projections::Registry;
@@ -114,29 +115,28 @@ impl Office {
         asked_at: DateTime<Utc>,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let before = self.rules(|_, rules| rules.registered_before).await?;
-        let (mailboxes, mut asked_in_time) = (one(number), RoaringBitmap::new());
-        asked_in_time |= self.registry.requested_before(&mailboxes, before).await?;
-        let request = |state: &State, now: DateTime<Utc>| {
-            let (mailboxes, asked_in_time) = (mailboxes.clone(), asked_in_time.clone());
-            let request = VoucherCommand::Request { mailboxes, asked_in_time };
-            Ok(state.decide_voucher(request, asked_at.min(now))?)
-        };
-        self.decide_on(origin, request).await.map(|_| ())
+        self.ask(&one(number), asked_at, origin).await.map(|_| ())
     }
 
     /// Holders ask for theirs: of those who can, how many were not waiting yet. One alone who can't is told
     /// why.
     pub async fn request_all(&self, who: &RoaringBitmap, origin: &Origin) -> Result<u64, Error> {
+        self.ask(who, DateTime::<Utc>::MAX_UTC, origin).await
+    }
+
+    async fn ask(
+        &self,
+        who: &RoaringBitmap,
+        asked_at: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<u64, Error> {
         let before = self.rules(|_, rules| rules.registered_before).await?;
         let asked_in_time = self.registry.requested_before(who, before).await?;
-        let events = self
-            .decide(origin, || VoucherCommand::Request {
-                mailboxes: who.clone(),
-                asked_in_time: asked_in_time.clone(),
-            })
-            .await?;
-        Ok(concerned(&events))
+        let command = || VoucherCommand::Request {
+            mailboxes: who.clone(),
+            asked_in_time: asked_in_time.clone(),
+        };
+        Ok(concerned(&self.decide_by(asked_at, origin, command).await?))
     }
 
     /// It is sure who asked.
@@ -224,14 +224,26 @@ impl Office {
         Ok(read(plan, rules))
     }
 
-    /// Carries out one command. One that came before, and can't be carried out any more for that very reason, is
-    /// answered as the first time.
+    /// Carries out one command.
     async fn decide(
         &self,
         origin: &Origin,
         command: impl Fn() -> VoucherCommand,
     ) -> Result<Vec<Event>, Error> {
-        let decide = |state: &State, now| Ok(state.decide_voucher(command(), now)?);
+        self.decide_by(DateTime::<Utc>::MAX_UTC, origin, command).await
+    }
+
+    /// Carries out one command that was given at an instant, or now where that is to come. One that came before, and
+    /// can't be carried out any more for that very reason, is answered as the first time.
+    async fn decide_by(
+        &self,
+        given_at: DateTime<Utc>,
+        origin: &Origin,
+        command: impl Fn() -> VoucherCommand,
+    ) -> Result<Vec<Event>, Error> {
+        let decide = |state: &State, now: DateTime<Utc>| {
+            Ok(state.decide_voucher(command(), now.min(given_at))?)
+        };
         let decided = self.decide_on(origin, decide).await;
         if let Err(Error::Rejected(_) | Error::Log(LogError::DuplicateId { .. })) = &decided
             && let Some(before) = self.carried_out().await?
@@ -241,15 +253,17 @@ impl Office {
         decided
     }
 
-    /// Decides on what is known of the vouchers and of the plan, and appends what comes of it; decided again where
-    /// either has changed meanwhile.
+    /// Decides on what is known of the vouchers, of the plan and of who was erased, and appends what comes of it;
+    /// decided again where any of these has changed meanwhile.
     async fn decide_on(
         &self,
         origin: &Origin,
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Vec<Event>, Error> {
         let programme = self.journal.programme();
-        let on = Deciding::on(voucher_stream(programme)?).beside(programme_stream(programme)?);
+        let on = Deciding::on(voucher_stream(programme)?)
+            .beside(programme_stream(programme)?)
+            .beside(erasure_stream(programme)?);
         let write = |events: &[Event], now| self.written(events, now, origin);
         Ok(self.journal.decide_as(&on, decide, write).await?.0)
     }

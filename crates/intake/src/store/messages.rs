@@ -203,24 +203,16 @@ impl Store {
         self.change(REFUSE, given).await
     }
 
-    /// Has a message in quarantine looked at again, as one that a person wrote; false where none waits there.
-    pub async fn release(&self, number: i64) -> Result<bool, Error> {
-        const RELEASE: &str = "
-            UPDATE message SET standing = 'new', reason = NULL, mailbox = NULL, decided_at = NULL,
-                asks = asks + 1
-            WHERE number = $1 AND standing = 'held'";
-        self.change(RELEASE, vec![Given::Number(number)]).await
-    }
-
-    /// Has a message looked at again as the request of this holder, whatever it says. One message may ask for
-    /// several: it can be released for another once it was looked at for one. False where it is not in
-    /// quarantine and nothing was done about it either.
-    pub async fn release_for(&self, number: i64, mailbox: u32) -> Result<bool, Error> {
+    /// Has a message in quarantine looked at again, as one that a person wrote, or as the request of this holder,
+    /// whatever it says. One message may ask for several: it can be released for another holder once it was looked
+    /// at for one. False where there is none to be released.
+    pub async fn release(&self, number: i64, holder: Option<u32>) -> Result<bool, Error> {
         const RELEASE: &str = "
             UPDATE message SET standing = 'new', reason = NULL, mailbox = $2, decided_at = NULL,
                 asks = asks + 1
-            WHERE number = $1 AND standing IN ('held', 'done')";
-        self.change(RELEASE, vec![Given::Number(number), Given::Number(mailbox.into())]).await
+            WHERE number = $1 AND (standing = 'held' OR standing = 'done' AND $2 IS NOT NULL)";
+        let given = vec![Given::Number(number), Given::PerhapsNumber(holder.map(i64::from))];
+        self.change(RELEASE, given).await
     }
 
     /// Puts a message that was not looked at yet into quarantine, with its reason; false where it was.

@@ -56,15 +56,15 @@ async fn messages_are_kept_once(store: &Store) {
 
 async fn only_what_waits_is_released_or_refused(store: &Store) {
     let number = store.keep_one(kept("a@b.example", "one")).await.unwrap();
-    assert!(!store.release(number).await.unwrap());
+    assert!(!store.release(number, None).await.unwrap());
     assert!(!store.refuse(number, "why", now()).await.unwrap());
     store.hold(number, "unknown", None, now()).await.unwrap();
     assert_eq!(numbers(store, Standing::Held).await, [number]);
-    assert!(store.release_for(number, 9).await.unwrap());
+    assert!(store.release(number, Some(9)).await.unwrap());
     assert_eq!(store.message(number).await.unwrap().unwrap().mailbox, Some(9));
-    assert!(!store.release_for(number, 8).await.unwrap(), "it is not looked at yet");
+    assert!(!store.release(number, Some(8)).await.unwrap(), "it is not looked at yet");
     store.hold(number, "officer", Some(9), now()).await.unwrap();
-    assert!(store.release(number).await.unwrap());
+    assert!(store.release(number, None).await.unwrap());
     let message = store.message(number).await.unwrap().unwrap();
     assert_eq!((message.standing, message.released, message.reason), (Standing::New, true, None));
     assert_eq!(message.mailbox, None, "whose it is said to be does not outlive a release without");

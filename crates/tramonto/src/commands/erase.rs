@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use domain::{ErasureCommand, Ground, LogCommand, MailboxId};
-use eventstore::{Origin, archive_stream, erasure_stream};
+use eventstore::{Deciding, Origin, archive_stream, erasure_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use serde_json::json;
 
@@ -128,8 +128,12 @@ async fn order(
         Ok(state.decide_log_request(LogCommand::Expire, now)?)
     })
     .await?;
-    let stream = erasure_stream(reading.programme())?;
-    decide(reading, &stream, origin, |state| {
+    let programme = reading.programme();
+    // Whatever is granted or asked for meanwhile may be due to them.
+    let on = Deciding::on(erasure_stream(programme)?)
+        .beside(voucher_stream(programme)?)
+        .beside(archive_stream(programme)?);
+    decide(reading, on, origin, |state| {
         let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
         Ok(state.decide_erasure(command, now)?)
     })

@@ -159,10 +159,7 @@ async fn release(args: &ReleaseMessageArgs, global: &Global) -> Result<(), Error
         }
     };
     let store = requests::open(global).await?;
-    let released = match holder {
-        None => store.release(args.number).await?,
-        Some(mailbox) => store.release_for(args.number, mailbox).await?,
-    };
+    let released = store.release(args.number, holder).await?;
     store.close().await?;
     if !released {
         return Err(not_held(args.number));

@@ -7,7 +7,7 @@ use domain::{Command, Event, Plan};
 use eventstore::{Clock, Deciding, programme_stream, voucher_stream};
 use serde_json::json;
 
-use super::decide::{decide, decide_on, origin};
+use super::decide::{decide, origin};
 use super::plan_file;
 use super::reading::Reading;
 use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, Reason, ShowPlanArgs};
@@ -245,7 +245,7 @@ async fn append(
     let on = Deciding::on(programme_stream(programme)?).beside(voucher_stream(programme)?);
     let command = Command::Amend(plan.clone());
     let now = reading.journal.now();
-    let events = decide_on(reading, &on, &origin(global, reason), |state| {
+    let events = decide(reading, on, &origin(global, reason), |state| {
         Ok(state.decide(command.clone(), now)?)
     })
     .await?;

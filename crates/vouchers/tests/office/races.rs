@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Proof, VoucherStanding};
+use domain::{Command, Proof, VoucherStanding};
+use eventstore::{Deciding, programme_stream, voucher_stream};
 use futures::future::join_all;
 use vouchers::{Error, Minted};
 
@@ -100,4 +101,32 @@ async fn of_two_providers_at_the_same_moment_one_wins_and_the_other_is_told_who_
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_two_providers_at_the_same_moment_one_wins_and_the_other_is_told_who_on_a_server() {
     one_provider_wins(World::on_a_server("", &[OLD]).await).await;
+}
+
+#[tokio::test]
+async fn of_a_grant_and_an_amendment_at_the_same_moment_one_is_decided_on_the_other() {
+    for grant_first in [true, false] {
+        let world = World::that_yields("", &[OLD, OLD]).await;
+        world.granted(0).await;
+        world.verified(1).await;
+        let journal = world.office.journal();
+        let mut plan = journal.known().await.unwrap().state().plan().cloned().unwrap();
+        plan.vouchers.as_mut().unwrap().max_issued = Some(1);
+        let on = Deciding::on(programme_stream(journal.programme()).unwrap())
+            .beside(voucher_stream(journal.programme()).unwrap());
+        let origin = origin();
+        let amend = journal.decide(&on, &origin, |state, now| {
+            Ok::<_, Error>(state.decide(Command::Amend(plan.clone()), now)?)
+        });
+        let grant = world.office.issue(1, &origin);
+        let (granted, amended) = if grant_first {
+            tokio::join!(grant, amend)
+        } else {
+            let (amended, granted) = tokio::join!(amend, grant);
+            (granted, amended)
+        };
+        assert_ne!(granted.is_ok(), amended.is_ok());
+        let report = world.office.report().await.unwrap();
+        assert!(report.limit.is_none_or(|limit| report.issued <= limit), "{report:?}");
+    }
 }

@@ -1,116 +1,12 @@
-//! The vouchers, rule by rule at its boundary, and any story of them.
+//! Each rule at its boundary.
 
-#![cfg(test)]
-
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use domain::{
-    CatchUp, Command, DateColumn, ErasureCommand, ErasureOrdered, Event, Fact, Ground, MailboxSet,
-    MailboxWithdrawn, MailboxesRegistered, Outcome, Plan, Proof, Rejection, State, Verdict,
-    VoucherCommand, VoucherStanding, free_through,
+    CatchUp, Command, ErasureCommand, ErasureOrdered, Event, Ground, MailboxSet, MailboxWithdrawn,
+    Outcome, Plan, Verdict, VoucherCommand, VoucherStanding, free_through,
 };
-use proptest::prelude::*;
-use roaring::RoaringBitmap;
-use uuid::Uuid;
 
-/// On the first day of the window.
-const OPEN: &str = "2015-03-18T12:00:00Z";
-
-struct World {
-    state: State,
-    position: u64,
-    now: DateTime<Utc>,
-}
-
-fn day(text: &str) -> NaiveDate {
-    text.parse().unwrap()
-}
-
-fn set(numbers: impl IntoIterator<Item = u32>) -> RoaringBitmap {
-    numbers.into_iter().collect()
-}
-
-/// The shipped plan with these lines in its section `[vouchers]`.
-fn plan(lines: &str) -> Plan {
-    let text = include_str!("../../../deploy/plans/cec-pac.toml");
-    let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{lines}\n"), 1);
-    Plan::parse("trial.toml", &text).unwrap_or_else(|error| panic!("{error}")).0
-}
-
-impl World {
-    /// Six mailboxes: the even ones activated, the last two asked for too late.
-    fn new(plan: Plan) -> Self {
-        let now = "2014-12-01T12:00:00Z".parse().unwrap();
-        let mut world = Self { state: State::default(), position: 0, now };
-        for event in world.state.decide(Command::Adopt(plan), now).unwrap() {
-            world.record(event);
-        }
-        let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
-        for number in 0..6 {
-            let asked = day(if number < 4 { "2014-12-17" } else { "2014-12-18" });
-            requested_on.push(Some(asked)).unwrap();
-            activated_on.push((number % 2 == 0).then_some(asked)).unwrap();
-        }
-        world.record(Event::MailboxesRegistered(MailboxesRegistered {
-            first: 0,
-            requested_on,
-            activated_on,
-        }));
-        world
-    }
-
-    fn record(&mut self, event: Event) {
-        self.position += 1;
-        let (position, now) = (self.position, self.now);
-        let id = Uuid::from_u128(position.into());
-        self.state.evolve(&Fact { position, id, effective_at: now, recorded_at: now, event });
-    }
-
-    fn ask(&mut self, at: &str, command: VoucherCommand) -> Result<usize, String> {
-        self.now = at.parse().unwrap();
-        self.ask_now(command).map_err(|why| why.to_string())
-    }
-
-    fn ask_now(&mut self, command: VoucherCommand) -> Result<usize, Rejection> {
-        let events = self.state.decide_voucher(command, self.now)?;
-        let count = events.len();
-        for event in events {
-            self.record(event);
-        }
-        Ok(count)
-    }
-
-    fn request(&mut self, at: &str, numbers: &[u32]) -> Result<usize, String> {
-        self.ask(at, request(numbers.iter().copied()))
-    }
-
-    /// Has vouchers granted.
-    fn grant(&mut self, numbers: &[u32]) {
-        self.request(OPEN, numbers).unwrap();
-        let mailboxes = set(numbers.iter().copied());
-        self.ask(OPEN, verify(mailboxes.clone())).unwrap();
-        assert_eq!(self.ask(OPEN, VoucherCommand::Issue { mailboxes }), Ok(1));
-    }
-
-    fn standing(&self, number: u32) -> VoucherStanding {
-        self.state.vouchers.standing(number)
-    }
-}
-
-fn request(numbers: impl IntoIterator<Item = u32>) -> VoucherCommand {
-    VoucherCommand::Request { mailboxes: set(numbers), asked_in_time: set(0..4) }
-}
-
-fn verify(mailboxes: RoaringBitmap) -> VoucherCommand {
-    VoucherCommand::Verify { mailboxes, proof: Proof::Officer }
-}
-
-fn issue(numbers: impl IntoIterator<Item = u32>) -> VoucherCommand {
-    VoucherCommand::Issue { mailboxes: set(numbers) }
-}
-
-fn redeem(number: u32, issue: u32, provider: &str) -> VoucherCommand {
-    VoucherCommand::Redeem { number, issue, provider: provider.parse().unwrap() }
-}
+use crate::world::{OPEN, World, day, issue, plan, redeem, set, verify};
 
 #[test]
 fn requests_are_taken_from_the_first_instant_of_the_window_to_its_last() {
@@ -359,7 +255,7 @@ fn the_free_year_is_a_calendar_year() {
 
 #[test]
 fn a_last_day_to_redeem_before_the_first_to_ask_is_refused() {
-    let text = include_str!("../../../deploy/plans/cec-pac.toml");
+    let text = include_str!("../../../../deploy/plans/cec-pac.toml");
     for (line, problem) in [
         ("redeem-by = 2015-03-17", "redeem-by = 2015-03-17 comes before"),
         ("max-issued = 0", "max-issued = 0 is out of range"),
@@ -376,161 +272,9 @@ fn the_sweep_comes_by_cron_under_a_name_that_no_other_work_has() {
     let rules = plan("sweep = \"0 15 0 * * *\"");
     let work = rules.works().into_iter().find(|work| work.name.as_str() == "vouchers").unwrap();
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 15 0 * * *", CatchUp::Once));
-    let text = include_str!("../../../deploy/plans/cec-pac.toml");
+    let text = include_str!("../../../../deploy/plans/cec-pac.toml");
     let text = text.replacen("[vouchers]\n", "[vouchers]\nsweep = \"0 15 0 * * *\"\n", 1);
     let taken = text.replacen("name = \"left-overs\"", "name = \"vouchers\"", 1);
     let error = Plan::parse("trial.toml", &taken).unwrap_err().to_string();
     assert!(error.contains("name vouchers is taken by the section [vouchers]"), "{error}");
-}
-
-fn place(number: u32) -> usize {
-    usize::try_from(number).unwrap()
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Request(Vec<u32>),
-    Verify(Vec<u32>),
-    Refuse(u32),
-    Issue(Vec<u32>),
-    Redeem(u32, u32, bool),
-    Revoke(u32),
-    Reissue(u32),
-    Withdraw(u32),
-    Expire,
-    Days(u16),
-    /// The plan is amended to this limit and last day; at once, or by an amendment that waits first.
-    Amend(Option<u64>, &'static str, bool),
-    /// The amendment that waits is adopted, or dropped.
-    Adopt,
-}
-
-const LONG: &str = "2018-06-30";
-const SHORT: &str = "2016-06-30";
-
-/// The plan with a limit and a last day to redeem.
-fn limited(limit: Option<u64>, redeem_by: &str) -> Plan {
-    let limit = limit.map(|limit| format!("max-issued = {limit}\n")).unwrap_or_default();
-    plan(&format!("redeem-by = {redeem_by}\n{limit}"))
-}
-
-impl World {
-    /// What a command about the plan leads to, if to anything; an amendment waits where that is said.
-    fn amend(&mut self, command: Command, waits: bool) {
-        for event in self.state.decide(command, self.now).unwrap_or_default() {
-            if let Event::PlanAmended(amended) = &event
-                && waits
-            {
-                self.record(Event::AmendmentProposed(amended.clone()));
-            } else {
-                self.record(event);
-            }
-        }
-    }
-
-    /// The limit and the last day of the plan in force.
-    fn rules(&self) -> (u64, NaiveDate) {
-        let rules = self.state.plan().unwrap().vouchers.as_ref().unwrap();
-        (rules.max_issued.unwrap_or(u64::MAX), rules.redeem_by.unwrap())
-    }
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let some = || prop::collection::vec(0_u32..7, 1..7);
-    let step = prop_oneof![
-        3 => some().prop_map(Step::Request),
-        3 => some().prop_map(Step::Verify),
-        1 => (0_u32..7).prop_map(Step::Refuse),
-        3 => some().prop_map(Step::Issue),
-        3 => (0_u32..7, 1_u32..4, any::<bool>()).prop_map(|(n, i, p)| Step::Redeem(n, i, p)),
-        1 => (0_u32..7).prop_map(Step::Revoke),
-        1 => (0_u32..7).prop_map(Step::Reissue),
-        1 => (0_u32..7).prop_map(Step::Withdraw),
-        1 => Just(Step::Expire),
-        1 => (0_u16..400).prop_map(Step::Days),
-        1 => (prop::option::of(1_u64..6), any::<bool>(), any::<bool>()).prop_map(
-            |(limit, long, waits)| Step::Amend(limit, if long { LONG } else { SHORT }, waits)
-        ),
-        1 => Just(Step::Adopt),
-    ];
-    prop::collection::vec(step, 1..60)
-}
-
-proptest! {
-    #[test]
-    fn no_story_gives_a_holder_two_vouchers_or_exceeds_the_limit(steps in steps()) {
-        let mut world = World::new(limited(Some(3), LONG));
-        world.now = "2015-03-01T12:00:00Z".parse().unwrap();
-        // Who redeemed, and how often a holder was granted one: counted from the events, not from the state.
-        let mut granted = [0_u32; 7];
-        let mut redeemed = [0_u32; 7];
-        for step in steps {
-            let command = match step {
-                Step::Request(numbers) => request(numbers),
-                Step::Verify(numbers) => verify(set(numbers)),
-                Step::Refuse(number) => {
-                    VoucherCommand::Refuse { mailboxes: set([number]), cause: "no".to_owned() }
-                }
-                Step::Issue(numbers) => issue(numbers),
-                Step::Redeem(number, issue, one) => {
-                    redeem(number, issue, if one { "one" } else { "other" })
-                }
-                Step::Revoke(number) => VoucherCommand::Revoke { number },
-                Step::Reissue(number) => VoucherCommand::Reissue { number },
-                Step::Expire => VoucherCommand::Expire,
-                Step::Withdraw(number) => {
-                    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
-                    continue;
-                }
-                Step::Days(days) => {
-                    world.now += chrono::TimeDelta::days(days.into());
-                    continue;
-                }
-                Step::Amend(limit, redeem_by, waits) => {
-                    world.amend(Command::Amend(limited(limit, redeem_by)), waits);
-                    continue;
-                }
-                Step::Adopt => {
-                    world.amend(Command::AdoptProposed, false);
-                    let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
-                    prop_assert!(sum <= world.rules().0, "an amendment went below what was granted");
-                    continue;
-                }
-            };
-            for event in world.state.decide_voucher(command.clone(), world.now).unwrap_or_default() {
-                if let Event::VouchersIssued(event) = &event {
-                    let open = "2015-03-17T23:00:00Z".parse().unwrap()
-                        ..("2018-03-17T23:00:00Z".parse::<DateTime<Utc>>().unwrap());
-                    prop_assert!(open.contains(&world.now), "granted outside the window");
-                    event.mailboxes.iter().for_each(|number| *granted.get_mut(place(number)).unwrap() += 1);
-                }
-                if let Event::VoucherRedeemed(event) = &event {
-                    *redeemed.get_mut(place(event.number)).unwrap() += 1;
-                    prop_assert!(event.on <= world.rules().1);
-                }
-                world.record(event);
-            }
-            prop_assert!(granted.iter().all(|many| *many <= 1), "two for one holder");
-            let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
-            prop_assert!(sum <= world.rules().0, "more than the limit");
-            prop_assert!(redeemed.iter().zip(granted).all(|(many, had)| *many <= had));
-            prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "to who asked too late");
-            // The same again changes nothing.
-            let again = world.state.decide_voucher(command.clone(), world.now).unwrap_or_default();
-            let told_twice = matches!(command, VoucherCommand::Reissue { .. });
-            let issues_more = matches!(command, VoucherCommand::Issue { .. });
-            prop_assert!(again.is_empty() || told_twice || issues_more, "{again:?}");
-            let vouchers = &world.state.vouchers;
-            let ended = vouchers.redeemed().values().fold(vouchers.expired().clone(), |all, set| all | set);
-            prop_assert!((vouchers.valid() & ended).is_empty());
-        }
-        let sets = world.state.sets();
-        let find = |wanted: &str| {
-            let found = sets.iter().find(|(name, _)| name == wanted);
-            found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
-        };
-        let rest = serde_json::to_string(&world.state.rest()).unwrap();
-        let again = State::from_parts(serde_json::from_str(&rest).unwrap(), find);
-        prop_assert_eq!(again, world.state.clone());
-    }
 }

@@ -1,0 +1,246 @@
+//! What becomes of letters, links and codes on their way.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use chrono::Duration;
+use domain::VoucherStanding;
+use intake::{Answer, Standing};
+use sqlx::Executor;
+
+use crate::scene::{CLOSED, CLOSING, RECEIVING, Scene, by_hand, code, confirmed, desk, link, to};
+
+#[tokio::test]
+async fn a_link_into_a_mailbox_ends_with_it_and_one_that_waited_does_not_leave() {
+    let mut scene = Scene::at(CLOSING).await;
+    let holder = scene.person(true, 0).await;
+    let waits = scene.person(true, 1).await;
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let link = link(to(&letters, &holder.address));
+    // Another's is put off past the end: it does not go where nobody reads it.
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.comes("b@mail.example", &waits.code).await.len(), 1);
+    scene.goes_to(CLOSED);
+    assert_eq!(scene.asks("POST", &link).await.0, 410);
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["asked", "mailbox-closed"]);
+    // An officer has it looked at again, and by now the address for notices is asked.
+    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    assert!(scene.store.release(held[0].number, None).await.unwrap());
+    to(&scene.passes().await, waits.notify.as_deref().unwrap());
+}
+
+#[tokio::test]
+async fn a_code_does_not_follow_into_a_mailbox_that_receives_no_more() {
+    let mut scene = Scene::at(CLOSING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    scene.goes_to(CLOSED);
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["mailbox-closed"]);
+    assert_eq!(scene.standing(&holder).await, VoucherStanding::Valid);
+    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+}
+
+#[tokio::test]
+async fn a_letter_that_is_refused_for_good_leaves_its_message_to_an_officer() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    // The letters leave in the order in which they were written: the link first.
+    scene.relay.answers.lock().unwrap().push(Answer::Refused("550".to_owned()));
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    to(&letters, "a@mail.example");
+    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    let [message] = &held[..] else { panic!("{held:?}") };
+    assert_eq!(message.reason.as_deref(), Some("letter-failed"));
+    assert_eq!(message.mailbox, Some(holder.number));
+    // Looked at again, the same holder is asked again.
+    assert!(scene.store.release(message.number, None).await.unwrap());
+    to(&scene.passes().await, &holder.address);
+}
+
+#[tokio::test]
+async fn without_a_portal_links_wait_for_one() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    scene.desk = desk(&scene.store, &scene.office, &scene.running, &scene.relay, None);
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    to(&letters, "a@mail.example");
+    scene.later(Duration::hours(5));
+    assert_eq!(scene.passes().await, []);
+    assert_eq!(scene.reasons().await, ["asked"]);
+    scene.restart();
+    scene.later(Duration::minutes(6));
+    to(&scene.passes().await, &holder.address);
+}
+
+#[tokio::test]
+async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() {
+    for revoked in [false, true] {
+        let mut scene = Scene::at(RECEIVING).await;
+        let holder = confirmed(&mut scene).await;
+        scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+        assert_eq!(scene.passes().await, []);
+        let waiting = scene.store.letters_with_codes_wait().await.unwrap();
+        assert_eq!(waiting, [holder.number].into());
+        let origin = eventstore::Origin::part("operator");
+        if revoked {
+            scene.office.revoke(holder.number, &origin).await.unwrap();
+        } else {
+            let code = vouchers::Kept { number: holder.number, issue: 1 };
+            scene.office.handed_over(&[code], &origin).await.unwrap();
+        }
+        scene.later(Duration::minutes(2));
+        let letters = scene.passes().await;
+        if revoked {
+            let letter = to(&letters, &holder.address);
+            assert!(letter.contains("X-Tramonto-Letter: refused"), "{letter}");
+            assert!(letter.contains("non vale pi"), "{letter}");
+        } else {
+            assert_eq!(letters, []);
+        }
+        assert!(scene.store.letters_with_codes_wait().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_surely_did_not_leave_goes_later_with_the_same_code() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+    scene.later(Duration::minutes(2));
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    let kept = scene.office.read(&code).await.unwrap();
+    assert_eq!((kept.number, kept.issue), (holder.number, 1));
+}
+
+#[tokio::test]
+async fn a_code_that_was_lost_in_a_crash_is_replaced_and_works_no_more() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    scene.restart();
+    scene.later(Duration::minutes(2));
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    assert_eq!(scene.office.read(&code).await.unwrap().issue, 2);
+    assert_eq!(scene.office.show(holder.number).await.unwrap().issue, 2);
+}
+
+#[tokio::test]
+async fn a_letter_of_which_nobody_knows_is_not_sent_again_and_the_code_is_not_said_to_be_delivered()
+{
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    scene.later(Duration::days(3));
+    assert_eq!(scene.passes().await, []);
+    let letters = scene.store.letters().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "doubt".to_owned(), 1)), "{letters:?}");
+    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+    // Who asks and confirms again gets a new code, and the one that may be somewhere is worth nothing.
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let link = link(to(&letters, &holder.address));
+    assert_eq!(scene.asks("POST", &link).await.0, 200);
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    assert_eq!(scene.office.read(&code).await.unwrap().issue, 2);
+}
+
+#[tokio::test]
+async fn a_link_expires_and_another_can_be_asked_for() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let first = link(to(&letters, &holder.address));
+    scene.later(Duration::days(7));
+    assert_eq!(scene.asks("POST", &first).await.0, 410);
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let second = link(to(&letters, &holder.address));
+    assert_ne!(first, second);
+    assert_eq!(scene.asks("POST", &second).await.0, 200);
+    assert_eq!(scene.passes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn codes_that_are_on_their_way_by_letter_are_not_replaced_with_those_that_were_lost() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    let lost = scene.person(true, 1).await.number;
+    let origin = eventstore::Origin::part("operator");
+    scene.office.request(lost, &origin).await.unwrap();
+    scene.office.verify(lost, domain::Proof::Officer, &origin).await.unwrap();
+    scene.office.issue(lost, &origin).await.unwrap();
+    let undelivered = scene.office.undelivered().await.unwrap();
+    assert_eq!(undelivered.made, [holder.number, lost].into());
+
+    let file = scene.world.home().folder().join("codes.csv");
+    let store = scene.world.home().folder().to_owned();
+    let reissue = ["voucher", "reissue", "--undelivered", "--reason", "lost", "--out"];
+    let arguments = std::iter::once("tramonto").chain(reissue).map(OsString::from);
+    let out = [file.clone().into(), "--store".into(), store.into()];
+    let arguments: Vec<OsString> = arguments.chain(out).collect();
+    let done = tokio::task::spawn_blocking(|| tramonto::commands::main(arguments)).await.unwrap();
+    assert_eq!(format!("{done:?}"), format!("{:?}", ExitCode::SUCCESS));
+    let written = std::fs::read_to_string(file).unwrap();
+    assert_eq!(written.lines().count(), 2, "one header, one code");
+    assert_eq!(scene.office.show(lost).await.unwrap().issue, 2);
+
+    scene.later(Duration::minutes(2));
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    assert_eq!(scene.office.read(&code).await.unwrap().issue, 1, "the one that was under way");
+}
+
+#[tokio::test]
+async fn a_fault_while_a_code_is_made_leaves_its_letter_for_later() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    // Granted, and the letter put off; then the code of a life before this one has to be replaced.
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
+    scene.restart();
+    scene.later(Duration::minutes(2));
+    let mut book = by_hand(&scene.world.home().vouchers()).await;
+    book.execute("ALTER TABLE code RENAME TO away").await.unwrap();
+    scene.desk.tick().await.expect_err("the book of codes can't be written");
+    let letters = scene.store.letters().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "waiting".to_owned(), 1)), "{letters:?}");
+    book.execute("ALTER TABLE away RENAME TO code").await.unwrap();
+    scene.later(Duration::minutes(2));
+    let letters = scene.passes().await;
+    let code = code(to(&letters, &holder.address));
+    assert!(scene.office.read(&code).await.unwrap().issue > 1);
+}
+
+#[tokio::test]
+async fn a_letter_that_left_before_a_crash_is_sent_and_its_code_is_the_one_that_works() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    // The mail server has it, the log says so, and what was to note that it is sent stops.
+    let mut letters = by_hand(&scene.world.home().intake()).await;
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE OF standing ON letter WHEN NEW.standing = 'sent' AND \
+                OLD.kind = 'granted' BEGIN SELECT RAISE(ABORT, 'stopped'); END";
+    letters.execute(stop).await.unwrap();
+    while scene.desk.tick().await.is_ok_and(|tick| tick.progress > 0) {}
+    let left = std::mem::take(&mut *scene.relay.letters.lock().unwrap());
+    let code = code(to(&left, &holder.address));
+    letters.execute("DROP TRIGGER stop").await.unwrap();
+    let letters = scene.store.letters().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "claimed".to_owned(), 1)), "{letters:?}");
+    scene.restart();
+    scene.later(Duration::days(1));
+    assert_eq!(scene.passes().await, [], "nothing is sent twice");
+    let letters = scene.store.letters().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "sent".to_owned(), 1)), "{letters:?}");
+    assert_eq!(scene.office.read(&code).await.unwrap().issue, 1);
+    assert!(scene.office.show(holder.number).await.unwrap().delivered);
+}
