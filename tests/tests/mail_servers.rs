@@ -7,7 +7,7 @@
 use eventstore::Clock;
 use whole_flow::mail::{
     AskedForEachMail, Enforcement, FileDirectory, MailServers, SharedDirectory, Smtp,
-    a_right_given_back_by_hand, open_sessions_end, walk,
+    a_right_given_back_by_hand, open_sessions_end, walk, what_postfix_logs_is_read,
 };
 use whole_flow::{Nobody, World, connect};
 
@@ -65,4 +65,9 @@ async fn a_session_that_is_open_ends_when_access_closes_though_the_first_attempt
 #[tokio::test]
 async fn a_canary_tells_of_a_right_that_somebody_gave_back_until_it_is_gone_again() {
     Box::pin(a_right_given_back_by_hand()).await;
+}
+
+#[tokio::test]
+async fn what_a_real_postfix_logs_of_a_mailbox_is_the_log_of_its_messages_and_of_no_other() {
+    what_postfix_logs_is_read().await;
 }

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,15 @@ struct Place {
 impl Place {
     /// A store whose plan is that of CEC-PAC.
     fn new() -> Self {
+        Self::that_ends("2018-03-18")
+    }
+
+    /// The same, whose last phase begins then.
+    fn that_ends(end: &str) -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
-        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/plans/cec-pac.toml");
+        let plan = place.folder.path().join("plan.toml");
+        let text = include_str!("../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
+        std::fs::write(&plan, text).unwrap();
         place.done(&["plan", "adopt", plan.to_str().unwrap(), "--reason", "a test"]);
         let registry = place.folder.path().join("registry.csv");
         let registry = registry.to_str().unwrap();
@@ -212,6 +219,55 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
         let refused = place.tramonto(&wrong).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{wrong:?}");
     }
+}
+
+#[test]
+fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept() {
+    let place = Place::that_ends("2090-03-18");
+    let file = place.folder.path().join("message.eml");
+    // Somebody whom nobody knows asks: it waits for a person to look at it.
+    let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
+    std::fs::write(&file, text).unwrap();
+    place.done(&["intake", "message", file.to_str().unwrap()]);
+    let count = |standing: &str| {
+        let listed = place.done(&["intake", "list", "--json", "--standing", standing]);
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["messages"].as_array().unwrap().len()
+    };
+    let looked_at = || {
+        let mut service = place.serve();
+        let begun = Instant::now();
+        while count("held") == 0 {
+            assert!(begun.elapsed() < PATIENCE, "nobody looks at it");
+        }
+        let process = service.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+        assert!(service.wait().unwrap().success());
+    };
+    looked_at();
+    let released = place.done(&["intake", "release", "1"]);
+    assert_eq!(released, "message 1 is looked at again, as one that a person wrote\n");
+    assert_eq!((count("new"), count("held")), (1, 0));
+    let early = ["intake", "refuse", "1", "--reason", "no request"];
+    assert_eq!(place.tramonto(&early).output().unwrap().status.code(), Some(1));
+    looked_at();
+    assert_eq!(
+        place.done(&["intake", "refuse", "1", "--reason", "no request"]),
+        "message 1 is turned down, and kept\n"
+    );
+    assert_eq!((count("refused"), count("held")), (1, 0));
+    assert!(place.done(&["intake", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
+
+    // Of another an operator finds out whose it is.
+    std::fs::write(&file, text.replace("RSSMRA", "VRDLGI")).unwrap();
+    place.done(&["intake", "message", file.to_str().unwrap()]);
+    looked_at();
+    let told = place.done(&["intake", "release", "2", "--holder", "3"]);
+    assert_eq!(told, "message 2 is looked at again, as that holder's request\n");
+    let shown = place.done(&["intake", "show", "2", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let (standing, mailbox) = (&shown["standing"], &shown["mailbox"]);
+    assert_eq!((standing, mailbox), (&"new".into(), &3.into()));
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl MailServers {
             .arg(lookups.kind)
             .args([smtp, submission, imap, pop3].map(|port| port.to_string()))
             .args(&lookups.settings)
+            .env("TZ", "UTC")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -130,6 +131,11 @@ impl MailServers {
             format!("{name}:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"))
         };
         ["script.log", "log/dovecot.log", "log/postfix.log"].map(end).join("\n")
+    }
+
+    /// What Postfix logs, as a syslog daemon would write it.
+    pub fn log_of_postfix(&self) -> PathBuf {
+        self.folder.path().join("log/postfix.log")
     }
 
     /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again.

@@ -4,7 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::dialogue::Dialogue;
 
 /// Who writes to the mailboxes from outside.
-const ELSEWHERE: &str = "protocollo@comune.example";
+pub(super) const ELSEWHERE: &str = "protocollo@comune.example";
 
 /// A session with an SMTP server.
 pub struct Smtp(Dialogue);

@@ -1,0 +1,87 @@
+//! What real mail servers log of a mailbox, read into the index of messages while they write it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use archive::{Domains, Entry, Index, IndexRequest, Kind, LogArchive, Period};
+use eventstore::Clock;
+use tramonto::RealClock;
+
+use super::enforcement::{Enforcement, FileDirectory};
+use super::look::PASSWORD;
+use super::people::{Kind as Who, people};
+use super::servers::MailServers;
+use super::smtp::{ELSEWHERE, Smtp};
+use super::walk::HASH;
+use crate::{Nobody, World};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Two holders write to each other, somebody from outside writes to one of them and to nobody; then each of them has the
+/// entries of their own mailbox, and no others.
+pub async fn what_postfix_logs_is_read() {
+    let world = World::with(400).await;
+    let directory = FileDirectory::of(&world).await;
+    let people = people(&world).await;
+    let mut running = directory.engine(&world).await;
+    running.run_until(world.clock.now(), &mut Nobody).await.unwrap();
+    running.engine.stop().await.unwrap();
+    let address = |who: Who| &people.iter().find(|person| person.kind == who).unwrap().address;
+    let (anna, bruno) = (address(Who::Ordinary), address(Who::Withdrawn));
+    directory.set_password(anna, HASH).await;
+    let servers = MailServers::start(&directory.lookups());
+    let index = Index::open(&world.home().archive()).await.unwrap();
+    let begun = RealClock.now();
+
+    let mut smtp = Smtp::open(servers.submission);
+    assert!(smtp.log_in(anna, PASSWORD).starts_with("235 "));
+    assert!(smtp.send(anna, bruno, "between two").starts_with("250 "));
+    let sent = [Kind::Accepted, Kind::Delivered];
+    // Read while it is written: each time goes on where the one before has ended.
+    let first = entries(&servers, &index, anna, sent.len()).await;
+    assert_eq!(first.iter().map(|entry| entry.kind).collect::<Vec<_>>(), sent);
+    assert!(Smtp::deliver(servers.smtp, anna, "from outside").starts_with("250 "));
+    let nobody = anna.replace('@', ".nobody@");
+    assert!(Smtp::deliver(servers.smtp, &nobody, "to nobody").starts_with("550 "));
+
+    let all = entries(&servers, &index, anna, 4).await;
+    let of = |kind| all.iter().filter(move |entry| entry.kind == kind);
+    let (accepted, taken) =
+        (of(Kind::Accepted).next().unwrap(), of(Kind::TakenInCharge).next().unwrap());
+    assert_eq!(all.len(), 4);
+    assert_eq!(accepted.sender.as_ref(), Some(anna));
+    assert_eq!(taken.sender.as_deref(), Some(ELSEWHERE));
+    for (message, recipient) in [(accepted, bruno), (taken, anna)] {
+        let delivered = of(Kind::Delivered).find(|entry| entry.message_id == message.message_id);
+        assert_eq!(delivered.unwrap().recipients, std::slice::from_ref(recipient));
+    }
+    // A line has no year and no zone of its own.
+    let (from, until) = (begun - chrono::Duration::seconds(1), RealClock.now());
+    assert!(all.iter().all(|entry| from <= entry.at && entry.at <= until), "{all:?}");
+
+    let theirs = entries(&servers, &index, bruno, 1).await;
+    let messages: BTreeSet<_> = theirs.iter().map(|entry| &entry.message_id).collect();
+    assert_eq!(messages, [&accepted.message_id].into());
+    index.close().await.unwrap();
+}
+
+/// The entries of a mailbox, once there are so many.
+async fn entries(servers: &MailServers, index: &Index, address: &str, many: usize) -> Vec<Entry> {
+    let begun = Instant::now();
+    loop {
+        let request = IndexRequest {
+            files: vec![servers.log_of_postfix()],
+            domains: Domains::new(["postacertificata.example".to_owned()]),
+            zone: chrono_tz::UTC,
+            not_after: None,
+        };
+        index.read_logs(request, |_| {}).await.unwrap();
+        let found = index.messages(address, Period::ALL).await.unwrap();
+        if found.len() >= many {
+            return found;
+        }
+        let told = || format!("{found:?}\n{}", servers.told());
+        assert!(begun.elapsed() < PATIENCE, "not in the log: {}", told());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
