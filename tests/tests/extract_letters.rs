@@ -98,6 +98,7 @@ impl Scene {
             reader: intake::Reader::default(),
             post: Some(post),
             from: Some("voucher@agency.example".parse().unwrap()),
+            templates: intake::Templates::built_in().unwrap(),
             extracts: Some(extracts),
             portal: Some("https://log.example".to_owned()),
         };

@@ -181,6 +181,7 @@ fn desk(
         reader: intake::Reader::default(),
         post,
         from: Some("voucher@agency.example".parse().unwrap()),
+        templates: intake::Templates::built_in().unwrap(),
         extracts: None,
         portal: None,
     };

@@ -24,7 +24,7 @@ use vouchers::{Grant, Office};
 pub use self::reminding::claim_reminders;
 use crate::Error;
 use crate::case::{self, Holder};
-use crate::letter::Post;
+use crate::letter::{Post, Templates};
 use crate::reading::{Kind, Reader, Reading};
 use crate::store::{LetterKind, Message, New, Route, Standing, Store};
 
@@ -49,6 +49,8 @@ pub struct DeskSettings {
     pub post: Option<Arc<dyn Post>>,
     /// The address that letters come from.
     pub from: Option<Address>,
+    /// What letters say.
+    pub templates: Templates,
     /// What makes the links of extracts; without it letters with them wait.
     pub extracts: Option<Arc<dyn Extracts>>,
     /// Where the portal is, without a slash at its end, e.g. `https://voucher.agency.example`.

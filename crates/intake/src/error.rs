@@ -25,6 +25,14 @@ pub enum Error {
     /// A task was ended from outside.
     #[error("a message could not be read, for its task ended ({0}); start the service again")]
     Ended(String),
+    /// A template that no letter can be written from, or a folder of them.
+    #[error("the template {place} {advice}")]
+    Template {
+        /// Which file.
+        place: String,
+        /// What is wrong with it, and what to do.
+        advice: String,
+    },
     /// What came by e-mail.
     #[error("the intake's store: {0}")]
     Tables(#[from] sql::Fault),
@@ -39,7 +47,7 @@ impl Error {
             Self::Registry(error) => error.may_retry(),
             Self::Tables(fault) => fault.may_retry(),
             Self::Random(_) | Self::Ended(_) => true,
-            Self::Listen { .. } => false,
+            Self::Listen { .. } | Self::Template { .. } => false,
         }
     }
 }

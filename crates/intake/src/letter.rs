@@ -3,7 +3,7 @@
 //! Invariants: an answer says that a machine wrote it and asks for none (RFC 3834, 3), carries our mark, and
 //! goes out with a null return path; nothing that a stranger wrote is repeated in it but the Message-ID.
 
-mod texts;
+mod templates;
 
 use std::time::SystemTime;
 
@@ -15,6 +15,8 @@ use lettre::message::{Mailbox, Message};
 
 use crate::reading::{Language, MARK};
 use crate::store::LetterKind;
+
+pub use templates::Templates;
 
 /// Carries letters.
 #[async_trait]
@@ -78,12 +80,12 @@ pub(crate) struct Code<'a> {
 }
 
 /// Writes a letter. The error is a short code: why there is nobody to write to.
-pub(crate) fn write(draft: &Draft<'_>) -> Result<Letter, &'static str> {
+pub(crate) fn write(draft: &Draft<'_>, templates: &Templates) -> Result<Letter, &'static str> {
     let to: Address = draft.to.parse().map_err(|_form| "malformed-address")?;
     if !to.user().is_ascii() || !to.domain().is_ascii() {
         return Err("address-not-ascii");
     }
-    let (subject, text) = texts::of(draft);
+    let (subject, text) = templates.of(draft)?;
     let header = |name, value: &str| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
     };

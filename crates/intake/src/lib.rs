@@ -21,7 +21,7 @@ mod store;
 pub use desk::{Desk, DeskSettings, Extracts, claim_reminders};
 pub use error::Error;
 pub use keeper::Keeper;
-pub use letter::{Answer, Letter, Post};
+pub use letter::{Answer, Letter, Post, Templates};
 pub use lmtp::{Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict};
 pub use portal::{CONFIRM, portal};
 pub use reading::{

@@ -29,8 +29,8 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::intake::{
-    IntakeCommand, ListMessagesArgs, LmtpArgs, MessageArgs, PortalArgs, PortalUrl, ReadingArgs,
-    RefuseMessageArgs, ReleaseMessageArgs, ShowMessageArgs,
+    IntakeCommand, LettersArgs, ListMessagesArgs, LmtpArgs, MessageArgs, PortalArgs, PortalUrl,
+    ReadingArgs, RefuseMessageArgs, ReleaseMessageArgs, ShowMessageArgs,
 };
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};

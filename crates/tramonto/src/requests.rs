@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use domain::Tick;
 use eventstore::{Clock, Journal};
-use intake::{Desk, DeskSettings, Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store};
+use intake::{
+    Desk, DeskSettings, Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store, Templates,
+};
 use metrics::gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +134,12 @@ fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
     if portal.is_none() {
         tracing::warn!("no portal is configured: nobody can confirm; name it with --portal-url");
     }
-    Ok(DeskSettings { reader: reader(&args.reading), post, from, extracts: None, portal })
+    let templates = match &args.letters {
+        Some(folder) => Templates::in_folder(folder)?,
+        None => Templates::built_in()?,
+    };
+    let reader = reader(&args.reading);
+    Ok(DeskSettings { reader, post, from, templates, extracts: None, portal })
 }
 
 /// The relay of the notices, for the intake's letters.

@@ -271,6 +271,29 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
 }
 
 #[test]
+fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_letter_is_sent() {
+    let place = Place::new();
+    let letters = place.folder.path().join("letters");
+    let folder = letters.to_str().unwrap();
+    let told = place.done(&["intake", "letters", folder]);
+    assert!(told.starts_with("16 templates are in "), "{told}");
+    let refused = |arguments: &[&str]| {
+        let ended = place.tramonto(arguments).output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let again = refused(&["intake", "letters", folder]);
+    assert!(again.contains("name a folder of your own without templates"), "{again}");
+    std::fs::write(letters.join("granted.en.txt"), "Your voucher\n\nHere it is.\n").unwrap();
+    let service = ["intake", "lmtp", "--listen", "127.0.0.1:0", "--letters", folder];
+    let wrong = refused(&service);
+    assert!(
+        wrong.contains("the template granted.en.txt does not tell its reader the code"),
+        "{wrong}"
+    );
+}
+
+#[test]
 fn a_plan_without_vouchers_has_no_intake() {
     let place = Place { folder: tempfile::tempdir().unwrap() };
     let refused = place.tramonto(&["intake", "lmtp"]).output().unwrap();

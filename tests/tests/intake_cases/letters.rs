@@ -2,13 +2,16 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use chrono::Duration;
 use domain::VoucherStanding;
-use intake::{Answer, Standing};
+use intake::{Answer, Desk, Standing, Templates};
 use sqlx::Executor;
 
-use crate::scene::{CLOSED, CLOSING, RECEIVING, Scene, by_hand, code, confirmed, desk, link, to};
+use crate::scene::{
+    CLOSED, CLOSING, PORTAL, RECEIVING, Scene, by_hand, code, confirmed, desk, link, settings, to,
+};
 
 #[tokio::test]
 async fn a_link_into_a_mailbox_ends_with_it_and_one_that_waited_does_not_leave() {
@@ -243,4 +246,23 @@ async fn a_letter_that_left_before_a_crash_is_sent_and_its_code_is_the_one_that_
     assert!(letters.contains(&("granted".to_owned(), "sent".to_owned(), 1)), "{letters:?}");
     assert_eq!(scene.office.read(&code).await.unwrap().issue, 1);
     assert!(scene.office.show(holder.number).await.unwrap().delivered);
+}
+
+#[tokio::test]
+async fn letters_have_the_words_of_the_operator_where_there_are_any() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = scene.person(true, 0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let confirm = "Ufficio PEC\n\nPer confermare: {{ link }}\n";
+    std::fs::write(folder.path().join("confirm.it.txt"), confirm).unwrap();
+    let mut settings = settings(&scene.relay, Some(PORTAL));
+    settings.templates = Templates::in_folder(folder.path()).unwrap();
+    let registry = Arc::clone(&scene.running.engine.store.registry);
+    scene.desk = Desk::new(Arc::clone(&scene.store), scene.office.clone(), registry, settings);
+    let letters = scene.comes("a@mail.example", &holder.code).await;
+    let letter = to(&letters, &holder.address);
+    assert!(letter.contains("Subject: Ufficio PEC\r\n"), "{letter}");
+    assert!(letter.contains(&format!("Per confermare: {}\r\n", link(letter))), "{letter}");
+    assert!(letter.contains("somebody has asked in your name"), "the other language is ours");
+    assert!(to(&letters, "a@mail.example").contains("Subject: Messaggio ricevuto\r\n"));
 }

@@ -199,15 +199,20 @@ pub(crate) fn desk(
     relay: &Arc<Relay>,
     portal: Option<&str>,
 ) -> Desk {
-    let settings = DeskSettings {
+    let settings = settings(relay, portal);
+    let registry = Arc::clone(&running.engine.store.registry);
+    Desk::new(Arc::clone(store), office.clone(), registry, settings)
+}
+
+pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> DeskSettings {
+    DeskSettings {
         reader: intake::Reader::default(),
         post: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
+        templates: intake::Templates::built_in().unwrap(),
         extracts: None,
         portal: portal.map(str::to_owned),
-    };
-    let registry = Arc::clone(&running.engine.store.registry);
-    Desk::new(Arc::clone(store), office.clone(), registry, settings)
+    }
 }
 
 /// The link in a letter.

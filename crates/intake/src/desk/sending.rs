@@ -305,7 +305,7 @@ impl Desk {
         });
         let id = self.office.keyring().keyed_hash(LETTER).of(&waiting.number.to_be_bytes());
         let id = URL_SAFE_NO_PAD.encode(id);
-        letter::write(&Draft {
+        let draft = Draft {
             id: &id,
             kind: waiting.kind,
             from,
@@ -319,7 +319,8 @@ impl Desk {
             why: waiting.why.as_deref(),
             redeem_by: enclosed.facts.redeem_by,
             until: enclosed.facts.until,
-        })
+        };
+        letter::write(&draft, &self.settings.templates)
     }
 }
 

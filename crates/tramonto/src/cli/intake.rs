@@ -23,6 +23,8 @@ pub enum IntakeCommand {
     Release(ReleaseMessageArgs),
     /// Turns a message in quarantine down. It is kept.
     Refuse(RefuseMessageArgs),
+    /// Writes the templates of the letters into a folder, to be edited.
+    Letters(LettersArgs),
 }
 
 /// How messages are taken.
@@ -69,6 +71,10 @@ pub struct LmtpArgs {
     /// Where holders confirm: the address of `tramonto portal` as they reach it. Without it nobody is asked to.
     #[arg(long, value_name = "URL", env = "TRAMONTO_PORTAL_URL")]
     pub portal_url: Option<PortalUrl>,
+    /// The folder of the templates of the letters, as `tramonto intake letters` writes them; without it, or for those that
+    /// are not in it, the words that come with the program.
+    #[arg(long, value_name = "DIR", env = "TRAMONTO_LETTERS")]
+    pub letters: Option<PathBuf>,
     /// The folder of the log of messages and of extracts, whose links go out by letter; without it, that of the store.
     /// Where the store is a database, these letters wait unless it is named.
     #[arg(long, value_name = "DIR", env = "TRAMONTO_ARCHIVE")]
@@ -204,6 +210,21 @@ pub struct ShowMessageArgs {
     /// How it is read.
     #[command(flatten)]
     pub reading: ReadingArgs,
+}
+
+/// Where the templates of letters are written.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tramonto intake letters /etc/tramonto/letters
+  tramonto intake lmtp --letters /etc/tramonto/letters
+
+Each is KIND.LANGUAGE.txt: the subject, an empty line, the text, in the language of Jinja. What it can tell: link, code,
+token, redeem_by, until_day, until_hour, why; those that its letter does not have are empty. A letter is sent in both
+languages, that of its reader first. Delete those that you don't change: then later versions can mend them.")]
+pub struct LettersArgs {
+    /// The folder; it is made where there is none, and nothing in it is written over.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Which message is turned down, and why.

@@ -3,17 +3,19 @@
 //! Deliberately absent from every list: who wrote, and what. A message is named by its number; its text is
 //! shown only where that is asked for.
 
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use intake::{Kept, Kind, Message};
+use intake::{Kept, Kind, Message, Templates};
 use serde_json::{Value, json};
 
 use super::reading::Reading;
 use super::{message_on_input, read};
 use crate::cli::{
-    Global, IntakeCommand, ListMessagesArgs, MessageArgs, RefuseMessageArgs, ReleaseMessageArgs,
-    ShowMessageArgs,
+    Global, IntakeCommand, LettersArgs, ListMessagesArgs, MessageArgs, RefuseMessageArgs,
+    ReleaseMessageArgs, ShowMessageArgs,
 };
 use crate::output::Output;
 use crate::output::text::{count, table, utc};
@@ -30,6 +32,7 @@ pub(super) async fn execute(command: IntakeCommand, global: &Global) -> Result<E
         IntakeCommand::Show(args) => show(&args, global).await?,
         IntakeCommand::Release(args) => release(&args, global).await?,
         IntakeCommand::Refuse(args) => refuse(&args, global).await?,
+        IntakeCommand::Letters(args) => letters(&args, global)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -180,6 +183,32 @@ async fn refuse(args: &RefuseMessageArgs, global: &Global) -> Result<(), Error> 
         return Err(not_held(args.number));
     }
     done(global, "message-refused", args.number, "is turned down, and kept")
+}
+
+fn letters(args: &LettersArgs, global: &Global) -> Result<(), Error> {
+    let unusable = |path: &Path, source: std::io::Error| Error::File {
+        path: path.to_owned(),
+        advice: format!(
+            "it can't be written ({source}); name a folder of your own without templates"
+        ),
+        source,
+    };
+    std::fs::create_dir_all(&args.folder).map_err(|source| unusable(&args.folder, source))?;
+    for (name, template) in Templates::files() {
+        let path = args.folder.join(name);
+        let made = File::create_new(&path).and_then(|mut file| file.write_all(template.as_bytes()));
+        made.map_err(|source| unusable(&path, source))?;
+    }
+    let (many, folder) = (Templates::files().len(), &args.folder);
+    let mut out = Output::open();
+    if global.json {
+        return out
+            .object(&json!({ "done": "templates-written", "templates": many, "folder": folder }));
+    }
+    out.line(format!(
+        "{many} templates are in {folder}; give it to `tramonto intake lmtp` with --letters",
+        folder = folder.display()
+    ))
 }
 
 fn done(global: &Global, what: &str, number: i64, words: &str) -> Result<(), Error> {
