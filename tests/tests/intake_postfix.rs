@@ -42,7 +42,8 @@ impl Port {
         let kept = keeper.kept();
         let pace = |burst| Pace { burst, period: Duration::from_hours(1) };
         let gate = Gate::new(pace(per_sender), pace(1_000));
-        let rules = Rules::new("agency.example".into(), INTAKE.into(), LARGEST, gate, 256 << 20);
+        let intake = watch::Sender::new(INTAKE.to_owned()).subscribe();
+        let rules = Rules::new("agency.example".into(), intake, LARGEST, gate, 256 << 20);
         let listen = Listen::Tcp(address);
         let server = Server::bind(&listen, rules, Limits::default(), Arc::new(keeper)).await;
         let server = server.unwrap();

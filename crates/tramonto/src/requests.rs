@@ -70,14 +70,15 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     watched.answer(PART, args.watch, &stop).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let vouchers = VoucherDesk::open(global).await?;
-    let address = address(vouchers.office.journal()).await?;
+    let journal = Arc::clone(vouchers.office.journal());
+    let address = watch::Sender::new(address(&journal).await?);
     let store = Arc::new(open(global).await?);
     let keeper = Keeper::new(Arc::clone(&store), Arc::clone(&clock));
     let kept = keeper.kept();
     let mut settings = settings(args)?;
     let archive = args.archive.clone();
     if logs::is_here(archive.as_ref(), global) {
-        let journal = Arc::clone(vouchers.office.journal());
+        let journal = Arc::clone(&journal);
         let (registry, global) = (Arc::clone(&vouchers.registry), global.clone());
         settings.extracts = Some(Arc::new(Links { journal, registry, archive, global }));
     }
@@ -88,7 +89,8 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     watched.vitals.show(PART, Condition::Working);
     tracing::info!(service = PART, bound = %server.place(), "takes messages");
     let vitals = Arc::clone(&watched.vitals);
-    let passing = Passing { desk, store: Arc::clone(&store), vitals, measured: None };
+    let passing =
+        Passing { desk, journal, address, store: Arc::clone(&store), vitals, measured: None };
     let looking = looking(passing, Arc::clone(&clock), kept, stop.clone());
     tokio::join!(server.run(stop.clone()), looking);
     signals.abort();
@@ -169,6 +171,9 @@ impl intake::Post for Carrier {
 /// The desk under the runner, woken by each message that is kept.
 struct Passing {
     desk: Desk,
+    journal: Arc<Journal>,
+    /// Where requests go, as the server takes them; an amendment may move it.
+    address: watch::Sender<String>,
     store: Arc<Store>,
     vitals: Arc<Vitals>,
     measured: Option<Instant>,
@@ -190,6 +195,14 @@ impl Passes for Passing {
             if let Err(error) = measure(&self.store).await {
                 tracing::debug!("the gauges of the intake are as they were: {error}");
             }
+        }
+        // A plan that has no address any more leaves the old one, whose messages are told that it is over.
+        if let Ok(now) = address(&self.journal).await {
+            self.address.send_if_modified(|address| {
+                let moved = *address != now;
+                *address = now;
+                moved
+            });
         }
         Ok(passed?)
     }
@@ -214,12 +227,12 @@ async fn looking(
     runner::serve(PART, clock, kept, stop, &mut desk).await;
 }
 
-fn rules(args: &LmtpArgs, address: &str) -> Rules {
+fn rules(args: &LmtpArgs, address: &watch::Sender<String>) -> Rules {
     let pace = |many: u32, within: Duration| Pace { burst: many, period: within / many.max(1) };
     let gate = Gate::new(pace(args.per_sender, HOUR), pace(args.per_minute, MINUTE));
-    let name = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
+    let name = address.borrow().rsplit('@').next().unwrap_or_default().to_owned();
     let largest = usize::try_from(args.largest).unwrap_or(usize::MAX);
-    Rules::new(name.to_owned(), address.to_owned(), largest, gate, ROOM)
+    Rules::new(name, address.subscribe(), largest, gate, ROOM)
 }
 
 fn limits(args: &LmtpArgs) -> Limits {

@@ -124,8 +124,12 @@ impl Lmtp {
 
     /// Hands a message over, in one piece as servers that pipeline do; the answer to it, `None` where none came.
     fn deliver(&mut self, id: &str) -> Option<String> {
+        self.deliver_to(INTAKE, id)
+    }
+
+    fn deliver_to(&mut self, recipient: &str, id: &str) -> Option<String> {
         let message = format!(
-            "MAIL FROM:<a@b.example>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\nFrom: a@b.example\r\nMessage-ID: {id}\r\n\r\n\
+            "MAIL FROM:<a@b.example>\r\nRCPT TO:<{recipient}>\r\nDATA\r\nFrom: a@b.example\r\nMessage-ID: {id}\r\n\r\n\
              hello\r\n.\r\n"
         );
         self.say(&message).ok()?;
@@ -268,6 +272,32 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let (standing, mailbox) = (&shown["standing"], &shown["mailbox"]);
     assert_eq!((standing, mailbox), (&"new".into(), &3.into()));
+}
+
+#[test]
+fn an_address_that_an_amendment_moved_counts_without_a_restart() {
+    let place = Place::new();
+    let mut service = place.serve();
+    let mut lmtp = Lmtp::connect(&place);
+    assert!(lmtp.deliver("<1@b.example>").unwrap().starts_with("250 "));
+    let plan = place.folder.path().join("plan.toml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace(INTAKE, "voucher@agid.gov.it")).unwrap();
+    place.done(&["plan", "amend", plan.to_str().unwrap(), "--reason", "a test"]);
+    // The next message has the service look at the log; without one it looks each minute.
+    let begun = Instant::now();
+    for number in 2.. {
+        let id = format!("<{number}@b.example>");
+        let mut named = Lmtp::connect(&place);
+        if named.deliver_to("voucher@agid.gov.it", &id).unwrap().starts_with("250 ") {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the new address is nobody's");
+        let mut again = Lmtp::connect(&place);
+        again.deliver(&id).unwrap();
+    }
+    service.kill().unwrap();
+    service.wait().unwrap();
 }
 
 #[test]

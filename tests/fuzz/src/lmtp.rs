@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use intake::{Gate, Pace, Rules, Session, Step, Verdict};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) const INTAKE: &str = "requests@agency.example";
@@ -36,7 +37,8 @@ pub fn lmtp(bytes: &[u8]) {
 
 fn rules() -> Rules {
     let pace = Pace { burst: u32::MAX, period: Duration::from_nanos(1) };
-    Rules::new("mx.example".to_owned(), INTAKE.to_owned(), LARGEST, Gate::new(pace, pace), ROOM)
+    let intake = watch::Sender::new(INTAKE.to_owned()).subscribe();
+    Rules::new("mx.example".to_owned(), intake, LARGEST, Gate::new(pace, pace), ROOM)
 }
 
 /// What was said in a conversation.

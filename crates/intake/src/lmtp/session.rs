@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::command::{self, Command, Wrong};
@@ -20,8 +21,8 @@ const MOST_MISTAKES: u32 = 20;
 pub struct Rules {
     /// How this server calls itself.
     pub name: String,
-    /// The one address that is taken.
-    pub intake: String,
+    /// The one address that is taken, as it is at the moment: an amendment may move it.
+    pub intake: watch::Receiver<String>,
     /// The largest message, in bytes.
     pub largest: usize,
     /// Who comes in when.
@@ -31,7 +32,13 @@ pub struct Rules {
 
 impl Rules {
     /// Rules by which all connections together hold at most `room` bytes of messages under way.
-    pub fn new(name: String, intake: String, largest: usize, gate: Gate, room: usize) -> Self {
+    pub fn new(
+        name: String,
+        intake: watch::Receiver<String>,
+        largest: usize,
+        gate: Gate,
+        room: usize,
+    ) -> Self {
         Self { name, intake, largest, gate, room: Room::new(room) }
     }
 }
@@ -240,7 +247,7 @@ impl Session {
         let Some(sender) = &self.sender else {
             return self.mistake(answers, "503 5.5.1 say who sends it first");
         };
-        if !recipient.eq_ignore_ascii_case(&rules.intake) {
+        if !recipient.eq_ignore_ascii_case(&rules.intake.borrow()) {
             say(answers, format_args!("550 5.1.1 nobody here has this address"));
         } else if self.recipients >= MOST_RECIPIENTS {
             say(answers, format_args!("452 4.5.3 too many recipients"));

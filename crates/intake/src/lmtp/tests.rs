@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Gate, Pace, Rules, Session, Step, Verdict};
 
 const INTAKE: &str = "requests@agency.example";
 
+fn intake() -> watch::Receiver<String> {
+    watch::Sender::new(INTAKE.to_owned()).subscribe()
+}
+
 fn rules() -> Rules {
     let pace = Pace { burst: 1_000_000, period: Duration::from_millis(1) };
-    Rules::new("mx.example".into(), INTAKE.into(), 10_000, Gate::new(pace, pace), 1 << 20)
+    Rules::new("mx.example".into(), intake(), 10_000, Gate::new(pace, pace), 1 << 20)
 }
 
 /// All that was answered, and all messages that came, for bytes that come in these pieces.
@@ -141,6 +146,23 @@ fn what_is_out_of_order_too_long_or_too_large_is_refused() {
 }
 
 #[test]
+fn the_address_is_the_one_in_force_when_it_is_named() {
+    let mut rules = rules();
+    let moved = watch::Sender::new(INTAKE.to_owned());
+    rules.intake = moved.subscribe();
+    let say = format!(
+        "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{INTAKE}>\r\nRCPT TO:<New@agency.example>\r\n"
+    );
+    let answered = |rules: &Rules| {
+        let (answers, _) = told(rules, Verdict::Kept, [say.as_bytes()]);
+        codes(&answers).join(" ")
+    };
+    assert_eq!(answered(&rules), "250 250 250 550");
+    moved.send_replace("new@agency.example".to_owned());
+    assert_eq!(answered(&rules), "250 250 550 250");
+}
+
+#[test]
 fn a_mail_bomb_comes_later_and_so_does_what_there_is_no_room_for() {
     let pace = |burst| Pace { burst, period: Duration::from_hours(1) };
     let mut rules = rules();
@@ -153,8 +175,7 @@ fn a_mail_bomb_comes_later_and_so_does_what_there_is_no_room_for() {
         ["250", "250", "250", "250", "250", "250", "250", "250", "451", "250"]
     );
 
-    let rules =
-        Rules::new("mx".into(), INTAKE.into(), 1 << 20, Gate::new(pace(9), pace(9)), 100_000);
+    let rules = Rules::new("mx".into(), intake(), 1 << 20, Gate::new(pace(9), pace(9)), 100_000);
     let (answers, came) = told(&rules, Verdict::Kept, [whole(&"x".repeat(200_000)).as_bytes()]);
     assert_eq!(codes(&answers), ["250", "250", "250", "354", "451", "221"]);
     assert!(came.is_empty());

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use intake::{Gate, Keeper, Limits, Listen, Pace, Rules, Server, Store};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tramonto::RealClock;
@@ -59,7 +60,8 @@ async fn hand_over(
     let keeper = Arc::new(Keeper::new(Arc::clone(&store), Arc::new(RealClock)));
     let any = Pace { burst: u32::MAX, period: Duration::from_nanos(1) };
     let gate = Gate::new(any, any);
-    let rules = Rules::new("mx.example".to_owned(), INTAKE.to_owned(), 1 << 20, gate, 64 << 20);
+    let intake = watch::Sender::new(INTAKE.to_owned()).subscribe();
+    let rules = Rules::new("mx.example".to_owned(), intake, 1 << 20, gate, 64 << 20);
     let place = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = Server::bind(&place, rules, Limits::default(), keeper).await?;
     let Listen::Tcp(address) = *server.place() else { return Err("no port".into()) };
