@@ -145,7 +145,9 @@ async fn whatever_postfix_takes_comes_to_the_intake_and_is_read_for_what_it_is()
     assert_eq!(take("for two", INTAKE, &both).kind.code(), "names-nobody");
     let [(sender, content)] = came.as_slice() else { panic!("{} more came", came.len()) };
     assert_eq!(sender, "");
-    assert_eq!(reader().read(Some(sender), content).kind.code(), "bounce");
+    let report = reader().read(Some(sender), content);
+    assert_eq!(report.kind.code(), "bounce");
+    assert_eq!(report.undelivered.as_deref(), Some("for-two@mail.example"));
     let told = String::from_utf8_lossy(content);
     for line in
         [&format!("Final-Recipient: rfc822; {NOBODY}"), "Status: 5.1.1", "550 5.1.1 nobody here"]

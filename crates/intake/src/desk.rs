@@ -24,9 +24,9 @@ use vouchers::{Grant, Office};
 pub use self::reminding::claim_reminders;
 use crate::Error;
 use crate::case::{self, Holder};
-use crate::letter::{Post, Templates};
+use crate::letter::{Post, Templates, id};
 use crate::reading::{Kind, Reader, Reading};
-use crate::store::{LetterKind, Message, New, Route, Standing, Store};
+use crate::store::{LetterKind, Message, New, RETURNED, Route, Standing, Store};
 
 /// Messages looked at in one pass.
 const HANDFUL: u32 = 50;
@@ -123,6 +123,9 @@ impl Desk {
             }
         });
         let reading = reading.await.map_err(|error| Error::Ended(error.to_string()))?;
+        if !released && self.is_returned(message, &reading, now).await? {
+            return Ok(());
+        }
         // By when it came, however long it waited to be looked at.
         let open = self.is_open(message.received_at).await?;
         let mut decision = if let Some(number) = message.mailbox.filter(|_| released) {
@@ -161,6 +164,24 @@ impl Desk {
         metrics::counter!("tramonto_intake_decisions_total", "reason" => decision.reason)
             .increment(1);
         self.store.decided(message.number, &decision, letters, now).await
+    }
+
+    /// Is it a report that one of our letters could not be delivered? Then what the letter was about waits for an officer.
+    async fn is_returned(
+        &self,
+        message: &Message,
+        reading: &Reading,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let Some(letter) = reading.undelivered.as_deref() else { return Ok(false) };
+        let key = self.office.keyring().keyed_hash(id::LETTER);
+        let Some(letter) = id::opened(&key, letter) else { return Ok(false) };
+        let returned = self.store.returned(letter, message.number, now).await?;
+        if returned {
+            tracing::warn!(letter, message = message.number, "a letter came back");
+            metrics::counter!("tramonto_intake_decisions_total", "reason" => RETURNED).increment(1);
+        }
+        Ok(returned)
     }
 
     /// Could vouchers be asked for at an instant?

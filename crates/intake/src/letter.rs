@@ -3,6 +3,7 @@
 //! Invariants: an answer says that a machine wrote it and asks for none (RFC 3834, 3), carries our mark, and
 //! goes out with a null return path; nothing that a stranger wrote is repeated in it but the Message-ID.
 
+pub(crate) mod id;
 mod templates;
 
 use std::time::SystemTime;

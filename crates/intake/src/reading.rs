@@ -9,6 +9,7 @@ mod authentication;
 mod digest;
 mod finds;
 mod machine;
+mod report;
 mod walk;
 
 #[cfg(test)]
@@ -69,6 +70,8 @@ pub struct Reading {
     pub evidence: Evidence,
     /// Did a certified-mail provider wrap it up, by its own word?
     pub certified: bool,
+    /// The Message-ID of what could not be delivered, without brackets, where this is a report that says so (RFC 3464).
+    pub undelivered: Option<String>,
 }
 
 /// What a message is.
@@ -213,6 +216,9 @@ impl Reader {
             .or_else(|| machine::machine(&message, sender).map(Kind::Machine))
             .or_else(|| walked.as_ref().ok()?.machine.map(Kind::Machine))
             .unwrap_or_else(|| of_person(&message, walked.as_ref()));
+        if reading.kind == Kind::Machine(Machine::Bounce) {
+            reading.undelivered = report::undelivered(bytes, self.bounds.parts);
+        }
         if let Ok(walked) = &walked {
             reading.language = finds::language(&walked.texts);
         }
@@ -268,5 +274,6 @@ fn unreadable(why: Unreadable) -> Reading {
         language: Language::default(),
         evidence: Evidence::default(),
         certified: false,
+        undelivered: None,
     }
 }

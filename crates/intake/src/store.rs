@@ -8,6 +8,7 @@ mod erase;
 mod messages;
 mod outbox;
 mod reminding;
+mod returns;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use messages::{Kept, Message, Standing};
 pub(crate) use outbox::{Asked, Confirmed, New, Sent, Waiting};
 pub use outbox::{LetterKind, Route};
 pub(crate) use reminding::Place;
+pub(crate) use returns::RETURNED;
 
 /// The store of the intake.
 #[derive(Debug)]

@@ -266,3 +266,43 @@ async fn letters_have_the_words_of_the_operator_where_there_are_any() {
     assert!(letter.contains("somebody has asked in your name"), "the other language is ours");
     assert!(to(&letters, "a@mail.example").contains("Subject: Messaggio ricevuto\r\n"));
 }
+
+/// What a mail server reports of a letter that it could not deliver, or only not yet.
+fn report(letter: &str, action: &str) -> String {
+    let id = letter.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
+    format!(
+        "From: MAILER-DAEMON@mail.example\r\nContent-Type: multipart/report; report-type=delivery-status; \
+         boundary=\"b\"\r\n\r\n--b\r\n\r\nIt could not be delivered.\r\n--b\r\n\
+         Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example\r\n\r\n\
+         Action: {action}\r\nStatus: 5.1.1\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{id}\r\n--b--\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_letter_that_comes_back_leaves_its_request_to_an_officer() {
+    let mut scene = Scene::at(RECEIVING).await;
+    let holder = confirmed(&mut scene).await;
+    let letters = scene.passes().await;
+    let granted = to(&letters, &holder.address).to_owned();
+    let reasons = async |scene: &Scene| scene.reasons().await.join(" ");
+    // Late is not lost; and whoever never had a letter knows no Message-ID.
+    assert_eq!(scene.comes_as("", report(&granted, "delayed")).await, []);
+    let id = granted.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
+    let forged = report(&granted, "failed").replace(&id[13..18], "AAAAA");
+    assert_eq!(scene.comes_as("", forged).await, []);
+    assert_eq!(reasons(&scene).await, "asked bounce bounce");
+    // Told twice, it is known once.
+    for times in 1..=2 {
+        let report = report(&granted, "failed").replace("could", &format!("{times} times could"));
+        assert_eq!(scene.comes_as("", report).await, []);
+    }
+    let returned = "letter-returned bounce bounce letter-returned letter-returned";
+    assert_eq!(reasons(&scene).await, returned);
+    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    assert_eq!((held[0].number, held[0].mailbox), (1, Some(holder.number)));
+    assert_eq!(held.len(), 3, "its reports are done with");
+    let letters = scene.store.letters().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "failed".to_owned(), 1)), "{letters:?}");
+    // All of it goes with its holder.
+    assert_eq!(scene.store.erase(&[holder.number].into(), &[]).await.unwrap(), 3);
+}

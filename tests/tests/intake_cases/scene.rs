@@ -148,6 +148,15 @@ impl Scene {
         let content = format!(
             "From: <{sender}>\r\nSubject: voucher\r\nMessage-ID: <{id}@mail.example>\r\n\r\n{text}\r\n"
         );
+        self.comes_as(sender, content).await
+    }
+
+    /// The same of a whole message.
+    pub(crate) async fn comes_as(
+        &mut self,
+        sender: &str,
+        content: String,
+    ) -> Vec<(String, String)> {
         let (sender, received_at) = (Some(sender.to_owned()), self.world.clock.now());
         self.store.keep(&[Kept { sender, received_at, content: content.into() }]).await.unwrap();
         self.passes().await

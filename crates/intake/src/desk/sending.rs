@@ -13,7 +13,7 @@ use super::granting::Coded;
 use super::notice;
 use super::still::{Facts, Still, request_of, still};
 use crate::Error;
-use crate::letter::{self, Answer, Code, Draft};
+use crate::letter::{self, Answer, Code, Draft, id};
 use crate::portal::{CONFIRM, PURPOSE};
 use crate::reading::return_path;
 use crate::store::{Asked, LetterKind, Route, Sent, Waiting};
@@ -30,8 +30,6 @@ const MOST_ATTEMPTS: i64 = 12;
 const REST: TimeDelta = TimeDelta::seconds(30);
 /// How long a letter waits for what is not configured.
 const UNCONFIGURED: TimeDelta = TimeDelta::minutes(5);
-/// The purpose of the keyed hash of a letter's number, which its Message-ID begins with.
-const LETTER: &str = "intake-letter";
 /// The purpose of the keyed hash of an address.
 const ADDRESS: &str = "intake-address";
 
@@ -303,8 +301,7 @@ impl Desk {
             token: &grant.token,
             redeem_by: grant.redeem_by,
         });
-        let id = self.office.keyring().keyed_hash(LETTER).of(&waiting.number.to_be_bytes());
-        let id = URL_SAFE_NO_PAD.encode(id);
+        let id = id::sealed(&self.office.keyring().keyed_hash(id::LETTER), waiting.number);
         let draft = Draft {
             id: &id,
             kind: waiting.kind,

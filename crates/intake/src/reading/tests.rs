@@ -119,6 +119,37 @@ fn machines_are_known_by_what_they_write() {
     }
 }
 
+#[test]
+fn a_report_says_which_message_could_not_be_delivered() {
+    let report = |action: &str, kind: &str, returned: &str| {
+        let report = format!(
+            "From: MAILER-DAEMON@b.example\r\nContent-Type: multipart/report; report-type=delivery-status; \
+             boundary=\"b\"\r\n\r\n--b\r\n\r\nwords\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; b.example\r\n\r\nFinal-Recipient: rfc822; x@b.example\r\n{action}\r\n\
+             --b\r\nContent-Type: {kind}\r\n\r\n{returned}\r\n--b--\r\n"
+        );
+        Reader::default().read(Some(""), report.as_bytes()).undelivered
+    };
+    let ours = Some("17@agency.example".to_owned());
+    let letter = "Message-ID: <17@agency.example>\r\nSubject: x\r\n\r\ntext";
+    for (action, kind, returned, expected) in [
+        ("Action: failed", "message/rfc822", letter, &ours),
+        ("ACTION:  Failed (for good)", "text/rfc822-headers", letter, &ours),
+        ("Action: failed", "message/global-headers", letter, &ours),
+        ("Action: delayed", "message/rfc822", letter, &None),
+        ("Action: delivered", "message/rfc822", letter, &None),
+        ("Status: 5.1.1", "message/rfc822", letter, &None),
+        ("Action: failed", "text/plain", letter, &None),
+        ("Action: failed", "message/rfc822", "Subject: x\r\n\r\ntext", &None),
+        ("Action: failed", "message/rfc822", "", &None),
+    ] {
+        assert_eq!(&report(action, kind, returned), expected, "{action}, {kind}, {returned}");
+    }
+    // A person who tells of one is no mail server.
+    let told = format!("From: a@b.example\r\n\r\nAction: failed\r\n{letter}\r\n");
+    assert_eq!(read(&told).undelivered, None);
+}
+
 /// Each was a message whose person an erasure would have passed over.
 #[test]
 fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {

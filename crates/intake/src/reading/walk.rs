@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
                         .attachment_name()
                         .is_some_and(|name| name.eq_ignore_ascii_case(INSIDE))
                     {
-                        return Ok(decoded(body(piece), encoding(&headers)));
+                        return Ok(content(piece, &headers));
                     }
                     next.push((piece, self::boundary(&headers)));
                 }
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
         if headers.is_content_type("message", "rfc822")
             || headers.is_content_type("message", "global")
         {
-            if let Some(inner) = decoded(body(bytes), encoding(&headers)) {
+            if let Some(inner) = content(bytes, &headers) {
                 return self.message(&inner, depth + 1);
             }
             self.found.broken = true;
@@ -257,6 +257,11 @@ fn encoding(headers: &Message<'_>) -> Encoding {
     }
 }
 
+/// What a part holds, decoded; `None` where it is encoded in a broken way.
+pub(super) fn content<'b>(part: &'b [u8], headers: &Message<'_>) -> Option<Cow<'b, [u8]>> {
+    decoded(body(part), encoding(headers))
+}
+
 fn decoded(bytes: &[u8], encoding: Encoding) -> Option<Cow<'_, [u8]>> {
     match encoding {
         Encoding::Plain => Some(Cow::Borrowed(bytes)),
@@ -270,7 +275,7 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 }
 
 /// What separates the parts inside; `None` for what has none.
-fn boundary(headers: &Message<'_>) -> Option<String> {
+pub(super) fn boundary(headers: &Message<'_>) -> Option<String> {
     let kind = headers.content_type()?;
     let several = kind.ctype().eq_ignore_ascii_case("multipart");
     let boundary = kind.attribute("boundary").filter(|boundary| !boundary.is_empty());
@@ -278,7 +283,7 @@ fn boundary(headers: &Message<'_>) -> Option<String> {
 }
 
 /// What follows the headers.
-fn body(part: &[u8]) -> &[u8] {
+pub(super) fn body(part: &[u8]) -> &[u8] {
     let mut rest = part;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, after) = rest.split_at(end);
@@ -291,7 +296,7 @@ fn body(part: &[u8]) -> &[u8] {
 }
 
 /// The pieces between lines that begin with the boundary (RFC 2046, 5.1.1).
-fn pieces<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
+pub(super) fn pieces<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let (mut start, mut at) = (None, 0);
     while at < body.len() {

@@ -61,7 +61,7 @@ pub struct LmtpArgs {
     #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_PER_SENDER", default_value_t = 20,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub per_sender: u32,
-    /// Messages of all senders within a minute; more are told to come later.
+    /// Messages of all senders within a minute; more are told to come later. A tenth of them may be reports of mail servers.
     #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_PER_MINUTE", default_value_t = 30_000,
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub per_minute: u32,

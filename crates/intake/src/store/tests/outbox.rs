@@ -98,6 +98,17 @@ pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &S
     assert!(!store.told(WHO, later(-1)).await.unwrap(), "another may be asked for");
     let of = |kind: &str, standing: &str| (kind.to_owned(), standing.to_owned(), 1);
     assert_eq!(told(store).await, [of("confirm", "doubt"), of("received", "sent")]);
+
+    // Somebody does know: it comes back, and is known once.
+    let report = store.keep_one(kept("", "a report")).await.unwrap();
+    let nobodys = i64::MAX;
+    assert!(!store.returned(nobodys, report, later(20)).await.unwrap());
+    for first in [true, false] {
+        assert_eq!(store.returned(confirm.number, report, later(20)).await.unwrap(), first);
+    }
+    assert_eq!(told(store).await, [of("confirm", "failed"), of("received", "sent")]);
+    let report = store.message(report).await.unwrap().unwrap();
+    assert_eq!((report.standing, report.mailbox), (Standing::Done, Some(WHO)));
 }
 
 pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
