@@ -217,3 +217,57 @@ pub(crate) fn instant(millis: i64) -> Option<DateTime<Utc>> {
 pub(crate) fn stored(count: u64) -> Given {
     Given::Number(i64::try_from(count).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns of every table, as the file itself tells them.
+    const COLUMNS: &str = "
+        SELECT kind.name || '.' || of.name || ' ' || of.type || ' ' || of.\"notnull\" || ' ' || ifnull(of.dflt_value, '')
+        FROM sqlite_schema AS kind, pragma_table_info(kind.name) AS of ORDER BY 1";
+
+    /// What version 1 made.
+    fn first() -> Format {
+        let mut create = CREATE.to_owned();
+        for later in [
+            ",\n        heard_at INTEGER          -- when it was last heard of, in milliseconds",
+            ",\n        shown INTEGER NOT NULL DEFAULT 0    -- to an operator, whose it is; no letter may take its place",
+            "CREATE TABLE erased (\n        hash BLOB PRIMARY KEY     -- keyed, of an address of somebody who was erased\n    ) \
+             STRICT, WITHOUT ROWID;",
+        ] {
+            assert!(create.contains(later), "{later}");
+            create = create.replace(later, "");
+        }
+        Format { schema_version: 1, create, upgrades: &[], ..format() }
+    }
+
+    async fn columns(path: &Path) -> Vec<String> {
+        let index = Index::open(path).await.unwrap();
+        let told = |(column,): (String,)| Ok(column);
+        let columns = index.tables.all(COLUMNS, Vec::new(), told).await.unwrap();
+        index.close().await.unwrap();
+        columns
+    }
+
+    #[tokio::test]
+    async fn an_index_of_the_first_version_is_brought_up_to_date_and_loses_nothing() {
+        const LINK: &str = "
+            INSERT INTO link (hash, request, number, holder, wrong, expires_at)
+            VALUES (x'01', x'02', 7, NULL, 1, 99)";
+        const LEFT: &str = "SELECT number, wrong, shown FROM link";
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old.db", "new.db"].map(|name| folder.path().join(name));
+        let tables = Tables::open(&old, &first()).await.unwrap();
+        let mut writing = tables.begin().await.unwrap();
+        writing.run(LINK, Vec::new()).await.unwrap();
+        writing.commit().await.unwrap();
+        tables.close().await.unwrap();
+
+        assert_eq!(columns(&old).await, columns(&new).await, "it is not what a new one is");
+        let index = Index::open_read_only(&old).await.unwrap();
+        let told = |row: (i64, i64, i64)| Ok(row);
+        assert_eq!(index.tables.all(LEFT, Vec::new(), told).await.unwrap(), [(7, 1, 0)]);
+        index.close().await.unwrap();
+    }
+}

@@ -238,3 +238,15 @@ impl Desk {
 fn notice(address: &str, notify: Option<String>) -> Option<String> {
     notify.filter(|notify| !notify.eq_ignore_ascii_case(address))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::notice;
+
+    #[test]
+    fn the_mailbox_that_closes_is_no_address_for_notices() {
+        let of = |notify: Option<&str>| notice("anna@pec.example", notify.map(str::to_owned));
+        assert_eq!(of(Some("anna@mail.example")).as_deref(), Some("anna@mail.example"));
+        assert_eq!((of(Some("Anna@PEC.example")), of(None)), (None, None));
+    }
+}
