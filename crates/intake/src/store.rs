@@ -4,7 +4,9 @@
 //! decisions, and anything that would let its reader ask for a voucher: of links there are keyed hashes, of
 //! codes nothing.
 
+mod confirmations;
 mod erase;
+mod letters;
 mod messages;
 mod outbox;
 mod reminding;
@@ -19,9 +21,11 @@ use chrono::{DateTime, Utc};
 use sql::{PgConnectOptions, Tables};
 
 use crate::Error;
+pub(crate) use confirmations::{Asked, Confirmed};
+pub(crate) use letters::New;
+pub use letters::{LetterKind, Route};
 pub use messages::{Kept, Message, Standing};
-pub(crate) use outbox::{Asked, Confirmed, New, Sent, Waiting};
-pub use outbox::{LetterKind, Route};
+pub(crate) use outbox::{Sent, Waiting};
 pub(crate) use reminding::Place;
 pub(crate) use returns::RETURNED;
 

@@ -1,48 +1,18 @@
-//! Letters to be sent, and the confirmations that they ask for.
+//! Letters on their way.
 //!
 //! Invariant: a letter is claimed, durably, before it leaves; of one whose claim has run out nobody knows whether
-//! it left, and it is not sent again. Deliberately absent: links and codes, which are in the letters alone.
+//! it left, and it is not sent again.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use sql::{Given, Writing};
 use uuid::Uuid;
 
+use super::confirmations::{Asked, ask};
+use super::letters::{LetterKind, NONE, New, Route, write};
 use super::{Store, micros, number};
 use crate::Error;
 use crate::case::Decision;
-
-/// What a letter says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LetterKind {
-    /// A request came: the same for everybody.
-    Received,
-    /// How a request is written.
-    Help,
-    /// Vouchers can't be asked for now.
-    Closed,
-    /// The holder is asked to confirm.
-    Confirm,
-    /// The voucher.
-    Granted,
-    /// No voucher, and why.
-    Refused,
-    /// A voucher that lies unused.
-    Reminder,
-    /// The link of an extract of the log of messages.
-    Extract,
-}
-
-/// Whom a letter goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// Whoever wrote.
-    Sender,
-    /// The mailbox that is closing.
-    Mailbox,
-    /// The holder's address for notices.
-    Notice,
-}
 
 /// What became of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,48 +38,6 @@ pub(crate) struct Waiting {
     pub(crate) attempts: i64,
 }
 
-/// What a letter asks to be confirmed.
-pub(crate) struct Asked {
-    pub(crate) token: [u8; 32],
-    /// The keyed hash of the address that it goes to.
-    pub(crate) address: [u8; 32],
-    pub(crate) expires_at: DateTime<Utc>,
-}
-
-/// A confirmation that was given and not acted upon yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Confirmed {
-    pub(crate) letter: i64,
-    pub(crate) mailbox: u32,
-    pub(crate) message: i64,
-    pub(crate) route: Route,
-}
-
-macro_rules! codes {
-    ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
-        impl $type {
-            /// As it is stored and shown.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            fn read(code: &str) -> Result<Self, String> {
-                match code {
-                    $($code => Ok(Self::$variant),)+
-                    _ => Err("a letter is of no kind that this program knows".to_owned()),
-                }
-            }
-        }
-    };
-}
-
-codes!(LetterKind {
-    Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
-    Granted = "granted", Refused = "refused", Reminder = "reminder",
-    Extract = "extract",
-});
-codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
-
 type Row = (i64, String, i64, Option<i64>, String, Option<String>, i64);
 
 fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Waiting, String> {
@@ -122,38 +50,6 @@ fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Wa
         why,
         attempts,
     })
-}
-
-/// The message of a letter that answers none.
-pub(super) const NONE: i64 = 0;
-
-/// A letter that is new.
-pub(crate) struct New<'a> {
-    pub(crate) kind: LetterKind,
-    pub(crate) message: i64,
-    pub(crate) mailbox: Option<u32>,
-    pub(crate) route: Route,
-    pub(crate) why: Option<&'a str>,
-}
-
-pub(super) async fn write(
-    writing: &mut Writing<'_>,
-    new: New<'_>,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    const WRITE: &str = "
-        INSERT INTO letter (kind, message, mailbox, route, why, standing, made_at, due_at, attempts)
-        VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
-    let given = vec![
-        Given::Text(new.kind.code().to_owned()),
-        Given::Number(new.message),
-        Given::PerhapsNumber(new.mailbox.map(i64::from)),
-        Given::Text(new.route.code().to_owned()),
-        Given::Perhaps(new.why.map(str::to_owned)),
-        Given::Number(micros(now)),
-    ];
-    writing.run(WRITE, given).await?;
-    Ok(())
 }
 
 /// Writes down what became of a letter that was claimed; false where nobody has it any more.
@@ -250,12 +146,6 @@ impl Store {
         const CLAIM: &str = "
             UPDATE letter SET standing = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
             WHERE number = $1 AND standing = 'waiting'";
-        // A letter that did not leave has another link when it is tried again.
-        const ASK: &str = "
-            INSERT INTO confirmation (letter, token, address, mailbox, message, route, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
-                expires_at = excluded.expires_at";
         let mut writing = self.tables.begin().await?;
         let route = Given::Text(letter.route.code().to_owned());
         let given = vec![Given::Number(letter.number), Given::Number(micros(until)), route];
@@ -263,16 +153,7 @@ impl Store {
             return Ok(false);
         }
         if let (Some(asked), Some(mailbox)) = (asked, letter.mailbox) {
-            let given = vec![
-                Given::Number(letter.number),
-                Given::Bytes(asked.token.to_vec()),
-                Given::Bytes(asked.address.to_vec()),
-                Given::Number(mailbox.into()),
-                Given::Number(letter.message),
-                Given::Text(letter.route.code().to_owned()),
-                Given::Number(micros(asked.expires_at)),
-            ];
-            writing.run(ASK, given).await?;
+            ask(&mut writing, letter, mailbox, &asked).await?;
         }
         writing.commit().await?;
         Ok(true)
@@ -371,43 +252,6 @@ impl Store {
         Ok(found.into_iter().collect())
     }
 
-    /// Uses a link, once; false where it was used, has expired, or never was.
-    pub(crate) async fn confirm(&self, token: [u8; 32], now: DateTime<Utc>) -> Result<bool, Error> {
-        const CONFIRM: &str = "
-            UPDATE confirmation SET used_at = $2
-            WHERE token = $1 AND used_at IS NULL AND expires_at > $2";
-        self.change(CONFIRM, vec![Given::Bytes(token.to_vec()), Given::Number(micros(now))]).await
-    }
-
-    /// What was confirmed and is not acted upon yet.
-    pub(crate) async fn confirmed(&self, limit: u32) -> Result<Vec<Confirmed>, Error> {
-        const CONFIRMED: &str = "
-            SELECT letter, mailbox, message, route FROM confirmation
-            WHERE used_at IS NOT NULL AND settled_at IS NULL ORDER BY used_at LIMIT $1";
-        let read = |(letter, mailbox, message, route): (i64, i64, i64, String)| {
-            let (mailbox, route) = (number(mailbox)?, Route::read(&route)?);
-            Ok(Confirmed { letter, mailbox, message, route })
-        };
-        Ok(self.tables.all(CONFIRMED, vec![Given::Number(limit.into())], read).await?)
-    }
-
-    /// A confirmation was acted upon; its holder gets a letter.
-    pub(crate) async fn settled(
-        &self,
-        confirmed: &Confirmed,
-        letter: New<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        const SETTLE: &str = "
-            UPDATE confirmation SET settled_at = $2 WHERE letter = $1 AND settled_at IS NULL";
-        let given = vec![Given::Number(confirmed.letter), Given::Number(micros(now))];
-        let mut writing = self.tables.begin().await?;
-        if writing.run(SETTLE, given).await? > 0 {
-            write(&mut writing, letter, now).await?;
-        }
-        Ok(writing.commit().await?)
-    }
-
     /// A letter with the voucher itself says no instead.
     pub(crate) async fn turn_down(
         &self,
@@ -421,20 +265,6 @@ impl Store {
         let given =
             vec![Given::Number(letter), Given::Text(why.to_owned()), Given::Number(micros(now))];
         self.change(REFUSE, given).await.map(|_| ())
-    }
-
-    /// The keyed hash of the address that a holder confirmed from, for a message that asks for theirs.
-    pub(crate) async fn proven(
-        &self,
-        message: i64,
-        mailbox: u32,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        const PROVEN: &str = "
-            SELECT address FROM confirmation
-            WHERE message = $1 AND mailbox = $2 AND used_at IS NOT NULL ORDER BY used_at";
-        let read = |(address,): (Vec<u8>,)| Ok(address);
-        let given = vec![Given::Number(message), Given::Number(mailbox.into())];
-        Ok(self.tables.all(PROVEN, given, read).await?.pop())
     }
 
     /// How many letters wait, and of how many nobody knows whether they left: counts that an index answers.

@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 use sql::Given;
 
-use super::outbox::{self, LetterKind, New, Route};
+use super::letters::{self, LetterKind, New, Route};
 use super::{Store, micros};
 use crate::Error;
 
@@ -67,8 +67,8 @@ impl Store {
         }
         for (mailbox, route) in to {
             let (kind, mailbox, route) = (LetterKind::Reminder, Some(*mailbox), *route);
-            let letter = New { kind, message: outbox::NONE, mailbox, route, why: None };
-            outbox::write(&mut writing, letter, now).await?;
+            let letter = New { kind, message: letters::NONE, mailbox, route, why: None };
+            letters::write(&mut writing, letter, now).await?;
         }
         writing.commit().await?;
         Ok(true)
