@@ -11,6 +11,7 @@
 
 pub mod corpus;
 pub mod mail;
+pub mod relay;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -11,13 +11,14 @@ use domain::{
     Requester,
 };
 use eventstore::{ExpectedVersion, Origin, archive_stream};
-use intake::{Answer, Desk, DeskSettings, Extracts, Letter, Post, Store};
+use intake::{Answer, Desk, DeskSettings, Extracts, Post, Store};
 use keyring::Keyring;
 use sql::Tables;
 use tramonto::engine::Settings;
 use tramonto::rehearse::Rehearsing;
 use uuid::Uuid;
 use vouchers::{CodeBook, FORMAT, Office};
+use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
 const REQUEST: Uuid = Uuid::from_u128(0x0197_a3c0_4f00_7c9a_9b1f_0c7d_7a0e_4f11);
@@ -25,40 +26,21 @@ const REQUEST: Uuid = Uuid::from_u128(0x0197_a3c0_4f00_7c9a_9b1f_0c7d_7a0e_4f11)
 const OPEN: &str = "2016-05-02T10:00:00Z";
 const ENDS: &str = "2016-06-01T10:00:00Z";
 
-/// Takes letters and makes links, or does what it was told to do.
+/// Makes links, or does what it was told to do.
 #[derive(Default)]
-struct Outside {
-    letters: Mutex<Vec<(String, String)>>,
-    answers: Mutex<Vec<Answer>>,
-    links: Mutex<Vec<Result<Option<String>, String>>>,
+struct Links {
+    answers: Mutex<Vec<Result<Option<String>, String>>>,
     made: Mutex<usize>,
 }
 
 #[async_trait]
-impl Post for Outside {
-    async fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    async fn hand_over(&self, letter: Letter) -> Answer {
-        let answer = self.answers.lock().unwrap().pop().unwrap_or(Answer::Accepted);
-        if matches!(answer, Answer::Accepted) {
-            let text = String::from_utf8(letter.bytes).unwrap();
-            let text = text.replace("=\r\n", "").replace("=3D", "=");
-            self.letters.lock().unwrap().push((letter.to.to_string(), text));
-        }
-        answer
-    }
-}
-
-#[async_trait]
-impl Extracts for Outside {
+impl Extracts for Links {
     async fn link(&self, request: Uuid) -> Result<Option<String>, String> {
         assert_eq!(request, REQUEST);
         let mut made = self.made.lock().unwrap();
         *made += 1;
         let path = Ok(Some(format!("/logs/secret{made}")));
-        self.links.lock().unwrap().pop().unwrap_or(path)
+        self.answers.lock().unwrap().pop().unwrap_or(path)
     }
 }
 
@@ -66,7 +48,8 @@ struct Scene {
     world: World,
     running: Rehearsing,
     store: Arc<Store>,
-    outside: Arc<Outside>,
+    relay: Arc<Relay>,
+    links: Arc<Links>,
     desk: Desk,
     number: u32,
     notice: String,
@@ -91,9 +74,9 @@ impl Scene {
         let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
         let office = Office::new(Arc::clone(journal), Arc::clone(registry), book, keyring);
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
-        let outside = Arc::new(Outside::default());
-        let post: Arc<dyn Post> = Arc::<Outside>::clone(&outside);
-        let extracts: Arc<dyn Extracts> = Arc::<Outside>::clone(&outside);
+        let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
+        let post: Arc<dyn Post> = Arc::<Relay>::clone(&relay);
+        let extracts: Arc<dyn Extracts> = Arc::<Links>::clone(&links);
         let settings = DeskSettings {
             reader: intake::Reader::default(),
             post: Some(post),
@@ -112,7 +95,7 @@ impl Scene {
             }
         }
         let (number, notice) = found.unwrap();
-        let scene = Self { world, running, store, outside, desk, number, notice };
+        let scene = Self { world, running, store, relay, links, desk, number, notice };
         let (request, by, proof) = (REQUEST, Requester::Holder, Proof::Officer);
         let asked =
             LogRequested { request, number, by, from: None, through: None, received_on: None };
@@ -151,7 +134,7 @@ impl Scene {
 
     async fn passes(&mut self) -> Vec<(String, String)> {
         while self.desk.tick().await.unwrap().progress > 0 {}
-        std::mem::take(&mut self.outside.letters.lock().unwrap())
+        std::mem::take(&mut self.relay.letters.lock().unwrap())
     }
 
     fn later(&self, minutes: i64) {
@@ -186,7 +169,7 @@ async fn a_link_is_made_for_its_letter_once_its_extract_lies_ready_and_goes_to_t
     assert!(scene.send().await);
     assert!(!scene.send().await, "one waits already");
     assert_eq!(scene.passes().await, []);
-    assert_eq!(*scene.outside.made.lock().unwrap(), 0);
+    assert_eq!(*scene.links.made.lock().unwrap(), 0);
     scene.prepared().await;
     scene.later(6);
     let letters = scene.passes().await;
@@ -213,17 +196,17 @@ async fn a_letter_that_did_not_leave_has_another_link_and_one_in_doubt_is_not_se
     let mut scene = Box::pin(Scene::new()).await;
     scene.prepared().await;
     scene.send().await;
-    scene.outside.links.lock().unwrap().push(Err("archive".to_owned()));
+    scene.links.answers.lock().unwrap().push(Err("archive".to_owned()));
     assert_eq!(scene.passes().await, []);
     scene.later(6);
-    scene.outside.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
     assert_eq!(scene.passes().await, []);
     scene.later(6);
     let letters = scene.passes().await;
     assert!(letters.len() == 1 && letters[0].1.contains("/logs/secret3"), "{letters:?}");
     // Asked again, and nobody knows what became of it.
     assert!(scene.send().await);
-    scene.outside.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
+    scene.relay.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
     assert_eq!(scene.passes().await, []);
     scene.later(600);
     assert_eq!(scene.passes().await, []);
@@ -242,5 +225,5 @@ async fn no_link_goes_out_once_its_time_is_over() {
     assert!(scene.send().await);
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.standing().await, ["extract moot 2"]);
-    assert_eq!(*scene.outside.made.lock().unwrap(), 0);
+    assert_eq!(*scene.links.made.lock().unwrap(), 0);
 }

@@ -4,19 +4,19 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Plan, Proof};
 use eventstore::{Clock, Origin};
-use intake::{Answer, Desk, DeskSettings, Letter, Post, Store, claim_reminders};
+use intake::{Answer, Desk, DeskSettings, Post, Store, claim_reminders};
 use keyring::Keyring;
 use roaring::RoaringBitmap;
 use sql::Tables;
 use tramonto::engine::Settings;
 use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Kept, Office};
+use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
 const RULES: &str = "redeem-by = 2015-12-31\nremind = \"0 0 9 1 * *\"\nremind-after-days = 30\n";
@@ -27,29 +27,6 @@ const JUNE: &str = "2015-06-01T07:00:00Z";
 const JULY: &str = "2015-07-01T07:00:00Z";
 /// Mailboxes receive no more since 18 July.
 const AUGUST: &str = "2015-08-01T07:00:00Z";
-
-/// Takes letters, or does what it was told to do with the next ones.
-#[derive(Default)]
-struct Relay {
-    letters: Mutex<Vec<(String, String)>>,
-    answers: Mutex<Vec<Answer>>,
-}
-
-#[async_trait]
-impl Post for Relay {
-    async fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    async fn hand_over(&self, letter: Letter) -> Answer {
-        let answer = self.answers.lock().unwrap().pop().unwrap_or(Answer::Accepted);
-        if matches!(answer, Answer::Accepted) {
-            let text = String::from_utf8(letter.bytes).unwrap();
-            self.letters.lock().unwrap().push((letter.to.to_string(), text));
-        }
-        answer
-    }
-}
 
 struct Scene {
     world: World,

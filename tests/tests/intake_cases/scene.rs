@@ -3,13 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::Duration;
 use domain::{Plan, VoucherStanding};
 use eventstore::Clock;
-use intake::{Answer, Desk, DeskSettings, Kept, Letter, Post, Standing, Store};
+use intake::{Desk, DeskSettings, Kept, Standing, Store};
 use keyring::Keyring;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -17,50 +16,13 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tramonto::engine::Settings;
 use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Office};
+use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
 /// While the mailboxes receive, and after.
 pub(crate) const RECEIVING: &str = "2015-04-01T09:00:00Z";
 pub(crate) const CONSULTED: &str = "2015-08-01T09:00:00Z";
 pub(crate) const PORTAL: &str = "https://voucher.agency.example";
-
-/// Takes letters, or does what it was told to do with the next ones.
-#[derive(Default)]
-pub(crate) struct Relay {
-    pub(crate) letters: Mutex<Vec<(String, String)>>,
-    pub(crate) answers: Mutex<Vec<Answer>>,
-}
-
-#[async_trait]
-impl Post for Relay {
-    async fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    async fn hand_over(&self, letter: Letter) -> Answer {
-        let answer = self.answers.lock().unwrap().pop().unwrap_or(Answer::Accepted);
-        if matches!(answer, Answer::Accepted) {
-            let text = mail(&letter.bytes);
-            self.letters.lock().unwrap().push((letter.to.to_string(), text));
-        }
-        answer
-    }
-}
-
-/// A letter's headers and its text, decoded.
-pub(crate) fn mail(bytes: &[u8]) -> String {
-    let raw = String::from_utf8(bytes.to_vec()).unwrap();
-    let (head, body) = raw.split_once("\r\n\r\n").unwrap();
-    let text = if head.contains("base64") {
-        use base64::Engine;
-        let body: String = body.split_whitespace().collect();
-        let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
-        String::from_utf8(bytes).unwrap()
-    } else {
-        body.replace("=\r\n", "").replace("=3D", "=")
-    };
-    format!("{head}\r\n\r\n{text}")
-}
 
 /// Somebody in the registry.
 #[derive(Clone)]
