@@ -54,14 +54,15 @@ impl Told<'_> {
             Language::Italian => day.format("%d/%m/%Y").to_string(),
             Language::English => day.format("%-d %B %Y").to_string(),
         };
+        let until = self.until.map(|until| until.format("%H:%M").to_string());
         context! {
-            link => self.link,
-            code => self.code,
-            token => self.token,
-            why => self.why,
-            redeem_by => self.redeem_by.map(day),
-            until_day => self.until.map(|until| day(until.date())),
-            until_hour => self.until.map(|until| until.format("%H:%M").to_string()),
+            link => self.link.unwrap_or_default(),
+            code => self.code.unwrap_or_default(),
+            token => self.token.unwrap_or_default(),
+            why => self.why.unwrap_or_default(),
+            redeem_by => self.redeem_by.map(day).unwrap_or_default(),
+            until_day => self.until.map(|until| day(until.date())).unwrap_or_default(),
+            until_hour => until.unwrap_or_default(),
         }
     }
 }
@@ -264,7 +265,8 @@ mod tests {
     #[test]
     fn an_operators_words_take_the_place_of_ours_and_of_no_others() {
         let folder = tempfile::tempdir().unwrap();
-        let own = "Eccolo\n\n{{ code }}{% if redeem_by %} entro {{ redeem_by }}{% endif %}";
+        let own =
+            "Eccolo\n\n{{ link }}{{ code }}{% if redeem_by %} entro {{ redeem_by }}{% endif %}";
         fs::write(folder.path().join("granted.it.txt"), own).unwrap();
         let own = Templates::in_folder(folder.path()).unwrap();
         let told = |day| Told {
