@@ -10,7 +10,8 @@ use intake::{Answer, Desk, Standing, Templates};
 use sqlx::Executor;
 
 use crate::scene::{
-    CLOSED, CLOSING, PORTAL, RECEIVING, Scene, by_hand, code, confirmed, desk, link, settings, to,
+    CLOSED, CLOSING, PORTAL, RECEIVING, Scene, by_hand, code, confirmed, desk, link, put_off,
+    settings, to,
 };
 
 #[tokio::test]
@@ -36,9 +37,7 @@ async fn a_link_into_a_mailbox_ends_with_it_and_one_that_waited_does_not_leave()
 #[tokio::test]
 async fn a_code_does_not_follow_into_a_mailbox_that_receives_no_more() {
     let mut scene = Scene::at(CLOSING).await;
-    let holder = confirmed(&mut scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-    assert_eq!(scene.passes().await, []);
+    let holder = put_off(&mut scene).await;
     scene.goes_to(CLOSED);
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.reasons().await, ["mailbox-closed"]);
@@ -82,9 +81,7 @@ async fn without_a_portal_links_wait_for_one() {
 async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() {
     for revoked in [false, true] {
         let mut scene = Scene::at(RECEIVING).await;
-        let holder = confirmed(&mut scene).await;
-        scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-        assert_eq!(scene.passes().await, []);
+        let holder = put_off(&mut scene).await;
         let waiting = scene.store.letters_with_codes_wait().await.unwrap();
         assert_eq!(waiting, [holder.number].into());
         let origin = eventstore::Origin::part("operator");
@@ -110,9 +107,7 @@ async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() 
 #[tokio::test]
 async fn a_letter_that_surely_did_not_leave_goes_later_with_the_same_code() {
     let mut scene = Scene::at(RECEIVING).await;
-    let holder = confirmed(&mut scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-    assert_eq!(scene.passes().await, []);
+    let holder = put_off(&mut scene).await;
     assert!(!scene.office.show(holder.number).await.unwrap().delivered);
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
@@ -124,9 +119,7 @@ async fn a_letter_that_surely_did_not_leave_goes_later_with_the_same_code() {
 #[tokio::test]
 async fn a_code_that_was_lost_in_a_crash_is_replaced_and_works_no_more() {
     let mut scene = Scene::at(RECEIVING).await;
-    let holder = confirmed(&mut scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-    assert_eq!(scene.passes().await, []);
+    let holder = put_off(&mut scene).await;
     scene.restart();
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
@@ -174,9 +167,7 @@ async fn a_link_expires_and_another_can_be_asked_for() {
 #[tokio::test]
 async fn codes_that_are_on_their_way_by_letter_are_not_replaced_with_those_that_were_lost() {
     let mut scene = Scene::at(RECEIVING).await;
-    let holder = confirmed(&mut scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-    assert_eq!(scene.passes().await, []);
+    let holder = put_off(&mut scene).await;
     let lost = scene.person(true, 1).await.number;
     let origin = eventstore::Origin::part("operator");
     scene.office.request(lost, &origin).await.unwrap();
@@ -206,10 +197,8 @@ async fn codes_that_are_on_their_way_by_letter_are_not_replaced_with_those_that_
 #[tokio::test]
 async fn a_fault_while_a_code_is_made_leaves_its_letter_for_later() {
     let mut scene = Scene::at(RECEIVING).await;
-    let holder = confirmed(&mut scene).await;
     // Granted, and the letter put off; then the code of a life before this one has to be replaced.
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
-    assert_eq!(scene.passes().await, []);
+    let holder = put_off(&mut scene).await;
     scene.restart();
     scene.later(Duration::minutes(2));
     let mut book = by_hand(&scene.world.home().vouchers()).await;

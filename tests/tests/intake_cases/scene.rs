@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use domain::{Plan, VoucherStanding};
 use eventstore::Clock;
-use intake::{Desk, DeskSettings, Kept, Standing, Store};
+use intake::{Answer, Desk, DeskSettings, Kept, Standing, Store};
 use keyring::Keyring;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -223,5 +223,13 @@ pub(crate) async fn confirmed(scene: &mut Scene) -> Person {
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let link = link(to(&letters, &holder.address));
     assert_eq!(scene.asks("POST", &link).await.0, 200);
+    holder
+}
+
+/// The same, whose code was made and whose letter with it surely did not leave.
+pub(crate) async fn put_off(scene: &mut Scene) -> Person {
+    let holder = confirmed(scene).await;
+    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    assert_eq!(scene.passes().await, []);
     holder
 }
