@@ -20,11 +20,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
 use eventstore::{Clock, Origin, mailbox_stream};
-use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use tramonto::engine::{Settings, Store};
+use tramonto::embedded::{Settings, Store};
 use tramonto::generate::{Options, generate};
 use tramonto::rehearse::{Rehearsal, Rehearsing, Watcher, begins_at};
 use tramonto::{Home, VirtualClock};
@@ -98,7 +98,7 @@ impl World {
             reason: None,
             progress: &mut |_| {},
         };
-        let summary = projections::import(&store.log, &store.registry, request).await.unwrap();
+        let summary = registry::import(&store.log, &store.registry, request).await.unwrap();
         drop(journal);
         store.close().await.unwrap();
         summary

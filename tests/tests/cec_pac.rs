@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{Capabilities, Capability, MailboxCommand};
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::{phases, prove};
 use uuid::Uuid;
 use whole_flow::{Nobody, World, command, kinds};

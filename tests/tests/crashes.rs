@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::{phases, prove};
 use whole_flow::{Nobody, World};
 use workers::SweepSettings;

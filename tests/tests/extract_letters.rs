@@ -14,7 +14,7 @@ use eventstore::{ExpectedVersion, Origin, archive_stream};
 use intake::{Answer, Desk, DeskSettings, Extracts, Post, Store};
 use keyring::Keyring;
 use sql::Tables;
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::Rehearsing;
 use uuid::Uuid;
 use vouchers::{CodeBook, FORMAT, Office};

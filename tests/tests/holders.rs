@@ -9,7 +9,7 @@ use domain::{
     VouchersIssued,
 };
 use eventstore::{Origin, archive_stream, voucher_stream};
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::{Holders, prove};
 use uuid::Uuid;
 use whole_flow::{Nobody, World};

@@ -48,14 +48,36 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sql", &["eventstore"]),
     ("bus", &["domain"]),
     ("scheduler", &["eventstore", "domain"]),
+    ("registry", &["sql", "eventstore", "domain"]),
     ("projections", &["bus", "sql", "eventstore", "domain"]),
-    ("workers", &["bus", "eventstore", "domain"]),
+    ("platform", &["eventstore", "domain"]),
+    ("workers", &["platform", "bus", "eventstore", "domain"]),
     ("keyring", &[]),
-    ("vouchers", &["keyring", "projections", "sql", "eventstore", "domain"]),
+    ("vouchers", &["keyring", "registry", "projections", "sql", "eventstore", "domain"]),
     ("archive", &["keyring", "sql", "eventstore", "domain"]),
-    ("policy", &["projections", "eventstore", "domain"]),
-    ("intake", &["vouchers", "keyring", "sql", "projections", "eventstore", "domain"]),
-    ("api", &["projections", "eventstore", "domain"]),
+    ("policy", &["registry", "projections", "eventstore", "domain"]),
+    ("intake", &["vouchers", "keyring", "sql", "registry", "projections", "eventstore", "domain"]),
+    ("views", &["projections", "eventstore", "domain"]),
+    (
+        "engine",
+        &[
+            "views",
+            "archive",
+            "bus",
+            "domain",
+            "eventstore",
+            "intake",
+            "keyring",
+            "platform",
+            "policy",
+            "projections",
+            "registry",
+            "scheduler",
+            "sql",
+            "vouchers",
+            "workers",
+        ],
+    ),
 ];
 
 #[test]
@@ -80,7 +102,16 @@ fn the_domain_is_pure_and_sql_stays_where_it_may_be() {
     for impure in ["tokio", "sqlx", "rand", "rand_chacha", "tracing", "futures", "async-trait"] {
         assert!(!domain.contains(impure), "domain may not use {impure}");
     }
-    let with_sql = ["eventstore", "sql", "projections", "workers", "tramonto"];
+    let with_sql = [
+        "eventstore",
+        "sql",
+        "registry",
+        "projections",
+        "platform",
+        "workers",
+        "engine",
+        "tramonto",
+    ];
     for (name, _) in EDGES.iter().filter(|(name, _)| !with_sql.contains(name)) {
         let manifest = manifest(&format!("crates/{name}"));
         assert!(!named(&manifest, "dependencies").contains("sqlx"), "{name} may not use sqlx");

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use domain::{Event, PhaseId};
+use engine::notices::Post;
 use eventstore::{EventStore, Filter};
 use roaring::RoaringBitmap;
-use tramonto::engine::Settings;
-use tramonto::notices::Post;
+use tramonto::embedded::Settings;
 use whole_flow::{Nobody, World};
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn without_a_relay_one_batch_waits_and_everything_else_goes_on() {
     let journal = running.engine.journal.clone();
     let known = journal.known().await.unwrap();
     let active = known.state().rights.active().len();
-    for notice in api::notice_progress(known.state(), journal.now()) {
+    for notice in views::notice_progress(known.state(), journal.now()) {
         assert_eq!((notice.sent, notice.never_told), (0, active), "{}", notice.notice);
     }
     for phase in &world.plan.phases {

@@ -12,7 +12,7 @@ use domain::{
     PhaseStarted, Plan, ProgrammePaused, Verdict,
 };
 use eventstore::{Clock, ExpectedVersion, Origin, programme_stream};
-use tramonto::engine::Store;
+use tramonto::embedded::Store;
 use tramonto::rehearse::prove;
 use tramonto::{Home, VirtualClock};
 use uuid::Uuid;
@@ -96,9 +96,9 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
         (1, "one@postacertificata.example".to_owned()),
     ];
     store.directory.provision(&rows, 0).await.unwrap();
-    let call = workers::platform::SetRights {
+    let call = platform::SetRights {
         decided_at: 0,
-        key: workers::platform::EffectKey {
+        key: platform::EffectKey {
             programme: plan.programme.clone(),
             revision: 1,
             phase: Some(receive_only()),
@@ -106,9 +106,9 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
         },
         mailboxes: 0.into(),
         capabilities: removed(),
-        right: workers::platform::Right::Until(due_at),
+        right: platform::Right::Until(due_at),
     };
-    workers::platform::Platform::set(&*store.directory, &call).await.unwrap();
+    platform::Platform::set(&*store.directory, &call).await.unwrap();
     drop(journal);
     store.close().await.unwrap();
     prove(&home).await.unwrap().problems

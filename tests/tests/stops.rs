@@ -16,13 +16,13 @@ use async_trait::async_trait;
 use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
 use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
 use eventstore::{Clock, EventStore, Filter, SqliteStore};
+use platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
-use tramonto::engine::{Engine, Ports, Settings, Store};
+use tramonto::embedded::{Engine, Ports, Settings, Store};
 use tramonto::rehearse::prove;
 use tramonto::{Home, VirtualClock};
 use whole_flow::World;
-use workers::platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
 
 use fuse::{Fuse, StoppingLog};
 

@@ -10,15 +10,15 @@ use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
 use chrono::Duration;
 use domain::Capabilities;
 use eventstore::{Clock, EventStore};
+use platform::Platform;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 use tramonto::VirtualClock;
-use tramonto::engine::{Engine, Ports, Settings, Store};
+use tramonto::embedded::{Engine, Ports, Settings, Store};
 use tramonto::rehearse::{begins_at, prove};
 use whole_flow::World;
 use workers::SweepSettings;
-use workers::platform::Platform;
 
 /// What became of the orders that were handed in.
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ async fn orders_that_are_doubled_lost_and_shuffled_change_nothing() {
         told: Arc::clone(&told),
     };
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
-    let platform: Arc<dyn Platform> = Arc::<workers::platform::Directory>::clone(&store.directory);
+    let platform: Arc<dyn Platform> = Arc::<platform::Directory>::clone(&store.directory);
     let ports = Ports { log, queue: Arc::new(queue), platform };
     let settings = Settings {
         rehearsal: true,

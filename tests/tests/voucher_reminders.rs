@@ -13,7 +13,7 @@ use intake::{Answer, Desk, DeskSettings, Post, Store, claim_reminders};
 use keyring::Keyring;
 use roaring::RoaringBitmap;
 use sql::Tables;
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Kept, Office};
 use whole_flow::relay::Relay;

@@ -3,10 +3,10 @@
 
 #![cfg(test)]
 
-#[path = "../../crates/workers/tests/provider/raw.rs"]
+#[path = "../../crates/platform/tests/provider/raw.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
 mod raw;
-#[path = "../../crates/workers/tests/provider/receiver.rs"]
+#[path = "../../crates/platform/tests/provider/receiver.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
 mod receiver;
 
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{Capability, DriftRules, Plan};
+use engine::platform_choice::PlatformChoice;
 use eventstore::{EventStore, Filter};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,8 +25,7 @@ use sqlx::Row as _;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tramonto::engine::Settings;
-use tramonto::platform::PlatformChoice;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::phases;
 use whole_flow::{Nobody, World, connect};
 use workers::SweepSettings;

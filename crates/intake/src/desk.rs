@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Tick};
 use eventstore::Origin;
 use lettre::Address;
-use projections::{Registry, RegistryEntry};
+use registry::{Entry as RegistryEntry, Registry};
 use uuid::Uuid;
 use vouchers::{Grant, Office};
 

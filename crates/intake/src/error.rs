@@ -18,7 +18,7 @@ pub enum Error {
     Log(#[from] eventstore::Error),
     /// The registry.
     #[error(transparent)]
-    Registry(#[from] projections::RegistryError),
+    Registry(#[from] registry::Error),
     /// The operating system gave no random bits.
     #[error("the operating system gave no random bits ({0}); try again")]
     Random(String),

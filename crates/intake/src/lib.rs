@@ -9,7 +9,7 @@ mod case;
 mod desk;
 mod error;
 #[cfg(test)]
-#[path = "../../projections/src/fresh.rs"]
+#[path = "../../registry/src/fresh.rs"]
 mod fresh;
 mod keeper;
 mod letter;

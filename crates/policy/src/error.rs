@@ -8,7 +8,7 @@ pub enum Error {
     Log(#[from] eventstore::Error),
     /// The registry can't be read.
     #[error(transparent)]
-    Registry(#[from] projections::RegistryError),
+    Registry(#[from] registry::Error),
     /// The registry does not answer.
     #[error("the registry did not answer within {seconds} s; look at its server and the network")]
     Slow {

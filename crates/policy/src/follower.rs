@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use domain::{Event, State, Tick};
 use eventstore::{EventStore, Filter};
-use projections::Registry;
+use registry::Registry;
 use roaring::RoaringBitmap;
 use tokio::time::timeout;
 

@@ -8,13 +8,9 @@ mod as_of;
 mod concern;
 mod current;
 mod error;
-#[cfg(test)]
-mod fresh;
 mod history;
-mod import;
 mod progress;
 mod projections;
-mod registry;
 mod relay;
 mod sets;
 mod status;
@@ -25,15 +21,8 @@ pub use as_of::Cutoff;
 pub use current::mailbox_now;
 pub use error::Error;
 pub use history::{Entry, History, Recorded};
-pub use import::{
-    Encoding, Error as ImportError, Progress, Request as ImportRequest, Source, Summary, import,
-    rejects_of,
-};
 pub use progress::{IncidentGroup, PhaseProgress, incidents, phase_progress};
 pub use projections::{Digests, Projections, Rebuilt};
-pub use registry::{
-    Counts as RegistryCounts, Entry as RegistryEntry, Error as RegistryError, Registry,
-};
 pub use relay::{Error as RelayError, Expand, Relay, RelaySettings};
 pub use sets::Sets;
 pub use status::Status;

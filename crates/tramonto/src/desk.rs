@@ -15,7 +15,8 @@ use bus::{CloudEvent, CommandKind};
 use chrono::NaiveDate;
 use domain::{Command, Event, MailboxCommand, MailboxId, State, civil_date};
 use eventstore::{Deciding, Journal, Origin, StreamName, mailbox_stream, programme_stream};
-use projections::{Encoding, ImportError, ImportRequest, Registry, Source, mailbox_now};
+use projections::mailbox_now;
+use registry::{Encoding, ImportError, ImportRequest, Registry, Source};
 use uuid::Uuid;
 
 use crate::Error;
@@ -140,7 +141,7 @@ impl Desk {
             progress: &mut |_| {},
         };
         let log = self.journal.store();
-        let summary = projections::import(&**log, &self.registry, request).await?;
+        let summary = registry::import(&**log, &self.registry, request).await?;
         if summary.rejected > 0 {
             let reason = body::rejected_because(rejects.path());
             return Err(Trouble::Refused(format!("the registration is refused: {reason}")));

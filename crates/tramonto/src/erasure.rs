@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use domain::{LogStanding, ProgrammeId, State};
 use keyring::Keyring;
-use projections::{Registry, RegistryEntry};
+use platform::{Directory, PostgresDirectory};
+use registry::{Entry as RegistryEntry, Registry};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
-use workers::platform::{Directory, PostgresDirectory};
 
 use crate::cli::Global;
 use crate::commands::keyring;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Tick;
 use eventstore::{Clock, Journal};
-use projections::Registry;
+use registry::Registry;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::cli::Global;
 use crate::commands::logs;
-use crate::runner::{self, Passes};
+use engine::runner::{self, Passes};
 
 /// The folder of extracts, kept free of what nobody may have any more.
 struct Discarding {

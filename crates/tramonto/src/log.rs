@@ -11,8 +11,9 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 use crate::Error;
+use crate::StorePlace;
 use crate::cli::Global;
-use crate::place::{StorePlace, without_secrets};
+use engine::without_secrets;
 
 /// A password where no file names one.
 const PASSWORD: &str = "TRAMONTO_STORE_PASSWORD";

@@ -13,9 +13,9 @@ use chrono::{DateTime, Duration, Utc};
 use domain::{Plan, Tick};
 use eventstore::{Clock, EventStore, Origin};
 
-use crate::engine::{Engine, Settings, Store};
+use crate::embedded::{Engine, Settings, Store};
 use crate::{Error, Home, VirtualClock};
-use workers::platform::Chance;
+use platform::Chance;
 
 pub use holders::{Holders, Told};
 pub use proof::{Proof, prove, prove_shared};

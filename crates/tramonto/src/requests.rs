@@ -19,10 +19,10 @@ use crate::cli::{Global, LmtpArgs, ReadingArgs};
 use crate::commands::{self, VoucherDesk, logs};
 use crate::extracts::Links;
 use crate::log::postgres_options;
-use crate::notices::{Outbox, Post};
-use crate::runner::{self, Passes};
 use crate::services::{Condition, Vitals, Watched};
 use crate::{Error, RealClock, StorePlace};
+use engine::notices::{Outbox, Post};
+use engine::runner::{self, Passes};
 
 const PART: &str = "intake";
 /// Memory that messages under way may take.

@@ -27,7 +27,7 @@ pub enum Error {
     Log(#[from] eventstore::Error),
     /// The registry.
     #[error(transparent)]
-    Registry(#[from] projections::RegistryError),
+    Registry(#[from] registry::Error),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] keyring::Error),

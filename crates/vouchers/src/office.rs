@@ -19,7 +19,7 @@ use eventstore::{
     voucher_stream,
 };
 use keyring::{KeyedHash, Keyring};
-use projections::Registry;
+use registry::Registry;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 

@@ -9,7 +9,7 @@ pub enum Error {
     Bus(#[from] bus::Error),
     /// The mail platform, where it was to be compared with the log.
     #[error(transparent)]
-    Platform(#[from] crate::platform::Error),
+    Platform(#[from] platform::Error),
 }
 
 impl Error {

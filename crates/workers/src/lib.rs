@@ -9,7 +9,6 @@ pub mod canary;
 mod error;
 pub mod notices;
 mod perform;
-pub mod platform;
 mod reconcile;
 mod record;
 mod sessions;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Capabilities, Change, MailboxSet, Verdict};
 use roaring::RoaringBitmap;
 
-use crate::platform::{Answer, Cause, EffectKey, Error, Failure, Platform, Right, SetRights};
+use platform::{Answer, Cause, EffectKey, Error, Failure, Platform, Right, SetRights};
 
 /// What a set of mailboxes needs alike.
 #[derive(Debug, Clone, PartialEq)]

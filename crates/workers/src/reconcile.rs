@@ -17,7 +17,7 @@ use domain::{DriftChecked, DriftRules, Reach, State, Tick};
 use eventstore::{Journal, Origin};
 
 use crate::Error;
-use crate::platform::Platform;
+use platform::Platform;
 use run::Run;
 
 /// How soon a platform that did not answer is asked again.

@@ -14,7 +14,7 @@ use rand::{Rng, RngExt};
 use roaring::RoaringBitmap;
 
 use crate::perform::{Assignment, Came};
-use crate::platform::Cause;
+use platform::Cause;
 
 /// Turns outcomes into events.
 pub(crate) struct Recorder<'a, R> {

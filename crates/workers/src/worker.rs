@@ -22,8 +22,8 @@ use tracing::Instrument;
 
 use crate::Error;
 use crate::perform::{Assignment, perform};
-use crate::platform::Platform;
 use crate::record::Recorder;
+use platform::Platform;
 
 /// How long an order rests before it is tried again when the log was out of reach.
 const STORE_REST: Duration = Duration::from_millis(500);
@@ -112,7 +112,7 @@ impl Worker {
                 Change::Restore | Change::Arm { .. } => RoaringBitmap::new(),
             };
             Assignment {
-                key: crate::platform::EffectKey {
+                key: platform::EffectKey {
                     programme: order.programme.clone(),
                     revision: state.programme.revision(),
                     phase: task.phase,

@@ -14,8 +14,8 @@ use eventstore::{
     Clock, EventStore, ExpectedVersion, Journal, MemoryStore, Origin, mailbox_stream,
     programme_stream, registry_stream,
 };
+use platform::{Directory, Mode, Platform};
 use tempfile::TempDir;
-use workers::platform::{Directory, Mode, Platform};
 use workers::{Sweep, SweepSettings, Worker};
 
 struct Hands(Mutex<DateTime<Utc>>);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use eventstore::{Clock, EventStore, SqliteStore};
 use policy::{Follower, Known, Limits, Server};
-use projections::Registry;
+use registry::Registry;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tramonto::VirtualClock;

@@ -8,7 +8,7 @@ use domain::{
     windows,
 };
 use eventstore::{Filter, Journal};
-use projections::Registry;
+use registry::Registry;
 use tramonto::generate::{Options, generate};
 use workers::canary::{Doors, DoorsSettings, Prober};
 
@@ -51,7 +51,7 @@ pub(super) fn prober(
         patience: Duration::from_secs(30),
     };
     let doors = Doors::new(settings).unwrap().unwrap();
-    Prober::new(Arc::clone(journal), tramonto::canaries::book(Arc::clone(registry)), doors)
+    Prober::new(Arc::clone(journal), engine::canaries::book(Arc::clone(registry)), doors)
 }
 
 /// What the log holds of canaries.
@@ -155,7 +155,7 @@ pub async fn a_right_given_back_by_hand() {
     {
         let known = journal.known().await.unwrap();
         assert_eq!(wrong(&known.state().canaries), [("send", &Found::Allowed)], "{lying:#?}");
-        let told = api::contradictions(known.state());
+        let told = views::contradictions(known.state());
         assert_eq!((told.len(), told[0].number), (1, one));
     }
     // Put right, the next probe agrees.

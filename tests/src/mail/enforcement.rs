@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::{Rehearsing, prove};
 
 use super::servers::Lookups;

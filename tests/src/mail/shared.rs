@@ -5,14 +5,12 @@ use bus::InProcess;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, MailboxSet};
 use eventstore::{Clock, EventStore};
+use platform::{Actual, Answer, Ends, Error, Known, Mode, Platform, PostgresDirectory, SetRights};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 use tramonto::VirtualClock;
-use tramonto::engine::{Engine, Ports, Settings, Store};
+use tramonto::embedded::{Engine, Ports, Settings, Store};
 use tramonto::rehearse::Rehearsing;
-use workers::platform::{
-    Actual, Answer, Ends, Error, Known, Mode, Platform, PostgresDirectory, SetRights,
-};
 
 use super::enforcement::Enforcement;
 use super::servers::Lookups;

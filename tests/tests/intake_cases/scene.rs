@@ -13,7 +13,7 @@ use keyring::Keyring;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use tramonto::engine::Settings;
+use tramonto::embedded::Settings;
 use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Office};
 use whole_flow::relay::Relay;

@@ -14,7 +14,7 @@ use eventstore::{
     programme_stream,
 };
 use policy::{Answer, Follower, Known, Parser, Request};
-use projections::{Encoding, ImportRequest, Registry, Source};
+use registry::{Encoding, ImportRequest, Registry, Source};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -201,7 +201,7 @@ impl World {
             reason: None,
             progress: &mut |_| {},
         };
-        let summary = projections::import(&*self.log, &self.registry, request).await.unwrap();
+        let summary = registry::import(&*self.log, &self.registry, request).await.unwrap();
         assert_eq!(summary.rejected, 0);
     }
 

@@ -5,7 +5,7 @@
 mod asking;
 mod damage;
 mod erasing;
-#[path = "../../src/fresh.rs"]
+#[path = "../../../registry/src/fresh.rs"]
 mod fresh;
 mod granting;
 mod history;

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use workers::platform::webhook::{Secrets, Settings};
+use platform::webhook::{Secrets, Settings};
 
 use crate::Error;
 use crate::log::password;
-use crate::platform::{PlatformChoice, PlatformPlace};
+use engine::platform_choice::{PlatformChoice, PlatformPlace};
 
 /// Where no file has the secret of the platform.
 pub(crate) const PLATFORM_SECRET: &str = "TRAMONTO_PLATFORM_SECRET";

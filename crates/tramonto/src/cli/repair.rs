@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use domain::{Capability, IncidentKey};
-use workers::platform::{Identifier, Renamed};
+use platform::{Identifier, Renamed};
 
 use super::values::{Reason, Target};
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use workers::platform::{Chance, Faults};
+use platform::{Chance, Faults};
 
 use super::canary::CanaryArgs;
 use super::notices::NoticeArgs;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use clap::builder::RangedU64ValueParser;
 use domain::MailboxId;
-use workers::platform::Faults;
+use platform::Faults;
 
 mod log_table;
 mod network;

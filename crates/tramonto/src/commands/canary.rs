@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{CanaryStanding, ProbeMade, ProbeState};
 use domain::{CanaryRules, Entitled, Event, Finding, Found, Transcript};
 use eventstore::{Filter, Journal};
-use projections::Registry;
+use registry::Registry;
 use serde::Serialize;
+use views::{CanaryStanding, ProbeMade, ProbeState};
 use workers::canary::{Canary, Doors, DoorsSettings, Seen, expected};
 
 use super::reading::Reading;
@@ -139,7 +139,7 @@ async fn show(args: &ShowCanaryArgs, global: &Global) -> Result<(), Error> {
                 "the plan has no phase {phase}; see `tramonto plan show`"
             )));
         }
-        api::canaries(state, &numbers, now)
+        views::canaries(state, &numbers, now)
     };
     standings.retain(|one| args.phase.as_ref().is_none_or(|phase| one.phase == *phase));
     if args.transcript {

@@ -10,7 +10,7 @@ use crate::config::ConfigFile;
 use crate::log::LOG_TABLE_PASSWORD;
 use crate::output::Output;
 use crate::output::text::table;
-use crate::place::without_secrets;
+use engine::without_secrets;
 
 /// One setting.
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use projections::{PostgresTable, Projections, Status};
 
 use super::reading::Reading;
 use crate::cli::{Global, ProjectionsCommand};
-use crate::engine::Store;
+use crate::embedded::Store;
 use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::text::{count, table};

@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use domain::{DriftChecked, Reach};
 use eventstore::Origin;
+use platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
 use serde_json::json;
 use workers::Reconciler;
-use workers::platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
 
 use super::reading::Reading;
 use crate::cli::{DriftCommand, Global, PlatformArgs};
-use crate::engine::drive;
+use crate::embedded::drive;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
-use crate::platform::PlatformChoice;
-use crate::provision::Provisioned;
 use crate::services::Arrivals;
 use crate::{Error, StorePlace};
+use engine::platform_choice::PlatformChoice;
+use engine::provision::Provisioned;
 
 /// The exit code where drift was found, or no certificate can be given.
 const DRIFT: u8 = 4;
@@ -51,7 +51,8 @@ async fn compare(
         PlatformChoice::Directory => directory(global).await?,
         PlatformChoice::Webhook(settings) => {
             let registry = Arc::new(reading.registry().await?);
-            let provider = crate::platform::webhook(&settings, reading.programme(), registry)?;
+            let provider =
+                engine::platform_choice::webhook(&settings, reading.programme(), registry)?;
             let provider: Arc<dyn Platform> = Arc::new(provider);
             (provider, None)
         }

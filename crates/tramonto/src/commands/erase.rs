@@ -19,8 +19,8 @@ use crate::erasure::{Places, Whose, expect_no_logs, place_of_logs};
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
-use crate::traces::traces;
 use crate::{Error, Home, StorePlace};
+use engine::traces::traces;
 
 /// The exit code where something is left.
 const FOUND: u8 = 4;

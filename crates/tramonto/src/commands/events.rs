@@ -1,7 +1,7 @@
 //! `tramonto events`: the log, one event a line.
 
-use api::EventView;
 use eventstore::{Filter, RecordedEvent};
+use views::EventView;
 
 use super::reading::Reading;
 use crate::Error;

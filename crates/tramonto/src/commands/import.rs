@@ -8,12 +8,12 @@ use std::time::Instant;
 use domain::{Plan, ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, Origin};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use projections::{Encoding, ImportRequest, Progress, Registry, Source, Summary, rejects_of};
+use registry::{Encoding, ImportRequest, Progress, Registry, Source, Summary, rejects_of};
 use serde_json::json;
 
 use super::REJECTED;
 use crate::cli::{Global, ImportArgs};
-use crate::engine::{self, Store};
+use crate::embedded::{self, Store};
 use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::text::count;
@@ -57,12 +57,13 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     } else {
         let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
         let origin = Origin { reason, ..Origin::part(&actor) };
-        engine::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin).await?
+        embedded::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin)
+            .await?
     };
     let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
     let begun = Instant::now();
     let bar = bar(global);
-    let summary = projections::import(
+    let summary = registry::import(
         &*log,
         store.registry(),
         ImportRequest {

@@ -29,7 +29,7 @@ async fn list(global: &Global) -> Result<(), Error> {
     if groups.is_empty() {
         return out.line("no incidents: nothing was given up");
     }
-    let row = |group: &api::IncidentGroup| {
+    let row = |group: &views::IncidentGroup| {
         vec![
             group.key.to_string(),
             group.capabilities.to_string(),

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::Error;
 use crate::cli::{Cli, Command, ServiceArgs};
-use crate::place::without_secrets;
+use engine::without_secrets;
 
 /// How long a collector may take; the engine does not wait for it but when it ends.
 const EXPORT: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use archive::{Holder, Index, Office};
 use domain::{LogCommand, LogRequested, MailboxId};
-use projections::Registry;
+use registry::Registry;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,12 +1,12 @@
 //! `tramonto mailbox`: one mailbox, for the helpdesk and for the auditor.
 
-use api::MailboxView;
 use chrono::{DateTime, Utc};
 use domain::{
     Event, Fact, Lifecycle, MailboxCommand as Decision, MailboxId, Plan, State, last_instant_of,
 };
 use eventstore::{Direction, RecordedEvent, programme_stream};
 use projections::{Cutoff, Entry};
+use views::MailboxView;
 
 use super::holds::mailbox as decide_for;
 use super::mailbox_words::words;

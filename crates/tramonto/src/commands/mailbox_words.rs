@@ -1,7 +1,7 @@
 //! One mailbox in plain words.
 
-use api::{MailboxView, RightView};
 use domain::{Lifecycle, Plan};
+use views::{MailboxView, RightView};
 
 use crate::output::text::{local, table, utc};
 

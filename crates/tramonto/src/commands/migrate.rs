@@ -1,9 +1,10 @@
 //! `tramonto migrate`: the tables of a shared store.
 
 use eventstore::{MigrationState, PostgresStore};
-use projections::{PostgresTable, Registry};
+use platform::{Mode, PostgresDirectory};
+use projections::PostgresTable;
+use registry::Registry;
 use serde_json::json;
-use workers::platform::{Mode, PostgresDirectory};
 
 use crate::cli::{Global, MigrateArgs};
 use crate::log::postgres_options;

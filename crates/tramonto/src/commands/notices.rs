@@ -1,10 +1,10 @@
 //! `tramonto notices`: who was told of what, and what an operator does about the others.
 
-use api::NoticeProgress;
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
 use eventstore::notice_stream;
 use secrecy::SecretString;
 use serde_json::json;
+use views::NoticeProgress;
 use workers::notices::{Bounce, Relay, RelaySettings, read_bounce};
 
 use super::decide::{decide, origin};
@@ -13,9 +13,9 @@ use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{BounceArgs, Global, NoticeArgs, NoticesCommand, RetryNoticeArgs};
 use crate::log::password;
-use crate::notices::{Outbox, Post};
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
+use engine::notices::{Outbox, Post};
 
 /// Where no file holds the relay's password.
 const PASSWORD: &str = "TRAMONTO_SMTP_PASSWORD";
@@ -55,7 +55,7 @@ pub(super) async fn execute(command: NoticesCommand, global: &Global) -> Result<
 async fn list(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let notices = api::notice_progress(reading.journal.known().await?.state(), now);
+    let notices = views::notice_progress(reading.journal.known().await?.state(), now);
     let mut out = Output::open();
     if global.json {
         return out.document(&notices);
@@ -147,7 +147,7 @@ async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
     else {
         return Err(unknown(state, notice));
     };
-    let progress = api::notice_progress(state, now).into_iter().find(|one| one.notice == *notice);
+    let progress = views::notice_progress(state, now).into_iter().find(|one| one.notice == *notice);
     let mut out = Output::open();
     if global.json {
         return out.document(&json!({

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use api::{AmendmentPreview, PhaseChange};
 use domain::{Command, Event, Plan};
 use eventstore::{Clock, Deciding, programme_stream, voucher_stream};
 use serde_json::json;
+use views::{AmendmentPreview, PhaseChange};
 
 use super::decide::{decide, origin};
 use super::plan_file;
 use super::reading::Reading;
 use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, Reason, ShowPlanArgs};
-use crate::engine::{self, Store};
+use crate::embedded::{self, Store};
 use crate::log::Log;
 use crate::output::Output;
 use crate::output::text::{count, local, table, utc};
@@ -146,7 +146,7 @@ async fn adopt(args: AdoptArgs, global: &Global) -> Result<(), Error> {
     }
     let log = Log::open_to_decide(global, Arc::clone(&clock)).await?;
     if Store::programme(&*log.port()).await?.is_none() {
-        drop(engine::adopt(log.port(), &global.store, &plan, clock, &origin).await?);
+        drop(embedded::adopt(log.port(), &global.store, &plan, clock, &origin).await?);
         log.close().await;
         return adopted(&plan, global);
     }

@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use domain::{Capabilities, Capability, MailboxSet, Plan, State};
 use eventstore::{Clock, EventStore, Journal, SqliteStore};
-use projections::Registry;
-use roaring::RoaringBitmap;
-use serde_json::json;
-use workers::platform::{
+use platform::{
     Directory, EffectKey, Mode, Platform, PostgresDirectory, Right, RightsView, SetRights,
 };
+use registry::Registry;
+use roaring::RoaringBitmap;
+use serde_json::json;
 
 use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
-use crate::engine::{self, Store};
+use crate::embedded::{self, Store};
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::mailboxes;
-use crate::provision::Provisioner;
 use crate::{Error, RealClock, StorePlace};
+use engine::provision::Provisioner;
 
 mod check;
 mod mail_settings;
@@ -83,7 +83,7 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
         Provisioner::new(Arc::clone(&log), registry, Arc::<Directory>::clone(&directory));
     provisioner.tick().await?;
     let journal = Journal::new(programme, log, clock, State::default(), 0);
-    provisioner.say(engine::refusals(&journal).await?).await?;
+    provisioner.say(embedded::refusals(&journal).await?).await?;
     drop(provisioner);
     let known = journal.known().await?;
     let state = known.state();

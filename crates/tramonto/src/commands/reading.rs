@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId, State};
 use eventstore::{Clock, EventStore, Filter, Journal};
-use projections::{History, PostgresTable, Projections, Registry, Status};
+use projections::{History, PostgresTable, Projections, Status};
+use registry::Registry;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::cli::{Global, Target};
-use crate::engine::Store;
+use crate::embedded::Store;
 use crate::log::{Log, postgres_options};
 use crate::{Error, RealClock, StorePlace};
 

@@ -12,15 +12,15 @@ use std::time::Instant;
 
 use domain::Plan;
 use eventstore::{Clock, Origin};
-use projections::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
 
 use crate::cli::{Global, RehearseArgs};
-use crate::engine::{Settings, Store};
+use crate::embedded::{Settings, Store};
 use crate::generate::{Options, generate};
-use crate::notices::Post;
 use crate::rehearse::{Holders, Rehearsal, Rehearsing, begins_at, phases, prove};
 use crate::{Error, Home, VirtualClock, commands};
 use bars::Bars;
+use engine::notices::Post;
 use print::Outcome;
 
 /// All registrations of CEC-PAC: on two cores the whole rehearsal ends within about a minute.
@@ -145,7 +145,7 @@ async fn load(
     let store = Store::open(home.clone(), Arc::clone(&handed), true, &plan.programme).await?;
     let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
     let journal = store.adopt(plan, Arc::clone(&handed), &origin).await?;
-    let summary = projections::import(
+    let summary = registry::import(
         &store.log,
         &store.registry,
         ImportRequest {

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use workers::SweepSettings;
 
 use crate::cli::{Global, RunArgs};
-use crate::engine::{Engine, Settings, Store};
-use crate::runner::Passes;
+use crate::embedded::{Engine, Settings, Store};
 use crate::services::{Condition, Sources, Vitals, Watched};
-use crate::{Error, RealClock, StorePlace, commands, runner, services, signals};
+use crate::{Error, RealClock, StorePlace, commands, services, signals};
+use ::engine::runner;
+use engine::runner::Passes;
 
 /// What the embedded engine calls itself.
 const PART: &str = "engine";

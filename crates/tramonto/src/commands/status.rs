@@ -1,6 +1,6 @@
 //! `tramonto status`: where the programme stands.
 
-use api::{PhaseProgress, Status};
+use views::{PhaseProgress, Status};
 
 use super::notices;
 use super::reading::Reading;
@@ -113,7 +113,7 @@ fn words(status: &Status) -> String {
 }
 
 fn row(phase: &PhaseProgress) -> Vec<String> {
-    let late = api::late(phase.late_seconds);
+    let late = views::late(phase.late_seconds);
     let state = match (phase.started_at, phase.completed_at) {
         (_, Some(_)) => format!("completed{late}"),
         (Some(_), None) => format!("under way{late}"),

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::{MailboxId, VoucherStanding};
-use projections::Registry;
+use registry::Registry;
 use serde_json::{Value, json};
 use sql::Tables;
 use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};

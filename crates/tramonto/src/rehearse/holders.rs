@@ -13,11 +13,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Plan};
 use eventstore::{Clock, Origin};
 use keyring::Keyring;
+use platform::Chance;
 use rand::rngs::SysRng;
 use serde::Serialize;
-use workers::platform::Chance;
 
-use crate::engine::Engine;
+use crate::embedded::Engine;
 use crate::generate::Draw;
 use crate::{Error, Home};
 

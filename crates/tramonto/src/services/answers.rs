@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use domain::Tick;
 use eventstore::{Clock, EventStore};
 use policy::{Follower, Known, Limits, Server};
-use projections::Registry;
+use registry::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,10 +23,10 @@ use super::parts::Ground;
 use super::vitals::{Condition, Vitals};
 use super::watch::Watched;
 use crate::cli::{AnswerArgs, Global, PolicyArgs};
-use crate::engine::{Engine, Store};
+use crate::embedded::{Engine, Store};
 use crate::log::{Log, postgres_options};
-use crate::runner::{self, Passes};
 use crate::{Error, RealClock, StorePlace};
+use engine::runner::{self, Passes};
 
 const PART: &str = "policy";
 /// Where mail servers ask when nothing else is said: the port of most examples of Postfix.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 use eventstore::{EventStore, Filter};
-use workers::platform::{self, Actual, Answer, Cause, Ends, Known, Platform, SetRights};
+use platform::{self, Actual, Answer, Cause, Ends, Known, Platform, SetRights};
 
 use crate::Error;
-use crate::provision::Provisioned;
+use engine::provision::Provisioned;
 
 /// What the registry has said and the directory has not read.
 #[derive(Clone)]

@@ -10,7 +10,8 @@ use workers::canary::{Doors, Prober};
 
 use super::lead::Lead;
 use super::parts::{Ground, PartPasses};
-use crate::{Error, canaries};
+use crate::Error;
+use ::engine::canaries;
 
 pub(super) async fn probe(ground: Ground, doors: Doors) {
     let Some(registry) = ground.registry("canaries").await else { return };

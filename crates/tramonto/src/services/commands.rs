@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Answer, CommandInbox, IncomingCommand, NatsCommandInbox};
-use projections::Registry;
+use registry::Registry;
 use sql::Tables;
 use vouchers::{CodeBook, Office, SCHEMA};
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::vitals::{Condition, Vitals};
 use crate::cli::{Global, ServiceArgs};
-use crate::engine::Store;
+use crate::embedded::Store;
 use crate::keys::KeyPlace;
 use crate::log::{expect_certificates, password, postgres_options};
 use crate::{Error, RealClock, StorePlace};

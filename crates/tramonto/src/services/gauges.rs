@@ -176,7 +176,7 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
         gauge!("tramonto_overdue_mailboxes", "phase" => name.clone()).set(number(overdue));
         gauge!("tramonto_overdue_age_seconds", "phase" => name).set(age);
     }
-    for notice in api::notice_progress(state, now) {
+    for notice in views::notice_progress(state, now) {
         let name = notice.notice.to_string();
         let sets = [
             ("sent", notice.sent),

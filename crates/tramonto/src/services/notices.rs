@@ -12,7 +12,7 @@ use super::deployment::Deployment;
 use super::lead::Lead;
 use super::parts::{Ground, PartPasses};
 use crate::Error;
-use crate::notices::{Post, warn_of_silence};
+use engine::notices::{Post, warn_of_silence};
 
 pub(super) async fn notices(ground: Ground, post: Post) {
     let Deployment { journal, .. } = &ground.deployment;

@@ -9,13 +9,14 @@ use chrono::TimeDelta;
 use domain::{Capabilities, Reach, Tick};
 use eventstore::{Clock, Journal};
 use metrics::gauge;
-use projections::{PostgresTable, Registry};
+use platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
+use projections::PostgresTable;
+use registry::Registry;
 use scheduler::Scheduler;
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use workers::canary::Doors;
-use workers::platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
 use workers::{SessionCommand, Sweep, SweepSettings, Worker};
 
 use super::arrivals::{Arrivals, Awaiting};
@@ -25,12 +26,12 @@ use super::lead::Lead;
 use super::vitals::{Condition, Vitals};
 use crate::Error;
 use crate::cli::{AnswerArgs, SweepArgs};
-use crate::engine;
-use crate::notices::Post;
-use crate::platform::PlatformChoice;
-use crate::provision::Provisioner;
-use crate::runner::{self, Passes};
-use crate::sessions::Sessions;
+use crate::embedded;
+use engine::notices::Post;
+use engine::platform_choice::PlatformChoice;
+use engine::provision::Provisioner;
+use engine::runner::{self, Passes};
+use engine::sessions::Sessions;
 
 /// How often an effect's pace is looked up in the log.
 const KEEP_PACE: TimeDelta = TimeDelta::seconds(1);
@@ -211,7 +212,7 @@ impl Ground {
                 let programme = self.deployment.journal.programme();
                 // What is wrong with it is wrong until it is set right: that is shown, and waited for.
                 let open = || async {
-                    crate::platform::webhook(settings, programme, Arc::clone(&registry))
+                    engine::platform_choice::webhook(settings, programme, Arc::clone(&registry))
                 };
                 let platform = self.patience().until(part, open).await?;
                 Some(Found { platform: Arc::new(platform), arrivals: None })
@@ -328,7 +329,7 @@ struct Pacing {
 #[async_trait]
 impl PartPasses for Pacing {
     async fn pass(&mut self) -> Result<Option<Tick>, Error> {
-        engine::drive(&self.pace, self.journal.known().await?.state());
+        embedded::drive(&self.pace, self.journal.known().await?.state());
         let next_wake = self.clock.now().checked_add_signed(KEEP_PACE);
         Ok(Some(Tick { progress: 0, next_wake }))
     }
@@ -399,7 +400,7 @@ impl PartPasses for Provisioning {
         if !self.lead.is_ours().await? {
             return Ok(None);
         }
-        self.provisioner.say(engine::refusals(&self.journal).await?).await?;
+        self.provisioner.say(embedded::refusals(&self.journal).await?).await?;
         Ok(Some(self.provisioner.tick().await?))
     }
 }

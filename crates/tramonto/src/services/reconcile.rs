@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::Tick;
 use eventstore::Journal;
+use platform::{Measured, Pace, Paced, Platform};
 use workers::Reconciler;
-use workers::platform::{Measured, Pace, Paced, Platform};
 
 use super::arrivals::Arrivals;
 use super::lead::Lead;
 use super::parts::{Found, Ground, PartPasses, reach};
-use crate::{Error, engine};
+use crate::{Error, embedded};
 
 /// How soon it is looked again whether mailboxes that are on their way have arrived.
 const ARRIVING: TimeDelta = TimeDelta::seconds(1);
@@ -49,7 +49,7 @@ impl PartPasses for Reconciling {
             let next_wake = self.journal.now().checked_add_signed(ARRIVING);
             return Ok(Some(Tick { progress: 0, next_wake }));
         }
-        engine::drive(&self.pace, self.journal.known().await?.state());
+        embedded::drive(&self.pace, self.journal.known().await?.state());
         Ok(Some(self.reconciler.tick().await?))
     }
 }

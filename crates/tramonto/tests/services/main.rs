@@ -19,10 +19,10 @@ mod partitions;
 mod probing;
 mod providing;
 mod proxy;
-#[path = "../../../workers/tests/provider/raw.rs"]
+#[path = "../../../platform/tests/provider/raw.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
 mod raw;
-#[path = "../../../workers/tests/provider/receiver.rs"]
+#[path = "../../../platform/tests/provider/receiver.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
 mod receiver;
 mod secured;

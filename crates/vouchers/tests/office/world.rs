@@ -13,8 +13,9 @@ use eventstore::{
     mailbox_stream, outcome_stream, programme_stream,
 };
 use keyring::Keyring;
-use projections::{Encoding, ImportRequest, Registry, Source, mailbox_now};
+use projections::mailbox_now;
 use rand::rngs::SysRng;
+use registry::{Encoding, ImportRequest, Registry, Source};
 use sql::Tables;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
@@ -184,7 +185,7 @@ impl World {
             reason: None,
             progress: &mut |_| {},
         };
-        let summary = projections::import(&*self.store, &registry, request).await.unwrap();
+        let summary = registry::import(&*self.store, &registry, request).await.unwrap();
         assert_eq!(summary.accepted, u64::try_from(people.len()).unwrap(), "{summary:?}");
         registry.close().await.unwrap();
     }

@@ -11,7 +11,7 @@ use domain::{Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxS
 use eventstore::{Clock, EventStore, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
 use hdrhistogram::Histogram;
 use policy::{Follower, Known, Limits, Server};
-use projections::Registry;
+use registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tramonto::VirtualClock;
 use uuid::Uuid;

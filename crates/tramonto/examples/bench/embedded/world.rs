@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use chrono::Duration as Span;
 use domain::{PhaseId, Plan};
 use eventstore::{Clock, EventStore, Origin};
-use projections::{Encoding, ImportRequest, Source};
+use registry::{Encoding, ImportRequest, Source};
 use roaring::RoaringBitmap;
-use tramonto::engine::{Engine, Settings, Store};
+use tramonto::embedded::{Engine, Settings, Store};
 use tramonto::generate::{Options, generate};
 use tramonto::rehearse::begins_at;
 use tramonto::{Home, VirtualClock};
@@ -61,7 +61,7 @@ impl World {
             reason: None,
             progress: &mut |_| {},
         };
-        projections::import(&store.log, &store.registry, request).await?;
+        registry::import(&store.log, &store.registry, request).await?;
         let rows_per_second = f64::from(registrations) / begun.elapsed().as_secs_f64();
         drop(journal);
         let world = Self { home, plan, registrations, rows_per_second };

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use sql::TableName;
 use url::Url;
 
-use crate::place::without_secrets;
+use engine::without_secrets;
 
 const FORM: &str = "write postgres://USER@HOST/NAME#SCHEMA.TABLE, or FILE#TABLE for a SQLite file";
 

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use api::{CheckView, DriftCertificate};
 use domain::{Event, civil_date, last_instant_of};
 use eventstore::{Direction, drift_stream};
 use projections::Cutoff;
+use views::{CheckView, DriftCertificate};
 
 use super::DRIFT;
 use crate::Error;

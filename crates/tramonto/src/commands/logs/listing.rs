@@ -1,10 +1,10 @@
 //! `tramonto logs list` and `logs show`.
 
-use api::summary;
 use domain::{Event, LogStanding};
 use eventstore::{Direction, archive_stream};
 use serde_json::json;
 use uuid::Uuid;
+use views::summary;
 
 use super::Desk;
 use crate::Error;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use domain::Refusals;
 use eventstore::Clock;
+use platform::{Directory, PostgresDirectory, RightsView};
 use serde_json::json;
-use workers::platform::{Directory, PostgresDirectory, RightsView};
 
 use super::super::reading::Reading;
 use super::mail_settings;

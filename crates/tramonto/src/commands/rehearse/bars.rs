@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use domain::{PhaseId, Plan, State};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use projections::Progress;
+use registry::Progress;
 
 use crate::rehearse::Watcher;
 

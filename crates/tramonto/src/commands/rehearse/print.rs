@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use domain::PhaseId;
-use projections::Summary;
+use registry::Summary;
 
 use super::bars::rate;
 use crate::Error;

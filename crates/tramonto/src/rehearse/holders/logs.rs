@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Holders, MOMENT, keys, origin, window};
 use crate::Error;
-use crate::engine::Engine;
+use crate::embedded::Engine;
 use crate::generate::Draw;
 
 /// So many ask, one after the other.

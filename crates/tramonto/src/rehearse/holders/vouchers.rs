@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Plan, Proof, ProviderId, State};
+use platform::Chance;
 use roaring::RoaringBitmap;
 use sql::Tables;
 use vouchers::{CodeBook, Error as VoucherError, FORMAT, Kept, Office};
-use workers::platform::Chance;
 
 use super::{Holders, MOMENT, keys, origin, window};
 use crate::Error;
-use crate::engine::Engine;
+use crate::embedded::Engine;
 use crate::generate::Draw;
 
 /// Days on which they ask.

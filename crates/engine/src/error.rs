@@ -1,0 +1,74 @@
+use std::path::PathBuf;
+
+/// Why a command ended; one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] eventstore::Error),
+    /// The sweep or a worker.
+    #[error(transparent)]
+    Work(#[from] workers::Error),
+    /// The queue of work orders.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// The scheduler.
+    #[error(transparent)]
+    Scheduler(#[from] scheduler::Error),
+    /// The mail platform.
+    #[error(transparent)]
+    Platform(#[from] platform::Error),
+    /// Sessions that may still be open.
+    #[error(transparent)]
+    Sessions(#[from] workers::SessionsError),
+    /// A projection.
+    #[error(transparent)]
+    Projections(#[from] projections::Error),
+    /// The relay.
+    #[error(transparent)]
+    Relay(#[from] projections::RelayError),
+    /// Tables beside the log.
+    #[error(transparent)]
+    Tables(#[from] sql::Fault),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The office of the vouchers.
+    #[error(transparent)]
+    Vouchers(#[from] vouchers::Error),
+    /// The log of messages.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// The programme's keys.
+    #[error(transparent)]
+    Keys(#[from] keyring::Error),
+    /// The answers to mail servers.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
+    /// The intake.
+    #[error(transparent)]
+    Intake(#[from] intake::Error),
+    /// An import.
+    #[error(transparent)]
+    Import(#[from] registry::ImportError),
+    /// A domain rule.
+    #[error(transparent)]
+    Rejected(#[from] domain::Rejection),
+    /// A plan that can't be taken.
+    #[error(transparent)]
+    Plan(#[from] domain::PlanError),
+    /// A file or folder.
+    #[error("{path}: {advice}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        advice: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was asked for can't be done; the sentence says what can.
+    #[error("{0}")]
+    Usage(String),
+}

@@ -1,0 +1,366 @@
+//! A platform of each kind, and another program that reads what is behind it with plain SQL.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, MailboxSet, Refusals};
+use platform::{
+    Directory, EffectKey, Error, Mode, PasswordHash, Platform, PostgresDirectory, Right, SetRights,
+    Webhook,
+};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use crate::receiver::{Addressed, Real, Receiver};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    File,
+    Postgres,
+    Webhook,
+}
+
+pub(crate) enum Home {
+    File {
+        folder: TempDir,
+        directory: Directory,
+        server: Mutex<SqliteConnection>,
+    },
+    Postgres {
+        options: PgConnectOptions,
+        directory: PostgresDirectory,
+        server: Mutex<PgConnection>,
+    },
+    Webhook {
+        receiver: Receiver,
+        platform: Box<Webhook>,
+    },
+}
+
+/// Runs a test on a directory of its own, which is gone afterwards, whatever the test came to.
+pub(crate) async fn run<F>(kind: Kind, test: impl FnOnce(Arc<Home>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let home = Arc::new(Home::new(kind).await);
+    let outcome = tokio::spawn(test(Arc::clone(&home))).await;
+    home.gone().await;
+    if let Err(error) = outcome {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+pub(crate) fn server() -> PgConnectOptions {
+    let url = std::env::var("TRAMONTO_TEST_POSTGRES")
+        .expect("TRAMONTO_TEST_POSTGRES names no PostgreSQL; run tests/run, which starts one");
+    url.parse().unwrap()
+}
+
+async fn on_server(sql: String) {
+    let mut connection = PgConnection::connect_with(&server()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+}
+
+impl Home {
+    async fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::File => {
+                let folder = TempDir::new().unwrap();
+                let path = folder.path().join("directory.db");
+                let directory = Directory::create(&path, Mode::Rehearsal).await.unwrap();
+                let options = SqliteConnectOptions::new().filename(path);
+                let server = SqliteConnection::connect_with(&options).await.unwrap().into();
+                Self::File { folder, directory, server }
+            }
+            Kind::Postgres => {
+                let name = format!("directory_{}", uuid::Uuid::now_v7().simple());
+                on_server(format!("CREATE DATABASE {name}")).await;
+                let options = server().database(&name);
+                let directory =
+                    PostgresDirectory::create(options.clone(), Mode::Rehearsal).await.unwrap();
+                let server = PgConnection::connect_with(&options).await.unwrap().into();
+                Self::Postgres { options, directory, server }
+            }
+            Kind::Webhook => {
+                let receiver = Receiver::start().await;
+                let platform = Box::new(webhook(&receiver));
+                Self::Webhook { receiver, platform }
+            }
+        }
+    }
+
+    async fn gone(&self) {
+        if let Self::Postgres { options, .. } = self {
+            let name = options.get_database().unwrap();
+            on_server(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+    }
+
+    pub(crate) fn platform(&self) -> &dyn Platform {
+        match self {
+            Self::File { directory, .. } => directory,
+            Self::Postgres { directory, .. } => directory,
+            Self::Webhook { platform, .. } => &**platform,
+        }
+    }
+
+    /// The same directory, as another process opens it.
+    pub(crate) async fn once_more(&self) -> Arc<dyn Platform> {
+        match self {
+            Self::File { folder, .. } => {
+                Arc::new(Directory::open(&folder.path().join("directory.db")).await.unwrap())
+            }
+            Self::Postgres { options, .. } => {
+                Arc::new(PostgresDirectory::open(options.clone()).await.unwrap())
+            }
+            Self::Webhook { receiver, .. } => Arc::new(webhook(receiver)),
+        }
+    }
+
+    pub(crate) async fn provision(
+        &self,
+        rows: &[(u32, String)],
+        checkpoint: u64,
+    ) -> Result<(), Error> {
+        match self {
+            Self::File { directory, .. } => directory.provision(rows, checkpoint).await,
+            Self::Postgres { directory, .. } => directory.provision(rows, checkpoint).await,
+            Self::Webhook { receiver, .. } => {
+                receiver.provision(rows).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// With mailboxes of these numbers, each with an address of its own.
+    pub(crate) async fn with(&self, numbers: impl IntoIterator<Item = u32>) {
+        let rows: Vec<_> = numbers.into_iter().map(|number| (number, address(number))).collect();
+        self.provision(&rows, 1).await.unwrap();
+    }
+
+    pub(crate) async fn say(&self, refusals: &Refusals) -> bool {
+        match self {
+            Self::File { directory, .. } => directory.say(refusals).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.say(refusals).await.unwrap(),
+            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
+        }
+    }
+
+    pub(crate) async fn set_passwords(&self, passwords: &[(u32, Option<PasswordHash>)]) -> u64 {
+        match self {
+            Self::File { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
+        }
+    }
+
+    pub(crate) async fn erase(&self, numbers: &[u32]) -> u64 {
+        let numbers = numbers.iter().copied().collect();
+        match self {
+            Self::File { directory, .. } => directory.erase(&numbers).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.erase(&numbers).await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider's data are the provider's"),
+        }
+    }
+
+    /// Does any byte of the files hold this? A server's files are not looked into.
+    pub(crate) fn is_in_the_files(&self, needle: &str) -> bool {
+        let Self::File { folder, .. } = self else { return false };
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let bytes: Vec<u8> =
+            files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+        bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+    }
+
+    /// The password that Dovecot reads.
+    pub(crate) async fn password(&self, address: &str) -> Option<String> {
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT password FROM rights WHERE address = ?";
+                let password = sqlx::query_scalar(sql).bind(address);
+                password.fetch_one(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT password FROM directory.rights WHERE address = $1";
+                let password = sqlx::query_scalar(sql).bind(address);
+                password.fetch_one(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
+        }
+    }
+
+    pub(crate) async fn checkpoint(&self) -> u64 {
+        match self {
+            Self::File { directory, .. } => directory.checkpoint().await.unwrap(),
+            Self::Postgres { directory, .. } => directory.checkpoint().await.unwrap(),
+            Self::Webhook { .. } => panic!("a provider has mailboxes of its own"),
+        }
+    }
+
+    pub(crate) async fn set_clock(&self, instant: DateTime<Utc>) {
+        match self {
+            Self::File { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
+            Self::Postgres { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
+            Self::Webhook { receiver, .. } => receiver.set_clock(instant).await,
+        }
+    }
+
+    /// Another program takes a mailbox out of the directory.
+    pub(crate) async fn remove(&self, number: u32) {
+        self.by_hand(&format!("DELETE FROM {{}}mailbox WHERE number = {number}")).await;
+    }
+
+    /// Another program changes what is behind the platform; `{}` stands before the name of a table.
+    pub(crate) async fn by_hand(&self, sql: &str) {
+        match self {
+            Self::File { server, .. } => {
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql.replace("{}", "")));
+                sql.execute(&mut *server.lock().await).await.unwrap();
+            }
+            Self::Postgres { server, .. } => {
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql.replace("{}", "directory.")));
+                sql.execute(&mut *server.lock().await).await.unwrap();
+            }
+            Self::Webhook { receiver, .. } => receiver.run(sql.replace("{}", "")).await,
+        }
+    }
+
+    /// The platform goes away; what it holds stays whole.
+    pub(crate) async fn leave(&self) {
+        match self {
+            Self::File { folder, .. } => {
+                let file = folder.path().join("directory.db");
+                std::fs::rename(&file, file.with_extension("away")).unwrap();
+            }
+            Self::Postgres { options, .. } => {
+                let name = options.get_database().unwrap();
+                on_server(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+                let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+                on_server(format!("{sql} = '{name}'")).await;
+            }
+            Self::Webhook { receiver, .. } => receiver.stop(),
+        }
+    }
+
+    pub(crate) async fn come_back(&self) {
+        match self {
+            Self::File { folder, .. } => {
+                let file = folder.path().join("directory.db");
+                std::fs::rename(file.with_extension("away"), &file).unwrap();
+            }
+            Self::Postgres { options, .. } => {
+                let name = options.get_database().unwrap();
+                on_server(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+            }
+            Self::Webhook { receiver, .. } => receiver.start_again(),
+        }
+    }
+
+    /// Somebody gives a mailbox its right to send back by hand.
+    pub(crate) async fn give_back(&self, number: u32) {
+        let (table, no_end) = match self {
+            Self::File { .. } => ("armed", "-2147483648"),
+            Self::Postgres { .. } => ("armed", "'infinity'"),
+            Self::Webhook { .. } => ("mailbox", "NULL"),
+        };
+        let sql = format!("UPDATE {{}}{table} SET send_until = {no_end} WHERE number = {number}");
+        self.by_hand(&sql).await;
+    }
+
+    /// What a mail server reads for an address: can send, read only, can receive, can log in. Mail
+    /// servers ask `PostgreSQL` in lower case.
+    pub(crate) async fn looked_up(&self, address: &str) -> Option<[bool; 4]> {
+        const COLUMNS: [usize; 4] = [0, 1, 2, 3];
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT can_send, read_only, can_receive, can_login FROM rights
+                           WHERE address = ?";
+                let row = sqlx::query(sql).bind(address);
+                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
+                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT can_send, read_only, can_receive, can_login
+                           FROM directory.rights WHERE address = lower($1)";
+                let row = sqlx::query(sql).bind(address);
+                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
+                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
+            }
+            Self::Webhook { receiver, .. } => receiver.looked_up(address).await,
+        }
+    }
+
+    /// What Postfix answers to whoever may not send.
+    pub(crate) async fn refusal(&self, address: &str) -> Option<String> {
+        match self {
+            Self::File { server, .. } => {
+                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights
+                           WHERE address = ? AND NOT can_send";
+                let text = sqlx::query_scalar(sql).bind(address);
+                text.fetch_optional(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Postgres { server, .. } => {
+                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM directory.rights
+                           WHERE address = $1 AND NOT can_send";
+                let text = sqlx::query_scalar(sql).bind(address);
+                text.fetch_optional(&mut *server.lock().await).await.unwrap()
+            }
+            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
+        }
+    }
+
+    pub(crate) async fn may(
+        &self,
+        capability: Capability,
+        numbers: impl IntoIterator<Item = u32>,
+    ) -> MailboxSet {
+        let actual = self.platform().read(&set(numbers), capability.into()).await.unwrap();
+        actual.now[&capability].clone()
+    }
+}
+
+/// As another process would use it: a call is one request, as it is one transaction in a directory.
+fn webhook(receiver: &Receiver) -> Webhook {
+    let mut settings = receiver.settings();
+    settings.batch = 65_536;
+    let addresses = Arc::new(Addressed(address));
+    Webhook::new("cec-pac".parse().unwrap(), settings, addresses, Arc::new(Real)).unwrap()
+}
+
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+pub(crate) fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
+    numbers.into_iter().collect()
+}
+
+pub(crate) fn address(number: u32) -> String {
+    format!("maria.rossi{number}@postacertificata.example")
+}
+
+pub(crate) fn call(
+    numbers: impl IntoIterator<Item = u32>,
+    capabilities: impl IntoIterator<Item = Capability>,
+    right: Right,
+) -> SetRights {
+    SetRights {
+        key: EffectKey {
+            programme: "cec-pac".parse().unwrap(),
+            revision: 1,
+            phase: Some("receive-only".parse().unwrap()),
+            repairs: None,
+        },
+        mailboxes: numbers.into_iter().collect(),
+        capabilities: capabilities.into_iter().collect(),
+        right,
+        decided_at: 0,
+    }
+}
+
+pub(crate) fn past() -> Right {
+    Right::Until(at("2015-03-17T23:00:00Z"))
+}

@@ -1,0 +1,16 @@
+//! The registry: who is behind a mailbox, and the import that fills it.
+//!
+//! Invariants: personal data is kept here and in no other crate's tables; every import is recorded in
+//! the log as columns of dates, without a name; importing the same row again changes nothing.
+//! Deliberately absent: the state of a mailbox, which is folded from the log.
+
+#[cfg(test)]
+mod fresh;
+mod import;
+mod store;
+
+pub use import::{
+    Encoding, Error as ImportError, Progress, Request as ImportRequest, Source, Summary, import,
+    rejects_of,
+};
+pub use store::{Counts, Entry, Error, Registry};
