@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{MailboxSet, State, Tick};
+use mail::Relay;
 use registry::Registry;
-use workers::notices::{AddressBook, Contact, Mailer, Relay, RelaySettings, Sender, Sink, Smtp};
+use workers::notices::{Contact, ContactLookup, Mailer, RelayMailer, RelaySettings, Sender, Sink};
 
 use crate::Error;
 use crate::runner::Passes;
@@ -51,8 +52,8 @@ impl Post {
 impl Outbox {
     /// The mailer that sends through this relay.
     pub fn mailer(&self, registry: Arc<Registry>) -> Arc<dyn Mailer> {
-        let book = Arc::new(Book(registry));
-        Arc::new(Smtp::new(self.relay.clone(), self.settings.clone(), book))
+        let contacts = Arc::new(Contacts(registry));
+        Arc::new(RelayMailer::new(&self.relay, self.settings.clone(), contacts))
     }
 }
 
@@ -82,11 +83,11 @@ pub fn warn_of_silence(state: &State) {
     }
 }
 
-/// The registry, asked for addresses.
-struct Book(Arc<Registry>);
+/// Looks addresses up in the registry.
+struct Contacts(Arc<Registry>);
 
 #[async_trait]
-impl AddressBook for Book {
+impl ContactLookup for Contacts {
     async fn contacts(&self, mailboxes: &MailboxSet) -> Result<Vec<Contact>, String> {
         let contacts = self.0.contacts(mailboxes).await.map_err(|error| error.to_string())?;
         let contact = |(number, address, notify)| Contact { number, address, notify };

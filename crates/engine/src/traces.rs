@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use archive::Needles;
+use archive::SearchTerms;
 
 use crate::Error;
 
 /// How often one of these texts stands in each file below a folder, in capitals or small letters.
 pub fn traces(folder: &Path, texts: &[String]) -> Result<Vec<(String, u64)>, Error> {
-    let texts = Needles::new(texts)?;
+    let texts = SearchTerms::new(texts)?;
     let mut found = BTreeMap::new();
     look(folder, folder, &texts, &mut found)?;
     Ok(found.into_iter().collect())
@@ -21,7 +21,7 @@ pub fn traces(folder: &Path, texts: &[String]) -> Result<Vec<(String, u64)>, Err
 fn look(
     root: &Path,
     folder: &Path,
-    texts: &Needles,
+    texts: &SearchTerms,
     found: &mut BTreeMap<String, u64>,
 ) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::File {

@@ -19,6 +19,13 @@ impl KeyedHash {
         hash.copy_from_slice(sign(&self.0, bytes).as_ref());
         hash
     }
+
+    /// The first bytes of the hash.
+    pub fn truncated<const N: usize>(&self, bytes: &[u8]) -> [u8; N] {
+        const { assert!(N <= 32, "the hash has 32 bytes") };
+        let hash = self.of(bytes);
+        std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+    }
 }
 
 impl fmt::Debug for KeyedHash {

@@ -34,9 +34,7 @@ impl VoucherId {
     pub(crate) fn new(names: &KeyedHash, number: u32) -> Self {
         let mut bytes = [0; 16];
         let (head, _) = bytes.split_at_mut(TAG);
-        for (byte, tag) in head.iter_mut().zip(names.of(&number.to_be_bytes())) {
-            *byte = tag;
-        }
+        head.copy_from_slice(&names.truncated::<TAG>(&number.to_be_bytes()));
         // With its version in place, which is in the tag.
         let mut bytes = Uuid::new_v8(bytes).into_bytes();
         let (tag, sealed) = bytes.split_at_mut(TAG);
@@ -55,8 +53,7 @@ impl VoucherId {
 
 /// What hides a number. The tag is longer than a number, so that neither hash is ever the other's.
 fn mask(names: &KeyedHash, tag: &[u8]) -> u32 {
-    let [first, second, third, fourth, ..] = names.of(tag);
-    u32::from_be_bytes([first, second, third, fourth])
+    u32::from_be_bytes(names.truncated(tag))
 }
 
 impl fmt::Display for VoucherId {

@@ -1,23 +1,19 @@
-//! Notices: hands what may go out to a mail relay, and records what became of each.
+//! Notices to holders: sends what is due through a mail relay and records every outcome.
 //!
-//! Invariant: nobody is told twice by one notice, whatever crashes. Before a handful leaves, a *claim* with
-//! its mailboxes and a deadline is in the log; after the deadline nothing of it is handed over any more. Of
-//! whom no outcome is recorded by then, nobody knows whether the relay took it: they are *in doubt*, which is
-//! recorded and left to an operator. Deliberately absent: addresses in anything but the letter itself, and
-//! any timer per mailbox.
+//! Invariant: no holder gets a notice twice, whatever crashes. Before a batch is sent, a *claim* with its mailboxes and a
+//! deadline is appended to the log; after the deadline nothing of the batch is sent. Mailboxes without a recorded
+//! outcome by then are *in doubt*: nobody knows whether the relay accepted their notice, which is recorded and left to
+//! an operator. Deliberately absent: addresses anywhere but in the letters, and timers per mailbox.
 
 mod bounce;
-mod courier;
 mod letter;
 mod mailer;
+mod relay;
 mod sender;
 mod sink;
-mod smtp;
 
-pub use bounce::{Bounce, NoBounce, read_bounce};
-pub use courier::Courier;
-pub use letter::ReturnPath;
-pub use mailer::{AddressBook, Answer, Contact, Errand, Mailer, Posted};
+pub use bounce::{Bounce, NotABounce};
+pub use mailer::{Batch, BatchOutcome, Contact, ContactLookup, Mailer};
+pub use relay::{RelayMailer, RelaySettings};
 pub use sender::Sender;
 pub use sink::Sink;
-pub use smtp::{Relay, RelaySettings, Smtp};

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use domain::PhaseId;
-use workers::notices::ReturnPath;
+use mail::ReturnPath;
 
 use super::values::{Reason, SmtpPlace, Target};
 

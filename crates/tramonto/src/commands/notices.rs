@@ -2,10 +2,11 @@
 
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
 use eventstore::notice_stream;
+use mail::Relay;
 use secrecy::SecretString;
 use serde_json::json;
 use views::NoticeProgress;
-use workers::notices::{Bounce, Relay, RelaySettings, read_bounce};
+use workers::notices::{Bounce, RelaySettings};
 
 use super::decide::{decide, origin};
 use super::reading::Reading;
@@ -21,8 +22,8 @@ use engine::notices::{Outbox, Post};
 const PASSWORD: &str = "TRAMONTO_SMTP_PASSWORD";
 /// No report of a mail server is larger.
 const LARGEST_MESSAGE: u64 = 32 << 20;
-/// So many letters are in doubt after a crash at most.
-const HANDFUL: u32 = 100;
+/// Letters in a batch: at most this many are in doubt after a crash.
+const BATCH_SIZE: u32 = 100;
 
 /// Through which relay holders are told, by the command line.
 pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
@@ -38,7 +39,7 @@ pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
         from: from.clone(),
         connections: usize::from(args.smtp_connections),
         per_second: args.smtp_per_second,
-        handful: HANDFUL,
+        batch_size: BATCH_SIZE,
     };
     Ok(Post::Relay(Outbox { relay, settings }))
 }
@@ -183,7 +184,7 @@ async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
     };
     let reading = Reading::open_to_decide(global).await?;
     let mut out = Output::open();
-    let Bounce { notice, number, cause } = match read_bounce(&message, reading.programme()) {
+    let Bounce { notice, number, cause } = match Bounce::parse(&message, reading.programme()) {
         Ok(bounce) => bounce,
         Err(problem) => {
             reading.close().await;

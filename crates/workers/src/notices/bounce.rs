@@ -1,10 +1,10 @@
-//! What comes back: a delivery status notification (RFC 3464), read for whose notice it speaks of and why.
+//! Bounces of notices: delivery reports (RFC 3464), and which notice they are about.
 
 use domain::{PhaseId, ProgrammeId};
-use mail_parser::{Message, MessageParser, MimeHeaders};
+use mail::{DeliveryReport, NotAReport, NoticeId, ReturnPath};
 
-use super::letter::{ReturnPath, read_message_id};
-use super::smtp::is_enhanced;
+/// The most parts of a report that are read.
+const MOST_PARTS: usize = 1_000;
 
 /// A notice that could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,84 +13,41 @@ pub struct Bounce {
     pub notice: PhaseId,
     /// The mailbox's number.
     pub number: u32,
-    /// Why: the report's enhanced status code, e.g. `5.1.1`.
+    /// The enhanced status code of the report, e.g. `5.1.1`.
     pub cause: String,
 }
 
-/// Why a message is no bounce of a notice; a sentence without anything from the message.
+/// Why a message is not the bounce of a notice; a sentence without anything from the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoBounce {
-    /// It can't be read at all.
-    #[error("this is no e-mail; give the whole message with its headers")]
+pub enum NotABounce {
+    /// It has no headers.
+    #[error("not an e-mail; pass the whole message with its headers")]
     NotMail,
-    /// It is an ordinary message, or an answer by machine.
-    #[error("this message reports no delivery (RFC 3464); nothing is recorded")]
+    /// It is an ordinary message, or an automatic reply.
+    #[error("not a delivery status notification (RFC 3464); nothing recorded")]
     NoReport,
-    /// It says that the notice was delivered, or is only late.
-    #[error(
-        "this report says that the notice was delivered or is late, not that it failed; nothing is recorded"
-    )]
+    /// The notice was delivered, or is delayed.
+    #[error("report of a delivered or delayed notice, not of a failed one; nothing recorded")]
     NotFailed,
-    /// Neither its address nor what it returns names a notice of the programme.
-    #[error("this report is about no notice of this programme; nothing is recorded")]
+    /// Neither its recipient nor the message that it returns names a notice of the programme.
+    #[error("report is not about a notice of this programme; nothing recorded")]
     NotOurs,
 }
 
-/// Reads a bounce.
-pub fn read_bounce(bytes: &[u8], programme: &ProgrammeId) -> Result<Bounce, NoBounce> {
-    let message = MessageParser::default().parse(bytes).ok_or(NoBounce::NotMail)?;
-    let report = message.parts.iter().find(|part| {
-        part.is_content_type("message", "delivery-status")
-            || part.is_content_type("message", "global-delivery-status")
-    });
-    let report = report.and_then(|part| part.text_contents()).ok_or(NoBounce::NoReport)?;
-    let cause = failure(report)?;
-    let (notice, number) =
-        returned_to(&message).or_else(|| returned(&message, programme)).ok_or(NoBounce::NotOurs)?;
-    Ok(Bounce { notice, number, cause })
-}
-
-/// The status of the first recipient that failed: fields in groups, one for each recipient.
-fn failure(report: &str) -> Result<String, NoBounce> {
-    let (mut action, mut status, mut reported) = (None, None, false);
-    for line in report.lines().chain([""]) {
-        if line.trim().is_empty() {
-            if action.as_deref() == Some("failed") {
-                let status = status.filter(|status: &String| is_enhanced(status));
-                return Ok(status.unwrap_or_else(|| "5.0.0".to_owned()));
-            }
-            reported |= action.is_some();
-            (action, status) = (None, None);
-        } else if let Some((name, value)) = line.split_once(':') {
-            let word = value.split_whitespace().next().unwrap_or_default();
-            if name.eq_ignore_ascii_case("action") {
-                action = Some(word.to_ascii_lowercase());
-            } else if name.eq_ignore_ascii_case("status") {
-                status = Some(word.to_owned());
-            }
-        }
+impl Bounce {
+    /// Reads a bounce: the notice is named by the return path it was sent to, or else by the Message-ID of the letter
+    /// that it returns.
+    pub fn parse(bytes: &[u8], programme: &ProgrammeId) -> Result<Self, NotABounce> {
+        let report = DeliveryReport::parse(bytes, MOST_PARTS).map_err(|error| match error {
+            NotAReport::NotMail => NotABounce::NotMail,
+            NotAReport::NoStatus => NotABounce::NoReport,
+        })?;
+        let cause = report.failure.ok_or(NotABounce::NotFailed)?;
+        let by_id = || NoticeId::parse(report.message_id.as_deref()?, programme);
+        let by_path = report.return_paths.iter().find_map(|path| ReturnPath::parse(path));
+        let (notice, number) = by_path
+            .or_else(|| by_id().map(|id| (id.notice, id.number)))
+            .ok_or(NotABounce::NotOurs)?;
+        Ok(Self { notice, number, cause })
     }
-    Err(if reported { NoBounce::NotFailed } else { NoBounce::NoReport })
-}
-
-/// By the address that the report was sent to.
-fn returned_to(message: &Message<'_>) -> Option<(PhaseId, u32)> {
-    let to = message.all_to().flat_map(|to| to.iter()).filter_map(|address| address.address());
-    let stamped = ["Delivered-To", "X-Original-To", "Envelope-To"];
-    let stamped = stamped.iter().filter_map(|name| message.header_raw(*name));
-    to.chain(stamped).find_map(|address| ReturnPath::read(address.trim().trim_matches(['<', '>'])))
-}
-
-/// By the Message-ID of the letter that it gives back, whole or its headers alone.
-fn returned(message: &Message<'_>, programme: &ProgrammeId) -> Option<(PhaseId, u32)> {
-    message.parts.iter().find_map(|part| {
-        if let Some(letter) = part.message() {
-            return read_message_id(letter.message_id()?, programme);
-        }
-        let headers = part.is_content_type("text", "rfc822-headers")
-            || part.is_content_type("message", "global-headers");
-        let headers = part.text_contents().filter(|_| headers)?;
-        let letter = MessageParser::default().parse_headers(headers.as_bytes())?;
-        read_message_id(letter.message_id()?, programme)
-    })
 }

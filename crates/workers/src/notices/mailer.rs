@@ -1,4 +1,4 @@
-//! The port to whatever carries notices.
+//! The port to whatever delivers notices.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,98 +6,66 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{MailboxSet, NoticeWords, PhaseId, ProgrammeId};
+use mail::Outcome;
 use roaring::RoaringBitmap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Carries notices: a mail relay, or what stands in for one.
+/// Delivers notices: a mail relay, or a stand-in for one.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// How many mailboxes it is handed at a time. A crash leaves at most so many in doubt.
-    fn handful(&self) -> u32;
+    /// The most mailboxes in a batch. A crash leaves at most this many in doubt.
+    fn batch_size(&self) -> u32;
 
-    /// How long it may take over a handful before it stops by itself.
-    fn patience(&self) -> Duration;
+    /// How long it works on a batch before it stops by itself.
+    fn time_limit(&self) -> Duration;
 
-    /// Would it take anything now? The error is a short code. Asked before anything is claimed, so that an
-    /// outage of the relay claims nothing.
+    /// Checks that notices would be accepted now. The error is a short code. Called before a batch is claimed, so that
+    /// an outage of the relay claims nothing.
     async fn ready(&self) -> Result<(), String>;
 
-    /// Hands the notices over, one by one, until the errand's deadline. Every mailbox of it is in exactly
-    /// one of the answers.
-    async fn post(&self, errand: &Errand<'_>) -> Vec<Posted>;
+    /// Delivers the notices one by one until the batch's deadline. Every mailbox is in exactly one outcome.
+    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome>;
 }
 
-/// What is to be handed over.
-pub struct Errand<'a> {
-    /// The programme that tells.
+/// Notices to be delivered.
+pub struct Batch<'a> {
+    /// The programme.
     pub programme: &'a ProgrammeId,
     /// The notice.
     pub notice: &'a PhaseId,
-    /// What it says.
+    /// Its wording.
     pub wording: &'a NoticeWords,
-    /// Whom.
+    /// Whose holders are notified.
     pub mailboxes: &'a MailboxSet,
-    /// Those among them whose own mailbox still receives.
+    /// Those of them that still receive.
     pub receiving: &'a MailboxSet,
-    /// The time it is now, for the letters' date.
-    pub dated: DateTime<Utc>,
-    /// Nothing is handed over after this.
+    /// The time in the letters' `Date`.
+    pub date: DateTime<Utc>,
+    /// Nothing is delivered after this.
     pub deadline: Instant,
-    /// Nothing more is handed over once this is cancelled.
+    /// Nothing more is delivered once this is cancelled.
     pub stop: &'a CancellationToken,
 }
 
-/// What became of some of them.
+/// The outcome for some mailboxes of a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Posted {
-    /// What.
-    pub answer: Answer,
-    /// Whose.
+pub struct BatchOutcome {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// What became of a notice that was to be handed over. A cause is a short code and holds no address.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
-    /// The relay took it over.
-    Accepted,
-    /// It did not take it this time.
-    Deferred {
-        /// Why.
-        cause: String,
-    },
-    /// It will not take it.
-    Refused {
-        /// Why.
-        cause: String,
-    },
-    /// There is no address to write to.
-    Unreachable {
-        /// Why.
-        cause: String,
-    },
-    /// The connection was lost after the letter was under way and before the relay answered.
-    InDoubt {
-        /// How.
-        cause: String,
-    },
-    /// It was not come to: no attempt was made.
-    NotTried {
-        /// Why.
-        cause: String,
-    },
-}
-
-/// Where addresses are looked up, at the moment a letter is written.
+/// Looks up addresses at the moment a letter is written.
 #[async_trait]
-pub trait AddressBook: Send + Sync {
-    /// The addresses of these mailboxes; those that are not in the registry are left out. The error is a
-    /// sentence without personal data.
+pub trait ContactLookup: Send + Sync {
+    /// The contacts of these mailboxes; those that are not in the registry are left out. The error is a sentence
+    /// without personal data.
     async fn contacts(&self, mailboxes: &MailboxSet) -> Result<Vec<Contact>, String>;
 }
 
-/// How the holder of a mailbox is reached. It has no `Debug` form: an address belongs in no log.
+/// The addresses of a holder. It has no `Debug` form: an address must not be logged.
 #[derive(Clone)]
 pub struct Contact {
     /// The mailbox's number.
@@ -108,17 +76,17 @@ pub struct Contact {
     pub notify: Option<String>,
 }
 
-/// Collects answers by mailbox into answers by set.
+/// Groups mailboxes by outcome.
 #[derive(Default)]
-pub(super) struct Tally(BTreeMap<Answer, RoaringBitmap>);
+pub(super) struct Tally(BTreeMap<Outcome, RoaringBitmap>);
 
 impl Tally {
-    pub(super) fn add(&mut self, answer: Answer, number: u32) {
-        self.0.entry(answer).or_default().insert(number);
+    pub(super) fn add(&mut self, outcome: Outcome, number: u32) {
+        self.0.entry(outcome).or_default().insert(number);
     }
 
-    pub(super) fn posted(self) -> Vec<Posted> {
-        let posted = |(answer, set)| Posted { answer, mailboxes: MailboxSet::from(set) };
-        self.0.into_iter().map(posted).collect()
+    pub(super) fn outcomes(self) -> Vec<BatchOutcome> {
+        let outcome = |(outcome, set)| BatchOutcome { outcome, mailboxes: MailboxSet::from(set) };
+        self.0.into_iter().map(outcome).collect()
     }
 }

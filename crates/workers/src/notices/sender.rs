@@ -1,4 +1,4 @@
-//! The sender: claims a handful of what may go out, has the mailer post it, records what became of each.
+//! The sender: claims a batch of due notices, has the mailer deliver it, records every outcome.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use domain::{
     NoticesFailed, NoticesInDoubt, NoticesSent, Outgoing, PhaseId, RetryPolicy, State, Tick,
 };
 use eventstore::{ExpectedVersion, Journal, Origin, notice_stream};
+use mail::Outcome;
 use metrics::counter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,40 +17,39 @@ use roaring::RoaringBitmap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::mailer::{Answer, Errand, Mailer, Posted};
+use super::mailer::{Batch, BatchOutcome, Mailer};
 use crate::Error;
 
-/// By how much a claim outlives the mailer's patience: a letter that was under way at its deadline has long
-/// been given up by then.
+/// How long a claim outlives the mailer's time limit: any letter begun before the deadline has timed out by then.
 const MARGIN: TimeDelta = TimeDelta::minutes(7);
-/// The first rest while the relay is out of reach; it doubles with each.
-const FIRST_REST: TimeDelta = TimeDelta::seconds(5);
-/// No rest is longer.
-const LONGEST_REST: TimeDelta = TimeDelta::minutes(5);
-/// The cause of those whose sender was lost.
+/// The first backoff while the relay is unavailable; it doubles each time.
+const FIRST_BACKOFF: TimeDelta = TimeDelta::seconds(5);
+/// The longest backoff.
+const LONGEST_BACKOFF: TimeDelta = TimeDelta::minutes(5);
+/// The cause recorded for claims of a sender that crashed.
 const SENDER_LOST: &str = "sender-lost";
 
-/// Tells holders; one at a time works, and two do no harm.
+/// Sends notices. One sender at a time is enough; two do no harm.
 pub struct Sender {
     journal: Arc<Journal>,
     mailer: Arc<dyn Mailer>,
     stop: CancellationToken,
     jitter: ChaCha8Rng,
-    /// What became of a claim and could not be recorded yet.
-    unrecorded: Option<(PhaseId, Vec<Posted>)>,
-    rest: TimeDelta,
-    resting_until: Option<DateTime<Utc>>,
+    /// Outcomes of a claim that could not be recorded yet.
+    unrecorded: Option<(PhaseId, Vec<BatchOutcome>)>,
+    backoff: TimeDelta,
+    backoff_until: Option<DateTime<Utc>>,
 }
 
-/// What a look at the state found to do.
-struct Found {
+/// What there is to do.
+struct Work {
     expected: ExpectedVersion,
-    over: Vec<ClaimOver>,
-    next: Option<Handful>,
+    expired: Vec<ClaimOver>,
+    next: Option<NextBatch>,
     next_wake: Option<DateTime<Utc>>,
 }
 
-struct Handful {
+struct NextBatch {
     notice: PhaseId,
     wording: NoticeWords,
     mailboxes: MailboxSet,
@@ -57,7 +57,7 @@ struct Handful {
 }
 
 impl Sender {
-    /// A sender that has claimed nothing. Once `stop` is cancelled it hands nothing more over.
+    /// A sender without a claim. Once `stop` is cancelled it sends nothing more.
     pub fn new(
         journal: Arc<Journal>,
         mailer: Arc<dyn Mailer>,
@@ -65,67 +65,66 @@ impl Sender {
         seed: u64,
     ) -> Self {
         let jitter = ChaCha8Rng::seed_from_u64(seed);
-        let (unrecorded, resting_until) = (None, None);
-        Self { journal, mailer, stop, jitter, unrecorded, rest: FIRST_REST, resting_until }
+        let (unrecorded, backoff_until) = (None, None);
+        Self { journal, mailer, stop, jitter, unrecorded, backoff: FIRST_BACKOFF, backoff_until }
     }
 
-    /// One pass: records what is not recorded yet, gives up what a lost sender had in hand, and hands over
-    /// one handful.
+    /// One pass: records outcomes that are not recorded yet, puts expired claims in doubt, and sends one batch.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         self.record().await?;
         let now = self.journal.now();
-        let found = self.look(now).await?;
-        if !found.over.is_empty() {
-            return self.give_up(found).await;
+        let work = self.work(now).await?;
+        if !work.expired.is_empty() {
+            return self.record_doubt(work).await;
         }
-        let Some(handful) = found.next else {
-            return Ok(Tick { progress: 0, next_wake: found.next_wake });
+        let Some(batch) = work.next else {
+            return Ok(Tick { progress: 0, next_wake: work.next_wake });
         };
         if self.stop.is_cancelled() {
             return Ok(Tick::default());
         }
-        // A clock that went back ends a rest too.
-        let longest = now.checked_add_signed(LONGEST_REST);
-        if let Some(until) = self.resting_until.filter(|until| *until > now)
+        // A clock that was set back ends the backoff too.
+        let longest = now.checked_add_signed(LONGEST_BACKOFF);
+        if let Some(until) = self.backoff_until.filter(|until| *until > now)
             && Some(until) <= longest
         {
-            let next_wake = [Some(until), found.next_wake].into_iter().flatten().min();
+            let next_wake = [Some(until), work.next_wake].into_iter().flatten().min();
             return Ok(Tick { progress: 0, next_wake });
         }
         if let Err(cause) = self.mailer.ready().await {
-            self.rest(&cause);
-            return Ok(Tick { progress: 0, next_wake: self.resting_until });
+            self.back_off(&cause);
+            return Ok(Tick { progress: 0, next_wake: self.backoff_until });
         }
-        self.send(found.expected, handful).await
+        self.send(work.expected, batch).await
     }
 
-    /// Leaves a relay alone that takes nothing.
-    fn rest(&mut self, cause: &str) {
-        if self.rest == FIRST_REST {
-            tracing::warn!(cause, "the mail relay takes no notice; it is tried again later");
+    /// Pauses while the relay is unavailable.
+    fn back_off(&mut self, cause: &str) {
+        if self.backoff == FIRST_BACKOFF {
+            tracing::warn!(cause, "mail relay unavailable, retrying with backoff");
         }
         counter!("tramonto_notices_relay_failures_total").increment(1);
-        self.resting_until = self.journal.now().checked_add_signed(self.rest);
-        self.rest = (self.rest * 2).min(LONGEST_REST);
+        self.backoff_until = self.journal.now().checked_add_signed(self.backoff);
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 
-    async fn look(&self, now: DateTime<Utc>) -> Result<Found, Error> {
-        // Read before the state: whatever is recorded in between makes an append a conflict.
+    async fn work(&self, now: DateTime<Utc>) -> Result<Work, Error> {
+        // Read before the state: an event appended in between makes our append a conflict.
         let expected = self.version().await?;
         let known = self.journal.known().await?;
         let state = known.state();
         let next = domain::outgoing(state, now).into_iter().next();
-        Ok(Found {
+        Ok(Work {
             expected,
-            over: domain::claims_over(state, now),
-            next: next.and_then(|outgoing| self.handful(state, outgoing)),
+            expired: domain::claims_over(state, now),
+            next: next.and_then(|outgoing| self.next_batch(state, outgoing)),
             next_wake: domain::next_notice_wake(state, now),
         })
     }
 
-    fn handful(&self, state: &State, outgoing: Outgoing) -> Option<Handful> {
+    fn next_batch(&self, state: &State, outgoing: Outgoing) -> Option<NextBatch> {
         let Outgoing { notice, mut mailboxes } = outgoing;
-        if let Some(beyond) = mailboxes.select(self.mailer.handful()) {
+        if let Some(beyond) = mailboxes.select(self.mailer.batch_size()) {
             mailboxes.remove_range(beyond..);
         }
         let plan = state.plan()?;
@@ -133,30 +132,30 @@ impl Sender {
         let mut receiving = state.rights.open_among(Capability::Receive, &mailboxes);
         receiving -= state.rights.withdrawn();
         let (mailboxes, receiving) = (MailboxSet::from(mailboxes), MailboxSet::from(receiving));
-        Some(Handful { notice, wording, mailboxes, receiving })
+        Some(NextBatch { notice, wording, mailboxes, receiving })
     }
 
-    /// Records that nobody knows what became of claims whose sender is gone.
-    async fn give_up(&self, found: Found) -> Result<Tick, Error> {
+    /// Puts the claims of a crashed sender in doubt.
+    async fn record_doubt(&self, work: Work) -> Result<Tick, Error> {
         let doubt = |over: ClaimOver| {
             let mailboxes = MailboxSet::from(over.mailboxes);
             let (notice, many) = (over.notice.as_str(), mailboxes.len());
-            tracing::warn!(notice, mailboxes = many, "a sender was lost with notices in hand");
+            tracing::warn!(notice, mailboxes = many, "claim expired, notices in doubt");
             let cause = SENDER_LOST.to_owned();
             Event::NoticesInDoubt(NoticesInDoubt { notice: over.notice, cause, mailboxes })
         };
-        let events: Vec<_> = found.over.into_iter().map(doubt).collect();
-        self.append(found.expected, &events).await.map(progress)
+        let events: Vec<_> = work.expired.into_iter().map(doubt).collect();
+        self.append(work.expected, &events).await.map(progress)
     }
 
-    async fn send(&mut self, expected: ExpectedVersion, handful: Handful) -> Result<Tick, Error> {
-        let Handful { notice, wording, mailboxes, receiving } = handful;
-        let patience = self.mailer.patience();
+    async fn send(&mut self, expected: ExpectedVersion, batch: NextBatch) -> Result<Tick, Error> {
+        let NextBatch { notice, wording, mailboxes, receiving } = batch;
+        let time_limit = self.mailer.time_limit();
         let now = self.journal.now();
-        let held = TimeDelta::from_std(patience).ok().and_then(|time| time.checked_add(&MARGIN));
+        let held = TimeDelta::from_std(time_limit).ok().and_then(|time| time.checked_add(&MARGIN));
         let until = held.and_then(|held| now.checked_add_signed(held)).unwrap_or(now);
-        // Looked at before the claim is written: writing it takes from the mailer's time, not from ours.
-        let deadline = Instant::now() + patience;
+        // Before the claim is appended: the append counts towards the mailer's time limit.
+        let deadline = Instant::now() + time_limit;
         let claim = Event::NoticesClaimed(NoticesClaimed {
             notice: notice.clone(),
             claim: self.journal.new_id(),
@@ -164,50 +163,50 @@ impl Sender {
             mailboxes: mailboxes.clone(),
         });
         if !self.append(expected, &[claim]).await? {
-            // Somebody recorded something in between: the next pass looks again.
+            // A concurrent append: the next pass starts over.
             return Ok(progress(true));
         }
-        let errand = Errand {
+        let batch = Batch {
             programme: self.journal.programme(),
             notice: &notice,
             wording: &wording,
             mailboxes: &mailboxes,
             receiving: &receiving,
-            dated: now,
+            date: now,
             deadline,
             stop: &self.stop,
         };
-        let posted = self.mailer.post(&errand).await;
-        if let Some(cause) = refusal(&posted) {
-            self.rest(&cause);
+        let outcomes = self.mailer.deliver(&batch).await;
+        if let Some(cause) = refusal(&outcomes) {
+            self.back_off(&cause);
         } else {
-            (self.rest, self.resting_until) = (FIRST_REST, None);
+            (self.backoff, self.backoff_until) = (FIRST_BACKOFF, None);
         }
-        self.unrecorded = Some((notice, posted));
+        self.unrecorded = Some((notice, outcomes));
         self.record().await?;
         Ok(progress(true))
     }
 
-    /// Records what became of a claim: facts, whatever else happened meanwhile.
+    /// Records the outcomes of a claim: they are facts, whatever was appended meanwhile.
     async fn record(&mut self) -> Result<(), Error> {
-        let Some((notice, posted)) = &self.unrecorded else { return Ok(()) };
+        let Some((notice, outcomes)) = &self.unrecorded else { return Ok(()) };
         let events = {
             let now = self.journal.now();
             let known = self.journal.known().await?;
             let retry = known.state().plan().map(|plan| plan.retry).unwrap_or_default();
             let mut recorder = Recorder { notice, now, retry, jitter: &mut self.jitter };
-            let told = known.state().notices.get(notice);
-            posted
+            let progress = known.state().notices.get(notice);
+            outcomes
                 .iter()
-                .flat_map(|posted| {
-                    let split = told.map(|told| told.by_attempts(&posted.mailboxes));
+                .flat_map(|one| {
+                    let split = progress.map(|progress| progress.by_attempts(&one.mailboxes));
                     let split = split.unwrap_or_default();
-                    recorder.events(&posted.answer, split)
+                    recorder.events(&one.outcome, split)
                 })
                 .collect::<Vec<_>>()
         };
         self.append(ExpectedVersion::Any, &events).await?;
-        count(notice, posted);
+        count(notice, outcomes);
         self.unrecorded = None;
         Ok(())
     }
@@ -216,7 +215,7 @@ impl Sender {
         Ok(self.journal.version_of(&notice_stream(self.journal.programme())?).await?)
     }
 
-    /// False where somebody else was faster.
+    /// False on a conflict with a concurrent append.
     async fn append(&self, expected: ExpectedVersion, events: &[Event]) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);
@@ -230,18 +229,18 @@ impl Sender {
     }
 }
 
-/// Why the relay took none of a handful, where it took none: then it is the relay that is wrong, or we are,
-/// and a rest saves the others from being refused too.
-fn refusal(posted: &[Posted]) -> Option<String> {
+/// A cause if the relay accepted nothing of a batch: then the relay or its configuration is at fault, and a pause keeps
+/// the remaining notices from being refused too.
+fn refusal(outcomes: &[BatchOutcome]) -> Option<String> {
     let mut cause = None;
-    for Posted { answer, .. } in posted {
-        match answer {
-            Answer::Accepted => return None,
-            Answer::Unreachable { .. } => {}
-            Answer::Deferred { cause: why }
-            | Answer::Refused { cause: why }
-            | Answer::InDoubt { cause: why }
-            | Answer::NotTried { cause: why } => cause = Some(why.clone()),
+    for BatchOutcome { outcome, .. } in outcomes {
+        match outcome {
+            Outcome::Accepted => return None,
+            Outcome::Unreachable { .. } => {}
+            Outcome::Deferred { cause: why }
+            | Outcome::Refused { cause: why }
+            | Outcome::InDoubt { cause: why }
+            | Outcome::NotTried { cause: why } => cause = Some(why.clone()),
         }
     }
     cause
@@ -251,15 +250,15 @@ fn progress(_appended: bool) -> Tick {
     Tick { progress: 1, next_wake: None }
 }
 
-/// Counts what is in the log by then.
-fn count(notice: &PhaseId, posted: &[Posted]) {
-    for Posted { answer, mailboxes } in posted {
-        let outcome = match answer {
-            Answer::Accepted => "sent",
-            Answer::Deferred { .. } => "deferred",
-            Answer::Refused { .. } | Answer::Unreachable { .. } => "failed",
-            Answer::InDoubt { .. } => "in-doubt",
-            Answer::NotTried { .. } => continue,
+/// Counts recorded outcomes.
+fn count(notice: &PhaseId, outcomes: &[BatchOutcome]) {
+    for BatchOutcome { outcome, mailboxes } in outcomes {
+        let outcome = match outcome {
+            Outcome::Accepted => "sent",
+            Outcome::Deferred { .. } => "deferred",
+            Outcome::Refused { .. } | Outcome::Unreachable { .. } => "failed",
+            Outcome::InDoubt { .. } => "in-doubt",
+            Outcome::NotTried { .. } => continue,
         };
         let notice = notice.to_string();
         counter!("tramonto_notices_total", "notice" => notice, "outcome" => outcome)
@@ -275,29 +274,29 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// An event for each number of attempts made before, where that matters.
-    fn events(&mut self, answer: &Answer, split: BTreeMap<u32, RoaringBitmap>) -> Vec<Event> {
+    /// The events of an outcome: one per number of previous attempts, where that matters.
+    fn events(&mut self, outcome: &Outcome, split: BTreeMap<u32, RoaringBitmap>) -> Vec<Event> {
         let notice = || self.notice.clone();
         let whole = split.values().fold(RoaringBitmap::new(), |all, set| all | set);
         if whole.is_empty() {
             return Vec::new();
         }
         let mailboxes = MailboxSet::from(whole);
-        match answer {
-            Answer::Accepted => {
+        match outcome {
+            Outcome::Accepted => {
                 vec![Event::NoticesSent(NoticesSent { notice: notice(), mailboxes })]
             }
-            Answer::InDoubt { cause } => {
+            Outcome::InDoubt { cause } => {
                 let (notice, cause) = (notice(), cause.clone());
                 vec![Event::NoticesInDoubt(NoticesInDoubt { notice, cause, mailboxes })]
             }
-            Answer::Refused { cause } | Answer::Unreachable { cause } => {
+            Outcome::Refused { cause } | Outcome::Unreachable { cause } => {
                 let failed = |(made, set): (u32, RoaringBitmap)| {
                     self.failed(cause, made.saturating_add(1), set)
                 };
                 split.into_iter().map(failed).collect()
             }
-            Answer::Deferred { cause } => {
+            Outcome::Deferred { cause } => {
                 let event = |(made, set): (u32, RoaringBitmap)| {
                     let attempts = made.saturating_add(1);
                     if attempts < self.retry.attempts {
@@ -310,7 +309,7 @@ impl Recorder<'_> {
                 };
                 split.into_iter().map(event).collect()
             }
-            Answer::NotTried { cause } => {
+            Outcome::NotTried { cause } => {
                 let again = |(made, set)| self.deferred(cause, made, TimeDelta::zero(), set);
                 split.into_iter().map(again).collect()
             }

@@ -1,22 +1,21 @@
-//! A mailer that takes everything and carries nothing: for rehearsals.
-
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mail::Outcome;
 
-use super::mailer::{Answer, Errand, Mailer, Posted};
+use super::mailer::{Batch, BatchOutcome, Mailer};
 
-/// Takes every notice without writing it: a rehearsal of a million letters need not write them.
+/// Accepts every notice without writing it, for rehearsals.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sink;
 
 #[async_trait]
 impl Mailer for Sink {
-    fn handful(&self) -> u32 {
+    fn batch_size(&self) -> u32 {
         u32::MAX
     }
 
-    fn patience(&self) -> Duration {
+    fn time_limit(&self) -> Duration {
         Duration::from_secs(1)
     }
 
@@ -24,7 +23,7 @@ impl Mailer for Sink {
         Ok(())
     }
 
-    async fn post(&self, errand: &Errand<'_>) -> Vec<Posted> {
-        vec![Posted { answer: Answer::Accepted, mailboxes: errand.mailboxes.clone() }]
+    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome> {
+        vec![BatchOutcome { outcome: Outcome::Accepted, mailboxes: batch.mailboxes.clone() }]
     }
 }

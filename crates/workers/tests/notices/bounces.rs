@@ -1,7 +1,7 @@
-//! What mail servers send back, read for whose notice it speaks of.
+//! Bounces: which notice a delivery report is about.
 
 use domain::ProgrammeId;
-use workers::notices::{Bounce, NoBounce, read_bounce};
+use workers::notices::{Bounce, NotABounce};
 
 fn programme() -> ProgrammeId {
     "cec-pac".parse().unwrap()
@@ -67,7 +67,7 @@ Message-ID: <1@else.example>
 ";
 
 #[test]
-fn a_report_names_its_notice_by_the_address_or_by_the_letter_it_returns() {
+fn a_notice_is_identified_by_the_return_path_or_by_the_returned_letter() {
     let bounce = |cause: &str| {
         let notice = "sending-ends".parse().unwrap();
         Ok(Bounce { notice, number: 40, cause: cause.to_owned() })
@@ -78,24 +78,24 @@ fn a_report_names_its_notice_by_the_address_or_by_the_letter_it_returns() {
         (PLAIN, "failed", "5.2.2", WHOLE, bounce("5.2.2")),
         ("Notices+Sending-Ends.40@agency.example", "Failed", "5.1.1 (x)", WHOLE, bounce("5.1.1")),
         (VERP, "failed", "who knows", NOTHING, bounce("5.0.0")),
-        (VERP, "delayed", "4.4.1", WHOLE, Err(NoBounce::NotFailed)),
-        (VERP, "delivered", "2.0.0", WHOLE, Err(NoBounce::NotFailed)),
-        (PLAIN, "failed", "5.1.1", NOTHING, Err(NoBounce::NotOurs)),
+        (VERP, "delayed", "4.4.1", WHOLE, Err(NotABounce::NotFailed)),
+        (VERP, "delivered", "2.0.0", WHOLE, Err(NotABounce::NotFailed)),
+        (PLAIN, "failed", "5.1.1", NOTHING, Err(NotABounce::NotOurs)),
     ] {
-        let read = read_bounce(&report(to, action, status, returned), &programme());
+        let read = Bounce::parse(&report(to, action, status, returned), &programme());
         assert_eq!(read, expected, "{to} {action} {status}");
     }
 }
 
 #[test]
-fn another_programmes_notice_and_a_message_that_is_no_report_are_not_ours() {
+fn other_programmes_and_other_messages_are_rejected() {
     let other: ProgrammeId = "trial".parse().unwrap();
     let theirs = report(PLAIN, "failed", "5.1.1", WHOLE);
-    assert_eq!(read_bounce(&theirs, &other), Err(NoBounce::NotOurs));
+    assert_eq!(Bounce::parse(&theirs, &other), Err(NotABounce::NotOurs));
     let away = "From: anna@home.example\r\nTo: notices+sending-ends.40@agency.example\r\n\
                 Auto-Submitted: auto-replied\r\nSubject: Away\r\n\r\nI am away.\r\n";
-    assert_eq!(read_bounce(away.as_bytes(), &programme()), Err(NoBounce::NoReport));
-    for nonsense in [&b""[..], b"\0\xff\xfe", b"--b/relay\r\n\r\n"] {
-        assert!(read_bounce(nonsense, &programme()).is_err());
+    assert_eq!(Bounce::parse(away.as_bytes(), &programme()), Err(NotABounce::NoReport));
+    for garbage in [&b""[..], b"\0\xff\xfe", b"--b/relay\r\n\r\n"] {
+        assert!(Bounce::parse(garbage, &programme()).is_err());
     }
 }

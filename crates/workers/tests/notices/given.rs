@@ -13,7 +13,7 @@ use eventstore::{
     programme_stream,
 };
 use tokio_util::sync::CancellationToken;
-use workers::notices::{AddressBook, Contact, Mailer, Sender};
+use workers::notices::{Contact, ContactLookup, Mailer, Sender};
 
 pub(crate) struct Hands(Mutex<DateTime<Utc>>);
 
@@ -131,10 +131,10 @@ impl World {
 
 /// Addresses by number; a mailbox's own, and where there is one, the one for notices.
 #[derive(Default)]
-pub(crate) struct Book(pub(crate) BTreeMap<u32, (String, Option<String>)>);
+pub(crate) struct Contacts(pub(crate) BTreeMap<u32, (String, Option<String>)>);
 
 #[async_trait]
-impl AddressBook for Book {
+impl ContactLookup for Contacts {
     async fn contacts(&self, mailboxes: &MailboxSet) -> Result<Vec<Contact>, String> {
         let contact = |number: u32| {
             let (address, notify) = self.0.get(&number)?.clone();

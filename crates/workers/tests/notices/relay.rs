@@ -1,34 +1,35 @@
-//! Through a relay that speaks SMTP: taken, deferred, refused, in doubt; the letter itself; the relay's moods.
+//! Notices through an SMTP relay: accepted, deferred, refused, in doubt; the letter; reconnecting and backoff.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use eventstore::Clock;
+use mail::Relay;
 use secrecy::SecretString;
 use url::Url;
-use workers::notices::{Mailer, Relay, RelaySettings, Smtp};
+use workers::notices::{Mailer, RelayMailer, RelaySettings};
 
-use crate::given::{Book, World};
+use crate::given::{Contacts, World};
 use crate::server::{Mood, Server};
 
-fn smtp(server: &Server, user: &str, book: Book) -> Arc<dyn Mailer> {
+fn smtp(server: &Server, user: &str, contacts: Contacts) -> Arc<dyn Mailer> {
     let url: Url = format!("smtp://{user}{}", server.address).parse().unwrap();
     let password = (!user.is_empty()).then(|| SecretString::from("secret".to_owned()));
     let relay = Relay::new(&url, password, None, "agency.example").unwrap();
     let from = "notices@agency.example".parse().unwrap();
-    let settings = RelaySettings { from, connections: 1, per_second: None, handful: 100 };
-    Arc::new(Smtp::new(relay, settings, Arc::new(book)))
+    let settings = RelaySettings { from, connections: 1, per_second: None, batch_size: 100 };
+    Arc::new(RelayMailer::new(&relay, settings, Arc::new(contacts)))
 }
 
-/// Everyone named an address for notices, of these names.
-fn book(names: &[&str]) -> Book {
+/// Contacts with these names as addresses for notices; an empty name has none.
+fn contacts(names: &[&str]) -> Contacts {
     let entry = |(number, name): (u32, &&str)| {
         let own = format!("m{number}@postacertificata.example");
         let notify = (!name.is_empty()).then(|| format!("{name}@home.example"));
         (number, (own, notify))
     };
-    Book((0..).zip(names).map(entry).collect())
+    Contacts((0..).zip(names).map(entry).collect())
 }
 
 async fn settle(world: &World, mailer: &Arc<dyn Mailer>) {
@@ -37,11 +38,11 @@ async fn settle(world: &World, mailer: &Arc<dyn Mailer>) {
 }
 
 #[tokio::test]
-async fn each_answer_of_the_relay_is_recorded_for_whom_it_was_given() {
+async fn each_outcome_is_recorded_for_its_mailbox() {
     let server = Server::start(Mood::Willing).await;
     let names = ["anna", "gone", "busy", "greylisted", "choosy", "silent", "bruno", ""];
     let world = World::with(9).await;
-    let mailer = smtp(&server, "", book(&names));
+    let mailer = smtp(&server, "", contacts(&names));
     settle(&world, &mailer).await;
     let log = world.log().await;
     assert_eq!(
@@ -56,7 +57,7 @@ async fn each_answer_of_the_relay_is_recorded_for_whom_it_was_given() {
         ],
         "{log:#?}"
     );
-    // The last one is in no registry.
+    // The last one is not in the registry.
     assert_eq!(log[6..], ["failed not-in-registry x1 [8]", "in doubt connection-lost [5]"]);
 
     for _ in 0..20 {
@@ -77,18 +78,14 @@ async fn each_answer_of_the_relay_is_recorded_for_whom_it_was_given() {
         *times.entry(taken.to).or_default() += 1;
     }
     assert!(times.values().all(|times| *times == 1), "{times:?}");
-    assert_eq!(
-        times.len(),
-        5,
-        "the one in doubt was taken and is not handed over again: {times:?}"
-    );
+    assert_eq!(times.len(), 5, "the one in doubt was accepted and is not sent again: {times:?}");
 }
 
 #[tokio::test]
-async fn a_letter_says_of_whom_it_speaks_and_asks_no_machine_for_an_answer() {
+async fn a_letter_identifies_its_mailbox_and_suppresses_automatic_replies() {
     let server = Server::start(Mood::Willing).await;
     let world = World::with(2).await;
-    settle(&world, &smtp(&server, "", book(&["anna", ""]))).await;
+    settle(&world, &smtp(&server, "", contacts(&["anna", ""]))).await;
     let taken = server.taken();
     let letter = &taken[0];
     assert_eq!(
@@ -97,7 +94,7 @@ async fn a_letter_says_of_whom_it_speaks_and_asks_no_machine_for_an_answer() {
     );
     assert_eq!(
         taken[1].to, "m1@postacertificata.example",
-        "who named no address is told where they still receive"
+        "without an address for notices it goes to the mailbox itself"
     );
     let parsed = mail_parser::MessageParser::default().parse(letter.text.as_bytes()).unwrap();
     assert_eq!(
@@ -118,20 +115,20 @@ async fn a_letter_says_of_whom_it_speaks_and_asks_no_machine_for_an_answer() {
 }
 
 #[tokio::test]
-async fn one_conversation_carries_many_letters_and_a_closed_one_is_replaced() {
+async fn one_connection_carries_many_letters_and_a_closed_one_is_replaced() {
     let names: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    for (mood, conversations) in [(Mood::Willing, 1), (Mood::Tired, 20)] {
+    for (mood, connections) in [(Mood::Willing, 1), (Mood::Tired, 20)] {
         let server = Server::start(mood).await;
         let world = World::with(20).await;
-        settle(&world, &smtp(&server, "", book(&names))).await;
-        assert_eq!((server.taken().len(), server.conversations()), (20, conversations));
+        settle(&world, &smtp(&server, "", contacts(&names))).await;
+        assert_eq!((server.taken().len(), server.conversations()), (20, connections));
         assert_eq!(world.account().await.sent.len(), 20);
     }
 }
 
 #[tokio::test]
-async fn a_relay_that_refuses_us_or_is_not_there_fails_nobody_and_claims_nothing() {
+async fn an_unavailable_relay_fails_no_notice_and_claims_none() {
     let gone = Server::start(Mood::Willing).await;
     let address = gone.address;
     drop(gone);
@@ -141,48 +138,27 @@ async fn a_relay_that_refuses_us_or_is_not_there_fails_nobody_and_claims_nothing
         if mood.is_none() {
             server.address = address;
         }
-        let mailer = smtp(&server, "", book(&["anna", "bruno", "carla"]));
+        let mailer = smtp(&server, "", contacts(&["anna", "bruno", "carla"]));
         let mut sender = world.sender(mailer);
-        let mut rests = Vec::new();
+        let mut waits = Vec::new();
         for _ in 0..4 {
             let tick = sender.tick().await.unwrap();
             let wake = tick.next_wake.unwrap();
-            rests.push((wake - world.clock.now()).num_seconds());
-            // A second early it is still left alone.
+            waits.push((wake - world.clock.now()).num_seconds());
+            // A second earlier it still waits.
             world.set_clock(wake - TimeDelta::seconds(1));
             assert_eq!(sender.tick().await.unwrap().next_wake, Some(wake));
             world.set_clock(wake);
         }
-        assert_eq!(rests, [5, 10, 20, 40], "{mood:?}");
+        assert_eq!(waits, [5, 10, 20, 40], "{mood:?}");
         assert_eq!(world.log().await, [""; 0], "{mood:?}");
     }
 }
 
 #[tokio::test]
-async fn a_relay_that_wants_a_login_gets_it() {
+async fn it_logs_in_where_the_relay_requires_it() {
     let server = Server::start(Mood::Strict).await;
     let world = World::with(1).await;
-    settle(&world, &smtp(&server, "notices@", book(&["anna"]))).await;
+    settle(&world, &smtp(&server, "notices@", contacts(&["anna"]))).await;
     assert_eq!((server.taken().len(), server.logins()), (1, 1));
-}
-
-#[test]
-fn a_relay_is_written_as_a_url_and_what_is_wrong_with_it_is_said() {
-    let relay = |text: &str, password: Option<&str>| {
-        let password = password.map(|password| SecretString::from(password.to_owned()));
-        Relay::new(&text.parse().unwrap(), password, None, "agency.example").err()
-    };
-    for sound in ["smtp://relay.example", "smtps://relay.example:465", "smtp://relay?tls=required"]
-    {
-        assert_eq!(relay(sound, None), None, "{sound}");
-    }
-    for (text, password, problem) in [
-        ("smtp://anna@relay", None, "has no password"),
-        ("smtp://relay", Some("secret"), "has no user"),
-        ("smtp://relay?tls=never", None, "only tls=required"),
-        ("http://relay", None, "smtp://HOST:PORT"),
-    ] {
-        let told = relay(text, password).unwrap();
-        assert!(told.contains(problem) && !told.contains("secret"), "{text}: {told}");
-    }
 }

@@ -14,7 +14,7 @@ async fn settle(world: &World) {
 }
 
 #[tokio::test]
-async fn what_may_go_out_goes_out_once() {
+async fn released_notices_are_sent_once() {
     let world = World::with(4).await;
     settle(&world).await;
     settle(&world).await;
@@ -22,7 +22,7 @@ async fn what_may_go_out_goes_out_once() {
 }
 
 #[tokio::test]
-async fn a_notice_whose_phase_has_begun_goes_to_nobody_any_more() {
+async fn a_notice_is_not_sent_after_its_phase_has_started() {
     for (at, told) in [("2015-03-17T22:59:59Z", 4), ("2015-03-17T23:00:00Z", 0)] {
         let world = World::with(4).await;
         world.set_clock(utc(at));
@@ -32,7 +32,7 @@ async fn a_notice_whose_phase_has_begun_goes_to_nobody_any_more() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_waits_is_made_at_its_time_and_not_before() {
+async fn a_retry_is_made_at_its_time_and_not_before() {
     let world = World::with(4).await;
     let retry_at = utc("2015-02-16T09:30:00Z");
     let (cause, mailboxes) = ("451".to_owned(), [0, 1, 2, 3].into_iter().collect());
@@ -47,7 +47,7 @@ async fn an_attempt_that_waits_is_made_at_its_time_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_postponed_phase_takes_back_what_may_go_out() {
+async fn postponing_a_phase_withdraws_its_released_notices() {
     let world = World::with(4).await;
     let mut plan = world.plan.clone();
     plan.phases[1].from = "2015-05-01".parse().unwrap();
@@ -60,7 +60,7 @@ async fn a_postponed_phase_takes_back_what_may_go_out() {
 }
 
 #[tokio::test]
-async fn a_paused_programme_and_a_stopped_sender_tell_nobody() {
+async fn a_paused_programme_and_a_stopped_sender_send_nothing() {
     let world = World::with(4).await;
     let stop = CancellationToken::new();
     stop.cancel();

@@ -1,5 +1,5 @@
-//! The sender is stopped after every single append and every single letter in turn, and another goes on: the
-//! relay never takes anyone's notice twice, and everyone is accounted for.
+//! The sender is killed after every append and every letter in turn, and another continues: the relay never accepts
+//! a notice twice, and every mailbox is accounted for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use mail::Outcome;
 use tokio_util::sync::CancellationToken;
-use workers::notices::{Answer, Errand, Mailer, Posted, Sender};
+use workers::notices::{Batch, BatchOutcome, Mailer, Sender};
 
 use crate::fuse::{Fuse, StoppingLog};
 use crate::given::World;
 
 const EVERYONE: u32 = 7;
-const HANDFUL: u32 = 3;
+const BATCH: u32 = 3;
 
-/// How often the relay took whose notice.
+/// How often the relay accepted each mailbox's notice.
 type Taken = Arc<Mutex<BTreeMap<u32, u32>>>;
 
 struct Relay {
@@ -26,11 +27,11 @@ struct Relay {
 
 #[async_trait]
 impl Mailer for Relay {
-    fn handful(&self) -> u32 {
-        HANDFUL
+    fn batch_size(&self) -> u32 {
+        BATCH
     }
 
-    fn patience(&self) -> Duration {
+    fn time_limit(&self) -> Duration {
         Duration::from_mins(1)
     }
 
@@ -38,16 +39,16 @@ impl Mailer for Relay {
         Ok(())
     }
 
-    async fn post(&self, errand: &Errand<'_>) -> Vec<Posted> {
-        for number in errand.mailboxes.iter() {
+    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome> {
+        for number in batch.mailboxes.iter() {
             *self.taken.lock().unwrap().entry(number).or_default() += 1;
             self.fuse.step().await;
         }
-        vec![Posted { answer: Answer::Accepted, mailboxes: errand.mailboxes.clone() }]
+        vec![BatchOutcome { outcome: Outcome::Accepted, mailboxes: batch.mailboxes.clone() }]
     }
 }
 
-/// Sends until there is nothing to do now; false where the fuse was shorter.
+/// Sends until there is nothing left to do; false if the fuse blew first.
 async fn send(world: &World, taken: &Taken, fuse: &Arc<Fuse>) -> bool {
     let store = StoppingLog { inner: Arc::clone(&world.store), fuse: Arc::clone(fuse) };
     let mailer = Arc::new(Relay { taken: Arc::clone(taken), fuse: Arc::clone(fuse) });
@@ -61,7 +62,7 @@ async fn send(world: &World, taken: &Taken, fuse: &Arc<Fuse>) -> bool {
 }
 
 #[tokio::test]
-async fn nobody_is_told_twice_wherever_the_sender_stops() {
+async fn no_holder_gets_a_notice_twice_wherever_the_sender_is_killed() {
     let endless = Arc::new(Mutex::new(BTreeMap::new()));
     let mut stopped = 0;
     for length in 1.. {
@@ -76,7 +77,7 @@ async fn nobody_is_told_twice_wherever_the_sender_stops() {
         let account = world.account().await;
         let (sent, doubt) = (account.sent.len(), account.in_doubt.len());
         assert_eq!(sent + doubt, u64::from(EVERYONE), "stopped after {length}: {account:?}");
-        assert!(doubt <= u64::from(HANDFUL));
+        assert!(doubt <= u64::from(BATCH));
         let taken = taken.lock().unwrap();
         assert!(taken.values().all(|times| *times == 1), "stopped after {length}: {taken:?}");
         for number in &account.sent {
@@ -98,7 +99,7 @@ async fn nobody_is_told_twice_wherever_the_sender_stops() {
 }
 
 #[tokio::test]
-async fn two_senders_at_once_tell_nobody_twice() {
+async fn two_concurrent_senders_send_no_notice_twice() {
     let world = World::with(40).await;
     let taken = Taken::default();
     let fuse = Fuse::of(u64::MAX);
