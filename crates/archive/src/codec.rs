@@ -1,4 +1,4 @@
-//! What happened to a message, as bytes: a few for each event.
+//! Packs the events of a message into bytes.
 //!
 //! An event is the milliseconds since the message's first, its kind, the number of its recipient in the
 //! dictionary (0 for none) and the length and text of its related identifier. Numbers are variable in
@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::Kind;
 
-/// An event whose recipient is a number.
+/// An event with a dictionary number for its recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Packed {
     pub(crate) at: DateTime<Utc>,
@@ -33,7 +33,7 @@ pub(crate) fn pack(first: DateTime<Utc>, events: &[Packed]) -> Vec<u8> {
     bytes
 }
 
-/// The events of a message; `None` where these are not bytes that [`pack`] made.
+/// Unpacks events; `None` if the bytes were not made by [`pack`].
 pub(crate) fn unpack(first: DateTime<Utc>, bytes: &[u8]) -> Option<Vec<Packed>> {
     let mut rest = bytes;
     let mut events = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) fn unpack(first: DateTime<Utc>, bytes: &[u8]) -> Option<Vec<Packed>> 
     Some(events)
 }
 
-/// Packs ascending numbers as their distances.
+/// Packs ascending numbers as deltas.
 pub(crate) fn pack_ascending(numbers: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(numbers.len() * 3);
     let mut before = 0;
@@ -62,7 +62,7 @@ pub(crate) fn pack_ascending(numbers: &[u64]) -> Vec<u8> {
     bytes
 }
 
-/// The numbers that [`pack_ascending`] packed.
+/// Unpacks numbers packed by [`pack_ascending`].
 pub(crate) fn unpack_ascending(bytes: &[u8]) -> Option<Vec<u64>> {
     let mut rest = bytes;
     let mut numbers = Vec::new();
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_is_unpacked_and_no_bytes_make_it_panic(
+        fn packing_round_trips_and_no_bytes_cause_a_panic(
             events in events(DateTime::UNIX_EPOCH),
             mut numbers in prop::collection::vec(any::<u64>(), 0..9),
             bytes in prop::collection::vec(any::<u8>(), 0..40),

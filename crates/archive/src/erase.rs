@@ -1,8 +1,8 @@
-//! Taking holders out of everything that is kept here: the index, its links, and their extracts; and extracts of
-//! others that name them, which are prepared anew out of what is left.
+//! Erases holders from the index, its links and exports; and exports of others that name them, which can be prepared
+//! again from the remaining entries.
 //!
-//! Invariant: what tells whose an extract is goes last, so that an erasure that was broken off anywhere is ended
-//! by doing it again.
+//! Invariant: links, which identify a holder's exports, are deleted last, so that repeating an interrupted erasure
+//! completes it.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -12,65 +12,69 @@ use keyring::Keyring;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
+use crate::archive::{files_in, unwritable};
 use crate::link::Hashes;
-use crate::needles::Needles;
-use crate::office::{files_in, unwritable};
+use crate::search::SearchTerms;
 use crate::{Error, Index};
 
-/// Whose data are taken out.
+/// The holders to erase.
 #[derive(Debug, Clone, Copy)]
-pub struct Erased<'a> {
-    /// The holders' mailboxes.
+pub struct ErasureSubjects<'a> {
+    /// Their mailboxes.
     pub numbers: &'a RoaringBitmap,
     /// Their addresses.
     pub addresses: &'a [String],
-    /// By what else they can be known in somebody else's message.
+    /// Other texts that identify them in messages of others.
     pub known_by: &'a [String],
-    /// Whose secret hashes their addresses.
+    /// The keys that hash their addresses.
     pub keys: &'a Keyring,
-    /// Requests of theirs that are known to be open, whether or not a link was made for them.
+    /// Their open requests, with or without a link.
     pub requests: &'a BTreeSet<Uuid>,
 }
 
-/// How many extracts went.
+/// The number of deleted exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone {
-    /// Those of the holders.
+pub struct ErasedExports {
+    /// Exports of the holders.
     pub extracts: u64,
-    /// Those of others that named them.
+    /// Exports of others that named them.
     pub withdrawn: u64,
 }
 
-/// Takes holders out of an index and deletes their extracts from a folder, with whatever a preparation that was
-/// broken off has left there, and the extracts of others in which one of them is named.
-pub async fn erase(index: &Index, extracts: &Path, whose: Erased<'_>) -> Result<Gone, Error> {
+/// Erases holders from an index and deletes their exports from a folder, together with temporary files and exports of
+/// others that name them.
+pub async fn erase(
+    index: &Index,
+    extracts: &Path,
+    whose: ErasureSubjects<'_>,
+) -> Result<ErasedExports, Error> {
     let mut requests = whose.requests.clone();
     requests.extend(index.requests_of(whose.numbers).await?);
-    let mut gone = Gone { extracts: 0, withdrawn: 0 };
+    let mut erased = ErasedExports { extracts: 0, withdrawn: 0 };
     for file in files_in(extracts)? {
         let name = file.file_stem().and_then(|name| name.to_str());
         let request = name.and_then(|name| name.parse::<Uuid>().ok());
-        // One that is no request's was not whole when its process ended.
+        // Any other name is a temporary file of an interrupted preparation.
         if request.is_none_or(|request| requests.contains(&request)) && delete(&file)? {
-            gone.extracts += u64::from(request.is_some());
+            erased.extracts += u64::from(request.is_some());
         }
     }
-    let texts = Needles::new(&[whose.addresses, whose.known_by].concat())?;
+    let texts = SearchTerms::new(&[whose.addresses, whose.known_by].concat())?;
     let hashes = Hashes::new(whose.keys);
     let all = whose.addresses.iter().chain(whose.known_by);
     let addresses = all.filter(|text| text.contains('@')).map(|address| hashes.erased(address));
     let hashes = addresses.collect();
     Box::pin(index.erase(whose.numbers, whose.addresses, &texts, hashes)).await?;
-    // After the index: what is prepared by now names them no more.
+    // After the index: exports prepared from now on do not name them.
     for file in files_in(extracts)? {
-        if texts.are_in_zip(&file)? && delete(&file)? {
-            gone.withdrawn += 1;
+        if texts.match_zip(&file)? && delete(&file)? {
+            erased.withdrawn += 1;
         }
     }
-    Ok(gone)
+    Ok(erased)
 }
 
-/// Deletes a file; was it there?
+/// Deletes a file; false if it did not exist.
 fn delete(file: &Path) -> Result<bool, Error> {
     match std::fs::remove_file(file) {
         Ok(()) => Ok(true),

@@ -1,36 +1,35 @@
 use std::path::PathBuf;
 
-/// Why the archive did not do what was asked. The first question is [`Error::may_retry`].
+/// Why the archive failed. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The index, or a platform's own table.
-    #[error("the log of messages: {0}")]
+    #[error("message log: {0}")]
     Tables(#[from] sql::Fault),
-    /// Another process reads logs into it.
-    #[error("another process reads logs into {place}; wait for its end, then read them again")]
-    Indexing {
-        /// Which file.
-        place: String,
+    /// Another process is indexing logs or changing the index.
+    #[error("{index} is locked by another process; retry when it has finished")]
+    Locked {
+        /// The index.
+        index: String,
     },
-    /// A file begins like one that was read before, and then differs from it.
+    /// A file starts like one that was indexed, and then differs from it.
     #[error(
-        "{path} begins like a log that was read before and goes on otherwise; give the log as the mail \
-         server wrote it",
+        "{path} starts like an indexed log but differs from it; pass the log as the mail server \
+         wrote it",
         path = path.display()
     )]
     OtherContent {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// A file or folder.
-    #[error("{path}: {advice}", path = path.display())]
+    #[error("{path} {advice} ({source})", path = path.display())]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem and the next step.
         advice: String,
-        /// What the system said.
-        #[source]
+        /// The system's error.
         source: std::io::Error,
     },
     /// The programme's keys.
@@ -42,19 +41,19 @@ pub enum Error {
     /// A domain rule.
     #[error(transparent)]
     Rejected(#[from] domain::Rejection),
-    /// It may not be done.
+    /// The operation is not allowed.
     #[error("{0}")]
     Refused(String),
-    /// An extract could not be made.
-    #[error("the extract can't be made: {0}")]
-    Extract(String),
+    /// An export could not be made.
+    #[error("cannot make the export: {0}")]
+    Export(String),
 }
 
 impl Error {
-    /// May the same call succeed if it is simply made again later?
+    /// May the same call succeed later?
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Indexing { .. } => true,
+            Self::Locked { .. } => true,
             Self::Tables(fault) => fault.may_retry(),
             Self::Keys(error) => error.may_retry(),
             Self::Log(error) => error.may_retry(),
@@ -62,7 +61,7 @@ impl Error {
             | Self::File { .. }
             | Self::Rejected(_)
             | Self::Refused(_)
-            | Self::Extract(_) => false,
+            | Self::Export(_) => false,
         }
     }
 }

@@ -1,14 +1,13 @@
-//! The index of the mail servers' logs: `archive.db`, which answers for one mailbox in milliseconds.
+//! The index of mail logs: `archive.db`, which answers for one mailbox in milliseconds.
 //!
-//! A message is one row, its events packed in it. Addresses are numbers of a dictionary. What was read
-//! together is a segment: for each address the messages of the segment, in order, so that an index over
-//! years grows by appending alone, and a mailbox is found by one look into each segment.
-//! Invariant: what was read of a file, the messages that came of it and those that are not done yet are
-//! written in one transaction; after a crash at any moment reading goes on as if there had been none.
+//! A message is one row that contains its packed events. Addresses are numbers of a dictionary. Each batch of lines is a
+//! segment with a posting list per address, so that an index over years is append-only and a mailbox is found with one
+//! lookup per segment. Invariant: the position in a file, the messages it yielded and the unfinished ones are written in
+//! one transaction; after a crash, indexing resumes without loss or duplicates.
 
+mod erase;
 mod read;
-mod trace;
-mod wipe;
+mod residue;
 mod write;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -46,9 +45,9 @@ const CREATE: &str = "
         PRIMARY KEY (segment, name)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE unfinished (
-        place TEXT PRIMARY KEY,   -- machine, instance and name in the queue
+        place TEXT PRIMARY KEY,   -- host, instance and queue id
         message INTEGER NOT NULL,
-        heard_at INTEGER          -- when it was last heard of, in milliseconds
+        heard_at INTEGER NOT NULL -- its last line, in milliseconds
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE source (
         id INTEGER PRIMARY KEY,
@@ -66,13 +65,13 @@ const CREATE: &str = "
         hash BLOB PRIMARY KEY,    -- keyed, of the link's secret
         request BLOB NOT NULL,
         number INTEGER NOT NULL,
-        holder BLOB,              -- keyed, of what its holder is asked for
-        wrong INTEGER NOT NULL,   -- how often that was answered wrongly
+        holder BLOB,              -- keyed, of the holder's codice fiscale
+        wrong INTEGER NOT NULL,   -- failed attempts
         expires_at INTEGER NOT NULL,
-        shown INTEGER NOT NULL DEFAULT 0    -- to an operator, whose it is; no letter may take its place
+        shown INTEGER NOT NULL    -- to an operator: no letter replaces it
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE erased (
-        hash BLOB PRIMARY KEY     -- keyed, of an address of somebody who was erased
+        hash BLOB PRIMARY KEY     -- keyed, of an erased holder's address
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE destruction (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -83,45 +82,39 @@ const CREATE: &str = "
         kept TEXT NOT NULL        -- numbers, as a JSON array
     ) STRICT;";
 
-/// From version 1 to 2.
-const REMEMBERING: &str = "
-    ALTER TABLE unfinished ADD COLUMN heard_at INTEGER;
-    ALTER TABLE link ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
-    CREATE TABLE erased (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;";
-
 fn format() -> Format {
     Format {
         application_id: 0x7472_6d61,
-        schema_version: 2,
+        schema_version: 1,
         create: CREATE.to_owned(),
-        upgrades: &[REMEMBERING],
-        other_version: "run the version of this program that made it, or read the logs again",
+        upgrades: &[],
+        other_version: "use the version of the program that created it, or index the logs again",
         keeping: Keeping::Original,
     }
 }
 
-/// The index of a programme's mail logs, and what there is to know of its extracts.
+/// The index of a programme's mail logs, and the links of its exports.
 #[derive(Debug)]
 pub struct Index {
     pub(crate) tables: Tables,
     path: PathBuf,
 }
 
-/// How much an index holds.
+/// The contents of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Held {
     /// Messages.
     pub messages: u64,
     /// Addresses and names of servers.
     pub names: u64,
-    /// Files that were read.
+    /// Indexed files.
     pub files: u64,
-    /// Links that were handed out.
+    /// Links of exports.
     pub links: u64,
 }
 
 impl Index {
-    /// Opens the index, which is made where there is none.
+    /// Opens the index, or creates it.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self { tables: Tables::open(path, &format()).await?, path: path.to_owned() })
     }
@@ -131,17 +124,17 @@ impl Index {
         Ok(Self { tables: Tables::open_read_only(path, &format()).await?, path: path.to_owned() })
     }
 
-    /// Closes it.
+    /// Closes the index.
     pub async fn close(self) -> Result<(), Error> {
         Ok(self.tables.close().await?)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How much it holds.
+    /// Counts its contents.
     pub async fn held(&self) -> Result<Held, Error> {
         const COUNTS: &str = "
             SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM name),
@@ -158,20 +151,20 @@ impl Index {
         Ok(self.tables.all(COUNTS, Vec::new(), read).await?.pop().unwrap_or_default())
     }
 
-    /// The files that were read.
+    /// The indexed files.
     pub(crate) async fn sources(&self) -> Result<Vec<Source>, Error> {
         const ALL: &str = "
             SELECT id, name, head_length, head, offset, tail, last_at, lines, kept, broken FROM source";
         Ok(self.tables.all(ALL, Vec::new(), source).await?)
     }
 
-    /// The right to change it; given back when dropped.
+    /// Locks the index for changes, until the lock is dropped.
     pub(crate) fn lock(&self) -> Result<File, Error> {
         let mut path = self.path.clone();
         path.set_extension("lock");
         let failed = |source| Error::File {
             path: path.clone(),
-            advice: "it can't be written; look at the folder's rights".to_owned(),
+            advice: "cannot be written; check the permissions of its folder".to_owned(),
             source,
         };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -179,7 +172,7 @@ impl Index {
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::Indexing { place: self.path.display().to_string() })
+                Err(Error::Locked { index: self.path.display().to_string() })
             }
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -216,58 +209,4 @@ pub(crate) fn instant(millis: i64) -> Option<DateTime<Utc>> {
 /// A count, as it is stored.
 pub(crate) fn stored(count: u64) -> Given {
     Given::Number(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Columns of every table, as the file itself tells them.
-    const COLUMNS: &str = "
-        SELECT kind.name || '.' || of.name || ' ' || of.type || ' ' || of.\"notnull\" || ' ' || ifnull(of.dflt_value, '')
-        FROM sqlite_schema AS kind, pragma_table_info(kind.name) AS of ORDER BY 1";
-
-    /// What version 1 made.
-    fn first() -> Format {
-        let mut create = CREATE.to_owned();
-        for later in [
-            ",\n        heard_at INTEGER          -- when it was last heard of, in milliseconds",
-            ",\n        shown INTEGER NOT NULL DEFAULT 0    -- to an operator, whose it is; no letter may take its place",
-            "CREATE TABLE erased (\n        hash BLOB PRIMARY KEY     -- keyed, of an address of somebody who was erased\n    ) \
-             STRICT, WITHOUT ROWID;",
-        ] {
-            assert!(create.contains(later), "{later}");
-            create = create.replace(later, "");
-        }
-        Format { schema_version: 1, create, upgrades: &[], ..format() }
-    }
-
-    async fn columns(path: &Path) -> Vec<String> {
-        let index = Index::open(path).await.unwrap();
-        let told = |(column,): (String,)| Ok(column);
-        let columns = index.tables.all(COLUMNS, Vec::new(), told).await.unwrap();
-        index.close().await.unwrap();
-        columns
-    }
-
-    #[tokio::test]
-    async fn an_index_of_the_first_version_is_brought_up_to_date_and_loses_nothing() {
-        const LINK: &str = "
-            INSERT INTO link (hash, request, number, holder, wrong, expires_at)
-            VALUES (x'01', x'02', 7, NULL, 1, 99)";
-        const LEFT: &str = "SELECT number, wrong, shown FROM link";
-        let folder = tempfile::tempdir().unwrap();
-        let [old, new] = ["old.db", "new.db"].map(|name| folder.path().join(name));
-        let tables = Tables::open(&old, &first()).await.unwrap();
-        let mut writing = tables.begin().await.unwrap();
-        writing.run(LINK, Vec::new()).await.unwrap();
-        writing.commit().await.unwrap();
-        tables.close().await.unwrap();
-
-        assert_eq!(columns(&old).await, columns(&new).await, "it is not what a new one is");
-        let index = Index::open_read_only(&old).await.unwrap();
-        let told = |row: (i64, i64, i64)| Ok(row);
-        assert_eq!(index.tables.all(LEFT, Vec::new(), told).await.unwrap(), [(7, 1, 0)]);
-        index.close().await.unwrap();
-    }
 }

@@ -1,61 +1,60 @@
-//! From lines to messages: what is said under one name of a queue belongs together.
+//! Joins log lines into messages by queue id.
 //!
-//! Invariant: a message that is not done stays here, also from one file to the next and from one run to
-//! the next; so the end of a file cuts no message in two. What never ends is given up after some days of its machine.
-//! Deliberately absent: where messages are kept.
+//! Invariant: an unfinished message is carried over to the next file and the next run, so that the end of a file splits no
+//! message; one that never finishes is closed after some days of its host's time. Deliberately absent: storage.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::Kind;
-use crate::link::Forgotten;
-use crate::message::{Domains, Happened, Message};
-use crate::said::{Fate, Said};
+use crate::link::ErasedAddresses;
+use crate::message::{Domains, Message, MessageEvent};
+use crate::parsers::{Record, Status};
 use crate::syslog::Line;
 
-/// Mail servers give a message up after five days as a rule; what is not done by then lost its last line.
-const GIVEN_UP: TimeDelta = TimeDelta::days(10);
+/// Mail servers usually return a message after five days: one still open after this lost its last line.
+const STALE: TimeDelta = TimeDelta::days(10);
 
-/// The messages that are not done, and those that were done since they were last asked for.
+/// Unfinished messages, and finished ones that are not written yet.
 #[derive(Debug)]
 pub(crate) struct Join {
     domains: Domains,
-    /// By machine, instance and name in the queue.
+    /// By host, instance and queue id.
     open: HashMap<String, Open>,
-    /// By unique identifier, for what the mailbox's server says.
+    /// Keys by Message-ID, for the lines of Dovecot.
     by_id: HashMap<String, String>,
     done: Vec<Message>,
-    /// Rows of messages that turned out not to concern this service.
+    /// Rows of messages without a user of this service.
     dropped: Vec<i64>,
     key: String,
-    /// The newest line of each machine: how old something is, is told by the clock that wrote it.
+    /// The newest line of each host: ages are measured by the host's own clock.
     newest: HashMap<String, DateTime<Utc>>,
-    /// Whose messages are kept out.
-    forgotten: Forgotten,
-    /// The row that the next message gets.
+    /// Messages of these are left out.
+    erased_addresses: ErasedAddresses,
+    /// The row of the next message.
     next: i64,
 }
 
-/// A message that is not done.
+/// An unfinished message.
 #[derive(Debug, Clone)]
 pub(crate) struct Open {
     pub(crate) message: Message,
-    /// When it was last heard of.
+    /// The instant of its last line.
     pub(crate) last: DateTime<Utc>,
 }
 
-/// What there is to write.
+/// Messages to write.
 #[derive(Debug, Default)]
 pub(crate) struct Joined {
     pub(crate) done: Vec<Message>,
     pub(crate) dropped: Vec<i64>,
-    /// Those that are not done, by the name they will be known under.
+    /// Unfinished messages by key.
     pub(crate) open: Vec<(String, Open)>,
 }
 
 impl Join {
-    /// Goes on with the messages that were not done; new ones get rows from `next` on.
+    /// Resumes with unfinished messages; new ones get rows from `next` on.
     pub(crate) fn new(domains: Domains, open: Vec<(String, Open)>, next: i64) -> Self {
         let known =
             |(key, open): &(String, Open)| Some((open.message.identifier.clone()?, key.clone()));
@@ -65,7 +64,7 @@ impl Join {
             open: open.into_iter().collect(),
             by_id,
             newest: HashMap::new(),
-            forgotten: Forgotten::default(),
+            erased_addresses: ErasedAddresses::default(),
             done: Vec::new(),
             dropped: Vec::new(),
             key: String::new(),
@@ -73,74 +72,74 @@ impl Join {
         }
     }
 
-    /// Keeps out the messages of these.
-    pub(crate) fn without(self, forgotten: Forgotten) -> Self {
-        Self { forgotten, ..self }
+    /// Leaves out the messages of these addresses.
+    pub(crate) fn without(self, erased_addresses: ErasedAddresses) -> Self {
+        Self { erased_addresses, ..self }
     }
 
-    /// Takes in what a line says.
-    pub(crate) fn take(&mut self, line: &Line<'_>, said: Said<'_>) {
+    /// Adds a parsed line.
+    pub(crate) fn take(&mut self, line: &Line<'_>, record: Record<'_>) {
         let at = line.at;
         match self.newest.get_mut(line.host) {
             Some(newest) => *newest = at.max(*newest),
             None => drop(self.newest.insert(line.host.to_owned(), at)),
         }
-        match said {
-            Said::Client { queue, host, login } => {
+        match record {
+            Record::Client { queue, host, login } => {
                 let message = self.message(line, queue);
                 message.provider = Some(host.to_owned());
                 message.login = login;
             }
-            Said::MessageId { queue, id } => {
+            Record::MessageId { queue, id } => {
                 self.message(line, queue).identifier = Some(id.to_owned());
                 self.by_id.insert(id.to_owned(), self.key.clone());
             }
-            Said::Subject { queue, subject } => {
+            Record::Subject { queue, subject } => {
                 self.message(line, queue).subject = Some(subject.to_owned());
             }
-            Said::From { queue, sender } => self.from(line, queue, sender),
-            Said::To { queue, recipient, original, fate } => {
+            Record::From { queue, sender } => self.from(line, queue, sender),
+            Record::To { queue, recipient, original, status } => {
                 let recipient = recipient.to_lowercase();
                 let original = original.map(str::to_lowercase);
                 let original = original.filter(|original| self.domains.own(original));
                 let recipient = original.unwrap_or(recipient);
-                let (kind, related) = match fate {
-                    Fate::Forwarded { next } => (Kind::Forwarded, next.map(str::to_owned)),
-                    Fate::Delivered => (Kind::Delivered, None),
-                    Fate::Delayed => (Kind::Delayed, None),
-                    Fate::Failed => (Kind::Failed, None),
+                let (kind, related) = match status {
+                    Status::Forwarded { next } => (Kind::Forwarded, next.map(str::to_owned)),
+                    Status::Delivered => (Kind::Delivered, None),
+                    Status::Delayed => (Kind::Delayed, None),
+                    Status::Failed => (Kind::Failed, None),
                 };
                 let message = self.message(line, queue);
-                let again = |event: &Happened| {
+                let again = |event: &MessageEvent| {
                     event.kind == kind && event.recipient.as_deref() == Some(&recipient)
                 };
-                if kind != Kind::Delayed || !message.happened.iter().any(again) {
+                if kind != Kind::Delayed || !message.events.iter().any(again) {
                     let recipient = Some(recipient);
-                    message.happened.push(Happened { at, kind, recipient, related });
+                    message.events.push(MessageEvent { at, kind, recipient, related });
                 }
             }
-            Said::Report { queue, report } => {
+            Record::Report { queue, report } => {
                 let (kind, related) = (Kind::Reported, Some(report.to_owned()));
                 let message = self.message(line, queue);
-                message.happened.push(Happened { at, kind, recipient: None, related });
+                message.events.push(MessageEvent { at, kind, recipient: None, related });
             }
-            Said::Removed { queue } => {
-                self.know(line, queue);
+            Record::Removed { queue } => {
+                self.set_key(line, queue);
                 if let Some(open) = self.open.remove(&self.key) {
                     self.finish(open.message);
                 }
             }
-            Said::Refused { sender, recipient, host, queue, ends } => {
-                let event = Happened {
+            Record::Refused { sender, recipient, host, queue, ends } => {
+                let event = MessageEvent {
                     at,
                     kind: Kind::Refused,
                     recipient: Some(recipient.to_lowercase()),
                     related: None,
                 };
-                // A recipient that is turned away beside others ends nothing: the message goes on without.
+                // A refused recipient beside others does not end the message.
                 let message = match queue.filter(|_| ends) {
                     Some(queue) => {
-                        self.know(line, queue);
+                        self.set_key(line, queue);
                         self.open.remove(&self.key).map(|open| open.message)
                     }
                     None => None,
@@ -149,10 +148,10 @@ impl Join {
                 queue.unwrap_or_default().clone_into(&mut message.queue);
                 message.sender = Some(sender.to_lowercase());
                 message.provider.get_or_insert_with(|| host.to_owned());
-                message.happened.push(event);
+                message.events.push(event);
                 self.finish(message);
             }
-            Said::Stored { id, recipient } => self.stored(line, id, recipient.to_lowercase()),
+            Record::Stored { id, recipient } => self.stored(line, id, recipient.to_lowercase()),
         }
     }
 
@@ -160,42 +159,47 @@ impl Join {
         let sender = sender.to_lowercase();
         let own = self.domains.own(&sender);
         let message = self.message(line, queue);
-        // A deferred message is said to be in the queue again with each try.
+        // Repeated with each attempt of a deferred message.
         if message.sender.is_some() {
             return;
         }
         let kind = if message.login || own { Kind::Accepted } else { Kind::TakenInCharge };
         message.sender = Some(sender);
         if kind == Kind::Accepted {
-            // Where a user of ours sits is no provider.
+            // The client of a user is not a provider.
             message.provider = Some(line.host.to_owned());
         }
-        message.happened.push(Happened { at: line.at, kind, recipient: None, related: None });
+        message.events.push(MessageEvent { at: line.at, kind, recipient: None, related: None });
     }
 
-    /// What is in the queue still is told there; for anything else there is a message of its own.
+    /// Added to the message while it is in the queue, otherwise a message of its own.
     fn stored(&mut self, line: &Line<'_>, id: &str, recipient: String) {
-        let event =
-            Happened { at: line.at, kind: Kind::Stored, recipient: Some(recipient), related: None };
+        let event = MessageEvent {
+            at: line.at,
+            kind: Kind::Stored,
+            recipient: Some(recipient),
+            related: None,
+        };
         let open = self.by_id.get(id).and_then(|key| self.open.get_mut(key));
         if let Some(open) = open {
-            open.message.happened.push(event);
+            open.message.events.push(event);
             return;
         }
         let identifier = Some(id.to_owned());
-        self.finish(Message { identifier, happened: vec![event], ..Message::default() });
+        self.finish(Message { identifier, events: vec![event], ..Message::default() });
     }
 
-    /// What there is to write by now. What has not been heard of for long is taken for done.
+    /// Takes the messages to write. Stale messages are finished.
     pub(crate) fn take_out(&mut self) -> Joined {
         let old = |key: &str, open: &Open| {
             let newest = key.split_once('/').and_then(|(host, _)| self.newest.get(host));
-            newest.is_some_and(|newest| newest.signed_duration_since(open.last) > GIVEN_UP)
+            newest.is_some_and(|newest| newest.signed_duration_since(open.last) > STALE)
         };
-        let theirs = |open: &Open| open.message.parties().any(|party| self.forgotten.has(party));
-        let over = |key: &String, open: &mut Open| old(key, open) || theirs(open);
-        let over: Vec<_> = self.open.extract_if(over).collect();
-        for (_, open) in over {
+        let theirs =
+            |open: &Open| open.message.parties().any(|party| self.erased_addresses.has(party));
+        let finished = |key: &String, open: &mut Open| old(key, open) || theirs(open);
+        let finished: Vec<_> = self.open.extract_if(finished).collect();
+        for (_, open) in finished {
             self.finish(open.message);
         }
         for open in self.open.values_mut() {
@@ -213,8 +217,8 @@ impl Join {
         if let Some(id) = &message.identifier {
             self.by_id.remove(id);
         }
-        let is_forgotten = message.parties().any(|party| self.forgotten.has(party));
-        if !is_forgotten && message.parties().any(|party| self.domains.own(party)) {
+        let is_erased = message.parties().any(|party| self.erased_addresses.has(party));
+        if !is_erased && message.parties().any(|party| self.domains.own(party)) {
             number(&mut message, &mut self.next);
             self.done.push(message);
         } else if let Some(id) = message.id {
@@ -222,8 +226,8 @@ impl Join {
         }
     }
 
-    /// Makes the name of a place in a queue, which stays in `key`.
-    fn know(&mut self, line: &Line<'_>, queue: &str) {
+    /// Sets `key` to the line's host, instance and queue id.
+    fn set_key(&mut self, line: &Line<'_>, queue: &str) {
         let instance = line.program.split_once('/').map_or(line.program, |(name, _)| name);
         self.key.clear();
         for part in [line.host, "/", instance, "/", queue] {
@@ -232,7 +236,7 @@ impl Join {
     }
 
     fn message(&mut self, line: &Line<'_>, queue: &str) -> &mut Message {
-        self.know(line, queue);
+        self.set_key(line, queue);
         let new = || {
             let message = Message { queue: queue.to_owned(), ..Message::default() };
             Open { message, last: line.at }

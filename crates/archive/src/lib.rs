@@ -1,38 +1,38 @@
-//! The log of messages: read from the mail servers' logs into an index, or from a platform's table, asked
-//! for one mailbox, handed out as a signed extract by a link, and destroyed on record.
+//! Message logs: mail logs are indexed, or a platform's table is read; one mailbox's entries are exported, signed and
+//! served by link; and everything is destroyed on record.
 //!
-//! Personal data lies in `archive.db` and in the folder `extracts`, for their owner alone, and nowhere
-//! else. Deliberately absent: who may ask, and until when, which is the domain's.
+//! Personal data is in `archive.db` and in the folder `extracts`, private to their owner, and nowhere else. Deliberately
+//! absent: who may request an export and until when, which the domain decides.
 
+mod archive;
 mod codec;
+mod entry;
 mod erase;
 mod error;
-mod extract;
+mod export;
 mod index;
 mod join;
 mod link;
 mod log_table;
-mod logs;
-mod members;
 mod message;
-mod needles;
-mod office;
+mod parsers;
 mod portal;
-mod row;
-mod said;
+mod reader;
+mod search;
 mod source;
 mod syslog;
 mod table;
+mod zip_members;
 
-pub use erase::{Erased, Gone, erase};
+pub use archive::{Access, Archive, Holder, Ready, Remaining, Terms, delete_expired};
+pub use entry::{Entry, Kind, LogArchive, Period};
+pub use erase::{ErasedExports, ErasureSubjects, erase};
 pub use error::Error;
-pub use extract::{Extract, SIGNED_AS, Subject};
+pub use export::{Export, SIGNED_AS, Subject};
 pub use index::{Held, Index, IndexRequest, Indexed, IndexedFile};
 pub use log_table::LogTable;
-pub use logs::Logs;
-pub use message::{Domains, Happened, Message};
-pub use needles::Needles;
-pub use office::{Holder, Office, Opened, Ready, Remains, Terms, discard_ended};
+pub use message::{Domains, Message, MessageEvent};
 pub use portal::portal;
-pub use row::{Entry, Kind, LogArchive, Period};
+pub use reader::LogReader;
+pub use search::SearchTerms;
 pub use source::Counts;

@@ -1,7 +1,6 @@
-//! Links to extracts: 256 random bits each, kept as a keyed hash.
+//! Links to exports: 256 random bits each, stored as a keyed hash.
 //!
-//! Invariant: a request has one link at most; a new one takes the place of the one before. Who has read the
-//! database can make no link of what it holds.
+//! Invariants: a request has at most one link, and a new one replaces it; no link can be derived from the database.
 
 use std::collections::HashSet;
 
@@ -13,24 +12,24 @@ use uuid::Uuid;
 use crate::index::{instant, millis};
 use crate::{Error, Index};
 
-/// So often somebody may say wrongly whose mailbox it is; after that the link opens nothing.
-const WRONG: i64 = 5;
+/// Failed attempts after which a link is locked.
+const MOST_ATTEMPTS: i64 = 5;
 
-/// What is behind a link.
+/// A stored link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) hash: Vec<u8>,
     pub(crate) request: Uuid,
     pub(crate) number: u32,
-    /// The keyed hash of what its holder is asked for; `None` where an authority asked.
+    /// The keyed hash of the holder's codice fiscale; `None` for an authority's request.
     pub(crate) holder: Option<Vec<u8>>,
     pub(crate) wrong: i64,
     pub(crate) expires_at: DateTime<Utc>,
-    /// Was it shown to an operator? No letter takes its place.
+    /// Was it shown to an operator? Then no letter replaces it.
     pub(crate) shown: bool,
 }
 
-/// The hashes of links and of what holders are asked for.
+/// Keyed hashes of links, holders and erased addresses.
 #[derive(Debug)]
 pub(crate) struct Hashes {
     link: KeyedHash,
@@ -38,12 +37,12 @@ pub(crate) struct Hashes {
     erased: KeyedHash,
 }
 
-/// The addresses of those who were erased, known by their hashes alone.
+/// Addresses of erased holders, as keyed hashes.
 #[derive(Debug, Default)]
-pub(crate) struct Forgotten(Option<(KeyedHash, HashSet<Vec<u8>>)>);
+pub(crate) struct ErasedAddresses(Option<(KeyedHash, HashSet<Vec<u8>>)>);
 
-impl Forgotten {
-    /// Is it the address of somebody who was erased?
+impl ErasedAddresses {
+    /// Is this the address of an erased holder?
     pub(crate) fn has(&self, address: &str) -> bool {
         let Some((erased, hashes)) = &self.0 else { return false };
         hashes.contains(hash_of_address(erased, address).as_slice())
@@ -61,25 +60,25 @@ impl Hashes {
         Self { link, holder, erased }
     }
 
-    /// Of the address of somebody who is erased, so that it is known where it comes again.
+    /// The hash of an erased holder's address, by which later logs are filtered.
     pub(crate) fn erased(&self, address: &str) -> Vec<u8> {
         hash_of_address(&self.erased, address)
     }
 
-    /// Who was erased, as an index remembers.
-    pub(crate) async fn forgotten(&self, index: &Index) -> Result<Forgotten, Error> {
+    /// The erased addresses that an index stores.
+    pub(crate) async fn erased_addresses(&self, index: &Index) -> Result<ErasedAddresses, Error> {
         const ALL: &str = "SELECT hash FROM erased";
         let hashes = index.tables.all(ALL, Vec::new(), |(hash,): (Vec<u8>,)| Ok(hash)).await?;
         let hashes: HashSet<_> = hashes.into_iter().collect();
-        Ok(Forgotten((!hashes.is_empty()).then(|| (self.erased.clone(), hashes))))
+        Ok(ErasedAddresses((!hashes.is_empty()).then(|| (self.erased.clone(), hashes))))
     }
 
-    /// Of a link's secret, as it stands in the link.
+    /// The hash of a link's secret.
     pub(crate) fn link(&self, secret: &str) -> Vec<u8> {
         self.link.of(secret.as_bytes()).to_vec()
     }
 
-    /// Of a codice fiscale, however it is written, for one request alone.
+    /// The hash of a codice fiscale for one request; case and punctuation do not matter.
     pub(crate) fn holder(&self, request: Uuid, answer: &str) -> Vec<u8> {
         let plain: String = answer.chars().filter(char::is_ascii_alphanumeric).collect();
         self.holder.of(format!("{request}/{}", plain.to_uppercase()).as_bytes()).to_vec()
@@ -98,13 +97,13 @@ fn link(
         number: u32::try_from(number).map_err(|error| error.to_string())?,
         holder,
         wrong,
-        expires_at: instant(expires_at).ok_or("a link's end is no instant")?,
+        expires_at: instant(expires_at).ok_or("link expiry is not an instant")?,
         shown,
     })
 }
 
 impl Index {
-    /// What is behind the link of that hash.
+    /// Finds a link by its hash.
     pub(crate) async fn link(&self, hash: Vec<u8>) -> Result<Option<Link>, Error> {
         const FIND: &str = "
             SELECT hash, request, number, holder, wrong, expires_at, shown FROM link
@@ -112,7 +111,7 @@ impl Index {
         Ok(self.tables.all(FIND, vec![Given::Bytes(hash)], link).await?.pop())
     }
 
-    /// Was the link of a request shown to an operator?
+    /// Was the request's link shown to an operator?
     pub(crate) async fn is_shown(&self, request: Uuid) -> Result<bool, Error> {
         const SHOWN: &str = "SELECT shown FROM link WHERE request = $1";
         let given = vec![Given::Bytes(request.as_bytes().to_vec())];
@@ -120,7 +119,7 @@ impl Index {
         Ok(shown.contains(&true))
     }
 
-    /// Puts a link in the place of the request's former one.
+    /// Stores a link and deletes the request's previous one.
     pub(crate) async fn put_link(&self, link: &Link) -> Result<(), Error> {
         let request = Given::Bytes(link.request.as_bytes().to_vec());
         let mut writing = self.tables.begin().await?;
@@ -138,18 +137,18 @@ impl Index {
         Ok(writing.commit().await?)
     }
 
-    /// Takes one of the tries that a link has, as if the answer were wrong; false where none is left.
-    pub(crate) async fn take_try(&self, link: &Link) -> Result<bool, Error> {
+    /// Counts a failed attempt in advance; false if none is left.
+    pub(crate) async fn take_attempt(&self, link: &Link) -> Result<bool, Error> {
         const TAKE: &str = "UPDATE link SET wrong = wrong + 1 WHERE hash = $1 AND wrong < $2";
-        let given = vec![Given::Bytes(link.hash.clone()), Given::Number(WRONG)];
+        let given = vec![Given::Bytes(link.hash.clone()), Given::Number(MOST_ATTEMPTS)];
         let mut writing = self.tables.begin().await?;
         let taken = writing.run(TAKE, given).await? > 0;
         writing.commit().await?;
         Ok(taken)
     }
 
-    /// The answer was right.
-    pub(crate) async fn give_back_try(&self, link: &Link) -> Result<(), Error> {
+    /// Takes the attempt back: it was correct.
+    pub(crate) async fn return_attempt(&self, link: &Link) -> Result<(), Error> {
         const GIVE: &str = "UPDATE link SET wrong = wrong - 1 WHERE hash = $1 AND wrong > 0";
         let mut writing = self.tables.begin().await?;
         writing.run(GIVE, vec![Given::Bytes(link.hash.clone())]).await?;

@@ -1,7 +1,7 @@
-//! A platform's log of messages as a table or view of its database: one row for each event and recipient.
+//! A platform's message log as a table or view of its database: one row per event and recipient.
 //!
-//! Invariant: nobody reads more of a message than is theirs, whatever the table holds. Deliberately absent:
-//! how a platform's own tables become this one; its operator writes the view (docs/log-table.md).
+//! Invariant: no mailbox gets entries about others, whatever the table contains. Deliberately absent: how a platform's own
+//! tables map to this one; its operator writes the view (docs/log-table.md).
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use sql::{Column, Fault, Foreign, Given, PgConnectOptions, Statement, TableName,
 
 use crate::{Entry, Error, Kind, LogArchive, Period};
 
-/// The columns it must have; it may have others.
+/// The required columns.
 const COLUMNS: [&str; 8] =
     ["message_id", "at", "sender", "recipient", "subject", "event", "related", "provider"];
-/// What alone is an instant in `PostgreSQL`: a time without a zone is another one on another machine.
+/// The required type of `at` in `PostgreSQL`: a time without zone depends on the session.
 const INSTANT: &str = "timestamp with time zone";
 
-/// A log of messages in somebody else's database, which is read and never changed.
+/// A message log in another system's database, read-only.
 #[derive(Debug)]
 pub struct LogTable(Foreign);
 
@@ -33,21 +33,21 @@ type Row = (
 );
 
 impl LogTable {
-    /// One in an existing `SQLite` file.
+    /// A table in an existing `SQLite` file.
     pub async fn open(path: &Path, table: TableName) -> Result<Self, Error> {
         let table = Self(Foreign::open(path, table).await?);
         table.check().await?;
         Ok(table)
     }
 
-    /// One in a `PostgreSQL` database.
+    /// A table in a `PostgreSQL` database.
     pub async fn connect(options: PgConnectOptions, table: TableName) -> Result<Self, Error> {
         let table = Self(Foreign::connect(options, table));
         let columns = table.check().await?;
         let at = columns.into_iter().find(|column| column.name == "at");
         match at {
             Some(Column { kind, .. }) if kind != INSTANT => {
-                Err(table.unusable(format!("its column at is a {kind}; make it a {INSTANT}")))
+                Err(table.unusable(format!("column at has type {kind}; expected {INSTANT}")))
             }
             Some(_) | None => Ok(table),
         }
@@ -58,7 +58,7 @@ impl LogTable {
         self.0.close().await;
     }
 
-    /// Has it all columns, and may they be read?
+    /// Checks that all columns exist and can be read.
     async fn check(&self) -> Result<Vec<Column>, Error> {
         const PROBE: &str = r#"
             SELECT count(*) FROM (
@@ -67,14 +67,14 @@ impl LogTable {
             ) AS probe"#;
         let columns = self.0.columns().await?;
         if columns.is_empty() {
-            return Err(self.unusable("there is no such table; look at its name and schema"));
+            return Err(self.unusable("table not found; check its name and schema"));
         }
         let has = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let missing: Vec<&str> = COLUMNS.into_iter().filter(|name| !has(name)).collect();
         if !missing.is_empty() {
             let missing = missing.join(", ");
             return Err(self.unusable(format!(
-                "it has no column {missing}; make a view that has, as docs/log-table.md shows"
+                "no column {missing}; create a view with all columns (docs/log-table.md)"
             )));
         }
         let _none: Vec<(i64,)> = self.0.rows(PROBE, Vec::new()).await?;
@@ -86,19 +86,22 @@ impl LogTable {
         Fault { place, why: Why::Unusable(problem.into()) }.into()
     }
 
-    /// A row as whoever has the address may see it; `None` where it is not for them.
+    /// A row as an entry for this address; `None` if it is not about the address.
     fn entry(&self, row: Row, address: &str) -> Result<Option<Entry>, Error> {
         let (message_id, at, sender, recipient, subject, event, related, provider) = row;
-        let empty = |name| self.unusable(format!("a row has no {name}; leave such rows out"));
+        let empty =
+            |name| self.unusable(format!("a row has no {name}; exclude such rows from the view"));
         let at = at.ok_or_else(|| empty("at"))?;
-        // What stands there is not repeated, for in a view gone wrong it may be anything.
+        // The value is not repeated: in a wrong view it may be personal data.
         let at = DateTime::parse_from_rfc3339(&at).map_err(|_not_repeated| {
-            self.unusable("a text in its column at is no instant; write it as 2015-07-10T08:00:04Z")
+            self.unusable(
+                "a value of column at is not an instant; expected e.g. 2015-07-10T08:00:04Z",
+            )
         })?;
         let event = event.ok_or_else(|| empty("event"))?;
         let kind = Kind::named(&event).ok_or_else(|| {
             let known = Kind::ALL.map(Kind::name).join(", ");
-            self.unusable(format!("a text in its column event is none of {known}; translate it"))
+            self.unusable(format!("a value of column event is not one of {known}"))
         })?;
         let sender = sender.map(|sender| sender.to_lowercase());
         let recipient = recipient.map(|recipient| recipient.to_lowercase());
@@ -147,7 +150,7 @@ impl LogArchive for LogTable {
     }
 }
 
-/// In order; rows that are one event to several recipients become one entry.
+/// Sorts entries, and merges rows of one event to several recipients.
 fn joined(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|one, other| {
         let key = |entry: &Entry| (entry.at, entry.kind);

@@ -1,47 +1,47 @@
-//! A message as it is put together from the lines that name its place in the queue.
+//! A message, assembled from log lines with its queue id.
 
 use chrono::{DateTime, Utc};
 
 use crate::Kind;
 
-/// What is known of a message so far.
+/// A message, as far as the log lines describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
     /// Its row in the index, if it has one.
     pub id: Option<i64>,
-    /// The name of its place in the queue; empty where it never had one.
+    /// Its queue id; empty if it has none.
     pub queue: String,
     /// Its `Message-ID`.
     pub identifier: Option<String>,
-    /// Who sent it; empty for a report of a mail server.
+    /// The sender; empty for a delivery report.
     pub sender: Option<String>,
-    /// What it is about, where the log says.
+    /// The subject, if logged.
     pub subject: Option<String>,
-    /// The server that it came from.
+    /// The server it came from.
     pub provider: Option<String>,
-    /// Did a user of this service log in to send it?
+    /// Did a user of this service submit it?
     pub login: bool,
-    /// What happened to it, as the log tells it.
-    pub happened: Vec<Happened>,
+    /// Its events.
+    pub events: Vec<MessageEvent>,
 }
 
-/// Something that happened to a message.
+/// An event of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened {
+pub struct MessageEvent {
     /// When.
     pub at: DateTime<Utc>,
-    /// What.
+    /// Its kind.
     pub kind: Kind,
-    /// To whom it was going; `None` for what concerns the whole message.
+    /// The recipient; `None` for an event of the whole message.
     pub recipient: Option<String>,
-    /// What it is called elsewhere: at the next server, or its report.
+    /// Its identifier elsewhere: at the next server, or of its report.
     pub related: Option<String>,
 }
 
 impl Message {
-    /// All addresses that it was sent by or to.
+    /// The addresses of sender and recipients.
     pub(crate) fn parties(&self) -> impl Iterator<Item = &str> {
-        let recipients = self.happened.iter().filter_map(|event| event.recipient.as_deref());
+        let recipients = self.events.iter().filter_map(|event| event.recipient.as_deref());
         self.sender.as_deref().into_iter().chain(recipients).filter(|party| !party.is_empty())
     }
 }
@@ -56,12 +56,12 @@ impl Domains {
         Self(domains.into_iter().map(|domain| domain.trim().to_lowercase()).collect())
     }
 
-    /// Are there none?
+    /// Are there no domains?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Is the address, in small letters, in one of them?
+    /// Is an address (in lower case) in one of them?
     pub(crate) fn own(&self, address: &str) -> bool {
         let domain = address.rsplit_once('@').map(|(_, domain)| domain);
         domain.is_some_and(|domain| self.0.iter().any(|own| own == domain))

@@ -1,9 +1,8 @@
-//! Where holders fetch their extract: one page by link, and the file by a button.
+//! The portal's page of a message-log export: opened by link, downloaded with a button.
 //!
-//! Opening a link hands nothing out: mail scanners open links. Invariants: no answer tells whether a link
-//! ever existed; no secret, address or name is in an answer's address, in a log line or in an error; nothing
-//! is kept by anybody on the way. What is wrong too often in a minute is turned away without a look at who
-//! asks: a right link always opens.
+//! Opening a link serves nothing, because mail scanners open links. Invariants: no response reveals whether a link ever
+//! existed; no secret, address or name is in a URL of a response, a log line or an error; nothing is cached. Unknown links
+//! are rate-limited overall; a valid link always opens.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,94 +13,94 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Error, Office, Opened};
+use crate::{Access, Archive, Error};
 
-/// A codice fiscale and its field are far shorter.
+/// A codice fiscale with its field name is far shorter.
 const LARGEST_BODY: usize = 1_024;
-/// So many wrong links a minute are told that they are wrong.
-const WRONG_A_MINUTE: u32 = 60;
+/// Unknown links per minute that get 404; further ones get 429.
+const UNKNOWN_PER_MINUTE: u32 = 60;
 
-/// The wrong links of the present minute.
+/// Unknown links of the current minute.
 #[derive(Debug, Default)]
-struct Wrong {
+struct UnknownLinks {
     since: DateTime<Utc>,
     count: u32,
 }
 
 #[derive(Clone)]
 struct Portal {
-    office: Arc<Office>,
-    wrong: Arc<Mutex<Wrong>>,
+    archive: Arc<Archive>,
+    unknown: Arc<Mutex<UnknownLinks>>,
 }
 
-/// The pages of the extracts, under `/logs/`.
-pub fn portal(office: Arc<Office>) -> Router {
-    let portal = Portal { office, wrong: Arc::default() };
+/// The pages of exports, under `/logs/`.
+pub fn portal(archive: Arc<Archive>) -> Router {
+    let portal = Portal { archive, unknown: Arc::default() };
     Router::new()
-        .route("/logs/{secret}", get(look).post(hand_out))
+        .route("/logs/{secret}", get(check).post(serve))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(portal)
 }
 
-async fn look(State(portal): State<Portal>, Path(secret): Path<String>) -> Response<Body> {
-    let opened = portal.office.look_at(&secret).await;
-    portal.answer(opened)
+async fn check(State(portal): State<Portal>, Path(secret): Path<String>) -> Response<Body> {
+    let access = portal.archive.check_link(&secret).await;
+    portal.respond(access)
 }
 
-async fn hand_out(
+async fn serve(
     State(portal): State<Portal>,
     Path(secret): Path<String>,
     body: Bytes,
 ) -> Response<Body> {
     let mut fields = url::form_urlencoded::parse(&body);
-    let said = fields.find(|(name, _)| name == "codice_fiscale").map(|(_, said)| said);
-    let opened = portal.office.hand_out(&secret, said.as_deref().unwrap_or_default()).await;
-    portal.answer(opened)
+    let code = fields.find(|(name, _)| name == "codice_fiscale").map(|(_, value)| value);
+    let access = portal.archive.serve(&secret, code.as_deref().unwrap_or_default()).await;
+    portal.respond(access)
 }
 
 impl Portal {
-    fn answer(&self, opened: Result<Opened, Error>) -> Response<Body> {
-        match opened {
-            Ok(Opened::Extract(bytes)) => file(bytes),
-            Ok(Opened::Ready { asks_holder }) => page(StatusCode::OK, &ready(asks_holder)),
-            Ok(Opened::NotTheHolder) => page(
+    fn respond(&self, access: Result<Access, Error>) -> Response<Body> {
+        match access {
+            Ok(Access::Export(bytes)) => file(bytes),
+            Ok(Access::Ready { asks_holder }) => page(StatusCode::OK, &ready(asks_holder)),
+            Ok(Access::NotTheHolder) => page(
                 StatusCode::FORBIDDEN,
-                "<p>Il codice fiscale non corrisponde, oppure è stato sbagliato troppe volte.</p>\
-                 <p lang=\"en\">The codice fiscale does not match, or was wrong too often.</p>",
+                "<p>Il codice fiscale non corrisponde, oppure è stato inserito in modo errato troppe volte.</p>\
+                 <p lang=\"en\">The codice fiscale does not match, or was entered incorrectly too often.</p>",
             ),
-            Ok(Opened::Late) => page(
+            Ok(Access::Expired) => page(
                 StatusCode::GONE,
                 "<p>Il collegamento è scaduto.</p><p lang=\"en\">The link has expired.</p>",
             ),
-            Ok(Opened::Missing) => page(
+            Ok(Access::Missing) => page(
                 StatusCode::NOT_FOUND,
-                "<p>L'estratto non è disponibile: chiedere di prepararlo di nuovo.</p>\
-                 <p lang=\"en\">The extract is not available: ask for it to be prepared again.</p>",
+                "<p>L'estratto non è disponibile: ne chieda una nuova preparazione all'ufficio.</p>\
+                 <p lang=\"en\">The export is not available: ask the office to prepare it again.</p>",
             ),
-            Ok(Opened::Unknown) if self.too_many() => page(
+            Ok(Access::Unknown) if self.too_many() => page(
                 StatusCode::TOO_MANY_REQUESTS,
                 "<p>Troppe richieste.</p><p lang=\"en\">Too many requests.</p>",
             ),
-            Ok(Opened::Unknown) => page(
+            Ok(Access::Unknown) => page(
                 StatusCode::NOT_FOUND,
                 "<p>Il collegamento non è valido.</p><p lang=\"en\">The link is not valid.</p>",
             ),
             Err(_) => page(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "<p>Servizio non disponibile: riprovare più tardi.</p>\
+                "<p>Il servizio non è disponibile: riprovi più tardi.</p>\
                  <p lang=\"en\">The service is not available: try again later.</p>",
             ),
         }
     }
 
     fn too_many(&self) -> bool {
-        let now = self.office.journal().now();
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.signed_duration_since(wrong.since).abs() >= TimeDelta::minutes(1) {
-            *wrong = Wrong { since: now, count: 0 };
+        let now = self.archive.journal().now();
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.signed_duration_since(unknown.since).abs() >= TimeDelta::minutes(1) {
+            *unknown = UnknownLinks { since: now, count: 0 };
         }
-        wrong.count = wrong.count.saturating_add(1);
-        wrong.count > WRONG_A_MINUTE
+        unknown.count = unknown.count.saturating_add(1);
+        unknown.count > UNKNOWN_PER_MINUTE
     }
 }
 
@@ -114,7 +113,7 @@ fn ready(asks_holder: bool) -> String {
     };
     format!(
         "<p>L'estratto del registro dei messaggi è pronto.</p>\
-         <p lang=\"en\">The extract of the message log is ready.</p>\
+         <p lang=\"en\">The message-log export is ready.</p>\
          <form method=\"post\">{field}<p><button>Scarica / Download</button></p></form>"
     )
 }

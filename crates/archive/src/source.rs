@@ -1,9 +1,8 @@
-//! A file of a mail server's log, known again by what it holds and not by its name.
+//! A mail log file, identified by its content rather than its name.
 //!
-//! A file that was read before is found by the digest of its first bytes, and gone on with where it was
-//! left, if the bytes before that place are the same still: so a file may be rotated, compressed, copied
-//! and read again, and no line counts twice. The last line counts once it is whole.
-//! Deliberately absent: what the lines say.
+//! A known file is found by the digest of its first bytes and resumed at the previous position, if the bytes before that
+//! position are unchanged: a file may be rotated, compressed, copied and read again, and no line counts twice. The last
+//! line counts once it is complete. Deliberately absent: the meaning of lines.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -19,38 +18,38 @@ use zstd::stream::read::Decoder;
 use crate::Error;
 use crate::syslog::{self, Stamps};
 
-/// So many bytes tell one file from all others: two dozen lines with their instants.
+/// Bytes that identify a file: two dozen lines with their instants.
 const HEAD: usize = 4096;
-/// Syslog cuts lines far below; what is longer is no line.
+/// The longest line; syslog truncates far below it.
 const LONGEST_LINE: u64 = 64 * 1024;
 const BUFFER: usize = 1 << 20;
 
-/// What is remembered of a file.
+/// The stored state of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Source {
     /// Its row in the index, if it has one.
     pub(crate) id: Option<i64>,
-    /// As it was called when it was last read.
+    /// Its last name.
     pub(crate) name: String,
-    /// How many bytes the head has, and their digest.
+    /// The length and digest of its head.
     pub(crate) head: (usize, Vec<u8>),
-    /// How many bytes were read: whole lines, uncompressed.
+    /// Bytes read: whole lines, uncompressed.
     pub(crate) offset: u64,
-    /// The digest of the last of them, of as many bytes as the head has.
+    /// The digest of the last bytes read, as many as the head has.
     pub(crate) tail: Vec<u8>,
     /// The instant of the last line.
     pub(crate) last_at: Option<DateTime<Utc>>,
     pub(crate) counts: Counts,
 }
 
-/// The lines of a file.
+/// Counts of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Counts {
-    /// All of them.
+    /// All lines.
     pub lines: u64,
-    /// Those that say something of a message.
+    /// Lines that concern a message.
     pub kept: u64,
-    /// Those that are no lines of syslog.
+    /// Lines that are not syslog.
     pub broken: u64,
 }
 
@@ -59,14 +58,14 @@ pub struct Counts {
 pub(crate) enum End {
     /// At the end of a line.
     Whole,
-    /// In the middle of a line, which is read once the rest of it is there.
+    /// Within a line, which is read once it is complete.
     InALine,
-    /// Where the compressed file was cut off, or is damaged.
+    /// Where the compressed file is truncated or damaged.
     Damaged,
 }
 
-/// A file open at the first line that was not read yet.
-pub(crate) struct Opened {
+/// A file open at its first unread line.
+pub(crate) struct OpenFile {
     source: Source,
     /// Was a line read since it was opened?
     grew: bool,
@@ -77,13 +76,13 @@ pub(crate) struct Opened {
     head: Vec<u8>,
 }
 
-impl std::fmt::Debug for Opened {
+impl std::fmt::Debug for OpenFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("OpenFile").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
-/// A file and the instant of its first line, by which files are read in order.
+/// The instant of a file's first line, by which files are ordered.
 pub(crate) fn first_instant(
     path: &Path,
     zone: Tz,
@@ -98,25 +97,25 @@ pub(crate) fn first_instant(
         .find_map(|line| Some(syslog::line(&line, &mut stamps)?.at)))
 }
 
-/// Opens a file where it was left, or at its beginning where it is none of the known ones.
+/// Opens a file at its previous position, or at its start if it is unknown.
 pub(crate) fn open(
     path: &Path,
     known: &[Source],
     zone: Tz,
     not_after: Option<DateTime<Utc>>,
-) -> Result<(Opened, Stamps), Error> {
+) -> Result<(OpenFile, Stamps), Error> {
     let (content, written) = content(path)?;
     resume(path, content, known, zone, not_after.unwrap_or(written))
 }
 
-/// Goes on with a file, whose content this is, where it was left.
+/// Resumes a file with this content at its previous position.
 pub(crate) fn resume(
     path: &Path,
     mut content: Box<dyn Read + Send>,
     known: &[Source],
     zone: Tz,
     not_after: DateTime<Utc>,
-) -> Result<(Opened, Stamps), Error> {
+) -> Result<(OpenFile, Stamps), Error> {
     let failed = |source| unreadable(path, source);
     let head = head(&mut content).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -128,7 +127,7 @@ pub(crate) fn resume(
     let Some(found) = found else {
         let source = Source { name, ..Source::default() };
         let opened =
-            Opened { source, grew: false, content, line: Vec::new(), tail: Vec::new(), head };
+            OpenFile { source, grew: false, content, line: Vec::new(), tail: Vec::new(), head };
         return Ok((opened, stamps));
     };
     let source = Source { name, ..found.clone() };
@@ -139,7 +138,7 @@ pub(crate) fn resume(
     let before = source.offset - overlap;
     let skipped = io::copy(&mut content.by_ref().take(before), &mut io::sink());
     let mut tail = Vec::new();
-    // A copy that ends before is one of what is known.
+    // A copy that ends earlier contains known lines only.
     if at_end(skipped).map_err(failed)? == Some(before) {
         at_end(content.by_ref().take(overlap).read_to_end(&mut tail)).map_err(failed)?;
         let whole = u64::try_from(tail.len()).unwrap_or(0) == overlap;
@@ -147,7 +146,7 @@ pub(crate) fn resume(
             return Err(Error::OtherContent { path: path.to_owned() });
         }
     }
-    Ok((Opened { source, grew: false, content, line: Vec::new(), tail, head }, stamps))
+    Ok((OpenFile { source, grew: false, content, line: Vec::new(), tail, head }, stamps))
 }
 
 impl Source {
@@ -158,8 +157,8 @@ impl Source {
     }
 }
 
-impl Opened {
-    /// Goes on to the next whole line; false where it is too long to be one.
+impl OpenFile {
+    /// Advances to the next complete line; false if it is too long.
     pub(crate) fn next(&mut self) -> Result<bool, Stop> {
         self.line.clear();
         let mut limited = self.content.by_ref().take(LONGEST_LINE);
@@ -177,8 +176,8 @@ impl Opened {
                 return Err(Stop::End(End::InALine));
             }
             long = true;
-            // Only its length is of use any more, and its end, by which the place is known again. It may be
-            // gigabytes of zeros that a power cut left, or was made to fill the memory.
+            // Only its length and its end matter now. It may be gigabytes of zeros after a power cut, or an attempt to
+            // exhaust memory.
             self.line.drain(..self.line.len().saturating_sub(HEAD));
             let mut limited = self.content.by_ref().take(LONGEST_LINE);
             match limited.read_until(b'\n', &mut self.line) {
@@ -195,30 +194,30 @@ impl Opened {
         Ok(!long)
     }
 
-    /// The line, without its end; what is no text is made one.
+    /// The line without its end, as lossy UTF-8.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text))
     }
 
-    /// How many lines of the file were read, ever.
+    /// Lines of the file read so far.
     pub(crate) fn lines(&self) -> u64 {
         self.source.counts.lines
     }
 
-    /// Gives it its row in the index.
-    pub(crate) fn known_as(&mut self, id: i64) {
+    /// Sets its row in the index.
+    pub(crate) fn set_id(&mut self, id: i64) {
         self.source.id = Some(id);
     }
 
-    /// Counts the line that was read last, up to which this is the last instant.
+    /// Counts the line that was read last.
     pub(crate) fn count(&mut self, last_at: Option<DateTime<Utc>>, is_syslog: bool, kept: bool) {
         self.source.last_at = last_at;
         self.source.counts.broken += u64::from(!is_syslog);
         self.source.counts.kept += u64::from(kept);
     }
 
-    /// Keeps the last bytes, of which the digest is taken once it is asked for.
+    /// Keeps the last bytes for the digest.
     fn remember(&mut self) {
         self.tail.extend_from_slice(&self.line);
         if self.tail.len() > 16 * HEAD {
@@ -226,8 +225,8 @@ impl Opened {
         }
     }
 
-    /// What is to be remembered of it, as far as it was read.
-    pub(crate) fn seen(&mut self) -> Source {
+    /// Its state up to the current position.
+    pub(crate) fn state(&mut self) -> Source {
         if !self.grew {
             return self.source.clone();
         }
@@ -251,7 +250,7 @@ pub(crate) enum Stop {
     Failed(io::Error),
 }
 
-/// The content of a file, uncompressed by what it begins with, and when the file was written.
+/// The uncompressed content of a file, and its modification time.
 fn content(path: &Path) -> Result<(Box<dyn Read + Send>, DateTime<Utc>), Error> {
     let failed = |source| unreadable(path, source);
     let file = File::open(path).map_err(failed)?;
@@ -263,7 +262,7 @@ fn content(path: &Path) -> Result<(Box<dyn Read + Send>, DateTime<Utc>), Error> 
     Ok((uncompressed(file).map_err(failed)?, written))
 }
 
-/// The content of what may be compressed.
+/// Decompresses content by its magic number.
 pub(crate) fn uncompressed(
     mut file: impl Read + Send + 'static,
 ) -> io::Result<Box<dyn Read + Send>> {
@@ -284,7 +283,7 @@ fn head(content: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The end of a compressed file that was cut off is an end, too.
+/// Treats the end of a truncated compressed file as an end.
 fn at_end<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
@@ -294,7 +293,7 @@ fn at_end<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn is_cut(error: &io::Error) -> bool {
-    // What zstd says of a damaged frame has no kind of its own, and no number of the system's.
+    // zstd errors of damaged frames have no kind and no OS error number.
     let by_zstd = error.kind() == ErrorKind::Other && error.raw_os_error().is_none();
     by_zstd
         || matches!(
@@ -307,7 +306,7 @@ pub(crate) fn unreadable(path: &Path, source: io::Error) -> Error {
     let path: PathBuf = path.to_owned();
     Error::File {
         path,
-        advice: "it can't be read; look at the path and its rights".to_owned(),
+        advice: "cannot be read; check the path and its permissions".to_owned(),
         source,
     }
 }
@@ -317,16 +316,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_any_length_takes_no_more_memory_than_a_long_one() {
+    fn a_line_of_any_length_uses_bounded_memory() {
         let zeros = io::repeat(0).take(50 << 20);
         let content = Box::new(zeros.chain(Cursor::new(b"\nnext\n".to_vec())));
         let path = Path::new("log");
         let zone = chrono_tz::Europe::Rome;
         let (mut file, _) = resume(path, content, &[], zone, DateTime::<Utc>::MAX_UTC).unwrap();
-        assert!(!file.next().unwrap(), "it is too long to be one");
+        assert!(!file.next().unwrap(), "too long");
         assert!(file.line.capacity() < 1 << 20 && file.tail.capacity() < 1 << 20);
         assert!(file.next().unwrap());
         assert_eq!(file.text(), "next");
-        assert_eq!((file.seen().offset, file.lines()), ((50 << 20) + 6, 2));
+        assert_eq!((file.state().offset, file.lines()), ((50 << 20) + 6, 2));
     }
 }

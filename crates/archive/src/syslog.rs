@@ -1,8 +1,7 @@
-//! A line of syslog taken apart: when, on which machine, by which program, and what it says.
+//! Parses syslog lines: instant, host, program, text.
 //!
-//! Both forms of the time stamp: that of RFC 3164, in the zone of the machine and without a year, and that
-//! of RFC 3339. A year is followed through a file: months go on, and after December comes the next one.
-//! Where the clocks go back, the hour that comes twice is told apart by the lines before.
+//! Time stamps are those of RFC 3164 (local time without a year) or RFC 3339. The year follows from the previous lines:
+//! after December it advances. When clocks are set back, the previous lines disambiguate the repeated hour.
 
 mod stamp;
 
@@ -10,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub(crate) use stamp::Stamps;
 
-/// A line's parts.
+/// A parsed line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     pub(crate) at: DateTime<Utc>,
@@ -20,7 +19,7 @@ pub(crate) struct Line<'a> {
     pub(crate) text: &'a str,
 }
 
-/// Takes a line apart; `None` where it is no line of syslog.
+/// Parses a line; `None` if it is not syslog.
 pub(crate) fn line<'a>(line: &'a str, stamps: &mut Stamps) -> Option<Line<'a>> {
     let (at, rest) = stamps.read(line)?;
     let (host, rest) = rest.split_once(' ')?;

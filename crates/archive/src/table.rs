@@ -1,13 +1,13 @@
-//! Entries as a table for people: CSV that an Italian spreadsheet opens as it is.
+//! Entries as CSV that an Italian spreadsheet opens directly.
 
 use chrono::{DateTime, Utc};
 use csv::{Terminator, WriterBuilder};
 
 use crate::{Entry, Error};
 
-/// Without it, a spreadsheet takes the text for windows-1252.
+/// Without it spreadsheets assume windows-1252.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-/// What a spreadsheet takes for the beginning of a formula, in either width.
+/// Characters that start a formula in a spreadsheet, also in full width.
 const FORMULA: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
@@ -16,7 +16,7 @@ pub(crate) fn csv(
     entries: &[Entry],
     shown: impl Fn(DateTime<Utc>) -> String,
 ) -> Result<Vec<u8>, Error> {
-    let failed = |error: csv::Error| Error::Extract(error.to_string());
+    let failed = |error: csv::Error| Error::Export(error.to_string());
     let mut writer = WriterBuilder::new()
         .delimiter(b';')
         .terminator(Terminator::CRLF)
@@ -26,22 +26,22 @@ pub(crate) fn csv(
     writer.write_record(head).map_err(failed)?;
     for entry in entries {
         let row = [
-            harmless(&entry.message_id),
+            escaped(&entry.message_id),
             shown(entry.at),
-            harmless(entry.sender.as_deref().unwrap_or_default()),
-            harmless(&entry.recipients.join(" ")),
-            harmless(entry.subject.as_deref().unwrap_or_default()),
+            escaped(entry.sender.as_deref().unwrap_or_default()),
+            escaped(&entry.recipients.join(" ")),
+            escaped(entry.subject.as_deref().unwrap_or_default()),
             entry.kind.name().to_owned(),
-            harmless(&entry.related.join(" ")),
-            harmless(entry.provider.as_deref().unwrap_or_default()),
+            escaped(&entry.related.join(" ")),
+            escaped(entry.provider.as_deref().unwrap_or_default()),
         ];
         writer.write_record(&row).map_err(failed)?;
     }
-    writer.into_inner().map_err(|error| Error::Extract(error.to_string()))
+    writer.into_inner().map_err(|error| Error::Export(error.to_string()))
 }
 
-/// A subject comes from anybody: it must not become a formula on the holder's machine.
-fn harmless(text: &str) -> String {
+/// Neutralises formulas: subjects are written by strangers.
+fn escaped(text: &str) -> String {
     if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use crate::Kind;
 
     #[test]
-    fn no_cell_is_a_formula_and_every_text_is_one_cell() {
+    fn formulas_are_neutralised_and_every_text_is_one_cell() {
         let entry = |subject: &str| Entry {
             message_id: "-1+1@mail.example".to_owned(),
             at: DateTime::UNIX_EPOCH,

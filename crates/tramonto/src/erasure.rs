@@ -173,7 +173,7 @@ impl Places {
             let named = anything || !whose.ended;
             let addresses = if named { self.addresses(holders).await? } else { Vec::new() };
             let known_by = if named { self.known_by(holders).await? } else { Vec::new() };
-            let theirs = archive::Erased {
+            let theirs = archive::ErasureSubjects {
                 numbers: holders,
                 addresses: &addresses,
                 known_by: &known_by,

@@ -25,7 +25,7 @@ struct Discarding {
 #[async_trait]
 impl Passes for Discarding {
     async fn pass(&mut self) -> Result<Tick, Error> {
-        let gone = archive::discard_ended(&self.journal, &self.folder).await?;
+        let gone = archive::delete_expired(&self.journal, &self.folder).await?;
         if gone > 0 {
             tracing::info!(extracts = gone, "extracts whose links are over were deleted");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use archive::{Counts, Domains, Kind, Logs, Message};
+use archive::{Counts, Domains, Kind, LogReader, Message};
 use chrono::{DateTime, Utc};
 
 /// Whose messages are kept.
@@ -11,7 +11,7 @@ const DOMAIN: &str = "postacertificata.example";
 const LINES: usize = 400;
 
 /// A log that was read while it grew says what it says when it is read at once: no line counts twice or is lost.
-/// Of a log with its time stamps in order that holds for what happened to each of our recipients, too.
+/// Of a log with its time stamps in order that holds for what events to each of our recipients, too.
 ///
 /// The first byte says whether the lines get their time stamps here, the second where the log is cut.
 pub fn syslog(bytes: &[u8]) {
@@ -28,7 +28,7 @@ pub fn syslog(bytes: &[u8]) {
         assert_eq!(usize::try_from(counted.lines), Ok(lines), "lines were lost or made up");
     }
     for message in at_once.1.iter().chain(&grown.1) {
-        let parties = message.happened.iter().filter_map(|event| event.recipient.as_deref());
+        let parties = message.events.iter().filter_map(|event| event.recipient.as_deref());
         let ours = parties.chain(message.sender.as_deref()).any(is_ours);
         assert!(ours, "a message between strangers is kept");
     }
@@ -40,7 +40,7 @@ pub fn syslog(bytes: &[u8]) {
 fn read(parts: &[&[u8]]) -> (Counts, Vec<Message>) {
     let not_after = DateTime::from_timestamp(1_443_657_600, 0).unwrap_or_default();
     let domains = Domains::new([DOMAIN.to_owned()]);
-    let mut logs = Logs::new(domains, chrono_tz::Europe::Rome, not_after);
+    let mut logs = LogReader::new(domains, chrono_tz::Europe::Rome, not_after);
     for part in parts {
         // A file that begins otherwise than it did is another one, and says so.
         assert!(logs.read(part).is_ok(), "it goes on as it began");
@@ -57,15 +57,15 @@ fn is_compressed(log: &[u8]) -> bool {
     log.starts_with(&[0x1f, 0x8b]) || log.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 
-/// What happened to each of our recipients, and how often.
+/// What events to each of our recipients, and how often.
 fn ours(messages: &[Message]) -> BTreeMap<(DateTime<Utc>, Kind, &str), usize> {
-    let mut happened = BTreeMap::new();
-    for event in messages.iter().flat_map(|message| &message.happened) {
+    let mut events = BTreeMap::new();
+    for event in messages.iter().flat_map(|message| &message.events) {
         if let Some(recipient) = event.recipient.as_deref().filter(|address| is_ours(address)) {
-            *happened.entry((event.at, event.kind, recipient)).or_insert(0) += 1;
+            *events.entry((event.at, event.kind, recipient)).or_insert(0) += 1;
         }
     }
-    happened
+    events
 }
 
 /// The lines, each a second after the one before.

@@ -1,4 +1,4 @@
-//! One mailbox's messages out of the index.
+//! Reads one mailbox's messages from the index.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,13 +7,13 @@ use sql::{Given, Tables};
 
 use super::{Index, instant};
 use crate::codec::{unpack, unpack_ascending};
-use crate::message::{Happened, Message};
+use crate::message::{Message, MessageEvent};
 use crate::{Entry, Error, Kind, LogArchive, Period};
 
-/// Messages that are read in one statement.
+/// Messages read in one statement.
 const PAGE: usize = 4096;
 
-/// A message as it is stored.
+/// A stored message.
 #[derive(Debug)]
 pub(super) struct MessageRow {
     pub(super) id: i64,
@@ -52,7 +52,7 @@ impl MessageRow {
     }
 }
 
-/// The messages of some rows, in the order of the rows.
+/// The messages of these rows, in order.
 pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message>, Error> {
     const ROWS: &str = "
         SELECT id, at, sender, message_id, subject, provider, login, queue, events FROM message
@@ -66,7 +66,7 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
         for row in &rows {
             let unpacked = instant(row.at).and_then(|first| unpack(first, &row.events));
             let unpacked = unpacked.ok_or_else(|| {
-                let problem = format!("message {} can't be read", row.id);
+                let problem = format!("message {} cannot be unpacked", row.id);
                 Error::from(tables.place().corrupt(problem))
             })?;
             let recipients =
@@ -77,7 +77,7 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
         let names = names(tables, wanted.into_iter().collect()).await?;
         let name = |id: i64| if id == 0 { Some(String::new()) } else { names.get(&id).cloned() };
         for (row, events) in rows.into_iter().zip(events) {
-            let happened = events.into_iter().map(|event| Happened {
+            let events = events.into_iter().map(|event| MessageEvent {
                 at: event.at,
                 kind: event.kind,
                 recipient: i64::try_from(event.recipient).ok().filter(|id| *id > 0).and_then(name),
@@ -91,7 +91,7 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
                 subject: row.subject,
                 provider: row.provider.and_then(name),
                 login: row.login,
-                happened: happened.collect(),
+                events: events.collect(),
             });
         }
     }
@@ -113,7 +113,7 @@ impl Index {
                 AND posting.name = (SELECT id FROM name WHERE text = $1)";
         let given = vec![Given::Text(address.to_lowercase())];
         let read = |(bytes,): (Vec<u8>,)| {
-            unpack_ascending(&bytes).ok_or_else(|| "a posting can't be read".to_owned())
+            unpack_ascending(&bytes).ok_or_else(|| "posting list cannot be unpacked".to_owned())
         };
         let segments = self.tables.all(FIND, given, read).await?;
         let ids: BTreeSet<u64> = segments.into_iter().flatten().collect();
@@ -136,23 +136,23 @@ impl LogArchive for Index {
     }
 }
 
-/// What a message is to one of its parties.
+/// The entries of a message for one of its parties.
 fn entries(message: &Message, address: &str) -> Vec<Entry> {
     let is_sender = message.sender.as_deref() == Some(address);
-    let own = |event: &&Happened| {
+    let own = |event: &&MessageEvent| {
         is_sender
             || event.recipient.as_deref() == Some(address)
             || (event.recipient.is_none() && event.kind != Kind::Reported)
     };
-    let recipients = |event: &Happened| match &event.recipient {
+    let recipients = |event: &MessageEvent| match &event.recipient {
         Some(recipient) => vec![recipient.clone()],
         None if is_sender => {
-            let all = message.happened.iter().filter_map(|event| event.recipient.clone());
+            let all = message.events.iter().filter_map(|event| event.recipient.clone());
             all.collect::<BTreeSet<_>>().into_iter().collect()
         }
         None => vec![address.to_owned()],
     };
-    let entry = |event: &Happened| {
+    let entry = |event: &MessageEvent| {
         let queue = Some(message.queue.clone()).filter(|queue| !queue.is_empty());
         let message_id = message.identifier.clone();
         Entry {
@@ -166,10 +166,10 @@ fn entries(message: &Message, address: &str) -> Vec<Entry> {
             provider: message.provider.clone(),
         }
     };
-    message.happened.iter().filter(own).map(entry).collect()
+    message.events.iter().filter(own).map(entry).collect()
 }
 
-/// What one server does not say of a message, another that handled the same may.
+/// Fills in fields that one server did not log from entries of another server about the same message.
 fn complete(entries: &mut [Entry]) {
     #[derive(Default)]
     struct Known {

@@ -1,4 +1,4 @@
-//! Reading logs into the index: one thread reads and joins lines, the other writes what came of them.
+//! Indexes logs: one thread reads and joins lines, another writes the messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -13,59 +13,59 @@ use super::read::{self, MessageRow};
 use super::{Index, instant, millis, stored};
 use crate::codec::{Packed, pack, pack_ascending};
 use crate::join::{Join, Joined, Open};
-use crate::link::Forgotten;
+use crate::link::ErasedAddresses;
 use crate::message::{Domains, Message};
-use crate::source::{Counts, End, Opened, Source, Stop, first_instant, open, unreadable};
+use crate::source::{Counts, End, OpenFile, Source, Stop, first_instant, open, unreadable};
 use crate::syslog::Stamps;
-use crate::{Error, logs};
+use crate::{Error, reader};
 
-/// Lines that are written together: a segment.
+/// Lines in a segment, which is one transaction.
 const LINES: u64 = 500_000;
-/// Rows in one statement; each crosses to the database's thread once.
+/// Rows in one statement.
 const ROWS: usize = 100;
-/// Names that are remembered from one segment to the next.
-const REMEMBERED: usize = 1_000_000;
+/// Dictionary entries cached between segments.
+const CACHED: usize = 1_000_000;
 
-/// Which logs are read, and how.
+/// Logs to index.
 #[derive(Debug, Clone)]
 pub struct IndexRequest {
     /// The files, in any order.
     pub files: Vec<PathBuf>,
-    /// Whose messages are kept.
+    /// The service's domains: messages of others are skipped.
     pub domains: Domains,
-    /// The zone of the machines that wrote time stamps without one.
+    /// The zone of time stamps without one.
     pub zone: Tz,
-    /// The files were written no later than this; without it, each file's own date says.
+    /// The files were written no later than this; defaults to each file's modification time.
     pub not_after: Option<DateTime<Utc>>,
 }
 
-/// What came of reading logs.
+/// The result of indexing logs.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Indexed {
-    /// The files, in the order in which they were read.
+    /// The files, in the order of reading.
     pub files: Vec<IndexedFile>,
-    /// All lines that were new.
+    /// All new lines.
     pub counts: Counts,
-    /// Messages that were added or went on.
+    /// Messages added or continued.
     pub messages: u64,
 }
 
-/// What came of reading one file.
+/// The result of indexing one file.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct IndexedFile {
     /// Its name, without its folder.
     pub name: String,
-    /// Was it read before, in part or whole?
+    /// Was it indexed before, in part or whole?
     pub known: bool,
     /// Its new lines.
     pub counts: Counts,
-    /// Does it end in the middle of a line? That line is read once the rest is there.
+    /// Does it end within a line? That line is read once it is complete.
     pub unfinished: bool,
-    /// Is it a compressed file that was cut off or is damaged?
+    /// Is it a truncated or damaged compressed file?
     pub damaged: bool,
 }
 
-/// What the thread that reads hands over.
+/// A message from the reading thread.
 enum Step {
     Write(Box<(Joined, Source)>),
     Read(IndexedFile),
@@ -73,20 +73,20 @@ enum Step {
 }
 
 impl Index {
-    /// Reads logs into the index as [`crate::Office::read_logs`] does, but for who was erased: nobody is known to it.
+    /// Indexes logs as [`crate::Archive::read_logs`] does, without filtering erased holders.
     pub async fn read_logs(
         &self,
         request: IndexRequest,
         progress: impl FnMut(u64),
     ) -> Result<Indexed, Error> {
-        self.read_logs_without(Forgotten::default(), request, progress).await
+        self.read_logs_without(ErasedAddresses::default(), request, progress).await
     }
 
-    /// Reads logs into the index, each line once, however often it is given, without the messages of some.
-    /// `progress` is told the number of lines from time to time.
+    /// Indexes logs, each line once however often it is given, without messages of erased holders. `progress` is called
+    /// with the number of lines from time to time.
     pub(crate) async fn read_logs_without(
         &self,
-        forgotten: Forgotten,
+        erased_addresses: ErasedAddresses,
         request: IndexRequest,
         mut progress: impl FnMut(u64),
     ) -> Result<Indexed, Error> {
@@ -94,13 +94,13 @@ impl Index {
         let sources = self.sources().await?;
         let next = self.next_message().await?;
         let join = Join::new(request.domains.clone(), self.unfinished().await?, next);
-        let join = join.without(forgotten);
+        let join = join.without(erased_addresses);
         let next_source = sources.iter().filter_map(|source| source.id).max().unwrap_or(0) + 1;
         let (sender, mut steps) = mpsc::channel(1);
         let reading = tokio::task::spawn_blocking(move || {
             let mut reading = Reading { request, sources, join, next_source, steps: sender };
             if let Err(error) = reading.all() {
-                reading.hand_over(Step::Failed(error));
+                reading.send(Step::Failed(error));
             }
         });
         let mut indexed = Indexed::default();
@@ -122,9 +122,9 @@ impl Index {
                 break;
             }
         }
-        // What reads ends where nobody listens.
+        // The reading thread ends when the channel closes.
         drop(steps);
-        reading.await.map_err(|error| Error::Extract(error.to_string()))?;
+        reading.await.map_err(|error| Error::Export(error.to_string()))?;
         done?;
         for file in &indexed.files {
             indexed.counts.lines += file.counts.lines;
@@ -139,21 +139,18 @@ impl Index {
         Ok(self.tables.all(NEXT, Vec::new(), |(next,): (i64,)| Ok(next)).await?.pop().unwrap_or(1))
     }
 
-    /// The messages that were not done when the last file ended.
+    /// The unfinished messages of the last run.
     async fn unfinished(&self) -> Result<Vec<(String, Open)>, Error> {
         const ALL: &str = "SELECT place, message, heard_at FROM unfinished";
-        let places: Vec<(String, i64, Option<i64>)> = self.tables.all(ALL, Vec::new(), Ok).await?;
+        let places: Vec<(String, i64, i64)> = self.tables.all(ALL, Vec::new(), Ok).await?;
         let ids: Vec<i64> = places.iter().map(|(_, id, _)| *id).collect();
         let mut messages = HashMap::new();
         for message in read::messages(&self.tables, &ids).await? {
             messages.insert(message.id, message);
         }
-        let found = |(place, id, heard_at): (String, i64, Option<i64>)| {
+        let found = |(place, id, heard_at): (String, i64, i64)| {
             let message = messages.remove(&Some(id))?;
-            // An index of before that was kept: nothing tells that it was ever heard of but what happened.
-            let told = || message.happened.iter().map(|event| event.at).max().unwrap_or_default();
-            let last = heard_at.and_then(instant).unwrap_or_else(told);
-            Some((place, Open { message, last }))
+            Some((place, Open { message, last: instant(heard_at)? }))
         };
         Ok(places.into_iter().filter_map(found).collect())
     }
@@ -179,14 +176,14 @@ impl Index {
         }
         write_source(&mut writing, source).await?;
         writing.commit().await?;
-        if names.len() > REMEMBERED {
+        if names.len() > CACHED {
             names.clear();
         }
         Ok(())
     }
 }
 
-/// Writes messages, their names and the segment that finds them.
+/// Writes messages, their dictionary entries and their segment.
 pub(super) async fn joined(
     writing: &mut Writing<'_>,
     joined: &Joined,
@@ -194,13 +191,13 @@ pub(super) async fn joined(
 ) -> Result<(), Error> {
     let open = joined.open.iter().map(|(_, open)| &open.message);
     let messages: Vec<&Message> = joined.done.iter().chain(open).collect();
-    give_numbers(writing, &messages, names).await?;
+    add_names(writing, &messages, names).await?;
     let number = |name: &str| if name.is_empty() { 0 } else { *names.get(name).unwrap_or(&0) };
     write_messages(writing, &messages, &number).await?;
     write_segment(writing, &messages, &number).await
 }
 
-/// The thread that reads.
+/// The reading thread.
 struct Reading {
     request: IndexRequest,
     sources: Vec<Source>,
@@ -216,7 +213,7 @@ impl Reading {
         for path in &self.request.files {
             files.push((first_instant(path, zone, not_after)?, path.clone()));
         }
-        // A message is told from its first line to its last where the older file comes first.
+        // Older files first, so that a message is read from its first line to its last.
         files.sort();
         for (_, path) in files {
             let (mut file, mut stamps) = open(&path, &self.sources, zone, not_after)?;
@@ -224,24 +221,24 @@ impl Reading {
             let Some(read) = read.map_err(|source| unreadable(&path, source))? else {
                 return Ok(());
             };
-            if !self.hand_over(Step::Read(read)) {
+            if !self.send(Step::Read(read)) {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Reads a file to its end; `None` where nobody listens any more.
+    /// Reads a file to its end; `None` if the channel is closed.
     fn file(
         &mut self,
-        file: &mut Opened,
+        file: &mut OpenFile,
         stamps: &mut Stamps,
     ) -> Result<Option<IndexedFile>, std::io::Error> {
-        let before = file.seen();
+        let before = file.state();
         let mut written = before.counts.lines;
         let end = loop {
             match file.next() {
-                Ok(true) => logs::line(file, stamps, &mut self.join),
+                Ok(true) => reader::take_line(file, stamps, &mut self.join),
                 Ok(false) => file.count(stamps.last_at(), false, false),
                 Err(Stop::End(end)) => break end,
                 Err(Stop::Failed(error)) => return Err(error),
@@ -256,14 +253,14 @@ impl Reading {
         if file.lines() > written && !self.write(file) {
             return Ok(None);
         }
-        let seen = file.seen();
+        let state = file.state();
         let new = Counts {
-            lines: seen.counts.lines - before.counts.lines,
-            kept: seen.counts.kept - before.counts.kept,
-            broken: seen.counts.broken - before.counts.broken,
+            lines: state.counts.lines - before.counts.lines,
+            kept: state.counts.kept - before.counts.kept,
+            broken: state.counts.broken - before.counts.broken,
         };
         Ok(Some(IndexedFile {
-            name: seen.name,
+            name: state.name,
             known: before.id.is_some(),
             counts: new,
             unfinished: end == End::InALine,
@@ -271,26 +268,26 @@ impl Reading {
         }))
     }
 
-    fn write(&mut self, file: &mut Opened) -> bool {
-        let mut source = file.seen();
+    fn write(&mut self, file: &mut OpenFile) -> bool {
+        let mut source = file.state();
         if source.id.is_none() {
             source.id = Some(self.next_source);
-            file.known_as(self.next_source);
+            file.set_id(self.next_source);
             self.next_source += 1;
         }
         let joined = self.join.take_out();
         self.sources.retain(|known| known.id != source.id);
         self.sources.push(source.clone());
-        self.hand_over(Step::Write(Box::new((joined, source))))
+        self.send(Step::Write(Box::new((joined, source))))
     }
 
-    fn hand_over(&self, step: Step) -> bool {
+    fn send(&self, step: Step) -> bool {
         self.steps.blocking_send(step).is_ok()
     }
 }
 
-/// Sees to it that each name of the messages has its number in the dictionary.
-async fn give_numbers(
+/// Adds the messages' names to the dictionary.
+async fn add_names(
     writing: &mut Writing<'_>,
     messages: &[&Message],
     names: &mut HashMap<String, i64>,
@@ -306,7 +303,7 @@ async fn give_numbers(
     if wanted.is_empty() {
         return Ok(());
     }
-    let json = serde_json::to_string(&wanted).map_err(|error| Error::Extract(error.to_string()))?;
+    let json = serde_json::to_string(&wanted).map_err(|error| Error::Export(error.to_string()))?;
     let found: Vec<(String, i64)> = writing.rows(FIND, vec![Given::Text(json)]).await?;
     names.extend(found);
     let last: Vec<(i64,)> = writing.rows(LAST, Vec::new()).await?;
@@ -338,8 +335,8 @@ async fn write_messages(
 
 /// A message as it is stored.
 fn row(message: &Message, number: &impl Fn(&str) -> i64) -> MessageRow {
-    let first = message.happened.iter().map(|event| event.at).min().unwrap_or_default();
-    let packed = message.happened.iter().map(|event| Packed {
+    let first = message.events.iter().map(|event| event.at).min().unwrap_or_default();
+    let packed = message.events.iter().map(|event| Packed {
         at: event.at,
         kind: event.kind,
         recipient: event.recipient.as_deref().map_or(0, |name| number(name).unsigned_abs()),
@@ -405,7 +402,7 @@ async fn write_source(writing: &mut Writing<'_>, source: &Source) -> Result<(), 
     Ok(())
 }
 
-/// A statement that inserts so many rows at once.
+/// A statement that inserts [`ROWS`] rows.
 fn many(head: &str, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     format!("{head}{}", vec![row; ROWS].join(", "))

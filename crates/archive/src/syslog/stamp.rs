@@ -1,4 +1,4 @@
-//! From time stamps to instants.
+//! Converts time stamps to instants.
 
 use chrono::{
     DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
@@ -9,41 +9,41 @@ use chrono_tz::{GapInfo, Tz};
 const CLASSIC: usize = 15;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/// So far a file's lines may go back without that being the end of a year.
+/// Months by which lines may be out of order without a change of year.
 const OUT_OF_ORDER: i32 = 6;
 
-/// The time stamps of a file, one line after the other.
+/// The time stamps of a file, in the order of its lines.
 #[derive(Debug)]
 pub(crate) struct Stamps {
     zone: Tz,
-    /// No line is later; only looked at for the first year.
+    /// No line is later; determines the first year.
     not_after: DateTime<Utc>,
-    /// Of the line before: its year and month, in the zone.
+    /// Year and local month of the previous line.
     last: Option<(i32, u32)>,
     last_at: Option<DateTime<Utc>>,
-    /// The text of the line before, whose instant need not be worked out again.
+    /// The previous stamp and its instant, as a cache.
     known: Option<(String, DateTime<Utc>)>,
 }
 
 impl Stamps {
-    /// For a file that was written no later than this, on a machine in that zone.
+    /// For a file written no later than this, on a host in that zone.
     pub(crate) fn new(zone: Tz, not_after: DateTime<Utc>) -> Self {
         Self { zone, not_after, last: None, last_at: None, known: None }
     }
 
-    /// Goes on where the lines of a file were left.
+    /// Resumes after a line with this instant.
     pub(crate) fn resume(&mut self, last_at: DateTime<Utc>) {
         let local = last_at.with_timezone(&self.zone);
         self.last = Some((local.year(), local.month()));
         self.last_at = Some(last_at);
     }
 
-    /// The instant of the last line that had one.
+    /// The last instant.
     pub(crate) fn last_at(&self) -> Option<DateTime<Utc>> {
         self.last_at
     }
 
-    /// The instant at the head of a line, and what stands behind it.
+    /// Parses the stamp of a line; returns its instant and the rest.
     pub(crate) fn read<'a>(&mut self, line: &'a str) -> Option<(DateTime<Utc>, &'a str)> {
         let classic = line.as_bytes().first()?.is_ascii_uppercase();
         let (stamp, rest) = if classic {
@@ -80,21 +80,21 @@ impl Stamps {
         let (day, hour, minute, second) =
             (number(4..6)?, number(7..9)?, number(10..12)?, number(13..15)?);
         let local = |year: i32| {
-            // A leap second is the second before it.
+            // A leap second counts as the previous second.
             NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second.min(59))
         };
         let (year, local) = if let Some((year, before)) = self.last {
-            let gone = i32::try_from(month).ok()? - i32::try_from(before).ok()?;
-            let turned = if gone < -OUT_OF_ORDER {
+            let advance = i32::try_from(month).ok()? - i32::try_from(before).ok()?;
+            let carry = if advance < -OUT_OF_ORDER {
                 1
-            } else if gone > OUT_OF_ORDER {
+            } else if advance > OUT_OF_ORDER {
                 -1
             } else {
                 0
             };
-            (year + turned, local(year + turned)?)
+            (year + carry, local(year + carry)?)
         } else {
-            // The newest year in which it is not later than the file; four back for a 29 February.
+            // The newest year in which it is not later than the file; four years back for 29 February.
             let newest = self.not_after.with_timezone(&self.zone);
             let limit = newest.naive_local() + TimeDelta::days(1);
             (newest.year() - 4..=newest.year() + 1)
@@ -106,8 +106,7 @@ impl Stamps {
         Some(self.instant(local))
     }
 
-    /// Of an hour that comes twice, the first unless the lines are past it; one that the clocks skip is
-    /// where they go on.
+    /// In a repeated hour the first instant, unless previous lines are past it; a skipped hour is the end of the gap.
     fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.with_timezone(&Utc),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_is_the_newest_that_is_not_after_the_file_and_goes_on_after_december() {
+    fn the_year_is_the_newest_not_after_the_file_and_advances_after_december() {
         let given = read("2016-01-03T00:00:00Z", &["Dec 30 10:00:00", "Jan  2 10:00:00"]);
         assert_eq!(given, some(&["2015-12-30T09:00:00Z", "2016-01-02T09:00:00Z"]));
         let given = read("2015-09-18T00:00:00Z", &["Sep 18 01:59:59", "Sep  1 00:00:00"]);
@@ -156,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_stamp_has_no_instant_even_where_it_is_the_first() {
+    fn a_line_without_a_stamp_has_no_instant() {
         let given = read("2015-10-01T00:00:00Z", &["", " ", "Sep 18 10:00:00", ""]);
         assert_eq!(given, [None, None, Some("2015-09-18T08:00:00Z".to_owned()), None]);
     }
 
     #[test]
-    fn a_stamp_with_a_year_gives_it_to_those_without_that_follow() {
+    fn a_stamp_with_a_year_sets_it_for_the_following_lines() {
         let given = read("2016-01-03T00:00:00Z", &["2012-12-31T23:59:59+01:00", "Jan  1 00:00:00"]);
         assert_eq!(given, some(&["2012-12-31T22:59:59Z", "2012-12-31T23:00:00Z"]));
     }
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_that_comes_twice_is_told_apart_by_the_lines_before() {
+    fn previous_lines_disambiguate_a_repeated_hour() {
         let stamps = [
             "Oct 25 02:10:00",
             "Oct 25 02:59:00",
@@ -196,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_the_clocks_skip_is_where_they_go_on() {
+    fn a_skipped_hour_is_the_end_of_the_gap() {
         let given = read("2015-04-01T00:00:00Z", &["Mar 29 02:30:00"]);
         assert_eq!(given, some(&["2015-03-29T01:00:00Z"]));
     }
 
     #[test]
-    fn a_stamp_with_its_offset_says_it_all_and_what_is_none_is_refused() {
+    fn offsets_are_honoured_and_malformed_stamps_rejected() {
         let stamps =
             ["2015-09-18T00:00:00.25+02:00", "Foo 18 10:00:00", "Feb 31 10:00:00", "garbage"];
         let mut expected = some(&["2015-09-17T22:00:00.250Z"]);

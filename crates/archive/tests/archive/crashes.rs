@@ -1,7 +1,7 @@
 //! Broken off at each wait in turn: the next process ends what was begun, and records it once. A process is
 //! gone with all it had open; what is broken off within this one has to be closed for that.
 
-use archive::{Held, Index, LogArchive, Opened, Period};
+use archive::{Access, Held, Index, LogArchive, Period};
 use domain::{Event, LogsDestroyed, Requester};
 
 use crate::ending::{OF_ANNA, OF_BRUNO, holding};
@@ -20,27 +20,27 @@ fn destructions(events: &[Event]) -> Vec<&LogsDestroyed> {
 }
 
 #[tokio::test]
-async fn a_destruction_that_was_broken_off_is_ended_and_told_once_as_what_it_was() {
+async fn an_interrupted_destruction_is_completed_and_recorded_once() {
     for waits in 0..MOST {
         let world = World::new().await;
         world.prepare(world.verified(Requester::Holder).await).await.unwrap();
         world.at(ENDED);
-        world.office.expire(&origin()).await.unwrap();
+        world.archive.expire(&origin()).await.unwrap();
         // An extract that nobody has deleted yet.
         let left = world.folder.path().join("extracts/left.zip");
         std::fs::write(&left, ANNA).unwrap();
         let first = world.another().await;
         let ended = ended_after(waits, first.destroy(&[], &origin())).await;
         first.close().await.unwrap();
-        let office = world.another().await;
-        let remains = office.remains(&[]).await.unwrap();
+        let archive = world.another().await;
+        let remaining = archive.remaining(&[]).await.unwrap();
         assert!(
-            !remains.are_gone() || remains.held == Held::default() && !left.exists(),
-            "told to be gone after {waits} waits, and it is not: {remains:?}"
+            !remaining.is_empty() || remaining.held == Held::default() && !left.exists(),
+            "told to be gone after {waits} waits, and it is not: {remaining:?}"
         );
-        let destroyed = office.destroy(&[], &origin()).await.unwrap();
+        let destroyed = archive.destroy(&[], &origin()).await.unwrap();
         assert_eq!((destroyed.messages, destroyed.extracts), (2, 1), "after {waits} waits");
-        assert!(office.remains(&[]).await.unwrap().are_gone());
+        assert!(archive.remaining(&[]).await.unwrap().is_empty());
         assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
         assert_eq!(destructions(&world.events().await), [&destroyed], "after {waits} waits");
         if let Some(done) = ended {
@@ -53,7 +53,7 @@ async fn a_destruction_that_was_broken_off_is_ended_and_told_once_as_what_it_was
 }
 
 #[tokio::test]
-async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_link_opens_it() {
+async fn an_interrupted_preparation_is_repeated_and_one_link_is_valid() {
     let mut broken_off = 0;
     for waits in 0..MOST {
         let world = World::new().await;
@@ -66,24 +66,24 @@ async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_l
         let preparing = first.prepare(request, &who, first.index(), SHOWN, &by);
         let ended = ended_after(waits / 2, preparing).await;
         first.close().await.unwrap();
-        let office = world.another().await;
-        office.expire(&origin()).await.unwrap();
+        let archive = world.another().await;
+        archive.expire(&origin()).await.unwrap();
         if let Some(before) = &before {
-            let opened = office.hand_out(&before.secret, ANNA_IS).await.unwrap();
-            let right = matches!(opened, Opened::Extract(_) | Opened::Missing | Opened::Unknown);
+            let opened = archive.serve(&before.secret, ANNA_IS).await.unwrap();
+            let right = matches!(opened, Access::Export(_) | Access::Missing | Access::Unknown);
             assert!(right, "after {waits} waits: {opened:?}");
         }
-        let ready = office.prepare(request, &anna(), office.index(), SHOWN, &origin()).await;
+        let ready = archive.prepare(request, &anna(), archive.index(), SHOWN, &origin()).await;
         let ready = ready.unwrap();
-        let opened = office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
-        assert!(matches!(opened, Opened::Extract(_)), "after {waits} waits: {opened:?}");
+        let opened = archive.serve(&ready.secret, ANNA_IS).await.unwrap();
+        assert!(matches!(opened, Access::Export(_)), "after {waits} waits: {opened:?}");
         for old in before.iter().chain(ended.iter().flatten()) {
-            let opened = office.hand_out(&old.secret, ANNA_IS).await.unwrap();
-            assert!(matches!(opened, Opened::Unknown), "after {waits} waits: {opened:?}");
+            let opened = archive.serve(&old.secret, ANNA_IS).await.unwrap();
+            assert!(matches!(opened, Access::Unknown), "after {waits} waits: {opened:?}");
         }
-        office.expire(&origin()).await.unwrap();
+        archive.expire(&origin()).await.unwrap();
         let extracts = std::fs::read_dir(world.folder.path().join("extracts")).unwrap();
-        assert_eq!((extracts.count(), office.index().held().await.unwrap().links), (1, 1));
+        assert_eq!((extracts.count(), archive.index().held().await.unwrap().links), (1, 1));
         match ended {
             Some(_) if waits % 2 == 1 => {
                 assert!(broken_off > 3, "it was broken off {broken_off} times");
@@ -97,7 +97,7 @@ async fn an_extract_whose_preparation_was_broken_off_is_prepared_again_and_one_l
 }
 
 #[tokio::test]
-async fn an_erasure_that_was_broken_off_is_ended_by_doing_it_again() {
+async fn repeating_an_interrupted_erasure_completes_it() {
     for waits in 0..MOST {
         let world = World::new().await;
         let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
@@ -105,7 +105,7 @@ async fn an_erasure_that_was_broken_off_is_ended_by_doing_it_again() {
         let extract = extracts.join(format!("{}.zip", ready.prepared.request));
         // What a preparation leaves that was broken off while it wrote.
         std::fs::write(extracts.join(".tmp1f2a"), ANNA).unwrap();
-        let of_bruno = world.office.index().messages(BRUNO, Period::ALL).await.unwrap();
+        let of_bruno = world.archive.index().messages(BRUNO, Period::ALL).await.unwrap();
         let open = async || Index::open(&world.folder.path().join("archive.db")).await.unwrap();
         let first = open().await;
         let ended = ended_after(waits, erase_anna(&first, &extracts)).await;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use archive::{Gone, LogArchive, Opened, Period};
+use archive::{Access, ErasedExports, LogArchive, Period};
 use domain::{Event, Requester};
 
 use crate::world::{
@@ -22,76 +22,76 @@ pub(crate) const OF_ANNA: [&str; 3] = [ANNA, "uno.lettera", "Domanda di Anna"];
 pub(crate) const OF_BRUNO: [&str; 2] = [BRUNO, "due.lettera"];
 
 #[tokio::test]
-async fn after_the_end_nothing_is_left_of_the_logs_but_the_record() {
+async fn destruction_leaves_nothing_but_its_record() {
     let world = World::new().await;
     assert!(!holding(&world, &OF_ANNA).is_empty());
-    let early = world.office.destroy(&[], &origin()).await.unwrap_err().to_string();
+    let early = world.archive.destroy(&[], &origin()).await.unwrap_err().to_string();
     assert_eq!(early, "logs can be asked for through 2018-03-17; keep them");
     world.at(LAST);
     let request = world.verified(Requester::Holder).await;
     world.at(ENDED);
     assert!(world.request(0, Requester::Holder).await.is_err());
     let ready = world.prepare(request).await.unwrap();
-    let open = world.office.destroy(&[], &origin()).await.unwrap_err().to_string();
+    let open = world.archive.destroy(&[], &origin()).await.unwrap_err().to_string();
     assert!(open.starts_with("1 request that was received in time is open"), "{open}");
-    let served = world.office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
-    assert!(matches!(served, Opened::Extract(_)), "{served:?}");
+    let served = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
+    assert!(matches!(served, Access::Export(_)), "{served:?}");
     world.at("2018-04-16T23:00:00Z");
-    world.office.expire(&origin()).await.unwrap();
-    let destroyed = world.office.destroy(&[], &origin()).await.unwrap();
+    world.archive.expire(&origin()).await.unwrap();
+    let destroyed = world.archive.destroy(&[], &origin()).await.unwrap();
     assert_eq!((destroyed.messages, destroyed.digest.len()), (2, 64));
-    let remains = world.office.remains(&[]).await.unwrap();
-    assert!(remains.are_gone() && remains.held == archive::Held::default(), "{remains:?}");
+    let remaining = world.archive.remaining(&[]).await.unwrap();
+    assert!(remaining.is_empty() && remaining.held == archive::Held::default(), "{remaining:?}");
     assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
     let events = world.events().await;
     let Some(Event::LogsDestroyed(recorded)) = events.last() else { panic!("{events:?}") };
     assert_eq!(*recorded, destroyed);
-    let opened = world.office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
-    assert!(matches!(opened, Opened::Unknown), "{opened:?}");
+    let opened = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
+    assert!(matches!(opened, Access::Unknown), "{opened:?}");
 }
 
 #[tokio::test]
-async fn whoever_is_under_a_hold_keeps_their_log_until_a_later_destruction() {
+async fn a_hold_keeps_messages_until_a_later_destruction() {
     let world = World::new().await;
     world.hold(0).await;
     world.at(ENDED);
-    let before = world.office.index().messages(ANNA, Period::ALL).await.unwrap();
+    let before = world.archive.index().messages(ANNA, Period::ALL).await.unwrap();
     let held = [(0, ANNA.to_owned())];
-    let destroyed = world.office.destroy(&held, &origin()).await.unwrap();
+    let destroyed = world.archive.destroy(&held, &origin()).await.unwrap();
     assert!(destroyed.kept.contains(0) && destroyed.messages == 2);
-    assert_eq!(world.office.index().messages(ANNA, Period::ALL).await.unwrap(), before);
-    assert_eq!(world.office.index().messages(BRUNO, Period::ALL).await.unwrap(), []);
+    assert_eq!(world.archive.index().messages(ANNA, Period::ALL).await.unwrap(), before);
+    assert_eq!(world.archive.index().messages(BRUNO, Period::ALL).await.unwrap(), []);
     assert_eq!(holding(&world, &OF_BRUNO), [""; 0]);
-    let kept = world.office.remains(&held).await.unwrap();
-    assert!(kept.are_gone() && kept.kept == 1, "{kept:?}");
-    let released = world.office.remains(&[]).await.unwrap();
-    assert!(!released.are_gone(), "a second destruction is due: {released:?}");
-    let rest = world.office.destroy(&[], &origin()).await.unwrap();
-    assert!(world.office.remains(&[]).await.unwrap().are_gone());
+    let kept = world.archive.remaining(&held).await.unwrap();
+    assert!(kept.is_empty() && kept.kept == 1, "{kept:?}");
+    let released = world.archive.remaining(&[]).await.unwrap();
+    assert!(!released.is_empty(), "a second destruction is due: {released:?}");
+    let rest = world.archive.destroy(&[], &origin()).await.unwrap();
+    assert!(world.archive.remaining(&[]).await.unwrap().is_empty());
     assert_eq!(rest.messages, 1);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_holder_who_is_erased_leaves_no_trace_and_others_keep_theirs() {
+async fn an_erased_holder_leaves_no_residue_and_others_keep_their_entries() {
     let world = World::new().await;
     let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
-    let index = world.office.index();
-    assert!(index.traces(&["ANNA.ROSSI".to_owned()]).await.unwrap() > 0);
+    let index = world.archive.index();
+    assert!(index.residue(&["ANNA.ROSSI".to_owned()]).await.unwrap() > 0);
     let of_bruno = index.messages(BRUNO, Period::ALL).await.unwrap();
     let extracts = world.folder.path().join("extracts");
     let extract = extracts.join(format!("{}.zip", ready.prepared.request));
     assert!(extract.is_file());
     assert_eq!(erase_anna(index, &extracts).await.unwrap().extracts, 1);
     assert!(!extract.exists());
-    assert_eq!(index.traces(&["anna.rossi".to_owned()]).await.unwrap(), 0);
+    assert_eq!(index.residue(&["anna.rossi".to_owned()]).await.unwrap(), 0);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
     assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
     assert_eq!(index.messages(ANNA, Period::ALL).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn whoever_is_erased_is_named_in_nobody_else_s_messages_and_extracts() {
+async fn an_erased_holder_is_not_named_in_messages_and_exports_of_others() {
     let world = World::new().await;
     world
         .read(&[
@@ -118,25 +118,31 @@ async fn whoever_is_erased_is_named_in_nobody_else_s_messages_and_extracts() {
         .await;
     let theirs = world.verified_of(1, Requester::Holder).await;
     world.prepare_for(theirs, &bruno()).await.unwrap();
-    let (index, extracts) = (world.office.index(), world.folder.path().join("extracts"));
+    let (index, extracts) = (world.archive.index(), world.folder.path().join("extracts"));
     let texts = [ANNA, ANNA_IS, ANNA_AT_HOME].map(str::to_owned);
-    assert!(index.traces(&texts).await.unwrap() >= 4);
-    assert_eq!(world.office.withdrawn().await.unwrap(), []);
-    assert_eq!(erase_anna(index, &extracts).await.unwrap(), Gone { extracts: 0, withdrawn: 1 });
-    assert_eq!(index.traces(&texts).await.unwrap(), 0);
+    assert!(index.residue(&texts).await.unwrap() >= 4);
+    assert_eq!(world.archive.withdrawn().await.unwrap(), []);
+    assert_eq!(
+        erase_anna(index, &extracts).await.unwrap(),
+        ErasedExports { extracts: 0, withdrawn: 1 }
+    );
+    assert_eq!(index.residue(&texts).await.unwrap(), 0);
     assert_eq!(holding(&world, &[ANNA, ANNA_IS, ANNA_AT_HOME]), [""; 0]);
-    assert_eq!(world.office.withdrawn().await.unwrap(), [(theirs, 1)]);
+    assert_eq!(world.archive.withdrawn().await.unwrap(), [(theirs, 1)]);
     let entries = index.messages(BRUNO, Period::ALL).await.unwrap();
     assert_eq!(entries.len(), 6, "the messages are Bruno's still: {entries:?}");
     let anew = world.prepare_for(theirs, &bruno()).await.unwrap();
     assert_eq!(anew.prepared.rows, 6);
-    assert_eq!(erase_anna(index, &extracts).await.unwrap(), Gone { extracts: 0, withdrawn: 0 });
+    assert_eq!(
+        erase_anna(index, &extracts).await.unwrap(),
+        ErasedExports { extracts: 0, withdrawn: 0 }
+    );
 }
 
 #[tokio::test]
-async fn whoever_was_erased_does_not_come_back_with_logs_that_are_read_later() {
+async fn logs_indexed_later_do_not_restore_an_erased_holder() {
     let world = World::new().await;
-    erase_anna(world.office.index(), &world.folder.path().join("extracts")).await.unwrap();
+    erase_anna(world.archive.index(), &world.folder.path().join("extracts")).await.unwrap();
     let read = world
         .read(&[
             ("smtpd", "77AA41C4: client=mail.casa.example[192.0.2.4]"),
@@ -150,5 +156,5 @@ async fn whoever_was_erased_does_not_come_back_with_logs_that_are_read_later() {
         .await;
     assert_eq!(read, 0, "done, or not done yet");
     assert_eq!(holding(&world, &[ANNA, ANNA_AT_HOME, "uno.lettera"]), [""; 0]);
-    assert_eq!(world.office.index().held().await.unwrap().messages, 1, "Bruno's own");
+    assert_eq!(world.archive.index().held().await.unwrap().messages, 1, "Bruno's own");
 }

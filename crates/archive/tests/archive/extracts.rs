@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 use std::process::Command;
 
-use archive::Opened;
+use archive::Access;
 use domain::Requester;
 use zip::ZipArchive;
 
@@ -19,13 +19,13 @@ fn file(zip: &[u8], name: &str) -> String {
 async fn extract(world: &World) -> Vec<u8> {
     let request = world.verified(Requester::Holder).await;
     let ready = world.prepare(request).await.unwrap();
-    let opened = world.office.hand_out(&ready.secret, ANNA_IS).await.unwrap();
-    let Opened::Extract(bytes) = opened else { panic!("{opened:?}") };
+    let opened = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
+    let Access::Export(bytes) = opened else { panic!("{opened:?}") };
     bytes
 }
 
 #[tokio::test]
-async fn an_extract_has_the_entries_of_its_mailbox_and_no_others() {
+async fn an_export_has_the_entries_of_its_mailbox_only() {
     let world = World::new().await;
     let zip = extract(&world).await;
     let csv = file(&zip, "messages.csv");
@@ -53,13 +53,13 @@ async fn an_extract_has_the_entries_of_its_mailbox_and_no_others() {
 
 /// Needs `PyJWT` in the Python that `TRAMONTO_PYTHON` names, or in `python3`, as `tests/run` sets it up.
 #[tokio::test]
-async fn another_program_verifies_hashes_and_signature() {
+async fn hashes_and_signature_verify_independently() {
     let world = World::new().await;
     let zip = world.folder.path().join("extract.zip");
     std::fs::write(&zip, extract(&world).await).unwrap();
     let keys = keyring::Keyring::open(&world.folder.path().join("keys")).unwrap();
     let jwks = world.folder.path().join("jwks.json");
-    let now = world.office.journal().now();
+    let now = world.archive.journal().now();
     std::fs::write(&jwks, serde_json::to_vec(&keys.jwks(now).unwrap()).unwrap()).unwrap();
     let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/verify_extract.py");

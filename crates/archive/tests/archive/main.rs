@@ -1,11 +1,14 @@
-//! The office of the archive: from a request to the extract in its holder's hands, and to the end.
+//! Message logs: indexing (generated, rotated, compressed, truncated logs), and requests from preparation to destruction.
 
 #![cfg(test)]
 
+mod contract;
 mod crashes;
 mod ending;
 mod extracts;
+mod index_crashes;
 mod links;
-#[path = "../logs/stopped.rs"]
+mod maillog;
+mod reading;
 mod stopped;
 mod world;

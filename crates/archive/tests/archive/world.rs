@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use archive::{Domains, Erased, Gone, Holder, Index, IndexRequest, Office, Ready, Terms};
+use archive::{
+    Archive, Domains, ErasedExports, ErasureSubjects, Holder, Index, IndexRequest, Ready, Terms,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Command, DateColumn, Event, HoldPlaced, LogCommand, LogRequested, MailboxesRegistered, Plan,
@@ -45,7 +47,7 @@ impl Clock for Hand {
 
 pub(crate) struct World {
     pub(crate) folder: TempDir,
-    pub(crate) office: Arc<Office>,
+    pub(crate) archive: Arc<Archive>,
     clock: Hand,
 }
 
@@ -62,12 +64,15 @@ pub(crate) fn bruno() -> Holder {
 }
 
 /// Takes Anna out of an index and a folder of extracts, of whom no open request is known.
-pub(crate) async fn erase_anna(index: &Index, extracts: &Path) -> Result<Gone, archive::Error> {
+pub(crate) async fn erase_anna(
+    index: &Index,
+    extracts: &Path,
+) -> Result<ErasedExports, archive::Error> {
     let (numbers, addresses) = (RoaringBitmap::from([0]), [ANNA.to_owned()]);
     let requests = BTreeSet::new();
     let keys = Keyring::open(&extracts.with_file_name("keys")).unwrap();
     let known_by = [ANNA_IS.to_owned(), ANNA_AT_HOME.to_owned()];
-    let whose = Erased {
+    let whose = ErasureSubjects {
         numbers: &numbers,
         addresses: &addresses,
         known_by: &known_by,
@@ -103,19 +108,19 @@ impl World {
             Keyring::open_or_make(&folder.path().join("keys"), clock.now(), &mut SysRng).unwrap();
         let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
         let extracts = folder.path().join("extracts");
-        let office = Arc::new(Office::new(Arc::new(journal), index, keys, extracts));
-        let world = Self { folder, office, clock };
+        let archive = Arc::new(Archive::new(Arc::new(journal), index, keys, extracts));
+        let world = Self { folder, archive, clock };
         world.read_a_log().await;
         world.at(OPEN);
         world
     }
 
     /// Another process over the same log, index and extracts.
-    pub(crate) async fn another(&self) -> Office {
+    pub(crate) async fn another(&self) -> Archive {
         let path = |name: &str| self.folder.path().join(name);
         let index = Index::open(&path("archive.db")).await.unwrap();
         let keys = Keyring::open(&path("keys")).unwrap();
-        Office::new(Arc::clone(self.office.journal()), index, keys, path("extracts"))
+        Archive::new(Arc::clone(self.archive.journal()), index, keys, path("extracts"))
     }
 
     async fn read_a_log(&self) {
@@ -153,7 +158,7 @@ impl World {
             zone: chrono_tz::Europe::Rome,
             not_after: None,
         };
-        let read = self.office.read_logs(request, |_| {}).await.unwrap();
+        let read = self.archive.read_logs(request, |_| {}).await.unwrap();
         // The mail server's own file is the operator's to delete.
         fs::remove_file(path).unwrap();
         read.messages
@@ -164,10 +169,10 @@ impl World {
     }
 
     pub(crate) async fn request(&self, number: u32, by: Requester) -> Result<Uuid, archive::Error> {
-        let request = self.office.journal().new_id();
+        let request = self.archive.journal().new_id();
         let asked =
             LogRequested { request, number, by, from: None, through: None, received_on: None };
-        self.office.decide(LogCommand::Request(asked), &origin()).await.map(|_| request)
+        self.archive.decide(LogCommand::Request(asked), &origin()).await.map(|_| request)
     }
 
     pub(crate) async fn verified(&self, by: Requester) -> Uuid {
@@ -177,7 +182,7 @@ impl World {
     pub(crate) async fn verified_of(&self, number: u32, by: Requester) -> Uuid {
         let request = self.request(number, by).await.unwrap();
         let command = LogCommand::Verify { request, proof: Proof::Officer };
-        self.office.decide(command, &origin()).await.unwrap();
+        self.archive.decide(command, &origin()).await.unwrap();
         request
     }
 
@@ -190,11 +195,11 @@ impl World {
         request: Uuid,
         holder: &Holder,
     ) -> Result<Ready, archive::Error> {
-        self.office.prepare(request, holder, self.office.index(), SHOWN, &origin()).await
+        self.archive.prepare(request, holder, self.archive.index(), SHOWN, &origin()).await
     }
 
     pub(crate) async fn hold(&self, number: u32) {
-        let stream = mailbox_stream(self.office.journal().programme(), number).unwrap();
+        let stream = mailbox_stream(self.archive.journal().programme(), number).unwrap();
         let event = Event::HoldPlaced(HoldPlaced {
             hold: Uuid::from_u128(7),
             number,
@@ -202,12 +207,12 @@ impl World {
             until: None,
         });
         let none = ExpectedVersion::NoStream;
-        self.office.journal().append(stream, none, &[event], &origin()).await.unwrap();
+        self.archive.journal().append(stream, none, &[event], &origin()).await.unwrap();
     }
 
     /// The events of the archive's stream.
     pub(crate) async fn events(&self) -> Vec<Event> {
-        let journal = self.office.journal();
+        let journal = self.archive.journal();
         let stream = archive_stream(journal.programme()).unwrap();
         let log = journal.store();
         let events = log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await.unwrap();

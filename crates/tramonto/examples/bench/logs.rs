@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use archive::{Domains, Extract, Index, IndexRequest, LogArchive, Period, Subject};
+use archive::{Domains, Export, Index, IndexRequest, LogArchive, Period, Subject};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ProgrammeId;
 use keyring::Keyring;
@@ -128,7 +128,7 @@ async fn extracts(
         let begun = Instant::now();
         let index = Index::open_read_only(path).await?;
         let entries = index.messages(&address, Period::ALL).await?;
-        let extract = Extract::pack(&subject, &entries, &keys, now)?;
+        let extract = Export::pack(&subject, &entries, &keys, now)?;
         let lasted = begun.elapsed();
         index.close().await?;
         if number == 0 {

@@ -153,7 +153,7 @@ async fn carry_out(
     }
     wherever.expect(reading).await?;
     if let Some(archive) = &wherever.archive {
-        archive::discard_ended(&reading.journal, &archive.extracts()).await?;
+        archive::delete_expired(&reading.journal, &archive.extracts()).await?;
     }
     let archive = wherever.archive_to_be(&whose)?;
     let places = Places::open(wherever.global, archive.as_ref(), reading.programme()).await?;
@@ -206,7 +206,7 @@ async fn verify(args: VerifyErasureArgs, wherever: &Wherever<'_>) -> Result<Exit
         }
         if archive.archive().exists() {
             let index = archive::Index::open_read_only(&archive.archive()).await?;
-            let rows = index.traces(&texts).await?;
+            let rows = index.residue(&texts).await?;
             index.close().await?;
             found.push(("log of messages, as it is read".to_owned(), rows));
         }
@@ -242,7 +242,7 @@ async fn in_messages(global: &Global, texts: &[String]) -> Result<Option<u64>, E
     let Some(store) = crate::requests::open_to_look(global).await? else { return Ok(None) };
     let mut messages = 0;
     for text in texts {
-        messages += store.traces(text).await?;
+        messages += store.residue(text).await?;
     }
     store.close().await?;
     Ok(Some(messages))

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use archive::{Holder, Index, Office};
+use archive::{Archive, Holder, Index};
 use domain::{LogCommand, LogRequested, MailboxId};
 use registry::Registry;
 use serde_json::json;
@@ -29,7 +29,7 @@ use crate::{Error, Home, StorePlace};
 /// The office of the archive, opened for a command.
 struct Desk {
     reading: Reading,
-    office: Office,
+    office: Archive,
 }
 
 /// Where the index and the extracts of a store are.
@@ -49,11 +49,11 @@ pub(crate) async fn office(
     journal: Arc<eventstore::Journal>,
     named: Option<&PathBuf>,
     global: &Global,
-) -> Result<Office, Error> {
+) -> Result<Archive, Error> {
     let home = folder(named, global)?;
     home.create()?;
     let index = Index::open(&home.archive()).await?;
-    Ok(Office::new(journal, index, keys::of(global)?, home.extracts()))
+    Ok(Archive::new(journal, index, keys::of(global)?, home.extracts()))
 }
 
 /// Does anything say where the index is?
@@ -65,7 +65,7 @@ pub(crate) fn is_here(named: Option<&PathBuf>, global: &Global) -> bool {
 pub(crate) async fn served(
     named: Option<&PathBuf>,
     global: &Global,
-) -> Result<Option<Office>, Error> {
+) -> Result<Option<Archive>, Error> {
     if !is_here(named, global) {
         return Ok(None);
     }

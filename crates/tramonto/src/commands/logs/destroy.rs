@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use archive::Remains;
+use archive::Remaining;
 use domain::Event;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ const DUE: u8 = 4;
 /// The mailboxes whose log a hold keeps, with their addresses. Of those who were erased nothing is left to keep.
 async fn under_hold(desk: &Desk) -> Result<Vec<(u32, String)>, Error> {
     let now = desk.reading.journal.now();
-    let held = desk.office.look(|state| {
+    let held = desk.office.read_state(|state| {
         let zone = state.plan().map(|plan| plan.zone);
         let held = zone.map(|zone| state.rights.under_hold(now, zone)).unwrap_or_default();
         held - state.erasure.ordered()
@@ -42,28 +42,28 @@ pub(super) async fn destroy(desk: &Desk, args: &ReasonArgs, global: &Global) -> 
 
 pub(super) async fn destroyed(desk: &Desk, global: &Global) -> Result<ExitCode, Error> {
     let under_hold = under_hold(desk).await?;
-    let remains = desk.office.remains(&under_hold).await?;
-    let gone = remains.are_gone();
-    let due = remains.destroyed.is_some() && !gone;
-    let told = json!({ "gone": gone, "due": due, "held": remains.held, "kept": remains.kept,
-        "extracts": remains.extracts,
-        "destroyed": remains.destroyed.as_ref().map(|(at, event)| json!({ "at": at, "record": event })) });
-    answer(global, &told, &words(&remains, under_hold.len()))?;
+    let remaining = desk.office.remaining(&under_hold).await?;
+    let gone = remaining.is_empty();
+    let due = remaining.destroyed.is_some() && !gone;
+    let told = json!({ "gone": gone, "due": due, "held": remaining.held, "kept": remaining.kept,
+        "extracts": remaining.extracts,
+        "destroyed": remaining.destroyed.as_ref().map(|(at, event)| json!({ "at": at, "record": event })) });
+    answer(global, &told, &words(&remaining, under_hold.len()))?;
     Ok(if due { ExitCode::from(DUE) } else { ExitCode::SUCCESS })
 }
 
-fn words(remains: &Remains, under_hold: usize) -> String {
-    let (held, kept, extracts) = (remains.held.messages, remains.kept, remains.extracts);
+fn words(remaining: &Remaining, under_hold: usize) -> String {
+    let (held, kept, extracts) = (remaining.held.messages, remaining.kept, remaining.extracts);
     let holds = format!(
         "{} messages of {} under a hold; once it is released, destroy them: tramonto logs destroy",
         count(kept),
         mailboxes(u64::try_from(under_hold).unwrap_or(u64::MAX))
     );
-    match &remains.destroyed {
+    match &remaining.destroyed {
         None => {
             format!("the logs are not destroyed: {} messages, {extracts} extracts", count(held))
         }
-        Some((at, event)) if remains.are_gone() => {
+        Some((at, event)) if remaining.is_empty() => {
             let gone = format!("the logs are gone since {}; sha256 {}", utc(*at), event.digest);
             if kept == 0 { gone } else { format!("{gone}; but for {holds}") }
         }

@@ -16,7 +16,7 @@ pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> R
     let now = desk.reading.journal.now();
     let zone = desk
         .office
-        .look(|state| {
+        .read_state(|state| {
             state.may_index_logs(now)?;
             Ok::<_, domain::Rejection>(state.plan().map(|plan| plan.zone))
         })
@@ -81,7 +81,7 @@ fn rate(lines: u64, begun: Instant) -> u64 {
 /// The domain of the first address that the registry still knows: all of them are of one service.
 async fn of_registry(desk: &Desk) -> Result<Vec<String>, Error> {
     let registry = desk.reading.registry().await?;
-    let known = desk.office.look(|state| state.rights.registered() - state.erasure.erased());
+    let known = desk.office.read_state(|state| state.rights.registered() - state.erasure.erased());
     let first = match known.await?.min() {
         Some(number) => registry.find(number).await?,
         None => None,

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::output::text::{table, utc};
 
 pub(super) async fn list(desk: &Desk, global: &Global) -> Result<(), Error> {
-    let open = desk.office.look(|state| state.log_requests.open().clone()).await?;
+    let open = desk.office.read_state(|state| state.log_requests.open().clone()).await?;
     let mut out = Output::open();
     if global.json {
         for (request, open) in &open {

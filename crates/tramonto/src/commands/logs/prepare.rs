@@ -42,7 +42,7 @@ pub(super) async fn execute(
         Output::open().line("no verified request waits")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let planned = desk.office.look(|state| state.plan().map(domain::Plan::link_days)).await?;
+    let planned = desk.office.read_state(|state| state.plan().map(domain::Plan::link_days)).await?;
     let days = args.days.map(u32::from).or(planned).unwrap_or_default();
     let table = log_table(args).await?;
     let archive: &dyn LogArchive = match &table {
@@ -75,7 +75,7 @@ pub(super) async fn execute(
 /// The request that is named, or all that are verified, and those whose extract was withdrawn.
 async fn waiting(desk: &Desk, args: &PrepareArgs) -> Result<Vec<(Uuid, u32)>, Error> {
     let Some(request) = args.request else {
-        let verified = desk.office.look(|state| {
+        let verified = desk.office.read_state(|state| {
             let open = state.log_requests.to_prepare();
             open.map(|(request, open)| (request, open.number)).collect::<Vec<_>>()
         });
@@ -83,7 +83,8 @@ async fn waiting(desk: &Desk, args: &PrepareArgs) -> Result<Vec<(Uuid, u32)>, Er
         requests.extend(desk.office.withdrawn().await?);
         return Ok(requests);
     };
-    let number = desk.office.look(|state| Some(state.log_requests.open().get(&request)?.number));
+    let number =
+        desk.office.read_state(|state| Some(state.log_requests.open().get(&request)?.number));
     let number = number.await?.ok_or_else(|| {
         Error::Usage(format!("no request {request} is open; look at `tramonto logs list`"))
     })?;
@@ -98,14 +99,15 @@ async fn one(
     number: u32,
 ) -> Result<(Ready, bool), Error> {
     let (holder, has_address) = desk.holder(number).await?;
-    let open = desk.office.look(|state| state.log_requests.open().get(&request).cloned()).await?;
+    let open =
+        desk.office.read_state(|state| state.log_requests.open().get(&request).cloned()).await?;
     let goes = open.is_some_and(|open| {
         open.by == Requester::Holder && open.standing != LogStanding::Requested
     });
     let letters = round.letters.filter(|_| has_address && goes);
     if let Some(letters) = letters {
         // Before the extract is on record: the letter waits for it, and a crash in between forgets nobody.
-        letters.send_extract(request, number, desk.reading.journal.now()).await?;
+        letters.queue_extract(request, number, desk.reading.journal.now()).await?;
     }
     let by_letter = letters.is_some();
     let terms = Terms { lasting: round.lasting, by_letter };

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use archive::{Domains, Error as ArchiveError, Holder, Index, IndexRequest, Office, Opened, Terms};
+use archive::{
+    Access, Archive, Domains, Error as ArchiveError, Holder, Index, IndexRequest, Terms,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, LogCommand, LogRequested, Plan, Proof, Requester, State};
 use uuid::Uuid;
@@ -76,7 +78,7 @@ impl Holders {
         let home = &engine.store.home;
         let index = Index::open(&home.archive()).await?;
         let keys = keys(home, &*engine.clock())?;
-        let office = Office::new(Arc::clone(&engine.journal), index, keys, home.extracts());
+        let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.extracts());
         match errand {
             Errand::Stray(number) => match request(&office, number).await {
                 Err(ArchiveError::Rejected(_)) => self.told.turned_away += 1,
@@ -92,7 +94,7 @@ impl Holders {
                 request(&office, number).await?;
             }
             Errand::Serve => {
-                let open = office.look(|state| {
+                let open = office.read_state(|state| {
                     let open = state.log_requests.to_prepare();
                     open.map(|(request, open)| (request, open.number)).collect::<Vec<_>>()
                 });
@@ -109,7 +111,7 @@ impl Holders {
     /// Prepares an extract, and opens its link: as somebody else first, then as its holder.
     async fn serve(
         &mut self,
-        office: &Office,
+        office: &Archive,
         engine: &Engine,
         request: Uuid,
         number: u32,
@@ -121,13 +123,13 @@ impl Holders {
         if ready.prepared.rows == 0 {
             self.wrong("an extract has nothing of its holder's messages");
         }
-        if matches!(office.hand_out(&ready.secret, WRONG).await?, Opened::NotTheHolder) {
+        if matches!(office.serve(&ready.secret, WRONG).await?, Access::NotTheHolder) {
             self.told.turned_away += 1;
         } else {
             self.wrong("somebody else could look at an extract");
         }
-        let opened = office.hand_out(&ready.secret, &holder.codice_fiscale).await?;
-        if matches!(opened, Opened::Extract(_)) {
+        let opened = office.serve(&ready.secret, &holder.codice_fiscale).await?;
+        if matches!(opened, Access::Export(_)) {
             self.told.logs += 1;
         } else {
             self.wrong("a holder could not open an extract");
@@ -136,14 +138,14 @@ impl Holders {
         Ok(())
     }
 
-    async fn destroy(&mut self, office: &Office) -> Result<(), Error> {
+    async fn destroy(&mut self, office: &Archive) -> Result<(), Error> {
         office.expire(&origin()).await?;
         office.destroy(&[], &origin()).await?;
-        if !office.remains(&[]).await?.are_gone() {
+        if !office.remaining(&[]).await?.is_empty() {
             self.wrong("something is left of the logs that were destroyed");
         }
         if let Some((link, codice_fiscale)) = self.link.take()
-            && !matches!(office.hand_out(&link, &codice_fiscale).await?, Opened::Unknown)
+            && !matches!(office.serve(&link, &codice_fiscale).await?, Access::Unknown)
         {
             self.wrong("a link still opens what was destroyed");
         }
@@ -152,7 +154,7 @@ impl Holders {
 }
 
 /// Somebody asks, and it is made sure who.
-async fn request(office: &Office, number: u32) -> Result<Uuid, ArchiveError> {
+async fn request(office: &Archive, number: u32) -> Result<Uuid, ArchiveError> {
     let request = office.journal().new_id();
     let by = Requester::Holder;
     let asked = LogRequested { request, number, by, from: None, through: None, received_on: None };
@@ -163,7 +165,7 @@ async fn request(office: &Office, number: u32) -> Result<Uuid, ArchiveError> {
 }
 
 /// Makes up what Postfix wrote of these people's messages, and reads it into the index.
-async fn read_log(office: &Office, engine: &Engine, readers: &[u32]) -> Result<(), Error> {
+async fn read_log(office: &Archive, engine: &Engine, readers: &[u32]) -> Result<(), Error> {
     let (mut text, mut domains) = (String::new(), Vec::new());
     for (place, number) in readers.iter().enumerate() {
         let Some(entry) = engine.store.registry.find(*number).await? else { continue };

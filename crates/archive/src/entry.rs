@@ -1,4 +1,4 @@
-//! What is known of a message, entry by entry, and the port it comes through.
+//! Log entries, and the port to a platform's log archive.
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,53 +8,53 @@ use serde::{Serialize, Serializer};
 
 use crate::Error;
 
-/// One entry of the log of messages, with the fields that the technical rules of certified mail ask a
-/// provider's log for (decree of 2 November 2005).
+/// A log entry, with the fields that the technical rules of certified mail require of a provider's log (decree of
+/// 2 November 2005).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The message's unique identifier: its `Message-ID`, or the queue's where it has none.
+    /// The Message-ID, or the queue id if there is none.
     pub message_id: String,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who sent the message; empty for a report of a mail server, `None` where the log does not say.
+    /// The sender; empty for a delivery report, `None` if not logged.
     pub sender: Option<String>,
-    /// To whom it was going, as far as this entry is about them.
+    /// The recipients that this entry concerns.
     pub recipients: Vec<String>,
-    /// What it was about, where the log says.
+    /// The subject, if logged.
     pub subject: Option<String>,
     /// What happened.
     pub kind: Kind,
-    /// Identifiers of related messages: its place in the queue, the next server's, a report of it.
+    /// Related identifiers: its queue id, the next server's, its delivery report.
     pub related: Vec<String>,
     /// The sending provider: the server that it came from.
     pub provider: Option<String>,
 }
 
-/// What happened to a message.
+/// What happened.to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Taken from a user of this service (*accettazione*).
+    /// Accepted from a user of this service (*accettazione*).
     Accepted,
-    /// Taken over from another provider (*presa in carico*).
+    /// Accepted from another provider (*presa in carico*).
     TakenInCharge,
-    /// Turned away before it was taken.
+    /// Refused.
     Refused,
-    /// Handed to another provider.
+    /// Forwarded to another provider.
     Forwarded,
-    /// Handed to the mailbox's server (*consegna*).
+    /// Delivered to the mailbox's server (*consegna*).
     Delivered,
-    /// Put into the mailbox.
+    /// Stored in the mailbox.
     Stored,
-    /// Could not be delivered yet; told once for each recipient.
+    /// Deferred; one entry per recipient.
     Delayed,
-    /// Could not be delivered (*mancata consegna*).
+    /// Failed permanently (*mancata consegna*).
     Failed,
-    /// Its sender was sent a report of what became of it.
+    /// A delivery report was sent to its sender.
     Reported,
 }
 
 impl Kind {
-    /// All of them; the place is the code they are stored under.
+    /// All kinds; the index is the stored code.
     pub const ALL: [Self; 9] = [
         Self::Accepted,
         Self::TakenInCharge,
@@ -67,7 +67,7 @@ impl Kind {
         Self::Reported,
     ];
 
-    /// Its name in extracts.
+    /// Its name in exports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// The one of that name.
+    /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -94,12 +94,12 @@ impl Serialize for Kind {
     }
 }
 
-/// A stretch of time: from an instant on, up to another that does not belong to it.
+/// A half-open interval of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
     /// The first instant.
     pub from: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub until: DateTime<Utc>,
 }
 
@@ -123,10 +123,10 @@ impl Period {
     }
 }
 
-/// Where a mail platform's log of messages can be asked for one mailbox.
+/// A source of log entries for one mailbox.
 #[async_trait]
 pub trait LogArchive: Send + Sync {
-    /// All entries that are about messages from or to the address, the oldest first. Of a message to
-    /// several, those about the address alone: whom else a message went to is its sender's to know.
+    /// All entries of messages from or to the address, oldest first. A recipient sees the entries about itself only: the
+    /// other recipients are known to the sender alone.
     async fn messages(&self, address: &str, period: Period) -> Result<Vec<Entry>, Error>;
 }

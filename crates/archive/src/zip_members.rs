@@ -1,4 +1,4 @@
-//! What is in a ZIP file, file by file, without having any of it in memory at once.
+//! Streams the members of a ZIP file.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -6,23 +6,23 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-/// How a ZIP file begins.
+/// The magic number of a ZIP file.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
 
-/// Is it a ZIP file, by how it begins?
+/// Does a file start like a ZIP file?
 pub(crate) fn is_zip(path: &Path) -> io::Result<bool> {
     let mut head = [0; ZIP.len()];
     Ok(File::open(path)?.read_exact(&mut head).is_ok() && head == ZIP)
 }
 
-/// Hands every file of a ZIP file to `look`, unpacked.
+/// Calls `visit` with every unpacked member.
 pub(crate) fn members(
     path: &Path,
-    mut look: impl FnMut(&mut dyn Read) -> io::Result<()>,
+    mut visit: impl FnMut(&mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut archive = ZipArchive::new(BufReader::new(File::open(path)?))?;
-    for place in 0..archive.len() {
-        look(&mut archive.by_index(place)?)?;
+    for index in 0..archive.len() {
+        visit(&mut archive.by_index(index)?)?;
     }
     Ok(())
 }

@@ -1,79 +1,79 @@
-//! What a link opens.
+//! Serves exports by link.
 //!
-//! Invariant: each look at a known link is recorded before anything is answered. A link alone opens no
-//! holder's extract: the codice fiscale goes with it, which no letter with the link has in it.
+//! Invariant: each access to a known link is recorded before the response. A holder's export needs the link and the codice
+//! fiscale, which the letter with the link does not contain.
 
 use domain::{Event, ExtractAccess, LogCommand, LogStanding};
 use eventstore::Origin;
 
-use super::Office;
+use super::Archive;
 use crate::Error;
 use crate::link::Link;
 
-/// What came of opening a link.
+/// The outcome of opening a link.
 #[derive(Debug)]
-pub enum Opened {
-    /// There is no such link, or none any more.
+pub enum Access {
+    /// No such link.
     Unknown,
-    /// The extract lies ready.
+    /// The export is ready.
     Ready {
-        /// Must its holder say the codice fiscale?
+        /// Is the codice fiscale required?
         asks_holder: bool,
     },
-    /// Too late.
-    Late,
-    /// That is not the holder's codice fiscale, or it was said wrongly too often.
+    /// The link has expired.
+    Expired,
+    /// Wrong codice fiscale, or too many failed attempts.
     NotTheHolder,
-    /// The extract is not there; an operator has to prepare it again.
+    /// The export is missing; an operator has to prepare it again.
     Missing,
     /// The ZIP file.
-    Extract(Vec<u8>),
+    Export(Vec<u8>),
 }
 
-impl Office {
-    /// Looks at what is behind a link; hands nothing out.
-    pub async fn look_at(&self, secret: &str) -> Result<Opened, Error> {
+impl Archive {
+    /// Checks a link without serving the export.
+    pub async fn check_link(&self, secret: &str) -> Result<Access, Error> {
         let Some(link) = self.index.link(self.hashes.link(secret)).await? else {
-            return Ok(Opened::Unknown);
+            return Ok(Access::Unknown);
         };
         let outcome = self.record(&link, ExtractAccess::Looked).await?;
         let asks_holder = link.holder.is_some();
         let ready = outcome == ExtractAccess::Looked;
-        Ok(if ready { Opened::Ready { asks_holder } } else { told(outcome) })
+        Ok(if ready { Access::Ready { asks_holder } } else { access(outcome) })
     }
 
-    /// Hands an extract out to whoever has the link and can say whose mailbox it is.
-    pub async fn hand_out(&self, secret: &str, codice_fiscale: &str) -> Result<Opened, Error> {
+    /// Serves an export to whoever has the link and knows the holder's codice fiscale.
+    pub async fn serve(&self, secret: &str, codice_fiscale: &str) -> Result<Access, Error> {
         let Some(link) = self.index.link(self.hashes.link(secret)).await? else {
-            return Ok(Opened::Unknown);
+            return Ok(Access::Unknown);
         };
-        // Hashes are compared, of which nobody can tell by the time it takes how much was right.
+        // Comparing keyed hashes reveals nothing through timing.
         let answer = Some(self.hashes.holder(link.request, codice_fiscale));
         let is_holder = link.holder.is_none() || link.holder == answer;
-        // A try is taken before its answer counts: guesses at the same moment are no more than others.
-        let may_try = link.holder.is_none() || self.index.take_try(&link).await?;
-        if !may_try || !is_holder {
-            return Ok(told(self.record(&link, ExtractAccess::NotTheHolder).await?));
+        // The attempt is counted before the comparison, so that concurrent guesses are limited too.
+        let may_attempt = link.holder.is_none() || self.index.take_attempt(&link).await?;
+        if !may_attempt || !is_holder {
+            return Ok(access(self.record(&link, ExtractAccess::NotTheHolder).await?));
         }
         if link.holder.is_some() {
-            self.index.give_back_try(&link).await?;
+            self.index.return_attempt(&link).await?;
         }
         let recorded = self
-            .look(|state| match &state.log_requests.open().get(&link.request)?.standing {
+            .read_state(|state| match &state.log_requests.open().get(&link.request)?.standing {
                 LogStanding::Prepared { sha256, .. } => Some(sha256.clone()),
                 LogStanding::Requested | LogStanding::Verified => None,
             })
             .await?;
         let bytes = recorded.and_then(|recorded| self.read(link.request, &recorded));
         let Some(bytes) = bytes else {
-            return Ok(told(self.record(&link, ExtractAccess::Missing).await?));
+            return Ok(access(self.record(&link, ExtractAccess::Missing).await?));
         };
         let outcome = self.record(&link, ExtractAccess::Delivered).await?;
         let delivered = outcome == ExtractAccess::Delivered;
-        Ok(if delivered { Opened::Extract(bytes) } else { told(outcome) })
+        Ok(if delivered { Access::Export(bytes) } else { access(outcome) })
     }
 
-    /// Records a look, and answers with what came of it.
+    /// Records an access and returns the recorded outcome.
     async fn record(&self, link: &Link, outcome: ExtractAccess) -> Result<ExtractAccess, Error> {
         let (request, number) = (link.request, link.number);
         let outcome =
@@ -88,12 +88,12 @@ impl Office {
     }
 }
 
-fn told(outcome: ExtractAccess) -> Opened {
+fn access(outcome: ExtractAccess) -> Access {
     match outcome {
-        ExtractAccess::Expired => Opened::Late,
-        ExtractAccess::NotTheHolder => Opened::NotTheHolder,
+        ExtractAccess::Expired => Access::Expired,
+        ExtractAccess::NotTheHolder => Access::NotTheHolder,
         ExtractAccess::Looked | ExtractAccess::Delivered | ExtractAccess::Missing => {
-            Opened::Missing
+            Access::Missing
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Taking things out of the index: everything, or what concerns some addresses.
+//! Deletes from the index: everything, or what concerns some addresses.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use sql::Given;
 
 use super::{Index, read, stored, write};
-use crate::extract::hexadecimal;
-use crate::needles::Needles;
+use crate::export::hexadecimal;
+use crate::search::SearchTerms;
 use crate::{Error, join::Joined};
 
-/// Everything there is of others' messages.
+/// All tables of message data.
 const TABLES: [&str; 8] = [
     "DELETE FROM message",
     "DELETE FROM name",
@@ -21,16 +21,16 @@ const TABLES: [&str; 8] = [
     "DELETE FROM unfinished",
     "DELETE FROM source",
     "DELETE FROM link",
-    // After a destruction no log is read again.
+    // After a destruction no log is indexed again.
     "DELETE FROM erased",
 ];
-/// Rows that are hashed at a time.
+/// Rows hashed at a time.
 const PAGE: i64 = 10_000;
 
 type DestructionRow = (i64, i64, i64, String, String);
 
 impl Index {
-    /// The destruction that was begun and not ended.
+    /// An interrupted destruction.
     pub(crate) async fn begun_destruction(&self) -> Result<Option<LogsDestroyed>, Error> {
         const BEGUN: &str = "SELECT messages, addresses, extracts, digest, kept FROM destruction";
         let read = |(messages, addresses, extracts, digest, kept): DestructionRow| {
@@ -46,7 +46,7 @@ impl Index {
         Ok(self.tables.all(BEGUN, Vec::new(), read).await?.pop())
     }
 
-    /// Puts down what will be destroyed.
+    /// Stores the record of a destruction before it starts.
     pub(crate) async fn begin_destruction(
         &self,
         kept: MailboxSet,
@@ -67,7 +67,7 @@ impl Index {
             stored(destroyed.addresses),
             stored(destroyed.extracts),
             Given::Text(destroyed.digest.clone()),
-            Given::Text(numbers.map_err(|error| Error::Extract(error.to_string()))?),
+            Given::Text(numbers.map_err(|error| Error::Export(error.to_string()))?),
         ];
         let mut writing = self.tables.begin().await?;
         writing.run("INSERT INTO destruction VALUES (1, $1, $2, $3, $4, $5)", given).await?;
@@ -75,14 +75,14 @@ impl Index {
         Ok(destroyed)
     }
 
-    /// It is done and recorded.
+    /// Ends a destruction, which is recorded in the log.
     pub(crate) async fn end_destruction(&self) -> Result<(), Error> {
         let mut writing = self.tables.begin().await?;
         writing.run("DELETE FROM destruction", Vec::new()).await?;
         Ok(writing.commit().await?)
     }
 
-    /// Deletes everything but the messages of some addresses, and writes over what was deleted.
+    /// Deletes everything but the messages of these addresses, and overwrites deleted data.
     pub(crate) async fn wipe(&self, kept: &[&str]) -> Result<(), Error> {
         let mut rows = BTreeSet::new();
         for address in kept {
@@ -100,7 +100,7 @@ impl Index {
         Ok(self.tables.scour(&[]).await?)
     }
 
-    /// The requests of some mailboxes that a link was made for.
+    /// Requests with a link, of these mailboxes.
     pub(crate) async fn requests_of(
         &self,
         numbers: &RoaringBitmap,
@@ -114,15 +114,14 @@ impl Index {
         Ok(theirs.map(|(_, request)| request).collect())
     }
 
-    /// Deletes every message from or to some addresses, the addresses, and the links of some mailboxes. Whoever
-    /// wrote to them, or was written to, keeps no entry of it either: an identifier or a subject may name the
-    /// holder. Of other messages, what names them by one of the texts is emptied. The
-    /// hashes stay, so that what is read later is kept out by them.
+    /// Deletes every message from or to these addresses, the addresses, and the links of these mailboxes. Correspondents
+    /// lose their entries of these messages too, because a Message-ID or subject may name the holder. In other messages,
+    /// fields that match a search term are cleared. The hashes are stored, to filter logs that are indexed later.
     pub(crate) async fn erase(
         &self,
         numbers: &RoaringBitmap,
         addresses: &[String],
-        texts: &Needles,
+        terms: &SearchTerms,
         hashes: Vec<Vec<u8>>,
     ) -> Result<(), Error> {
         let _lock = self.lock()?;
@@ -159,11 +158,11 @@ impl Index {
             writing.run(LINKS, vec![Given::Numbers(numbers.to_vec())]).await?;
         }
         writing.commit().await?;
-        self.redact(texts).await?;
+        self.redact(terms).await?;
         Ok(self.tables.scour(&[]).await?)
     }
 
-    /// SHA-256 over everything that is told of messages, in the order of the rows.
+    /// SHA-256 over all message data, in row order.
     async fn digest(&self) -> Result<String, Error> {
         const NEXT: &str = "SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2";
         let mut hash = Sha256::new();
@@ -180,7 +179,7 @@ impl Index {
                     hash.update(text.as_deref().unwrap_or_default());
                     hash.update([0x1f]);
                 }
-                for event in &message.happened {
+                for event in &message.events {
                     hash.update(super::millis(event.at).to_be_bytes());
                     hash.update(event.kind.name());
                     for text in [&event.recipient, &event.related] {

@@ -1,7 +1,4 @@
-//! What mail servers' logs say, held in memory: for whoever checks how they are read, without an index.
-//!
-//! It goes the way that leads into the index, line by line, up to the messages that would be written. Deliberately
-//! absent: the index, and anything that lasts.
+//! Reads mail logs in memory, exactly as they are indexed, up to the messages that would be written: for tests and fuzzing.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -11,12 +8,12 @@ use chrono_tz::Tz;
 
 use crate::join::{Join, Open};
 use crate::message::{Domains, Message};
-use crate::source::{Counts, Opened, Source, Stop, unreadable};
-use crate::{Error, said, syslog};
+use crate::source::{Counts, OpenFile, Source, Stop, unreadable};
+use crate::{Error, parsers, syslog};
 
-/// One log that is read as often as it grows.
+/// A growing log.
 #[derive(Debug)]
-pub struct Logs {
+pub struct LogReader {
     domains: Domains,
     zone: Tz,
     not_after: DateTime<Utc>,
@@ -26,14 +23,14 @@ pub struct Logs {
     messages: Vec<Message>,
 }
 
-impl Logs {
-    /// Nothing read yet; as [`crate::IndexRequest`] has it.
+impl LogReader {
+    /// Nothing read yet; the parameters are those of [`crate::IndexRequest`].
     pub fn new(domains: Domains, zone: Tz, not_after: DateTime<Utc>) -> Self {
         let (sources, open, messages) = (Vec::new(), Vec::new(), Vec::new());
         Self { domains, zone, not_after, sources, open, next: 1, messages }
     }
 
-    /// Reads a log, plain or compressed, from where it was left.
+    /// Reads a log, plain or compressed, from the previous position.
     pub fn read(&mut self, log: &[u8]) -> Result<(), Error> {
         let path = Path::new("log");
         let failed = |source| unreadable(path, source);
@@ -43,13 +40,13 @@ impl Logs {
         let mut join = Join::new(self.domains.clone(), std::mem::take(&mut self.open), self.next);
         loop {
             match file.next() {
-                Ok(true) => line(&mut file, &mut stamps, &mut join),
+                Ok(true) => take_line(&mut file, &mut stamps, &mut join),
                 Ok(false) => file.count(stamps.last_at(), false, false),
                 Err(Stop::End(_)) => break,
                 Err(Stop::Failed(source)) => return Err(failed(source)),
             }
         }
-        let source = Source { id: Some(1), ..file.seen() };
+        let source = Source { id: Some(1), ..file.state() };
         let joined = join.take_out();
         let ids = joined.done.iter().chain(joined.open.iter().map(|(_, open)| &open.message));
         self.next = ids.filter_map(|message| message.id).max().unwrap_or(0).max(self.next - 1) + 1;
@@ -59,7 +56,7 @@ impl Logs {
         Ok(())
     }
 
-    /// The lines that were read, and the messages of this service's users in them, done or not.
+    /// The counts of lines, and the messages of this service's users, finished or not.
     pub fn end(self) -> (Counts, Vec<Message>) {
         let counts = self.sources.first().map(|source| source.counts).unwrap_or_default();
         let open = self.open.into_iter().map(|(_, open)| open.message);
@@ -69,16 +66,16 @@ impl Logs {
     }
 }
 
-/// Takes in what a line says.
-pub(crate) fn line(file: &mut Opened, stamps: &mut syslog::Stamps, join: &mut Join) {
+/// Parses the current line and joins it.
+pub(crate) fn take_line(file: &mut OpenFile, stamps: &mut syslog::Stamps, join: &mut Join) {
     let text = file.text();
     let (is_syslog, kept) = match syslog::line(&text, stamps) {
         Some(line) => {
-            let said = said::said(&line);
-            if let Some(said) = said {
-                join.take(&line, said);
+            let record = parsers::parse(&line);
+            if let Some(record) = record {
+                join.take(&line, record);
             }
-            (true, said.is_some())
+            (true, record.is_some())
         }
         None => (false, false),
     };

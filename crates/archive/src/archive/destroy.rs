@@ -1,7 +1,7 @@
-//! The end of the logs: everything is deleted, written over, and recorded.
+//! Destruction of the message logs: everything is deleted, overwritten and recorded.
 //!
-//! What will be recorded is put down before anything goes. So a destruction that was interrupted is ended by
-//! the next one, and told as what it was. Whoever is under a hold keeps their messages until a later one.
+//! The record is stored before anything is deleted, so that the next destruction completes an interrupted one and records
+//! the same. Messages of mailboxes under a hold are kept until a later destruction.
 
 use std::collections::BTreeSet;
 
@@ -9,35 +9,34 @@ use chrono::{DateTime, Utc};
 use domain::{LogCommand, LogsDestroyed};
 use eventstore::Origin;
 
-use super::{Office, unwritable};
+use super::{Archive, unwritable};
 use crate::{Error, Held};
 
-/// What there is still of logs, and the record of what was destroyed.
+/// What is left of the logs, and the record of their destruction.
 #[derive(Debug)]
-pub struct Remains {
-    /// What the index holds.
+pub struct Remaining {
+    /// The contents of the index.
     pub held: Held,
-    /// How many extracts lie in their folder.
+    /// The number of exports.
     pub extracts: usize,
-    /// How many of the messages are of a mailbox that is still under a hold.
+    /// Messages kept for mailboxes under a hold.
     pub kept: u64,
-    /// The last destruction that was recorded, and when.
+    /// The last recorded destruction, and its instant.
     pub destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
 }
 
-impl Remains {
-    /// Is there nothing left but what a hold still keeps?
-    pub fn are_gone(&self) -> bool {
+impl Remaining {
+    /// Is nothing left but messages kept by a hold?
+    pub fn is_empty(&self) -> bool {
         let nothing = self.extracts == 0 && self.held.links == 0;
         let named = self.held.names == 0 || self.kept > 0;
         self.destroyed.is_some() && nothing && named && self.held.messages == self.kept
     }
 }
 
-impl Office {
-    /// Destroys the index and every extract. `under_hold` are the mailboxes whose log is kept, with their
-    /// addresses. Refused while the window is open or a request received in time is. Where nothing is left, it
-    /// answers with what was recorded.
+impl Archive {
+    /// Destroys the index and every export, except for the mailboxes under a hold, given with their addresses. Refused
+    /// while the window or a request received within it is open. Returns the existing record if nothing is left.
     pub async fn destroy(
         &self,
         under_hold: &[(u32, String)],
@@ -46,7 +45,7 @@ impl Office {
         let _lock = self.index.lock()?;
         let now = self.journal.now();
         let recorded = self
-            .look(|state| {
+            .read_state(|state| {
                 state.may_destroy_logs(now)?;
                 Ok::<_, domain::Rejection>(state.log_requests.destroyed().cloned())
             })
@@ -70,25 +69,25 @@ impl Office {
         for file in self.extracts()? {
             std::fs::remove_file(&file).map_err(|source| unwritable(&file, source))?;
         }
-        let is_told = recorded.is_some_and(|(_, told)| told == destruction);
-        if !is_told {
+        let is_recorded = recorded.is_some_and(|(_, recorded)| recorded == destruction);
+        if !is_recorded {
             self.decide(LogCommand::Destroy(destruction.clone()), origin).await?;
         }
         self.index.end_destruction().await?;
         Ok(destruction)
     }
 
-    /// What is left of the logs. `under_hold` are the mailboxes whose log is kept now, with their addresses.
-    pub async fn remains(&self, under_hold: &[(u32, String)]) -> Result<Remains, Error> {
+    /// What is left of the logs, given the mailboxes under a hold with their addresses.
+    pub async fn remaining(&self, under_hold: &[(u32, String)]) -> Result<Remaining, Error> {
         let mut kept = BTreeSet::new();
         for (_, address) in under_hold {
             kept.extend(self.index.rows_of(address).await?);
         }
-        Ok(Remains {
+        Ok(Remaining {
             kept: u64::try_from(kept.len()).unwrap_or(u64::MAX),
             held: self.index.held().await?,
             extracts: self.extracts()?.len(),
-            destroyed: self.look(|state| state.log_requests.destroyed().cloned()).await?,
+            destroyed: self.read_state(|state| state.log_requests.destroyed().cloned()).await?,
         })
     }
 }

@@ -4,11 +4,11 @@ use crate::syslog::{self, Stamps};
 fn of(program: &str, text: &str) -> Option<String> {
     let mut stamps = Stamps::new(chrono_tz::Europe::Rome, "2015-10-01T00:00:00Z".parse().unwrap());
     let line = format!("Sep 18 10:00:01 mx1 {program}[77]: {text}");
-    said(&syslog::line(&line, &mut stamps).unwrap()).map(|said| format!("{said:?}"))
+    parse(&syslog::line(&line, &mut stamps).unwrap()).map(|record| format!("{record:?}"))
 }
 
 #[test]
-fn each_line_that_is_about_a_message_is_understood_and_no_other() {
+fn lines_that_concern_a_message_are_parsed_and_no_others() {
     for (program, text, expected) in [
         (
             "postfix/smtpd",
@@ -41,7 +41,7 @@ fn each_line_that_is_about_a_message_is_understood_and_no_other() {
             "postfix/smtp",
             "3F2A41C0: to=<c@d.example>, relay=mx.d.example[192.0.2.2]:25, delay=1, delays=0/0/1/0, \
              dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77AB)",
-            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, fate: Forwarded { \
+            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, status: Forwarded { \
              next: Some(\"77AB\") } }",
         ),
         (
@@ -49,12 +49,12 @@ fn each_line_that_is_about_a_message_is_understood_and_no_other() {
             "3F2A41C0: to=<c@d.example>, orig_to=<alias@d.example>, relay=mail[private/lmtp], delay=1, \
              dsn=2.0.0, status=sent (250 2.0.0 <c@d.example> Saved)",
             "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: Some(\"alias@d.example\"), \
-             fate: Delivered }",
+             status: Delivered }",
         ),
         (
             "postfix/error",
             "3F2A41C0: to=<c@d.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (no)",
-            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, fate: Delayed }",
+            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, status: Delayed }",
         ),
         (
             "postfix/bounce",

@@ -194,7 +194,7 @@ async fn the_index_of_mail_logs_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_table_in_a_file_keeps_the_contract_and_is_left_as_it_was() {
+async fn a_table_in_a_file_keeps_the_contract_and_is_unchanged() {
     let (_folder, path) = in_a_file().await;
     let before = std::fs::read(&path).unwrap();
     for name in ["mail", "log"] {
@@ -230,7 +230,7 @@ async fn a_table_on_a_server_keeps_the_contract_and_a_time_without_a_zone_is_ref
 }
 
 #[tokio::test]
-async fn a_table_that_lacks_something_is_refused_in_a_sentence_that_names_it() {
+async fn an_unusable_table_is_refused_with_the_reason() {
     let (folder, path) = in_a_file().await;
     let refused = async |name: &str| {
         LogTable::open(&path, name.parse().unwrap()).await.unwrap_err().to_string()
@@ -246,7 +246,7 @@ async fn a_table_that_lacks_something_is_refused_in_a_sentence_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_row_that_says_nothing_we_know_is_refused_and_not_left_out() {
+async fn an_unknown_value_is_refused_not_skipped() {
     for (column, value, said) in [
         ("event", "'consegna'", "in its column event is none of accepted"),
         ("at", "'2015-07-10 10:00'", "is no instant"),

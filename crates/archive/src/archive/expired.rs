@@ -1,4 +1,4 @@
-//! Deleting the extracts of requests that are over, again and again and beside whoever prepares new ones.
+//! Deletes exports of closed requests; safe beside a process that prepares new ones.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::{files_in, unwritable};
 use crate::Error;
 
-/// What a crash left half written is older than this; what is being written is not.
-const LEFT: TimeDelta = TimeDelta::hours(1);
+/// A temporary file older than this was left by a crash.
+const STALE: TimeDelta = TimeDelta::hours(1);
 
-/// Deletes every extract of a folder whose request is over; tells how many files went.
-pub async fn discard_ended(journal: &Journal, folder: &Path) -> Result<u64, Error> {
-    // Before the state: the request of whatever lies here now is known by then.
+/// Deletes exports whose request is no longer open, and stale temporary files; returns the number of files.
+pub async fn delete_expired(journal: &Journal, folder: &Path) -> Result<u64, Error> {
+    // Before the state, which then includes the request of every file listed here.
     let files = files_in(folder)?;
     if files.is_empty() {
         return Ok(0);
@@ -24,28 +24,28 @@ pub async fn discard_ended(journal: &Journal, folder: &Path) -> Result<u64, Erro
     let open: BTreeSet<Uuid> = {
         let known = journal.known().await?;
         let open = known.state().log_requests.open().iter();
-        // One that is just being prepared is verified still.
+        // A request whose export is being prepared is still verified.
         let ready = open.filter(|(_, open)| open.standing != LogStanding::Requested);
         ready.map(|(request, _)| *request).collect()
     };
-    let mut gone = 0;
-    for file in files.iter().filter(|file| is_over(file, &open, journal.now())) {
+    let mut deleted = 0;
+    for file in files.iter().filter(|file| is_expired(file, &open, journal.now())) {
         remove(file)?;
-        gone += 1;
+        deleted += 1;
     }
-    Ok(gone)
+    Ok(deleted)
 }
 
-fn is_over(file: &Path, open: &BTreeSet<Uuid>, now: DateTime<Utc>) -> bool {
+fn is_expired(file: &Path, open: &BTreeSet<Uuid>, now: DateTime<Utc>) -> bool {
     let request = file.file_stem().and_then(|stem| stem.to_str()?.parse::<Uuid>().ok());
     if let Some(request) = request {
         return !open.contains(&request);
     }
     let written = file.metadata().and_then(|about| about.modified());
-    written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > LEFT)
+    written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > STALE)
 }
 
-/// Deletes a file that may be gone already.
+/// Deletes a file, if it exists.
 pub(super) fn remove(file: &PathBuf) -> Result<(), Error> {
     match std::fs::remove_file(file) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! Texts that name somebody, looked for all at once, in capitals or small letters.
+//! Search terms of the residue scan, matched all at once and ignoring case.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,18 +8,18 @@ use std::path::Path;
 use aho_corasick::AhoCorasick;
 
 use crate::Error;
-use crate::members::{is_zip, members};
+use crate::zip_members::{is_zip, members};
 
-/// Texts that are looked for in one go; what finds them grows with their letters.
-const TOGETHER: usize = 10_000;
+/// Terms in one automaton, whose memory grows with their length.
+const BATCH: usize = 10_000;
 
-/// Texts that are looked for.
-pub struct Needles(Vec<AhoCorasick>);
+/// Search terms.
+pub struct SearchTerms(Vec<AhoCorasick>);
 
-impl Needles {
-    /// Those that are not empty.
+impl SearchTerms {
+    /// Compiles the non-empty terms.
     pub fn new(texts: &[String]) -> Result<Self, Error> {
-        // Letters beyond ASCII are compared as they stand, so each text is looked for as it is and in both kinds.
+        // The automaton ignores case in ASCII only: other letters are searched in both cases.
         let spelt = |text: &String| {
             [text.clone(), text.to_lowercase(), text.to_uppercase()]
                 .map(|text| text.to_ascii_lowercase())
@@ -28,29 +28,28 @@ impl Needles {
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
         let search = |texts: &[String]| {
             let built = AhoCorasick::builder().ascii_case_insensitive(true).build(texts);
-            built.map_err(|error| Error::Refused(format!("so much can't be looked for: {error}")))
+            built.map_err(|error| Error::Refused(format!("too many search terms: {error}")))
         };
-        Ok(Self(texts.chunks(TOGETHER).map(search).collect::<Result<_, _>>()?))
+        Ok(Self(texts.chunks(BATCH).map(search).collect::<Result<_, _>>()?))
     }
 
-    /// Are there none?
+    /// Are there no terms?
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Is one of them in a text?
-    pub(crate) fn are_in(&self, text: &str) -> bool {
+    /// Does a text contain a term?
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let small = text.to_lowercase();
         self.0.iter().any(|search| search.is_match(&small))
     }
 
-    /// How often they stand in these bytes; where one lies within another, or over its end, once.
+    /// Counts matches in bytes; overlapping matches count once.
     pub fn count(&self, bytes: &[u8]) -> u64 {
         self.0.iter().map(|search| search.find_iter(bytes).map(|_| 1).sum::<u64>()).sum()
     }
 
-    /// How often they stand in a file: in its bytes, and in what it has packed where it is a ZIP file. No file is ever
-    /// in memory as a whole.
+    /// Counts matches in a file: in its bytes, and in the unpacked members of a ZIP file. Files are streamed.
     pub fn count_in_file(&self, path: &Path) -> io::Result<u64> {
         let mut found = 0;
         for search in &self.0 {
@@ -65,19 +64,18 @@ impl Needles {
         Ok(found)
     }
 
-    /// Is one of them in a file of a ZIP file? One that can't be read tells nothing to anybody: it counts as if it
-    /// were.
-    pub(crate) fn are_in_zip(&self, path: &Path) -> Result<bool, Error> {
+    /// Does a member of a ZIP file contain a term? True for a damaged file: it can't be searched.
+    pub(crate) fn match_zip(&self, path: &Path) -> Result<bool, Error> {
         for search in &self.0 {
             let mut found = false;
-            let looked = members(path, |member| {
+            let searched = members(path, |member| {
                 found = found || search.stream_find_iter(member).next().transpose()?.is_some();
                 Ok(())
             });
-            match looked {
+            match searched {
                 Err(source) if source.kind() == ErrorKind::NotFound => return Ok(false),
                 Err(source) if source.kind() == ErrorKind::PermissionDenied => {
-                    let advice = "it can't be looked into; look at its rights".to_owned();
+                    let advice = "cannot be read; check its permissions".to_owned();
                     return Err(Error::File { path: path.to_owned(), advice, source });
                 }
                 Err(_) => return Ok(true),
@@ -95,37 +93,37 @@ fn count_in(search: &AhoCorasick, bytes: impl Read) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Needles;
+    use super::SearchTerms;
 
     const PIECE: usize = 1 << 16;
 
     #[test]
-    fn a_text_is_counted_once_wherever_it_lies_in_a_file() {
-        let needles = Needles::new(&["needle".to_owned(), "cs".to_owned()]).unwrap();
+    fn a_match_is_counted_once_at_any_position() {
+        let terms = SearchTerms::new(&["needle".to_owned(), "cs".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let count = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(needles.count(bytes), needles.count_in_file(&path).unwrap());
-            needles.count(bytes)
+            assert_eq!(terms.count(bytes), terms.count_in_file(&path).unwrap());
+            terms.count(bytes)
         };
-        for place in [0, 5, PIECE - 7, PIECE - 6, PIECE - 3, PIECE - 1, PIECE, 2 * PIECE - 2] {
+        for position in [0, 5, PIECE - 7, PIECE - 6, PIECE - 3, PIECE - 1, PIECE, 2 * PIECE - 2] {
             let mut bytes = vec![b'.'; 3 * PIECE];
-            bytes[place..place + 6].copy_from_slice(b"NeeDLe");
-            assert_eq!(count(&bytes), 1, "at {place}");
+            bytes[position..position + 6].copy_from_slice(b"NeeDLe");
+            assert_eq!(count(&bytes), 1, "at {position}");
         }
         assert_eq!(count(b"needle cs needle"), 3);
         assert_eq!((count(b"needl"), count(b"")), (0, 0));
     }
 
     #[test]
-    fn letters_with_accents_are_found_in_capitals_and_in_small() {
-        let needles = Needles::new(&["Niccolò Pérez".to_owned(), String::new()]).unwrap();
+    fn accented_letters_match_in_both_cases() {
+        let terms = SearchTerms::new(&["Niccolò Pérez".to_owned(), String::new()]).unwrap();
         for spelt in ["Niccolò Pérez", "NICCOLÒ PÉREZ", "niccolò pérez"] {
-            assert_eq!(needles.count(spelt.as_bytes()), 1, "{spelt}");
+            assert_eq!(terms.count(spelt.as_bytes()), 1, "{spelt}");
         }
-        assert!(needles.are_in("per NICCOLÒ PÉREZ") && needles.are_in("niccolò pérez"));
-        assert!(!needles.are_in("niccolo perez"), "another name");
-        assert!(Needles::new(&[String::new()]).unwrap().is_empty());
+        assert!(terms.matches("per NICCOLÒ PÉREZ") && terms.matches("niccolò pérez"));
+        assert!(!terms.matches("niccolo perez"), "a different name");
+        assert!(SearchTerms::new(&[String::new()]).unwrap().is_empty());
     }
 }

@@ -71,7 +71,7 @@ fn week(style: Style) -> MailLog {
 }
 
 #[tokio::test]
-async fn a_mailbox_has_the_entries_about_it_with_their_fields_and_no_others() {
+async fn a_mailbox_gets_its_own_entries_with_all_fields() {
     for style in [Style::Classic, Style::Rfc3339] {
         let place = Place::new().await;
         let log = place.file("mail.log", week(style).text().as_bytes());
@@ -106,7 +106,7 @@ async fn a_mailbox_has_the_entries_about_it_with_their_fields_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_period_begins_and_ends_with_its_days_in_the_plan_s_zone() {
+async fn a_period_covers_whole_days_in_the_plan_s_zone() {
     let place = Place::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T21:59:55Z");
     log.received(OFFICE, &[ANNA]);
@@ -122,7 +122,7 @@ async fn a_period_begins_and_ends_with_its_days_in_the_plan_s_zone() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_rotated_compressed_copied_or_given_twice_counts_once() {
+async fn a_rotated_compressed_or_copied_file_counts_once() {
     let place = Place::new().await;
     let (mut log, mut later) =
         (week(Style::Classic), MailLog::new(Style::Classic, "2015-07-17T08:00:00Z"));
@@ -160,7 +160,7 @@ async fn a_file_that_was_rotated_compressed_copied_or_given_twice_counts_once() 
 }
 
 #[tokio::test]
-async fn what_goes_on_otherwise_than_it_was_read_is_refused() {
+async fn a_file_that_differs_from_what_was_indexed_is_refused() {
     let place = Place::new().await;
     let mut text = String::new();
     for _ in 0..9 {
@@ -178,7 +178,7 @@ async fn what_goes_on_otherwise_than_it_was_read_is_refused() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_none_is_counted_and_the_last_one_waits_for_its_rest() {
+async fn broken_lines_are_counted_and_an_incomplete_last_line_waits() {
     let place = Place::new().await;
     let mut log = week(Style::Classic);
     log.lines.insert(3, "no line of syslog\n".to_owned());
@@ -203,7 +203,7 @@ async fn a_line_that_is_none_is_counted_and_the_last_one_waits_for_its_rest() {
 }
 
 #[tokio::test]
-async fn a_compressed_file_that_was_cut_off_gives_what_is_there_and_later_the_rest() {
+async fn a_truncated_compressed_file_is_read_as_far_as_it_goes() {
     let place = Place::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     for number in 0..300 {
@@ -221,7 +221,7 @@ async fn a_compressed_file_that_was_cut_off_gives_what_is_there_and_later_the_re
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_told_as_such_and_the_others_are_read() {
+async fn a_damaged_file_is_reported_and_the_others_are_read() {
     let place = Place::new().await;
     let good = place.file("mail.log", week(Style::Rfc3339).text().as_bytes());
     let mut packed = zstd::encode_all(week(Style::Classic).text().as_bytes(), 1).unwrap();
@@ -237,7 +237,7 @@ async fn a_damaged_file_is_told_as_such_and_the_others_are_read() {
 
 /// Each was a file that said other things when it was read while it grew.
 #[tokio::test]
-async fn what_stands_last_before_a_cut_tells_the_year_of_what_follows_whatever_it_is() {
+async fn the_last_line_before_a_cut_determines_the_year_after_it() {
     let delivered = "mx1 postfix/lmtp[4]: 3F2A41C0: to=<anna.rossi@postacertificata.example>, relay=x, \
                      dsn=2.0.0, status=sent (250 Ok)\n";
     for (before, year) in [
@@ -262,7 +262,7 @@ async fn what_stands_last_before_a_cut_tells_the_year_of_what_follows_whatever_i
 }
 
 #[tokio::test]
-async fn a_deferred_message_is_told_once_and_a_refused_one_too() {
+async fn deferrals_and_refusals_are_recorded_once() {
     let place = Place::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     log.line("postfix/qmgr", &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"));
@@ -290,7 +290,7 @@ async fn a_deferred_message_is_told_once_and_a_refused_one_too() {
 }
 
 #[tokio::test]
-async fn the_index_is_for_its_owner_alone_and_one_at_a_time_reads_into_it() {
+async fn the_index_is_private_and_has_one_writer_at_a_time() {
     let place = Place::new().await;
     #[cfg(unix)]
     {
@@ -301,7 +301,7 @@ async fn the_index_is_for_its_owner_alone_and_one_at_a_time_reads_into_it() {
     let lock = File::create(place.folder.path().join("archive.lock")).unwrap();
     lock.lock().unwrap();
     let refused = place.try_read(&[]).await.unwrap_err();
-    assert!(matches!(refused, archive::Error::Indexing { .. }) && refused.may_retry());
+    assert!(matches!(refused, archive::Error::Locked { .. }) && refused.may_retry());
 }
 
 proptest! {
@@ -359,7 +359,7 @@ fn lines(host: &str, from: &str, said: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn a_message_goes_on_after_one_of_its_recipients_was_turned_away() {
+async fn a_refused_recipient_does_not_end_a_message() {
     let place = Place::new().await;
     let gone = "gone@postacertificata.example";
     let rejected = format!(
@@ -386,7 +386,7 @@ async fn a_message_goes_on_after_one_of_its_recipients_was_turned_away() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_broken_off_is_forgotten_by_a_later_reading() {
+async fn a_stale_message_is_closed_by_a_later_run() {
     let place = Place::new().await;
     let begun = [("smtpd", "3F2A41C0: client=mail.comune.example[192.0.2.2]")];
     let first = place.file("mail.1", lines("mx1", "2015-07-10T08:00:00Z", &begun).as_bytes());
@@ -403,7 +403,7 @@ async fn a_session_that_was_broken_off_is_forgotten_by_a_later_reading() {
 }
 
 #[tokio::test]
-async fn a_message_is_not_cut_in_two_by_the_log_of_a_machine_that_is_ahead() {
+async fn a_host_with_a_fast_clock_splits_no_message() {
     let place = Place::new().await;
     let begun = [
         ("smtpd", "3F2A41C0: client=x[192.0.2.9], sasl_method=PLAIN, sasl_username=x"),

@@ -1,8 +1,7 @@
-//! An extract: what the log holds of one mailbox, as its holder gets it.
+//! A message-log export: the log entries of one mailbox, as its holder receives them.
 //!
-//! A ZIP file of four: `messages.csv` for people and their spreadsheets, `messages.json` for programs,
-//! `manifest.json` with counts, period and the SHA-256 of the two, and `manifest.jws`, which signs the
-//! SHA-256 of the manifest by a key of the programme.
+//! A ZIP file of four: `messages.csv` for spreadsheets, `messages.json` for programs, `manifest.json` with counts, period
+//! and the SHA-256 of both, and `manifest.jws`, the programme's signature of the manifest's SHA-256.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -20,38 +19,38 @@ use zip::{CompressionMethod, ZipWriter};
 use crate::table::csv;
 use crate::{Entry, Error, Kind};
 
-/// What the signature of a manifest is good for, and nothing else.
+/// The `typ` of a manifest's signature.
 pub const SIGNED_AS: &str = "log-extract+jwt";
-/// Only its owner may read what is unpacked.
+/// The permissions of unpacked files: private to their owner.
 const MODE: u32 = 0o600;
 
-/// What an extract is about.
+/// The subject of an export.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The programme.
     pub programme: ProgrammeId,
-    /// The request that it answers.
+    /// The log request.
     pub request: Uuid,
     /// The mailbox's number.
     pub number: u32,
     /// The mailbox's address.
     pub address: String,
-    /// The first civil day asked for.
+    /// The first requested civil day.
     pub from: Option<NaiveDate>,
-    /// The last civil day asked for.
+    /// The last requested civil day.
     pub through: Option<NaiveDate>,
-    /// In which instants are shown.
+    /// The zone of shown instants.
     pub zone: Tz,
 }
 
-/// An extract, packed.
+/// A packed export.
 #[derive(Debug)]
-pub struct Extract {
+pub struct Export {
     /// The ZIP file.
     pub bytes: Vec<u8>,
-    /// How many files are in it.
+    /// The number of files in it.
     pub files: u32,
-    /// How many entries.
+    /// The number of entries.
     pub rows: u64,
     /// The instant of the first.
     pub first: Option<DateTime<Utc>>,
@@ -87,18 +86,18 @@ struct Manifest<'a> {
     first: Option<String>,
     last: Option<String>,
     events: BTreeMap<&'static str, u64>,
-    files: Vec<Described>,
+    files: Vec<FileEntry>,
 }
 
 #[derive(Serialize)]
-struct Described {
+struct FileEntry {
     name: &'static str,
     form: &'static str,
     bytes: usize,
     sha256: String,
 }
 
-/// What is signed.
+/// The signed claims.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a ProgrammeId,
@@ -108,8 +107,8 @@ struct Claims<'a> {
     manifest_sha256: String,
 }
 
-impl Extract {
-    /// Packs and signs what the log holds.
+impl Export {
+    /// Packs and signs log entries.
     pub fn pack(
         subject: &Subject,
         entries: &[Entry],
@@ -138,7 +137,7 @@ impl Extract {
         for entry in entries {
             *events.entry(entry.kind.name()).or_default() += 1;
         }
-        let described = |name, form, bytes: &[u8]| Described {
+        let describe = |name, form, bytes: &[u8]| FileEntry {
             name,
             form,
             bytes: bytes.len(),
@@ -160,13 +159,13 @@ impl Extract {
             last: last.map(shown),
             events,
             files: vec![
-                described(
+                describe(
                     "messages.csv",
                     "CSV, UTF-8 with byte order mark, semicolons, CRLF; a text that a spreadsheet \
                      would take for a formula has an apostrophe before it",
                     &table,
                 ),
-                described("messages.json", "JSON, UTF-8, every text as it was logged", &json),
+                describe("messages.json", "JSON, UTF-8, every text as it was logged", &json),
             ],
         })?;
         let signature = keys.sign(
@@ -186,7 +185,7 @@ impl Extract {
             ("manifest.json", &manifest),
             ("manifest.jws", signature.as_bytes()),
         ];
-        let bytes = zipped(&files).map_err(|error| Error::Extract(error.to_string()))?;
+        let bytes = zipped(&files).map_err(|error| Error::Export(error.to_string()))?;
         let sha256 = sha256(&bytes);
         Ok(Self { bytes, files: 4, rows: count, first, last, sha256 })
     }
@@ -205,11 +204,11 @@ fn zipped(files: &[(&str, &[u8])]) -> zip::result::ZipResult<Vec<u8>> {
 }
 
 fn json(rows: &[Row<'_>]) -> Result<Vec<u8>, Error> {
-    // One entry a line: large ones are read line by line.
+    // One entry per line, so that large exports can be read line by line.
     let mut text = b"[".to_vec();
-    for (place, row) in rows.iter().enumerate() {
-        text.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
-        let row = serde_json::to_vec(row).map_err(|error| Error::Extract(error.to_string()))?;
+    for (index, row) in rows.iter().enumerate() {
+        text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        let row = serde_json::to_vec(row).map_err(|error| Error::Export(error.to_string()))?;
         text.extend_from_slice(&row);
     }
     text.extend_from_slice(b"\n]\n");
@@ -217,7 +216,7 @@ fn json(rows: &[Row<'_>]) -> Result<Vec<u8>, Error> {
 }
 
 fn json_of(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec_pretty(value).map_err(|error| Error::Extract(error.to_string()))
+    serde_json::to_vec_pretty(value).map_err(|error| Error::Export(error.to_string()))
 }
 
 /// SHA-256 in hexadecimal.

@@ -33,7 +33,7 @@ async fn told(place: &Place) -> (Held, Vec<Entry>, Vec<Entry>) {
 }
 
 #[tokio::test]
-async fn reading_that_was_broken_off_goes_on_and_each_line_counts_once() {
+async fn interrupted_indexing_resumes_and_each_line_counts_once() {
     let whole = Place::new().await;
     let logs = files(&whole);
     let logs: Vec<&Path> = logs.iter().map(PathBuf::as_path).collect();
