@@ -30,8 +30,8 @@ pub struct Example {
     pub addresses: &'static [&'static str],
     /// Is it in a certified-mail envelope?
     pub certified: bool,
-    /// Our mail servers' opinion of its sender.
-    pub evidence: &'static str,
+    /// Our mail servers' DMARC result.
+    pub authentication: &'static str,
 }
 
 const CITIZEN: &str = "citizen@mail.example";
@@ -46,7 +46,7 @@ fn example(name: &'static str, kind: &'static str, message: impl AsRef<[u8]>) ->
         codes,
         addresses: &[],
         certified: false,
-        evidence: "none",
+        authentication: "none",
     }
 }
 
@@ -183,8 +183,8 @@ fn people() -> Vec<Example> {
             "",
             &format!("I would like my voucher please, my code is {CODE}"),
         ),
-        plain("without a code", "names-nobody", "", "Buongiorno, vorrei il voucher. Grazie."),
-        plain("a wrong code", "names-nobody", "", "Codice fiscale RSSMRA85T10A562T"),
+        plain("without a code", "no-identifier", "", "Buongiorno, vorrei il voucher. Grazie."),
+        plain("a wrong code", "no-identifier", "", "Codice fiscale RSSMRA85T10A562T"),
         Example {
             codes: &[CODE, OTHER],
             ..plain("two people", "request", "", &format!("{CODE} e mia moglie {OTHER}"))
@@ -197,7 +197,7 @@ fn people() -> Vec<Example> {
     subject.bytes = mail(&format!("Voucher {CODE}"), "", "come da oggetto");
     subject.name = "in the subject";
     found.push(subject);
-    for (name, results, evidence) in [
+    for (name, results, authentication) in [
         (
             "dmarc passed",
             format!("{AUTHSERV_ID}; dmarc=pass header.from=mail.example"),
@@ -211,7 +211,7 @@ fn people() -> Vec<Example> {
         ("results of a stranger", "mx.evil.example; dmarc=pass".to_owned(), "none"),
     ] {
         let headers = format!("Authentication-Results: {results}\r\n");
-        found.push(Example { evidence, ..plain(name, "request", &headers, CODE) });
+        found.push(Example { authentication, ..plain(name, "request", &headers, CODE) });
     }
     found
 }
@@ -337,14 +337,18 @@ impl Example {
 
     /// What is made of it is what is to be made of it.
     pub fn agrees(&self, reading: &Reading) {
-        let Self { name, kind, codes, addresses, certified, evidence, .. } = self;
+        let Self { name, kind, codes, addresses, certified, authentication, .. } = self;
         assert_eq!(reading.kind.code(), *kind, "{name}");
-        if let Kind::Request(named) = &reading.kind {
-            let found: Vec<_> = named.codes.iter().map(CodiceFiscale::as_str).collect();
+        if let Kind::Request(identifiers) = &reading.kind {
+            let found: Vec<_> = identifiers.codes.iter().map(CodiceFiscale::as_str).collect();
             assert_eq!(found, *codes, "{name}");
-            assert_eq!(named.addresses, *addresses, "{name}");
+            assert_eq!(identifiers.addresses, *addresses, "{name}");
         }
-        assert_eq!((reading.certified, reading.evidence.code()), (*certified, *evidence), "{name}");
+        assert_eq!(
+            (reading.certified, reading.authentication.code()),
+            (*certified, *authentication),
+            "{name}"
+        );
     }
 }
 

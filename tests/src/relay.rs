@@ -1,32 +1,32 @@
-//! A relay for our own letters, which keeps what it takes.
+//! A relay for letters of the intake, which keeps what it accepts.
 
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use intake::{Answer, Letter, Post};
+use mail::{Letter, Outcome, Transport};
 
-/// Takes letters, or does what it was told to do with the next ones.
+/// Accepts letters, or replies as configured to the next ones.
 #[derive(Default)]
 pub struct Relay {
-    /// What it took: whom each is for, its headers and its text, decoded.
+    /// Accepted letters: the recipient, and the headers with the decoded text.
     pub letters: Mutex<Vec<(String, String)>>,
-    /// What it answers to the next ones, the last first.
-    pub answers: Mutex<Vec<Answer>>,
+    /// Outcomes of the next letters, the last first.
+    pub outcomes: Mutex<Vec<Outcome>>,
 }
 
 #[async_trait]
-impl Post for Relay {
+impl Transport for Relay {
     async fn ready(&self) -> Result<(), String> {
         Ok(())
     }
 
-    async fn hand_over(&self, letter: Letter) -> Answer {
-        let answer = self.answers.lock().unwrap().pop().unwrap_or(Answer::Accepted);
-        if matches!(answer, Answer::Accepted) {
+    async fn deliver(&self, letter: &Letter) -> Outcome {
+        let outcome = self.outcomes.lock().unwrap().pop().unwrap_or(Outcome::Accepted);
+        if matches!(outcome, Outcome::Accepted) {
             let text = mail(&letter.bytes);
             self.letters.lock().unwrap().push((letter.to.to_string(), text));
         }
-        answer
+        outcome
     }
 }
 

@@ -11,8 +11,9 @@ use domain::{
     Requester,
 };
 use eventstore::{ExpectedVersion, Origin, archive_stream};
-use intake::{Answer, Desk, DeskSettings, Extracts, Post, Store};
+use intake::{Extracts, ProcessorSettings, RequestProcessor, Store};
 use keyring::Keyring;
+use mail::{Outcome, Transport};
 use sql::Tables;
 use tramonto::embedded::Settings;
 use tramonto::rehearse::Rehearsing;
@@ -50,7 +51,7 @@ struct Scene {
     store: Arc<Store>,
     relay: Arc<Relay>,
     links: Arc<Links>,
-    desk: Desk,
+    processor: RequestProcessor,
     number: u32,
     notice: String,
 }
@@ -75,17 +76,18 @@ impl Scene {
         let office = Office::new(Arc::clone(journal), Arc::clone(registry), book, keyring);
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
         let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
-        let post: Arc<dyn Post> = Arc::<Relay>::clone(&relay);
+        let transport: Arc<dyn Transport> = Arc::<Relay>::clone(&relay);
         let extracts: Arc<dyn Extracts> = Arc::<Links>::clone(&links);
-        let settings = DeskSettings {
+        let settings = ProcessorSettings {
             reader: intake::Reader::default(),
-            post: Some(post),
+            relay: Some(transport),
             from: Some("voucher@agency.example".parse().unwrap()),
             templates: intake::Templates::built_in().unwrap(),
             extracts: Some(extracts),
             portal: Some("https://log.example".to_owned()),
         };
-        let desk = Desk::new(Arc::clone(&store), office, Arc::clone(registry), settings);
+        let processor =
+            RequestProcessor::new(Arc::clone(&store), office, Arc::clone(registry), settings);
         let mut found = None;
         for number in 0..100 {
             let of = registry.find(number).await.unwrap().unwrap().registration;
@@ -95,7 +97,7 @@ impl Scene {
             }
         }
         let (number, notice) = found.unwrap();
-        let scene = Self { world, running, store, relay, links, desk, number, notice };
+        let scene = Self { world, running, store, relay, links, processor, number, notice };
         let (request, by, proof) = (REQUEST, Requester::Holder, Proof::Officer);
         let asked =
             LogRequested { request, number, by, from: None, through: None, received_on: None };
@@ -129,11 +131,11 @@ impl Scene {
 
     async fn send(&self) -> bool {
         let now = self.world.clock.now_utc();
-        self.store.send_extract(REQUEST, self.number, now).await.unwrap()
+        self.store.queue_extract(REQUEST, self.number, now).await.unwrap()
     }
 
     async fn passes(&mut self) -> Vec<(String, String)> {
-        while self.desk.tick().await.unwrap().progress > 0 {}
+        while self.processor.tick().await.unwrap().progress > 0 {}
         std::mem::take(&mut self.relay.letters.lock().unwrap())
     }
 
@@ -143,7 +145,7 @@ impl Scene {
     }
 
     async fn standing(&self) -> Vec<String> {
-        let letters = self.store.letters().await.unwrap();
+        let letters = self.store.letter_counts().await.unwrap();
         letters
             .into_iter()
             .map(|(kind, standing, many)| format!("{kind} {standing} {many}"))
@@ -163,7 +165,7 @@ impl NowUtc for Arc<tramonto::VirtualClock> {
 }
 
 #[tokio::test]
-async fn a_link_is_made_for_its_letter_once_its_extract_lies_ready_and_goes_to_the_holder() {
+async fn a_link_is_made_for_its_letter_once_the_export_is_ready() {
     let mut scene = Box::pin(Scene::new()).await;
     // The letter is there before the extract is: a crash between the two forgets nobody.
     assert!(scene.send().await);
@@ -192,21 +194,21 @@ async fn a_link_is_made_for_its_letter_once_its_extract_lies_ready_and_goes_to_t
 }
 
 #[tokio::test]
-async fn a_letter_that_did_not_leave_has_another_link_and_one_in_doubt_is_not_sent_again() {
+async fn a_retried_letter_gets_a_new_link_and_one_in_doubt_is_not_sent_again() {
     let mut scene = Box::pin(Scene::new()).await;
     scene.prepared().await;
     scene.send().await;
     scene.links.answers.lock().unwrap().push(Err("archive".to_owned()));
     assert_eq!(scene.passes().await, []);
     scene.later(6);
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });
     assert_eq!(scene.passes().await, []);
     scene.later(6);
     let letters = scene.passes().await;
     assert!(letters.len() == 1 && letters[0].1.contains("/logs/secret3"), "{letters:?}");
     // Asked again, and nobody knows what became of it.
     assert!(scene.send().await);
-    scene.relay.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::InDoubt { cause: "silent".to_owned() });
     assert_eq!(scene.passes().await, []);
     scene.later(600);
     assert_eq!(scene.passes().await, []);
@@ -214,7 +216,7 @@ async fn a_letter_that_did_not_leave_has_another_link_and_one_in_doubt_is_not_se
 }
 
 #[tokio::test]
-async fn no_link_goes_out_once_its_time_is_over() {
+async fn an_expired_link_is_not_sent() {
     let mut scene = Box::pin(Scene::new()).await;
     scene.prepared().await;
     scene.send().await;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventstore::Clock;
-use intake::{Gate, Keeper, Limits, Listen, Pace, Rules, Server, Standing, Store};
+use intake::{
+    Limits, Listen, MessageStatus, MessageWriter, Rate, RateLimiter, Rules, Server, Store,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -38,16 +40,16 @@ impl Port {
     async fn open(world: &World, address: SocketAddr, per_sender: u32) -> Self {
         let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let clock: Arc<dyn Clock> = Arc::<tramonto::VirtualClock>::clone(&world.clock);
-        let keeper = Keeper::new(Arc::clone(&store), clock);
-        let kept = keeper.kept();
-        let pace = |burst| Pace { burst, period: Duration::from_hours(1) };
-        let gate = Gate::new(pace(per_sender), pace(1_000));
+        let writer = MessageWriter::new(Arc::clone(&store), clock);
+        let kept = writer.stored();
+        let rate = |burst| Rate { burst, period: Duration::from_hours(1) };
+        let limiter = RateLimiter::new(rate(per_sender), rate(1_000));
         let intake = watch::Sender::new(INTAKE.to_owned()).subscribe();
-        let rules = Rules::new("agency.example".into(), intake, LARGEST, gate, 256 << 20);
+        let rules = Rules::new("agency.example".into(), intake, LARGEST, limiter, 256 << 20);
         let listen = Listen::Tcp(address);
-        let server = Server::bind(&listen, rules, Limits::default(), Arc::new(keeper)).await;
+        let server = Server::bind(&listen, rules, Limits::default(), Arc::new(writer)).await;
         let server = server.unwrap();
-        let &Listen::Tcp(address) = server.place() else { panic!("{}", server.place()) };
+        let &Listen::Tcp(address) = server.address() else { panic!("{}", server.address()) };
         let stop = CancellationToken::new();
         let running = tokio::spawn(server.run(stop.clone()));
         Self { store, kept, address, stop, running }
@@ -76,7 +78,7 @@ impl Port {
     /// The messages in the store, each with who sent it, in the order in which they came.
     async fn messages(&self) -> Vec<(String, Vec<u8>)> {
         let mut all = Vec::new();
-        for message in self.store.messages(Standing::New, 0, 1_000).await.unwrap() {
+        for message in self.store.messages(MessageStatus::New, 0, 1_000).await.unwrap() {
             let content = self.store.content(message.number).await.unwrap().unwrap();
             all.push((message.sender.unwrap(), content));
         }
@@ -110,7 +112,7 @@ fn letter(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_postfix_takes_comes_to_the_intake_and_is_read_for_what_it_is() {
+async fn whatever_postfix_accepts_reaches_the_intake() {
     let world = World::with(50).await;
     let mut port = Port::open(&world, ([127, 0, 0, 1], 0).into(), 1_000).await;
     let servers = postfix(&world, port.address).await;
@@ -142,7 +144,7 @@ async fn whatever_postfix_takes_comes_to_the_intake_and_is_read_for_what_it_is()
         example.agrees(&take(example.name, example.sender, &example.bytes));
     }
     assert_eq!(take("huge", CITIZEN, &huge).kind.code(), "too-large");
-    assert_eq!(take("for two", INTAKE, &both).kind.code(), "names-nobody");
+    assert_eq!(take("for two", INTAKE, &both).kind.code(), "no-identifier");
     let [(sender, content)] = came.as_slice() else { panic!("{} more came", came.len()) };
     assert_eq!(sender, "");
     let report = reader().read(Some(sender), content);
@@ -159,7 +161,7 @@ async fn whatever_postfix_takes_comes_to_the_intake_and_is_read_for_what_it_is()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_told_to_come_later_waits_in_postfix_and_comes_later() {
+async fn deferred_messages_wait_in_postfix_and_arrive_later() {
     let world = World::with(50).await;
     // Where it listens is known before and while it does not.
     let mut port = Port::open(&world, ([127, 0, 0, 1], 0).into(), 1).await;

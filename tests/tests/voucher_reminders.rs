@@ -9,8 +9,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Plan, Proof};
 use eventstore::{Clock, Origin};
-use intake::{Answer, Desk, DeskSettings, Post, Store, claim_reminders};
+use intake::{ProcessorSettings, RequestProcessor, Store, claim_reminders};
 use keyring::Keyring;
+use mail::{Outcome, Transport};
 use roaring::RoaringBitmap;
 use sql::Tables;
 use tramonto::embedded::Settings;
@@ -34,7 +35,7 @@ struct Scene {
     store: Arc<Store>,
     office: Office,
     relay: Arc<Relay>,
-    desk: Desk,
+    processor: RequestProcessor,
 }
 
 fn origin() -> Origin {
@@ -68,8 +69,8 @@ impl Scene {
         let office = Office::new(Arc::clone(journal), Arc::clone(registry), book, keyring);
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
         let relay = Arc::new(Relay::default());
-        let desk = desk(&store, &office, &running, Some(&relay));
-        Self { world, running, store, office, relay, desk }
+        let processor = processor(&store, &office, &running, Some(&relay));
+        Self { world, running, store, office, relay, processor }
     }
 
     async fn hand_over(&self, holders: impl IntoIterator<Item = u32>) {
@@ -84,23 +85,23 @@ impl Scene {
     }
 
     /// Another process on the same store.
-    fn another(&self) -> Desk {
-        desk(&self.store, &self.office, &self.running, Some(&self.relay))
+    fn another(&self) -> RequestProcessor {
+        processor(&self.store, &self.office, &self.running, Some(&self.relay))
     }
 
     /// As after a crash: what was in memory is gone.
     fn restart(&mut self) {
-        self.desk = self.another();
+        self.processor = self.another();
     }
 
-    /// The engine runs until then, and the desk works off what there is; the letters that leave.
+    /// The engine runs until then, and the processor works off what there is; the letters that leave.
     async fn until(&mut self, instant: &str) -> Vec<(String, String)> {
         self.running.run_until(at(instant), &mut Nobody).await.unwrap();
         self.passes().await
     }
 
     async fn passes(&mut self) -> Vec<(String, String)> {
-        while self.desk.tick().await.unwrap().progress > 0 {}
+        while self.processor.tick().await.unwrap().progress > 0 {}
         std::mem::take(&mut self.relay.letters.lock().unwrap())
     }
 
@@ -111,7 +112,7 @@ impl Scene {
 
     /// What became of the reminders.
     async fn reminders(&self) -> BTreeMap<String, u64> {
-        let letters = self.store.letters().await.unwrap();
+        let letters = self.store.letter_counts().await.unwrap();
         let reminders = letters.into_iter().filter(|(kind, _, _)| kind == "reminder");
         reminders.map(|(_, standing, count)| (standing, count)).collect()
     }
@@ -144,26 +145,26 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn desk(
+fn processor(
     store: &Arc<Store>,
     office: &Office,
     running: &Rehearsing,
     relay: Option<&Arc<Relay>>,
-) -> Desk {
-    let post = relay.map(|relay| {
-        let post: Arc<dyn Post> = Arc::<Relay>::clone(relay);
-        post
+) -> RequestProcessor {
+    let relay = relay.map(|relay| {
+        let transport: Arc<dyn Transport> = Arc::<Relay>::clone(relay);
+        transport
     });
-    let settings = DeskSettings {
+    let settings = ProcessorSettings {
         reader: intake::Reader::default(),
-        post,
+        relay,
         from: Some("voucher@agency.example".parse().unwrap()),
         templates: intake::Templates::built_in().unwrap(),
         extracts: None,
         portal: None,
     };
     let registry = Arc::clone(&running.engine.store.registry);
-    Desk::new(Arc::clone(store), office.clone(), registry, settings)
+    RequestProcessor::new(Arc::clone(store), office.clone(), registry, settings)
 }
 
 /// A letter's text, its lines put together again; letters that are not ASCII stay encoded.
@@ -178,8 +179,7 @@ fn addressees(letters: &[(String, String)]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_reminder_goes_to_the_mailbox_while_it_receives_and_to_the_address_on_record_after_that()
-{
+async fn a_reminder_goes_to_the_mailbox_while_it_receives_then_to_the_address_for_notices() {
     let mut scene = Scene::of(&format!("{RULES}remind-at-most = 4\n")).await;
     let (with, without) = (scene.people(true).await[0], scene.people(false).await[0]);
     scene.hand_over([with, without]).await;
@@ -203,20 +203,19 @@ async fn a_reminder_goes_to_the_mailbox_while_it_receives_and_to_the_address_on_
 }
 
 #[tokio::test]
-async fn a_reminder_that_was_put_off_past_the_last_day_of_receiving_goes_to_the_address_on_record()
-{
+async fn a_reminder_deferred_past_the_end_of_receive_goes_to_the_address_for_notices() {
     // Claimed a second before midnight of 17 July in Rome, handed over two minutes later.
     let (mut scene, people) = Scene::with(RULES, 1).await;
     let (_, _, notice) = scene.person(people[0]).await;
     scene.running.run_until(at("2015-07-17T21:59:59Z"), &mut Nobody).await.unwrap();
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });
     assert_eq!(scene.passes().await, []);
     let letters = scene.until("2015-07-17T22:02:00Z").await;
     assert_eq!(addressees(&letters), [notice.unwrap()]);
 }
 
 #[tokio::test]
-async fn a_reminder_says_until_when_and_how_a_code_is_replaced_and_holds_none() {
+async fn a_reminder_names_the_deadline_and_contains_no_code() {
     let (mut scene, _) = Scene::with(RULES, 1).await;
     let letters = scene.until(MAY).await;
     let [(_, letter)] = letters.as_slice() else { panic!("{letters:?}") };
@@ -242,14 +241,14 @@ async fn a_reminder_says_until_when_and_how_a_code_is_replaced_and_holds_none() 
 }
 
 #[tokio::test]
-async fn nobody_is_reminded_twice_though_the_desk_dies_between_claim_and_letter() {
+async fn nobody_is_reminded_twice_after_a_crash_between_claim_and_letter() {
     let (mut scene, _) = Scene::with(RULES, 3).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     // It died once the claim was in the log, and again once a letter had been put off.
     assert_eq!(scene.claim().await, 3);
     scene.restart();
-    let deferred = Answer::Deferred("451".to_owned());
-    scene.relay.answers.lock().unwrap().extend([Answer::Accepted, Answer::Accepted, deferred]);
+    let deferred = Outcome::Deferred { cause: "451".to_owned() };
+    scene.relay.outcomes.lock().unwrap().extend([Outcome::Accepted, Outcome::Accepted, deferred]);
     assert_eq!(scene.passes().await.len(), 2);
     scene.restart();
     scene.world.clock.set(scene.world.clock.now() + chrono::TimeDelta::minutes(2));
@@ -261,23 +260,23 @@ async fn nobody_is_reminded_twice_though_the_desk_dies_between_claim_and_letter(
 }
 
 #[tokio::test]
-async fn a_reminder_of_which_nobody_knows_is_not_sent_again() {
+async fn a_reminder_in_doubt_is_not_sent_again() {
     let (mut scene, _) = Scene::with(RULES, 1).await;
-    scene.relay.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::InDoubt { cause: "silent".to_owned() });
     assert_eq!(scene.until(MAY).await, []);
     scene.restart();
     assert_eq!(scene.until("2015-05-20T07:00:00Z").await, []);
-    assert_eq!(scene.reminders().await, BTreeMap::from([("doubt".to_owned(), 1)]));
+    assert_eq!(scene.reminders().await, BTreeMap::from([("in-doubt".to_owned(), 1)]));
 }
 
 #[tokio::test]
-async fn two_desks_write_each_letter_once_however_many_there_are() {
+async fn two_processors_queue_each_letter_once() {
     let mut scene = Scene::of(RULES).await;
     scene.hand_over(0..300).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     let mut other = scene.another();
     loop {
-        let (one, two) = tokio::join!(scene.desk.tick(), other.tick());
+        let (one, two) = tokio::join!(scene.processor.tick(), other.tick());
         if one.unwrap().progress + two.unwrap().progress == 0 {
             break;
         }
@@ -298,7 +297,7 @@ async fn two_desks_write_each_letter_once_however_many_there_are() {
 }
 
 #[tokio::test]
-async fn whoever_redeems_or_loses_theirs_between_claim_and_letter_gets_none() {
+async fn a_voucher_redeemed_or_revoked_after_the_claim_gets_no_reminder() {
     let (mut scene, people) = Scene::with(RULES, 4).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     assert_eq!(scene.claim().await, 4);
@@ -310,7 +309,7 @@ async fn whoever_redeems_or_loses_theirs_between_claim_and_letter_gets_none() {
     let grant = scene.office.reissue(people[2], &origin()).await.unwrap();
     let letters = scene.passes().await;
     assert_eq!(letters.len(), 1);
-    let expected = BTreeMap::from([("moot".to_owned(), 3), ("sent".to_owned(), 1)]);
+    let expected = BTreeMap::from([("obsolete".to_owned(), 3), ("sent".to_owned(), 1)]);
     assert_eq!(scene.reminders().await, expected);
     // Handed over in time, it is spoken of again thirty days later.
     let code = Kept { number: people[2], issue: grant.issue };
@@ -320,17 +319,19 @@ async fn whoever_redeems_or_loses_theirs_between_claim_and_letter_gets_none() {
 }
 
 #[tokio::test]
-async fn without_a_relay_nobody_is_reminded_nor_said_to_be_and_later_it_is_made_up_for_once() {
+async fn without_a_relay_no_reminder_is_recorded_and_it_is_sent_once_later() {
     let (mut scene, _) = Scene::with(RULES, 3).await;
-    let relay =
-        std::mem::replace(&mut scene.desk, desk(&scene.store, &scene.office, &scene.running, None));
+    let relay = std::mem::replace(
+        &mut scene.processor,
+        processor(&scene.store, &scene.office, &scene.running, None),
+    );
     for instant in [MAY, JUNE] {
         assert_eq!(scene.until(instant).await, []);
     }
     let report = scene.office.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (0, Some(at(JUNE))));
     assert_eq!(report.reminders_waiting, 3);
-    scene.desk = relay;
+    scene.processor = relay;
     assert_eq!(scene.until("2015-06-10T10:00:00Z").await.len(), 3);
     let report = scene.office.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (3, None));
@@ -345,7 +346,7 @@ async fn without_a_relay_nobody_is_reminded_nor_said_to_be_and_later_it_is_made_
 }
 
 #[tokio::test]
-async fn a_store_that_was_made_anew_sends_nothing_that_was_claimed_before() {
+async fn a_new_store_sends_nothing_claimed_before_it() {
     let (mut scene, _) = Scene::with(RULES, 3).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     assert_eq!(scene.claim().await, 3);
@@ -356,7 +357,7 @@ async fn a_store_that_was_made_anew_sends_nothing_that_was_claimed_before() {
 }
 
 #[tokio::test]
-async fn a_reminder_goes_with_its_holder_where_they_are_erased() {
+async fn a_reminder_is_erased_with_its_holder() {
     let (mut scene, people) = Scene::with(RULES, 2).await;
     assert_eq!(scene.until(MAY).await.len(), 2);
     scene.store.erase(&[people[0]].into(), &[]).await.unwrap();

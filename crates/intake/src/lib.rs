@@ -1,31 +1,30 @@
-//! Requests by e-mail: what came, whose it is, what is answered.
+//! Requests by e-mail: LMTP, reading, quarantine, confirmation, letters.
 //!
-//! Purpose: from a mail server's connection to a request in the log, without believing anybody. Invariants: a
-//! message that was answered 250 is on the disk; nothing is dropped, and what can't be used is kept with its
-//! reason; whoever writes is answered the same whether or not such a person exists. Deliberately absent: what a
-//! voucher is and who gets one, which is the domain's.
+//! Invariants: a message acknowledged with 250 is on disk; no message is dropped, and one that can't be processed is kept
+//! with its reason; requests are unauthenticated until confirmed, and the reply is the same whether or not a named person
+//! exists. Deliberately absent: who is entitled to a voucher, which the domain decides.
 
 mod case;
-mod desk;
 mod error;
 #[cfg(test)]
 #[path = "../../registry/src/fresh.rs"]
 mod fresh;
-mod keeper;
 mod letter;
 mod lmtp;
 mod portal;
+mod process;
 mod reading;
 mod store;
+mod writer;
 
-pub use desk::{Desk, DeskSettings, Extracts, claim_reminders};
 pub use error::Error;
-pub use keeper::Keeper;
-pub use letter::{Answer, Letter, Post, Templates};
-pub use lmtp::{Gate, Incoming, Keep, Limits, Listen, Pace, Rules, Server, Session, Step, Verdict};
-pub use portal::{CONFIRM, portal};
-pub use reading::{
-    Bounds, Evidence, Kind, Language, MARK, Machine, Named, Reader, Reading, Receipt, Unreadable,
-    return_path,
+pub use letter::Templates;
+pub use lmtp::{
+    Incoming, Limits, Listen, MessageHandler, Rate, RateLimiter, Rules, Server, Session, Step,
+    Verdict,
 };
-pub use store::{Kept, LetterKind, Message, Route, Standing, Store};
+pub use portal::{CONFIRM, portal};
+pub use process::{Extracts, ProcessorSettings, RequestProcessor, claim_reminders};
+pub use reading::{Identifiers, Kind, Language, Reader, Reading, Unreadable};
+pub use store::{LetterKind, Message, MessageStatus, NewMessage, Route, Store};
+pub use writer::MessageWriter;

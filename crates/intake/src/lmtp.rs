@@ -1,20 +1,20 @@
-//! The port that a mail server hands messages to: LMTP (RFC 2033), as far as an intake needs it.
+//! An LMTP server (RFC 2033) for one recipient.
 //!
-//! Invariants: whatever bytes come, in whatever pieces, a connection makes us hold one line and one message,
-//! each within a bound; 250 is said of a message once it is on the disk, and never of one whose end is in doubt.
-//! Lines end with CR LF and nothing else, so that two servers never see two different ends of a message.
-//! Deliberately absent: TLS and authentication; it belongs on loopback or on a socket of this machine.
+//! Invariants: a connection holds at most one line and one message in memory, each bounded; a message is acknowledged
+//! with 250 once it is on disk, and never if its end is ambiguous. Lines end in CR LF only, so that two servers always
+//! agree where a message ends (SMTP smuggling). Deliberately absent: TLS and authentication; listen on loopback or on a
+//! Unix socket.
 
 mod command;
 mod data;
-mod gate;
+mod limiter;
 mod server;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use data::Share;
-pub use gate::{Gate, Pace};
-pub use server::{Keep, Limits, Listen, Server};
+pub(crate) use data::MemoryShare;
+pub use limiter::{Rate, RateLimiter};
+pub use server::{Limits, Listen, MessageHandler, Server};
 pub use session::{Incoming, Rules, Session, Step, Verdict};

@@ -1,8 +1,7 @@
-//! The page on which a holder confirms.
+//! The page on which a holder confirms a request.
 //!
-//! Invariants: opening it confirms nothing, and asks nothing of the store, so that whoever scans links learns and
-//! changes nothing; pressing its button confirms once; a link that was used, has expired or never was is
-//! answered the same.
+//! Invariants: opening the page neither confirms nor reads the store, so that a link scanner learns and changes nothing;
+//! pressing its button confirms once; used, expired and unknown links get the same response.
 
 use std::sync::Arc;
 
@@ -16,51 +15,51 @@ use keyring::KeyedHash;
 
 use crate::store::Store;
 
-/// Where the page is, behind the portal's own address.
+/// The page's path on the portal.
 pub const CONFIRM: &str = "/voucher/confirm/";
-/// The purpose of the keyed hash of a link's token.
+/// The purpose of the keyed hash of link tokens.
 pub(crate) const PURPOSE: &str = "intake-confirmation";
-/// No token is longer.
+/// The longest token that is hashed.
 const LONGEST_TOKEN: usize = 100;
 
-struct Desk {
+struct AppState {
     store: Arc<Store>,
     tokens: KeyedHash,
     clock: Arc<dyn Clock>,
 }
 
-/// The page, for the public server.
+/// The page's routes, for the public server.
 pub fn portal(store: Arc<Store>, keyring: &keyring::Keyring, clock: Arc<dyn Clock>) -> Router {
     let tokens = keyring.keyed_hash(PURPOSE);
     Router::new()
         .route("/voucher/confirm/{token}", get(ask).post(confirm))
         .layer(DefaultBodyLimit::max(1024))
-        .with_state(Arc::new(Desk { store, tokens, clock }))
+        .with_state(Arc::new(AppState { store, tokens, clock }))
 }
 
 async fn ask() -> Response {
-    let page = "<p>Premi il pulsante per confermare la richiesta del voucher.</p>\
+    let page = "<p>Prema il pulsante per confermare la richiesta del voucher.</p>\
                 <p lang=\"en\">Press the button to confirm the request for the voucher.</p>\
                 <form method=\"post\"><button type=\"submit\">Confermo / I confirm</button></form>";
-    answer(StatusCode::OK, page)
+    respond(StatusCode::OK, page)
 }
 
-async fn confirm(State(desk): State<Arc<Desk>>, Path(token): Path<String>) -> Response {
+async fn confirm(State(state): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
     if token.len() > LONGEST_TOKEN {
         return gone();
     }
-    match desk.store.confirm(desk.tokens.of(token.as_bytes()), desk.clock.now()).await {
-        Ok(true) => answer(
+    match state.store.confirm(state.tokens.of(token.as_bytes()), state.clock.now()).await {
+        Ok(true) => respond(
             StatusCode::OK,
-            "<p>La richiesta è confermata. La risposta arriva per posta elettronica.</p>\
-             <p lang=\"en\">The request is confirmed. The answer comes by e-mail.</p>",
+            "<p>La richiesta è stata confermata. Riceverà la risposta per posta elettronica.</p>\
+             <p lang=\"en\">The request is confirmed. You will receive the answer by e-mail.</p>",
         ),
         Ok(false) => gone(),
         Err(error) => {
-            tracing::warn!("a confirmation could not be kept: {error}");
-            answer(
+            tracing::warn!("cannot record confirmation: {error}");
+            respond(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "<p>Il servizio non è disponibile. Riprova più tardi.</p>\
+                "<p>Il servizio non è disponibile. Riprovi più tardi.</p>\
                  <p lang=\"en\">The service is not available. Try again later.</p>",
             )
         }
@@ -68,14 +67,14 @@ async fn confirm(State(desk): State<Arc<Desk>>, Path(token): Path<String>) -> Re
 }
 
 fn gone() -> Response {
-    answer(
+    respond(
         StatusCode::GONE,
-        "<p>Questo collegamento è già stato usato o è scaduto. Scrivi di nuovo per averne un altro.</p>\
-         <p lang=\"en\">This link was used before or has expired. Write again to get another.</p>",
+        "<p>Il collegamento è già stato utilizzato oppure è scaduto. Scriva di nuovo per riceverne un altro.</p>\
+         <p lang=\"en\">This link has already been used or has expired. Write again to receive a new one.</p>",
     )
 }
 
-fn answer(status: StatusCode, page: &str) -> Response {
+fn respond(status: StatusCode, page: &str) -> Response {
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -1,16 +1,15 @@
-//! Where messages are kept, and what they led to: `intake.db`, or the schema `intake`.
+//! The store of messages, letters and confirmations: `intake.db`, or the schema `intake`.
 //!
-//! Invariants: a message that was handed over twice is one; nothing goes but by erasure. Deliberately absent:
-//! decisions, and anything that would let its reader ask for a voucher: of links there are keyed hashes, of
-//! codes nothing.
+//! Invariants: a message delivered twice is stored once; rows are deleted by erasure alone. Deliberately absent:
+//! decisions, and secrets: links are stored as keyed hashes, codes not at all.
 
+mod bounces;
 mod confirmations;
 mod erase;
 mod letters;
 mod messages;
 mod outbox;
-mod reminding;
-mod returns;
+mod reminders;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -21,13 +20,13 @@ use chrono::{DateTime, Utc};
 use sql::{PgConnectOptions, Tables};
 
 use crate::Error;
-pub(crate) use confirmations::{Asked, Confirmed};
-pub(crate) use letters::New;
+pub(crate) use bounces::BOUNCED;
+pub(crate) use confirmations::{Confirmation, Confirmed};
+pub(crate) use letters::NewLetter;
 pub use letters::{LetterKind, Route};
-pub use messages::{Kept, Message, Standing};
-pub(crate) use outbox::{Sent, Waiting};
-pub(crate) use reminding::Place;
-pub(crate) use returns::RETURNED;
+pub use messages::{Message, MessageStatus, NewMessage};
+pub(crate) use outbox::{DueLetter, LetterOutcome};
+pub(crate) use reminders::ReminderCursor;
 
 /// The store of the intake.
 #[derive(Debug)]
@@ -36,23 +35,22 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file, which is made where there is none, for its owner alone.
+    /// Opens the file, or creates it, private to its owner.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self { tables: Tables::open(path, &schema::format()).await? })
     }
 
-    /// Opens an existing file for a look.
+    /// Opens an existing file for reading.
     pub async fn open_read_only(path: &Path) -> Result<Self, Error> {
         Ok(Self { tables: Tables::open_read_only(path, &schema::format()).await? })
     }
 
-    /// Connects to the schema `intake`, which [`Store::migrate`] has made.
+    /// Connects to the schema `intake`, which [`Store::migrate`] creates.
     pub async fn connect(options: PgConnectOptions) -> Result<Self, Error> {
         Ok(Self { tables: Tables::connect(options, &schema::SCHEMA).await? })
     }
 
-    /// Makes the tables in `PostgreSQL`, or brings them up to date, and tells which steps that took; with `dry`,
-    /// which it would take.
+    /// Creates or migrates the tables in `PostgreSQL` and returns the steps taken; with `dry`, the steps it would take.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
@@ -68,9 +66,9 @@ fn micros(instant: DateTime<Utc>) -> i64 {
 }
 
 fn instant(micros: i64) -> Result<DateTime<Utc>, String> {
-    DateTime::from_timestamp_micros(micros).ok_or_else(|| format!("{micros} is no instant"))
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| format!("{micros} is not an instant"))
 }
 
 fn number(value: i64) -> Result<u32, String> {
-    u32::try_from(value).map_err(|_range| format!("{value} is no mailbox"))
+    u32::try_from(value).map_err(|_range| format!("{value} is not a mailbox number"))
 }

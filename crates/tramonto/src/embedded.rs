@@ -22,7 +22,7 @@ use scheduler::Scheduler;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use workers::canary::{Doors, Prober};
+use workers::canary::{ProbeEndpoints, Prober};
 use workers::notices::Sender;
 use workers::{OpenSessions, Reconciler, Sweep, SweepSettings, Worker};
 
@@ -53,7 +53,7 @@ pub struct Settings {
     /// a caller waits for all there is to do now, and where the clock is virtual.
     pub notices_beside: bool,
     /// Where our own mailboxes are probed; `None` where nobody does.
-    pub canaries: Option<Doors>,
+    pub canaries: Option<ProbeEndpoints>,
     /// Faults to inject, for rehearsals.
     pub faults: Option<Faults>,
     /// Seeds the jitter.
@@ -250,9 +250,9 @@ impl Engine {
             let (journal, stop) = (Arc::clone(&journal), stop_sending.clone());
             Sender::new(journal, mailer, stop, settings.seed)
         });
-        let prober = settings.canaries.clone().map(|doors| {
+        let prober = settings.canaries.clone().map(|endpoints| {
             let book = canaries::book(Arc::clone(&store.registry));
-            Prober::new(Arc::clone(&journal), book, doors)
+            Prober::new(Arc::clone(&journal), book, endpoints)
         });
         if sender.is_none() && !settings.rehearsal {
             warn_of_silence(journal.known().await?.state());

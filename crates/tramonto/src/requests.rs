@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use domain::Tick;
 use eventstore::{Clock, Journal};
 use intake::{
-    Desk, DeskSettings, Gate, Keeper, Limits, Pace, Reader, Rules, Server, Store, Templates,
+    Limits, MessageWriter, ProcessorSettings, Rate, RateLimiter, Reader, RequestProcessor, Rules,
+    Server, Store, Templates,
 };
+use mail::{RelayClient, Transport};
 use metrics::gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use workers::notices::Courier;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
 use crate::commands::{self, VoucherDesk, logs};
@@ -73,8 +74,8 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let journal = Arc::clone(vouchers.office.journal());
     let address = watch::Sender::new(address(&journal).await?);
     let store = Arc::new(open(global).await?);
-    let keeper = Keeper::new(Arc::clone(&store), Arc::clone(&clock));
-    let kept = keeper.kept();
+    let writer = MessageWriter::new(Arc::clone(&store), Arc::clone(&clock));
+    let kept = writer.stored();
     let mut settings = settings(args)?;
     let archive = args.archive.clone();
     if logs::is_here(archive.as_ref(), global) {
@@ -83,11 +84,11 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
         settings.extracts = Some(Arc::new(Links { journal, registry, archive, global }));
     }
     let (office, registry) = (vouchers.office.clone(), Arc::clone(&vouchers.registry));
-    let desk = Desk::new(Arc::clone(&store), office, registry, settings);
-    let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(keeper));
+    let desk = RequestProcessor::new(Arc::clone(&store), office, registry, settings);
+    let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(writer));
     let server = server.await?;
     watched.vitals.show(PART, Condition::Working);
-    tracing::info!(service = PART, bound = %server.place(), "takes messages");
+    tracing::info!(service = PART, bound = %server.address(), "takes messages");
     let vitals = Arc::clone(&watched.vitals);
     let passing =
         Passing { desk, journal, address, store: Arc::clone(&store), vitals, measured: None };
@@ -118,16 +119,15 @@ async fn address(journal: &Journal) -> Result<String, Error> {
 }
 
 /// How the desk works. Without a relay letters wait.
-fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
-    let (mut post, mut from) = (None, None);
+fn settings(args: &LmtpArgs) -> Result<ProcessorSettings, Error> {
+    let (mut transport, mut from) = (None, None);
     if let Post::Relay(Outbox { relay, settings }) = commands::post(&args.notices)? {
         let address = settings.from.address().clone();
-        let courier = Courier::new(relay, address.clone());
-        let carrier: Arc<dyn intake::Post> = Arc::new(Carrier(courier));
-        post = Some(carrier);
+        let client: Arc<dyn Transport> = Arc::new(RelayClient::new(relay, address.clone()));
+        transport = Some(client);
         from = Some(address);
     }
-    if post.is_none() {
+    if transport.is_none() {
         tracing::warn!(
             "no mail relay is configured: letters wait; name one with --smtp-url and --notices-from"
         );
@@ -141,36 +141,12 @@ fn settings(args: &LmtpArgs) -> Result<DeskSettings, Error> {
         None => Templates::built_in()?,
     };
     let reader = reader(&args.reading);
-    Ok(DeskSettings { reader, post, from, templates, extracts: None, portal })
-}
-
-/// The relay of the notices, for the intake's letters.
-struct Carrier(Courier);
-
-#[async_trait]
-impl intake::Post for Carrier {
-    async fn ready(&self) -> Result<(), String> {
-        self.0.ready().await
-    }
-
-    async fn hand_over(&self, letter: intake::Letter) -> intake::Answer {
-        use workers::notices::Answer;
-        match self.0.carry(letter.from, letter.to, &letter.bytes).await {
-            Answer::Accepted => intake::Answer::Accepted,
-            Answer::Deferred { cause } | Answer::NotTried { cause } => {
-                intake::Answer::Deferred(cause)
-            }
-            Answer::Refused { cause } | Answer::Unreachable { cause } => {
-                intake::Answer::Refused(cause)
-            }
-            Answer::InDoubt { cause } => intake::Answer::InDoubt(cause),
-        }
-    }
+    Ok(ProcessorSettings { reader, relay: transport, from, templates, extracts: None, portal })
 }
 
 /// The desk under the runner, woken by each message that is kept.
 struct Passing {
-    desk: Desk,
+    desk: RequestProcessor,
     journal: Arc<Journal>,
     /// Where requests go, as the server takes them; an amendment may move it.
     address: watch::Sender<String>,
@@ -211,8 +187,8 @@ impl Passes for Passing {
 /// What waits for an operator or for the relay.
 async fn measure(store: &Store) -> Result<(), intake::Error> {
     let number = |many: u64| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
-    let (waiting, in_doubt) = store.unsent().await?;
-    gauge!("tramonto_intake_held_messages").set(number(store.held().await?));
+    let (waiting, in_doubt) = store.backlog().await?;
+    gauge!("tramonto_intake_held_messages").set(number(store.held_count().await?));
     gauge!("tramonto_intake_letters", "state" => "waiting").set(number(waiting));
     gauge!("tramonto_intake_letters", "state" => "in_doubt").set(number(in_doubt));
     Ok(())
@@ -228,11 +204,11 @@ async fn looking(
 }
 
 fn rules(args: &LmtpArgs, address: &watch::Sender<String>) -> Rules {
-    let pace = |many: u32, within: Duration| Pace { burst: many, period: within / many.max(1) };
-    let gate = Gate::new(pace(args.per_sender, HOUR), pace(args.per_minute, MINUTE));
+    let rate = |many: u32, within: Duration| Rate { burst: many, period: within / many.max(1) };
+    let limiter = RateLimiter::new(rate(args.per_sender, HOUR), rate(args.per_minute, MINUTE));
     let name = address.borrow().rsplit('@').next().unwrap_or_default().to_owned();
     let largest = usize::try_from(args.largest).unwrap_or(usize::MAX);
-    Rules::new(name, address.subscribe(), largest, gate, ROOM)
+    Rules::new(name, address.subscribe(), largest, limiter, ROOM)
 }
 
 fn limits(args: &LmtpArgs) -> Limits {

@@ -74,16 +74,9 @@ impl Place {
     /// The Message-IDs of all that is kept, by their messages' numbers.
     fn kept(&self) -> Vec<String> {
         let mut all = Vec::new();
-        for standing in ["new", "held", "done"] {
-            let listed = self.done(&[
-                "intake",
-                "list",
-                "--json",
-                "--standing",
-                standing,
-                "--limit",
-                "10000",
-            ]);
+        for status in ["new", "held", "done"] {
+            let listed =
+                self.done(&["intake", "list", "--json", "--status", status, "--limit", "10000"]);
             let listed: Value = serde_json::from_str(&listed).unwrap();
             for message in listed["messages"].as_array().unwrap() {
                 let number = message["number"].to_string();
@@ -206,7 +199,7 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
     for _ in 0..2 {
         assert_eq!(place.done(&["intake", "message", file]), "message 1 is kept\n");
     }
-    let listed = place.done(&["intake", "list", "--standing", "new"]);
+    let listed = place.done(&["intake", "list", "--status", "new"]);
     let shown = place.done(&["intake", "show", "1"]);
     for told in [&listed, &shown] {
         assert!(!told.contains('@') && !told.contains("RSSMRA"), "{told}");
@@ -233,8 +226,8 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
     std::fs::write(&file, text).unwrap();
     place.done(&["intake", "message", file.to_str().unwrap()]);
-    let count = |standing: &str| {
-        let listed = place.done(&["intake", "list", "--json", "--standing", standing]);
+    let count = |status: &str| {
+        let listed = place.done(&["intake", "list", "--json", "--status", status]);
         let listed: Value = serde_json::from_str(&listed).unwrap();
         listed["messages"].as_array().unwrap().len()
     };
@@ -270,8 +263,8 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     assert_eq!(told, "message 2 is looked at again, as that holder's request\n");
     let shown = place.done(&["intake", "show", "2", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let (standing, mailbox) = (&shown["standing"], &shown["mailbox"]);
-    assert_eq!((standing, mailbox), (&"new".into(), &3.into()));
+    let (status, mailbox) = (&shown["status"], &shown["mailbox"]);
+    assert_eq!((status, mailbox), (&"new".into(), &3.into()));
 }
 
 #[test]

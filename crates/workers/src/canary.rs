@@ -1,16 +1,15 @@
-//! Canaries: mailboxes of our own that are probed beside each boundary, with the conversation kept as evidence.
+//! Canaries: mailboxes of our own that are probed before and after each boundary; the transcripts are the evidence.
 //!
-//! Invariants: a probe leaves nothing behind (no message is sent, no flag set); no password and no address gets
-//! into a transcript; whatever a server says or does not say, a probe ends within its patience and its
-//! transcript has a bounded size. Deliberately absent: a mail library. What stands on the wire is the evidence,
-//! so what is written down must be what was said, and a library keeps that to itself.
+//! Invariants: a probe changes nothing (no message is sent, no flag set); a transcript contains no password and no
+//! address; a probe ends within its timeout and its transcript is bounded, whatever a server does. Deliberately absent: a
+//! mail library, because the transcript must be exactly what was on the wire.
 
-mod dialogue;
-mod doors;
+mod endpoints;
 mod imap;
 mod mask;
 mod prober;
+mod session;
 mod smtp;
 
-pub use doors::{Canary, DoorPlace, Doors, DoorsSettings, Seen};
-pub use prober::{CanaryBook, Prober, expected, judged};
+pub use endpoints::{Canary, ProbeEndpoints, ProbeResult, ProbeSettings, ServerAddress};
+pub use prober::{CanaryLookup, Prober, expected, judged};

@@ -1,6 +1,7 @@
 //! An e-mail as it comes to the intake.
 
-use intake::{Kind, Reader, return_path};
+use intake::{Kind, Reader};
+use mail::Headers;
 
 use crate::lmtp::INTAKE;
 
@@ -23,11 +24,12 @@ pub fn message(bytes: &[u8]) {
     // With libFuzzer a panic is never caught; here it would be.
     assert_ne!(reading.kind.code(), "not-readable", "the library gave up");
     named(&reader, bytes, &reading.kind);
-    let as_a_persons = reader.read_as_a_persons(bytes).kind;
-    let machine = matches!(as_a_persons, Kind::Machine(_) | Kind::Receipt(_));
-    assert!(!machine, "a person's message is {}", as_a_persons.code());
-    named(&reader, bytes, &as_a_persons);
-    return_path(bytes);
+    let as_personal = reader.read_as_personal(bytes).kind;
+    let automatic = matches!(as_personal, Kind::Automatic(_) | Kind::Receipt(_));
+    assert!(!automatic, "a person's message is {}", as_personal.code());
+    named(&reader, bytes, &as_personal);
+    let path = Headers::parse(bytes).and_then(|headers| headers.return_path().map(str::len));
+    assert!(path.is_none_or(|length| length < bytes.len()));
 }
 
 fn named(reader: &Reader, bytes: &[u8], kind: &Kind) {
@@ -38,8 +40,8 @@ fn named(reader: &Reader, bytes: &[u8], kind: &Kind) {
         assert_eq!(*address, address.to_ascii_lowercase());
     }
     let codes = named.codes.iter().map(|code| code.as_str().to_lowercase());
-    for needle in codes.chain(named.addresses.iter().cloned()) {
-        let found = reader.speaks_of(bytes, std::slice::from_ref(&needle));
-        assert!(found, "{needle:?} is named and would not be erased");
+    for term in codes.chain(named.addresses.iter().cloned()) {
+        let found = reader.contains_any(bytes, std::slice::from_ref(&term));
+        assert!(found, "{term:?} is named and would not be erased");
     }
 }

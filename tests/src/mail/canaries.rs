@@ -10,7 +10,7 @@ use domain::{
 use eventstore::{Filter, Journal};
 use registry::Registry;
 use tramonto::generate::{Options, generate};
-use workers::canary::{Doors, DoorsSettings, Prober};
+use workers::canary::{ProbeEndpoints, ProbeSettings, Prober};
 
 use super::enforcement::{Enforcement, FileDirectory};
 use super::look::PASSWORD;
@@ -42,15 +42,15 @@ pub(super) fn prober(
     let url = |scheme, port| format!("{scheme}://127.0.0.1:{port}").parse().unwrap();
     let (smtp, submission, imap) =
         (url("smtp", servers.smtp), url("smtp", servers.submission), url("imap", servers.imap));
-    let settings = DoorsSettings {
+    let settings = ProbeSettings {
         smtp: Some(&smtp),
         submission: Some(&submission),
         imap: Some(&imap),
         password: Some(PASSWORD.to_owned().into()),
         root: None,
-        patience: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
     };
-    let doors = Doors::new(settings).unwrap().unwrap();
+    let doors = ProbeEndpoints::new(settings).unwrap().unwrap();
     Prober::new(Arc::clone(journal), engine::canaries::book(Arc::clone(registry)), doors)
 }
 

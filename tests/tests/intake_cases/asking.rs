@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::VoucherStanding;
-use intake::{Kept, Standing};
+use intake::{MessageStatus, NewMessage};
 
 use crate::scene::{CONSULTED, PORTAL, RECEIVING, Scene, code, link, to};
 
@@ -63,7 +63,7 @@ async fn a_code_goes_to_the_holder_who_confirms_and_the_link_works_once() {
 }
 
 #[tokio::test]
-async fn whoever_writes_is_answered_the_same_whether_or_not_the_person_exists() {
+async fn the_reply_does_not_reveal_whether_a_person_exists() {
     let mut scene = Scene::at(RECEIVING).await;
     let (one, other) = (scene.person(true, 0).await, scene.person(true, 1).await);
     let both = format!("{} {}", one.code, other.code);
@@ -97,7 +97,7 @@ async fn whoever_writes_is_answered_the_same_whether_or_not_the_person_exists() 
 }
 
 #[tokio::test]
-async fn nobody_is_written_to_twice_in_a_day_however_many_messages_come() {
+async fn nobody_gets_two_letters_in_a_day() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
     assert_eq!(scene.comes("a@mail.example", &holder.code).await.len(), 2);
@@ -109,7 +109,7 @@ async fn nobody_is_written_to_twice_in_a_day_however_many_messages_come() {
     }
     // Nor by another way of writing the same address; what came is kept as it was written.
     assert_eq!(scene.comes("A@Mail.example", &format!("{} once more", holder.code)).await, []);
-    let kept = scene.store.messages(Standing::Done, 0, 100).await.unwrap();
+    let kept = scene.store.messages(MessageStatus::Done, 0, 100).await.unwrap();
     assert!(kept.iter().any(|message| message.sender.as_deref() == Some("A@Mail.example")));
     // A bomb from many senders reaches each of them once, and the holder not at all.
     for round in 0..5 {
@@ -127,7 +127,7 @@ async fn nobody_is_written_to_twice_in_a_day_however_many_messages_come() {
 }
 
 #[tokio::test]
-async fn once_mailboxes_receive_no_more_the_address_on_record_and_the_codice_fiscale_prove_it() {
+async fn after_receive_ends_the_address_for_notices_confirms() {
     let mut scene = Scene::at(CONSULTED).await;
     let (holder, other) = (scene.person(true, 0).await, scene.person(true, 1).await);
     let without = scene.person(false, 0).await;
@@ -140,18 +140,17 @@ async fn once_mailboxes_receive_no_more_the_address_on_record_and_the_codice_fis
 }
 
 #[tokio::test]
-async fn of_what_no_machine_understands_an_officer_says_whose_it_is_and_the_holder_still_confirms()
-{
+async fn a_released_message_still_needs_the_holder_s_confirmation() {
     let mut scene = Scene::at(RECEIVING).await;
     let (one, other) = (scene.person(true, 0).await, scene.person(true, 1).await);
     // Both ask in one message, in words that name neither.
     let letters = scene.comes("a@mail.example", "we two would like what is offered").await;
     to(&letters, "a@mail.example");
-    let number = scene.store.messages(Standing::Held, 0, 10).await.unwrap()[0].number;
+    let number = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap()[0].number;
     let mut codes = Vec::new();
-    for (holder, stands) in [(&one, Standing::Held), (&other, Standing::Done)] {
+    for (holder, stands) in [(&one, MessageStatus::Held), (&other, MessageStatus::Done)] {
         let message = scene.store.message(number).await.unwrap().unwrap();
-        assert_eq!(message.standing, stands);
+        assert_eq!(message.status, stands);
         assert!(scene.store.release(number, Some(holder.number)).await.unwrap());
         // The officer's word is no proof: a link goes to the holder, nothing to whoever wrote.
         let letters = scene.passes().await;
@@ -175,7 +174,7 @@ async fn of_what_no_machine_understands_an_officer_says_whose_it_is_and_the_hold
 }
 
 #[tokio::test]
-async fn outside_the_window_everybody_is_told_so() {
+async fn outside_the_window_everyone_gets_the_same_reply() {
     for instant in ["2015-03-17T22:59:59Z", "2018-03-18T09:00:00Z"] {
         let mut scene = Scene::at(instant).await;
         let holder = scene.person(true, 0).await;
@@ -187,7 +186,7 @@ async fn outside_the_window_everybody_is_told_so() {
 }
 
 #[tokio::test]
-async fn the_window_opens_and_closes_to_the_second_by_when_a_message_came() {
+async fn the_window_applies_to_the_second_to_the_arrival() {
     // A message counts by when it came, though it is looked at two days later.
     for (came, open) in [
         ("2015-03-17T22:59:59Z", false),
@@ -199,7 +198,7 @@ async fn the_window_opens_and_closes_to_the_second_by_when_a_message_came() {
         let holder = scene.person(true, 0).await;
         let content = format!("From: <a@mail.example>\r\n\r\n{}\r\n", holder.code).into_bytes();
         let (sender, received_at) = (Some("a@mail.example".to_owned()), came.parse().unwrap());
-        scene.store.keep(&[Kept { sender, received_at, content }]).await.unwrap();
+        scene.store.insert(&[NewMessage { sender, received_at, content }]).await.unwrap();
         if came.starts_with("2018") {
             scene.later(Duration::days(2));
         }
@@ -214,7 +213,7 @@ async fn the_window_opens_and_closes_to_the_second_by_when_a_message_came() {
 }
 
 #[tokio::test]
-async fn who_never_activated_or_let_it_lapse_waits_for_an_officer() {
+async fn a_holder_who_never_activated_waits_for_an_officer() {
     let mut scene = Scene::at(CONSULTED).await;
     let registry = Arc::clone(&scene.running.engine.store.registry);
     let mut never = 0;
@@ -236,7 +235,7 @@ async fn who_never_activated_or_let_it_lapse_waits_for_an_officer() {
 }
 
 #[tokio::test]
-async fn who_wrote_on_the_last_day_is_served_though_the_link_is_used_after_it() {
+async fn a_request_of_the_last_day_is_served_when_confirmed_later() {
     let mut scene = Scene::of("last-day = 2015-04-30", "2015-04-30T21:00:00Z").await;
     let (holder, late) = (scene.person(true, 0).await, scene.person(true, 1).await);
     let letters = scene.comes("a@mail.example", &holder.code).await;
@@ -252,7 +251,7 @@ async fn who_wrote_on_the_last_day_is_served_though_the_link_is_used_after_it() 
 }
 
 #[tokio::test]
-async fn once_all_are_issued_who_confirms_is_told_just_that() {
+async fn a_confirmation_after_the_limit_is_refused_with_the_reason() {
     let mut scene = Scene::of("max-issued = 1", RECEIVING).await;
     let mut letters = Vec::new();
     for (nth, sender) in ["a@mail.example", "b@mail.example"].into_iter().enumerate() {
@@ -265,8 +264,5 @@ async fn once_all_are_issued_who_confirms_is_told_just_that() {
     assert!(letters[0].contains("X-Tramonto-Letter: granted"), "{}", letters[0]);
     let told = letters[1].split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("X-Tramonto-Letter: refused"), "{told}");
-    assert!(
-        told.contains("all the vouchers that the programme foresees have been issued"),
-        "{told}"
-    );
+    assert!(told.contains("all the vouchers of the programme have been issued"), "{told}");
 }

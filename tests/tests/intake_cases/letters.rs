@@ -6,36 +6,37 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::VoucherStanding;
-use intake::{Answer, Desk, Standing, Templates};
+use intake::{MessageStatus, RequestProcessor, Templates};
+use mail::Outcome;
 use sqlx::Executor;
 
 use crate::scene::{
-    CLOSED, CLOSING, PORTAL, RECEIVING, Scene, by_hand, code, confirmed, desk, link, put_off,
+    CLOSED, CLOSING, PORTAL, RECEIVING, Scene, by_hand, code, confirmed, link, processor, put_off,
     settings, to,
 };
 
 #[tokio::test]
-async fn a_link_into_a_mailbox_ends_with_it_and_one_that_waited_does_not_leave() {
+async fn a_link_expires_with_its_mailbox_and_a_waiting_one_is_not_sent() {
     let mut scene = Scene::at(CLOSING).await;
     let holder = scene.person(true, 0).await;
     let waits = scene.person(true, 1).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let link = link(to(&letters, &holder.address));
     // Another's is put off past the end: it does not go where nobody reads it.
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });
     assert_eq!(scene.comes("b@mail.example", &waits.code).await.len(), 1);
     scene.goes_to(CLOSED);
     assert_eq!(scene.asks("POST", &link).await.0, 410);
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.reasons().await, ["asked", "mailbox-closed"]);
     // An officer has it looked at again, and by now the address for notices is asked.
-    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    let held = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap();
     assert!(scene.store.release(held[0].number, None).await.unwrap());
     to(&scene.passes().await, waits.notify.as_deref().unwrap());
 }
 
 #[tokio::test]
-async fn a_code_does_not_follow_into_a_mailbox_that_receives_no_more() {
+async fn a_code_is_not_sent_to_a_mailbox_that_no_longer_receives() {
     let mut scene = Scene::at(CLOSING).await;
     let holder = put_off(&mut scene).await;
     scene.goes_to(CLOSED);
@@ -46,14 +47,14 @@ async fn a_code_does_not_follow_into_a_mailbox_that_receives_no_more() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_refused_for_good_leaves_its_message_to_an_officer() {
+async fn a_permanently_refused_letter_puts_its_message_in_quarantine() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
     // The letters leave in the order in which they were written: the link first.
-    scene.relay.answers.lock().unwrap().push(Answer::Refused("550".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::Refused { cause: "550".to_owned() });
     let letters = scene.comes("a@mail.example", &holder.code).await;
     to(&letters, "a@mail.example");
-    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    let held = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap();
     let [message] = &held[..] else { panic!("{held:?}") };
     assert_eq!(message.reason.as_deref(), Some("letter-failed"));
     assert_eq!(message.mailbox, Some(holder.number));
@@ -66,7 +67,7 @@ async fn a_letter_that_is_refused_for_good_leaves_its_message_to_an_officer() {
 async fn without_a_portal_links_wait_for_one() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
-    scene.desk = desk(&scene.store, &scene.office, &scene.running, &scene.relay, None);
+    scene.processor = processor(&scene.store, &scene.office, &scene.running, &scene.relay, None);
     let letters = scene.comes("a@mail.example", &holder.code).await;
     to(&letters, "a@mail.example");
     scene.later(Duration::hours(5));
@@ -78,11 +79,11 @@ async fn without_a_portal_links_wait_for_one() {
 }
 
 #[tokio::test]
-async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() {
+async fn a_code_delivered_otherwise_or_revoked_is_handled_as_such() {
     for revoked in [false, true] {
         let mut scene = Scene::at(RECEIVING).await;
         let holder = put_off(&mut scene).await;
-        let waiting = scene.store.letters_with_codes_wait().await.unwrap();
+        let waiting = scene.store.codes_in_delivery().await.unwrap();
         assert_eq!(waiting, [holder.number].into());
         let origin = eventstore::Origin::part("operator");
         if revoked {
@@ -96,16 +97,16 @@ async fn a_code_that_was_handed_over_otherwise_or_taken_back_is_told_as_it_is() 
         if revoked {
             let letter = to(&letters, &holder.address);
             assert!(letter.contains("X-Tramonto-Letter: refused"), "{letter}");
-            assert!(letter.contains("non vale pi"), "{letter}");
+            assert!(letter.contains("Per conoscerne il motivo"), "{letter}");
         } else {
             assert_eq!(letters, []);
         }
-        assert!(scene.store.letters_with_codes_wait().await.unwrap().is_empty());
+        assert!(scene.store.codes_in_delivery().await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_letter_that_surely_did_not_leave_goes_later_with_the_same_code() {
+async fn a_deferred_letter_is_retried_with_the_same_code() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = put_off(&mut scene).await;
     assert!(!scene.office.show(holder.number).await.unwrap().delivered);
@@ -117,7 +118,7 @@ async fn a_letter_that_surely_did_not_leave_goes_later_with_the_same_code() {
 }
 
 #[tokio::test]
-async fn a_code_that_was_lost_in_a_crash_is_replaced_and_works_no_more() {
+async fn a_code_lost_in_a_crash_is_reissued() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = put_off(&mut scene).await;
     scene.restart();
@@ -129,16 +130,15 @@ async fn a_code_that_was_lost_in_a_crash_is_replaced_and_works_no_more() {
 }
 
 #[tokio::test]
-async fn a_letter_of_which_nobody_knows_is_not_sent_again_and_the_code_is_not_said_to_be_delivered()
-{
+async fn a_letter_in_doubt_is_not_sent_again_nor_its_code_recorded_as_delivered() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = confirmed(&mut scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::InDoubt("silent".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::InDoubt { cause: "silent".to_owned() });
     assert_eq!(scene.passes().await, []);
     scene.later(Duration::days(3));
     assert_eq!(scene.passes().await, []);
-    let letters = scene.store.letters().await.unwrap();
-    assert!(letters.contains(&("granted".to_owned(), "doubt".to_owned(), 1)), "{letters:?}");
+    let letters = scene.store.letter_counts().await.unwrap();
+    assert!(letters.contains(&("granted".to_owned(), "in-doubt".to_owned(), 1)), "{letters:?}");
     assert!(!scene.office.show(holder.number).await.unwrap().delivered);
     // Who asks and confirms again gets a new code, and the one that may be somewhere is worth nothing.
     let letters = scene.comes("a@mail.example", &holder.code).await;
@@ -150,7 +150,7 @@ async fn a_letter_of_which_nobody_knows_is_not_sent_again_and_the_code_is_not_sa
 }
 
 #[tokio::test]
-async fn a_link_expires_and_another_can_be_asked_for() {
+async fn a_link_expires_and_another_can_be_requested() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
@@ -165,7 +165,7 @@ async fn a_link_expires_and_another_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn codes_that_are_on_their_way_by_letter_are_not_replaced_with_those_that_were_lost() {
+async fn codes_in_delivery_are_not_reissued() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = put_off(&mut scene).await;
     let lost = scene.person(true, 1).await.number;
@@ -195,7 +195,7 @@ async fn codes_that_are_on_their_way_by_letter_are_not_replaced_with_those_that_
 }
 
 #[tokio::test]
-async fn a_fault_while_a_code_is_made_leaves_its_letter_for_later() {
+async fn a_failure_to_make_a_code_defers_its_letter() {
     let mut scene = Scene::at(RECEIVING).await;
     // Granted, and the letter put off; then the code of a life before this one has to be replaced.
     let holder = put_off(&mut scene).await;
@@ -203,8 +203,8 @@ async fn a_fault_while_a_code_is_made_leaves_its_letter_for_later() {
     scene.later(Duration::minutes(2));
     let mut book = by_hand(&scene.world.home().vouchers()).await;
     book.execute("ALTER TABLE code RENAME TO away").await.unwrap();
-    scene.desk.tick().await.expect_err("the book of codes can't be written");
-    let letters = scene.store.letters().await.unwrap();
+    scene.processor.tick().await.expect_err("the book of codes can't be written");
+    let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "waiting".to_owned(), 1)), "{letters:?}");
     book.execute("ALTER TABLE away RENAME TO code").await.unwrap();
     scene.later(Duration::minutes(2));
@@ -214,31 +214,31 @@ async fn a_fault_while_a_code_is_made_leaves_its_letter_for_later() {
 }
 
 #[tokio::test]
-async fn a_letter_that_left_before_a_crash_is_sent_and_its_code_is_the_one_that_works() {
+async fn a_letter_sent_before_a_crash_counts_as_sent_with_its_code() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = confirmed(&mut scene).await;
     // The mail server has it, the log says so, and what was to note that it is sent stops.
     let mut letters = by_hand(&scene.world.home().intake()).await;
-    let stop = "CREATE TRIGGER stop BEFORE UPDATE OF standing ON letter WHEN NEW.standing = 'sent' AND \
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE OF status ON letter WHEN NEW.status = 'sent' AND \
                 OLD.kind = 'granted' BEGIN SELECT RAISE(ABORT, 'stopped'); END";
     letters.execute(stop).await.unwrap();
-    while scene.desk.tick().await.is_ok_and(|tick| tick.progress > 0) {}
+    while scene.processor.tick().await.is_ok_and(|tick| tick.progress > 0) {}
     let left = std::mem::take(&mut *scene.relay.letters.lock().unwrap());
     let code = code(to(&left, &holder.address));
     letters.execute("DROP TRIGGER stop").await.unwrap();
-    let letters = scene.store.letters().await.unwrap();
+    let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "claimed".to_owned(), 1)), "{letters:?}");
     scene.restart();
     scene.later(Duration::days(1));
     assert_eq!(scene.passes().await, [], "nothing is sent twice");
-    let letters = scene.store.letters().await.unwrap();
+    let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "sent".to_owned(), 1)), "{letters:?}");
     assert_eq!(scene.office.read(&code).await.unwrap().issue, 1);
     assert!(scene.office.show(holder.number).await.unwrap().delivered);
 }
 
 #[tokio::test]
-async fn letters_have_the_words_of_the_operator_where_there_are_any() {
+async fn an_operator_s_templates_replace_the_built_in_ones() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
     let folder = tempfile::tempdir().unwrap();
@@ -247,12 +247,13 @@ async fn letters_have_the_words_of_the_operator_where_there_are_any() {
     let mut settings = settings(&scene.relay, Some(PORTAL));
     settings.templates = Templates::in_folder(folder.path()).unwrap();
     let registry = Arc::clone(&scene.running.engine.store.registry);
-    scene.desk = Desk::new(Arc::clone(&scene.store), scene.office.clone(), registry, settings);
+    scene.processor =
+        RequestProcessor::new(Arc::clone(&scene.store), scene.office.clone(), registry, settings);
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let letter = to(&letters, &holder.address);
     assert!(letter.contains("Subject: Ufficio PEC\r\n"), "{letter}");
     assert!(letter.contains(&format!("Per confermare: {}\r\n", link(letter))), "{letter}");
-    assert!(letter.contains("somebody has asked in your name"), "the other language is ours");
+    assert!(letter.contains("has been requested in your name"), "the other language is built in");
     assert!(to(&letters, "a@mail.example").contains("Subject: Messaggio ricevuto\r\n"));
 }
 
@@ -268,7 +269,7 @@ fn report(letter: &str, action: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_letter_that_comes_back_leaves_its_request_to_an_officer() {
+async fn a_bounced_letter_puts_its_request_in_quarantine() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = confirmed(&mut scene).await;
     let letters = scene.passes().await;
@@ -287,10 +288,10 @@ async fn a_letter_that_comes_back_leaves_its_request_to_an_officer() {
     }
     let returned = "letter-returned bounce bounce letter-returned letter-returned";
     assert_eq!(reasons(&scene).await, returned);
-    let held = scene.store.messages(Standing::Held, 0, 10).await.unwrap();
+    let held = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap();
     assert_eq!((held[0].number, held[0].mailbox), (1, Some(holder.number)));
     assert_eq!(held.len(), 3, "its reports are done with");
-    let letters = scene.store.letters().await.unwrap();
+    let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "failed".to_owned(), 1)), "{letters:?}");
     // All of it goes with its holder.
     assert_eq!(scene.store.erase(&[holder.number].into(), &[]).await.unwrap(), 3);

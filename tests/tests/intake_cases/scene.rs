@@ -8,8 +8,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use domain::{Plan, VoucherStanding};
 use eventstore::Clock;
-use intake::{Answer, Desk, DeskSettings, Kept, Standing, Store};
+use intake::{MessageStatus, NewMessage, ProcessorSettings, RequestProcessor, Store};
 use keyring::Keyring;
+use mail::Outcome;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -40,7 +41,7 @@ pub(crate) struct Scene {
     pub(crate) store: Arc<Store>,
     pub(crate) office: Office,
     pub(crate) relay: Arc<Relay>,
-    pub(crate) desk: Desk,
+    pub(crate) processor: RequestProcessor,
     pub(crate) page: SocketAddr,
     pub(crate) came: u32,
 }
@@ -73,13 +74,14 @@ impl Scene {
         let page = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let relay = Arc::new(Relay::default());
-        let desk = desk(&store, &office, &running, &relay, Some(PORTAL));
-        Self { world, running, store, office, relay, desk, page, came: 0 }
+        let processor = processor(&store, &office, &running, &relay, Some(PORTAL));
+        Self { world, running, store, office, relay, processor, page, came: 0 }
     }
 
     /// As after a crash: what was in memory is gone.
     pub(crate) fn restart(&mut self) {
-        self.desk = desk(&self.store, &self.office, &self.running, &self.relay, Some(PORTAL));
+        self.processor =
+            processor(&self.store, &self.office, &self.running, &self.relay, Some(PORTAL));
     }
 
     /// An activated holder with an address for notices, or without.
@@ -103,7 +105,7 @@ impl Scene {
         found.swap_remove(nth)
     }
 
-    /// A message comes, and the desk looks at it; the letters that go out, each with whom it goes to.
+    /// A message comes, and the processor looks at it; the letters that go out, each with whom it goes to.
     pub(crate) async fn comes(&mut self, sender: &str, text: &str) -> Vec<(String, String)> {
         self.came += 1;
         let id = self.came;
@@ -120,12 +122,15 @@ impl Scene {
         content: String,
     ) -> Vec<(String, String)> {
         let (sender, received_at) = (Some(sender.to_owned()), self.world.clock.now());
-        self.store.keep(&[Kept { sender, received_at, content: content.into() }]).await.unwrap();
+        self.store
+            .insert(&[NewMessage { sender, received_at, content: content.into() }])
+            .await
+            .unwrap();
         self.passes().await
     }
 
     pub(crate) async fn passes(&mut self) -> Vec<(String, String)> {
-        while self.desk.tick().await.unwrap().progress > 0 {}
+        while self.processor.tick().await.unwrap().progress > 0 {}
         std::mem::take(&mut self.relay.letters.lock().unwrap())
     }
 
@@ -138,8 +143,8 @@ impl Scene {
     }
 
     pub(crate) async fn reasons(&self) -> Vec<String> {
-        let mut all = self.store.messages(Standing::Held, 0, 100).await.unwrap();
-        all.extend(self.store.messages(Standing::Done, 0, 100).await.unwrap());
+        let mut all = self.store.messages(MessageStatus::Held, 0, 100).await.unwrap();
+        all.extend(self.store.messages(MessageStatus::Done, 0, 100).await.unwrap());
         all.sort_unstable_by_key(|message| message.number);
         all.into_iter().filter_map(|message| message.reason).collect()
     }
@@ -163,22 +168,22 @@ impl Scene {
     }
 }
 
-pub(crate) fn desk(
+pub(crate) fn processor(
     store: &Arc<Store>,
     office: &Office,
     running: &Rehearsing,
     relay: &Arc<Relay>,
     portal: Option<&str>,
-) -> Desk {
+) -> RequestProcessor {
     let settings = settings(relay, portal);
     let registry = Arc::clone(&running.engine.store.registry);
-    Desk::new(Arc::clone(store), office.clone(), registry, settings)
+    RequestProcessor::new(Arc::clone(store), office.clone(), registry, settings)
 }
 
-pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> DeskSettings {
-    DeskSettings {
+pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> ProcessorSettings {
+    ProcessorSettings {
         reader: intake::Reader::default(),
-        post: Some(Arc::<Relay>::clone(relay)),
+        relay: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
         templates: intake::Templates::built_in().unwrap(),
         extracts: None,
@@ -217,7 +222,7 @@ pub(crate) async fn by_hand(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
-/// A holder who has confirmed, before the desk has acted upon it.
+/// A holder who has confirmed, before the processor has acted upon it.
 pub(crate) async fn confirmed(scene: &mut Scene) -> Person {
     let holder = scene.person(true, 0).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
@@ -229,7 +234,7 @@ pub(crate) async fn confirmed(scene: &mut Scene) -> Person {
 /// The same, whose code was made and whose letter with it surely did not leave.
 pub(crate) async fn put_off(scene: &mut Scene) -> Person {
     let holder = confirmed(scene).await;
-    scene.relay.answers.lock().unwrap().push(Answer::Deferred("451".to_owned()));
+    scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });
     assert_eq!(scene.passes().await, []);
     holder
 }

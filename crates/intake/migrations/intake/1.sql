@@ -1,4 +1,4 @@
--- What came by e-mail, and what it led to: personal data, and nothing else has it. The same tables as in the
+-- Received messages and what follows from them: personal data that is stored nowhere else. The same tables as in the
 -- embedded engine's intake.db. Instants are microseconds since 1970-01-01T00:00Z.
 CREATE TABLE intake.message (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -6,16 +6,17 @@ CREATE TABLE intake.message (
     received_at bigint NOT NULL,
     sender text,
     content bytea NOT NULL,
-    standing text NOT NULL,
+    status text NOT NULL,
     reason text,
     mailbox bigint,
     decided_at bigint,
-    asks bigint NOT NULL DEFAULT 0
+    releases bigint NOT NULL DEFAULT 0
 );
-CREATE INDEX message_by_standing ON intake.message (standing, number);
-CREATE INDEX message_by_sender ON intake.message (sender, number);
+CREATE INDEX message_by_status ON intake.message (status, number);
+-- Case does not matter in a sender's address.
+CREATE INDEX message_by_sender ON intake.message (lower(sender), number);
 CREATE INDEX message_by_mailbox ON intake.message (mailbox);
--- Letters to be sent. Neither a code nor a link is kept: both are made when the letter is.
+-- The outbox. Codes and links are not stored: both are made when a letter is written.
 CREATE TABLE intake.letter (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL,
@@ -23,13 +24,13 @@ CREATE TABLE intake.letter (
     mailbox bigint,
     route text NOT NULL,
     why text,
-    standing text NOT NULL,
-    made_at bigint NOT NULL,
+    status text NOT NULL,
+    created_at bigint NOT NULL,
     due_at bigint NOT NULL,
     attempts bigint NOT NULL,
     settled_at bigint
 );
-CREATE INDEX letter_by_standing ON intake.letter (standing, due_at);
+CREATE INDEX letter_by_status ON intake.letter (status, due_at);
 CREATE INDEX letter_by_message ON intake.letter (message);
 CREATE INDEX letter_by_mailbox ON intake.letter (mailbox, number);
 -- Single-use links, by the keyed hash of their token.
@@ -45,3 +46,9 @@ CREATE TABLE intake.confirmation (
     settled_at bigint
 );
 CREATE INDEX confirmation_by_mailbox ON intake.confirmation (mailbox);
+-- Up to which mailbox of which round letters of reminders are queued. One row, created before the first claim.
+CREATE TABLE intake.reminder_cursor (
+    one bigint PRIMARY KEY CHECK (one = 1),
+    round bigint NOT NULL,
+    after bigint NOT NULL
+);

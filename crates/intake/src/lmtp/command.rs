@@ -1,10 +1,10 @@
-//! One command of a mail server, from its line.
+//! Parses an LMTP command line.
 
 /// A command; paths are without their angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     Lhlo,
-    /// Who sends; empty for a bounce.
+    /// The sender is empty for a bounce.
     Mail {
         sender: String,
         size: Option<u64>,
@@ -21,44 +21,47 @@ pub(super) enum Command {
     Smtp,
 }
 
-/// What is wrong with a line.
+/// Why a line is not a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(super) enum CommandError {
     /// No such command.
     Unknown,
-    /// Its arguments are not of its form.
+    /// Malformed arguments.
     Arguments,
-    /// A parameter that was not offered.
+    /// An extension parameter that we did not announce.
     Parameter,
 }
 
 /// The longest path (RFC 5321, 4.5.3.1.3).
 const LONGEST_PATH: usize = 256;
 
-/// Reads a line without its end.
-pub(super) fn read(line: &[u8]) -> Result<Command, Wrong> {
-    let line =
-        std::str::from_utf8(line).ok().filter(|line| line.is_ascii()).ok_or(Wrong::Arguments)?;
+/// Parses a line without its CR LF.
+pub(super) fn parse(line: &[u8]) -> Result<Command, CommandError> {
+    let line = std::str::from_utf8(line)
+        .ok()
+        .filter(|line| line.is_ascii())
+        .ok_or(CommandError::Arguments)?;
     if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(Wrong::Arguments);
+        return Err(CommandError::Arguments);
     }
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim();
-    let bare = |command: Command| if rest.is_empty() { Ok(command) } else { Err(Wrong::Arguments) };
+    let bare =
+        |command: Command| if rest.is_empty() { Ok(command) } else { Err(CommandError::Arguments) };
     match verb.to_ascii_uppercase().as_str() {
-        "LHLO" if rest.is_empty() => Err(Wrong::Arguments),
+        "LHLO" if rest.is_empty() => Err(CommandError::Arguments),
         "LHLO" => Ok(Command::Lhlo),
         "HELO" | "EHLO" => Ok(Command::Smtp),
         "MAIL" => mail(rest),
         "RCPT" => {
             let (recipient, parameters) = path(rest, "TO:")?;
             if recipient.is_empty() {
-                return Err(Wrong::Arguments);
+                return Err(CommandError::Arguments);
             }
             if parameters.is_empty() {
                 Ok(Command::Rcpt { recipient })
             } else {
-                Err(Wrong::Parameter)
+                Err(CommandError::Parameter)
             }
         }
         "DATA" => bare(Command::Data),
@@ -66,34 +69,34 @@ pub(super) fn read(line: &[u8]) -> Result<Command, Wrong> {
         "NOOP" => Ok(Command::Noop),
         "QUIT" => bare(Command::Quit),
         "VRFY" => Ok(Command::Vrfy),
-        _ => Err(Wrong::Unknown),
+        _ => Err(CommandError::Unknown),
     }
 }
 
-fn mail(rest: &str) -> Result<Command, Wrong> {
+fn mail(rest: &str) -> Result<Command, CommandError> {
     let (sender, parameters) = path(rest, "FROM:")?;
     let mut size = None;
     for parameter in parameters.split_whitespace() {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match name.to_ascii_uppercase().as_str() {
-            // More digits than a number has: larger than anything.
+            // Too many digits for a number: larger than any limit.
             "SIZE" if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() => {
                 size = Some(value.parse().unwrap_or(u64::MAX));
             }
             "BODY" if ["7BIT", "8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => {}
-            "SIZE" | "BODY" => return Err(Wrong::Arguments),
-            _ => return Err(Wrong::Parameter),
+            "SIZE" | "BODY" => return Err(CommandError::Arguments),
+            _ => return Err(CommandError::Parameter),
         }
     }
     Ok(Command::Mail { sender, size })
 }
 
-/// `FROM:<path>` and what follows it.
-fn path<'l>(rest: &'l str, keyword: &str) -> Result<(String, &'l str), Wrong> {
+/// `FROM:<path>` and the parameters after it.
+fn path<'l>(rest: &'l str, keyword: &str) -> Result<(String, &'l str), CommandError> {
     let start = rest.get(..keyword.len()).filter(|start| start.eq_ignore_ascii_case(keyword));
-    let rest = start.and_then(|_| rest.get(keyword.len()..)).ok_or(Wrong::Arguments)?;
-    let rest = rest.trim_start().strip_prefix('<').ok_or(Wrong::Arguments)?;
-    // A `>` may stand in a quoted local part.
+    let rest = start.and_then(|_| rest.get(keyword.len()..)).ok_or(CommandError::Arguments)?;
+    let rest = rest.trim_start().strip_prefix('<').ok_or(CommandError::Arguments)?;
+    // A quoted local part may contain `>`.
     let (mut quoted, mut escaped) = (false, false);
     let end = rest.bytes().position(|byte| {
         let ends = byte == b'>' && !quoted;
@@ -105,18 +108,18 @@ fn path<'l>(rest: &'l str, keyword: &str) -> Result<(String, &'l str), Wrong> {
         }
         ends
     });
-    let (path, after) = rest.split_at(end.ok_or(Wrong::Arguments)?);
+    let (path, after) = rest.split_at(end.ok_or(CommandError::Arguments)?);
     let after = after.get(1..).unwrap_or_default();
     if !after.is_empty() && !after.starts_with([' ', '\t']) || path.len() > LONGEST_PATH {
-        return Err(Wrong::Arguments);
+        return Err(CommandError::Arguments);
     }
-    // A source route is passed over (RFC 5321, 4.1.1.3).
+    // A source route is ignored (RFC 5321, 4.1.1.3).
     let path = match path.strip_prefix('@') {
-        Some(_) => path.rsplit_once(':').map(|(_, path)| path).ok_or(Wrong::Arguments)?,
+        Some(_) => path.rsplit_once(':').map(|(_, path)| path).ok_or(CommandError::Arguments)?,
         None => path,
     };
     if path.contains([' ', '\t', '<']) && !path.contains('"') {
-        return Err(Wrong::Arguments);
+        return Err(CommandError::Arguments);
     }
     Ok((path.to_owned(), after.trim()))
 }
@@ -126,13 +129,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_read_as_mail_servers_write_them() {
+    fn commands_are_parsed_as_mail_servers_write_them() {
         let mail = |sender: &str, size| Ok(Command::Mail { sender: sender.to_owned(), size });
         let rcpt = |recipient: &str| Ok(Command::Rcpt { recipient: recipient.to_owned() });
         for (line, expected) in [
             ("LHLO mx.example", Ok(Command::Lhlo)),
             ("lhlo mx.example", Ok(Command::Lhlo)),
-            ("LHLO", Err(Wrong::Arguments)),
+            ("LHLO", Err(CommandError::Arguments)),
             ("EHLO mx.example", Ok(Command::Smtp)),
             ("MAIL FROM:<a@b.example> SIZE=12 BODY=8BITMIME", mail("a@b.example", Some(12))),
             ("mail from: <a@b.example>", mail("a@b.example", None)),
@@ -140,25 +143,25 @@ mod tests {
             ("MAIL FROM:<@relay.example:a@b.example>", mail("a@b.example", None)),
             ("MAIL FROM:<\"a>b\"@c.example>", mail("\"a>b\"@c.example", None)),
             ("MAIL FROM:<a@b> SIZE=99999999999999999999999", mail("a@b", Some(u64::MAX))),
-            ("MAIL FROM:<a@b> SIZE=-1", Err(Wrong::Arguments)),
-            ("MAIL FROM:<a@b> SMTPUTF8", Err(Wrong::Parameter)),
-            ("MAIL FROM:a@b.example", Err(Wrong::Arguments)),
-            ("MAIL FROM:<a@b.example", Err(Wrong::Arguments)),
-            ("MAIL FROM:<a@b.example>SIZE=1", Err(Wrong::Arguments)),
-            ("MAIL", Err(Wrong::Arguments)),
+            ("MAIL FROM:<a@b> SIZE=-1", Err(CommandError::Arguments)),
+            ("MAIL FROM:<a@b> SMTPUTF8", Err(CommandError::Parameter)),
+            ("MAIL FROM:a@b.example", Err(CommandError::Arguments)),
+            ("MAIL FROM:<a@b.example", Err(CommandError::Arguments)),
+            ("MAIL FROM:<a@b.example>SIZE=1", Err(CommandError::Arguments)),
+            ("MAIL", Err(CommandError::Arguments)),
             ("RCPT TO:<a@b.example>", rcpt("a@b.example")),
-            ("RCPT TO:<>", Err(Wrong::Arguments)),
-            ("RCPT TO:<a@b.example> NOTIFY=NEVER", Err(Wrong::Parameter)),
+            ("RCPT TO:<>", Err(CommandError::Arguments)),
+            ("RCPT TO:<a@b.example> NOTIFY=NEVER", Err(CommandError::Parameter)),
             ("DATA", Ok(Command::Data)),
-            ("DATA now", Err(Wrong::Arguments)),
+            ("DATA now", Err(CommandError::Arguments)),
             ("NOOP whatever", Ok(Command::Noop)),
             ("QUIT", Ok(Command::Quit)),
-            ("", Err(Wrong::Unknown)),
-            ("BDAT 12", Err(Wrong::Unknown)),
-            ("NOOP \r", Err(Wrong::Arguments)),
-            ("RCPT TO:<città@b.example>", Err(Wrong::Arguments)),
+            ("", Err(CommandError::Unknown)),
+            ("BDAT 12", Err(CommandError::Unknown)),
+            ("NOOP \r", Err(CommandError::Arguments)),
+            ("RCPT TO:<città@b.example>", Err(CommandError::Arguments)),
         ] {
-            assert_eq!(read(line.as_bytes()), expected, "{line:?}");
+            assert_eq!(parse(line.as_bytes()), expected, "{line:?}");
         }
     }
 }

@@ -1,45 +1,45 @@
-//! The bytes of a message between DATA and the line with a dot alone (RFC 5321, 4.5.2).
+//! The bytes of a message between DATA and the final dot (RFC 5321, 4.5.2).
 //!
-//! Invariant: only `CR LF . CR LF` ends it. A line feed without its carriage return makes the message one that
-//! is refused, and the connection one that is closed, for what follows may be another message smuggled in.
+//! Invariant: only `CR LF . CR LF` ends a message. After a bare line feed the message is refused and the connection is
+//! closed, because the rest may be a smuggled message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Memory that all connections together may take for messages under way.
+/// The memory that messages in flight may use, over all connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Room {
-    taken: Arc<AtomicUsize>,
+pub(crate) struct MemoryBudget {
+    used: Arc<AtomicUsize>,
     most: usize,
 }
 
-/// A part of the room, given back when dropped.
+/// A share of the budget, released when dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
-    room: Room,
+pub(crate) struct MemoryShare {
+    budget: MemoryBudget,
     bytes: usize,
 }
 
-/// How much of the room is taken at a time.
+/// How much of the budget is reserved at a time.
 const STEP: usize = 64 * 1024;
 
-impl Room {
+impl MemoryBudget {
     pub(crate) fn new(most: usize) -> Self {
-        Self { taken: Arc::default(), most }
+        Self { used: Arc::default(), most }
     }
 
-    fn share(&self) -> Share {
-        Share { room: self.clone(), bytes: 0 }
+    fn share(&self) -> MemoryShare {
+        MemoryShare { budget: self.clone(), bytes: 0 }
     }
 }
 
-impl Share {
-    /// Is there room for so many bytes in all?
+impl MemoryShare {
+    /// Grows to this many bytes; false if the budget is exhausted.
     fn grow(&mut self, bytes: usize) -> bool {
         while self.bytes < bytes {
-            let before = self.room.taken.fetch_add(STEP, Ordering::Relaxed);
+            let before = self.budget.used.fetch_add(STEP, Ordering::Relaxed);
             self.bytes += STEP;
-            if before + STEP > self.room.most {
+            if before + STEP > self.budget.most {
                 return false;
             }
         }
@@ -47,66 +47,72 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for MemoryShare {
     fn drop(&mut self) {
-        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-/// Why the bytes of a message are not kept.
+/// Why a message is refused, in rising order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spoilt {
-    /// All connections together hold as much as they may; later there is room.
-    NoRoom,
-    /// It is larger than is taken.
+pub(super) enum Refusal {
+    /// The memory budget is exhausted for now.
+    NoMemory,
+    /// Larger than the limit.
     TooLarge,
     /// A line ends without CR.
     BareLineFeed,
 }
 
-/// Where in the lines of a message we are.
+/// The position within a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     LineStart,
     Text,
     /// After a CR.
     Return,
-    /// After a dot that began a line.
+    /// After a dot at the start of a line.
     Dot,
     /// After that dot and a CR.
     DotReturn,
 }
 
-/// A message under way.
+/// A message being received.
 #[derive(Debug)]
 pub(super) struct Data {
     bytes: Vec<u8>,
-    share: Share,
+    share: MemoryShare,
     most: usize,
-    place: Place,
-    spoilt: Option<Spoilt>,
+    position: Position,
+    refusal: Option<Refusal>,
 }
 
-/// A whole message. It takes its part of the room until it is dropped.
+/// A complete message. It holds its share of the budget until it is dropped.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct Complete {
     pub(super) bytes: Vec<u8>,
-    pub(super) share: Share,
+    pub(super) share: MemoryShare,
 }
 
 impl Data {
-    pub(super) fn new(most: usize, room: &Room) -> Self {
-        Self { bytes: Vec::new(), share: room.share(), most, place: Place::LineStart, spoilt: None }
+    pub(super) fn new(most: usize, budget: &MemoryBudget) -> Self {
+        Self {
+            bytes: Vec::new(),
+            share: budget.share(),
+            most,
+            position: Position::LineStart,
+            refusal: None,
+        }
     }
 
-    /// Takes bytes up to the end of the message, or all of them; true where it ended.
+    /// Consumes bytes up to the end of the message; true if it ended.
     pub(super) fn take(&mut self, bytes: &mut &[u8]) -> bool {
         while let Some((byte, rest)) = bytes.split_first() {
-            if self.place == Place::Text {
+            if self.position == Position::Text {
                 let run = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
                 let (run, rest) = bytes.split_at(run.unwrap_or(bytes.len()));
                 if !run.is_empty() {
-                    self.keep(run);
+                    self.push(run);
                     *bytes = rest;
                     continue;
                 }
@@ -120,54 +126,54 @@ impl Data {
     }
 
     fn next(&mut self, byte: u8) -> bool {
-        match (self.place, byte) {
-            (Place::DotReturn, b'\n') => return true,
-            (Place::Return, b'\n') => {
-                self.keep(b"\n");
-                self.place = Place::LineStart;
+        match (self.position, byte) {
+            (Position::DotReturn, b'\n') => return true,
+            (Position::Return, b'\n') => {
+                self.push(b"\n");
+                self.position = Position::LineStart;
             }
             (_, b'\n') => {
-                self.spoil(Spoilt::BareLineFeed);
-                self.place = Place::Text;
+                self.refuse(Refusal::BareLineFeed);
+                self.position = Position::Text;
             }
-            (Place::LineStart, b'.') => self.place = Place::Dot,
-            (Place::Dot, b'\r') => self.place = Place::DotReturn,
-            (place, byte) => {
-                if place == Place::DotReturn {
-                    self.keep(b"\r");
+            (Position::LineStart, b'.') => self.position = Position::Dot,
+            (Position::Dot, b'\r') => self.position = Position::DotReturn,
+            (position, byte) => {
+                if position == Position::DotReturn {
+                    self.push(b"\r");
                 }
-                self.keep(&[byte]);
-                self.place = if byte == b'\r' { Place::Return } else { Place::Text };
+                self.push(&[byte]);
+                self.position = if byte == b'\r' { Position::Return } else { Position::Text };
             }
         }
         false
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        if self.spoilt.is_some() {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.refusal.is_some() {
             return;
         }
         let length = self.bytes.len().saturating_add(bytes.len());
         if length > self.most {
-            self.spoil(Spoilt::TooLarge);
+            self.refuse(Refusal::TooLarge);
         } else if self.share.grow(length) {
             self.bytes.extend_from_slice(bytes);
         } else {
-            self.spoil(Spoilt::NoRoom);
+            self.refuse(Refusal::NoMemory);
         }
     }
 
-    /// The worst counts; what was kept so far is of no use.
-    fn spoil(&mut self, why: Spoilt) {
-        self.spoilt = self.spoilt.max(Some(why));
+    /// Records the refusal with the highest precedence and frees the bytes.
+    fn refuse(&mut self, why: Refusal) {
+        self.refusal = self.refusal.max(Some(why));
         self.bytes = Vec::new();
-        self.share = self.share.room.share();
+        self.share = self.share.budget.share();
     }
 
-    /// The whole message, or why there is none.
-    pub(super) fn end(self) -> Result<Whole, Spoilt> {
-        match self.spoilt {
-            None => Ok(Whole { bytes: self.bytes, share: self.share }),
+    /// The complete message, or why it is refused.
+    pub(super) fn end(self) -> Result<Complete, Refusal> {
+        match self.refusal {
+            None => Ok(Complete { bytes: self.bytes, share: self.share }),
             Some(why) => Err(why),
         }
     }

@@ -1,7 +1,7 @@
-//! Connections of mail servers, each with one conversation.
+//! The LMTP listener and its connections.
 //!
-//! Invariants: every wait is bounded; asked to stop, it takes no new connection, closes those between two
-//! messages with 421 and lets those in the middle of one come to its end within the patience of a message.
+//! Invariants: every wait is bounded; on shutdown no new connection is accepted, connections between two messages are
+//! closed with 421, and a message in flight may still complete within its timeout.
 
 use std::fs;
 use std::io;
@@ -22,19 +22,19 @@ use tokio_util::task::TaskTracker;
 use super::session::{Incoming, Rules, Session, Step, Verdict};
 use crate::Error;
 
-/// Where messages are kept.
+/// Handles received messages.
 #[async_trait]
-pub trait Keep: Send + Sync {
-    /// Keeps a message so that a power cut does not take it back, or says that it is to come again.
-    async fn keep(&self, incoming: Incoming) -> Verdict;
+pub trait MessageHandler: Send + Sync {
+    /// Stores a message durably, or has the mail server retry.
+    async fn store(&self, incoming: Incoming) -> Verdict;
 }
 
-/// Where mail servers connect.
+/// Where the server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// An address of this machine; port 0 takes a free one.
+    /// A TCP address; port 0 chooses a free one.
     Tcp(SocketAddr),
-    /// A socket in the file system; its folder says who may connect.
+    /// A Unix socket; the permissions of its folder decide who may connect.
     Unix(PathBuf),
 }
 
@@ -43,10 +43,10 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("name the socket: unix:/run/tramonto/lmtp".to_owned()),
+            Some("") => Err("no socket path; write e.g. unix:/run/tramonto/lmtp".to_owned()),
             Some(path) => Ok(Self::Unix(path.into())),
             None => text.parse().map(Self::Tcp).map_err(|_form| {
-                "write an address and a port such as 127.0.0.1:2003, or unix:PATH".to_owned()
+                "expected ADDRESS:PORT, e.g. 127.0.0.1:2003, or unix:PATH".to_owned()
             }),
         }
     }
@@ -61,14 +61,14 @@ impl std::fmt::Display for Listen {
     }
 }
 
-/// What a connection may cost.
+/// Limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once; one more is told 421 and comes later.
+    /// Concurrent connections; further ones are refused with 421.
     pub connections: usize,
-    /// How long a connection may wait between two commands (RFC 5321, 4.5.3.2 asks for five minutes).
+    /// Timeout between two commands (RFC 5321, 4.5.3.2 asks for five minutes).
     pub idle: Duration,
-    /// How long a message may take from DATA to its end.
+    /// Timeout of a message from DATA to its end.
     pub message: Duration,
 }
 
@@ -79,64 +79,65 @@ impl Default for Limits {
     }
 }
 
-/// How much is read at a time.
-const PIECE: usize = 16 * 1024;
-/// What a refused `accept` makes the next one wait.
-const REST: Duration = Duration::from_millis(100);
+/// Bytes read at a time.
+const CHUNK: usize = 16 * 1024;
+/// The pause after a failed `accept`, and the timeout for a last reply.
+const PAUSE: Duration = Duration::from_millis(100);
 
 enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
 }
 
-/// Takes messages from mail servers.
+/// An LMTP server.
 pub struct Server {
     socket: Socket,
-    place: Listen,
-    desk: Arc<Desk>,
+    address: Listen,
+    shared: Arc<Shared>,
     connections: usize,
 }
 
-/// What every connection shares.
-struct Desk {
+/// Shared by all connections.
+struct Shared {
     rules: Rules,
     limits: Limits,
-    keep: Arc<dyn Keep>,
+    handler: Arc<dyn MessageHandler>,
 }
 
 impl Server {
-    /// Takes the place.
+    /// Starts to listen.
     pub async fn bind(
-        place: &Listen,
+        address: &Listen,
         rules: Rules,
         limits: Limits,
-        keep: Arc<dyn Keep>,
+        handler: Arc<dyn MessageHandler>,
     ) -> Result<Self, Error> {
-        let failed = |source| Error::Listen { place: place.to_string(), source };
-        let (socket, place) = match place {
+        let failed = |source| Error::Listen { address: address.to_string(), source };
+        let (socket, bound) = match address {
             Listen::Tcp(address) => {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
                 let address = listener.local_addr().map_err(failed)?;
                 (Socket::Tcp(listener), Listen::Tcp(address))
             }
             Listen::Unix(path) => {
-                forget(path).await.map_err(failed)?;
+                remove_stale(path).await.map_err(failed)?;
                 let listener = UnixListener::bind(path).map_err(failed)?;
                 (Socket::Unix(listener, path.clone()), Listen::Unix(path.clone()))
             }
         };
         let connections = limits.connections;
-        Ok(Self { socket, place, desk: Arc::new(Desk { rules, limits, keep }), connections })
+        let shared = Arc::new(Shared { rules, limits, handler });
+        Ok(Self { socket, address: bound, shared, connections })
     }
 
-    /// Where it listens.
-    pub fn place(&self) -> &Listen {
-        &self.place
+    /// The address it listens on.
+    pub fn address(&self) -> &Listen {
+        &self.address
     }
 
-    /// Takes messages until it is told to stop, and until those under way have their answer.
+    /// Serves until `stop` is cancelled and messages in flight have their reply.
     pub async fn run(self, stop: CancellationToken) {
-        let (places, tasks) = (Arc::new(Semaphore::new(self.connections)), TaskTracker::new());
+        let (slots, tasks) = (Arc::new(Semaphore::new(self.connections)), TaskTracker::new());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -145,21 +146,22 @@ impl Server {
             let mut stream = match accepted {
                 Ok(stream) => stream,
                 Err(error) => {
-                    tracing::warn!("a mail server could not be let in: {error}");
-                    tokio::time::sleep(REST).await;
+                    tracing::warn!("cannot accept connection: {error}");
+                    tokio::time::sleep(PAUSE).await;
                     continue;
                 }
             };
-            let (desk, stop) = (Arc::clone(&self.desk), stop.clone());
-            let place = Arc::clone(&places).try_acquire_owned();
+            let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+            let slot = Arc::clone(&slots).try_acquire_owned();
             tasks.spawn(async move {
-                let Ok(_place) = place else {
-                    let busy = stream.write_all(b"421 4.3.2 too many connections, come later\r\n");
-                    drop(timeout(REST, busy).await);
+                let Ok(_slot) = slot else {
+                    let busy =
+                        stream.write_all(b"421 4.3.2 too many connections, try again later\r\n");
+                    drop(timeout(PAUSE, busy).await);
                     return;
                 };
-                if let Err(error) = desk.serve(stream, &stop).await {
-                    tracing::debug!("a connection of a mail server ended: {error}");
+                if let Err(error) = shared.serve(stream, &stop).await {
+                    tracing::debug!("connection closed: {error}");
                 }
             });
         }
@@ -189,37 +191,39 @@ impl Socket {
     }
 }
 
-/// A socket that nobody listens on any more is what a killed process left.
-async fn forget(path: &std::path::Path) -> io::Result<()> {
+/// Removes the socket of a process that was killed.
+async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
     if !path.exists() {
         return Ok(());
     }
     match tokio::net::UnixStream::connect(path).await {
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
+        Ok(_) => {
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another process is listening on it"))
+        }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) => Err(error),
     }
 }
 
-impl Desk {
-    /// One connection, to its end.
+impl Shared {
+    /// Serves one connection.
     async fn serve(&self, mut stream: Box<dyn Stream>, stop: &CancellationToken) -> io::Result<()> {
-        let (mut session, mut answers) = (Session::default(), Vec::new());
-        Session::greeting(&self.rules, &mut answers);
-        let mut piece = vec![0; PIECE];
-        // When what is under way began to come.
+        let (mut session, mut replies) = (Session::default(), Vec::new());
+        Session::greeting(&self.rules, &mut replies);
+        let mut chunk = vec![0; CHUNK];
+        // When the current command or message began.
         let mut began = None;
         loop {
-            if !answers.is_empty() {
-                timeout(self.limits.idle, stream.write_all(&answers)).await??;
-                answers.clear();
+            if !replies.is_empty() {
+                timeout(self.limits.idle, stream.write_all(&replies)).await??;
+                replies.clear();
             }
-            let reading = stream.read(&mut piece);
+            let reading = stream.read(&mut chunk);
             let length = match began {
                 None => tokio::select! {
                     () = stop.cancelled() => {
-                        let bye = stream.write_all(b"421 4.3.2 the service stops, come later\r\n");
-                        return timeout(REST, bye).await?;
+                        let bye = stream.write_all(b"421 4.3.2 shutting down, try again later\r\n");
+                        return timeout(PAUSE, bye).await?;
                     }
                     read = timeout(self.limits.idle, reading) => read??,
                 },
@@ -229,20 +233,20 @@ impl Desk {
                 return Ok(());
             }
             let now = Instant::now();
-            let mut bytes = piece.get(..length).unwrap_or_default();
+            let mut bytes = chunk.get(..length).unwrap_or_default();
             loop {
-                match session.take(&mut bytes, &self.rules, now, &mut answers) {
+                match session.feed(&mut bytes, &self.rules, now, &mut replies) {
                     Step::More => break,
                     Step::Message(incoming) => {
-                        let verdict = self.keep.keep(incoming).await;
-                        session.answer(verdict, &mut answers);
+                        let verdict = self.handler.store(incoming).await;
+                        session.reply(verdict, &mut replies);
                     }
                     Step::End => {
-                        return timeout(self.limits.idle, stream.write_all(&answers)).await?;
+                        return timeout(self.limits.idle, stream.write_all(&replies)).await?;
                     }
                 }
             }
-            began = if session.is_between() { None } else { began.or(Some(now)) };
+            began = if session.is_idle() { None } else { began.or(Some(now)) };
         }
     }
 }

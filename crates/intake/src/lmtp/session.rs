@@ -1,125 +1,125 @@
-//! One conversation, without its socket: bytes go in, answers and messages come out.
+//! An LMTP session without its socket: bytes in, replies and messages out.
 
 use std::fmt;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::command::{self, Command, Wrong};
-use super::data::{Data, Room, Share, Spoilt, Whole};
-use super::gate::Gate;
+use super::command::{self, Command, CommandError};
+use super::data::{Complete, Data, MemoryBudget, MemoryShare, Refusal};
+use super::limiter::RateLimiter;
 
-/// The longest line of a command, its end included: RFC 5321 (4.5.3.1.4) asks for 512, and extensions for more.
+/// The longest command line, CR LF included: RFC 5321 (4.5.3.1.4) asks for 512, extensions for more.
 const LONGEST_LINE: usize = 2_048;
-/// Recipients of one message. The intake has one address; a server that repeats it is mistaken.
+/// Recipients of one message. There is one address; a server that repeats it is misconfigured.
 const MOST_RECIPIENTS: usize = 100;
-/// Mistakes after which a connection is closed.
-const MOST_MISTAKES: u32 = 20;
+/// Errors after which a connection is closed.
+const MOST_ERRORS: u32 = 20;
 
-/// What a conversation goes by.
+/// The rules of a session.
 #[derive(Debug)]
 pub struct Rules {
-    /// How this server calls itself.
+    /// The server's name in its greeting.
     pub name: String,
-    /// The one address that is taken, as it is at the moment: an amendment may move it.
+    /// The one recipient that is accepted; an amendment of the plan may change it.
     pub intake: watch::Receiver<String>,
-    /// The largest message, in bytes.
+    /// The size limit of a message, in bytes.
     pub largest: usize,
-    /// Who comes in when.
-    pub gate: Gate,
-    pub(super) room: Room,
+    /// The rate limits.
+    pub limiter: RateLimiter,
+    pub(super) budget: MemoryBudget,
 }
 
 impl Rules {
-    /// Rules by which all connections together hold at most `room` bytes of messages under way.
+    /// Rules with a memory budget, in bytes, for messages in flight over all connections.
     pub fn new(
         name: String,
         intake: watch::Receiver<String>,
         largest: usize,
-        gate: Gate,
-        room: usize,
+        limiter: RateLimiter,
+        memory: usize,
     ) -> Self {
-        Self { name, intake, largest, gate, room: Room::new(room) }
+        Self { name, intake, largest, limiter, budget: MemoryBudget::new(memory) }
     }
 }
 
-/// A message that came whole, for each of whose recipients an answer is owed. No `Debug` form of what is in it.
+/// A complete message; a reply is due for each of its recipients. Its `Debug` form shows no content.
 pub struct Incoming {
-    /// Who sent it, by the envelope; empty for a bounce.
+    /// The envelope sender; empty for a bounce.
     pub sender: String,
-    whole: Whole,
+    complete: Complete,
 }
 
 impl Incoming {
     /// The message.
     pub fn bytes(&self) -> &[u8] {
-        &self.whole.bytes
+        &self.complete.bytes
     }
 
-    /// Who sent it, the message, and its part of the room, which is taken until the last is dropped.
-    pub(crate) fn apart(self) -> (String, Vec<u8>, Share) {
-        let Whole { bytes, share } = self.whole;
+    /// The sender, the message, and its share of the memory budget, held until dropped.
+    pub(crate) fn into_parts(self) -> (String, Vec<u8>, MemoryShare) {
+        let Complete { bytes, share } = self.complete;
         (self.sender, bytes, share)
     }
 }
 
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Incoming({} bytes)", self.whole.bytes.len())
+        write!(f, "Incoming({} bytes)", self.complete.bytes.len())
     }
 }
 
-/// What became of a message.
+/// The handling of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is on the disk.
-    Kept,
-    /// It could not be kept now; it is to come again.
-    Later,
+    /// It is on disk.
+    Stored,
+    /// It could not be stored; the mail server retries later.
+    Retry,
 }
 
-/// What a conversation needs next.
+/// What a session needs next.
 #[derive(Debug)]
 pub enum Step {
     /// More bytes.
     More,
-    /// [`Session::answer`] about this message, before anything else.
+    /// [`Session::reply`] for this message, before anything else.
     Message(Incoming),
-    /// It is over; the answers are still to be sent.
+    /// The session ends after the replies are sent.
     End,
 }
 
-/// A conversation.
+/// A session.
 #[derive(Debug, Default)]
 pub struct Session {
-    /// The start of a line whose end has not come yet.
+    /// An incomplete line.
     line: Vec<u8>,
     greeted: bool,
     sender: Option<String>,
     recipients: usize,
     data: Option<Data>,
-    mistakes: u32,
-    over: bool,
+    errors: u32,
+    ended: bool,
 }
 
 impl Session {
-    /// What is said first.
-    pub fn greeting(rules: &Rules, answers: &mut Vec<u8>) {
-        say(answers, format_args!("220 {} LMTP Tramonto", rules.name));
+    /// The greeting.
+    pub fn greeting(rules: &Rules, replies: &mut Vec<u8>) {
+        say(replies, format_args!("220 {} LMTP Tramonto", rules.name));
     }
 
-    /// Takes bytes until something is needed; those that are left belong to what follows.
-    pub fn take(
+    /// Consumes bytes until a step is needed; the rest belongs to what follows.
+    pub fn feed(
         &mut self,
         bytes: &mut &[u8],
         rules: &Rules,
         now: Instant,
-        answers: &mut Vec<u8>,
+        replies: &mut Vec<u8>,
     ) -> Step {
-        while !self.over && !bytes.is_empty() {
+        while !self.ended && !bytes.is_empty() {
             if let Some(data) = &mut self.data {
                 if data.take(bytes)
-                    && let Some(incoming) = self.end_of_data(answers)
+                    && let Some(incoming) = self.end_of_data(replies)
                 {
                     return Step::Message(incoming);
                 }
@@ -129,7 +129,7 @@ impl Session {
                 self.line.extend_from_slice(bytes);
                 *bytes = &[];
                 if self.line.len() >= LONGEST_LINE {
-                    self.end(answers, "500 5.5.2 the line is too long");
+                    self.end(replies, "500 5.5.2 line too long");
                 }
                 continue;
             };
@@ -138,62 +138,64 @@ impl Session {
             let mut whole = std::mem::take(&mut self.line);
             whole.extend_from_slice(line);
             if whole.len() >= LONGEST_LINE {
-                self.end(answers, "500 5.5.2 the line is too long");
+                self.end(replies, "500 5.5.2 line too long");
             } else if let Some(line) = whole.strip_suffix(b"\r") {
-                self.command(line, rules, now, answers);
+                self.command(line, rules, now, replies);
             } else {
-                self.end(answers, "500 5.5.2 a line must end with CR LF");
+                self.end(replies, "500 5.5.2 line must end with CR LF");
             }
         }
-        if self.over { Step::End } else { Step::More }
+        if self.ended { Step::End } else { Step::More }
     }
 
-    /// Answers for the message that [`Session::take`] gave, once for each recipient (RFC 2033, 4.2).
-    pub fn answer(&mut self, verdict: Verdict, answers: &mut Vec<u8>) {
-        let answer = match verdict {
-            Verdict::Kept => "250 2.0.0 kept",
-            Verdict::Later => "451 4.3.0 it can't be kept now, try again later",
+    /// Replies for the message that [`Session::feed`] returned, once per recipient (RFC 2033, 4.2).
+    pub fn reply(&mut self, verdict: Verdict, replies: &mut Vec<u8>) {
+        let reply = match verdict {
+            Verdict::Stored => "250 2.0.0 stored",
+            Verdict::Retry => "451 4.3.0 cannot store the message, try again later",
         };
-        self.each(answers, answer);
+        self.each(replies, reply);
     }
 
-    /// Is nothing under way: neither a line, nor a message?
-    pub fn is_between(&self) -> bool {
+    /// Is neither a line nor a message in flight?
+    pub fn is_idle(&self) -> bool {
         self.line.is_empty() && self.data.is_none()
     }
 
-    fn each(&mut self, answers: &mut Vec<u8>, answer: &str) {
+    fn each(&mut self, replies: &mut Vec<u8>, reply: &str) {
         for _ in 0..self.recipients {
-            say(answers, format_args!("{answer}"));
+            say(replies, format_args!("{reply}"));
         }
         self.reset();
     }
 
-    fn end_of_data(&mut self, answers: &mut Vec<u8>) -> Option<Incoming> {
+    fn end_of_data(&mut self, replies: &mut Vec<u8>) -> Option<Incoming> {
         let sender = self.sender.take().unwrap_or_default();
         match self.data.take()?.end() {
-            Ok(whole) => return Some(Incoming { sender, whole }),
-            Err(Spoilt::NoRoom) => self.each(answers, "451 4.3.1 no room now, try again later"),
-            Err(Spoilt::TooLarge) => self.each(answers, "552 5.3.4 the message is too large"),
-            Err(Spoilt::BareLineFeed) => {
-                self.each(answers, "550 5.6.0 a line of the message ends without CR");
-                // What follows may be part of the message for one of us and not for the other.
-                self.over = true;
+            Ok(complete) => return Some(Incoming { sender, complete }),
+            Err(Refusal::NoMemory) => {
+                self.each(replies, "451 4.3.1 out of memory, try again later");
+            }
+            Err(Refusal::TooLarge) => self.each(replies, "552 5.3.4 message too large"),
+            Err(Refusal::BareLineFeed) => {
+                self.each(replies, "550 5.6.0 message has a line that ends without CR");
+                // The two servers may disagree on where the message ends.
+                self.ended = true;
             }
         }
         None
     }
 
-    fn command(&mut self, line: &[u8], rules: &Rules, now: Instant, answers: &mut Vec<u8>) {
-        let command = match command::read(line) {
+    fn command(&mut self, line: &[u8], rules: &Rules, now: Instant, replies: &mut Vec<u8>) {
+        let command = match command::parse(line) {
             Ok(command) => command,
-            Err(wrong) => {
-                return self.mistake(
-                    answers,
-                    match wrong {
-                        Wrong::Unknown => "500 5.5.1 no such command",
-                        Wrong::Arguments => "501 5.5.4 the arguments are not of the right form",
-                        Wrong::Parameter => "555 5.5.4 that parameter is not offered",
+            Err(error) => {
+                return self.error(
+                    replies,
+                    match error {
+                        CommandError::Unknown => "500 5.5.1 unknown command",
+                        CommandError::Arguments => "501 5.5.4 malformed arguments",
+                        CommandError::Parameter => "555 5.5.4 unsupported parameter",
                     },
                 );
             }
@@ -202,75 +204,77 @@ impl Session {
             Command::Lhlo => {
                 self.reset();
                 self.greeted = true;
-                say(answers, format_args!("250-{}", rules.name));
+                say(replies, format_args!("250-{}", rules.name));
                 for offered in ["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"] {
-                    say(answers, format_args!("250-{offered}"));
+                    say(replies, format_args!("250-{offered}"));
                 }
-                say(answers, format_args!("250 SIZE {}", rules.largest));
+                say(replies, format_args!("250 SIZE {}", rules.largest));
             }
-            Command::Smtp => self.mistake(answers, "500 5.5.1 this is LMTP: begin with LHLO"),
-            Command::Noop => say(answers, format_args!("250 2.0.0 so be it")),
-            Command::Vrfy => say(answers, format_args!("252 2.5.0 send it and see")),
+            Command::Smtp => self.error(replies, "500 5.5.1 this is LMTP, send LHLO"),
+            Command::Noop => say(replies, format_args!("250 2.0.0 ok")),
+            Command::Vrfy => {
+                say(replies, format_args!("252 2.5.0 cannot verify, send the message"));
+            }
             Command::Rset => {
                 self.reset();
-                say(answers, format_args!("250 2.0.0 forgotten"));
+                say(replies, format_args!("250 2.0.0 reset"));
             }
-            Command::Quit => self.end(answers, "221 2.0.0 good bye"),
-            Command::Mail { sender, size } => self.mail(sender, size, rules, answers),
-            Command::Rcpt { recipient } => self.rcpt(&recipient, rules, now, answers),
+            Command::Quit => self.end(replies, "221 2.0.0 closing connection"),
+            Command::Mail { sender, size } => self.mail(sender, size, rules, replies),
+            Command::Rcpt { recipient } => self.rcpt(&recipient, rules, now, replies),
             Command::Data if self.recipients == 0 => {
-                // RFC 2033, 4.2: 503 without a recipient that was taken.
-                self.mistake(answers, "503 5.5.1 no recipient was taken");
+                // RFC 2033, 4.2: 503 without an accepted recipient.
+                self.error(replies, "503 5.5.1 no accepted recipient");
             }
             Command::Data => {
-                self.data = Some(Data::new(rules.largest, &rules.room));
-                say(answers, format_args!("354 go on, end with a dot alone"));
+                self.data = Some(Data::new(rules.largest, &rules.budget));
+                say(replies, format_args!("354 send the message, end with a single dot"));
             }
         }
     }
 
-    fn mail(&mut self, sender: String, size: Option<u64>, rules: &Rules, answers: &mut Vec<u8>) {
+    fn mail(&mut self, sender: String, size: Option<u64>, rules: &Rules, replies: &mut Vec<u8>) {
         let largest = u64::try_from(rules.largest).unwrap_or(u64::MAX);
         if !self.greeted {
-            self.mistake(answers, "503 5.5.1 begin with LHLO");
+            self.error(replies, "503 5.5.1 send LHLO first");
         } else if self.sender.is_some() {
-            self.mistake(answers, "503 5.5.1 a message is under way already");
+            self.error(replies, "503 5.5.1 nested MAIL command");
         } else if size.is_some_and(|size| size > largest) {
-            say(answers, format_args!("552 5.3.4 the message is too large"));
+            say(replies, format_args!("552 5.3.4 message too large"));
         } else {
             self.sender = Some(sender);
-            say(answers, format_args!("250 2.1.0 go on"));
+            say(replies, format_args!("250 2.1.0 sender ok"));
         }
     }
 
-    fn rcpt(&mut self, recipient: &str, rules: &Rules, now: Instant, answers: &mut Vec<u8>) {
+    fn rcpt(&mut self, recipient: &str, rules: &Rules, now: Instant, replies: &mut Vec<u8>) {
         let Some(sender) = &self.sender else {
-            return self.mistake(answers, "503 5.5.1 say who sends it first");
+            return self.error(replies, "503 5.5.1 send MAIL first");
         };
         if !recipient.eq_ignore_ascii_case(&rules.intake.borrow()) {
-            say(answers, format_args!("550 5.1.1 nobody here has this address"));
+            say(replies, format_args!("550 5.1.1 unknown recipient"));
         } else if self.recipients >= MOST_RECIPIENTS {
-            say(answers, format_args!("452 4.5.3 too many recipients"));
-        } else if self.recipients == 0 && !rules.gate.admits(sender, now) {
-            say(answers, format_args!("451 4.7.1 too many messages, try again later"));
+            say(replies, format_args!("452 4.5.3 too many recipients"));
+        } else if self.recipients == 0 && !rules.limiter.admits(sender, now) {
+            say(replies, format_args!("451 4.7.1 too many messages, try again later"));
         } else {
             self.recipients += 1;
-            say(answers, format_args!("250 2.1.5 go on"));
+            say(replies, format_args!("250 2.1.5 recipient ok"));
         }
     }
 
-    fn mistake(&mut self, answers: &mut Vec<u8>, answer: &str) {
-        self.mistakes += 1;
-        if self.mistakes >= MOST_MISTAKES {
-            self.end(answers, "421 4.7.0 too many mistakes");
+    fn error(&mut self, replies: &mut Vec<u8>, reply: &str) {
+        self.errors += 1;
+        if self.errors >= MOST_ERRORS {
+            self.end(replies, "421 4.7.0 too many errors");
         } else {
-            say(answers, format_args!("{answer}"));
+            say(replies, format_args!("{reply}"));
         }
     }
 
-    fn end(&mut self, answers: &mut Vec<u8>, answer: &str) {
-        say(answers, format_args!("{answer}"));
-        self.over = true;
+    fn end(&mut self, replies: &mut Vec<u8>, reply: &str) {
+        say(replies, format_args!("{reply}"));
+        self.ended = true;
     }
 
     fn reset(&mut self) {
@@ -278,7 +282,7 @@ impl Session {
     }
 }
 
-fn say(answers: &mut Vec<u8>, line: fmt::Arguments<'_>) {
-    answers.extend_from_slice(line.to_string().as_bytes());
-    answers.extend_from_slice(b"\r\n");
+fn say(replies: &mut Vec<u8>, line: fmt::Arguments<'_>) {
+    replies.extend_from_slice(line.to_string().as_bytes());
+    replies.extend_from_slice(b"\r\n");
 }

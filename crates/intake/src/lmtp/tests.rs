@@ -1,4 +1,4 @@
-//! The conversation, whatever bytes come and wherever they are cut.
+//! Sessions, for any bytes cut anywhere.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Gate, Pace, Rules, Session, Step, Verdict};
+use super::{Rate, RateLimiter, Rules, Session, Step, Verdict};
 
 const INTAKE: &str = "requests@agency.example";
 
@@ -16,35 +16,35 @@ fn intake() -> watch::Receiver<String> {
 }
 
 fn rules() -> Rules {
-    let pace = Pace { burst: 1_000_000, period: Duration::from_millis(1) };
-    Rules::new("mx.example".into(), intake(), 10_000, Gate::new(pace, pace), 1 << 20)
+    let rate = Rate { burst: 1_000_000, period: Duration::from_millis(1) };
+    Rules::new("mx.example".into(), intake(), 10_000, RateLimiter::new(rate, rate), 1 << 20)
 }
 
-/// All that was answered, and all messages that came, for bytes that come in these pieces.
-fn told<'p>(
+/// All replies and messages of a session that gets these chunks.
+fn session<'p>(
     rules: &Rules,
     verdict: Verdict,
-    pieces: impl IntoIterator<Item = &'p [u8]>,
+    chunks: impl IntoIterator<Item = &'p [u8]>,
 ) -> (String, Vec<(String, Vec<u8>)>) {
-    let (mut session, mut answers, mut came) = (Session::default(), Vec::new(), Vec::new());
+    let (mut session, mut replies, mut received) = (Session::default(), Vec::new(), Vec::new());
     let now = Instant::now();
-    'pieces: for mut piece in pieces {
+    'chunks: for mut chunk in chunks {
         loop {
-            match session.take(&mut piece, rules, now, &mut answers) {
+            match session.feed(&mut chunk, rules, now, &mut replies) {
                 Step::More => break,
                 Step::Message(incoming) => {
-                    came.push((incoming.sender.clone(), incoming.bytes().to_vec()));
-                    session.answer(verdict, &mut answers);
+                    received.push((incoming.sender.clone(), incoming.bytes().to_vec()));
+                    session.reply(verdict, &mut replies);
                 }
-                Step::End => break 'pieces,
+                Step::End => break 'chunks,
             }
         }
     }
-    (String::from_utf8(answers).unwrap(), came)
+    (String::from_utf8(replies).unwrap(), received)
 }
 
-fn codes(answers: &str) -> Vec<&str> {
-    answers.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect()
+fn codes(replies: &str) -> Vec<&str> {
+    replies.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect()
 }
 
 fn whole(body: &str) -> String {
@@ -54,70 +54,70 @@ fn whole(body: &str) -> String {
 }
 
 #[test]
-fn a_message_is_taken_as_it_was_before_its_dots_were_doubled() {
-    let (answers, came) =
-        told(&rules(), Verdict::Kept, [whole("a\r\n..b\r\n.\tc\r\n\r\n..").as_bytes()]);
-    assert_eq!(codes(&answers), ["250", "250", "250", "354", "250", "221"]);
-    assert_eq!(came, [("a@b.example".into(), b"a\r\n.b\r\n\tc\r\n\r\n.\r\n".to_vec())]);
-    assert!(answers.contains("SIZE 10000") && answers.contains("PIPELINING"), "{answers}");
+fn dot_stuffing_is_removed() {
+    let (replies, received) =
+        session(&rules(), Verdict::Stored, [whole("a\r\n..b\r\n.\tc\r\n\r\n..").as_bytes()]);
+    assert_eq!(codes(&replies), ["250", "250", "250", "354", "250", "221"]);
+    assert_eq!(received, [("a@b.example".into(), b"a\r\n.b\r\n\tc\r\n\r\n.\r\n".to_vec())]);
+    assert!(replies.contains("SIZE 10000") && replies.contains("PIPELINING"), "{replies}");
 }
 
 #[test]
-fn each_recipient_that_was_taken_is_answered_once_and_nobody_else() {
+fn each_accepted_recipient_gets_one_reply() {
     let say = format!(
         "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<other@agency.example>\r\nRCPT TO:<{INTAKE}>\r\n\
          RCPT TO:<REQUESTS@agency.EXAMPLE>\r\nDATA\r\nx: y\r\n.\r\nNOOP\r\n"
     );
-    for (verdict, code) in [(Verdict::Kept, "250"), (Verdict::Later, "451")] {
-        let (answers, came) = told(&rules(), verdict, [say.as_bytes()]);
+    for (verdict, code) in [(Verdict::Stored, "250"), (Verdict::Retry, "451")] {
+        let (replies, received) = session(&rules(), verdict, [say.as_bytes()]);
         let expected = ["250", "250", "550", "250", "250", "354", code, code, "250"];
-        assert_eq!(codes(&answers), expected, "{answers}");
-        assert_eq!(came.len(), 1);
+        assert_eq!(codes(&replies), expected, "{replies}");
+        assert_eq!(received.len(), 1);
     }
 }
 
 #[test]
-fn a_message_takes_its_part_of_the_room_until_it_is_on_the_disk_whoever_still_waits() {
+fn a_message_holds_its_memory_share_until_it_is_stored() {
     let rules = rules();
-    let message = |shares: &mut Vec<super::Share>| {
-        let (mut session, mut answers) = (Session::default(), Vec::new());
+    let message = |shares: &mut Vec<super::MemoryShare>| {
+        let (mut session, mut replies) = (Session::default(), Vec::new());
         let text = whole("x: y");
         if let Step::Message(incoming) =
-            session.take(&mut text.as_bytes(), &rules, Instant::now(), &mut answers)
+            session.feed(&mut text.as_bytes(), &rules, Instant::now(), &mut replies)
         {
-            shares.push(incoming.apart().2);
-            session.answer(Verdict::Later, &mut answers);
+            shares.push(incoming.into_parts().2);
+            session.reply(Verdict::Retry, &mut replies);
         }
-        String::from_utf8(answers).unwrap()
+        String::from_utf8(replies).unwrap()
     };
     let mut shares = Vec::new();
     for _ in 0..16 {
         message(&mut shares);
     }
     assert_eq!(shares.len(), 16);
-    assert!(message(&mut shares).contains("451 4.3.1"), "there is room for sixteen");
+    assert!(message(&mut shares).contains("451 4.3.1"), "the budget is sixteen shares");
     shares.pop();
     message(&mut shares);
     assert_eq!(shares.len(), 16);
 }
 
 #[test]
-fn nothing_is_smuggled_in_by_a_line_that_ends_otherwise() {
+fn no_message_is_smuggled_in_by_other_line_ends() {
     let inner = format!("MAIL FROM:<evil@b.example>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\nsmuggled");
     for end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\n\n.\r\r\n", "\r.\r\n"] {
-        let (answers, came) =
-            told(&rules(), Verdict::Kept, [whole(&format!("a{end}{inner}")).as_bytes()]);
-        assert!(came.len() <= 1, "{end:?}: {answers}");
-        let taken = came.iter().any(|(sender, _)| sender != "a@b.example");
-        assert!(!taken, "{end:?}: {answers}");
+        let (replies, received) =
+            session(&rules(), Verdict::Stored, [whole(&format!("a{end}{inner}")).as_bytes()]);
+        assert!(received.len() <= 1, "{end:?}: {replies}");
+        let taken = received.iter().any(|(sender, _)| sender != "a@b.example");
+        assert!(!taken, "{end:?}: {replies}");
         if end.contains('\n') && end.replace("\r\n", "").contains('\n') {
-            assert_eq!(codes(&answers), ["250", "250", "250", "354", "550"], "{end:?}");
+            assert_eq!(codes(&replies), ["250", "250", "250", "354", "550"], "{end:?}");
         }
     }
 }
 
 #[test]
-fn what_is_out_of_order_too_long_or_too_large_is_refused() {
+fn commands_out_of_order_too_long_or_too_large_are_refused() {
     let long = format!("NOOP {}\r\nNOOP\r\n", "x".repeat(3_000));
     let endless = "x".repeat(3_000);
     let large = whole(&"0123456789\r\n".repeat(1_000));
@@ -135,18 +135,18 @@ fn what_is_out_of_order_too_long_or_too_large_is_refused() {
         ("NOOP\n".to_owned(), &["500"]),
         ("FOO\r\n".repeat(30), &["500"; 20]),
     ] {
-        let (answers, came) = told(&rules(), Verdict::Kept, [say.as_bytes()]);
-        let codes: Vec<_> = codes(&answers)
+        let (replies, received) = session(&rules(), Verdict::Stored, [say.as_bytes()]);
+        let codes: Vec<_> = codes(&replies)
             .into_iter()
             .map(|code| if code == "421" { "500" } else { code })
             .collect();
         assert_eq!(codes, expected, "{say:.60}");
-        assert!(came.is_empty());
+        assert!(received.is_empty());
     }
 }
 
 #[test]
-fn the_address_is_the_one_in_force_when_it_is_named() {
+fn the_recipient_in_force_is_accepted() {
     let mut rules = rules();
     let moved = watch::Sender::new(INTAKE.to_owned());
     rules.intake = moved.subscribe();
@@ -154,8 +154,8 @@ fn the_address_is_the_one_in_force_when_it_is_named() {
         "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{INTAKE}>\r\nRCPT TO:<New@agency.example>\r\n"
     );
     let answered = |rules: &Rules| {
-        let (answers, _) = told(rules, Verdict::Kept, [say.as_bytes()]);
-        codes(&answers).join(" ")
+        let (replies, _) = session(rules, Verdict::Stored, [say.as_bytes()]);
+        codes(&replies).join(" ")
     };
     assert_eq!(answered(&rules), "250 250 250 550");
     moved.send_replace("new@agency.example".to_owned());
@@ -163,28 +163,30 @@ fn the_address_is_the_one_in_force_when_it_is_named() {
 }
 
 #[test]
-fn a_mail_bomb_comes_later_and_so_does_what_there_is_no_room_for() {
-    let pace = |burst| Pace { burst, period: Duration::from_hours(1) };
+fn rate_limits_and_the_memory_budget_defer_messages() {
+    let rate = |burst| Rate { burst, period: Duration::from_hours(1) };
     let mut rules = rules();
-    rules.gate = Gate::new(pace(2), pace(100));
+    rules.limiter = RateLimiter::new(rate(2), rate(100));
     let one = format!("MAIL FROM:<a@b.example>\r\nRCPT TO:<{INTAKE}>\r\nRSET\r\n");
-    let (answers, _) =
-        told(&rules, Verdict::Kept, [format!("LHLO mx\r\n{}", one.repeat(3)).as_bytes()]);
+    let (replies, _) =
+        session(&rules, Verdict::Stored, [format!("LHLO mx\r\n{}", one.repeat(3)).as_bytes()]);
     assert_eq!(
-        codes(&answers),
+        codes(&replies),
         ["250", "250", "250", "250", "250", "250", "250", "250", "451", "250"]
     );
 
-    let rules = Rules::new("mx".into(), intake(), 1 << 20, Gate::new(pace(9), pace(9)), 100_000);
-    let (answers, came) = told(&rules, Verdict::Kept, [whole(&"x".repeat(200_000)).as_bytes()]);
-    assert_eq!(codes(&answers), ["250", "250", "250", "354", "451", "221"]);
-    assert!(came.is_empty());
-    let (answers, came) = told(&rules, Verdict::Kept, [whole("small: one").as_bytes()]);
-    assert_eq!((codes(&answers)[4], came.len()), ("250", 1), "the room is given back");
+    let rules =
+        Rules::new("mx".into(), intake(), 1 << 20, RateLimiter::new(rate(9), rate(9)), 100_000);
+    let (replies, received) =
+        session(&rules, Verdict::Stored, [whole(&"x".repeat(200_000)).as_bytes()]);
+    assert_eq!(codes(&replies), ["250", "250", "250", "354", "451", "221"]);
+    assert!(received.is_empty());
+    let (replies, received) = session(&rules, Verdict::Stored, [whole("small: one").as_bytes()]);
+    assert_eq!((codes(&replies)[4], received.len()), ("250", 1), "the budget is released");
 }
 
-/// Pieces of conversations, right and wrong ones.
-fn utterance() -> impl Strategy<Value = Vec<u8>> {
+/// Fragments of sessions, valid and invalid.
+fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let intake = format!("RCPT TO:<{INTAKE}>\r\n").into_bytes();
     let fixed = [
         "LHLO mx\r\n",
@@ -211,29 +213,30 @@ fn utterance() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// The bytes cut at these places.
-fn cut<'b>(bytes: &'b [u8], places: &[usize]) -> Vec<&'b [u8]> {
-    let mut places: Vec<_> = places.iter().map(|place| place % (bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort_unstable();
-    places.windows(2).map(|window| &bytes[window[0]..window[1]]).collect()
+/// The bytes cut at these positions.
+fn cut<'b>(bytes: &'b [u8], positions: &[usize]) -> Vec<&'b [u8]> {
+    let mut positions: Vec<_> =
+        positions.iter().map(|position| position % (bytes.len() + 1)).collect();
+    positions.extend([0, bytes.len()]);
+    positions.sort_unstable();
+    positions.windows(2).map(|window| &bytes[window[0]..window[1]]).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn whatever_comes_and_however_it_is_cut_the_same_is_answered(
-        said in vec(utterance(), 0..40),
-        places in vec(any::<usize>(), 0..20),
+    fn replies_do_not_depend_on_how_the_bytes_are_cut(
+        said in vec(fragment(), 0..40),
+        positions in vec(any::<usize>(), 0..20),
     ) {
         let bytes = said.concat();
         let rules = rules();
-        let at_once = told(&rules, Verdict::Kept, [&bytes[..]]);
-        prop_assert_eq!(&told(&rules, Verdict::Kept, cut(&bytes, &places)), &at_once);
-        prop_assert_eq!(&told(&rules, Verdict::Kept, bytes.chunks(1)), &at_once);
+        let at_once = session(&rules, Verdict::Stored, [&bytes[..]]);
+        prop_assert_eq!(&session(&rules, Verdict::Stored, cut(&bytes, &positions)), &at_once);
+        prop_assert_eq!(&session(&rules, Verdict::Stored, bytes.chunks(1)), &at_once);
         for (_, message) in &at_once.1 {
-            // No line feed is without its return, and none of it is the end that was not seen.
+            // Every line feed follows a carriage return.
             let feeds = message.split(|byte| *byte == b'\n').count() - 1;
             let ends = message.windows(2).filter(|pair| pair == b"\r\n").count();
             prop_assert_eq!(feeds, ends);
@@ -241,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_comes_through_byte_for_byte(lines in vec("[ -~]{0,30}|\\.{1,3}", 0..20)) {
+    fn a_message_arrives_byte_for_byte(lines in vec("[ -~]{0,30}|\\.{1,3}", 0..20)) {
         let message = lines.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect::<String>();
         let dot = |line: &str| if line.starts_with('.') { "." } else { "" };
         let stuffed = lines.iter().flat_map(|line| [dot(line), line.as_str(), "\r\n"]);
@@ -249,7 +252,7 @@ proptest! {
         let say = format!(
             "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\n{stuffed}.\r\n"
         );
-        let (_, came) = told(&rules(), Verdict::Kept, [say.as_bytes()]);
-        prop_assert_eq!(came, vec![(String::new(), message.into_bytes())]);
+        let (_, received) = session(&rules(), Verdict::Stored, [say.as_bytes()]);
+        prop_assert_eq!(received, vec![(String::new(), message.into_bytes())]);
     }
 }

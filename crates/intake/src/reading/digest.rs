@@ -1,16 +1,16 @@
-//! By what a message is known again that was handed over twice.
+//! The digest that identifies a message, so that one delivered twice is stored once.
 
 use sha2::{Digest as _, Sha256};
 
-/// What makes a message this one: not what servers wrote on its way.
-const NAMES: [&[u8]; 5] = [b"from", b"to", b"date", b"subject", b"message-id"];
+/// Headers that the sender wrote; servers add others in transit.
+const SENDERS: [&[u8]; 5] = [b"from", b"to", b"date", b"subject", b"message-id"];
 
-/// The digest of a message: of the headers that its writer gave it, and of all that follows them. Its way is
-/// left out, on which it may have come twice. A Message-ID alone would let a stranger's message pass for it.
+/// The digest of a message's body and of the headers that its sender wrote. Headers added in transit are left out:
+/// they differ between two deliveries. A Message-ID alone would let a stranger's message pass for another.
 pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut rest = message;
-    let mut counts = false;
+    let mut included = false;
     while !rest.is_empty() {
         let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
         let (line, after) = rest.split_at(end);
@@ -20,9 +20,10 @@ pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
         }
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            counts = NAMES.iter().any(|known| name.trim_ascii_end().eq_ignore_ascii_case(known));
+            included =
+                SENDERS.iter().any(|known| name.trim_ascii_end().eq_ignore_ascii_case(known));
         }
-        if counts {
+        if included {
             digest.update(line.trim_ascii_end());
             digest.update(b"\n");
         }
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_of_a_message_makes_it_no_other_one() {
+    fn headers_added_in_transit_do_not_change_the_digest() {
         let first = b"Received: by a\r\n\tfor b\r\nFrom: a@b\r\nMessage-ID: <1@b>\r\n\r\nhello\r\n";
         let again =
             b"Received: by c\r\nX-Spam: no\r\nfrom: a@b\r\nMessage-Id: <1@b>\r\n\r\nhello\r\n";

@@ -1,4 +1,4 @@
-//! What is read out of texts and structures; whole e-mails are in the whole-flow tests.
+//! Identifiers in texts, and structures; the corpus of whole e-mails is in the whole-flow tests.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,11 @@ fn read(message: &str) -> Reading {
     Reader::default().read(Some("a@b.example"), message.as_bytes())
 }
 
-fn named(text: &str) -> Named {
+fn named(text: &str) -> Identifiers {
     match read(&format!("From: a@b.example\r\nSubject: x\r\n\r\n{text}\r\n")).kind {
         Kind::Request(named) => named,
-        Kind::NamesNobody => Named::default(),
-        Kind::Machine(_) | Kind::Receipt(_) | Kind::Unreadable(_) => panic!("no request"),
+        Kind::NoIdentifier => Identifiers::default(),
+        Kind::Automatic(_) | Kind::Receipt(_) | Kind::Unreadable(_) => panic!("no request"),
     }
 }
 
@@ -70,7 +70,7 @@ fn addresses_are_found_as_people_write_them() {
 }
 
 #[test]
-fn structures_without_an_end_are_told_as_such() {
+fn structures_beyond_the_bounds_are_unreadable() {
     let nested = |depth: usize| {
         let levels = (0..depth).map(|level| {
             format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
@@ -89,7 +89,7 @@ fn structures_without_an_end_are_told_as_such() {
 }
 
 #[test]
-fn machines_are_known_by_what_they_write() {
+fn automatic_messages_are_recognised_by_their_headers() {
     for (header, code) in [
         ("Auto-Submitted: auto-replied", "auto-reply"),
         ("auto-submitted: AUTO-GENERATED (rejected)", "auto-reply"),
@@ -115,12 +115,12 @@ fn machines_are_known_by_what_they_write() {
     for sender in ["", "MAILER-DAEMON@b.example", "owner-list@b.example", "noreply@b.example"] {
         let message = format!("From: a@b.example\r\n\r\n{CODE}\r\n");
         let kind = Reader::default().read(Some(sender), message.as_bytes()).kind;
-        assert!(matches!(kind, Kind::Machine(_)), "{sender}: {}", kind.code());
+        assert!(matches!(kind, Kind::Automatic(_)), "{sender}: {}", kind.code());
     }
 }
 
 #[test]
-fn a_report_says_which_message_could_not_be_delivered() {
+fn a_delivery_report_names_the_message_that_failed() {
     let report = |action: &str, kind: &str, returned: &str| {
         let report = format!(
             "From: MAILER-DAEMON@b.example\r\nContent-Type: multipart/report; report-type=delivery-status; \
@@ -145,19 +145,19 @@ fn a_report_says_which_message_could_not_be_delivered() {
     ] {
         assert_eq!(&report(action, kind, returned), expected, "{action}, {kind}, {returned}");
     }
-    // A person who tells of one is no mail server.
-    let told = format!("From: a@b.example\r\n\r\nAction: failed\r\n{letter}\r\n");
-    assert_eq!(read(&told).undelivered, None);
+    // Quoted by a person, it is not a report.
+    let quoted = format!("From: a@b.example\r\n\r\nAction: failed\r\n{letter}\r\n");
+    assert_eq!(read(&quoted).undelivered, None);
 }
 
-/// Each was a message whose person an erasure would have passed over.
+/// Regressions: an erasure would have missed each of these messages.
 #[test]
-fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {
-    // Not a message by its own word, but inside an envelope it is taken for one.
+fn every_identifier_is_found_by_the_residue_scan() {
+    // Declared as an attachment, but inside an envelope it is the message.
     let envelope = "X-Trasporto: posta-certificata\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
          Content-Type: application/octet-stream; name=postacert.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n\
          RnJvbTogYUBiLmV4YW1wbGUNCg0KUlNTTVJBODVUMTBBNTYyUw==\r\n--b--\r\n";
-    // Others are named in one piece before, more than a request names.
+    // More codes than are collected come first.
     let mut crowd = "X-Other: x\r\n\r\n".to_owned();
     for other in (0..40).flat_map(|day| ('A'..='Z').map(move |check| (day, check))) {
         let other = format!("RSSMRA{:02}T10A562{}\r\n", other.0, other.1);
@@ -166,13 +166,13 @@ fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {
         }
     }
     crowd.push_str("RSS MRA 85T10 A562S\r\n");
-    // A byte of an old character set is three of UTF-8, and the text has an end somewhere.
+    // A byte of an old character set becomes three of UTF-8, which exhausts the bound on text.
     let old = [
         b"Content-Type: text/plain; charset=windows-1252\r\n\r\n".to_vec(),
         [0x80].repeat(3_000),
         b"\r\nRSS MRA 85T10 A562S\r\n".to_vec(),
     ];
-    // In a file that is attached, whatever its kind, and behind more parts than are read for a request.
+    // In an attachment, after more parts than are read of a request.
     let hidden = "UlNTTVJBODVUMTBBNTYyUw==";
     let attached = format!(
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b\r\nContent-Type: application/octet-stream\r\n\
@@ -181,23 +181,23 @@ fn whoever_is_named_is_found_again_when_traces_of_them_are_looked_for() {
     );
     let messages = [envelope.as_bytes(), crowd.as_bytes(), &old.concat(), attached.as_bytes()];
     for message in messages {
-        let needle = [CODE.to_lowercase()];
-        assert!(Reader::default().speaks_of(message, &needle), "{}", message.escape_ascii());
+        let term = [CODE.to_lowercase()];
+        assert!(Reader::default().contains_any(message, &term), "{}", message.escape_ascii());
     }
-    // Of a message without an end nobody can say whom it does not name.
+    // A message beyond the bounds may contain anything.
     let depth = 2_000;
     let mut endless = String::new();
     for level in 0..depth {
         write!(endless, "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
             .unwrap();
     }
-    assert!(Reader::default().speaks_of(endless.as_bytes(), &["nobody".to_owned()]));
-    assert!(!Reader::default().speaks_of(attached.as_bytes(), &["nobody".to_owned()]));
+    assert!(Reader::default().contains_any(endless.as_bytes(), &["nobody".to_owned()]));
+    assert!(!Reader::default().contains_any(attached.as_bytes(), &["nobody".to_owned()]));
     let reading = read(envelope).kind;
     assert!(matches!(reading, Kind::Request(named) if named.codes[0].as_str() == CODE));
 }
 
-/// What e-mails are made of, in no order.
+/// Fragments of e-mails, in any order.
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let fragments = [
         "From: a@b.example\r\n",

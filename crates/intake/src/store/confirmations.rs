@@ -1,24 +1,25 @@
-//! What letters ask to be confirmed, and who has.
+//! Requests for confirmation, and confirmations.
 //!
-//! Deliberately absent: links, which are in the letters alone.
+//! Deliberately absent: links, which exist in the letters alone.
 
 use chrono::{DateTime, Utc};
 use sql::{Given, Writing};
 
-use super::letters::{New, Route, write};
-use super::outbox::Waiting;
+use super::letters::{NewLetter, Route, write};
+use super::outbox::DueLetter;
 use super::{Store, micros, number};
 use crate::Error;
 
-/// What a letter asks to be confirmed.
-pub(crate) struct Asked {
+/// A request for confirmation, as stored.
+pub(crate) struct Confirmation {
+    /// The keyed hash of the link's token.
     pub(crate) token: [u8; 32],
-    /// The keyed hash of the address that it goes to.
+    /// The keyed hash of the letter's recipient.
     pub(crate) address: [u8; 32],
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// A confirmation that was given and not acted upon yet.
+/// A confirmation that is not processed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Confirmed {
     pub(crate) letter: i64,
@@ -27,33 +28,33 @@ pub(crate) struct Confirmed {
     pub(crate) route: Route,
 }
 
-/// Has a letter ask, under another link than before where it is tried again.
-pub(super) async fn ask(
+/// Stores a letter's request for confirmation; a retry of the letter replaces its link.
+pub(super) async fn insert(
     writing: &mut Writing<'_>,
-    letter: &Waiting,
+    letter: &DueLetter,
     mailbox: u32,
-    asked: &Asked,
+    confirmation: &Confirmation,
 ) -> Result<(), Error> {
-    const ASK: &str = "
+    const INSERT: &str = "
         INSERT INTO confirmation (letter, token, address, mailbox, message, route, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
             expires_at = excluded.expires_at";
     let given = vec![
         Given::Number(letter.number),
-        Given::Bytes(asked.token.to_vec()),
-        Given::Bytes(asked.address.to_vec()),
+        Given::Bytes(confirmation.token.to_vec()),
+        Given::Bytes(confirmation.address.to_vec()),
         Given::Number(mailbox.into()),
         Given::Number(letter.message),
         Given::Text(letter.route.code().to_owned()),
-        Given::Number(micros(asked.expires_at)),
+        Given::Number(micros(confirmation.expires_at)),
     ];
-    writing.run(ASK, given).await?;
+    writing.run(INSERT, given).await?;
     Ok(())
 }
 
 impl Store {
-    /// Uses a link, once; false where it was used, has expired, or never was.
+    /// Uses a link once; false if it is used, expired or unknown.
     pub(crate) async fn confirm(&self, token: [u8; 32], now: DateTime<Utc>) -> Result<bool, Error> {
         const CONFIRM: &str = "
             UPDATE confirmation SET used_at = $2
@@ -61,7 +62,7 @@ impl Store {
         self.change(CONFIRM, vec![Given::Bytes(token.to_vec()), Given::Number(micros(now))]).await
     }
 
-    /// What was confirmed and is not acted upon yet.
+    /// Confirmations that are not processed yet, oldest first.
     pub(crate) async fn confirmed(&self, limit: u32) -> Result<Vec<Confirmed>, Error> {
         const CONFIRMED: &str = "
             SELECT letter, mailbox, message, route FROM confirmation
@@ -73,11 +74,11 @@ impl Store {
         Ok(self.tables.all(CONFIRMED, vec![Given::Number(limit.into())], read).await?)
     }
 
-    /// A confirmation was acted upon; its holder gets a letter.
-    pub(crate) async fn settled(
+    /// Marks a confirmation as processed and queues its letter.
+    pub(crate) async fn settle_confirmation(
         &self,
         confirmed: &Confirmed,
-        letter: New<'_>,
+        letter: NewLetter<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         const SETTLE: &str = "
@@ -90,17 +91,17 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// The keyed hash of the address that a holder confirmed from, for a message that asks for theirs.
-    pub(crate) async fn proven(
+    /// The keyed hash of the address at which a holder confirmed this message's request.
+    pub(crate) async fn confirmed_address(
         &self,
         message: i64,
         mailbox: u32,
     ) -> Result<Option<Vec<u8>>, Error> {
-        const PROVEN: &str = "
+        const ADDRESS_OF: &str = "
             SELECT address FROM confirmation
             WHERE message = $1 AND mailbox = $2 AND used_at IS NOT NULL ORDER BY used_at";
         let read = |(address,): (Vec<u8>,)| Ok(address);
         let given = vec![Given::Number(message), Given::Number(mailbox.into())];
-        Ok(self.tables.all(PROVEN, given, read).await?.pop())
+        Ok(self.tables.all(ADDRESS_OF, given, read).await?.pop())
     }
 }

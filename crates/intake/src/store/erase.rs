@@ -1,7 +1,6 @@
-//! Taking somebody's data out, and showing that it is out.
+//! Erasure of personal data, and the residue scan.
 //!
-//! A message that speaks of somebody is found by its text, decoded as its reader sees it: what is written in
-//! base64 is no hiding place. Invariant: what is deleted is overwritten in the file too.
+//! Messages are searched as decoded text, attachments included. Invariant: deleted rows are overwritten in the file too.
 
 use roaring::RoaringBitmap;
 use sql::Given;
@@ -10,22 +9,22 @@ use super::{Store, schema};
 use crate::Error;
 use crate::reading::Reader;
 
-/// Messages whose senders are looked at at a time.
+/// Messages read at a time.
 const PAGE: i64 = 1_000;
 
 impl Store {
-    /// Takes out all that is about these mailboxes: their requests, letters and confirmations, and every message
-    /// that one of the needles (addresses, codici fiscali) stands in. Answers with how many messages went.
-    pub async fn erase(&self, numbers: &RoaringBitmap, needles: &[String]) -> Result<u64, Error> {
-        let mut gone = self.speaking_of(needles).await?;
+    /// Erases these mailboxes' requests, letters and confirmations, and every message that contains one of the search terms
+    /// (addresses, codici fiscali). Returns the number of erased messages.
+    pub async fn erase(&self, numbers: &RoaringBitmap, terms: &[String]) -> Result<u64, Error> {
+        let mut erased = self.messages_containing(terms).await?;
         let mut rest = numbers.iter();
         loop {
             let page: Vec<i64> = rest.by_ref().take(8_192).map(i64::from).collect();
             if page.is_empty() {
                 break;
             }
-            // One message may ask for several, of whom it is said to be the last one's. 0 is the message of letters
-            // that answer none.
+            // A message released for several holders is stored under the last one: the letters name the others. Letters
+            // that reply to no message have message 0.
             let of = sql::Statement {
                 sqlite: "
                     SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))
@@ -36,8 +35,7 @@ impl Store {
                     UNION SELECT message FROM letter WHERE message <> 0 AND mailbox = ANY ($1)",
             };
             let read = |(number,): (i64,)| Ok(number);
-            gone.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);
-            // Those that answer no message.
+            erased.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);
             let letters = sql::Statement {
                 sqlite: "DELETE FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
                 postgres: "DELETE FROM letter WHERE mailbox = ANY ($1)",
@@ -46,25 +44,25 @@ impl Store {
             writing.run(letters, vec![Given::Numbers(page)]).await?;
             writing.commit().await?;
         }
-        gone.sort_unstable();
-        gone.dedup();
-        for page in gone.chunks(8_192) {
+        erased.sort_unstable();
+        erased.dedup();
+        for page in erased.chunks(8_192) {
             self.delete(page).await?;
         }
-        // Also where nothing was left: an erasure that was cut off before this goes on with it.
+        // Always: an erasure that was interrupted before this point continues here.
         self.tables.scour(&schema::TABLES).await?;
-        Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
+        Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
     }
 
-    /// Takes out everything. Answers with how many messages went.
+    /// Erases everything. Returns the number of erased messages.
     pub async fn erase_all(&self) -> Result<u64, Error> {
         let mut writing = self.tables.begin().await?;
         writing.run("DELETE FROM confirmation", Vec::new()).await?;
         writing.run("DELETE FROM letter", Vec::new()).await?;
-        let gone = writing.run("DELETE FROM message", Vec::new()).await?;
+        let erased = writing.run("DELETE FROM message", Vec::new()).await?;
         writing.commit().await?;
         self.tables.scour(&schema::TABLES).await?;
-        Ok(gone)
+        Ok(erased)
     }
 
     async fn delete(&self, messages: &[i64]) -> Result<(), Error> {
@@ -89,18 +87,18 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// How many messages an address or a codice fiscale stands in.
-    pub async fn traces(&self, needle: &str) -> Result<u64, Error> {
-        let found = self.speaking_of(&[needle.to_owned()]).await?;
+    /// The number of messages that contain an address or a codice fiscale.
+    pub async fn residue(&self, term: &str) -> Result<u64, Error> {
+        let found = self.messages_containing(&[term.to_owned()]).await?;
         Ok(u64::try_from(found.len()).unwrap_or(u64::MAX))
     }
 
-    async fn speaking_of(&self, needles: &[String]) -> Result<Vec<i64>, Error> {
+    async fn messages_containing(&self, terms: &[String]) -> Result<Vec<i64>, Error> {
         const SENDERS: &str =
             "SELECT number, sender FROM message WHERE number > $1 ORDER BY number LIMIT $2";
-        let needles: Vec<_> = needles.iter().map(|needle| needle.trim().to_lowercase()).collect();
+        let terms: Vec<_> = terms.iter().map(|term| term.trim().to_lowercase()).collect();
         let (reader, mut found, mut last) = (Reader::default(), Vec::new(), 0);
-        if needles.iter().all(String::is_empty) {
+        if terms.iter().all(String::is_empty) {
             return Ok(found);
         }
         loop {
@@ -111,16 +109,16 @@ impl Store {
             last = *end;
             for (number, sender) in page {
                 let sender = sender.unwrap_or_default().to_lowercase();
-                if needles.contains(&sender) {
+                if terms.contains(&sender) {
                     found.push(number);
                     continue;
                 }
-                // One at a time: each may be as large as is taken.
+                // One at a time: each may be as large as the size limit.
                 let content = self.content(number).await?.unwrap_or_default();
-                let (reader, needles) = (reader.clone(), needles.clone());
-                let speaks = move || reader.speaks_of(&content, &needles);
-                let speaks = tokio::task::spawn_blocking(speaks).await;
-                if speaks.map_err(|error| Error::Ended(error.to_string()))? {
+                let (reader, terms) = (reader.clone(), terms.clone());
+                let search = move || reader.contains_any(&content, &terms);
+                let found_any = tokio::task::spawn_blocking(search).await;
+                if found_any.map_err(|error| Error::Cancelled(error.to_string()))? {
                     found.push(number);
                 }
             }

@@ -1,4 +1,4 @@
-//! What a letter is, before it is sent.
+//! Letters as they are queued.
 
 use chrono::{DateTime, Utc};
 use sql::{Given, Writing};
@@ -6,33 +6,33 @@ use sql::{Given, Writing};
 use super::micros;
 use crate::Error;
 
-/// What a letter says.
+/// The kind of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterKind {
-    /// A request came: the same for everybody.
+    /// A request was received: the same reply for everyone.
     Received,
-    /// How a request is written.
+    /// How to write a request.
     Help,
-    /// Vouchers can't be asked for now.
+    /// The voucher window is closed.
     Closed,
-    /// The holder is asked to confirm.
+    /// A request for confirmation.
     Confirm,
     /// The voucher.
     Granted,
     /// No voucher, and why.
     Refused,
-    /// A voucher that lies unused.
+    /// A reminder of an unused voucher.
     Reminder,
-    /// The link of an extract of the log of messages.
+    /// The link of a message-log export.
     Extract,
 }
 
-/// Whom a letter goes to.
+/// The recipient of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// Whoever wrote.
+    /// The sender of the message.
     Sender,
-    /// The mailbox that is closing.
+    /// The closing mailbox.
     Mailbox,
     /// The holder's address for notices.
     Notice,
@@ -41,7 +41,7 @@ pub enum Route {
 macro_rules! codes {
     ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
         impl $type {
-            /// As it is stored and shown.
+            /// The code that is stored and shown.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code),+ }
             }
@@ -49,7 +49,7 @@ macro_rules! codes {
             pub(super) fn read(code: &str) -> Result<Self, String> {
                 match code {
                     $($code => Ok(Self::$variant),)+
-                    _ => Err("a letter is of no kind that this program knows".to_owned()),
+                    _ => Err(concat!("unknown ", stringify!($type)).to_owned()),
                 }
             }
         }
@@ -63,11 +63,11 @@ codes!(LetterKind {
 });
 codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
 
-/// The message of a letter that answers none.
+/// The message number of letters that reply to none.
 pub(super) const NONE: i64 = 0;
 
-/// A letter that is new.
-pub(crate) struct New<'a> {
+/// A letter to be queued.
+pub(crate) struct NewLetter<'a> {
     pub(crate) kind: LetterKind,
     pub(crate) message: i64,
     pub(crate) mailbox: Option<u32>,
@@ -75,14 +75,14 @@ pub(crate) struct New<'a> {
     pub(crate) why: Option<&'a str>,
 }
 
-/// Writes a letter down, to be sent.
+/// Queues a letter.
 pub(super) async fn write(
     writing: &mut Writing<'_>,
-    new: New<'_>,
+    new: NewLetter<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     const WRITE: &str = "
-        INSERT INTO letter (kind, message, mailbox, route, why, standing, made_at, due_at, attempts)
+        INSERT INTO letter (kind, message, mailbox, route, why, status, created_at, due_at, attempts)
         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
     let given = vec![
         Given::Text(new.kind.code().to_owned()),

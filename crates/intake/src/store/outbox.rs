@@ -1,34 +1,33 @@
-//! Letters on their way.
+//! The outbox: letters that are due, claimed, sent or failed.
 //!
-//! Invariant: a letter is claimed, durably, before it leaves; of one whose claim has run out nobody knows whether
-//! it left, and it is not sent again.
+//! Invariant: a letter is claimed durably before it is sent; one whose claim expires is in doubt and not sent again.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use sql::{Given, Writing};
 use uuid::Uuid;
 
-use super::confirmations::{Asked, ask};
-use super::letters::{LetterKind, NONE, New, Route, write};
+use super::confirmations::{self, Confirmation};
+use super::letters::{LetterKind, NONE, NewLetter, Route, write};
 use super::{Store, micros, number};
 use crate::Error;
 use crate::case::Decision;
 
-/// What became of a letter.
+/// The outcome of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
-    Taken,
-    /// Not this time; again at this instant.
-    Later(DateTime<Utc>),
+pub(crate) enum LetterOutcome {
+    Sent,
+    /// Not sent; retry at this instant.
+    Retry(DateTime<Utc>),
     Failed,
-    Doubtful,
-    /// It did not leave, for it was not true any more.
-    Moot,
+    InDoubt,
+    /// Not sent: its content no longer applied.
+    Obsolete,
 }
 
-/// A letter to be sent.
+/// A letter in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub(crate) struct DueLetter {
     pub(crate) number: i64,
     pub(crate) kind: LetterKind,
     pub(crate) message: i64,
@@ -40,8 +39,10 @@ pub(crate) struct Waiting {
 
 type Row = (i64, String, i64, Option<i64>, String, Option<String>, i64);
 
-fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Waiting, String> {
-    Ok(Waiting {
+fn due_letter(
+    (id, kind, message, mailbox, route, why, attempts): Row,
+) -> Result<DueLetter, String> {
+    Ok(DueLetter {
         number: id,
         kind: LetterKind::read(&kind)?,
         message,
@@ -52,53 +53,53 @@ fn waiting((id, kind, message, mailbox, route, why, attempts): Row) -> Result<Wa
     })
 }
 
-/// Writes down what became of a letter that was claimed; false where nobody has it any more.
+/// Records the outcome of a claimed letter; false if it is not claimed.
 async fn settle(
     writing: &mut Writing<'_>,
     letter: i64,
-    sent: Sent,
+    outcome: LetterOutcome,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    const SENT: &str = "
-        UPDATE letter SET standing = $2, due_at = $3, settled_at = $4
-        WHERE number = $1 AND standing = 'claimed'";
-    let (standing, due) = match sent {
-        Sent::Taken => ("sent", now),
-        Sent::Later(due) => ("waiting", due),
-        Sent::Failed => ("failed", now),
-        Sent::Doubtful => ("doubt", now),
-        Sent::Moot => ("moot", now),
+    const SETTLE: &str = "
+        UPDATE letter SET status = $2, due_at = $3, settled_at = $4
+        WHERE number = $1 AND status = 'claimed'";
+    let (status, due) = match outcome {
+        LetterOutcome::Sent => ("sent", now),
+        LetterOutcome::Retry(due) => ("waiting", due),
+        LetterOutcome::Failed => ("failed", now),
+        LetterOutcome::InDoubt => ("in-doubt", now),
+        LetterOutcome::Obsolete => ("obsolete", now),
     };
     let given = vec![
         Given::Number(letter),
-        Given::Text(standing.to_owned()),
+        Given::Text(status.to_owned()),
         Given::Number(micros(due)),
         Given::Number(micros(now)),
     ];
-    Ok(writing.run(SENT, given).await? > 0)
+    Ok(writing.run(SETTLE, given).await? > 0)
 }
 
 impl Store {
-    /// Does what was decided about a message that was not looked at yet, with its letters, all or nothing.
-    pub(crate) async fn decided(
+    /// Applies the decision about a new message and queues its letters, in one transaction.
+    pub(crate) async fn apply_decision(
         &self,
         message: i64,
         decision: &Decision,
-        letters: Vec<New<'_>>,
+        letters: Vec<NewLetter<'_>>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         const DECIDE: &str = "
-            UPDATE message SET standing = $2, reason = $3, mailbox = $4, decided_at = $5
-            WHERE number = $1 AND standing = 'new'";
+            UPDATE message SET status = $2, reason = $3, mailbox = $4, decided_at = $5
+            WHERE number = $1 AND status = 'new'";
         let given = vec![
             Given::Number(message),
-            Given::Text(decision.standing.code().to_owned()),
+            Given::Text(decision.status.code().to_owned()),
             Given::Text(decision.reason.to_owned()),
             Given::PerhapsNumber(decision.mailbox.map(i64::from)),
             Given::Number(micros(now)),
         ];
         let mut writing = self.tables.begin().await?;
-        // Somebody else may have been faster, and then the letters are theirs.
+        // On a conflict with another process, that one has queued the letters.
         if writing.run(DECIDE, given).await? > 0 {
             for letter in letters {
                 write(&mut writing, letter, now).await?;
@@ -107,61 +108,72 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// Was whoever wrote answered since, however their address was written?
-    pub(crate) async fn answered(&self, sender: &str, since: DateTime<Utc>) -> Result<bool, Error> {
-        const ANSWERED: &str = "
+    /// Has this sender had a reply since? Case is ignored.
+    pub(crate) async fn replied_since(
+        &self,
+        sender: &str,
+        since: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        const REPLIED: &str = "
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
-            WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.made_at > $2 LIMIT 1";
+            WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.created_at > $2 LIMIT 1";
         let given = vec![Given::Text(sender.to_ascii_lowercase()), Given::Number(micros(since))];
-        Ok(!self.tables.all(ANSWERED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+        Ok(!self.tables.all(REPLIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
-    /// Was a letter written to this holder since, that may have arrived or will? Reminders and
-    /// extracts do not count: they have nothing to do with who asks now.
-    pub(crate) async fn told(&self, mailbox: u32, since: DateTime<Utc>) -> Result<bool, Error> {
-        const TOLD: &str = "
-            SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND made_at > $2
-            AND kind NOT IN ('reminder', 'extract') AND standing IN ('waiting', 'claimed', 'sent') LIMIT 1";
+    /// Has a letter to this holder been queued since that may arrive? Reminders and exports don't count: they are not
+    /// about a request.
+    pub(crate) async fn notified_since(
+        &self,
+        mailbox: u32,
+        since: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        const NOTIFIED: &str = "
+            SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND created_at > $2
+            AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') LIMIT 1";
         let given = vec![Given::Number(mailbox.into()), Given::Number(micros(since))];
-        Ok(!self.tables.all(TOLD, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+        Ok(!self.tables.all(NOTIFIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
-    /// Letters that are due, the oldest first.
-    pub(crate) async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Waiting>, Error> {
+    /// Letters that are due, oldest first.
+    pub(crate) async fn due(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueLetter>, Error> {
         const DUE: &str = "
             SELECT number, kind, message, mailbox, route, why, attempts FROM letter
-            WHERE standing = 'waiting' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
+            WHERE status = 'waiting' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
         let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
-        Ok(self.tables.all(DUE, given, waiting).await?)
+        Ok(self.tables.all(DUE, given, due_letter).await?)
     }
 
-    /// Takes a letter to be sent before an instant; false where somebody else took it. What it asks to be
-    /// confirmed can be from now on.
+    /// Claims a letter until an instant; false on a conflict with another process. Its link is valid from now on.
     pub(crate) async fn claim(
         &self,
-        letter: &Waiting,
+        letter: &DueLetter,
         until: DateTime<Utc>,
-        asked: Option<Asked>,
+        confirmation: Option<Confirmation>,
     ) -> Result<bool, Error> {
         const CLAIM: &str = "
-            UPDATE letter SET standing = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
-            WHERE number = $1 AND standing = 'waiting'";
+            UPDATE letter SET status = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
+            WHERE number = $1 AND status = 'waiting'";
         let mut writing = self.tables.begin().await?;
         let route = Given::Text(letter.route.code().to_owned());
         let given = vec![Given::Number(letter.number), Given::Number(micros(until)), route];
         if writing.run(CLAIM, given).await? == 0 {
             return Ok(false);
         }
-        if let (Some(asked), Some(mailbox)) = (asked, letter.mailbox) {
-            ask(&mut writing, letter, mailbox, &asked).await?;
+        if let (Some(confirmation), Some(mailbox)) = (confirmation, letter.mailbox) {
+            confirmations::insert(&mut writing, letter, mailbox, &confirmation).await?;
         }
         writing.commit().await?;
         Ok(true)
     }
 
-    /// A letter with the link of an extract is to be sent to the holder of a mailbox, once the extract of this
-    /// request lies ready. False where one waits already.
-    pub async fn send_extract(
+    /// Queues a letter with the link of a message-log export, to be sent once the export is ready. False if one is queued
+    /// already.
+    pub async fn queue_extract(
         &self,
         request: Uuid,
         mailbox: u32,
@@ -169,55 +181,54 @@ impl Store {
     ) -> Result<bool, Error> {
         const WAITS: &str = "
             SELECT number FROM letter
-            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND standing IN ('waiting', 'claimed')";
+            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', 'claimed')";
         let why = request.to_string();
         let given = vec![Given::Number(mailbox.into()), Given::Text(why.clone())];
         if !self.tables.all(WAITS, given, |(number,): (i64,)| Ok(number)).await?.is_empty() {
             return Ok(false);
         }
         let (kind, mailbox, route) = (LetterKind::Extract, Some(mailbox), Route::Notice);
-        let letter = New { kind, message: NONE, mailbox, route, why: Some(&why) };
+        let letter = NewLetter { kind, message: NONE, mailbox, route, why: Some(&why) };
         let mut writing = self.tables.begin().await?;
         write(&mut writing, letter, now).await?;
         writing.commit().await?;
         Ok(true)
     }
 
-    /// A letter that waits is looked at no sooner than at an instant.
-    pub(crate) async fn put_off(&self, letter: i64, until: DateTime<Utc>) -> Result<(), Error> {
-        const PUT_OFF: &str =
-            "UPDATE letter SET due_at = $2 WHERE number = $1 AND standing = 'waiting'";
+    /// Postpones a waiting letter.
+    pub(crate) async fn postpone(&self, letter: i64, until: DateTime<Utc>) -> Result<(), Error> {
+        const POSTPONE: &str =
+            "UPDATE letter SET due_at = $2 WHERE number = $1 AND status = 'waiting'";
         let given = vec![Given::Number(letter), Given::Number(micros(until))];
-        self.change(PUT_OFF, given).await.map(|_| ())
+        self.change(POSTPONE, given).await.map(|_| ())
     }
 
-    /// Writes down what became of a letter that was claimed.
-    pub(crate) async fn sent(
+    /// Records the outcome of a claimed letter.
+    pub(crate) async fn settle(
         &self,
         letter: i64,
-        sent: Sent,
+        outcome: LetterOutcome,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let mut writing = self.tables.begin().await?;
-        settle(&mut writing, letter, sent, now).await?;
+        settle(&mut writing, letter, outcome, now).await?;
         Ok(writing.commit().await?)
     }
 
-    /// A letter that was claimed is given up, and the message it belongs to waits in quarantine, so that an
-    /// operator sees whose request does not go on.
-    pub(crate) async fn given_up(
+    /// Records that a claimed letter failed or is in doubt, and puts its message in quarantine for an operator.
+    pub(crate) async fn fail(
         &self,
-        letter: &Waiting,
-        (sent, reason): (Sent, &str),
+        letter: &DueLetter,
+        (outcome, reason): (LetterOutcome, &str),
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        // Answers and reminders hold nobody's request up.
+        // A lost reply or reminder blocks no request.
         const HOLD: &str = "
-            UPDATE message SET standing = 'held', reason = $2, mailbox = $3, decided_at = $4
-            WHERE number = $1 AND standing = 'done'";
+            UPDATE message SET status = 'held', reason = $2, mailbox = $3, decided_at = $4
+            WHERE number = $1 AND status = 'done'";
         let mut writing = self.tables.begin().await?;
-        let ours = settle(&mut writing, letter.number, sent, now).await?;
-        if ours && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted) {
+        let settled = settle(&mut writing, letter.number, outcome, now).await?;
+        if settled && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted) {
             let given = vec![
                 Given::Number(letter.message),
                 Given::Text(reason.to_owned()),
@@ -229,60 +240,59 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// Letters whose claim has run out, the oldest first.
-    pub(crate) async fn overdue(
+    /// Letters with an expired claim, oldest first.
+    pub(crate) async fn expired_claims(
         &self,
         now: DateTime<Utc>,
         limit: u32,
-    ) -> Result<Vec<Waiting>, Error> {
-        const OVERDUE: &str = "
+    ) -> Result<Vec<DueLetter>, Error> {
+        const EXPIRED: &str = "
             SELECT number, kind, message, mailbox, route, why, attempts FROM letter
-            WHERE standing = 'claimed' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
+            WHERE status = 'claimed' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
         let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
-        Ok(self.tables.all(OVERDUE, given, waiting).await?)
+        Ok(self.tables.all(EXPIRED, given, due_letter).await?)
     }
 
-    /// Whose codes are on their way by letter: waiting to leave, or leaving now. Whoever replaced one of these
-    /// would make what arrives worth nothing.
-    pub async fn letters_with_codes_wait(&self) -> Result<RoaringBitmap, Error> {
+    /// Mailboxes whose code is queued or being sent. Reissuing one of these would invalidate the code in the letter.
+    pub async fn codes_in_delivery(&self) -> Result<RoaringBitmap, Error> {
         const WAIT: &str = "
-            SELECT mailbox FROM letter WHERE standing IN ('waiting', 'claimed')
+            SELECT mailbox FROM letter WHERE status IN ('waiting', 'claimed')
             AND kind = 'granted' AND mailbox IS NOT NULL";
         let found = self.tables.all(WAIT, Vec::new(), |(mailbox,): (i64,)| number(mailbox)).await?;
         Ok(found.into_iter().collect())
     }
 
-    /// A letter with the voucher itself says no instead.
-    pub(crate) async fn turn_down(
+    /// Turns a claimed letter with a voucher into a refusal.
+    pub(crate) async fn refuse_letter(
         &self,
         letter: i64,
         why: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         const REFUSE: &str = "
-            UPDATE letter SET kind = 'refused', why = $2, standing = 'waiting', due_at = $3
-            WHERE number = $1 AND standing = 'claimed'";
+            UPDATE letter SET kind = 'refused', why = $2, status = 'waiting', due_at = $3
+            WHERE number = $1 AND status = 'claimed'";
         let given =
             vec![Given::Number(letter), Given::Text(why.to_owned()), Given::Number(micros(now))];
         self.change(REFUSE, given).await.map(|_| ())
     }
 
-    /// How many letters wait, and of how many nobody knows whether they left: counts that an index answers.
-    pub async fn unsent(&self) -> Result<(u64, u64), Error> {
-        const UNSENT: &str = "
-            SELECT (SELECT count(*) FROM letter WHERE standing = 'waiting'),
-                (SELECT count(*) FROM letter WHERE standing = 'doubt')";
+    /// The numbers of waiting letters and of letters in doubt; index-only counts.
+    pub async fn backlog(&self) -> Result<(u64, u64), Error> {
+        const BACKLOG: &str = "
+            SELECT (SELECT count(*) FROM letter WHERE status = 'waiting'),
+                (SELECT count(*) FROM letter WHERE status = 'in-doubt')";
         let read =
             |(waiting, doubt): (i64, i64)| Ok((waiting.unsigned_abs(), doubt.unsigned_abs()));
-        Ok(self.tables.all(UNSENT, Vec::new(), read).await?.pop().unwrap_or_default())
+        Ok(self.tables.all(BACKLOG, Vec::new(), read).await?.pop().unwrap_or_default())
     }
 
-    /// How many letters there are, by kind and by what became of them.
-    pub async fn letters(&self) -> Result<Vec<(String, String, u64)>, Error> {
+    /// The number of letters by kind and status.
+    pub async fn letter_counts(&self) -> Result<Vec<(String, String, u64)>, Error> {
         const LETTERS: &str = "
-            SELECT kind, standing, count(*) FROM letter GROUP BY kind, standing ORDER BY kind, standing";
-        let read = |(kind, standing, count): (String, String, i64)| {
-            Ok((kind, standing, u64::try_from(count).map_err(|error| error.to_string())?))
+            SELECT kind, status, count(*) FROM letter GROUP BY kind, status ORDER BY kind, status";
+        let read = |(kind, status, count): (String, String, i64)| {
+            Ok((kind, status, u64::try_from(count).map_err(|error| error.to_string())?))
         };
         Ok(self.tables.all(LETTERS, Vec::new(), read).await?)
     }

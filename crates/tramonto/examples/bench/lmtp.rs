@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use intake::{Gate, Keeper, Limits, Listen, Pace, Rules, Server, Store};
+use intake::{Limits, Listen, MessageWriter, Rate, RateLimiter, Rules, Server, Store};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -57,14 +57,14 @@ async fn hand_over(
     many: u32,
 ) -> Fallible<(Duration, Duration)> {
     let store = Arc::new(Store::open(&folder.join("intake.db")).await?);
-    let keeper = Arc::new(Keeper::new(Arc::clone(&store), Arc::new(RealClock)));
-    let any = Pace { burst: u32::MAX, period: Duration::from_nanos(1) };
-    let gate = Gate::new(any, any);
+    let writer = Arc::new(MessageWriter::new(Arc::clone(&store), Arc::new(RealClock)));
+    let any = Rate { burst: u32::MAX, period: Duration::from_nanos(1) };
+    let limiter = RateLimiter::new(any, any);
     let intake = watch::Sender::new(INTAKE.to_owned()).subscribe();
-    let rules = Rules::new("mx.example".to_owned(), intake, 1 << 20, gate, 64 << 20);
+    let rules = Rules::new("mx.example".to_owned(), intake, 1 << 20, limiter, 64 << 20);
     let place = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let server = Server::bind(&place, rules, Limits::default(), keeper).await?;
-    let Listen::Tcp(address) = *server.place() else { return Err("no port".into()) };
+    let server = Server::bind(&place, rules, Limits::default(), writer).await?;
+    let Listen::Tcp(address) = *server.address() else { return Err("no port".into()) };
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));
     let begun = Instant::now();
@@ -82,7 +82,7 @@ async fn hand_over(
     let took = begun.elapsed();
     stop.cancel();
     running.await?;
-    let kept: u64 = store.counts().await?.iter().map(|(_, _, many)| many).sum();
+    let kept: u64 = store.message_counts().await?.iter().map(|(_, _, many)| many).sum();
     if kept != u64::from(connections * many) {
         return Err(format!("{kept} of {} messages were kept", connections * many).into());
     }

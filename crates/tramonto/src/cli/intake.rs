@@ -164,12 +164,12 @@ pub struct MessageArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto intake list
-  tramonto intake list --standing done --limit 20
+  tramonto intake list --status done --limit 20
   tramonto intake list --json | jq '.messages[] | select(.reason == \"officer\")'")]
 pub struct ListMessagesArgs {
     /// How they stand: new, held (in quarantine), done, refused.
     #[arg(long, value_name = "STANDING", default_value = "held")]
-    pub standing: intake::Standing,
+    pub status: intake::MessageStatus,
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,

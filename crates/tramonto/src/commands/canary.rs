@@ -8,7 +8,7 @@ use eventstore::{Filter, Journal};
 use registry::Registry;
 use serde::Serialize;
 use views::{CanaryStanding, ProbeMade, ProbeState};
-use workers::canary::{Canary, Doors, DoorsSettings, Seen, expected};
+use workers::canary::{Canary, ProbeEndpoints, ProbeResult, ProbeSettings, expected};
 
 use super::reading::Reading;
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs, ShowCanaryArgs};
@@ -23,17 +23,17 @@ pub(super) const PASSWORD: &str = "TRAMONTO_CANARY_PASSWORD";
 const OTHERWISE: u8 = 4;
 
 /// Where canaries are probed, by the command line; `None` where no door is named.
-pub(super) fn doors(args: &CanaryArgs) -> Result<Option<Doors>, Error> {
+pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Error> {
     let root = args.canary_root_certificate.as_deref().map(commands::read).transpose()?;
-    let settings = DoorsSettings {
+    let settings = ProbeSettings {
         smtp: args.canary_smtp.as_ref().map(|place| &place.0),
         submission: args.canary_submission.as_ref().map(|place| &place.0),
         imap: args.canary_imap.as_ref().map(|place| &place.0),
         password: password(args.canary_password_file.as_deref(), PASSWORD)?,
         root: root.as_deref(),
-        patience: args.canary_patience.0,
+        timeout: args.canary_patience.0,
     };
-    Doors::new(settings).map_err(Error::Usage)
+    ProbeEndpoints::new(settings).map_err(Error::Usage)
 }
 
 pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<ExitCode, Error> {
@@ -52,7 +52,7 @@ struct Probed {
 }
 
 async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
-    let Some(doors) = doors(&args.doors)? else {
+    let Some(endpoints) = endpoints(&args.doors)? else {
         return Err(Error::Usage(
             "no door is named; give --canary-smtp, --canary-submission or --canary-imap".to_owned(),
         ));
@@ -68,7 +68,7 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
                     .to_owned(),
             ));
         };
-        probed.push(one(&reading.journal, &doors, &Canary::of(&rules, address), number).await?);
+        probed.push(one(&reading.journal, &endpoints, &Canary::of(&rules, address), number).await?);
     }
     registry.close().await?;
     reading.close().await;
@@ -95,7 +95,7 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
 
 async fn one(
     journal: &Journal,
-    doors: &Doors,
+    endpoints: &ProbeEndpoints,
     canary: &Canary,
     number: u32,
 ) -> Result<Probed, Error> {
@@ -105,7 +105,8 @@ async fn one(
         (Entitled::by(known.state()), refusals.unwrap_or_default())
     };
     let began_at = journal.now();
-    let Seen { found, transcripts } = doors.probe(canary, &refusals, &|| journal.now()).await;
+    let ProbeResult { found, transcripts } =
+        endpoints.probe(canary, &refusals, &|| journal.now()).await;
     let finding = |(capability, _, found)| {
         let expected = expected(entitled.as_ref(), number, capability, began_at);
         Finding { capability, expected, found }

@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use intake::{Kept, Kind, Message, Templates};
+use intake::{Kind, Message, NewMessage, Templates};
+use mail::Headers;
 use serde_json::{Value, json};
 
 use super::reading::Reading;
@@ -43,9 +44,10 @@ async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
         None => message_on_input(LARGEST)?,
     };
     let received_at = eventstore::Clock::now(&RealClock);
-    let sender = args.sender.clone().or_else(|| intake::return_path(&content));
+    let return_path = || Headers::parse(&content)?.return_path().map(str::to_owned);
+    let sender = args.sender.clone().or_else(return_path);
     let store = requests::open(global).await?;
-    let number = store.keep_one(Kept { sender, received_at, content }).await?;
+    let number = store.insert_one(NewMessage { sender, received_at, content }).await?;
     store.close().await?;
     done(global, "message-kept", number, "is kept")
 }
@@ -53,25 +55,25 @@ async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
 async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
     let (mut messages, mut counts, mut letters) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(store) = requests::open_to_look(global).await? {
-        messages = store.messages(args.standing, args.after, args.limit).await?;
-        counts = store.counts().await?;
-        letters = store.letters().await?;
+        messages = store.messages(args.status, args.after, args.limit).await?;
+        counts = store.message_counts().await?;
+        letters = store.letter_counts().await?;
         store.close().await?;
     }
     let mut out = Output::open();
     if global.json {
         let counts: Vec<_> = counts
             .iter()
-            .map(|(standing, reason, count)| {
-                json!({ "standing": standing.code(), "reason": reason, "messages": count })
+            .map(|(status, reason, count)| {
+                json!({ "status": status.code(), "reason": reason, "messages": count })
             })
             .collect();
         let messages: Vec<_> = messages.iter().map(document).collect();
         let letters: Vec<_> = letters
             .iter()
-            .map(|(kind, standing, count)| {
-                json!({ "kind": kind, "standing": standing, "letters": count })
-            })
+            .map(
+                |(kind, status, count)| json!({ "kind": kind, "status": status, "letters": count }),
+            )
             .collect();
         let all = json!({ "messages": messages, "counts": counts, "letters": letters });
         return out.document(&all);
@@ -79,17 +81,17 @@ async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
     if counts.is_empty() {
         return out.line("no message has come yet");
     }
-    let rows = counts.iter().map(|(standing, reason, many)| {
+    let rows = counts.iter().map(|(status, reason, many)| {
         let reason = reason.clone().unwrap_or_default();
-        vec![standing.code().to_owned(), reason, count(*many)]
+        vec![status.code().to_owned(), reason, count(*many)]
     });
-    out.text(table(&["standing", "reason", "messages"], &[2], rows.collect()))?;
+    out.text(table(&["status", "reason", "messages"], &[2], rows.collect()))?;
     if !letters.is_empty() {
         let rows = letters
             .iter()
-            .map(|(kind, standing, many)| vec![kind.clone(), standing.clone(), count(*many)]);
+            .map(|(kind, status, many)| vec![kind.clone(), status.clone(), count(*many)]);
         out.line("")?;
-        out.text(table(&["letter", "standing", "letters"], &[2], rows.collect()))?;
+        out.text(table(&["letter", "status", "letters"], &[2], rows.collect()))?;
     }
     if messages.is_empty() {
         return Ok(());
@@ -107,7 +109,7 @@ fn document(message: &Message) -> Value {
     json!({
         "number": message.number,
         "received_at": message.received_at,
-        "standing": message.standing.code(),
+        "status": message.status.code(),
         "reason": message.reason,
         "mailbox": message.mailbox,
         "released": message.released,
@@ -127,7 +129,7 @@ async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
     let reading = requests::reader(&args.reading).read(message.sender.as_deref(), &content);
     let (codes, addresses) = match &reading.kind {
         Kind::Request(named) => (named.codes.len(), named.addresses.len()),
-        Kind::NamesNobody | Kind::Machine(_) | Kind::Receipt(_) | Kind::Unreadable(_) => (0, 0),
+        Kind::NoIdentifier | Kind::Automatic(_) | Kind::Receipt(_) | Kind::Unreadable(_) => (0, 0),
     };
     let mut shown = document(&message);
     if let Value::Object(shown) = &mut shown {
@@ -136,7 +138,7 @@ async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
         shown.insert("names_codici_fiscali".to_owned(), json!(codes));
         shown.insert("names_addresses".to_owned(), json!(addresses));
         shown.insert("certified".to_owned(), json!(reading.certified));
-        shown.insert("evidence".to_owned(), json!(reading.evidence.code()));
+        shown.insert("authentication".to_owned(), json!(reading.authentication.code()));
     }
     let mut out = Output::open();
     if global.json {

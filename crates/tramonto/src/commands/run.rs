@@ -47,7 +47,7 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         workers: args.workers,
         notices: super::notices::post(&args.notices)?,
         notices_beside: !args.until_idle,
-        canaries: super::canary::doors(&args.canaries)?,
+        canaries: super::canary::endpoints(&args.canaries)?,
         sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
         platform,
         ..Settings::default()

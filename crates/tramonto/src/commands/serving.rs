@@ -23,7 +23,7 @@ pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode
     let notices = super::notices::post(&args.notices)?;
     let worker = WorkerPart { effects, workers: args.workers };
     let mut parts = vec![Part::Work(worker), Part::Notices(notices)];
-    parts.extend(super::canary::doors(&args.canaries)?.map(Part::Probe));
+    parts.extend(super::canary::endpoints(&args.canaries)?.map(Part::Probe));
     parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
     let sweep = SweepArgs { arm_ahead: args.arm_ahead, ..usual() };
     run("worker", parts, sweep, &args.service, global).await
@@ -57,7 +57,7 @@ pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Erro
         Part::Relay { expand: false },
         Part::Commands,
     ];
-    parts.extend(super::canary::doors(&args.canaries)?.map(Part::Probe));
+    parts.extend(super::canary::endpoints(&args.canaries)?.map(Part::Probe));
     parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
     if args.answers.policy_listen.is_some() {
         parts.push(Part::Answer(args.answers));

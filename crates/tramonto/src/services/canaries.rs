@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Tick;
-use workers::canary::{Doors, Prober};
+use workers::canary::{ProbeEndpoints, Prober};
 
 use super::lead::Lead;
 use super::parts::{Ground, PartPasses};
 use crate::Error;
 use ::engine::canaries;
 
-pub(super) async fn probe(ground: Ground, doors: Doors) {
+pub(super) async fn probe(ground: Ground, endpoints: ProbeEndpoints) {
     let Some(registry) = ground.registry("canaries").await else { return };
     let journal = Arc::clone(&ground.deployment.journal);
-    let prober = Prober::new(journal, canaries::book(registry), doors);
+    let prober = Prober::new(journal, canaries::book(registry), endpoints);
     let lead = ground.lead("canaries");
     ground.serve("canaries", Leading { prober, lead }).await;
 }

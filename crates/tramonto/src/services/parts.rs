@@ -16,7 +16,7 @@ use scheduler::Scheduler;
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use workers::canary::Doors;
+use workers::canary::ProbeEndpoints;
 use workers::{SessionCommand, Sweep, SweepSettings, Worker};
 
 use super::arrivals::{Arrivals, Awaiting};
@@ -53,7 +53,7 @@ pub(crate) enum Part {
     /// Tells holders, where there is a mail relay. One at a time.
     Notices(Post),
     /// Probes our own mailboxes beside each boundary. One at a time.
-    Probe(Doors),
+    Probe(ProbeEndpoints),
     /// Keeps the table with one row per mailbox. One at a time.
     Table,
     /// Gives the mail directory its mailboxes. One at a time.
@@ -152,7 +152,7 @@ impl Part {
             Self::Reconcile => drop(tasks.spawn(super::reconcile::reconcile(ground))),
             Self::Work(part) => drop(tasks.spawn(work(ground, part))),
             Self::Notices(post) => drop(tasks.spawn(super::notices::notices(ground, post))),
-            Self::Probe(doors) => drop(tasks.spawn(super::canaries::probe(ground, doors))),
+            Self::Probe(endpoints) => drop(tasks.spawn(super::canaries::probe(ground, endpoints))),
             Self::Table => drop(tasks.spawn(table(ground))),
             Self::Provision => drop(tasks.spawn(provision(ground))),
             Self::Relay { expand } => drop(tasks.spawn(super::relay::relay(ground, expand))),

@@ -227,7 +227,7 @@ async fn requests_come_in_and_are_confirmed_where_intake_and_portal_have_logins_
                    From: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n.\r\nQUIT\r\n";
     let heard = conversation(ports[0], message, "\r\n221 ");
     assert!(heard.contains("\r\n354 ") && heard.matches("\r\n250 ").count() >= 3, "{heard}");
-    let looked = "SELECT count(*) FROM intake.message WHERE standing <> 'new'";
+    let looked = "SELECT count(*) FROM intake.message WHERE status <> 'new'";
     secured.world.until("a decision", async || secured.world.ask(looked).await == 1).await;
     let post = |path: &str| {
         let request = format!(

@@ -1,70 +1,70 @@
-//! What a mail server is asked by IMAP: may a canary log in, may it change what is in its inbox.
+//! Probes by IMAP: may a canary log in, may it modify its inbox.
 //!
-//! `SELECT` says so without that anything is changed. It takes the `\Recent` flags away, which nobody but us
-//! looks at in a mailbox of our own.
+//! The reply to `SELECT` shows both without changing anything but the `\Recent` flags, which matter to nobody in a mailbox
+//! of our own.
 
 use domain::{Found, Refusals, access_found, modify_found};
 
-use super::dialogue::Dialogue;
-use super::doors::{DoorPlace, Login, Tls};
+use super::endpoints::{Login, ServerAddress, Tls};
+use super::session::Session;
 
-/// What of access and of the right to change was found.
+/// Probes access and modify.
 pub(super) async fn read(
-    dialogue: &mut Dialogue,
-    place: &DoorPlace,
+    session: &mut Session,
+    server: &ServerAddress,
     login: Login<'_>,
     refusals: &Refusals,
 ) -> Result<(Found, Found), String> {
-    dialogue.connect(&place.host, place.port).await?;
-    if place.tls == Tls::Implicit {
-        dialogue.secure(&place.host, &place.config).await?;
+    session.connect(&server.host, server.port).await?;
+    if server.tls == Tls::Implicit {
+        session.secure(&server.host, &server.config).await?;
     }
-    let greeting = dialogue.hear().await?;
+    let greeting = session.receive().await?;
     if !greeting.starts_with("* OK") {
         return Err("greeting".to_owned());
     }
-    if place.tls == Tls::Upgraded {
-        let answer = command(dialogue, "a0", "STARTTLS", "STARTTLS").await?;
+    if server.tls == Tls::Upgraded {
+        let answer = command(session, "a0", "STARTTLS", "STARTTLS").await?;
         if !answer.starts_with("OK") {
             return Err("starttls".to_owned());
         }
-        dialogue.secure(&place.host, &place.config).await?;
+        session.secure(&server.host, &server.config).await?;
     }
     let Login { address, password } = login;
-    let said = format!("LOGIN {} {}", quoted(address), quoted(password));
+    let login = format!("LOGIN {} {}", quoted(address), quoted(password));
     let shown = format!("LOGIN {} (hidden)", quoted(address));
-    let access = access_found(&command(dialogue, "a1", &said, &shown).await?, refusals);
+    let access = access_found(&command(session, "a1", &login, &shown).await?, refusals);
     let modify = match &access {
         Found::Allowed => {
-            let selected = command(dialogue, "a2", "SELECT INBOX", "SELECT INBOX").await;
+            let selected = command(session, "a2", "SELECT INBOX", "SELECT INBOX").await;
             selected.map_or_else(Found::Unknown, |answer| modify_found(&answer))
         }
-        // Who can't get in changes nothing.
+        // Without access nothing can be modified.
         other @ (Found::Refused(_) | Found::Unknown(_)) => other.clone(),
     };
-    if let Err(cause) = command(dialogue, "a3", "LOGOUT", "LOGOUT").await {
-        dialogue.note(&cause);
+    if let Err(cause) = command(session, "a3", "LOGOUT", "LOGOUT").await {
+        session.note(&cause);
     }
     Ok((access, modify))
 }
 
-/// Says a command; what follows its tag in the line that ends the answer.
+/// Sends a command and returns its tagged response, without the tag.
 async fn command(
-    dialogue: &mut Dialogue,
+    session: &mut Session,
     tag: &str,
-    said: &str,
+    line: &str,
     shown: &str,
 ) -> Result<String, String> {
-    dialogue.say_as(&format!("{tag} {said}"), &format!("{tag} {shown}")).await?;
+    session.send_as(&format!("{tag} {line}"), &format!("{tag} {shown}")).await?;
     loop {
-        let line = dialogue.hear().await?;
+        let line = session.receive().await?;
         if let Some(answer) = line.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' ')) {
             return Ok(answer.to_owned());
         }
     }
 }
 
-/// A quoted string (RFC 3501, 4.3); that it is printable ASCII was checked before.
+/// A quoted string (RFC 3501, 4.3) of printable ASCII.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,22 +1,21 @@
-//! What is written down of a line: no password, no address, no character that rules a terminal, no more than a
-//! bounded length.
+//! Masks lines for the transcript: no password, no address, no control character, bounded length.
 
-/// So much of a line is kept: an SMTP reply has 512 bytes at most (RFC 5321, 4.5.3.1.5).
+/// Bytes kept of a line: an SMTP reply has 512 at most (RFC 5321, 4.5.3.1.5).
 const KEPT: usize = 512;
 
-/// What is replaced, and by what.
+/// Texts and their replacements.
 #[derive(Debug, Default)]
 pub(super) struct Mask(Vec<(String, &'static str)>);
 
 impl Mask {
-    /// Has every occurrence of the text replaced, whatever its capitals.
+    /// Replaces every occurrence of a text, ignoring case.
     pub(super) fn hide(&mut self, text: &str, instead: &'static str) {
         if !text.is_empty() {
             self.0.push((text.to_ascii_lowercase(), instead));
         }
     }
 
-    /// A line as it may be kept.
+    /// Masks a line.
     pub(super) fn clean(&self, line: &[u8]) -> String {
         let printable =
             |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '?' };
@@ -25,7 +24,7 @@ impl Mask {
             text = replaced(&text, hidden, instead);
         }
         let mut text = without_addresses(&text);
-        // Printable ASCII, so every place is the end of a character.
+        // Printable ASCII: any byte is a character boundary.
         text.truncate(KEPT);
         text
     }
@@ -44,7 +43,7 @@ fn replaced(text: &str, hidden: &str, instead: &str) -> String {
     clean
 }
 
-/// An address that is none of ours: whose it may be, nobody knows.
+/// Masks any other address: it may be a person's.
 fn without_addresses(text: &str) -> String {
     let is_address = |word: &str| {
         word.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty())
@@ -68,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_a_password_nor_an_address_nor_a_control_character_is_kept() {
+    fn passwords_addresses_and_control_characters_are_masked() {
         let mut mask = Mask::default();
         mask.hide("Canary@Mail.example", "canary");
         mask.hide("s3cret-word", "(hidden)");

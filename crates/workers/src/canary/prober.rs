@@ -1,4 +1,4 @@
-//! The prober: tries the canaries beside each boundary, and records what it was answered.
+//! The prober: probes the canaries before and after each boundary, and records the findings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,40 +13,40 @@ use eventstore::{Journal, Origin, canary_stream};
 use futures::future::join_all;
 use metrics::counter;
 
-use super::doors::{Canary, Doors, Seen};
+use super::endpoints::{Canary, ProbeEndpoints, ProbeResult};
 use crate::Error;
 
-/// How soon it is looked again for a canary that is not in the registry.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
-/// So often another prober may be faster at recording before a pass is given up.
-const TRIES: usize = 5;
+/// How soon a canary that is not in the registry is looked up again.
+const LOOKUP_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+/// Append attempts in one pass.
+const ATTEMPTS: usize = 5;
 
-/// Knows which mailbox an address is.
+/// Looks up the mailbox of an address.
 #[async_trait]
-pub trait CanaryBook: Send + Sync {
-    /// Its number; `None` where it was not registered yet. The error is one sentence.
+pub trait CanaryLookup: Send + Sync {
+    /// Its number; `None` if it is not registered yet. The error is one sentence.
     async fn number(&self, address: &str) -> Result<Option<u32>, String>;
 }
 
-/// Tries the canaries; one at a time works, and two do no harm.
+/// Probes the canaries. One prober at a time is enough; two do no harm.
 pub struct Prober {
     journal: Arc<Journal>,
-    book: Arc<dyn CanaryBook>,
-    doors: Doors,
+    lookup: Arc<dyn CanaryLookup>,
+    endpoints: ProbeEndpoints,
     numbers: BTreeMap<String, u32>,
-    looked_at: Option<DateTime<Utc>>,
-    /// What was seen and could not be recorded yet.
+    looked_up_at: Option<DateTime<Utc>>,
+    /// Findings that could not be recorded yet.
     unrecorded: Vec<Probed>,
 }
 
 struct Probed {
     event: CanaryProbed,
     window: Window,
-    /// How many probes for the same instant were known when it began.
-    seen: u32,
+    /// The number of recorded probes of the same boundary when this one began.
+    recorded: u32,
 }
 
-/// What a look at the state found to do.
+/// What there is to probe.
 struct Todo {
     rules: Box<CanaryRules>,
     refusals: Refusals,
@@ -56,20 +56,24 @@ struct Todo {
 }
 
 impl Prober {
-    /// A prober that has tried nothing yet.
-    pub fn new(journal: Arc<Journal>, book: Arc<dyn CanaryBook>, doors: Doors) -> Self {
-        let (numbers, looked_at, unrecorded) = (BTreeMap::new(), None, Vec::new());
-        Self { journal, book, doors, numbers, looked_at, unrecorded }
+    /// A prober that has probed nothing yet.
+    pub fn new(
+        journal: Arc<Journal>,
+        lookup: Arc<dyn CanaryLookup>,
+        endpoints: ProbeEndpoints,
+    ) -> Self {
+        let (numbers, looked_up_at, unrecorded) = (BTreeMap::new(), None, Vec::new());
+        Self { journal, lookup, endpoints, numbers, looked_up_at, unrecorded }
     }
 
-    /// One pass: records what is not recorded yet, and tries the canaries of every boundary that it is time for.
+    /// One pass: records pending findings, and probes the canaries of every boundary that is due.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         self.record().await?;
         let missing = self.look_up().await?;
         let now = self.journal.now();
-        let Some(todo) = self.look(now).await? else { return Ok(Tick::default()) };
+        let Some(todo) = self.todo(now).await? else { return Ok(Tick::default()) };
         if todo.due.now.is_empty() {
-            let again = missing.then(|| now.checked_add_signed(LOOK_AGAIN)).flatten();
+            let again = missing.then(|| now.checked_add_signed(LOOKUP_INTERVAL)).flatten();
             let next_wake = [todo.due.next_wake, again].into_iter().flatten().min();
             return Ok(Tick { progress: 0, next_wake });
         }
@@ -84,7 +88,7 @@ impl Prober {
         Ok(Tick { progress: 1, next_wake: None })
     }
 
-    /// Finds the numbers of canaries that are not known yet; true where some are not in the registry.
+    /// Looks up the numbers of new canaries; true if some are not in the registry.
     async fn look_up(&mut self) -> Result<bool, Error> {
         let addresses = {
             let known = self.journal.known().await?;
@@ -97,34 +101,33 @@ impl Prober {
             return Ok(false);
         }
         let now = self.journal.now();
-        // A clock that went back ends the rest too.
-        let rests = |at: DateTime<Utc>| at <= now && now.signed_duration_since(at) < LOOK_AGAIN;
-        if self.looked_at.is_some_and(rests) {
+        // A clock that was set back ends the interval too.
+        let recent =
+            |at: DateTime<Utc>| at <= now && now.signed_duration_since(at) < LOOKUP_INTERVAL;
+        if self.looked_up_at.is_some_and(recent) {
             return Ok(true);
         }
         let mut left = false;
         for address in missing {
-            match self.book.number(&address).await {
+            match self.lookup.number(&address).await {
                 Ok(Some(number)) => {
                     self.numbers.insert(address, number);
                 }
                 Ok(None) => left = true,
                 Err(problem) => {
-                    tracing::warn!("a canary could not be looked up: {problem}");
+                    tracing::warn!("cannot look up canary: {problem}");
                     left = true;
                 }
             }
         }
-        if left && self.looked_at.is_none() {
-            tracing::warn!(
-                "some canaries of the plan are not in the registry; they are not probed"
-            );
+        if left && self.looked_up_at.is_none() {
+            tracing::warn!("canaries of the plan are not in the registry and not probed");
         }
-        self.looked_at = Some(now);
+        self.looked_up_at = Some(now);
         Ok(left)
     }
 
-    async fn look(&self, now: DateTime<Utc>) -> Result<Option<Todo>, Error> {
+    async fn todo(&self, now: DateTime<Utc>) -> Result<Option<Todo>, Error> {
         let known = self.journal.known().await?;
         let state = known.state();
         let Some(plan) = state.plan() else { return Ok(None) };
@@ -144,13 +147,14 @@ impl Prober {
     async fn probe(&self, todo: &Todo, window: &Window, number: u32) -> Option<Probed> {
         let address = self.numbers.iter().find(|(_, known)| **known == number)?.0;
         let canary = Canary::of(&todo.rules, address);
-        let seen = {
+        let recorded = {
             let known = self.journal.known().await.ok()?;
             attempts(known.state(), window, number)
         };
         let began_at = self.journal.now();
         let now = || self.journal.now();
-        let Seen { found, transcripts } = self.doors.probe(&canary, &todo.refusals, &now).await;
+        let ProbeResult { found, transcripts } =
+            self.endpoints.probe(&canary, &todo.refusals, &now).await;
         let ended_at = self.journal.now();
         let ended = |door: Door| {
             let transcript = transcripts.iter().find(|transcript| transcript.door == door);
@@ -172,17 +176,17 @@ impl Prober {
             findings: findings.collect(),
             transcripts,
         };
-        Some(Probed { event, window: window.clone(), seen })
+        Some(Probed { event, window: window.clone(), recorded })
     }
 
-    /// Records what was seen, but where another prober has recorded the same meanwhile.
+    /// Records findings, except those that another prober has recorded meanwhile.
     async fn record(&mut self) -> Result<(), Error> {
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             if self.unrecorded.is_empty() {
                 return Ok(());
             }
             let stream = canary_stream(self.journal.programme())?;
-            // Read before the state: whatever is recorded in between makes the append a conflict.
+            // Read before the state: an event appended in between makes our append a conflict.
             let expected = self.journal.version_of(&stream).await?;
             let origin = {
                 let known = self.journal.known().await?;
@@ -201,7 +205,7 @@ impl Prober {
             match self.journal.append(stream, expected, &events, &origin).await {
                 Ok(_) => {
                     for Probed { event, .. } in self.unrecorded.drain(..) {
-                        tell(&event);
+                        report(&event);
                     }
                 }
                 Err(eventstore::Error::Conflict(_)) => {}
@@ -222,16 +226,16 @@ impl Canary {
 
 impl Probed {
     fn is_news(&self, state: &State) -> bool {
-        attempts(state, &self.window, self.event.number) <= self.seen
+        attempts(state, &self.window, self.event.number) <= self.recorded
     }
 }
 
-/// How many probes for that side of a boundary are known.
+/// The number of recorded probes of that side of a boundary.
 fn attempts(state: &State, window: &Window, number: u32) -> u32 {
     state.canaries.probe(window, number).map_or(0, |probe| probe.attempts)
 }
 
-/// May this mailbox use a capability at that instant, by the plan, its life and its holds?
+/// May this mailbox use a capability at that instant, by the plan, its state and its holds?
 pub fn expected(
     entitled: Option<&Entitled>,
     number: u32,
@@ -241,7 +245,7 @@ pub fn expected(
     entitled.is_some_and(|entitled| entitled.check(number, capability, at).is_ok())
 }
 
-/// What was found, if it counts: what was answered after a boundary says nothing about before it.
+/// What was found, or unknown: a reply after a boundary says nothing about the time before it.
 pub fn judged(window: &Window, ended_at: DateTime<Utc>, found: Found) -> Found {
     let known = !matches!(found, Found::Unknown(_));
     if known && window.side == Side::Before && ended_at >= window.due_at {
@@ -250,7 +254,7 @@ pub fn judged(window: &Window, ended_at: DateTime<Utc>, found: Found) -> Found {
     found
 }
 
-/// What follows from the start of a phase, where that is recorded already.
+/// Caused by the start of the phase, if that is recorded.
 fn origin(state: &State, probed: &[Probed]) -> Origin {
     let origin = Origin::part("canary");
     let after = probed.first().filter(|probed| probed.event.side == Side::After);
@@ -260,8 +264,8 @@ fn origin(state: &State, probed: &[Probed]) -> Origin {
     }
 }
 
-/// Says and counts what is in the log by then.
-fn tell(event: &CanaryProbed) {
+/// Counts a recorded probe, and logs what was not as expected.
+fn report(event: &CanaryProbed) {
     for finding in &event.findings {
         let result = match finding.found {
             Found::Allowed => "allowed",
@@ -274,7 +278,7 @@ fn tell(event: &CanaryProbed) {
         if finding.agrees() == Some(false) {
             let (phase, side) = (event.phase.as_str(), event.side.name());
             let expected = finding.expected;
-            tracing::error!(phase, side, capability, expected, "a canary was answered otherwise");
+            tracing::error!(phase, side, capability, expected, "canary finding not as expected");
         }
     }
 }

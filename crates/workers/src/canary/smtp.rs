@@ -1,101 +1,101 @@
-//! What a mail server is asked by SMTP: would it take mail for a canary, would it take mail of a canary.
+//! Probes by SMTP: would mail to a canary be accepted, would mail from a canary be accepted.
 //!
-//! No `DATA` is ever said: the recipient's reply is the answer, `RSET` takes it back.
+//! `DATA` is never sent: the reply to `RCPT` is the answer, `RSET` cancels the transaction.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{Found, Refusals, login_found, receive_found, send_found};
 
-use super::dialogue::Dialogue;
-use super::doors::{DoorPlace, Login, Tls};
+use super::endpoints::{Login, ServerAddress, Tls};
+use super::session::Session;
 
-/// Would mail from outside be taken for it?
+/// Probes receive: would mail from outside be accepted?
 pub(super) async fn receive(
-    dialogue: &mut Dialogue,
-    place: &DoorPlace,
+    session: &mut Session,
+    server: &ServerAddress,
     canary: &str,
     refusals: &Refusals,
 ) -> Result<Found, String> {
-    greet(dialogue, place).await?;
-    expect(dialogue, "MAIL FROM:<>", "mail-from").await?;
-    let reply = ask(dialogue, &format!("RCPT TO:<{canary}>")).await?;
-    leave(dialogue).await;
+    greet(session, server).await?;
+    expect(session, "MAIL FROM:<>", "mail-from").await?;
+    let reply = command(session, &format!("RCPT TO:<{canary}>")).await?;
+    quit(session).await;
     Ok(receive_found(&reply, refusals))
 }
 
-/// Would mail of it be taken for the recipient?
+/// Probes send: would mail from the canary be accepted?
 pub(super) async fn send(
-    dialogue: &mut Dialogue,
-    place: &DoorPlace,
+    session: &mut Session,
+    server: &ServerAddress,
     login: Login<'_>,
     recipient: &str,
     refusals: &Refusals,
 ) -> Result<Found, String> {
-    greet(dialogue, place).await?;
+    greet(session, server).await?;
     let Login { address, password } = login;
     let secret = STANDARD.encode(format!("\0{address}\0{password}"));
-    let said = format!("AUTH PLAIN {secret}");
-    dialogue.say_as(&said, "AUTH PLAIN (hidden)").await?;
-    let authenticated = reply(dialogue).await?;
+    let auth = format!("AUTH PLAIN {secret}");
+    session.send_as(&auth, "AUTH PLAIN (hidden)").await?;
+    let authenticated = reply(session).await?;
     if !authenticated.starts_with("235") {
-        leave(dialogue).await;
+        quit(session).await;
         return Ok(login_found(&authenticated, refusals));
     }
-    // A server may refuse the sender at once, or not before it knows the recipient.
-    let mut answer = ask(dialogue, &format!("MAIL FROM:<{address}>")).await?;
+    // Some servers refuse the sender only at RCPT.
+    let mut answer = command(session, &format!("MAIL FROM:<{address}>")).await?;
     if answer.starts_with('2') {
-        answer = ask(dialogue, &format!("RCPT TO:<{recipient}>")).await?;
+        answer = command(session, &format!("RCPT TO:<{recipient}>")).await?;
     }
-    leave(dialogue).await;
+    quit(session).await;
     Ok(send_found(&answer, refusals))
 }
 
-/// Connects, greets, and secures the line as it is to be.
-async fn greet(dialogue: &mut Dialogue, place: &DoorPlace) -> Result<(), String> {
-    dialogue.connect(&place.host, place.port).await?;
-    if place.tls == Tls::Implicit {
-        dialogue.secure(&place.host, &place.config).await?;
+/// Connects, negotiates TLS as configured, and greets.
+async fn greet(session: &mut Session, server: &ServerAddress) -> Result<(), String> {
+    session.connect(&server.host, server.port).await?;
+    if server.tls == Tls::Implicit {
+        session.secure(&server.host, &server.config).await?;
     }
-    let greeting = reply(dialogue).await?;
+    let greeting = reply(session).await?;
     if !greeting.starts_with("220") {
         return Err(cause("greeting", &greeting));
     }
-    let hello = format!("EHLO {}", dialogue.hello);
-    expect(dialogue, &hello, "ehlo").await?;
-    if place.tls == Tls::Upgraded {
-        expect(dialogue, "STARTTLS", "starttls").await?;
-        dialogue.secure(&place.host, &place.config).await?;
-        expect(dialogue, &hello, "ehlo").await?;
+    let hello = format!("EHLO {}", session.hello);
+    expect(session, &hello, "ehlo").await?;
+    if server.tls == Tls::Upgraded {
+        expect(session, "STARTTLS", "starttls").await?;
+        session.secure(&server.host, &server.config).await?;
+        expect(session, &hello, "ehlo").await?;
     }
     Ok(())
 }
 
-/// Takes back what was asked; what was answered stands, whatever the server says to that.
-async fn leave(dialogue: &mut Dialogue) {
+/// Cancels the transaction and quits; the result stands, whatever the server replies.
+async fn quit(session: &mut Session) {
     for line in ["RSET", "QUIT"] {
-        if let Err(cause) = ask(dialogue, line).await {
-            dialogue.note(&cause);
+        if let Err(cause) = command(session, line).await {
+            session.note(&cause);
             return;
         }
     }
 }
 
-async fn ask(dialogue: &mut Dialogue, line: &str) -> Result<String, String> {
-    dialogue.say(line).await?;
-    reply(dialogue).await
+async fn command(session: &mut Session, line: &str) -> Result<String, String> {
+    session.send(line).await?;
+    reply(session).await
 }
 
-/// Says what must be answered by a 2xx.
-async fn expect(dialogue: &mut Dialogue, line: &str, step: &str) -> Result<(), String> {
-    let reply = ask(dialogue, line).await?;
+/// Sends a command whose reply must be 2xx.
+async fn expect(session: &mut Session, line: &str, step: &str) -> Result<(), String> {
+    let reply = command(session, line).await?;
     if reply.starts_with('2') { Ok(()) } else { Err(cause(step, &reply)) }
 }
 
-/// A whole reply, its lines joined: `550 5.2.1 first second`.
-async fn reply(dialogue: &mut Dialogue) -> Result<String, String> {
+/// Receives a whole reply, its lines joined: `550 5.2.1 first second`.
+async fn reply(session: &mut Session) -> Result<String, String> {
     let mut whole = String::new();
     loop {
-        let line = dialogue.hear().await?;
+        let line = session.receive().await?;
         let (code, rest) = line.split_at_checked(3).unwrap_or((&line, ""));
         if whole.is_empty() {
             code.clone_into(&mut whole);
@@ -108,14 +108,14 @@ async fn reply(dialogue: &mut Dialogue) -> Result<String, String> {
             whole.extend([" ", text]);
         }
         if !goes_on {
-            // Printable ASCII, so every place is the end of a character.
+            // Printable ASCII: any byte is a character boundary.
             whole.truncate(1_024);
             return Ok(whole);
         }
     }
 }
 
-/// The step that did not work, and the code with which.
+/// The failed step and its reply code.
 fn cause(step: &str, reply: &str) -> String {
     match reply.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
         Some(code) => format!("{step}-{code}"),

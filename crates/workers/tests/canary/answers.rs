@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use domain::Door;
-use workers::canary::{Doors, DoorsSettings};
+use workers::canary::{ProbeEndpoints, ProbeSettings};
 
 use crate::server::Mood;
 use crate::world::{CANARY, PASSWORD, World, causes, found, lines};
@@ -10,7 +10,7 @@ use crate::world::{CANARY, PASSWORD, World, causes, found, lines};
 const AFTER: &str = "2015-03-17T23:00:01Z";
 
 #[tokio::test]
-async fn an_answer_is_read_for_the_right_and_whatever_else_it_is_for_is_not_known() {
+async fn a_reply_counts_only_if_it_is_about_the_capability() {
     let (allowed, refused, unknown) = ("allowed", "refused", "unknown");
     // Receive, send, access, modify.
     for (mood, expected, why) in [
@@ -43,8 +43,8 @@ async fn an_answer_is_read_for_the_right_and_whatever_else_it_is_for_is_not_know
     ] {
         let world = World::at(AFTER).await;
         let server = world.server(mood.clone()).await;
-        let patience = if mood == Mood::Silent { 1 } else { 60 };
-        let mut prober = world.patient(&server, Duration::from_secs(patience));
+        let timeout = if mood == Mood::Silent { 1 } else { 60 };
+        let mut prober = world.patient(&server, Duration::from_secs(timeout));
         assert_eq!(prober.tick().await.unwrap().progress, 1, "{mood:?}");
         let log = world.log().await;
         assert_eq!(log.len(), 1, "{mood:?}");
@@ -69,7 +69,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_kept_as_it_was_but_for_the_password_and_the_addresses() {
+async fn a_transcript_is_exact_except_for_password_and_addresses() {
     let world = World::at(AFTER).await;
     let server = world.server(Mood::Echoing).await;
     world.prober(&server).tick().await.unwrap();
@@ -102,17 +102,19 @@ async fn a_conversation_is_kept_as_it_was_but_for_the_password_and_the_addresses
 }
 
 #[test]
-fn a_door_that_can_t_be_used_is_told_with_what_would_be_right() {
+fn wrong_settings_are_refused_with_the_correct_form() {
     let told = |smtp: Option<&str>, imap: Option<&str>, password: Option<&str>| {
         let url = |text: Option<&str>| text.map(|text| text.parse().unwrap());
         let (smtp, imap) = (url(smtp), url(imap));
-        let doors = Doors::new(DoorsSettings {
+        let endpoints = ProbeEndpoints::new(ProbeSettings {
             smtp: smtp.as_ref(),
             imap: imap.as_ref(),
             password: password.map(|text| text.to_owned().into()),
-            ..DoorsSettings::default()
+            ..ProbeSettings::default()
         });
-        doors.map(|doors| doors.is_some()).map_err(|problem| problem.chars().take(60).collect())
+        endpoints
+            .map(|endpoints| endpoints.is_some())
+            .map_err(|problem| problem.chars().take(60).collect())
     };
     let said = |problem: &str| Err(problem.to_owned());
     assert_eq!(told(None, None, None), Ok(false));

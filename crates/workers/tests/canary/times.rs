@@ -6,7 +6,7 @@ use crate::server::Mood;
 use crate::world::{World, causes, found, sides, utc};
 
 #[tokio::test]
-async fn a_boundary_is_probed_a_second_before_and_a_second_after_and_then_no_more() {
+async fn a_boundary_is_probed_one_second_before_and_after() {
     let world = World::at("2015-03-17T22:00:00Z").await;
     let server = world.server(Mood::Willing).await;
     let mut prober = world.prober(&server);
@@ -28,8 +28,7 @@ async fn a_boundary_is_probed_a_second_before_and_a_second_after_and_then_no_mor
 }
 
 #[tokio::test]
-async fn what_was_missed_before_stays_missed_and_what_was_missed_after_is_told_with_its_true_time()
-{
+async fn a_missed_probe_before_stays_missed_and_one_after_is_recorded_with_its_real_time() {
     let world = World::at("2015-03-17T22:00:00Z").await;
     let server = world.server(Mood::Willing).await;
     world.clock.set(utc("2016-01-01T12:00:00Z"));
@@ -43,21 +42,21 @@ async fn what_was_missed_before_stays_missed_and_what_was_missed_after_is_told_w
 }
 
 #[tokio::test]
-async fn what_is_answered_after_the_boundary_is_no_evidence_of_before() {
+async fn a_reply_after_the_boundary_is_no_evidence_of_before() {
     let world = World::at("2015-03-17T22:59:59Z").await;
     let server = world.server(Mood::Slow(utc("2015-03-17T23:00:00Z"))).await;
     let mut prober = world.prober(&server);
     prober.tick().await.unwrap();
     let log = world.log().await;
     let before = log.iter().find(|probed| probed.side == Before).unwrap();
-    // Both doors at which it became late; at the third it may have been in time.
+    // Both endpoints at which it became late; at the third it may have been in time.
     assert_eq!(causes(&before.findings)[..2], ["too-late"; 2]);
     assert!(before.findings[..2].iter().all(|finding| finding.agrees().is_none()));
     assert!(before.ended_at >= before.due_at);
 }
 
 #[tokio::test]
-async fn what_did_not_agree_is_probed_again_with_growing_rests_and_the_latest_counts() {
+async fn a_disagreement_is_probed_again_with_backoff_and_the_latest_counts() {
     let world = World::at("2015-07-17T22:00:01Z").await;
     let willing = world.server(Mood::Willing).await;
     let mut prober = world.prober(&willing);
@@ -86,7 +85,7 @@ async fn what_did_not_agree_is_probed_again_with_growing_rests_and_the_latest_co
 }
 
 #[tokio::test]
-async fn it_is_given_up_after_the_attempts_of_the_plan() {
+async fn probing_stops_after_the_plan_s_attempts() {
     let world = World::at("2015-07-17T22:00:01Z").await;
     let server = world.server(Mood::HangingUp).await;
     let mut prober = world.prober(&server);

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use workers::canary::{Canary, Doors, DoorsSettings};
+use workers::canary::{Canary, ProbeEndpoints, ProbeSettings};
 
 use crate::world::{CANARY, PASSWORD, utc};
 
@@ -56,18 +56,18 @@ impl Submission {
     /// What a probe finds that trusts this server's authority, or only the system's.
     async fn probed(&self, trusting: bool) -> (Found, Transcript) {
         let url = format!("smtp://{}?tls=required", self.address).parse().unwrap();
-        let settings = DoorsSettings {
+        let settings = ProbeSettings {
             submission: Some(&url),
             password: Some(PASSWORD.to_owned().into()),
             root: trusting.then_some(self.authority.as_bytes()),
-            patience: Duration::from_mins(1),
-            ..DoorsSettings::default()
+            timeout: Duration::from_mins(1),
+            ..ProbeSettings::default()
         };
-        let doors = Doors::new(settings).unwrap().unwrap();
+        let endpoints = ProbeEndpoints::new(settings).unwrap().unwrap();
         let canary = Canary { address: CANARY.to_owned(), recipient: CANARY.to_owned() };
         let refusals = Plan::cec_pac().unwrap().refusals;
         let now = || utc("2015-03-17T23:00:01Z");
-        let mut seen = doors.probe(&canary, &refusals, &now).await;
+        let mut seen = endpoints.probe(&canary, &refusals, &now).await;
         (seen.found.remove(0).2, seen.transcripts.remove(0))
     }
 }
@@ -96,7 +96,7 @@ where
 }
 
 #[tokio::test]
-async fn the_password_is_said_in_tls_and_nowhere_else() {
+async fn the_password_is_sent_over_tls_only() {
     let unknown = |cause: &str| Found::Unknown(cause.to_owned());
     for (answer, trusting, expected) in [
         ("220 2.0.0 go on", true, Found::Allowed),

@@ -12,7 +12,7 @@ use domain::{
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, Origin, programme_stream,
 };
-use workers::canary::{CanaryBook, Doors, DoorsSettings, Prober};
+use workers::canary::{CanaryLookup, ProbeEndpoints, ProbeSettings, Prober};
 
 use crate::server::{Mood, Server};
 
@@ -81,8 +81,8 @@ impl World {
         self.patient(server, Duration::from_mins(1))
     }
 
-    pub(crate) fn patient(&self, server: &Server, patience: Duration) -> Prober {
-        Prober::new(self.journal(), Arc::new(Book), doors(server, patience))
+    pub(crate) fn patient(&self, server: &Server, timeout: Duration) -> Prober {
+        Prober::new(self.journal(), Arc::new(Book), endpoints(server, timeout))
     }
 
     /// Every probe in the log.
@@ -95,31 +95,31 @@ impl World {
     }
 }
 
-pub(crate) fn doors(server: &Server, patience: Duration) -> Doors {
+pub(crate) fn endpoints(server: &Server, timeout: Duration) -> ProbeEndpoints {
     let url = |scheme, place| format!("{scheme}://{place}").parse().unwrap();
     let (smtp, submission, imap) =
         (url("smtp", server.smtp), url("smtp", server.submission), url("imap", server.imap));
-    let settings = DoorsSettings {
+    let settings = ProbeSettings {
         smtp: Some(&smtp),
         submission: Some(&submission),
         imap: Some(&imap),
         password: Some(PASSWORD.to_owned().into()),
         root: None,
-        patience,
+        timeout,
     };
-    Doors::new(settings).unwrap().unwrap()
+    ProbeEndpoints::new(settings).unwrap().unwrap()
 }
 
 struct Book;
 
 #[async_trait]
-impl CanaryBook for Book {
+impl CanaryLookup for Book {
     async fn number(&self, address: &str) -> Result<Option<u32>, String> {
         Ok((address == CANARY).then_some(0))
     }
 }
 
-/// What was found, one word for each capability, in the order of the doors.
+/// What was found, one word for each capability, in the order of the endpoints.
 pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
     fn word(finding: &Finding) -> &str {
         match &finding.found {

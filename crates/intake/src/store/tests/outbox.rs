@@ -14,22 +14,27 @@ fn later(minutes: i64) -> DateTime<Utc> {
     now() + TimeDelta::minutes(minutes)
 }
 
-fn asked(token: [u8; 32], expires_at: DateTime<Utc>) -> Asked {
-    Asked { token, address: ADDRESS, expires_at }
+fn asked(token: [u8; 32], expires_at: DateTime<Utc>) -> Confirmation {
+    Confirmation { token, address: ADDRESS, expires_at }
 }
 
-fn letter(kind: LetterKind, message: i64, mailbox: Option<u32>, route: Route) -> New<'static> {
-    New { kind, message, mailbox, route, why: None }
+fn letter(
+    kind: LetterKind,
+    message: i64,
+    mailbox: Option<u32>,
+    route: Route,
+) -> NewLetter<'static> {
+    NewLetter { kind, message, mailbox, route, why: None }
 }
 
 /// A request of somebody who is asked to confirm, and whose sender is answered; its number.
 async fn request(store: &Store) -> i64 {
-    let message = store.keep_one(kept("a@b.example", "one")).await.unwrap();
+    let message = store.insert_one(kept("a@b.example", "one")).await.unwrap();
     let decision = Decision {
-        standing: Standing::Done,
+        status: MessageStatus::Done,
         reason: "asked",
         mailbox: Some(WHO),
-        answer: Some(LetterKind::Received),
+        reply: Some(LetterKind::Received),
         confirm: Some(Route::Mailbox),
     };
     // The second who decides has come too late.
@@ -38,7 +43,7 @@ async fn request(store: &Store) -> i64 {
             letter(LetterKind::Confirm, message, Some(WHO), Route::Mailbox),
             letter(LetterKind::Received, message, None, Route::Sender),
         ];
-        store.decided(message, &decision, letters, now()).await.unwrap();
+        store.apply_decision(message, &decision, letters, now()).await.unwrap();
     }
     message
 }
@@ -49,20 +54,28 @@ async fn due(store: &Store, at: DateTime<Utc>) -> Vec<(LetterKind, i64)> {
 }
 
 async fn told(store: &Store) -> Vec<(String, String, u64)> {
-    store.letters().await.unwrap()
+    store.letter_counts().await.unwrap()
 }
 
-pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &Store) {
+pub(super) async fn a_letter_is_claimed_before_it_is_sent_and_sent_once(store: &Store) {
     let message = request(store).await;
     assert_eq!(due(store, later(-1)).await, []);
     assert_eq!(due(store, now()).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 0)]);
     for (sender, since, was) in
         [("A@B.example", -1, true), ("a@b.example", 0, false), ("c@b.example", -1, false)]
     {
-        assert_eq!(store.answered(sender, later(since)).await.unwrap(), was, "{sender} {since}");
+        assert_eq!(
+            store.replied_since(sender, later(since)).await.unwrap(),
+            was,
+            "{sender} {since}"
+        );
     }
     for (mailbox, since, was) in [(WHO, -1, true), (WHO, 0, false), (OTHER, -1, false)] {
-        assert_eq!(store.told(mailbox, later(since)).await.unwrap(), was, "{mailbox} {since}");
+        assert_eq!(
+            store.notified_since(mailbox, later(since)).await.unwrap(),
+            was,
+            "{mailbox} {since}"
+        );
     }
     let all = store.due(now(), 100).await.unwrap();
     let [confirm, received] = &all[..] else { panic!("{all:?}") };
@@ -77,51 +90,54 @@ pub(super) async fn a_letter_is_claimed_before_it_leaves_and_sent_once(store: &S
     assert!(!store.claim(received, later(10), None).await.unwrap(), "somebody has it");
     assert_eq!(due(store, later(60)).await, [(LetterKind::Confirm, 0)]);
     // It surely did not leave.
-    store.sent(received.number, Sent::Later(later(1)), now()).await.unwrap();
+    store.settle(received.number, LetterOutcome::Retry(later(1)), now()).await.unwrap();
     assert_eq!(due(store, later(1)).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 1)]);
     assert!(store.claim(received, later(10), None).await.unwrap());
-    store.sent(received.number, Sent::Taken, later(1)).await.unwrap();
+    store.settle(received.number, LetterOutcome::Sent, later(1)).await.unwrap();
     // What is settled is not settled otherwise.
-    store.sent(received.number, Sent::Failed, later(1)).await.unwrap();
+    store.settle(received.number, LetterOutcome::Failed, later(1)).await.unwrap();
     assert!(!store.claim(received, later(10), None).await.unwrap());
 
     assert!(store.claim(confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
-    assert_eq!(store.overdue(later(9), 10).await.unwrap(), []);
-    let overdue = store.overdue(later(10), 10).await.unwrap().pop().unwrap();
+    assert_eq!(store.expired_claims(later(9), 10).await.unwrap(), []);
+    let overdue = store.expired_claims(later(10), 10).await.unwrap().pop().unwrap();
     assert_eq!(overdue.number, confirm.number);
-    let doubt = (Sent::Doubtful, "letter-in-doubt");
-    store.given_up(&overdue, doubt, later(10)).await.unwrap();
-    assert_eq!(store.overdue(later(10), 10).await.unwrap(), []);
+    let doubt = (LetterOutcome::InDoubt, "letter-in-doubt");
+    store.fail(&overdue, doubt, later(10)).await.unwrap();
+    assert_eq!(store.expired_claims(later(10), 10).await.unwrap(), []);
     let held = store.message(message).await.unwrap().unwrap();
-    assert_eq!((held.standing, held.reason.as_deref()), (Standing::Held, Some("letter-in-doubt")));
+    assert_eq!(
+        (held.status, held.reason.as_deref()),
+        (MessageStatus::Held, Some("letter-in-doubt"))
+    );
     assert_eq!(due(store, later(600)).await, [], "nobody knows whether it left");
-    assert!(!store.told(WHO, later(-1)).await.unwrap(), "another may be asked for");
-    let of = |kind: &str, standing: &str| (kind.to_owned(), standing.to_owned(), 1);
-    assert_eq!(told(store).await, [of("confirm", "doubt"), of("received", "sent")]);
+    assert!(!store.notified_since(WHO, later(-1)).await.unwrap(), "another may be asked for");
+    let of = |kind: &str, status: &str| (kind.to_owned(), status.to_owned(), 1);
+    assert_eq!(told(store).await, [of("confirm", "in-doubt"), of("received", "sent")]);
 
     // Somebody does know: it comes back, and is known once.
-    let report = store.keep_one(kept("", "a report")).await.unwrap();
+    let report = store.insert_one(kept("", "a report")).await.unwrap();
     let nobodys = i64::MAX;
-    assert!(!store.returned(nobodys, report, later(20)).await.unwrap());
+    assert!(!store.record_bounce(nobodys, report, later(20)).await.unwrap());
     for first in [true, false] {
-        assert_eq!(store.returned(confirm.number, report, later(20)).await.unwrap(), first);
+        assert_eq!(store.record_bounce(confirm.number, report, later(20)).await.unwrap(), first);
     }
     assert_eq!(told(store).await, [of("confirm", "failed"), of("received", "sent")]);
     let report = store.message(report).await.unwrap().unwrap();
-    assert_eq!((report.standing, report.mailbox), (Standing::Done, Some(WHO)));
+    assert_eq!((report.status, report.mailbox), (MessageStatus::Done, Some(WHO)));
 }
 
-pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
+pub(super) async fn a_link_is_used_once_and_processed_once(store: &Store) {
     let message = request(store).await;
     let confirm = store.due(now(), 1).await.unwrap().pop().unwrap();
     // The letter did not leave, and has another link when it does.
     assert!(store.claim(&confirm, later(10), Some(asked([2; 32], later(60)))).await.unwrap());
-    store.sent(confirm.number, Sent::Later(now()), now()).await.unwrap();
+    store.settle(confirm.number, LetterOutcome::Retry(now()), now()).await.unwrap();
     assert!(store.claim(&confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
-    store.sent(confirm.number, Sent::Taken, now()).await.unwrap();
+    store.settle(confirm.number, LetterOutcome::Sent, now()).await.unwrap();
     assert_eq!(store.confirmed(100).await.unwrap(), []);
     assert_eq!(
-        store.proven(message, WHO).await.unwrap(),
+        store.confirmed_address(message, WHO).await.unwrap(),
         None,
         "it is sent, and proves nothing yet"
     );
@@ -135,40 +151,40 @@ pub(super) async fn a_link_is_used_once_and_acted_upon_once(store: &Store) {
         let used = store.confirm(token, later(minutes)).await.unwrap();
         assert_eq!(used, counts, "{} after {minutes} minutes", token[0]);
     }
-    assert_eq!(store.proven(message, WHO).await.unwrap(), Some(ADDRESS.to_vec()));
+    assert_eq!(store.confirmed_address(message, WHO).await.unwrap(), Some(ADDRESS.to_vec()));
     let expected =
         Confirmed { letter: confirm.number, mailbox: WHO, message, route: Route::Mailbox };
     let confirmed = store.confirmed(100).await.unwrap();
     assert_eq!(confirmed, [expected]);
     for _ in 0..2 {
         let granted = letter(LetterKind::Granted, message, Some(WHO), Route::Mailbox);
-        store.settled(&confirmed[0], granted, later(60)).await.unwrap();
+        store.settle_confirmation(&confirmed[0], granted, later(60)).await.unwrap();
     }
     assert_eq!(store.confirmed(100).await.unwrap(), []);
     let waiting = store.due(later(60), 100).await.unwrap();
     let [received, granted] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((received.kind, granted.kind), (LetterKind::Received, LetterKind::Granted));
     // Its code is on its way, so that nobody replaces it.
-    assert_eq!(store.letters_with_codes_wait().await.unwrap(), [WHO].into());
+    assert_eq!(store.codes_in_delivery().await.unwrap(), [WHO].into());
     // Only who has it may turn it down.
-    store.turn_down(granted.number, "closed", later(60)).await.unwrap();
+    store.refuse_letter(granted.number, "closed", later(60)).await.unwrap();
     assert_eq!(store.due(later(60), 100).await.unwrap(), waiting);
     assert!(store.claim(granted, later(70), None).await.unwrap());
-    assert_eq!(store.letters_with_codes_wait().await.unwrap(), [WHO].into());
-    store.turn_down(granted.number, "closed", later(60)).await.unwrap();
+    assert_eq!(store.codes_in_delivery().await.unwrap(), [WHO].into());
+    store.refuse_letter(granted.number, "closed", later(60)).await.unwrap();
     let refused = store.due(later(60), 100).await.unwrap().pop().unwrap();
     assert_eq!((refused.number, refused.kind), (granted.number, LetterKind::Refused));
     assert_eq!(refused.why.as_deref(), Some("closed"));
-    assert!(store.letters_with_codes_wait().await.unwrap().is_empty());
+    assert!(store.codes_in_delivery().await.unwrap().is_empty());
     // And all of it goes with its holder.
     assert_eq!(store.erase(&[WHO].into(), &[]).await.unwrap(), 1);
     assert_eq!(told(store).await, []);
-    assert_eq!(store.proven(message, WHO).await.unwrap(), None);
+    assert_eq!(store.confirmed_address(message, WHO).await.unwrap(), None);
     assert!(!store.confirm(TOKEN, now()).await.unwrap());
 }
 
 /// Two processes over one store.
-pub(super) async fn one_of_two_gets_a_letter_and_one_of_two_clicks_counts(
+pub(super) async fn of_two_processes_one_claims_a_letter_and_of_two_clicks_one_counts(
     one: &Store,
     two: &Store,
 ) {
@@ -186,8 +202,8 @@ pub(super) async fn one_of_two_gets_a_letter_and_one_of_two_clicks_counts(
     let confirmed = one.confirmed(100).await.unwrap().pop().unwrap();
     let granted = || letter(LetterKind::Granted, confirmed.message, Some(WHO), Route::Mailbox);
     let (first, second) = tokio::join!(
-        one.settled(&confirmed, granted(), now()),
-        two.settled(&confirmed, granted(), now())
+        one.settle_confirmation(&confirmed, granted(), now()),
+        two.settle_confirmation(&confirmed, granted(), now())
     );
     first.and(second).unwrap();
     assert_eq!(due(one, now()).await, [(LetterKind::Granted, 0)]);

@@ -72,7 +72,7 @@ async fn under_way(global: &Global) -> Result<RoaringBitmap, Error> {
     let Some(store) = requests::open_to_look(global).await? else {
         return Ok(RoaringBitmap::new());
     };
-    let waiting = store.letters_with_codes_wait().await?;
+    let waiting = store.codes_in_delivery().await?;
     store.close().await?;
     Ok(waiting)
 }

@@ -1,4 +1,4 @@
-//! Where the doors of the mail platform are, and what is asked at each of them.
+//! The mail platform's servers, and the probes at each of them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,38 +14,38 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::dialogue::Dialogue;
 use super::mask::Mask;
+use super::session::Session;
 use super::{imap, smtp};
 
-/// A shorter password could stand in an answer by chance, and would be hidden there.
+/// A shorter password could occur in a reply by chance and would be masked there.
 const SHORTEST_PASSWORD: usize = 8;
 
-/// Where the doors are, as an operator writes it. A door that is not named is not tried.
+/// The settings of an operator. A server that is not named is not probed.
 #[derive(Default)]
-pub struct DoorsSettings<'a> {
-    /// Where mail from outside comes in: `smtp://HOST[:PORT][?tls=required]` or `smtps://…`.
+pub struct ProbeSettings<'a> {
+    /// The server for mail from outside: `smtp://HOST[:PORT][?tls=required]` or `smtps://…`.
     pub smtp: Option<&'a Url>,
-    /// Where who is logged in sends: the same.
+    /// The submission server: the same form.
     pub submission: Option<&'a Url>,
-    /// Where mail is read: `imap://HOST[:PORT]` or `imaps://…`.
+    /// The IMAP server: `imap://HOST[:PORT]` or `imaps://…`.
     pub imap: Option<&'a Url>,
     /// The password of the canaries.
     pub password: Option<SecretString>,
     /// A certificate authority in PEM besides the system's own.
     pub root: Option<&'a [u8]>,
-    /// How long a probe may take.
-    pub patience: Duration,
+    /// The timeout of a probe.
+    pub timeout: Duration,
 }
 
-/// The doors of a mail platform. No form of it shows the password.
+/// The servers of a mail platform. No form of it shows the password.
 #[derive(Clone)]
-pub struct Doors {
-    smtp: Option<DoorPlace>,
-    submission: Option<DoorPlace>,
-    imap: Option<DoorPlace>,
+pub struct ProbeEndpoints {
+    smtp: Option<ServerAddress>,
+    submission: Option<ServerAddress>,
+    imap: Option<ServerAddress>,
     password: SecretString,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// A mailbox of our own, as the mail servers know it.
@@ -53,28 +53,28 @@ pub struct Doors {
 pub struct Canary {
     /// Its address.
     pub address: String,
-    /// Whom it would write to.
+    /// The recipient of its mail, which is never sent.
     pub recipient: String,
 }
 
-/// What a probe saw.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// What was found, and through which door.
+pub struct ProbeResult {
+    /// What was found for each capability, and at which server.
     pub found: Vec<(Capability, Door, Found)>,
-    /// What was said.
+    /// The transcripts.
     pub transcripts: Vec<Transcript>,
 }
 
-impl fmt::Debug for Doors {
+impl fmt::Debug for ProbeEndpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Doors")
+        f.write_str("ProbeEndpoints")
     }
 }
 
-/// One door.
+/// A server and how to connect to it.
 #[derive(Clone)]
-pub struct DoorPlace {
+pub struct ServerAddress {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Tls,
@@ -87,52 +87,52 @@ pub(super) enum Tls {
     Implicit,
     /// By STARTTLS, or not at all.
     Upgraded,
-    /// In clear: where no password is said, or on this machine.
+    /// In clear: where no password is sent, or on this machine.
     None,
 }
 
-/// Who logs in.
+/// Credentials.
 #[derive(Clone, Copy)]
 pub(super) struct Login<'a> {
     pub(super) address: &'a str,
     pub(super) password: &'a str,
 }
 
-/// Reads the instant it is.
+/// Reads the clock.
 type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
 
-impl Doors {
-    /// Checks the settings; `None` where no door is named.
-    pub fn new(settings: DoorsSettings<'_>) -> Result<Option<Self>, String> {
-        let DoorsSettings { smtp, submission, imap, password, root, patience } = settings;
+impl ProbeEndpoints {
+    /// Checks the settings; `None` if no server is named.
+    pub fn new(settings: ProbeSettings<'_>) -> Result<Option<Self>, String> {
+        let ProbeSettings { smtp, submission, imap, password, root, timeout } = settings;
         if smtp.is_none() && submission.is_none() && imap.is_none() {
             return Ok(None);
         }
         let password = match password {
             Some(password) => checked(password)?,
             None if submission.is_some() || imap.is_some() => {
-                return Err("the canaries have no password; name the file that holds it with \
+                return Err("canaries have no password; name the file that holds it with \
                             --canary-password-file"
                     .to_owned());
             }
             None => SecretString::default(),
         };
         let config = Arc::new(tls(root)?);
-        let place = |url: Option<&Url>, door| {
-            url.map(|url| DoorPlace::read(url, door, Arc::clone(&config))).transpose()
+        let server = |url: Option<&Url>, door| {
+            url.map(|url| ServerAddress::read(url, door, Arc::clone(&config))).transpose()
         };
         Ok(Some(Self {
-            smtp: place(smtp, Door::Smtp)?,
-            submission: place(submission, Door::Submission)?,
-            imap: place(imap, Door::Imap)?,
+            smtp: server(smtp, Door::Smtp)?,
+            submission: server(submission, Door::Submission)?,
+            imap: server(imap, Door::Imap)?,
             password,
-            patience,
+            timeout,
         }))
     }
 
-    /// Tries every door for a canary, all at once. It ends within the patience, whatever the servers do.
-    pub async fn probe(&self, canary: &Canary, refusals: &Refusals, now: Now<'_>) -> Seen {
-        let until = Instant::now() + self.patience;
+    /// Probes a canary at every server concurrently. It ends within the timeout, whatever the servers do.
+    pub async fn probe(&self, canary: &Canary, refusals: &Refusals, now: Now<'_>) -> ProbeResult {
+        let until = Instant::now() + self.timeout;
         let (smtp, submission, imap) = futures::join!(
             self.receive(canary, refusals, until, now),
             self.send(canary, refusals, until, now),
@@ -145,7 +145,7 @@ impl Doors {
             );
             transcripts.push(transcript);
         }
-        Seen { found, transcripts }
+        ProbeResult { found, transcripts }
     }
 
     async fn receive(
@@ -155,11 +155,11 @@ impl Doors {
         until: Instant,
         now: Now<'_>,
     ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
-        let place = self.smtp.as_ref()?;
-        let mut dialogue = Dialogue::new(self.mask(canary), until);
-        let found = smtp::receive(&mut dialogue, place, &canary.address, refusals).await;
-        let found = found.unwrap_or_else(|cause| unknown(&mut dialogue, cause));
-        Some((vec![(Capability::Receive, found)], dialogue.transcript(Door::Smtp, now())))
+        let server = self.smtp.as_ref()?;
+        let mut session = Session::new(self.mask(canary), until);
+        let found = smtp::receive(&mut session, server, &canary.address, refusals).await;
+        let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
+        Some((vec![(Capability::Receive, found)], session.transcript(Door::Smtp, now())))
     }
 
     async fn send(
@@ -169,12 +169,12 @@ impl Doors {
         until: Instant,
         now: Now<'_>,
     ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
-        let place = self.submission.as_ref()?;
-        let mut dialogue = Dialogue::new(self.mask(canary), until);
+        let server = self.submission.as_ref()?;
+        let mut session = Session::new(self.mask(canary), until);
         let (login, recipient) = (self.login(canary), &canary.recipient);
-        let found = smtp::send(&mut dialogue, place, login, recipient, refusals).await;
-        let found = found.unwrap_or_else(|cause| unknown(&mut dialogue, cause));
-        Some((vec![(Capability::Send, found)], dialogue.transcript(Door::Submission, now())))
+        let found = smtp::send(&mut session, server, login, recipient, refusals).await;
+        let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
+        Some((vec![(Capability::Send, found)], session.transcript(Door::Submission, now())))
     }
 
     async fn read(
@@ -184,15 +184,15 @@ impl Doors {
         until: Instant,
         now: Now<'_>,
     ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
-        let place = self.imap.as_ref()?;
-        let mut dialogue = Dialogue::new(self.mask(canary), until);
-        let found = imap::read(&mut dialogue, place, self.login(canary), refusals).await;
+        let server = self.imap.as_ref()?;
+        let mut session = Session::new(self.mask(canary), until);
+        let found = imap::read(&mut session, server, self.login(canary), refusals).await;
         let (access, modify) = found.unwrap_or_else(|cause| {
-            let found = unknown(&mut dialogue, cause);
+            let found = unknown(&mut session, cause);
             (found.clone(), found)
         });
         let found = vec![(Capability::Access, access), (Capability::Modify, modify)];
-        Some((found, dialogue.transcript(Door::Imap, now())))
+        Some((found, session.transcript(Door::Imap, now())))
     }
 
     fn login<'a>(&'a self, canary: &'a Canary) -> Login<'a> {
@@ -208,12 +208,12 @@ impl Doors {
     }
 }
 
-fn unknown(dialogue: &mut Dialogue, cause: String) -> Found {
-    dialogue.note(&cause);
+fn unknown(session: &mut Session, cause: String) -> Found {
+    session.note(&cause);
     Found::Unknown(cause)
 }
 
-impl DoorPlace {
+impl ServerAddress {
     fn read(url: &Url, door: Door, config: Arc<ClientConfig>) -> Result<Self, String> {
         let (clear, secure, usual, usual_secure) = match door {
             Door::Smtp => ("smtp", "smtps", 25, 465),
@@ -221,17 +221,17 @@ impl DoorPlace {
             Door::Imap => ("imap", "imaps", 143, 993),
         };
         let name = door.name();
-        let written =
-            || format!("--canary-{name} is written as {clear}://HOST[:PORT] or {secure}://HOST");
+        let malformed =
+            || format!("--canary-{name}: expected {clear}://HOST[:PORT] or {secure}://HOST");
         let host = match url.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
             Some(Host::Ipv4(address)) => address.to_string(),
             Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
-            Some(Host::Domain(_)) | None => return Err(written()),
+            Some(Host::Domain(_)) | None => return Err(malformed()),
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(format!(
-                "--canary-{name} takes no user: the canaries stand in the plan, their password in \
+                "--canary-{name} has a user; canaries are named in the plan and their password in \
                  --canary-password-file"
             ));
         }
@@ -240,24 +240,24 @@ impl DoorPlace {
         let (tls, port) = match (url.scheme(), url.query()) {
             (scheme, None) if scheme == secure => (Tls::Implicit, usual_secure),
             (scheme, Some("tls=required")) if scheme == clear => (Tls::Upgraded, usual),
-            // Mail from outside is taken in clear too, and no password is said there.
+            // Mail from outside may come in clear, and needs no password.
             (scheme, None) if scheme == clear && (here || door == Door::Smtp) => (Tls::None, usual),
             (scheme, None) if scheme == clear => (Tls::Upgraded, usual),
-            _ => return Err(written()),
+            _ => return Err(malformed()),
         };
         Ok(Self { host, port: url.port().unwrap_or(port), tls, config })
     }
 }
 
-/// IMAP takes printable ASCII in quotes as it is; what else there is, it takes otherwise.
+/// IMAP quotes printable ASCII only.
 fn checked(password: SecretString) -> Result<SecretString, String> {
     let text = password.expose_secret();
     if text.len() >= SHORTEST_PASSWORD && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Ok(password);
     }
     Err(format!(
-        "the canaries' password must have {SHORTEST_PASSWORD} or more characters of printable ASCII; \
-         give them another"
+        "canary password must have at least {SHORTEST_PASSWORD} characters of printable ASCII; \
+         choose another"
     ))
 }
 
@@ -267,12 +267,13 @@ fn tls(root: Option<&[u8]>) -> Result<ClientConfig, String> {
     for certificate in root.into_iter().flat_map(CertificateDer::pem_slice_iter) {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
         if added.is_none() {
-            return Err("the canaries' certificate authority is no certificate in PEM".to_owned());
+            return Err("certificate authority of the canary servers is not a certificate in PEM"
+                .to_owned());
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS can't be set up: {error}"))?;
+        .map_err(|error| format!("cannot set up TLS: {error}"))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

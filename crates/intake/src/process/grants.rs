@@ -1,33 +1,33 @@
-//! Asking the office, and what a holder is told where it says no.
+//! Requests and grants of vouchers, and the reason for a refusal.
 //!
-//! Invariant: what was asked in time is served, whenever its link is used. Deliberately absent: the rules, which
-//! are the domain's; here it is only looked up which of them a holder met.
+//! Invariant: a request made within the window is served, whenever its holder confirms. Deliberately absent: the rules,
+//! which are the domain's; here the rule that refused a request is looked up for the letter.
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, Proof, State, VoucherStanding};
 use vouchers::Grant;
 
-use super::Desk;
+use super::RequestProcessor;
 use crate::Error;
-use crate::store::{Confirmed, LetterKind, New};
+use crate::store::{Confirmed, LetterKind, NewLetter};
 
 /// Why a holder gets no voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// They have had one.
+    /// The holder already has one.
     Had,
-    /// The one they were granted is not valid any more.
+    /// Their voucher is no longer valid.
     Ended,
-    /// Vouchers can't be had now.
+    /// The voucher window is closed.
     Closed,
-    /// All of the plan's are issued.
+    /// The plan's limit is reached.
     NoneLeft,
-    /// The plan does not give them one.
+    /// The plan's rules exclude the holder.
     NotEligible,
 }
 
 impl Refusal {
-    /// As it is stored, and by which its letter's words are found.
+    /// The code that is stored, and that the letter's template uses.
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::Had => "had",
@@ -39,18 +39,18 @@ impl Refusal {
     }
 }
 
-/// What became of a code whose letter is due.
-pub(super) enum Coded {
-    /// Here it is.
-    Made(Grant),
-    /// It was handed over in another way: the letter has nothing to say.
-    Elsewhere,
-    /// There is none any more.
-    No(Refusal),
+/// The code for a letter that is due.
+pub(super) enum CodeResult {
+    /// The code.
+    Issued(Grant),
+    /// It was delivered in another way: the letter is obsolete.
+    AlreadyDelivered,
+    /// There is none.
+    Refused(Refusal),
 }
 
-impl Desk {
-    /// Writes a request down that came at an instant; why not, where there is nothing to ask for.
+impl RequestProcessor {
+    /// Records a request made at an instant; returns the refusal if there is nothing to request.
     pub(super) async fn request(
         &self,
         mailbox: u32,
@@ -61,7 +61,7 @@ impl Desk {
             let vouchers = &known.state().vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             let standing = vouchers.standing(mailbox);
-            // It was granted and never arrived: who proves who they are gets it now.
+            // It was granted but never delivered: the holder gets it once they confirm.
             if standing == VoucherStanding::Valid && !delivered {
                 return Ok(None);
             }
@@ -72,7 +72,7 @@ impl Desk {
             | VoucherStanding::Redeemed { .. }
             | VoucherStanding::Expired
             | VoucherStanding::Revoked => Ok(Some(Refusal::Had)),
-            // It waits, and the plan may have closed meanwhile: it was asked in time.
+            // The window may have closed meanwhile: the request was made in time.
             VoucherStanding::Requested | VoucherStanding::Verified => Ok(None),
             VoucherStanding::None | VoucherStanding::Refused => {
                 match self.office.request_asked(mailbox, asked_at, &self.origin).await {
@@ -84,8 +84,8 @@ impl Desk {
         }
     }
 
-    /// Grants what was confirmed.
-    pub(super) async fn settle(
+    /// Issues the voucher of a confirmed request, or queues a refusal.
+    pub(super) async fn issue_confirmed(
         &mut self,
         confirmed: &Confirmed,
         now: DateTime<Utc>,
@@ -96,12 +96,13 @@ impl Desk {
         let why = self.grant(mailbox, asked_at, now).await?;
         let kind = if why.is_some() { LetterKind::Refused } else { LetterKind::Granted };
         let letter =
-            New { kind, message, mailbox: Some(mailbox), route, why: why.map(Refusal::code) };
-        tracing::info!(message, granted = why.is_none(), "a confirmation was acted upon");
-        self.store.settled(confirmed, letter, now).await
+            NewLetter { kind, message, mailbox: Some(mailbox), route, why: why.map(Refusal::code) };
+        tracing::info!(message, granted = why.is_none(), "confirmation processed");
+        self.store.settle_confirmation(confirmed, letter, now).await
     }
 
-    /// Grants a voucher to who has proven who they are, or tells why not. The code waits in memory for its letter.
+    /// Grants a voucher to a holder who has confirmed, or returns the refusal. The code stays in memory until its letter
+    /// is written.
     async fn grant(
         &mut self,
         mailbox: u32,
@@ -113,7 +114,7 @@ impl Desk {
         }
         let verified = self.office.verify(mailbox, Proof::Confirmation, &self.origin).await;
         match verified {
-            // Where it was granted already, there is nothing to verify any more.
+            // An issued voucher needs no verification.
             Ok(()) | Err(vouchers::Error::Rejected(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -122,7 +123,7 @@ impl Desk {
                 self.grants.insert(mailbox, grant);
                 Ok(None)
             }
-            // The code was made in another life of this process: another is made with the letter.
+            // The code was made before a restart: it is reissued when the letter is written.
             Err(vouchers::Error::Minted) => Ok(None),
             Err(vouchers::Error::Rejected(_)) => {
                 let known = self.office.journal().known().await?;
@@ -132,8 +133,12 @@ impl Desk {
         }
     }
 
-    /// A voucher's code, for its letter. What is kept in memory stays there where this fails.
-    pub(super) async fn code(&mut self, mailbox: u32, now: DateTime<Utc>) -> Result<Coded, Error> {
+    /// The code for a voucher's letter. On an error the code stays in memory.
+    pub(super) async fn code(
+        &mut self,
+        mailbox: u32,
+        now: DateTime<Utc>,
+    ) -> Result<CodeResult, Error> {
         {
             let known = self.office.journal().known().await?;
             let vouchers = &known.state().vouchers;
@@ -141,10 +146,10 @@ impl Desk {
             match vouchers.standing(mailbox) {
                 VoucherStanding::Valid if !delivered => {}
                 VoucherStanding::Valid | VoucherStanding::Redeemed { .. } => {
-                    return Ok(Coded::Elsewhere);
+                    return Ok(CodeResult::AlreadyDelivered);
                 }
                 VoucherStanding::Expired | VoucherStanding::Revoked => {
-                    return Ok(Coded::No(Refusal::Ended));
+                    return Ok(CodeResult::Refused(Refusal::Ended));
                 }
                 VoucherStanding::None
                 | VoucherStanding::Requested
@@ -152,9 +157,9 @@ impl Desk {
                 | VoucherStanding::Refused => {}
             }
             let issue = vouchers.issue_of(mailbox);
-            // Somebody may have replaced it meanwhile.
+            // It may have been reissued meanwhile.
             if let Some(grant) = self.grants.remove(&mailbox).filter(|grant| grant.issue == issue) {
-                return Ok(Coded::Made(grant));
+                return Ok(CodeResult::Issued(grant));
             }
         }
         let issued = match self.office.issue(mailbox, &self.origin).await {
@@ -162,31 +167,31 @@ impl Desk {
             issued => issued,
         };
         match issued {
-            Ok(grant) => Ok(Coded::Made(grant)),
+            Ok(grant) => Ok(CodeResult::Issued(grant)),
             Err(vouchers::Error::Rejected(_)) => {
                 let known = self.office.journal().known().await?;
-                Ok(Coded::No(why_not(known.state(), mailbox, now)))
+                Ok(CodeResult::Refused(why_not(known.state(), mailbox, now)))
             }
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// Which rule stands in the way of who is refused one.
+/// The rule by which a holder is refused.
 fn why_not(state: &State, mailbox: u32, now: DateTime<Utc>) -> Refusal {
     let Some(plan) = state.plan() else { return Refusal::Closed };
     let Some(rules) = &plan.vouchers else { return Refusal::Closed };
-    let over = rules.redeem_by.is_some_and(|last| domain::civil_date(now, plan.zone) > last);
+    let expired = rules.redeem_by.is_some_and(|last| domain::civil_date(now, plan.zone) > last);
     match state.vouchers.standing(mailbox) {
         VoucherStanding::Expired | VoucherStanding::Revoked => Refusal::Ended,
-        VoucherStanding::Valid | VoucherStanding::Redeemed { .. } if !over => Refusal::Had,
+        VoucherStanding::Valid | VoucherStanding::Redeemed { .. } if !expired => Refusal::Had,
         VoucherStanding::Valid
         | VoucherStanding::Redeemed { .. }
         | VoucherStanding::None
         | VoucherStanding::Requested
         | VoucherStanding::Verified
         | VoucherStanding::Refused => {
-            if over || !plan.allowed_at(now).contains(Capability::RequestVoucher) {
+            if expired || !plan.allowed_at(now).contains(Capability::RequestVoucher) {
                 Refusal::Closed
             } else if rules.max_issued.is_some_and(|most| state.vouchers.issued().len() >= most) {
                 Refusal::NoneLeft

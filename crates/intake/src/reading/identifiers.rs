@@ -1,37 +1,37 @@
-//! Whom a text names: codici fiscali and e-mail addresses, and in which language.
+//! Identifiers in texts: codici fiscali and e-mail addresses; and the language of a text.
 
 use domain::CodiceFiscale;
+use mail::Bounds;
 
-use super::walk::{self, Texts};
-use super::{Bounds, Language, Named};
+use super::{Identifiers, Language};
 
-/// More people than a request names; the rest is not looked for.
+/// Identifiers of each kind that are collected from one message.
 const MOST: usize = 32;
 /// The longest address (RFC 5321, 4.5.3.1).
 const LONGEST_ADDRESS: usize = 254;
-/// The letters of a codice fiscale.
+/// The length of a codice fiscale.
 const CODE: usize = 16;
 
-/// Whom these texts name.
-pub(super) fn named(texts: [&Texts; 2]) -> Named {
-    let mut named = Named::default();
-    for text in texts.into_iter().flat_map(Texts::iter) {
+/// The identifiers in these texts.
+pub(super) fn find<'a>(texts: impl IntoIterator<Item = &'a str>) -> Identifiers {
+    let mut found = Identifiers::default();
+    for text in texts {
         codes(text, |code| {
-            if !named.codes.contains(&code) {
-                named.codes.push(code);
+            if !found.codes.contains(&code) {
+                found.codes.push(code);
             }
-            named.codes.len() < MOST
+            found.codes.len() < MOST
         });
-        addresses(text, &mut named.addresses);
+        addresses(text, &mut found.addresses);
     }
-    named
+    found
 }
 
-/// Tells of each codice fiscale, as often as it stands there, until it is told that this is enough. One stands in
-/// one piece, or in pieces as on the card: `RSS MRA 85T10 A562S`.
-fn codes(text: &str, mut goes_on: impl FnMut(CodiceFiscale) -> bool) {
+/// Calls `visit` for each occurrence of a codice fiscale until it returns false. A code is one word, or several as
+/// printed on the card: `RSS MRA 85T10 A562S`.
+fn codes(text: &str, mut visit: impl FnMut(CodiceFiscale) -> bool) {
     for line in text.lines() {
-        // Words with the byte that each begins and ends at.
+        // Words, each with the byte at which it starts.
         let mut words: Vec<(usize, &str)> = Vec::new();
         for word in line.split(|character: char| !character.is_alphanumeric()) {
             if !word.is_empty() && word.len() <= CODE {
@@ -44,15 +44,15 @@ fn codes(text: &str, mut goes_on: impl FnMut(CodiceFiscale) -> bool) {
             let mut end = None;
             for (at, word) in words.iter().skip(first) {
                 let apart = end.map_or("", |end: usize| line.get(end..*at).unwrap_or("\n"));
-                let close = matches!(apart, "" | " " | "-" | "." | "\u{a0}");
-                if !close || joined.len() + word.len() > CODE {
+                let adjacent = matches!(apart, "" | " " | "-" | "." | "\u{a0}");
+                if !adjacent || joined.len() + word.len() > CODE {
                     break;
                 }
                 joined.push_str(word);
                 end = Some(at + word.len());
             }
             if let Ok(code) = joined.parse()
-                && !goes_on(code)
+                && !visit(code)
             {
                 return;
             }
@@ -90,51 +90,50 @@ fn is_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }
 
-/// Parts inside parts that are looked through for somebody who is to be forgotten: no message that a mail program
-/// writes has as many.
+/// Nested parts searched for an erasure: deeper than any mail program writes.
 const DEPTH: usize = 100;
-/// And parts altogether.
+/// Parts searched for an erasure altogether.
 const PARTS: usize = 100_000;
 
-/// Does one of these, in small letters, stand in a message: openly, in a header's or a part's text, in the bytes of
-/// what is attached, or as the pieces of a codice fiscale? Of a message that can't be looked through whole nobody
-/// can say that it does not, and so it does.
-pub(super) fn speaks_of(bytes: &[u8], bounds: &Bounds, needles: &[String]) -> bool {
-    if needles.iter().all(String::is_empty) {
+/// Does a message contain one of these search terms (in lower case): in its raw bytes, in the text of a header or part,
+/// in the bytes of an attachment, or as a codice fiscale in several words? True as well for a message that exceeds the
+/// bounds: the rest of it may contain one.
+pub(super) fn contains_any(bytes: &[u8], bounds: &Bounds, terms: &[String]) -> bool {
+    if terms.iter().all(String::is_empty) {
         return false;
     }
-    if stands_in(&String::from_utf8_lossy(bytes), needles) {
+    if text_contains(&String::from_utf8_lossy(bytes), terms) {
         return true;
     }
-    // A byte in an old character set, or a name of HTML, may stand for several of UTF-8.
+    // A byte of an old character set, or an HTML entity, may become several bytes of UTF-8.
     let text = bytes.len().saturating_mul(8).max(bounds.text);
     let all = Bounds { text, depth: DEPTH, parts: PARTS, ..*bounds };
-    // As a request is read, and as the parts it is made of: what one way passes over, the other may find.
-    let (parts, whole) = walk::everything(bytes, &all);
-    let request = walk::walk(bytes, &all).ok();
-    let texts = request.iter().chain([&parts]).flat_map(|walked| walked.texts.iter());
-    !whole || texts.into_iter().any(|text| names(text, needles))
+    // Both as a request is read and part by part: each way finds texts that the other skips.
+    let (parts, whole) = mail::extract_all(bytes, &all);
+    let request = mail::extract(bytes, &all).ok();
+    let texts = request.iter().chain([&parts]).flat_map(|texts| &texts.texts);
+    !whole || texts.into_iter().any(|text| names(text, terms))
 }
 
-fn names(text: &str, needles: &[String]) -> bool {
-    let mut found = stands_in(text, needles);
+fn names(text: &str, terms: &[String]) -> bool {
+    let mut found = text_contains(text, terms);
     if !found {
         codes(text, |code| {
-            found = stands_in(code.as_str(), needles);
+            found = text_contains(code.as_str(), terms);
             !found
         });
     }
     found
 }
 
-/// Does one of these, in small letters, stand in a text?
-pub(super) fn stands_in(text: &str, needles: &[String]) -> bool {
+/// Does a text contain one of these search terms (in lower case)?
+pub(super) fn text_contains(text: &str, terms: &[String]) -> bool {
     let text = text.to_lowercase();
-    needles.iter().any(|needle| !needle.is_empty() && text.contains(needle.as_str()))
+    terms.iter().any(|term| !term.is_empty() && text.contains(term.as_str()))
 }
 
-/// English where it is clearly English.
-pub(super) fn language(texts: &Texts) -> Language {
+/// English if most of the known words are English, otherwise Italian.
+pub(super) fn language(texts: &[String]) -> Language {
     let (mut english, mut italian) = (0_u32, 0_u32);
     let words = texts.iter().flat_map(|text| text.split(|c: char| !c.is_alphabetic()));
     for word in words.take(2_000) {

@@ -1,4 +1,4 @@
-//! A conversation by lines with a server that is not trusted: bounded in lines, in their length and in time.
+//! A line-based session with an untrusted server: bounded in time, in lines and in their length.
 
 use std::sync::Arc;
 
@@ -13,30 +13,30 @@ use tokio_rustls::TlsConnector;
 
 use super::mask::Mask;
 
-/// A longer line is none of these protocols' (RFC 5321 has 512 bytes, RFC 7162 advises 8192 for commands).
+/// The longest line (RFC 5321 has 512 bytes, RFC 7162 advises 8192 for commands).
 const LONGEST_LINE: u64 = 8_192;
-/// So many lines are heard in one conversation; a friendly server says some twenty.
+/// Lines read in one session; a usual session has some twenty.
 const MOST_LINES: usize = 100;
 
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
-/// A conversation, written down as it goes. An error is a short cause.
-pub(super) struct Dialogue {
+/// A session and its transcript. Errors are short codes.
+pub(super) struct Session {
     wire: Option<BufReader<Box<dyn Wire>>>,
     mask: Mask,
     until: Instant,
-    heard: usize,
+    received: usize,
     lines: Vec<String>,
-    /// How this machine calls itself: by its address, as one without a name does (RFC 5321, 4.1.3).
+    /// Our name in EHLO: an address literal (RFC 5321, 4.1.3).
     pub(super) hello: String,
 }
 
-impl Dialogue {
-    /// One that has to be over by then.
+impl Session {
+    /// A session that ends by this instant.
     pub(super) fn new(mask: Mask, until: Instant) -> Self {
         let (lines, hello) = (Vec::new(), String::new());
-        Self { wire: None, mask, until, heard: 0, lines, hello }
+        Self { wire: None, mask, until, received: 0, lines, hello }
     }
 
     pub(super) async fn connect(&mut self, host: &str, port: u16) -> Result<(), String> {
@@ -51,7 +51,7 @@ impl Dialogue {
         Ok(())
     }
 
-    /// Goes on in TLS. What came before it in clear would be heard as if it came after: it is refused.
+    /// Negotiates TLS. Bytes buffered from before are refused: they would be read as if they were encrypted.
     pub(super) async fn secure(
         &mut self,
         host: &str,
@@ -70,34 +70,34 @@ impl Dialogue {
         Ok(())
     }
 
-    /// Says a line.
-    pub(super) async fn say(&mut self, line: &str) -> Result<(), String> {
-        self.say_as(line, line).await
+    /// Sends a line.
+    pub(super) async fn send(&mut self, line: &str) -> Result<(), String> {
+        self.send_as(line, line).await
     }
 
-    /// Says a line that is written down otherwise.
-    pub(super) async fn say_as(&mut self, line: &str, shown: &str) -> Result<(), String> {
+    /// Sends a line that the transcript shows differently.
+    pub(super) async fn send_as(&mut self, line: &str, shown: &str) -> Result<(), String> {
         let kept = self.mask.clean(shown.as_bytes());
         self.lines.push(format!("> {kept}"));
         let wire = self.wire.as_mut().ok_or("connection-lost")?;
         let text = format!("{line}\r\n");
-        let said = async {
+        let sent = async {
             wire.write_all(text.as_bytes()).await?;
             wire.flush().await
         };
-        timeout_at(self.until, said)
+        timeout_at(self.until, sent)
             .await
             .map_err(|_late| "timeout")?
             .map_err(|_why| "connection-lost")?;
         Ok(())
     }
 
-    /// The next line, as it is written down.
-    pub(super) async fn hear(&mut self) -> Result<String, String> {
-        if self.heard >= MOST_LINES {
+    /// Receives a line, as the transcript shows it.
+    pub(super) async fn receive(&mut self) -> Result<String, String> {
+        if self.received >= MOST_LINES {
             return Err("too-many-lines".to_owned());
         }
-        self.heard = self.heard.saturating_add(1);
+        self.received = self.received.saturating_add(1);
         let wire = self.wire.as_mut().ok_or("connection-lost")?;
         let mut line = Vec::new();
         let mut bounded = wire.take(LONGEST_LINE);
@@ -116,12 +116,12 @@ impl Dialogue {
         ended.map_or(Ok(kept), |cause| Err(cause.to_owned()))
     }
 
-    /// Notes what happened on our side.
+    /// Adds a note of ours to the transcript.
     pub(super) fn note(&mut self, what: &str) {
         self.lines.push(format!("* {what}"));
     }
 
-    /// What was said.
+    /// The transcript.
     pub(super) fn transcript(self, door: Door, ended_at: DateTime<Utc>) -> Transcript {
         Transcript { door, ended_at, lines: self.lines }
     }

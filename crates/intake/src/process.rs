@@ -1,13 +1,13 @@
-//! The desk: looks at what came, acts on what was confirmed, sends what is to be sent.
+//! Processes requests: decides about new messages, acts on confirmations, queues reminders, sends letters.
 //!
-//! Invariants: state is its input, so that a restart is another tick and nothing is done twice that must be done
-//! once; a code is made when its holder has proven who they are, and is nowhere but in the letter. Deliberately
-//! absent: what is decided about a message, which is the case's.
+//! Invariants: state is the only input, so that a restart is another tick and nothing is done twice; a code is made after
+//! its holder has confirmed, and exists in the letter alone. Deliberately absent: the decision about a message, which is
+//! in `case`.
 
-mod granting;
-mod reminding;
+mod grants;
+mod precheck;
+mod reminders;
 mod sending;
-mod still;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,68 +17,69 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Tick};
 use eventstore::Origin;
 use lettre::Address;
+use mail::Transport;
 use registry::{Entry as RegistryEntry, Registry};
 use uuid::Uuid;
 use vouchers::{Grant, Office};
 
-pub use self::reminding::claim_reminders;
+pub use self::reminders::claim_reminders;
 use crate::Error;
 use crate::case::{self, Holder};
-use crate::letter::{Post, Templates, id};
+use crate::letter::{SEAL, Templates};
 use crate::reading::{Kind, Reader, Reading};
-use crate::store::{LetterKind, Message, New, RETURNED, Route, Standing, Store};
+use crate::store::{BOUNCED, LetterKind, Message, MessageStatus, NewLetter, Route, Store};
 
-/// Messages looked at in one pass.
-const HANDFUL: u32 = 50;
-/// Within so long nobody is written to twice: neither who wrote, nor a holder.
+/// Messages processed in one pass.
+const BATCH: u32 = 50;
+/// The interval within which no sender and no holder gets a second letter.
 const QUIET: TimeDelta = TimeDelta::days(1);
 
-/// Makes the links of extracts of the log of messages, when their letters are written.
+/// Makes links of message-log exports when their letters are written.
 #[async_trait]
 pub trait Extracts: Send + Sync {
-    /// Makes the link of the extract of a request anew: its path on the portal. The one before opens nothing any
-    /// more. `None` where no extract lies ready; the error is a short code, and the letter waits.
+    /// Makes a new link, a path on the portal, for the export of a log request, and revokes the previous one. `None` if
+    /// no export is ready; the error is a short code, and the letter is retried.
     async fn link(&self, request: Uuid) -> Result<Option<String>, String>;
 }
 
-/// What the desk works with.
-pub struct DeskSettings {
+/// What the processor works with.
+pub struct ProcessorSettings {
     /// How messages are read.
     pub reader: Reader,
-    /// What carries letters; without it they wait.
-    pub post: Option<Arc<dyn Post>>,
+    /// Delivers letters; without it they wait.
+    pub relay: Option<Arc<dyn Transport>>,
     /// The address that letters come from.
     pub from: Option<Address>,
-    /// What letters say.
+    /// The templates of letters.
     pub templates: Templates,
-    /// What makes the links of extracts; without it letters with them wait.
+    /// Makes the links of exports; without it their letters wait.
     pub extracts: Option<Arc<dyn Extracts>>,
-    /// Where the portal is, without a slash at its end, e.g. `https://voucher.agency.example`.
+    /// The portal's URL, without a trailing slash, e.g. `https://voucher.agency.example`.
     pub portal: Option<String>,
 }
 
-/// The desk.
-pub struct Desk {
+/// Processes messages, confirmations and letters.
+pub struct RequestProcessor {
     store: Arc<Store>,
     office: Office,
     registry: Arc<Registry>,
-    settings: DeskSettings,
-    /// Codes that were made and whose letters did not leave yet. After a crash they are replaced.
+    settings: ProcessorSettings,
+    /// Codes whose letters have not left yet. After a crash they are reissued.
     grants: HashMap<u32, Grant>,
-    /// How many rounds of reminders have their letters, as far as was seen.
-    reminded: Option<usize>,
-    /// The round that was looked at and had nobody due, or could not be sent.
-    nobody_due: Option<DateTime<Utc>>,
+    /// Rounds of reminders whose letters are all queued, as last read.
+    rounds_queued: Option<usize>,
+    /// A due round without eligible holders, or that can't be sent.
+    skipped_round: Option<DateTime<Utc>>,
     origin: Origin,
 }
 
-impl Desk {
-    /// A desk on these.
+impl RequestProcessor {
+    /// A processor that has done nothing yet.
     pub fn new(
         store: Arc<Store>,
         office: Office,
         registry: Arc<Registry>,
-        settings: DeskSettings,
+        settings: ProcessorSettings,
     ) -> Self {
         let origin = Origin::part("intake");
         Self {
@@ -87,8 +88,8 @@ impl Desk {
             registry,
             settings,
             grants: HashMap::new(),
-            reminded: None,
-            nobody_due: None,
+            rounds_queued: None,
+            skipped_round: None,
             origin,
         }
     }
@@ -97,51 +98,56 @@ impl Desk {
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let now = self.office.journal().now();
         let mut progress = 0;
-        for message in self.store.messages(Standing::New, 0, HANDFUL).await? {
-            self.look(&message, now).await?;
+        for message in self.store.messages(MessageStatus::New, 0, BATCH).await? {
+            self.process(&message, now).await?;
             progress += 1;
         }
-        for confirmed in self.store.confirmed(HANDFUL).await? {
-            self.settle(&confirmed, now).await?;
+        for confirmed in self.store.confirmed(BATCH).await? {
+            self.issue_confirmed(&confirmed, now).await?;
             progress += 1;
         }
-        progress += self.remind(now).await?;
+        progress += self.queue_reminders(now).await?;
         let (sent, next_wake) = self.send(now).await?;
         Ok(Tick { progress: progress + sent, next_wake })
     }
 
-    async fn look(&self, message: &Message, now: DateTime<Utc>) -> Result<(), Error> {
+    async fn process(&self, message: &Message, now: DateTime<Utc>) -> Result<(), Error> {
         let content = self.store.content(message.number).await?.unwrap_or_default();
         let (reader, sender) = (self.settings.reader.clone(), message.sender.clone());
         let released = message.released;
-        // Off the thread that answers mail servers: a large one takes its time.
+        // A large message takes time: not on the threads that serve LMTP.
         let reading = tokio::task::spawn_blocking(move || {
             if released {
-                reader.read_as_a_persons(&content)
+                reader.read_as_personal(&content)
             } else {
                 reader.read(sender.as_deref(), &content)
             }
         });
-        let reading = reading.await.map_err(|error| Error::Ended(error.to_string()))?;
-        if !released && self.is_returned(message, &reading, now).await? {
+        let reading = reading.await.map_err(|error| Error::Cancelled(error.to_string()))?;
+        if !released && self.is_bounce(message, &reading, now).await? {
             return Ok(());
         }
-        // By when it came, however long it waited to be looked at.
+        // Requests count from their arrival, however long they waited.
         let open = self.is_open(message.received_at).await?;
         let mut decision = if let Some(number) = message.mailbox.filter(|_| released) {
             let entry = self.registry.find(number).await?;
-            let holder = self.seen(entry.map(|entry| (entry, true)), now).await?.pop();
+            let holder = self.candidates(entry.map(|entry| (entry, true)), now).await?.pop();
             case::decide_for(holder, open)
         } else {
             let holders = if open { self.holders(&reading, now).await? } else { Vec::new() };
             case::decide(&reading, &holders, open)
         };
         let mut letters = Vec::new();
-        let letter =
-            |kind, mailbox, route, why| New { kind, message: message.number, mailbox, route, why };
+        let letter = |kind, mailbox, route, why| NewLetter {
+            kind,
+            message: message.number,
+            mailbox,
+            route,
+            why,
+        };
         if let (Some(mailbox), Some(route)) = (decision.mailbox, decision.confirm) {
             let refused = self.request(mailbox, message.received_at).await?;
-            if self.store.told(mailbox, now - QUIET).await? {
+            if self.store.notified_since(mailbox, now - QUIET).await? {
                 decision.reason = "asked-before";
             } else if let Some(why) = refused {
                 decision.reason = why.code();
@@ -150,65 +156,62 @@ impl Desk {
                 letters.push(letter(LetterKind::Confirm, Some(mailbox), route, None));
             }
         }
-        if let (Some(kind), Some(sender)) = (decision.answer, &message.sender)
+        if let (Some(kind), Some(sender)) = (decision.reply, &message.sender)
             && !sender.is_empty()
-            && !self.store.answered(sender, now - QUIET).await?
+            && !self.store.replied_since(sender, now - QUIET).await?
         {
             letters.push(letter(kind, None, Route::Sender, None));
         }
-        tracing::info!(
-            message = message.number,
-            reason = decision.reason,
-            "a message was looked at"
-        );
+        tracing::info!(message = message.number, reason = decision.reason, "message processed");
         metrics::counter!("tramonto_intake_decisions_total", "reason" => decision.reason)
             .increment(1);
-        self.store.decided(message.number, &decision, letters, now).await
+        self.store.apply_decision(message.number, &decision, letters, now).await
     }
 
-    /// Is it a report that one of our letters could not be delivered? Then what the letter was about waits for an officer.
-    async fn is_returned(
+    /// Records a bounce of one of our letters, which puts the letter's message in quarantine; false for any other message.
+    async fn is_bounce(
         &self,
         message: &Message,
         reading: &Reading,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let Some(letter) = reading.undelivered.as_deref() else { return Ok(false) };
-        let key = self.office.keyring().keyed_hash(id::LETTER);
-        let Some(letter) = id::opened(&key, letter) else { return Ok(false) };
-        let returned = self.store.returned(letter, message.number, now).await?;
-        if returned {
-            tracing::warn!(letter, message = message.number, "a letter came back");
-            metrics::counter!("tramonto_intake_decisions_total", "reason" => RETURNED).increment(1);
+        let key = self.office.keyring().keyed_hash(SEAL);
+        let Some(letter) = mail::open_number(&key, letter) else { return Ok(false) };
+        let recorded = self.store.record_bounce(letter, message.number, now).await?;
+        if recorded {
+            tracing::warn!(letter, message = message.number, "letter bounced");
+            metrics::counter!("tramonto_intake_decisions_total", "reason" => BOUNCED).increment(1);
         }
-        Ok(returned)
+        Ok(recorded)
     }
 
-    /// Could vouchers be asked for at an instant?
+    /// Is the voucher window open at an instant?
     async fn is_open(&self, at: DateTime<Utc>) -> Result<bool, Error> {
         let known = self.office.journal().known().await?;
         let Some(plan) = known.state().plan() else { return Ok(false) };
         let Some(rules) = &plan.vouchers else { return Ok(false) };
         let today = domain::civil_date(at, plan.zone);
-        let over = rules.last_day.is_some_and(|last| today > last);
-        Ok(plan.allowed_at(at).contains(Capability::RequestVoucher) && !over)
+        let closed = rules.last_day.is_some_and(|last| today > last);
+        Ok(plan.allowed_at(at).contains(Capability::RequestVoucher) && !closed)
     }
 
-    /// Who of those named has a mailbox.
+    /// The holders that a message names.
     async fn holders(&self, reading: &Reading, now: DateTime<Utc>) -> Result<Vec<Holder>, Error> {
-        let Kind::Request(named) = &reading.kind else { return Ok(Vec::new()) };
+        let Kind::Request(identifiers) = &reading.kind else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for code in &named.codes {
+        for code in &identifiers.codes {
             found.extend(self.registry.find_holder(code).await?.map(|entry| (entry, true)));
         }
-        for address in &named.addresses {
+        for address in &identifiers.addresses {
             found.extend(self.registry.find_address(address).await?.map(|entry| (entry, false)));
         }
-        self.seen(found, now).await
+        self.candidates(found, now).await
     }
 
-    /// Each of these once, with where proof could be asked for; with each, whether it was named by codice fiscale.
-    async fn seen(
+    /// The holders of these entries, each once, with the addresses at which they can confirm. Each entry comes with
+    /// whether it was named by codice fiscale.
+    async fn candidates(
         &self,
         found: impl IntoIterator<Item = (RegistryEntry, bool)>,
         now: DateTime<Utc>,
@@ -225,27 +228,28 @@ impl Desk {
             holders.push(Holder {
                 number,
                 by_code,
-                receives: reminding::receives(state, number, now),
-                notice_proves: state.rights.activated().contains(number)
-                    && notice(&entry.registration.address, notify).is_some(),
+                receives: reminders::receives(state, number, now),
+                notify_confirms: state.rights.activated().contains(number)
+                    && notify_address(&entry.registration.address, notify).is_some(),
             });
         }
         Ok(holders)
     }
 }
 
-/// The address for notices; the mailbox's own is none, for it closes with the mailbox.
-fn notice(address: &str, notify: Option<String>) -> Option<String> {
+/// The holder's address for notices, unless it is the closing mailbox itself.
+fn notify_address(address: &str, notify: Option<String>) -> Option<String> {
     notify.filter(|notify| !notify.eq_ignore_ascii_case(address))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::notice;
+    use super::notify_address;
 
     #[test]
-    fn the_mailbox_that_closes_is_no_address_for_notices() {
-        let of = |notify: Option<&str>| notice("anna@pec.example", notify.map(str::to_owned));
+    fn the_closing_mailbox_is_not_an_address_for_notices() {
+        let of =
+            |notify: Option<&str>| notify_address("anna@pec.example", notify.map(str::to_owned));
         assert_eq!(of(Some("anna@mail.example")).as_deref(), Some("anna@mail.example"));
         assert_eq!((of(Some("Anna@PEC.example")), of(None)), (None, None));
     }

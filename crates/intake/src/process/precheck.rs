@@ -1,0 +1,106 @@
+//! Checks a letter against the current state just before it is sent.
+//!
+//! A letter may have waited: meanwhile the voucher of a reminder was redeemed, an export expired, a mailbox closed.
+//! Replies and codes are checked where they are made.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use domain::{LogStanding, State, reminder_holds};
+use uuid::Uuid;
+
+use super::reminders::{receives, route};
+use crate::store::{DueLetter, LetterKind, Route};
+
+/// How soon an export that is not prepared yet is checked again.
+const RECHECK: TimeDelta = TimeDelta::minutes(5);
+
+/// Facts of a reminder or export, read when its letter is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Facts {
+    /// The address that its holder reads now.
+    pub(super) route: Option<Route>,
+    /// The last day on which the voucher can be redeemed.
+    pub(super) redeem_by: Option<NaiveDate>,
+    /// When the link expires, in the plan's zone.
+    pub(super) until: Option<NaiveDateTime>,
+}
+
+/// What to do with a letter that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precheck {
+    /// Send it.
+    Send(Facts),
+    /// Check again at this instant.
+    Postpone(DateTime<Utc>),
+    /// Drop it: its content no longer applies.
+    Obsolete,
+    /// Its mailbox no longer receives, so that nobody can confirm there: an operator decides.
+    MailboxClosed,
+}
+
+/// The log request of a letter with an export.
+pub(super) fn request_of(letter: &DueLetter) -> Option<Uuid> {
+    let request = letter.why.as_deref().filter(|_| letter.kind == LetterKind::Extract);
+    request.and_then(|request| request.parse().ok())
+}
+
+/// Checks a letter. `links` is whether this process can make links of exports.
+pub(super) fn precheck(
+    state: &State,
+    letter: &DueLetter,
+    links: bool,
+    now: DateTime<Utc>,
+) -> Precheck {
+    match (letter.kind, letter.mailbox) {
+        (LetterKind::Reminder, Some(mailbox)) if reminder_holds(state, mailbox, now) => {
+            let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
+            let redeem_by = rules.and_then(|rules| rules.redeem_by);
+            Precheck::Send(Facts {
+                route: Some(route(state, mailbox, now)),
+                redeem_by,
+                until: None,
+            })
+        }
+        (LetterKind::Extract, Some(mailbox)) => export(state, letter, mailbox, links, now),
+        (LetterKind::Reminder, _) | (LetterKind::Extract, None) => Precheck::Obsolete,
+        (LetterKind::Confirm | LetterKind::Granted, Some(mailbox))
+            if letter.route == Route::Mailbox && !receives(state, mailbox, now) =>
+        {
+            Precheck::MailboxClosed
+        }
+        (
+            LetterKind::Received
+            | LetterKind::Help
+            | LetterKind::Closed
+            | LetterKind::Confirm
+            | LetterKind::Granted
+            | LetterKind::Refused,
+            _,
+        ) => Precheck::Send(Facts::default()),
+    }
+}
+
+fn export(
+    state: &State,
+    letter: &DueLetter,
+    mailbox: u32,
+    links: bool,
+    now: DateTime<Utc>,
+) -> Precheck {
+    let open = request_of(letter).and_then(|request| state.log_requests.open().get(&request));
+    let Some(open) = open.filter(|open| open.number == mailbox) else { return Precheck::Obsolete };
+    match &open.standing {
+        LogStanding::Prepared { expires_at, .. } if *expires_at <= now => Precheck::Obsolete,
+        LogStanding::Prepared { expires_at, .. } if links => {
+            let zone = state.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
+            let until = Some(expires_at.with_timezone(&zone).naive_local());
+            Precheck::Send(Facts {
+                route: Some(route(state, mailbox, now)),
+                redeem_by: None,
+                until,
+            })
+        }
+        LogStanding::Prepared { .. } | LogStanding::Verified | LogStanding::Requested => {
+            Precheck::Postpone(now + RECHECK)
+        }
+    }
+}
