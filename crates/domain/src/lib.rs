@@ -4,6 +4,9 @@
 //! events or a rejection, `evolve` turns a state and an event into the next state and never fails.
 //! Deliberately absent: personal data. A mailbox is a number here.
 
+#[macro_use]
+mod event;
+
 mod amendment;
 mod calendar;
 mod canary;
@@ -13,7 +16,6 @@ mod compare;
 mod drift;
 mod entitled;
 mod erasure;
-mod event;
 mod failure;
 mod log_request;
 mod mailbox;
@@ -52,9 +54,10 @@ pub use event::{
     NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent, Outcome, PaceChanged,
     PhaseCompleted, PhaseStarted, PlanAdopted, ProgrammePaused, ProgrammeResumed, Proof,
     RecurringWorkDue, RegistrationsCorrected, RegistryImported, Requester, RightsArmed,
-    RightsRestored, Side, Standing, Transcript, TransientFailure, Verdict, VoucherRedeemed,
-    VoucherReissued, VoucherRemindersClaimed, VoucherRevoked, VouchersDelivered, VouchersExpired,
-    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
+    RightsRestored, Side, Standing, Subjects, Transcript, TransientFailure, Verdict,
+    VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked, VouchersDelivered,
+    VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified, late,
+    mailboxes, utc,
 };
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding, link_sweep_is_due};

@@ -142,14 +142,7 @@ impl State {
     /// The next state. Never fails and never decides.
     pub fn evolve(&mut self, fact: &Fact) {
         match &fact.event {
-            Event::PlanAdopted(_)
-            | Event::PlanAmended(_)
-            | Event::AmendmentProposed(_)
-            | Event::AmendmentDropped(_)
-            | Event::ProgrammePaused(_)
-            | Event::ProgrammeResumed(_)
-            | Event::PaceChanged(_)
-            | Event::RecurringWorkDue(_) => self.programme.evolve(fact),
+            programme_events!() => self.programme.evolve(fact),
             Event::PhaseStarted(event) => self.start(event, fact),
             Event::PhaseCompleted(event) => {
                 if let Some(started) = self.phases.started.get_mut(&event.phase) {
@@ -160,10 +153,8 @@ impl State {
                 self.rights.register(event.first, &event.activated_on);
             }
             Event::MailboxesActivated(event) => self.rights.activated |= &*event.mailboxes,
-            // The registry and the ring of keys know what is theirs; the log says when it changed.
-            Event::RegistrationsCorrected(_)
-            | Event::RegistryImported(_)
-            | Event::KeysRotated(_) => {}
+            // Registry and keyring hold these facts; the log records when they changed.
+            informational_events!() => {}
             Event::MailboxWithdrawn(event) => {
                 self.rights.withdrawn.insert(event.number);
             }
@@ -195,47 +186,22 @@ impl State {
                 self.rights.arm(event.capabilities, event.until, &event.mailboxes);
                 self.drift.armed(event.capabilities, &event.mailboxes);
             }
-            Event::TransientFailure(_)
-            | Event::IncidentOpened(_)
-            | Event::IncidentRetried(_)
-            | Event::IncidentResolved(_) => self.failures.evolve(fact),
+            failure_events!() => self.failures.evolve(fact),
             Event::DriftFound(event) => self.found(event, fact),
             Event::DriftSettled(event) => {
                 self.drift.settle(event.capability.into(), &event.mailboxes);
             }
             Event::DriftChecked(event) => self.drift.check(event, fact.recorded_at),
-            Event::NoticesReleased(_)
-            | Event::NoticesClaimed(_)
-            | Event::NoticesSent(_)
-            | Event::NoticesDeferred(_)
-            | Event::NoticesFailed(_)
-            | Event::NoticesInDoubt(_)
-            | Event::NoticesRetried(_)
-            | Event::NoticesBounced(_) => self.notices.evolve(&fact.event),
+            notice_events!() => self.notices.evolve(&fact.event),
             Event::CanaryProbed(event) => self.canaries.evolve(event, fact.position),
-            Event::VouchersRequested(_)
-            | Event::VouchersVerified(_)
-            | Event::VouchersRefused(_)
-            | Event::VouchersIssued(_)
-            | Event::VouchersDelivered(_)
-            | Event::VoucherRedeemed(_)
-            | Event::VouchersExpired(_)
-            | Event::VoucherRevoked(_)
-            | Event::VoucherReissued(_)
-            | Event::VoucherRemindersClaimed(_) => {
+            voucher_events!() => {
                 let zone = self.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
                 self.vouchers.evolve(&fact.event, civil_date(fact.effective_at, zone));
             }
-            Event::ErasureOrdered(_) | Event::HoldersErased(_) => {
+            erasure_events!() => {
                 self.erasure.evolve(&fact.event);
             }
-            Event::LogRequested(_)
-            | Event::LogRequesterVerified(_)
-            | Event::LogExtractPrepared(_)
-            | Event::LogExtractAccessed(_)
-            | Event::LogExtractExpired(_)
-            | Event::LogRequestRefused(_)
-            | Event::LogsDestroyed(_) => self.log_requests.evolve(&fact.event, fact.recorded_at),
+            log_request_events!() => self.log_requests.evolve(&fact.event, fact.recorded_at),
         }
     }
 

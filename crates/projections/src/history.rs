@@ -13,7 +13,6 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::as_of::{Cutoff, PopulationAsOf, counted};
-use crate::concern::concerned;
 use crate::error::Error;
 use crate::sets::Sets;
 
@@ -73,7 +72,7 @@ impl History {
         let mut entries = Vec::new();
         for event in found {
             let fact = event.fact().map_err(|error| Error::reading(NAME, error))?;
-            if concerned(&fact.event).is_some_and(|set| set.contains(number)) {
+            if fact.event.subjects().contains(number) {
                 entries.push(Entry { fact, origin: Recorded::of(event) });
             }
         }

@@ -5,7 +5,6 @@
 //! Nothing here is the truth, the log is; and nothing that acts waits for anything here.
 
 mod as_of;
-mod concern;
 mod current;
 mod error;
 mod history;

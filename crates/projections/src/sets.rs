@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-use crate::concern::concerned;
 use crate::error::Error;
 use crate::status::{Status, status};
 use crate::stored::{self, Stored, chunks_of, signed};
@@ -201,7 +200,7 @@ impl Sets {
 }
 
 fn spans_of(fact: &Fact, spans: &mut Vec<Span>) {
-    let Some(set) = concerned(&fact.event) else { return };
+    let Some(set) = fact.event.subjects().into_set() else { return };
     let (kind, _) = fact.event.kind();
     for chunk in chunks_of(&set) {
         let first = u32::from(chunk) << 16;

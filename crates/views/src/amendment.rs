@@ -1,10 +1,8 @@
 //! What putting another plan in place of the one in force would change, phase by phase.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Capabilities, Capability, PhaseId, Plan, State, population};
+use domain::{Capabilities, Capability, PhaseId, Plan, State, population, utc};
 use serde::Serialize;
-
-use crate::telling::utc;
 
 /// What an amendment would do, worked out from the sets; nothing is changed by asking.
 #[derive(Debug, Clone, PartialEq, Serialize)]

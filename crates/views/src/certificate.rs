@@ -4,8 +4,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capability, Compared, DriftChecked, State};
 use serde::Serialize;
 
-use crate::telling::standing;
-
 /// A comparison of the platform with the log, as a certificate names it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckView {
@@ -114,7 +112,7 @@ fn because(open: &[OpenDrift], last: Option<&CheckView>, next: Option<&CheckView
         None => because.push("the platform had not been compared by then".to_owned()),
         Some(last) if last.unknown_to_platform > 0 => because.push(format!(
             "the platform did not know {} of the registry",
-            crate::telling::mailboxes(last.unknown_to_platform)
+            domain::mailboxes(last.unknown_to_platform)
         )),
         Some(_) => {}
     }
@@ -136,8 +134,8 @@ impl OpenDrift {
     fn of(open: &domain::Drifting) -> Self {
         Self {
             capability: open.capability,
-            expected: standing(open.expected),
-            found: standing(open.found),
+            expected: open.expected.describe(),
+            found: open.found.describe(),
             repair: open.repair,
             since: open.since,
             found_at: open.found_at,

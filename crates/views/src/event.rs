@@ -5,8 +5,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::telling;
-
 /// An event of the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct EventView {
@@ -71,7 +69,7 @@ impl EventView {
             reason: written.reason.clone(),
             correlation_id: written.correlation_id,
             causation_id: written.causation_id,
-            summary: telling::summary(event),
+            summary: event.describe(),
             payload,
         })
     }

@@ -15,7 +15,6 @@ mod next;
 mod notices;
 mod rights;
 mod status;
-mod telling;
 
 pub use amendment::{AmendmentPreview, PhaseChange, Touched};
 pub use canaries::{
@@ -29,4 +28,3 @@ pub use notices::{NoticeProgress, Standing, notice_progress};
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use rights::RightView;
 pub use status::{Current, DriftStatus, Population, Status};
-pub use telling::{late, standing, summary, told};

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::next::{self, Next};
 use crate::rights::{self, RightView};
-use crate::telling;
 
 /// One mailbox: what it may do, what happened to it, what comes next. No name and no address.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -129,7 +128,7 @@ fn happened(entry: &Entry, number: u32) -> Happened {
         effective_at: entry.fact.effective_at,
         recorded_at: entry.fact.recorded_at,
         kind,
-        what: telling::told(&entry.fact.event, number),
+        what: entry.fact.event.describe_for(number),
         actor: entry.origin.actor.clone(),
         reason: entry.origin.reason.clone(),
     }

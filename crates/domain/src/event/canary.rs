@@ -1,29 +1,30 @@
-//! What a mailbox of our own was answered beside a boundary.
+//! Probes of our own mailboxes (canaries) around the instant of a phase.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::{Payload, Subjects};
 use crate::{Capability, PhaseId};
 
 /// On which side of a phase's instant a canary was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// A second before: what the phase takes away is still there.
+    /// One second before: the capabilities that the phase removes are still allowed.
     Before,
-    /// A second after, or later where nothing ran: it is gone.
+    /// One second after, or later if nothing ran then: they are gone.
     After,
 }
 
-/// Through which door of the mail platform a canary was probed.
+/// The protocol by which a canary was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Door {
-    /// Where mail from outside comes in.
+    /// Mail from other servers.
     Smtp,
-    /// Where who is logged in sends.
+    /// Mail from a logged-in user.
     Submission,
-    /// Where mail is read.
+    /// Access to the stored mail.
     Imap,
 }
 
@@ -31,63 +32,63 @@ pub enum Door {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// It is there.
+    /// The capability is allowed.
     Allowed,
-    /// It is not there: the server's answer, with its codes.
+    /// The capability is refused: the server's answer, with its codes.
     Refused(String),
-    /// Nobody knows: the cause, as a short code. Never evidence of anything.
+    /// The answer proves nothing: the cause, as a short code.
     Unknown(String),
 }
 
-/// What was found of one capability, beside what the plan, the holds and the mailbox's life say.
+/// One capability: what plan, holds and lifecycle demand, and what the server answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The capability.
     pub capability: Capability,
-    /// Should it have been there?
+    /// Should it be allowed?
     pub expected: bool,
     /// What the server answered.
     pub found: Found,
 }
 
-/// A conversation, line by line: `>` before what we said, `<` before what we heard.
+/// A dialogue, line by line: `>` marks our lines, `<` the server's.
 ///
-/// No password stands in it and no address; what the server said is cut to a size and to printable ASCII.
+/// It contains no password and no address. Server lines are truncated and reduced to printable ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
-    /// With whom.
+    /// The protocol.
     pub door: Door,
-    /// When the last answer had come.
+    /// When the last answer arrived.
     pub ended_at: DateTime<Utc>,
-    /// What was said.
+    /// The lines.
     pub lines: Vec<String>,
 }
 
-/// A mailbox of our own was probed beside the instant of a phase.
+/// A canary was probed before or after the instant of a phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanaryProbed {
     /// The phase.
     pub phase: PhaseId,
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
-    /// On which side of its instant.
+    /// The side of the phase's instant.
     pub side: Side,
     /// The phase's instant.
     pub due_at: DateTime<Utc>,
     /// When the probe began.
     pub began_at: DateTime<Utc>,
-    /// When its last answer had come.
+    /// When the last answer arrived.
     pub ended_at: DateTime<Utc>,
     /// The mailbox.
     pub number: u32,
-    /// What was found, capability by capability.
+    /// One finding per capability.
     pub findings: Vec<Finding>,
     /// The evidence.
     pub transcripts: Vec<Transcript>,
 }
 
 impl Finding {
-    /// Did the server do as the plan says? `None` where nobody knows.
+    /// Does the answer agree with the expectation? `None` if the answer proves nothing.
     pub fn agrees(&self) -> Option<bool> {
         match self.found {
             Found::Allowed => Some(self.expected),
@@ -95,10 +96,20 @@ impl Finding {
             Found::Unknown(_) => None,
         }
     }
+
+    fn describe(&self) -> String {
+        let found = match &self.found {
+            Found::Allowed => "allowed",
+            Found::Refused(_) => "refused",
+            Found::Unknown(_) => "unknown",
+        };
+        let unexpected = if self.agrees() == Some(false) { ", UNEXPECTED" } else { "" };
+        format!("{} {found}{unexpected}", self.capability)
+    }
 }
 
 impl Side {
-    /// Its name.
+    /// Its name in the log and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
@@ -108,12 +119,27 @@ impl Side {
 }
 
 impl Door {
-    /// Its name.
+    /// Its name in the log and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Smtp => "smtp",
             Self::Submission => "submission",
             Self::Imap => "imap",
         }
+    }
+}
+
+impl Payload for CanaryProbed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn describe(&self) -> String {
+        let findings: Vec<_> = self.findings.iter().map(Finding::describe).collect();
+        format!("{} {}: {}", self.side.name(), self.phase, findings.join(", "))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("canary probed {}", self.describe())
     }
 }

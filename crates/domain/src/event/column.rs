@@ -4,10 +4,10 @@ use chrono::{Days, NaiveDate};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One civil date, or none, for each mailbox of an event, in the order of their numbers.
+/// One optional civil date for each mailbox of an event, in ascending order of mailbox numbers.
 ///
-/// In JSON: base64 of one little-endian `u16` a mailbox, the days since 1970-01-01, 65535 for none;
-/// two bytes a mailbox where two million names of days would be most of the log.
+/// JSON form: base64 of one little-endian `u16` per mailbox, the days since 1970-01-01; 65535 means
+/// no date. Two bytes per mailbox keep a registry of two million rows small in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DateColumn(Vec<u16>);
 
@@ -19,12 +19,16 @@ impl DateColumn {
         Self::default()
     }
 
-    /// The last day that can be written.
+    /// The last date that a column can hold.
     pub fn last_day() -> NaiveDate {
         day(NONE - 1)
     }
 
-    /// Adds a mailbox's date; the error is a date before 1970-01-01 or after [`Self::last_day`].
+    /// Appends the date of the next mailbox.
+    ///
+    /// # Errors
+    ///
+    /// Returns a date before 1970-01-01 or after [`Self::last_day`].
     pub fn push(&mut self, date: Option<NaiveDate>) -> Result<(), NaiveDate> {
         let days = match date {
             None => NONE,
@@ -37,19 +41,19 @@ impl DateColumn {
         Ok(())
     }
 
-    /// How many mailboxes it speaks of.
+    /// The number of mailboxes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Does it speak of none?
+    /// Is the column without mailboxes?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The date at a place; `None` where there is no date or no such place.
-    pub fn get(&self, place: usize) -> Option<NaiveDate> {
-        self.0.get(place).filter(|days| **days != NONE).map(|days| day(*days))
+    /// The date at an index; `None` without a date or beyond the end.
+    pub fn get(&self, index: usize) -> Option<NaiveDate> {
+        self.0.get(index).filter(|days| **days != NONE).map(|days| day(*days))
     }
 
     /// The dates in order.
@@ -75,7 +79,7 @@ impl<'de> Deserialize<'de> for DateColumn {
         let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
         let (days, rest) = bytes.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(D::Error::custom("a column of dates has two bytes a mailbox"));
+            return Err(D::Error::custom("a date column has an odd number of bytes"));
         }
         Ok(Self(days.iter().map(|days| u16::from_le_bytes(*days)).collect()))
     }

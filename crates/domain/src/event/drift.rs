@@ -1,70 +1,74 @@
-//! What a comparison of the platform with the log came to.
+//! Comparisons of the platform with the log.
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::describe::mailboxes;
+use super::{Payload, Subjects};
 use crate::{Capability, MailboxSet};
 
-/// How a capability of a mailbox stands.
+/// The state of one capability of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// It is there, and no end of it is told.
+    /// Allowed, with no end armed.
     Allowed,
-    /// It is there and ends at this instant.
+    /// Allowed until this instant.
     Until(DateTime<Utc>),
-    /// It is not there.
+    /// Not allowed.
     Gone,
 }
 
-/// The platform says something else of a set of mailboxes than the log.
+/// Platform and log differ for a set of mailboxes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftFound {
-    /// What it is about.
+    /// The capability that differs.
     pub capability: Capability,
-    /// What the log says.
+    /// Its state according to the log.
     pub expected: Standing,
-    /// What the platform says.
+    /// Its state on the platform.
     pub found: Standing,
-    /// The position up to which the log was read for that.
+    /// The log position of the expected state.
     pub compared_at: u64,
-    /// Is it put right? Then what was found counts as how it is, and the engine has work to do.
+    /// Is the drift repaired? Then `found` becomes the applied state, and the sweep corrects it.
     pub repair: bool,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Drift that was open is there no more, and it was not the engine that put it right.
+/// Open drift disappeared without an action of the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftSettled {
-    /// What it was about.
+    /// The capability that differed.
     pub capability: Capability,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// The platform was compared with the log, from its first mailbox to its last.
+/// A comparison of the platform with the log ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftChecked {
-    /// The occurrence of the plan's cron expression that it stands for; `None` where it was asked for.
+    /// The occurrence of the plan's cron expression; `None` if an operator started the comparison.
     pub scheduled_for: Option<DateTime<Utc>>,
-    /// Is what it found put right?
+    /// Is the drift it found repaired?
     pub repair: bool,
-    /// The position of the log when it began.
+    /// The log position at its start.
     pub from_position: u64,
-    /// The position of the log when it ended.
+    /// The log position at its end.
     pub to_position: u64,
-    /// Mailboxes of the registry that were compared.
+    /// Number of registry mailboxes compared.
     pub mailboxes: u64,
-    /// Capability by capability, what was compared.
+    /// What was compared, by capability.
     pub capabilities: Vec<Compared>,
-    /// Mailboxes that the platform knows.
+    /// Number of mailboxes on the platform.
     pub known: u64,
-    /// Those of them that the registry does not know as mailboxes.
+    /// Mailboxes on the platform that are not in the registry.
     pub unknown_to_registry: MailboxSet,
-    /// How many the platform knows beside those, that have no number of ours.
+    /// Number of further mailboxes on the platform, which have no number of ours.
     pub numberless: u64,
-    /// Mailboxes of the registry that the platform does not know.
+    /// Registry mailboxes that are not on the platform.
     pub unknown_to_platform: MailboxSet,
 }
 
@@ -73,17 +77,89 @@ pub struct DriftChecked {
 pub struct Compared {
     /// The capability.
     pub capability: Capability,
-    /// Mailboxes of which log and platform were compared.
+    /// Mailboxes compared.
     pub compared: u64,
-    /// Those left out, because work on them is under way, waits or was given up.
+    /// Mailboxes skipped because work on them is in flight, waits for a retry or failed permanently.
     pub left_out: u64,
-    /// Those that were found to drift.
+    /// Mailboxes that drifted.
     pub drifting: u64,
 }
 
 impl DriftChecked {
-    /// How many rights were found to drift: a mailbox and a capability each.
+    /// Number of drifted rights: one per mailbox and capability.
     pub fn drifting(&self) -> u64 {
         self.capabilities.iter().map(|compared| compared.drifting).sum()
+    }
+}
+
+impl DriftFound {
+    fn action(&self) -> &'static str {
+        if self.repair { "repair scheduled" } else { "reported only" }
+    }
+}
+
+impl Payload for DriftFound {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{} of {}: expected {}, found {}; {}",
+            self.capability,
+            mailboxes(self.mailboxes.len()),
+            self.expected.describe(),
+            self.found.describe(),
+            self.action()
+        )
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!(
+            "drift: {} on the platform was {} instead of {}; {}",
+            self.capability,
+            self.found.describe(),
+            self.expected.describe(),
+            self.action()
+        )
+    }
+}
+
+impl Payload for DriftSettled {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} of {} no longer drifts", self.capability, mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("{} on the platform agrees with the log again", self.capability)
+    }
+}
+
+impl Payload for DriftChecked {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Various(Cow::Owned(&*self.unknown_to_registry | &*self.unknown_to_platform))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{} compared with the platform: {} rights drifted, {} unknown to the registry, \
+             {} unknown to the platform",
+            mailboxes(self.mailboxes),
+            self.drifting(),
+            self.unknown_to_registry.len().saturating_add(self.numberless),
+            self.unknown_to_platform.len()
+        )
+    }
+
+    fn describe_for(&self, number: u32) -> String {
+        if self.unknown_to_platform.contains(number) {
+            "mailbox missing on the platform".to_owned()
+        } else {
+            "mailbox on the platform but not in the registry".to_owned()
+        }
     }
 }

@@ -1,35 +1,75 @@
-//! What happens to what is known of holders as people, in the end. The log knows them as numbers only.
+//! Erasure of personal data. The log itself knows holders by mailbox number only.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::describe::mailboxes;
+use super::{Payload, Subjects};
 use crate::MailboxSet;
 
-/// On what ground personal data are erased.
+/// Why personal data are erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ground {
     /// The programme has ended.
     End,
-    /// Somebody asked for it, before the end.
+    /// The holder requested it before the end.
     Demand,
 }
 
-/// It was decided that the personal data of these holders go. From here on nothing new is kept of them.
+/// Erasure of these holders' personal data was decided; no new personal data are stored from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErasureOrdered {
-    /// On what ground.
+    /// Why.
     pub ground: Ground,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// The personal data of these holders are gone from every place where we keep any.
+/// Every store erased the personal data of these holders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldersErased {
-    /// How much was erased, by place. A place that had nothing stands there too: it was looked at.
+    /// Erased records by store; a store that held none is listed with 0.
     pub places: BTreeMap<String, u64>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
+}
+
+impl Ground {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::End => "the programme has ended",
+            Self::Demand => "on request",
+        }
+    }
+}
+
+impl Payload for ErasureOrdered {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let count = mailboxes(self.mailboxes.len());
+        format!("erasure of the personal data of {count} ordered ({})", self.ground.describe())
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("erasure of the holder's personal data ordered ({})", self.ground.describe())
+    }
+}
+
+impl Payload for HoldersErased {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("personal data of {} erased", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "the holder's personal data were erased".to_owned()
+    }
 }

@@ -1,18 +1,37 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Another of the programme's keys signs tokens and extracts, from an instant on that may be to come: a key is published
-/// before it signs. It is told again where the end of the old one was brought forward, or its instant was. The keys
-/// themselves are never in the log.
+use super::describe::utc;
+use super::{Payload, Subjects};
+
+/// The key that signs tokens and exports was rotated.
+///
+/// The rotation may lie in the future, because a key is published before it signs. The event is
+/// recorded again if its instant or the end of the old key is brought forward. The log never holds a
+/// key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysRotated {
-    /// The key that signs since: its thumbprint (RFC 7638), as it stands in tokens.
+    /// The new signing key: its thumbprint (RFC 7638), as in tokens.
     pub kid: String,
-    /// The key that signed before.
+    /// The thumbprint of the previous signing key.
     pub retired: String,
-    /// Since when.
+    /// When the new key starts to sign.
     pub at: DateTime<Utc>,
-    /// From this instant on what the old key signed counts no more; absent where it has no end.
+    /// When signatures of the old key become invalid; absent if they never do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifies_until: Option<DateTime<Utc>>,
+}
+
+impl Payload for KeysRotated {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        let (kid, retired, at) = (&self.kid, &self.retired, utc(self.at));
+        let valid = self
+            .verifies_until
+            .map_or_else(|| "without end".to_owned(), |end| format!("until {}", utc(end)));
+        format!("key {kid} signs from {at}; signatures of {retired} are valid {valid}")
+    }
 }

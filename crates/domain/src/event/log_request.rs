@@ -1,134 +1,278 @@
-//! What happens to requests for the log of a mailbox's messages. No address, subject or link is in the
-//! log: a mailbox is a number, an extract its hash.
+//! Log requests: requests for the message log of a mailbox.
+//!
+//! No address, subject or link is recorded: a mailbox is a number, an export its hash.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::describe::{mailboxes, utc};
+use super::{Payload, Subjects, one};
 use crate::{MailboxSet, Proof};
 
-/// Who asks.
+/// Who requests the message log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requester {
     /// The mailbox's holder.
     Holder,
-    /// An authority; the event's reason tells on what grounds.
+    /// An authority; the event's reason names the legal basis.
     Authority,
 }
 
-/// Somebody asked for the log of a mailbox's messages.
+/// The message log of a mailbox was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRequested {
     /// The request's id.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
-    /// Who asks.
+    /// Who requests it.
     pub by: Requester,
-    /// The first civil day asked for; `None` for all there is.
+    /// The first civil day; `None` for no lower bound.
     #[serde(deserialize_with = "Option::deserialize")]
     pub from: Option<NaiveDate>,
-    /// The last civil day asked for; `None` for all there is.
+    /// The last civil day; `None` for no upper bound.
     #[serde(deserialize_with = "Option::deserialize")]
     pub through: Option<NaiveDate>,
-    /// The civil day on which it came, where it was entered later.
+    /// The civil day on which the request arrived, if it was entered later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_on: Option<NaiveDate>,
 }
 
-/// It is sure who asked.
+/// The requester's identity was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRequesterVerified {
     /// The request.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
-    /// How that was made sure.
+    /// How the requester was verified.
     pub proof: Proof,
 }
 
-/// The extract lies ready, and its link was made.
+/// The export is ready and its link exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogExtractPrepared {
     /// The request.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
-    /// How many files are in it, the manifest among them.
+    /// Number of files, the manifest included.
     pub files: u32,
-    /// How many entries of the log.
+    /// Number of log entries.
     pub rows: u64,
-    /// The instant of the first entry; `None` where there is none.
+    /// The instant of the first entry; `None` without entries.
     #[serde(deserialize_with = "Option::deserialize")]
     pub first: Option<DateTime<Utc>>,
-    /// The instant of the last entry.
+    /// The instant of the last entry; `None` without entries.
     #[serde(deserialize_with = "Option::deserialize")]
     pub last: Option<DateTime<Utc>>,
-    /// SHA-256 of the archive that is handed out, in hexadecimal.
+    /// SHA-256 of the delivered archive, in hexadecimal.
     pub sha256: String,
-    /// From when on the link opens nothing any more.
+    /// When the link expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What came of an attempt to open an extract by its link.
+/// The result of opening the link of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExtractAccess {
-    /// Its page was looked at; nothing was handed out.
+    /// The page was shown; nothing was delivered.
     Looked,
-    /// It was handed out.
+    /// The export was delivered.
     Delivered,
-    /// Too late.
+    /// The link had expired.
     Expired,
-    /// Whoever had the link could not say whose mailbox it is.
+    /// The visitor could not name the mailbox's holder.
     NotTheHolder,
-    /// The file was not there, or not the one that was prepared.
+    /// The file was missing or not the prepared one.
     Missing,
 }
 
-/// Somebody opened an extract's link, with or without success.
+/// The link of an export was opened, with or without success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogExtractAccessed {
     /// The request.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
-    /// What came of it.
+    /// The result.
     pub outcome: ExtractAccess,
 }
 
-/// The time of an extract's link is over; the extract is deleted.
+/// The link of an export expired; the export is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogExtractExpired {
     /// The request.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
 }
 
-/// A request was turned down.
+/// A log request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRequestRefused {
     /// The request.
     pub request: Uuid,
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
     /// Why, as a short code.
     pub cause: String,
 }
 
-/// The logs and their extracts were destroyed.
+/// The message logs and all exports were destroyed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogsDestroyed {
-    /// How many messages the index held of those that went.
+    /// Messages removed from the index.
     pub messages: u64,
-    /// How many addresses.
+    /// Addresses removed from the index.
     pub addresses: u64,
-    /// How many extracts were still there.
+    /// Exports deleted.
     pub extracts: u64,
-    /// SHA-256 over all that the index held, in hexadecimal: who has a copy can prove that it was this.
+    /// SHA-256 over the whole index, in hexadecimal; proves that a copy is a copy of this index.
     pub digest: String,
-    /// Whose log was kept, for a hold was in force.
+    /// Mailboxes whose message log was kept because of a hold.
     pub kept: MailboxSet,
+}
+
+impl Payload for LogRequested {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        match self.by {
+            Requester::Holder => "message log requested by the holder".to_owned(),
+            Requester::Authority => "message log requested by an authority".to_owned(),
+        }
+    }
+}
+
+impl Payload for LogRequesterVerified {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("log requester verified {}", self.proof.describe())
+    }
+}
+
+impl Payload for LogExtractPrepared {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        let (rows, expires) = (self.rows, utc(self.expires_at));
+        format!("message-log export prepared: {rows} entries, link valid until {expires}")
+    }
+}
+
+impl Payload for LogExtractAccessed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        let outcome = match self.outcome {
+            ExtractAccess::Looked => "page of the message-log export opened",
+            ExtractAccess::Delivered => "message-log export delivered",
+            ExtractAccess::Expired => "link of the message-log export opened after it expired",
+            ExtractAccess::NotTheHolder => {
+                "link of the message-log export opened by somebody who could not name the holder"
+            }
+            ExtractAccess::Missing => {
+                "link of the message-log export opened, but the file is missing"
+            }
+        };
+        outcome.to_owned()
+    }
+}
+
+impl Payload for LogExtractExpired {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "link of the message-log export expired; export deleted".to_owned()
+    }
+}
+
+impl Payload for LogRequestRefused {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn log_request(&self) -> Option<Uuid> {
+        Some(self.request)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("log request refused ({})", self.cause)
+    }
+}
+
+impl Payload for LogsDestroyed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        let kept = if self.kept.is_empty() {
+            String::new()
+        } else {
+            format!(", logs of {} kept by holds", mailboxes(self.kept.len()))
+        };
+        format!(
+            "{} messages, {} addresses and {} exports destroyed{kept}",
+            self.messages, self.addresses, self.extracts
+        )
+    }
 }

@@ -1,120 +1,122 @@
-//! What came of the effects: one event per distinct outcome, with the set it holds for.
+//! Outcomes of effects: one event per distinct outcome, with the set of mailboxes that share it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, Capability, Event, MailboxSet, PhaseId};
+use super::describe::{mailboxes, utc};
+use super::{Payload, Subjects};
+use crate::{Capabilities, Capability, Event, IncidentKey, MailboxSet, PhaseId};
 
-/// How a right came to be gone.
+/// How a capability was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// We took it away at or after its instant.
+    /// The engine removed it at or after its instant.
     Applied,
-    /// We had armed the platform for that instant, and reading back found it gone.
+    /// The engine armed its end beforehand, and a read-back found it gone.
     Confirmed,
-    /// It was found gone though we had neither taken it away nor armed it.
+    /// It was already gone, and the engine had neither removed nor armed it.
     AlreadySo,
 }
 
-/// A capability is gone from a set of mailboxes.
+/// A set of mailboxes lost a capability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The phase that took it away; `None` where the holder withdrew.
+    /// The phase that removed it; `None` after a withdrawal.
     pub phase: Option<PhaseId>,
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
-    /// The instant from which it was due.
+    /// The instant at which the removal was due.
     pub due_at: DateTime<Utc>,
-    /// How it came to be gone.
+    /// How it was removed.
     pub verdict: Verdict,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Capabilities are allowed again, by a hold or by a phase that restores.
+/// Capabilities are allowed again, because of a hold or a phase that restores them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RightsRestored {
-    /// What.
+    /// The capabilities.
     pub capabilities: Capabilities,
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// The platform was told ahead when capabilities end, or that they do not.
+/// The platform was armed: it will end capabilities at an instant by itself, or no longer will.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RightsArmed {
-    /// The phase that will take them away; `None` where an earlier instant was called off.
+    /// The phase that removes them; `None` where an armed instant was cancelled.
     pub phase: Option<PhaseId>,
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
-    /// What.
+    /// The capabilities.
     pub capabilities: Capabilities,
-    /// The instant they end; `None` for no end.
+    /// The instant at which they end; `None` for no end.
     pub until: Option<DateTime<Utc>>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// The platform did not do it this time; it is tried again.
+/// An effect failed and will be retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransientFailure {
-    /// The phase it is for; `None` where it is for no phase.
+    /// The phase of the effect; `None` for an effect of no phase.
     pub phase: Option<PhaseId>,
-    /// What was to be changed.
+    /// The capabilities to change.
     pub capabilities: Capabilities,
-    /// Why not, as a short code.
+    /// Why, as a short code.
     pub cause: String,
-    /// Attempts made so far.
+    /// Attempts so far.
     pub attempts: u32,
-    /// Not before this instant.
+    /// The earliest instant of the next attempt.
     pub retry_at: DateTime<Utc>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// The platform will not do it, or did not in as many attempts as the plan allows.
+/// An effect failed permanently: the platform rejected it, or the plan's attempts are exhausted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentOpened {
-    /// The phase it is for; `None` where it is for no phase.
+    /// The phase of the effect; `None` for an effect of no phase.
     pub phase: Option<PhaseId>,
-    /// What was to be changed.
+    /// The capabilities to change.
     pub capabilities: Capabilities,
-    /// Why not, as a short code; incidents are grouped by it.
+    /// Why, as a short code; incidents are grouped by it.
     pub cause: String,
     /// Attempts made.
     pub attempts: u32,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// An operator has the mailboxes of an incident tried again.
+/// An operator retries mailboxes of an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentRetried {
     /// The phase of the incident.
     pub phase: Option<PhaseId>,
     /// Its cause.
     pub cause: String,
-    /// Which of its mailboxes.
+    /// The mailboxes to retry.
     pub mailboxes: MailboxSet,
 }
 
-/// An operator dealt with the mailboxes of an incident otherwise; they stay given up, with the reason.
+/// An operator resolved mailboxes of an incident by other means; they stay failed, with the reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentResolved {
     /// The phase of the incident.
     pub phase: Option<PhaseId>,
     /// Its cause.
     pub cause: String,
-    /// Which of its mailboxes.
+    /// The mailboxes resolved.
     pub mailboxes: MailboxSet,
 }
 
 impl Event {
-    /// The event that says a capability is gone; `None` for those no phase has an effect for, which
-    /// are gates of the engine itself.
+    /// The event that records the removal of a capability; `None` for a capability that only the
+    /// engine enforces.
     pub fn removal(capability: Capability, outcome: Outcome) -> Option<Self> {
         match capability {
             Capability::Activate => Some(Self::RegistrationsLapsed(outcome)),
@@ -126,7 +128,7 @@ impl Event {
         }
     }
 
-    /// The capability that this event says is gone, and what is said of it.
+    /// The capability whose removal the event records, and the outcome.
     pub fn as_removal(&self) -> Option<(Capability, &Outcome)> {
         if let Self::RegistrationsLapsed(outcome) = self {
             Some((Capability::Activate, outcome))
@@ -142,4 +144,156 @@ impl Event {
             None
         }
     }
+}
+
+impl Outcome {
+    /// What the removal of this capability means for one of the mailboxes.
+    pub(super) fn describe_for(&self, capability: Capability) -> String {
+        if capability == Capability::Activate {
+            return "registration lapsed: it can no longer be activated".to_owned();
+        }
+        let how = match self.verdict {
+            Verdict::Applied => "",
+            Verdict::Confirmed => ", as armed on the platform",
+            Verdict::AlreadySo => ", already gone on the platform",
+        };
+        match &self.phase {
+            Some(phase) => format!("{capability} ended with phase {phase}{how}"),
+            None => format!("{capability} ended after the withdrawal{how}"),
+        }
+    }
+}
+
+impl Payload for Outcome {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let verdict = match self.verdict {
+            Verdict::Applied => "applied",
+            Verdict::Confirmed => "confirmed",
+            Verdict::AlreadySo => "already so",
+        };
+        let cause = self.phase.as_ref().map_or("withdrawal".to_owned(), |id| format!("phase {id}"));
+        format!("{cause}: {} {verdict}", mailboxes(self.mailboxes.len()))
+    }
+}
+
+impl Payload for RightsRestored {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} of {} restored", self.capabilities, mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("{} restored", self.capabilities)
+    }
+}
+
+impl Payload for RightsArmed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let (capabilities, count) = (self.capabilities, mailboxes(self.mailboxes.len()));
+        match self.until {
+            Some(until) => format!("{capabilities} of {count} armed to end at {}", utc(until)),
+            None => format!("armed end of {capabilities} of {count} cancelled"),
+        }
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        match self.until {
+            Some(until) => format!("platform armed: {} ends at {}", self.capabilities, utc(until)),
+            None => format!("platform disarmed: {} no longer ends", self.capabilities),
+        }
+    }
+}
+
+impl Payload for TransientFailure {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{}: {} of {}, attempt {}, next attempt from {}",
+            self.cause,
+            self.capabilities,
+            mailboxes(self.mailboxes.len()),
+            self.attempts,
+            utc(self.retry_at)
+        )
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!(
+            "changing {} failed ({}); next attempt from {}",
+            self.capabilities,
+            self.cause,
+            utc(self.retry_at)
+        )
+    }
+}
+
+impl Payload for IncidentOpened {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{}: {} of {} failed permanently after {} attempts",
+            incident(self.phase.as_ref(), &self.cause),
+            self.capabilities,
+            mailboxes(self.mailboxes.len()),
+            self.attempts
+        )
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!(
+            "changing {} failed permanently after {} attempts ({}); it waits for an operator",
+            self.capabilities, self.attempts, self.cause
+        )
+    }
+}
+
+impl Payload for IncidentRetried {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let incident = incident(self.phase.as_ref(), &self.cause);
+        format!("{incident}: {} retried", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("incident retried by an operator ({})", self.cause)
+    }
+}
+
+impl Payload for IncidentResolved {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let incident = incident(self.phase.as_ref(), &self.cause);
+        format!("{incident}: {} resolved by an operator", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("incident resolved by an operator ({})", self.cause)
+    }
+}
+
+fn incident(phase: Option<&PhaseId>, cause: &str) -> IncidentKey {
+    IncidentKey { phase: phase.cloned(), cause: cause.to_owned() }
 }

@@ -1,101 +1,226 @@
-//! What happens to the programme as a whole.
+//! Events of the programme as a whole.
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use super::describe::{late, mailboxes, utc};
+use super::{Payload, Subjects};
 use crate::{Capabilities, Capability, MailboxSet, PhaseId, Plan};
 
-/// A plan became the programme's: the first, or in place of an earlier one.
+/// A plan was adopted or amended, or an amendment was proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanAdopted {
-    /// Counts from 1; part of every effect's idempotency key.
+    /// Counts from 1; part of the idempotency key of every effect.
     pub revision: u32,
-    /// The whole plan, so that the log needs no other file to be understood.
+    /// The whole plan, so that the log explains itself.
     pub plan: Plan,
 }
 
-/// An amendment that waited for the platform is not adopted.
+/// A proposed amendment was dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmendmentDropped {
-    /// The revision that it would have been.
+    /// The revision that it would have become.
     pub revision: u32,
-    /// Why not, a sentence.
+    /// Why, as a sentence.
     pub because: String,
 }
 
-/// A phase's date was reached.
+/// The date of a phase was reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseStarted {
     /// The phase.
     pub phase: PhaseId,
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
     /// The instant at which it was due.
     pub due_at: DateTime<Utc>,
-    /// By how much it was started late, in seconds; 0 where it was on time to the second.
+    /// Delay of the start in whole seconds.
     pub late_seconds: u64,
-    /// What it takes away: the difference between what was allowed and what is.
+    /// Capabilities that the phase removes: allowed before, and no longer.
     pub removes: Capabilities,
-    /// Those to whom an effect is due, frozen: what the phase has to account for.
+    /// The frozen population: every mailbox that the phase must account for.
     pub population: MailboxSet,
-    /// The log position up to which the population was worked out.
+    /// The log position at which the population was computed.
     pub frozen_at: u64,
 }
 
-/// A phase accounted for everyone in its frozen population.
+/// A phase accounted for every mailbox of its frozen population.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseCompleted {
     /// The phase.
     pub phase: PhaseId,
-    /// How many its frozen population was.
+    /// Size of its frozen population.
     pub population: u64,
-    /// How many of them the phase itself changed, at its date or armed ahead.
+    /// Mailboxes that the phase changed, at its date or by arming the platform.
     pub done: u64,
-    /// How many were found already so.
+    /// Mailboxes that were already in the target state.
     pub already_so: u64,
-    /// Those whom a hold keeps from it.
+    /// Mailboxes exempted by a hold.
     pub held: MailboxSet,
-    /// Those given up, by incident.
+    /// Mailboxes that failed permanently, by incident.
     pub given_up: Vec<GivenUp>,
 }
 
-/// The mailboxes of one incident that a phase gave up when it completed.
+/// Mailboxes of one incident that had failed permanently when their phase completed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GivenUp {
     /// Why, as a short code.
     pub cause: String,
-    /// Who.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// An operator stopped the sweep; dates still start their phases.
+/// An operator paused the sweep; phases still start on their dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgrammePaused {}
 
-/// An operator let the sweep go on.
+/// An operator resumed the sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgrammeResumed {}
 
-/// An operator changed how hard the platform may be driven for one effect.
+/// An operator changed the rate limit of one effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaceChanged {
-    /// The effect that is paced.
+    /// The effect.
     pub effect: Capability,
-    /// Calls a second; `None` for no limit.
+    /// Maximum calls per second; `None` for no limit.
     pub calls_per_second: Option<u32>,
-    /// Calls under way at once; `None` for no limit.
+    /// Maximum concurrent calls; `None` for no limit.
     pub concurrent_calls: Option<u32>,
 }
 
-/// An occurrence of recurring work came due.
+/// An occurrence of recurring work became due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecurringWorkDue {
-    /// Which work of the plan.
+    /// The recurring work of the plan.
     pub name: PhaseId,
-    /// The occurrence it stands for.
+    /// The occurrence.
     pub scheduled_for: DateTime<Utc>,
-    /// By how much it is late, in seconds.
+    /// Delay in whole seconds.
     pub late_seconds: u64,
-    /// How many earlier occurrences were missed and are not carried out.
+    /// Earlier occurrences that were missed and are skipped.
     pub skipped: u64,
+}
+
+impl PlanAdopted {
+    pub(super) fn describe_proposal(&self) -> String {
+        format!(
+            "revision {} waits until the platform is disarmed from the instants that it moves",
+            self.revision
+        )
+    }
+}
+
+impl Payload for PlanAdopted {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        format!("plan revision {} with {} phases", self.revision, self.plan.phases.len())
+    }
+}
+
+impl Payload for AmendmentDropped {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        format!("revision {} dropped: {}", self.revision, self.because)
+    }
+}
+
+impl Payload for PhaseStarted {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Various(Cow::Borrowed(&self.population))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "phase {} removes {} from {}{}",
+            self.phase,
+            self.removes,
+            mailboxes(self.population.len()),
+            late(self.late_seconds)
+        )
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("phase {} started{}", self.phase, late(self.late_seconds))
+    }
+}
+
+impl Payload for PhaseCompleted {
+    fn subjects(&self) -> Subjects<'_> {
+        let held = RoaringBitmap::clone(&self.held);
+        let failed = self.given_up.iter().map(|failed| &*failed.mailboxes);
+        Subjects::Various(Cow::Owned(failed.fold(held, |all, set| all | set)))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "phase {}: {} done, {} already so, {} held, {} failed permanently of {}",
+            self.phase,
+            self.done,
+            self.already_so,
+            self.held.len(),
+            self.given_up.iter().map(|failed| failed.mailboxes.len()).sum::<u64>(),
+            self.population
+        )
+    }
+
+    fn describe_for(&self, number: u32) -> String {
+        let how = if self.held.contains(number) { "held" } else { "failed permanently" };
+        format!("phase {} completed; this mailbox: {how}", self.phase)
+    }
+}
+
+impl Payload for ProgrammePaused {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        "sweep paused".to_owned()
+    }
+}
+
+impl Payload for ProgrammeResumed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        "sweep resumed".to_owned()
+    }
+}
+
+impl Payload for PaceChanged {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        let limit = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
+        format!(
+            "rate limit of {}: calls per second {}, concurrent calls {}",
+            self.effect,
+            limit(self.calls_per_second),
+            limit(self.concurrent_calls)
+        )
+    }
+}
+
+impl Payload for RecurringWorkDue {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Programme
+    }
+
+    fn describe(&self) -> String {
+        format!("{} for {}{}", self.name, utc(self.scheduled_for), late(self.late_seconds))
+    }
 }

@@ -1,69 +1,71 @@
-//! What happens to vouchers. A voucher's code is never in the log, nor who holds it: a mailbox is a number.
+//! Vouchers. Events hold neither codes nor names: a mailbox is a number.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::describe::{mailboxes, utc};
+use super::{Payload, Subjects, one};
 use crate::{MailboxSet, ProviderId};
 
-/// How it was made sure that a request came from the holder.
+/// How a requester was verified as the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// A confirmation that only the holder could give, at an address on record.
+    /// Through a confirmation link sent to an address on record.
     Confirmation,
-    /// An officer looked.
+    /// By an officer.
     Officer,
 }
 
-/// Holders asked for their voucher.
+/// Holders requested their voucher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersRequested {
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// It is sure who asked.
+/// Requesters were verified as the holders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersVerified {
-    /// How that was made sure.
+    /// How they were verified.
     pub proof: Proof,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Requests were turned down; who can may ask again.
+/// Requests were refused; an eligible holder may request again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersRefused {
     /// Why, as a short code.
     pub cause: String,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Holders were granted their voucher: one each, ever.
+/// Vouchers were issued: at most one per holder, ever.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersIssued {
-    /// The plan's revision in force.
+    /// The plan revision in force.
     pub revision: u32,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Codes were handed to their holders.
+/// Codes were delivered to their holders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersDelivered {
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
 /// A provider opened the free mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherRedeemed {
-    /// Whose voucher.
+    /// The mailbox of the voucher.
     pub number: u32,
-    /// Which code of it: 1 for the first, one more with each that replaced it.
+    /// The code's number: 1 for the first, one more for each reissue.
     pub issue: u32,
-    /// Who opened the mailbox.
+    /// The provider that opened the mailbox.
     pub provider: ProviderId,
     /// The civil day, in the plan's zone.
     pub on: NaiveDate,
@@ -71,37 +73,191 @@ pub struct VoucherRedeemed {
     pub free_through: NaiveDate,
 }
 
-/// Vouchers were not redeemed in time.
+/// Vouchers expired unredeemed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersExpired {
-    /// The last day on which they could have been.
+    /// The last day on which they could be redeemed.
     pub redeem_by: NaiveDate,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// Holders who have a voucher and did not use it are to be reminded. This is the claim that comes before any
-/// letter: each of them gets one letter by it at most.
+/// A round of reminders was claimed for holders of unredeemed vouchers.
+///
+/// The claim precedes every letter; each holder receives at most one letter per claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VoucherRemindersClaimed {
-    /// The instant of the round, at the plan's cron expression or when an operator asked for one.
+    /// The occurrence of the plan's cron expression, or the instant of an operator's request.
     pub scheduled_for: DateTime<Utc>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
 
-/// An operator took a voucher back; its holder gets no other.
+/// An operator revoked a voucher; its holder gets no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherRevoked {
-    /// Whose.
+    /// The mailbox.
     pub number: u32,
 }
 
-/// A lost code was replaced; the one before is worth nothing any more.
+/// A lost code was replaced and became invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherReissued {
-    /// Whose.
+    /// The mailbox.
     pub number: u32,
-    /// Which code it is now; 2 for the first that replaced one.
+    /// The number of the new code; 2 for the first replacement.
     pub issue: u32,
+}
+
+impl Proof {
+    /// How, as the end of a sentence about a verification.
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::Confirmation => "by confirmation link",
+            Self::Officer => "by an officer",
+        }
+    }
+}
+
+impl Payload for VouchersRequested {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} requested", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "voucher requested by the holder".to_owned()
+    }
+}
+
+impl Payload for VouchersVerified {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} verified {}", mailboxes(self.mailboxes.len()), self.proof.describe())
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("voucher requester verified {}", self.proof.describe())
+    }
+}
+
+impl Payload for VouchersRefused {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} refused ({})", mailboxes(self.mailboxes.len()), self.cause)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("voucher request refused ({})", self.cause)
+    }
+}
+
+impl Payload for VouchersIssued {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} issued", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "voucher issued".to_owned()
+    }
+}
+
+impl Payload for VouchersDelivered {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        format!("{}: code delivered", mailboxes(self.mailboxes.len()))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "voucher code delivered".to_owned()
+    }
+}
+
+impl Payload for VoucherRedeemed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn describe(&self) -> String {
+        format!("mailbox {}: redeemed by {}", self.number, self.provider)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        let (provider, last) = (&self.provider, self.free_through);
+        format!("voucher redeemed by {provider}: certified mailbox, free through {last}")
+    }
+}
+
+impl Payload for VouchersExpired {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let count = mailboxes(self.mailboxes.len());
+        format!("{count} expired, not redeemed by {}", self.redeem_by)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("voucher expired: not redeemed by {}", self.redeem_by)
+    }
+}
+
+impl Payload for VoucherRemindersClaimed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self) -> String {
+        let count = mailboxes(self.mailboxes.len());
+        format!("{count} to remind in the round of {}", utc(self.scheduled_for))
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "reminder of the voucher claimed for a letter".to_owned()
+    }
+}
+
+impl Payload for VoucherRevoked {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        "voucher revoked".to_owned()
+    }
+}
+
+impl Payload for VoucherReissued {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::One(self.number)
+    }
+
+    fn describe(&self) -> String {
+        one(self, self.number)
+    }
+
+    fn describe_for(&self, _: u32) -> String {
+        format!("voucher code replaced by code {}", self.issue)
+    }
 }

@@ -1,6 +1,6 @@
 //! Which events can be told mailbox by mailbox: those that say the same of each of their mailboxes.
 
-use domain::{Event, MailboxSet};
+use domain::{MailboxSet, Subjects};
 use eventstore::RecordedEvent;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -18,7 +18,11 @@ pub(super) struct Members {
 impl Members {
     /// The mailboxes of which this event says the same.
     pub(super) fn of(event: &RecordedEvent) -> Result<Self, Error> {
-        let Some(mailboxes) = alike(event.fact()?.event) else { return Ok(Self::default()) };
+        let fact = event.fact()?;
+        let Subjects::Alike(mailboxes) = fact.event.subjects() else {
+            return Ok(Self::default());
+        };
+        let mailboxes = mailboxes.clone();
         let written = || {
             let mut payload: Map<String, Value> = serde_json::from_str(&event.event.payload)?;
             payload.remove("mailboxes");
@@ -60,70 +64,4 @@ impl Members {
 /// The id of the message in which an event is told of one mailbox.
 pub(super) fn message_id(event: Uuid, number: u32) -> Uuid {
     Uuid::new_v5(&event, number.to_string().as_bytes())
-}
-
-fn alike(event: Event) -> Option<MailboxSet> {
-    match event {
-        Event::RegistrationsLapsed(outcome)
-        | Event::SendingDisabled(outcome)
-        | Event::ModifyingDisabled(outcome)
-        | Event::ReceivingDisabled(outcome)
-        | Event::AccessClosed(outcome) => Some(outcome.mailboxes),
-        Event::RightsRestored(event) => Some(event.mailboxes),
-        Event::RightsArmed(event) => Some(event.mailboxes),
-        Event::TransientFailure(event) => Some(event.mailboxes),
-        Event::IncidentOpened(event) => Some(event.mailboxes),
-        Event::IncidentRetried(event) => Some(event.mailboxes),
-        Event::IncidentResolved(event) => Some(event.mailboxes),
-        Event::DriftFound(event) => Some(event.mailboxes),
-        Event::DriftSettled(event) => Some(event.mailboxes),
-        Event::NoticesReleased(event) => Some(event.mailboxes),
-        Event::NoticesClaimed(event) => Some(event.mailboxes),
-        Event::NoticesSent(event) => Some(event.mailboxes),
-        Event::NoticesDeferred(event) => Some(event.mailboxes),
-        Event::NoticesFailed(event) => Some(event.mailboxes),
-        Event::NoticesInDoubt(event) => Some(event.mailboxes),
-        Event::NoticesRetried(event) => Some(event.mailboxes),
-        Event::NoticesBounced(event) => Some(event.mailboxes),
-        Event::VouchersRequested(event) => Some(event.mailboxes),
-        Event::VouchersVerified(event) => Some(event.mailboxes),
-        Event::VouchersRefused(event) => Some(event.mailboxes),
-        Event::VouchersIssued(event) => Some(event.mailboxes),
-        Event::VouchersDelivered(event) => Some(event.mailboxes),
-        Event::VouchersExpired(event) => Some(event.mailboxes),
-        Event::VoucherRemindersClaimed(event) => Some(event.mailboxes),
-        Event::ErasureOrdered(event) => Some(event.mailboxes),
-        Event::HoldersErased(event) => Some(event.mailboxes),
-        // These say something else of each mailbox, or concern one alone, or the programme.
-        Event::MailboxesRegistered(_)
-        | Event::MailboxesActivated(_)
-        | Event::RegistrationsCorrected(_)
-        | Event::RegistryImported(_)
-        | Event::MailboxWithdrawn(_)
-        | Event::HoldPlaced(_)
-        | Event::HoldReleased(_)
-        | Event::VoucherRedeemed(_)
-        | Event::VoucherRevoked(_)
-        | Event::VoucherReissued(_)
-        | Event::LogRequested(_)
-        | Event::LogRequesterVerified(_)
-        | Event::LogExtractPrepared(_)
-        | Event::LogExtractAccessed(_)
-        | Event::LogExtractExpired(_)
-        | Event::LogRequestRefused(_)
-        | Event::LogsDestroyed(_)
-        | Event::KeysRotated(_)
-        | Event::PhaseStarted(_)
-        | Event::PhaseCompleted(_)
-        | Event::PlanAdopted(_)
-        | Event::PlanAmended(_)
-        | Event::AmendmentProposed(_)
-        | Event::AmendmentDropped(_)
-        | Event::ProgrammePaused(_)
-        | Event::ProgrammeResumed(_)
-        | Event::PaceChanged(_)
-        | Event::RecurringWorkDue(_)
-        | Event::DriftChecked(_)
-        | Event::CanaryProbed(_) => None,
-    }
 }

@@ -5,7 +5,6 @@ use eventstore::{EventStore, Filter};
 use super::NAME;
 use super::planes::Planes;
 use super::write::Changes;
-use crate::concern::concerned;
 use crate::error::Error;
 use crate::stored::Stored;
 
@@ -67,7 +66,7 @@ async fn page(
             Err(_) if taken.progress > 0 => return Ok(false),
             Err(error) => return Err(Error::reading(NAME, error)),
         };
-        match concerned(&fact.event) {
+        match fact.event.subjects().into_set() {
             Some(these) => {
                 let then = Planes::of(&taken.after.state, &these);
                 taken.after.evolve(&fact);

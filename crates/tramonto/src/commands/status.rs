@@ -113,7 +113,7 @@ fn words(status: &Status) -> String {
 }
 
 fn row(phase: &PhaseProgress) -> Vec<String> {
-    let late = views::late(phase.late_seconds);
+    let late = domain::late(phase.late_seconds);
     let state = match (phase.started_at, phase.completed_at) {
         (_, Some(_)) => format!("completed{late}"),
         (Some(_), None) => format!("under way{late}"),

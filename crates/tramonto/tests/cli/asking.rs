@@ -102,7 +102,7 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
     }
     let now = scene.ok(&["mailbox", "show", &address]);
     assert!(now.contains("ended on 2015-03-18 with phase receive-only"), "{now}");
-    assert!(now.contains("sending ended with phase receive-only"), "{now}");
+    assert!(now.contains("send ended with phase receive-only"), "{now}");
 }
 
 #[test]

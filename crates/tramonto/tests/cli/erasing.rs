@@ -60,7 +60,7 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
         assert!(!after.out.contains(text));
     }
     let view = scene.ok(&["mailbox", "show", &number.to_string()]);
-    assert!(view.contains("the personal data of its holder are gone"), "{view}");
+    assert!(view.contains("the holder's personal data were erased"), "{view}");
     assert!(
         scene.refused(&["mailbox", "show", &address]).contains("nobody asked for this address")
     );

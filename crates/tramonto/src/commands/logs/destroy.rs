@@ -34,7 +34,7 @@ pub(super) async fn destroy(desk: &Desk, args: &ReasonArgs, global: &Global) -> 
     let origin = origin(global, &args.reason);
     desk.office.expire(&origin).await?;
     let destroyed = desk.office.destroy(&under_hold(desk).await?, &origin).await?;
-    let words = views::summary(&Event::LogsDestroyed(destroyed.clone()));
+    let words = Event::LogsDestroyed(destroyed.clone()).describe();
     let told = json!({ "done": "destroyed", "messages": destroyed.messages,
         "addresses": destroyed.addresses, "extracts": destroyed.extracts, "digest": destroyed.digest });
     answer(global, &told, &format!("{words}; sha256 {}", destroyed.digest))

@@ -1,10 +1,9 @@
 //! `tramonto logs list` and `logs show`.
 
-use domain::{Event, LogStanding};
+use domain::LogStanding;
 use eventstore::{Direction, archive_stream};
 use serde_json::json;
 use uuid::Uuid;
-use views::summary;
 
 use super::Desk;
 use crate::Error;
@@ -53,7 +52,7 @@ pub(super) async fn show(desk: &Desk, request: Uuid, global: &Global) -> Result<
     let mut found = false;
     for event in events {
         let fact = event.fact()?;
-        if of(&fact.event) != Some(request) {
+        if fact.event.log_request() != Some(request) {
             continue;
         }
         found = true;
@@ -64,30 +63,11 @@ pub(super) async fn show(desk: &Desk, request: Uuid, global: &Global) -> Result<
             out.object(&json!({ "at": at, "kind": event.event.kind, "actor": actor,
                 "reason": event.event.reason, "payload": payload }))?;
         } else {
-            out.line(format!("{}  {actor}  {}", utc(at), summary(&fact.event)))?;
+            out.line(format!("{}  {actor}  {}", utc(at), fact.event.describe()))?;
         }
     }
     if found {
         return Ok(());
     }
     Err(Error::Usage(format!("there is no request {request}; look at `tramonto logs list`")))
-}
-
-/// The request that an event is about.
-fn of(event: &Event) -> Option<Uuid> {
-    if let Event::LogRequested(event) = event {
-        Some(event.request)
-    } else if let Event::LogRequesterVerified(event) = event {
-        Some(event.request)
-    } else if let Event::LogExtractPrepared(event) = event {
-        Some(event.request)
-    } else if let Event::LogExtractAccessed(event) = event {
-        Some(event.request)
-    } else if let Event::LogExtractExpired(event) = event {
-        Some(event.request)
-    } else if let Event::LogRequestRefused(event) = event {
-        Some(event.request)
-    } else {
-        None
-    }
 }

@@ -1,0 +1,80 @@
+use domain::{Plan, Reach};
+use proptest::prelude::*;
+
+use crate::state::step::{Step, steps};
+use crate::state::world::{ARMED, UNARMED, World};
+
+/// A plan that gives back what it took.
+const RESTORING: &str = r#"
+programme = "restoring"
+title = "A service that changes its mind"
+zone = "America/Sao_Paulo"
+sources = []
+
+[in-service]
+allows = ["activate", "send", "modify", "receive", "access"]
+sources = []
+
+[[phase]]
+id = "quiet"
+title = "Quiet"
+from = 2015-02-01
+allows = ["activate", "access"]
+sources = []
+
+[[phase]]
+id = "again"
+title = "Again"
+from = 2015-04-01
+allows = ["activate", "send", "access"]
+restores = true
+sources = []
+
+[[phase]]
+id = "ended"
+title = "Ended"
+from = 2015-10-18
+allows = []
+sources = []
+"#;
+
+fn tell(plan: Plan, reach: Reach, steps: &[Step]) {
+    let mut world = World::adopted(plan, "2014-12-01T12:00:00Z", reach);
+    world.register(&[true, true, true, false, true, false]);
+    for step in steps {
+        world.take(step);
+        world.check();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_story_of_cec_pac_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
+        tell(Plan::cec_pac().unwrap(), if armed { ARMED } else { UNARMED }, &steps);
+    }
+
+    #[test]
+    fn any_story_of_a_plan_that_restores_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
+        let plan = Plan::parse("restoring.toml", RESTORING).unwrap().0;
+        tell(plan, if armed { ARMED } else { UNARMED }, &steps);
+    }
+
+    /// Whatever keeps a state can take it apart and put it together again at any moment.
+    #[test]
+    fn a_state_is_the_sum_of_its_parts(steps in steps()) {
+        let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-12-01T12:00:00Z", ARMED);
+        for step in &steps {
+            world.take(step);
+        }
+        let sets = world.state.sets();
+        let set = |wanted: &str| {
+            let found = sets.iter().find(|(name, _)| name == wanted);
+            found.map_or_else(roaring::RoaringBitmap::new, |(_, set)| (*set).clone())
+        };
+        let text = serde_json::to_string(&world.state.rest()).unwrap();
+        let rest = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(domain::State::from_parts(rest, set), world.state.clone());
+    }
+}

@@ -1,0 +1,147 @@
+//! Any story of the vouchers, with amendments and days going by.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Command, Event, MailboxWithdrawn, Plan, State, VoucherCommand};
+use proptest::prelude::*;
+use roaring::RoaringBitmap;
+
+use crate::voucher::world::{World, issue, plan, redeem, request, set, verify};
+
+const LONG: &str = "2018-06-30";
+const SHORT: &str = "2016-06-30";
+
+/// The plan with a limit and a last day to redeem.
+fn limited(limit: Option<u64>, redeem_by: &str) -> Plan {
+    let limit = limit.map(|limit| format!("max-issued = {limit}\n")).unwrap_or_default();
+    plan(&format!("redeem-by = {redeem_by}\n{limit}"))
+}
+
+impl World {
+    /// The limit and the last day of the plan in force.
+    fn rules(&self) -> (u64, NaiveDate) {
+        let rules = self.state.plan().unwrap().vouchers.as_ref().unwrap();
+        (rules.max_issued.unwrap_or(u64::MAX), rules.redeem_by.unwrap())
+    }
+}
+
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap()
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Request(Vec<u32>),
+    Verify(Vec<u32>),
+    Refuse(u32),
+    Issue(Vec<u32>),
+    Redeem(u32, u32, bool),
+    Revoke(u32),
+    Reissue(u32),
+    Withdraw(u32),
+    Expire,
+    Days(u16),
+    /// The plan is amended to this limit and last day; at once, or by an amendment that waits first.
+    Amend(Option<u64>, &'static str, bool),
+    /// The amendment that waits is adopted, or dropped.
+    Adopt,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let some = || prop::collection::vec(0_u32..7, 1..7);
+    let step = prop_oneof![
+        3 => some().prop_map(Step::Request),
+        3 => some().prop_map(Step::Verify),
+        1 => (0_u32..7).prop_map(Step::Refuse),
+        3 => some().prop_map(Step::Issue),
+        3 => (0_u32..7, 1_u32..4, any::<bool>()).prop_map(|(n, i, p)| Step::Redeem(n, i, p)),
+        1 => (0_u32..7).prop_map(Step::Revoke),
+        1 => (0_u32..7).prop_map(Step::Reissue),
+        1 => (0_u32..7).prop_map(Step::Withdraw),
+        1 => Just(Step::Expire),
+        1 => (0_u16..400).prop_map(Step::Days),
+        1 => (prop::option::of(1_u64..6), any::<bool>(), any::<bool>()).prop_map(
+            |(limit, long, waits)| Step::Amend(limit, if long { LONG } else { SHORT }, waits)
+        ),
+        1 => Just(Step::Adopt),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #[test]
+    fn no_story_gives_a_holder_two_vouchers_or_exceeds_the_limit(steps in steps()) {
+        let mut world = World::new(limited(Some(3), LONG));
+        world.now = "2015-03-01T12:00:00Z".parse().unwrap();
+        // Who redeemed, and how often a holder was granted one: counted from the events, not from the state.
+        let mut granted = [0_u32; 7];
+        let mut redeemed = [0_u32; 7];
+        for step in steps {
+            let command = match step {
+                Step::Request(numbers) => request(numbers),
+                Step::Verify(numbers) => verify(set(numbers)),
+                Step::Refuse(number) => {
+                    VoucherCommand::Refuse { mailboxes: set([number]), cause: "no".to_owned() }
+                }
+                Step::Issue(numbers) => issue(numbers),
+                Step::Redeem(number, issue, one) => {
+                    redeem(number, issue, if one { "one" } else { "other" })
+                }
+                Step::Revoke(number) => VoucherCommand::Revoke { number },
+                Step::Reissue(number) => VoucherCommand::Reissue { number },
+                Step::Expire => VoucherCommand::Expire,
+                Step::Withdraw(number) => {
+                    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
+                    continue;
+                }
+                Step::Days(days) => {
+                    world.now += chrono::TimeDelta::days(days.into());
+                    continue;
+                }
+                Step::Amend(limit, redeem_by, waits) => {
+                    world.amend(Command::Amend(limited(limit, redeem_by)), waits);
+                    continue;
+                }
+                Step::Adopt => {
+                    world.amend(Command::AdoptProposed, false);
+                    let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
+                    prop_assert!(sum <= world.rules().0, "an amendment went below what was granted");
+                    continue;
+                }
+            };
+            for event in world.state.decide_voucher(command.clone(), world.now).unwrap_or_default() {
+                if let Event::VouchersIssued(event) = &event {
+                    let open = "2015-03-17T23:00:00Z".parse().unwrap()
+                        ..("2018-03-17T23:00:00Z".parse::<DateTime<Utc>>().unwrap());
+                    prop_assert!(open.contains(&world.now), "granted outside the window");
+                    event.mailboxes.iter().for_each(|number| *granted.get_mut(place(number)).unwrap() += 1);
+                }
+                if let Event::VoucherRedeemed(event) = &event {
+                    *redeemed.get_mut(place(event.number)).unwrap() += 1;
+                    prop_assert!(event.on <= world.rules().1);
+                }
+                world.record(event);
+            }
+            prop_assert!(granted.iter().all(|many| *many <= 1), "two for one holder");
+            let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
+            prop_assert!(sum <= world.rules().0, "more than the limit");
+            prop_assert!(redeemed.iter().zip(granted).all(|(many, had)| *many <= had));
+            prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "to who asked too late");
+            // The same again changes nothing.
+            let again = world.state.decide_voucher(command.clone(), world.now).unwrap_or_default();
+            let told_twice = matches!(command, VoucherCommand::Reissue { .. });
+            let issues_more = matches!(command, VoucherCommand::Issue { .. });
+            prop_assert!(again.is_empty() || told_twice || issues_more, "{again:?}");
+            let vouchers = &world.state.vouchers;
+            let ended = vouchers.redeemed().values().fold(vouchers.expired().clone(), |all, set| all | set);
+            prop_assert!((vouchers.valid() & ended).is_empty());
+        }
+        let sets = world.state.sets();
+        let find = |wanted: &str| {
+            let found = sets.iter().find(|(name, _)| name == wanted);
+            found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
+        };
+        let rest = serde_json::to_string(&world.state.rest()).unwrap();
+        let again = State::from_parts(serde_json::from_str(&rest).unwrap(), find);
+        prop_assert_eq!(again, world.state.clone());
+    }
+}
