@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Event, LogExtractExpired, LogExtractPrepared, LogRequested, LogRequesterVerified, Proof,
-    Requester,
+    Event, LogExportExpired, LogExportPrepared, LogRequested, LogRequesterVerified, Requester,
+    Verification,
 };
 use eventstore::{ExpectedVersion, Origin, archive_stream};
 use intake::{Extracts, ProcessorSettings, RequestProcessor, Store};
@@ -98,7 +98,7 @@ impl Scene {
         }
         let (number, notice) = found.unwrap();
         let scene = Self { world, running, store, relay, links, processor, number, notice };
-        let (request, by, proof) = (REQUEST, Requester::Holder, Proof::Officer);
+        let (request, by, proof) = (REQUEST, Requester::Holder, Verification::Officer);
         let asked =
             LogRequested { request, number, by, from: None, through: None, received_on: None };
         scene.record(Event::LogRequested(asked)).await;
@@ -116,7 +116,7 @@ impl Scene {
     }
 
     async fn prepared(&self) {
-        self.record(Event::LogExtractPrepared(LogExtractPrepared {
+        self.record(Event::LogExportPrepared(LogExportPrepared {
             request: REQUEST,
             number: self.number,
             files: 4,
@@ -223,7 +223,7 @@ async fn an_expired_link_is_not_sent() {
     scene.world.clock.set(at(ENDS));
     assert_eq!(scene.passes().await, []);
     let (request, number) = (REQUEST, scene.number);
-    scene.record(Event::LogExtractExpired(LogExtractExpired { request, number })).await;
+    scene.record(Event::LogExportExpired(LogExportExpired { request, number })).await;
     assert!(scene.send().await);
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.standing().await, ["extract moot 2"]);

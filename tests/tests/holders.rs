@@ -4,9 +4,9 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequested,
-    LogRequesterVerified, LogsDestroyed, MailboxSet, Proof, Requester, VoucherRemindersClaimed,
-    VouchersIssued,
+    Event, ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequested,
+    LogRequesterVerified, LogsDestroyed, MailboxSet, Requester, Verification,
+    VoucherRemindersClaimed, VouchersIssued,
 };
 use eventstore::{Origin, archive_stream, voucher_stream};
 use tramonto::embedded::Settings;
@@ -83,7 +83,7 @@ async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
         Event::LogRequested(LogRequested { request, number, by, from, through, received_on })
     };
     let prepared = |request| {
-        Event::LogExtractPrepared(LogExtractPrepared {
+        Event::LogExportPrepared(LogExportPrepared {
             request,
             number: asks,
             files: 4,
@@ -95,10 +95,10 @@ async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
         })
     };
     let accessed = |number| {
-        let (request, outcome) = (first, ExtractAccess::Delivered);
-        Event::LogExtractAccessed(LogExtractAccessed { request, number, outcome })
+        let (request, outcome) = (first, ExportAccess::Delivered);
+        Event::LogExportAccessed(LogExportAccessed { request, number, outcome })
     };
-    let proof = Proof::Officer;
+    let proof = Verification::Officer;
     // By a hand that decides nothing, after the window.
     let events = [
         requested(first, asks),
@@ -106,7 +106,7 @@ async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
         prepared(first),
         Event::LogRequesterVerified(LogRequesterVerified { request: first, number: asks, proof }),
         accessed(never),
-        Event::LogExtractExpired(LogExtractExpired { request: first, number: asks }),
+        Event::LogExportExpired(LogExportExpired { request: first, number: asks }),
         accessed(asks),
         Event::LogsDestroyed(LogsDestroyed {
             messages: 0,

@@ -82,7 +82,7 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
         done: 1,
         already_so: 0,
         held: MailboxSet::from(1),
-        given_up: Vec::new(),
+        failed: Vec::new(),
     }));
     let stream = programme_stream(journal.programme()).unwrap();
     clock.set(due_at);

@@ -214,7 +214,7 @@ async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
             let line = format!("{kind} {phase} {} {population}", started.due_at);
             told.entry(u32::MAX).or_default().push(line);
         } else if let Event::PhaseCompleted(completed) = event {
-            let (held, given_up) = (completed.held.len(), completed.given_up.len());
+            let (held, given_up) = (completed.held.len(), completed.failed.len());
             let done = completed.done + completed.already_so;
             let line = format!("{kind} {} {done} {held} {given_up}", completed.phase);
             told.entry(u32::MAX).or_default().push(line);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Plan, Proof};
+use domain::{Plan, Verification};
 use eventstore::{Clock, Origin};
 use intake::{ProcessorSettings, RequestProcessor, Store, claim_reminders};
 use keyring::Keyring;
@@ -76,7 +76,7 @@ impl Scene {
     async fn hand_over(&self, holders: impl IntoIterator<Item = u32>) {
         let (office, holders) = (&self.office, holders.into_iter().collect::<RoaringBitmap>());
         office.request_all(&holders, &origin()).await.unwrap();
-        office.verify_all(&holders, Proof::Officer, &origin()).await.unwrap();
+        office.verify_all(&holders, Verification::Officer, &origin()).await.unwrap();
         for number in &holders {
             office.issue(number, &origin()).await.unwrap();
         }

@@ -1,11 +1,9 @@
-//! Amendments and the ends that a platform was told: none is adopted while an instant that it moves can
-//! still take effect by itself.
+//! Amendments: none is adopted while the platform is armed with an instant that it moves.
 //!
-//! An amendment that moves such an instant is proposed first. The plan in force stays in force, but ends
-//! that the two plans do not share are called off (`work.rs`), and once the platform holds none of them the
-//! amendment is adopted. Where a date of the plan in force comes before that, its phase starts as always, and
-//! the amendment, which can't change the past, is dropped. Invariant: no instant takes effect that the plan
-//! in force does not have.
+//! Such an amendment is proposed first. The old plan stays in force, and the engine disarms the platform
+//! from all ends that the two plans do not share (`work.rs`). Once none is armed, the amendment is adopted.
+//! If a date of the old plan passes before that, its phase starts as usual and the amendment, which cannot
+//! change the past, is dropped. Invariant: no instant takes effect that is not in the plan in force.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -14,29 +12,29 @@ use crate::programme::{Command, Rejection};
 use crate::work::hold_end;
 use crate::{AmendmentDropped, Capabilities, Capability, Event, Plan, PlanAdopted, State};
 
-/// What asking for an amendment leads to.
+/// Decides an amendment: adopts it, or proposes it until the platform is disarmed.
 pub(crate) fn amend(
     state: &State,
     next: Plan,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>, Rejection> {
-    let decided = state.decide_alone(Command::Amend(next), now)?;
+    let decided = state.decide_without_platform(Command::Amend(next), now)?;
     let proposed = state.programme.proposed().map(|(_, proposed)| proposed);
     let Some(Event::PlanAmended(amended)) = decided.first() else {
-        // It is the plan in force: an amendment that waits is taken back.
-        let because = "the plan in force was asked for again";
+        // An amendment to the plan in force cancels the proposed one.
+        let because = "an amendment back to the plan in force replaced it";
         return Ok(proposed.map(|proposed| dropped(proposed, because)).into_iter().collect());
     };
     if proposed == Some(amended) {
         return Ok(Vec::new());
     }
-    if is_told_otherwise(state, &amended.plan) {
+    if is_armed_otherwise(state, &amended.plan) {
         return Ok(vec![Event::AmendmentProposed(amended.clone())]);
     }
     Ok(decided)
 }
 
-/// Adopts or drops the amendment that waits, or lets it wait on.
+/// Adopts or drops the proposed amendment; no event while it must wait.
 pub(crate) fn adopt_proposed(state: &State, now: DateTime<Utc>) -> Vec<Event> {
     let Some((_, proposed)) = state.programme.proposed() else { return Vec::new() };
     let Some(plan) = state.plan() else { return Vec::new() };
@@ -46,7 +44,7 @@ pub(crate) fn adopt_proposed(state: &State, now: DateTime<Utc>) -> Vec<Event> {
     if !problems.is_empty() {
         return vec![dropped(proposed, &problems.join("; "))];
     }
-    if is_told_otherwise(state, &proposed.plan) {
+    if is_armed_otherwise(state, &proposed.plan) {
         return Vec::new();
     }
     vec![Event::PlanAmended(proposed.clone())]
@@ -57,21 +55,23 @@ fn dropped(proposed: &PlanAdopted, because: &str) -> Event {
     Event::AmendmentDropped(AmendmentDropped { revision, because })
 }
 
-/// Was the platform told an end that another plan does not have?
-fn is_told_otherwise(state: &State, next: &Plan) -> bool {
+/// Is the platform armed with an end that is not in the next plan?
+fn is_armed_otherwise(state: &State, next: &Plan) -> bool {
     let active = state.rights.active();
     Capabilities::OF_PLATFORM.iter().any(|capability| {
         let end = next_end(state, next, capability);
         state.rights.armed(capability).any(|(until, armed)| {
             let armed: RoaringBitmap = armed & &active;
             end != Some(until)
-                && armed.iter().any(|number| !outlives(state, next, number, capability, until))
+                && armed
+                    .iter()
+                    .any(|number| !ends_with_hold(state, next, number, capability, until))
         })
     })
 }
 
-/// Does a hold end at that instant, under a plan that does not allow the right by then?
-fn outlives(
+/// Does a hold end at this instant, under a plan that no longer allows the capability then?
+fn ends_with_hold(
     state: &State,
     next: &Plan,
     number: u32,
@@ -82,14 +82,14 @@ fn outlives(
         && hold_end(state, next, number, capability) == Some(until)
 }
 
-/// When a plan takes a capability away next, after the phases that have started.
+/// When a plan next removes a capability, after the started phases.
 pub(crate) fn next_end(
     state: &State,
     plan: &Plan,
     capability: Capability,
 ) -> Option<DateTime<Utc>> {
     let started = plan.phases.iter().rposition(|phase| state.phases.has_started(&phase.id));
-    let first = started.map_or(0, |place| place + 1);
-    let place = (first..plan.phases.len()).find(|place| plan.removes(*place).contains(capability));
-    place.map(|place| plan.starts_at(place))
+    let first = started.map_or(0, |index| index + 1);
+    let index = (first..plan.phases.len()).find(|index| plan.removes(*index).contains(capability));
+    index.map(|index| plan.starts_at(index))
 }

@@ -1,9 +1,9 @@
-//! When a civil date begins, and what a plan says at an instant.
+//! When a civil date begins, and what a plan allows at an instant.
 //!
-//! A date of a plan starts at the first instant at which the clocks of its zone show that date or a later
-//! one: mostly midnight, later where the clocks skip midnight or the whole day, and the first of the two
-//! where midnight comes twice. Everything here answers for every date and instant that `chrono` can hold;
-//! beyond them it saturates. Deliberately absent: days of 24 hours, and the present time.
+//! A date begins at the first instant at which the clocks of the plan's zone show it or a later date:
+//! usually midnight, later if the clocks skip midnight or the whole day, and the first of two midnights
+//! if there are two. All functions accept every date and instant that `chrono` can represent, and
+//! saturate at its limits. Deliberately absent: days of 24 hours, and the current time.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use chrono_tz::{GapInfo, Tz};
 
 use crate::{Capabilities, Capability, Plan};
 
-/// The first instant at which the zone's clocks show this date, or a later one where they skip it.
+/// The first instant at which the zone's clocks show this date, or a later date if they skip it.
 pub fn first_instant(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = date.and_time(NaiveTime::MIN);
     let found = match zone.from_local_datetime(&midnight) {
@@ -23,7 +23,7 @@ pub fn first_instant(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     };
     match found {
         Some(instant) => instant.with_timezone(&Utc),
-        // Only at the ends of chrono's range does a midnight have neither an instant nor a gap.
+        // A midnight without an instant or a gap exists only at the limits of chrono's range.
         None if date < NaiveDate::default() => DateTime::<Utc>::MIN_UTC,
         None => DateTime::<Utc>::MAX_UTC,
     }
@@ -31,7 +31,7 @@ pub fn first_instant(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
 
 /// The last instant (to the nanosecond) before the next date begins.
 ///
-/// For a date that the zone skips it lies before [`first_instant`]: such a day holds no instant.
+/// For a date that the zone skips it lies before [`first_instant`]: such a date contains no instant.
 pub fn last_instant_of(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let Some(next) = date.checked_add_days(Days::new(1)) else { return DateTime::<Utc>::MAX_UTC };
     let end = first_instant(next, zone);
@@ -46,44 +46,44 @@ pub fn civil_date(instant: DateTime<Utc>, zone: Tz) -> NaiveDate {
 }
 
 impl Plan {
-    /// When the phase of that place starts; the end of time where there is none.
-    pub fn starts_at(&self, place: usize) -> DateTime<Utc> {
-        let phase = self.phases.get(place);
+    /// The start of the phase at this index; the end of time beyond the last phase.
+    pub fn starts_at(&self, index: usize) -> DateTime<Utc> {
+        let phase = self.phases.get(index);
         phase.map_or(DateTime::<Utc>::MAX_UTC, |phase| first_instant(phase.from, self.zone))
     }
 
-    /// The place of the phase that the plan is in; `None` while it is in service.
+    /// The index of the phase that the calendar has reached; `None` before the first phase.
     pub fn phase_at(&self, now: DateTime<Utc>) -> Option<usize> {
         self.due(now).next_back()
     }
 
-    /// The places of all phases whose instant has come, in order: the started and those to start.
+    /// The indices of all phases whose instant has passed, whether or not they have started.
     pub fn due(&self, now: DateTime<Utc>) -> Range<usize> {
         let reached =
             self.phases.iter().take_while(|phase| first_instant(phase.from, self.zone) <= now);
         0..reached.count()
     }
 
-    /// When the next phase starts; `None` once the last one has.
+    /// The start of the next phase; `None` after the last one.
     pub fn next_wake(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let next = self.due(now).end;
         (next < self.phases.len()).then(|| self.starts_at(next))
     }
 
-    /// What the plan allows at this instant.
+    /// The capabilities that the plan allows at this instant.
     pub fn allowed_at(&self, now: DateTime<Utc>) -> Capabilities {
         self.allowed_before(self.due(now).end)
     }
 
-    /// When a capability that is allowed now is next taken away; `None` where it is not allowed now, or
-    /// no phase to come takes it away.
+    /// When a capability that is allowed now will be removed; `None` if it is not allowed now or no later
+    /// phase removes it.
     pub fn ends_at(&self, capability: Capability, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if !self.allowed_at(now).contains(capability) {
             return None;
         }
-        let mut to_come = self.due(now).end..self.phases.len();
-        to_come
-            .find(|place| self.removes(*place).contains(capability))
-            .map(|place| self.starts_at(place))
+        let mut upcoming = self.due(now).end..self.phases.len();
+        upcoming
+            .find(|index| self.removes(*index).contains(capability))
+            .map(|index| self.starts_at(index))
     }
 }

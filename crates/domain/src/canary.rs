@@ -1,76 +1,76 @@
-//! Mailboxes of our own that are probed beside each boundary: when, and what is known from it.
+//! Canaries: mailboxes of our own that are probed before and after each boundary of the plan.
 //!
-//! Invariants: a probe *before* an instant is made in the second before it or never; a probe *after* it that
-//! was missed is made late, until the next phase's instant, from which on it would show another phase. What
-//! did not agree is probed again by the plan's retry rule, and the latest probe counts; the earlier ones stay
-//! in the log. Deliberately absent: the conversations, which are the prober's.
+//! Invariants: a probe *before* an instant happens in the second before it or never. A missed probe
+//! *after* it happens late, but before the next phase's instant, after which it would test another phase.
+//! An unexpected result is probed again by the plan's retry policy; the latest probe counts, earlier ones
+//! stay in the log. Deliberately absent: the dialogues with mail servers, which belong to the prober.
 
 mod answer;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use answer::{access_found, login_found, modify_found, receive_found, send_found};
+pub use answer::{access_answer, login_answer, modify_answer, receive_answer, send_answer};
 
 use crate::{CanaryProbed, Capability, Finding, PhaseId, Plan, Side, State};
 
-/// How far from a boundary it is probed.
+/// The distance of a probe from its boundary.
 const ASIDE: TimeDelta = TimeDelta::seconds(1);
 
-/// What the latest probe of a canary beside a phase's instant found. Its transcripts are in the log.
+/// The latest probe of a canary at one side of a phase's instant. Its transcripts are in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The phase.
     pub phase: PhaseId,
-    /// On which side of its instant.
+    /// The side of the phase's instant.
     pub side: Side,
     /// The canary's mailbox.
     pub number: u32,
-    /// The phase's instant, as it was known then.
+    /// The phase's instant at the time of the probe.
     pub due_at: DateTime<Utc>,
     /// When the probe began.
     pub began_at: DateTime<Utc>,
-    /// When its last answer had come.
+    /// When the last answer arrived.
     pub ended_at: DateTime<Utc>,
-    /// What it found.
+    /// One finding per capability.
     pub findings: Vec<Finding>,
-    /// The position of the event that holds its transcripts.
+    /// The log position of its event.
     pub position: u64,
-    /// Probes made for that instant so far.
+    /// Probes made for this instant so far.
     pub attempts: u32,
-    /// How many probes before this one, for that instant, found a right other than expected.
+    /// Number of earlier probes for this instant that contradicted the expectation.
     pub contradicted: u32,
 }
 
-/// What is known from the canaries, in the order in which it became known.
+/// The latest probes, in the order in which they were recorded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Canaries {
     probes: Vec<Probe>,
 }
 
-/// A time in which canaries are probed for one side of a boundary.
+/// The time window in which canaries are probed for one side of a boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// The phase.
     pub phase: PhaseId,
-    /// On which side of its instant.
+    /// The side of the phase's instant.
     pub side: Side,
-    /// Its instant.
+    /// The phase's instant.
     pub due_at: DateTime<Utc>,
-    /// From when it is open.
+    /// When the window opens.
     pub opens_at: DateTime<Utc>,
-    /// When it is over; `None` after the last phase.
+    /// When the window closes; `None` after the last phase.
     pub closes_at: Option<DateTime<Utc>>,
 }
 
-/// What is to be probed now, and when there will be something by the mere passing of time.
+/// The probes that are due now, and the next instant at which some may become due.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProbesDue {
-    /// Which windows, and the canaries that are probed for each.
+    /// The open windows, each with the canaries to probe.
     pub now: Vec<(Window, Vec<u32>)>,
-    /// When there is something to do again.
+    /// The next instant at which probes may become due.
     pub next_wake: Option<DateTime<Utc>>,
 }
 
@@ -90,12 +90,12 @@ impl Probe {
         }
     }
 
-    /// What was found other than expected.
+    /// The findings that contradict the expectation.
     pub fn contradictions(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.agrees() == Some(false))
     }
 
-    /// Was everything found, and found as expected?
+    /// Do all findings agree with the expectation?
     pub fn agrees(&self) -> bool {
         self.findings.iter().all(|finding| finding.agrees() == Some(true))
     }
@@ -110,20 +110,20 @@ impl Probe {
 }
 
 impl Canaries {
-    /// The latest probe for each boundary, side and canary.
+    /// The latest probe of each boundary, side and canary.
     pub fn probes(&self) -> &[Probe] {
         &self.probes
     }
 
-    /// The latest probe for that side of a boundary.
+    /// The latest probe of a canary for this window.
     pub fn probe(&self, window: &Window, number: u32) -> Option<&Probe> {
         self.probes.iter().find(|probe| probe.is_for(window, number))
     }
 
-    /// The rights found other than expected in each canary's latest probe.
+    /// The contradicting findings of each canary's latest probe.
     pub fn contradictions(&self) -> Vec<(&Probe, &Finding)> {
-        let latest = self.probes.iter().enumerate().filter(|(place, probe)| {
-            let later = self.probes.iter().skip(place.saturating_add(1));
+        let latest = self.probes.iter().enumerate().filter(|(index, probe)| {
+            let later = self.probes.iter().skip(index.saturating_add(1));
             !later.into_iter().any(|other| other.number == probe.number)
         });
         latest
@@ -136,23 +136,23 @@ impl Canaries {
         let earlier = self.probes.iter().position(|known| {
             (known.number, known.side) == (probe.number, probe.side) && known.phase == probe.phase
         });
-        if let Some(earlier) = earlier.map(|place| self.probes.remove(place))
+        if let Some(earlier) = earlier.map(|index| self.probes.remove(index))
             && earlier.due_at == probe.due_at
         {
             probe.attempts = earlier.attempts.saturating_add(1);
-            let wrong = u32::from(earlier.contradictions().next().is_some());
-            probe.contradicted = earlier.contradicted.saturating_add(wrong);
+            let contradicted = u32::from(earlier.contradictions().next().is_some());
+            probe.contradicted = earlier.contradicted.saturating_add(contradicted);
         }
         self.probes.push(probe);
     }
 }
 
-/// Both sides of each of a plan's boundaries, in order.
+/// The two windows of each boundary of the plan, in order.
 pub fn windows(plan: &Plan) -> Vec<Window> {
     let mut windows = Vec::with_capacity(plan.phases.len().saturating_mul(2));
-    for (place, phase) in plan.phases.iter().enumerate() {
-        let due_at = plan.starts_at(place);
-        let next = place.saturating_add(1);
+    for (index, phase) in plan.phases.iter().enumerate() {
+        let due_at = plan.starts_at(index);
+        let next = index.saturating_add(1);
         let closes_at = (next < plan.phases.len()).then(|| plan.starts_at(next));
         let (Some(before), Some(after)) =
             (due_at.checked_sub_signed(ASIDE), due_at.checked_add_signed(ASIDE))
@@ -172,18 +172,18 @@ pub fn windows(plan: &Plan) -> Vec<Window> {
 }
 
 impl Window {
-    /// Is it a time to probe for this side of the boundary?
+    /// Is the window open?
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
         self.opens_at <= now && !self.is_over(now)
     }
 
-    /// Is it too late for it?
+    /// Is the window closed for good?
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
         self.closes_at.is_some_and(|closes_at| closes_at <= now)
     }
 }
 
-/// What is to be probed now, of the canaries with these mailboxes.
+/// The probes that are due now for the canaries with these mailbox numbers.
 pub fn probes_due(state: &State, numbers: &[u32], now: DateTime<Utc>) -> ProbesDue {
     let mut due = ProbesDue::default();
     let Some(plan) = state.plan().filter(|plan| plan.canaries.is_some()) else { return due };
@@ -214,18 +214,18 @@ pub fn probes_due(state: &State, numbers: &[u32], now: DateTime<Utc>) -> ProbesD
     due
 }
 
-/// When a probe that did not find everything as expected is made again. One before its instant never is: the
-/// second is over. What is not known is given up after the plan's attempts; what contradicts is not.
+/// When a probe that does not agree is repeated. A probe before the instant never is: its second is over.
+/// An unknown answer is repeated up to the plan's attempts, a contradiction without limit.
 fn again_at(plan: &Plan, probe: &Probe) -> Option<DateTime<Utc>> {
     let contradicts = probe.contradictions().next().is_some();
-    let given_up = probe.attempts >= plan.retry.attempts && !contradicts;
-    if probe.side == Side::Before || probe.agrees() || given_up {
+    let exhausted = probe.attempts >= plan.retry.attempts && !contradicts;
+    if probe.side == Side::Before || probe.agrees() || exhausted {
         return None;
     }
     let wait = TimeDelta::seconds(plan.retry.longest_wait(probe.attempts).into());
     probe.ended_at.checked_add_signed(wait)
 }
 
-/// The capabilities that a mail server can be asked about, and the door at which each is.
-pub const PROBED: [Capability; 4] =
+/// The capabilities that a mail server can be probed for.
+pub const PROBED_CAPABILITIES: [Capability; 4] =
     [Capability::Receive, Capability::Send, Capability::Access, Capability::Modify];

@@ -3,28 +3,28 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a mailbox, or its holder, may do.
+/// Something that a mailbox or its holder may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
-    /// Turn a registration into a mailbox at the post office.
+    /// Activate a registration at the post office.
     Activate,
     /// Send certified messages.
     Send,
-    /// Change what is in the mailbox: file, delete, append.
+    /// Change stored mail: move, delete, append.
     Modify,
     /// Receive messages.
     Receive,
-    /// Log in, read and save.
+    /// Log in, read and download.
     Access,
-    /// Ask for the logs of one's messages.
+    /// Request the log of one's messages.
     RequestLogs,
-    /// Ask for the voucher of a free PEC.
+    /// Request the voucher for a free PEC mailbox.
     RequestVoucher,
 }
 
 impl Capability {
-    /// All of them, in the order in which a shutdown takes them away.
+    /// All capabilities, in the order in which a shutdown usually removes them.
     pub const ALL: [Self; 7] = [
         Self::Activate,
         Self::Send,
@@ -73,7 +73,7 @@ impl FromStr for Capability {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|capability| capability.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("{text:?} is no capability; write one of {names}")
+            format!("unknown capability {text:?}; expected one of {names}")
         })
     }
 }
@@ -84,9 +84,9 @@ impl FromStr for Capability {
 pub struct Capabilities(u8);
 
 impl Capabilities {
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
-    /// Those a mail platform enforces; the others are gates of the engine itself.
+    /// The capabilities that a mail platform enforces; the engine itself enforces the others.
     pub const OF_PLATFORM: Self = Self(
         Capability::Send.bit()
             | Capability::Modify.bit()
@@ -94,51 +94,51 @@ impl Capabilities {
             | Capability::Access.bit(),
     );
 
-    /// Is it one of them?
+    /// Is the capability a member?
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & capability.bit() != 0
     }
 
-    /// Has it none?
+    /// Is the set empty?
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many they are.
+    /// The number of members.
     pub const fn len(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// With this one too.
+    /// The set with one more member.
     #[must_use]
     pub const fn with(self, capability: Capability) -> Self {
         Self(self.0 | capability.bit())
     }
 
-    /// Those of both.
+    /// The members of both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Those of either.
+    /// The members of either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These without those of the other.
+    /// The members that are not in the other set.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Are all of these in the other?
+    /// Are all members in the other set?
     pub const fn is_subset(self, other: Self) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// One after the other, in the order of [`Capability::ALL`].
+    /// The members in the order of [`Capability::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL.into_iter().filter(move |capability| self.contains(*capability))
     }
@@ -173,8 +173,8 @@ impl fmt::Display for Capabilities {
         if self.is_empty() {
             return f.write_str("nothing");
         }
-        for (place, capability) in self.iter().enumerate() {
-            if place > 0 {
+        for (index, capability) in self.iter().enumerate() {
+            if index > 0 {
                 f.write_str(", ")?;
             }
             write!(f, "{capability}")?;
@@ -215,17 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn the_error_for_an_unknown_name_lists_the_known_names() {
         let problem = "Send".parse::<Capability>().expect_err("names are lower-case");
         assert_eq!(
             problem,
-            "\"Send\" is no capability; write one of activate, send, modify, receive, access, \
+            "unknown capability \"Send\"; expected one of activate, send, modify, receive, access, \
              request-logs, request-voucher"
         );
     }
 
     #[test]
-    fn every_set_comes_back_from_its_names_in_their_order() {
+    fn every_set_survives_a_round_trip_through_its_names() {
         for set in every_set() {
             let names = serde_json::to_value(set).expect("a list of names");
             assert_eq!(serde_json::from_value::<Capabilities>(names).expect("read again"), set);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_obey_the_algebra_of_sets() {
+    fn operations_follow_set_algebra() {
         for (a, b) in every_set().flat_map(|a| every_set().map(move |b| (a, b))) {
             for capability in Capability::ALL {
                 let (in_a, in_b) = (a.contains(capability), b.contains(capability));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_reads_as_a_list_and_the_empty_one_as_nothing() {
+    fn a_set_prints_as_a_list_and_the_empty_set_as_nothing() {
         assert_eq!(Capabilities::OF_PLATFORM.to_string(), "send, modify, receive, access");
         assert_eq!(Capabilities::NONE.to_string(), "nothing");
     }

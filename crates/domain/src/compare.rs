@@ -1,8 +1,9 @@
-//! What the log expects of the platform, and where the platform says something else.
+//! The expected state of the platform according to the log, and differences from it.
 //!
-//! Invariant: whatever is under way is no drift. Left out are those for whom there is work to do, who wait
-//! for another attempt or were given up, and everyone while a boundary is so near that the clocks of engine
-//! and platform may disagree about it. Deliberately absent: how often it is looked before anything is said.
+//! Invariant: work in progress is not drift. The comparison skips mailboxes with work to do, waiting
+//! retries or permanent failures, and all mailboxes while a boundary is so close that the clocks of
+//! engine and platform may disagree about it. Deliberately absent: how often a difference must be seen
+//! before it is reported.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,87 +11,84 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Duration, Timelike, Utc};
 use roaring::RoaringBitmap;
 
-use crate::work::{Reach, tasks};
+use crate::work::{PlatformCapabilities, tasks};
 use crate::{Capabilities, Capability, MailboxSet, Plan, Standing, State};
 
-/// How near an instant must be for a comparison to leave it alone.
+/// Comparisons skip instants that are closer than this.
 const CLOSE_BY: Duration = Duration::minutes(1);
 
-/// What the log says that a platform should say of one capability, of the activated mailboxes of a range;
-/// each is in one of the sets.
+/// The expected state of one capability for the activated mailboxes of a range, as a partition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
     /// The capability.
     pub capability: Capability,
-    /// Those whose right is there without an end that was told.
+    /// Allowed, with no end armed.
     pub allowed: RoaringBitmap,
-    /// Those whose right ends at an instant to come.
+    /// Allowed until a future instant.
     pub until: BTreeMap<DateTime<Utc>, RoaringBitmap>,
-    /// Those whose right is gone.
+    /// Not allowed.
     pub gone: RoaringBitmap,
-    /// Those who are not compared.
+    /// Not compared.
     pub left_out: RoaringBitmap,
 }
 
-/// What a platform said of some mailboxes.
+/// The observed state of some mailboxes on the platform.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
-    /// Who may, by capability; a capability that is missing was not answered for.
+pub struct Observation<'a> {
+    /// Mailboxes with each capability; a missing capability was not observed.
     pub now: &'a BTreeMap<Capability, MailboxSet>,
-    /// The instants to come at which rights end.
+    /// Mailboxes by the future instant at which a capability ends.
     pub ends: &'a BTreeMap<(Capability, DateTime<Utc>), MailboxSet>,
-    /// Those it does not know.
+    /// Mailboxes that are missing on the platform.
     pub unknown: &'a RoaringBitmap,
 }
 
-/// Mailboxes of which the platform says something else than was expected.
+/// Mailboxes whose observed state differs from the expected state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The capability.
     pub capability: Capability,
-    /// What was expected.
+    /// The expected state.
     pub expected: Standing,
-    /// What the platform said.
+    /// The observed state.
     pub found: Standing,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// What is expected of a range of numbers, capability by capability; nothing before a plan is adopted.
+/// The expected state of a range of numbers, by capability; empty before a plan is adopted.
 pub fn expected(
     state: &State,
     now: DateTime<Utc>,
-    reach: Reach,
+    platform: PlatformCapabilities,
     range: RangeInclusive<u32>,
 ) -> Vec<Expectation> {
     let Some(plan) = state.plan() else { return Vec::new() };
-    // Who was erased has no address on the platform, or was never put into one made since.
+    // An erased mailbox has no address on the platform, and a platform set up later never had it.
     let mut numbers = state.rights.activated() - state.erasure.erased();
     numbers.remove_range(..*range.start());
     if let Some(beyond) = range.end().checked_add(1) {
         numbers.remove_range(beyond..);
     }
-    let busy = Busy::of(state, now, reach);
-    let each = reach.controls.intersection(Capabilities::OF_PLATFORM).iter();
+    let busy = Busy::of(state, now, platform);
+    let each = platform.controls.intersection(Capabilities::OF_PLATFORM).iter();
     each.map(|capability| expectation(state, plan, capability, now, &numbers, &busy)).collect()
 }
 
-/// Those who are not compared, and in what.
+/// Mailboxes that are not compared.
 struct Busy {
-    /// By what is to be done or was given up.
+    /// By the capabilities with work to do or a permanent failure.
     with: Vec<(Capabilities, RoaringBitmap)>,
 }
 
 impl Busy {
-    fn of(state: &State, now: DateTime<Utc>, reach: Reach) -> Self {
-        let tasks = tasks(state, now, reach).into_iter();
+    fn of(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) -> Self {
+        let tasks = tasks(state, now, platform).into_iter();
         let mut with: Vec<_> = tasks.map(|task| (task.capabilities, task.mailboxes)).collect();
         let waiting = state.failures.waiting().iter();
         with.extend(waiting.map(|waiting| (Capabilities::OF_PLATFORM, waiting.mailboxes.clone())));
         let incidents = state.failures.incidents().values();
-        with.extend(
-            incidents.map(|given_up| (given_up.capabilities, &given_up.open | &given_up.resolved)),
-        );
+        with.extend(incidents.map(|failed| (failed.capabilities, &failed.open | &failed.resolved)));
         Self { with }
     }
 
@@ -143,7 +141,7 @@ fn expectation(
     Expectation { capability, allowed, until, gone, left_out }
 }
 
-/// Is a date of the plan so near, or its phase not started yet, that the right may be either way?
+/// Is a date of the plan so close, or its phase not started yet, that both states are legitimate?
 fn is_changing(state: &State, plan: &Plan, capability: Capability, now: DateTime<Utc>) -> bool {
     let started = plan.phases.iter().rposition(|phase| state.phases.has_started(&phase.id));
     let in_force = plan.allowed_before(started.map_or(0, |place| place + 1)).contains(capability);
@@ -159,7 +157,7 @@ fn is_close_by(instant: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 }
 
 impl Expectation {
-    /// What is expected of these alone.
+    /// The expectation restricted to these mailboxes.
     #[must_use]
     pub fn among(mut self, mailboxes: &RoaringBitmap) -> Self {
         let sets = [&mut self.allowed, &mut self.gone, &mut self.left_out];
@@ -169,46 +167,46 @@ impl Expectation {
         self
     }
 
-    /// All who are compared.
+    /// All compared mailboxes.
     pub fn all_compared(&self) -> RoaringBitmap {
         self.until.values().fold(&self.allowed | &self.gone, |all, armed| all | armed)
     }
 
-    /// How many are compared, if the platform does not know these.
+    /// Number of compared mailboxes without those missing on the platform.
     pub fn compared_but(&self, unknown: &RoaringBitmap) -> u64 {
         let sets = [&self.allowed, &self.gone].into_iter().chain(self.until.values());
         sets.map(|set| set.difference_len(unknown)).sum()
     }
 
-    /// Where the platform says something else, of those it knows.
-    pub fn differences(&self, seen: Seen<'_>) -> Vec<Difference> {
-        let Some(may) = seen.now.get(&self.capability) else { return Vec::new() };
+    /// The differences between expected and observed state, without mailboxes missing on the platform.
+    pub fn differences(&self, observed: Observation<'_>) -> Vec<Difference> {
+        let Some(may) = observed.now.get(&self.capability) else { return Vec::new() };
         let groups = [(Standing::Gone, &self.gone), (Standing::Allowed, &self.allowed)];
         let until = self.until.iter().map(|(end, armed)| (Standing::Until(*end), armed));
         let mut differences = Vec::new();
         for (expected, mailboxes) in groups.into_iter().chain(until) {
-            let known = mailboxes - seen.unknown;
-            let mut tell = |found: Standing, mailboxes: RoaringBitmap| {
-                if !alike(expected, found) && !mailboxes.is_empty() {
+            let known = mailboxes - observed.unknown;
+            let mut report = |found: Standing, mailboxes: RoaringBitmap| {
+                if !same(expected, found) && !mailboxes.is_empty() {
                     let capability = self.capability;
                     differences.push(Difference { capability, expected, found, mailboxes });
                 }
             };
             let mut have = &known & &**may;
-            tell(Standing::Gone, known - &have);
-            let ends = seen.ends.iter().filter(|((of, _), _)| *of == self.capability);
+            report(Standing::Gone, known - &have);
+            let ends = observed.ends.iter().filter(|((of, _), _)| *of == self.capability);
             for ((_, end), mailboxes) in ends {
-                tell(Standing::Until(*end), &have & &**mailboxes);
+                report(Standing::Until(*end), &have & &**mailboxes);
                 have -= &**mailboxes;
             }
-            tell(Standing::Allowed, have);
+            report(Standing::Allowed, have);
         }
         differences
     }
 }
 
-/// A platform may keep whole seconds, and then rounds up so that nothing ends early.
-fn alike(expected: Standing, found: Standing) -> bool {
+/// A platform that stores whole seconds rounds up, so that nothing ends early.
+fn same(expected: Standing, found: Standing) -> bool {
     match (expected, found) {
         (Standing::Until(expected), Standing::Until(found)) => whole(expected) == whole(found),
         _ => expected == found,
@@ -220,7 +218,7 @@ fn whole(instant: DateTime<Utc>) -> i64 {
 }
 
 impl Difference {
-    /// The same difference, of those of whom another look says it too.
+    /// The mailboxes for which another comparison found the same difference.
     pub fn confirmed_by(&self, others: &[Self]) -> RoaringBitmap {
         let same = others.iter().filter(|other| {
             (other.capability, other.expected, other.found)

@@ -1,34 +1,34 @@
-//! Drift that was found and is not put right yet, folded from the log.
+//! Open drift: differences between platform and log that are not repaired yet.
 //!
-//! What was found with the word to repair it counts at once as how the platform is: then desired and
-//! applied differ, and the same sweep and the same workers that carry a phase out put it right. What comes
-//! of that closes the drift. Deliberately absent: how it is found (`compare.rs`).
+//! Drift found with `repair` replaces the applied state at once. Desired and applied state then differ,
+//! so the sweep and workers that carry out phases also repair drift, and the outcome closes it.
+//! Deliberately absent: how drift is found (`compare.rs`).
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 
 use crate::{Capabilities, Capability, DriftChecked, DriftFound, Standing};
 
-/// A set of mailboxes that drift alike, found at one time.
+/// Mailboxes with the same drift, found by one comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drifting {
     /// The capability.
     pub capability: Capability,
-    /// What the log said.
+    /// The state according to the log.
     pub expected: Standing,
-    /// What the platform said.
+    /// The state on the platform.
     pub found: Standing,
-    /// Is it put right, or was it only reported?
+    /// Is it repaired, or only reported?
     pub repair: bool,
-    /// The position of the event that told it.
+    /// The log position of the event that recorded it.
     pub found_at: u64,
-    /// When that was recorded.
+    /// When that event was recorded.
     pub since: DateTime<Utc>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// What is known of drift.
+/// Drift, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Drift {
     pub(crate) open: Vec<Drifting>,
@@ -37,28 +37,28 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// What is open, in the order in which it was found.
+    /// Open drift, oldest first.
     pub fn open(&self) -> &[Drifting] {
         &self.open
     }
 
-    /// How many rights are open, one for each mailbox and capability.
+    /// Number of rights with open drift: one per mailbox and capability.
     pub fn open_rights(&self) -> u64 {
         self.open.iter().map(|open| open.mailboxes.len()).sum()
     }
 
-    /// The last comparison that came to its end, and when it was recorded.
+    /// The last finished comparison, and when it was recorded.
     pub fn last_check(&self) -> Option<&(DateTime<Utc>, DriftChecked)> {
         self.last.as_deref()
     }
 
-    /// The latest occurrence of the plan's cron expression for which it was compared.
+    /// The latest occurrence of the plan's cron expression that a comparison covered.
     pub fn answered(&self) -> Option<DateTime<Utc>> {
         self.answered
     }
 
-    /// Those for whom drift in one of the capabilities is being put right, and the position at which the
-    /// newest of it was found; `None` where there is none.
+    /// The mailboxes with drift under repair in one of the capabilities, and the log position of the newest
+    /// such drift; `None` if there is none.
     pub fn under_repair(
         &self,
         capabilities: Capabilities,
@@ -94,12 +94,13 @@ impl Drift {
         }
     }
 
-    /// Something was recorded of these capabilities, so what was found is past.
+    /// Closes drift: a newer event states the capabilities.
     pub(crate) fn settle(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
         self.settle_where(capabilities, mailboxes, |_| true);
     }
 
-    /// An end was told, or called off: a right that is there although it should be gone is still there.
+    /// Closes drift that arming or disarming corrects. A right that should be gone stays open: arming does
+    /// not remove it.
     pub(crate) fn armed(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
         self.settle_where(capabilities, mailboxes, |open| {
             open.expected != Standing::Gone && open.found != Standing::Gone

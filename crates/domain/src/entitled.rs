@@ -1,9 +1,9 @@
-//! What a mailbox may do at an instant, for whoever has to answer at once: by its life, the plan's calendar
-//! and its holds, and by nothing else.
+//! What a mailbox may do at an instant, by its lifecycle, the plan's calendar and its holds alone.
 //!
-//! Invariants: nothing ends before its instant, and everything ends at it, whether or not anybody has
-//! recorded that the phase started; a hold keeps what it names from the moment it is in the log. Deliberately
-//! absent: what was applied. A platform that is asked each time has no state of its own to lag behind.
+//! For services that answer mail servers at once. Invariants: every capability ends exactly at its
+//! instant, whether or not the start of the phase is recorded; a hold is in force from the moment it is in
+//! the log. Deliberately absent: the applied state. A platform that queries each time has no state of its
+//! own that could lag behind.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use crate::rights::Hold;
 use crate::state::State;
 use crate::{Capabilities, Capability};
 
-/// Why a mailbox may not do something.
+/// Why a mailbox lacks a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// Nobody asked for it.
+    /// The mailbox is not registered.
     Unregistered,
-    /// It was asked for, and never activated.
+    /// The mailbox was never activated.
     NeverActivated,
-    /// Its holder gave it up.
+    /// The holder withdrew.
     Withdrawn,
-    /// The plan does not allow it any more, and no hold keeps it.
+    /// The plan no longer allows the capability, and no hold keeps it.
     Ended,
 }
 
-/// What everybody may do at any instant, as far as the log was read.
+/// The capabilities of every mailbox at any instant, according to a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entitled {
     zone: Tz,
     in_service: Capabilities,
-    /// From which instant what is allowed, in order.
+    /// The allowed capabilities from each phase's instant on, in order.
     steps: Vec<(DateTime<Utc>, Capabilities)>,
     registered: RoaringBitmap,
     activated: RoaringBitmap,
@@ -43,8 +43,8 @@ pub struct Entitled {
 }
 
 impl Entitled {
-    /// What the state says; `None` before a plan was adopted.
-    pub fn by(state: &State) -> Option<Self> {
+    /// The entitlements of a state; `None` before a plan is adopted.
+    pub fn of(state: &State) -> Option<Self> {
         let plan = state.plan()?;
         let steps = plan.phases.iter().enumerate();
         let rights = &state.rights;
@@ -55,7 +55,7 @@ impl Entitled {
         Some(Self {
             zone: plan.zone,
             in_service: plan.in_service,
-            steps: steps.map(|(place, phase)| (plan.starts_at(place), phase.allows)).collect(),
+            steps: steps.map(|(index, phase)| (plan.starts_at(index), phase.allows)).collect(),
             registered: rights.registered().clone(),
             activated: rights.activated().clone(),
             withdrawn: rights.withdrawn().clone(),
@@ -63,7 +63,7 @@ impl Entitled {
         })
     }
 
-    /// May this mailbox use a capability of the platform at that instant?
+    /// May this mailbox use a platform capability at this instant?
     pub fn check(
         &self,
         number: u32,

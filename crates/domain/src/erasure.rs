@@ -1,8 +1,8 @@
-//! The erasure of what is known of holders as people: who can be erased, who is to be, and who was.
+//! Erasure of holders' personal data: who is eligible, ordered and erased.
 //!
-//! Invariants: nobody is erased while something is still due to their mailbox, or while a hold keeps any of
-//! it; who was ordered to be erased stays to be until every place has said that it is done, so that a
-//! crash in between leaves work and no doubt. Deliberately absent: names, and where they are kept.
+//! Invariants: no holder is erased while something is still due to the mailbox or a hold is in force; an
+//! ordered erasure stays pending until every store has confirmed it, so a crash leaves work and no doubt.
+//! Deliberately absent: personal data, and where they are stored.
 
 use std::collections::BTreeMap;
 
@@ -12,49 +12,50 @@ use roaring::RoaringBitmap;
 use crate::programme::Rejection;
 use crate::state::State;
 use crate::{
-    Capabilities, ErasureOrdered, Event, Ground, HoldersErased, LogStanding, MailboxSet, Plan,
-    civil_date,
+    Capabilities, ErasureGround, ErasureOrdered, Event, HoldersErased, LogStanding, MailboxSet,
+    Plan, civil_date,
 };
 
-/// Who was, and who is to be, erased; folded from the log.
+/// Ordered and finished erasures, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Erasure {
-    /// Of whom it was decided, those who are erased included.
+    /// Ordered, finished ones included.
     pub(crate) ordered: RoaringBitmap,
     pub(crate) erased: RoaringBitmap,
 }
 
-/// What can be asked about erasure.
+/// A command about erasure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ErasureCommand {
-    /// The personal data of these are to go. Of many, those go who can; one alone is refused with its reason.
+    /// Order erasure. Of several mailboxes the ineligible are skipped; a single one is rejected with its
+    /// reason.
     Order {
-        /// On what ground.
-        ground: Ground,
-        /// Whose.
+        /// Why.
+        ground: ErasureGround,
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
     },
-    /// Every place has erased those who were to be.
+    /// Record that every store has erased the holders' data.
     Done {
-        /// How much, by place.
+        /// Erased records by store.
         places: BTreeMap<String, u64>,
-        /// Whose: those who were to be when the places were gone through.
+        /// The mailboxes that were pending when the stores erased them.
         mailboxes: RoaringBitmap,
     },
 }
 
 impl Erasure {
-    /// Of whom it was decided.
+    /// Mailboxes with an ordered erasure, finished or not.
     pub fn ordered(&self) -> &RoaringBitmap {
         &self.ordered
     }
 
-    /// Whose data are gone from every place.
+    /// Mailboxes whose holders' data every store has erased.
     pub fn erased(&self) -> &RoaringBitmap {
         &self.erased
     }
 
-    /// Who is still to be erased.
+    /// Mailboxes with an ordered, unfinished erasure.
     pub fn pending(&self) -> RoaringBitmap {
         &self.ordered - &self.erased
     }
@@ -70,8 +71,8 @@ impl Erasure {
 }
 
 impl State {
-    /// What a command about erasure leads to. Its events are for the programme's stream of erasures, at the
-    /// version they were decided at.
+    /// Decides a command about erasure. The events belong to the programme's erasure stream, at the version
+    /// of the decision.
     pub fn decide_erasure(
         &self,
         command: ErasureCommand,
@@ -99,27 +100,27 @@ impl State {
 
     fn order(
         &self,
-        ground: Ground,
+        ground: ErasureGround,
         mailboxes: &RoaringBitmap,
         now: DateTime<Utc>,
     ) -> Result<Vec<Event>, Rejection> {
         let Some(plan) = self.plan() else {
-            return Rejection::because("the programme has no plan yet; adopt one first");
+            return Rejection::because("no plan is adopted; run `tramonto plan adopt` first");
         };
-        if ground == Ground::End
+        if ground == ErasureGround::End
             && let Some(last) = plan.phases.last()
             && !self.has_ended()
         {
             let last = &last.id;
             return Rejection::because(format!(
-                "the programme has not ended: its last phase, {last}, has not completed; name a \
-                 mailbox whose holder asks for it"
+                "the programme has not ended: its last phase, {last}, has not completed; to erase a \
+                 holder on request, name the mailbox"
             ));
         }
         let new = &(mailboxes & self.rights.registered()) - &self.erasure.ordered;
         let mut these = new.clone();
-        for (_, kept) in self.kept(plan, now) {
-            these -= kept;
+        for (_, ineligible) in self.ineligible(plan, now) {
+            these -= ineligible;
         }
         if !these.is_empty() {
             let mailboxes = MailboxSet::from(these);
@@ -129,16 +130,16 @@ impl State {
             return Ok(Vec::new());
         };
         if !self.rights.registered().contains(number) {
-            return Rejection::because("no such mailbox is registered");
+            return Rejection::because("the mailbox is not registered");
         }
-        match self.kept(plan, now).into_iter().find(|(_, kept)| kept.contains(number)) {
+        match self.ineligible(plan, now).into_iter().find(|(_, set)| set.contains(number)) {
             Some((why, _)) if new.contains(number) => Rejection::because(why),
             _ => Ok(Vec::new()),
         }
     }
 
-    /// Who can't be erased now, and why.
-    fn kept(&self, plan: &Plan, now: DateTime<Utc>) -> Vec<(&'static str, RoaringBitmap)> {
+    /// Mailboxes that are not eligible for erasure now, by reason.
+    fn ineligible(&self, plan: &Plan, now: DateTime<Utc>) -> Vec<(&'static str, RoaringBitmap)> {
         let rights = &self.rights;
         let today = civil_date(now, plan.zone);
         let held = rights.holds().values().filter(|hold| hold.is_in_force_on(today));
@@ -149,26 +150,29 @@ impl State {
         });
         vec![
             (
-                "a request for the log of its messages waits; serve or refuse it first",
+                "the mailbox has an unfinished log request; serve or refuse it first",
                 waiting.map(|request| request.number).collect(),
             ),
-            ("a hold keeps the mailbox; release it first", held.map(|hold| hold.number).collect()),
             (
-                "the mailbox may still be activated; let its holder withdraw it first",
+                "a hold on the mailbox is in force; release it first",
+                held.map(|hold| hold.number).collect(),
+            ),
+            (
+                "the registration can still be activated; record the holder's withdrawal first",
                 rights.pending(),
             ),
             (
-                "the mailbox is still open on the platform; let its holder withdraw it, and wait until \
-                 it is closed",
+                "the mailbox is still open on the platform; record the holder's withdrawal and wait until \
+                 the mailbox is closed",
                 open.fold(RoaringBitmap::new(), |all, open| all | open),
             ),
             (
-                "a request for its log is open; serve or refuse it, and let its link end (`tramonto logs expire` \
-                 ends those that have had their time)",
+                "the link of a message-log export is still valid; wait until it expires, then run \
+                 `tramonto logs expire`",
                 self.log_requests.open().values().map(|open| open.number).collect(),
             ),
             (
-                "a request for its voucher waits; grant or refuse it first",
+                "the mailbox has a pending voucher request; issue or refuse the voucher first",
                 if plan.allowed_at(now).contains(crate::Capability::RequestVoucher) {
                     vouchers.requested().clone()
                 } else {
@@ -176,7 +180,7 @@ impl State {
                 },
             ),
             (
-                "the code of its voucher was not handed over; hand it over, or revoke the voucher first",
+                "the voucher's code was not delivered; deliver it or revoke the voucher first",
                 vouchers.valid() - vouchers.delivered(),
             ),
         ]

@@ -23,14 +23,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-pub use canary::{CanaryProbed, Door, Finding, Found, Side, Transcript};
+pub use canary::{CanaryProbed, Finding, ProbeAnswer, Protocol, Side, Transcript};
 pub use column::DateColumn;
 pub use describe::{late, mailboxes, utc};
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
-pub use erasure::{ErasureOrdered, Ground, HoldersErased};
+pub use erasure::{ErasureGround, ErasureOrdered, HoldersErased};
 pub use keys::KeysRotated;
 pub use log_request::{
-    ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared, LogRequestRefused,
+    ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequestRefused,
     LogRequested, LogRequesterVerified, LogsDestroyed, Requester,
 };
 pub use notice::{
@@ -38,11 +38,11 @@ pub use notice::{
     NoticesReleased, NoticesRetried, NoticesSent,
 };
 pub use outcome::{
-    IncidentOpened, IncidentResolved, IncidentRetried, Outcome, RightsArmed, RightsRestored,
-    TransientFailure, Verdict,
+    EffectFailed, IncidentOpened, IncidentResolved, IncidentRetried, Outcome, RightsArmed,
+    RightsRestored, Verdict,
 };
 pub use programme::{
-    AmendmentDropped, GivenUp, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
+    AmendmentDropped, FailedMailboxes, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
     ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
 };
 pub use registry::{
@@ -51,7 +51,7 @@ pub use registry::{
 };
 pub use subjects::Subjects;
 pub use voucher::{
-    Proof, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked,
+    Verification, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked,
     VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
     VouchersVerified,
 };
@@ -214,7 +214,7 @@ events! {
         RightsArmed(RightsArmed) = "rights-armed" v 1,
     }
     group failure_events {
-        TransientFailure(TransientFailure) = "effect-failed" v 1,
+        EffectFailed(EffectFailed) = "effect-failed" v 1,
         IncidentOpened(IncidentOpened) = "incident-opened" v 1,
         IncidentRetried(IncidentRetried) = "incident-retried" v 1,
         IncidentResolved(IncidentResolved) = "incident-resolved" v 1,
@@ -256,9 +256,9 @@ events! {
     group log_request_events {
         LogRequested(LogRequested) = "log-requested" v 1,
         LogRequesterVerified(LogRequesterVerified) = "log-requester-verified" v 1,
-        LogExtractPrepared(LogExtractPrepared) = "log-extract-prepared" v 1,
-        LogExtractAccessed(LogExtractAccessed) = "log-extract-accessed" v 1,
-        LogExtractExpired(LogExtractExpired) = "log-extract-expired" v 1,
+        LogExportPrepared(LogExportPrepared) = "log-export-prepared" v 1,
+        LogExportAccessed(LogExportAccessed) = "log-export-accessed" v 1,
+        LogExportExpired(LogExportExpired) = "log-export-expired" v 1,
         LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1,
         LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1,
     }

@@ -1,4 +1,4 @@
-//! What did not work: mailboxes that wait for another attempt, and incidents grouped by cause.
+//! Failed effects: mailboxes that wait for a retry, and incidents grouped by phase and cause.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,50 +8,49 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, Event, Fact, IncidentOpened, MailboxSet, PhaseId, TransientFailure};
+use crate::{Capabilities, EffectFailed, Event, Fact, IncidentOpened, MailboxSet, PhaseId};
 
-/// What an incident is called: its phase and its cause, written `phase:cause`, or `-:cause` where it
-/// belongs to no phase.
+/// The key of an incident, written `phase:cause`, or `-:cause` without a phase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IncidentKey {
-    /// The phase it is for.
+    /// The phase of the failed effect.
     pub phase: Option<PhaseId>,
     /// Why, as a short code.
     pub cause: String,
 }
 
-/// Mailboxes that were given up for one cause.
+/// Mailboxes that failed permanently for one cause.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Incident {
-    /// What could not be changed.
+    /// The capabilities that could not be changed.
     pub capabilities: Capabilities,
-    /// Those that wait for an operator.
+    /// Mailboxes that wait for an operator.
     pub open: RoaringBitmap,
-    /// Those an operator dealt with otherwise.
+    /// Mailboxes that an operator resolved by other means.
     pub resolved: RoaringBitmap,
-    /// The most attempts made for any of them.
+    /// The largest number of attempts for one mailbox.
     pub attempts: u32,
-    /// When the first of them was recorded.
+    /// When the first failure was recorded.
     pub first_seen: DateTime<Utc>,
-    /// When the latest of them was recorded.
+    /// When the latest failure was recorded.
     pub last_seen: DateTime<Utc>,
 }
 
-/// Mailboxes that wait for their next attempt together.
+/// Mailboxes that share their next attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
-    /// What they wait for.
+    /// The phase of the effect.
     pub phase: Option<PhaseId>,
-    /// Attempts made so far.
+    /// Attempts so far.
     pub attempts: u32,
-    /// Not before this instant.
+    /// The earliest instant of the next attempt.
     pub retry_at: DateTime<Utc>,
-    /// Who.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// All that did not work, folded from the log.
+/// Retries and incidents, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Failures {
     pub(crate) waiting: Vec<Waiting>,
@@ -59,7 +58,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Those that wait for another attempt.
+    /// Mailboxes that wait for the next attempt.
     pub fn waiting(&self) -> &[Waiting] {
         &self.waiting
     }
@@ -69,27 +68,27 @@ impl Failures {
         &self.incidents
     }
 
-    /// Those given up for a phase, open or resolved.
-    pub fn given_up(&self, phase: Option<&PhaseId>) -> RoaringBitmap {
+    /// Mailboxes that failed permanently for a phase, open or resolved.
+    pub fn failed(&self, phase: Option<&PhaseId>) -> RoaringBitmap {
         let of_phase = self.incidents.iter().filter(|(key, _)| key.phase.as_ref() == phase);
         of_phase.fold(RoaringBitmap::new(), |all, (_, incident)| {
             &(all | &incident.open) | &incident.resolved
         })
     }
 
-    /// Those that wait for a phase's next attempt, due or not.
+    /// Mailboxes that wait for a phase's next attempt, due or not.
     pub fn retrying(&self, phase: Option<&PhaseId>) -> RoaringBitmap {
         self.waiting_for(phase).fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// Those whose next attempt for a phase is still in the future.
+    /// Mailboxes whose next attempt for a phase is in the future.
     pub fn backing_off(&self, phase: Option<&PhaseId>, now: DateTime<Utc>) -> RoaringBitmap {
         self.waiting_for(phase)
             .filter(|waiting| waiting.retry_at > now)
             .fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// The mailboxes split by how many attempts were made for the phase.
+    /// The mailboxes by the number of attempts made for the phase.
     pub fn by_attempts(
         &self,
         phase: Option<&PhaseId>,
@@ -110,7 +109,7 @@ impl Failures {
         split
     }
 
-    /// The earliest instant at which someone's next attempt is due after `now`.
+    /// The earliest attempt after `now`.
     pub fn next_retry(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now).min()
     }
@@ -119,9 +118,9 @@ impl Failures {
         self.waiting.iter().filter(move |waiting| waiting.phase.as_ref() == phase)
     }
 
-    /// The next state, by what did not work or is to be tried again. Never fails and never decides.
+    /// The next state after a failure, a retry or a resolution. Never fails and never decides.
     pub(crate) fn evolve(&mut self, fact: &Fact) {
-        if let Event::TransientFailure(failure) = &fact.event {
+        if let Event::EffectFailed(failure) = &fact.event {
             self.wait(failure);
         } else if let Event::IncidentOpened(event) = &fact.event {
             self.open(event, fact.recorded_at);
@@ -134,8 +133,8 @@ impl Failures {
         }
     }
 
-    fn wait(&mut self, failure: &TransientFailure) {
-        self.forget(failure.phase.as_ref(), &failure.mailboxes);
+    fn wait(&mut self, failure: &EffectFailed) {
+        self.clear(failure.phase.as_ref(), &failure.mailboxes);
         self.waiting.push(Waiting {
             phase: failure.phase.clone(),
             attempts: failure.attempts,
@@ -145,7 +144,7 @@ impl Failures {
     }
 
     fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
-        self.forget(event.phase.as_ref(), &event.mailboxes);
+        self.clear(event.phase.as_ref(), &event.mailboxes);
         if event.mailboxes.is_empty() {
             return;
         }
@@ -174,8 +173,8 @@ impl Failures {
         }
     }
 
-    /// The phase's effect on these mailboxes succeeded, or is under a new heading.
-    pub(crate) fn forget(&mut self, phase: Option<&PhaseId>, mailboxes: &MailboxSet) {
+    /// Removes the mailboxes from all retries and incidents of the phase.
+    pub(crate) fn clear(&mut self, phase: Option<&PhaseId>, mailboxes: &MailboxSet) {
         for waiting in &mut self.waiting {
             if waiting.phase.as_ref() == phase {
                 waiting.mailboxes -= &**mailboxes;
@@ -211,7 +210,9 @@ impl FromStr for IncidentKey {
     fn from_str(text: &str) -> Result<Self, String> {
         let (phase, cause) =
             text.split_once(':').filter(|(_, cause)| !cause.is_empty()).ok_or_else(|| {
-                format!("{text:?} is no incident; write PHASE:CAUSE as `incidents list` shows it")
+                format!(
+                    "invalid incident {text:?}; expected PHASE:CAUSE as printed by `incidents list`"
+                )
             })?;
         let phase = if phase == "-" { None } else { Some(phase.parse()?) };
         Ok(Self { phase, cause: cause.to_owned() })

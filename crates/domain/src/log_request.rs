@@ -1,10 +1,9 @@
-//! Requests for the log of a mailbox's messages: who asked, and how far that has come.
+//! Log requests: requests for the message log of a mailbox.
 //!
-//! Invariants: what was received inside the window is served, also after it; nothing that comes later is;
-//! the logs are destroyed once the window is over and no request received in time is open. They hold where
-//! each event is appended to the one stream of the programme's archive at the version it was decided at.
-//! Requests that are over are forgotten here: the log tells of them. Deliberately absent: addresses,
-//! messages and links.
+//! Invariants: a request received within the window is served, even after the window; a later one is
+//! refused; the logs are destroyed once the window is over and no request is open. They hold if every
+//! event is appended to the programme's archive stream at the version of its decision. The state keeps
+//! open requests only; the event log has the others. Deliberately absent: addresses, messages, links.
 
 mod decide;
 
@@ -14,12 +13,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, ExtractAccess, LogsDestroyed, MessageLogRules, Requester, State};
+use crate::{Event, ExportAccess, LogsDestroyed, MessageLogRules, Requester, State};
 
 pub use decide::LogCommand;
-pub(crate) use decide::{Sight, may_destroy, may_index};
+pub(crate) use decide::{LogContext, may_destroy, may_index};
 
-/// The requests of a programme that are not over, folded from the log.
+/// The open log requests of a programme, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogRequests {
@@ -27,45 +26,45 @@ pub struct LogRequests {
     pub(crate) destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
 }
 
-/// A request that is not over.
+/// An open log request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogRequest {
-    /// Of which mailbox.
+    /// The mailbox.
     pub number: u32,
-    /// Who asked.
+    /// Who requested it.
     pub by: Requester,
-    /// When it was entered.
+    /// When the request was recorded.
     pub received_at: DateTime<Utc>,
-    /// The first civil day asked for.
+    /// The first civil day; `None` for no lower bound.
     pub from: Option<NaiveDate>,
-    /// The last civil day asked for.
+    /// The last civil day; `None` for no upper bound.
     pub through: Option<NaiveDate>,
-    /// How far it has come.
+    /// Its progress.
     pub standing: LogStanding,
 }
 
-/// How far a request has come.
+/// The progress of a log request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogStanding {
-    /// It is not sure yet who asked.
+    /// The requester has not been verified.
     Requested,
-    /// It may be prepared.
+    /// The export may be prepared.
     Verified,
-    /// The extract lies ready.
+    /// The export is ready.
     Prepared {
         /// SHA-256 of the archive, in hexadecimal.
         sha256: String,
-        /// From when on its link opens nothing any more.
+        /// When its link expires.
         expires_at: DateTime<Utc>,
-        /// Was it handed out?
+        /// Was it delivered?
         delivered: bool,
     },
 }
 
 impl LogStanding {
-    /// Its name, as it is listed.
+    /// Its name in listings.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -77,18 +76,18 @@ impl LogStanding {
 }
 
 impl LogRequests {
-    /// The requests that are not over, the oldest first.
+    /// The open requests by id.
     pub fn open(&self) -> &BTreeMap<Uuid, LogRequest> {
         &self.open
     }
 
-    /// Those that can be prepared.
+    /// Verified requests, whose export can be prepared.
     pub fn to_prepare(&self) -> impl Iterator<Item = (Uuid, &LogRequest)> {
         let verified = |request: &&LogRequest| request.standing == LogStanding::Verified;
         self.open.iter().map(|(id, request)| (*id, request)).filter(move |(_, it)| verified(it))
     }
 
-    /// Those whose link has had its time.
+    /// Requests whose link has expired.
     pub fn expired(&self, now: DateTime<Utc>) -> impl Iterator<Item = (Uuid, &LogRequest)> {
         let over = move |request: &LogRequest| match &request.standing {
             LogStanding::Prepared { expires_at, .. } => *expires_at <= now,
@@ -97,7 +96,7 @@ impl LogRequests {
         self.open.iter().map(|(id, request)| (*id, request)).filter(move |(_, it)| over(it))
     }
 
-    /// When the logs were destroyed, the last time, and what went.
+    /// The last destruction of the message logs, and when it was recorded.
     pub fn destroyed(&self) -> Option<&(DateTime<Utc>, LogsDestroyed)> {
         self.destroyed.as_ref()
     }
@@ -115,17 +114,17 @@ impl LogRequests {
             };
             self.open.insert(event.request, request);
         } else if let Event::LogRequesterVerified(event) = event {
-            self.stands(event.request, LogStanding::Verified);
-        } else if let Event::LogExtractPrepared(event) = event {
+            self.set_standing(event.request, LogStanding::Verified);
+        } else if let Event::LogExportPrepared(event) = event {
             let (sha256, expires_at) = (event.sha256.clone(), event.expires_at);
             let prepared = LogStanding::Prepared { sha256, expires_at, delivered: false };
-            self.stands(event.request, prepared);
-        } else if let Event::LogExtractAccessed(event) = event {
+            self.set_standing(event.request, prepared);
+        } else if let Event::LogExportAccessed(event) = event {
             let standing = self.open.get_mut(&event.request).map(|request| &mut request.standing);
             if let Some(LogStanding::Prepared { delivered, .. }) = standing {
-                *delivered |= event.outcome == ExtractAccess::Delivered;
+                *delivered |= event.outcome == ExportAccess::Delivered;
             }
-        } else if let Event::LogExtractExpired(event) = event {
+        } else if let Event::LogExportExpired(event) = event {
             self.open.remove(&event.request);
         } else if let Event::LogRequestRefused(event) = event {
             self.open.remove(&event.request);
@@ -134,15 +133,15 @@ impl LogRequests {
         }
     }
 
-    fn stands(&mut self, request: Uuid, standing: LogStanding) {
+    fn set_standing(&mut self, request: Uuid, standing: LogStanding) {
         if let Some(request) = self.open.get_mut(&request) {
             request.standing = standing;
         }
     }
 }
 
-/// Has an occurrence of the sweep of links come since one of them had its time?
+/// Did a link expire before the last occurrence of the link sweep?
 pub fn link_sweep_is_due(state: &State) -> bool {
-    let swept = state.programme.last_occurrence(&MessageLogRules::work());
+    let swept = state.programme.last_occurrence(&MessageLogRules::recurring_name());
     swept.is_some_and(|swept| state.log_requests.expired(swept).next().is_some())
 }

@@ -1,7 +1,7 @@
-//! One mailbox: its lifecycle, its rights and its holds; decide and evolve.
+//! One mailbox: lifecycle, rights and holds; decide and evolve.
 //!
-//! The same events that move the population's sets, seen by one of its members: the two folds must
-//! agree, and a property test says so.
+//! A mailbox folds the same events as the sets of the whole population ([`Rights`](crate::Rights)). A
+//! property test holds that both folds agree.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use crate::{
     MailboxesRegistered, Outcome, Standing,
 };
 
-/// Where a mailbox stands in its life.
+/// The lifecycle of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lifecycle {
-    /// Nobody asked for it.
+    /// Not registered.
     #[default]
     Unknown,
-    /// Asked for, not activated.
+    /// Registered, not activated.
     Registered,
     /// Activated at the post office.
     Activated,
-    /// Never activated, and it can't be any more.
+    /// Not activated in time.
     Lapsed,
-    /// Given up early by its holder.
+    /// Withdrawn early by its holder.
     Withdrawn,
 }
 
@@ -38,44 +38,44 @@ pub enum Lifecycle {
 pub struct Mailbox {
     /// Its number.
     pub number: u32,
-    /// Where it stands in its life.
+    /// Its lifecycle.
     pub lifecycle: Lifecycle,
-    /// What it has of what the platform enforces, as outcome events say.
+    /// The platform capabilities that it has, according to outcome events.
     pub has: Capabilities,
-    /// The instants the platform was told, by capability.
+    /// The armed end of each capability.
     pub armed: BTreeMap<Capability, DateTime<Utc>>,
-    /// The holds on it that were not released.
+    /// Its holds that were not released.
     pub holds: BTreeMap<Uuid, Hold>,
 }
 
-/// What can be asked of a mailbox.
+/// A command about one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxCommand {
-    /// The holder gives it up (*recesso*).
+    /// Withdraw the mailbox at its holder's request (*recesso*).
     Withdraw,
-    /// A court or the operator keeps capabilities.
+    /// Place a hold for a court or the operator.
     PlaceHold {
         /// The hold's id.
         hold: Uuid,
-        /// What is kept.
+        /// The capabilities that it keeps.
         capabilities: Capabilities,
-        /// The last day; `None` until released.
+        /// Its last day; `None` until released.
         until: Option<NaiveDate>,
     },
-    /// The hold ends.
+    /// Release a hold.
     ReleaseHold {
-        /// Which.
+        /// The hold's id.
         hold: Uuid,
     },
 }
 
 impl Mailbox {
-    /// A mailbox of which nothing is known yet.
+    /// A mailbox before its first event.
     pub fn new(number: u32) -> Self {
         Self { number, ..Self::default() }
     }
 
-    /// What a command leads to; `today` is the civil date in the plan's zone.
+    /// Decides a command; `today` is the civil date in the plan's zone.
     pub fn decide(
         &self,
         command: MailboxCommand,
@@ -83,7 +83,7 @@ impl Mailbox {
     ) -> Result<Vec<Event>, Rejection> {
         let number = self.number;
         match (command, self.lifecycle) {
-            (_, Lifecycle::Unknown) => Rejection::because("no such mailbox is registered"),
+            (_, Lifecycle::Unknown) => Rejection::because("the mailbox is not registered"),
             (MailboxCommand::Withdraw, Lifecycle::Withdrawn) => {
                 Rejection::because("the mailbox is already withdrawn")
             }
@@ -91,9 +91,9 @@ impl Mailbox {
                 MailboxCommand::Withdraw,
                 Lifecycle::Registered | Lifecycle::Activated | Lifecycle::Lapsed,
             ) => match self.holds.iter().find(|(_, hold)| hold.is_in_force_on(today)) {
-                Some((hold, _)) => {
-                    Rejection::because(format!("hold {hold} keeps the mailbox; release it first"))
-                }
+                Some((hold, _)) => Rejection::because(format!(
+                    "hold {hold} on the mailbox is in force; release it first"
+                )),
                 None => Ok(vec![Event::MailboxWithdrawn(MailboxWithdrawn { number })]),
             },
             (MailboxCommand::PlaceHold { hold, capabilities, until }, Lifecycle::Activated) => {
@@ -103,12 +103,13 @@ impl Mailbox {
                 MailboxCommand::PlaceHold { .. },
                 lifecycle @ (Lifecycle::Registered | Lifecycle::Lapsed | Lifecycle::Withdrawn),
             ) => Rejection::because(format!(
-                "only an activated mailbox can be held; this one is {}",
+                "a hold needs an activated mailbox; this one {}",
                 match lifecycle {
-                    Lifecycle::Registered => "registered and was never activated",
-                    Lifecycle::Lapsed => "lapsed",
-                    Lifecycle::Withdrawn => "withdrawn",
-                    Lifecycle::Unknown | Lifecycle::Activated => "not",
+                    Lifecycle::Unknown | Lifecycle::Registered | Lifecycle::Activated => {
+                        "was never activated"
+                    }
+                    Lifecycle::Lapsed => "has lapsed",
+                    Lifecycle::Withdrawn => "was withdrawn",
                 }
             )),
             (MailboxCommand::ReleaseHold { hold }, _) => {
@@ -129,12 +130,12 @@ impl Mailbox {
         today: NaiveDate,
     ) -> Result<Vec<Event>, Rejection> {
         if capabilities.is_empty() || !capabilities.is_subset(Capabilities::OF_PLATFORM) {
-            let can = Capabilities::OF_PLATFORM;
-            return Rejection::because(format!("a hold keeps one or more of {can}"));
+            let all = Capabilities::OF_PLATFORM;
+            return Rejection::because(format!("a hold can keep one or more of {all}"));
         }
         if let Some(until) = until.filter(|until| *until < today) {
             return Rejection::because(format!(
-                "the hold would have ended on {until}, before today"
+                "the hold would end on {until}, which is in the past"
             ));
         }
         if self.holds.contains_key(&hold) {
@@ -145,6 +146,7 @@ impl Mailbox {
     }
 
     /// The next state. An event that does not concern the mailbox changes nothing.
+    #[expect(clippy::unnested_or_patterns, reason = "a group of events is one pattern")]
     pub fn evolve(&mut self, event: &Event) {
         let number = self.number;
         match event {
@@ -190,7 +192,7 @@ impl Mailbox {
             }
             Event::DriftFound(event) => {
                 if event.repair && event.mailboxes.contains(number) {
-                    self.found(event.capability, event.found);
+                    self.overwrite(event.capability, event.found);
                 }
             }
             Event::PhaseStarted(_)
@@ -209,10 +211,10 @@ impl Mailbox {
     }
 
     fn register(&mut self, event: &MailboxesRegistered) {
-        let place = self.number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
-        if let Some(place) = place.filter(|place| *place < event.activated_on.len()) {
+        let index = self.number.checked_sub(event.first).and_then(|at| usize::try_from(at).ok());
+        if let Some(index) = index.filter(|index| *index < event.activated_on.len()) {
             self.lifecycle = Lifecycle::Registered;
-            if event.activated_on.get(place).is_some() {
+            if event.activated_on.get(index).is_some() {
                 self.activate();
             }
         }
@@ -220,7 +222,7 @@ impl Mailbox {
 
     fn activate(&mut self) {
         match self.lifecycle {
-            // A later registry file that says it again gives nothing back.
+            // A registry file that repeats an activation restores nothing.
             Lifecycle::Activated => return,
             Lifecycle::Withdrawn => {}
             Lifecycle::Unknown | Lifecycle::Registered | Lifecycle::Lapsed => {
@@ -237,7 +239,8 @@ impl Mailbox {
         }
     }
 
-    fn found(&mut self, capability: Capability, found: Standing) {
+    /// Replaces the applied state with the state found on the platform.
+    fn overwrite(&mut self, capability: Capability, found: Standing) {
         self.armed.remove(&capability);
         match found {
             Standing::Gone => self.has = self.has.without(capability.into()),

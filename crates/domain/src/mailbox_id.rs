@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::ProgrammeId;
 
-/// A mailbox's name to the world: a UUID of version 8 (RFC 9562) that is worked out from its programme
-/// and its number, so that no index is needed either way and ids grow with the numbers.
+/// The public id of a mailbox: a version-8 UUID (RFC 9562) computed from programme and number.
 ///
-/// The first 48 bits are a digest of the programme's name, the last 32 the number. The docs call it an
-/// id, never a secret: it names a mailbox and gives no right to it.
+/// The conversion needs no index in either direction, and ids sort like numbers. The first 48 bits are a
+/// digest of the programme's name, the last 32 bits the number. An id is not a secret: it names a mailbox
+/// and grants no access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MailboxId(Uuid);
@@ -25,7 +25,7 @@ impl MailboxId {
         Self(Uuid::new_v8(bytes))
     }
 
-    /// The number, if this is an id of the programme.
+    /// The number, if the id belongs to this programme.
     pub fn number(self, programme: &ProgrammeId) -> Option<u32> {
         let [.., w, x, y, z] = *self.0.as_bytes();
         let number = u32::from_be_bytes([w, x, y, z]);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_same_forever() {
+    fn ids_never_change() {
         for (name, number, id) in [
             ("cec-pac", 0, "93689e0d-332e-8000-8000-000000000000"),
             ("cec-pac", 2_121_782, "93689e0d-332e-8000-8000-000000206036"),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_gives_back_its_number_in_its_own_programme_alone() {
+    fn an_id_resolves_to_its_number_in_its_own_programme_only() {
         for number in [0, 1, 65_536, 2_121_782, u32::MAX] {
             let id = MailboxId::new(&programme("cec-pac"), number);
             let read: MailboxId = id.to_string().parse().expect("an id reads as it is written");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_that_no_programme_gave_is_nobodys() {
+    fn a_foreign_uuid_resolves_to_no_number() {
         for text in ["00000000-0000-0000-0000-000000000000", "6ba7b811-9dad-11d1-80b4-00c04fd430c8"]
         {
             let id: MailboxId = text.parse().expect("a UUID");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_grow_with_the_numbers() {
+    fn ids_sort_like_numbers() {
         let ids =
             (0..70_000).step_by(997).map(|number| MailboxId::new(&programme("cec-pac"), number));
         assert!(ids.is_sorted());

@@ -7,24 +7,24 @@ use roaring::RoaringBitmap;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A set of mailboxes, by number.
+/// A set of mailbox numbers.
 ///
-/// In JSON it is an ascending array of numbers while it is small, so that the log stays readable, and
-/// beyond that the base64 (RFC 4648) of a Roaring bitmap in its portable format
-/// (<https://github.com/RoaringBitmap/RoaringFormatSpec>), which every language can read.
+/// JSON form of a small set: an ascending array of numbers, so that the log stays readable. JSON form of
+/// a larger set: base64 (RFC 4648) of a Roaring bitmap in its portable format
+/// (<https://github.com/RoaringBitmap/RoaringFormatSpec>), which many languages can read.
 #[derive(Clone, PartialEq, Default)]
 pub struct MailboxSet(RoaringBitmap);
 
-/// The largest set that is written as plain numbers.
+/// The largest set that is encoded as an array of numbers.
 const READABLE: u64 = 48;
 
 impl MailboxSet {
-    /// No mailbox.
+    /// The empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A copy of those whose number is in `first..=last`.
+    /// The members within `first..=last`.
     #[must_use]
     pub fn between(&self, first: u32, last: u32) -> Self {
         let mut range = RoaringBitmap::new();
@@ -32,12 +32,12 @@ impl MailboxSet {
         Self(&self.0 & range)
     }
 
-    /// The bitmap itself.
+    /// The bitmap.
     pub fn into_inner(self) -> RoaringBitmap {
         self.0
     }
 
-    /// The portable Roaring bytes, with runs where they are shorter.
+    /// The bitmap in Roaring's portable format, run-length encoded where that is shorter.
     #[expect(clippy::expect_used, reason = "writing into a Vec never fails")]
     pub fn to_portable(&self) -> Vec<u8> {
         let mut shortest = self.0.clone();
@@ -47,7 +47,7 @@ impl MailboxSet {
         bytes
     }
 
-    /// Reads portable Roaring bytes; the error says what is wrong with them.
+    /// Decodes Roaring's portable format; the error names the defect.
     pub fn from_portable(bytes: &[u8]) -> Result<Self, String> {
         let mut rest = bytes;
         let bitmap = RoaringBitmap::deserialize_from(&mut rest)
@@ -107,14 +107,14 @@ impl Serialize for MailboxSet {
 
 impl<'de> Deserialize<'de> for MailboxSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written)
+        deserializer.deserialize_any(EitherForm)
     }
 }
 
-/// Reads either form as it comes, without a copy of the text: a log holds thousands of large sets.
-struct Written;
+/// Accepts both forms without copying the text: a log holds thousands of large sets.
+struct EitherForm;
 
-impl<'de> Visitor<'de> for Written {
+impl<'de> Visitor<'de> for EitherForm {
     type Value = MailboxSet;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

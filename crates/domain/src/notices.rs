@@ -1,11 +1,11 @@
-//! The notices: who was told of a phase, who is still to be told, and what did not work.
+//! Notices: which holders were notified of a phase, which will be, and what failed.
 //!
-//! Each mailbox is told once per notice. Invariant: a mailbox is in at most one of sent, failed, in doubt
-//! and waiting; those released that are in none of the first three, nor claimed, are to be handed to the relay. What the log
-//! says of a notice is kept although an amendment removed it: a name is never used for another announcement.
+//! Each mailbox gets a notice at most once. Invariant: a mailbox is in at most one of sent, failed, in
+//! doubt and waiting; a released mailbox in none of the first three, and not claimed, is ready to send.
+//! The state of a notice outlives its removal by an amendment: its id is never reused for another phase.
 
 mod outgoing;
-mod parts;
+mod snapshot;
 pub(crate) mod wording;
 
 use std::collections::BTreeMap;
@@ -18,40 +18,40 @@ use uuid::Uuid;
 use crate::{Event, MailboxSet, NoticeRule, PhaseId, Plan};
 
 pub use outgoing::{
-    ClaimOver, NoticeStanding, Outgoing, TellAll, claims_over, may_go_out, next_notice_wake,
-    notice_account, outgoing, release,
+    ExpiredClaim, NoticeAccount, NoticeStanding, Outgoing, expired_claims, next_notice_wake,
+    notice_account, notice_standing, outgoing, release,
 };
-pub(crate) use parts::NoticesRest;
+pub(crate) use snapshot::NoticesHeader;
 pub use wording::{MAILBOX, NoticeWords};
 
-/// Mailboxes that a sender is handing to the relay, or was when it was lost.
+/// Mailboxes whose notices a sender is passing to the relay, or was when it was lost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
-    /// None of them is handed over after this instant.
+    /// The sender passes none of them to the relay after this instant.
     pub until: DateTime<Utc>,
-    /// Those of whom no outcome is recorded yet.
+    /// The mailboxes without a recorded outcome.
     pub mailboxes: RoaringBitmap,
 }
 
-/// Mailboxes that wait for their next attempt together.
+/// Mailboxes that share their next attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deferred {
-    /// Why the last attempt did not work, as a short code.
+    /// Why the last attempt failed, as a short code.
     pub cause: String,
-    /// Attempts made so far.
+    /// Attempts so far.
     pub attempts: u32,
-    /// Not before this instant.
+    /// The earliest instant of the next attempt.
     pub retry_at: DateTime<Utc>,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// All that the log says of one notice.
+/// The state of one notice.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Told {
-    /// The phase that it announced, and the last occurrence that let a batch go out.
+pub struct NoticeState {
+    /// The last released batch.
     pub(crate) last: Option<Release>,
-    /// All that were ever let go out.
+    /// All mailboxes released so far.
     pub(crate) released: RoaringBitmap,
     pub(crate) sent: RoaringBitmap,
     pub(crate) claims: BTreeMap<Uuid, Claim>,
@@ -61,7 +61,7 @@ pub struct Told {
     pub(crate) bounced: BTreeMap<String, RoaringBitmap>,
 }
 
-/// The last batch that was let go out.
+/// A released batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// The phase that the notice announces.
@@ -73,117 +73,117 @@ pub struct Release {
 /// The notices, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Notices {
-    pub(crate) told: BTreeMap<PhaseId, Told>,
+    pub(crate) by_notice: BTreeMap<PhaseId, NoticeState>,
 }
 
 impl Notices {
-    /// What the log says of a notice; `None` where none of it was ever let go out.
-    pub fn get(&self, notice: &PhaseId) -> Option<&Told> {
-        self.told.get(notice)
+    /// The state of a notice; `None` before its first batch is released.
+    pub fn get(&self, notice: &PhaseId) -> Option<&NoticeState> {
+        self.by_notice.get(notice)
     }
 
-    /// Why a plan can't be amended to the next: a notice that has begun to go out would announce another
-    /// phase, and those who were told of the first would not be told of it.
+    /// Why the plan cannot be amended to the next one: a released notice would announce another phase, and
+    /// the holders notified so far would never learn of it.
     pub(crate) fn amendment_problem(&self, next: &Plan) -> Option<String> {
-        let turned = next.notices.iter().find(|rule| {
-            let last = self.get(&rule.id).and_then(|told| told.last.as_ref());
+        let changed = next.notices.iter().find(|rule| {
+            let last = self.get(&rule.id).and_then(|state| state.last.as_ref());
             last.is_some_and(|last| last.announces != rule.phase)
         })?;
-        let NoticeRule { id, phase, .. } = turned;
+        let NoticeRule { id, phase, .. } = changed;
         Some(format!(
-            "notice {id} has begun to go out for another phase and can't announce {phase}; give it another \
-             id"
+            "notice {id} has already been sent for another phase and cannot announce {phase}; give it \
+             another id"
         ))
     }
 
-    /// The next state; an event of anything else changes nothing.
+    /// The next state after an event about notices.
     pub(crate) fn evolve(&mut self, event: &Event) {
         if let Event::NoticesReleased(event) = event {
             let (announces, scheduled_for) = (event.announces.clone(), event.scheduled_for);
-            let told = self.of(&event.notice);
-            told.last = Some(Release { announces, scheduled_for });
-            told.released |= &*event.mailboxes;
+            let state = self.of(&event.notice);
+            state.last = Some(Release { announces, scheduled_for });
+            state.released |= &*event.mailboxes;
         } else if let Event::NoticesClaimed(event) = event {
             let mailboxes = event.mailboxes.clone().into_inner();
-            // How many attempts were made before stays known.
+            // The mailboxes stay in `waiting`, which holds the number of attempts.
             let claim = Claim { until: event.until, mailboxes };
             self.of(&event.notice).claims.insert(event.claim, claim);
         } else if let Event::NoticesSent(event) = event {
-            let told = self.of(&event.notice);
-            told.forget(&event.mailboxes);
-            told.sent |= &*event.mailboxes;
+            let state = self.of(&event.notice);
+            state.clear(&event.mailboxes);
+            state.sent |= &*event.mailboxes;
         } else if let Event::NoticesDeferred(event) = event {
-            let told = self.of(&event.notice);
-            told.forget(&event.mailboxes);
-            told.waiting.push(Deferred {
+            let state = self.of(&event.notice);
+            state.clear(&event.mailboxes);
+            state.waiting.push(Deferred {
                 cause: event.cause.clone(),
                 attempts: event.attempts,
                 retry_at: event.retry_at,
                 mailboxes: event.mailboxes.clone().into_inner(),
             });
         } else if let Event::NoticesFailed(event) = event {
-            let told = self.of(&event.notice);
-            told.forget(&event.mailboxes);
-            *told.failed.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
+            let state = self.of(&event.notice);
+            state.clear(&event.mailboxes);
+            *state.failed.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
         } else if let Event::NoticesInDoubt(event) = event {
-            let told = self.of(&event.notice);
-            told.forget(&event.mailboxes);
-            *told.in_doubt.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
+            let state = self.of(&event.notice);
+            state.clear(&event.mailboxes);
+            *state.in_doubt.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
         } else if let Event::NoticesRetried(event) = event {
-            self.of(&event.notice).forget(&event.mailboxes);
+            self.of(&event.notice).clear(&event.mailboxes);
         } else if let Event::NoticesBounced(event) = event {
-            let told = self.of(&event.notice);
-            *told.bounced.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
+            let state = self.of(&event.notice);
+            *state.bounced.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
         }
     }
 
-    fn of(&mut self, notice: &PhaseId) -> &mut Told {
-        self.told.entry(notice.clone()).or_default()
+    fn of(&mut self, notice: &PhaseId) -> &mut NoticeState {
+        self.by_notice.entry(notice.clone()).or_default()
     }
 }
 
-impl Told {
-    /// The last batch that was let go out.
+impl NoticeState {
+    /// A released batch.
     pub fn last(&self) -> Option<&Release> {
         self.last.as_ref()
     }
 
-    /// All that were ever let go out.
+    /// All mailboxes released so far.
     pub fn released(&self) -> &RoaringBitmap {
         &self.released
     }
 
-    /// Those whose notice the relay took over.
+    /// Mailboxes whose notice the relay accepted.
     pub fn sent(&self) -> &RoaringBitmap {
         &self.sent
     }
 
-    /// Those that a sender has in hand, by claim.
+    /// Claims without a complete outcome, by id.
     pub fn claims(&self) -> &BTreeMap<Uuid, Claim> {
         &self.claims
     }
 
-    /// Those that wait for another attempt.
+    /// Mailboxes that wait for the next attempt.
     pub fn waiting(&self) -> &[Deferred] {
         &self.waiting
     }
 
-    /// Those of whom nobody knows, by cause.
+    /// Mailboxes whose delivery is in doubt, by cause.
     pub fn in_doubt(&self) -> &BTreeMap<String, RoaringBitmap> {
         &self.in_doubt
     }
 
-    /// Those that failed, by cause.
+    /// Mailboxes whose notice failed permanently, by cause.
     pub fn failed(&self) -> &BTreeMap<String, RoaringBitmap> {
         &self.failed
     }
 
-    /// Those whose notice came back, by cause.
+    /// Mailboxes whose notice bounced, by cause.
     pub fn bounced(&self) -> &BTreeMap<String, RoaringBitmap> {
         &self.bounced
     }
 
-    /// The mailboxes split by how many attempts were made before.
+    /// The mailboxes by the number of attempts made so far.
     pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
         let mut rest = RoaringBitmap::clone(mailboxes);
         let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();
@@ -200,7 +200,7 @@ impl Told {
         split
     }
 
-    /// Those that are done with, one way or another: nothing more happens to them by itself.
+    /// Mailboxes that are sent, failed or in doubt: the engine does nothing more for them by itself.
     fn settled(&self) -> RoaringBitmap {
         let ends = self.failed.values().chain(self.in_doubt.values());
         ends.fold(self.sent.clone(), |all, set| all | set)
@@ -210,13 +210,13 @@ impl Told {
         self.claims.values().fold(RoaringBitmap::new(), |all, claim| all | &claim.mailboxes)
     }
 
-    /// Those that wait for another attempt, due or not.
+    /// Mailboxes that wait for the next attempt, due or not.
     fn deferred(&self) -> RoaringBitmap {
         self.waiting.iter().fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// Takes the mailboxes from wherever they stood.
-    fn forget(&mut self, mailboxes: &RoaringBitmap) {
+    /// Removes the mailboxes from every set but `released` and `bounced`.
+    fn clear(&mut self, mailboxes: &RoaringBitmap) {
         self.sent -= mailboxes;
         let named = self.failed.values_mut().chain(self.in_doubt.values_mut());
         let all = named

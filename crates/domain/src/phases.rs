@@ -1,4 +1,4 @@
-//! The phases that have started, and what each has to account for: promise 3 as set algebra.
+//! Started phases and their accounts: every mailbox of a frozen population, in exactly one set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,45 +14,45 @@ use crate::{Capabilities, Capability, PhaseCompleted, PhaseId, PhaseStarted};
 /// A phase that has started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
-    /// The event that started it: the cause of all that follows.
+    /// The id of the event that started it, the cause of its effects.
     pub cause: Uuid,
-    /// When that was recorded.
+    /// When that event was recorded.
     pub started_at: DateTime<Utc>,
-    /// What was recorded.
+    /// That event.
     pub event: PhaseStarted,
-    /// Those whom the phase itself changed, at its date or armed ahead.
+    /// Mailboxes that the phase changed, at its date or by arming the platform.
     pub changed: RoaringBitmap,
-    /// When it completed, and what it accounted for then.
+    /// When it completed, and with which account.
     pub completed: Option<(DateTime<Utc>, PhaseCompleted)>,
 }
 
-/// Everyone in a phase's frozen population, each in exactly one of these.
+/// A partition of a phase's frozen population.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Account {
     /// Changed by the phase.
     pub done: RoaringBitmap,
-    /// Found already so.
+    /// Already in the target state.
     pub already_so: RoaringBitmap,
-    /// Kept from it by a hold.
+    /// Exempted by a hold.
     pub held: RoaringBitmap,
-    /// Given up, by incident.
-    pub given_up: RoaringBitmap,
-    /// Waiting for another attempt.
+    /// Failed permanently.
+    pub failed: RoaringBitmap,
+    /// Waiting for the next attempt.
     pub retrying: RoaringBitmap,
-    /// Not yet come to.
+    /// Not yet processed.
     pub pending: RoaringBitmap,
 }
 
 impl Account {
-    /// Is everyone accounted for? `population \ (done ∪ already so ∪ held ∪ given up) = ∅`
+    /// Is every mailbox accounted for? `population \ (done ∪ already so ∪ held ∪ failed) = ∅`
     pub fn is_complete(&self) -> bool {
         self.retrying.is_empty() && self.pending.is_empty()
     }
 
-    /// How many it speaks of.
+    /// The size of the population.
     pub fn total(&self) -> u64 {
-        let Self { done, already_so, held, given_up, retrying, pending } = self;
-        [done, already_so, held, given_up, retrying, pending].iter().map(|set| set.len()).sum()
+        let Self { done, already_so, held, failed, retrying, pending } = self;
+        [done, already_so, held, failed, retrying, pending].iter().map(|set| set.len()).sum()
     }
 }
 
@@ -68,17 +68,17 @@ impl Phases {
         self.started.get(phase)
     }
 
-    /// Has it started?
+    /// Has the phase started?
     pub fn has_started(&self, phase: &PhaseId) -> bool {
         self.started.contains_key(phase)
     }
 
-    /// The names of those that have started.
+    /// The ids of all started phases.
     pub fn names(&self) -> BTreeSet<PhaseId> {
         self.started.keys().cloned().collect()
     }
 
-    pub(crate) fn changed(&mut self, phase: Option<&PhaseId>, mailboxes: &RoaringBitmap) {
+    pub(crate) fn record_change(&mut self, phase: Option<&PhaseId>, mailboxes: &RoaringBitmap) {
         if let Some(started) = phase.and_then(|phase| self.started.get_mut(phase)) {
             started.changed |= mailboxes;
         }
@@ -86,7 +86,7 @@ impl Phases {
 }
 
 impl Started {
-    /// Puts everyone of the frozen population where they stand at `now`.
+    /// Partitions the frozen population as of `now`.
     pub fn account(
         &self,
         rights: &Rights,
@@ -104,27 +104,27 @@ impl Started {
         }
         let phase = Some(&self.event.phase);
         let held = (population - &gone) - &outstanding;
-        let given_up = &outstanding & &failures.given_up(phase);
-        outstanding -= &given_up;
+        let failed = &outstanding & &failures.failed(phase);
+        outstanding -= &failed;
         let retrying = &outstanding & &failures.retrying(phase);
         outstanding -= &retrying;
         Account {
             done: &gone & &self.changed,
             already_so: &gone - &self.changed,
             held,
-            given_up,
+            failed,
             retrying,
             pending: outstanding,
         }
     }
 }
 
-/// Of what a phase removes, that which has an effect on mailboxes; the rest are gates of the engine.
+/// The removed capabilities that need an effect on mailboxes; the engine enforces the others.
 pub fn effects(removed: Capabilities) -> Capabilities {
     removed.intersection(Capabilities::OF_PLATFORM.with(Capability::Activate))
 }
 
-/// Those to whom an effect is due when these capabilities are removed.
+/// The mailboxes that need an effect when these capabilities are removed.
 pub fn population(rights: &Rights, removed: Capabilities) -> RoaringBitmap {
     let removed = effects(removed);
     let mut population = RoaringBitmap::new();

@@ -27,7 +27,7 @@ mod shipped;
 pub use canary::CanaryRules;
 pub use message_logs::MessageLogRules;
 pub use notice::{Audience, Language, NoticeRule, NoticeText};
-pub use problem::{Notice, PlanError, Problem};
+pub use problem::{PlanError, PlanWarning, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
 
 /// The name of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
@@ -253,19 +253,19 @@ impl Default for RetryPolicy {
 
 impl DriftRules {
     /// The name under which its occurrences are recorded.
-    pub fn work() -> PhaseId {
+    pub fn recurring_name() -> PhaseId {
         PhaseId("drift".to_owned())
     }
 }
 
 impl VoucherRules {
     /// The name under which occurrences of its sweep are recorded.
-    pub fn work() -> PhaseId {
+    pub fn recurring_name() -> PhaseId {
         PhaseId("vouchers".to_owned())
     }
 
     /// The name under which the rounds of its reminders are recorded.
-    pub fn reminding() -> PhaseId {
+    pub fn reminders_name() -> PhaseId {
         PhaseId("voucher-reminders".to_owned())
     }
 }
@@ -273,27 +273,27 @@ impl VoucherRules {
 impl Plan {
     /// All that comes by a cron expression, the comparison with the platform, and the sweep and the reminders of
     /// the vouchers, and the sweep of the links of extracts, among it.
-    pub fn works(&self) -> Vec<Recurring> {
+    pub fn all_recurring(&self) -> Vec<Recurring> {
         let drift = self.drift.as_ref().map(|rules| Recurring {
-            name: DriftRules::work(),
+            name: DriftRules::recurring_name(),
             cron: rules.cron.clone(),
             catch_up: CatchUp::Once,
         });
         let sweep = self.vouchers.as_ref().and_then(|rules| rules.sweep.clone());
         let sweep = sweep.map(|cron| Recurring {
-            name: VoucherRules::work(),
+            name: VoucherRules::recurring_name(),
             cron,
             catch_up: CatchUp::Once,
         });
         let remind = self.vouchers.as_ref().and_then(|rules| rules.remind.as_ref());
         let remind = remind.map(|rules| Recurring {
-            name: VoucherRules::reminding(),
+            name: VoucherRules::reminders_name(),
             cron: rules.cron.clone(),
             catch_up: CatchUp::Once,
         });
         let links = self.message_logs.as_ref().and_then(|rules| rules.sweep.clone());
         let links = links.map(|cron| Recurring {
-            name: MessageLogRules::work(),
+            name: MessageLogRules::recurring_name(),
             cron,
             catch_up: CatchUp::Once,
         });

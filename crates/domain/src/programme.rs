@@ -1,4 +1,4 @@
-//! The programme as a whole: its plan, whether it is paused, how it is paced; decide and evolve.
+//! The programme as a whole: plan, pause, rate limits, recurring work; decide and evolve.
 
 use std::collections::BTreeMap;
 
@@ -10,55 +10,54 @@ use crate::failure::Failures;
 use crate::phases::{Phases, population};
 use crate::rights::Rights;
 use crate::{
-    Capabilities, Capability, Event, Fact, GivenUp, MailboxSet, PaceChanged, PhaseCompleted,
-    PhaseId, PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed, Recurring,
-    RecurringWorkDue,
+    Capabilities, Capability, Event, Fact, FailedMailboxes, MailboxSet, PaceChanged,
+    PhaseCompleted, PhaseId, PhaseStarted, Plan, PlanAdopted, ProgrammePaused, ProgrammeResumed,
+    Recurring, RecurringWorkDue,
 };
 
 /// The programme, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Programme {
-    /// The plan in force and its revision; `None` before one was adopted.
+    /// The plan in force and its revision; `None` before the first is adopted.
     pub(crate) plan: Option<PlanAdopted>,
     pub(crate) paused: bool,
     pub(crate) paces: BTreeMap<Capability, PaceChanged>,
-    /// The last occurrence of each that was recorded.
+    /// The last recorded occurrence of each recurring work.
     pub(crate) recurring: BTreeMap<PhaseId, DateTime<Utc>>,
-    /// Since when each is in the plan as it is now.
+    /// When each recurring work entered the plan with its present cron expression.
     pub(crate) recurring_from: BTreeMap<PhaseId, DateTime<Utc>>,
     pub(crate) adopted_at: Option<DateTime<Utc>>,
-    /// An amendment that is adopted once the platform has called off what it moves, and its event.
-    #[serde(default)]
+    /// The proposed amendment, with the id of the event that proposed it.
     pub(crate) proposed: Option<Box<(Uuid, PlanAdopted)>>,
 }
 
-/// What can be asked of a programme.
+/// A command about the programme as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Adopt the first plan.
     Adopt(Plan),
-    /// Put another plan in its place.
+    /// Amend the plan.
     Amend(Plan),
-    /// Adopt the amendment that waits, if the platform holds nothing any more that it moves.
+    /// Adopt the proposed amendment, once the platform is disarmed from the instants that it moves.
     AdoptProposed,
-    /// Start the next due phase, with its population as of this log position.
+    /// Start the next due phase and freeze its population.
     StartPhase {
-        /// The log position up to which the state was folded.
+        /// The log position of the state.
         frozen_at: u64,
     },
-    /// Complete a phase that has accounted for everyone.
+    /// Complete a phase once every mailbox is accounted for.
     CompletePhase(PhaseId),
-    /// Stop the sweep.
+    /// Pause the sweep.
     Pause,
-    /// Let the sweep go on.
+    /// Resume the sweep.
     Resume,
-    /// Change how hard the platform may be driven.
+    /// Change the rate limit of one effect.
     ChangePace(PaceChanged),
     /// Record an occurrence of recurring work.
     RecurringWorkDue(RecurringWorkDue),
 }
 
-/// Why a command is refused; a sentence for the operator.
+/// Why a command is rejected, as a sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Rejection(pub String);
@@ -75,12 +74,12 @@ impl Programme {
         self.plan.as_ref().map(|adopted| &adopted.plan)
     }
 
-    /// The revision of the plan in force; 0 before one was adopted.
+    /// The revision of the plan in force; 0 before the first is adopted.
     pub fn revision(&self) -> u32 {
         self.plan.as_ref().map_or(0, |adopted| adopted.revision)
     }
 
-    /// The amendment that waits for the platform, and the event that proposed it.
+    /// The proposed amendment, with the id of the event that proposed it.
     pub fn proposed(&self) -> Option<&(Uuid, PlanAdopted)> {
         self.proposed.as_deref()
     }
@@ -90,15 +89,15 @@ impl Programme {
         self.adopted_at
     }
 
-    /// Did an operator stop the sweep?
+    /// Is the sweep paused?
     pub fn is_paused(&self) -> bool {
         self.paused
     }
 
-    /// The next state, by what happened to the programme as a whole. Never fails and never decides.
+    /// The next state after an event of the programme as a whole. Never fails and never decides.
     pub(crate) fn evolve(&mut self, fact: &Fact) {
         if let Event::PlanAdopted(adopted) | Event::PlanAmended(adopted) = &fact.event {
-            self.take(adopted.clone(), fact.recorded_at);
+            self.adopt(adopted.clone(), fact.recorded_at);
         } else if let Event::AmendmentProposed(event) = &fact.event {
             self.proposed = Some(Box::new((fact.id, event.clone())));
         } else if let Event::AmendmentDropped(_) = &fact.event {
@@ -114,45 +113,44 @@ impl Programme {
         }
     }
 
-    /// Takes a plan in place of the one before.
-    fn take(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
+    fn adopt(&mut self, adopted: PlanAdopted, recorded_at: DateTime<Utc>) {
         let before = self.plan.replace(adopted);
         self.adopted_at.get_or_insert(recorded_at);
         self.proposed = None;
-        let before = before.map_or_else(Vec::new, |before| before.plan.works());
-        let now = self.plan().map_or_else(Vec::new, Plan::works);
-        let as_it_was = |work: &Recurring| {
+        let before = before.map_or_else(Vec::new, |before| before.plan.all_recurring());
+        let now = self.plan().map_or_else(Vec::new, Plan::all_recurring);
+        let unchanged = |work: &Recurring| {
             before.iter().any(|before| before.name == work.name && before.cron == work.cron)
         };
         self.recurring_from.retain(|name, _| now.iter().any(|work| work.name == *name));
-        for work in now.into_iter().filter(|work| !as_it_was(work)) {
+        for work in now.into_iter().filter(|work| !unchanged(work)) {
             self.recurring_from.insert(work.name, recorded_at);
         }
     }
 
-    /// How hard the platform may be driven, by effect; an effect that is not named has no limit.
+    /// Rate limits by effect; a missing effect has no limit.
     pub fn paces(&self) -> &BTreeMap<Capability, PaceChanged> {
         &self.paces
     }
 
-    /// The last recorded occurrence of all recurring work.
+    /// The last recorded occurrence of each recurring work.
     pub fn last_occurrences(&self) -> &BTreeMap<PhaseId, DateTime<Utc>> {
         &self.recurring
     }
 
-    /// The instant after which occurrences of recurring work are still to be recorded: the last one that
-    /// was, or the revision that put the work into the plan, or changed when it comes.
+    /// The instant after which occurrences must still be recorded: the last recorded occurrence, or the
+    /// revision that added the work to the plan or changed its cron expression.
     pub fn recurring_since(&self, work: &PhaseId) -> Option<DateTime<Utc>> {
         self.last_occurrence(work).max(self.recurring_from.get(work).copied())
     }
 
-    /// The last occurrence of recurring work that was recorded.
+    /// The last recorded occurrence of one recurring work.
     pub fn last_occurrence(&self, work: &PhaseId) -> Option<DateTime<Utc>> {
         self.recurring.get(work).copied()
     }
 }
 
-/// What a command leads to, in the light of everything that is known.
+/// Decides a command about the programme as a whole.
 pub(crate) fn decide(
     (programme, phases, rights, failures): (&Programme, &Phases, &Rights, &Failures),
     command: Command,
@@ -162,12 +160,12 @@ pub(crate) fn decide(
         return adopt(programme, plan);
     }
     let Some(PlanAdopted { plan, revision }) = &programme.plan else {
-        return Rejection::because("no plan is adopted yet; run `tramonto plan adopt` first");
+        return Rejection::because("no plan is adopted; run `tramonto plan adopt` first");
     };
     match command {
         Command::Adopt(plan) => adopt(programme, plan),
         Command::Amend(next) => amend(plan, *revision, phases, next),
-        // Whether it may be adopted hangs on what the platform was told (`amendment.rs`).
+        // `amendment.rs` decides it by the armed instants.
         Command::AdoptProposed => Ok(Vec::new()),
         Command::StartPhase { frozen_at } => {
             Ok(start_next(plan, *revision, phases, rights, now, frozen_at).into_iter().collect())
@@ -214,17 +212,20 @@ fn amend(plan: &Plan, revision: u32, phases: &Phases, next: Plan) -> Result<Vec<
 fn change_pace(pace: PaceChanged) -> Result<Vec<Event>, Rejection> {
     if !Capabilities::OF_PLATFORM.contains(pace.effect) {
         let effects = Capabilities::OF_PLATFORM;
-        return Rejection::because(format!("{} has no pace; name one of {effects}", pace.effect));
+        return Rejection::because(format!(
+            "{} has no rate limit; expected one of {effects}",
+            pace.effect
+        ));
     }
     if pace.calls_per_second == Some(0) || pace.concurrent_calls == Some(0) {
         return Rejection::because(
-            "a pace of 0 never ends; use `tramonto pause` to stop the sweep",
+            "a rate limit of 0 would stop all work; use `tramonto pause` instead",
         );
     }
     Ok(vec![Event::PaceChanged(pace)])
 }
 
-/// The first phase that is due and has not started: phases start in order, one at a time, however late.
+/// Starts the first due phase that has not started. Phases start in order, one at a time, however late.
 fn start_next(
     plan: &Plan,
     revision: u32,
@@ -233,13 +234,13 @@ fn start_next(
     now: DateTime<Utc>,
     frozen_at: u64,
 ) -> Option<Event> {
-    let place = plan.phases.iter().position(|phase| !phases.has_started(&phase.id))?;
-    let phase = plan.phases.get(place)?;
-    let due_at = plan.starts_at(place);
+    let index = plan.phases.iter().position(|phase| !phases.has_started(&phase.id))?;
+    let phase = plan.phases.get(index)?;
+    let due_at = plan.starts_at(index);
     if due_at > now {
         return None;
     }
-    let removes = plan.removes(place);
+    let removes = plan.removes(index);
     Some(Event::PhaseStarted(PhaseStarted {
         phase: phase.id.clone(),
         revision,
@@ -268,21 +269,21 @@ fn complete(
     let account = started.account(rights, failures, now, plan.zone);
     if !account.is_complete() {
         return Rejection::because(format!(
-            "phase {phase} still has {} mailboxes to account for",
+            "phase {phase} is incomplete: {} mailboxes are not accounted for",
             account.pending.len() + account.retrying.len()
         ));
     }
     let of_phase = failures.incidents().iter().filter(|(key, _)| key.phase.as_ref() == Some(phase));
-    let given_up = of_phase.map(|(key, incident)| GivenUp {
+    let failed = of_phase.map(|(key, incident)| FailedMailboxes {
         cause: key.cause.clone(),
-        mailboxes: MailboxSet::from(&(&incident.open | &incident.resolved) & &account.given_up),
+        mailboxes: MailboxSet::from(&(&incident.open | &incident.resolved) & &account.failed),
     });
     Ok(vec![Event::PhaseCompleted(PhaseCompleted {
         phase: phase.clone(),
         population: started.event.population.len(),
         done: account.done.len(),
         already_so: account.already_so.len(),
-        given_up: given_up.filter(|given_up| !given_up.mailboxes.is_empty()).collect(),
+        failed: failed.filter(|failed| !failed.mailboxes.is_empty()).collect(),
         held: MailboxSet::from(account.held),
     })])
 }

@@ -1,4 +1,4 @@
-//! Who may do what: lifecycle, rights taken away or armed, and holds, each as a set of numbers.
+//! Lifecycle, removed and armed rights, and holds of the whole population, as sets.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use crate::{Capabilities, Capability, MailboxSet, Standing};
 pub struct Hold {
     /// The mailbox.
     pub number: u32,
-    /// What is kept.
+    /// The capabilities that it keeps.
     pub capabilities: Capabilities,
-    /// The last day it is kept; `None` until released.
+    /// Its last day; `None` until released.
     pub until: Option<NaiveDate>,
 }
 
 impl Hold {
-    /// Does it still keep anything on that day?
+    /// Is the hold in force on this day?
     pub fn is_in_force_on(&self, day: NaiveDate) -> bool {
         self.until.is_none_or(|until| day <= until)
     }
 
-    /// The instant from which it keeps nothing any more; `None` until released.
+    /// The instant at which the hold ends; `None` until released.
     pub fn ends_at(&self, zone: Tz) -> Option<DateTime<Utc>> {
         let day_after = self.until?.succ_opt()?;
         Some(first_instant(day_after, zone))
@@ -42,40 +42,40 @@ pub struct Rights {
     pub(crate) activated: RoaringBitmap,
     pub(crate) lapsed: RoaringBitmap,
     pub(crate) withdrawn: RoaringBitmap,
-    /// Who had a capability and has it no more.
+    /// Mailboxes that lost a capability.
     pub(crate) closed: BTreeMap<Capability, RoaringBitmap>,
-    /// Which instants the platform was told, and for whom.
+    /// Mailboxes by the instant at which the platform ends a capability by itself.
     pub(crate) armed: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap>,
     pub(crate) holds: BTreeMap<Uuid, Hold>,
 }
 
 impl Rights {
-    /// Everyone who asked for a mailbox.
+    /// All registered mailboxes.
     pub fn registered(&self) -> &RoaringBitmap {
         &self.registered
     }
 
-    /// Everyone who activated it, those who withdrew later included.
+    /// All activated mailboxes, later withdrawals included.
     pub fn activated(&self) -> &RoaringBitmap {
         &self.activated
     }
 
-    /// Registrations that can't be activated any more.
+    /// Registrations that lapsed without activation.
     pub fn lapsed(&self) -> &RoaringBitmap {
         &self.lapsed
     }
 
-    /// Those who gave it up early.
+    /// Withdrawn mailboxes.
     pub fn withdrawn(&self) -> &RoaringBitmap {
         &self.withdrawn
     }
 
-    /// Those with a working mailbox: activated and not withdrawn.
+    /// Active mailboxes: activated and not withdrawn.
     pub fn active(&self) -> RoaringBitmap {
         &self.activated - &self.withdrawn
     }
 
-    /// Registrations that might still be activated.
+    /// Pending registrations: not activated, withdrawn or lapsed.
     pub fn pending(&self) -> RoaringBitmap {
         let mut pending = &self.registered - &self.activated;
         pending -= &self.withdrawn;
@@ -83,7 +83,7 @@ impl Rights {
         pending
     }
 
-    /// Those who lost a capability, as outcome events say.
+    /// Mailboxes that lost a capability, according to outcome events.
     pub fn closed(&self, capability: Capability) -> RoaringBitmap {
         match capability {
             Capability::Activate => &(&self.lapsed | &self.activated) | &self.withdrawn,
@@ -98,7 +98,7 @@ impl Rights {
         }
     }
 
-    /// Those who have a capability of the platform, as outcome events say.
+    /// Mailboxes that have a platform capability, according to outcome events.
     pub fn open(&self, capability: Capability) -> RoaringBitmap {
         match self.closed.get(&capability) {
             Some(closed) => &self.activated - closed,
@@ -106,22 +106,22 @@ impl Rights {
         }
     }
 
-    /// Has this mailbox a capability of the platform, as outcome events say?
+    /// Does this mailbox have a platform capability, according to outcome events?
     pub fn has(&self, number: u32, capability: Capability) -> bool {
         let closed = self.closed.get(&capability);
         self.activated.contains(number) && !closed.is_some_and(|closed| closed.contains(number))
     }
 
-    /// Those among these who have a capability of the platform, as outcome events say.
-    pub fn open_among(&self, capability: Capability, these: &RoaringBitmap) -> RoaringBitmap {
-        let mut open = these & &self.activated;
+    /// The members of `mailboxes` that have a platform capability, according to outcome events.
+    pub fn open_among(&self, capability: Capability, mailboxes: &RoaringBitmap) -> RoaringBitmap {
+        let mut open = mailboxes & &self.activated;
         if let Some(closed) = self.closed.get(&capability) {
             open -= closed;
         }
         open
     }
 
-    /// Those for whom the platform was told an end of the capability, by instant.
+    /// Mailboxes with an armed end of the capability, by instant.
     pub fn armed(
         &self,
         capability: Capability,
@@ -131,12 +131,12 @@ impl Rights {
         self.armed.range(earliest..=latest).map(|((_, until), set)| (*until, set))
     }
 
-    /// Every hold that is in the log and was not released.
+    /// All holds that were not released, expired ones included.
     pub fn holds(&self) -> &BTreeMap<Uuid, Hold> {
         &self.holds
     }
 
-    /// Those whom a hold lets keep the capability at that instant.
+    /// Mailboxes with a hold on the capability at this instant.
     pub fn held(&self, capability: Capability, now: DateTime<Utc>, zone: Tz) -> RoaringBitmap {
         let today = civil_date(now, zone);
         self.holds
@@ -146,14 +146,14 @@ impl Rights {
             .collect()
     }
 
-    /// Those on whom any hold is in force at that instant.
+    /// Mailboxes with any hold at this instant.
     pub fn under_hold(&self, now: DateTime<Utc>, zone: Tz) -> RoaringBitmap {
         let today = civil_date(now, zone);
         let in_force = self.holds.values().filter(|hold| hold.is_in_force_on(today));
         in_force.map(|hold| hold.number).collect()
     }
 
-    /// The next number to give.
+    /// The next number to assign.
     pub fn next_number(&self) -> u32 {
         self.registered.max().map_or(0, |last| last.saturating_add(1))
     }
@@ -194,8 +194,8 @@ impl Rights {
         }
     }
 
-    /// What the platform was found to say counts, whatever was told it.
-    pub(crate) fn found(
+    /// Replaces the applied state with the state found on the platform.
+    pub(crate) fn overwrite(
         &mut self,
         capability: Capability,
         found: Standing,

@@ -1,4 +1,4 @@
-//! Everything that is known of a programme, folded from the log, and the one table of transitions.
+//! The state of a programme, folded from the log, and the one table of its transitions.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -8,44 +8,43 @@ use crate::canary::Canaries;
 use crate::drift::Drift;
 use crate::erasure::Erasure;
 use crate::failure::Failures;
-use crate::log_request::{LogCommand, LogRequests, Sight, may_destroy, may_index};
+use crate::log_request::{LogCommand, LogContext, LogRequests, may_destroy, may_index};
 use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
 use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
-use crate::voucher::{Light, VoucherCommand, Vouchers};
+use crate::voucher::{VoucherCommand, VoucherContext, Vouchers};
 use crate::{
     Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict, civil_date,
 };
 
-/// Everything that is known: what the plan says, who has which right, what every phase has done. Most parts
-/// are boxed, for a state is held across many a wait.
+/// The state of a programme. Large parts are boxed, because futures hold a state across await points.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// The programme as a whole.
     pub programme: Programme,
-    /// Who may do what.
+    /// Lifecycle and rights of the population.
     pub rights: Rights,
-    /// The phases that have started.
+    /// Started phases.
     pub phases: Phases,
-    /// What did not work.
+    /// Retries and incidents.
     pub failures: Failures,
-    /// What the platform was found to say otherwise.
+    /// Differences between platform and log.
     pub drift: Box<Drift>,
-    /// Who was told of what is to come.
+    /// Notices to holders.
     pub notices: Box<Notices>,
-    /// What our own mailboxes were answered beside each boundary.
+    /// Probes of our own mailboxes.
     pub canaries: Canaries,
-    /// Who was granted a voucher, and what became of it.
+    /// Vouchers.
     pub vouchers: Box<Vouchers>,
-    /// Of whom nothing personal is kept any more.
+    /// Erasure of personal data.
     pub erasure: Box<Erasure>,
-    /// Who asked for the log of their messages, and how far that has come.
+    /// Open log requests.
     pub log_requests: Box<LogRequests>,
 }
 
 impl State {
-    /// What a command leads to.
+    /// Decides a command about the programme as a whole.
     pub fn decide(&self, command: Command, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
         if let Command::Amend(next) = command {
             return amendment::amend(self, next, now);
@@ -53,11 +52,11 @@ impl State {
         if command == Command::AdoptProposed {
             return Ok(amendment::adopt_proposed(self, now));
         }
-        self.decide_alone(command, now)
+        self.decide_without_platform(command, now)
     }
 
-    /// What a command leads to where it does not matter what the platform was told.
-    pub(crate) fn decide_alone(
+    /// Decides a command without regard to armed instants.
+    pub(crate) fn decide_without_platform(
         &self,
         command: Command,
         now: DateTime<Utc>,
@@ -75,8 +74,8 @@ impl State {
         decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
     }
 
-    /// What a command about vouchers leads to. Its events are for the stream of the programme's vouchers,
-    /// at the version they were decided at.
+    /// Decides a command about vouchers. The events belong to the programme's voucher stream, at the
+    /// version of the decision.
     pub fn decide_voucher(
         &self,
         command: VoucherCommand,
@@ -86,35 +85,35 @@ impl State {
             return Rejection::because("the programme has no plan yet; adopt one first");
         };
         let (revision, rights) = (self.programme.revision(), &self.rights);
-        let forgotten = self.erasure.ordered();
-        self.vouchers.decide(command, &Light { plan, revision, rights, forgotten, now })
+        let erased = self.erasure.ordered();
+        self.vouchers.decide(command, &VoucherContext { plan, revision, rights, erased, now })
     }
 
-    /// What a command about the logs of messages leads to. Its events are for the stream of the
-    /// programme's archive, at the version they were decided at.
+    /// Decides a command about message logs. The events belong to the programme's archive stream, at the
+    /// version of the decision.
     pub fn decide_log_request(
         &self,
         command: LogCommand,
         now: DateTime<Utc>,
     ) -> Result<Vec<Event>, Rejection> {
-        self.log_requests.decide(command, &self.sight(now)?)
+        self.log_requests.decide(command, &self.log_context(now)?)
     }
 
-    /// May logs be read into the index?
+    /// May message logs be indexed?
     pub fn may_index_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
-        may_index(&self.log_requests, &self.sight(now)?)
+        may_index(&self.log_requests, &self.log_context(now)?)
     }
 
-    /// May the logs be destroyed?
+    /// May the message logs be destroyed?
     pub fn may_destroy_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
-        may_destroy(&self.log_requests, &self.sight(now)?)
+        may_destroy(&self.log_requests, &self.log_context(now)?)
     }
 
-    fn sight(&self, now: DateTime<Utc>) -> Result<Sight<'_>, Rejection> {
+    fn log_context(&self, now: DateTime<Utc>) -> Result<LogContext<'_>, Rejection> {
         match self.plan() {
             Some(plan) => {
-                let forgotten = self.erasure.ordered();
-                Ok(Sight { plan, rights: &self.rights, forgotten, now })
+                let erased = self.erasure.ordered();
+                Ok(LogContext { plan, rights: &self.rights, erased, now })
             }
             None => Rejection::because("the programme has no plan yet; adopt one first"),
         }
@@ -125,15 +124,15 @@ impl State {
         self.programme.plan()
     }
 
-    /// Where everyone of a started phase's population stands.
+    /// The account of a started phase's population.
     pub fn account(&self, phase: &PhaseId, now: DateTime<Utc>) -> Option<Account> {
         let zone = self.plan()?.zone;
         Some(self.phases.get(phase)?.account(&self.rights, &self.failures, now, zone))
     }
 
-    /// Takes back registrations and activations that had not happened yet: a registry file tells many
-    /// days at once, of which a view of an earlier day must know only those before it.
-    pub fn forget_later(&mut self, unrequested: &RoaringBitmap, unactivated: &RoaringBitmap) {
+    /// Removes registrations and activations dated after the day of a view: one registry file reports many
+    /// days at once.
+    pub fn exclude_later(&mut self, unrequested: &RoaringBitmap, unactivated: &RoaringBitmap) {
         self.rights.registered -= unrequested;
         self.rights.activated -= unrequested;
         self.rights.activated -= unactivated;
@@ -143,7 +142,7 @@ impl State {
     pub fn evolve(&mut self, fact: &Fact) {
         match &fact.event {
             programme_events!() => self.programme.evolve(fact),
-            Event::PhaseStarted(event) => self.start(event, fact),
+            Event::PhaseStarted(event) => self.start_phase(event, fact),
             Event::PhaseCompleted(event) => {
                 if let Some(started) = self.phases.started.get_mut(&event.phase) {
                     started.completed = Some((fact.recorded_at, event.clone()));
@@ -171,7 +170,7 @@ impl State {
             }
             Event::RegistrationsLapsed(outcome) => {
                 self.rights.lapsed |= &*outcome.mailboxes;
-                self.gone(outcome);
+                self.record_removal(outcome);
             }
             Event::SendingDisabled(outcome) => self.close(Capability::Send, outcome),
             Event::ModifyingDisabled(outcome) => self.close(Capability::Modify, outcome),
@@ -179,7 +178,7 @@ impl State {
             Event::AccessClosed(outcome) => self.close(Capability::Access, outcome),
             Event::RightsRestored(event) => {
                 self.rights.restore(event.capabilities, &event.mailboxes);
-                self.failures.forget(None, &event.mailboxes);
+                self.failures.clear(None, &event.mailboxes);
                 self.drift.settle(event.capabilities, &event.mailboxes);
             }
             Event::RightsArmed(event) => {
@@ -187,7 +186,7 @@ impl State {
                 self.drift.armed(event.capabilities, &event.mailboxes);
             }
             failure_events!() => self.failures.evolve(fact),
-            Event::DriftFound(event) => self.found(event, fact),
+            Event::DriftFound(event) => self.find_drift(event, fact),
             Event::DriftSettled(event) => {
                 self.drift.settle(event.capability.into(), &event.mailboxes);
             }
@@ -205,7 +204,7 @@ impl State {
         }
     }
 
-    fn start(&mut self, event: &PhaseStarted, fact: &Fact) {
+    fn start_phase(&mut self, event: &PhaseStarted, fact: &Fact) {
         let started = Started {
             cause: fact.id,
             started_at: fact.recorded_at,
@@ -216,9 +215,9 @@ impl State {
         self.phases.started.insert(event.phase.clone(), started);
     }
 
-    fn found(&mut self, event: &DriftFound, fact: &Fact) {
+    fn find_drift(&mut self, event: &DriftFound, fact: &Fact) {
         if event.repair {
-            self.rights.found(event.capability, event.found, &event.mailboxes);
+            self.rights.overwrite(event.capability, event.found, &event.mailboxes);
         }
         self.drift.find(event, fact.position, fact.recorded_at);
     }
@@ -226,14 +225,14 @@ impl State {
     fn close(&mut self, capability: Capability, outcome: &Outcome) {
         self.rights.close(capability, &outcome.mailboxes);
         self.drift.settle(capability.into(), &outcome.mailboxes);
-        self.gone(outcome);
+        self.record_removal(outcome);
     }
 
-    fn gone(&mut self, outcome: &Outcome) {
+    fn record_removal(&mut self, outcome: &Outcome) {
         let phase = outcome.phase.as_ref();
         if outcome.verdict != Verdict::AlreadySo {
-            self.phases.changed(phase, &outcome.mailboxes);
+            self.phases.record_change(phase, &outcome.mailboxes);
         }
-        self.failures.forget(phase, &outcome.mailboxes);
+        self.failures.clear(phase, &outcome.mailboxes);
     }
 }

@@ -1,10 +1,10 @@
 use chrono::{DateTime, Utc};
 
-/// What one pass of a loop came to: the scheduler, the sweep and every projection give one.
+/// The result of one pass of a part: scheduler, sweep, worker, projections and others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tick {
-    /// How much was done; 0 where there was nothing to do.
+    /// Units of work done; 0 if nothing was due.
     pub progress: u64,
-    /// When there will be something to do by the mere passing of time.
+    /// The next instant at which work becomes due without a new event.
     pub next_wake: Option<DateTime<Utc>>,
 }

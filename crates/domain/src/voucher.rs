@@ -1,14 +1,14 @@
-//! The vouchers: who asked, who was granted one, and what became of it.
+//! Vouchers: requested, issued, delivered, and redeemed, expired or revoked.
 //!
-//! Invariants: a holder is granted one voucher, ever, and it is valid, redeemed, expired or revoked, and
-//! only one of these; no more are granted than the plan allows. They hold where each event is appended to
-//! the one stream of the programme's vouchers at the version it was decided at. Deliberately absent:
-//! codes and names; who asked for the mailbox when is handed in.
+//! Invariants: a holder is issued one voucher, ever; an issued voucher is exactly one of valid, redeemed,
+//! expired and revoked; no more are issued than the plan allows. They hold if every event is appended to
+//! the programme's voucher stream at the version of its decision. Deliberately absent: codes, names, and
+//! the date of each registration, which callers pass in.
 
 mod code;
 mod decide;
-mod parts;
 mod remind;
+mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -19,135 +19,135 @@ use serde::{Deserialize, Serialize};
 use crate::{Eligible, Event, Lifecycle, Plan, ProviderId, State, VoucherRules, civil_date};
 
 pub use code::{InvalidCode, VoucherCode};
-pub(crate) use decide::Light;
 pub use decide::VoucherCommand;
-pub(crate) use parts::VouchersRest;
+pub(crate) use decide::VoucherContext;
 pub use remind::{ReminderRound, reminder_holds, reminders_due, reminders_waiting};
+pub(crate) use snapshot::VouchersHeader;
 
 /// The vouchers of a programme, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Vouchers {
-    /// Asked for, and neither granted nor refused yet.
+    /// Pending requests: neither issued nor refused.
     pub(crate) requested: RoaringBitmap,
-    /// Those of them of whom it is sure who asked.
+    /// Pending requests whose requester was verified.
     pub(crate) verified: RoaringBitmap,
-    /// Whose last request was refused.
+    /// Mailboxes whose last request was refused.
     pub(crate) refused: RoaringBitmap,
-    /// Everyone who was ever granted one.
+    /// All issued vouchers, whatever became of them.
     pub(crate) issued: RoaringBitmap,
-    /// Whose present code was handed over.
+    /// Vouchers whose current code was delivered.
     pub(crate) delivered: RoaringBitmap,
     pub(crate) expired: RoaringBitmap,
     pub(crate) revoked: RoaringBitmap,
-    /// By whom, and on which civil day.
+    /// Redeemed vouchers by provider and civil day.
     pub(crate) redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
-    /// By anyone, on any day: what is asked of each voucher.
+    /// All redeemed vouchers: the union of `redeemed`, for fast lookups.
     pub(crate) spent: RoaringBitmap,
-    /// The present code of those whose first was replaced.
+    /// The number of the current code of each reissued voucher.
     pub(crate) reissued: BTreeMap<u32, u32>,
-    /// How many were granted and ended, by month of the civil day, e.g. `2015-04`.
+    /// Counts by month of the civil day, e.g. `2015-04`.
     pub(crate) months: BTreeMap<String, VoucherMonth>,
-    /// Whose code was handed over, by civil day; who had theirs replaced is found under several.
-    pub(crate) handed: BTreeMap<NaiveDate, RoaringBitmap>,
-    /// The reminders that were claimed.
+    /// Vouchers by the civil day of delivery; a reissued voucher is listed under each delivery.
+    pub(crate) delivered_on: BTreeMap<NaiveDate, RoaringBitmap>,
+    /// Claimed rounds of reminders.
     pub(crate) reminders: Vec<ReminderRound>,
 }
 
-/// What became of vouchers within a month. Redemptions are known by provider and day.
+/// Counts of one month. Redemptions are counted by provider and day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VoucherMonth {
-    /// Granted.
+    /// Vouchers issued.
     pub issued: u64,
-    /// Not redeemed in time.
+    /// Vouchers expired.
     pub expired: u64,
-    /// Taken back.
+    /// Vouchers revoked.
     pub revoked: u64,
 }
 
-/// How the voucher of one holder stands.
+/// The state of one holder's voucher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VoucherStanding {
-    /// Not asked for.
+    /// Not requested.
     None,
-    /// Asked for.
+    /// Requested.
     Requested,
-    /// Asked for by the holder, that is sure.
+    /// Requested, and the requester was verified.
     Verified,
     /// The last request was refused.
     Refused,
-    /// Granted, and it can be redeemed.
+    /// Issued and redeemable.
     Valid,
-    /// A provider opened the mailbox.
+    /// Redeemed.
     Redeemed {
-        /// Who.
+        /// The provider that opened the mailbox.
         provider: ProviderId,
         /// The civil day.
         on: NaiveDate,
     },
-    /// It was not redeemed in time.
+    /// Not redeemed in time.
     Expired,
-    /// An operator took it back.
+    /// Revoked by an operator.
     Revoked,
 }
 
 impl Vouchers {
-    /// Requests that wait for a decision.
+    /// Pending requests.
     pub fn requested(&self) -> &RoaringBitmap {
         &self.requested
     }
 
-    /// Requests that may be granted.
+    /// Pending requests whose requester was verified.
     pub fn verified(&self) -> &RoaringBitmap {
         &self.verified
     }
 
-    /// Everyone who was ever granted one.
+    /// All issued vouchers, whatever became of them.
     pub fn issued(&self) -> &RoaringBitmap {
         &self.issued
     }
 
-    /// Those whose last request was refused.
+    /// Mailboxes whose last request was refused.
     pub fn refused(&self) -> &RoaringBitmap {
         &self.refused
     }
 
-    /// Those whose present code was handed over.
+    /// Vouchers whose current code was delivered.
     pub fn delivered(&self) -> &RoaringBitmap {
         &self.delivered
     }
 
-    /// Those that were taken back.
+    /// Revoked vouchers.
     pub fn revoked(&self) -> &RoaringBitmap {
         &self.revoked
     }
 
-    /// Redemptions, by provider and civil day.
+    /// Redeemed vouchers by provider and civil day.
     pub fn redeemed(&self) -> &BTreeMap<(ProviderId, NaiveDate), RoaringBitmap> {
         &self.redeemed
     }
 
-    /// What was granted and what ended, by month, e.g. `2015-04`.
+    /// Counts by month, e.g. `2015-04`.
     pub fn months(&self) -> &BTreeMap<String, VoucherMonth> {
         &self.months
     }
 
-    /// Those that ended unused.
+    /// Expired vouchers.
     pub fn expired(&self) -> &RoaringBitmap {
         &self.expired
     }
 
-    /// Those that can be redeemed, as far as is recorded.
+    /// Valid vouchers according to the log.
     pub fn valid(&self) -> RoaringBitmap {
         &(&(&self.issued - &self.expired) - &self.revoked) - &self.spent
     }
 
-    /// Which code of a holder's voucher is the present one; 1 where none was replaced.
+    /// The number of the current code; 1 if it was never reissued.
     pub fn issue_of(&self, number: u32) -> u32 {
         self.reissued.get(&number).copied().unwrap_or(1)
     }
 
-    /// How the voucher of one holder stands.
+    /// The state of one holder's voucher.
     pub fn standing(&self, number: u32) -> VoucherStanding {
         let spent = self.spent.contains(number);
         let mut redeemed = self.redeemed.iter().filter(|_| spent);
@@ -170,30 +170,30 @@ impl Vouchers {
         }
     }
 
-    /// Why a plan can't be amended to this one; `None` where the vouchers do not stand in its way.
+    /// Why the vouchers forbid an amendment to this plan; `None` if they do not.
     pub(crate) fn amendment_problem(&self, next: &Plan, now: DateTime<Utc>) -> Option<String> {
         let issued = self.issued.len();
         let Some(rules) = &next.vouchers else {
             return (issued > 0)
-                .then(|| format!("{issued} vouchers were issued; keep the section [vouchers]"));
+                .then(|| format!("{issued} vouchers are issued; keep the section [vouchers]"));
         };
         if let Some(limit) = rules.max_issued.filter(|limit| *limit < issued) {
             return Some(format!(
-                "max-issued = {limit} is fewer than were issued already; write {issued} or more"
+                "max-issued = {limit} is less than the {issued} vouchers issued; write {issued} or more"
             ));
         }
         let today = civil_date(now, next.zone);
-        let over = rules.redeem_by.filter(|last| *last < today)?;
+        let past = rules.redeem_by.filter(|last| *last < today)?;
         let valid = self.valid().len();
         (valid > 0).then(|| {
             format!(
-                "redeem-by = {over} is over, and {valid} vouchers that can be redeemed would end at once; write \
-                 {today} or a later day"
+                "redeem-by = {past} is in the past and would expire {valid} valid vouchers at once; write \
+                 {today} or later"
             )
         })
     }
 
-    /// The next state, after what happened on a civil day. Never fails and never decides.
+    /// The next state after an event of a civil day. Never fails and never decides.
     pub(crate) fn evolve(&mut self, event: &Event, on: NaiveDate) {
         self.count(event, on);
         if let Event::VouchersRequested(event) = event {
@@ -211,7 +211,7 @@ impl Vouchers {
             self.issued |= &*event.mailboxes;
         } else if let Event::VouchersDelivered(event) = event {
             self.delivered |= &*event.mailboxes;
-            *self.handed.entry(on).or_default() |= &*event.mailboxes;
+            *self.delivered_on.entry(on).or_default() |= &*event.mailboxes;
         } else if let Event::VoucherRedeemed(event) = event {
             let key = (event.provider.clone(), event.on);
             self.redeemed.entry(key).or_default().insert(event.number);
@@ -248,41 +248,41 @@ impl Vouchers {
 }
 
 impl VoucherRules {
-    /// Why the holder of a mailbox at this point of its life is not eligible; `None` where they are.
-    pub fn ineligible(&self, lifecycle: Lifecycle, asked_in_time: bool) -> Option<String> {
+    /// Why the holder of a mailbox is not eligible; `None` if eligible.
+    pub fn ineligible(&self, lifecycle: Lifecycle, requested_in_time: bool) -> Option<String> {
         if lifecycle == Lifecycle::Unknown {
-            Some("no such mailbox is registered".to_owned())
+            Some("the mailbox is not registered".to_owned())
         } else if lifecycle == Lifecycle::Withdrawn {
-            Some("the mailbox was given up by its holder".to_owned())
-        } else if !asked_in_time {
+            Some("the mailbox was withdrawn".to_owned())
+        } else if !requested_in_time {
             let before = self.registered_before;
-            Some(format!("only mailboxes asked for before {before} are eligible"))
+            Some(format!("only mailboxes requested before {before} are eligible"))
         } else if self.eligible == Eligible::Activated && lifecycle != Lifecycle::Activated {
-            Some("only those who activated their mailbox are eligible".to_owned())
+            Some("only activated mailboxes are eligible".to_owned())
         } else {
             None
         }
     }
 
-    /// Why one can't be asked for on a day any more; `None` where one can.
+    /// Why a request on this day is too late; `None` if it is not.
     pub fn too_late_to_ask(&self, today: NaiveDate) -> Option<String> {
         let last = self.last_day.filter(|last| today > *last);
-        last.map(|last| format!("the last day to ask for a voucher was {last}"))
+        last.map(|last| format!("the last day for voucher requests was {last}"))
     }
 }
 
-/// Has an occurrence of the sweep come since the last day on which vouchers could be redeemed?
+/// Has an occurrence of the expiry sweep passed since the last day for redemptions?
 pub fn sweep_is_due(state: &State) -> bool {
     let due = || {
         let plan = state.plan()?;
         let redeem_by = plan.vouchers.as_ref()?.redeem_by?;
-        let swept = state.programme.last_occurrence(&VoucherRules::work())?;
+        let swept = state.programme.last_occurrence(&VoucherRules::recurring_name())?;
         Some(civil_date(swept, plan.zone) > redeem_by)
     };
     due().unwrap_or(false)
 }
 
-/// The last day of the calendar year that begins on a day. A year that begins on 29 February ends on
+/// The last day of the year that begins on `first`. A year that begins on 29 February ends on
 /// 28 February.
 pub fn free_through(first: NaiveDate) -> NaiveDate {
     let again = first.year().checked_add(1).and_then(|year| {

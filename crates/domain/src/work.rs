@@ -1,9 +1,9 @@
-//! What is to be done: the difference between what is desired and what is applied.
+//! Tasks: the difference between the desired and the applied state.
 //!
-//! Level-triggered: worked out from the state alone, so that a lost, doubled or stale order does no
-//! harm. Nothing here is ever early: a right ends only by a phase that has started *and* whose instant
-//! has passed, so a clock that was ahead and went back stops the work, and where it went back by more than
-//! a step of a time service, what was taken is given back.
+//! Level-triggered: tasks follow from the state alone, so lost, duplicated and stale orders are harmless.
+//! Never early: a right ends only by a phase that has started *and* whose instant has passed. A clock
+//! that was ahead and is set back stops the work; if it is set back by more than [`CLOCK_STEP`], rights
+//! removed too early are restored.
 
 use std::collections::BTreeMap;
 
@@ -14,104 +14,108 @@ use crate::amendment::next_end;
 use crate::state::State;
 use crate::{Capabilities, Capability, PhaseId, Plan};
 
-/// What is to become of a right.
+/// The change that a right needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// It is to be gone.
+    /// Remove the right.
     Close {
-        /// Since this instant.
+        /// The instant at which the removal was due.
         due_at: DateTime<Utc>,
     },
-    /// It is to be there again.
+    /// Restore the right.
     Restore,
-    /// The platform is to be told when it ends; `None` calls an end off.
+    /// Arm the platform to end the right by itself, or disarm it.
     Arm {
-        /// The instant.
+        /// The instant of the end; `None` to disarm.
         until: Option<DateTime<Utc>>,
     },
 }
 
-/// One kind of change that a set of mailboxes needs alike.
+/// One change that all mailboxes of a set need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// The phase it is for; `None` for withdrawals, restored rights and ends called off.
+    /// The phase that demands it; `None` for withdrawals, restorations and disarming.
     pub phase: Option<PhaseId>,
-    /// What is to become of the rights.
+    /// The change.
     pub change: Change,
-    /// Which rights.
+    /// The capabilities to change.
     pub capabilities: Capabilities,
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// How the engine drives the platform.
+/// What a mail platform can do for the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reach {
-    /// What the platform enforces.
+pub struct PlatformCapabilities {
+    /// The capabilities that the platform enforces.
     pub controls: Capabilities,
-    /// How long ahead it is armed; `None` where it can't be, or is not to be.
+    /// How long before an instant the platform is armed; `None` if it is never armed.
     pub arm_ahead: Option<Duration>,
 }
 
-/// A clock that goes back by less, as when a time service sets it just after a midnight, gives nothing
-/// back: all would lose it again a moment later.
+/// A clock set back by less restores nothing. A time service may set it just after a midnight, and every
+/// mailbox would lose the right again a moment later.
 const CLOCK_STEP: Duration = Duration::minutes(1);
 
 type Heading = (Change, Option<PhaseId>);
 
-/// All that is to be done now, phase by phase in the order of the plan, arming last.
-pub fn tasks(state: &State, now: DateTime<Utc>, reach: Reach) -> Vec<Task> {
+/// All tasks that are due now, ordered by change: removals first, arming last.
+pub fn tasks(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) -> Vec<Task> {
     let Some(plan) = state.plan() else { return Vec::new() };
     let mut needs: BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>> = BTreeMap::new();
-    let place = started(state, plan, now);
-    let lenient = started(state, plan, now.checked_add_signed(CLOCK_STEP).unwrap_or(now));
-    if let Some(place) = place {
-        lapses(state, plan, place, now, &mut needs);
+    let phase = phase_in_force(state, plan, now);
+    let lenient = phase_in_force(state, plan, now.checked_add_signed(CLOCK_STEP).unwrap_or(now));
+    if let Some(phase) = phase {
+        lapses(state, plan, phase, now, &mut needs);
     }
-    for capability in reach.controls.iter() {
-        rights(state, plan, (place, lenient), capability, now, &mut needs);
-        if let Some(ahead) = reach.arm_ahead {
-            arming(state, plan, place, capability, now, ahead, &mut needs);
+    for capability in platform.controls.iter() {
+        rights(state, plan, (phase, lenient), capability, now, &mut needs);
+        if let Some(ahead) = platform.arm_ahead {
+            arming(state, plan, phase, capability, now, ahead, &mut needs);
         }
     }
     needs.into_iter().flat_map(|(heading, needs)| by_pattern(&heading, &needs)).collect()
 }
 
-/// When tasks may appear that are not there now: an attempt, a hold's end, an instant to arm.
-pub fn next_wake(state: &State, now: DateTime<Utc>, reach: Reach) -> Option<DateTime<Utc>> {
+/// The next instant at which tasks may become due: a retry, the end of a hold, an instant to arm.
+pub fn next_wake(
+    state: &State,
+    now: DateTime<Utc>,
+    platform: PlatformCapabilities,
+) -> Option<DateTime<Utc>> {
     let plan = state.plan()?;
     let holds = state.rights.holds().values().filter_map(|hold| hold.ends_at(plan.zone));
-    let told = |end: DateTime<Utc>| end.checked_sub_signed(reach.arm_ahead?);
-    let holds = holds.flat_map(|end| [Some(end), told(end)]).flatten();
-    let armings = (0..plan.phases.len()).filter_map(|place| {
-        let removes = plan.removes(place).intersection(reach.controls);
-        let ahead = reach.arm_ahead.filter(|_| !removes.is_empty())?;
-        plan.starts_at(place).checked_sub_signed(ahead)
+    let arming = |end: DateTime<Utc>| end.checked_sub_signed(platform.arm_ahead?);
+    let holds = holds.flat_map(|end| [Some(end), arming(end)]).flatten();
+    let armings = (0..plan.phases.len()).filter_map(|index| {
+        let removes = plan.removes(index).intersection(platform.controls);
+        let ahead = platform.arm_ahead.filter(|_| !removes.is_empty())?;
+        plan.starts_at(index).checked_sub_signed(ahead)
     });
     holds.chain(armings).filter(|at| *at > now).chain(state.failures.next_retry(now)).min()
 }
 
-/// The place of the phase in force: started, and its instant passed.
-fn started(state: &State, plan: &Plan, now: DateTime<Utc>) -> Option<usize> {
-    let in_force = |place: &usize| {
-        plan.phases.get(*place).is_some_and(|phase| state.phases.has_started(&phase.id))
+/// The index of the phase in force: the last that has started and whose instant has passed.
+fn phase_in_force(state: &State, plan: &Plan, now: DateTime<Utc>) -> Option<usize> {
+    let has_started = |index: &usize| {
+        plan.phases.get(*index).is_some_and(|phase| state.phases.has_started(&phase.id))
     };
-    (0..plan.phases.len()).rev().find(|place| in_force(place) && plan.starts_at(*place) <= now)
+    (0..plan.phases.len()).rev().find(|index| has_started(index) && plan.starts_at(*index) <= now)
 }
 
-fn allowed(plan: &Plan, place: Option<usize>) -> Capabilities {
-    plan.allowed_before(place.map_or(0, |place| place + 1))
+fn allowed(plan: &Plan, phase: Option<usize>) -> Capabilities {
+    plan.allowed_before(phase.map_or(0, |index| index + 1))
 }
 
 fn lapses(
     state: &State,
     plan: &Plan,
-    place: usize,
+    phase: usize,
     now: DateTime<Utc>,
     needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
 ) {
-    if !allowed(plan, Some(place)).contains(Capability::Activate) {
-        let heading = closing(plan, place, Capability::Activate, now);
+    if !allowed(plan, Some(phase)).contains(Capability::Activate) {
+        let heading = closing(plan, phase, Capability::Activate, now);
         let pending = state.rights.pending();
         add(needs, heading, Capability::Activate, pending);
     }
@@ -120,7 +124,7 @@ fn lapses(
 fn rights(
     state: &State,
     plan: &Plan,
-    (place, lenient): (Option<usize>, Option<usize>),
+    (phase, lenient): (Option<usize>, Option<usize>),
     capability: Capability,
     now: DateTime<Utc>,
     needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
@@ -129,13 +133,13 @@ fn rights(
     let withdrawn = &open & state.rights.withdrawn();
     let mut closing_now = (None, RoaringBitmap::new());
     let active = state.rights.active();
-    let allows = |place| allowed(plan, place).contains(capability);
-    let desired = if allows(place) && allows(lenient) {
+    let allows = |phase| allowed(plan, phase).contains(capability);
+    let desired = if allows(phase) && allows(lenient) {
         active
     } else {
         let held = state.rights.held(capability, now, plan.zone);
-        if let Some(place) = place.filter(|_| !allows(place) && !allows(lenient)) {
-            let heading = closing(plan, place, capability, now);
+        if let Some(phase) = phase.filter(|_| !allows(phase) && !allows(lenient)) {
+            let heading = closing(plan, phase, capability, now);
             closing_now = (Some(heading), (&open & &active) - &held);
         }
         active & held
@@ -144,30 +148,30 @@ fn rights(
         let waiting = unavailable(state, heading.1.as_ref(), now);
         add(needs, heading, capability, mailboxes - waiting);
     }
-    let elsewhere = unavailable(state, None, now);
-    // A withdrawal has no instant of its own: it is due when it is seen.
+    let waiting = unavailable(state, None, now);
+    // A withdrawal has no instant of its own: it is due at once.
     let withdrawal = (Change::Close { due_at: DateTime::<Utc>::MIN_UTC }, None);
-    add(needs, withdrawal, capability, withdrawn - &elsewhere);
-    add(needs, (Change::Restore, None), capability, (desired - open) - elsewhere);
+    add(needs, withdrawal, capability, withdrawn - &waiting);
+    add(needs, (Change::Restore, None), capability, (desired - open) - waiting);
 }
 
-/// Those whom the platform need not be asked for now: they wait, or were given up.
+/// Mailboxes that wait for a retry or failed permanently.
 fn unavailable(state: &State, phase: Option<&PhaseId>, now: DateTime<Utc>) -> RoaringBitmap {
-    state.failures.backing_off(phase, now) | state.failures.given_up(phase)
+    state.failures.backing_off(phase, now) | state.failures.failed(phase)
 }
 
-fn closing(plan: &Plan, place: usize, capability: Capability, now: DateTime<Utc>) -> Heading {
-    let by = (0..=place).rev().find(|place| plan.removes(*place).contains(capability));
-    let due_at = by.map_or(now, |place| plan.starts_at(place));
-    let phase = by.and_then(|place| plan.phases.get(place)).map(|phase| phase.id.clone());
+fn closing(plan: &Plan, phase: usize, capability: Capability, now: DateTime<Utc>) -> Heading {
+    let by = (0..=phase).rev().find(|index| plan.removes(*index).contains(capability));
+    let due_at = by.map_or(now, |index| plan.starts_at(index));
+    let phase = by.and_then(|index| plan.phases.get(index)).map(|phase| phase.id.clone());
     (Change::Close { due_at }, phase)
 }
 
-/// The ends the platform should know of, against those it was told.
+/// The difference between the ends to arm and the armed ends.
 fn arming(
     state: &State,
     plan: &Plan,
-    place: Option<usize>,
+    phase: Option<usize>,
     capability: Capability,
     now: DateTime<Utc>,
     ahead: Duration,
@@ -175,61 +179,61 @@ fn arming(
 ) {
     let held = state.rights.held(capability, now, plan.zone);
     let mut has = state.rights.open(capability) & state.rights.active();
-    if !allowed(plan, place).contains(capability) {
-        // Of the others it is to be taken away now: to call off an end they were told would give it back.
+    if !allowed(plan, phase).contains(capability) {
+        // The others lose it now; disarming would restore it.
         has &= &held;
     }
-    let first = place.map_or(0, |place| place + 1);
+    let first = phase.map_or(0, |index| index + 1);
     let removal =
-        (first..plan.phases.len()).find(|place| plan.removes(*place).contains(capability));
+        (first..plan.phases.len()).find(|index| plan.removes(*index).contains(capability));
     let planned = removal
-        .filter(|_| allowed(plan, place).contains(capability))
-        .map(|place| (plan.starts_at(place), plan.phases.get(place).map(|phase| phase.id.clone())));
-    // While an amendment waits, only ends that it has too are told; the others are called off.
+        .filter(|_| allowed(plan, phase).contains(capability))
+        .map(|index| (plan.starts_at(index), plan.phases.get(index).map(|phase| phase.id.clone())));
+    // While an amendment is proposed, only ends that both plans share are armed.
     let next = state.programme.proposed().map(|(_, proposed)| &proposed.plan);
     let planned = planned.filter(|(until, _)| {
         next.is_none_or(|next| next_end(state, next, capability) == Some(*until))
     });
     let mut desired: BTreeMap<DateTime<Utc>, (Option<PhaseId>, RoaringBitmap)> = BTreeMap::new();
-    // An instant that has passed is never told: what is late is the closing's, once the phase has started.
-    let to_come = |until: &DateTime<Utc>| *until > now && *until - now <= ahead;
-    if let Some((until, phase)) = planned.filter(|(until, _)| to_come(until)) {
+    // A past instant is never armed: `Change::Close` handles it once the phase has started.
+    let is_near = |until: &DateTime<Utc>| *until > now && *until - now <= ahead;
+    if let Some((until, phase)) = planned.filter(|(until, _)| is_near(until)) {
         desired.insert(until, (phase, &has - &held));
     }
     for number in &(&held & &has) {
         if let Some(until) = hold_end(state, plan, number, capability)
             && !plan.allowed_at(until).contains(capability)
             && next.is_none_or(|next| !next.allowed_at(until).contains(capability))
-            && to_come(&until)
+            && is_near(&until)
         {
             desired.entry(until).or_default().1.insert(number);
         }
     }
-    let mut called_off = RoaringBitmap::new();
-    // Theirs is a right now, by the calendar or a hold: an instant that has passed is one that was moved.
-    let theirs = if plan.allowed_at(now).contains(capability) { has.clone() } else { &has & &held };
+    let mut obsolete = RoaringBitmap::new();
+    // Mailboxes that have the right by calendar or hold: a past armed instant of theirs was moved.
+    let entitled =
+        if plan.allowed_at(now).contains(capability) { has.clone() } else { &has & &held };
     for (until, armed) in state.rights.armed(capability) {
-        // An instant that has passed is the closing's to confirm, unless the plan does not have it any more.
+        // `Change::Close` confirms a past instant, unless it is no longer in the plan.
         if until <= now {
-            called_off |= armed & &theirs;
+            obsolete |= armed & &entitled;
         } else {
-            called_off |= match desired.get(&until) {
+            obsolete |= match desired.get(&until) {
                 Some((_, wanted)) => armed - wanted,
                 None => armed.clone(),
             };
         }
     }
     for (until, (phase, wanted)) in desired {
-        let told = state.rights.armed(capability).find(|(at, _)| *at == until);
-        let missing = told.map_or(wanted.clone(), |(_, armed)| &wanted - armed);
-        called_off -= &wanted;
+        let armed = state.rights.armed(capability).find(|(at, _)| *at == until);
+        let missing = armed.map_or(wanted.clone(), |(_, armed)| &wanted - armed);
+        obsolete -= &wanted;
         add(needs, (Change::Arm { until: Some(until) }, phase), capability, missing);
     }
-    add(needs, (Change::Arm { until: None }, None), capability, called_off & has);
+    add(needs, (Change::Arm { until: None }, None), capability, obsolete & has);
 }
 
-/// The latest instant at which the holds on a mailbox let go of a capability; `None` while one of them
-/// has no end.
+/// The latest end of the holds on a capability of a mailbox; `None` while one of them has no end.
 pub(crate) fn hold_end(
     state: &State,
     plan: &Plan,
@@ -254,11 +258,11 @@ fn add(
     }
 }
 
-/// Splits what is needed under one heading into tasks whose mailboxes need exactly the same rights
-/// changed, so that a platform is called once for each.
+/// Splits the needs under one heading into tasks whose mailboxes all need the same capabilities changed,
+/// so that the platform is called once per task.
 fn by_pattern((change, phase): &Heading, needs: &[(Capability, RoaringBitmap)]) -> Vec<Task> {
-    let everyone = needs.iter().fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
-    let mut groups = vec![(Capabilities::NONE, everyone)];
+    let all = needs.iter().fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
+    let mut groups = vec![(Capabilities::NONE, all)];
     for (capability, mailboxes) in needs {
         groups = groups
             .into_iter()

@@ -47,7 +47,7 @@ pub(crate) struct Said {
 impl Said {
     /// What it says now; nothing before a plan was adopted.
     pub(crate) fn by(state: &State) -> Option<Arc<Self>> {
-        let (entitled, plan) = (Entitled::by(state)?, state.plan()?);
+        let (entitled, plan) = (Entitled::of(state)?, state.plan()?);
         Some(Arc::new(Self { entitled, texts: Texts::of(plan) }))
     }
 }

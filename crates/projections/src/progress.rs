@@ -90,7 +90,7 @@ fn of(
         done: account.done.len(),
         already_so: account.already_so.len(),
         held: account.held.len(),
-        incident: account.given_up.len(),
+        incident: account.failed.len(),
         retrying: account.retrying.len(),
         pending: account.pending.len(),
     }

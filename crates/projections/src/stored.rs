@@ -123,7 +123,7 @@ impl Stored {
             })?;
             *sets.entry(name).or_default() |= members.into_inner();
         }
-        let state = State::from_parts(rest, |name| sets.remove(name).unwrap_or_default());
+        let state = State::from_snapshot(rest, |name| sets.remove(name).unwrap_or_default());
         if let Some((name, _)) = sets.first_key_value() {
             let problem = format_args!("it holds a set {name:?} that nothing names");
             return Err(place.corrupt(problem).into());
@@ -169,8 +169,8 @@ impl Stored {
         if !self.move_checkpoint(before, programme, transaction).await.map_err(fault)? {
             return Ok(false);
         }
-        let rest = self.state.rest();
-        if before.checkpoint.position == 0 || rest != before.state.rest() {
+        let rest = self.state.header();
+        if before.checkpoint.position == 0 || rest != before.state.header() {
             let document = serde_json::to_string(&rest).map_err(|error| place.corrupt(error))?;
             sqlx::query("INSERT OR REPLACE INTO rest VALUES (1, ?)")
                 .bind(document)
@@ -220,7 +220,7 @@ impl Stored {
 /// A digest over everything that [`Stored`] keeps: equal states have equal digests, however they came
 /// to be.
 pub(crate) fn digest(stored: &Stored, place: &Place, digest: &mut Sha256) -> Result<(), Error> {
-    let rest = serde_json::to_vec(&stored.state.rest()).map_err(|error| place.corrupt(error))?;
+    let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| place.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());
     digest.update(rest);
     for (name, set) in stored.state.sets().into_iter().collect::<BTreeMap<_, _>>() {

@@ -18,7 +18,7 @@ const COUNTED: usize = 100_000;
 
 /// Checks every cron expression of a plan; the error names the entry and its text.
 pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
-    plan.works().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))?;
+    plan.all_recurring().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))?;
     plan.notices.iter().try_for_each(|rule| rounds::occurrences(rule, plan).map(|_| ()))
 }
 
@@ -54,7 +54,7 @@ impl Agenda {
         let Some(plan) = programme.plan() else { return Ok(()) };
         if self.revision != programme.revision() {
             self.works.clear();
-            for work in plan.works() {
+            for work in plan.all_recurring() {
                 let occurrences = occurrences(&work, plan)?;
                 let Some(since) = programme.recurring_since(&work.name) else { continue };
                 let next = occurrences.after(since);

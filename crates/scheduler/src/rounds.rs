@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    NoticeRule, NoticeStanding, PhaseId, Plan, Programme, State, may_go_out, notice_account,
+    NoticeRule, NoticeStanding, PhaseId, Plan, Programme, State, notice_account, notice_standing,
 };
 
 use crate::Error;
@@ -46,7 +46,8 @@ impl Rounds {
     pub(crate) fn due(&self, state: &State, now: DateTime<Utc>) -> Vec<(PhaseId, DateTime<Utc>)> {
         let Some(plan) = state.plan() else { return Vec::new() };
         let open = plan.notices.iter();
-        let open = open.filter(|rule| may_go_out(state, plan, rule, now) == NoticeStanding::Open);
+        let open =
+            open.filter(|rule| notice_standing(state, plan, rule, now) == NoticeStanding::Open);
         let due = open.filter_map(|rule| {
             let last = self.occurrences.get(&rule.id)?.last_in(now - GRACE, now)?;
             let told = state.notices.get(&rule.id).and_then(|told| told.last());
@@ -61,8 +62,8 @@ impl Rounds {
         let plan = state.plan()?;
         let next = |rule: &NoticeRule| {
             let (opens, closes) = rule.window(plan)?;
-            let after = match may_go_out(state, plan, rule, now) {
-                NoticeStanding::ToCome => opens - TimeDelta::nanoseconds(1),
+            let after = match notice_standing(state, plan, rule, now) {
+                NoticeStanding::Upcoming => opens - TimeDelta::nanoseconds(1),
                 NoticeStanding::Open => now,
                 NoticeStanding::Over => return None,
             };

@@ -254,7 +254,7 @@ fn tell(event: &Event) {
         tracing::info!(notice, mailboxes, "a batch of notices may go out");
     } else if let Event::VouchersExpired(expired) = event {
         tracing::info!(vouchers = expired.mailboxes.len(), "vouchers ended unused");
-    } else if let Event::LogExtractExpired(expired) = event {
+    } else if let Event::LogExportExpired(expired) = event {
         tracing::info!(request = %expired.request, "the link of an extract ended");
     }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::{InProcess, WorkQueue};
 use chrono::Duration;
-use domain::{Capabilities, Command, Plan, ProgrammeId, Reach, Refusals, State, Tick};
+use domain::{
+    Capabilities, Command, Plan, PlatformCapabilities, ProgrammeId, Refusals, State, Tick,
+};
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, Origin, SqliteStore, programme_stream,
 };
@@ -113,7 +115,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     platform: Arc<dyn Platform>,
     pace: Pace,
-    reach: Reach,
+    reach: PlatformCapabilities,
     settings: Settings,
     tasks: JoinSet<()>,
     followers: JoinSet<()>,
@@ -232,7 +234,7 @@ impl Engine {
         let platform: Arc<dyn Platform> =
             Arc::new(Paced::new(Measured::new(platform), pace.clone()));
         let arm_ahead = settings.arm_ahead.filter(|_| platform.arms());
-        let reach = Reach { controls: platform.controls(), arm_ahead };
+        let reach = PlatformCapabilities { controls: platform.controls(), arm_ahead };
         let scheduler = Scheduler::new(Arc::clone(&journal));
         let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&queue), reach, settings.sweep);
         let reconciler = Reconciler::new(Arc::clone(&journal), Arc::clone(&platform), reach);

@@ -45,7 +45,7 @@ pub(crate) fn refusal(
     now: DateTime<Utc>,
 ) -> Option<String> {
     if lifecycle == Lifecycle::Withdrawn {
-        return Some("the mailbox was given up by its holder".to_owned());
+        return Some("the mailbox was withdrawn".to_owned());
     }
     match gate {
         Capability::RequestLogs => (lifecycle != Lifecycle::Activated)
@@ -66,9 +66,9 @@ fn voucher(
     now: DateTime<Utc>,
 ) -> Option<String> {
     let Some(rules) = &plan.vouchers else {
-        return Some("the programme has no vouchers".to_owned());
+        return Some("the plan does not provide for vouchers".to_owned());
     };
-    let asked_in_time = requested_on.is_some_and(|day| day < rules.registered_before);
-    let not_eligible = rules.ineligible(lifecycle, asked_in_time);
+    let requested_in_time = requested_on.is_some_and(|day| day < rules.registered_before);
+    let not_eligible = rules.ineligible(lifecycle, requested_in_time);
     not_eligible.or_else(|| rules.too_late_to_ask(civil_date(now, plan.zone)))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use domain::{NoticeRule, PhaseId, Plan, State, TellAll, may_go_out, notice_account};
+use domain::{NoticeAccount, NoticeRule, PhaseId, Plan, State, notice_account, notice_standing};
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ pub struct Standing(pub domain::NoticeStanding);
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            domain::NoticeStanding::ToCome => "to come",
+            domain::NoticeStanding::Upcoming => "to come",
             domain::NoticeStanding::Open => "goes out",
             domain::NoticeStanding::Over => "over",
         })
@@ -79,17 +79,17 @@ fn progress(
     now: DateTime<Utc>,
 ) -> Option<NoticeProgress> {
     let (opens_at, closes_at) = rule.window(plan)?;
-    let standing = may_go_out(state, plan, rule, now);
-    let TellAll { sent, failed, in_doubt, claimed, deferred, released, left } =
+    let standing = notice_standing(state, plan, rule, now);
+    let NoticeAccount { sent, failed, in_doubt, claimed, deferred, released, left } =
         notice_account(state, rule);
     let waiting = claimed.len() + deferred.len() + released.len();
     let told = state.notices.get(&rule.id);
     let counted = |sets: Option<&BTreeMap<String, RoaringBitmap>>| -> BTreeMap<String, u64> {
         sets.into_iter().flatten().map(|(cause, set)| (cause.clone(), set.len())).collect()
     };
-    let bounces = counted(told.map(domain::Told::bounced));
+    let bounces = counted(told.map(domain::NoticeState::bounced));
     let over = standing == domain::NoticeStanding::Over;
-    let last = told.and_then(domain::Told::last);
+    let last = told.and_then(domain::NoticeState::last);
     let stalled = standing == domain::NoticeStanding::Open
         && !state.programme.is_paused()
         && !released.is_empty()
@@ -109,8 +109,8 @@ fn progress(
         left: if over { 0 } else { left.len() },
         never_told: if over { left.len() + waiting } else { 0 },
         stalled,
-        failures: counted(told.map(domain::Told::failed)),
-        doubts: counted(told.map(domain::Told::in_doubt)),
+        failures: counted(told.map(domain::NoticeState::failed)),
+        doubts: counted(told.map(domain::NoticeState::in_doubt)),
         bounces,
     })
 }

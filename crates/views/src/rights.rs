@@ -59,7 +59,7 @@ fn activate(mailbox: &Mailbox, plan: &Plan, now: DateTime<Utc>) -> RightView {
         Lifecycle::Unknown => no("nobody had asked for this mailbox"),
         Lifecycle::Activated => no("it is activated already"),
         Lifecycle::Lapsed => no("the registration has lapsed"),
-        Lifecycle::Withdrawn => no("the mailbox was given up by its holder"),
+        Lifecycle::Withdrawn => no("the mailbox was withdrawn"),
         Lifecycle::Registered if plan.allowed_at(now).contains(capability) => {
             let until = plan.ends_at(capability, now);
             RightView::new(capability, true, "at a post office").until(until)

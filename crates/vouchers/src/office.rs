@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    Event, MailboxSet, Plan, Proof, Rejection, State, VoucherCommand, VoucherRules,
+    Event, MailboxSet, Plan, Rejection, State, Verification, VoucherCommand, VoucherRules,
     VoucherStanding, free_through,
 };
 use eventstore::{
@@ -131,16 +131,21 @@ impl Office {
         origin: &Origin,
     ) -> Result<u64, Error> {
         let before = self.rules(|_, rules| rules.registered_before).await?;
-        let asked_in_time = self.registry.requested_before(who, before).await?;
+        let requested_in_time = self.registry.requested_before(who, before).await?;
         let command = || VoucherCommand::Request {
             mailboxes: who.clone(),
-            asked_in_time: asked_in_time.clone(),
+            requested_in_time: requested_in_time.clone(),
         };
         Ok(concerned(&self.decide_by(asked_at, origin, command).await?))
     }
 
     /// It is sure who asked.
-    pub async fn verify(&self, number: u32, proof: Proof, origin: &Origin) -> Result<(), Error> {
+    pub async fn verify(
+        &self,
+        number: u32,
+        proof: Verification,
+        origin: &Origin,
+    ) -> Result<(), Error> {
         self.verify_all(&one(number), proof, origin).await.map(|_| ())
     }
 
@@ -148,7 +153,7 @@ impl Office {
     pub async fn verify_all(
         &self,
         who: &RoaringBitmap,
-        proof: Proof,
+        proof: Verification,
         origin: &Origin,
     ) -> Result<u64, Error> {
         let verify = || VoucherCommand::Verify { mailboxes: who.clone(), proof };
@@ -220,7 +225,7 @@ impl Office {
         let plan = known.state().plan();
         let rules = plan.and_then(|plan| Some((plan, plan.vouchers.as_ref()?)));
         let (plan, rules) =
-            rules.ok_or_else(|| Rejection("the programme has no vouchers".to_owned()))?;
+            rules.ok_or_else(|| Rejection("the plan does not provide for vouchers".to_owned()))?;
         Ok(read(plan, rules))
     }
 

@@ -13,7 +13,7 @@ mod run;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{DriftChecked, DriftRules, Reach, State, Tick};
+use domain::{DriftChecked, DriftRules, PlatformCapabilities, State, Tick};
 use eventstore::{Journal, Origin};
 
 use crate::Error;
@@ -27,7 +27,7 @@ const REST: TimeDelta = TimeDelta::seconds(30);
 pub struct Reconciler {
     journal: Arc<Journal>,
     platform: Arc<dyn Platform>,
-    reach: Reach,
+    reach: PlatformCapabilities,
     run: Option<Run>,
     rest_until: Option<DateTime<Utc>>,
     /// The occurrence that the platform refused to be asked for.
@@ -36,7 +36,11 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// One that has compared nothing yet. What is asked is paced by the platform that is handed in.
-    pub fn new(journal: Arc<Journal>, platform: Arc<dyn Platform>, reach: Reach) -> Self {
+    pub fn new(
+        journal: Arc<Journal>,
+        platform: Arc<dyn Platform>,
+        reach: PlatformCapabilities,
+    ) -> Self {
         Self { journal, platform, reach, run: None, rest_until: None, given_up: None }
     }
 
@@ -85,6 +89,6 @@ impl Reconciler {
 /// The occurrence that was recorded and not answered yet, and whether what it finds is put right.
 fn due(state: &State) -> Option<(DateTime<Utc>, bool)> {
     let rules = state.plan()?.drift.as_ref()?;
-    let at = state.programme.last_occurrence(&DriftRules::work())?;
+    let at = state.programme.last_occurrence(&DriftRules::recurring_name())?;
     (state.drift.answered() < Some(at)).then_some((at, rules.repair))
 }

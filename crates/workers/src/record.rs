@@ -7,8 +7,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{
-    Capabilities, Capability, Change, Event, IncidentOpened, MailboxSet, Outcome, RetryPolicy,
-    RightsArmed, RightsRestored, State, TransientFailure, Verdict,
+    Capabilities, Capability, Change, EffectFailed, Event, IncidentOpened, MailboxSet, Outcome,
+    RetryPolicy, RightsArmed, RightsRestored, State, Verdict,
 };
 use rand::{Rng, RngExt};
 use roaring::RoaringBitmap;
@@ -131,7 +131,7 @@ impl<R: Rng> Recorder<'_, R> {
     fn wait(&mut self, cause: &Cause, attempts: u32, mailboxes: MailboxSet) -> Event {
         let longest = self.retry.longest_wait(attempts.max(1));
         let wait = Duration::milliseconds(self.jitter.random_range(0..=i64::from(longest) * 1_000));
-        Event::TransientFailure(TransientFailure {
+        Event::EffectFailed(EffectFailed {
             phase: self.assignment.key.phase.clone(),
             capabilities: self.assignment.capabilities,
             cause: cause.to_string(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bus::{WorkOrder, WorkQueue};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Change, Command, MailboxSet, PhaseId, Reach, State, Task, Tick};
+use domain::{Change, Command, MailboxSet, PhaseId, PlatformCapabilities, State, Task, Tick};
 use eventstore::{Deciding, Journal, Origin, programme_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use tracing::Instrument;
@@ -46,7 +46,7 @@ impl Default for SweepSettings {
 pub struct Sweep {
     journal: Arc<Journal>,
     queue: Arc<dyn WorkQueue>,
-    reach: Reach,
+    reach: PlatformCapabilities,
     settings: SweepSettings,
     handed_out: BTreeMap<(Change, Option<PhaseId>), RoaringBitmap>,
     last_recurring: BTreeMap<PhaseId, DateTime<Utc>>,
@@ -84,7 +84,7 @@ impl Sweep {
     pub fn new(
         journal: Arc<Journal>,
         queue: Arc<dyn WorkQueue>,
-        reach: Reach,
+        reach: PlatformCapabilities,
         settings: SweepSettings,
     ) -> Self {
         let (handed_out, last_recurring) = (BTreeMap::new(), BTreeMap::new());

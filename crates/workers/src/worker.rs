@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use bus::{Delivery, WorkOrder, WorkQueue};
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Change, Event, MailboxSet, Reach, RetryPolicy, Task, Verdict};
+use domain::{
+    Capabilities, Change, Event, MailboxSet, PlatformCapabilities, RetryPolicy, Task, Verdict,
+};
 use eventstore::{Append, Journal, NewEvent, Origin, outcome_stream};
 use metrics::counter;
 use rand::SeedableRng;
@@ -33,7 +35,7 @@ pub struct Worker {
     journal: Arc<Journal>,
     queue: Arc<dyn WorkQueue>,
     platform: Arc<dyn Platform>,
-    reach: Reach,
+    reach: PlatformCapabilities,
     takes: Capabilities,
     jitter: Mutex<ChaCha8Rng>,
 }
@@ -53,7 +55,7 @@ impl Worker {
         journal: Arc<Journal>,
         queue: Arc<dyn WorkQueue>,
         platform: Arc<dyn Platform>,
-        reach: Reach,
+        reach: PlatformCapabilities,
         takes: Capabilities,
         seed: u64,
     ) -> Self {
@@ -205,7 +207,7 @@ fn count(event: &Event) {
         told(restored.capabilities.to_string(), "restored", &restored.mailboxes);
     } else if let Event::RightsArmed(armed) = event {
         told(armed.capabilities.to_string(), "armed", &armed.mailboxes);
-    } else if let Event::TransientFailure(failure) = event {
+    } else if let Event::EffectFailed(failure) = event {
         told(failure.capabilities.to_string(), "transient", &failure.mailboxes);
     } else if let Event::IncidentOpened(incident) = event {
         told(incident.capabilities.to_string(), "permanent", &incident.mailboxes);

@@ -8,7 +8,7 @@ use bus::{InProcess, WorkQueue};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{
     Capabilities, Capability, Command, DateColumn, Event, HoldPlaced, MailboxWithdrawn,
-    MailboxesRegistered, PhaseId, Plan, Reach,
+    MailboxesRegistered, PhaseId, Plan, PlatformCapabilities,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Journal, MemoryStore, Origin, mailbox_stream,
@@ -60,7 +60,7 @@ impl World {
         );
         let journal = Arc::new(journal);
         let queue = InProcess::new(bus::Settings::default());
-        let reach = Reach { controls: directory.controls(), arm_ahead };
+        let reach = PlatformCapabilities { controls: directory.controls(), arm_ahead };
         let work: Arc<dyn WorkQueue> = Arc::new(queue.clone());
         let settings = SweepSettings { batch: 2, orders: 3 };
         let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&work), reach, settings);

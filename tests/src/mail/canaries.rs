@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    Canaries, CanaryProbed, CanaryRules, Capabilities, Event, Found, PROBED, Plan, Side, Window,
-    windows,
+    Canaries, CanaryProbed, CanaryRules, Capabilities, Event, PROBED_CAPABILITIES, Plan,
+    ProbeAnswer, Side, Window, windows,
 };
 use eventstore::{Filter, Journal};
 use registry::Registry;
@@ -97,7 +97,7 @@ fn is_of(probed: &CanaryProbed, window: &Window) -> bool {
 
 fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
     let refusals = &plan.refusals;
-    assert_eq!(probed.findings.len(), PROBED.len(), "{probed:#?}");
+    assert_eq!(probed.findings.len(), PROBED_CAPABILITIES.len(), "{probed:#?}");
     for finding in &probed.findings {
         let expected = allowed.contains(finding.capability);
         assert_eq!((finding.expected, finding.agrees()), (expected, Some(true)), "{probed:#?}");
@@ -107,7 +107,7 @@ fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
         let mut lines = probed.transcripts.iter().flat_map(|transcript| &transcript.lines);
         lines.any(|line| line.starts_with("< ") && line.contains(text))
     };
-    let [receive, send, access, _] = PROBED;
+    let [receive, send, access, _] = PROBED_CAPABILITIES;
     for (capability, words) in [
         (receive, refusals.receive.wording.line()),
         (send, refusals.send.wording.line()),
@@ -124,7 +124,7 @@ fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
 }
 
 /// How many rights the latest probes found other than expected.
-pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &Found)> {
+pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &ProbeAnswer)> {
     let found = canaries.contradictions().into_iter();
     found.map(|(_, finding)| (finding.capability.name(), &finding.found)).collect()
 }
@@ -154,7 +154,7 @@ pub async fn a_right_given_back_by_hand() {
     shows(others[0], world.plan.phases[1].allows, &world.plan);
     {
         let known = journal.known().await.unwrap();
-        assert_eq!(wrong(&known.state().canaries), [("send", &Found::Allowed)], "{lying:#?}");
+        assert_eq!(wrong(&known.state().canaries), [("send", &ProbeAnswer::Allowed)], "{lying:#?}");
         let told = views::contradictions(known.state());
         assert_eq!((told.len(), told[0].number), (1, one));
     }

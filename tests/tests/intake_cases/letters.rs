@@ -171,7 +171,7 @@ async fn codes_in_delivery_are_not_reissued() {
     let lost = scene.person(true, 1).await.number;
     let origin = eventstore::Origin::part("operator");
     scene.office.request(lost, &origin).await.unwrap();
-    scene.office.verify(lost, domain::Proof::Officer, &origin).await.unwrap();
+    scene.office.verify(lost, domain::Verification::Officer, &origin).await.unwrap();
     scene.office.issue(lost, &origin).await.unwrap();
     let undelivered = scene.office.undelivered().await.unwrap();
     assert_eq!(undelivered.made, [holder.number, lost].into());

@@ -6,7 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{LogCommand, LogExtractPrepared, LogRequest, LogStanding, Requester};
+use domain::{LogCommand, LogExportPrepared, LogRequest, LogStanding, Requester};
 use eventstore::Origin;
 use rand::TryRng;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub struct Terms {
 #[derive(Debug)]
 pub struct Ready {
     /// The recorded event.
-    pub prepared: LogExtractPrepared,
+    pub prepared: LogExportPrepared,
     /// The secret of its link: shown once and not stored.
     pub secret: String,
 }
@@ -89,7 +89,7 @@ impl Archive {
         let expires_at = now.checked_add_signed(terms.lasting).unwrap_or(DateTime::<Utc>::MAX_UTC);
         self.keep(request, &extract.bytes)?;
         let secret = self.link(request, &open, holder, (expires_at, !terms.by_letter)).await?;
-        let prepared = LogExtractPrepared {
+        let prepared = LogExportPrepared {
             request,
             number: open.number,
             files: extract.files,

@@ -3,7 +3,7 @@
 //! Invariant: each access to a known link is recorded before the response. A holder's export needs the link and the codice
 //! fiscale, which the letter with the link does not contain.
 
-use domain::{Event, ExtractAccess, LogCommand, LogStanding};
+use domain::{Event, ExportAccess, LogCommand, LogStanding};
 use eventstore::Origin;
 
 use super::Archive;
@@ -36,9 +36,9 @@ impl Archive {
         let Some(link) = self.index.link(self.hashes.link(secret)).await? else {
             return Ok(Access::Unknown);
         };
-        let outcome = self.record(&link, ExtractAccess::Looked).await?;
+        let outcome = self.record(&link, ExportAccess::Viewed).await?;
         let asks_holder = link.holder.is_some();
-        let ready = outcome == ExtractAccess::Looked;
+        let ready = outcome == ExportAccess::Viewed;
         Ok(if ready { Access::Ready { asks_holder } } else { access(outcome) })
     }
 
@@ -53,7 +53,7 @@ impl Archive {
         // The attempt is counted before the comparison, so that concurrent guesses are limited too.
         let may_attempt = link.holder.is_none() || self.index.take_attempt(&link).await?;
         if !may_attempt || !is_holder {
-            return Ok(access(self.record(&link, ExtractAccess::NotTheHolder).await?));
+            return Ok(access(self.record(&link, ExportAccess::NotTheHolder).await?));
         }
         if link.holder.is_some() {
             self.index.return_attempt(&link).await?;
@@ -66,34 +66,32 @@ impl Archive {
             .await?;
         let bytes = recorded.and_then(|recorded| self.read(link.request, &recorded));
         let Some(bytes) = bytes else {
-            return Ok(access(self.record(&link, ExtractAccess::Missing).await?));
+            return Ok(access(self.record(&link, ExportAccess::Missing).await?));
         };
-        let outcome = self.record(&link, ExtractAccess::Delivered).await?;
-        let delivered = outcome == ExtractAccess::Delivered;
+        let outcome = self.record(&link, ExportAccess::Delivered).await?;
+        let delivered = outcome == ExportAccess::Delivered;
         Ok(if delivered { Access::Export(bytes) } else { access(outcome) })
     }
 
     /// Records an access and returns the recorded outcome.
-    async fn record(&self, link: &Link, outcome: ExtractAccess) -> Result<ExtractAccess, Error> {
+    async fn record(&self, link: &Link, outcome: ExportAccess) -> Result<ExportAccess, Error> {
         let (request, number) = (link.request, link.number);
         let outcome =
-            if self.journal.now() < link.expires_at { outcome } else { ExtractAccess::Expired };
+            if self.journal.now() < link.expires_at { outcome } else { ExportAccess::Expired };
         let command = LogCommand::Access { request, number, outcome };
         let events = self.decide(command, &Origin::part("portal")).await?;
         let recorded = events.iter().find_map(|event| {
-            let Event::LogExtractAccessed(event) = event else { return None };
+            let Event::LogExportAccessed(event) = event else { return None };
             Some(event.outcome)
         });
-        Ok(recorded.unwrap_or(ExtractAccess::Missing))
+        Ok(recorded.unwrap_or(ExportAccess::Missing))
     }
 }
 
-fn access(outcome: ExtractAccess) -> Access {
+fn access(outcome: ExportAccess) -> Access {
     match outcome {
-        ExtractAccess::Expired => Access::Expired,
-        ExtractAccess::NotTheHolder => Access::NotTheHolder,
-        ExtractAccess::Looked | ExtractAccess::Delivered | ExtractAccess::Missing => {
-            Access::Missing
-        }
+        ExportAccess::Expired => Access::Expired,
+        ExportAccess::NotTheHolder => Access::NotTheHolder,
+        ExportAccess::Viewed | ExportAccess::Delivered | ExportAccess::Missing => Access::Missing,
     }
 }

@@ -26,7 +26,7 @@ async fn destruction_leaves_nothing_but_its_record() {
     let world = World::new().await;
     assert!(!holding(&world, &OF_ANNA).is_empty());
     let early = world.archive.destroy(&[], &origin()).await.unwrap_err().to_string();
-    assert_eq!(early, "logs can be asked for through 2018-03-17; keep them");
+    assert_eq!(early, "logs must be kept: requests are accepted through 2018-03-17");
     world.at(LAST);
     let request = world.verified(Requester::Holder).await;
     world.at(ENDED);

@@ -3,14 +3,14 @@
 use std::fs;
 
 use archive::Access;
-use domain::{Event, ExtractAccess, Requester};
+use domain::{Event, ExportAccess, Requester};
 use tokio::net::TcpListener;
 
 use crate::world::{ANNA, ANNA_IS, World, origin};
 
-async fn outcomes(world: &World) -> Vec<ExtractAccess> {
+async fn outcomes(world: &World) -> Vec<ExportAccess> {
     let events = world.events().await.into_iter().filter_map(|event| {
-        let Event::LogExtractAccessed(event) = event else { return None };
+        let Event::LogExportAccessed(event) = event else { return None };
         Some(event.outcome)
     });
     events.collect()
@@ -27,7 +27,7 @@ async fn a_link_serves_the_holder_only_and_each_access_is_an_event() {
     assert!(matches!(wrong, Access::NotTheHolder), "{wrong:?}");
     let right = world.archive.serve(&ready.secret, "rssnna85t50a562x ").await.unwrap();
     assert!(matches!(right, Access::Export(_)), "{right:?}");
-    use ExtractAccess::{Delivered, Looked, NotTheHolder};
+    use ExportAccess::{Delivered, Looked, NotTheHolder};
     assert_eq!(outcomes(&world).await, [Looked, NotTheHolder, Delivered]);
     let mut other = ready.secret.clone();
     other.replace_range(0..1, if ready.secret.starts_with('A') { "B" } else { "A" });
@@ -64,7 +64,7 @@ async fn a_link_expires_at_its_instant_and_its_export_is_deleted() {
     assert_eq!(world.archive.remaining(&[]).await.unwrap().extracts, 0);
     let late = world.archive.check_link(&ready.secret).await.unwrap();
     assert!(matches!(late, Access::Expired), "{late:?}");
-    assert_eq!(outcomes(&world).await.last(), Some(&ExtractAccess::Expired));
+    assert_eq!(outcomes(&world).await.last(), Some(&ExportAccess::Expired));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_changed_or_lost_export_is_not_served() {
         let opened = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
         assert!(matches!(opened, Access::Missing), "{opened:?}");
     }
-    assert_eq!(outcomes(&world).await, [ExtractAccess::Missing, ExtractAccess::Missing]);
+    assert_eq!(outcomes(&world).await, [ExportAccess::Missing, ExportAccess::Missing]);
 }
 
 #[tokio::test]

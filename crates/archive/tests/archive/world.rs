@@ -11,7 +11,7 @@ use archive::{
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Command, DateColumn, Event, HoldPlaced, LogCommand, LogRequested, MailboxesRegistered, Plan,
-    Proof, Requester, State,
+    Requester, State, Verification,
 };
 use eventstore::{
     Clock, Direction, ExpectedVersion, Journal, MemoryStore, Origin, archive_stream,
@@ -181,7 +181,7 @@ impl World {
 
     pub(crate) async fn verified_of(&self, number: u32, by: Requester) -> Uuid {
         let request = self.request(number, by).await.unwrap();
-        let command = LogCommand::Verify { request, proof: Proof::Officer };
+        let command = LogCommand::Verify { request, proof: Verification::Officer };
         self.archive.decide(command, &origin()).await.unwrap();
         request
     }

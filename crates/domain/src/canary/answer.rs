@@ -1,19 +1,19 @@
-//! What an answer of a mail server says about a right.
+//! Answers of mail servers as evidence about a right.
 //!
-//! Invariant: a refusal counts as the end of a right only where it is one: in the plan's words, or with a code
-//! that says so of this mailbox. A wrong password, a blocked address of ours, a full disk or a server that is
-//! busy are all refusals too, and say nothing about the right: they are *unknown*.
+//! Invariant: a refusal proves the end of a right only if it carries the plan's wording, or a code that
+//! says so of this mailbox. A wrong password, a block of our address, a full disk and a busy server are
+//! refusals too, but prove nothing: they are *unknown*.
 
-use crate::{EnhancedStatus, Found, Refusals, Wording};
+use crate::{EnhancedStatus, ProbeAnswer, Refusals, Wording};
 
-/// Response codes of IMAP (RFC 5530) with which a server refuses one who gave the right password. Not among
-/// them: `AUTHENTICATIONFAILED`, which is a wrong one.
+/// IMAP response codes (RFC 5530) that refuse a login in spite of a correct password.
+/// `AUTHENTICATIONFAILED` means a wrong password and is not listed.
 const ENDED: [&str; 3] = ["[AUTHORIZATIONFAILED]", "[EXPIRED]", "[CONTACTADMIN]"];
 
-/// May a mailbox receive, by the reply to `RCPT TO` that named it?
-pub fn receive_found(reply: &str, refusals: &Refusals) -> Found {
+/// May a mailbox receive? Reads the reply to `RCPT TO` with its address.
+pub fn receive_answer(reply: &str, refusals: &Refusals) -> ProbeAnswer {
     let reply = Reply::of(reply);
-    // RFC 3463: 5.1.x and 5.2.x speak of the address and of the mailbox; 5.7.x also of us, whom it may not like.
+    // RFC 3463: 5.1.x and 5.2.x concern address and mailbox; 5.7.x may also concern the sender.
     reply.found("rcpt", |reply| {
         reply.says(&refusals.receive.wording)
             || reply.is(&refusals.receive.status)
@@ -21,8 +21,8 @@ pub fn receive_found(reply: &str, refusals: &Refusals) -> Found {
     })
 }
 
-/// May a mailbox send, by the reply to `MAIL FROM` or `RCPT TO` after it had logged in?
-pub fn send_found(reply: &str, refusals: &Refusals) -> Found {
+/// May a mailbox send? Reads the reply to `MAIL FROM` or `RCPT TO` after a login.
+pub fn send_answer(reply: &str, refusals: &Refusals) -> ProbeAnswer {
     let reply = Reply::of(reply);
     let of_the_recipient =
         reply.says(&refusals.receive.wording) && !reply.says(&refusals.send.wording);
@@ -32,48 +32,50 @@ pub fn send_found(reply: &str, refusals: &Refusals) -> Found {
     })
 }
 
-/// What a login that a submission server refused says about sending: that it ended, where the server says so.
-pub fn login_found(reply: &str, refusals: &Refusals) -> Found {
+/// May a mailbox send? Reads the reply of a submission server that refused the login.
+pub fn login_answer(reply: &str, refusals: &Refusals) -> ProbeAnswer {
     match Reply::of(reply)
         .found("auth", |reply| reply.says(&refusals.access) || reply.says(&refusals.send.wording))
     {
-        Found::Allowed => Found::Unknown("auth-unclear".to_owned()),
-        other @ (Found::Refused(_) | Found::Unknown(_)) => other,
+        ProbeAnswer::Allowed => ProbeAnswer::Unknown("auth-unclear".to_owned()),
+        other @ (ProbeAnswer::Refused(_) | ProbeAnswer::Unknown(_)) => other,
     }
 }
 
-/// May a mailbox be read, by what followed the tag in the answer to `LOGIN`?
-pub fn access_found(answer: &str, refusals: &Refusals) -> Found {
+/// May a holder log in? Reads the answer to `LOGIN`, without its tag.
+pub fn access_answer(answer: &str, refusals: &Refusals) -> ProbeAnswer {
     let mut words = answer.split_ascii_whitespace();
     match words.next().map(str::to_ascii_uppercase).as_deref() {
-        Some("OK") => Found::Allowed,
+        Some("OK") => ProbeAnswer::Allowed,
         Some("NO") => {
             let code = words.next().map(str::to_ascii_uppercase).unwrap_or_default();
             if says(answer, &refusals.access) || ENDED.contains(&code.as_str()) {
-                return Found::Refused(answer.to_owned());
+                return ProbeAnswer::Refused(answer.to_owned());
             }
-            Found::Unknown(match code.strip_prefix('[').and_then(|code| code.strip_suffix(']')) {
-                Some(code) => format!("login-{}", short(code)),
-                None => "login-refused".to_owned(),
-            })
+            ProbeAnswer::Unknown(
+                match code.strip_prefix('[').and_then(|code| code.strip_suffix(']')) {
+                    Some(code) => format!("login-{}", short(code)),
+                    None => "login-refused".to_owned(),
+                },
+            )
         }
-        _ => Found::Unknown("login-unclear".to_owned()),
+        _ => ProbeAnswer::Unknown("login-unclear".to_owned()),
     }
 }
 
-/// May a mailbox's content be changed, by what followed the tag in the answer to `SELECT`?
-pub fn modify_found(answer: &str) -> Found {
+/// May a mailbox's content be changed? Reads the answer to `SELECT`, without its tag.
+pub fn modify_answer(answer: &str) -> ProbeAnswer {
     let upper = answer.to_ascii_uppercase();
     let rest = upper.strip_prefix("OK").map(str::trim_start);
     match rest {
-        Some(rest) if rest.starts_with("[READ-WRITE]") => Found::Allowed,
-        Some(rest) if rest.starts_with("[READ-ONLY]") => Found::Refused(answer.to_owned()),
-        Some(_) => Found::Unknown("select-says-neither".to_owned()),
-        None => Found::Unknown("select-refused".to_owned()),
+        Some(rest) if rest.starts_with("[READ-WRITE]") => ProbeAnswer::Allowed,
+        Some(rest) if rest.starts_with("[READ-ONLY]") => ProbeAnswer::Refused(answer.to_owned()),
+        Some(_) => ProbeAnswer::Unknown("select-says-neither".to_owned()),
+        None => ProbeAnswer::Unknown("select-refused".to_owned()),
     }
 }
 
-/// A reply of an SMTP server, its lines joined.
+/// A reply of an SMTP server with its lines joined.
 struct Reply<'a> {
     text: &'a str,
     code: &'a str,
@@ -91,17 +93,17 @@ impl<'a> Reply<'a> {
         Self { text, code, enhanced }
     }
 
-    /// Allowed by a 2xx; refused by a 5xx that speaks of the right; otherwise nobody knows.
-    fn found(&self, step: &str, ended: impl Fn(&Self) -> bool) -> Found {
+    /// A 2xx allows, a 5xx about the right refuses, anything else is unknown.
+    fn found(&self, step: &str, ended: impl Fn(&Self) -> bool) -> ProbeAnswer {
         let digits = self.code.len() == 3 && self.code.bytes().all(|byte| byte.is_ascii_digit());
         match self.code.as_bytes().first() {
-            Some(b'2') if digits => Found::Allowed,
-            Some(b'5') if digits && ended(self) => Found::Refused(self.text.to_owned()),
-            _ if digits => Found::Unknown(match self.enhanced {
+            Some(b'2') if digits => ProbeAnswer::Allowed,
+            Some(b'5') if digits && ended(self) => ProbeAnswer::Refused(self.text.to_owned()),
+            _ if digits => ProbeAnswer::Unknown(match self.enhanced {
                 Some(enhanced) => format!("{step}-{}-{enhanced}", self.code),
                 None => format!("{step}-{}", self.code),
             }),
-            _ => Found::Unknown(format!("{step}-unclear")),
+            _ => ProbeAnswer::Unknown(format!("{step}-unclear")),
         }
     }
 
@@ -119,7 +121,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Does it hold the plan's words, in one of their languages at least?
+/// Does the text contain the plan's wording in at least one language?
 fn says(text: &str, wording: &Wording) -> bool {
     wording.0.iter().any(|sentence| text.contains(&sentence.text))
 }
@@ -137,16 +139,16 @@ mod tests {
         Plan::cec_pac().expect("the shipped plan").refusals
     }
 
-    fn kind(found: &Found) -> &str {
+    fn kind(found: &ProbeAnswer) -> &str {
         match found {
-            Found::Allowed => "allowed",
-            Found::Refused(_) => "refused",
-            Found::Unknown(cause) => cause,
+            ProbeAnswer::Allowed => "allowed",
+            ProbeAnswer::Refused(_) => "refused",
+            ProbeAnswer::Unknown(cause) => cause,
         }
     }
 
     #[test]
-    fn a_reply_to_rcpt_is_read_for_the_mailbox_and_not_for_us() {
+    fn a_reply_to_rcpt_concerns_the_mailbox_and_not_the_sender() {
         let ended = "550 5.2.1 <canary>: Recipient address rejected: la CEC-PAC e' in chiusura: questa \
                      casella non riceve piu' messaggi / CEC-PAC is closing: this mailbox no longer \
                      receives messages";
@@ -164,12 +166,12 @@ mod tests {
             ("", "rcpt-unclear"),
             ("garbage", "rcpt-unclear"),
         ] {
-            assert_eq!(kind(&receive_found(reply, &refusals())), expected, "{reply}");
+            assert_eq!(kind(&receive_answer(reply, &refusals())), expected, "{reply}");
         }
     }
 
     #[test]
-    fn a_refused_recipient_is_no_right_to_send_that_ended() {
+    fn a_refused_recipient_does_not_prove_the_end_of_sending() {
         for (reply, expected) in [
             ("250 2.1.5 Ok", "allowed"),
             ("550 5.7.1 CEC-PAC is closing: this mailbox can no longer send", "refused"),
@@ -185,24 +187,24 @@ mod tests {
             ("550 5.1.1 no such user", "send-550-5.1.1"),
             ("452 4.2.2 full", "send-452-4.2.2"),
         ] {
-            assert_eq!(kind(&send_found(reply, &refusals())), expected, "{reply}");
+            assert_eq!(kind(&send_answer(reply, &refusals())), expected, "{reply}");
         }
     }
 
     #[test]
-    fn a_login_that_was_refused_ends_the_right_to_send_only_in_the_words_of_the_plan() {
+    fn a_refused_login_proves_the_end_of_sending_only_with_the_plans_wording() {
         for (reply, expected) in [
             ("535 5.7.8 Error: authentication failed", "auth-535-5.7.8"),
             ("535 5.7.8 CEC-PAC has ended: this mailbox is closed", "refused"),
             ("454 4.7.0 later", "auth-454-4.7.0"),
             ("334 ", "auth-334"),
         ] {
-            assert_eq!(kind(&login_found(reply, &refusals())), expected, "{reply}");
+            assert_eq!(kind(&login_answer(reply, &refusals())), expected, "{reply}");
         }
     }
 
     #[test]
-    fn a_wrong_password_is_no_closed_access() {
+    fn a_wrong_password_does_not_prove_closed_access() {
         let closed = "NO [AUTHENTICATIONFAILED] CEC-PAC has ended: this mailbox is closed";
         for (answer, expected) in [
             ("OK [CAPABILITY IMAP4rev1] Logged in", "allowed"),
@@ -216,12 +218,12 @@ mod tests {
             ("BAD what", "login-unclear"),
             ("", "login-unclear"),
         ] {
-            assert_eq!(kind(&access_found(answer, &refusals())), expected, "{answer}");
+            assert_eq!(kind(&access_answer(answer, &refusals())), expected, "{answer}");
         }
     }
 
     #[test]
-    fn select_says_whether_the_content_can_be_changed() {
+    fn select_shows_whether_content_can_be_changed() {
         for (answer, expected) in [
             ("OK [READ-WRITE] Select completed", "allowed"),
             ("OK [read-only] Select completed", "refused"),
@@ -229,7 +231,7 @@ mod tests {
             ("NO [NOPERM] not yours", "select-refused"),
             ("", "select-refused"),
         ] {
-            assert_eq!(kind(&modify_found(answer)), expected, "{answer}");
+            assert_eq!(kind(&modify_answer(answer)), expected, "{answer}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum Side {
 /// The protocol by which a canary was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Door {
+pub enum Protocol {
     /// Mail from other servers.
     Smtp,
     /// Mail from a logged-in user.
@@ -31,7 +31,7 @@ pub enum Door {
 /// What a mail server answered about one capability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Found {
+pub enum ProbeAnswer {
     /// The capability is allowed.
     Allowed,
     /// The capability is refused: the server's answer, with its codes.
@@ -48,7 +48,7 @@ pub struct Finding {
     /// Should it be allowed?
     pub expected: bool,
     /// What the server answered.
-    pub found: Found,
+    pub found: ProbeAnswer,
 }
 
 /// A dialogue, line by line: `>` marks our lines, `<` the server's.
@@ -57,7 +57,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// The protocol.
-    pub door: Door,
+    pub protocol: Protocol,
     /// When the last answer arrived.
     pub ended_at: DateTime<Utc>,
     /// The lines.
@@ -91,17 +91,17 @@ impl Finding {
     /// Does the answer agree with the expectation? `None` if the answer proves nothing.
     pub fn agrees(&self) -> Option<bool> {
         match self.found {
-            Found::Allowed => Some(self.expected),
-            Found::Refused(_) => Some(!self.expected),
-            Found::Unknown(_) => None,
+            ProbeAnswer::Allowed => Some(self.expected),
+            ProbeAnswer::Refused(_) => Some(!self.expected),
+            ProbeAnswer::Unknown(_) => None,
         }
     }
 
     fn describe(&self) -> String {
         let found = match &self.found {
-            Found::Allowed => "allowed",
-            Found::Refused(_) => "refused",
-            Found::Unknown(_) => "unknown",
+            ProbeAnswer::Allowed => "allowed",
+            ProbeAnswer::Refused(_) => "refused",
+            ProbeAnswer::Unknown(_) => "unknown",
         };
         let unexpected = if self.agrees() == Some(false) { ", UNEXPECTED" } else { "" };
         format!("{} {found}{unexpected}", self.capability)
@@ -118,7 +118,7 @@ impl Side {
     }
 }
 
-impl Door {
+impl Protocol {
     /// Its name in the log and in reports.
     pub fn name(self) -> &'static str {
         match self {

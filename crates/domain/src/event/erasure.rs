@@ -11,7 +11,7 @@ use crate::MailboxSet;
 /// Why personal data are erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ground {
+pub enum ErasureGround {
     /// The programme has ended.
     End,
     /// The holder requested it before the end.
@@ -22,7 +22,7 @@ pub enum Ground {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErasureOrdered {
     /// Why.
-    pub ground: Ground,
+    pub ground: ErasureGround,
     /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
@@ -36,7 +36,7 @@ pub struct HoldersErased {
     pub mailboxes: MailboxSet,
 }
 
-impl Ground {
+impl ErasureGround {
     fn describe(self) -> &'static str {
         match self {
             Self::End => "the programme has ended",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::describe::{mailboxes, utc};
 use super::{Payload, Subjects, one};
-use crate::{MailboxSet, Proof};
+use crate::{MailboxSet, Verification};
 
 /// Who requests the message log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +48,12 @@ pub struct LogRequesterVerified {
     /// The mailbox.
     pub number: u32,
     /// How the requester was verified.
-    pub proof: Proof,
+    pub proof: Verification,
 }
 
 /// The export is ready and its link exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogExtractPrepared {
+pub struct LogExportPrepared {
     /// The request.
     pub request: Uuid,
     /// The mailbox.
@@ -77,9 +77,9 @@ pub struct LogExtractPrepared {
 /// The result of opening the link of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ExtractAccess {
+pub enum ExportAccess {
     /// The page was shown; nothing was delivered.
-    Looked,
+    Viewed,
     /// The export was delivered.
     Delivered,
     /// The link had expired.
@@ -92,18 +92,18 @@ pub enum ExtractAccess {
 
 /// The link of an export was opened, with or without success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogExtractAccessed {
+pub struct LogExportAccessed {
     /// The request.
     pub request: Uuid,
     /// The mailbox.
     pub number: u32,
     /// The result.
-    pub outcome: ExtractAccess,
+    pub outcome: ExportAccess,
 }
 
 /// The link of an export expired; the export is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogExtractExpired {
+pub struct LogExportExpired {
     /// The request.
     pub request: Uuid,
     /// The mailbox.
@@ -175,7 +175,7 @@ impl Payload for LogRequesterVerified {
     }
 }
 
-impl Payload for LogExtractPrepared {
+impl Payload for LogExportPrepared {
     fn subjects(&self) -> Subjects<'_> {
         Subjects::One(self.number)
     }
@@ -194,7 +194,7 @@ impl Payload for LogExtractPrepared {
     }
 }
 
-impl Payload for LogExtractAccessed {
+impl Payload for LogExportAccessed {
     fn subjects(&self) -> Subjects<'_> {
         Subjects::One(self.number)
     }
@@ -209,13 +209,13 @@ impl Payload for LogExtractAccessed {
 
     fn describe_for(&self, _: u32) -> String {
         let outcome = match self.outcome {
-            ExtractAccess::Looked => "page of the message-log export opened",
-            ExtractAccess::Delivered => "message-log export delivered",
-            ExtractAccess::Expired => "link of the message-log export opened after it expired",
-            ExtractAccess::NotTheHolder => {
+            ExportAccess::Viewed => "page of the message-log export opened",
+            ExportAccess::Delivered => "message-log export delivered",
+            ExportAccess::Expired => "link of the message-log export opened after it expired",
+            ExportAccess::NotTheHolder => {
                 "link of the message-log export opened by somebody who could not name the holder"
             }
-            ExtractAccess::Missing => {
+            ExportAccess::Missing => {
                 "link of the message-log export opened, but the file is missing"
             }
         };
@@ -223,7 +223,7 @@ impl Payload for LogExtractAccessed {
     }
 }
 
-impl Payload for LogExtractExpired {
+impl Payload for LogExportExpired {
     fn subjects(&self) -> Subjects<'_> {
         Subjects::One(self.number)
     }

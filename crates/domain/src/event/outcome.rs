@@ -62,7 +62,7 @@ pub struct RightsArmed {
 
 /// An effect failed and will be retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TransientFailure {
+pub struct EffectFailed {
     /// The phase of the effect; `None` for an effect of no phase.
     pub phase: Option<PhaseId>,
     /// The capabilities to change.
@@ -215,7 +215,7 @@ impl Payload for RightsArmed {
     }
 }
 
-impl Payload for TransientFailure {
+impl Payload for EffectFailed {
     fn subjects(&self) -> Subjects<'_> {
         Subjects::Alike(&self.mailboxes)
     }

@@ -61,12 +61,12 @@ pub struct PhaseCompleted {
     /// Mailboxes exempted by a hold.
     pub held: MailboxSet,
     /// Mailboxes that failed permanently, by incident.
-    pub given_up: Vec<GivenUp>,
+    pub failed: Vec<FailedMailboxes>,
 }
 
 /// Mailboxes of one incident that had failed permanently when their phase completed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GivenUp {
+pub struct FailedMailboxes {
     /// Why, as a short code.
     pub cause: String,
     /// The mailboxes.
@@ -157,7 +157,7 @@ impl Payload for PhaseStarted {
 impl Payload for PhaseCompleted {
     fn subjects(&self) -> Subjects<'_> {
         let held = RoaringBitmap::clone(&self.held);
-        let failed = self.given_up.iter().map(|failed| &*failed.mailboxes);
+        let failed = self.failed.iter().map(|failed| &*failed.mailboxes);
         Subjects::Various(Cow::Owned(failed.fold(held, |all, set| all | set)))
     }
 
@@ -168,7 +168,7 @@ impl Payload for PhaseCompleted {
             self.done,
             self.already_so,
             self.held.len(),
-            self.given_up.iter().map(|failed| failed.mailboxes.len()).sum::<u64>(),
+            self.failed.iter().map(|failed| failed.mailboxes.len()).sum::<u64>(),
             self.population
         )
     }

@@ -10,7 +10,7 @@ use crate::{MailboxSet, ProviderId};
 /// How a requester was verified as the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Proof {
+pub enum Verification {
     /// Through a confirmation link sent to an address on record.
     Confirmation,
     /// By an officer.
@@ -28,7 +28,7 @@ pub struct VouchersRequested {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VouchersVerified {
     /// How they were verified.
-    pub proof: Proof,
+    pub proof: Verification,
     /// The mailboxes.
     pub mailboxes: MailboxSet,
 }
@@ -109,7 +109,7 @@ pub struct VoucherReissued {
     pub issue: u32,
 }
 
-impl Proof {
+impl Verification {
     /// How, as the end of a sentence about a verification.
     pub(super) fn describe(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! What can be asked about the logs of messages, and what it leads to.
+//! Commands about message logs and their decisions.
 //!
-//! What is so already is no event, but for looks at an extract: each of these is recorded.
+//! A repeated command yields no event, except that every access to an export is recorded.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
@@ -10,63 +10,63 @@ use super::{LogRequest, LogRequests, LogStanding};
 use crate::programme::Rejection;
 use crate::rights::Rights;
 use crate::{
-    Capability, Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared,
-    LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed, Plan, Proof, Requester,
-    civil_date, first_instant,
+    Capability, Event, ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared,
+    LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed, Plan, Requester,
+    Verification, civil_date, first_instant,
 };
 
-/// What can be asked about the logs of messages.
+/// A command about message logs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogCommand {
-    /// The log of a mailbox is asked for.
+    /// Record a log request.
     Request(LogRequested),
-    /// It is sure who asked.
+    /// Record that the requester was verified.
     Verify {
-        /// Which request.
+        /// The request.
         request: Uuid,
-        /// How that was made sure.
-        proof: Proof,
+        /// How the requester was verified.
+        proof: Verification,
     },
-    /// The extract lies ready. Of a request that has one already, it takes the old one's place.
-    Prepare(LogExtractPrepared),
-    /// Somebody opened a link that was made for the request of a mailbox.
+    /// Record a prepared export; it replaces an earlier one of the same request.
+    Prepare(LogExportPrepared),
+    /// Record that the link of an export was opened.
     Access {
-        /// Which request.
+        /// The request.
         request: Uuid,
-        /// Of which mailbox.
+        /// The mailbox.
         number: u32,
-        /// What comes of it where it is not too late.
-        outcome: ExtractAccess,
+        /// The result, unless the link has expired.
+        outcome: ExportAccess,
     },
-    /// The links that have had their time end.
+    /// Expire all links that are past their time.
     Expire,
-    /// A request is turned down.
+    /// Refuse a request.
     Refuse {
-        /// Which.
+        /// The request.
         request: Uuid,
         /// Why, as a short code.
         cause: String,
     },
-    /// The logs and extracts were destroyed.
+    /// Record that logs and exports were destroyed.
     Destroy(LogsDestroyed),
 }
 
-/// What a decision looks at beside the requests.
-pub(crate) struct Sight<'a> {
+/// The state that a decision depends on, beside the requests.
+pub(crate) struct LogContext<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) rights: &'a Rights,
-    /// Whose personal data are gone, or going: nobody knows any more who could ask.
-    pub(crate) forgotten: &'a RoaringBitmap,
+    /// Mailboxes with an ordered erasure: nobody can be verified as their holder any more.
+    pub(crate) erased: &'a RoaringBitmap,
     pub(crate) now: DateTime<Utc>,
 }
 
 type Decided = Result<Vec<Event>, Rejection>;
 
 impl LogRequests {
-    /// What a command leads to.
-    pub(crate) fn decide(&self, command: LogCommand, sight: &Sight<'_>) -> Decided {
+    /// Decides a command.
+    pub(crate) fn decide(&self, command: LogCommand, context: &LogContext<'_>) -> Decided {
         match command {
-            LogCommand::Request(request) => self.request(request, sight),
+            LogCommand::Request(request) => self.request(request, context),
             LogCommand::Verify { request, proof } => {
                 let open = self.known(request)?;
                 if open.standing != LogStanding::Requested {
@@ -76,167 +76,188 @@ impl LogRequests {
                 let event = LogRequesterVerified { request, number, proof };
                 Ok(vec![Event::LogRequesterVerified(event)])
             }
-            LogCommand::Prepare(prepared) => self.prepare(prepared, sight),
+            LogCommand::Prepare(prepared) => self.prepare(prepared, context),
             LogCommand::Access { request, number, outcome } => {
-                let outcome = self.outcome(request, outcome, sight.now);
-                let event = LogExtractAccessed { request, number, outcome };
-                Ok(vec![Event::LogExtractAccessed(event)])
+                let outcome = self.outcome(request, outcome, context.now);
+                let event = LogExportAccessed { request, number, outcome };
+                Ok(vec![Event::LogExportAccessed(event)])
             }
             LogCommand::Expire => {
-                let over = self.expired(sight.now);
+                let over = self.expired(context.now);
                 let event = |(request, open): (Uuid, &LogRequest)| {
                     let number = open.number;
-                    Event::LogExtractExpired(LogExtractExpired { request, number })
+                    Event::LogExportExpired(LogExportExpired { request, number })
                 };
                 Ok(over.map(event).collect())
             }
             LogCommand::Refuse { request, cause } => {
                 let open = self.known(request)?;
                 if let LogStanding::Prepared { .. } = open.standing {
-                    return Rejection::because("its extract lies ready; the link ends by itself");
+                    return Rejection::because(
+                        "the export is already prepared; its link expires by itself",
+                    );
                 }
                 let number = open.number;
                 let event = LogRequestRefused { request, number, cause };
                 Ok(vec![Event::LogRequestRefused(event)])
             }
             LogCommand::Destroy(destroyed) => {
-                may_destroy(self, sight)?;
+                may_destroy(self, context)?;
                 Ok(vec![Event::LogsDestroyed(destroyed)])
             }
         }
     }
 
-    fn request(&self, asked: LogRequested, sight: &Sight<'_>) -> Decided {
+    fn request(&self, asked: LogRequested, context: &LogContext<'_>) -> Decided {
         let LogRequested { request, number, by, from, through, received_on } = asked;
-        let rights = sight.rights;
+        let rights = context.rights;
         if self.open.contains_key(&request) {
             return Ok(Vec::new());
         }
-        window(by, sight.plan, received_at(received_on, sight)?)?;
+        window(by, context.plan, received_at(received_on, context)?)?;
         if let Some((at, _)) = &self.destroyed {
-            let on = civil_date(*at, sight.plan.zone);
+            let on = civil_date(*at, context.plan.zone);
             return Rejection::because(format!("the logs were destroyed on {on}"));
         }
         if !rights.registered().contains(number) {
-            return Rejection::because("no such mailbox is registered");
+            return Rejection::because("the mailbox is not registered");
         }
-        if sight.forgotten.contains(number) {
+        if context.erased.contains(number) {
             return Rejection::because(
-                "the personal data of its holder are erased; its log is gone",
+                "the holder's personal data were erased, and the message log with them",
             );
         }
         if !rights.activated().contains(number) {
             return Rejection::because("the mailbox was never activated; it has no messages");
         }
-        // Out of every later phase by the holder's own wish; what was logged is still there.
+        // A holder who withdrew has left the programme; the message log still exists.
         if by == Requester::Holder && rights.withdrawn().contains(number) {
             return Rejection::because(
-                "the mailbox was given up by its holder; an authority can ask for its log",
+                "the mailbox was withdrawn; only an authority can request its log",
             );
         }
         if let (Some(from), Some(through)) = (from, through)
             && from > through
         {
             return Rejection::because(format!(
-                "the period ends on {through}, before it begins on {from}"
+                "the period ends on {through}, before its first day {from}"
             ));
         }
         Ok(vec![Event::LogRequested(asked)])
     }
 
-    fn prepare(&self, prepared: LogExtractPrepared, sight: &Sight<'_>) -> Decided {
+    fn prepare(&self, prepared: LogExportPrepared, context: &LogContext<'_>) -> Decided {
         let open = self.known(prepared.request)?;
         if open.standing == LogStanding::Requested {
-            return Rejection::because("it is not sure yet who asked; verify the request first");
+            return Rejection::because(
+                "the requester has not been verified; verify the request first",
+            );
         }
         if open.number != prepared.number {
-            return Rejection::because("the extract is another mailbox's");
+            return Rejection::because("the export belongs to another mailbox");
         }
-        if prepared.expires_at <= sight.now {
-            return Rejection::because("the link would have ended before it was made");
+        if prepared.expires_at <= context.now {
+            return Rejection::because("the link would expire before it exists");
         }
-        Ok(vec![Event::LogExtractPrepared(prepared)])
+        Ok(vec![Event::LogExportPrepared(prepared)])
     }
 
-    fn outcome(&self, request: Uuid, outcome: ExtractAccess, now: DateTime<Utc>) -> ExtractAccess {
+    fn outcome(&self, request: Uuid, outcome: ExportAccess, now: DateTime<Utc>) -> ExportAccess {
         match self.open.get(&request).map(|open| &open.standing) {
             Some(LogStanding::Prepared { expires_at, .. }) if now < *expires_at => outcome,
-            Some(LogStanding::Prepared { .. }) | None => ExtractAccess::Expired,
-            Some(LogStanding::Requested | LogStanding::Verified) => ExtractAccess::Missing,
+            Some(LogStanding::Prepared { .. }) | None => ExportAccess::Expired,
+            Some(LogStanding::Requested | LogStanding::Verified) => ExportAccess::Missing,
         }
     }
 
     fn known(&self, request: Uuid) -> Result<&LogRequest, Rejection> {
         let open = self.open.get(&request);
-        open.ok_or_else(|| Rejection(format!("no request {request} is open; look at `logs list`")))
+        open.ok_or_else(|| {
+            Rejection(format!("log request {request} is not open; list them with `logs list`"))
+        })
     }
 }
 
-/// May logs still be read into the index?
-pub(crate) fn may_index(requests: &LogRequests, sight: &Sight<'_>) -> Result<(), Rejection> {
+/// May message logs still be indexed?
+pub(crate) fn may_index(requests: &LogRequests, context: &LogContext<'_>) -> Result<(), Rejection> {
     if let Some((at, _)) = &requests.destroyed {
-        let on = civil_date(*at, sight.plan.zone);
-        return Rejection::because(format!("the logs were destroyed on {on}; none are read again"));
+        let on = civil_date(*at, context.plan.zone);
+        return Rejection::because(format!(
+            "the logs were destroyed on {on}; no log can be indexed any more"
+        ));
     }
-    match last_day(sight.plan) {
-        Some((last, ends)) if sight.now >= ends && requests.open.is_empty() => Rejection::because(
-            format!("logs could be asked for through {last} and no request is open; destroy them"),
-        ),
+    match last_day(context.plan) {
+        Some((last, ends)) if context.now >= ends && requests.open.is_empty() => {
+            Rejection::because(format!(
+                "log requests ended on {last} and none is open; destroy the logs"
+            ))
+        }
         Some(_) | None => Ok(()),
     }
 }
 
-/// May the logs be destroyed?
-pub(crate) fn may_destroy(requests: &LogRequests, sight: &Sight<'_>) -> Result<(), Rejection> {
-    let Some((last, ends)) = last_day(sight.plan) else {
-        return Rejection::because("the plan has no end of log requests; logs are kept until then");
+/// May the message logs be destroyed?
+pub(crate) fn may_destroy(
+    requests: &LogRequests,
+    context: &LogContext<'_>,
+) -> Result<(), Rejection> {
+    let Some((last, ends)) = last_day(context.plan) else {
+        return Rejection::because(
+            "the plan sets no end to log requests; logs are kept until then",
+        );
     };
-    if sight.now < ends {
-        return Rejection::because(format!("logs can be asked for through {last}; keep them"));
+    if context.now < ends {
+        return Rejection::because(format!(
+            "logs must be kept: requests are accepted through {last}"
+        ));
     }
     match requests.open.len() {
         0 => Ok(()),
         1 => Rejection::because(
-            "1 request that was received in time is open; serve or refuse it, and let its link end",
+            "1 log request is open; serve or refuse it, and wait until its link expires",
         ),
         open => Rejection::because(format!(
-            "{open} requests that were received in time are open; serve or refuse them, and let \
-             their links end"
+            "{open} log requests are open; serve or refuse them, and wait until their links expire"
         )),
     }
 }
 
-/// The instant at which a request counts as received: now, or the beginning of the day on which it came.
-fn received_at(on: Option<NaiveDate>, sight: &Sight<'_>) -> Result<DateTime<Utc>, Rejection> {
-    let Some(day) = on else { return Ok(sight.now) };
-    let today = civil_date(sight.now, sight.plan.zone);
+/// The instant at which a request counts as received: now, or the start of the day on which it arrived.
+fn received_at(
+    on: Option<NaiveDate>,
+    context: &LogContext<'_>,
+) -> Result<DateTime<Utc>, Rejection> {
+    let Some(day) = on else { return Ok(context.now) };
+    let today = civil_date(context.now, context.plan.zone);
     if day > today {
-        return Rejection::because(format!("it can't have come on {day}; today is {today}"));
+        return Rejection::because(format!(
+            "the day of receipt {day} is in the future; today is {today}"
+        ));
     }
-    Ok(first_instant(day, sight.plan.zone))
+    Ok(first_instant(day, context.plan.zone))
 }
 
-/// Did the phases let the log be asked for then?
+/// Did the plan accept log requests at this instant?
 fn window(by: Requester, plan: &Plan, now: DateTime<Utc>) -> Result<(), Rejection> {
     if plan.allowed_at(now).contains(Capability::RequestLogs) {
         return Ok(());
     }
-    let mut to_come = plan.phases.iter().skip(plan.due(now).end);
-    let opens = to_come.find(|phase| phase.allows.contains(Capability::RequestLogs));
+    let mut upcoming = plan.phases.iter().skip(plan.due(now).end);
+    let opens = upcoming.find(|phase| phase.allows.contains(Capability::RequestLogs));
     match (opens, last_day(plan)) {
         (Some(phase), _) if by == Requester::Holder && may_read(plan, now) => {
             Rejection::because(format!(
-                "you can still read your mailbox; its log can be asked for from {} on",
+                "the mailbox can still be read; its log can be requested from {} on",
                 phase.from
             ))
         }
         (Some(phase), _) => {
-            Rejection::because(format!("logs can be asked for from {} on", phase.from))
+            Rejection::because(format!("message logs can be requested from {} on", phase.from))
         }
         (None, Some((last, _))) => {
-            Rejection::because(format!("the last day to ask for logs was {last}"))
+            Rejection::because(format!("the last day for log requests was {last}"))
         }
-        (None, None) => Rejection::because("the programme has no log access"),
+        (None, None) => Rejection::because("the plan does not provide for log requests"),
     }
 }
 
@@ -244,11 +265,11 @@ fn may_read(plan: &Plan, now: DateTime<Utc>) -> bool {
     plan.allowed_at(now).contains(Capability::Access)
 }
 
-/// The last civil day on which logs can be asked for, and the instant at which it is over; `None` where
-/// the plan never allows it, or for ever.
+/// The last civil day for log requests and the instant at which it ends; `None` if the plan never
+/// allows them, or allows them without end.
 fn last_day(plan: &Plan) -> Option<(NaiveDate, DateTime<Utc>)> {
-    let allows = |place: &usize| {
-        let phase = plan.phases.get(*place);
+    let allows = |index: &usize| {
+        let phase = plan.phases.get(*index);
         phase.is_some_and(|phase| phase.allows.contains(Capability::RequestLogs))
     };
     let last = (0..plan.phases.len()).rev().find(allows)?;

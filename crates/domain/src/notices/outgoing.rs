@@ -1,77 +1,77 @@
-//! Which notices may go out, to whom, and what is done about those that a lost sender had in hand.
+//! Notices that are ready to send, and claims of lost senders.
 //!
-//! Level-triggered, like all work: worked out from the state and the instant alone.
+//! Level-triggered like all work: everything follows from the state and the instant alone.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-use super::Told;
+use super::NoticeState;
 use crate::{
     Audience, Event, MailboxSet, NoticeRule, NoticesReleased, PhaseId, Plan, State, effects,
     population,
 };
 
-/// Where a notice stands in time.
+/// A notice with respect to its sending window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeStanding {
-    /// Its first day is to come.
-    ToCome,
-    /// It goes out.
+    /// The window has not opened.
+    Upcoming,
+    /// The window is open.
     Open,
-    /// Its phase has begun: it goes to nobody any more.
+    /// The announced phase has begun: nothing is sent any more.
     Over,
 }
 
-/// Everyone whom a notice concerns.
+/// The audience of a notice, by progress.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct TellAll {
-    /// Told: the relay took it over, whatever came back later.
+pub struct NoticeAccount {
+    /// Accepted by the relay, even if it bounced later.
     pub sent: RoaringBitmap,
-    /// Not told, and not tried again by itself.
+    /// Failed permanently.
     pub failed: RoaringBitmap,
-    /// Nobody knows.
+    /// Delivery in doubt.
     pub in_doubt: RoaringBitmap,
-    /// In a sender's hands.
+    /// Claimed by a sender.
     pub claimed: RoaringBitmap,
-    /// Wait for another attempt.
+    /// Waiting for the next attempt.
     pub deferred: RoaringBitmap,
-    /// Let go out, and not come to yet.
+    /// Released, and not processed yet.
     pub released: RoaringBitmap,
-    /// Not let go out yet. Once the phase has begun: those who were never told.
+    /// Not released. Once the phase has begun, these holders were never notified.
     pub left: RoaringBitmap,
 }
 
-/// Notices that are to be handed to the relay now.
+/// Notices that are ready to send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
     /// The notice.
     pub notice: PhaseId,
-    /// To whom.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// A claim whose sender is gone: of its mailboxes nobody knows.
+/// A claim whose sender was lost: the delivery of its notices is in doubt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClaimOver {
+pub struct ExpiredClaim {
     /// The notice.
     pub notice: PhaseId,
     /// The claim.
     pub claim: Uuid,
-    /// Those without an outcome.
+    /// The mailboxes without an outcome.
     pub mailboxes: RoaringBitmap,
 }
 
-/// Where a notice stands at an instant. Both the instant and the log can end it.
-pub fn may_go_out(
+/// The standing of a notice. The window closes by the calendar or by the recorded start of the phase.
+pub fn notice_standing(
     state: &State,
     plan: &Plan,
     rule: &NoticeRule,
     now: DateTime<Utc>,
 ) -> NoticeStanding {
     match rule.window(plan) {
-        Some((opens, _)) if now < opens => NoticeStanding::ToCome,
+        Some((opens, _)) if now < opens => NoticeStanding::Upcoming,
         Some((_, closes)) if now < closes && !state.phases.has_started(&rule.phase) => {
             NoticeStanding::Open
         }
@@ -79,19 +79,19 @@ pub fn may_go_out(
     }
 }
 
-/// Those whom a notice concerns, told or not.
+/// The audience of a notice, notified or not.
 fn audience(state: &State, plan: &Plan, rule: &NoticeRule) -> RoaringBitmap {
     let rights = &state.rights;
     match rule.to {
         Audience::Active => rights.active(),
         Audience::Registered => rights.registered() - rights.withdrawn(),
         Audience::Losing => {
-            let Some(place) = plan.phases.iter().position(|phase| phase.id == rule.phase) else {
+            let Some(index) = plan.phases.iter().position(|phase| phase.id == rule.phase) else {
                 return RoaringBitmap::new();
             };
-            let removed = effects(plan.removes(place));
-            let at = plan.starts_at(place);
-            // Kept from it are those whom holds let keep all of it at the date.
+            let removed = effects(plan.removes(index));
+            let at = plan.starts_at(index);
+            // A mailbox is exempt only if holds keep every removed capability at that date.
             let held = removed.iter().map(|right| rights.held(right, at, plan.zone));
             let held = held.reduce(|all, set| all & set).unwrap_or_default();
             population(rights, removed) - held
@@ -99,32 +99,32 @@ fn audience(state: &State, plan: &Plan, rule: &NoticeRule) -> RoaringBitmap {
     }
 }
 
-/// Where everyone whom a notice concerns stands.
-pub fn notice_account(state: &State, rule: &NoticeRule) -> TellAll {
-    let Some(plan) = state.plan() else { return TellAll::default() };
+/// The audience of a notice, by progress.
+pub fn notice_account(state: &State, rule: &NoticeRule) -> NoticeAccount {
+    let Some(plan) = state.plan() else { return NoticeAccount::default() };
     let concerned = audience(state, plan, rule);
-    let nothing = Told::default();
-    let told = state.notices.get(&rule.id).unwrap_or(&nothing);
-    let claimed = told.claimed();
-    let deferred = told.deferred() - &claimed;
+    let empty = NoticeState::default();
+    let notice = state.notices.get(&rule.id).unwrap_or(&empty);
+    let claimed = notice.claimed();
+    let deferred = notice.deferred() - &claimed;
     let all = |sets: &std::collections::BTreeMap<String, RoaringBitmap>| {
         sets.values().fold(RoaringBitmap::new(), |all, set| all | set)
     };
-    let released = &told.released - told.settled() - &claimed - &deferred;
-    TellAll {
-        sent: told.sent.clone(),
-        failed: all(&told.failed),
-        in_doubt: all(&told.in_doubt),
+    let released = &notice.released - notice.settled() - &claimed - &deferred;
+    NoticeAccount {
+        sent: notice.sent.clone(),
+        failed: all(&notice.failed),
+        in_doubt: all(&notice.in_doubt),
         claimed,
         deferred,
-        // Who is not concerned any more, by a hold or a withdrawal, is not told.
+        // A hold or withdrawal since the release removes a mailbox from the audience.
         released: released & &concerned,
-        left: concerned - &told.released,
+        left: concerned - &notice.released,
     }
 }
 
-/// Lets the next batch of a notice go out at an occurrence of its cron expression; `None` where there is
-/// nobody, or where the batch before is not through.
+/// Releases the next batch of a notice at an occurrence of its cron expression; `None` if no mailbox is
+/// left or the previous batch is unfinished.
 pub fn release(
     state: &State,
     notice: &PhaseId,
@@ -134,14 +134,14 @@ pub fn release(
     let plan = state.plan().filter(|_| !state.programme.is_paused())?;
     let rule = plan.notice(notice)?;
     let (opens, _) = rule.window(plan)?;
-    if may_go_out(state, plan, rule, now) != NoticeStanding::Open || scheduled_for < opens {
+    if notice_standing(state, plan, rule, now) != NoticeStanding::Open || scheduled_for < opens {
         return None;
     }
-    let last = state.notices.get(notice).and_then(Told::last);
+    let last = state.notices.get(notice).and_then(NoticeState::last);
     if last.is_some_and(|last| last.scheduled_for >= scheduled_for) {
         return None;
     }
-    let TellAll { claimed, released, mut left, .. } = notice_account(state, rule);
+    let NoticeAccount { claimed, released, mut left, .. } = notice_account(state, rule);
     if !claimed.is_empty() || !released.is_empty() {
         return None;
     }
@@ -159,20 +159,20 @@ pub fn release(
     })
 }
 
-/// What is to be handed to the relay now, notice by notice in the order of the plan.
+/// The notices that are ready to send, in the order of the plan.
 pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
     let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
         return Vec::new();
     };
     let of = |rule: &NoticeRule| {
-        let told = state.notices.get(&rule.id)?;
-        if may_go_out(state, plan, rule, now) != NoticeStanding::Open {
+        let notice = state.notices.get(&rule.id)?;
+        if notice_standing(state, plan, rule, now) != NoticeStanding::Open {
             return None;
         }
-        let waiting = told.waiting.iter().filter(|waiting| waiting.retry_at > now);
+        let waiting = notice.waiting.iter().filter(|waiting| waiting.retry_at > now);
         let waiting = waiting.fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes);
-        let mut mailboxes = &told.released - told.settled();
-        mailboxes -= told.claimed();
+        let mut mailboxes = &notice.released - notice.settled();
+        mailboxes -= notice.claimed();
         mailboxes -= waiting;
         if mailboxes.is_empty() {
             return None;
@@ -183,14 +183,13 @@ pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
     plan.notices.iter().filter_map(of).collect()
 }
 
-/// The claims that are past their instant: whoever made them hands nothing over any more.
-pub fn claims_over(state: &State, now: DateTime<Utc>) -> Vec<ClaimOver> {
-    let told = state.notices.told.iter();
-    let claims = told.flat_map(|(notice, told)| {
-        told.claims.iter().map(move |(claim, made)| (notice, claim, made))
-    });
+/// The claims past their instant, whose senders pass nothing to the relay any more.
+pub fn expired_claims(state: &State, now: DateTime<Utc>) -> Vec<ExpiredClaim> {
+    let notices = state.notices.by_notice.iter();
+    let claims = notices
+        .flat_map(|(id, notice)| notice.claims.iter().map(move |(claim, made)| (id, claim, made)));
     let over = claims.filter(|(_, _, made)| made.until < now);
-    let over = over.map(|(notice, claim, made)| ClaimOver {
+    let over = over.map(|(notice, claim, made)| ExpiredClaim {
         notice: notice.clone(),
         claim: *claim,
         mailboxes: made.mailboxes.clone(),
@@ -198,18 +197,17 @@ pub fn claims_over(state: &State, now: DateTime<Utc>) -> Vec<ClaimOver> {
     over.collect()
 }
 
-/// When a sender has something to do that it has not now, by the mere passing of time: an attempt, or a
-/// claim that ends.
+/// The next instant at which a sender may have work: a retry, or the expiry of a claim.
 pub fn next_notice_wake(state: &State, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let plan = state.plan()?;
     let attempts = plan.notices.iter().filter_map(|rule| {
         let (_, closes) = rule.window(plan)?;
-        let told = state.notices.get(&rule.id)?;
-        let next = told.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now);
-        // A notice whose phase begins first is not tried again.
+        let notice = state.notices.get(&rule.id)?;
+        let next = notice.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now);
+        // A notice is not retried after its phase has begun.
         next.min().filter(|at| *at < closes)
     });
-    let claims = state.notices.told.values().flat_map(|told| told.claims.values());
+    let claims = state.notices.by_notice.values().flat_map(|notice| notice.claims.values());
     let a_moment = chrono::TimeDelta::milliseconds(1);
     let ends = claims.filter_map(|claim| claim.until.checked_add_signed(a_moment));
     attempts.chain(ends.filter(|at| *at > now)).min()

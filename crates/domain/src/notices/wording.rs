@@ -1,40 +1,40 @@
-//! What a notice says: its texts with every placeholder but the mailbox's address filled in.
+//! The text of a notice, with every placeholder filled in but the mailbox's address.
 //!
-//! Dates and rights are taken from the plan in force when a notice is written, so an amended plan changes
-//! what is said to those who were not told yet. Deliberately absent: personal data. `{mailbox}` stays in
-//! the text until a sender writes to one mailbox.
+//! Dates and rights come from the plan in force when the notice is sent, so an amendment changes the text
+//! for holders who were not notified yet. Deliberately absent: personal data. `{mailbox}` stays in the text
+//! until a sender addresses one mailbox.
 
 use chrono::{Datelike, NaiveDate};
 
 use crate::{Capabilities, Capability, Language, NoticeRule, NoticeText, PhaseId, Plan};
 
-/// What stands for the address of the mailbox that a notice is about.
+/// The placeholder for the address of the mailbox.
 pub const MAILBOX: &str = "{mailbox}";
 
-/// A part of a text: as it is, or something in braces.
+/// A part of a template: literal text, or a placeholder in braces.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Piece<'t> {
     Text(&'t str),
-    /// A brace without its other half.
+    /// An unmatched brace.
     Stray(&'t str),
-    Written {
+    Placeholder {
         whole: &'t str,
         placeholder: Result<Placeholder, String>,
     },
 }
 
-/// What is filled in.
+/// A value to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Placeholder {
-    /// The first day of the notice's phase, or of another one.
+    /// The first day of the notice's phase, or of the named one.
     FirstDay(Option<PhaseId>),
     /// The day before it.
     LastDay(Option<PhaseId>),
-    /// What the phase takes away, in words.
+    /// The capabilities that the phase removes.
     Ends,
-    /// What may be done from then on, in words.
+    /// The capabilities that the phase allows.
     Stays,
-    /// Where vouchers are asked for.
+    /// The address for voucher requests.
     Intake,
     /// The mailbox's address.
     Mailbox,
@@ -44,7 +44,7 @@ const KNOWN: &str = "{first-day}, {first-day:PHASE}, {last-day}, {last-day:PHASE
                      {mailbox}";
 
 impl Placeholder {
-    fn read(inner: &str) -> Result<Self, String> {
+    fn parse(inner: &str) -> Result<Self, String> {
         let (name, of) = match inner.split_once(':') {
             Some((name, of)) => (name, Some(of.parse::<PhaseId>()?)),
             None => (inner, None),
@@ -58,13 +58,13 @@ impl Placeholder {
             ("mailbox", None) => Ok(Self::Mailbox),
             _ => {
                 let inner: String = inner.chars().take(60).collect();
-                Err(format!("{{{inner}}} is no placeholder; they are {KNOWN}"))
+                Err(format!("unknown placeholder {{{inner}}}; expected one of {KNOWN}"))
             }
         }
     }
 }
 
-/// Takes a text apart.
+/// Splits a template into its pieces.
 pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -77,7 +77,8 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
             Some((end, '}')) if from.starts_with('{') => {
                 let (whole, after) = from.split_at(end + 1);
                 let inner = whole.trim_start_matches('{').trim_end_matches('}');
-                pieces.push(Piece::Written { whole, placeholder: Placeholder::read(inner) });
+                let placeholder = Placeholder::parse(inner);
+                pieces.push(Piece::Placeholder { whole, placeholder });
                 rest = after;
             }
             _ => {
@@ -91,22 +92,22 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// A notice in words, ready but for the mailbox's address.
+/// The text of a notice, complete but for the mailbox's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeWords {
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// Lines that end in `\n`.
+    /// The body, lines ending in `\n`.
     pub text: String,
-    /// The languages of it, in their order.
+    /// Its languages, in order.
     pub languages: Vec<Language>,
 }
 
 impl NoticeRule {
-    /// What the notice says by this plan; `None` where the plan has no such phase.
+    /// The text of the notice under this plan; `None` if the plan lacks its phase.
     pub fn wording(&self, plan: &Plan) -> Option<NoticeWords> {
-        let place = plan.phases.iter().position(|phase| phase.id == self.phase)?;
-        let fill = |text: &str, language| filled(text, language, plan, place);
+        let index = plan.phases.iter().position(|phase| phase.id == self.phase)?;
+        let fill = |text: &str, language| filled(text, language, plan, index);
         let subjects: Vec<_> =
             self.texts.iter().map(|text| fill(&text.subject, text.language)).collect();
         let part = |NoticeText { language, text, .. }: &NoticeText| {
@@ -123,30 +124,30 @@ impl NoticeRule {
     }
 }
 
-fn filled(text: &str, language: Language, plan: &Plan, place: usize) -> String {
+fn filled(text: &str, language: Language, plan: &Plan, index: usize) -> String {
     let from = |of: &Option<PhaseId>| match of {
         Some(of) => plan.phase(of).map(|phase| phase.from),
-        None => plan.phases.get(place).map(|phase| phase.from),
+        None => plan.phases.get(index).map(|phase| phase.from),
     };
     let mut filled = String::with_capacity(text.len() * 2);
     for piece in pieces(text) {
         let (whole, value) = match piece {
             Piece::Text(text) | Piece::Stray(text) => (text, None),
-            Piece::Written { whole, placeholder } => {
+            Piece::Placeholder { whole, placeholder } => {
                 let value = match placeholder {
                     Ok(Placeholder::FirstDay(of)) => from(&of).map(|day| date(day, language)),
                     Ok(Placeholder::LastDay(of)) => {
                         from(&of).and_then(|day| day.pred_opt()).map(|day| date(day, language))
                     }
-                    Ok(Placeholder::Ends) => Some(words(plan.removes(place), language)),
+                    Ok(Placeholder::Ends) => Some(words(plan.removes(index), language)),
                     Ok(Placeholder::Stays) => {
-                        let allows = plan.phases.get(place).map(|phase| phase.allows);
+                        let allows = plan.phases.get(index).map(|phase| phase.allows);
                         Some(words(allows.unwrap_or_default(), language))
                     }
                     Ok(Placeholder::Intake) => {
                         plan.vouchers.as_ref().map(|rules| rules.intake.clone())
                     }
-                    // Every other one was refused when the plan was read.
+                    // Parsing the plan rejected every unknown placeholder.
                     Ok(Placeholder::Mailbox) | Err(_) => None,
                 };
                 (whole, value)
@@ -157,7 +158,7 @@ fn filled(text: &str, language: Language, plan: &Plan, place: usize) -> String {
     filled
 }
 
-/// A day as the language writes it.
+/// A date in the form of the language.
 fn date(day: NaiveDate, language: Language) -> String {
     const IT: [&str; 12] = [
         "gennaio",
@@ -199,7 +200,7 @@ fn date(day: NaiveDate, language: Language) -> String {
     }
 }
 
-/// Rights as their holder calls them, as a list within a sentence.
+/// Capabilities in a holder's words, as a list within a sentence.
 fn words(rights: Capabilities, language: Language) -> String {
     let (last, none) = match language {
         Language::It => (" e ", "nulla"),
@@ -220,7 +221,7 @@ fn word(right: Capability, language: Language) -> &'static str {
         (Capability::Send, Language::It) => "inviare messaggi",
         (Capability::Send, Language::En) => "sending messages",
         (Capability::Modify, Language::It) => "modificare il contenuto della casella",
-        (Capability::Modify, Language::En) => "changing what the mailbox holds",
+        (Capability::Modify, Language::En) => "changing the content of the mailbox",
         (Capability::Receive, Language::It) => "ricevere messaggi",
         (Capability::Receive, Language::En) => "receiving messages",
         (Capability::Access, Language::It) => {
@@ -228,10 +229,10 @@ fn word(right: Capability, language: Language) -> &'static str {
         }
         (Capability::Access, Language::En) => "logging in to read and save messages",
         (Capability::RequestLogs, Language::It) => "chiedere i log dei propri messaggi",
-        (Capability::RequestLogs, Language::En) => "asking for the logs of one's messages",
+        (Capability::RequestLogs, Language::En) => "requesting the logs of one's messages",
         (Capability::RequestVoucher, Language::It) => "chiedere il voucher per una PEC",
         (Capability::RequestVoucher, Language::En) => {
-            "asking for the voucher for a certified mailbox"
+            "requesting the voucher for a certified mailbox"
         }
     }
 }
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_written_as_its_language_does() {
+    fn a_date_has_the_form_of_its_language() {
         for (written, it, en) in [
             ("2015-03-18", "18 marzo 2015", "18 March 2015"),
             ("2015-03-01", "1º marzo 2015", "1 March 2015"),
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn rights_are_a_list_within_a_sentence() {
+    fn capabilities_form_a_list_within_a_sentence() {
         let rights = [Capability::Send, Capability::Receive, Capability::RequestVoucher];
         let rights: Capabilities = rights.into_iter().collect();
         assert_eq!(
@@ -269,10 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_taken_apart_and_what_is_no_placeholder_is_named() {
+    fn a_template_is_split_and_unknown_placeholders_are_named() {
         let taken = pieces("from {first-day} to {last-day:ended}{x} } {a\nb}");
-        let written = |whole, placeholder| Piece::Written { whole, placeholder };
-        let unknown = Err(format!("{{x}} is no placeholder; they are {KNOWN}"));
+        let written = |whole, placeholder| Piece::Placeholder { whole, placeholder };
+        let unknown = Err(format!("unknown placeholder {{x}}; expected one of {KNOWN}"));
         let ended = Placeholder::LastDay(Some("ended".parse().expect("a phase")));
         assert_eq!(
             taken,

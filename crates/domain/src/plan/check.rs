@@ -22,10 +22,10 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     let links_swept = draft.message_logs.as_ref().is_some_and(|logs| logs.swept);
     let reminds = draft.vouchers.as_ref().is_some_and(|vouchers| vouchers.reminds);
     for (name, section, takes) in [
-        (DriftRules::work(), "[drift]", draft.compares),
-        (VoucherRules::work(), "[vouchers]", swept),
-        (VoucherRules::reminding(), "[vouchers]", reminds),
-        (MessageLogRules::work(), "[message-logs]", links_swept),
+        (DriftRules::recurring_name(), "[drift]", draft.compares),
+        (VoucherRules::recurring_name(), "[vouchers]", swept),
+        (VoucherRules::reminders_name(), "[vouchers]", reminds),
+        (MessageLogRules::recurring_name(), "[message-logs]", links_swept),
     ] {
         let mut names = recurring.iter().filter_map(|rule| rule.name.as_ref());
         if let Some(At { line, .. }) = names.find(|taken| takes && taken.value == name) {
@@ -51,7 +51,7 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
         let message =
             format!("phase {} names no sources for its date and its rights", phase.name());
-        reader.notice(phase.line, message);
+        reader.warning(phase.line, message);
     }
 }
 
@@ -118,20 +118,20 @@ fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
                  {zone} skipped",
                 start.format("%H:%M")
             );
-            reader.notice(*line, message);
+            reader.warning(*line, message);
         } else if start.time() != NaiveTime::MIN {
             let message = format!(
                 "phase {name} starts at {} on {day}, the first valid instant of that day: midnight does \
                  not exist then in {zone}",
                 start.format("%H:%M")
             );
-            reader.notice(*line, message);
+            reader.warning(*line, message);
         } else if zone.from_local_datetime(&start.naive_local()).single().is_none() {
             let message = format!(
                 "phase {name} starts at the first of the two midnights of {day} in {zone}, {}",
                 start.with_timezone(&Utc).format("%Y-%m-%dT%H:%M:%SZ")
             );
-            reader.notice(*line, message);
+            reader.warning(*line, message);
         }
     }
 }
@@ -148,7 +148,7 @@ fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phase
         if restores.value && returned.is_empty() {
             let message =
                 format!("phase {} says restores = true but allows nothing again", phase.name());
-            reader.notice(restores.line, message);
+            reader.warning(restores.line, message);
         }
         for At { line, value: capability } in returned {
             if let Some(taker) = taken_by.remove(capability)

@@ -30,7 +30,7 @@ impl Default for MessageLogRules {
 
 impl MessageLogRules {
     /// The name under which occurrences of its sweep are recorded.
-    pub fn work() -> PhaseId {
+    pub fn recurring_name() -> PhaseId {
         PhaseId("message-logs".to_owned())
     }
 }

@@ -132,7 +132,7 @@ fn placeholders(
                     ),
                 );
             }
-            Piece::Written { whole, placeholder } => {
+            Piece::Placeholder { whole, placeholder } => {
                 offset += whole.len();
                 let line = line_at(reader, *line, text, before);
                 match placeholder {
@@ -191,7 +191,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft) {
                 "phase {phase} takes no right of a mailbox away, so nobody is told; write to = \"active\" \
                  or to = \"registered\" to tell them all the same"
             );
-            reader.notice(*line, message);
+            reader.warning(*line, message);
         }
     }
 }

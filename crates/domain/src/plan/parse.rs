@@ -12,7 +12,7 @@ use super::keys::{
     VOUCHER_KEYS, VOUCHERS, ZONE,
 };
 use super::parse_refusals::refusals;
-use super::problem::{Notice, PlanError};
+use super::problem::{PlanError, PlanWarning};
 use super::reader::{At, Reader};
 use super::section::Section;
 use super::{canary, check, draft, message_logs, near, notice_section};
@@ -33,7 +33,7 @@ impl Plan {
     /// Reads and checks a plan; the error holds every problem with its line, and what would be right.
     ///
     /// `file_name` is only what the errors call the text.
-    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<Notice>), PlanError> {
+    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<PlanWarning>), PlanError> {
         let mut reader = Reader::new(text);
         let plan = reader.document().and_then(|table| {
             let section = Section::new(&reader, PLAN, 1, table, PLAN_KEYS);

@@ -11,7 +11,7 @@ pub struct Problem {
 
 /// Something in a valid plan that its author may not expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct PlanWarning {
     /// The line, from 1.
     pub line: usize,
     /// What happens, in one sentence.

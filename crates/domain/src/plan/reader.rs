@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::Key;
-use super::problem::{Notice, PlanError, Problem};
+use super::problem::{PlanError, PlanWarning, Problem};
 
 /// The years that a plan may speak of: a slip of the keyboard is outside, and so is what lies beyond 2099,
 /// where the zone rules that are compiled in end and a summer's midnight would be an hour late.
@@ -39,22 +39,22 @@ pub(super) struct Reader<'t> {
     /// Where each line starts.
     lines: Vec<usize>,
     problems: Vec<Problem>,
-    notices: Vec<Notice>,
+    warnings: Vec<PlanWarning>,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect();
-        Self { text, lines, problems: Vec::new(), notices: Vec::new() }
+        Self { text, lines, problems: Vec::new(), warnings: Vec::new() }
     }
 
     pub(super) fn problem(&mut self, line: usize, message: impl Into<String>) {
         self.problems.push(Problem { line, message: message.into() });
     }
 
-    pub(super) fn notice(&mut self, line: usize, message: impl Into<String>) {
-        self.notices.push(Notice { line, message: message.into() });
+    pub(super) fn warning(&mut self, line: usize, message: impl Into<String>) {
+        self.warnings.push(PlanWarning { line, message: message.into() });
     }
 
     /// The document's table; `None`, with its problems kept, where it is not TOML.
@@ -79,10 +79,10 @@ impl<'t> Reader<'t> {
         mut self,
         file: &str,
         plan: Option<T>,
-    ) -> Result<(T, Vec<Notice>), PlanError> {
-        self.notices.sort_by_key(|notice| notice.line);
+    ) -> Result<(T, Vec<PlanWarning>), PlanError> {
+        self.warnings.sort_by_key(|notice| notice.line);
         match plan {
-            Some(plan) if self.problems.is_empty() => Ok((plan, self.notices)),
+            Some(plan) if self.problems.is_empty() => Ok((plan, self.warnings)),
             _ => {
                 self.problems.sort_by_key(|problem| problem.line);
                 Err(PlanError { file: file.to_owned(), problems: self.problems })

@@ -1,7 +1,7 @@
-//! What can be asked of the vouchers, and what it leads to.
+//! Commands about vouchers and their decisions.
 //!
-//! A command about one holder is refused with its reason; of a command about many, those who can are
-//! taken and the others left as they are. What is so already is no event.
+//! A command about one holder is rejected with its reason. A command about many skips ineligible
+//! mailboxes. A repeated command yields no event.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
@@ -10,112 +10,115 @@ use super::{VoucherStanding, Vouchers, free_through};
 use crate::programme::Rejection;
 use crate::rights::Rights;
 use crate::{
-    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, Proof, ProviderId, VoucherRedeemed,
-    VoucherReissued, VoucherRevoked, VoucherRules, VouchersDelivered, VouchersExpired,
-    VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified, civil_date,
+    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, ProviderId, Verification,
+    VoucherRedeemed, VoucherReissued, VoucherRevoked, VoucherRules, VouchersDelivered,
+    VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
+    civil_date,
 };
 
-/// What can be asked of the vouchers.
+/// A command about vouchers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VoucherCommand {
-    /// Holders ask for theirs.
+    /// Record requests.
     Request {
-        /// Who.
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
-        /// Whose mailbox was asked for before the plan's `registered-before`, as the registry says.
-        asked_in_time: RoaringBitmap,
+        /// Mailboxes requested before the plan's `registered-before`, according to the registry.
+        requested_in_time: RoaringBitmap,
     },
-    /// It is sure who asked.
+    /// Record that requesters were verified.
     Verify {
-        /// Whose.
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
-        /// How that was made sure.
-        proof: Proof,
+        /// How they were verified.
+        proof: Verification,
     },
-    /// Requests are turned down.
+    /// Refuse pending requests.
     Refuse {
-        /// Whose.
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
         /// Why, as a short code.
         cause: String,
     },
-    /// Verified requests are granted, by ascending number until the plan's limit.
+    /// Issue vouchers for verified requests, by ascending number up to the plan's limit.
     Issue {
-        /// Whose.
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
     },
-    /// Codes were handed over.
+    /// Record that codes were delivered.
     Deliver {
-        /// Whose.
+        /// The mailboxes.
         mailboxes: RoaringBitmap,
     },
-    /// A provider opens the mailbox.
+    /// Redeem a voucher.
     Redeem {
-        /// Whose voucher.
+        /// The mailbox of the voucher.
         number: u32,
-        /// Which code of it was shown.
+        /// The number of the presented code.
         issue: u32,
-        /// Who opens the mailbox.
+        /// The provider that opens the mailbox.
         provider: ProviderId,
     },
-    /// What was not redeemed in time ends.
+    /// Expire vouchers that were not redeemed in time.
     Expire,
-    /// Who did not use theirs is to be reminded.
+    /// Claim a round of reminders.
     Remind {
         /// The instant of the round.
         scheduled_for: DateTime<Utc>,
     },
-    /// An operator takes a voucher back.
+    /// Revoke a voucher.
     Revoke {
-        /// Whose.
+        /// The mailbox.
         number: u32,
     },
-    /// A lost code is replaced.
+    /// Replace a lost code.
     Reissue {
-        /// Whose.
+        /// The mailbox.
         number: u32,
     },
 }
 
-/// What a decision looks at beside the vouchers.
-pub(crate) struct Light<'a> {
+/// The state that a decision depends on, beside the vouchers.
+pub(crate) struct VoucherContext<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) revision: u32,
     pub(crate) rights: &'a Rights,
-    /// Of whom nothing personal is kept, or will be.
-    pub(crate) forgotten: &'a RoaringBitmap,
+    /// Mailboxes with an ordered erasure.
+    pub(crate) erased: &'a RoaringBitmap,
     pub(crate) now: DateTime<Utc>,
 }
 
 type Decided = Result<Vec<Event>, Rejection>;
 
-/// Why nothing is granted to who can't be written to any more.
-const FORGOTTEN: &str = "its holder was erased: nobody is left to hand a voucher to";
+/// Why an erased holder gets no voucher.
+const ERASED: &str = "the holder's personal data were erased: no voucher can be delivered";
+const HAD_ONE: &str = "the holder has had a voucher; each holder gets one, ever";
+const NO_REQUEST: &str = "the mailbox has no pending voucher request; record one first";
 
 impl Vouchers {
-    /// What a command leads to.
-    pub(crate) fn decide(&self, command: VoucherCommand, light: &Light<'_>) -> Decided {
-        let Some(rules) = &light.plan.vouchers else {
-            return Rejection::because("the programme has no vouchers");
+    /// Decides a command.
+    pub(crate) fn decide(&self, command: VoucherCommand, context: &VoucherContext<'_>) -> Decided {
+        let Some(rules) = &context.plan.vouchers else {
+            return Rejection::because("the plan does not provide for vouchers");
         };
-        let today = civil_date(light.now, light.plan.zone);
+        let today = civil_date(context.now, context.plan.zone);
         match command {
-            VoucherCommand::Request { mailboxes, asked_in_time } => {
-                self.request(&mailboxes, &asked_in_time, rules, light)
+            VoucherCommand::Request { mailboxes, requested_in_time } => {
+                self.request(&mailboxes, &requested_in_time, rules, context)
             }
             VoucherCommand::Verify { mailboxes, proof } => {
                 let these = &(&mailboxes & &self.requested) - &self.verified;
-                let known = self.verified.is_superset(&mailboxes);
+                let done = self.verified.is_superset(&mailboxes);
                 let event = |mailboxes| VouchersVerified { proof, mailboxes };
-                self.open(&mailboxes, these, known, |set| Event::VouchersVerified(event(set)))
+                self.pending(&mailboxes, these, done, |set| Event::VouchersVerified(event(set)))
             }
             VoucherCommand::Refuse { mailboxes, cause } => {
-                let known = self.refused.is_superset(&mailboxes);
+                let done = self.refused.is_superset(&mailboxes);
                 let these = &mailboxes & &self.requested;
                 let event = |mailboxes| VouchersRefused { cause: cause.clone(), mailboxes };
-                self.open(&mailboxes, these, known, |set| Event::VouchersRefused(event(set)))
+                self.pending(&mailboxes, these, done, |set| Event::VouchersRefused(event(set)))
             }
-            VoucherCommand::Issue { mailboxes } => self.issue(&mailboxes, rules, today, light),
+            VoucherCommand::Issue { mailboxes } => self.issue(&mailboxes, rules, today, context),
             VoucherCommand::Deliver { mailboxes } => {
                 let these = &(&mailboxes & self.valid()) - &self.delivered;
                 let event = |mailboxes| Event::VouchersDelivered(VouchersDelivered { mailboxes });
@@ -132,7 +135,7 @@ impl Vouchers {
                     |mailboxes| Event::VouchersExpired(VouchersExpired { redeem_by, mailboxes });
                 Ok(some(self.valid()).map(event).into_iter().collect())
             }
-            VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for, rules, light),
+            VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for, rules, context),
             VoucherCommand::Revoke { number } if self.revoked.contains(number) => Ok(Vec::new()),
             VoucherCommand::Revoke { number } => {
                 self.must_be_valid(number)?;
@@ -150,23 +153,23 @@ impl Vouchers {
     fn request(
         &self,
         mailboxes: &RoaringBitmap,
-        asked_in_time: &RoaringBitmap,
+        requested_in_time: &RoaringBitmap,
         rules: &VoucherRules,
-        light: &Light<'_>,
+        context: &VoucherContext<'_>,
     ) -> Decided {
         if self.requested.is_superset(mailboxes) {
-            // It waits already: what is asked again after the last day was asked in time.
+            // A request repeated after the last day was made in time.
             return Ok(Vec::new());
         }
-        window(light)?;
-        let today = civil_date(light.now, light.plan.zone);
+        window(context)?;
+        let today = civil_date(context.now, context.plan.zone);
         if let Some(why) = rules.too_late_to_ask(today) {
             return Rejection::because(why);
         }
-        let rights = light.rights;
+        let rights = context.rights;
         let mut these = &(mailboxes & rights.registered()) - rights.withdrawn();
-        these -= light.forgotten;
-        these &= asked_in_time;
+        these -= context.erased;
+        these &= requested_in_time;
         if rules.eligible == Eligible::Activated {
             these &= rights.activated();
         }
@@ -177,35 +180,32 @@ impl Vouchers {
         }
         let Some(number) = only(mailboxes) else { return Ok(Vec::new()) };
         if self.issued.contains(number) {
-            return Rejection::because(
-                "its holder has had a voucher; there is one for each holder, ever",
-            );
+            return Rejection::because(HAD_ONE);
         }
-        if light.forgotten.contains(number) {
-            return Rejection::because(FORGOTTEN);
+        if context.erased.contains(number) {
+            return Rejection::because(ERASED);
         }
-        match rules.ineligible(lifecycle(rights, number), asked_in_time.contains(number)) {
+        match rules.ineligible(lifecycle(rights, number), requested_in_time.contains(number)) {
             Some(why) => Rejection::because(why),
             None => Ok(Vec::new()),
         }
     }
 
-    /// What concerns requests that wait: an event for those it can be said of, or why there are none.
-    fn open(
+    /// Decides a command about pending requests: an event for `these`, the mailboxes that it applies to, or
+    /// the reason why it applies to none.
+    fn pending(
         &self,
         asked: &RoaringBitmap,
         these: RoaringBitmap,
-        known: bool,
+        done: bool,
         event: impl FnOnce(MailboxSet) -> Event,
     ) -> Decided {
         match (some(these), only(asked)) {
             (Some(these), _) => Ok(vec![event(these)]),
-            (None, Some(number)) if !known && self.issued.contains(number) => {
-                Rejection::because("the request was granted already")
+            (None, Some(number)) if !done && self.issued.contains(number) => {
+                Rejection::because("the voucher was already issued")
             }
-            (None, Some(_)) if !known => {
-                Rejection::because("no request of this mailbox waits; record one first")
-            }
+            (None, Some(_)) if !done => Rejection::because(NO_REQUEST),
             (None, _) => Ok(Vec::new()),
         }
     }
@@ -215,46 +215,42 @@ impl Vouchers {
         mailboxes: &RoaringBitmap,
         rules: &VoucherRules,
         today: NaiveDate,
-        light: &Light<'_>,
+        context: &VoucherContext<'_>,
     ) -> Decided {
-        window(light)?;
+        window(context)?;
         in_time(rules, today)?;
-        let mut these = &(mailboxes & &self.verified) - light.rights.withdrawn();
-        these -= light.forgotten;
+        let mut these = &(mailboxes & &self.verified) - context.rights.withdrawn();
+        these -= context.erased;
         these -= &self.issued;
         if these.is_empty() {
             return match only(mailboxes).map(|number| self.standing(number)) {
                 None => Ok(Vec::new()),
-                Some(VoucherStanding::Verified) if !light.forgotten.is_disjoint(mailboxes) => {
-                    Rejection::because(FORGOTTEN)
+                Some(VoucherStanding::Verified) if !context.erased.is_disjoint(mailboxes) => {
+                    Rejection::because(ERASED)
                 }
-                Some(VoucherStanding::Verified) => {
-                    Rejection::because("the mailbox was given up by its holder")
-                }
-                Some(VoucherStanding::Requested) => {
-                    Rejection::because("it is not sure yet who asked; verify the request first")
-                }
+                Some(VoucherStanding::Verified) => Rejection::because("the mailbox was withdrawn"),
+                Some(VoucherStanding::Requested) => Rejection::because(
+                    "the requester has not been verified; verify the request first",
+                ),
                 Some(VoucherStanding::None | VoucherStanding::Refused) => {
-                    Rejection::because("no request of this mailbox waits; record one first")
+                    Rejection::because(NO_REQUEST)
                 }
                 Some(
                     VoucherStanding::Valid
                     | VoucherStanding::Redeemed { .. }
                     | VoucherStanding::Expired
                     | VoucherStanding::Revoked,
-                ) => Rejection::because(
-                    "its holder has had a voucher; there is one for each holder, ever",
-                ),
+                ) => Rejection::because(HAD_ONE),
             };
         }
         if let Some(limit) = rules.max_issued {
             let left = limit.saturating_sub(self.issued.len());
             if left == 0 {
-                return Rejection::because(format!("all {limit} vouchers of the plan are issued"));
+                return Rejection::because(format!("all {limit} vouchers of the plan were issued"));
             }
             these.remove_biggest(these.len().saturating_sub(left));
         }
-        let (revision, mailboxes) = (light.revision, MailboxSet::from(these));
+        let (revision, mailboxes) = (context.revision, MailboxSet::from(these));
         Ok(vec![Event::VouchersIssued(VouchersIssued { revision, mailboxes })])
     }
 
@@ -275,7 +271,7 @@ impl Vouchers {
         }
         self.must_be_valid(number)?;
         if replaced {
-            return Rejection::because("this code was replaced by a later one");
+            return Rejection::because("the code was replaced by a newer one");
         }
         in_time(rules, today)?;
         let free_through = free_through(today);
@@ -299,12 +295,14 @@ impl Vouchers {
             VoucherStanding::None
             | VoucherStanding::Requested
             | VoucherStanding::Verified
-            | VoucherStanding::Refused => Rejection::because("no voucher was issued to it"),
+            | VoucherStanding::Refused => {
+                Rejection::because("no voucher was issued for the mailbox")
+            }
         }
     }
 }
 
-/// At which point of its life a mailbox is; one that lapsed is as good as registered here.
+/// The lifecycle of a mailbox; a lapsed registration counts as registered here.
 fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
     if rights.withdrawn().contains(number) {
         Lifecycle::Withdrawn
@@ -317,18 +315,18 @@ fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
     }
 }
 
-/// Do the phases let vouchers be granted now?
-fn window(light: &Light<'_>) -> Result<(), Rejection> {
-    let (plan, voucher) = (light.plan, Capability::RequestVoucher);
-    if plan.allowed_at(light.now).contains(voucher) {
+/// Does the plan allow vouchers now?
+fn window(context: &VoucherContext<'_>) -> Result<(), Rejection> {
+    let (plan, voucher) = (context.plan, Capability::RequestVoucher);
+    if plan.allowed_at(context.now).contains(voucher) {
         return Ok(());
     }
-    let to_come = plan.phases.iter().skip(plan.due(light.now).end);
-    match to_come.clone().find(|phase| phase.allows.contains(voucher)) {
+    let mut upcoming = plan.phases.iter().skip(plan.due(context.now).end);
+    match upcoming.find(|phase| phase.allows.contains(voucher)) {
         Some(phase) => {
-            Rejection::because(format!("vouchers can be asked for from {} on", phase.from))
+            Rejection::because(format!("vouchers can be requested from {} on", phase.from))
         }
-        None => Rejection::because("vouchers can't be asked for any more"),
+        None => Rejection::because("vouchers can no longer be requested"),
     }
 }
 

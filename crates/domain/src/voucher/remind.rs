@@ -1,54 +1,53 @@
-//! Reminders: who has a voucher, did not use it, and is to be told once more.
+//! Reminders to holders of unredeemed vouchers.
 //!
-//! A round is one difference of sets, claimed by one event before any letter is written: those who have an unused
-//! voucher, less those to whom its code was handed over, or a reminder claimed, a short while ago, less those
-//! who had as many as the plan allows. Invariants: a round is claimed once; nobody is in two rounds within
-//! `remind-after-days`, nor in more than `remind-at-most` ever, a replaced code and an amended plan
-//! notwithstanding. Deliberately absent: the letters.
+//! A round is one difference of sets, claimed by one event before any letter is written: valid vouchers,
+//! minus those delivered or reminded recently, minus those with as many reminders as the plan allows.
+//! Invariants: a round is claimed once; no holder is in two rounds within `remind-after-days`, nor in more
+//! than `remind-at-most` rounds ever, even after a reissue or an amendment. Deliberately absent: letters.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 
-use super::{Light, VoucherCommand, VoucherStanding, Vouchers, decide::some};
+use super::{VoucherCommand, VoucherContext, VoucherStanding, Vouchers, decide::some};
 use crate::programme::Rejection;
 use crate::{Event, RemindRules, State, VoucherRemindersClaimed, VoucherRules, civil_date};
 
-/// A round of reminders that was claimed.
+/// A claimed round of reminders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReminderRound {
-    /// The instant it was due at.
+    /// The instant at which it was due.
     pub scheduled_for: DateTime<Utc>,
-    /// The civil day on which it was claimed.
+    /// The civil day of the claim.
     pub on: NaiveDate,
-    /// Whom it concerns.
+    /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
 impl Vouchers {
-    /// The rounds of reminders, in the order in which they were claimed. None ever changes or goes.
+    /// The claimed rounds, oldest first.
     pub fn reminders(&self) -> &[ReminderRound] {
         &self.reminders
     }
 
-    /// How many reminders were claimed for one holder.
+    /// The number of reminders claimed for one holder.
     pub fn reminders_of(&self, number: u32) -> usize {
         self.reminders.iter().filter(|round| round.mailboxes.contains(number)).count()
     }
 
-    /// Claims a round for everyone who is due; nothing where there is nobody, where a later round was claimed
-    /// already, and once vouchers can't be redeemed any more.
+    /// Claims a round. No event if nobody is due, a later round was claimed already, or vouchers can no
+    /// longer be redeemed.
     pub(super) fn remind(
         &self,
         scheduled_for: DateTime<Utc>,
         rules: &VoucherRules,
-        light: &Light<'_>,
+        context: &VoucherContext<'_>,
     ) -> Result<Vec<Event>, Rejection> {
         let Some(remind) = &rules.remind else {
             return Rejection::because(
-                "the plan's [vouchers] says nothing of reminders; amend it with remind first",
+                "the plan's section [vouchers] has no reminders; amend the plan with the key `remind` first",
             );
         };
-        let today = civil_date(light.now, light.plan.zone);
+        let today = civil_date(context.now, context.plan.zone);
         let claimed = self.reminders.last().is_some_and(|last| last.scheduled_for >= scheduled_for);
         if claimed || is_over(rules, today) {
             return Ok(Vec::new());
@@ -56,23 +55,28 @@ impl Vouchers {
         let claim = |mailboxes| {
             Event::VoucherRemindersClaimed(VoucherRemindersClaimed { scheduled_for, mailboxes })
         };
-        // By the day of the round: one that is claimed late reminds nobody who was not due at it.
-        let on = civil_date(scheduled_for.min(light.now), light.plan.zone);
-        let mut due = self.due(remind, on, light);
-        let held = light.rights.holds().values().filter(|hold| hold.is_in_force_on(today));
+        // The day of the round counts: a late claim reminds nobody who was not due then.
+        let on = civil_date(scheduled_for.min(context.now), context.plan.zone);
+        let mut due = self.due(remind, on, context);
+        let held = context.rights.holds().values().filter(|hold| hold.is_in_force_on(today));
         due -= held.map(|hold| hold.number).collect::<RoaringBitmap>();
         Ok(some(due).map(claim).into_iter().collect())
     }
 
-    /// Who is due a reminder on a day, those on hold among them.
-    fn due(&self, rules: &RemindRules, on: NaiveDate, light: &Light<'_>) -> RoaringBitmap {
+    /// Mailboxes that are due a reminder on a day, before holds are considered.
+    fn due(
+        &self,
+        rules: &RemindRules,
+        on: NaiveDate,
+        context: &VoucherContext<'_>,
+    ) -> RoaringBitmap {
         let mut due = self.valid() & &self.delivered;
-        due -= light.rights.withdrawn();
-        due -= light.forgotten;
+        due -= context.rights.withdrawn();
+        due -= context.erased;
         let least = Days::new(rules.after_days.into());
         let recent = |day: NaiveDate| day.checked_add_days(least).is_none_or(|day| on < day);
-        for (_, handed) in self.handed.iter().rev().take_while(|(day, _)| recent(**day)) {
-            due -= handed;
+        for (_, delivered) in self.delivered_on.iter().rev().take_while(|(day, _)| recent(**day)) {
+            due -= delivered;
         }
         for round in self.reminders.iter().filter(|round| recent(round.on)) {
             due -= &round.mailboxes;
@@ -80,7 +84,7 @@ impl Vouchers {
         due - self.reminded(rules.at_most)
     }
 
-    /// Who was in so many rounds or more.
+    /// Mailboxes that were in at least this many rounds.
     fn reminded(&self, times: u32) -> RoaringBitmap {
         let mut at_least: Vec<RoaringBitmap> =
             (0..times.max(1)).map(|_| RoaringBitmap::new()).collect();
@@ -100,16 +104,16 @@ fn is_over(rules: &VoucherRules, today: NaiveDate) -> bool {
     rules.redeem_by.is_some_and(|last| today > last)
 }
 
-/// The round of reminders that is due and was not claimed yet; `None` also while the programme is paused.
+/// The due, unclaimed round of reminders; `None` while the programme is paused.
 pub fn reminders_due(state: &State) -> Option<DateTime<Utc>> {
     let plan = state.plan().filter(|_| !state.programme.is_paused())?;
     plan.vouchers.as_ref()?.remind.as_ref()?;
-    let due = state.programme.last_occurrence(&VoucherRules::reminding())?;
+    let due = state.programme.last_occurrence(&VoucherRules::reminders_name())?;
     let claimed = state.vouchers.reminders.last().map(|last| last.scheduled_for);
     claimed.is_none_or(|claimed| claimed < due).then_some(due)
 }
 
-/// The round that is due, and how many it would remind if it were claimed now; `None` where it is nobody.
+/// The due round and the number of holders it would remind now; `None` if it would remind nobody.
 pub fn reminders_waiting(state: &State, now: DateTime<Utc>) -> Option<(DateTime<Utc>, u64)> {
     let scheduled_for = reminders_due(state)?;
     let claim = state.decide_voucher(VoucherCommand::Remind { scheduled_for }, now).ok()?;
@@ -119,8 +123,8 @@ pub fn reminders_waiting(state: &State, now: DateTime<Utc>) -> Option<(DateTime<
     claimed.map(|claimed| (scheduled_for, claimed.mailboxes.len()))
 }
 
-/// Is a reminder that was claimed for this holder still true? Not once the voucher is used or ended, its code
-/// was replaced and not handed over again, or the holder is gone, on hold, or forgotten.
+/// Is a claimed reminder still valid for this holder? Not once the voucher is redeemed or has ended, its
+/// code was reissued but not delivered, or the mailbox is withdrawn, held or erased.
 pub fn reminder_holds(state: &State, number: u32, now: DateTime<Utc>) -> bool {
     let Some(plan) = state.plan() else { return false };
     let Some(rules) = &plan.vouchers else { return false };

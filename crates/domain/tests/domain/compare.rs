@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Difference, Expectation, MailboxSet, Seen, Standing};
+use domain::{Capability, Difference, Expectation, MailboxSet, Observation, Standing};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -65,8 +65,8 @@ impl Platform {
         Self { now: BTreeMap::from([(SEND, may)]), ends: ends.collect(), unknown }
     }
 
-    fn seen(&self) -> Seen<'_> {
-        Seen { now: &self.now, ends: &self.ends, unknown: &self.unknown }
+    fn seen(&self) -> Observation<'_> {
+        Observation { now: &self.now, ends: &self.ends, unknown: &self.unknown }
     }
 }
 

@@ -52,7 +52,7 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
     let paused = ("2014-12-02T00:00:00Z", Command::Pause);
     type Row<'a> = (&'a [(&'a str, Command)], Command, &'a str);
     let table: &[Row<'_>] = &[
-        (&[], Command::Pause, "no plan is adopted yet; run `tramonto plan adopt` first"),
+        (&[], Command::Pause, "no plan is adopted; run `tramonto plan adopt` first"),
         (
             &[adopt()],
             Command::Adopt(another),
@@ -79,7 +79,7 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt()],
             pace(Capability::Send, Some(0)),
-            "a pace of 0 never ends; use `tramonto pause` to stop the sweep",
+            "a rate limit of 0 would stop all work; use `tramonto pause` instead",
         ),
     ];
     for (given, when, then) in table {
@@ -180,7 +180,7 @@ fn a_mailbox_refuses_what_it_can_not_do_in_one_sentence() {
     let release = MailboxCommand::ReleaseHold { hold: HOLD };
     let withdraw = MailboxCommand::Withdraw;
     let refused = [
-        (Mailbox::new(5), withdraw.clone(), "no such mailbox is registered"),
+        (Mailbox::new(5), withdraw.clone(), "the mailbox is not registered"),
         (
             mailbox(true, std::slice::from_ref(&withdraw)),
             withdraw.clone(),
@@ -194,22 +194,22 @@ fn a_mailbox_refuses_what_it_can_not_do_in_one_sentence() {
         (
             mailbox(false, &[]),
             hold(send, None),
-            "only an activated mailbox can be held; this one is registered and was never activated",
+            "a hold needs an activated mailbox; this one was never activated",
         ),
         (
             mailbox(true, &[withdraw]),
             hold(send, None),
-            "only an activated mailbox can be held; this one is withdrawn",
+            "a hold needs an activated mailbox; this one was withdrawn",
         ),
         (
             mailbox(true, &[]),
             hold(Capabilities::NONE, None),
-            "a hold keeps one or more of send, modify, receive, access",
+            "a hold can keep one or more of send, modify, receive, access",
         ),
         (
             mailbox(true, &[]),
             hold(Capability::RequestLogs.into(), None),
-            "a hold keeps one or more of send, modify, receive, access",
+            "a hold can keep one or more of send, modify, receive, access",
         ),
         (
             mailbox(true, &[]),

@@ -66,7 +66,7 @@ impl World {
     }
 
     fn check(&self, number: u32, capability: Capability, at: DateTime<Utc>) -> Result<(), Denied> {
-        Entitled::by(&self.0).unwrap().check(number, capability, at)
+        Entitled::of(&self.0).unwrap().check(number, capability, at)
     }
 }
 
@@ -131,5 +131,5 @@ fn an_amendment_moves_the_instant_as_soon_as_it_is_known() {
 
 #[test]
 fn nothing_is_known_before_a_plan_is() {
-    assert_eq!(Entitled::by(&State::default()), None);
+    assert_eq!(Entitled::of(&State::default()), None);
 }

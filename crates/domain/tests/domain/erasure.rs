@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Capability, Command, DateColumn, ErasureCommand, Event, Fact, Ground, HoldPlaced,
+    Capability, Command, DateColumn, ErasureCommand, ErasureGround, Event, Fact, HoldPlaced,
     LogRequestRefused, LogRequested, MailboxSet, MailboxWithdrawn, MailboxesRegistered, Outcome,
     Plan, Requester, State, Verdict, VouchersRequested,
 };
@@ -70,7 +70,7 @@ impl World {
         self.record(Event::RegistrationsLapsed(outcome));
     }
 
-    fn order(&mut self, ground: Ground, numbers: &[u32]) -> Result<Vec<u32>, String> {
+    fn order(&mut self, ground: ErasureGround, numbers: &[u32]) -> Result<Vec<u32>, String> {
         let mailboxes = set(numbers);
         let command = ErasureCommand::Order { ground, mailboxes };
         let events = self.state.decide_erasure(command, self.now).map_err(|why| why.to_string())?;
@@ -85,7 +85,7 @@ impl World {
     }
 
     fn demand(&mut self, number: u32) -> Result<Vec<u32>, String> {
-        self.order(Ground::Demand, &[number])
+        self.order(ErasureGround::Demand, &[number])
     }
 }
 
@@ -98,7 +98,7 @@ fn nobody_is_erased_to_whom_something_is_still_due() {
     let mut world = World::new();
     let refused = |world: &mut World, number| world.demand(number).unwrap_err();
     assert!(refused(&mut world, 0).contains("still open on the platform"));
-    assert!(refused(&mut world, 1).contains("may still be activated"));
+    assert!(refused(&mut world, 1).contains("can still be activated"));
     assert!(refused(&mut world, 9).contains("no such mailbox"));
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 0 }));
     assert!(refused(&mut world, 0).contains("still open"), "withdrawn, and not closed yet");
@@ -124,7 +124,11 @@ fn a_hold_and_a_request_that_waits_keep_a_holder_known() {
     world.record(Event::VouchersRequested(VouchersRequested { mailboxes: set(&[3]).into() }));
     assert!(world.demand(2).unwrap_err().contains("a hold keeps"));
     assert!(world.demand(3).unwrap_err().contains("a request for its voucher waits"));
-    assert_eq!(world.order(Ground::Demand, &[1, 2, 3]), Ok(vec![1]), "of many, those who can");
+    assert_eq!(
+        world.order(ErasureGround::Demand, &[1, 2, 3]),
+        Ok(vec![1]),
+        "of many, those who can"
+    );
     world.now = "2015-05-01T22:00:00Z".parse().unwrap();
     assert_eq!(world.demand(2), Ok(vec![2]), "the hold's last day is over, in Rome");
     world.now = "2018-03-17T22:59:59Z".parse().unwrap();
@@ -147,7 +151,7 @@ fn a_request_for_the_log_of_messages_is_served_before_its_holder_is_forgotten() 
         through: None,
         received_on: None,
     }));
-    assert!(world.demand(0).unwrap_err().contains("the log of its messages waits"));
+    assert!(world.demand(0).unwrap_err().contains("unfinished log request"));
     world.record(Event::LogRequestRefused(LogRequestRefused {
         request: id,
         number: 0,
@@ -162,9 +166,9 @@ fn everyone_goes_only_once_the_last_phase_has_completed() {
     world.close(&[0, 2]);
     world.lapse(&[1, 3]);
     let everyone = [0, 1, 2, 3];
-    assert!(world.order(Ground::End, &everyone).unwrap_err().contains("has not ended"));
+    assert!(world.order(ErasureGround::End, &everyone).unwrap_err().contains("has not ended"));
     world.now = "2018-03-18T00:00:00Z".parse().unwrap();
-    assert!(world.order(Ground::End, &everyone).is_err(), "its date alone does not end it");
+    assert!(world.order(ErasureGround::End, &everyone).is_err(), "its date alone does not end it");
     for place in 0..5 {
         let (phase, frozen_at) = {
             let phase = &world.state.plan().unwrap().phases[place];
@@ -176,7 +180,7 @@ fn everyone_goes_only_once_the_last_phase_has_completed() {
             }
         }
     }
-    assert_eq!(world.order(Ground::End, &everyone), Ok(everyone.to_vec()));
+    assert_eq!(world.order(ErasureGround::End, &everyone), Ok(everyone.to_vec()));
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn what_was_ordered_is_to_be_done_until_it_is_said_to_be() {
     let mut world = World::new();
     world.close(&[0]);
     world.lapse(&[1]);
-    world.order(Ground::Demand, &[0, 1]).unwrap();
+    world.order(ErasureGround::Demand, &[0, 1]).unwrap();
     assert_eq!(world.state.erasure.pending(), set(&[0, 1]));
     let done = |mailboxes| ErasureCommand::Done { places: BTreeMap::new(), mailboxes };
     let events = world.state.decide_erasure(done(set(&[0, 3])), world.now).unwrap();

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Capability, CatchUp, Command, DateColumn, Event, ExtractAccess, Fact, HoldPlaced, LogCommand,
-    LogExtractPrepared, LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn,
-    MailboxesRegistered, MessageLogRules, Plan, Proof, Requester, State,
+    Capability, CatchUp, Command, DateColumn, Event, ExportAccess, Fact, HoldPlaced, LogCommand,
+    LogExportPrepared, LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn,
+    MailboxesRegistered, MessageLogRules, Plan, Requester, State, Verification,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -91,7 +91,7 @@ fn asked(request: Uuid, number: u32, by: Requester) -> LogRequested {
 }
 
 fn verify(request: Uuid) -> LogCommand {
-    LogCommand::Verify { request, proof: Proof::Officer }
+    LogCommand::Verify { request, proof: Verification::Officer }
 }
 
 fn refuse(request: Uuid) -> LogCommand {
@@ -99,7 +99,7 @@ fn refuse(request: Uuid) -> LogCommand {
 }
 
 fn prepare(request: Uuid, until: &str) -> LogCommand {
-    LogCommand::Prepare(LogExtractPrepared {
+    LogCommand::Prepare(LogExportPrepared {
         request,
         number: 0,
         files: 4,
@@ -111,7 +111,7 @@ fn prepare(request: Uuid, until: &str) -> LogCommand {
     })
 }
 
-fn open(request: Uuid, outcome: ExtractAccess) -> LogCommand {
+fn open(request: Uuid, outcome: ExportAccess) -> LogCommand {
     LogCommand::Access { request, number: 0, outcome }
 }
 
@@ -121,16 +121,16 @@ fn destroy() -> LogCommand {
     LogCommand::Destroy(LogsDestroyed { messages: 1, addresses: 2, extracts: 0, digest, kept })
 }
 
-fn outcome(events: &[Event]) -> ExtractAccess {
-    let [Event::LogExtractAccessed(event)] = events else { panic!("{events:?}") };
+fn outcome(events: &[Event]) -> ExportAccess {
+    let [Event::LogExportAccessed(event)] = events else { panic!("{events:?}") };
     event.outcome
 }
 
 #[test]
 fn logs_can_be_asked_for_from_the_first_instant_of_the_window_to_its_last() {
-    let reads = "you can still read your mailbox; its log can be asked for from 2015-09-18 on";
-    let early = "logs can be asked for from 2015-09-18 on";
-    let over = "the last day to ask for logs was 2018-03-17";
+    let reads = "the mailbox can still be read; its log can be requested from 2015-09-18 on";
+    let early = "message logs can be requested from 2015-09-18 on";
+    let over = "the last day for log requests was 2018-03-17";
     for (when, holder, authority) in [
         ("2014-12-20T12:00:00Z", Err(reads), Err(early)),
         ("2015-09-17T21:59:59.999999999Z", Err(reads), Err(early)),
@@ -153,22 +153,22 @@ fn a_request_received_on_the_last_day_is_served_after_it() {
     assert!(world.request(ENDED, 0, Requester::Holder).is_err());
     world.ask("2018-03-20T09:00:00Z", verify(request)).unwrap();
     world.ask("2018-03-20T10:00:00Z", prepare(request, "2018-04-19T10:00:00Z")).unwrap();
-    let download = open(request, ExtractAccess::Delivered);
+    let download = open(request, ExportAccess::Delivered);
     let last = world.ask("2018-04-19T09:59:59Z", download.clone()).unwrap();
-    assert_eq!(outcome(&last), ExtractAccess::Delivered);
+    assert_eq!(outcome(&last), ExportAccess::Delivered);
     let late = world.ask("2018-04-19T10:00:00Z", download).unwrap();
-    assert_eq!(outcome(&late), ExtractAccess::Expired);
+    assert_eq!(outcome(&late), ExportAccess::Expired);
 }
 
 #[test]
 fn who_never_activated_has_no_log_and_who_gave_up_the_mailbox_asks_for_none() {
-    let given_up = "the mailbox was given up by its holder; an authority can ask for its log";
+    let failed = "the mailbox was withdrawn; only an authority can request its log";
     for (number, by, answer) in [
         (1, Requester::Holder, Err("the mailbox was never activated; it has no messages")),
         (1, Requester::Authority, Err("the mailbox was never activated; it has no messages")),
-        (2, Requester::Holder, Err(given_up)),
+        (2, Requester::Holder, Err(failed)),
         (2, Requester::Authority, Ok(())),
-        (9, Requester::Holder, Err("no such mailbox is registered")),
+        (9, Requester::Holder, Err("the mailbox is not registered")),
     ] {
         let asked = World::new().request(FIRST, number, by).map(|_| ());
         assert_eq!(asked, answer.map_err(str::to_owned), "{number} {by:?}");
@@ -194,12 +194,12 @@ fn a_hold_takes_nothing_away_from_who_may_ask() {
 fn nothing_is_prepared_before_it_is_sure_who_asked() {
     let mut world = World::new();
     let request = world.request(FIRST, 0, Requester::Holder).unwrap();
-    let unsure = "it is not sure yet who asked; verify the request first";
+    let unsure = "the requester has not been verified; verify the request first";
     let until = "2015-10-18T00:00:00Z";
     assert_eq!(world.ask(FIRST, prepare(request, until)), Err(unsure.to_owned()));
     world.ask(FIRST, verify(request)).unwrap();
     assert_eq!(world.ask(FIRST, verify(request)), Ok(Vec::new()));
-    let past = "the link would have ended before it was made";
+    let past = "the link would expire before it exists";
     assert_eq!(world.ask(FIRST, prepare(request, FIRST)), Err(past.to_owned()));
     assert_eq!(world.ask(FIRST, prepare(request, until)).unwrap().len(), 1);
     let name = world.standing(request).map(LogStanding::name);
@@ -215,7 +215,7 @@ fn a_refused_request_is_over_and_may_be_made_again() {
     let gone = world.ask(FIRST, verify(request)).unwrap_err();
     assert!(gone.starts_with("no request ") && gone.ends_with("look at `logs list`"), "{gone}");
     let again = world.served(FIRST, "2015-10-18T00:00:00Z");
-    let ready = "its extract lies ready; the link ends by itself".to_owned();
+    let ready = "the export is already prepared; its link expires by itself".to_owned();
     assert_eq!(world.ask(FIRST, refuse(again)), Err(ready));
 }
 
@@ -224,23 +224,23 @@ fn every_look_at_an_extract_is_an_event_also_of_one_that_is_gone() {
     let mut world = World::new();
     let until = "2015-10-18T00:00:00Z";
     let request = world.served(FIRST, until);
-    for asked in [ExtractAccess::Looked, ExtractAccess::NotTheHolder, ExtractAccess::Looked] {
+    for asked in [ExportAccess::Viewed, ExportAccess::NotTheHolder, ExportAccess::Viewed] {
         assert_eq!(outcome(&world.ask(FIRST, open(request, asked)).unwrap()), asked);
     }
     assert_eq!(world.standing(request).map(LogStanding::name), Some("prepared"));
-    world.ask(FIRST, open(request, ExtractAccess::Delivered)).unwrap();
+    world.ask(FIRST, open(request, ExportAccess::Delivered)).unwrap();
     assert_eq!(world.standing(request).map(LogStanding::name), Some("delivered"));
     assert_eq!(world.ask("2015-10-17T23:59:59Z", LogCommand::Expire), Ok(Vec::new()));
     assert_eq!(world.ask(until, LogCommand::Expire).unwrap().len(), 1);
     assert_eq!(world.ask(until, LogCommand::Expire), Ok(Vec::new()));
-    let late = world.ask(until, open(request, ExtractAccess::Delivered)).unwrap();
-    assert_eq!(outcome(&late), ExtractAccess::Expired);
+    let late = world.ask(until, open(request, ExportAccess::Delivered)).unwrap();
+    assert_eq!(outcome(&late), ExportAccess::Expired);
 }
 
 #[test]
 fn logs_are_kept_through_the_last_day_and_while_a_request_received_in_time_is_open() {
     let mut world = World::new();
-    let keep = "logs can be asked for through 2018-03-17; keep them".to_owned();
+    let keep = "logs must be kept: requests are accepted through 2018-03-17".to_owned();
     assert_eq!(world.ask(FIRST, destroy()), Err(keep.clone()));
     assert_eq!(world.ask(LAST, destroy()), Err(keep));
     let request = world.served(LAST, "2018-04-19T10:00:00Z");
@@ -318,7 +318,7 @@ proptest! {
                     let until = (world.now + TimeDelta::days(days)).to_rfc3339();
                     prepare(Uuid::from_u128(id), &until)
                 }
-                Step::Open(id) => open(Uuid::from_u128(id), ExtractAccess::Delivered),
+                Step::Open(id) => open(Uuid::from_u128(id), ExportAccess::Delivered),
                 Step::Refuse(id) => refuse(Uuid::from_u128(id)),
                 Step::Expire => LogCommand::Expire,
                 Step::Destroy => destroy(),
@@ -337,14 +337,14 @@ proptest! {
                 } else if let Event::LogRequesterVerified(event) = &event {
                     prop_assert!(received.contains(&event.request));
                     verified.push(event.request);
-                } else if let Event::LogExtractPrepared(event) = &event {
+                } else if let Event::LogExportPrepared(event) = &event {
                     prop_assert!(verified.contains(&event.request) && !over.contains(&event.request));
                     until.insert(event.request, event.expires_at);
-                } else if let Event::LogExtractAccessed(event) = &event {
-                    let handed_out = event.outcome == ExtractAccess::Delivered;
+                } else if let Event::LogExportAccessed(event) = &event {
+                    let handed_out = event.outcome == ExportAccess::Delivered;
                     let may = until.get(&event.request).is_some_and(|until| world.now < *until);
                     prop_assert_eq!(handed_out, may && !over.contains(&event.request));
-                } else if let Event::LogExtractExpired(event) = &event {
+                } else if let Event::LogExportExpired(event) = &event {
                     prop_assert!(until.get(&event.request).is_some_and(|until| *until <= world.now));
                     over.push(event.request);
                 } else if let Event::LogRequestRefused(event) = &event {
@@ -357,13 +357,13 @@ proptest! {
                 world.record(event);
             }
         }
-        let rest = serde_json::to_string(&world.state.rest()).unwrap();
+        let rest = serde_json::to_string(&world.state.header()).unwrap();
         let sets = world.state.sets();
         let find = |wanted: &str| {
             let found = sets.iter().find(|(name, _)| name == wanted);
             found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
         };
-        let again = State::from_parts(serde_json::from_str(&rest).unwrap(), find);
+        let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), find);
         prop_assert_eq!(again, world.state.clone());
     }
 }
@@ -378,7 +378,11 @@ fn the_plan_says_how_long_links_last_and_when_those_that_are_over_end() {
     assert_eq!(parsed("").unwrap().link_days(), 30);
     let plan = parsed("[message-logs]\nlink-days = 7\nsweep = \"0 0 3 * * *\"").unwrap();
     assert_eq!(plan.link_days(), 7);
-    let work = plan.works().into_iter().find(|work| work.name == MessageLogRules::work()).unwrap();
+    let work = plan
+        .all_recurring()
+        .into_iter()
+        .find(|work| work.name == MessageLogRules::recurring_name())
+        .unwrap();
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 0 3 * * *", CatchUp::Once));
     for (section, problem) in [
         ("[message-logs]\nlink-days = 91", "write a number from 1 to 90"),
@@ -416,7 +420,10 @@ fn a_letter_that_came_on_the_last_day_is_in_time_whenever_it_is_entered() {
     on(ENDED, "2018-03-17").unwrap();
     on("2018-03-20T10:00:00Z", "2018-03-17").unwrap();
     on("2018-03-20T10:00:00Z", "2015-09-18").unwrap();
-    assert_eq!(on(ENDED, "2018-03-18").unwrap_err(), "the last day to ask for logs was 2018-03-17");
+    assert_eq!(
+        on(ENDED, "2018-03-18").unwrap_err(),
+        "the last day for log requests was 2018-03-17"
+    );
     assert!(on(ENDED, "2018-03-19").unwrap_err().contains("it can't have come on 2018-03-19"));
     assert!(on(ENDED, "2015-09-17").unwrap_err().contains("from 2015-09-18 on"));
 }
@@ -426,11 +433,14 @@ fn nobody_asks_for_the_log_of_who_is_erased() {
     let mut world = World::new();
     let mailboxes = MailboxSet::from_iter([0]);
     world.record(Event::ErasureOrdered(domain::ErasureOrdered {
-        ground: domain::Ground::Demand,
+        ground: domain::ErasureGround::Demand,
         mailboxes,
     }));
     for by in [Requester::Holder, Requester::Authority] {
         let refused = world.request(FIRST, 0, by).unwrap_err();
-        assert_eq!(refused, "the personal data of its holder are erased; its log is gone");
+        assert_eq!(
+            refused,
+            "the holder's personal data were erased, and the message log with them"
+        );
     }
 }

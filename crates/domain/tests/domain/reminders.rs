@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Capability, CatchUp, Command, DateColumn, Event, Fact, Ground, HoldPlaced, HoldReleased,
-    MailboxWithdrawn, MailboxesRegistered, Plan, Proof, State, VoucherCommand, VoucherRules,
+    Capability, CatchUp, Command, DateColumn, ErasureGround, Event, Fact, HoldPlaced, HoldReleased,
+    MailboxWithdrawn, MailboxesRegistered, Plan, State, Verification, VoucherCommand, VoucherRules,
     civil_date, reminder_holds, reminders_due,
 };
 use proptest::prelude::*;
@@ -55,10 +55,13 @@ impl World {
         let mailboxes = set(0..6);
         let request = VoucherCommand::Request {
             mailboxes: mailboxes.clone(),
-            asked_in_time: mailboxes.clone(),
+            requested_in_time: mailboxes.clone(),
         };
         world.ask(request);
-        world.ask(VoucherCommand::Verify { mailboxes: mailboxes.clone(), proof: Proof::Officer });
+        world.ask(VoucherCommand::Verify {
+            mailboxes: mailboxes.clone(),
+            proof: Verification::Officer,
+        });
         world.ask(VoucherCommand::Issue { mailboxes });
         world
     }
@@ -211,7 +214,7 @@ fn a_hold_keeps_a_reminder_back_until_it_ends() {
 fn whoever_is_to_be_forgotten_is_not_reminded() {
     let mut world = World::handed(RULES);
     world.record(Event::ErasureOrdered(domain::ErasureOrdered {
-        ground: Ground::Demand,
+        ground: ErasureGround::Demand,
         mailboxes: (0..2).collect(),
     }));
     assert_eq!(world.remind("2015-06-01T07:00:00Z"), [2, 3, 4, 5]);
@@ -234,7 +237,7 @@ fn the_round_that_is_due_is_the_last_that_came_and_was_not_claimed() {
     let due = at("2015-06-01T07:00:00Z");
     world.now = due;
     world.record(Event::RecurringWorkDue(domain::RecurringWorkDue {
-        name: VoucherRules::reminding(),
+        name: VoucherRules::reminders_name(),
         scheduled_for: due,
         late_seconds: 0,
         skipped: 0,
@@ -266,8 +269,8 @@ fn the_plan_says_when_how_soon_and_how_often() {
     assert_eq!(rules(""), None);
     let usual = rules("remind = \"0 0 9 1 * *\"").unwrap();
     assert_eq!((usual.cron.as_str(), usual.after_days, usual.at_most), ("0 0 9 1 * *", 30, 2));
-    let works = parsed(RULES).unwrap().works();
-    let work = works.iter().find(|work| work.name == VoucherRules::reminding()).unwrap();
+    let works = parsed(RULES).unwrap().all_recurring();
+    let work = works.iter().find(|work| work.name == VoucherRules::reminders_name()).unwrap();
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 0 9 1 * *", CatchUp::Once));
     for (lines, problem) in [
         ("remind = \"0 9 1 * *\"", "lacks the seconds; write \"0 0 9 1 * *\""),
@@ -401,8 +404,8 @@ proptest! {
             let found = sets.iter().find(|(name, _)| name == wanted);
             found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
         };
-        let rest = serde_json::to_string(&world.state.rest()).unwrap();
-        let again = State::from_parts(serde_json::from_str(&rest).unwrap(), find);
+        let rest = serde_json::to_string(&world.state.header()).unwrap();
+        let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), find);
         prop_assert_eq!(again, world.state.clone());
     }
 }

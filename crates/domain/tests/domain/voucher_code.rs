@@ -13,8 +13,8 @@ fn read(text: &str) -> Result<VoucherCode, InvalidCode> {
 /// The alphabet as the encoder uses it: the first symbol of a code has the least significant digit.
 fn alphabet() -> Vec<char> {
     let first = |digit: u128| VoucherCode::from_random(digit).canonical().chars().next().unwrap();
-    let start = first(0);
-    std::iter::once(start).chain((1..).map(first).take_while(|symbol| *symbol != start)).collect()
+    let rest = (1..256).map(first).take_while(|symbol| *symbol != first(0));
+    std::iter::once(first(0)).chain(rest).collect()
 }
 
 /// The text with the symbol at an index replaced.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use domain::{
-    Command, DateColumn, Event, MailboxSet, MailboxesRegistered, Plan, Proof, Rejection, State,
-    VoucherCommand,
+    Command, DateColumn, Event, MailboxSet, MailboxesRegistered, Plan, Rejection, State,
+    Verification, VoucherCommand,
 };
 use eventstore::{
     Clock, Direction, Error, EventStore, ExpectedVersion, Journal, Origin, programme_stream,
@@ -86,8 +86,10 @@ pub(crate) async fn however_many_decide_at_once_each_holder_gets_one_voucher_wit
             // Each asks for a part of the same holders, and again, one by one and in bulk.
             for number in (0..HOLDERS).filter(|number| (number + writer) % 3 != 0) {
                 let one = || MailboxSet::from(number).into_inner();
-                let request = VoucherCommand::Request { mailboxes: one(), asked_in_time: one() };
-                let verify = VoucherCommand::Verify { mailboxes: one(), proof: Proof::Officer };
+                let request =
+                    VoucherCommand::Request { mailboxes: one(), requested_in_time: one() };
+                let verify =
+                    VoucherCommand::Verify { mailboxes: one(), proof: Verification::Officer };
                 let several = (number..HOLDERS.min(number + 1 + writer)).collect::<MailboxSet>();
                 let issue = VoucherCommand::Issue { mailboxes: several.into_inner() };
                 for command in [request, verify, issue] {
@@ -121,8 +123,8 @@ pub(crate) async fn of_many_providers_at_once_one_redeems_and_the_others_are_tol
     given(&first).await;
     let all = || (0..4).collect::<MailboxSet>().into_inner();
     for command in [
-        VoucherCommand::Request { mailboxes: all(), asked_in_time: all() },
-        VoucherCommand::Verify { mailboxes: all(), proof: Proof::Officer },
+        VoucherCommand::Request { mailboxes: all(), requested_in_time: all() },
+        VoucherCommand::Verify { mailboxes: all(), proof: Verification::Officer },
         VoucherCommand::Issue { mailboxes: all() },
     ] {
         ask(&first, &command).await.unwrap();

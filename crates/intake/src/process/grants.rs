@@ -4,7 +4,7 @@
 //! which are the domain's; here the rule that refused a request is looked up for the letter.
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Proof, State, VoucherStanding};
+use domain::{Capability, State, Verification, VoucherStanding};
 use vouchers::Grant;
 
 use super::RequestProcessor;
@@ -112,7 +112,7 @@ impl RequestProcessor {
         if let Some(why) = self.request(mailbox, asked_at).await? {
             return Ok(Some(why));
         }
-        let verified = self.office.verify(mailbox, Proof::Confirmation, &self.origin).await;
+        let verified = self.office.verify(mailbox, Verification::Confirmation, &self.origin).await;
         match verified {
             // An issued voucher needs no verification.
             Ok(()) | Err(vouchers::Error::Rejected(_)) => {}

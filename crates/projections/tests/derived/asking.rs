@@ -1,9 +1,8 @@
 //! Requests for the log of messages in the stories: some are asked, and fare in all the ways there are.
 
 use domain::{
-    Event, ExtractAccess, LogExtractAccessed, LogExtractExpired, LogExtractPrepared,
-    LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed, MailboxSet, Proof,
-    Requester, State,
+    Event, ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequestRefused,
+    LogRequested, LogRequesterVerified, LogsDestroyed, MailboxSet, Requester, State, Verification,
 };
 use eventstore::archive_stream;
 use uuid::Uuid;
@@ -19,7 +18,7 @@ impl Story {
         let other = Uuid::from_u128((u128::from(a) << 32) | u128::from(b) | (1 << 100));
         let by = if b.is_multiple_of(2) { Requester::Holder } else { Requester::Authority };
         let (from, through, received_on, sha256) = (None, None, None, "00".repeat(32));
-        let accessed = |outcome| LogExtractAccessed { request, number, outcome };
+        let accessed = |outcome| LogExportAccessed { request, number, outcome };
         let events = [
             Event::LogRequested(LogRequested {
                 request: other,
@@ -38,9 +37,9 @@ impl Story {
             Event::LogRequesterVerified(LogRequesterVerified {
                 request,
                 number,
-                proof: Proof::Officer,
+                proof: Verification::Officer,
             }),
-            Event::LogExtractPrepared(LogExtractPrepared {
+            Event::LogExportPrepared(LogExportPrepared {
                 request,
                 number,
                 files: 4,
@@ -50,9 +49,9 @@ impl Story {
                 sha256: sha256.clone(),
                 expires_at: self.now(),
             }),
-            Event::LogExtractAccessed(accessed(ExtractAccess::Delivered)),
-            Event::LogExtractAccessed(accessed(ExtractAccess::Expired)),
-            Event::LogExtractExpired(LogExtractExpired { request, number }),
+            Event::LogExportAccessed(accessed(ExportAccess::Delivered)),
+            Event::LogExportAccessed(accessed(ExportAccess::Expired)),
+            Event::LogExportExpired(LogExportExpired { request, number }),
             Event::LogsDestroyed(LogsDestroyed {
                 messages: u64::from(a),
                 addresses: 1,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ErasureOrdered, Event, Ground, HoldersErased, MailboxSet, State};
+use domain::{ErasureGround, ErasureOrdered, Event, HoldersErased, MailboxSet, State};
 use eventstore::erasure_stream;
 
 use crate::story::{Story, chosen, programme};
@@ -14,7 +14,7 @@ impl Story {
             let registered = state.rights.registered().iter();
             registered.filter(|number| chosen(*number, a, of) == 0).collect()
         };
-        let ground = if a.is_multiple_of(2) { Ground::End } else { Ground::Demand };
+        let ground = if a.is_multiple_of(2) { ErasureGround::End } else { ErasureGround::Demand };
         let places = BTreeMap::from([("registry".to_owned(), 1)]);
         let events = [
             Event::ErasureOrdered(ErasureOrdered { ground, mailboxes: some(9) }),

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use domain::{
-    Event, KeysRotated, MailboxSet, Proof, State, VoucherRedeemed, VoucherReissued,
+    Event, KeysRotated, MailboxSet, State, Verification, VoucherRedeemed, VoucherReissued,
     VoucherRemindersClaimed, VoucherRevoked, VouchersDelivered, VouchersExpired, VouchersIssued,
     VouchersRefused, VouchersRequested, VouchersVerified, free_through,
 };
@@ -24,7 +24,11 @@ impl Story {
         let mut events = vec![
             Event::VouchersRequested(VouchersRequested { mailboxes: together(0..6) }),
             Event::VouchersVerified(VouchersVerified {
-                proof: if b.is_multiple_of(2) { Proof::Officer } else { Proof::Confirmation },
+                proof: if b.is_multiple_of(2) {
+                    Verification::Officer
+                } else {
+                    Verification::Confirmation
+                },
                 mailboxes: together(0..5),
             }),
             Event::VouchersRefused(VouchersRefused {

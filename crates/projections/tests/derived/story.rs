@@ -10,10 +10,10 @@ use std::task::Poll;
 use chrono::{DateTime, Days, Duration, NaiveDate, TimeZone, Utc};
 use domain::{
     Capabilities, Capability, Change, Command, Compared, DateColumn, DriftChecked, DriftFound,
-    DriftSettled, Event, IncidentOpened, IncidentResolved, IncidentRetried, MailboxCommand,
-    MailboxSet, MailboxesActivated, MailboxesRegistered, Outcome, PhaseId, Plan, ProgrammeId,
-    Reach, RegistrationsCorrected, RightsArmed, RightsRestored, Standing, State, Task,
-    TransientFailure, Verdict, civil_date, tasks,
+    DriftSettled, EffectFailed, Event, IncidentOpened, IncidentResolved, IncidentRetried,
+    MailboxCommand, MailboxSet, MailboxesActivated, MailboxesRegistered, Outcome, PhaseId, Plan,
+    PlatformCapabilities, ProgrammeId, RegistrationsCorrected, RightsArmed, RightsRestored,
+    Standing, State, Task, Verdict, civil_date, tasks,
 };
 use eventstore::{
     Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, NewEvent, Origin,
@@ -317,7 +317,7 @@ impl Story {
     /// A worker carries out a part of what is to be done, with all that can come of it.
     pub(crate) async fn work(&self, state: &State, a: u32, b: u32) {
         let arm_ahead = a.is_multiple_of(2).then(|| Duration::days(40));
-        let reach = Reach { controls: Capabilities::OF_PLATFORM, arm_ahead };
+        let reach = PlatformCapabilities { controls: Capabilities::OF_PLATFORM, arm_ahead };
         for task in tasks(state, self.now(), reach) {
             for fate in 0..4 {
                 let some = task.mailboxes.iter().filter(|number| chosen(*number, b, 5) == fate);
@@ -346,7 +346,7 @@ impl Story {
             }
             (2, _) => {
                 let retry_at = self.now() + Duration::minutes(i64::from(seed % 90));
-                vec![Event::TransientFailure(TransientFailure {
+                vec![Event::EffectFailed(EffectFailed {
                     phase,
                     capabilities,
                     cause,

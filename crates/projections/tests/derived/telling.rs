@@ -2,9 +2,9 @@
 
 use chrono::Duration;
 use domain::{
-    CanaryProbed, Capability, Event, Finding, Found, MailboxSet, NoticesBounced, NoticesClaimed,
+    CanaryProbed, Capability, Event, Finding, MailboxSet, NoticesBounced, NoticesClaimed,
     NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent,
-    Side, State,
+    ProbeAnswer, Side, State,
 };
 use eventstore::{canary_stream, notice_stream};
 use uuid::Uuid;
@@ -69,9 +69,9 @@ impl Story {
     pub(crate) async fn probe(&self, state: &State, a: u32, b: u32) {
         let Some(number) = state.rights.activated().select(a % 3) else { return };
         let found = match b % 3 {
-            0 => Found::Allowed,
-            1 => Found::Refused("550 5.2.1 closed".to_owned()),
-            _ => Found::Unknown("timeout".to_owned()),
+            0 => ProbeAnswer::Allowed,
+            1 => ProbeAnswer::Refused("550 5.2.1 closed".to_owned()),
+            _ => ProbeAnswer::Unknown("timeout".to_owned()),
         };
         let (capability, expected) = (Capability::Receive, a.is_multiple_of(2));
         let probed = CanaryProbed {

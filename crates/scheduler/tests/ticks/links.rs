@@ -1,8 +1,8 @@
 //! Links of extracts that have had their time end in one sweep, at its first occurrence after that.
 
 use domain::{
-    Event, LogExtractPrepared, LogRequested, LogRequesterVerified, MessageLogRules, Proof,
-    Requester,
+    Event, LogExportPrepared, LogRequested, LogRequesterVerified, MessageLogRules, Requester,
+    Verification,
 };
 
 use crate::support::{World, plan, utc};
@@ -19,14 +19,14 @@ async fn handed_out() -> World {
         ("0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f12", "2016-07-01T10:00:00Z"),
     ] {
         let request = request.parse().unwrap();
-        let (number, by, proof) = (0, Requester::Holder, Proof::Officer);
+        let (number, by, proof) = (0, Requester::Holder, Verification::Officer);
         let asked =
             LogRequested { request, number, by, from: None, through: None, received_on: None };
         world.record(Event::LogRequested(asked)).await;
         let verified = LogRequesterVerified { request, number, proof };
         world.record(Event::LogRequesterVerified(verified)).await;
         world
-            .record(Event::LogExtractPrepared(LogExtractPrepared {
+            .record(Event::LogExportPrepared(LogExportPrepared {
                 request,
                 number,
                 files: 4,
@@ -73,6 +73,6 @@ async fn a_sweep_that_was_missed_is_made_up_for_and_two_schedulers_end_them_once
     second.unwrap();
     assert_eq!(open(&world).await, 0);
     let all = world.store.read_all(0, &eventstore::Filter::default(), usize::MAX).await.unwrap();
-    let ended = all.events.iter().filter(|event| event.event.kind == "log-extract-expired");
+    let ended = all.events.iter().filter(|event| event.event.kind == "log-export-expired");
     assert_eq!(ended.count(), 2);
 }

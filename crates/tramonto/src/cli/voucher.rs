@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use domain::{Proof, ProviderId};
+use domain::{ProviderId, Verification};
 
 use super::values::{self, Reason, Target};
 
@@ -64,7 +64,7 @@ pub struct ManyArgs {
 }
 
 /// How it was made sure who asked, on the command line: an officer looked.
-pub(crate) const PROOF: Proof = Proof::Officer;
+pub(crate) const PROOF: Verification = Verification::Officer;
 
 /// Which request is turned down, and why.
 #[derive(Debug, Clone, Args)]

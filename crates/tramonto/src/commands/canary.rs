@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{CanaryRules, Entitled, Event, Finding, Found, Transcript};
+use domain::{CanaryRules, Entitled, Event, Finding, ProbeAnswer, Transcript};
 use eventstore::{Filter, Journal};
 use registry::Registry;
 use serde::Serialize;
@@ -102,7 +102,7 @@ async fn one(
     let (entitled, refusals) = {
         let known = journal.known().await?;
         let refusals = known.state().plan().map(|plan| plan.refusals.clone());
-        (Entitled::by(known.state()), refusals.unwrap_or_default())
+        (Entitled::of(known.state()), refusals.unwrap_or_default())
     };
     let began_at = journal.now();
     let ProbeResult { found, transcripts } =
@@ -227,9 +227,9 @@ fn rows(one: &CanaryStanding) -> Vec<Vec<String>> {
 /// Capability, what was expected, what was found, and what is wrong with that.
 fn words(finding: &Finding) -> [String; 4] {
     let (found, why) = match &finding.found {
-        Found::Allowed => ("allowed", ""),
-        Found::Refused(_) => ("refused", ""),
-        Found::Unknown(cause) => ("unknown", cause.as_str()),
+        ProbeAnswer::Allowed => ("allowed", ""),
+        ProbeAnswer::Refused(_) => ("refused", ""),
+        ProbeAnswer::Unknown(cause) => ("unknown", cause.as_str()),
     };
     let expected = if finding.expected { "allowed" } else { "refused" };
     let note = if finding.agrees() == Some(false) { "CONTRADICTS" } else { why };

@@ -8,7 +8,7 @@ mod certificate;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{DriftChecked, Reach};
+use domain::{DriftChecked, PlatformCapabilities};
 use eventstore::Origin;
 use platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
 use serde_json::json;
@@ -70,7 +70,7 @@ async fn compare(
     let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace));
     // As long as the longest one told ahead: what is not told yet is no drift.
     let arm_ahead = platform.arms().then(|| chrono::Duration::days(14));
-    let reach = Reach { controls: platform.controls(), arm_ahead };
+    let reach = PlatformCapabilities { controls: platform.controls(), arm_ahead };
     let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
     let mut reconciler = Reconciler::new(journal, platform, reach);
     let checked = reconciler.check(repair, &origin).await?;

@@ -5,7 +5,7 @@ use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use domain::{ErasureCommand, Ground, LogCommand, MailboxId};
+use domain::{ErasureCommand, ErasureGround, LogCommand, MailboxId};
 use eventstore::{Deciding, Origin, archive_stream, erasure_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use serde_json::json;
@@ -76,7 +76,7 @@ async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Er
     let reading = Reading::open_to_decide(global).await?;
     let number = reading.number_of(&args.mailbox).await?;
     let origin = origin(global, &args.reason);
-    order(&reading, wherever, Ground::Demand, &origin, |_| [number].into()).await?;
+    order(&reading, wherever, ErasureGround::Demand, &origin, |_| [number].into()).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let id = MailboxId::new(reading.programme(), number);
     reading.close().await;
@@ -88,7 +88,7 @@ async fn all(why: Why, wherever: &Wherever<'_>) -> Result<(), Error> {
     let reading = Reading::open_to_decide(global).await?;
     let origin = origin(global, &why.reason);
     let everyone = |state: &domain::State| state.rights.registered().clone();
-    order(&reading, wherever, Ground::End, &origin, everyone).await?;
+    order(&reading, wherever, ErasureGround::End, &origin, everyone).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let kept = {
         let known = reading.journal.known().await?;
@@ -118,7 +118,7 @@ async fn finish(wherever: &Wherever<'_>) -> Result<(), Error> {
 async fn order(
     reading: &Reading,
     wherever: &Wherever<'_>,
-    ground: Ground,
+    ground: ErasureGround,
     origin: &Origin,
     whose: impl Fn(&domain::State) -> RoaringBitmap,
 ) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use domain::{
-    Audience, Capabilities, CatchUp, Eligible, Notice, NoticeRule, Plan, Refusals, Sentence,
+    Audience, Capabilities, CatchUp, Eligible, NoticeRule, Plan, PlanWarning, Refusals, Sentence,
 };
 use toml::Value;
 
@@ -14,7 +14,7 @@ use crate::Error;
 const IN_SERVICE: &str = "in service: ";
 
 /// Reads a plan file and checks it, its cron expressions too.
-pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<Notice>), Error> {
+pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<PlanWarning>), Error> {
     let text = std::fs::read_to_string(file).map_err(|source| Error::File {
         path: file.to_owned(),
         advice: format!("the plan can't be read ({source}); look at the path and its rights"),

@@ -16,7 +16,7 @@ pub(super) async fn execute(global: &Global) -> Result<(), Error> {
     let head = reading.log.head().await?;
     let status = Status::of(reading.journal.known().await?.state(), now, head, followed);
     let Some(status) = status else {
-        return Err(Error::Usage("no plan is adopted yet; run `tramonto plan adopt FILE`".into()));
+        return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".into()));
     };
     let mut out = Output::open();
     if global.json { out.document(&status) } else { out.text(words(&status)) }

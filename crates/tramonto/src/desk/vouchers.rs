@@ -1,7 +1,7 @@
 //! Commands about vouchers. None of them makes a code: an answer on the bus is read by more than its addressee.
 
 use bus::CloudEvent;
-use domain::Proof;
+use domain::Verification;
 use eventstore::Origin;
 use vouchers::{Error, Office};
 
@@ -19,7 +19,7 @@ impl Desk {
     pub(super) async fn verify_voucher(&self, command: &CloudEvent) -> Result<Outcome, Trouble> {
         let Voucher { mailbox, reason } = body::read(&command.data)?;
         let (number, office) = (self.number_of(mailbox)?, self.office(command)?);
-        office.verify(number, Proof::Officer, &origin(command, Some(reason))).await?;
+        office.verify(number, Verification::Officer, &origin(command, Some(reason))).await?;
         self.done(format!("the request of mailbox {mailbox} is verified")).await
     }
 

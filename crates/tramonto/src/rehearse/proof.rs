@@ -268,7 +268,7 @@ impl FromLog {
             | Event::ReceivingDisabled(_)
             | Event::AccessClosed(_)
             | Event::RightsArmed(_)
-            | Event::TransientFailure(_)
+            | Event::EffectFailed(_)
             | Event::IncidentResolved(_)
             | Event::DriftSettled(_)
             | Event::DriftChecked(_)

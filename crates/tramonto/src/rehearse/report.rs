@@ -51,7 +51,7 @@ pub fn phases(state: &State, now: DateTime<Utc>) -> Vec<PhaseReport> {
             done: account.done.len(),
             already_so: account.already_so.len(),
             held: account.held.len(),
-            incidents: account.given_up.len(),
+            incidents: account.failed.len(),
             retrying: account.retrying.len(),
             pending: account.pending.len(),
         }

@@ -74,9 +74,7 @@ pub(crate) async fn answering(args: &PolicyArgs, global: &Global) -> Result<Exit
 async fn find(global: &Global, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
     let log = Log::open_to_look(global, clock).await?;
     let Some(programme) = Store::programme(&*log.port()).await? else {
-        return Err(Error::Usage(
-            "no plan is adopted yet; run `tramonto plan adopt FILE`".to_owned(),
-        ));
+        return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned()));
     };
     let registry = match &global.store {
         StorePlace::Folder(_) => {
@@ -179,7 +177,7 @@ impl Passes for Following {
         let condition = match &passed {
             Err(error) if !self.known.is_fresh() => Condition::Failing(error.to_string()),
             Ok(_) if !self.known.is_fresh() => {
-                Condition::Waiting("no plan is adopted yet; run `tramonto plan adopt`".to_owned())
+                Condition::Waiting("no plan is adopted; run `tramonto plan adopt`".to_owned())
             }
             Ok(_) | Err(_) => Condition::Working,
         };

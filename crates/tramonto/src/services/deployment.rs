@@ -113,7 +113,7 @@ impl Deployment {
         let log: Arc<dyn EventStore> = Arc::new(store.clone());
         let programme = || async {
             Store::programme(&*log).await?.ok_or_else(|| {
-                Error::Usage("no plan is adopted yet; run `tramonto plan adopt FILE`".to_owned())
+                Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
             })
         };
         let Some(programme) = patience.until("programme", programme).await else {

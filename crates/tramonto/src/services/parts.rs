@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bus::{Connection, WorkQueue};
 use chrono::TimeDelta;
-use domain::{Capabilities, Reach, Tick};
+use domain::{Capabilities, PlatformCapabilities, Tick};
 use eventstore::{Clock, Journal};
 use metrics::gauge;
 use platform::{Measured, Pace, Paced, Platform, PostgresDirectory};
@@ -262,7 +262,7 @@ async fn sweep(ground: Ground) {
 struct Sweeping {
     journal: Arc<Journal>,
     queue: Arc<dyn WorkQueue>,
-    reach: Reach,
+    reach: PlatformCapabilities,
     settings: SweepSettings,
     lead: Lead,
     /// Where the platform is one that is given its mailboxes.
@@ -335,9 +335,9 @@ impl PartPasses for Pacing {
     }
 }
 
-pub(super) fn reach(platform: &dyn Platform, sweep: &SweepArgs) -> Reach {
+pub(super) fn reach(platform: &dyn Platform, sweep: &SweepArgs) -> PlatformCapabilities {
     let arm_ahead = sweep.arm_ahead.0.filter(|_| platform.arms());
-    Reach { controls: platform.controls(), arm_ahead }
+    PlatformCapabilities { controls: platform.controls(), arm_ahead }
 }
 
 async fn table(ground: Ground) {

@@ -55,7 +55,7 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(refused(&["pace", "activate"]).contains("has no pace"));
     assert!(refused(&["pace", "send", "--concurrent", "0"]).contains("tramonto pause"));
     let hold = ["hold", "place", &address, "--capability", "request-logs"];
-    assert!(refused(&hold).contains("a hold keeps one or more of"));
+    assert!(refused(&hold).contains("a hold can keep one or more of"));
     let past = ["hold", "place", &address, "--capability", "send", "--until", "2001-01-01"];
     assert!(refused(&past).contains("before today"));
     let unknown = "019b0c5e-7d1e-7c9a-9b1f-0c7d7a0e4f11";

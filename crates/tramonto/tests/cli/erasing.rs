@@ -80,7 +80,7 @@ fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_an
     let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
     let erase = ["erase", "holder", &address, "--reason", "asked for by its holder"];
     let waits = scene.refused(&erase);
-    assert!(waits.contains("the log of its messages waits"), "{waits}");
+    assert!(waits.contains("unfinished log request"), "{waits}");
     scene.ok(&["logs", "refuse", &request, "--cause", "not-the-holder", "--reason", "file 8"]);
     scene.write("theirs.eml", &format!("From: Z <z@posta.example>\r\n\r\nper {}\r\n", row[1]));
     scene.write("other.eml", "From: X <x@posta.example>\r\n\r\nnobody\r\n");

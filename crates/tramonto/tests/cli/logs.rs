@@ -66,12 +66,15 @@ fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
 fn outside_the_window_nobody_is_served_and_after_the_end_the_logs_go() {
     let open = scene();
     let early = open.refused(&["logs", "destroy", "--reason", "file 90"]);
-    assert!(early.contains("logs can be asked for through 2090-03-17; keep them"), "{early}");
+    assert!(
+        early.contains("logs must be kept: requests are accepted through 2090-03-17"),
+        "{early}"
+    );
     let scene = scene_until("2018-03-18");
     let (address, _) = scene.activated();
     let late =
         scene.refused(&["logs", "request", &address, "--by", "authority", "--reason", "order 1"]);
-    assert!(late.contains("the last day to ask for logs was 2018-03-17"), "{late}");
+    assert!(late.contains("the last day for log requests was 2018-03-17"), "{late}");
     let destroyed = scene.json(&["logs", "destroy", "--reason", "file 90"]);
     assert_eq!(destroyed["messages"], 0);
     assert_eq!(scene.json(&["logs", "destroyed"])["gone"], true);

@@ -223,7 +223,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
 
     let erase = |whom| ["erase", "holder", whom, WHY[0], WHY[1]];
     let waits = ending.refused(&erase(&who_asks)).1;
-    assert!(waits.contains("the log of its messages waits"), "{waits}");
+    assert!(waits.contains("unfinished log request"), "{waits}");
     let zip = ending.fetched(ready["link"].as_str().unwrap(), &asks[0]).await;
     assert_eq!(zip, fs::read(&extract).unwrap());
     let open = ending.refused(&erase(&who_asks)).1;

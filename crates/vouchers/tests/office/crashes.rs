@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use domain::{Proof, VoucherCode, VoucherStanding};
+use domain::{Verification, VoucherCode, VoucherStanding};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 use vouchers::{Error, Kept, Office};
@@ -95,7 +95,7 @@ async fn carry_out(office: &Office, ask: Ask, codes: &Codes) -> Result<Codes, Er
     };
     match ask {
         Ask::Request(number) => office.request(number, &origin).await?,
-        Ask::Verify(number) => office.verify(number, Proof::Officer, &origin).await?,
+        Ask::Verify(number) => office.verify(number, Verification::Officer, &origin).await?,
         Ask::Issue(number) => return office.issue(number, &origin).await.map(one),
         Ask::IssueSome(limit) => return office.issue_some(limit, &origin).await.map(many),
         Ask::MintMissing => {

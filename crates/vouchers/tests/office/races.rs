@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Command, Proof, VoucherStanding};
+use domain::{Command, Verification, VoucherStanding};
 use eventstore::{Deciding, programme_stream, voucher_stream};
 use futures::future::join_all;
 use vouchers::{Error, Minted};
@@ -19,7 +19,7 @@ async fn codes_are_made_once(world: World) {
     let everyone = all.iter().copied().collect();
     let asked = world.office.request_all(&everyone, &origin()).await.unwrap();
     assert_eq!(asked, u64::from(HOLDERS));
-    world.office.verify_all(&everyone, Proof::Officer, &origin()).await.unwrap();
+    world.office.verify_all(&everyone, Verification::Officer, &origin()).await.unwrap();
     let mut offices = Vec::new();
     for _ in 0..OFFICES {
         offices.push(world.another().await);

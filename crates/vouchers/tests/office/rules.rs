@@ -1,6 +1,6 @@
 //! Each rule at its boundary.
 
-use domain::{InvalidCode, MailboxCommand, Proof, VoucherStanding};
+use domain::{InvalidCode, MailboxCommand, Verification, VoucherStanding};
 use uuid::Uuid;
 use vouchers::{Error, Kept, Month, Undelivered};
 
@@ -91,7 +91,7 @@ async fn who_asked_on_the_last_day_is_served_after_it() {
     world.at("2016-03-01T00:00:00+01:00");
     let late = why(world.office.request(1, &origin()).await);
     assert!(late.contains("2016-02-29"), "{late}");
-    world.office.verify(0, Proof::Confirmation, &origin()).await.unwrap();
+    world.office.verify(0, Verification::Confirmation, &origin()).await.unwrap();
     world.office.issue(0, &origin()).await.unwrap();
 }
 
@@ -277,7 +277,7 @@ async fn a_command_that_comes_again_is_answered_as_the_first_time_and_its_id_is_
     assert_eq!(world.office.show(0).await.unwrap().standing, VoucherStanding::Refused);
     for taken in [
         office.request(1, &origin()).await,
-        office.verify(0, Proof::Officer, &origin()).await,
+        office.verify(0, Verification::Officer, &origin()).await,
         office.revoke(1, &origin()).await,
     ] {
         assert!(matches!(taken, Err(Error::IdTaken)), "{taken:?}");

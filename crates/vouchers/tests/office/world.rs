@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     BirthPlace, CodiceFiscale, Command, Event, MailboxCommand, MailboxSet, Outcome, Person, Plan,
-    Proof, Sex, State, Verdict, civil_date,
+    Sex, State, Verdict, Verification, civil_date,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Journal, MemoryStore, Origin, PostgresStore, SqliteStore,
@@ -208,7 +208,7 @@ impl World {
     /// One who asked, and of whom that is sure.
     pub(crate) async fn verified(&self, number: u32) {
         self.office.request(number, &origin()).await.unwrap();
-        self.office.verify(number, Proof::Officer, &origin()).await.unwrap();
+        self.office.verify(number, Verification::Officer, &origin()).await.unwrap();
     }
 
     /// One who was granted a voucher.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Door, Found, Refusals, Transcript};
+use domain::{Capability, ProbeAnswer, Protocol, Refusals, Transcript};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -61,7 +61,7 @@ pub struct Canary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
     /// What was found for each capability, and at which server.
-    pub found: Vec<(Capability, Door, Found)>,
+    pub found: Vec<(Capability, Protocol, ProbeAnswer)>,
     /// The transcripts.
     pub transcripts: Vec<Transcript>,
 }
@@ -118,13 +118,13 @@ impl ProbeEndpoints {
             None => SecretString::default(),
         };
         let config = Arc::new(tls(root)?);
-        let server = |url: Option<&Url>, door| {
-            url.map(|url| ServerAddress::read(url, door, Arc::clone(&config))).transpose()
+        let server = |url: Option<&Url>, protocol| {
+            url.map(|url| ServerAddress::read(url, protocol, Arc::clone(&config))).transpose()
         };
         Ok(Some(Self {
-            smtp: server(smtp, Door::Smtp)?,
-            submission: server(submission, Door::Submission)?,
-            imap: server(imap, Door::Imap)?,
+            smtp: server(smtp, Protocol::Smtp)?,
+            submission: server(submission, Protocol::Submission)?,
+            imap: server(imap, Protocol::Imap)?,
             password,
             timeout,
         }))
@@ -141,7 +141,7 @@ impl ProbeEndpoints {
         let (mut found, mut transcripts) = (Vec::new(), Vec::new());
         for (these, transcript) in [smtp, submission, imap].into_iter().flatten() {
             found.extend(
-                these.into_iter().map(|(capability, is)| (capability, transcript.door, is)),
+                these.into_iter().map(|(capability, is)| (capability, transcript.protocol, is)),
             );
             transcripts.push(transcript);
         }
@@ -154,12 +154,12 @@ impl ProbeEndpoints {
         refusals: &Refusals,
         until: Instant,
         now: Now<'_>,
-    ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
+    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
         let server = self.smtp.as_ref()?;
         let mut session = Session::new(self.mask(canary), until);
         let found = smtp::receive(&mut session, server, &canary.address, refusals).await;
         let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
-        Some((vec![(Capability::Receive, found)], session.transcript(Door::Smtp, now())))
+        Some((vec![(Capability::Receive, found)], session.transcript(Protocol::Smtp, now())))
     }
 
     async fn send(
@@ -168,13 +168,13 @@ impl ProbeEndpoints {
         refusals: &Refusals,
         until: Instant,
         now: Now<'_>,
-    ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
+    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
         let server = self.submission.as_ref()?;
         let mut session = Session::new(self.mask(canary), until);
         let (login, recipient) = (self.login(canary), &canary.recipient);
         let found = smtp::send(&mut session, server, login, recipient, refusals).await;
         let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
-        Some((vec![(Capability::Send, found)], session.transcript(Door::Submission, now())))
+        Some((vec![(Capability::Send, found)], session.transcript(Protocol::Submission, now())))
     }
 
     async fn read(
@@ -183,7 +183,7 @@ impl ProbeEndpoints {
         refusals: &Refusals,
         until: Instant,
         now: Now<'_>,
-    ) -> Option<(Vec<(Capability, Found)>, Transcript)> {
+    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
         let server = self.imap.as_ref()?;
         let mut session = Session::new(self.mask(canary), until);
         let found = imap::read(&mut session, server, self.login(canary), refusals).await;
@@ -192,7 +192,7 @@ impl ProbeEndpoints {
             (found.clone(), found)
         });
         let found = vec![(Capability::Access, access), (Capability::Modify, modify)];
-        Some((found, session.transcript(Door::Imap, now())))
+        Some((found, session.transcript(Protocol::Imap, now())))
     }
 
     fn login<'a>(&'a self, canary: &'a Canary) -> Login<'a> {
@@ -208,19 +208,19 @@ impl ProbeEndpoints {
     }
 }
 
-fn unknown(session: &mut Session, cause: String) -> Found {
+fn unknown(session: &mut Session, cause: String) -> ProbeAnswer {
     session.note(&cause);
-    Found::Unknown(cause)
+    ProbeAnswer::Unknown(cause)
 }
 
 impl ServerAddress {
-    fn read(url: &Url, door: Door, config: Arc<ClientConfig>) -> Result<Self, String> {
-        let (clear, secure, usual, usual_secure) = match door {
-            Door::Smtp => ("smtp", "smtps", 25, 465),
-            Door::Submission => ("smtp", "smtps", 587, 465),
-            Door::Imap => ("imap", "imaps", 143, 993),
+    fn read(url: &Url, protocol: Protocol, config: Arc<ClientConfig>) -> Result<Self, String> {
+        let (clear, secure, usual, usual_secure) = match protocol {
+            Protocol::Smtp => ("smtp", "smtps", 25, 465),
+            Protocol::Submission => ("smtp", "smtps", 587, 465),
+            Protocol::Imap => ("imap", "imaps", 143, 993),
         };
-        let name = door.name();
+        let name = protocol.name();
         let malformed =
             || format!("--canary-{name}: expected {clear}://HOST[:PORT] or {secure}://HOST");
         let host = match url.host() {
@@ -241,7 +241,9 @@ impl ServerAddress {
             (scheme, None) if scheme == secure => (Tls::Implicit, usual_secure),
             (scheme, Some("tls=required")) if scheme == clear => (Tls::Upgraded, usual),
             // Mail from outside may come in clear, and needs no password.
-            (scheme, None) if scheme == clear && (here || door == Door::Smtp) => (Tls::None, usual),
+            (scheme, None) if scheme == clear && (here || protocol == Protocol::Smtp) => {
+                (Tls::None, usual)
+            }
             (scheme, None) if scheme == clear => (Tls::Upgraded, usual),
             _ => return Err(malformed()),
         };

@@ -3,7 +3,7 @@
 //! The reply to `SELECT` shows both without changing anything but the `\Recent` flags, which matter to nobody in a mailbox
 //! of our own.
 
-use domain::{Found, Refusals, access_found, modify_found};
+use domain::{ProbeAnswer, Refusals, access_answer, modify_answer};
 
 use super::endpoints::{Login, ServerAddress, Tls};
 use super::session::Session;
@@ -14,7 +14,7 @@ pub(super) async fn read(
     server: &ServerAddress,
     login: Login<'_>,
     refusals: &Refusals,
-) -> Result<(Found, Found), String> {
+) -> Result<(ProbeAnswer, ProbeAnswer), String> {
     session.connect(&server.host, server.port).await?;
     if server.tls == Tls::Implicit {
         session.secure(&server.host, &server.config).await?;
@@ -33,14 +33,14 @@ pub(super) async fn read(
     let Login { address, password } = login;
     let login = format!("LOGIN {} {}", quoted(address), quoted(password));
     let shown = format!("LOGIN {} (hidden)", quoted(address));
-    let access = access_found(&command(session, "a1", &login, &shown).await?, refusals);
+    let access = access_answer(&command(session, "a1", &login, &shown).await?, refusals);
     let modify = match &access {
-        Found::Allowed => {
+        ProbeAnswer::Allowed => {
             let selected = command(session, "a2", "SELECT INBOX", "SELECT INBOX").await;
-            selected.map_or_else(Found::Unknown, |answer| modify_found(&answer))
+            selected.map_or_else(ProbeAnswer::Unknown, |answer| modify_answer(&answer))
         }
         // Without access nothing can be modified.
-        other @ (Found::Refused(_) | Found::Unknown(_)) => other.clone(),
+        other @ (ProbeAnswer::Refused(_) | ProbeAnswer::Unknown(_)) => other.clone(),
     };
     if let Err(cause) = command(session, "a3", "LOGOUT", "LOGOUT").await {
         session.note(&cause);

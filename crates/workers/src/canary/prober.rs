@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    CanaryProbed, CanaryRules, Capability, Door, Entitled, Event, Finding, Found, ProbesDue,
-    Refusals, Side, State, Tick, Window, probes_due,
+    CanaryProbed, CanaryRules, Capability, Entitled, Event, Finding, ProbeAnswer, ProbesDue,
+    Protocol, Refusals, Side, State, Tick, Window, probes_due,
 };
 use eventstore::{Journal, Origin, canary_stream};
 use futures::future::join_all;
@@ -139,7 +139,7 @@ impl Prober {
             .copied()
             .collect();
         let due = probes_due(state, &numbers, now);
-        let entitled = if due.now.is_empty() { None } else { Entitled::by(state) };
+        let entitled = if due.now.is_empty() { None } else { Entitled::of(state) };
         let (refusals, revision) = (plan.refusals.clone(), state.programme.revision());
         Ok(Some(Todo { rules, refusals, revision, due, entitled }))
     }
@@ -156,14 +156,14 @@ impl Prober {
         let ProbeResult { found, transcripts } =
             self.endpoints.probe(&canary, &todo.refusals, &now).await;
         let ended_at = self.journal.now();
-        let ended = |door: Door| {
-            let transcript = transcripts.iter().find(|transcript| transcript.door == door);
+        let ended = |protocol: Protocol| {
+            let transcript = transcripts.iter().find(|transcript| transcript.protocol == protocol);
             transcript.map_or(ended_at, |transcript| transcript.ended_at)
         };
-        let findings = found.into_iter().map(|(capability, door, found)| Finding {
+        let findings = found.into_iter().map(|(capability, protocol, found)| Finding {
             capability,
             expected: expected(todo.entitled.as_ref(), number, capability, began_at),
-            found: judged(window, ended(door), found),
+            found: judged(window, ended(protocol), found),
         });
         let event = CanaryProbed {
             phase: window.phase.clone(),
@@ -246,10 +246,10 @@ pub fn expected(
 }
 
 /// What was found, or unknown: a reply after a boundary says nothing about the time before it.
-pub fn judged(window: &Window, ended_at: DateTime<Utc>, found: Found) -> Found {
-    let known = !matches!(found, Found::Unknown(_));
+pub fn judged(window: &Window, ended_at: DateTime<Utc>, found: ProbeAnswer) -> ProbeAnswer {
+    let known = !matches!(found, ProbeAnswer::Unknown(_));
     if known && window.side == Side::Before && ended_at >= window.due_at {
-        return Found::Unknown("too-late".to_owned());
+        return ProbeAnswer::Unknown("too-late".to_owned());
     }
     found
 }
@@ -268,9 +268,9 @@ fn origin(state: &State, probed: &[Probed]) -> Origin {
 fn report(event: &CanaryProbed) {
     for finding in &event.findings {
         let result = match finding.found {
-            Found::Allowed => "allowed",
-            Found::Refused(_) => "refused",
-            Found::Unknown(_) => "unknown",
+            ProbeAnswer::Allowed => "allowed",
+            ProbeAnswer::Refused(_) => "refused",
+            ProbeAnswer::Unknown(_) => "unknown",
         };
         let capability = finding.capability.name();
         counter!("tramonto_canary_probes_total", "capability" => capability, "result" => result)

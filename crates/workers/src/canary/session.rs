@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Door, Transcript};
+use domain::{Protocol, Transcript};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// The transcript.
-    pub(super) fn transcript(self, door: Door, ended_at: DateTime<Utc>) -> Transcript {
-        Transcript { door, ended_at, lines: self.lines }
+    pub(super) fn transcript(self, protocol: Protocol, ended_at: DateTime<Utc>) -> Transcript {
+        Transcript { protocol, ended_at, lines: self.lines }
     }
 }

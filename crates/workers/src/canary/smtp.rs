@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Found, Refusals, login_found, receive_found, send_found};
+use domain::{ProbeAnswer, Refusals, login_answer, receive_answer, send_answer};
 
 use super::endpoints::{Login, ServerAddress, Tls};
 use super::session::Session;
@@ -15,12 +15,12 @@ pub(super) async fn receive(
     server: &ServerAddress,
     canary: &str,
     refusals: &Refusals,
-) -> Result<Found, String> {
+) -> Result<ProbeAnswer, String> {
     greet(session, server).await?;
     expect(session, "MAIL FROM:<>", "mail-from").await?;
     let reply = command(session, &format!("RCPT TO:<{canary}>")).await?;
     quit(session).await;
-    Ok(receive_found(&reply, refusals))
+    Ok(receive_answer(&reply, refusals))
 }
 
 /// Probes send: would mail from the canary be accepted?
@@ -30,7 +30,7 @@ pub(super) async fn send(
     login: Login<'_>,
     recipient: &str,
     refusals: &Refusals,
-) -> Result<Found, String> {
+) -> Result<ProbeAnswer, String> {
     greet(session, server).await?;
     let Login { address, password } = login;
     let secret = STANDARD.encode(format!("\0{address}\0{password}"));
@@ -39,7 +39,7 @@ pub(super) async fn send(
     let authenticated = reply(session).await?;
     if !authenticated.starts_with("235") {
         quit(session).await;
-        return Ok(login_found(&authenticated, refusals));
+        return Ok(login_answer(&authenticated, refusals));
     }
     // Some servers refuse the sender only at RCPT.
     let mut answer = command(session, &format!("MAIL FROM:<{address}>")).await?;
@@ -47,7 +47,7 @@ pub(super) async fn send(
         answer = command(session, &format!("RCPT TO:<{recipient}>")).await?;
     }
     quit(session).await;
-    Ok(send_found(&answer, refusals))
+    Ok(send_answer(&answer, refusals))
 }
 
 /// Connects, negotiates TLS as configured, and greets.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Capability, ClaimOver, Event, MailboxSet, NoticeWords, NoticesClaimed, NoticesDeferred,
+    Capability, Event, ExpiredClaim, MailboxSet, NoticeWords, NoticesClaimed, NoticesDeferred,
     NoticesFailed, NoticesInDoubt, NoticesSent, Outgoing, PhaseId, RetryPolicy, State, Tick,
 };
 use eventstore::{ExpectedVersion, Journal, Origin, notice_stream};
@@ -44,7 +44,7 @@ pub struct Sender {
 /// What there is to do.
 struct Work {
     expected: ExpectedVersion,
-    expired: Vec<ClaimOver>,
+    expired: Vec<ExpiredClaim>,
     next: Option<NextBatch>,
     next_wake: Option<DateTime<Utc>>,
 }
@@ -116,7 +116,7 @@ impl Sender {
         let next = domain::outgoing(state, now).into_iter().next();
         Ok(Work {
             expected,
-            expired: domain::claims_over(state, now),
+            expired: domain::expired_claims(state, now),
             next: next.and_then(|outgoing| self.next_batch(state, outgoing)),
             next_wake: domain::next_notice_wake(state, now),
         })
@@ -137,7 +137,7 @@ impl Sender {
 
     /// Puts the claims of a crashed sender in doubt.
     async fn record_doubt(&self, work: Work) -> Result<Tick, Error> {
-        let doubt = |over: ClaimOver| {
+        let doubt = |over: ExpiredClaim| {
             let mailboxes = MailboxSet::from(over.mailboxes);
             let (notice, many) = (over.notice.as_str(), mailboxes.len());
             tracing::warn!(notice, mailboxes = many, "claim expired, notices in doubt");

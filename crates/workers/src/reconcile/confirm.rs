@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use domain::{
-    Capability, Difference, DriftFound, DriftSettled, Event, Expectation, MailboxSet, Seen, State,
-    expected,
+    Capability, Difference, DriftFound, DriftSettled, Event, Expectation, MailboxSet, Observation,
+    State, expected,
 };
 use eventstore::{Origin, drift_stream};
 use roaring::RoaringBitmap;
@@ -23,7 +23,7 @@ impl Reconciler {
     pub(super) async fn tell(
         &self,
         expectations: &[Expectation],
-        seen: Seen<'_>,
+        seen: Observation<'_>,
         range: RangeInclusive<u32>,
         repair: bool,
         origin: &Origin,
@@ -81,7 +81,7 @@ impl Reconciler {
         let controls = self.reach.controls;
         let actual = self.platform.read(&those, controls).await?;
         let ends = self.platform.ends(&those, controls).await?;
-        let seen = Seen { now: &actual.now, ends: &ends, unknown: &actual.unknown };
+        let seen = Observation { now: &actual.now, ends: &ends, unknown: &actual.unknown };
         // Nobody else was asked about again.
         let again = again.iter().map(|one| one.clone().among(&those));
         let again: Vec<_> = again.flat_map(|one| one.differences(seen)).collect();
@@ -94,7 +94,7 @@ impl Reconciler {
 }
 
 /// Those compared and found as they should be, capability by capability.
-fn sound(expectations: &[Expectation], seen: Seen<'_>, found: &[Difference]) -> Drifting {
+fn sound(expectations: &[Expectation], seen: Observation<'_>, found: &[Difference]) -> Drifting {
     let of = |expectation: &Expectation| {
         let mut sound = expectation.all_compared() - seen.unknown;
         for difference in found.iter().filter(|one| one.capability == expectation.capability) {

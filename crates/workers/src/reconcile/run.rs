@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Compared, DriftChecked, Event, Expectation, MailboxSet, Seen, expected};
+use domain::{
+    Capability, Compared, DriftChecked, Event, Expectation, MailboxSet, Observation, expected,
+};
 use eventstore::{Origin, drift_stream};
 use roaring::RoaringBitmap;
 
@@ -133,7 +135,7 @@ impl Reconciler {
         };
         let actual = self.platform.read(&numbers, controls).await?;
         let ends = self.platform.ends(&numbers, controls).await?;
-        let seen = Seen { now: &actual.now, ends: &ends, unknown: &actual.unknown };
+        let seen = Observation { now: &actual.now, ends: &ends, unknown: &actual.unknown };
         let confirmed = self.tell(&expectations, seen, range.clone(), run.repair, origin).await?;
         // Counted only once the whole range is done: after an error it is taken again.
         run.mailboxes += numbers.len();

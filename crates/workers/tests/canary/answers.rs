@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::Door;
+use domain::Protocol;
 use workers::canary::{ProbeEndpoints, ProbeSettings};
 
 use crate::server::Mood;
@@ -75,7 +75,7 @@ async fn a_transcript_is_exact_except_for_password_and_addresses() {
     world.prober(&server).tick().await.unwrap();
     let log = world.log().await;
     assert_eq!(
-        lines(&log[0], Door::Submission),
+        lines(&log[0], Protocol::Submission),
         [
             "< 220 hello",
             "> EHLO [127.0.0.1]",
@@ -93,7 +93,7 @@ async fn a_transcript_is_exact_except_for_password_and_addresses() {
             "< 221 bye",
         ]
     );
-    let imap = lines(&log[0], Door::Imap).join("\n");
+    let imap = lines(&log[0], Protocol::Imap).join("\n");
     assert!(imap.contains("a1 OK LOGIN \"canary\" \"(hidden)\""), "{imap}");
     let told = serde_json::to_string(&log).unwrap();
     for secret in [PASSWORD, CANARY, "anna", "@"] {

@@ -1,10 +1,10 @@
-//! A small mail server on the loopback that answers at each door in the way it is told to.
+//! A small mail server on the loopback that answers at each protocol in the way it is told to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Door, Refusals};
+use domain::{Protocol, Refusals};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -59,7 +59,7 @@ impl Server {
         let mut task = JoinSet::new();
         let manner = Manner { mood, refusals, clock };
         let mut places = Vec::new();
-        for door in [Door::Smtp, Door::Submission, Door::Imap] {
+        for protocol in [Protocol::Smtp, Protocol::Submission, Protocol::Imap] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             places.push(listener.local_addr().unwrap());
             let manner = manner.clone();
@@ -67,7 +67,7 @@ impl Server {
                 let mut conversations = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
                     let manner = manner.clone();
-                    conversations.spawn(async move { manner.converse(stream, door).await });
+                    conversations.spawn(async move { manner.converse(stream, protocol).await });
                 }
             });
         }
@@ -77,7 +77,7 @@ impl Server {
 
 impl Manner {
     /// Ends with the connection, whichever side closes it.
-    async fn converse(self, stream: TcpStream, door: Door) -> Option<()> {
+    async fn converse(self, stream: TcpStream, protocol: Protocol) -> Option<()> {
         let mut stream = BufReader::new(stream);
         match self.mood {
             Mood::HangingUp => return None,
@@ -91,7 +91,7 @@ impl Manner {
             },
             Mood::EndlessLines => loop {
                 let line: &[u8] =
-                    if door == Door::Imap { b"* OK more\r\n" } else { b"220-more\r\n" };
+                    if protocol == Protocol::Imap { b"* OK more\r\n" } else { b"220-more\r\n" };
                 stream.write_all(line).await.ok()?;
             },
             Mood::Willing
@@ -102,7 +102,7 @@ impl Manner {
             | Mood::Echoing
             | Mood::Slow(_) => {
                 let hello: &[u8] =
-                    if door == Door::Imap { b"* OK hello\r\n" } else { b"220 hello\r\n" };
+                    if protocol == Protocol::Imap { b"* OK hello\r\n" } else { b"220 hello\r\n" };
                 stream.write_all(hello).await.ok()?;
             }
         }
@@ -112,13 +112,16 @@ impl Manner {
                 return None;
             }
             let line = line.trim_end();
-            let answer =
-                if door == Door::Imap { self.by_imap(line) } else { self.by_smtp(line, door) };
+            let answer = if protocol == Protocol::Imap {
+                self.by_imap(line)
+            } else {
+                self.by_smtp(line, protocol)
+            };
             stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
         }
     }
 
-    fn by_smtp(&self, line: &str, door: Door) -> String {
+    fn by_smtp(&self, line: &str, protocol: Protocol) -> String {
         let verb = line.split(' ').next().unwrap_or_default();
         match (verb, &self.mood) {
             ("EHLO", _) => "250-here\r\n250 AUTH PLAIN".to_owned(),
@@ -128,9 +131,9 @@ impl Manner {
             ("RCPT", Mood::Blocking) => "554 5.7.1 your address is on a list".replace(
                 "5.7.1",
                 // The plan's own code for who may not send would be believed.
-                if door == Door::Submission { "5.7.0" } else { "5.7.1" },
+                if protocol == Protocol::Submission { "5.7.0" } else { "5.7.1" },
             ),
-            ("RCPT", Mood::Ended) if door == Door::Smtp => {
+            ("RCPT", Mood::Ended) if protocol == Protocol::Smtp => {
                 format!("550 5.2.1 {}: {}", &line[8..], self.refusals.receive.wording.line())
             }
             ("RCPT", Mood::Ended) => {

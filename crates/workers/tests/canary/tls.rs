@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Found, Plan, Transcript};
+use domain::{Plan, ProbeAnswer, Transcript};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -54,7 +54,7 @@ impl Submission {
     }
 
     /// What a probe finds that trusts this server's authority, or only the system's.
-    async fn probed(&self, trusting: bool) -> (Found, Transcript) {
+    async fn probed(&self, trusting: bool) -> (ProbeAnswer, Transcript) {
         let url = format!("smtp://{}?tls=required", self.address).parse().unwrap();
         let settings = ProbeSettings {
             submission: Some(&url),
@@ -97,9 +97,9 @@ where
 
 #[tokio::test]
 async fn the_password_is_sent_over_tls_only() {
-    let unknown = |cause: &str| Found::Unknown(cause.to_owned());
+    let unknown = |cause: &str| ProbeAnswer::Unknown(cause.to_owned());
     for (answer, trusting, expected) in [
-        ("220 2.0.0 go on", true, Found::Allowed),
+        ("220 2.0.0 go on", true, ProbeAnswer::Allowed),
         ("220 2.0.0 go on", false, unknown("tls")),
         ("502 5.5.1 what is that", true, unknown("starttls-502")),
         // What is heard in clear would count as said in TLS.
@@ -111,7 +111,7 @@ async fn the_password_is_sent_over_tls_only() {
         let said = |text: &str| transcript.lines.iter().position(|line| line.starts_with(text));
         match said("> AUTH PLAIN (hidden)") {
             Some(login) => assert!(said("* TLS").is_some_and(|tls| tls < login), "{transcript:#?}"),
-            None => assert_ne!(found, Found::Allowed),
+            None => assert_ne!(found, ProbeAnswer::Allowed),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    CanaryProbed, CanaryRules, DateColumn, Door, Event, Finding, Found, MailboxesRegistered, Plan,
-    PlanAdopted, Side, State,
+    CanaryProbed, CanaryRules, DateColumn, Event, Finding, MailboxesRegistered, Plan, PlanAdopted,
+    ProbeAnswer, Protocol, Side, State,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, Origin, programme_stream,
@@ -123,9 +123,9 @@ impl CanaryLookup for Book {
 pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
     fn word(finding: &Finding) -> &str {
         match &finding.found {
-            Found::Allowed => "allowed",
-            Found::Refused(_) => "refused",
-            Found::Unknown(_) => "unknown",
+            ProbeAnswer::Allowed => "allowed",
+            ProbeAnswer::Refused(_) => "refused",
+            ProbeAnswer::Unknown(_) => "unknown",
         }
     }
     findings.iter().map(word).collect()
@@ -135,8 +135,8 @@ pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
 pub(crate) fn causes(findings: &[Finding]) -> Vec<&str> {
     fn cause(finding: &Finding) -> &str {
         match &finding.found {
-            Found::Unknown(cause) => cause,
-            Found::Allowed | Found::Refused(_) => "",
+            ProbeAnswer::Unknown(cause) => cause,
+            ProbeAnswer::Allowed | ProbeAnswer::Refused(_) => "",
         }
     }
     findings.iter().map(cause).collect()
@@ -147,7 +147,7 @@ pub(crate) fn sides(log: &[CanaryProbed]) -> Vec<(&str, Side)> {
     log.iter().map(|probed| (probed.phase.as_str(), probed.side)).collect()
 }
 
-pub(crate) fn lines(probed: &CanaryProbed, door: Door) -> &[String] {
-    let transcript = probed.transcripts.iter().find(|transcript| transcript.door == door);
+pub(crate) fn lines(probed: &CanaryProbed, protocol: Protocol) -> &[String] {
+    let transcript = probed.transcripts.iter().find(|transcript| transcript.protocol == protocol);
     &transcript.unwrap().lines
 }

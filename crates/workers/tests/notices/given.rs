@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    DateColumn, Event, MailboxSet, MailboxesRegistered, PhaseId, Plan, PlanAdopted, State, TellAll,
+    DateColumn, Event, MailboxSet, MailboxesRegistered, NoticeAccount, PhaseId, Plan, PlanAdopted,
+    State,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, Origin, notice_stream,
@@ -96,7 +97,7 @@ impl World {
         self.record(released.unwrap()).await;
     }
 
-    pub(crate) async fn account(&self) -> TellAll {
+    pub(crate) async fn account(&self) -> NoticeAccount {
         let journal = self.journal();
         let known = journal.known().await.unwrap();
         let rule = known.state().plan().unwrap().notice(&notice()).unwrap().clone();

@@ -194,7 +194,7 @@ pub(crate) async fn what_was_found_is_repaired_after_a_crash_too(home: Arc<Home>
 /// The plan compares, and an occurrence came due.
 async fn plan_a_check(engine: &mut Engine) {
     let scheduled_for = engine.journal.now();
-    let name = DriftRules::work();
+    let name = DriftRules::recurring_name();
     let due = RecurringWorkDue { name, scheduled_for, late_seconds: 0, skipped: 0 };
     let stream = schedule_stream(engine.journal.programme()).unwrap();
     engine.append(stream, Event::RecurringWorkDue(due)).await;

@@ -6,7 +6,7 @@ use bus::{InProcess, WorkQueue};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{
     Capabilities, Capability, Command, DateColumn, DriftChecked, Event, MailboxesRegistered, Plan,
-    Reach, State,
+    PlatformCapabilities, State,
 };
 use eventstore::{
     Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, Origin, StreamName,
@@ -75,7 +75,8 @@ impl Engine {
         let handed = Arc::<Hands>::clone(&clock);
         let journal = Arc::new(Journal::new(programme, store, handed, State::default(), 0));
         let queue = InProcess::new(bus::Settings::default());
-        let reach = Reach { controls: platform.controls(), arm_ahead: Some(ARM_AHEAD) };
+        let reach =
+            PlatformCapabilities { controls: platform.controls(), arm_ahead: Some(ARM_AHEAD) };
         let settings = SweepSettings { batch: 20, orders: 4 };
         let work: Arc<dyn WorkQueue> = Arc::new(queue.clone());
         let sweep = Sweep::new(Arc::clone(&journal), work, reach, settings);
@@ -92,7 +93,8 @@ impl Engine {
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        let reach = Reach { controls: self.platform.controls(), arm_ahead: Some(ARM_AHEAD) };
+        let reach =
+            PlatformCapabilities { controls: self.platform.controls(), arm_ahead: Some(ARM_AHEAD) };
         let (journal, platform) = (Arc::clone(&self.journal), Arc::clone(&self.platform));
         Worker::new(journal, Arc::new(self.queue.clone()), platform, reach, EVERYTHING, 1)
     }

@@ -1,8 +1,8 @@
 //! When our own mailboxes are probed, and which probe counts.
 
 use domain::{
-    CanaryProbed, CanaryRules, Capability, Command, Event, Finding, Found, PROBED, Plan, Side,
-    State, Window, probes_due, windows,
+    CanaryProbed, CanaryRules, Capability, Command, Event, Finding, PROBED_CAPABILITIES, Plan,
+    ProbeAnswer, Side, State, Window, probes_due, windows,
 };
 
 use crate::state::world::{UNARMED, World, utc};
@@ -34,7 +34,7 @@ impl World {
         all.into_iter().find(is).unwrap()
     }
 
-    fn probe(&mut self, window: &Window, at: &str, found: Found) {
+    fn probe(&mut self, window: &Window, at: &str, found: ProbeAnswer) {
         let finding = Finding { capability: Capability::Send, expected: false, found };
         self.record(Event::CanaryProbed(CanaryProbed {
             phase: window.phase.clone(),
@@ -54,8 +54,8 @@ impl World {
     }
 }
 
-fn refused() -> Found {
-    Found::Refused("550 5.7.1 this mailbox can no longer send".to_owned())
+fn refused() -> ProbeAnswer {
+    ProbeAnswer::Refused("550 5.7.1 this mailbox can no longer send".to_owned())
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn a_plan_without_canaries_has_nothing_to_probe() {
 fn the_latest_probe_counts_and_the_earlier_ones_are_counted() {
     let mut world = world(plan());
     let window = world.window("receive-only", Side::After);
-    world.probe(&window, "2015-03-17T23:00:01Z", Found::Allowed);
+    world.probe(&window, "2015-03-17T23:00:01Z", ProbeAnswer::Allowed);
     assert_eq!(world.wrong(), 1);
     assert_eq!(world.due("2015-03-17T23:00:30Z").0, []);
     assert_eq!(world.due("2015-03-17T23:00:31Z").0.len(), 1, "it is probed again");
-    world.probe(&window, "2015-03-17T23:00:31Z", Found::Unknown("timeout".to_owned()));
+    world.probe(&window, "2015-03-17T23:00:31Z", ProbeAnswer::Unknown("timeout".to_owned()));
     assert_eq!(world.wrong(), 0, "nobody knows");
     world.probe(&window, "2015-03-17T23:02:00Z", refused());
     let probe = world.state.canaries.probe(&window, 0).unwrap();
@@ -105,7 +105,9 @@ fn the_latest_probe_counts_and_the_earlier_ones_are_counted() {
 
 #[test]
 fn what_is_unknown_is_given_up_and_what_contradicts_never() {
-    for (found, again) in [(Found::Unknown("timeout".to_owned()), 0), (Found::Allowed, 1)] {
+    for (found, again) in
+        [(ProbeAnswer::Unknown("timeout".to_owned()), 0), (ProbeAnswer::Allowed, 1)]
+    {
         let mut world = world(plan());
         let window = world.window("receive-only", Side::After);
         for _ in 0..world.plan().retry.attempts {
@@ -119,7 +121,7 @@ fn what_is_unknown_is_given_up_and_what_contradicts_never() {
 fn a_phase_that_was_moved_is_probed_at_its_new_instant() {
     let mut world = world(plan());
     let window = world.window("receive-only", Side::Before);
-    world.probe(&window, "2015-03-17T22:59:59Z", Found::Unknown("timeout".to_owned()));
+    world.probe(&window, "2015-03-17T22:59:59Z", ProbeAnswer::Unknown("timeout".to_owned()));
     assert_eq!(world.due("2015-03-17T22:59:59.5Z").0.len(), 1, "before is probed once");
     let mut next = plan();
     next.phases[1].from = "2015-04-18".parse().unwrap();
@@ -138,6 +140,6 @@ fn what_is_known_of_canaries_is_kept_with_the_rest_of_the_state() {
         let found = sets.iter().find(|(known, _)| known == name);
         found.map(|(_, set)| (*set).clone()).unwrap_or_default()
     };
-    assert_eq!(State::from_parts(world.state.rest(), find), world.state);
-    assert_eq!(PROBED.len(), 4);
+    assert_eq!(State::from_snapshot(world.state.header(), find), world.state);
+    assert_eq!(PROBED_CAPABILITIES.len(), 4);
 }

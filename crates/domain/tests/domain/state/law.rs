@@ -30,13 +30,13 @@ impl World {
             let started = self.state.phases.get(&phase).unwrap();
             let account = self.state.account(&phase, self.now).unwrap();
             let all = &account.done | &account.already_so | &account.held;
-            let all = all | &account.given_up | &account.retrying | &account.pending;
+            let all = all | &account.failed | &account.retrying | &account.pending;
             assert_eq!(all, *started.event.population, "someone is missing from {phase}");
             assert_eq!(account.total(), all.len(), "someone is twice in {phase}");
             if let Some((_, completed)) = &started.completed {
-                let given_up: u64 = completed.given_up.iter().map(|of| of.mailboxes.len()).sum();
+                let failed: u64 = completed.failed.iter().map(|of| of.mailboxes.len()).sum();
                 let counted = completed.done + completed.already_so + completed.held.len();
-                assert_eq!(counted + given_up, completed.population, "{phase} does not add up");
+                assert_eq!(counted + failed, completed.population, "{phase} does not add up");
                 assert_eq!(completed.population, all.len());
             }
         }
@@ -72,7 +72,7 @@ impl World {
 
     /// By the calendar alone: whether the phases that are due have started makes no difference.
     fn whoever_asks_is_told_what_the_calendar_and_the_holds_say(&self) {
-        let (plan, entitled) = (self.plan(), Entitled::by(&self.state).unwrap());
+        let (plan, entitled) = (self.plan(), Entitled::of(&self.state).unwrap());
         for mailbox in &self.mailboxes {
             for capability in of_platform() {
                 let allowed = plan.allowed_at(self.now).contains(capability);

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use domain::{
     Capabilities, Capability, Command, Event, MailboxCommand, MailboxSet, NoticeStanding,
     NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesRetried,
-    NoticesSent, PhaseId, Plan, State, claims_over, may_go_out, next_notice_wake, notice_account,
-    outgoing, release,
+    NoticesSent, PhaseId, Plan, State, expired_claims, next_notice_wake, notice_account,
+    notice_standing, outgoing, release,
 };
 use roaring::RoaringBitmap;
 
@@ -61,7 +61,7 @@ impl World {
 
     fn standing(&self, at: &str) -> NoticeStanding {
         let plan = self.state.plan().unwrap();
-        may_go_out(&self.state, plan, plan.notice(&notice()).unwrap(), utc(at))
+        notice_standing(&self.state, plan, plan.notice(&notice()).unwrap(), utc(at))
     }
 
     fn left(&self) -> RoaringBitmap {
@@ -74,7 +74,7 @@ impl World {
 fn a_notice_goes_out_from_its_first_day_in_the_plans_zone_until_its_phase_begins() {
     let world = world(10);
     for (at, standing) in [
-        ("2015-02-15T22:59:59Z", NoticeStanding::ToCome),
+        ("2015-02-15T22:59:59Z", NoticeStanding::Upcoming),
         ("2015-02-15T23:00:00Z", NoticeStanding::Open),
         ("2015-03-17T22:59:59Z", NoticeStanding::Open),
         ("2015-03-17T23:00:00Z", NoticeStanding::Over),
@@ -157,10 +157,10 @@ fn of_a_lost_sender_nobody_is_told_again_by_itself() {
     world.claim(&[0, 1, 2]);
     world.sent(&[0]);
     world.now += TimeDelta::minutes(5);
-    assert!(claims_over(&world.state, world.now).is_empty(), "its sender may still be at it");
+    assert!(expired_claims(&world.state, world.now).is_empty(), "its sender may still be at it");
     let wake = next_notice_wake(&world.state, world.now - TimeDelta::minutes(1)).unwrap();
     world.now = wake;
-    let over = claims_over(&world.state, world.now);
+    let over = expired_claims(&world.state, world.now);
     assert_eq!(over.iter().map(|over| over.mailboxes.clone()).collect::<Vec<_>>(), [set([1, 2])]);
     let (cause, mailboxes) = ("sender-lost".to_owned(), [1, 2].into_iter().collect());
     let doubt = NoticesInDoubt { notice: notice(), cause, mailboxes };
@@ -231,19 +231,19 @@ fn a_state_with_notices_is_taken_apart_and_put_together_again() {
     let bounced = NoticesBounced { notice, cause, mailboxes: MailboxSet::from(0) };
     world.record(Event::NoticesBounced(bounced));
 
-    let rest = serde_json::to_string(&world.state.rest()).unwrap();
+    let rest = serde_json::to_string(&world.state.header()).unwrap();
     let sets = world.state.sets();
     let mut sets: std::collections::BTreeMap<_, _> =
         sets.into_iter().map(|(name, set)| (name, set.clone())).collect();
-    let again = State::from_parts(serde_json::from_str(&rest).unwrap(), |name| {
+    let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), |name| {
         sets.remove(name).unwrap_or_default()
     });
     assert_eq!(again, world.state);
     assert!(sets.is_empty(), "{sets:?}");
     // What was kept before there were notices is still read.
-    let before = serde_json::to_value(State::default().rest()).unwrap();
+    let before = serde_json::to_value(State::default().header()).unwrap();
     let mut before = before.as_object().unwrap().clone();
     before.remove("notices").unwrap();
     let before = serde_json::from_value(before.into()).unwrap();
-    assert_eq!(State::from_parts(before, |_| RoaringBitmap::new()), State::default());
+    assert_eq!(State::from_snapshot(before, |_| RoaringBitmap::new()), State::default());
 }

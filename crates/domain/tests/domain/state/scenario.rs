@@ -1,4 +1,4 @@
-use domain::{Plan, Reach};
+use domain::{Plan, PlatformCapabilities};
 use proptest::prelude::*;
 
 use crate::state::step::{Step, steps};
@@ -38,7 +38,7 @@ allows = []
 sources = []
 "#;
 
-fn tell(plan: Plan, reach: Reach, steps: &[Step]) {
+fn tell(plan: Plan, reach: PlatformCapabilities, steps: &[Step]) {
     let mut world = World::adopted(plan, "2014-12-01T12:00:00Z", reach);
     world.register(&[true, true, true, false, true, false]);
     for step in steps {
@@ -73,8 +73,8 @@ proptest! {
             let found = sets.iter().find(|(name, _)| name == wanted);
             found.map_or_else(roaring::RoaringBitmap::new, |(_, set)| (*set).clone())
         };
-        let text = serde_json::to_string(&world.state.rest()).unwrap();
+        let text = serde_json::to_string(&world.state.header()).unwrap();
         let rest = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(domain::State::from_parts(rest, set), world.state.clone());
+        prop_assert_eq!(domain::State::from_snapshot(rest, set), world.state.clone());
     }
 }

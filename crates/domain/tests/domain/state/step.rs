@@ -2,9 +2,9 @@
 
 use chrono::{Days, TimeDelta};
 use domain::{
-    Capabilities, Capability, Change, Command, DateColumn, DriftFound, DriftSettled, Event,
-    IncidentOpened, IncidentResolved, IncidentRetried, MailboxCommand, MailboxSet,
-    MailboxesActivated, Standing, Task, TransientFailure, Verdict, civil_date,
+    Capabilities, Capability, Change, Command, DateColumn, DriftFound, DriftSettled, EffectFailed,
+    Event, IncidentOpened, IncidentResolved, IncidentRetried, MailboxCommand, MailboxSet,
+    MailboxesActivated, Standing, Task, Verdict, civil_date,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -219,7 +219,7 @@ impl World {
             Answer::Transient { hours } => {
                 let retry_at = self.now + TimeDelta::hours(hours.into());
                 let (attempts, mailboxes) = (1, set);
-                self.record(Event::TransientFailure(TransientFailure {
+                self.record(Event::EffectFailed(EffectFailed {
                     phase,
                     capabilities,
                     cause,

@@ -13,7 +13,7 @@ fn capabilities(names: &str) -> Capabilities {
 }
 
 /// CEC-PAC with mailboxes 0 to 3 activated and 4 only asked for, up to an instant, all work done.
-fn cec_pac(reach: domain::Reach, until: &str) -> World {
+fn cec_pac(reach: domain::PlatformCapabilities, until: &str) -> World {
     let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-11-01T12:00:00Z", reach);
     world.register(&[true, true, true, true, false]);
     world.now = utc(until);

@@ -3,24 +3,27 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Capabilities, Change, Command, DateColumn, Event, Fact, Mailbox, MailboxCommand, MailboxSet,
-    MailboxesRegistered, Outcome, Plan, Reach, Rejection, RightsArmed, RightsRestored, State, Task,
-    Verdict, civil_date, tasks,
+    MailboxesRegistered, Outcome, Plan, PlatformCapabilities, Rejection, RightsArmed,
+    RightsRestored, State, Task, Verdict, civil_date, tasks,
 };
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 /// A platform that enforces everything, and can be told a month ahead.
-pub(crate) const ARMED: Reach =
-    Reach { controls: Capabilities::OF_PLATFORM, arm_ahead: Some(TimeDelta::days(30)) };
+pub(crate) const ARMED: PlatformCapabilities = PlatformCapabilities {
+    controls: Capabilities::OF_PLATFORM,
+    arm_ahead: Some(TimeDelta::days(30)),
+};
 /// A platform that can't be told ahead.
-pub(crate) const UNARMED: Reach = Reach { controls: Capabilities::OF_PLATFORM, arm_ahead: None };
+pub(crate) const UNARMED: PlatformCapabilities =
+    PlatformCapabilities { controls: Capabilities::OF_PLATFORM, arm_ahead: None };
 
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) now: DateTime<Utc>,
-    pub(crate) reach: Reach,
+    pub(crate) reach: PlatformCapabilities,
     position: u64,
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn set(numbers: impl IntoIterator<Item = u32>) -> RoaringBitmap {
 
 impl World {
     /// The plan adopted at an instant; nobody is registered.
-    pub(crate) fn adopted(plan: Plan, at: &str, reach: Reach) -> Self {
+    pub(crate) fn adopted(plan: Plan, at: &str, reach: PlatformCapabilities) -> Self {
         let mailboxes = Vec::new();
         let mut world =
             Self { state: State::default(), mailboxes, now: utc(at), reach, position: 0 };

@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 use domain::{
-    CatchUp, Command, ErasureCommand, ErasureOrdered, Event, Ground, MailboxSet, MailboxWithdrawn,
-    Outcome, Plan, Verdict, VoucherCommand, VoucherStanding, free_through,
+    CatchUp, Command, ErasureCommand, ErasureGround, ErasureOrdered, Event, MailboxSet,
+    MailboxWithdrawn, Outcome, Plan, Verdict, VoucherCommand, VoucherStanding, free_through,
 };
 
 use crate::voucher::world::{OPEN, World, day, issue, plan, redeem, set, verify};
@@ -11,15 +11,15 @@ use crate::voucher::world::{OPEN, World, day, issue, plan, redeem, set, verify};
 #[test]
 fn requests_are_taken_from_the_first_instant_of_the_window_to_its_last() {
     for (last_day, at, answer) in [
-        ("", "2015-03-17T22:59:59Z", Err("vouchers can be asked for from 2015-03-18 on")),
+        ("", "2015-03-17T22:59:59Z", Err("vouchers can be requested from 2015-03-18 on")),
         ("", "2015-03-17T23:00:00Z", Ok(1)),
         ("", "2018-03-17T22:59:59Z", Ok(1)),
-        ("", "2018-03-17T23:00:00Z", Err("vouchers can't be asked for any more")),
+        ("", "2018-03-17T23:00:00Z", Err("vouchers can no longer be requested")),
         ("last-day = 2016-07-31", "2016-07-31T21:59:59Z", Ok(1)),
         (
             "last-day = 2016-07-31",
             "2016-07-31T22:00:00Z",
-            Err("the last day to ask for a voucher was 2016-07-31"),
+            Err("the last day for voucher requests was 2016-07-31"),
         ),
     ] {
         let answer = answer.map_err(str::to_owned);
@@ -33,7 +33,7 @@ fn nothing_is_granted_outside_the_window_though_it_was_asked_for_inside() {
     world.request(OPEN, &[0]).unwrap();
     world.ask(OPEN, verify(set([0]))).unwrap();
     let too_late = world.ask("2018-03-17T23:00:00Z", issue([0]));
-    assert_eq!(too_late, Err("vouchers can't be asked for any more".to_owned()));
+    assert_eq!(too_late, Err("vouchers can no longer be requested".to_owned()));
     assert_eq!(world.ask("2018-03-17T22:59:59Z", issue([0])), Ok(1));
 }
 
@@ -48,8 +48,8 @@ fn a_request_by_the_last_day_is_granted_after_it() {
 
 #[test]
 fn who_is_eligible_is_as_the_plan_says() {
-    let late = "only mailboxes asked for before 2014-12-18 are eligible";
-    let activated = "only those who activated their mailbox are eligible";
+    let late = "only mailboxes requested before 2014-12-18 are eligible";
+    let activated = "only activated mailboxes are eligible";
     let only_activated = {
         let mut plan = plan("");
         plan.vouchers.as_mut().unwrap().eligible = domain::Eligible::Activated;
@@ -59,7 +59,7 @@ fn who_is_eligible_is_as_the_plan_says() {
         (plan(""), 0, Ok(1)),
         (plan(""), 1, Ok(1)),
         (plan(""), 4, Err(late)),
-        (plan(""), 6, Err("no such mailbox is registered")),
+        (plan(""), 6, Err("the mailbox is not registered")),
         (only_activated.clone(), 0, Ok(1)),
         (only_activated.clone(), 1, Err(activated)),
         (only_activated, 4, Err(late)),
@@ -81,12 +81,12 @@ fn a_lapsed_registration_stays_eligible_and_a_withdrawn_mailbox_does_not() {
     }));
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
     assert_eq!(world.request(OPEN, &[1]), Ok(1));
-    let given_up = Err("the mailbox was given up by its holder".to_owned());
-    assert_eq!(world.request(OPEN, &[2]), given_up);
+    let failed = Err("the mailbox was withdrawn".to_owned());
+    assert_eq!(world.request(OPEN, &[2]), failed);
     // Given up between the request and the grant.
     world.ask(OPEN, verify(set([1]))).unwrap();
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 1 }));
-    assert_eq!(world.ask(OPEN, issue([1])), given_up);
+    assert_eq!(world.ask(OPEN, issue([1])), failed);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn of_many_those_who_can_are_taken_and_a_repetition_is_no_event() {
     assert_eq!(world.request(OPEN, &[0]), Ok(0));
     assert_eq!(world.ask(OPEN, verify(set([0, 3]))), Ok(1));
     assert_eq!(*world.state.vouchers.verified(), set([0]));
-    let unsure = "it is not sure yet who asked; verify the request first";
+    let unsure = "the requester has not been verified; verify the request first";
     assert_eq!(world.ask(OPEN, issue([1])), Err(unsure.to_owned()));
     assert_eq!(world.ask(OPEN, issue(0..6)), Ok(1));
     assert_eq!(*world.state.vouchers.issued(), set([0]));
@@ -116,7 +116,7 @@ fn a_refused_request_may_be_made_again_and_a_granted_one_never() {
     assert_eq!(world.standing(0), VoucherStanding::Refused);
     assert_eq!(world.ask(OPEN, refuse(0)), Ok(0));
     world.grant(&[0]);
-    let one = "its holder has had a voucher; there is one for each holder, ever";
+    let one = "the holder has had a voucher; each holder gets one, ever";
     assert_eq!(world.request(OPEN, &[0]), Err(one.to_owned()));
     assert_eq!(world.ask(OPEN, issue([0])), Err(one.to_owned()));
     world.ask(OPEN, VoucherCommand::Revoke { number: 0 }).unwrap();
@@ -180,15 +180,18 @@ fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
         verdict: Verdict::Applied,
         mailboxes: MailboxSet::from(set([1, 3])),
     }));
-    let order = |number| ErasureCommand::Order { ground: Ground::Demand, mailboxes: set([number]) };
+    let order =
+        |number| ErasureCommand::Order { ground: ErasureGround::Demand, mailboxes: set([number]) };
     let kept = world.state.decide_erasure(order(1), world.now).unwrap_err().to_string();
     assert!(kept.starts_with("the code of its voucher was not handed over"), "{kept}");
     world.ask(OPEN, VoucherCommand::Deliver { mailboxes: set([1]) }).unwrap();
     assert_eq!(world.state.decide_erasure(order(1), world.now).unwrap().len(), 1);
     // Ordered though a request waits, as by a decision made on another stream at the same moment.
     let mailboxes = MailboxSet::from(set([3, 5]));
-    world.record(Event::ErasureOrdered(ErasureOrdered { ground: Ground::Demand, mailboxes }));
-    let gone = Err("its holder was erased: nobody is left to hand a voucher to".to_owned());
+    world
+        .record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
+    let gone =
+        Err("the holder's personal data were erased: no voucher can be delivered".to_owned());
     assert_eq!(world.ask(OPEN, issue([3])), gone);
     assert_eq!(world.request(OPEN, &[5]), gone);
 }
@@ -229,12 +232,12 @@ fn a_reissue_kills_the_code_before_it() {
     let mut world = World::new(plan(""));
     world.grant(&[0]);
     assert_eq!(world.ask(OPEN, VoucherCommand::Reissue { number: 0 }), Ok(1));
-    let replaced = Err("this code was replaced by a later one".to_owned());
+    let replaced = Err("the code was replaced by a newer one".to_owned());
     assert_eq!(world.ask(OPEN, redeem(0, 1, "posta-sicura")), replaced);
     assert_eq!(world.ask(OPEN, redeem(0, 2, "posta-sicura")), Ok(1));
     assert_eq!(
         world.ask(OPEN, VoucherCommand::Reissue { number: 1 }),
-        Err("no voucher was issued to it".to_owned())
+        Err("no voucher was issued for the mailbox".to_owned())
     );
 }
 
@@ -270,7 +273,8 @@ fn a_last_day_to_redeem_before_the_first_to_ask_is_refused() {
 #[test]
 fn the_sweep_comes_by_cron_under_a_name_that_no_other_work_has() {
     let rules = plan("sweep = \"0 15 0 * * *\"");
-    let work = rules.works().into_iter().find(|work| work.name.as_str() == "vouchers").unwrap();
+    let work =
+        rules.all_recurring().into_iter().find(|work| work.name.as_str() == "vouchers").unwrap();
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 15 0 * * *", CatchUp::Once));
     let text = include_str!("../../../../../deploy/plans/cec-pac.toml");
     let text = text.replacen("[vouchers]\n", "[vouchers]\nsweep = \"0 15 0 * * *\"\n", 1);

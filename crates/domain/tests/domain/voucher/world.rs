@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    Command, DateColumn, Event, Fact, MailboxesRegistered, Plan, Proof, Rejection, State,
+    Command, DateColumn, Event, Fact, MailboxesRegistered, Plan, Rejection, State, Verification,
     VoucherCommand, VoucherStanding,
 };
 use roaring::RoaringBitmap;
@@ -106,11 +106,11 @@ impl World {
 }
 
 pub(crate) fn request(numbers: impl IntoIterator<Item = u32>) -> VoucherCommand {
-    VoucherCommand::Request { mailboxes: set(numbers), asked_in_time: set(0..4) }
+    VoucherCommand::Request { mailboxes: set(numbers), requested_in_time: set(0..4) }
 }
 
 pub(crate) fn verify(mailboxes: RoaringBitmap) -> VoucherCommand {
-    VoucherCommand::Verify { mailboxes, proof: Proof::Officer }
+    VoucherCommand::Verify { mailboxes, proof: Verification::Officer }
 }
 
 pub(crate) fn issue(numbers: impl IntoIterator<Item = u32>) -> VoucherCommand {

@@ -19,7 +19,7 @@ pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<Ex
     let now = reading.now().await?;
     let zone = reading.journal.known().await?.state().plan().map(|plan| plan.zone);
     let zone = zone.ok_or_else(|| {
-        Error::Usage("no plan is adopted yet; run `tramonto plan adopt FILE`".to_owned())
+        Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
     })?;
     let date = args.date.unwrap_or_else(|| civil_date(now, zone));
     if date > civil_date(now, zone) {

@@ -7,7 +7,7 @@ use archive::{
     Access, Archive, Domains, Error as ArchiveError, Holder, Index, IndexRequest, Terms,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Capability, LogCommand, LogRequested, Plan, Proof, Requester, State};
+use domain::{Capability, LogCommand, LogRequested, Plan, Requester, State, Verification};
 use uuid::Uuid;
 
 use super::{Holders, MOMENT, keys, origin, window};
@@ -159,7 +159,7 @@ async fn request(office: &Archive, number: u32) -> Result<Uuid, ArchiveError> {
     let by = Requester::Holder;
     let asked = LogRequested { request, number, by, from: None, through: None, received_on: None };
     office.decide(LogCommand::Request(asked), &origin()).await?;
-    let sure = LogCommand::Verify { request, proof: Proof::Officer };
+    let sure = LogCommand::Verify { request, proof: Verification::Officer };
     office.decide(sure, &origin()).await?;
     Ok(request)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Capability, Plan, Proof, ProviderId, State};
+use domain::{Capability, Plan, ProviderId, State, Verification};
 use platform::Chance;
 use roaring::RoaringBitmap;
 use sql::Tables;
@@ -118,7 +118,7 @@ impl Holders {
         for number in requests.iter().take(FORGED) {
             office.refuse(number, "not-the-holder", &origin()).await?;
         }
-        office.verify_all(&waiting(office).await?.0, Proof::Officer, &origin()).await?;
+        office.verify_all(&waiting(office).await?.0, Verification::Officer, &origin()).await?;
         let mut kept = 0;
         loop {
             let minted = match office.issue_some(BATCH, &origin()).await {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Event, ExtractAccess};
+use domain::{Capability, Event, ExportAccess};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
@@ -51,13 +51,13 @@ impl Extracts {
             self.open.insert(event.request, event.number);
         } else if let Event::LogRequesterVerified(event) = event {
             self.verified.insert(event.request);
-        } else if let Event::LogExtractPrepared(event) = event {
+        } else if let Event::LogExportPrepared(event) = event {
             let theirs = self.open.get(&event.request) == Some(&event.number);
             let sure = self.verified.contains(&event.request);
             self.unless(theirs && sure, row, "prepares an extract that nobody may have");
             self.links.insert(event.request, event.expires_at);
-        } else if let Event::LogExtractAccessed(event) = event
-            && event.outcome == ExtractAccess::Delivered
+        } else if let Event::LogExportAccessed(event) = event
+            && event.outcome == ExportAccess::Delivered
         {
             let theirs = self.open.get(&event.request) == Some(&event.number);
             self.unless(theirs, row, "hands out an extract of another mailbox");
@@ -65,7 +65,7 @@ impl Extracts {
             let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
             self.unless(in_time, row, "hands out an extract without a link, or after its end");
             self.served.insert(event.request);
-        } else if let Event::LogExtractExpired(event) = event {
+        } else if let Event::LogExportExpired(event) = event {
             let link = self.links.remove(&event.request);
             let over = link.is_some_and(|expires_at| expires_at <= row.at);
             self.unless(over, row, "ends a link before its time");

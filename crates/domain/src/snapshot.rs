@@ -1,8 +1,8 @@
-//! A state taken apart into its sets by name and the small rest, and put together again.
+//! Snapshots of a state: named sets and a small header.
 //!
-//! For whoever keeps a [`State`]: the sets are large and change a little, the rest is small and has a
-//! JSON form. Invariant: `State::from_parts(state.rest(), |name| the set of that name) == state`. A set
-//! that is not there counts as empty. Deliberately absent: where and how the parts are kept.
+//! The sets are large and change little from one snapshot to the next; the header is small and has a JSON
+//! form. Invariant: `State::from_snapshot(state.header(), |name| the set of that name) == state`. A missing
+//! set counts as empty. Deliberately absent: the storage of snapshots.
 
 use std::collections::BTreeMap;
 
@@ -16,59 +16,57 @@ use crate::drift::{Drift, Drifting};
 use crate::erasure::Erasure;
 use crate::failure::{Failures, Incident, IncidentKey, Waiting};
 use crate::log_request::LogRequests;
-use crate::notices::{Notices, NoticesRest};
+use crate::notices::{Notices, NoticesHeader};
 use crate::phases::{Phases, Started};
 use crate::programme::Programme;
 use crate::rights::{Hold, Rights};
 use crate::state::State;
-use crate::voucher::{Vouchers, VouchersRest};
+use crate::voucher::{Vouchers, VouchersHeader};
 use crate::{
     Capabilities, Capability, DriftChecked, MailboxSet, PhaseCompleted, PhaseId, PhaseStarted,
     Standing,
 };
 
-/// All of a state but its sets.
+/// A state without its sets.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rest {
+pub struct SnapshotHeader {
     programme: Programme,
     holds: BTreeMap<Uuid, Hold>,
     closed: Vec<Capability>,
     armed: Vec<(Capability, DateTime<Utc>)>,
-    phases: Vec<StartedRest>,
-    waiting: Vec<WaitingRest>,
-    incidents: Vec<IncidentRest>,
-    /// Absent from what was kept before there was any.
-    #[serde(default)]
-    drifting: Vec<DriftingRest>,
+    phases: Vec<StartedHeader>,
+    waiting: Vec<WaitingHeader>,
+    incidents: Vec<IncidentHeader>,
+    drifting: Vec<DriftingHeader>,
     #[serde(default)]
     checked: Option<Box<(DateTime<Utc>, DriftChecked)>>,
     #[serde(default)]
     answered: Option<DateTime<Utc>>,
     #[serde(default)]
-    notices: NoticesRest,
+    notices: NoticesHeader,
     #[serde(default)]
     canaries: Canaries,
     #[serde(default)]
-    vouchers: VouchersRest,
+    vouchers: VouchersHeader,
     #[serde(default)]
     log_requests: Box<LogRequests>,
 }
 
-/// A started phase; the population in its event is left out, being one of the sets.
+/// A started phase. The population of its event is one of the sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StartedRest {
+struct StartedHeader {
     cause: Uuid,
     started_at: DateTime<Utc>,
     event: PhaseStarted,
     completed: Option<(DateTime<Utc>, PhaseCompleted)>,
 }
 
-/// Mailboxes that wait; `nth` tells apart those that wait for the same attempt at the same instant.
+/// Mailboxes that wait for a retry; `nth` distinguishes groups with the same attempt and instant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WaitingRest {
+struct WaitingHeader {
     phase: Option<PhaseId>,
     attempts: u32,
     retry_at: DateTime<Utc>,
@@ -77,7 +75,7 @@ struct WaitingRest {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct IncidentRest {
+struct IncidentHeader {
     key: IncidentKey,
     capabilities: Capabilities,
     attempts: u32,
@@ -85,10 +83,10 @@ struct IncidentRest {
     last_seen: DateTime<Utc>,
 }
 
-/// Drift that is open. One event tells one set, but what it told may be told again.
+/// Open drift.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DriftingRest {
+struct DriftingHeader {
     capability: Capability,
     expected: Standing,
     found: Standing,
@@ -97,7 +95,7 @@ struct DriftingRest {
     since: DateTime<Utc>,
 }
 
-impl WaitingRest {
+impl WaitingHeader {
     fn all(failures: &Failures) -> Vec<Self> {
         let mut seen: BTreeMap<(Option<PhaseId>, u32, DateTime<Utc>), u32> = BTreeMap::new();
         let rest = failures.waiting.iter().map(|waiting| {
@@ -141,7 +139,7 @@ fn open_name(key: &IncidentKey) -> String {
     format!("incident-open/{key}")
 }
 
-/// An event tells of one capability, so its position is a name.
+/// A drift event concerns one capability, so its position names the set.
 fn drifting_name(found_at: u64) -> String {
     format!("drifting/{found_at}")
 }
@@ -151,7 +149,7 @@ fn resolved_name(key: &IncidentKey) -> String {
 }
 
 impl State {
-    /// Its sets, each with a name that stays the same while the set grows and shrinks.
+    /// The sets, each under a name that does not change while the set does.
     pub fn sets(&self) -> Vec<(String, &RoaringBitmap)> {
         let Rights { registered, activated, lapsed, withdrawn, closed, armed, holds: _ } =
             &self.rights;
@@ -171,7 +169,7 @@ impl State {
             sets.push((population_name(phase), &started.event.population));
             sets.push((changed_name(phase), &started.changed));
         }
-        let waiting = WaitingRest::all(&self.failures);
+        let waiting = WaitingHeader::all(&self.failures);
         let waiting = waiting.iter().zip(&self.failures.waiting);
         sets.extend(waiting.map(|(rest, waiting)| (rest.name(), &waiting.mailboxes)));
         for (key, incident) in &self.failures.incidents {
@@ -185,22 +183,22 @@ impl State {
         sets
     }
 
-    /// All of it but its sets.
-    pub fn rest(&self) -> Rest {
-        let phases = self.phases.started.values().map(|started| StartedRest {
+    /// The state without its sets.
+    pub fn header(&self) -> SnapshotHeader {
+        let phases = self.phases.started.values().map(|started| StartedHeader {
             cause: started.cause,
             started_at: started.started_at,
             event: PhaseStarted { population: MailboxSet::new(), ..started.event.clone() },
             completed: started.completed.clone(),
         });
-        let incidents = self.failures.incidents.iter().map(|(key, incident)| IncidentRest {
+        let incidents = self.failures.incidents.iter().map(|(key, incident)| IncidentHeader {
             key: key.clone(),
             capabilities: incident.capabilities,
             attempts: incident.attempts,
             first_seen: incident.first_seen,
             last_seen: incident.last_seen,
         });
-        let drifting = self.drift.open.iter().map(|open| DriftingRest {
+        let drifting = self.drift.open.iter().map(|open| DriftingHeader {
             capability: open.capability,
             expected: open.expected,
             found: open.found,
@@ -208,26 +206,26 @@ impl State {
             found_at: open.found_at,
             since: open.since,
         });
-        Rest {
+        SnapshotHeader {
             programme: self.programme.clone(),
             holds: self.rights.holds.clone(),
             closed: self.rights.closed.keys().copied().collect(),
             armed: self.rights.armed.keys().copied().collect(),
             phases: phases.collect(),
-            waiting: WaitingRest::all(&self.failures),
+            waiting: WaitingHeader::all(&self.failures),
             incidents: incidents.collect(),
             drifting: drifting.collect(),
             checked: self.drift.last.clone(),
             answered: self.drift.answered,
-            notices: self.notices.rest(),
+            notices: self.notices.header(),
             canaries: self.canaries.clone(),
-            vouchers: self.vouchers.rest(),
+            vouchers: self.vouchers.header(),
             log_requests: self.log_requests.clone(),
         }
     }
 
-    /// Puts a state together again; `set` gives the set of a name.
-    pub fn from_parts(rest: Rest, mut set: impl FnMut(&str) -> RoaringBitmap) -> Self {
+    /// Restores a state; `set` returns the set of a name.
+    pub fn from_snapshot(rest: SnapshotHeader, mut set: impl FnMut(&str) -> RoaringBitmap) -> Self {
         let closed =
             rest.closed.into_iter().map(|capability| (capability, set(&closed_name(capability))));
         let closed = closed.collect();
@@ -237,7 +235,7 @@ impl State {
             .map(|(capability, until)| ((capability, until), set(&armed_name(capability, until))));
         let armed = armed.collect();
         let started = rest.phases.into_iter().map(|rest| {
-            let StartedRest { cause, started_at, event, completed } = rest;
+            let StartedHeader { cause, started_at, event, completed } = rest;
             let phase = event.phase.clone();
             let population = MailboxSet::from(set(&population_name(&phase)));
             let changed = set(&changed_name(&phase));
@@ -247,19 +245,19 @@ impl State {
         let started = started.collect();
         let waiting = rest.waiting.into_iter().map(|rest| {
             let mailboxes = set(&rest.name());
-            let WaitingRest { phase, attempts, retry_at, nth: _ } = rest;
+            let WaitingHeader { phase, attempts, retry_at, nth: _ } = rest;
             Waiting { phase, attempts, retry_at, mailboxes }
         });
         let waiting = waiting.collect();
         let incidents = rest.incidents.into_iter().map(|rest| {
             let (open, resolved) = (set(&open_name(&rest.key)), set(&resolved_name(&rest.key)));
-            let IncidentRest { key, capabilities, attempts, first_seen, last_seen } = rest;
+            let IncidentHeader { key, capabilities, attempts, first_seen, last_seen } = rest;
             (key, Incident { capabilities, open, resolved, attempts, first_seen, last_seen })
         });
         let incidents = incidents.collect();
         let open = rest.drifting.into_iter().map(|rest| {
             let mailboxes = set(&drifting_name(rest.found_at));
-            let DriftingRest { capability, expected, found, repair, found_at, since } = rest;
+            let DriftingHeader { capability, expected, found, repair, found_at, since } = rest;
             Drifting { capability, expected, found, repair, found_at, since, mailboxes }
         });
         let (last, answered) = (rest.checked, rest.answered);
@@ -280,13 +278,13 @@ impl State {
             failures: Failures { waiting, incidents },
             drift: Box::new(drift),
             canaries: rest.canaries,
-            notices: Box::new(Notices::from_parts(rest.notices, &mut set)),
+            notices: Box::new(Notices::from_snapshot(rest.notices, &mut set)),
             erasure: Box::new(Erasure {
                 ordered: set("erasure/ordered"),
                 erased: set("erasure/erased"),
             }),
             log_requests: rest.log_requests,
-            vouchers: Box::new(Vouchers::from_parts(rest.vouchers, set)),
+            vouchers: Box::new(Vouchers::from_snapshot(rest.vouchers, set)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The notices taken apart into sets by name and the small rest, as [`State`](crate::State) is.
+//! The notices' part of a snapshot: named sets and a header, see [`State`](crate::State).
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Claim, Deferred, Notices, Release, Told};
+use super::{Claim, Deferred, NoticeState, Notices, Release};
 use crate::PhaseId;
 
-/// All of the notices but their sets.
+/// The notices without their sets.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct NoticesRest(BTreeMap<PhaseId, ToldRest>);
+pub(crate) struct NoticesHeader(BTreeMap<PhaseId, NoticeHeader>);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ToldRest {
+struct NoticeHeader {
     last: Option<Release>,
     claims: BTreeMap<Uuid, DateTime<Utc>>,
-    waiting: Vec<DeferredRest>,
+    waiting: Vec<DeferredHeader>,
     in_doubt: Vec<String>,
     failed: Vec<String>,
     bounced: Vec<String>,
@@ -28,7 +28,7 @@ struct ToldRest {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DeferredRest {
+struct DeferredHeader {
     cause: String,
     attempts: u32,
     retry_at: DateTime<Utc>,
@@ -40,21 +40,21 @@ fn name(notice: &PhaseId, what: &str) -> String {
 
 impl Notices {
     pub(crate) fn sets(&self) -> impl Iterator<Item = (String, &RoaringBitmap)> {
-        self.told.iter().flat_map(|(notice, told)| {
+        self.by_notice.iter().flat_map(|(notice, state)| {
             let one = |what: &str, set| (name(notice, what), set);
-            let mut sets = vec![one("released", &told.released), one("sent", &told.sent)];
+            let mut sets = vec![one("released", &state.released), one("sent", &state.sent)];
             sets.extend(
-                told.claims.iter().map(|(claim, made)| {
+                state.claims.iter().map(|(claim, made)| {
                     (name(notice, &format!("claim/{claim}")), &made.mailboxes)
                 }),
             );
-            sets.extend(told.waiting.iter().enumerate().map(|(nth, waiting)| {
+            sets.extend(state.waiting.iter().enumerate().map(|(nth, waiting)| {
                 (name(notice, &format!("waiting/{nth}")), &waiting.mailboxes)
             }));
             let named = [
-                ("in-doubt", &told.in_doubt),
-                ("failed", &told.failed),
-                ("bounced", &told.bounced),
+                ("in-doubt", &state.in_doubt),
+                ("failed", &state.failed),
+                ("bounced", &state.bounced),
             ];
             for (what, causes) in named {
                 sets.extend(
@@ -67,32 +67,34 @@ impl Notices {
         })
     }
 
-    pub(crate) fn rest(&self) -> NoticesRest {
-        let rest = |told: &Told| ToldRest {
-            last: told.last.clone(),
-            claims: told.claims.iter().map(|(claim, made)| (*claim, made.until)).collect(),
-            waiting: told
+    pub(crate) fn header(&self) -> NoticesHeader {
+        let header = |state: &NoticeState| NoticeHeader {
+            last: state.last.clone(),
+            claims: state.claims.iter().map(|(claim, made)| (*claim, made.until)).collect(),
+            waiting: state
                 .waiting
                 .iter()
-                .map(|waiting| DeferredRest {
+                .map(|waiting| DeferredHeader {
                     cause: waiting.cause.clone(),
                     attempts: waiting.attempts,
                     retry_at: waiting.retry_at,
                 })
                 .collect(),
-            in_doubt: told.in_doubt.keys().cloned().collect(),
-            failed: told.failed.keys().cloned().collect(),
-            bounced: told.bounced.keys().cloned().collect(),
+            in_doubt: state.in_doubt.keys().cloned().collect(),
+            failed: state.failed.keys().cloned().collect(),
+            bounced: state.bounced.keys().cloned().collect(),
         };
-        NoticesRest(self.told.iter().map(|(notice, told)| (notice.clone(), rest(told))).collect())
+        NoticesHeader(
+            self.by_notice.iter().map(|(notice, state)| (notice.clone(), header(state))).collect(),
+        )
     }
 
-    pub(crate) fn from_parts(
-        rest: NoticesRest,
+    pub(crate) fn from_snapshot(
+        header: NoticesHeader,
         mut find: impl FnMut(&str) -> RoaringBitmap,
     ) -> Self {
-        let mut told = BTreeMap::new();
-        for (notice, rest) in rest.0 {
+        let mut by_notice = BTreeMap::new();
+        for (notice, header) in header.0 {
             let mut of = |what: &str| find(&name(&notice, what));
             let mut named = |what: &str, causes: Vec<String>| -> BTreeMap<_, _> {
                 let one = |cause: String| {
@@ -101,22 +103,23 @@ impl Notices {
                 };
                 causes.into_iter().map(one).collect()
             };
-            let in_doubt = named("in-doubt", rest.in_doubt);
-            let failed = named("failed", rest.failed);
-            let bounced = named("bounced", rest.bounced);
-            let claims = rest.claims.into_iter().map(|(claim, until)| {
+            let in_doubt = named("in-doubt", header.in_doubt);
+            let failed = named("failed", header.failed);
+            let bounced = named("bounced", header.bounced);
+            let claims = header.claims.into_iter().map(|(claim, until)| {
                 (claim, Claim { until, mailboxes: of(&format!("claim/{claim}")) })
             });
             let claims = claims.collect();
-            let waiting = rest.waiting.into_iter().enumerate().map(|(nth, rest)| {
-                let DeferredRest { cause, attempts, retry_at } = rest;
+            let waiting = header.waiting.into_iter().enumerate().map(|(nth, header)| {
+                let DeferredHeader { cause, attempts, retry_at } = header;
                 Deferred { cause, attempts, retry_at, mailboxes: of(&format!("waiting/{nth}")) }
             });
             let waiting = waiting.collect();
-            let (released, sent, last) = (of("released"), of("sent"), rest.last);
-            let one = Told { last, released, sent, claims, waiting, in_doubt, failed, bounced };
-            told.insert(notice, one);
+            let (released, sent, last) = (of("released"), of("sent"), header.last);
+            let one =
+                NoticeState { last, released, sent, claims, waiting, in_doubt, failed, bounced };
+            by_notice.insert(notice, one);
         }
-        Self { told }
+        Self { by_notice }
     }
 }

@@ -1,4 +1,4 @@
-//! The vouchers taken apart into sets by name and the small rest, as [`State`](crate::State) is.
+//! The vouchers' part of a snapshot: named sets and a header, see [`State`](crate::State).
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::{ReminderRound, VoucherMonth, Vouchers};
 use crate::ProviderId;
 
-/// All of the vouchers but their sets.
+/// The vouchers without their sets.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct VouchersRest {
+pub(crate) struct VouchersHeader {
     redeemed: Vec<(ProviderId, NaiveDate)>,
     reissued: BTreeMap<u32, u32>,
     months: BTreeMap<String, VoucherMonth>,
-    handed: Vec<NaiveDate>,
+    delivered_on: Vec<NaiveDate>,
     reminders: Vec<(DateTime<Utc>, NaiveDate)>,
 }
 
@@ -24,8 +24,8 @@ fn redeemed_name(provider: &ProviderId, on: NaiveDate) -> String {
     format!("voucher/redeemed/{provider}/{on}")
 }
 
-fn handed_name(on: NaiveDate) -> String {
-    format!("voucher/handed/{on}")
+fn delivered_name(on: NaiveDate) -> String {
+    format!("voucher/delivered-on/{on}")
 }
 
 fn reminders_name(round: usize) -> String {
@@ -45,35 +45,36 @@ impl Vouchers {
         ];
         let named = named.into_iter().map(|(name, set)| (format!("voucher/{name}"), set));
         let redeemed = self.redeemed.iter();
-        let handed = self.handed.iter().map(|(on, set)| (handed_name(*on), set));
+        let delivered_on = self.delivered_on.iter().map(|(on, set)| (delivered_name(*on), set));
         let rounds = self.reminders.iter().enumerate();
         named
             .chain(redeemed.map(|((provider, on), set)| (redeemed_name(provider, *on), set)))
-            .chain(handed)
+            .chain(delivered_on)
             .chain(rounds.map(|(round, claimed)| (reminders_name(round), &claimed.mailboxes)))
     }
 
-    pub(crate) fn rest(&self) -> VouchersRest {
-        VouchersRest {
+    pub(crate) fn header(&self) -> VouchersHeader {
+        VouchersHeader {
             redeemed: self.redeemed.keys().cloned().collect(),
             reissued: self.reissued.clone(),
             months: self.months.clone(),
-            handed: self.handed.keys().copied().collect(),
+            delivered_on: self.delivered_on.keys().copied().collect(),
             reminders: self.reminders.iter().map(|it| (it.scheduled_for, it.on)).collect(),
         }
     }
 
-    pub(crate) fn from_parts(
-        rest: VouchersRest,
+    pub(crate) fn from_snapshot(
+        header: VouchersHeader,
         mut find: impl FnMut(&str) -> RoaringBitmap,
     ) -> Self {
-        let redeemed = rest.redeemed.into_iter().map(|(provider, on)| {
+        let redeemed = header.redeemed.into_iter().map(|(provider, on)| {
             let set = find(&redeemed_name(&provider, on));
             ((provider, on), set)
         });
         let redeemed: BTreeMap<_, RoaringBitmap> = redeemed.collect();
-        let handed = rest.handed.into_iter().map(|on| (on, find(&handed_name(on)))).collect();
-        let reminders = rest.reminders.into_iter().enumerate();
+        let delivered_on =
+            header.delivered_on.into_iter().map(|on| (on, find(&delivered_name(on)))).collect();
+        let reminders = header.reminders.into_iter().enumerate();
         let reminders = reminders.map(|(round, (scheduled_for, on))| ReminderRound {
             scheduled_for,
             on,
@@ -90,9 +91,9 @@ impl Vouchers {
             revoked: find("voucher/revoked"),
             spent: redeemed.values().fold(RoaringBitmap::new(), |all, set| all | set),
             redeemed,
-            reissued: rest.reissued,
-            months: rest.months,
-            handed,
+            reissued: header.reissued,
+            months: header.months,
+            delivered_on,
             reminders,
         }
     }
