@@ -240,7 +240,7 @@ fn conversations(out: &mut Output, title: &str, transcripts: &[Transcript]) -> R
     for transcript in transcripts {
         out.line(format!(
             "\n{title}, {}, until {}",
-            transcript.door.name(),
+            transcript.protocol.name(),
             utc(transcript.ended_at)
         ))?;
         for line in &transcript.lines {

@@ -209,6 +209,7 @@ impl FromLog {
         }
     }
 
+    #[expect(clippy::unnested_or_patterns, reason = "a group of events is one pattern")]
     fn add(&mut self, event: Event, position: i64, effective_at: i64) {
         self.removed(&event, position, effective_at);
         self.vouchers.know(&event);
