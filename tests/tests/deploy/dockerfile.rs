@@ -126,7 +126,7 @@ fn the_dependencies_are_built_before_the_sources_come_from_a_workspace_that_carg
     let builds: Vec<_> = build.iter().filter(is_build).collect();
     assert_eq!(builds.len(), 2, "one for the dependencies, one for the sources");
     assert_eq!(builds[0], builds[1], "another command would build the dependencies once more");
-    assert!(builds[0].rest.contains("--release --locked"), "{builds:?}");
+    assert!(builds[0].rest.contains("--profile dist --locked"), "{builds:?}");
 
     // What stands before the first build is carried out here, in an empty folder.
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,48 @@
+//! Source files and documents.
+
+use crate::workspace::{files, read, root, short, sources};
+
+#[test]
+fn source_files_are_small_finished_and_at_home_on_any_machine() {
+    // Put together here, so that this file does not hold what it looks for.
+    let refused = [["/work", "/"].concat(), ["/root", "/"].concat(), ["todo", "!("].concat()];
+    let ignored = ["#[ig", "nore"].concat();
+    for file in files(&root(), &[".rs", ".toml", ".md", "justfile", "run", ".py", ".sh"]) {
+        let text = read(&file);
+        let name = short(&file);
+        for word in refused.iter().chain([&ignored]) {
+            let starts = |at: usize| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+            };
+            let found = text.match_indices(word.as_str()).any(|(at, _)| starts(at));
+            assert!(!found, "{name} holds {word:?}");
+        }
+        let in_source = name.contains("/src/");
+        assert!(!in_source || text.lines().count() <= 500, "{name} is two ideas: split it");
+    }
+}
+
+#[test]
+fn every_lint_that_is_switched_off_says_why() {
+    for (path, source) in sources() {
+        for opening in ["#[allow(", "#![allow(", "#[expect(", "#![expect("] {
+            for (at, _) in source.code.match_indices(opening) {
+                let attribute = source.code[at..].split(")]").next().unwrap();
+                assert!(attribute.contains("reason = "), "{}: {attribute}", short(&path));
+            }
+        }
+    }
+}
+
+#[test]
+fn links_in_the_documents_point_to_files_that_exist() {
+    for file in files(&root(), &[".md"]) {
+        let text = read(&file);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let path = target.split('#').next().unwrap();
+            let found = file.parent().unwrap().join(path).exists();
+            assert!(found, "{} points to {target}, which does not exist", short(&file));
+        }
+    }
+}

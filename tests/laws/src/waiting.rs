@@ -1,0 +1,39 @@
+//! No test waits for a fixed time: it waits for what is to happen.
+//!
+//! A pause between two looks at something else's state stands in a file named `wait.rs`, whose functions
+//! take the condition and fail when it does not come.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::workspace::{owner, short, sources};
+
+/// The crates whose tests sleep still. Strike them off: none is ever added.
+const NOT_YET: &[&str] = &["bus", "eventstore", "platform", "tests", "tramonto", "workers"];
+
+#[test]
+fn no_test_sleeps() {
+    let mut found = BTreeMap::<_, Vec<String>>::new();
+    for (path, source) in sources() {
+        if !is_test(&path) || path.ends_with("wait.rs") {
+            continue;
+        }
+        for (line, code) in source.code.lines().enumerate() {
+            if code.contains("sleep(") {
+                found.entry(owner(&path)).or_default().push(format!(
+                    "{}:{}",
+                    short(&path),
+                    line + 1
+                ));
+            }
+        }
+    }
+    found.retain(|owner, _| !NOT_YET.contains(&owner.as_str()));
+    assert!(found.is_empty(), "tests that sleep: {found:#?}");
+}
+
+/// Does this file hold tests alone?
+fn is_test(path: &Path) -> bool {
+    let path = short(path);
+    path.starts_with("tests/") || path.split('/').any(|part| part == "tests" || part == "tests.rs")
+}
