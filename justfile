@@ -1,4 +1,4 @@
-# Lists the recipes.
+# List the recipes.
 default:
     @just --list
 
@@ -10,23 +10,28 @@ check:
 test *ARGS:
     tests/run {{ARGS}}
 
-# Looks for bytes that prove a parser wrong, e.g. `just fuzz 300 lmtp`; 20 seconds for each target without arguments.
+# Look for bytes that break a parser, e.g. `just fuzz 300 lmtp`; 20 seconds for each target without arguments.
 fuzz *ARGS:
     tests/fuzz/run {{ARGS}}
+
+# Every night: ten minutes of fuzzing for each target, and the advisories on our dependencies.
+nightly: deny
+    tests/fuzz/run 600
 
 # The whole programme in virtual time over a generated population.
 rehearse *ARGS:
     cargo run --release -- rehearse {{ARGS}}
 
-# Times a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those, `just bench logs --lines 100000000` only an index of that size.
+# Time a phase beside the bare script, embedded and as services, and the rest; `just bench services` only those, `just bench logs --lines 100000000` only an index of that size.
 bench *ARGS:
     cargo build --release -p tramonto --bins --example bench
     cargo run --release -p tramonto --example bench -- {{ARGS}}
 
-# Formats everything.
+# Format everything.
 fmt:
     cargo fmt --all
 
-# Advisories, licences and banned crates (needs `cargo install cargo-deny`).
+# Advisories, licences, banned and duplicate crates, unused dependencies.
 deny:
-    cargo deny check
+    PATH="$(tests/tools)/bin:$PATH" cargo deny check
+    PATH="$(tests/tools)/bin:$PATH" cargo shear

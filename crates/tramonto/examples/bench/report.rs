@@ -81,3 +81,43 @@ pub(crate) fn seconds(took: Duration) -> String {
 pub(crate) fn milliseconds(took: Duration) -> String {
     format!("{:.1} ms", took.as_secs_f64() * 1e3)
 }
+
+/// Times of one kind, in microseconds, of which quantiles are wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Times(Vec<u64>);
+
+impl Times {
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.0.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
+    /// The same in ascending order, to be read.
+    pub(crate) fn sorted(mut self) -> Sorted {
+        self.0.sort_unstable();
+        Sorted(self.0)
+    }
+}
+
+/// Times in ascending order.
+#[derive(Debug)]
+pub(crate) struct Sorted(Vec<u64>);
+
+impl Sorted {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The time that this percentage of all do not exceed.
+    pub(crate) fn percentile(&self, percent: usize) -> u64 {
+        let rank = (self.0.len() * percent).div_ceil(100);
+        self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.0.last().copied().unwrap_or_default()
+    }
+}

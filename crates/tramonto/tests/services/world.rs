@@ -12,7 +12,6 @@ use projections::{PostgresTable, Table};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tramonto::RealClock;
 use tramonto::rehearse::prove_shared;
 
@@ -27,12 +26,6 @@ pub(crate) const FEW: u32 = 9_000;
 const PAST_PHASES: i64 = 3;
 /// For all that a deployment does by itself.
 const PATIENCE: Duration = Duration::from_mins(3);
-
-/// One deployment at a time: they measure themselves by the clock.
-static ALONE: Mutex<()> = Mutex::const_new(());
-/// A cluster with the large population, made once and copied.
-static IMPORTED: OnceCell<TempDir> = OnceCell::const_new();
-static SMALL: OnceCell<TempDir> = OnceCell::const_new();
 
 /// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever happen.
 pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
@@ -59,7 +52,7 @@ pub(crate) struct World {
     /// How the test itself comes to the bus.
     pub(crate) client: async_nats::ConnectOptions,
     logs: u32,
-    _alone: MutexGuard<'static, ()>,
+    _alone: File,
 }
 
 impl World {
@@ -73,13 +66,12 @@ impl World {
 
     /// Everything is in, and no server runs yet.
     pub(crate) async fn stopped(registrations: u32) -> Self {
-        let alone = ALONE.lock().await;
-        let imported = if registrations == MANY { &IMPORTED } else { &SMALL };
-        let imported = imported.get_or_init(|| import(registrations)).await;
+        let alone = alone();
+        let imported = import(registrations).await;
         let folder = open_folder();
         let copied = Command::new("cp")
             .args(["-a", "--reflink=auto"])
-            .arg(imported.path().join("postgres"))
+            .arg(imported.join("postgres"))
             .arg(folder.path())
             .status();
         assert!(copied.unwrap().success());
@@ -98,10 +90,10 @@ impl World {
 
     /// Nothing runs and nothing is there.
     pub(crate) async fn empty() -> Self {
-        Self::empty_in(open_folder(), ALONE.lock().await)
+        Self::empty_in(open_folder(), alone())
     }
 
-    fn empty_in(folder: TempDir, alone: MutexGuard<'static, ()>) -> Self {
+    fn empty_in(folder: TempDir, alone: File) -> Self {
         let (postgres, nats) = servers(folder.path());
         let client = async_nats::ConnectOptions::new();
         Self { postgres, nats, folder, client, logs: 0, _alone: alone }
@@ -430,14 +422,36 @@ pub(crate) async fn make_database(port: u16) {
     database.close().await.unwrap();
 }
 
-async fn import(registrations: u32) -> TempDir {
-    let folder = open_folder();
-    let (mut postgres, _) = servers(folder.path());
-    postgres.start();
-    make_database(postgres.port).await;
-    populate(folder.path(), postgres.port, &PLAN, registrations);
-    postgres.end("INT");
-    folder
+/// The folder that the processes of all tests share.
+fn shared() -> PathBuf {
+    let folder = std::env::var_os("TRAMONTO_TEST_SHARED");
+    folder.expect("TRAMONTO_TEST_SHARED is not set; run tests/run or tests/with-servers").into()
+}
+
+/// One deployment at a time, whichever process it is in: they measure themselves by the clock.
+fn alone() -> File {
+    let file = File::create(shared().join("one-deployment")).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+/// A cluster with a population, made by the first test that needs it; the others copy it.
+async fn import(registrations: u32) -> PathBuf {
+    let imported = shared().join(registrations.to_string());
+    if !imported.exists() {
+        let folder = shared().join("importing");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir(&folder).unwrap();
+        let (mut postgres, _) = servers(&folder);
+        postgres.start();
+        make_database(postgres.port).await;
+        populate(&folder, postgres.port, &PLAN, registrations);
+        postgres.end("INT");
+        fs::rename(folder, &imported).unwrap();
+    }
+    imported
 }
 
 fn servers(folder: &Path) -> (Server, Server) {

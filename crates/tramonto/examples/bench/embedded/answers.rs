@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use chrono::Duration as Span;
 use domain::{Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, RightsArmed};
 use eventstore::{Clock, EventStore, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
-use hdrhistogram::Histogram;
 use policy::{Follower, Known, Limits, Server};
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use uuid::Uuid;
 
 use super::world::Running;
 use crate::Fallible;
-use crate::report::{Report, seconds, whole};
+use crate::report::{Report, Times, seconds, whole};
 
 const CONNECTIONS: usize = 8;
 const LASTING: Duration = Duration::from_secs(5);
@@ -72,12 +71,12 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
             asked
         };
         let (asked, grown) = tokio::join!(asked, grown);
-        let (times, events) = (asked??, grown?);
+        let (times, events) = (asked??.sorted(), grown?);
         let rate = f64::from(u32::try_from(times.len())?) / LASTING.as_secs_f64();
-        let micros = |quantile| times.value_at_quantile(quantile);
+        let micros = |percent| times.percentile(percent);
         report.row(
             format!("answers, {CONNECTIONS} connections, {label}"),
-            format!("{}/s, {} µs median, {} µs p99", whole(rate), micros(0.5), micros(0.99)),
+            format!("{}/s, {} µs median, {} µs p99", whole(rate), micros(50), micros(99)),
             format!("{} µs worst; {events} events appended meanwhile", times.max()),
         );
     }
@@ -128,7 +127,7 @@ fn ask(
     address: SocketAddr,
     addresses: &Arc<Vec<String>>,
     pace: Option<u32>,
-) -> Result<Histogram<u64>, String> {
+) -> Result<Times, String> {
     let rest = pace.map(|pace| Duration::from_secs(1) * 8 / pace);
     let threads = (0..CONNECTIONS).map(|thread| {
         let addresses = Arc::clone(addresses);
@@ -137,10 +136,10 @@ fn ask(
         })
     });
     let threads: Vec<_> = threads.collect();
-    let mut all = Histogram::new(3).map_err(|error| error.to_string())?;
+    let mut all = Times::default();
     for thread in threads {
         let times = thread.join().map_err(|_panicked| "a thread ended".to_owned())??;
-        all.add(times).map_err(|error| error.to_string())?;
+        all.append(times);
     }
     Ok(all)
 }
@@ -150,10 +149,10 @@ fn one(
     addresses: &[String],
     thread: usize,
     rest: Option<Duration>,
-) -> Fallible<Histogram<u64>> {
+) -> Fallible<Times> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let mut times = Histogram::new(3)?;
+    let mut times = Times::default();
     let begun = Instant::now();
     let mut answer = [0; 256];
     let mut place = thread * 7_919;
@@ -177,7 +176,7 @@ fn one(
             }
             length += read;
         }
-        times.record(u64::try_from(asked.elapsed().as_micros())?)?;
+        times.record(asked.elapsed());
         if answer.starts_with(b"action=451") {
             return Err("mail was deferred".into());
         }

@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 use chrono::Duration as Span;
 use domain::MailboxCommand;
 use eventstore::{EventStore, Origin, mailbox_stream};
-use hdrhistogram::Histogram;
 use projections::{Cutoff, Projections};
 use uuid::Uuid;
 
 use super::world::Running;
 use crate::Fallible;
-use crate::report::{Report, milliseconds, seconds};
+use crate::report::{Report, Times, milliseconds, seconds};
 
 pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Fallible<()> {
     let zone = running.plan.zone;
     let cutoff = Cutoff::at(running.plan.starts_at(1) + Span::days(1), zone);
     let active: Vec<u32> = running.active().await?.iter().step_by(40_003).take(30).collect();
-    let mut times = Histogram::<u64>::new(3)?;
+    let mut times = Times::default();
     for number in &active {
         let begun = Instant::now();
         running.engine.projections.history().mailbox_as_of(*number, cutoff).await?;
-        times.record(u64::try_from(begun.elapsed().as_micros())?)?;
+        times.record(begun.elapsed());
     }
-    let median = format!("{} at the median", micros(times.value_at_quantile(0.5)));
+    let times = times.sorted();
+    let median = format!("{} at the median", micros(times.percentile(50)));
     let worst = format!("{} at worst of {}", micros(times.max()), active.len());
     report.row("one mailbox as of a date", median, worst);
     let begun = Instant::now();
@@ -53,7 +53,7 @@ async fn command_latency(
     let stop = tokio_util::sync::CancellationToken::new();
     let stopped = stop.clone();
     let commands = tokio::spawn(async move {
-        let mut times = Histogram::<u64>::new(3)?;
+        let mut times = Times::default();
         for number in numbers.iter().cycle() {
             if stopped.is_cancelled() {
                 break;
@@ -76,7 +76,7 @@ async fn command_latency(
             };
             let events = mailbox.decide(command, today)?;
             journal.append(stream, version, &events, &Origin::part("bench")).await?;
-            times.record(u64::try_from(begun.elapsed().as_micros())?)?;
+            times.record(begun.elapsed());
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)
     });
@@ -88,9 +88,9 @@ async fn command_latency(
         tokio::task::yield_now().await;
     }
     stop.cancel();
-    let times = commands.await?.map_err(|error| error.to_string())?;
-    let median = format!("{} at the median", micros(times.value_at_quantile(0.5)));
-    let p99 = format!("{} at p99 of {}", micros(times.value_at_quantile(0.99)), times.len());
+    let times = commands.await?.map_err(|error| error.to_string())?.sorted();
+    let median = format!("{} at the median", micros(times.percentile(50)));
+    let p99 = format!("{} at p99 of {}", micros(times.percentile(99)), times.len());
     report.row("a command about one mailbox during a sweep", median, p99);
     Ok(())
 }
