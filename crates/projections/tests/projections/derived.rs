@@ -1,0 +1,17 @@
+//! What is derived from the log: equal to the log in every story, at every restart, as of every date.
+
+mod asking;
+mod damage;
+mod erasing;
+#[path = "../../../registry/src/fresh.rs"]
+mod fresh;
+mod granting;
+mod history;
+mod on_file;
+mod postgres;
+mod progress;
+mod sets;
+mod standby;
+mod story;
+mod table;
+mod telling;

@@ -1,0 +1,25 @@
+//! Erasures in the stories: of some holders nothing personal is kept any more.
+
+use std::collections::BTreeMap;
+
+use domain::{ErasureGround, ErasureOrdered, Event, HoldersErased, MailboxSet, State};
+use eventstore::erasure_stream;
+
+use crate::derived::story::{Story, chosen, programme};
+
+impl Story {
+    /// Of some it is decided, of some of those it is done.
+    pub(crate) async fn erase(&self, state: &State, a: u32) {
+        let some = |of: u32| -> MailboxSet {
+            let registered = state.rights.registered().iter();
+            registered.filter(|number| chosen(*number, a, of) == 0).collect()
+        };
+        let ground = if a.is_multiple_of(2) { ErasureGround::End } else { ErasureGround::Demand };
+        let places = BTreeMap::from([("registry".to_owned(), 1)]);
+        let events = [
+            Event::ErasureOrdered(ErasureOrdered { ground, mailboxes: some(9) }),
+            Event::HoldersErased(HoldersErased { places, mailboxes: some(18) }),
+        ];
+        self.append(erasure_stream(&programme()).unwrap(), self.now(), &events).await;
+    }
+}

@@ -1,0 +1,77 @@
+//! With the log in a file: the same, and killed anywhere, rows and checkpoint are of one event.
+
+use projections::{Sets, Table};
+use proptest::prelude::*;
+
+use crate::derived::story::{Story, killed_after, programme, run, steps};
+use crate::derived::table::{expected, found};
+
+async fn open(story: &Story, dir: &tempfile::TempDir) -> (Sets, Table) {
+    let at = |name: &str| dir.path().join(name);
+    let sets = Sets::open(&at("state.db"), programme(), story.log()).await.unwrap();
+    let table = Table::open(&at("mailboxes.db"), programme(), story.log()).await.unwrap();
+    (sets, table)
+}
+
+async fn caught_up(story: &Story, (sets, table): &(Sets, Table)) {
+    while sets.tick(story.now()).await.unwrap().progress > 0 {}
+    while table.tick(story.now()).await.unwrap().progress > 0 {}
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn sets_and_rows_say_what_a_log_in_a_file_says(steps in steps(), every in 1_usize..30) {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let story = Story::begin_in(&dir).await;
+            let mut opened = open(&story, &dir).await;
+            for (count, step) in steps.iter().enumerate() {
+                story.step(*step).await;
+                if count % every == 0 {
+                    // Killed wherever it is by then.
+                    killed_after(every, opened.0.tick(story.now())).await;
+                    killed_after(every, opened.1.tick(story.now())).await;
+                    drop(opened);
+                    opened = open(&story, &dir).await;
+                }
+            }
+            caught_up(&story, &opened).await;
+            assert_eq!(opened.0.load().await.unwrap().0, story.state().await);
+            assert_eq!(found(&dir).await, expected(&story).await);
+        });
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_the_files_are_of_one_event_and_go_on_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let story = Story::begin_in(&dir).await;
+    let mut moments = [0, 0];
+    for polls in 1.. {
+        story.register(7, polls).await;
+        story.advance(chrono::Duration::hours(40));
+        let opened = open(&story, &dir).await;
+        let polls = usize::try_from(polls).unwrap();
+        let sets = killed_after(polls, opened.0.tick(story.now())).await;
+        let table = killed_after(polls, opened.1.tick(story.now())).await;
+        drop(opened);
+        let opened = open(&story, &dir).await;
+        let (state, position) = opened.0.load().await.unwrap();
+        let registered = 7 * (position.max(1) - 1);
+        assert_eq!(state.rights.registered().len(), registered, "killed after {polls}");
+        let position = opened.1.status(story.now()).await.unwrap().checkpoint;
+        let registered = 7 * (position.max(1) - 1);
+        assert_eq!(found(&dir).await.len(), usize::try_from(registered).unwrap());
+        caught_up(&story, &opened).await;
+        assert_eq!(found(&dir).await, expected(&story).await, "killed after {polls}");
+        for (moments, ended) in moments.iter_mut().zip([sets.is_some(), table.is_some()]) {
+            *moments += usize::from(!ended);
+        }
+        if sets.is_some() && table.is_some() {
+            break;
+        }
+    }
+    assert!(moments.iter().all(|moments| *moments >= 4), "killed at {moments:?} moments only");
+}

@@ -1,0 +1,169 @@
+//! Several projectors on one table: one moves it, another takes over, and a stale one writes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eventstore::{
+    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
+};
+use projections::{Error, PostgresTable};
+use tokio::sync::{Semaphore, watch};
+
+use crate::derived::fresh::Fresh;
+use crate::derived::postgres::{caught_up, made, rows};
+use crate::derived::story::{Story, programme};
+use crate::derived::table::expected;
+
+/// A log whose reader is suspended: it has its page in hand when it goes to sleep.
+struct Suspended {
+    log: Arc<dyn EventStore>,
+    asleep: Semaphore,
+    woken: Semaphore,
+}
+
+#[async_trait]
+impl EventStore for Suspended {
+    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
+        self.log.append(append).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
+        self.log.read_stream(stream, from, direction, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: u64,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Page, eventstore::Error> {
+        let page = self.log.read_all(after, filter, limit).await;
+        self.asleep.add_permits(1);
+        self.woken.acquire().await.unwrap().forget();
+        page
+    }
+
+    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, eventstore::Error> {
+        self.log.find(id).await
+    }
+
+    async fn head(&self) -> Result<u64, eventstore::Error> {
+        self.log.head().await
+    }
+
+    fn appended(&self) -> watch::Receiver<u64> {
+        self.log.appended()
+    }
+
+    async fn claim(
+        &self,
+        subscription: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, eventstore::Error> {
+        self.log.claim(subscription, owner, ttl).await
+    }
+
+    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), eventstore::Error> {
+        self.log.save_checkpoint(lease, position).await
+    }
+}
+
+async fn projector(fresh: &Fresh, log: Arc<dyn EventStore>, owner: &str) -> PostgresTable {
+    PostgresTable::connect(fresh.options(), programme(), log, owner.to_owned()).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_works_while_the_other_stands_by_and_then_takes_over() {
+    let fresh = made().await;
+    let story = Story::begin().await;
+    story.register(5, 1).await;
+    let one = projector(&fresh, story.log(), "one").await;
+    let other = projector(&fresh, story.log(), "other").await;
+    assert_eq!(one.tick(story.now()).await.unwrap().progress, 2);
+    story.register(5, 2).await;
+    let idle = other.tick(story.now()).await.unwrap();
+    assert_eq!(idle.progress, 0);
+    assert!(idle.next_wake.is_some_and(|wake| wake > story.now()), "it looks again");
+    let error = other.rebuild(story.now()).await.unwrap_err();
+    assert!(matches!(error, Error::TakenOver { .. }), "{error}");
+    // The first is gone; its lease runs out.
+    story.advance(chrono::Duration::seconds(31));
+    assert_eq!(other.tick(story.now()).await.unwrap().progress, 1);
+    story.register(5, 3).await;
+    assert_eq!(one.tick(story.now()).await.unwrap().progress, 0, "now it is the other's turn");
+    caught_up(&story, &other).await;
+    assert_eq!(rows(&fresh).await, expected(&story).await);
+    story.advance(chrono::Duration::seconds(31));
+    story.register(5, 4).await;
+    assert_eq!(
+        one.tick(story.now()).await.unwrap().progress,
+        1,
+        "and back, from where that one was"
+    );
+    assert_eq!(rows(&fresh).await, expected(&story).await);
+}
+
+/// `moved`: does the one that takes over write before the stale one wakes, or has it only begun?
+async fn a_stale_write(moved: bool) {
+    let fresh = made().await;
+    let story = Story::begin().await;
+    story.register(50, 1).await;
+    let (asleep, woken) = (Semaphore::new(0), Semaphore::new(0));
+    let suspended = Arc::new(Suspended { log: story.log(), asleep, woken });
+    let stale = Arc::new(projector(&fresh, suspended.clone(), "stale").await);
+    let ticking = tokio::spawn({
+        let (stale, now) = (Arc::clone(&stale), story.now());
+        async move { stale.tick(now).await }
+    });
+    suspended.asleep.acquire().await.unwrap().forget();
+    story.advance(chrono::Duration::seconds(31));
+    let fresh_log = Arc::new(Suspended {
+        log: story.log(),
+        asleep: Semaphore::new(0),
+        woken: Semaphore::new(if moved { 99 } else { 0 }),
+    });
+    let next = Arc::new(projector(&fresh, fresh_log.clone(), "next").await);
+    let following = tokio::spawn({
+        let (next, now) = (Arc::clone(&next), story.now());
+        async move { next.tick(now).await }
+    });
+    // It has the lease, and its page in hand.
+    fresh_log.asleep.acquire().await.unwrap().forget();
+    let following = if moved {
+        assert_eq!(following.await.unwrap().unwrap().progress, 2);
+        None
+    } else {
+        Some(following)
+    };
+    suspended.woken.add_permits(99);
+    let error = ticking.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::TakenOver { .. }), "{error}");
+    assert!(error.may_retry(), "it may be its turn again");
+    fresh_log.woken.add_permits(99);
+    if let Some(following) = following {
+        assert_eq!(following.await.unwrap().unwrap().progress, 2);
+    }
+    assert_eq!(rows(&fresh).await, expected(&story).await);
+    story.register(5, 2).await;
+    assert_eq!(stale.tick(story.now()).await.unwrap().progress, 0, "it stands by");
+    assert_eq!(next.tick(story.now()).await.unwrap().progress, 1);
+    assert_eq!(rows(&fresh).await, expected(&story).await);
+}
+
+#[tokio::test]
+async fn a_stale_projector_writes_nothing_after_another_has_moved_the_table() {
+    a_stale_write(true).await;
+}
+
+#[tokio::test]
+async fn a_stale_projector_writes_nothing_once_another_has_begun() {
+    a_stale_write(false).await;
+}

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use domain::{Capability, Lifecycle, Mailbox, MailboxId, State};
+use eventstore::Filter;
+use projections::{Projections, Table, mailbox_now};
+use proptest::prelude::*;
+use sqlx::{Row, SqlitePool};
+
+use crate::derived::story::{Story, programme, run, steps};
+
+async fn open(story: &Story, dir: &tempfile::TempDir) -> Table {
+    Table::open(&dir.path().join("mailboxes.db"), programme(), story.log()).await.unwrap()
+}
+
+async fn read(dir: &tempfile::TempDir) -> SqlitePool {
+    let url = format!("sqlite://{}", dir.path().join("mailboxes.db").display());
+    SqlitePool::connect(&url).await.unwrap()
+}
+
+/// A row as text.
+fn row_of(mailbox: &Mailbox, incident: bool, changed_at: u64) -> String {
+    let lifecycle = match mailbox.lifecycle {
+        Lifecycle::Unknown => "unknown",
+        Lifecycle::Registered => "registered",
+        Lifecycle::Activated => "activated",
+        Lifecycle::Lapsed => "lapsed",
+        Lifecycle::Withdrawn => "withdrawn",
+    };
+    let id = MailboxId::new(&programme(), mailbox.number);
+    let can = [Capability::Send, Capability::Modify, Capability::Receive, Capability::Access]
+        .map(|capability| i64::from(mailbox.has.contains(capability)));
+    let held = i64::from(!mailbox.holds.is_empty());
+    let incident = i64::from(incident);
+    format!("{} {id} {lifecycle} {can:?} {held} {incident} {changed_at}", mailbox.number)
+}
+
+fn has_incident(state: &State, number: u32) -> bool {
+    state.failures.incidents().values().any(|incident| incident.open.contains(number))
+}
+
+/// What the rows must be, worked out mailbox by mailbox and event by event.
+pub(crate) async fn expected(story: &Story) -> Vec<String> {
+    let mut state = State::default();
+    let mut rows: BTreeMap<u32, (String, u64)> = BTreeMap::new();
+    for event in story.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap().events {
+        state.evolve(&event.fact().unwrap());
+        for number in state.rights.registered() {
+            let row = row_of(&mailbox_now(&state, number), has_incident(&state, number), 0);
+            let entry = rows.entry(number).or_default();
+            if entry.0 != row {
+                *entry = (row, event.position);
+            }
+        }
+    }
+    let last = |(number, (_, at)): (&u32, &(String, u64))| {
+        row_of(&mailbox_now(&state, *number), has_incident(&state, *number), *at)
+    };
+    rows.iter().map(last).collect()
+}
+
+pub(crate) async fn found(dir: &tempfile::TempDir) -> Vec<String> {
+    let rows = sqlx::query("SELECT *, id FROM mailbox ORDER BY number");
+    let rows = rows.fetch_all(&read(dir).await).await.unwrap();
+    let text = |row: &sqlx::sqlite::SqliteRow| {
+        let n = |column: &str| row.get::<i64, _>(column);
+        let can = ["can_send", "can_modify", "can_receive", "can_access"].map(n);
+        let (id, lifecycle): (String, String) = (row.get("id"), row.get("lifecycle"));
+        let (held, incident, at) = (n("held"), n("incident"), n("changed_at"));
+        format!("{} {id} {lifecycle} {can:?} {held} {incident} {at}", n("number"))
+    };
+    rows.iter().map(text).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_row_says_what_the_log_says_and_since_which_event(
+        steps in steps(), every in 1_usize..40,
+    ) {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let story = Story::begin().await;
+            let mut table = open(&story, &dir).await;
+            for (count, step) in steps.iter().enumerate() {
+                story.step(*step).await;
+                if count % every == 0 {
+                    table.tick(story.now()).await.unwrap();
+                    drop(table);
+                    table = open(&story, &dir).await;
+                }
+            }
+            while table.tick(story.now()).await.unwrap().progress > 0 {}
+            assert_eq!(found(&dir).await, expected(&story).await);
+            let held: Vec<String> = sqlx::query_scalar("SELECT hold FROM hold ORDER BY hold")
+                .fetch_all(&read(&dir).await).await.unwrap();
+            let holds = story.state().await;
+            let holds: Vec<String> = holds.rights.holds().keys().map(ToString::to_string).collect();
+            assert_eq!(held, holds);
+        });
+    }
+
+    #[test]
+    fn built_again_it_is_the_same(steps in steps()) {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let story = Story::begin().await;
+            let projections = Projections::open(dir.path(), programme(), story.log()).await.unwrap();
+            for step in &steps {
+                story.step(*step).await;
+                projections.tick(story.now()).await.unwrap();
+            }
+            projections.catch_up(story.now()).await.unwrap();
+            let before = projections.digests().await.unwrap();
+            projections.close().await.unwrap();
+            let log = story.log();
+            let rebuilt = Projections::rebuild(dir.path(), programme(), log, story.now()).await;
+            let rebuilt = rebuilt.unwrap();
+            assert_eq!(rebuilt.after, before);
+            assert_eq!(rebuilt.before, Some(before));
+            assert_eq!(rebuilt.events, story.log().head().await.unwrap());
+        });
+    }
+}
+
+#[tokio::test]
+async fn how_far_behind_it_is_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let story = Story::begin().await;
+    let table = open(&story, &dir).await;
+    story.advance(chrono::Duration::seconds(30));
+    story.register(5, 1).await;
+    story.advance(chrono::Duration::seconds(12));
+    let behind = table.status(story.now()).await.unwrap();
+    assert_eq!((behind.checkpoint, behind.lag_events, behind.lag_seconds), (0, 2, 42));
+    table.tick(story.now()).await.unwrap();
+    let level = table.status(story.now()).await.unwrap();
+    assert_eq!((level.checkpoint, level.lag_events, level.lag_seconds), (2, 0, 0));
+}
+
+#[tokio::test]
+async fn a_row_changed_by_another_hand_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let story = Story::begin().await;
+    story.register(40, 3).await;
+    let table = open(&story, &dir).await;
+    while table.tick(story.now()).await.unwrap().progress > 0 {}
+    let change = "UPDATE mailbox SET can_send = 1 - can_send";
+    sqlx::query(change).execute(&read(&dir).await).await.unwrap();
+    let number = story.state().await.rights.active().min().unwrap();
+    let withdrawn = domain::Event::MailboxWithdrawn(domain::MailboxWithdrawn { number });
+    let stream = eventstore::mailbox_stream(&programme(), number).unwrap();
+    story.append(stream, story.now(), &[withdrawn]).await;
+    let error = table.tick(story.now()).await.unwrap_err();
+    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+}

@@ -1,0 +1,8 @@
+//! The mirror of the log: every event once, in order, whatever is lost or doubled on the way.
+
+mod given;
+mod jetstream;
+mod mirroring;
+#[path = "../../../bus/tests/servers/server.rs"]
+#[expect(dead_code, reason = "the tests of the bus use more of it")]
+mod server;

@@ -1,7 +1,0 @@
-//! From a request by e-mail to a code in the holder's hands, and everything on the way that gives nobody anything.
-
-#![cfg(test)]
-
-mod asking;
-mod letters;
-mod scene;

@@ -1,0 +1,20 @@
+//! The whole flow with real parts on a real disk, and all that is in `deploy/`.
+
+#![cfg(test)]
+
+mod cec_pac;
+mod crashes;
+mod deploy;
+mod extract_letters;
+mod holders;
+mod intake;
+mod intake_cases;
+mod intake_postfix;
+mod licences;
+mod mail_servers;
+mod notices;
+mod proof;
+mod stops;
+mod unreliable_bus;
+mod voucher_reminders;
+mod webhook;

@@ -1,0 +1,280 @@
+//! Stopped after every single append, publication, effect and acknowledgement in turn, and started
+//! again: the log says the same of everyone in the end, and no effect happens twice.
+
+#[path = "../../../crates/workers/tests/notices/fuse.rs"]
+mod fuse;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
+use eventstore::{Clock, EventStore, Filter, SqliteStore};
+use platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
+use roaring::RoaringBitmap;
+use tokio_util::sync::CancellationToken;
+use tramonto::embedded::{Engine, Ports, Settings, Store};
+use tramonto::rehearse::prove;
+use tramonto::{Home, VirtualClock};
+use whole_flow::World;
+
+use fuse::{Fuse, StoppingLog};
+
+/// How often the platform really changed a right: the effect of one idempotency key.
+type Effects = Arc<Mutex<BTreeMap<(Capability, u32), u32>>>;
+
+struct Stopping<T> {
+    inner: T,
+    fuse: Arc<Fuse>,
+    effects: Effects,
+}
+
+#[async_trait]
+impl WorkQueue for Stopping<InProcess> {
+    async fn publish(&self, order: WorkOrder) -> Result<(), bus::Error> {
+        let published = self.inner.publish(order).await;
+        self.fuse.step().await;
+        published
+    }
+
+    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, bus::Error> {
+        let (inner, fuse) = (self.inner.pull(effects).await?, Arc::clone(&self.fuse));
+        Ok(Box::new(StoppingDelivery { inner, fuse }))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, bus::Error> {
+        self.inner.backlog().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
+        self.inner.dead_letters().await
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+struct StoppingDelivery {
+    inner: Box<dyn Delivery>,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl Delivery for StoppingDelivery {
+    fn order(&self) -> &WorkOrder {
+        self.inner.order()
+    }
+
+    fn count(&self) -> u32 {
+        self.inner.count()
+    }
+
+    async fn ack(self: Box<Self>) -> Result<(), bus::Error> {
+        let acknowledged = self.inner.ack().await;
+        self.fuse.step().await;
+        acknowledged
+    }
+
+    async fn nak(self: Box<Self>, delay: Duration) -> Result<(), bus::Error> {
+        self.inner.nak(delay).await
+    }
+}
+
+#[async_trait]
+impl Platform for Stopping<Arc<Directory>> {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        let answer = self.inner.set(call).await?;
+        for number in answer.applied.iter() {
+            for capability in call.capabilities.iter() {
+                let key = (capability, number);
+                *self.effects.lock().unwrap().entry(key).or_default() += 1;
+            }
+        }
+        self.fuse.step().await;
+        Ok(answer)
+    }
+
+    async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
+        self.inner.read(mailboxes, of).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        self.inner.known(from, limit).await
+    }
+
+    async fn ends(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Ends, Error> {
+        self.inner.ends(mailboxes, of).await
+    }
+}
+
+/// Takes the store from where it is to the end of the plan; where the fuse blows, it is a crash.
+async fn run(
+    (home, plan, clock): (&Home, &Plan, &Arc<VirtualClock>),
+    arm: bool,
+    fuse: Arc<Fuse>,
+    effects: &Effects,
+) -> bool {
+    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
+    let programme = plan.programme.clone();
+    let store = Store::open(home.clone(), Arc::clone(&handed), true, &programme).await.unwrap();
+    let stopping = |effects: &Effects| (Arc::clone(&fuse), Arc::clone(effects));
+    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+    let directory = Arc::clone(&store.directory);
+    let ((f1, _), (f2, e2), (f3, e3)) = (stopping(effects), stopping(effects), stopping(effects));
+    let ports = Ports {
+        log: Arc::new(StoppingLog { inner: log, fuse: f1 }),
+        queue: Arc::new(Stopping {
+            inner: InProcess::new(bus::Settings::default()),
+            fuse: f2,
+            effects: e2,
+        }),
+        platform: Arc::new(Stopping { inner: directory, fuse: f3, effects: e3 }),
+    };
+    let settings = Settings {
+        rehearsal: true,
+        arm_ahead: arm.then(|| chrono::Duration::days(14)),
+        workers: 1,
+        ..Settings::default()
+    };
+    let mut engine = Engine::with_ports(store, programme, handed, ports, settings).await.unwrap();
+    engine.start_workers();
+    let blown = fuse.blown.clone();
+    let work = async {
+        // After a crash time has not gone back: it goes on at the instant it was stopped at.
+        engine.until_idle(&CancellationToken::new()).await.unwrap();
+        for place in 0..plan.phases.len() {
+            for instant in
+                [plan.starts_at(place) - chrono::Duration::days(10), plan.starts_at(place)]
+            {
+                if instant > clock.now() {
+                    clock.set(instant);
+                    engine.store.directory.set_clock(Some(instant)).await.unwrap();
+                    engine.until_idle(&CancellationToken::new()).await.unwrap();
+                }
+            }
+        }
+    };
+    let stopped = tokio::select! {
+        () = work => false,
+        () = blown.cancelled() => true,
+    };
+    engine.crash().await;
+    stopped
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// A log as it is whatever it was stopped by: what was said of each mailbox, in order, by what, due when.
+/// Ids, times of recording, attempts and how many share an event are left out, and so is whether an effect
+/// was found done: after a stop between effect and record it is *already so*.
+async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
+    let clock = Arc::new(VirtualClock::at(chrono::DateTime::UNIX_EPOCH));
+    let log = SqliteStore::open_read_only(&home.log(), clock).await.unwrap();
+    let events = log.read_all(0, &Filter::default(), usize::MAX).await.unwrap().events;
+    let mut told: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    // What concerns the programme as a whole stands under a number that no mailbox has.
+    for recorded in events {
+        let event = recorded.fact().unwrap().event;
+        let kind = event.kind().0;
+        if let Some((_, outcome)) = event.as_removal() {
+            let Outcome { phase, revision, due_at, mailboxes, .. } = outcome;
+            for number in mailboxes.iter() {
+                let line = format!("{kind} {phase:?} {revision} {due_at}");
+                told.entry(number).or_default().push(line);
+            }
+        } else if let Event::RightsArmed(armed) = event {
+            for number in armed.mailboxes.iter() {
+                let (phase, until, rights) = (&armed.phase, armed.until, armed.capabilities);
+                let line = format!("{kind} {phase:?} {rights} {until:?}");
+                told.entry(number).or_default().push(line);
+            }
+        } else if let Event::PhaseStarted(started) = event {
+            let (phase, population) = (started.phase, started.population.len());
+            let line = format!("{kind} {phase} {} {population}", started.due_at);
+            told.entry(u32::MAX).or_default().push(line);
+        } else if let Event::PhaseCompleted(completed) = event {
+            let (held, given_up) = (completed.held.len(), completed.failed.len());
+            let done = completed.done + completed.already_so;
+            let line = format!("{kind} {} {done} {held} {given_up}", completed.phase);
+            told.entry(u32::MAX).or_default().push(line);
+        } else {
+            told.entry(u32::MAX).or_default().push(kind.to_owned());
+        }
+    }
+    log.close().await;
+    told
+}
+
+async fn stopped_everywhere(arm: bool) {
+    let mut world = World::with(12).await;
+    world.plan.recurring.clear();
+    let pristine = world.home();
+    let mut stops = 0;
+    let undisturbed = {
+        let home = Home::new(world.folder.path().join("undisturbed"));
+        copy(pristine.folder(), home.folder());
+        let clock = Arc::new(VirtualClock::at(tramonto::rehearse::begins_at(&world.plan)));
+        let subject = (&home, &world.plan, &clock);
+        assert!(!run(subject, arm, Fuse::of(u64::MAX), &Effects::default()).await);
+        told(&home).await
+    };
+    for length in 1.. {
+        let home = Home::new(world.folder.path().join(format!("stopped-{length}")));
+        copy(pristine.folder(), home.folder());
+        let effects = Effects::default();
+        let begins = tramonto::rehearse::begins_at(&world.plan);
+        let clock = Arc::new(VirtualClock::at(begins));
+        let subject = (&home, &world.plan, &clock);
+        let stopped = run(subject, arm, Fuse::of(length), &effects).await;
+        if stopped {
+            stops += 1;
+            run(subject, arm, Fuse::of(u64::MAX), &effects).await;
+        }
+        let proof = prove(&home).await.unwrap();
+        assert_eq!(proof.problems, [""; 0], "stopped after step {length}");
+        assert!(proof.effects > 0);
+        let twice: RoaringBitmap = effects
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|((_, number), _)| *number)
+            .collect();
+        assert!(twice.is_empty(), "stopped after step {length}: an effect twice for {twice:?}");
+        assert_eq!(told(&home).await, undisturbed, "stopped after step {length}");
+        fs::remove_dir_all(home.folder()).unwrap();
+        if !stopped {
+            break;
+        }
+    }
+    assert!(stops > 20, "there were only {stops} steps to stop after");
+}
+
+#[tokio::test]
+async fn stopped_after_every_step_it_ends_the_same_when_acting_at_the_date() {
+    stopped_everywhere(false).await;
+}
+
+#[tokio::test]
+async fn stopped_after_every_step_it_ends_the_same_when_armed_ahead() {
+    stopped_everywhere(true).await;
+}

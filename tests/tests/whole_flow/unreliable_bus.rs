@@ -1,0 +1,127 @@
+//! A bus that doubles, loses and shuffles what it carries: the end is the same, nothing is said twice.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use chrono::Duration;
+use domain::Capabilities;
+use eventstore::{Clock, EventStore};
+use platform::Platform;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
+use tramonto::VirtualClock;
+use tramonto::embedded::{Engine, Ports, Settings, Store};
+use tramonto::rehearse::{begins_at, prove};
+use whole_flow::World;
+use workers::SweepSettings;
+
+/// What became of the orders that were handed in.
+#[derive(Debug, Default)]
+struct Told {
+    lost: u32,
+    doubled: u32,
+    late: u32,
+}
+
+struct Unreliable {
+    inner: InProcess,
+    dice: Mutex<ChaCha8Rng>,
+    /// Orders that come after those handed in later.
+    late: Mutex<VecDeque<WorkOrder>>,
+    told: Arc<Mutex<Told>>,
+}
+
+#[async_trait]
+impl WorkQueue for Unreliable {
+    async fn publish(&self, order: WorkOrder) -> Result<(), bus::Error> {
+        let fate = self.dice.lock().unwrap().random_range(0..10);
+        match fate {
+            0..=2 => self.told.lock().unwrap().lost += 1,
+            3..=5 => {
+                self.told.lock().unwrap().doubled += 1;
+                self.inner.publish(order.clone()).await?;
+                self.inner.publish(order).await?;
+            }
+            6..=7 => {
+                self.told.lock().unwrap().late += 1;
+                self.late.lock().unwrap().push_back(order);
+            }
+            _ => {
+                self.inner.publish(order).await?;
+                let late = self.late.lock().unwrap().pop_front();
+                if let Some(late) = late {
+                    self.inner.publish(late).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, bus::Error> {
+        self.inner.pull(effects).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, bus::Error> {
+        self.inner.backlog().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
+        self.inner.dead_letters().await
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_are_doubled_lost_and_shuffled_change_nothing() {
+    let mut world = World::with(600).await;
+    world.plan.recurring.clear();
+    let clock = Arc::new(VirtualClock::at(begins_at(&world.plan)));
+    let shared: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
+    let programme = world.plan.programme.clone();
+    let store = Store::open(world.home(), Arc::clone(&shared), true, &programme).await.unwrap();
+    let told = Arc::<Mutex<Told>>::default();
+    let queue = Unreliable {
+        // Doubled orders must find room, or their publisher waits for itself.
+        inner: InProcess::new(bus::Settings { capacity: 1_000, ..bus::Settings::default() }),
+        dice: Mutex::new(ChaCha8Rng::seed_from_u64(1)),
+        late: Mutex::default(),
+        told: Arc::clone(&told),
+    };
+    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+    let platform: Arc<dyn Platform> = Arc::<platform::Directory>::clone(&store.directory);
+    let ports = Ports { log, queue: Arc::new(queue), platform };
+    let settings = Settings {
+        rehearsal: true,
+        arm_ahead: Some(Duration::days(14)),
+        workers: 5,
+        sweep: SweepSettings { batch: 20, orders: 12 },
+        ..Settings::default()
+    };
+    let mut engine = Engine::with_ports(store, programme, shared, ports, settings).await.unwrap();
+    engine.start_workers();
+    let go_on = CancellationToken::new();
+    for place in 0..world.plan.phases.len() {
+        for instant in
+            [world.plan.starts_at(place) - Duration::days(10), world.plan.starts_at(place)]
+        {
+            if instant <= clock.now() {
+                continue;
+            }
+            clock.set(instant);
+            engine.store.directory.set_clock(Some(instant)).await.unwrap();
+            engine.until_idle(&go_on).await.unwrap();
+        }
+    }
+    engine.crash().await;
+    let proof = prove(&world.home()).await.unwrap();
+    assert_eq!(proof.problems, [""; 0]);
+    assert!(proof.effects > 0);
+    let told = told.lock().unwrap();
+    assert!(told.lost > 5 && told.doubled > 5 && told.late > 5, "{told:?}");
+}
