@@ -1,7 +1,7 @@
 //! What real mail servers log of a mailbox, read into the index of messages while they write it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use archive::{Domains, Entry, Index, IndexRequest, Kind, LogArchive, Period};
 use eventstore::Clock;
@@ -10,7 +10,7 @@ use tramonto::RealClock;
 use super::enforcement::{Enforcement, FileDirectory};
 use super::look::PASSWORD;
 use super::people::{Kind as Who, people};
-use super::servers::MailServers;
+use super::servers::{MailServers, wait};
 use super::smtp::{ELSEWHERE, Smtp};
 use super::walk::HASH;
 use crate::{Nobody, World};
@@ -67,8 +67,8 @@ pub async fn what_postfix_logs_is_read() {
 
 /// The entries of a mailbox, once there are so many.
 async fn entries(servers: &MailServers, index: &Index, address: &str, many: usize) -> Vec<Entry> {
-    let begun = Instant::now();
-    loop {
+    let mut found = Vec::new();
+    let are_there = async || {
         let request = IndexRequest {
             files: vec![servers.log_of_postfix()],
             domains: Domains::new(["postacertificata.example".to_owned()]),
@@ -76,12 +76,10 @@ async fn entries(servers: &MailServers, index: &Index, address: &str, many: usiz
             not_after: None,
         };
         index.read_logs(request, |_| {}).await.unwrap();
-        let found = index.messages(address, Period::ALL).await.unwrap();
-        if found.len() >= many {
-            return found;
-        }
-        let told = || format!("{found:?}\n{}", servers.told());
-        assert!(begun.elapsed() < PATIENCE, "not in the log: {}", told());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        found = index.messages(address, Period::ALL).await.unwrap();
+        found.len() >= many
+    };
+    let came = wait::until_async(PATIENCE, are_there).await;
+    assert!(came, "not in the log: {found:?}\n{}", servers.told());
+    found
 }

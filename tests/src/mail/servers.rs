@@ -7,9 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+#[path = "../wait.rs"]
+pub mod wait;
 
 /// How the servers find the rights.
 #[derive(Debug, Clone)]
@@ -106,16 +109,17 @@ impl MailServers {
             .spawn()
             .unwrap();
         let mut servers = Self { folder, child, smtp, submission, imap, pop3 };
-        let begun = Instant::now();
         for port in [smtp, submission, imap, pop3] {
-            while !greets(port) {
-                if let Some(status) = servers.child.try_wait().unwrap() {
-                    return Err(format!("they ended ({status}):\n{}", servers.told()));
-                }
-                if begun.elapsed() > GREETING {
-                    return Err(format!("no greeting at port {port}:\n{}", servers.told()));
-                }
-                std::thread::sleep(Duration::from_millis(50));
+            let mut ended = None;
+            let settled = || {
+                ended = servers.child.try_wait().unwrap();
+                ended.is_some() || greets(port)
+            };
+            let in_time = wait::until(GREETING, settled);
+            if let Some(status) = ended {
+                return Err(format!("they ended ({status}):\n{}", servers.told()));
+            } else if !in_time {
+                return Err(format!("no greeting at port {port}:\n{}", servers.told()));
             }
         }
         Ok(servers)
@@ -168,16 +172,8 @@ impl MailServers {
 
     /// Waits until the queue has come to be as it is to be.
     pub fn wait_for_queue(&self, is: impl Fn(&str) -> bool) {
-        let begun = Instant::now();
-        loop {
-            let queue = self.queue();
-            if is(&queue) {
-                return;
-            }
-            let told = || format!("{queue}\n{}", self.told());
-            assert!(begun.elapsed() < Duration::from_mins(1), "still in the queue: {}", told());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let came = wait::until(Duration::from_mins(1), || is(&self.queue()));
+        assert!(came, "still in the queue: {}\n{}", self.queue(), self.told());
     }
 
     /// The messages that lie in a mailbox, as its files have them.
@@ -198,24 +194,20 @@ impl MailServers {
 
     /// Waits until a message has arrived.
     pub fn wait_for(&self, address: &str, subject: &str) {
-        let begun = Instant::now();
-        while self.delivered(address, subject) == 0 {
-            let waited = begun.elapsed();
-            assert!(waited < Duration::from_secs(30), "{subject} did not arrive:\n{}", self.told());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let arrives = || self.delivered(address, subject) > 0;
+        let arrived = wait::until(Duration::from_secs(30), arrives);
+        assert!(arrived, "{subject} did not arrive:\n{}", self.told());
     }
 
     /// Waits until a message that was in the queue has arrived. One that was being tried when the queue was told to be
     /// tried goes back to it, so the queue is told again.
     pub fn wait_for_queued(&self, address: &str, subject: &str) {
-        let begun = Instant::now();
-        while self.delivered(address, subject) == 0 {
-            let waited = begun.elapsed();
-            assert!(waited < Duration::from_mins(1), "{subject} did not arrive:\n{}", self.told());
+        let arrives = || {
             self.flush();
-            std::thread::sleep(Duration::from_millis(200));
-        }
+            self.delivered(address, subject) > 0
+        };
+        let arrived = wait::until(Duration::from_mins(1), arrives);
+        assert!(arrived, "{subject} did not arrive:\n{}", self.told());
     }
 
     /// Where they keep their configuration and sockets.

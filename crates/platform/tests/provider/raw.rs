@@ -81,12 +81,13 @@ pub(crate) async fn act(mut stream: TcpStream, act: Act) {
         Act::Silence => stream.read(&mut [0]).await.map(drop),
         Act::Trickle(message) => {
             let mut written = Ok(());
+            let mut rhythm = tokio::time::interval(Duration::from_millis(20));
             for byte in message.bytes() {
                 written = stream.write_all(&[byte]).await;
                 if written.is_err() {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                rhythm.tick().await;
             }
             written
         }

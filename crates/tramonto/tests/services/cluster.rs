@@ -1,7 +1,5 @@
 //! Three servers of the bus, of which one is lost.
 
-use std::time::Duration;
-
 use crate::servers::{Server, free_port};
 use crate::world::{FEW, SMALL_ORDERS, World, done};
 
@@ -33,7 +31,6 @@ async fn a_cluster_of_three_that_loses_a_node_in_mid_phase_changes_nothing() {
     }
     world.until_outcomes(3).await;
     nodes.remove(0).end("KILL");
-    tokio::time::sleep(Duration::from_secs(1)).await;
     // Whoever looks at the mirror asks a node that is left.
     world.nats = nodes.remove(0);
     world.check().await;

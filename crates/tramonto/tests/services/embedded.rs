@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::servers::{free_port, send};
+use crate::wait;
 use crate::watching::{Collector, get};
 use crate::world::{PLAN, done, tramonto};
 
@@ -41,16 +42,14 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
         .stderr(fs::File::create(path("told")).unwrap())
         .spawn()
         .unwrap();
-    let begun = Instant::now();
-    let metrics = loop {
-        let metrics = get(port, "/metrics").map(|(_, metrics)| metrics).unwrap_or_default();
-        if MEASURED.iter().all(|line| metrics.contains(line)) {
-            break metrics;
-        }
-        let missing: Vec<_> = MEASURED.iter().filter(|line| !metrics.contains(**line)).collect();
-        assert!(begun.elapsed() < Duration::from_mins(1), "{missing:?} not in\n{metrics}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut metrics, mut missing) = (String::new(), Vec::new());
+    let has_all = async || {
+        metrics = get(port, "/metrics").map(|(_, metrics)| metrics).unwrap_or_default();
+        missing = MEASURED.into_iter().filter(|line| !metrics.contains(line)).collect();
+        missing.is_empty()
     };
+    let came = wait::until_async(Duration::from_mins(1), has_all).await;
+    assert!(came, "{missing:?} not in\n{metrics}");
     assert!(!metrics.contains('@'), "an address in the metrics");
     for path in ["/healthz", "/readyz"] {
         let (code, body) = get(port, path).unwrap();

@@ -1,11 +1,9 @@
 //! SIGKILL, to services and to servers.
 
-use std::time::Duration;
-
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::world::{FEW, MANY, SMALL_ORDERS, Service, World, done};
+use crate::world::{FEW, MANY, SMALL_ORDERS, Service, World, done, warnings};
 
 /// What runs, and how many of each.
 const ROLES: [&str; 13] = [
@@ -48,7 +46,7 @@ async fn services_killed_thirty_times_during_a_phase_of_100_000_end_as_if_they_h
         let role = service.role;
         service.kill();
         services.push(start(&mut world, role));
-        tokio::time::sleep(Duration::from_millis(dice.random_range(50..600))).await;
+        world.until_outcomes(world.outcomes().await + dice.random_range(1..3)).await;
     }
     for effect in ["send", "modify", "receive"] {
         done(&world.store(), &["pace", effect, "--reason", "full speed"]);
@@ -64,13 +62,14 @@ fn seed() -> u64 {
 async fn with_the_bus_gone(forgotten: bool) {
     let mut world = World::of(FEW).await;
     done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
-    let _services = world.start_all();
+    let services = world.start_all();
     world.until_outcomes(3).await;
+    let before = warnings(&services);
     world.nats.end("KILL");
     if forgotten {
         world.nats.forget();
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.until_warned(&services, &["scheduler", "worker", "relay"], &before).await;
     world.nats.start();
     world.check().await;
 }
@@ -89,11 +88,12 @@ async fn a_nats_server_that_lost_all_its_data_changes_nothing() {
 async fn a_database_stopped_at_once_and_started_again_changes_nothing() {
     let mut world = World::of(FEW).await;
     done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
-    let _services = world.start_all();
+    let services = world.start_all();
     for stop in 1..=3 {
         world.until_outcomes(stop * 3).await;
+        let before = warnings(&services);
         world.postgres.end("QUIT");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.until_warned(&services, &["scheduler", "projector", "relay"], &before).await;
         world.postgres.start();
     }
     world.check().await;

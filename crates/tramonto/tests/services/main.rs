@@ -33,5 +33,7 @@ mod smtp;
 mod starting;
 mod stopping;
 mod telling;
+#[path = "../../../../tests/src/wait.rs"]
+mod wait;
 mod watching;
 mod world;

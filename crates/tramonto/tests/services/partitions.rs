@@ -1,12 +1,7 @@
 //! Wires that carry nothing any more, and workers that stand still.
 
-use std::time::Duration;
-
 use crate::proxy::Proxy;
 use crate::world::{FEW, SMALL_ORDERS, World, done, store};
-
-/// Well past the lease of the services in these tests, which is three seconds.
-const PAST_THE_LEASE: Duration = Duration::from_secs(7);
 
 /// One worker behind proxies, and all else beside it.
 async fn cut_off(cut_the_store: bool) {
@@ -24,7 +19,8 @@ async fn cut_off(cut_the_store: bool) {
     let wire = if cut_the_store { &to_store } else { &to_bus };
     wire.cut();
     let _other = world.start("worker", &[]);
-    tokio::time::sleep(PAST_THE_LEASE).await;
+    // What the first worker has in flight belongs to these phases too: the other one did it.
+    world.until_completed(2).await;
     wire.mend();
     world.check().await;
 }
@@ -49,11 +45,12 @@ async fn workers_that_stood_still_past_their_lease_are_fenced_off() {
     world.until_outcomes(2).await;
     still.signal("STOP");
     let other = world.start("worker", &["--workers", "4"]);
-    tokio::time::sleep(PAST_THE_LEASE).await;
+    // What the first worker has in flight belongs to this phase: the other one did it.
+    world.until_completed(1).await;
     still.signal("CONT");
     // And the other way round: whoever took over stands still in its turn.
     other.signal("STOP");
-    tokio::time::sleep(PAST_THE_LEASE).await;
+    world.until_completed(2).await;
     other.signal("CONT");
     world.check().await;
 }
@@ -66,12 +63,13 @@ async fn leaders_that_stood_still_past_their_lease_are_fenced_off() {
         .map(|role| world.start(role, if role == "scheduler" { SMALL_ORDERS } else { &[] }));
     let _worker = world.start("worker", &[]);
     world.until_outcomes(2).await;
+    let before = world.tokens().await;
     for leader in &leaders {
         leader.signal("STOP");
     }
     let _standbys = ["scheduler", "projector", "relay"]
         .map(|role| world.start(role, if role == "scheduler" { SMALL_ORDERS } else { &[] }));
-    tokio::time::sleep(PAST_THE_LEASE).await;
+    world.until_taken_over(&["sweep", "relay"], &before).await;
     for leader in &leaders {
         leader.signal("CONT");
     }

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::wait;
 
 /// A port that nothing listens on at this moment.
 pub(crate) fn free_port() -> u16 {
@@ -51,13 +53,12 @@ impl Server {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        let begun = Instant::now();
-        while !self.answers() {
+        let answers = || {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "{} ended: {}", self.name, self.told());
-            assert!(begun.elapsed() < Duration::from_mins(1), "{} is not there", self.name);
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            self.answers()
+        };
+        assert!(wait::until(Duration::from_mins(1), answers), "{} is not there", self.name);
     }
 
     /// PostgreSQL listens a while before it lets anybody in.

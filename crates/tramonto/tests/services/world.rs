@@ -1,10 +1,11 @@
 //! A deployment: two servers, a population, and services as processes.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::ProgrammeId;
 use eventstore::{Clock, EventStore, PostgresStore};
@@ -16,6 +17,7 @@ use tramonto::RealClock;
 use tramonto::rehearse::prove_shared;
 
 use crate::servers::{Server, script, send};
+use crate::wait;
 
 /// Registrations of a population in which some 100,000 mailboxes are active.
 pub(crate) const MANY: u32 = 177_000;
@@ -36,6 +38,9 @@ pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
     assert_ne!(plan, ahead);
     ahead
 });
+
+/// Fencing tokens by the names of their leases.
+pub(crate) type Tokens = BTreeMap<String, i64>;
 
 /// A service that runs.
 pub(crate) struct Service {
@@ -229,18 +234,47 @@ impl World {
         self.until("outcomes", async || self.outcomes().await >= count).await;
     }
 
+    /// Waits until another process has taken each of these over from the one that leads now.
+    pub(crate) async fn until_taken_over(&self, leased: &[&str], from: &Tokens) {
+        let taken_over = async || {
+            let now = self.tokens().await;
+            leased.iter().all(|name| now.get(*name) > from.get(*name))
+        };
+        self.until("a new leader of each", taken_over).await;
+    }
+
+    /// The fencing token of each lease: it rises when another process takes the lease over.
+    pub(crate) async fn tokens(&self) -> Tokens {
+        let mut database = self.connect().await;
+        let tokens = "SELECT name, token FROM tramonto.subscription";
+        let tokens = sqlx::query_as(tokens).fetch_all(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        tokens.into_iter().collect()
+    }
+
     /// Waits until every phase that is due is complete.
     pub(crate) async fn until_complete(&self) {
-        self.until("every due phase", async || self.completed().await >= PAST_PHASES).await;
+        self.until_completed(PAST_PHASES).await;
     }
 
     /// Waits for something, but not for ever.
-    pub(crate) async fn until(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
-        let begun = Instant::now();
-        while !so().await {
-            assert!(begun.elapsed() < PATIENCE, "{what} did not come{}", self.told());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    pub(crate) async fn until(&self, what: &str, so: impl AsyncFnMut() -> bool) {
+        assert!(wait::until_async(PATIENCE, so).await, "{what} did not come{}", self.told());
+    }
+
+    /// Waits until every service of these roles has warned of something since.
+    pub(crate) async fn until_warned(&self, services: &[Service], roles: &[&str], since: &[usize]) {
+        let warned = async || {
+            let now = warnings(services);
+            let each = services.iter().zip(now.iter().zip(since));
+            each.filter(|(it, _)| roles.contains(&it.role)).all(|(_, (now, since))| now > since)
+        };
+        self.until("a warning of each", warned).await;
+    }
+
+    /// Waits until so many phases are complete.
+    pub(crate) async fn until_completed(&self, count: i64) {
+        self.until("completed phases", async || self.completed().await >= count).await;
     }
 
     /// The ends of what the services said, for a test that fails.
@@ -287,19 +321,14 @@ impl World {
         let mut database = self.connect().await;
         let client = self.client.clone().connect(self.bus()).await.unwrap();
         let bus = async_nats::jetstream::new(client);
-        let begun = Instant::now();
-        loop {
-            let log: Vec<(String,)> = sqlx::query_as(log).fetch_all(&mut database).await.unwrap();
-            let log: Vec<String> = log.into_iter().map(|(id,)| id).collect();
+        let is_the_log = async || {
+            let log: Vec<String> = sqlx::query_scalar(log).fetch_all(&mut database).await.unwrap();
             let mirror = mirrored(&bus).await;
-            if mirror == log {
-                return;
-            }
             // The relay may still be at it; what it has published must be right already.
             assert!(log.starts_with(&mirror), "the mirror is no prefix of the log{}", self.told());
-            assert!(begun.elapsed() < PATIENCE, "the mirror stays behind{}", self.told());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+            mirror == log
+        };
+        self.until("the rest of the mirror", is_the_log).await;
     }
 
     /// The table that the projectors keep, against one derived anew from the log, in a file.
@@ -349,14 +378,14 @@ impl Service {
     /// Asks it to end, and returns its exit code once it has.
     pub(crate) async fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(begun.elapsed() < Duration::from_secs(15), "it does not stop: {}", self.told());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let mut ended = None;
+        let has_ended = async || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        };
+        let stops = wait::until_async(Duration::from_secs(15), has_ended).await;
+        assert!(stops, "it does not stop: {}", self.told());
+        ended.and_then(|status| status.code())
     }
 
     /// What it said.
@@ -371,6 +400,12 @@ impl Drop for Service {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// How many warnings and errors each service has logged.
+pub(crate) fn warnings(services: &[Service]) -> Vec<usize> {
+    let count = |told: String| told.matches("WARN").count() + told.matches("ERROR").count();
+    services.iter().map(|service| count(service.told())).collect()
 }
 
 /// The binary, with nothing of the tester's environment.
@@ -455,7 +490,9 @@ async fn import(registrations: u32) -> PathBuf {
 }
 
 fn servers(folder: &Path) -> (Server, Server) {
-    let postgres = Server::new("postgres", folder.join("postgres"), &[]);
+    // Processes are killed here, and the power never fails: nobody need wait for the disk.
+    let settings = ["fsync=off", "full_page_writes=off"];
+    let postgres = Server::new("postgres", folder.join("postgres"), &settings);
     (postgres, Server::new("nats", folder.join("nats"), &[]))
 }
 
