@@ -46,7 +46,7 @@ mod settings;
 #[path = "cli/signals.rs"]
 mod signals;
 #[expect(dead_code, clippy::unwrap_used, reason = "each suite uses a part of it")]
-#[path = "../../workers/tests/notices/server.rs"]
+#[path = "../../workers/tests/workers/notices/server.rs"]
 mod smtp;
 #[path = "cli/streams.rs"]
 mod streams;

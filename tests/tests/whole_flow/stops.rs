@@ -1,7 +1,7 @@
 //! Stopped after every single append, publication, effect and acknowledgement in turn, and started
 //! again: the log says the same of everyone in the end, and no effect happens twice.
 
-#[path = "../../../crates/workers/tests/notices/fuse.rs"]
+#[path = "../../../crates/workers/tests/workers/notices/fuse.rs"]
 mod fuse;
 
 use std::collections::BTreeMap;

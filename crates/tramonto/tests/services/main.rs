@@ -27,7 +27,7 @@ mod raw;
 mod receiver;
 mod secured;
 mod servers;
-#[path = "../../../workers/tests/notices/server.rs"]
+#[path = "../../../workers/tests/workers/notices/server.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
 mod smtp;
 mod starting;

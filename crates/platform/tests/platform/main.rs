@@ -1,0 +1,19 @@
+//! What a mail platform must do, on the SQLite directory, the `PostgreSQL` directory and a provider's API;
+//! and what only one of them has.
+
+#![cfg(test)]
+
+mod contract;
+mod directory;
+mod faulty;
+mod measured;
+mod pace;
+mod postgres;
+#[path = "../provider/raw.rs"]
+mod raw;
+#[path = "../provider/receiver.rs"]
+mod receiver;
+#[expect(dead_code, unreachable_pub, reason = "shared with tests that block")]
+#[path = "../../../../tests/src/wait.rs"]
+mod wait;
+mod webhook;

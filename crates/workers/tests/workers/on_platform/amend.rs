@@ -1,0 +1,256 @@
+//! Holds and amendments, as the platform comes to know of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::{
+    Capabilities, Capability, Command, Event, HoldPlaced, HoldReleased, MailboxSet, Phase, Plan,
+};
+use eventstore::mailbox_stream;
+use platform::{Actual, Answer, Cause, Ends, Error, Known, Platform, SetRights};
+use uuid::Uuid;
+
+use crate::on_platform::engine::{Engine, mailboxes};
+use crate::on_platform::home::{Home, set};
+
+const RECEIVE_ONLY: &str = "2015-03-17T23:00:00Z";
+
+fn plan_with(phase: &str, from: &str) -> Plan {
+    let mut plan = Plan::cec_pac().unwrap();
+    for moved in plan.phases.iter_mut().filter(|of_plan| of_plan.id.as_str() == phase) {
+        moved.from = from.parse().unwrap();
+    }
+    plan
+}
+
+async fn engine(home: &Arc<Home>) -> Engine {
+    Engine::new(Arc::clone(home), Plan::cec_pac().unwrap()).await
+}
+
+async fn all_may(home: &Home, capability: Capability) -> bool {
+    *home.may(capability, mailboxes()).await == *set(mailboxes())
+}
+
+async fn none_may(home: &Home, capability: Capability) -> bool {
+    home.may(capability, mailboxes()).await.is_empty()
+}
+
+pub(crate) async fn a_hold_on_a_closed_mailbox_gives_back_what_it_names_until_it_is_released(
+    home: Arc<Home>,
+) {
+    let mut engine = engine(&home).await;
+    engine.at("2015-09-10T00:00:00Z").await;
+    engine.at("2015-09-17T22:00:00Z").await;
+    assert!(none_may(&home, Capability::Access).await);
+    let hold = Uuid::from_u128(1);
+    let capabilities = [Capability::Access, Capability::Modify].into_iter().collect();
+    let placed = HoldPlaced { hold, number: 33, capabilities, until: None };
+    let stream = mailbox_stream(engine.journal.programme(), 33).unwrap();
+    engine.append(stream.clone(), Event::HoldPlaced(placed)).await;
+    engine.at("2015-10-01T00:00:00Z").await;
+    for (capability, who) in [
+        (Capability::Send, set([])),
+        (Capability::Modify, set([33])),
+        (Capability::Receive, set([])),
+        (Capability::Access, set([33])),
+    ] {
+        assert_eq!(home.may(capability, mailboxes()).await, who, "{capability}");
+    }
+    let released = HoldReleased { hold, number: 33 };
+    engine.append(stream, Event::HoldReleased(released)).await;
+    engine.at("2015-10-02T00:00:00Z").await;
+    assert!(none_may(&home, Capability::Access).await && none_may(&home, Capability::Modify).await);
+}
+
+pub(crate) async fn a_phase_that_is_postponed_before_it_is_armed_ends_nothing_early(
+    home: Arc<Home>,
+) {
+    let mut engine = engine(&home).await;
+    engine.at("2015-01-10T00:00:00Z").await;
+    engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
+    let known = engine.journal.known().await.unwrap();
+    assert_eq!(
+        known.state().programme.revision(),
+        2,
+        "nothing was told, so it is in force at once"
+    );
+    drop(known);
+    for instant in ["2015-03-10T00:00:00Z", RECEIVE_ONLY, "2015-04-10T00:00:00Z"] {
+        engine.at(instant).await;
+        assert!(all_may(&home, Capability::Send).await, "{instant}");
+    }
+    engine.set_clock("2015-04-17T22:00:00Z").await;
+    assert!(none_may(&home, Capability::Send).await, "armed for the new date");
+}
+
+pub(crate) async fn an_armed_instant_is_called_off_before_the_amendment_that_moves_it_counts(
+    home: Arc<Home>,
+) {
+    let mut engine = engine(&home).await;
+    engine.at("2015-03-10T00:00:00Z").await;
+    let postponed = plan_with("receive-only", "2015-04-18");
+    engine.decide(Command::Amend(postponed.clone())).await;
+    {
+        let known = engine.journal.known().await.unwrap();
+        let programme = &known.state().programme;
+        assert_eq!(programme.revision(), 1, "proposed");
+        assert_eq!(programme.proposed().unwrap().1.plan, postponed);
+    }
+    engine.settle().await;
+    let known = engine.journal.known().await.unwrap();
+    let programme = &known.state().programme;
+    assert_eq!((programme.revision(), programme.proposed()), (2, None), "and adopted");
+    drop(known);
+    let ends = engine.platform.ends(&set(mailboxes()), Capabilities::OF_PLATFORM).await.unwrap();
+    assert_eq!(ends, Ends::new(), "no old instant is left");
+    let kinds: Vec<_> = engine.events().await.iter().map(|event| event.kind().0).collect();
+    let place = |kind: &str| kinds.iter().position(|of_log| *of_log == kind).unwrap();
+    let last_armed = kinds.iter().rposition(|kind| *kind == "rights-armed").unwrap();
+    assert!(place("amendment-proposed") < last_armed && last_armed < place("plan-amended"));
+    engine.set_clock(RECEIVE_ONLY).await;
+    assert!(all_may(&home, Capability::Send).await, "with nothing of ours running");
+    engine.at("2015-04-10T00:00:00Z").await;
+    engine.set_clock("2015-04-17T21:59:59Z").await;
+    assert!(all_may(&home, Capability::Send).await);
+    engine.set_clock("2015-04-17T22:00:00Z").await;
+    assert!(none_may(&home, Capability::Send).await && none_may(&home, Capability::Modify).await);
+}
+
+/// A platform that can be cut off.
+struct Away {
+    inner: Arc<dyn Platform>,
+    away: AtomicBool,
+}
+
+impl Away {
+    fn check(&self) -> Result<(), Error> {
+        if !self.away.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(Error::Unavailable {
+            cause: Cause::UNAVAILABLE,
+            problem: "the platform is away".to_owned(),
+            source: None,
+        })
+    }
+}
+
+#[async_trait]
+impl Platform for Away {
+    fn controls(&self) -> Capabilities {
+        self.inner.controls()
+    }
+
+    fn arms(&self) -> bool {
+        self.inner.arms()
+    }
+
+    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+        self.check()?;
+        self.inner.set(call).await
+    }
+
+    async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
+        self.check()?;
+        self.inner.read(mailboxes, of).await
+    }
+
+    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
+        self.check()?;
+        self.inner.known(from, limit).await
+    }
+
+    async fn ends(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Ends, Error> {
+        self.check()?;
+        self.inner.ends(mailboxes, of).await
+    }
+}
+
+pub(crate) async fn an_amendment_waits_for_a_platform_that_is_away_and_is_dropped_at_the_date(
+    home: Arc<Home>,
+) {
+    let away = Arc::new(Away { inner: home.once_more().await, away: AtomicBool::new(false) });
+    let platform: Arc<dyn Platform> = Arc::<Away>::clone(&away);
+    let mut engine = Engine::on(Arc::clone(&home), Plan::cec_pac().unwrap(), platform).await;
+    engine.at("2015-03-10T00:00:00Z").await;
+    away.away.store(true, Ordering::SeqCst);
+    engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
+    engine.settle().await;
+    engine.at("2015-03-17T22:00:00Z").await;
+    let known = engine.journal.known().await.unwrap();
+    assert_eq!(known.state().programme.revision(), 1, "what was told can still happen");
+    drop(known);
+    engine.set_clock(RECEIVE_ONLY).await;
+    engine.start_due_phases().await;
+    away.away.store(false, Ordering::SeqCst);
+    engine.settle().await;
+    let known = engine.journal.known().await.unwrap();
+    let programme = &known.state().programme;
+    assert_eq!((programme.revision(), programme.proposed()), (1, None));
+    drop(known);
+    let events = engine.events().await;
+    let dropped = events.iter().find_map(|event| {
+        let Event::AmendmentDropped(dropped) = event else { return None };
+        Some(dropped.because.clone())
+    });
+    assert!(dropped.unwrap().contains("has started and can't move"));
+    assert!(none_may(&home, Capability::Send).await, "the plan in force was carried out");
+}
+
+pub(crate) async fn ends_that_were_not_called_off_at_first_are_tried_again(home: Arc<Home>) {
+    let away = Arc::new(Away { inner: home.once_more().await, away: AtomicBool::new(false) });
+    let platform: Arc<dyn Platform> = Arc::<Away>::clone(&away);
+    let mut engine = Engine::on(Arc::clone(&home), Plan::cec_pac().unwrap(), platform).await;
+    engine.at("2015-03-10T00:00:00Z").await;
+    away.away.store(true, Ordering::SeqCst);
+    engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
+    engine.settle().await;
+    away.away.store(false, Ordering::SeqCst);
+    let wake = engine.sweep.tick().await.unwrap().next_wake.unwrap();
+    engine.at(&wake.to_rfc3339()).await;
+    let known = engine.journal.known().await.unwrap();
+    assert_eq!(known.state().programme.revision(), 2, "at {wake}");
+}
+
+pub(crate) async fn an_instant_that_took_effect_though_it_was_moved_is_mended(home: Arc<Home>) {
+    let mut engine = engine(&home).await;
+    engine.at("2015-03-10T00:00:00Z").await;
+    // As an older program did it: the amendment counts at once, and nothing is called off before the date.
+    let amended =
+        domain::PlanAdopted { revision: 2, plan: plan_with("receive-only", "2015-06-18") };
+    let stream = eventstore::programme_stream(engine.journal.programme()).unwrap();
+    engine.append(stream, Event::PlanAmended(amended)).await;
+    engine.set_clock("2015-03-18T01:00:00Z").await;
+    assert!(none_may(&home, Capability::Send).await);
+    engine.settle().await;
+    assert!(all_may(&home, Capability::Send).await);
+}
+
+pub(crate) async fn an_amendment_that_restores_gives_back_what_it_must(home: Arc<Home>) {
+    let mut engine = engine(&home).await;
+    engine.at("2015-03-10T00:00:00Z").await;
+    engine.at(RECEIVE_ONLY).await;
+    assert!(none_may(&home, Capability::Send).await);
+    let mut plan = Plan::cec_pac().unwrap();
+    let place = plan.phases.iter().position(|phase| phase.id.as_str() == "receive-only").unwrap();
+    let restores = Phase {
+        id: "sending-again".parse().unwrap(),
+        title: "Sending again".to_owned(),
+        from: NaiveDate::from_ymd_opt(2015, 4, 1).unwrap(),
+        allows: plan.phases[place].allows.with(Capability::Send),
+        restores: true,
+        sources: Vec::new(),
+    };
+    plan.phases.insert(place + 1, restores);
+    engine.decide(Command::Amend(plan)).await;
+    engine.at("2015-03-31T21:59:59Z").await;
+    assert!(none_may(&home, Capability::Send).await);
+    engine.at("2015-03-31T22:00:00Z").await;
+    assert!(all_may(&home, Capability::Send).await);
+    assert!(none_may(&home, Capability::Modify).await, "nothing else");
+    engine.at("2015-07-10T00:00:00Z").await;
+    engine.set_clock("2015-07-17T22:00:00Z").await;
+    assert!(none_may(&home, Capability::Send).await, "and it ends with the next phase");
+}
