@@ -9,7 +9,7 @@ use platform::webhook::{Secrets, Settings};
 use platform::{Cause, EffectKey, Error, Platform, Right, SetRights, Webhook};
 use serde_json::{Value, json};
 
-use crate::raw::{Act, Message, Scripted};
+use crate::raw::{self, Act, Message, Scripted};
 use crate::receiver::{Addressed, Real, Receiver, SECRET};
 
 fn address(number: u32) -> String {
