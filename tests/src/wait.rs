@@ -8,7 +8,7 @@ const LONGEST: Duration = Duration::from_millis(64);
 
 /// Waits until a condition holds; false if it does not within the limit.
 #[must_use]
-pub fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+pub(crate) fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let (begun, mut pause) = (Instant::now(), SHORTEST);
     loop {
         if condition() {
@@ -24,7 +24,7 @@ pub fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
 
 /// The same without blocking the thread.
 #[must_use]
-pub async fn until_async(limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+pub(crate) async fn until_async(limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
     let (begun, mut pause) = (Instant::now(), SHORTEST);
     loop {
         if condition().await {

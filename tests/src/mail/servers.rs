@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 #[path = "../wait.rs"]
-pub mod wait;
+pub(super) mod wait;
 
 /// How the servers find the rights.
 #[derive(Debug, Clone)]
@@ -195,8 +195,8 @@ impl MailServers {
     /// Waits until a message has arrived.
     pub fn wait_for(&self, address: &str, subject: &str) {
         let arrives = || self.delivered(address, subject) > 0;
-        let arrived = wait::until(Duration::from_secs(30), arrives);
-        assert!(arrived, "{subject} did not arrive:\n{}", self.told());
+        let came = wait::until(Duration::from_secs(30), arrives);
+        assert!(came, "{subject} did not arrive:\n{}", self.told());
     }
 
     /// Waits until a message that was in the queue has arrived. One that was being tried when the queue was told to be
@@ -206,8 +206,8 @@ impl MailServers {
             self.flush();
             self.delivered(address, subject) > 0
         };
-        let arrived = wait::until(Duration::from_mins(1), arrives);
-        assert!(arrived, "{subject} did not arrive:\n{}", self.told());
+        let came = wait::until(Duration::from_mins(1), arrives);
+        assert!(came, "{subject} did not arrive:\n{}", self.told());
     }
 
     /// Where they keep their configuration and sockets.

@@ -13,7 +13,7 @@ mod postgres;
 mod raw;
 #[path = "../provider/receiver.rs"]
 mod receiver;
-#[expect(dead_code, unreachable_pub, reason = "shared with tests that block")]
+#[expect(dead_code, reason = "shared with tests that block")]
 #[path = "../../../../tests/src/wait.rs"]
 mod wait;
 mod webhook;

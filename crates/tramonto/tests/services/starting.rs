@@ -6,7 +6,7 @@ use crate::world::{FEW, PLAN, SMALL_ORDERS, World, make_database, populate};
 
 #[tokio::test]
 async fn services_that_start_before_everything_they_need_wait_and_say_for_what() {
-    let mut world = World::empty().await;
+    let mut world = World::empty();
     let port = free_port();
     let listen = format!("127.0.0.1:{port}");
     let scheduler = {

@@ -85,7 +85,7 @@ impl World {
 
     /// A population under a plan of its own, in servers that run.
     pub(crate) async fn under(plan: &str, registrations: u32) -> Self {
-        let mut world = Self::empty().await;
+        let mut world = Self::empty();
         world.postgres.start();
         world.nats.start();
         make_database(world.postgres.port).await;
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Nothing runs and nothing is there.
-    pub(crate) async fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::empty_in(open_folder(), alone())
     }
 
