@@ -310,10 +310,7 @@ fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_let
     std::fs::write(letters.join("granted.en.txt"), "Your voucher\n\nHere it is.\n").unwrap();
     let service = ["intake", "lmtp", "--listen", "127.0.0.1:0", "--letters", folder];
     let wrong = refused(&service);
-    assert!(
-        wrong.contains("the template granted.en.txt does not tell its reader the code"),
-        "{wrong}"
-    );
+    assert!(wrong.contains("template granted.en.txt: text lacks the code"), "{wrong}");
 }
 
 #[test]

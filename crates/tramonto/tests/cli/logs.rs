@@ -44,8 +44,8 @@ fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
     let asked =
         scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
     let request = asked["request"].as_str().unwrap();
-    let unsure = scene.refused(&["logs", "prepare", request, "--reason", "round"]);
-    assert!(unsure.contains("it is not sure yet who asked"), "{unsure}");
+    let unverified = scene.refused(&["logs", "prepare", request, "--reason", "round"]);
+    assert!(unverified.contains("requester has not been verified"), "{unverified}");
     scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
     let portal = ["--portal", "https://log.example/"];
     let ready = scene.json(&[&["logs", "prepare", "--reason", "round"], &portal[..]].concat());
@@ -137,7 +137,7 @@ fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() 
     scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
     let from = |table| ["logs", "prepare", "--reason", "round", "--log-table", table];
     let bare = scene.refused(&from("platform.db#bare"));
-    assert!(bare.contains("it has no column related, provider; make a view that has"), "{bare}");
+    assert!(bare.contains("no column related, provider; create a view with"), "{bare}");
     let wrong = scene.run(&from("mysql://anna:secret@db/t#log"));
     assert!(wrong.code == Some(2) && !wrong.err.contains("secret"), "{}", wrong.err);
     let ready = scene.json(&from("platform.db#log"));
@@ -202,14 +202,14 @@ fn one_row_that_can_t_be_understood_stops_the_extract_it_is_of_and_no_other() {
 }
 
 #[test]
-fn no_letter_waits_for_a_request_of_which_it_is_not_sure_who_asked() {
+fn no_letter_is_queued_for_an_unverified_request() {
     let scene = scene();
     let address = with_an_address(&scene);
     let asked =
         scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
     let request = asked["request"].as_str().unwrap();
-    let unsure = scene.refused(&["logs", "prepare", request, "--send", "--reason", "round"]);
-    assert!(unsure.contains("it is not sure yet who asked"), "{unsure}");
+    let unverified = scene.refused(&["logs", "prepare", request, "--send", "--reason", "round"]);
+    assert!(unverified.contains("requester has not been verified"), "{unverified}");
     let letters: i64 = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let path = scene.path("tramonto-store/intake.db");
         let mut file = sqlx::sqlite::SqliteConnectOptions::new()

@@ -112,8 +112,11 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
     assert_eq!(came, expected);
     assert!(bounce(&report(0, "failed", "5.2.2")).contains("nothing new"));
     assert!(bounce(&report(2, "failed", "5.2.2")).contains("never went to mailbox 2"));
-    assert!(bounce(&report(1, "delayed", "4.4.1")).contains("or is late"));
-    assert!(bounce("Subject: away\r\n\r\nI am away.\r\n").contains("reports no delivery"));
+    assert!(bounce(&report(1, "delayed", "4.4.1")).contains("delivered or delayed notice"));
+    assert!(
+        bounce("Subject: away\r\n\r\nI am away.\r\n")
+            .contains("not a delivery status notification")
+    );
     scene.write("report.eml", "Subject: away\r\n\r\nI am away.\r\n");
     assert_eq!(scene.json(&["notices", "bounce", "report.eml"])["done"], Value::Null);
     assert!(scene.refused(&["notices", "bounce", "none.eml"]).contains("none.eml"));

@@ -122,27 +122,27 @@ fn wrong_settings_are_refused_with_the_correct_form() {
     assert_eq!(told(None, Some("imaps://mail.example"), Some(PASSWORD)), Ok(true));
     for (problem, told) in [
         (
-            "the canaries have no password; name the file that holds it w",
+            "canaries have no password; name the file that holds it with ",
             told(None, Some("imap://mail.example"), None),
         ),
         (
-            "the canaries' password must have 8 or more characters of pri",
+            "canary password must have at least 8 characters of printable",
             told(None, Some("imap://a"), Some("short")),
         ),
         (
-            "the canaries' password must have 8 or more characters of pri",
+            "canary password must have at least 8 characters of printable",
             told(None, Some("imap://a"), Some("perché no?")),
         ),
         (
-            "--canary-imap is written as imap://HOST[:PORT] or imaps://HO",
+            "--canary-imap: expected imap://HOST[:PORT] or imaps://HOST",
             told(None, Some("smtp://a"), Some(PASSWORD)),
         ),
         (
-            "--canary-imap takes no user: the canaries stand in the plan,",
+            "--canary-imap has a user; canaries are named in the plan and",
             told(None, Some("imap://me@a"), Some(PASSWORD)),
         ),
         (
-            "--canary-smtp is written as smtp://HOST[:PORT] or smtps://HO",
+            "--canary-smtp: expected smtp://HOST[:PORT] or smtps://HOST",
             told(Some("smtp://a?tls=no"), None, None),
         ),
     ] {
