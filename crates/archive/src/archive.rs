@@ -1,8 +1,9 @@
-//! Log requests: decided on the archive's stream, and carried out on its index and its folder of exports.
+//! Log requests: decided on the archive's stream, and carried out on its index and its folder of
+//! exports.
 //!
-//! Invariants: every decision is appended at the version it was made at; access to an export is recorded before the export
-//! is served; every [`Archive::expire`] deletes expired exports, and the temporary files of interrupted preparations after
-//! an hour.
+//! Invariants: every decision is appended at the version it was made at; access to an export is
+//! recorded before the export is served; every [`Archive::expire`] deletes expired exports, and the
+//! temporary files of interrupted preparations after an hour.
 
 mod destroy;
 mod expired;
@@ -84,7 +85,8 @@ impl Archive {
         Ok(at(self.journal.known().await?.state()))
     }
 
-    /// Requests whose link is valid but whose export is missing: it named a holder who was erased since, or was lost.
+    /// Requests whose link is valid but whose export is missing: it named a holder who was erased
+    /// since, or was lost.
     pub async fn withdrawn(&self) -> Result<Vec<(Uuid, u32)>, Error> {
         let now = self.journal.now();
         let ready = self.read_state(|state| {

@@ -1,8 +1,8 @@
 //! Packs the events of a message into bytes.
 //!
-//! An event is the milliseconds since the message's first, its kind, the number of its recipient in the
-//! dictionary (0 for none) and the length and text of its related identifier. Numbers are variable in
-//! length, seven bits a byte, lowest first.
+//! An event is the milliseconds since the message's first, its kind, the number of its recipient in
+//! the dictionary (0 for none) and the length and text of its related identifier. Numbers are
+//! variable in length, seven bits a byte, lowest first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 use crate::Error;
 
-/// A log entry, with the fields that the technical rules of certified mail require of a provider's log (decree of
-/// 2 November 2005).
+/// A log entry, with the fields that the technical rules of certified mail require of a provider's
+/// log (decree of 2 November 2005).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The Message-ID, or the queue id if there is none.
@@ -126,7 +126,7 @@ impl Period {
 /// A source of log entries for one mailbox.
 #[async_trait]
 pub trait LogArchive: Send + Sync {
-    /// All entries of messages from or to the address, oldest first. A recipient sees the entries about itself only: the
-    /// other recipients are known to the sender alone.
+    /// All entries of messages from or to the address, oldest first. A recipient sees the entries
+    /// about itself only: the other recipients are known to the sender alone.
     async fn messages(&self, address: &str, period: Period) -> Result<Vec<Entry>, Error>;
 }

@@ -1,8 +1,8 @@
-//! Erases holders from the index, its links and exports; and exports of others that name them, which can be prepared
-//! again from the remaining entries.
+//! Erases holders from the index, its links and exports; and exports of others that name them,
+//! which can be prepared again from the remaining entries.
 //!
-//! Invariant: links, which identify a holder's exports, are deleted last, so that repeating an interrupted erasure
-//! completes it.
+//! Invariant: links, which identify a holder's exports, are deleted last, so that repeating an
+//! interrupted erasure completes it.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -41,8 +41,8 @@ pub struct ErasedExports {
     pub withdrawn: u64,
 }
 
-/// Erases holders from an index and deletes their exports from a folder, together with temporary files and exports of
-/// others that name them.
+/// Erases holders from an index and deletes their exports from a folder, together with temporary
+/// files and exports of others that name them.
 pub async fn erase(
     index: &Index,
     extracts: &Path,

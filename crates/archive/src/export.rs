@@ -1,7 +1,8 @@
 //! A message-log export: the log entries of one mailbox, as its holder receives them.
 //!
-//! A ZIP file of four: `messages.csv` for spreadsheets, `messages.json` for programs, `manifest.json` with counts, period
-//! and the SHA-256 of both, and `manifest.jws`, the programme's signature of the manifest's SHA-256.
+//! A ZIP file of four: `messages.csv` for spreadsheets, `messages.json` for programs,
+//! `manifest.json` with counts, period and the SHA-256 of both, and `manifest.jws`, the programme's
+//! signature of the manifest's SHA-256.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};

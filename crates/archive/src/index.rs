@@ -1,9 +1,10 @@
 //! The index of mail logs: `archive.db`, which answers for one mailbox in milliseconds.
 //!
-//! A message is one row that contains its packed events. Addresses are numbers of a dictionary. Each batch of lines is a
-//! segment with a posting list per address, so that an index over years is append-only and a mailbox is found with one
-//! lookup per segment. Invariant: the position in a file, the messages it yielded and the unfinished ones are written in
-//! one transaction; after a crash, indexing resumes without loss or duplicates.
+//! A message is one row that contains its packed events. Addresses are numbers of a dictionary.
+//! Each batch of lines is a segment with a posting list per address, so that an index over years is
+//! append-only and a mailbox is found with one lookup per segment. Invariant: the position in a
+//! file, the messages it yielded and the unfinished ones are written in one transaction; after a
+//! crash, indexing resumes without loss or duplicates.
 
 mod erase;
 mod read;

@@ -1,7 +1,8 @@
 //! Joins log lines into messages by queue id.
 //!
-//! Invariant: an unfinished message is carried over to the next file and the next run, so that the end of a file splits no
-//! message; one that never finishes is closed after some days of its host's time. Deliberately absent: storage.
+//! Invariant: an unfinished message is carried over to the next file and the next run, so that the
+//! end of a file splits no message; one that never finishes is closed after some days of its host's
+//! time. Deliberately absent: storage.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,8 @@ use crate::message::{Domains, Message, MessageEvent};
 use crate::parsers::{Record, Status};
 use crate::syslog::Line;
 
-/// Mail servers usually return a message after five days: one still open after this lost its last line.
+/// Mail servers usually return a message after five days: one still open after this lost its last
+/// line.
 const STALE: TimeDelta = TimeDelta::days(10);
 
 /// Unfinished messages, and finished ones that are not written yet.

@@ -1,6 +1,7 @@
 //! Links to exports: 256 random bits each, stored as a keyed hash.
 //!
-//! Invariants: a request has at most one link, and a new one replaces it; no link can be derived from the database.
+//! Invariants: a request has at most one link, and a new one replaces it; no link can be derived
+//! from the database.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,8 @@
 //! A platform's message log as a table or view of its database: one row per event and recipient.
 //!
-//! Invariant: no mailbox gets entries about others, whatever the table contains. Deliberately absent: how a platform's own
-//! tables map to this one; its operator writes the view (docs/log-table.md).
+//! Invariant: no mailbox gets entries about others, whatever the table contains. Deliberately
+//! absent: how a platform's own tables map to this one; its operator writes the view
+//! (docs/log-table.md).
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Parsers of mail log lines that concern a message.
 //!
-//! Deliberately absent: other lines (connections, logins, warnings), and anything that takes more than one line.
+//! Deliberately absent: other lines (connections, logins, warnings), and anything that takes more
+//! than one line.
 
 mod dovecot;
 mod postfix;

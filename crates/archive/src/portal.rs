@@ -1,8 +1,8 @@
 //! The portal's page of a message-log export: opened by link, downloaded with a button.
 //!
-//! Opening a link serves nothing, because mail scanners open links. Invariants: no response reveals whether a link ever
-//! existed; no secret, address or name is in a URL of a response, a log line or an error; nothing is cached. Unknown links
-//! are rate-limited overall; a valid link always opens.
+//! Opening a link serves nothing, because mail scanners open links. Invariants: no response reveals
+//! whether a link ever existed; no secret, address or name is in a URL of a response, a log line or
+//! an error; nothing is cached. Unknown links are rate-limited overall; a valid link always opens.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
-//! Reads mail logs in memory, exactly as they are indexed, up to the messages that would be written: for tests and fuzzing.
+//! Reads mail logs in memory, exactly as they are indexed, up to the messages that would be
+//! written: for tests and fuzzing.
 
 use std::io::Cursor;
 use std::path::Path;

@@ -49,7 +49,8 @@ impl SearchTerms {
         self.0.iter().map(|search| search.find_iter(bytes).map(|_| 1).sum::<u64>()).sum()
     }
 
-    /// Counts matches in a file: in its bytes, and in the unpacked members of a ZIP file. Files are streamed.
+    /// Counts matches in a file: in its bytes, and in the unpacked members of a ZIP file. Files are
+    /// streamed.
     pub fn count_in_file(&self, path: &Path) -> io::Result<u64> {
         let mut found = 0;
         for search in &self.0 {

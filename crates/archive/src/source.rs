@@ -1,8 +1,9 @@
 //! A mail log file, identified by its content rather than its name.
 //!
-//! A known file is found by the digest of its first bytes and resumed at the previous position, if the bytes before that
-//! position are unchanged: a file may be rotated, compressed, copied and read again, and no line counts twice. The last
-//! line counts once it is complete. Deliberately absent: the meaning of lines.
+//! A known file is found by the digest of its first bytes and resumed at the previous position, if
+//! the bytes before that position are unchanged: a file may be rotated, compressed, copied and read
+//! again, and no line counts twice. The last line counts once it is complete. Deliberately absent:
+//! the meaning of lines.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -176,8 +177,8 @@ impl OpenFile {
                 return Err(Stop::End(End::InALine));
             }
             long = true;
-            // Only its length and its end matter now. It may be gigabytes of zeros after a power cut, or an attempt to
-            // exhaust memory.
+            // Only its length and its end matter now. It may be gigabytes of zeros after a power
+            // cut, or an attempt to exhaust memory.
             self.line.drain(..self.line.len().saturating_sub(HEAD));
             let mut limited = self.content.by_ref().take(LONGEST_LINE);
             match limited.read_until(b'\n', &mut self.line) {

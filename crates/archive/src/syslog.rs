@@ -1,7 +1,8 @@
 //! Parses syslog lines: instant, host, program, text.
 //!
-//! Time stamps are those of RFC 3164 (local time without a year) or RFC 3339. The year follows from the previous lines:
-//! after December it advances. When clocks are set back, the previous lines disambiguate the repeated hour.
+//! Time stamps are those of RFC 3164 (local time without a year) or RFC 3339. The year follows from
+//! the previous lines: after December it advances. When clocks are set back, the previous lines
+//! disambiguate the repeated hour.
 
 mod stamp;
 

@@ -1,8 +1,8 @@
 //! The decision about a message, from its content, the holders it names and the plan.
 //!
-//! Invariants: the reply is the same whether or not a named person exists; a confirmation is requested at an address on
-//! record and nowhere else, so that a request in another's name yields nothing. Deliberately absent: store and log, and
-//! whether a holder is entitled to a voucher.
+//! Invariants: the reply is the same whether or not a named person exists; a confirmation is
+//! requested at an address on record and nowhere else, so that a request in another's name yields
+//! nothing. Deliberately absent: store and log, and whether a holder is entitled to a voucher.
 
 use mail::Authentication;
 
@@ -17,8 +17,8 @@ pub(crate) struct Holder {
     pub(crate) by_code: bool,
     /// The mailbox receives now and can be read.
     pub(crate) receives: bool,
-    /// The holder can confirm at their address for notices: it is not the mailbox itself, and they activated the mailbox,
-    /// for which their identity was checked.
+    /// The holder can confirm at their address for notices: it is not the mailbox itself, and they
+    /// activated the mailbox, for which their identity was checked.
     pub(crate) notify_confirms: bool,
 }
 
@@ -68,8 +68,8 @@ pub(crate) fn decide(reading: &Reading, holders: &[Holder], open: bool) -> Decis
     }
 }
 
-/// Decides about a message that an operator released as a holder's request. The holder still confirms, and the sender
-/// gets no reply.
+/// Decides about a message that an operator released as a holder's request. The holder still
+/// confirms, and the sender gets no reply.
 pub(crate) fn decide_for(holder: Option<Holder>, open: bool) -> Decision {
     match holder {
         _ if !open => Decision { status: MessageStatus::Done, ..Decision::held("closed", None) },

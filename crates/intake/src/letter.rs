@@ -1,7 +1,9 @@
-//! Letters of the intake: automatic replies, confirmations, vouchers, reminders; in Italian and in English.
+//! Letters of the intake: automatic replies, confirmations, vouchers, reminders; in Italian and in
+//! English.
 //!
-//! Invariants: a letter declares that it is automatic and suppresses automatic replies (RFC 3834, 3), carries our mark,
-//! and a reply has the null return path; of a stranger's message only the Message-ID is repeated.
+//! Invariants: a letter declares that it is automatic and suppresses automatic replies (RFC 3834,
+//! 3), carries our mark, and a reply has the null return path; of a stranger's message only the
+//! Message-ID is repeated.
 
 mod templates;
 

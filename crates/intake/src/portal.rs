@@ -1,7 +1,8 @@
 //! The page on which a holder confirms a request.
 //!
-//! Invariants: opening the page neither confirms nor reads the store, so that a link scanner learns and changes nothing;
-//! pressing its button confirms once; used, expired and unknown links get the same response.
+//! Invariants: opening the page neither confirms nor reads the store, so that a link scanner learns
+//! and changes nothing; pressing its button confirms once; used, expired and unknown links get the
+//! same response.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! Processes requests: decides about new messages, acts on confirmations, queues reminders, sends letters.
+//! Processes requests: decides about new messages, acts on confirmations, queues reminders, sends
+//! letters.
 //!
-//! Invariants: state is the only input, so that a restart is another tick and nothing is done twice; a code is made after
-//! its holder has confirmed, and exists in the letter alone. Deliberately absent: the decision about a message, which is
-//! in `case`.
+//! Invariants: state is the only input, so that a restart is another tick and nothing is done
+//! twice; a code is made after its holder has confirmed, and exists in the letter alone.
+//! Deliberately absent: the decision about a message, which is in `case`.
 
 mod grants;
 mod precheck;
@@ -37,8 +38,9 @@ const QUIET: TimeDelta = TimeDelta::days(1);
 /// Makes links of message-log exports when their letters are written.
 #[async_trait]
 pub trait Extracts: Send + Sync {
-    /// Makes a new link, a path on the portal, for the export of a log request, and revokes the previous one. `None` if
-    /// no export is ready; the error is a short code, and the letter is retried.
+    /// Makes a new link, a path on the portal, for the export of a log request, and revokes the
+    /// previous one. `None` if no export is ready; the error is a short code, and the letter is
+    /// retried.
     async fn link(&self, request: Uuid) -> Result<Option<String>, String>;
 }
 
@@ -168,7 +170,8 @@ impl RequestProcessor {
         self.store.apply_decision(message.number, &decision, letters, now).await
     }
 
-    /// Records a bounce of one of our letters, which puts the letter's message in quarantine; false for any other message.
+    /// Records a bounce of one of our letters, which puts the letter's message in quarantine; false
+    /// for any other message.
     async fn is_bounce(
         &self,
         message: &Message,
@@ -209,8 +212,8 @@ impl RequestProcessor {
         self.candidates(found, now).await
     }
 
-    /// The holders of these entries, each once, with the addresses at which they can confirm. Each entry comes with
-    /// whether it was named by codice fiscale.
+    /// The holders of these entries, each once, with the addresses at which they can confirm. Each
+    /// entry comes with whether it was named by codice fiscale.
     async fn candidates(
         &self,
         found: impl IntoIterator<Item = (RegistryEntry, bool)>,

@@ -1,7 +1,7 @@
 //! What a message is: from its bytes to a request, an automatic message or an error.
 //!
-//! Invariants: any bytes are read in bounded time and memory, and never cause a panic; identifiers in a message are
-//! claims, not proof. Deliberately absent: I/O, and whether a person exists.
+//! Invariants: any bytes are read in bounded time and memory, and never cause a panic; identifiers
+//! in a message are claims, not proof. Deliberately absent: I/O, and whether a person exists.
 
 mod digest;
 mod identifiers;
@@ -20,7 +20,8 @@ pub(crate) use digest::digest;
 pub struct Reader {
     /// How much of a message is read.
     pub bounds: Bounds,
-    /// The authserv-id of our own mail servers (RFC 8601, 2.5); authentication results under any other are ignored.
+    /// The authserv-id of our own mail servers (RFC 8601, 2.5); authentication results under any
+    /// other are ignored.
     pub authserv_id: Option<String>,
 }
 
@@ -37,8 +38,8 @@ pub struct Reading {
     pub authentication: Authentication,
     /// Is it in a certified-mail envelope? The envelope's signature is not verified.
     pub certified: bool,
-    /// The Message-ID, without brackets, of the message that could not be delivered, if this is a report of a failed
-    /// delivery (RFC 3464).
+    /// The Message-ID, without brackets, of the message that could not be delivered, if this is a
+    /// report of a failed delivery (RFC 3464).
     pub undelivered: Option<String>,
 }
 
@@ -133,7 +134,8 @@ impl From<TextError> for Unreadable {
 }
 
 impl Reader {
-    /// Reads a message. `sender` is the envelope's; `""` is the null sender of bounces, `None` an unknown one.
+    /// Reads a message. `sender` is the envelope's; `""` is the null sender of bounces, `None` an
+    /// unknown one.
     pub fn read(&self, sender: Option<&str>, bytes: &[u8]) -> Reading {
         // The library promises not to panic; a message must not end the process if it does.
         let read = catch_unwind(AssertUnwindSafe(|| self.try_read(sender, bytes)));

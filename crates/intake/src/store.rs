@@ -1,7 +1,7 @@
 //! The store of messages, letters and confirmations: `intake.db`, or the schema `intake`.
 //!
-//! Invariants: a message delivered twice is stored once; rows are deleted by erasure alone. Deliberately absent:
-//! decisions, and secrets: links are stored as keyed hashes, codes not at all.
+//! Invariants: a message delivered twice is stored once; rows are deleted by erasure alone.
+//! Deliberately absent: decisions, and secrets: links are stored as keyed hashes, codes not at all.
 
 mod bounces;
 mod confirmations;
@@ -50,7 +50,8 @@ impl Store {
         Ok(Self { tables: Tables::connect(options, &schema::SCHEMA).await? })
     }
 
-    /// Creates or migrates the tables in `PostgreSQL` and returns the steps taken; with `dry`, the steps it would take.
+    /// Creates or migrates the tables in `PostgreSQL` and returns the steps taken; with `dry`, the
+    /// steps it would take.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }

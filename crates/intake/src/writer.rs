@@ -1,7 +1,7 @@
 //! Writes received messages to the store; concurrent messages share a transaction.
 //!
-//! Invariant: a message is acknowledged after the commit that contains it. Deliberately absent: reading messages, which
-//! may take longer than a mail server waits.
+//! Invariant: a message is acknowledged after the commit that contains it. Deliberately absent:
+//! reading messages, which may take longer than a mail server waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::store::{NewMessage, Store};
 const BATCH: usize = 256;
 /// Bytes after which no more messages are added to a transaction.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
-/// How long a message may wait for its commit: a mail server waits ten minutes for a reply (RFC 5321, 4.5.3.2.6).
+/// How long a message may wait for its commit: a mail server waits ten minutes for a reply (RFC
+/// 5321, 4.5.3.2.6).
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Writes messages to a store.
@@ -40,8 +41,8 @@ impl std::fmt::Debug for DebugClock {
 }
 
 impl MessageWriter {
-    /// A writer with a task of its own, so that a broken connection interrupts no transaction. The task ends with the
-    /// last clone of the writer.
+    /// A writer with a task of its own, so that a broken connection interrupts no transaction. The
+    /// task ends with the last clone of the writer.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH);
         let (count, stored) = watch::channel(0);
@@ -71,8 +72,8 @@ impl MessageHandler for MessageWriter {
     }
 }
 
-/// A message that is not committed yet. Its share of the memory budget is held until then, even if its mail server
-/// hung up.
+/// A message that is not committed yet. Its share of the memory budget is held until then, even if
+/// its mail server hung up.
 struct Pending {
     message: NewMessage,
     reply: oneshot::Sender<Verdict>,

@@ -1,7 +1,7 @@
 //! Authentication of a sender, as our own mail servers verified it (RFC 8601).
 //!
-//! Weak evidence: it authenticates a domain, not a person. Only results under our servers' own authserv-id count;
-//! these servers remove the results that others wrote under it (RFC 8601, 5).
+//! Weak evidence: it authenticates a domain, not a person. Only results under our servers' own
+//! authserv-id count; these servers remove the results that others wrote under it (RFC 8601, 5).
 
 use crate::Headers;
 

@@ -1,4 +1,5 @@
-//! Automatic messages: those that no person wrote, or that ask for no automatic reply (RFC 3834, 2).
+//! Automatic messages: those that no person wrote, or that ask for no automatic reply (RFC 3834,
+//! 2).
 
 use crate::{Headers, MARK};
 
@@ -38,7 +39,8 @@ impl Automatic {
         }
     }
 
-    /// The kind of an automatic message; `None` if a person may have written it. `sender` is the envelope sender.
+    /// The kind of an automatic message; `None` if a person may have written it. `sender` is the
+    /// envelope sender.
     pub fn of(headers: &Headers<'_>, sender: Option<&str>) -> Option<Self> {
         let message = &headers.0;
         let raw =

@@ -1,4 +1,5 @@
-//! Italian certified mail (PEC): envelopes around messages, and receipts (DM 2 November 2005, annex, 6 and 7).
+//! Italian certified mail (PEC): envelopes around messages, and receipts (DM 2 November 2005,
+//! annex, 6 and 7).
 
 use std::borrow::Cow;
 
@@ -47,8 +48,8 @@ pub fn is_envelope(headers: &Headers<'_>) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("posta-certificata"))
 }
 
-/// The message inside an envelope; `None` if there is none, or its encoding is broken. `count` is called for each
-/// part and ends the search with its error.
+/// The message inside an envelope; `None` if there is none, or its encoding is broken. `count` is
+/// called for each part and ends the search with its error.
 pub(crate) fn inner_message<'b, E>(
     bytes: &'b [u8],
     envelope: &Message<'_>,

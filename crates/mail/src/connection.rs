@@ -1,7 +1,7 @@
 //! One SMTP session with the relay, stage by stage.
 //!
-//! Before the last line of a letter is sent, the relay has not accepted it, whatever breaks; after that, and without
-//! a reply, it is in doubt.
+//! Before the last line of a letter is sent, the relay has not accepted it, whatever breaks; after
+//! that, and without a reply, it is in doubt.
 
 use std::error::Error as _;
 use std::fmt::Display;
@@ -25,8 +25,8 @@ use crate::{Letter, Outcome, Relay};
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long the relay may take to reply to a command.
 const COMMAND: Duration = Duration::from_secs(30);
-/// How long it may take to reply to a whole letter. Giving up sooner would leave letters in doubt; a claim outlives
-/// all these timeouts.
+/// How long it may take to reply to a whole letter. Giving up sooner would leave letters in doubt;
+/// a claim outlives all these timeouts.
 const LETTER: Duration = Duration::from_mins(2);
 
 /// An open session.
@@ -174,7 +174,8 @@ impl Failure {
     }
 }
 
-/// The codes of a refusal, e.g. `550-5.1.1`, without the server's text; otherwise the step that failed.
+/// The codes of a refusal, e.g. `550-5.1.1`, without the server's text; otherwise the step that
+/// failed.
 fn code(error: &smtp::Error, step: &str) -> String {
     let Some(status) = error.status() else { return step.to_owned() };
     let text = error.source().map(ToString::to_string).unwrap_or_default();

@@ -30,7 +30,8 @@ pub struct Draft<'a> {
     pub to: Address,
     /// The local part of its Message-ID; the domain is the sender's.
     pub id: &'a str,
-    /// The Message-ID that it replies to, without brackets. It comes from a stranger: ignored if malformed.
+    /// The Message-ID that it replies to, without brackets. It comes from a stranger: ignored if
+    /// malformed.
     pub in_reply_to: Option<&'a str>,
     /// The subject.
     pub subject: String,

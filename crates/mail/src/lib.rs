@@ -1,8 +1,9 @@
 //! E-mail in and out: letters and the relay that carries them, messages and delivery reports.
 //!
-//! Invariants: for every letter it is known at which SMTP stage delivery failed; any bytes are read in bounded time
-//! and memory; no cause or error text repeats an address or a server's words. Deliberately absent: what a message
-//! asks for and what a letter says, which are the callers' (requests in `intake`, notices in `workers`).
+//! Invariants: for every letter it is known at which SMTP stage delivery failed; any bytes are read
+//! in bounded time and memory; no cause or error text repeats an address or a server's words.
+//! Deliberately absent: what a message asks for and what a letter says, which are the callers'
+//! (requests in `intake`, notices in `workers`).
 
 mod authentication;
 mod automatic;

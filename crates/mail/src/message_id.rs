@@ -1,19 +1,20 @@
 //! Message-IDs of our letters, and how they are read back from bounces.
 //!
-//! A letter of the intake carries its number sealed under the programme's keys, so that its Message-ID does not reveal
-//! how many letters there are. A notice's Message-ID follows from programme, notice and mailbox, so that a second
-//! attempt is the same message to its recipient.
+//! A letter of the intake carries its number sealed under the programme's keys, so that its
+//! Message-ID does not reveal how many letters there are. A notice's Message-ID follows from
+//! programme, notice and mailbox, so that a second attempt is the same message to its recipient.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{MailboxId, PhaseId, ProgrammeId};
 use keyring::KeyedHash;
 
-/// The length of the tag of a sealed number, in bytes. It is longer than the number: no mask equals a tag's hash.
+/// The length of the tag of a sealed number, in bytes. It is longer than the number: no mask equals
+/// a tag's hash.
 const TAG: usize = 16;
 
-/// Seals a number: a keyed hash of it (the tag), and the number masked with a keyed hash of the tag (a synthetic
-/// initialisation vector, as in RFC 5297).
+/// Seals a number: a keyed hash of it (the tag), and the number masked with a keyed hash of the tag
+/// (a synthetic initialisation vector, as in RFC 5297).
 pub fn seal_number(key: &KeyedHash, number: i64) -> String {
     let tag: [u8; TAG] = key.truncated(&number.to_be_bytes());
     let sealed = number ^ i64::from_be_bytes(key.truncated(&tag));

@@ -1,7 +1,7 @@
 //! The structure of a message: headers, parts, transfer encodings.
 //!
-//! `mail-parser` has no bound on nesting, so it is given one part at a time: its headers, or the text of a part that
-//! contains no other part.
+//! `mail-parser` has no bound on nesting, so it is given one part at a time: its headers, or the
+//! text of a part that contains no other part.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,8 @@ impl<'a> Headers<'a> {
         self.0.subject().unwrap_or_default()
     }
 
-    /// The envelope sender, from the `Return-Path` that the last mail server wrote; empty for a bounce.
+    /// The envelope sender, from the `Return-Path` that the last mail server wrote; empty for a
+    /// bounce.
     pub fn return_path(&self) -> Option<&str> {
         let path = self.0.header_raw("Return-Path")?.trim();
         path.strip_prefix('<')?.strip_suffix('>')

@@ -22,13 +22,14 @@ pub(crate) enum Tls {
     Implicit,
     /// By STARTTLS, or not at all.
     Required,
-    /// By STARTTLS where the relay offers it. A password is never sent without it, except to this machine.
+    /// By STARTTLS where the relay offers it. A password is never sent without it, except to this
+    /// machine.
     Opportunistic,
 }
 
 impl Relay {
-    /// Parses `smtp://[USER@]HOST[:PORT][?tls=required]` or `smtps://…`. `hello` is the name in our EHLO, `root` a
-    /// certificate authority in PEM besides the system's own.
+    /// Parses `smtp://[USER@]HOST[:PORT][?tls=required]` or `smtps://…`. `hello` is the name in our
+    /// EHLO, `root` a certificate authority in PEM besides the system's own.
     pub fn new(
         url: &Url,
         password: Option<SecretString>,

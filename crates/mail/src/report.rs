@@ -6,14 +6,15 @@ use crate::Headers;
 use crate::mime::{body, boundary, content, part_headers, parts};
 use crate::status::is_enhanced;
 
-/// Parts inside parts that are searched: a report is a multipart/report, perhaps inside a list's multipart/mixed.
+/// Parts inside parts that are searched: a report is a multipart/report, perhaps inside a list's
+/// multipart/mixed.
 const DEPTH: usize = 5;
 
 /// A delivery report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryReport {
-    /// The enhanced status code of the first recipient that failed permanently, e.g. `5.1.1`; `None` if delivery
-    /// succeeded or is delayed.
+    /// The enhanced status code of the first recipient that failed permanently, e.g. `5.1.1`;
+    /// `None` if delivery succeeded or is delayed.
     pub failure: Option<String>,
     /// The Message-ID, without brackets, of the message that it returns.
     pub message_id: Option<String>,
@@ -81,8 +82,8 @@ fn leaves(bytes: &[u8], most_parts: usize) -> Vec<&[u8]> {
     leaves
 }
 
-/// Whether a delivery status names an action, and the status code of the first recipient that failed: its fields come in
-/// groups, one for each recipient.
+/// Whether a delivery status names an action, and the status code of the first recipient that
+/// failed: its fields come in groups, one for each recipient.
 fn delivery_status(text: &str) -> (bool, Option<String>) {
     let (mut action, mut status, mut has_action) = (String::new(), String::new(), false);
     for line in text.lines().chain([""]) {

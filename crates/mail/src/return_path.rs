@@ -7,8 +7,8 @@ use lettre::Address;
 /// The longest local part of an address (RFC 5321, 4.5.3.1.1).
 const LONGEST_LOCAL_PART: usize = 64;
 
-/// The sender of notices, from which a return path for each mailbox is derived: bounces of a notice go to
-/// `NAME+NOTICE.NUMBER@DOMAIN`, which identifies notice and mailbox (VERP).
+/// The sender of notices, from which a return path for each mailbox is derived: bounces of a notice
+/// go to `NAME+NOTICE.NUMBER@DOMAIN`, which identifies notice and mailbox (VERP).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnPath(Address);
 

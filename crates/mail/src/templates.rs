@@ -1,7 +1,8 @@
 //! Templates of letters: built in, or an operator's own files (Jinja).
 //!
-//! The first line of a rendered template is the subject, the rest the text. Invariant: every template is checked when it
-//! is loaded. It uses known variables only and contains what its reader needs, so that no letter fails for its wording.
+//! The first line of a rendered template is the subject, the rest the text. Invariant: every
+//! template is checked when it is loaded. It uses known variables only and contains what its reader
+//! needs, so that no letter fails for its wording.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,8 +21,8 @@ pub struct Catalogue {
     pub built_in: &'static [(&'static str, &'static str)],
     /// The variables that a template's text must contain.
     pub required: fn(name: &str) -> &'static [&'static str],
-    /// Contexts to check each template with. The first one has every variable; the value of a required one is its
-    /// name in brackets, e.g. `[link]`.
+    /// Contexts to check each template with. The first one has every variable; the value of a
+    /// required one is its name in brackets, e.g. `[link]`.
     pub examples: fn() -> Vec<Value>,
 }
 

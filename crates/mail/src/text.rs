@@ -1,7 +1,7 @@
 //! The texts of a message, extracted within bounds on depth, parts and bytes.
 //!
-//! A certified-mail envelope is opened once: the message inside counts, not the text that the provider wrote around
-//! it.
+//! A certified-mail envelope is opened once: the message inside counts, not the text that the
+//! provider wrote around it.
 
 use std::borrow::Cow;
 
@@ -61,8 +61,8 @@ pub fn extract(bytes: &[u8], bounds: &Bounds) -> Result<Texts, TextError> {
     Ok(walk.found)
 }
 
-/// Extracts the texts of every part, attachments, headers and the envelope included; false if a bound was hit and
-/// some are missing.
+/// Extracts the texts of every part, attachments, headers and the envelope included; false if a
+/// bound was hit and some are missing.
 pub fn extract_all(bytes: &[u8], bounds: &Bounds) -> (Texts, bool) {
     let mut walk = Walk { all: true, ..Walk::within(bounds) };
     let headers = part_headers(bytes);

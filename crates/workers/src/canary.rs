@@ -1,8 +1,10 @@
-//! Canaries: mailboxes of our own that are probed before and after each boundary; the transcripts are the evidence.
+//! Canaries: mailboxes of our own that are probed before and after each boundary; the transcripts
+//! are the evidence.
 //!
-//! Invariants: a probe changes nothing (no message is sent, no flag set); a transcript contains no password and no
-//! address; a probe ends within its timeout and its transcript is bounded, whatever a server does. Deliberately absent: a
-//! mail library, because the transcript must be exactly what was on the wire.
+//! Invariants: a probe changes nothing (no message is sent, no flag set); a transcript contains no
+//! password and no address; a probe ends within its timeout and its transcript is bounded, whatever
+//! a server does. Deliberately absent: a mail library, because the transcript must be exactly what
+//! was on the wire.
 
 mod endpoints;
 mod imap;

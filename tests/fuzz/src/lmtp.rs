@@ -12,8 +12,8 @@ const LARGEST: usize = 300;
 /// The memory budget: one message's share, so that a share that is not released is noticed.
 const MEMORY: usize = 64 * 1024;
 
-/// Replies and messages do not depend on how the bytes are cut; each accepted recipient gets one reply; a message arrives
-/// unchanged or not at all; and all memory is released.
+/// Replies and messages do not depend on how the bytes are cut; each accepted recipient gets one
+/// reply; a message arrives unchanged or not at all; and all memory is released.
 ///
 /// The first byte chooses the verdict on messages, the second how the bytes are cut.
 pub fn lmtp(bytes: &[u8]) {
@@ -48,7 +48,8 @@ struct Transcript {
     replies: Vec<String>,
     /// Received messages.
     messages: Vec<Vec<u8>>,
-    /// Where data begins in the input, with the number of messages before it and of replies up to 354.
+    /// Where data begins in the input, with the number of messages before it and of replies up to
+    /// 354.
     data: Vec<(usize, usize, usize)>,
     over: bool,
 }
@@ -139,7 +140,8 @@ fn data(transcript: &Transcript, said: &[u8]) {
         };
         let feeds = crate::lines_of(content);
         let ends = content.windows(2).filter(|two| *two == b"\r\n").count();
-        // The dot that somebody put before each that began a line is taken away; so is the CR LF put before.
+        // The dot that somebody put before each that began a line is taken away; so is the CR LF
+        // put before.
         let lines = content.split(|byte| *byte == b'\n');
         let plain: Vec<&[u8]> = lines.map(|line| line.strip_prefix(b".").unwrap_or(line)).collect();
         let plain = plain.join(&b'\n');

@@ -1,7 +1,8 @@
 //! Destruction of the message logs: everything is deleted, overwritten and recorded.
 //!
-//! The record is stored before anything is deleted, so that the next destruction completes an interrupted one and records
-//! the same. Messages of mailboxes under a hold are kept until a later destruction.
+//! The record is stored before anything is deleted, so that the next destruction completes an
+//! interrupted one and records the same. Messages of mailboxes under a hold are kept until a later
+//! destruction.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +36,9 @@ impl Remaining {
 }
 
 impl Archive {
-    /// Destroys the index and every export, except for the mailboxes under a hold, given with their addresses. Refused
-    /// while the window or a request received within it is open. Returns the existing record if nothing is left.
+    /// Destroys the index and every export, except for the mailboxes under a hold, given with their
+    /// addresses. Refused while the window or a request received within it is open. Returns the
+    /// existing record if nothing is left.
     pub async fn destroy(
         &self,
         under_hold: &[(u32, String)],

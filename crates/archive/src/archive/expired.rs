@@ -14,7 +14,8 @@ use crate::Error;
 /// A temporary file older than this was left by a crash.
 const STALE: TimeDelta = TimeDelta::hours(1);
 
-/// Deletes exports whose request is no longer open, and stale temporary files; returns the number of files.
+/// Deletes exports whose request is no longer open, and stale temporary files; returns the number
+/// of files.
 pub async fn delete_expired(journal: &Journal, folder: &Path) -> Result<u64, Error> {
     // Before the state, which then includes the request of every file listed here.
     let files = files_in(folder)?;

@@ -43,8 +43,8 @@ pub struct Ready {
 }
 
 impl Archive {
-    /// Prepares the export of a verified request from a log archive, with a link on these terms. A previous export of the
-    /// request and its link are replaced.
+    /// Prepares the export of a verified request from a log archive, with a link on these terms. A
+    /// previous export of the request and its link are replaced.
     pub async fn prepare(
         &self,
         request: Uuid,
@@ -103,8 +103,8 @@ impl Archive {
         Ok(Ready { prepared, secret })
     }
 
-    /// Makes a new link of a prepared export, for a letter, and revokes the previous one. `None` if no export is ready, or
-    /// its link was shown to an operator.
+    /// Makes a new link of a prepared export, for a letter, and revokes the previous one. `None` if
+    /// no export is ready, or its link was shown to an operator.
     pub async fn relink(&self, request: Uuid, holder: &Holder) -> Result<Option<String>, Error> {
         let open =
             self.read_state(|state| state.log_requests.open().get(&request).cloned()).await?;

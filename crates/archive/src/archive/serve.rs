@@ -1,7 +1,7 @@
 //! Serves exports by link.
 //!
-//! Invariant: each access to a known link is recorded before the response. A holder's export needs the link and the codice
-//! fiscale, which the letter with the link does not contain.
+//! Invariant: each access to a known link is recorded before the response. A holder's export needs
+//! the link and the codice fiscale, which the letter with the link does not contain.
 
 use domain::{Event, ExportAccess, LogCommand, LogStanding};
 use eventstore::Origin;

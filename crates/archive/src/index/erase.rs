@@ -114,9 +114,10 @@ impl Index {
         Ok(theirs.map(|(_, request)| request).collect())
     }
 
-    /// Deletes every message from or to these addresses, the addresses, and the links of these mailboxes. Correspondents
-    /// lose their entries of these messages too, because a Message-ID or subject may name the holder. In other messages,
-    /// fields that match a search term are cleared. The hashes are stored, to filter logs that are indexed later.
+    /// Deletes every message from or to these addresses, the addresses, and the links of these
+    /// mailboxes. Correspondents lose their entries of these messages too, because a Message-ID or
+    /// subject may name the holder. In other messages, fields that match a search term are cleared.
+    /// The hashes are stored, to filter logs that are indexed later.
     pub(crate) async fn erase(
         &self,
         numbers: &RoaringBitmap,

@@ -169,7 +169,8 @@ fn entries(message: &Message, address: &str) -> Vec<Entry> {
     message.events.iter().filter(own).map(entry).collect()
 }
 
-/// Fills in fields that one server did not log from entries of another server about the same message.
+/// Fills in fields that one server did not log from entries of another server about the same
+/// message.
 fn complete(entries: &mut [Entry]) {
     #[derive(Default)]
     struct Known {

@@ -1,6 +1,7 @@
 //! The residue scan of the index, and redaction.
 //!
-//! Invariant: both use the same fields and the same matching, so that a scan after an erasure finds nothing.
+//! Invariant: both use the same fields and the same matching, so that a scan after an erasure finds
+//! nothing.
 
 use sql::Given;
 

@@ -82,8 +82,8 @@ impl Index {
         self.read_logs_without(ErasedAddresses::default(), request, progress).await
     }
 
-    /// Indexes logs, each line once however often it is given, without messages of erased holders. `progress` is called
-    /// with the number of lines from time to time.
+    /// Indexes logs, each line once however often it is given, without messages of erased holders.
+    /// `progress` is called with the number of lines from time to time.
     pub(crate) async fn read_logs_without(
         &self,
         erased_addresses: ErasedAddresses,

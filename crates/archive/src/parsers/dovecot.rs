@@ -1,7 +1,7 @@
 //! Lines of Dovecot's delivery agents.
 //!
-//! `lmtp(anna@mail.example)<12><abc>: msgid=<…>: saved mail to INBOX`, in older versions
-//! `lmtp(12, anna@mail.example): abc: msgid=<…>: …`; `sieve: ` may stand before `msgid`, and `stored mail
+//! `lmtp(anna@mail.example)<12><abc>: msgid=<…>: saved mail to INBOX`, in older versions `lmtp(12,
+//! anna@mail.example): abc: msgid=<…>: …`; `sieve: ` may stand before `msgid`, and `stored mail
 //! into mailbox` for `saved mail to`.
 
 use super::Record;

@@ -95,7 +95,8 @@ fn queued_as(answer: &str) -> Option<&str> {
 }
 
 /// `reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 …; from=<…> to=<…> proto=ESMTP`; a message
-/// with a queue id continues to its other recipients, unless it is refused for its content or at its end.
+/// with a queue id continues to its other recipients, unless it is refused for its content or at
+/// its end.
 fn refused<'a>(text: &'a str, queue: Option<&'a str>) -> Option<Record<'a>> {
     let (what, rest) = text.split_once(' ')?;
     if !matches!(what, "reject:" | "milter-reject:") {

@@ -94,7 +94,8 @@ impl Stamps {
             };
             (year + carry, local(year + carry)?)
         } else {
-            // The newest year in which it is not later than the file; four years back for 29 February.
+            // The newest year in which it is not later than the file; four years back for 29
+            // February.
             let newest = self.not_after.with_timezone(&self.zone);
             let limit = newest.naive_local() + TimeDelta::days(1);
             (newest.year() - 4..=newest.year() + 1)
@@ -106,7 +107,8 @@ impl Stamps {
         Some(self.instant(local))
     }
 
-    /// In a repeated hour the first instant, unless previous lines are past it; a skipped hour is the end of the gap.
+    /// In a repeated hour the first instant, unless previous lines are past it; a skipped hour is
+    /// the end of the gap.
     fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.with_timezone(&Utc),

@@ -1,4 +1,5 @@
-//! What holds of every log archive: the same claims on the index, and on a table in either database.
+//! What holds of every log archive: the same claims on the index, and on a table in either
+//! database.
 
 use archive::{Entry, Error, Kind, LogArchive, LogTable, Period};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,8 +15,8 @@ const START: &str = "2015-07-10T08:00:00Z";
 type Logged = (i64, Text, Text, Option<Text>, Option<Text>, Text, Text, Text);
 type Text = &'static str;
 
-/// The same as [`log`], as a platform's table has it: second, message, sender, recipient, subject, event,
-/// related, provider.
+/// The same as [`log`], as a platform's table has it: second, message, sender, recipient, subject,
+/// event, related, provider.
 #[rustfmt::skip]
 const ROWS: &[Logged] = &[
     (20, "3F2A0003@comune.example", URP, Some(BRUNO), None, "delivered", "3F2A0003", "mail.comune.example"),

@@ -1,5 +1,6 @@
-//! Broken off at each wait in turn: the next process ends what was begun, and records it once. A process is
-//! gone with all it had open; what is broken off within this one has to be closed for that.
+//! Broken off at each wait in turn: the next process ends what was begun, and records it once. A
+//! process is gone with all it had open; what is broken off within this one has to be closed for
+//! that.
 
 use archive::{Access, Held, Index, LogArchive, Period};
 use domain::{Event, LogsDestroyed, Requester};

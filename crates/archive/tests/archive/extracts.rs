@@ -51,7 +51,8 @@ async fn an_export_has_the_entries_of_its_mailbox_only() {
     assert_eq!(manifest["first"], "2015-07-10T10:00:03.000+02:00");
 }
 
-/// Needs `PyJWT` in the Python that `TRAMONTO_PYTHON` names, or in `python3`, as `tests/run` sets it up.
+/// Needs `PyJWT` in the Python that `TRAMONTO_PYTHON` names, or in `python3`, as `tests/run` sets
+/// it up.
 #[tokio::test]
 async fn hashes_and_signature_verify_independently() {
     let world = World::new().await;

@@ -1,5 +1,5 @@
-//! Broken off at each wait in turn while it reads logs: the next process reads what is left, and each line
-//! counts once.
+//! Broken off at each wait in turn while it reads logs: the next process reads what is left, and
+//! each line counts once.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

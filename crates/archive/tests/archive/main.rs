@@ -1,4 +1,5 @@
-//! Message logs: indexing (generated, rotated, compressed, truncated logs), and requests from preparation to destruction.
+//! Message logs: indexing (generated, rotated, compressed, truncated logs), and requests from
+//! preparation to destruction.
 
 #![cfg(test)]
 

@@ -102,7 +102,8 @@ impl Templates {
         CATALOGUE.built_in
     }
 
-    /// The subject and the text of a letter, in both languages, its reader's first. The error is a short code.
+    /// The subject and the text of a letter, in both languages, its reader's first. The error is a
+    /// short code.
     pub(super) fn render(&self, draft: &Draft<'_>) -> Result<(String, String), &'static str> {
         let fields = Fields {
             link: draft.link,

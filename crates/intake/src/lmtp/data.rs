@@ -1,7 +1,7 @@
 //! The bytes of a message between DATA and the final dot (RFC 5321, 4.5.2).
 //!
-//! Invariant: only `CR LF . CR LF` ends a message. After a bare line feed the message is refused and the connection is
-//! closed, because the rest may be a smuggled message.
+//! Invariant: only `CR LF . CR LF` ends a message. After a bare line feed the message is refused
+//! and the connection is closed, because the rest may be a smuggled message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

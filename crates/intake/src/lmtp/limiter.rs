@@ -1,8 +1,9 @@
 //! Rate limits for messages, per sender and overall. Messages over a limit are deferred, not lost.
 //!
-//! A limit is one instant per sender (GCRA): when the next message conforms. Invariant: a bounded number of senders is
-//! tracked, as keyed hashes; beyond it all other senders share one limit. Delivery reports, which all have the null sender
-//! (RFC 5321, 4.5.5), get a tenth of the overall rate.
+//! A limit is one instant per sender (GCRA): when the next message conforms. Invariant: a bounded
+//! number of senders is tracked, as keyed hashes; beyond it all other senders share one limit.
+//! Delivery reports, which all have the null sender (RFC 5321, 4.5.5), get a tenth of the overall
+//! rate.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

@@ -1,7 +1,8 @@
 //! The LMTP listener and its connections.
 //!
-//! Invariants: every wait is bounded; on shutdown no new connection is accepted, connections between two messages are
-//! closed with 421, and a message in flight may still complete within its timeout.
+//! Invariants: every wait is bounded; on shutdown no new connection is accepted, connections
+//! between two messages are closed with 421, and a message in flight may still complete within its
+//! timeout.
 
 use std::fs;
 use std::io;

@@ -9,7 +9,8 @@ use super::command::{self, Command, CommandError};
 use super::data::{Complete, Data, MemoryBudget, MemoryShare, Refusal};
 use super::limiter::RateLimiter;
 
-/// The longest command line, CR LF included: RFC 5321 (4.5.3.1.4) asks for 512, extensions for more.
+/// The longest command line, CR LF included: RFC 5321 (4.5.3.1.4) asks for 512, extensions for
+/// more.
 const LONGEST_LINE: usize = 2_048;
 /// Recipients of one message. There is one address; a server that repeats it is misconfigured.
 const MOST_RECIPIENTS: usize = 100;
@@ -43,7 +44,8 @@ impl Rules {
     }
 }
 
-/// A complete message; a reply is due for each of its recipients. Its `Debug` form shows no content.
+/// A complete message; a reply is due for each of its recipients. Its `Debug` form shows no
+/// content.
 pub struct Incoming {
     /// The envelope sender; empty for a bounce.
     pub sender: String,

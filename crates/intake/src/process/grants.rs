@@ -1,7 +1,8 @@
 //! Requests and grants of vouchers, and the reason for a refusal.
 //!
-//! Invariant: a request made within the window is served, whenever its holder confirms. Deliberately absent: the rules,
-//! which are the domain's; here the rule that refused a request is looked up for the letter.
+//! Invariant: a request made within the window is served, whenever its holder confirms.
+//! Deliberately absent: the rules, which are the domain's; here the rule that refused a request is
+//! looked up for the letter.
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, State, Verification, VoucherStanding};
@@ -101,8 +102,8 @@ impl RequestProcessor {
         self.store.settle_confirmation(confirmed, letter, now).await
     }
 
-    /// Grants a voucher to a holder who has confirmed, or returns the refusal. The code stays in memory until its letter
-    /// is written.
+    /// Grants a voucher to a holder who has confirmed, or returns the refusal. The code stays in
+    /// memory until its letter is written.
     async fn grant(
         &mut self,
         mailbox: u32,

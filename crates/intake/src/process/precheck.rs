@@ -1,7 +1,7 @@
 //! Checks a letter against the current state just before it is sent.
 //!
-//! A letter may have waited: meanwhile the voucher of a reminder was redeemed, an export expired, a mailbox closed.
-//! Replies and codes are checked where they are made.
+//! A letter may have waited: meanwhile the voucher of a reminder was redeemed, an export expired, a
+//! mailbox closed. Replies and codes are checked where they are made.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use domain::{LogStanding, State, reminder_holds};

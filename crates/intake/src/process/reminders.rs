@@ -1,7 +1,8 @@
 //! Reminders: a due round is claimed in the log, then its letters are queued in batches.
 //!
-//! Invariants: a round is claimed only while the relay is available, so that no reminder is recorded that can't be sent;
-//! replies wait behind a bounded number of reminders. Deliberately absent: who is reminded, which the domain decides.
+//! Invariants: a round is claimed only while the relay is available, so that no reminder is
+//! recorded that can't be sent; replies wait behind a bounded number of reminders. Deliberately
+//! absent: who is reminded, which the domain decides.
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, State, reminders_due};
@@ -17,7 +18,8 @@ const BATCH: usize = 200;
 /// No more are queued while this many wait.
 const LARGEST_BACKLOG: u32 = 50;
 
-/// Claims a round of reminders for every eligible holder and returns their number. The processor queues the letters.
+/// Claims a round of reminders for every eligible holder and returns their number. The processor
+/// queues the letters.
 pub async fn claim_reminders(
     store: &Store,
     office: &Office,
@@ -105,8 +107,8 @@ fn next(
     (these.into_iter().map(|number| (number, route(state, number, now))).collect(), cursor)
 }
 
-/// The address on record that a holder reads: the mailbox while it receives and can be opened, the address for notices
-/// after that.
+/// The address on record that a holder reads: the mailbox while it receives and can be opened, the
+/// address for notices after that.
 pub(super) fn route(state: &State, number: u32, now: DateTime<Utc>) -> Route {
     if receives(state, number, now) { Route::Mailbox } else { Route::Notice }
 }

@@ -136,8 +136,8 @@ impl RequestProcessor {
         let sent = after(&outcome, waiting, now);
         if let Some(grant) = enclosed.grant {
             match sent {
-                // Of this issue only: the code may have been reissued meanwhile. Before the letter is recorded as sent:
-                // a crash in between leaves it in doubt, not lost.
+                // Of this issue only: the code may have been reissued meanwhile. Before the letter
+                // is recorded as sent: a crash in between leaves it in doubt, not lost.
                 LetterOutcome::Sent => {
                     let code = vouchers::Kept { number: grant.number, issue: grant.issue };
                     self.office.handed_over(&[code], &self.origin).await?;
@@ -158,8 +158,8 @@ impl RequestProcessor {
         }
     }
 
-    /// Puts letters with an expired claim in doubt and returns their number. A letter whose code is recorded as delivered
-    /// was sent.
+    /// Puts letters with an expired claim in doubt and returns their number. A letter whose code is
+    /// recorded as delivered was sent.
     async fn expire_claims(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         let mut many = 0;
         for letter in self.store.expired_claims(now, BATCH).await? {
@@ -212,7 +212,8 @@ impl RequestProcessor {
         }
     }
 
-    /// Makes the link of an export: its path on the portal, or the outcome of the letter without it.
+    /// Makes the link of an export: its path on the portal, or the outcome of the letter without
+    /// it.
     async fn export_link(
         &self,
         waiting: &DueLetter,

@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 /// Headers that the sender wrote; servers add others in transit.
 const SENDERS: [&[u8]; 5] = [b"from", b"to", b"date", b"subject", b"message-id"];
 
-/// The digest of a message's body and of the headers that its sender wrote. Headers added in transit are left out:
-/// they differ between two deliveries. A Message-ID alone would let a stranger's message pass for another.
+/// The digest of a message's body and of the headers that its sender wrote. Headers added in
+/// transit are left out: they differ between two deliveries. A Message-ID alone would let a
+/// stranger's message pass for another.
 pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut rest = message;

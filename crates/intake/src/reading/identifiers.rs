@@ -27,8 +27,8 @@ pub(super) fn find<'a>(texts: impl IntoIterator<Item = &'a str>) -> Identifiers 
     found
 }
 
-/// Calls `visit` for each occurrence of a codice fiscale until it returns false. A code is one word, or several as
-/// printed on the card: `RSS MRA 85T10 A562S`.
+/// Calls `visit` for each occurrence of a codice fiscale until it returns false. A code is one
+/// word, or several as printed on the card: `RSS MRA 85T10 A562S`.
 fn codes(text: &str, mut visit: impl FnMut(CodiceFiscale) -> bool) {
     for line in text.lines() {
         // Words, each with the byte at which it starts.
@@ -95,9 +95,9 @@ const DEPTH: usize = 100;
 /// Parts searched for an erasure altogether.
 const PARTS: usize = 100_000;
 
-/// Does a message contain one of these search terms (in lower case): in its raw bytes, in the text of a header or part,
-/// in the bytes of an attachment, or as a codice fiscale in several words? True as well for a message that exceeds the
-/// bounds: the rest of it may contain one.
+/// Does a message contain one of these search terms (in lower case): in its raw bytes, in the text
+/// of a header or part, in the bytes of an attachment, or as a codice fiscale in several words?
+/// True as well for a message that exceeds the bounds: the rest of it may contain one.
 pub(super) fn contains_any(bytes: &[u8], bounds: &Bounds, terms: &[String]) -> bool {
     if terms.iter().all(String::is_empty) {
         return false;

@@ -10,8 +10,8 @@ use crate::Error;
 pub(crate) const BOUNCED: &str = "letter-returned";
 
 impl Store {
-    /// Records a delivery report: the letter has failed, the message it was about goes to quarantine, and the report is
-    /// done. False if there is no such letter, or it was not sent.
+    /// Records a delivery report: the letter has failed, the message it was about goes to
+    /// quarantine, and the report is done. False if there is no such letter, or it was not sent.
     pub(crate) async fn record_bounce(
         &self,
         letter: i64,

@@ -1,6 +1,7 @@
 //! Erasure of personal data, and the residue scan.
 //!
-//! Messages are searched as decoded text, attachments included. Invariant: deleted rows are overwritten in the file too.
+//! Messages are searched as decoded text, attachments included. Invariant: deleted rows are
+//! overwritten in the file too.
 
 use roaring::RoaringBitmap;
 use sql::Given;
@@ -13,8 +14,8 @@ use crate::reading::Reader;
 const PAGE: i64 = 1_000;
 
 impl Store {
-    /// Erases these mailboxes' requests, letters and confirmations, and every message that contains one of the search terms
-    /// (addresses, codici fiscali). Returns the number of erased messages.
+    /// Erases these mailboxes' requests, letters and confirmations, and every message that contains
+    /// one of the search terms (addresses, codici fiscali). Returns the number of erased messages.
     pub async fn erase(&self, numbers: &RoaringBitmap, terms: &[String]) -> Result<u64, Error> {
         let mut erased = self.messages_containing(terms).await?;
         let mut rest = numbers.iter();
@@ -23,8 +24,8 @@ impl Store {
             if page.is_empty() {
                 break;
             }
-            // A message released for several holders is stored under the last one: the letters name the others. Letters
-            // that reply to no message have message 0.
+            // A message released for several holders is stored under the last one: the letters name
+            // the others. Letters that reply to no message have message 0.
             let of = sql::Statement {
                 sqlite: "
                     SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))

@@ -109,7 +109,8 @@ macro_rules! select {
 }
 
 impl Store {
-    /// Stores messages in one durable transaction. A message that is already stored is left unchanged.
+    /// Stores messages in one durable transaction. A message that is already stored is left
+    /// unchanged.
     pub async fn insert(&self, messages: &[NewMessage]) -> Result<(), Error> {
         const INSERT: &str = "
             INSERT INTO message (digest, received_at, sender, content, status)
@@ -200,8 +201,9 @@ impl Store {
         self.change(REFUSE, given).await
     }
 
-    /// Releases a message from quarantine, to be processed as written by a person, or as this holder's request. A message
-    /// that asks for several holders can be released for each in turn. False if it can't be released.
+    /// Releases a message from quarantine, to be processed as written by a person, or as this
+    /// holder's request. A message that asks for several holders can be released for each in turn.
+    /// False if it can't be released.
     pub async fn release(&self, number: i64, holder: Option<u32>) -> Result<bool, Error> {
         const RELEASE: &str = "
             UPDATE message SET status = 'new', reason = NULL, mailbox = $2, decided_at = NULL,

@@ -1,6 +1,7 @@
 //! The outbox: letters that are due, claimed, sent or failed.
 //!
-//! Invariant: a letter is claimed durably before it is sent; one whose claim expires is in doubt and not sent again.
+//! Invariant: a letter is claimed durably before it is sent; one whose claim expires is in doubt
+//! and not sent again.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -121,8 +122,8 @@ impl Store {
         Ok(!self.tables.all(REPLIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
-    /// Has a letter to this holder been queued since that may arrive? Reminders and exports don't count: they are not
-    /// about a request.
+    /// Has a letter to this holder been queued since that may arrive? Reminders and exports don't
+    /// count: they are not about a request.
     pub(crate) async fn notified_since(
         &self,
         mailbox: u32,
@@ -148,7 +149,8 @@ impl Store {
         Ok(self.tables.all(DUE, given, due_letter).await?)
     }
 
-    /// Claims a letter until an instant; false on a conflict with another process. Its link is valid from now on.
+    /// Claims a letter until an instant; false on a conflict with another process. Its link is
+    /// valid from now on.
     pub(crate) async fn claim(
         &self,
         letter: &DueLetter,
@@ -171,8 +173,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Queues a letter with the link of a message-log export, to be sent once the export is ready. False if one is queued
-    /// already.
+    /// Queues a letter with the link of a message-log export, to be sent once the export is ready.
+    /// False if one is queued already.
     pub async fn queue_extract(
         &self,
         request: Uuid,
@@ -215,7 +217,8 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
-    /// Records that a claimed letter failed or is in doubt, and puts its message in quarantine for an operator.
+    /// Records that a claimed letter failed or is in doubt, and puts its message in quarantine for
+    /// an operator.
     pub(crate) async fn fail(
         &self,
         letter: &DueLetter,
@@ -253,7 +256,8 @@ impl Store {
         Ok(self.tables.all(EXPIRED, given, due_letter).await?)
     }
 
-    /// Mailboxes whose code is queued or being sent. Reissuing one of these would invalidate the code in the letter.
+    /// Mailboxes whose code is queued or being sent. Reissuing one of these would invalidate the
+    /// code in the letter.
     pub async fn codes_in_delivery(&self) -> Result<RoaringBitmap, Error> {
         const WAIT: &str = "
             SELECT mailbox FROM letter WHERE status IN ('waiting', 'claimed')

@@ -1,8 +1,9 @@
 //! The cursor up to which letters of reminders are queued.
 //!
-//! A round of reminders is claimed in the log; its letters are queued here in batches, each in one transaction with the
-//! cursor. Invariant: one letter is queued for each mailbox of a round, whatever crashes; and none for a round that was
-//! claimed before this store was created, because its letters may have been sent.
+//! A round of reminders is claimed in the log; its letters are queued here in batches, each in one
+//! transaction with the cursor. Invariant: one letter is queued for each mailbox of a round,
+//! whatever crashes; and none for a round that was claimed before this store was created, because
+//! its letters may have been sent.
 
 use chrono::{DateTime, Utc};
 use sql::Given;
@@ -51,7 +52,8 @@ impl Store {
         Ok(found.into_iter().next().unwrap_or(cursor))
     }
 
-    /// Queues reminders and moves the cursor in one transaction; false on a conflict with another process.
+    /// Queues reminders and moves the cursor in one transaction; false on a conflict with another
+    /// process.
     pub(crate) async fn insert_reminders(
         &self,
         to: &[(u32, Route)],

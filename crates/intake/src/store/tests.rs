@@ -1,4 +1,4 @@
-//! One contract, kept by a file and by a schema.
+//! One contract, for a file and for a schema.
 
 mod outbox;
 
@@ -49,7 +49,7 @@ async fn messages_are_kept_once(store: &Store) {
     let number = store.insert_one(again).await.unwrap();
     let all = numbers(store, MessageStatus::New).await;
     assert_eq!(all.len(), 3, "{all:?}");
-    assert_eq!(number, all[0], "its way makes it no other");
+    assert_eq!(number, all[0], "headers added in transit do not matter");
     let first = store.message(all[0]).await.unwrap().unwrap();
     assert_eq!((first.sender.as_deref(), first.received_at), (Some("a@b.example"), now()));
     assert_eq!(store.content(all[0]).await.unwrap().unwrap(), kept("a@b.example", "one").content);
@@ -66,7 +66,7 @@ async fn only_messages_in_quarantine_are_released_or_refused(store: &Store) {
     assert_eq!(numbers(store, MessageStatus::Held).await, [number]);
     assert!(store.release(number, Some(9)).await.unwrap());
     assert_eq!(store.message(number).await.unwrap().unwrap().mailbox, Some(9));
-    assert!(!store.release(number, Some(8)).await.unwrap(), "it is not looked at yet");
+    assert!(!store.release(number, Some(8)).await.unwrap(), "it is not processed yet");
     store.hold(number, "officer", Some(9), now()).await.unwrap();
     assert!(store.release(number, None).await.unwrap());
     let message = store.message(number).await.unwrap().unwrap();
@@ -74,7 +74,7 @@ async fn only_messages_in_quarantine_are_released_or_refused(store: &Store) {
         (message.status, message.released, message.reason),
         (MessageStatus::New, true, None)
     );
-    assert_eq!(message.mailbox, None, "whose it is said to be does not outlive a release without");
+    assert_eq!(message.mailbox, None, "a release without a holder clears the previous one");
     store.hold(number, "unknown", Some(7), now()).await.unwrap();
     assert!(store.refuse(number, "an advertisement", now()).await.unwrap());
     assert!(!store.refuse(number, "again", now()).await.unwrap());
@@ -83,31 +83,28 @@ async fn only_messages_in_quarantine_are_released_or_refused(store: &Store) {
 }
 
 async fn reminders_are_queued_once_and_erased_with_their_holder(store: &Store) {
-    let reminders = async || store.letter_counts().await.unwrap();
-    // What was claimed before the store was made is passed over.
+    let counts = async || store.letter_counts().await.unwrap();
+    // Rounds claimed before the store was created are skipped.
     let from = store.reminder_cursor(2).await.unwrap();
     assert_eq!(from, ReminderCursor { round: 2, after: None });
-    assert_eq!(store.reminder_cursor(5).await.unwrap(), from, "once it stands, it stays");
-    let place = ReminderCursor { round: 2, after: Some(9) };
+    assert_eq!(store.reminder_cursor(5).await.unwrap(), from, "the cursor does not move by itself");
+    let cursor = ReminderCursor { round: 2, after: Some(9) };
     let to = [(7, Route::Mailbox), (9, Route::Notice)];
-    assert!(store.insert_reminders(&to, (from, place), now()).await.unwrap());
-    assert!(
-        !store.insert_reminders(&to, (from, place), now()).await.unwrap(),
-        "another was faster"
-    );
-    assert_eq!(store.reminder_cursor(0).await.unwrap(), place);
+    assert!(store.insert_reminders(&to, (from, cursor), now()).await.unwrap());
+    assert!(!store.insert_reminders(&to, (from, cursor), now()).await.unwrap(), "conflict");
+    assert_eq!(store.reminder_cursor(0).await.unwrap(), cursor);
     let waiting = |many| vec![("reminder".to_owned(), "waiting".to_owned(), many)];
-    assert_eq!(reminders().await, waiting(2));
+    assert_eq!(counts().await, waiting(2));
     assert!(store.reminder_backlog(2, now()).await.unwrap());
     assert!(!store.reminder_backlog(3, now()).await.unwrap());
     assert!(
         !store.notified_since(7, now() - chrono::TimeDelta::days(1)).await.unwrap(),
-        "nobody asked for it"
+        "reminders do not count"
     );
     let due = store.due(now(), 10).await.unwrap();
     assert_eq!(due.iter().map(|letter| letter.route).collect::<Vec<_>>(), [to[0].1, to[1].1]);
     store.erase(&[7].into(), &[]).await.unwrap();
-    assert_eq!(reminders().await, waiting(1));
+    assert_eq!(counts().await, waiting(1));
 }
 
 async fn messages_that_name_a_holder_are_found_and_erased(store: &Store) {
@@ -127,18 +124,14 @@ async fn messages_that_name_a_holder_are_found_and_erased(store: &Store) {
         .unwrap();
     let of_request = store.insert_one(kept("d@b.example", "the same person again")).await.unwrap();
     store.hold(of_request, "officer", Some(7), now()).await.unwrap();
-    for (needle, many) in [(CODE, 2), ("mario@b.example", 1), ("nobody@b.example", 0), ("", 0)] {
-        assert_eq!(store.residue(needle).await.unwrap(), many, "{needle}");
+    for (term, many) in [(CODE, 2), ("mario@b.example", 1), ("nobody@b.example", 0), ("", 0)] {
+        assert_eq!(store.residue(term).await.unwrap(), many, "{term}");
     }
-    let needles = [CODE.to_owned(), "mario@B.example".to_owned()];
-    assert_eq!(store.erase(&[7].into(), &needles).await.unwrap(), 4);
+    let terms = [CODE.to_owned(), "mario@B.example".to_owned()];
+    assert_eq!(store.erase(&[7].into(), &terms).await.unwrap(), 4);
     assert_eq!(store.residue(CODE).await.unwrap(), 0);
-    assert_eq!(numbers(store, MessageStatus::New).await.len(), 1, "the other one stays");
-    assert_eq!(
-        store.erase(&[7].into(), &needles).await.unwrap(),
-        0,
-        "once more, and nothing is left"
-    );
+    assert_eq!(numbers(store, MessageStatus::New).await.len(), 1, "the other message stays");
+    assert_eq!(store.erase(&[7].into(), &terms).await.unwrap(), 0, "nothing is left");
 }
 
 #[tokio::test]
@@ -160,7 +153,7 @@ async fn a_file_keeps_the_contract() {
     .await;
     let store = file(folder.path()).await;
     messages_that_name_a_holder_are_found_and_erased(&store).await;
-    // Nor is it in the files themselves, while they are open and when they are closed.
+    // The files contain no residue either, while open and when closed.
     for open in [true, false] {
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -197,7 +190,7 @@ async fn a_schema_keeps_the_contract() {
     messages_that_name_a_holder_are_found_and_erased(&store).await;
 }
 
-/// A folder that is there.
+/// Creates a folder.
 trait Tap {
     fn tap(self) -> Self;
 }

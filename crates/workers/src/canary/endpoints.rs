@@ -130,7 +130,8 @@ impl ProbeEndpoints {
         }))
     }
 
-    /// Probes a canary at every server concurrently. It ends within the timeout, whatever the servers do.
+    /// Probes a canary at every server concurrently. It ends within the timeout, whatever the
+    /// servers do.
     pub async fn probe(&self, canary: &Canary, refusals: &Refusals, now: Now<'_>) -> ProbeResult {
         let until = Instant::now() + self.timeout;
         let (smtp, submission, imap) = futures::join!(

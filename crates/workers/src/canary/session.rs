@@ -51,7 +51,8 @@ impl Session {
         Ok(())
     }
 
-    /// Negotiates TLS. Bytes buffered from before are refused: they would be read as if they were encrypted.
+    /// Negotiates TLS. Bytes buffered from before are refused: they would be read as if they were
+    /// encrypted.
     pub(super) async fn secure(
         &mut self,
         host: &str,

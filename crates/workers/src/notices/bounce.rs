@@ -35,8 +35,8 @@ pub enum NotABounce {
 }
 
 impl Bounce {
-    /// Reads a bounce: the notice is named by the return path it was sent to, or else by the Message-ID of the letter
-    /// that it returns.
+    /// Reads a bounce: the notice is named by the return path it was sent to, or else by the
+    /// Message-ID of the letter that it returns.
     pub fn parse(bytes: &[u8], programme: &ProgrammeId) -> Result<Self, NotABounce> {
         let report = DeliveryReport::parse(bytes, MOST_PARTS).map_err(|error| match error {
             NotAReport::NotMail => NotABounce::NotMail,

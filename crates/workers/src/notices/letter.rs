@@ -1,7 +1,7 @@
 //! The letter of one notice.
 //!
-//! Invariant: its Message-ID and return path follow from programme, notice and mailbox alone, so that a retry is the same
-//! letter and a bounce identifies its mailbox.
+//! Invariant: its Message-ID and return path follow from programme, notice and mailbox alone, so
+//! that a retry is the same letter and a bounce identifies its mailbox.
 
 use domain::MAILBOX;
 use mail::{AutoSubmitted, Draft, Letter, NoticeId, ReturnPath};

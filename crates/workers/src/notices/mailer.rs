@@ -20,11 +20,12 @@ pub trait Mailer: Send + Sync {
     /// How long it works on a batch before it stops by itself.
     fn time_limit(&self) -> Duration;
 
-    /// Checks that notices would be accepted now. The error is a short code. Called before a batch is claimed, so that
-    /// an outage of the relay claims nothing.
+    /// Checks that notices would be accepted now. The error is a short code. Called before a batch
+    /// is claimed, so that an outage of the relay claims nothing.
     async fn ready(&self) -> Result<(), String>;
 
-    /// Delivers the notices one by one until the batch's deadline. Every mailbox is in exactly one outcome.
+    /// Delivers the notices one by one until the batch's deadline. Every mailbox is in exactly one
+    /// outcome.
     async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome>;
 }
 
@@ -60,8 +61,8 @@ pub struct BatchOutcome {
 /// Looks up addresses at the moment a letter is written.
 #[async_trait]
 pub trait ContactLookup: Send + Sync {
-    /// The contacts of these mailboxes; those that are not in the registry are left out. The error is a sentence
-    /// without personal data.
+    /// The contacts of these mailboxes; those that are not in the registry are left out. The error
+    /// is a sentence without personal data.
     async fn contacts(&self, mailboxes: &MailboxSet) -> Result<Vec<Contact>, String>;
 }
 

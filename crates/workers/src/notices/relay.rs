@@ -1,7 +1,7 @@
 //! Notices through a mail relay, over several connections.
 //!
-//! A refused recipient concerns one mailbox; a refused sender or a lost connection ends the batch. Deliberately absent:
-//! the server's text in a cause or a log, because it repeats addresses.
+//! A refused recipient concerns one mailbox; a refused sender or a lost connection ends the batch.
+//! Deliberately absent: the server's text in a cause or a log, because it repeats addresses.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::mailer::{Batch, BatchOutcome, Mailer};
 use crate::Error;
 
-/// How long a claim outlives the mailer's time limit: any letter begun before the deadline has timed out by then.
+/// How long a claim outlives the mailer's time limit: any letter begun before the deadline has
+/// timed out by then.
 const MARGIN: TimeDelta = TimeDelta::minutes(7);
 /// The first backoff while the relay is unavailable; it doubles each time.
 const FIRST_BACKOFF: TimeDelta = TimeDelta::seconds(5);
@@ -69,7 +70,8 @@ impl Sender {
         Self { journal, mailer, stop, jitter, unrecorded, backoff: FIRST_BACKOFF, backoff_until }
     }
 
-    /// One pass: records outcomes that are not recorded yet, puts expired claims in doubt, and sends one batch.
+    /// One pass: records outcomes that are not recorded yet, puts expired claims in doubt, and
+    /// sends one batch.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         self.record().await?;
         let now = self.journal.now();
@@ -229,8 +231,8 @@ impl Sender {
     }
 }
 
-/// A cause if the relay accepted nothing of a batch: then the relay or its configuration is at fault, and a pause keeps
-/// the remaining notices from being refused too.
+/// A cause if the relay accepted nothing of a batch: then the relay or its configuration is at
+/// fault, and a pause keeps the remaining notices from being refused too.
 fn refusal(outcomes: &[BatchOutcome]) -> Option<String> {
     let mut cause = None;
     for BatchOutcome { outcome, .. } in outcomes {

@@ -1,5 +1,5 @@
-//! Notices: handed over once whatever stops, refused and deferred by a relay that really speaks SMTP, and what
-//! comes back.
+//! Notices: handed over once whatever stops, refused and deferred by a relay that really speaks
+//! SMTP, and what comes back.
 
 mod bounces;
 mod fuse;

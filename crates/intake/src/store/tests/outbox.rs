@@ -1,4 +1,4 @@
-//! What holds of letters and confirmations, wherever they are kept.
+//! The contract of letters and confirmations, for both databases.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::case::Decision;
 const TOKEN: [u8; 32] = [1; 32];
 const ADDRESS: [u8; 32] = [9; 32];
 const OTHER: u32 = 8;
-const WHO: u32 = 7;
+const HOLDER: u32 = 7;
 
 fn later(minutes: i64) -> DateTime<Utc> {
     now() + TimeDelta::minutes(minutes)
@@ -27,20 +27,21 @@ fn letter(
     NewLetter { kind, message, mailbox, route, why: None }
 }
 
-/// A request of somebody who is asked to confirm, and whose sender is answered; its number.
+/// A request with a letter that asks for confirmation and a reply to its sender; returns its
+/// number.
 async fn request(store: &Store) -> i64 {
     let message = store.insert_one(kept("a@b.example", "one")).await.unwrap();
     let decision = Decision {
         status: MessageStatus::Done,
         reason: "asked",
-        mailbox: Some(WHO),
+        mailbox: Some(HOLDER),
         reply: Some(LetterKind::Received),
         confirm: Some(Route::Mailbox),
     };
-    // The second who decides has come too late.
+    // The second decision has no effect.
     for _ in 0..2 {
         let letters = vec![
-            letter(LetterKind::Confirm, message, Some(WHO), Route::Mailbox),
+            letter(LetterKind::Confirm, message, Some(HOLDER), Route::Mailbox),
             letter(LetterKind::Received, message, None, Route::Sender),
         ];
         store.apply_decision(message, &decision, letters, now()).await.unwrap();
@@ -53,7 +54,7 @@ async fn due(store: &Store, at: DateTime<Utc>) -> Vec<(LetterKind, i64)> {
     due.iter().map(|waiting| (waiting.kind, waiting.attempts)).collect()
 }
 
-async fn told(store: &Store) -> Vec<(String, String, u64)> {
+async fn counts(store: &Store) -> Vec<(String, String, u64)> {
     store.letter_counts().await.unwrap()
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn a_letter_is_claimed_before_it_is_sent_and_sent_once(store: &
             "{sender} {since}"
         );
     }
-    for (mailbox, since, was) in [(WHO, -1, true), (WHO, 0, false), (OTHER, -1, false)] {
+    for (mailbox, since, was) in [(HOLDER, -1, true), (HOLDER, 0, false), (OTHER, -1, false)] {
         assert_eq!(
             store.notified_since(mailbox, later(since)).await.unwrap(),
             was,
@@ -81,20 +82,20 @@ pub(super) async fn a_letter_is_claimed_before_it_is_sent_and_sent_once(store: &
     let [confirm, received] = &all[..] else { panic!("{all:?}") };
     assert_eq!(
         (confirm.message, confirm.mailbox, confirm.route),
-        (message, Some(WHO), Route::Mailbox)
+        (message, Some(HOLDER), Route::Mailbox)
     );
     assert_eq!((received.mailbox, received.route), (None, Route::Sender));
     assert_eq!(store.due(now(), 1).await.unwrap(), std::slice::from_ref(confirm));
 
     assert!(store.claim(received, later(10), None).await.unwrap());
-    assert!(!store.claim(received, later(10), None).await.unwrap(), "somebody has it");
+    assert!(!store.claim(received, later(10), None).await.unwrap(), "it is claimed");
     assert_eq!(due(store, later(60)).await, [(LetterKind::Confirm, 0)]);
-    // It surely did not leave.
+    // It was not sent.
     store.settle(received.number, LetterOutcome::Retry(later(1)), now()).await.unwrap();
     assert_eq!(due(store, later(1)).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 1)]);
     assert!(store.claim(received, later(10), None).await.unwrap());
     store.settle(received.number, LetterOutcome::Sent, later(1)).await.unwrap();
-    // What is settled is not settled otherwise.
+    // A settled letter keeps its outcome.
     store.settle(received.number, LetterOutcome::Failed, later(1)).await.unwrap();
     assert!(!store.claim(received, later(10), None).await.unwrap());
 
@@ -110,36 +111,36 @@ pub(super) async fn a_letter_is_claimed_before_it_is_sent_and_sent_once(store: &
         (held.status, held.reason.as_deref()),
         (MessageStatus::Held, Some("letter-in-doubt"))
     );
-    assert_eq!(due(store, later(600)).await, [], "nobody knows whether it left");
-    assert!(!store.notified_since(WHO, later(-1)).await.unwrap(), "another may be asked for");
+    assert_eq!(due(store, later(600)).await, [], "a letter in doubt is not sent again");
+    assert!(!store.notified_since(HOLDER, later(-1)).await.unwrap(), "another can be requested");
     let of = |kind: &str, status: &str| (kind.to_owned(), status.to_owned(), 1);
-    assert_eq!(told(store).await, [of("confirm", "in-doubt"), of("received", "sent")]);
+    assert_eq!(counts(store).await, [of("confirm", "in-doubt"), of("received", "sent")]);
 
-    // Somebody does know: it comes back, and is known once.
+    // It bounces, which is recorded once.
     let report = store.insert_one(kept("", "a report")).await.unwrap();
-    let nobodys = i64::MAX;
-    assert!(!store.record_bounce(nobodys, report, later(20)).await.unwrap());
+    let unknown = i64::MAX;
+    assert!(!store.record_bounce(unknown, report, later(20)).await.unwrap());
     for first in [true, false] {
         assert_eq!(store.record_bounce(confirm.number, report, later(20)).await.unwrap(), first);
     }
-    assert_eq!(told(store).await, [of("confirm", "failed"), of("received", "sent")]);
+    assert_eq!(counts(store).await, [of("confirm", "failed"), of("received", "sent")]);
     let report = store.message(report).await.unwrap().unwrap();
-    assert_eq!((report.status, report.mailbox), (MessageStatus::Done, Some(WHO)));
+    assert_eq!((report.status, report.mailbox), (MessageStatus::Done, Some(HOLDER)));
 }
 
 pub(super) async fn a_link_is_used_once_and_processed_once(store: &Store) {
     let message = request(store).await;
     let confirm = store.due(now(), 1).await.unwrap().pop().unwrap();
-    // The letter did not leave, and has another link when it does.
+    // The letter is retried, with another link.
     assert!(store.claim(&confirm, later(10), Some(asked([2; 32], later(60)))).await.unwrap());
     store.settle(confirm.number, LetterOutcome::Retry(now()), now()).await.unwrap();
     assert!(store.claim(&confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
     store.settle(confirm.number, LetterOutcome::Sent, now()).await.unwrap();
     assert_eq!(store.confirmed(100).await.unwrap(), []);
     assert_eq!(
-        store.confirmed_address(message, WHO).await.unwrap(),
+        store.confirmed_address(message, HOLDER).await.unwrap(),
         None,
-        "it is sent, and proves nothing yet"
+        "sent, but not confirmed"
     );
     for (token, minutes, counts) in [
         ([2; 32], 1, false),
@@ -151,39 +152,39 @@ pub(super) async fn a_link_is_used_once_and_processed_once(store: &Store) {
         let used = store.confirm(token, later(minutes)).await.unwrap();
         assert_eq!(used, counts, "{} after {minutes} minutes", token[0]);
     }
-    assert_eq!(store.confirmed_address(message, WHO).await.unwrap(), Some(ADDRESS.to_vec()));
+    assert_eq!(store.confirmed_address(message, HOLDER).await.unwrap(), Some(ADDRESS.to_vec()));
     let expected =
-        Confirmed { letter: confirm.number, mailbox: WHO, message, route: Route::Mailbox };
+        Confirmed { letter: confirm.number, mailbox: HOLDER, message, route: Route::Mailbox };
     let confirmed = store.confirmed(100).await.unwrap();
     assert_eq!(confirmed, [expected]);
     for _ in 0..2 {
-        let granted = letter(LetterKind::Granted, message, Some(WHO), Route::Mailbox);
+        let granted = letter(LetterKind::Granted, message, Some(HOLDER), Route::Mailbox);
         store.settle_confirmation(&confirmed[0], granted, later(60)).await.unwrap();
     }
     assert_eq!(store.confirmed(100).await.unwrap(), []);
     let waiting = store.due(later(60), 100).await.unwrap();
     let [received, granted] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((received.kind, granted.kind), (LetterKind::Received, LetterKind::Granted));
-    // Its code is on its way, so that nobody replaces it.
-    assert_eq!(store.codes_in_delivery().await.unwrap(), [WHO].into());
-    // Only who has it may turn it down.
+    // Its code is in delivery and must not be reissued.
+    assert_eq!(store.codes_in_delivery().await.unwrap(), [HOLDER].into());
+    // Only a claimed letter can be refused.
     store.refuse_letter(granted.number, "closed", later(60)).await.unwrap();
     assert_eq!(store.due(later(60), 100).await.unwrap(), waiting);
     assert!(store.claim(granted, later(70), None).await.unwrap());
-    assert_eq!(store.codes_in_delivery().await.unwrap(), [WHO].into());
+    assert_eq!(store.codes_in_delivery().await.unwrap(), [HOLDER].into());
     store.refuse_letter(granted.number, "closed", later(60)).await.unwrap();
     let refused = store.due(later(60), 100).await.unwrap().pop().unwrap();
     assert_eq!((refused.number, refused.kind), (granted.number, LetterKind::Refused));
     assert_eq!(refused.why.as_deref(), Some("closed"));
     assert!(store.codes_in_delivery().await.unwrap().is_empty());
-    // And all of it goes with its holder.
-    assert_eq!(store.erase(&[WHO].into(), &[]).await.unwrap(), 1);
-    assert_eq!(told(store).await, []);
-    assert_eq!(store.confirmed_address(message, WHO).await.unwrap(), None);
+    // Erasing the holder erases all of it.
+    assert_eq!(store.erase(&[HOLDER].into(), &[]).await.unwrap(), 1);
+    assert_eq!(counts(store).await, []);
+    assert_eq!(store.confirmed_address(message, HOLDER).await.unwrap(), None);
     assert!(!store.confirm(TOKEN, now()).await.unwrap());
 }
 
-/// Two processes over one store.
+/// Two processes share a store.
 pub(super) async fn of_two_processes_one_claims_a_letter_and_of_two_clicks_one_counts(
     one: &Store,
     two: &Store,
@@ -200,7 +201,7 @@ pub(super) async fn of_two_processes_one_claims_a_letter_and_of_two_clicks_one_c
     let (first, second) = tokio::join!(one.confirm(TOKEN, now()), two.confirm(TOKEN, now()));
     assert_ne!(first.unwrap(), second.unwrap());
     let confirmed = one.confirmed(100).await.unwrap().pop().unwrap();
-    let granted = || letter(LetterKind::Granted, confirmed.message, Some(WHO), Route::Mailbox);
+    let granted = || letter(LetterKind::Granted, confirmed.message, Some(HOLDER), Route::Mailbox);
     let (first, second) = tokio::join!(
         one.settle_confirmation(&confirmed, granted(), now()),
         two.settle_confirmation(&confirmed, granted(), now())

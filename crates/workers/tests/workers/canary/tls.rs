@@ -15,7 +15,8 @@ use workers::canary::{Canary, ProbeEndpoints, ProbeSettings};
 
 use crate::canary::world::{CANARY, PASSWORD, utc};
 
-/// A submission server that answers to `STARTTLS` like this, and goes on in TLS where that is a 220.
+/// A submission server that answers to `STARTTLS` like this, and goes on in TLS where that is a
+/// 220.
 struct Submission {
     address: SocketAddr,
     authority: String,

@@ -1,4 +1,5 @@
-//! Notices through an SMTP relay: accepted, deferred, refused, in doubt; the letter; reconnecting and backoff.
+//! Notices through an SMTP relay: accepted, deferred, refused, in doubt; the letter; reconnecting
+//! and backoff.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The sender is killed after every append and every letter in turn, and another continues: the relay never accepts
-//! a notice twice, and every mailbox is accounted for.
+//! The sender is killed after every append and every letter in turn, and another continues: the
+//! relay never accepts a notice twice, and every mailbox is accounted for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
