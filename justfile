@@ -27,6 +27,10 @@ bench *ARGS:
     cargo build --release -p tramonto --bins --example bench
     cargo run --release -p tramonto --example bench -- {{ARGS}}
 
+# Write docs/reference anew from the code.
+reference:
+    UPDATE=1 cargo test -q -p tramonto --test cli reference
+
 # Format everything.
 fmt:
     cargo fmt --all

@@ -1,4 +1,4 @@
--- Who may do what in Tramonto's database. Run as its owner, after `tramonto migrate` and again after every
+-- Who may do what in Tramonto's database. Run as its owner, after `tramonto store migrate` and again after every
 -- upgrade:
 --
 --     psql --set ON_ERROR_STOP=1 --dbname tramonto --file roles.sql
@@ -19,7 +19,7 @@
 -- | tramonto_portal    | portal                    | append events, mark a link that a letter holds as used; no personal data |
 -- | tramonto_mail      | Postfix, Dovecot          | look up addresses, rights and password hashes in `directory.rights` |
 --
--- The log of messages has no schema: its index is a folder of whoever runs `tramonto logs` and of the portal.
+-- The log of messages has no schema: its index is a folder of whoever runs `tramonto log-request` and of the portal.
 -- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
 -- delete an event: no role has the right, and triggers refuse it to the owner as well.
 

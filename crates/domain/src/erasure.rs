@@ -168,7 +168,7 @@ impl State {
             ),
             (
                 "the link of a message-log export is still valid; wait until it expires, then run \
-                 `tramonto logs expire`",
+                 `tramonto log-request expire`",
                 self.log_requests.open().values().map(|open| open.number).collect(),
             ),
             (

@@ -211,7 +211,7 @@ impl FromStr for IncidentKey {
         let (phase, cause) =
             text.split_once(':').filter(|(_, cause)| !cause.is_empty()).ok_or_else(|| {
                 format!(
-                    "invalid incident {text:?}; expected PHASE:CAUSE as printed by `incidents list`"
+                    "invalid incident {text:?}; expected PHASE:CAUSE as printed by `incident list`"
                 )
             })?;
         let phase = if phase == "-" { None } else { Some(phase.parse()?) };

@@ -219,7 +219,7 @@ fn change_pace(pace: PaceChanged) -> Result<Vec<Event>, Rejection> {
     }
     if pace.calls_per_second == Some(0) || pace.concurrent_calls == Some(0) {
         return Rejection::because(
-            "a rate limit of 0 would stop all work; use `tramonto pause` instead",
+            "a rate limit of 0 would stop all work; use `tramonto phase pause` instead",
         );
     }
     Ok(vec![Event::PaceChanged(pace)])

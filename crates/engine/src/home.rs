@@ -99,7 +99,7 @@ impl Home {
             return Ok(());
         }
         Err(Error::Usage(format!(
-            "there is no store at {}; make one with `tramonto import FILE.csv`, or name it with --store",
+            "there is no store at {}; make one with `tramonto registry import FILE.csv`, or name it with --store",
             self.0.display()
         )))
     }

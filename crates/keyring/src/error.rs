@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// They are somebody else's to change.
     #[error(
-        "the keys at {path} are only read here; rotate them where they were made, with `tramonto vouchers \
+        "the keys at {path} are only read here; rotate them where they were made, with `tramonto voucher \
          keys rotate --keys DIR`, and give the new ones to every service"
     )]
     OnlyRead {
@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// The key that signs next was made already.
     #[error(
-        "key {kid} waits to sign already; let it, or have a new one sign at once with `tramonto vouchers keys \
+        "key {kid} waits to sign already; let it, or have a new one sign at once with `tramonto key \
          rotate --at-once`"
     )]
     Waiting {
@@ -62,14 +62,14 @@ pub enum Error {
         kid: String,
     },
     /// There is no such key.
-    #[error("there is no key {kid}; `tramonto vouchers keys list` has them all")]
+    #[error("there is no key {kid}; `tramonto key list` has them all")]
     Unknown {
         /// What was named.
         kid: String,
     },
     /// It signs, or is to.
     #[error(
-        "key {kid} signs, or is to; have a new one sign first, with `tramonto vouchers keys rotate --at-once`"
+        "key {kid} signs, or is to; have a new one sign first, with `tramonto key rotate --at-once`"
     )]
     Signs {
         /// Which.

@@ -9,7 +9,7 @@ pub enum Error {
     /// The projection met an event that it can't understand and stays before it.
     #[error(
         "{projection} stops before event {position} ({kind}): {problem}; what it shows ends there. \
-         Run a version of tramonto that knows the event, or `tramonto projections rebuild` where the \
+         Run a version of tramonto that knows the event, or `tramonto store rebuild` where the \
          projection itself is in doubt"
     )]
     Stopped {
@@ -25,7 +25,7 @@ pub enum Error {
     /// The log ends before the projection's checkpoint.
     #[error(
         "{projection} has read up to event {checkpoint}, but the log ends at {head}: it was restored \
-         from an older backup; run `tramonto projections rebuild`"
+         from an older backup; run `tramonto store rebuild`"
     )]
     LogShorter {
         /// Which projection.
@@ -38,7 +38,7 @@ pub enum Error {
     /// The projection was derived from another log.
     #[error(
         "{place} was derived from another log, or from events that a restored backup no longer has; \
-         run `tramonto projections rebuild`"
+         run `tramonto store rebuild`"
     )]
     OtherLog {
         /// Which file.
@@ -64,7 +64,7 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// What is stored can't be what this program wrote.
-    #[error("the projection {place} is damaged: {problem}; run `tramonto projections rebuild`")]
+    #[error("the projection {place} is damaged: {problem}; run `tramonto store rebuild`")]
     Corrupt {
         /// Which file.
         place: String,

@@ -41,7 +41,7 @@ CREATE TABLE chunk (
 ";
 
 /// What to do about a file whose tables are of another version.
-pub(crate) const OTHER_VERSION: &str = "run `tramonto projections rebuild` with the version of the \
+pub(crate) const OTHER_VERSION: &str = "run `tramonto store rebuild` with the version of the \
                                         program you want to use";
 
 /// Where a file's state stands in its log.

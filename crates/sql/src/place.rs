@@ -138,7 +138,7 @@ fn of_postgres(code: &str, error: sqlx::Error) -> Why {
     let advice = match (code, code.get(..2).unwrap_or(code)) {
         ("3D000", _) => return unusable("there is no such database; create it first"),
         ("3F000" | "42P01" | "42703", _) => {
-            return unusable("its tables are not there, or old; run `tramonto migrate`");
+            return unusable("its tables are not there, or old; run `tramonto store migrate`");
         }
         ("42501", _) => {
             return unusable(

@@ -79,7 +79,7 @@ impl Server {
             if !owned.map_err(|error| self.place.fault(error))? {
                 return Err(self.place.unusable(format!(
                     "only the owner of {schema}.{table} can write it anew; do it as the user that runs \
-                     `tramonto migrate`"
+                     `tramonto store migrate`"
                 )));
             }
             let statement = sqlx::AssertSqlSafe(format!("VACUUM (FULL) {schema}.{table}"));
@@ -167,12 +167,13 @@ impl Schema {
         let version = usize::try_from(version).unwrap_or(0);
         let (name, known) = (self.name, self.steps.len());
         match version {
-            0 => Err(place
-                .unusable(format!("it has no schema {name} of ours yet; run `tramonto migrate`"))),
+            0 => Err(place.unusable(format!(
+                "it has no schema {name} of ours yet; run `tramonto store migrate`"
+            ))),
             _ if version > known => Err(self.newer(version, place)),
             _ if version < known => Err(place.unusable(format!(
                 "its schema {name} has version {version} and this program needs version {known}; \
-                 run `tramonto migrate`"
+                 run `tramonto store migrate`"
             ))),
             _ => Ok(()),
         }

@@ -1,80 +1,91 @@
-//! The command line as it is written: commands, options, and what each of them is for.
+//! The grammar of the command line: a noun, then a verb, and their options.
 //!
-//! Purpose: from arguments to checked values. Invariants: a wrong argument is told with what would be
-//! right and ends with code 2; a reason or an actor that holds personal data gets no further than here.
-//! Deliberately absent: what a command does, which is `commands`'.
+//! Purpose: from arguments to checked values. Invariants: a wrong argument is refused with the
+//! expected form and exit code 2; a reason or an actor that holds personal data gets no further
+//! than here; every command has an example and its exit codes in its help. Deliberately absent:
+//! what a command does, which is `commands`'.
 
 mod canary;
+mod documented;
 mod drift;
-mod erase;
-mod events;
+mod erasure;
+mod event;
 mod global;
-mod intake;
-mod logs;
+mod incident;
+mod key;
+mod log_request;
+mod mail_log;
 mod mailbox;
-mod notices;
+mod message;
+mod notice;
+mod phase;
 mod plan;
 mod platform;
-mod population;
-mod repair;
+mod registry;
 mod running;
-mod serving;
+mod service;
+mod store;
 mod values;
 mod voucher;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use self::intake::{
-    IntakeCommand, LettersArgs, ListMessagesArgs, LmtpArgs, MessageArgs, PortalArgs, PortalUrl,
-    ReadingArgs, RefuseMessageArgs, ReleaseMessageArgs, ShowMessageArgs,
+pub(crate) use self::platform::PLATFORM_SECRET;
+pub use self::platform::{
+    ColumnArgs, PlatformArgs, PlatformCheckArgs, PlatformCommand, PlatformViewArgs,
 };
+pub use self::registry::{Destination, GenerateArgs, ImportArgs, RegistryCommand};
 pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
 pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
-pub use erase::{EraseArgs, EraseCommand, EraseHolderArgs, Needle, VerifyErasureArgs};
-pub use events::EventsArgs;
+pub use erasure::{EraseArgs, EraseCommand, EraseHolderArgs, SearchTerm, VerifyErasureArgs};
+pub use event::{EventCommand, EventsArgs};
 pub use global::Global;
-pub use logs::{
-    By, IndexArgs, LogRequestArgs, LogsArgs, LogsCommand, PrepareArgs, ReasonArgs, RefuseLogArgs,
+pub use incident::{IncidentArgs, IncidentCommand, RetryArgs};
+pub use key::{KeyCommand, RetireArgs, RotateArgs};
+pub use log_request::{
+    By, CreateLogRequestArgs, LogRequestArgs, LogRequestCommand, PrepareArgs, RefuseLogArgs,
     RequestArgs, ShowLogArgs,
 };
+pub use mail_log::{IndexArgs, MailLogArgs, MailLogCommand};
 pub use mailbox::{
     HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
 };
-pub use notices::{BounceArgs, NoticeArgs, NoticesCommand, RetryNoticeArgs, ShowNoticeArgs};
+pub use message::{
+    LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, ReadingArgs, RefuseMessageArgs,
+    ReleaseMessageArgs, ShowMessageArgs,
+};
+pub use notice::{BounceArgs, NoticeArgs, NoticeCommand, RetryNoticeArgs, ShowNoticeArgs};
+pub use phase::{PaceArgs, PhaseCommand};
 pub use plan::{AdoptArgs, AmendArgs, CheckArgs, PlanCommand, ShowPlanArgs};
-pub(crate) use platform::PLATFORM_SECRET;
-pub use platform::PlatformArgs;
-pub use population::{Destination, GenerateArgs, ImportArgs};
-pub use repair::{
-    ColumnArgs, IncidentArgs, IncidentsCommand, PaceArgs, PlatformCheckArgs, PlatformCommand,
-    PlatformViewArgs, ProjectionsCommand, RetryArgs,
-};
 pub use running::{RehearseArgs, RunArgs};
-pub use serving::{
-    AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, MigrateArgs, PolicyArgs, ProjectorArgs,
-    RelayArgs, SchedulerArgs, ServiceArgs, SessionArgs, SweepArgs, WorkerArgs,
+pub use service::{
+    AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, LmtpArgs, PolicyArgs, PortalArgs, PortalUrl,
+    ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs, ServiceCommand, SessionArgs, SweepArgs,
+    WorkerArgs,
 };
+pub use store::{MigrateArgs, StoreCommand};
 pub use values::{
     ArmAhead, AsOf, BusPlace, DoorUrl, Listen, LogTablePlace, Reason, Seconds, SmtpPlace, Target,
 };
 
+pub(crate) use documented::EXIT_CODES;
+pub use documented::{GROUPS, command};
 pub(crate) use values::cause;
 pub(crate) use voucher::PROOF;
 pub use voucher::{
-    CodesArgs, ExpireArgs, IssueArgs, KeysCommand, ManyArgs, OneArgs, RedeemArgs, RefuseArgs,
-    ReissueArgs, RemindArgs, RetireArgs, RotateArgs, ShowVoucherArgs, VoucherCommand,
-    VouchersCommand,
+    CodesArgs, IssueArgs, ManyArgs, OneArgs, RedeemArgs, RefuseArgs, ReissueArgs, ShowVoucherArgs,
+    VoucherCommand,
 };
 
 use crate::StorePlace;
 use crate::config::ConfigFile;
 
-/// Carries a mass mailbox service through its shutdown: on the dates fixed by law, for every mailbox,
-/// with proof.
+/// Shut down a mass mailbox service on fixed dates, for every mailbox, with proof
 #[derive(Debug, Parser)]
 #[command(
     name = "tramonto",
@@ -84,131 +95,117 @@ use crate::config::ConfigFile;
     arg_required_else_help = true,
     after_help = "Examples:
   tramonto rehearse                                   the whole programme in virtual time
-  tramonto generate --registrations 10000 --out registry.csv
-  tramonto import registry.csv && tramonto run        a store of your own, by the real clock
+  tramonto registry generate --registrations 10000 --out registry.csv
+  tramonto registry import registry.csv && tramonto run
   tramonto status                                     where every phase stands
-  tramonto mailbox show someone@postacertificata.example
-
-Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 3 rows of a registry were
-rejected, 4 drift was found, no certificate can be given, or a text is left that was looked for."
+  tramonto mailbox show someone@postacertificata.example"
 )]
 pub struct Cli {
-    /// What holds for every command.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What is to be done.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The commands, in the order in which one comes to need them.
+/// The commands; [`GROUPS`] orders them in the help.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Runs the whole programme in virtual time over a population, and proves the outcome.
-    Rehearse(Box<RehearseArgs>),
-    /// Runs the engine by the real clock, all parts in one process, until it is stopped.
-    Run(Box<RunArgs>),
-    /// Service: starts phases on their dates and hands out work.
-    Scheduler(Box<SchedulerArgs>),
-    /// Service: carries out orders on the mail platform.
-    Worker(Box<WorkerArgs>),
-    /// Service: keeps what is derived from the log.
-    Projector(Box<ProjectorArgs>),
-    /// Service: mirrors the log to the bus.
-    Relay(Box<RelayArgs>),
-    /// Service: takes commands from outside.
-    Api(Box<ApiArgs>),
-    /// Service: tells mail servers, mail by mail, who may send and who may receive.
-    Policy(Box<PolicyArgs>),
-    /// Makes, or brings up to date, the tables of a shared store.
-    Migrate(MigrateArgs),
-    /// Shows which settings are in force, and where each comes from.
-    Config(Box<ConfigArgs>),
-    /// Asks a service whether it is ready: ends with 0 where it is, with 1 where not.
-    Healthcheck(HealthcheckArgs),
-    /// Reads a registry file into the store; bad rows go to FILE.rejects.csv.
-    Import(ImportArgs),
-    /// Makes up a realistic registry file; the same seed gives the same file.
-    Generate(GenerateArgs),
-    /// Checks, shows, adopts and amends the plan.
+    /// Check, show, adopt and amend the plan
     #[command(subcommand)]
     Plan(PlanCommand),
-    /// Shows where the programme and each of its phases stand.
+    /// Pause and resume the work of phases, and limit its pace
+    #[command(subcommand)]
+    Phase(PhaseCommand),
+    /// Show the progress of the programme and of each phase
     #[command(after_help = "Examples:
   tramonto status
   tramonto status --json | jq '.phases[] | {phase, pending, incidents}'")]
     Status,
-    /// Shows one mailbox, or withdraws it.
+    /// Run the whole programme in virtual time and verify the outcome
+    Rehearse(Box<RehearseArgs>),
+    /// Run the engine in one process, in real time, until it is stopped
+    Run(Box<RunArgs>),
+    /// Import the registry of holders, or generate one
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Show or withdraw one mailbox
     #[command(subcommand)]
     Mailbox(MailboxCommand),
-    /// Keeps capabilities of a mailbox, and lets them go again.
+    /// Place and release holds on a mailbox's capabilities
     #[command(subcommand)]
     Hold(HoldCommand),
-    /// Lists what could not be done, has it tried again, or marks it as dealt with.
-    #[command(subcommand)]
-    Incidents(IncidentsCommand),
-    /// Compares the mail platform with the log, and says what differs.
-    #[command(subcommand)]
-    Drift(DriftCommand),
-    /// Shows who was told of what, and records what came back.
-    #[command(subcommand)]
-    Notices(NoticesCommand),
-    /// Probes mailboxes of our own, and shows what they were answered beside each boundary.
-    #[command(subcommand)]
-    Canary(CanaryCommand),
-    /// Takes a voucher through its life: asked for, verified, issued, redeemed.
+    /// Erase holders' personal data and verify that none is left
+    Erasure(EraseArgs),
+    /// Request, verify, issue and redeem vouchers
     #[command(subcommand)]
     Voucher(VoucherCommand),
-    /// Reports on all vouchers, and keeps the keys that sign them.
+    /// Serve requests for the log of a mailbox's messages
+    LogRequest(Box<LogRequestArgs>),
+    /// List, show, release and refuse messages received by e-mail
     #[command(subcommand)]
-    Vouchers(VouchersCommand),
-    /// Takes requests by e-mail, and shows what waits in quarantine.
+    Message(MessageCommand),
+    /// Show notices to holders, record bounces, and send notices again
     #[command(subcommand)]
-    Intake(IntakeCommand),
-    /// Erases holders' personal data, and shows that nothing is left of them.
-    Erase(EraseArgs),
-    /// Reads mail servers' logs, hands extracts of them out to who may ask, and destroys them at the end.
-    Logs(Box<LogsArgs>),
-    /// Service: the public pages, on which holders confirm.
-    Portal(PortalArgs),
-    /// Stops the sweep; dates still start their phases, and what is armed still ends.
-    #[command(after_help = "Example:
-  tramonto pause --reason 'the mail servers are moved tonight'")]
-    Pause(Why),
-    /// Lets the sweep go on.
-    #[command(after_help = "Example:
-  tramonto resume --reason 'the mail servers are back'")]
-    Resume(Why),
-    /// Changes how hard the platform is driven for one effect, also while the engine runs.
-    Pace(PaceArgs),
-    /// Shows the log, one event a line.
-    Events(EventsArgs),
-    /// Shows what is derived from the log, or derives it anew.
+    Notice(NoticeCommand),
+    /// List, retry and resolve incidents
     #[command(subcommand)]
-    Projections(ProjectionsCommand),
-    /// Looks at the mail platform, and repairs the embedded one.
+    Incident(IncidentCommand),
+    /// Compare the mail platform with the log, and repair differences
+    #[command(subcommand)]
+    Drift(DriftCommand),
+    /// Probe test mailboxes and show what the servers answered
+    #[command(subcommand)]
+    Canary(CanaryCommand),
+    /// Check the mail servers' settings and repair the mail directory
     #[command(subcommand)]
     Platform(PlatformCommand),
-    /// Prints the completions of a shell.
-    #[command(after_help = "Example:
-  tramonto completions bash > ~/.local/share/bash-completion/completions/tramonto")]
-    Completions {
-        /// The shell.
+    /// List the events of the log
+    #[command(subcommand)]
+    Event(EventCommand),
+    /// Index mail servers' logs, and destroy the index after the programme
+    MailLog(Box<MailLogArgs>),
+    /// Create, list, rotate, retire and export the programme's keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Migrate the store, and show or rebuild its projections
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Run one service of a deployment, or check its health
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Show the settings in force and the source of each
+    Config(Box<ConfigArgs>),
+    /// Print shell completions
+    #[command(after_help = "Examples:
+  tramonto completion bash > ~/.local/share/bash-completion/completions/tramonto
+  tramonto completion zsh > ~/.zfunc/_tramonto
+  tramonto completion fish > ~/.config/fish/completions/tramonto.fish")]
+    Completion {
+        /// Shell to print completions for
         shell: clap_complete::Shell,
+    },
+    /// Write the man page of every command to a folder
+    #[command(after_help = "Example:
+  tramonto man ~/.local/share/man/man1")]
+    Man {
+        /// Folder to write to; created if missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
-/// Why an operator does something.
+/// The reason of an operator.
 #[derive(Debug, Clone, Args)]
 pub struct Why {
-    /// Why, for the record. Name no person: the log is kept for ever.
+    /// Reason for the record; it must not name a person
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
 }
 
 impl Cli {
-    /// Reads the arguments; what is wrong with them is told by clap, which ends the process with code 2
-    /// when asked to.
+    /// Parses the arguments. clap words the errors, and ends the process with code 2 when asked to.
     pub fn read<I, T>(arguments: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,
@@ -216,13 +213,13 @@ impl Cli {
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let command = ConfigFile::named_by(&arguments)
-            .and_then(|file| file.apply(Self::command()))
+            .and_then(|file| file.apply(command()))
             .map_err(|error| Self::command().error(ErrorKind::Io, error))?;
         let matches = command.try_get_matches_from(arguments).map_err(without_places)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Command::Rehearse(args) = &mut cli.command {
-            // A rehearsal writes to a store only where this very command names it: a variable of the
-            // environment points at the store that is in use.
+            // A rehearsal writes to a store only if this command line names it: the environment may
+            // name the store that is in use.
             let named = matches.value_source("store") == Some(ValueSource::CommandLine);
             args.store = match &cli.global.store {
                 StorePlace::Folder(folder) if named => Some(folder.clone()),
@@ -238,7 +235,7 @@ impl Cli {
     }
 }
 
-/// A place that can't be read is not repeated: there may be a password in it.
+/// Hides the value of an invalid URL: it may hold a password.
 fn without_places(mut error: clap::Error) -> clap::Error {
     let shown = error.get(ContextKind::InvalidValue).map(ToString::to_string);
     if shown.is_some_and(|text| text.contains("://")) {

@@ -1,11 +1,11 @@
 //! What each command does, and how the process ends.
 //!
-//! Invariants: whatever goes wrong is one sentence on standard error and an exit code, never a
-//! backtrace; a reader of our output that went away ends the command quietly. Deliberately absent: the
-//! grammar of the command line, which is `cli`'s.
+//! Invariants: a failure is one sentence on standard error and an exit code ([`Exit`]), never a
+//! backtrace; a closed pipe ends the command quietly. Deliberately absent: the grammar of the command
+//! line, which is `cli`'s.
 
 mod canary;
-mod completions;
+mod completion;
 mod config;
 mod decide;
 mod derived;
@@ -22,6 +22,7 @@ mod logging;
 pub(crate) mod logs;
 mod mailbox;
 mod mailbox_words;
+mod man;
 mod migrate;
 mod notices;
 mod plan;
@@ -46,29 +47,29 @@ use std::process::ExitCode;
 
 use domain::Plan;
 
-use crate::cli::{Cli, Command};
-use crate::{Error, output, portal, services};
+use crate::cli::{
+    Cli, Command, EventCommand, Global, PhaseCommand, RegistryCommand, ServiceCommand, StoreCommand,
+};
+use crate::exit::Exit;
+use crate::{Error, output, portal, requests, services};
 
-/// The exit code of an import that rejected rows.
-const REJECTED: u8 = 3;
-
-/// Reads the arguments, does what they ask for, and answers with the process's exit code.
+/// Runs the command that the arguments name; returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
-        // Help is no mistake: clap knows the code and the place for either.
-        Err(told) => {
-            drop(told.print());
-            return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        // Help is not an error: clap knows the stream and the exit code of either.
+        Err(refused) => {
+            drop(refused.print());
+            return u8::try_from(refused.exit_code()).map_or(Exit::Failed.into(), ExitCode::from);
         }
     };
     let begun = tokio::runtime::Runtime::new().map_err(|source| Error::File {
         path: "the process".into(),
-        advice: format!("no threads can be started ({source}); look at its limits"),
+        advice: format!("cannot start threads ({source}); check the limits of this user"),
         source,
     });
     let done = begun.and_then(|runtime| {
-        // Dropped before the runtime, on which the last spans are sent.
+        // Dropped before the runtime, which sends the last spans.
         let spans = logging::begin(&cli, runtime.handle())?;
         let done = runtime.block_on(Box::pin(execute(cli)));
         drop(spans);
@@ -76,10 +77,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     match done {
         Ok(code) => code,
-        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed(&error) => Exit::Done.into(),
         Err(error) => {
-            tell(&error);
-            ExitCode::FAILURE
+            report(&error);
+            Exit::Failed.into()
         }
     }
 }
@@ -87,96 +88,118 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn execute(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
     match command {
+        Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,
+        Command::Phase(command) => Box::pin(phase(command, &global)).await?,
+        Command::Status => status::execute(&global).await?,
         Command::Rehearse(args) => return Box::pin(rehearse::execute(*args, &global)).await,
         Command::Run(args) => return Box::pin(run::execute(*args, &global)).await,
-        Command::Scheduler(args) => return Box::pin(serving::scheduler(*args, &global)).await,
-        Command::Worker(args) => return Box::pin(serving::worker(*args, &global)).await,
-        Command::Projector(args) => return Box::pin(serving::projector(*args, &global)).await,
-        Command::Relay(args) => return Box::pin(serving::relay(*args, &global)).await,
-        Command::Api(args) => return Box::pin(serving::api(*args, &global)).await,
-        Command::Policy(args) => return Box::pin(services::answering(&args, &global)).await,
-        Command::Drift(command) => return Box::pin(drift::execute(command, &global)).await,
-        Command::Migrate(args) => migrate::execute(args, &global).await?,
-        Command::Config(args) => config::execute(&args, &global)?,
-        Command::Healthcheck(args) => healthcheck::execute(&args).await?,
-        Command::Import(args) => return Box::pin(import::execute(args, &global)).await,
-        Command::Generate(args) => generate::execute(&args, &global)?,
-        Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,
-        Command::Status => status::execute(&global).await?,
+        Command::Registry(RegistryCommand::Import(args)) => {
+            return Box::pin(import::execute(args, &global)).await;
+        }
+        Command::Registry(RegistryCommand::Generate(args)) => generate::execute(&args, &global)?,
         Command::Mailbox(command) => Box::pin(mailbox::execute(command, &global)).await?,
         Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
-        Command::Incidents(command) => Box::pin(incidents::execute(command, &global)).await?,
-        Command::Notices(command) => Box::pin(notices::execute(command, &global)).await?,
-        Command::Canary(command) => {
-            return Box::pin(canary::execute(command, &global)).await;
-        }
-        Command::Voucher(command) => Box::pin(voucher::one(command, &global)).await?,
-        Command::Vouchers(command) => Box::pin(voucher::all(command, &global)).await?,
-        Command::Intake(command) => return Box::pin(intake::execute(command, &global)).await,
-        Command::Erase(args) => {
-            return Box::pin(erase::execute(args, &global)).await;
-        }
-        Command::Logs(args) => return Box::pin(logs::execute(*args, &global)).await,
-        Command::Portal(args) => Box::pin(portal::serve(&args, &global)).await?,
-        Command::Pause(why) => Box::pin(programme::pause(&why.reason, &global)).await?,
-        Command::Resume(why) => Box::pin(programme::resume(&why.reason, &global)).await?,
-        Command::Pace(args) => Box::pin(programme::pace(&args, &global)).await?,
-        Command::Events(args) => Box::pin(events::execute(&args, &global)).await?,
-        Command::Projections(command) => Box::pin(derived::execute(command, &global)).await?,
+        Command::Erasure(args) => return Box::pin(erase::execute(args, &global)).await,
+        Command::Voucher(command) => Box::pin(voucher::execute(command, &global)).await?,
+        Command::LogRequest(args) => return Box::pin(logs::requests(*args, &global)).await,
+        Command::Message(command) => Box::pin(intake::execute(command, &global)).await?,
+        Command::Notice(command) => Box::pin(notices::execute(command, &global)).await?,
+        Command::Incident(command) => Box::pin(incidents::execute(command, &global)).await?,
+        Command::Drift(command) => return Box::pin(drift::execute(command, &global)).await,
+        Command::Canary(command) => return Box::pin(canary::execute(command, &global)).await,
         Command::Platform(command) => {
             return Box::pin(platform::execute(&command, &global)).await;
         }
-        Command::Completions { shell } => completions::execute(shell)?,
+        Command::Event(EventCommand::List(args)) => {
+            Box::pin(events::execute(&args, &global)).await?;
+        }
+        Command::MailLog(args) => return Box::pin(logs::mail_logs(*args, &global)).await,
+        Command::Key(command) => Box::pin(voucher::keys::execute(&command, &global)).await?,
+        Command::Store(StoreCommand::Migrate(args)) => migrate::execute(args, &global).await?,
+        Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,
+        Command::Store(StoreCommand::Rebuild) => Box::pin(derived::rebuild(&global)).await?,
+        Command::Service(command) => return service(command, &global).await,
+        Command::Config(args) => config::execute(&args, &global)?,
+        Command::Completion { shell } => completion::execute(shell)?,
+        Command::Man { folder } => man::execute(&folder, &global)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
-/// One sentence, and what lies beneath where the sentence does not say it already.
-fn tell(error: &Error) {
+async fn phase(command: PhaseCommand, global: &Global) -> Result<(), Error> {
+    match command {
+        PhaseCommand::Pause(why) => programme::pause(&why.reason, global).await,
+        PhaseCommand::Resume(why) => programme::resume(&why.reason, global).await,
+        PhaseCommand::Limit(args) => programme::pace(&args, global).await,
+    }
+}
+
+async fn service(command: ServiceCommand, global: &Global) -> Result<ExitCode, Error> {
+    match command {
+        ServiceCommand::Scheduler(args) => Box::pin(serving::scheduler(*args, global)).await,
+        ServiceCommand::Worker(args) => Box::pin(serving::worker(*args, global)).await,
+        ServiceCommand::Projector(args) => Box::pin(serving::projector(*args, global)).await,
+        ServiceCommand::Relay(args) => Box::pin(serving::relay(*args, global)).await,
+        ServiceCommand::Api(args) => Box::pin(serving::api(*args, global)).await,
+        ServiceCommand::Policy(args) => Box::pin(services::answering(&args, global)).await,
+        ServiceCommand::Intake(args) => Box::pin(requests::lmtp(&args, global)).await,
+        ServiceCommand::Portal(args) => {
+            Box::pin(portal::serve(&args, global)).await?;
+            Ok(Exit::Done.into())
+        }
+        ServiceCommand::Check(args) => {
+            healthcheck::execute(&args).await?;
+            Ok(Exit::Done.into())
+        }
+    }
+}
+
+/// Prints an error as one sentence, with the causes that it does not mention itself.
+fn report(error: &Error) {
     let mut sentence = error.to_string();
     if !matches!(error, Error::Plan(_)) {
-        // Only the problems of a plan come line by line; a library's own text may too.
+        // The problems of a plan are listed one a line; the text of a library is joined.
         sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     let mut text = format!("tramonto: {sentence}");
     let mut source = error.source();
-    while let Some(beneath) = source {
-        let said = beneath.to_string();
-        if !text.contains(&said) {
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
             text.push_str(": ");
-            text.push_str(&said);
+            text.push_str(&cause_text);
         }
-        source = beneath.source();
+        source = cause.source();
     }
-    // A terminal that is gone can't be told that it is.
+    // Without standard error there is no way to report that it is closed.
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
-/// A file that a setting names.
+/// The content of a file that a setting names.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::File {
         path: path.to_owned(),
-        advice: "it can't be read; look at the path and the rights of the file".to_owned(),
+        advice: "cannot be read; check its path and its permissions".to_owned(),
         source,
     })
 }
 
-/// An e-mail on standard input; one that is larger is refused and not cut off.
+/// The e-mail on standard input; one larger than `largest` bytes is refused.
 fn message_on_input(largest: u64) -> Result<Vec<u8>, Error> {
     let mut message = Vec::new();
     let mut input = std::io::stdin().lock().take(largest.saturating_add(1));
     let read = input.read_to_end(&mut message).map_err(|source| Error::File {
         path: "standard input".into(),
-        advice: "the message can't be read; name its file instead".to_owned(),
+        advice: "cannot be read; give the file of the message instead".to_owned(),
         source,
     })?;
     if u64::try_from(read).is_ok_and(|read| read <= largest) {
         return Ok(message);
     }
-    Err(Error::Usage(format!("the message is larger than {largest} bytes; give one message alone")))
+    Err(Error::Usage(format!("the message is larger than {largest} bytes; give a single message")))
 }
 
-/// The plan in a file, or the one of CEC-PAC where none is named.
+/// The plan in a file, or the plan of CEC-PAC without one.
 pub(crate) fn plan_or_default(file: Option<&Path>) -> Result<Plan, Error> {
     match file {
         Some(file) => plan_file::read(file).map(|(plan, _)| plan),

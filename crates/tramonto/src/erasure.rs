@@ -166,8 +166,7 @@ impl Places {
             let held = archive.index.held().await?;
             let anything = held.messages + held.links > 0;
             if whose.ended && !whose.logs_destroyed && anything {
-                let sentence =
-                    "the log of messages is still there; destroy it first: tramonto logs destroy";
+                let sentence = "the log of messages is still there; destroy it first: tramonto mail-log destroy";
                 return Err(Error::Usage(sentence.to_owned()));
             }
             let named = anything || !whose.ended;

@@ -8,6 +8,7 @@ mod config;
 mod desk;
 pub mod embedded;
 mod erasure;
+pub mod exit;
 mod extracts;
 pub mod generate;
 mod keys;

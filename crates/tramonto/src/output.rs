@@ -1,22 +1,23 @@
-//! What a command prints: to standard output, whole lines, and no panic where nobody reads them.
+//! What a command prints: `text` and `table` for people, `json` for machines, `progress` meanwhile.
 //!
-//! Invariant: a reader that went away (`tramonto events | head`) is an error like any other here, which
-//! ends the command, and which [`is_closed`] tells from the rest so that nothing is said about it.
+//! Invariant: nothing here panics. A closed pipe (`tramonto event list | head`) is an error that ends
+//! the command; [`is_closed`] recognizes it, so that nothing is printed about it.
 
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use crate::Error;
 
+mod json;
+pub(crate) mod progress;
+mod table;
 pub(crate) mod text;
 
 /// Standard output, held until dropped.
 pub struct Output(StdoutLock<'static>);
 
 impl Output {
-    /// Takes hold of standard output.
+    /// Locks standard output.
     pub fn open() -> Self {
         Self(io::stdout().lock())
     }
@@ -31,34 +32,22 @@ impl Output {
         self.0.write_all(text.as_ref().as_bytes()).map_err(failed)
     }
 
-    /// Prints one JSON document over several lines, for people and `jq`.
-    pub fn document(&mut self, value: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
-        self.line(text)
-    }
-
-    /// Prints one JSON object on one line.
-    pub fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(value).map_err(|error| failed(error.into()))?;
-        self.line(text)
-    }
-
-    /// Sees to it that what was printed is out.
+    /// Flushes what was printed.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.0.flush().map_err(failed)
     }
 }
 
-/// Standard output did not take it.
+/// Standard output could not be written.
 pub(crate) fn failed(source: io::Error) -> Error {
     Error::File {
         path: PathBuf::from("standard output"),
-        advice: format!("it can't be written to ({source}); look at where it goes"),
+        advice: format!("cannot be written ({source}); check where it goes"),
         source,
     }
 }
 
-/// Did the reader of our output go away?
+/// Whether standard output is a closed pipe.
 pub fn is_closed(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::BrokenPipe)
 }

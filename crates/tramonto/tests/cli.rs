@@ -39,6 +39,8 @@ mod notices;
 mod planning;
 #[path = "cli/privacy.rs"]
 mod privacy;
+#[path = "cli/reference.rs"]
+mod reference;
 #[path = "cli/scene.rs"]
 mod scene;
 #[path = "cli/settings.rs"]

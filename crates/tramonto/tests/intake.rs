@@ -33,8 +33,8 @@ impl Place {
         place.done(&["plan", "adopt", plan.to_str().unwrap(), "--reason", "a test"]);
         let registry = place.folder.path().join("registry.csv");
         let registry = registry.to_str().unwrap();
-        place.done(&["generate", "--registrations", "20", "--out", registry]);
-        place.done(&["import", registry]);
+        place.done(&["registry", "generate", "--registrations", "20", "--out", registry]);
+        place.done(&["registry", "import", registry]);
         place
     }
 
@@ -60,7 +60,7 @@ impl Place {
     fn serve(&self) -> Child {
         let listen = format!("unix:{}", self.socket().display());
         let mut command =
-            self.tramonto(&["intake", "lmtp", "--per-sender", "100000", "--listen", &listen]);
+            self.tramonto(&["service", "intake", "--per-sender", "100000", "--listen", &listen]);
         let mut service = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         while UnixStream::connect(self.socket()).is_err() {
@@ -76,11 +76,11 @@ impl Place {
         let mut all = Vec::new();
         for status in ["new", "held", "done"] {
             let listed =
-                self.done(&["intake", "list", "--json", "--status", status, "--limit", "10000"]);
+                self.done(&["message", "list", "--json", "--status", status, "--limit", "10000"]);
             let listed: Value = serde_json::from_str(&listed).unwrap();
             for message in listed["messages"].as_array().unwrap() {
                 let number = message["number"].to_string();
-                let content = self.done(&["intake", "show", &number, "--content"]);
+                let content = self.done(&["message", "show", &number, "--content"]);
                 let id = content.lines().find_map(|line| line.strip_prefix("Message-ID: "));
                 all.push(id.unwrap().to_owned());
             }
@@ -195,24 +195,24 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
     )
     .unwrap();
     let file = file.to_str().unwrap();
-    assert_eq!(place.done(&["intake", "list"]), "no message has come yet\n");
+    assert_eq!(place.done(&["message", "list"]), "no message has come yet\n");
     for _ in 0..2 {
-        assert_eq!(place.done(&["intake", "message", file]), "message 1 is kept\n");
+        assert_eq!(place.done(&["message", "receive", file]), "message 1 is kept\n");
     }
-    let listed = place.done(&["intake", "list", "--status", "new"]);
-    let shown = place.done(&["intake", "show", "1"]);
+    let listed = place.done(&["message", "list", "--status", "new"]);
+    let shown = place.done(&["message", "show", "1"]);
     for told in [&listed, &shown] {
         assert!(!told.contains('@') && !told.contains("RSSMRA"), "{told}");
     }
     let shown: Value =
-        serde_json::from_str(&place.done(&["intake", "show", "1", "--json"])).unwrap();
+        serde_json::from_str(&place.done(&["message", "show", "1", "--json"])).unwrap();
     assert_eq!((&shown["read_as"], &shown["names_codici_fiscali"]), (&"request".into(), &1.into()));
-    assert!(place.done(&["intake", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
-    let holder = ["intake", "release", "1", "--holder", "nobody@postacertificata.example"];
+    assert!(place.done(&["message", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
+    let holder = ["message", "release", "1", "--holder", "nobody@postacertificata.example"];
     let refused = place.tramonto(&holder).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("in the registry"), "{told}");
-    for wrong in [["intake", "show", "2"], ["intake", "release", "1"]] {
+    for wrong in [["message", "show", "2"], ["message", "release", "1"]] {
         let refused = place.tramonto(&wrong).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{wrong:?}");
     }
@@ -225,9 +225,9 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     // Somebody whom nobody knows asks: it waits for a person to look at it.
     let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
     std::fs::write(&file, text).unwrap();
-    place.done(&["intake", "message", file.to_str().unwrap()]);
+    place.done(&["message", "receive", file.to_str().unwrap()]);
     let count = |status: &str| {
-        let listed = place.done(&["intake", "list", "--json", "--status", status]);
+        let listed = place.done(&["message", "list", "--json", "--status", status]);
         let listed: Value = serde_json::from_str(&listed).unwrap();
         listed["messages"].as_array().unwrap().len()
     };
@@ -242,26 +242,26 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
         assert!(service.wait().unwrap().success());
     };
     looked_at();
-    let released = place.done(&["intake", "release", "1"]);
+    let released = place.done(&["message", "release", "1"]);
     assert_eq!(released, "message 1 is looked at again, as one that a person wrote\n");
     assert_eq!((count("new"), count("held")), (1, 0));
-    let early = ["intake", "refuse", "1", "--reason", "no request"];
+    let early = ["message", "refuse", "1", "--reason", "no request"];
     assert_eq!(place.tramonto(&early).output().unwrap().status.code(), Some(1));
     looked_at();
     assert_eq!(
-        place.done(&["intake", "refuse", "1", "--reason", "no request"]),
+        place.done(&["message", "refuse", "1", "--reason", "no request"]),
         "message 1 is turned down, and kept\n"
     );
     assert_eq!((count("refused"), count("held")), (1, 0));
-    assert!(place.done(&["intake", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
+    assert!(place.done(&["message", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
 
     // Of another an operator finds out whose it is.
     std::fs::write(&file, text.replace("RSSMRA", "VRDLGI")).unwrap();
-    place.done(&["intake", "message", file.to_str().unwrap()]);
+    place.done(&["message", "receive", file.to_str().unwrap()]);
     looked_at();
-    let told = place.done(&["intake", "release", "2", "--holder", "3"]);
+    let told = place.done(&["message", "release", "2", "--holder", "3"]);
     assert_eq!(told, "message 2 is looked at again, as that holder's request\n");
-    let shown = place.done(&["intake", "show", "2", "--json"]);
+    let shown = place.done(&["message", "show", "2", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let (status, mailbox) = (&shown["status"], &shown["mailbox"]);
     assert_eq!((status, mailbox), (&"new".into(), &3.into()));
@@ -298,17 +298,17 @@ fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_let
     let place = Place::new();
     let letters = place.folder.path().join("letters");
     let folder = letters.to_str().unwrap();
-    let told = place.done(&["intake", "letters", folder]);
+    let told = place.done(&["message", "export-templates", folder]);
     assert!(told.starts_with("16 templates are in "), "{told}");
     let refused = |arguments: &[&str]| {
         let ended = place.tramonto(arguments).output().unwrap();
         assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
         String::from_utf8(ended.stderr).unwrap()
     };
-    let again = refused(&["intake", "letters", folder]);
+    let again = refused(&["message", "export-templates", folder]);
     assert!(again.contains("name a folder of your own without templates"), "{again}");
     std::fs::write(letters.join("granted.en.txt"), "Your voucher\n\nHere it is.\n").unwrap();
-    let service = ["intake", "lmtp", "--listen", "127.0.0.1:0", "--letters", folder];
+    let service = ["service", "intake", "--listen", "127.0.0.1:0", "--letters", folder];
     let wrong = refused(&service);
     assert!(wrong.contains("template granted.en.txt: text lacks the code"), "{wrong}");
 }
@@ -316,7 +316,7 @@ fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_let
 #[test]
 fn a_plan_without_vouchers_has_no_intake() {
     let place = Place { folder: tempfile::tempdir().unwrap() };
-    let refused = place.tramonto(&["intake", "lmtp"]).output().unwrap();
+    let refused = place.tramonto(&["service", "intake"]).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("tramonto"), "{told}");
 }

@@ -39,8 +39,8 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
     let registry = folder.path().join("registry.csv");
     let registry = registry.to_str().unwrap();
     let done = |arguments: &[&str]| done(&store, arguments);
-    done(&["generate", "--registrations", "9000", "--out", registry]);
-    done(&["import", registry]);
+    done(&["registry", "generate", "--registrations", "9000", "--out", registry]);
+    done(&["registry", "import", registry]);
     for kill in 0..KILLS {
         let begun_at = ask(&store, HEAD).await;
         let mut running =
@@ -70,8 +70,11 @@ fn store(folder: &Path, end: &str) -> std::path::PathBuf {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     std::fs::write(path("plan.toml"), plan).unwrap();
     done(&store, &["plan", "adopt", &path("plan.toml"), "--reason", "a test"]);
-    done(&store, &["generate", "--registrations", "500", "--out", &path("registry.csv")]);
-    done(&store, &["import", &path("registry.csv")]);
+    done(
+        &store,
+        &["registry", "generate", "--registrations", "500", "--out", &path("registry.csv")],
+    );
+    done(&store, &["registry", "import", &path("registry.csv")]);
     store
 }
 
@@ -104,7 +107,7 @@ async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
     const FILES: i64 = 300;
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), "2090-03-18");
-    let mut arguments = vec!["logs".to_owned(), "index".to_owned()];
+    let mut arguments = vec!["mail-log".to_owned(), "index".to_owned()];
     for file in 0..FILES {
         let stamp = format!("2015-07-{:02}T{:02}:00:00+02:00", 1 + file / 24, file % 24);
         let line = |number: i64| {
@@ -157,7 +160,7 @@ async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
     for number in 0..3 {
         let text = format!("From: {number}@posta.example\r\n\r\n{}\r\n", known_by[0]);
         std::fs::write(&message, text).unwrap();
-        done(&whole, &["intake", "message", message.to_str().unwrap()]);
+        done(&whole, &["message", "receive", message.to_str().unwrap()]);
     }
     const ORDERED: &str = "SELECT count(*) FROM event JOIN kind ON kind.id = event.kind
                            WHERE kind.name = 'erasure-ordered'";
@@ -179,13 +182,13 @@ async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
         assert_ne!(asked(&store.join(file), question).await, Some(at), "{file}");
         let path = store.join(file);
         let so = async || asked(&path, question).await == Some(at);
-        killed_once(&store, &["erase", "all", "--reason", "a test"], so).await;
+        killed_once(&store, &["erasure", "start", "--all", "--reason", "a test"], so).await;
         let log = store.join("log.db");
         interrupted += i64::from(asked(&log, ERASED).await == Some(0));
-        done(&store, &["erase", "finish"]);
+        done(&store, &["erasure", "resume"]);
         assert_eq!(asked(&log, ERASED).await, Some(1), "killed at {file}");
         assert_eq!(asked(&log, ORDERED).await, Some(1), "killed at {file}");
-        let verify = [&["erase", "verify"][..], &known_by].concat();
+        let verify = [&["erasure", "verify"][..], &known_by].concat();
         assert!(tramonto(&store, &verify).status().unwrap().success(), "killed at {file}");
         for entry in std::fs::read_dir(&store).unwrap().map(Result::unwrap) {
             let bytes = std::fs::read(entry.path()).unwrap_or_default().to_ascii_lowercase();
@@ -194,7 +197,7 @@ async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
                 assert!(!stands, "killed at {file}: left in {}", entry.path().display());
             }
         }
-        done(&store, &["projections", "rebuild"]);
+        done(&store, &["store", "rebuild"]);
         let proof = prove(&Home::new(&store)).await.unwrap();
         assert_eq!(proof.problems, [""; 0], "killed at {file}");
     }

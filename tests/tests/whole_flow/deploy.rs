@@ -18,26 +18,22 @@ mod systemd;
 /// The services, as their commands are called.
 const SERVICES: [&str; 6] = ["scheduler", "worker", "projector", "relay", "api", "policy"];
 
-/// What needs no bus and is no service of the target, with its command.
-const BESIDE: [(&str, &[&str]); 2] = [("intake", &["intake", "lmtp"]), ("portal", &["portal"])];
+/// What needs no bus and is no service of the target.
+const BESIDE: [&str; 2] = ["intake", "portal"];
 
 /// Everything that runs for ever, by name.
 fn every_service() -> Vec<&'static str> {
-    SERVICES.into_iter().chain(BESIDE.map(|(name, _)| name)).collect()
+    SERVICES.into_iter().chain(BESIDE).collect()
 }
 
-/// The words by which the engine knows a service.
+/// The command that starts a service.
 fn command(name: &str) -> Vec<String> {
-    let beside = BESIDE.iter().find(|(beside, _)| *beside == name);
-    beside.map_or_else(
-        || vec![name.to_owned()],
-        |(_, words)| words.iter().map(|&word| word.to_owned()).collect(),
-    )
+    vec!["service".to_owned(), name.to_owned()]
 }
 
 /// The variable that says where a service is watched.
 fn watched_by(name: &str) -> String {
-    if BESIDE.iter().any(|(beside, _)| *beside == name) {
+    if BESIDE.contains(&name) {
         return format!("TRAMONTO_{}_WATCH", name.to_uppercase());
     }
     "TRAMONTO_LISTEN".to_owned()

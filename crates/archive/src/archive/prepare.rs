@@ -61,7 +61,7 @@ impl Archive {
             .await?;
         let (Some(open), Some(zone)) = (open, zone) else {
             return Err(Error::Refused(format!(
-                "no request {request} is open; see `tramonto logs list`"
+                "no request {request} is open; see `tramonto log-request list`"
             )));
         };
         if open.standing == LogStanding::Requested {

@@ -173,7 +173,9 @@ impl LogRequests {
     fn known(&self, request: Uuid) -> Result<&LogRequest, Rejection> {
         let open = self.open.get(&request);
         open.ok_or_else(|| {
-            Rejection(format!("log request {request} is not open; list them with `logs list`"))
+            Rejection(format!(
+                "log request {request} is not open; list them with `log-request list`"
+            ))
         })
     }
 }

@@ -79,7 +79,7 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt()],
             pace(Capability::Send, Some(0)),
-            "a rate limit of 0 would stop all work; use `tramonto pause` instead",
+            "a rate limit of 0 would stop all work; use `tramonto phase pause` instead",
         ),
     ];
     for (given, when, then) in table {

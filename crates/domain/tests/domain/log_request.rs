@@ -213,7 +213,10 @@ fn a_refused_request_is_over_and_may_be_made_again() {
     world.ask(FIRST, refuse(request)).unwrap();
     assert_eq!(world.standing(request), None);
     let gone = world.ask(FIRST, verify(request)).unwrap_err();
-    assert!(gone.starts_with("no request ") && gone.ends_with("look at `logs list`"), "{gone}");
+    assert!(
+        gone.starts_with("no request ") && gone.ends_with("look at `log-request list`"),
+        "{gone}"
+    );
     let again = world.served(FIRST, "2015-10-18T00:00:00Z");
     let ready = "the export is already prepared; its link expires by itself".to_owned();
     assert_eq!(world.ask(FIRST, refuse(again)), Err(ready));

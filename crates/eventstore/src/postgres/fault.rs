@@ -75,7 +75,7 @@ impl Place {
             }
             (_, "42P01" | "3F000" | "42703" | "42883") => {
                 return self.unusable(
-                    "its tables are missing or not those of this program; run `tramonto migrate`",
+                    "its tables are missing or not those of this program; run `tramonto store migrate`",
                 );
             }
             ("22", _) => return Error::InvalidAppend(format!("the server can't keep it: {said}")),

@@ -1,6 +1,6 @@
 //! The tables of a schema, and how they grow: by numbered steps that are kept in the program.
 //!
-//! A store is never changed by being opened; only `tramonto migrate` does that, in one transaction for
+//! A store is never changed by being opened; only `tramonto store migrate` does that, in one transaction for
 //! each step, under a lock, so that two at once do no harm. A program refuses tables that are older or
 //! newer than it knows. Deliberately absent: going back.
 
@@ -94,13 +94,13 @@ impl Schema {
             self.steps.iter().filter(|(version, ..)| !known.contains_key(version)).count();
         if known.is_empty() {
             return Err(place.unusable(format!(
-                "the database has no schema {}; run `tramonto migrate`",
+                "the database has no schema {}; run `tramonto store migrate`",
                 self.name
             )));
         }
         if missing > 0 {
             return Err(place.unusable(format!(
-                "its schema {} is {missing} steps older than this program; run `tramonto migrate`",
+                "its schema {} is {missing} steps older than this program; run `tramonto store migrate`",
                 self.name
             )));
         }

@@ -38,7 +38,7 @@ async fn tables(database: &TestDatabase) -> i64 {
 async fn a_database_without_tables_asks_for_migration_and_is_left_as_it_was() {
     let database = TestDatabase::empty().await;
     let text = refusal(database.options()).await;
-    assert!(text.contains("has no schema tramonto; run `tramonto migrate`"), "{text}");
+    assert!(text.contains("has no schema tramonto; run `tramonto store migrate`"), "{text}");
     assert!(text.contains(database.name()) && !text.contains("password"), "{text}");
     assert_eq!(tables(&database).await, 0);
 }

@@ -51,7 +51,7 @@ impl RequestProcessor {
     ) -> Result<(u64, Option<DateTime<Utc>>), Error> {
         let in_doubt = self.expire_claims(now).await?;
         if in_doubt > 0 {
-            tracing::warn!(letters = in_doubt, "letters in doubt; see `tramonto intake list`");
+            tracing::warn!(letters = in_doubt, "letters in doubt; see `tramonto message list`");
         }
         // Confirmations come from another process, which can't wake this one.
         let again = Some(now + TimeDelta::seconds(2));

@@ -20,7 +20,7 @@ impl PostgresDirectory {
             if !owned {
                 return Err(Problem::Refused(
                     "can be written anew by the owner of its tables alone; do it as the user that runs \
-                     `tramonto migrate`"
+                     `tramonto store migrate`"
                         .to_owned(),
                 ));
             }

@@ -124,7 +124,7 @@ impl Place {
             (_, "3D000") => (Cause::GONE, "is gone; put the database back from its backup"),
             (_, "42P01" | "3F000") => (
                 Cause::GONE,
-                "is not there; run `tramonto migrate`, or put it back from its backup",
+                "is not there; run `tramonto store migrate`, or put it back from its backup",
             ),
             (_, "25P03") => {
                 (Cause::UNAVAILABLE, "ended a call in its middle for being slow; it is made again")

@@ -83,14 +83,14 @@ pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Place) -> Resul
     let Some(found) = found else {
         return Err(place.unavailable(
             Cause::GONE,
-            "is not there; run `tramonto migrate`, or put it back from its backup",
+            "is not there; run `tramonto store migrate`, or put it back from its backup",
         ));
     };
     found.is_known().map_err(|problem| problem.at(place))?;
     if found.is_older() {
         return Err(place.unavailable(
             Cause::UNAVAILABLE,
-            "has tables of an older version of this program; run `tramonto migrate`",
+            "has tables of an older version of this program; run `tramonto store migrate`",
         ));
     }
     Ok(found)

@@ -95,7 +95,7 @@ async fn a_directory_is_made_once_and_opened_as_what_it_is() {
     let database = Database::new().await;
     let error = PostgresDirectory::open(database.options()).await.unwrap_err();
     assert_eq!((error.cause(), error.may_retry()), (&Cause::GONE, true));
-    assert!(error.to_string().contains("run `tramonto migrate`"), "{error}");
+    assert!(error.to_string().contains("run `tramonto store migrate`"), "{error}");
     let pending = PostgresDirectory::pending(database.options()).await.unwrap();
     assert_eq!(pending, ["make the schema directory with its tables, empty"]);
 

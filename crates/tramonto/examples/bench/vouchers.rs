@@ -23,8 +23,11 @@ pub(crate) fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     let registrations = args.registrations.to_string();
     fs::write(folder.path().join("plan.toml"), plan())?;
     run(folder.path(), &["plan", "adopt", "plan.toml", "--reason", "bench"])?;
-    run(folder.path(), &["generate", "--registrations", &registrations, "--out", "registry.csv"])?;
-    run(folder.path(), &["import", "registry.csv"])?;
+    run(
+        folder.path(),
+        &["registry", "generate", "--registrations", &registrations, "--out", "registry.csv"],
+    )?;
+    run(folder.path(), &["registry", "import", "registry.csv"])?;
     let mut everyone = String::new();
     for number in 0..args.registrations {
         writeln!(everyone, "{number}")?;

@@ -7,49 +7,51 @@ use super::values::Reason;
 /// What is done about drift.
 #[derive(Debug, Subcommand)]
 pub enum DriftCommand {
-    /// Compares the mail platform with the log now, and records what differs; nothing is put right.
+    /// Compare the mail platform with the log and record differences
+    ///
+    /// Nothing is repaired.
     #[command(after_help = "Examples:
   tramonto drift check
-  tramonto drift check --json | jq .drifting
-
-Ends with code 4 where drift was found.")]
+  tramonto drift check --json | jq .drifting")]
     Check(CheckDriftArgs),
-    /// The same, and what differs is put right by the engine that runs, or by the next one.
+    /// Compare the mail platform with the log and repair differences
+    ///
+    /// The running engine repairs them as ordinary work, or the next one to run.
     Repair(RepairArgs),
-    /// Says of a day that no drift was open at its end and what was looked at, or why that can't be said.
-    Certificate(CertificateArgs),
+    /// Certify that no drift was open at the end of a day
+    ///
+    /// The certificate states what was compared, or why it cannot be given.
+    Certify(CertificateArgs),
 }
 
 /// What is compared.
 #[derive(Debug, Clone, Args)]
 pub struct CheckDriftArgs {
-    /// The platform that is asked: the one that the engine works on.
+    /// The platform the engine works on.
     #[command(flatten)]
     pub platform: PlatformArgs,
 }
 
-/// Why drift is put right.
+/// Why drift is repaired.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:
   tramonto drift repair --reason 'somebody reopened mailboxes by hand'")]
 pub struct RepairArgs {
-    /// Why, for the record. Name no person: the log is kept for ever.
+    /// Reason for the record; it must not name a person
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
-    /// The platform that is asked: the one that the engine works on.
+    /// The platform the engine works on.
     #[command(flatten)]
     pub platform: PlatformArgs,
 }
 
-/// Of which day it is said.
+/// Which day is certified.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(after_help = "Examples:
-  tramonto drift certificate
-  tramonto drift certificate --date 2015-09-18 --json
-
-Ends with code 4 where it can't be given.")]
+  tramonto drift certify
+  tramonto drift certify --date 2015-09-18 --json")]
 pub struct CertificateArgs {
-    /// The day, in the plan's zone; today where none is named.
+    /// Day to certify, in the plan's time zone; today by default
     #[arg(long, value_name = "DATE")]
     pub date: Option<NaiveDate>,
 }

@@ -5,31 +5,32 @@ use clap::Args;
 use super::values;
 use crate::{Error, Home, StorePlace};
 
-/// What holds for every command.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The store: a folder, or a database that services share, as `postgres://USER@HOST/NAME`.
+    /// Store: a folder, or a database as `postgres://USER@HOST/NAME`
     #[arg(
         long,
         global = true,
-        value_name = "PLACE",
+        value_name = "STORE",
         env = "TRAMONTO_STORE",
         hide_env_values = true,
         default_value = "tramonto-store"
     )]
     pub store: StorePlace,
-    /// A file with the database user's password.
+    /// File with the database user's password
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_PASSWORD_FILE")]
     pub store_password_file: Option<PathBuf>,
-    /// The certificate authority of the database (PEM); with it, the server's name is verified too.
+    /// Certificate authority of the database (PEM), to verify the server's name
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_ROOT_CERTIFICATE")]
     pub store_root_certificate: Option<PathBuf>,
-    /// The folder of the programme's keys; without it, `keys` in the folder of the store.
+    /// Folder of the programme's keys; `keys` in the store's folder by default
     #[arg(long, global = true, value_name = "DIR", env = "TRAMONTO_KEYS")]
     pub keys: Option<PathBuf>,
-    /// A file with the keys instead, as `keyring.json` in such a folder, e.g. a mounted secret: it is read and never
-    /// written. The variable `TRAMONTO_KEYRING` may hold the keys themselves.
+    /// File with the keys, read only: the `keyring.json` of a key folder
+    ///
+    /// For keys mounted as a secret. The variable `TRAMONTO_KEYRING` may hold the keys themselves.
     #[arg(
         long,
         global = true,
@@ -38,10 +39,12 @@ pub struct Global {
         conflicts_with = "keys"
     )]
     pub keyring_file: Option<PathBuf>,
-    /// A TOML file with settings, e.g. `bus = "nats://bus"`; flags and the environment come first.
+    /// TOML file with settings, e.g. `bus = "nats://bus"`
+    ///
+    /// Command-line options and environment variables override it.
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Who acts, for the record; without it `operator:` and the name of the user.
+    /// Actor for the record; `operator:USER` by default
     #[arg(
         long,
         global = true,
@@ -50,28 +53,30 @@ pub struct Global {
         value_parser = values::actor
     )]
     pub actor: Option<String>,
-    /// Answers in JSON.
+    /// JSON output
     #[arg(long, global = true)]
     pub json: bool,
-    /// What is logged to standard error: error, warn, info, debug, trace, or a filter by module.
+    /// Log level (error, warn, info, debug, trace) or filter by module
+    ///
+    /// Log lines go to standard error.
     #[arg(long, global = true, value_name = "FILTER", env = "TRAMONTO_LOG")]
     pub log: Option<String>,
-    /// Logs one JSON object a line.
+    /// Log lines as JSON objects
     #[arg(long, global = true)]
     pub log_json: bool,
 }
 
 impl Global {
-    /// The embedded store that is meant.
+    /// The store, which must be a folder.
     pub fn home(&self) -> Result<Home, Error> {
         self.store.home()
     }
 
-    /// Who acts.
+    /// The actor for the record.
     pub fn actor(&self) -> String {
         self.actor.clone().unwrap_or_else(|| {
             let user = std::env::var("USER").ok();
-            // A name that could not be recorded is not worth refusing the command for.
+            // A user name that cannot be recorded does not fail the command.
             let user = user.and_then(|user| values::actor(&user).ok());
             format!("operator:{}", user.as_deref().unwrap_or("unknown"))
         })

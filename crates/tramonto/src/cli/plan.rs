@@ -7,13 +7,15 @@ use super::values::Reason;
 /// What is done with the plan.
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
-    /// Checks a plan file; every problem is told with its line and what would be right.
+    /// Check a plan file and report every problem with its line
     Check(CheckArgs),
-    /// Shows the plan in force: its phases, their instants, and where each fact comes from.
+    /// Show the plan in force: its phases, their instants and their sources
     Show(ShowPlanArgs),
-    /// Makes a plan the store's first one.
+    /// Adopt the first plan of a store
     Adopt(AdoptArgs),
-    /// Puts another plan in the place of the one in force; with --dry-run, shows what that changes.
+    /// Replace the plan in force, or show what that would change
+    ///
+    /// A phase that has started cannot be moved.
     Amend(AmendArgs),
 }
 
@@ -22,7 +24,7 @@ pub enum PlanCommand {
 #[command(after_help = "Example:
   tramonto plan check my-plan.toml")]
 pub struct CheckArgs {
-    /// The plan file.
+    /// Plan file
     pub file: PathBuf,
 }
 
@@ -32,7 +34,7 @@ pub struct CheckArgs {
   tramonto plan show
   tramonto plan show --file > my-plan.toml            a plan file to amend")]
 pub struct ShowPlanArgs {
-    /// As a plan file, to be edited and given to `plan amend`.
+    /// Plan file format, to be edited and given to `plan amend`
     #[arg(long, conflicts_with = "json")]
     pub file: bool,
 }
@@ -42,9 +44,9 @@ pub struct ShowPlanArgs {
 #[command(after_help = "Example:
   tramonto plan adopt my-plan.toml --reason 'decree 12 of 2014'")]
 pub struct AdoptArgs {
-    /// The plan file.
+    /// Plan file
     pub file: PathBuf,
-    /// Why, for the record. Name no person: the log is kept for ever.
+    /// Reason for the record; it must not name a person
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
 }
@@ -53,16 +55,14 @@ pub struct AdoptArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto plan amend my-plan.toml --dry-run
-  tramonto plan amend my-plan.toml --reason 'access is kept a month longer'
-
-A phase that has started can't be moved.")]
+  tramonto plan amend my-plan.toml --reason 'access is kept a month longer'")]
 pub struct AmendArgs {
-    /// The plan file.
+    /// Plan file
     pub file: PathBuf,
-    /// Shows what would change and changes nothing.
+    /// Dry run: show what would change
     #[arg(long)]
     pub dry_run: bool,
-    /// Why, for the record. Name no person: the log is kept for ever.
+    /// Reason for the record; it must not name a person
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
     pub reason: Option<Reason>,
 }

@@ -1,44 +1,108 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use platform::webhook::{Secrets, Settings};
+use platform::{Identifier, Renamed};
 
 use crate::Error;
 use crate::log::password;
 use engine::platform_choice::{PlatformChoice, PlatformPlace};
 
-/// Where no file has the secret of the platform.
+/// Environment variable with the platform's secret, if no file has it.
 pub(crate) const PLATFORM_SECRET: &str = "TRAMONTO_PLATFORM_SECRET";
 
 /// The mail platform.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options of the mail platform")]
+#[command(next_help_heading = "Mail platform")]
 pub struct PlatformArgs {
-    /// The mail platform: `directory`, the one beside the log, or a provider's API as `https://HOST/PATH`.
-    #[arg(long, value_name = "PLACE", env = "TRAMONTO_PLATFORM", default_value = "directory")]
+    /// Mail platform: `directory`, or a provider's API as `https://HOST/PATH`
+    ///
+    /// `directory` is the mail directory beside the log.
+    #[arg(long, value_name = "URL", env = "TRAMONTO_PLATFORM", default_value = "directory")]
     pub platform: PlatformPlace,
-    /// A file with the provider's secret (whsec_…); with several, requests are signed by each.
+    /// File with the provider's secret (whsec_…)
+    ///
+    /// If it holds several secrets, each of them signs every request.
     #[arg(long, value_name = "FILE", env = "TRAMONTO_PLATFORM_SECRET_FILE")]
     pub platform_secret_file: Option<PathBuf>,
-    /// The provider keeps instants that it is told ahead, and is told them.
+    /// Whether the provider accepts instants in advance and acts on them itself
     #[arg(long, value_name = "BOOL", env = "TRAMONTO_PLATFORM_ARMS", default_value_t = false,
         action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub platform_arms: bool,
-    /// The provider may be at a private address, and without TLS.
+    /// Whether the provider may have a private address and no TLS
     #[arg(long, value_name = "BOOL", env = "TRAMONTO_PLATFORM_PRIVATE", default_value_t = false,
         action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub platform_private: bool,
-    /// How many mailboxes go into one request to the provider.
+    /// Maximum mailboxes per request to the provider
     #[arg(long, value_name = "N", env = "TRAMONTO_PLATFORM_BATCH", default_value_t = 1_000,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub platform_batch: u16,
-    /// The certificate authority of the provider (PEM); the system's own otherwise.
+    /// Certificate authority of the provider (PEM); the system's by default
     #[arg(long, value_name = "FILE", env = "TRAMONTO_PLATFORM_ROOT_CERTIFICATE")]
     pub platform_root_certificate: Option<PathBuf>,
 }
 
+/// What is done with the mail platform.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PlatformCommand {
+    /// Show the mail servers' lookups and check what keeps the servers from obeying
+    #[command(after_help = "Examples:
+  tramonto platform check
+  doveconf -n > dovecot.txt && postconf -n > postfix.txt
+  tramonto platform check --dovecot dovecot.txt --postfix postfix.txt")]
+    Check(PlatformCheckArgs),
+    /// Create a view of the rights with other names of table and columns
+    ///
+    /// For mail servers whose queries cannot change. An existing view of this name is replaced.
+    #[command(after_help = "Example:
+  tramonto platform create-view accounts --column address=username --column can_login=active")]
+    CreateView(PlatformViewArgs),
+    /// Rebuild a lost mail directory from the log and the registry
+    ///
+    /// Stop the engine first. An existing directory is never overwritten: move the file away first.
+    #[command(after_help = "Example:
+  tramonto platform rebuild")]
+    Rebuild,
+}
+
+/// What is checked.
+#[derive(Debug, Clone, Args)]
+pub struct PlatformCheckArgs {
+    /// Dovecot settings to check, as `doveconf -n` prints them
+    #[arg(long, value_name = "FILE")]
+    pub dovecot: Option<PathBuf>,
+    /// Postfix settings to check, as `postconf -n` prints them
+    #[arg(long, value_name = "FILE")]
+    pub postfix: Option<PathBuf>,
+    /// View that the lookups use, as `platform create-view` made it
+    #[arg(long, value_name = "NAME")]
+    pub view: Option<Identifier>,
+    /// The names of its columns.
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+}
+
+/// A view of the rights.
+#[derive(Debug, Clone, Args)]
+pub struct PlatformViewArgs {
+    /// Name of the view
+    #[arg(value_name = "NAME")]
+    pub name: Identifier,
+    /// The names of its columns.
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+}
+
+/// Columns with other names.
+#[derive(Debug, Clone, Args)]
+pub struct ColumnArgs {
+    /// Column and its other name, e.g. `address=username`; repeatable
+    #[arg(long = "column", value_name = "OURS=THEIRS")]
+    pub columns: Vec<Renamed>,
+}
+
 impl PlatformArgs {
-    /// The platform that is meant. The secret is read from its file, or else from the environment.
+    /// The chosen platform; reads the secret from its file, or else from the environment.
     pub fn choice(&self) -> Result<PlatformChoice, Error> {
         let PlatformPlace::Webhook(endpoint) = &self.platform else {
             return Ok(PlatformChoice::Directory);
@@ -46,7 +110,7 @@ impl PlatformArgs {
         let secret = password(self.platform_secret_file.as_deref(), PLATFORM_SECRET)?;
         let Some(secret) = secret else {
             return Err(Error::Usage(format!(
-                "requests to a provider are signed; name the file of its secret with \
+                "the platform has no secret to sign requests with; name its file with \
                  --platform-secret-file, or set {PLATFORM_SECRET}"
             )));
         };

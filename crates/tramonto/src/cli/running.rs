@@ -4,89 +4,90 @@ use clap::Args;
 use platform::{Chance, Faults};
 
 use super::canary::CanaryArgs;
-use super::notices::NoticeArgs;
-use super::serving::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
+use super::notice::NoticeArgs;
+use super::service::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
 use super::values;
 use super::values::ArmAhead;
 
-/// How a rehearsal is run.
+/// How a rehearsal runs.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto rehearse
   tramonto rehearse --registrations 2121783
   tramonto rehearse --faults transient=1%,permanent=0.01% --crash-every 40
-  tramonto rehearse --asking 60%                      more of them want a voucher
+  tramonto rehearse --asking 60%
   tramonto rehearse --plan my-plan.toml --registry registry.csv --store rehearsed
-  tramonto --store rehearsed status                   explore what was kept")]
+  tramonto --store rehearsed status                   explore the store that was kept")]
 pub struct RehearseArgs {
-    /// How many registrations are made up.
+    /// Number of registrations to generate
     #[arg(long, value_name = "N", conflicts_with = "registry")]
     pub registrations: Option<u32>,
-    /// Rehearse with this registry file instead of a made-up one.
+    /// Registry file to use instead of a generated one
     #[arg(long, value_name = "FILE")]
     pub registry: Option<PathBuf>,
-    /// Rehearse this plan instead of the one of CEC-PAC.
+    /// Plan file; the plan of CEC-PAC by default
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// Faults of the platform, e.g. `transient=1%,permanent=0.01%`.
+    /// Fault rates of the platform, e.g. `transient=1%,permanent=0.01%`
     #[arg(long, value_name = "RATES", value_parser = values::faults)]
     pub faults: Option<Faults>,
-    /// Drops and rebuilds the engine each time so many events were recorded.
+    /// Events between two simulated crashes of the engine
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
     pub crash_every: Option<u64>,
-    /// How many holders ask for a voucher; where any do, some ask for the log of their messages too.
+    /// Share of holders who request a voucher; some of them request their log too
     #[arg(long, value_name = "SHARE", default_value = "5%")]
     pub asking: Chance,
-    /// Another seed makes up other people and other faults.
+    /// Seed of the generated people and faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// How long ahead the platform is told its instants, e.g. `14d`; `off` acts at the dates only.
+    /// Lead time for arming the platform, e.g. `14d`; `off` for none
+    ///
+    /// An armed platform ends a capability by itself, even if the engine is down on that date.
     #[arg(long, value_name = "DAYS", default_value = "14d")]
     pub arm_ahead: ArmAhead,
-    /// The store that is kept; only where `--store` stands on the command line.
+    /// The store to keep, if `--store` is on the command line.
     #[arg(skip)]
     pub store: Option<PathBuf>,
-    /// Reports in JSON.
+    /// Whether the report is JSON.
     #[arg(skip)]
     pub json: bool,
 }
 
-/// How the engine is run.
+/// How the engine runs.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   tramonto run
   tramonto run --log debug --log-json
-  tramonto run --until-idle                           catch up with what is due, then end
+  tramonto run --until-idle                           process what is due, then exit
+  tramonto run --store postgres://tramonto@db/tramonto --bus nats://bus    all services at once
 
-  tramonto run --store postgres://tramonto@db/tramonto --bus nats://bus    every service in one process
-
-Ctrl-C stops it cleanly; whatever stops it, nothing that was recorded is lost, and the next run goes on.")]
+Ctrl-C shuts down cleanly. No recorded event is lost, however the engine stops.")]
 pub struct RunArgs {
-    /// The plan to adopt where the store has none yet; without it, the one of CEC-PAC.
+    /// Plan file to adopt if the store has none; the plan of CEC-PAC by default
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// How work is handed out.
+    /// How work is dispatched.
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// How many workers call the platform side by side.
+    /// Workers that call the platform concurrently
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
     pub workers: usize,
-    /// Ends as soon as nothing is left to do now.
+    /// Exit once no work is left for now
     #[arg(long)]
     pub until_idle: bool,
-    /// Whose sessions end when access closes.
+    /// Which command ends open sessions.
     #[command(flatten)]
     pub sessions: SessionArgs,
-    /// Through which relay holders are told.
+    /// The relay for notices.
     #[command(flatten)]
     pub notices: NoticeArgs,
-    /// Where our own mailboxes are probed.
+    /// The servers that canaries probe.
     #[command(flatten)]
     pub canaries: CanaryArgs,
-    /// What the services share; all but --listen and --otlp-endpoint for a store that is a database.
+    /// Options of services. A store in a folder uses `--listen` and `--otlp-endpoint` only.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// How mail servers are answered, where they are.
+    /// The policy server, if any.
     #[command(flatten)]
     pub answers: AnswerArgs,
 }

@@ -23,6 +23,22 @@ const REGISTRATIONS: RangeInclusive<u64> = 0..=4_000_000_000;
 const MOST_WORKERS: usize = 64;
 /// Years ahead no platform keeps an instant.
 const LONGEST_ARMING: i64 = 3660;
+/// The categories of the log's streams.
+pub(super) const CATEGORIES: [&str; 13] = [
+    "programme",
+    "schedule",
+    "registry",
+    "mailbox",
+    "outcome",
+    "incident",
+    "drift",
+    "canary",
+    "notice",
+    "voucher",
+    "keys",
+    "archive",
+    "erasure",
+];
 const LONGEST_REASON: usize = 500;
 const LONGEST_ACTOR: usize = 80;
 
@@ -136,7 +152,8 @@ pub(super) fn actor(text: &str) -> Result<String, String> {
     recordable("an actor", text, LONGEST_ACTOR)
 }
 
-/// The log is kept for ever and holders have a right to be forgotten: what is written to it names nobody.
+/// The log is kept for ever and holders have a right to be forgotten: what is written to it names
+/// nobody.
 fn recordable(what: &str, text: &str, longest: usize) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {

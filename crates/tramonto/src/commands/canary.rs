@@ -12,6 +12,7 @@ use workers::canary::{Canary, ProbeEndpoints, ProbeResult, ProbeSettings, expect
 
 use super::reading::Reading;
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs, ShowCanaryArgs};
+use crate::exit::Exit;
 use crate::log::password;
 use crate::output::Output;
 use crate::output::text::{table, utc};
@@ -19,9 +20,6 @@ use crate::{Error, commands};
 
 /// Where no file holds the canaries' password.
 pub(super) const PASSWORD: &str = "TRAMONTO_CANARY_PASSWORD";
-/// The exit code where something was answered otherwise than the plan says.
-const OTHERWISE: u8 = 4;
-
 /// Where canaries are probed, by the command line; `None` where no door is named.
 pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Error> {
     let root = args.canary_root_certificate.as_deref().map(commands::read).transpose()?;
@@ -31,7 +29,7 @@ pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Err
         imap: args.canary_imap.as_ref().map(|place| &place.0),
         password: password(args.canary_password_file.as_deref(), PASSWORD)?,
         root: root.as_deref(),
-        timeout: args.canary_patience.0,
+        timeout: args.canary_timeout.0,
     };
     ProbeEndpoints::new(settings).map_err(Error::Usage)
 }
@@ -39,7 +37,7 @@ pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Err
 pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
         CanaryCommand::Probe(args) => probe(&args, global).await,
-        CanaryCommand::Show(args) => show(&args, global).await.map(|()| ExitCode::SUCCESS),
+        CanaryCommand::Show(args) => show(&args, global).await.map(|()| Exit::Done.into()),
     }
 }
 
@@ -90,7 +88,7 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
             conversations(&mut out, &format!("canary {}", probed.number), &probed.transcripts)?;
         }
     }
-    Ok(if otherwise { ExitCode::from(OTHERWISE) } else { ExitCode::SUCCESS })
+    Ok(if otherwise { Exit::Found.into() } else { Exit::Done.into() })
 }
 
 async fn one(

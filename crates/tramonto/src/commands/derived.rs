@@ -1,4 +1,4 @@
-//! `tramonto projections`: how far what is derived has come, and deriving it anew.
+//! `tramonto store status` and `store rebuild`: the projections of the log.
 
 use std::sync::Arc;
 
@@ -6,21 +6,14 @@ use eventstore::{Clock, EventStore, SqliteStore};
 use projections::{PostgresTable, Projections, Status};
 
 use super::reading::Reading;
-use crate::cli::{Global, ProjectionsCommand};
+use crate::cli::Global;
 use crate::embedded::Store;
 use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::text::{count, table};
 use crate::{Error, RealClock, StorePlace};
 
-pub(super) async fn execute(command: ProjectionsCommand, global: &Global) -> Result<(), Error> {
-    match command {
-        ProjectionsCommand::Status => status(global).await,
-        ProjectionsCommand::Rebuild => rebuild(global).await,
-    }
-}
-
-async fn status(global: &Global) -> Result<(), Error> {
+pub(super) async fn status(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
     let statuses = reading.followed(now).await?;
@@ -41,7 +34,7 @@ async fn status(global: &Global) -> Result<(), Error> {
     out.text(table(&header, &[1, 2, 3, 4], statuses.iter().map(row).collect()))
 }
 
-async fn rebuild(global: &Global) -> Result<(), Error> {
+pub(super) async fn rebuild(global: &Global) -> Result<(), Error> {
     if let StorePlace::Postgres(url) = &global.store {
         return rebuild_shared(global, url).await;
     }

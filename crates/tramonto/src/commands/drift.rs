@@ -17,6 +17,7 @@ use workers::Reconciler;
 use super::reading::Reading;
 use crate::cli::{DriftCommand, Global, PlatformArgs};
 use crate::embedded::drive;
+use crate::exit::Exit;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
@@ -25,9 +26,6 @@ use crate::{Error, StorePlace};
 use engine::platform_choice::PlatformChoice;
 use engine::provision::Provisioned;
 
-/// The exit code where drift was found, or no certificate can be given.
-const DRIFT: u8 = 4;
-
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
         DriftCommand::Check(args) => compare(false, None, &args.platform, global).await,
@@ -35,7 +33,7 @@ pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<Ex
             let reason = Some(args.reason.as_str().to_owned());
             compare(true, reason, &args.platform, global).await
         }
-        DriftCommand::Certificate(args) => certificate::execute(args, global).await,
+        DriftCommand::Certify(args) => certificate::execute(args, global).await,
     }
 }
 
@@ -77,7 +75,7 @@ async fn compare(
     reading.close().await;
     tell(&checked, global)?;
     let clean = repair || checked.drifting() == 0;
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(DRIFT) })
+    Ok(if clean { Exit::Done.into() } else { Exit::Found.into() })
 }
 
 /// A platform, and how it is given its mailboxes, where it is.

@@ -1,4 +1,4 @@
-//! `tramonto erase`: the end of what is known of holders as people, and the proof of it.
+//! `tramonto erasure`: the end of what is known of holders as people, and the proof of it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
@@ -12,18 +12,15 @@ use serde_json::json;
 
 use super::decide::{decide, origin};
 use super::reading::Reading;
-use crate::cli::{
-    EraseArgs, EraseCommand, EraseHolderArgs, Global, Needle, VerifyErasureArgs, Why,
-};
+use crate::cli::{EraseArgs, EraseCommand, Global, Reason, SearchTerm, Target, VerifyErasureArgs};
 use crate::erasure::{Places, Whose, expect_no_logs, place_of_logs};
+use crate::exit::Exit;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
 use crate::{Error, Home, StorePlace};
 use engine::traces::traces;
 
-/// The exit code where something is left.
-const FOUND: u8 = 4;
 /// So many texts are looked for at once at most.
 const MOST_TEXTS: usize = 100;
 /// No longer text is read from standard input.
@@ -34,12 +31,14 @@ pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode
     let archive = place_of_logs(archive, no_archive, global)?;
     let wherever = Wherever { global, archive, never: no_archive };
     match command {
-        EraseCommand::Holder(args) => holder(args, &wherever).await?,
-        EraseCommand::All(why) => all(why, &wherever).await?,
-        EraseCommand::Finish => finish(&wherever).await?,
+        EraseCommand::Start(args) => match args.mailbox {
+            Some(mailbox) => holder(&mailbox, &args.reason, &wherever).await?,
+            None => all(&args.reason, &wherever).await?,
+        },
+        EraseCommand::Resume => finish(&wherever).await?,
         EraseCommand::Verify(args) => return verify(args, &wherever).await,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
 /// Where the store is, and the log of messages.
@@ -71,11 +70,11 @@ impl Wherever<'_> {
     }
 }
 
-async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Error> {
+async fn holder(mailbox: &Target, reason: &Reason, wherever: &Wherever<'_>) -> Result<(), Error> {
     let global = wherever.global;
     let reading = Reading::open_to_decide(global).await?;
-    let number = reading.number_of(&args.mailbox).await?;
-    let origin = origin(global, &args.reason);
+    let number = reading.number_of(mailbox).await?;
+    let origin = origin(global, reason);
     order(&reading, wherever, ErasureGround::Demand, &origin, |_| [number].into()).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let id = MailboxId::new(reading.programme(), number);
@@ -83,10 +82,10 @@ async fn holder(args: EraseHolderArgs, wherever: &Wherever<'_>) -> Result<(), Er
     told(global, &done?, &format!("the personal data of the holder of mailbox {id}"))
 }
 
-async fn all(why: Why, wherever: &Wherever<'_>) -> Result<(), Error> {
+async fn all(reason: &Reason, wherever: &Wherever<'_>) -> Result<(), Error> {
     let global = wherever.global;
     let reading = Reading::open_to_decide(global).await?;
-    let origin = origin(global, &why.reason);
+    let origin = origin(global, reason);
     let everyone = |state: &domain::State| state.rights.registered().clone();
     order(&reading, wherever, ErasureGround::End, &origin, everyone).await?;
     let done = carry_out(&reading, wherever, &origin).await;
@@ -228,7 +227,7 @@ async fn verify(args: VerifyErasureArgs, wherever: &Wherever<'_>) -> Result<Exit
             _ => format!("{} traces are left", count(left)),
         })?;
     }
-    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    Ok(if left == 0 { Exit::Done.into() } else { Exit::Found.into() })
 }
 
 async fn in_files(folder: PathBuf, texts: Vec<String>) -> Result<Vec<(String, u64)>, Error> {
@@ -253,7 +252,7 @@ const SCHEMAS: [&str; 7] =
     ["tramonto", "registry", "directory", "projection", "vouchers", "intake", "archive"];
 
 /// The texts on standard input, one a line.
-fn given() -> Result<Vec<Needle>, Error> {
+fn given() -> Result<Vec<SearchTerm>, Error> {
     let input = std::io::stdin().lock().take(LONGEST_INPUT);
     let mut texts = Vec::new();
     for line in input.lines() {

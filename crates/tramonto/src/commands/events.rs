@@ -1,4 +1,4 @@
-//! `tramonto events`: the log, one event a line.
+//! `tramonto event list`: the log, one event a line.
 
 use eventstore::{Filter, RecordedEvent};
 use views::EventView;

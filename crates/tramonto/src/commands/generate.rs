@@ -1,4 +1,4 @@
-//! `tramonto generate`: a made-up registry file.
+//! `tramonto registry generate`: a made-up registry file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -1,21 +1,20 @@
-//! `tramonto import`: a registry file into the store.
+//! `tramonto registry import`: a registry file into the store.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use domain::{Plan, ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, Origin};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use registry::{Encoding, ImportRequest, Progress, Registry, Source, Summary, rejects_of};
+use registry::{Encoding, ImportRequest, Registry, Source, Summary, rejects_of};
 use serde_json::json;
 
-use super::REJECTED;
 use crate::cli::{Global, ImportArgs};
 use crate::embedded::{self, Store};
+use crate::exit::Exit;
 use crate::log::{Log, postgres_options};
 use crate::output::Output;
+use crate::output::progress::{self, show_read};
 use crate::output::text::count;
 use crate::{Error, RealClock, StorePlace};
 
@@ -61,8 +60,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
             .await?
     };
     let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
-    let begun = Instant::now();
-    let bar = bar(global);
+    let bar = progress::file("import", global.json);
     let summary = registry::import(
         &*log,
         store.registry(),
@@ -75,7 +73,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
             now: journal.now(),
             actor: &actor,
             reason: reason.as_deref(),
-            progress: &mut |progress| show(&bar, progress, begun),
+            progress: &mut |read| show_read(&bar, read.bytes_read, read.bytes_total, read.rows),
         },
     )
     .await;
@@ -84,7 +82,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     store.close().await?;
     let summary = summary?;
     tell(&summary, global)?;
-    Ok(if summary.rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
+    Ok(if summary.rejected > 0 { Exit::Rejected.into() } else { Exit::Done.into() })
 }
 
 /// Where the rows and what they say go.
@@ -157,27 +155,6 @@ fn encoding(name: &str) -> Result<Encoding, Error> {
             "--encoding {name:?} is not known here; write utf-8 or windows-1252"
         ))),
     }
-}
-
-fn bar(global: &Global) -> ProgressBar {
-    let target =
-        if global.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    let style = "import {wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left";
-    bar.set_style(
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar
-}
-
-fn show(bar: &ProgressBar, progress: Progress, begun: Instant) {
-    if let Some(total) = progress.bytes_total {
-        bar.set_length(total);
-    }
-    bar.set_position(progress.bytes_read);
-    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-    let rate = progress.rows.saturating_mul(1_000) / millis;
-    bar.set_message(format!("{} rows, {} rows/s", count(progress.rows), count(rate)));
 }
 
 fn tell(summary: &Summary, global: &Global) -> Result<(), Error> {

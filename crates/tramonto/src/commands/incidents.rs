@@ -1,4 +1,4 @@
-//! `tramonto incidents`: what was given up, and what an operator does about it.
+//! `tramonto incident`: what was given up, and what an operator does about it.
 
 use domain::{Event, IncidentKey, IncidentResolved, IncidentRetried, MailboxSet, State};
 use eventstore::incident_stream;
@@ -7,15 +7,15 @@ use serde_json::json;
 use super::decide::{decide, origin};
 use super::reading::Reading;
 use crate::Error;
-use crate::cli::{Global, IncidentArgs, IncidentsCommand, Reason, RetryArgs};
+use crate::cli::{Global, IncidentArgs, IncidentCommand, Reason, RetryArgs};
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table, utc};
 
-pub(super) async fn execute(command: IncidentsCommand, global: &Global) -> Result<(), Error> {
+pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result<(), Error> {
     match command {
-        IncidentsCommand::List => list(global).await,
-        IncidentsCommand::Retry(args) => retry(args, global).await,
-        IncidentsCommand::Resolve(args) => resolve(args, global).await,
+        IncidentCommand::List => list(global).await,
+        IncidentCommand::Retry(args) => retry(args, global).await,
+        IncidentCommand::Resolve(args) => resolve(args, global).await,
     }
 }
 
@@ -43,7 +43,7 @@ async fn list(global: &Global) -> Result<(), Error> {
     let header = ["incident", "what", "open", "resolved", "attempts", "first seen", "last seen"];
     out.text(table(&header, &[2, 3, 4], groups.iter().map(row).collect()))?;
     if groups.iter().any(|group| group.open > 0) {
-        out.line("have them tried again with `tramonto incidents retry INCIDENT --reason TEXT`")?;
+        out.line("have them tried again with `tramonto incident retry INCIDENT --reason TEXT`")?;
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ async fn record(
         let members = members(state);
         if members.is_empty() {
             return Err(Error::Usage(format!(
-                "incident {key} has no such mailbox; look at `tramonto incidents list`"
+                "incident {key} has no such mailbox; look at `tramonto incident list`"
             )));
         }
         touched.set(members.len());

@@ -1,4 +1,4 @@
-//! `tramonto intake`: what came by e-mail, and what an operator does about it.
+//! `tramonto message`: what came by e-mail, and what an operator does about it.
 //!
 //! Deliberately absent from every list: who wrote, and what. A message is named by its number; its text is
 //! shown only where that is asked for.
@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use intake::{Kind, Message, NewMessage, Templates};
 use mail::Headers;
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use super::reading::Reading;
 use super::{message_on_input, read};
 use crate::cli::{
-    Global, IntakeCommand, LettersArgs, ListMessagesArgs, MessageArgs, RefuseMessageArgs,
+    Global, LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, RefuseMessageArgs,
     ReleaseMessageArgs, ShowMessageArgs,
 };
 use crate::output::Output;
@@ -25,20 +24,18 @@ use crate::{Error, RealClock, requests};
 /// No message is larger than any that is taken.
 const LARGEST: u64 = 104_857_600;
 
-pub(super) async fn execute(command: IntakeCommand, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(command: MessageCommand, global: &Global) -> Result<(), Error> {
     match command {
-        IntakeCommand::Lmtp(args) => return requests::lmtp(&args, global).await,
-        IntakeCommand::Message(args) => message(&args, global).await?,
-        IntakeCommand::List(args) => list(&args, global).await?,
-        IntakeCommand::Show(args) => show(&args, global).await?,
-        IntakeCommand::Release(args) => release(&args, global).await?,
-        IntakeCommand::Refuse(args) => refuse(&args, global).await?,
-        IntakeCommand::Letters(args) => letters(&args, global)?,
+        MessageCommand::Receive(args) => receive(&args, global).await,
+        MessageCommand::List(args) => list(&args, global).await,
+        MessageCommand::Show(args) => show(&args, global).await,
+        MessageCommand::Release(args) => release(&args, global).await,
+        MessageCommand::Refuse(args) => refuse(&args, global).await,
+        MessageCommand::ExportTemplates(args) => export_templates(&args, global),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn message(args: &MessageArgs, global: &Global) -> Result<(), Error> {
+async fn receive(args: &MessageArgs, global: &Global) -> Result<(), Error> {
     let content = match &args.file {
         Some(path) => read(path)?,
         None => message_on_input(LARGEST)?,
@@ -187,7 +184,7 @@ async fn refuse(args: &RefuseMessageArgs, global: &Global) -> Result<(), Error> 
     done(global, "message-refused", args.number, "is turned down, and kept")
 }
 
-fn letters(args: &LettersArgs, global: &Global) -> Result<(), Error> {
+fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
     let unusable = |path: &Path, source: std::io::Error| Error::File {
         path: path.to_owned(),
         advice: format!(
@@ -208,7 +205,7 @@ fn letters(args: &LettersArgs, global: &Global) -> Result<(), Error> {
             .object(&json!({ "done": "templates-written", "templates": many, "folder": folder }));
     }
     out.line(format!(
-        "{many} templates are in {folder}; give it to `tramonto intake lmtp` with --letters",
+        "{many} templates are in {folder}; give it to `tramonto service intake` with --letters",
         folder = folder.display()
     ))
 }
@@ -222,11 +219,11 @@ fn done(global: &Global, what: &str, number: i64, words: &str) -> Result<(), Err
 }
 
 fn unknown(number: i64) -> Error {
-    Error::Usage(format!("there is no message {number}; look at `tramonto intake list`"))
+    Error::Usage(format!("there is no message {number}; look at `tramonto message list`"))
 }
 
 fn not_held(number: i64) -> Error {
     Error::Usage(format!(
-        "message {number} does not wait in quarantine; look at `tramonto intake list`"
+        "message {number} does not wait in quarantine; look at `tramonto message list`"
     ))
 }

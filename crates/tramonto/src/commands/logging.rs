@@ -1,7 +1,6 @@
 //! Where the engine's own messages go: to standard error, so that answers stay clean; and its spans to a
 //! collector, where one is named.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Registry};
 use url::Url;
 
 use crate::Error;
-use crate::cli::{Cli, Command, ServiceArgs};
+use crate::cli::{Cli, Command, ServiceArgs, ServiceCommand};
 use engine::without_secrets;
 
 /// How long a collector may take; the engine does not wait for it but when it ends.
@@ -60,7 +59,7 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
         .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("tramonto")));
     let logs = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(console::colors_enabled_stderr())
         .log_internal_errors(false);
     let logs: Box<dyn Layer<_> + Send + Sync> =
         if cli.global.log_json { Box::new(logs.json()) } else { Box::new(logs) };
@@ -72,21 +71,17 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
 /// The name and the settings of a service; `None` for a command that ends by itself.
 fn service(command: &Command) -> Option<(&'static str, &ServiceArgs)> {
     if let Command::Run(args) = command {
-        Some(("tramonto", &args.service))
-    } else if let Command::Scheduler(args) = command {
-        Some(("tramonto-scheduler", &args.service))
-    } else if let Command::Worker(args) = command {
-        Some(("tramonto-worker", &args.service))
-    } else if let Command::Projector(args) = command {
-        Some(("tramonto-projector", &args.service))
-    } else if let Command::Relay(args) = command {
-        Some(("tramonto-relay", &args.service))
-    } else if let Command::Api(args) = command {
-        Some(("tramonto-api", &args.service))
-    } else if let Command::Policy(args) = command {
-        Some(("tramonto-policy", &args.service))
-    } else {
-        None
+        return Some(("tramonto", &args.service));
+    }
+    let Command::Service(command) = command else { return None };
+    match command {
+        ServiceCommand::Scheduler(args) => Some(("tramonto-scheduler", &args.service)),
+        ServiceCommand::Worker(args) => Some(("tramonto-worker", &args.service)),
+        ServiceCommand::Projector(args) => Some(("tramonto-projector", &args.service)),
+        ServiceCommand::Relay(args) => Some(("tramonto-relay", &args.service)),
+        ServiceCommand::Api(args) => Some(("tramonto-api", &args.service)),
+        ServiceCommand::Policy(args) => Some(("tramonto-policy", &args.service)),
+        ServiceCommand::Portal(_) | ServiceCommand::Intake(_) | ServiceCommand::Check(_) => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `tramonto logs`: an operator at the archive of message logs.
+//! `tramonto mail-log` and `tramonto log-request`: an operator at the archive of message logs.
 //!
 //! Invariant: a link is shown once, to whoever asked for it to be made, and is kept nowhere. No address is
 //! in any answer.
@@ -21,7 +21,11 @@ use uuid::Uuid;
 use super::decide::origin;
 use super::reading::Reading;
 use super::voucher::keys;
-use crate::cli::{Global, LogRequestArgs, LogsArgs, LogsCommand, PROOF};
+use crate::cli::{
+    CreateLogRequestArgs, Global, LogRequestArgs, LogRequestCommand, MailLogArgs, MailLogCommand,
+    PROOF,
+};
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::count;
 use crate::{Error, Home, StorePlace};
@@ -110,35 +114,47 @@ pub(crate) async fn holder(registry: &Registry, number: u32) -> Result<(Holder, 
     Ok((holder, of.notify_email.is_some()))
 }
 
-pub(super) async fn execute(args: LogsArgs, global: &Global) -> Result<ExitCode, Error> {
-    let LogsArgs { archive, command } = args;
+/// `tramonto mail-log`.
+pub(super) async fn mail_logs(args: MailLogArgs, global: &Global) -> Result<ExitCode, Error> {
+    let MailLogArgs { archive, command } = args;
     let desk = Desk::open(archive.as_ref(), global).await?;
-    let mut code = ExitCode::SUCCESS;
+    let mut code = Exit::Done.into();
     match &command {
-        LogsCommand::Index(args) => index::execute(&desk, args, global).await?,
-        LogsCommand::Request(args) => request(&desk, args, global).await?,
-        LogsCommand::Verify(args) => {
+        MailLogCommand::Index(args) => index::execute(&desk, args, global).await?,
+        MailLogCommand::Status => code = destroy::destroyed(&desk, global).await?,
+        MailLogCommand::Destroy(args) => destroy::destroy(&desk, args, global).await?,
+    }
+    desk.close().await?;
+    Ok(code)
+}
+
+/// `tramonto log-request`.
+pub(super) async fn requests(args: LogRequestArgs, global: &Global) -> Result<ExitCode, Error> {
+    let LogRequestArgs { archive, command } = args;
+    let desk = Desk::open(archive.as_ref(), global).await?;
+    let mut code = Exit::Done.into();
+    match &command {
+        LogRequestCommand::Create(args) => request(&desk, args, global).await?,
+        LogRequestCommand::Verify(args) => {
             let command = LogCommand::Verify { request: args.request, proof: PROOF };
             desk.office.decide(command, &origin(global, &args.reason)).await?;
             told(global, "verified", args.request, "it is sure who asked; prepare the extract")?;
         }
-        LogsCommand::Refuse(args) => {
+        LogRequestCommand::Refuse(args) => {
             let cause = args.cause.as_str().to_owned();
             let command = LogCommand::Refuse { request: args.request, cause };
             desk.office.decide(command, &origin(global, &args.reason)).await?;
             told(global, "refused", args.request, "the request is refused")?;
         }
-        LogsCommand::Prepare(args) => code = prepare::execute(&desk, args, global).await?,
-        LogsCommand::Expire(args) => {
+        LogRequestCommand::Prepare(args) => code = prepare::execute(&desk, args, global).await?,
+        LogRequestCommand::Expire(args) => {
             let ended = desk.office.expire(&origin(global, &args.reason)).await?.len();
             let ended = u64::try_from(ended).unwrap_or(u64::MAX);
             let words = format!("{} links ended; their extracts are deleted", count(ended));
             answer(global, &json!({ "done": "expired", "links": ended }), &words)?;
         }
-        LogsCommand::List => listing::list(&desk, global).await?,
-        LogsCommand::Show(args) => listing::show(&desk, args.request, global).await?,
-        LogsCommand::Destroy(args) => destroy::destroy(&desk, args, global).await?,
-        LogsCommand::Destroyed => code = destroy::destroyed(&desk, global).await?,
+        LogRequestCommand::List => listing::list(&desk, global).await?,
+        LogRequestCommand::Show(args) => listing::show(&desk, args.request, global).await?,
     }
     desk.close().await?;
     Ok(code)
@@ -153,7 +169,7 @@ fn told(global: &Global, done: &str, request: Uuid, words: &str) -> Result<(), E
     answer(global, &json!({ "done": done, "request": request }), &format!("{request}: {words}"))
 }
 
-async fn request(desk: &Desk, args: &LogRequestArgs, global: &Global) -> Result<(), Error> {
+async fn request(desk: &Desk, args: &CreateLogRequestArgs, global: &Global) -> Result<(), Error> {
     let number = desk.reading.number_of(&args.mailbox).await?;
     let request = desk.reading.journal.new_id();
     let (by, from, through) = (args.by.into(), args.from, args.through);
@@ -162,7 +178,8 @@ async fn request(desk: &Desk, args: &LogRequestArgs, global: &Global) -> Result<
     let command = LogCommand::Request(asked);
     desk.office.decide(command, &origin(global, &args.reason)).await?;
     let told = json!({ "done": "requested", "request": request, "mailbox": desk.id(number) });
-    let words =
-        format!("request {request}: make sure who asks, then `tramonto logs verify {request}`");
+    let words = format!(
+        "request {request}: make sure who asks, then `tramonto log-request verify {request}`"
+    );
     answer(global, &told, &words)
 }

@@ -28,7 +28,7 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
         lines.push(format!("hold {}: keeps {} {until}{over}", hold.hold, hold.capabilities));
     }
     for incident in &view.incidents {
-        lines.push(format!("incident {incident}: see `tramonto incidents list`"));
+        lines.push(format!("incident {incident}: see `tramonto incident list`"));
     }
     lines.push("What happened".to_owned());
     let happened = view.happened.iter().map(|event| {

@@ -1,4 +1,4 @@
-//! `tramonto migrate`: the tables of a shared store.
+//! `tramonto store migrate`: the tables of a shared store.
 
 use eventstore::{MigrationState, PostgresStore};
 use platform::{Mode, PostgresDirectory};

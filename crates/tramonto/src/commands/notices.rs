@@ -1,4 +1,4 @@
-//! `tramonto notices`: who was told of what, and what an operator does about the others.
+//! `tramonto notice`: who was told of what, and what an operator does about the others.
 
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
 use eventstore::notice_stream;
@@ -12,7 +12,7 @@ use super::decide::{decide, origin};
 use super::reading::Reading;
 use super::{message_on_input, read};
 use crate::Error;
-use crate::cli::{BounceArgs, Global, NoticeArgs, NoticesCommand, RetryNoticeArgs};
+use crate::cli::{BounceArgs, Global, NoticeArgs, NoticeCommand, RetryNoticeArgs};
 use crate::log::password;
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
@@ -44,12 +44,12 @@ pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
     Ok(Post::Relay(Outbox { relay, settings }))
 }
 
-pub(super) async fn execute(command: NoticesCommand, global: &Global) -> Result<(), Error> {
+pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(), Error> {
     match command {
-        NoticesCommand::List => list(global).await,
-        NoticesCommand::Show(args) => show(&args.notice, global).await,
-        NoticesCommand::Bounce(args) => bounce(&args, global).await,
-        NoticesCommand::Retry(args) => retry(&args, global).await,
+        NoticeCommand::List => list(global).await,
+        NoticeCommand::Show(args) => show(&args.notice, global).await,
+        NoticeCommand::Bounce(args) => bounce(&args, global).await,
+        NoticeCommand::Retry(args) => retry(&args, global).await,
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
     }
     for (cause, many) in &notice.doubts {
         lines.push(format!(
-            "notice {name}: nobody knows of {} ({cause}); see `tramonto notices retry --help`",
+            "notice {name}: nobody knows of {} ({cause}); see `tramonto notice retry --help`",
             mailboxes(*many)
         ));
     }
@@ -250,7 +250,7 @@ async fn retry(args: &RetryNoticeArgs, global: &Global) -> Result<(), Error> {
         }
         if these.is_empty() {
             return Err(Error::Usage(format!(
-                "notice {notice} has no such mailbox; look at `tramonto notices list`"
+                "notice {notice} has no such mailbox; look at `tramonto notice list`"
             )));
         }
         touched.set(these.len());

@@ -31,7 +31,7 @@ mod mail_settings;
 pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
         PlatformCommand::Check(args) => return check::check(args, global).await,
-        PlatformCommand::View(args) => view(args, global).await?,
+        PlatformCommand::CreateView(args) => view(args, global).await?,
         PlatformCommand::Rebuild => rebuild(global).await?,
     }
     Ok(ExitCode::SUCCESS)

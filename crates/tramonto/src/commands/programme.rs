@@ -1,4 +1,4 @@
-//! `tramonto pause`, `resume` and `pace`.
+//! `tramonto phase pause`, `resume` and `limit`.
 
 use domain::{Command, PaceChanged};
 use eventstore::programme_stream;

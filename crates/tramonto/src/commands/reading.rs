@@ -49,7 +49,7 @@ impl Reading {
         let log = open.port();
         let Some(programme) = Store::programme(&*log).await? else {
             return Err(Error::Usage(format!(
-                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto import \
+                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto registry import \
                  FILE.csv` first",
                 global.store
             )));
@@ -154,7 +154,7 @@ impl Reading {
         let path = self.global.home()?.registry();
         if !path.exists() {
             return Err(Error::Usage(format!(
-                "there is no registry at {}; import one with `tramonto import FILE.csv`, or name the \
+                "there is no registry at {}; import one with `tramonto registry import FILE.csv`, or name the \
                  mailbox by its id",
                 path.display()
             )));

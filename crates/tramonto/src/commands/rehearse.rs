@@ -16,6 +16,7 @@ use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
 
 use crate::cli::{Global, RehearseArgs};
 use crate::embedded::{Settings, Store};
+use crate::exit::Exit;
 use crate::generate::{Options, generate};
 use crate::rehearse::{Holders, Rehearsal, Rehearsing, begins_at, phases, prove};
 use crate::{Error, Home, VirtualClock, commands};
@@ -84,7 +85,7 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
         kept,
     };
     outcome.print(args.json)?;
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if holds { Exit::Done.into() } else { Exit::Found.into() })
 }
 
 /// Where the store of a rehearsal lies: a folder that was named, or one that is gone afterwards.

@@ -1,5 +1,6 @@
 //! `tramonto status`: where the programme stands.
 
+use console::style;
 use views::{PhaseProgress, Status};
 
 use super::notices;
@@ -27,13 +28,13 @@ fn words(status: &Status) -> String {
         format!("{} ({}), plan revision {}", status.title, status.programme, status.revision),
         match &status.phase {
             Some(phase) => format!(
-                "in phase {} ({}) since {}{}",
+                "current phase: {} ({}) since {}{}",
                 phase.phase,
                 phase.title,
                 utc(phase.since),
-                if phase.started { "" } else { ", which no engine has started yet" }
+                if phase.started { "" } else { "; no engine has started it yet" }
             ),
-            None => "in service: no phase has begun".to_owned(),
+            None => "current phase: none has started yet".to_owned(),
         },
     ];
     let people = &status.population;
@@ -46,7 +47,8 @@ fn words(status: &Status) -> String {
         count(people.held)
     ));
     if status.paused {
-        lines.push("PAUSED: nothing is handed out; go on with `tramonto resume`".to_owned());
+        let paused = "PAUSED: no work is dispatched until `tramonto phase resume`";
+        lines.push(style(paused).yellow().to_string());
     }
     let header = [
         "phase",
@@ -54,7 +56,7 @@ fn words(status: &Status) -> String {
         "state",
         "population",
         "done",
-        "already so",
+        "already applied",
         "held",
         "incidents",
         "retrying",
@@ -69,13 +71,13 @@ fn words(status: &Status) -> String {
     }
     if status.drift.open > 0 {
         lines.push(format!(
-            "{} rights are otherwise on the platform than in the log: see `tramonto drift certificate`",
+            "{} rights on the platform differ from the log; repair them with `tramonto drift repair`",
             count(status.drift.open)
         ));
     }
     for wrong in &status.canaries {
         lines.push(format!(
-            "CANARY {} contradicts: {} was {}, other than the plan says, {} {} ({}); see `tramonto canary show {}`",
+            "CANARY {} contradicts the plan: {} was {} {} {} ({}); see `tramonto canary show {}`",
             wrong.number,
             wrong.finding.capability,
             if wrong.finding.expected { "refused" } else { "allowed" },
@@ -87,15 +89,13 @@ fn words(status: &Status) -> String {
     }
     if let Some(revision) = status.proposed {
         lines.push(format!(
-            "revision {revision} of the plan waits until the platform has called off what it moves"
+            "revision {revision} of the plan takes effect once the platform has disarmed what it moves"
         ));
     }
     match status.open_incidents() {
         0 => {}
-        open => lines.push(format!(
-            "{} given up wait for you: see `tramonto incidents list`",
-            mailboxes(open)
-        )),
+        open => lines
+            .push(format!("{} failed permanently; see `tramonto incident list`", mailboxes(open))),
     }
     if let Some(next) = &status.next {
         lines.push(format!("next: {} ({})", next.what, utc(next.at)));
@@ -116,8 +116,8 @@ fn row(phase: &PhaseProgress) -> Vec<String> {
     let late = domain::late(phase.late_seconds);
     let state = match (phase.started_at, phase.completed_at) {
         (_, Some(_)) => format!("completed{late}"),
-        (Some(_), None) => format!("under way{late}"),
-        (None, None) => "to come".to_owned(),
+        (Some(_), None) => format!("in progress{late}"),
+        (None, None) => "pending".to_owned(),
     };
     let numbers = [
         phase.population,

@@ -1,4 +1,4 @@
-//! `tramonto voucher` and `tramonto vouchers`: an operator at the office.
+//! `tramonto voucher` and `tramonto voucher`: an operator at the office.
 //!
 //! Invariant: a code is shown or written once, to whoever asked for it to be made, and it is recorded as handed
 //! over only after that. It is never read from the command line, which others on the machine can see.
@@ -21,8 +21,8 @@ use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};
 use super::decide::origin;
 use super::reading::Reading;
 use crate::cli::{
-    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, RemindArgs, Target,
-    VoucherCommand, VouchersCommand,
+    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
+    Why,
 };
 use crate::log::postgres_options;
 use crate::output::Output;
@@ -62,7 +62,7 @@ impl Desk {
     }
 }
 
-pub(super) async fn one(command: VoucherCommand, global: &Global) -> Result<(), Error> {
+pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<(), Error> {
     match command {
         VoucherCommand::Request(args) => {
             let desk = Desk::open(global).await?;
@@ -86,13 +86,8 @@ pub(super) async fn one(command: VoucherCommand, global: &Global) -> Result<(), 
         VoucherCommand::Revoke(args) => revoke(&args, global).await,
         VoucherCommand::Reissue(args) => reissue(&args, global).await,
         VoucherCommand::Show(args) => show(&args.mailbox, global).await,
-    }
-}
-
-pub(super) async fn all(command: VouchersCommand, global: &Global) -> Result<(), Error> {
-    match command {
-        VouchersCommand::Report => report(global).await,
-        VouchersCommand::Expire(args) => {
+        VoucherCommand::Report => report(global).await,
+        VoucherCommand::Expire(args) => {
             let desk = Desk::open(global).await?;
             let done = desk.office.expire(&origin(global, &args.reason)).await?;
             desk.close().await;
@@ -102,12 +97,11 @@ pub(super) async fn all(command: VouchersCommand, global: &Global) -> Result<(),
                 &format!("{} vouchers ended unused", count(done)),
             )
         }
-        VouchersCommand::Remind(args) => remind(&args, global).await,
-        VouchersCommand::Keys(command) => keys::execute(&command, global).await,
+        VoucherCommand::Remind(args) => remind(&args, global).await,
     }
 }
 
-async fn remind(args: &RemindArgs, global: &Global) -> Result<(), Error> {
+async fn remind(args: &Why, global: &Global) -> Result<(), Error> {
     let desk = Desk::open(global).await?;
     let store = crate::requests::open(global).await?;
     let (now, origin) = (desk.office.journal().now(), origin(global, &args.reason));
@@ -118,7 +112,7 @@ async fn remind(args: &RemindArgs, global: &Global) -> Result<(), Error> {
     let words = match claimed {
         0 => "nobody is due a reminder".to_owned(),
         many => format!(
-            "{} reminders are claimed; `tramonto intake lmtp` sends them through its relay",
+            "{} reminders are claimed; `tramonto service intake` sends them through its relay",
             count(many)
         ),
     };
@@ -310,7 +304,7 @@ async fn report(global: &Global) -> Result<(), Error> {
     }
     if let Some(due) = report.reminders_due {
         out.line(format!(
-            "reminders of {due} wait, {}: `tramonto intake lmtp` sends them once it runs with a relay",
+            "reminders of {due} wait, {}: `tramonto service intake` sends them once it runs with a relay",
             count(report.reminders_waiting)
         ))?;
     }

@@ -1,9 +1,9 @@
-//! Numbers, instants and tables as people read them.
+//! Numbers and instants as people read them.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+pub(crate) use super::table::table;
 
 /// A number with commas at the thousands.
 pub(crate) fn count(number: u64) -> String {
@@ -31,27 +31,6 @@ pub(crate) fn utc(instant: DateTime<Utc>) -> String {
 /// An instant as the zone's clocks show it.
 pub(crate) fn local(instant: DateTime<Utc>, zone: Tz) -> String {
     instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// A table without lines; the columns named in `right` stand at the right.
-pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.to_vec()).add_rows(rows);
-    for place in right {
-        if let Some(column) = table.column_mut(*place) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
-    }
-    let mut text = String::new();
-    for line in table.to_string().lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -100,11 +100,11 @@ impl Drop for Answering {
 fn a_store_is_followed_from_before_it_exists_beside_the_engine_that_works_on_it() {
     let scene = Scene::empty();
     scene.write("plan.toml", &plan());
-    let policy = Answering::start(&scene, &["policy"]);
+    let policy = Answering::start(&scene, &["service", "policy"]);
     policy.until("recipient", "anna@box.example", "451 4.3.5");
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "test"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     let (address, _) = scene.activated();
     policy.until("sasl_username", &address, "550 5.7.1");
     policy.until("recipient", &address, "DUNNO");
@@ -128,9 +128,9 @@ fn a_store_is_followed_from_before_it_exists_beside_the_engine_that_works_on_it(
 fn the_engine_answers_itself_where_it_is_told_to() {
     let scene = Scene::empty();
     scene.write("plan.toml", &plan());
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "test"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     let (address, _) = scene.activated();
     let domain = address.split('@').nth(1).expect("a domain");
     let engine = Answering::start(&scene, &["run", "--policy-domains", domain]);
@@ -146,6 +146,7 @@ fn an_address_that_is_taken_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken =
         taken.local_addr().map(|address| (taken, address.to_string())).expect("its address");
-    let told = scene.refused(&["policy", "--listen", "off", "--policy-listen", &taken.1]);
+    let told =
+        scene.refused(&["service", "policy", "--listen", "off", "--policy-listen", &taken.1]);
     assert!(told.contains("name another address with --policy-listen"), "{told}");
 }

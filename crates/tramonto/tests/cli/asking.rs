@@ -5,12 +5,13 @@ use crate::scene::Scene;
 #[test]
 fn a_registry_imported_twice_changes_nothing_the_second_time() {
     let scene = Scene::empty();
-    let made = scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    let made =
+        scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     assert!(made.contains("500 registrations"), "{made}");
-    let first = scene.json(&["import", "registry.csv"]);
+    let first = scene.json(&["registry", "import", "registry.csv"]);
     assert_eq!((first["read"].as_u64(), first["accepted"].as_u64()), (Some(500), Some(500)));
     let log = scene.json(&["status"])["log"].clone();
-    let second = scene.ok(&["import", "registry.csv"]);
+    let second = scene.ok(&["registry", "import", "registry.csv"]);
     assert!(second.contains("accepted 0 + unchanged 500 + changed 0 + rejected 0"), "{second}");
     assert_eq!(scene.json(&["status"])["log"], log);
 }
@@ -18,9 +19,9 @@ fn a_registry_imported_twice_changes_nothing_the_second_time() {
 #[test]
 fn the_registry_on_standard_input_is_imported_as_a_file_is() {
     let scene = Scene::empty();
-    scene.ok(&["generate", "--registrations", "50", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "50", "--out", "registry.csv"]);
     let file = std::fs::File::open(scene.path("registry.csv")).expect("a registry");
-    let ran = scene.command(&["import", "-"]).stdin(file).output().expect("it runs");
+    let ran = scene.command(&["registry", "import", "-"]).stdin(file).output().expect("it runs");
     assert_eq!(ran.status.code(), Some(0));
     assert_eq!(scene.json(&["status"])["population"]["registered"], 50);
 }
@@ -28,10 +29,10 @@ fn the_registry_on_standard_input_is_imported_as_a_file_is() {
 #[test]
 fn bad_rows_end_with_code_3_and_lie_in_a_file_with_their_reasons() {
     let scene = Scene::empty();
-    scene.ok(&["generate", "--registrations", "50", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "50", "--out", "registry.csv"]);
     let text = scene.read("registry.csv").replacen("@postacertificata.example", "@@", 1);
     scene.write("registry.csv", &text);
-    let ran = scene.run(&["import", "registry.csv"]);
+    let ran = scene.run(&["registry", "import", "registry.csv"]);
     assert_eq!(ran.code, Some(3), "{}", ran.err);
     assert!(ran.out.contains("accepted 49") && ran.out.contains("rejected 1"), "{}", ran.out);
     assert!(ran.out.contains("registry.csv.rejects.csv"), "{}", ran.out);
@@ -44,7 +45,7 @@ fn status_counts_everyone_before_and_after_the_engine_ran() {
     let before = scene.json(&["status"]);
     assert_eq!(before["population"]["registered"], 500);
     assert!(before["phases"][0]["started_at"].is_null());
-    assert!(scene.ok(&["status"]).contains("which no engine has started yet"));
+    assert!(scene.ok(&["status"]).contains("no engine has started it yet"));
     scene.ok(&["run", "--until-idle"]);
     let after = scene.json(&["status"]);
     let phases = after["phases"].as_array().expect("phases");
@@ -141,7 +142,7 @@ fn events_are_filtered_by_kind_category_position_and_number() {
     let own = scene.events(&["--mailbox", &address]);
     assert!(own.iter().any(|event| event["kind"] == "sending-disabled"), "{own:?}");
     assert!(!own.iter().any(|event| event["kind"] == "registrations-lapsed"), "{own:?}");
-    let lines = scene.ok(&["events", "--kind", "sending-disabled"]);
+    let lines = scene.ok(&["event", "list", "--kind", "sending-disabled"]);
     assert!(lines.contains("phase receive-only: 282 mailboxes applied"), "{lines}");
 }
 
@@ -149,11 +150,11 @@ fn events_are_filtered_by_kind_category_position_and_number() {
 fn projections_rebuilt_equal_what_was_there() {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
-    let rebuilt = scene.json(&["projections", "rebuild"]);
+    let rebuilt = scene.json(&["store", "rebuild"]);
     assert_eq!(rebuilt["before"], rebuilt["after"]);
-    let statuses = scene.json(&["projections", "status"]);
+    let statuses = scene.json(&["store", "status"]);
     for status in statuses.as_array().expect("each projection") {
         assert_eq!(status["lag_events"], 0, "{status}");
     }
-    assert!(scene.ok(&["projections", "rebuild"]).contains("equal to what was there"));
+    assert!(scene.ok(&["store", "rebuild"]).contains("equal to what was there"));
 }

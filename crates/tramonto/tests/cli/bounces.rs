@@ -66,7 +66,7 @@ fn told_soon() -> (Scene, Vec<String>) {
 }
 
 fn listed(scene: &Scene) -> Value {
-    let listed = scene.json(&["notices", "list"]);
+    let listed = scene.json(&["notice", "list"]);
     let mut notices = listed.as_array().expect("a list").iter();
     notices.find(|notice| notice["notice"] == "sending-ends").expect("it is one of them").clone()
 }
@@ -132,7 +132,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     for again in [false, true] {
         for report in &reports {
             scene.write("report.eml", report);
-            let came = scene.json(&["notices", "bounce", "report.eml"]);
+            let came = scene.json(&["notice", "bounce", "report.eml"]);
             let done = if again { Value::Null } else { "notice-bounced".into() };
             assert_eq!((&came["done"], &came["cause"]), (&done, &"5.1.1".into()), "{report}");
         }

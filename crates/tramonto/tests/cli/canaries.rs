@@ -53,12 +53,12 @@ fn converse(stream: TcpStream, reply: &str) -> Option<()> {
 /// A store whose plan has a canary: the first activated mailbox. All its phases are in the past.
 fn watched() -> (Scene, String, u64) {
     let scene = Scene::empty();
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     let (address, number) = scene.activated();
     let plan = include_str!("../../../../deploy/plans/cec-pac.toml");
     scene.write("plan.toml", &format!("{plan}\n[canaries]\naddresses = [\"{address}\"]\n"));
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "trial"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     (scene, address, number)
 }
 
@@ -99,7 +99,7 @@ fn an_engine_that_comes_late_probes_the_phase_that_it_finds_and_says_what_was_mi
     assert!(told.contains("CONTRADICTS") && told.contains("missed"), "{told}");
     let status = scene.ok(&["status"]);
     assert!(
-        status.contains(&format!("CANARY {number} contradicts: receive was allowed")),
+        status.contains(&format!("CANARY {number} contradicts the plan: receive was allowed")),
         "{status}"
     );
     for text in [&told, &status, &last.to_string(), &format!("{recorded:?}")] {

@@ -8,9 +8,9 @@ use crate::scene::Scene;
 fn every_operator_command_records_its_actor_and_its_reason() {
     let scene = Scene::of_500();
     let (address, _) = scene.activated();
-    scene.ok(&["pause", "--reason", "one"]);
-    scene.ok(&["resume", "--reason", "two", "--actor", "operator:anna"]);
-    scene.ok(&["pace", "send", "--calls-per-second", "20", "--reason", "three"]);
+    scene.ok(&["phase", "pause", "--reason", "one"]);
+    scene.ok(&["phase", "resume", "--reason", "two", "--actor", "operator:anna"]);
+    scene.ok(&["phase", "limit", "send", "--calls-per-second", "20", "--reason", "three"]);
     let placed = scene.json(&[
         "hold",
         "place",
@@ -51,9 +51,11 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     let (address, _) = scene.activated();
     let why = ["--reason", "a test"];
     let refused = |arguments: &[&str]| scene.refused(&[arguments, &why].concat());
-    assert!(refused(&["resume"]).contains("not paused"));
-    assert!(refused(&["pace", "activate"]).contains("has no pace"));
-    assert!(refused(&["pace", "send", "--concurrent", "0"]).contains("tramonto pause"));
+    assert!(refused(&["phase", "resume"]).contains("not paused"));
+    assert!(refused(&["phase", "limit", "activate"]).contains("has no pace"));
+    assert!(
+        refused(&["phase", "limit", "send", "--concurrent", "0"]).contains("tramonto phase pause")
+    );
     let hold = ["hold", "place", &address, "--capability", "request-logs"];
     assert!(refused(&hold).contains("a hold can keep one or more of"));
     let past = ["hold", "place", &address, "--capability", "send", "--until", "2001-01-01"];
@@ -62,8 +64,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(refused(&["hold", "release", &address, unknown]).contains("has no hold"));
     scene.ok(&["mailbox", "withdraw", &address, "--reason", "recesso"]);
     assert!(refused(&["mailbox", "withdraw", &address]).contains("already withdrawn"));
-    scene.ok(&["pause", "--reason", "a test"]);
-    assert!(refused(&["pause"]).contains("already paused"));
+    scene.ok(&["phase", "pause", "--reason", "a test"]);
+    assert!(refused(&["phase", "pause"]).contains("already paused"));
 }
 
 #[test]
@@ -101,7 +103,16 @@ fn decisions_are_taken_beside_an_engine_that_runs_and_are_seen_by_it() {
         .spawn()
         .expect("an engine runs");
     let mut follow = scene
-        .command(&["events", "--follow", "--kind", "rights-restored", "--limit", "1", "--json"])
+        .command(&[
+            "event",
+            "list",
+            "--follow",
+            "--kind",
+            "rights-restored",
+            "--limit",
+            "1",
+            "--json",
+        ])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .expect("a follower runs");

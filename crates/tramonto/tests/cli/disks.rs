@@ -57,7 +57,7 @@ fn a_disk_that_fills_up_stops_the_run_with_advice_and_with_room_again_it_ends_we
          cp -r tramonto-store $D/store
          dd if=/dev/zero of=$D/filler bs=4096 2>/dev/null || true
          for number in 1 2 3 4 5 6 7 8 9 10; do
-             if $T --store $D/store pause --reason full 2>>errors; then
+             if $T --store $D/store phase pause --reason full 2>>errors; then
                  $T --store $D/store resume --reason full 2>>errors || true
              fi
          done
@@ -82,7 +82,7 @@ fn a_disk_that_may_not_be_written_to_is_told_and_left_as_it_is() {
         &scene,
         "mount --bind tramonto-store $D
          mount -o remount,bind,ro $D
-         for command in 'pause --reason x' 'run --until-idle' 'import registry.csv' 'status'; do
+         for command in 'phase pause --reason x' 'run --until-idle' 'registry import registry.csv' 'status'; do
              if $T --store $D $command 2>>told; then echo $command; fi
          done",
     );

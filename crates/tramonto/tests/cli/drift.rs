@@ -47,12 +47,12 @@ fn a_mailbox_reopened_by_hand_is_found_told_put_right_and_certified() {
     let (scene, number) = ended();
     let clean = scene.ok(&["drift", "check"]);
     assert!(clean.ends_with("no drift\n"), "{clean}");
-    assert!(scene.ok(&["drift", "certificate"]).contains("no drift was open"));
+    assert!(scene.ok(&["drift", "certify"]).contains("no drift was open"));
 
     reopen(&scene, number);
     let (code, checked) = asked(&scene, &["drift", "check"]);
     assert_eq!((code, &checked["drifting"]), (Some(4), &Value::from(1)), "{checked}");
-    let (code, certificate) = asked(&scene, &["drift", "certificate"]);
+    let (code, certificate) = asked(&scene, &["drift", "certify"]);
     assert_eq!((code, &certificate["certified"]), (Some(4), &Value::from(false)));
     assert_eq!(certificate["open"][0]["mailboxes"], 1, "{certificate}");
     scene.ok(&["run", "--until-idle"]);
@@ -62,7 +62,7 @@ fn a_mailbox_reopened_by_hand_is_found_told_put_right_and_certified() {
     assert!(told.contains("the engine puts it right"), "{told}");
     scene.ok(&["run", "--until-idle"]);
     assert!(!may_log_in(&scene, number));
-    let (code, certificate) = asked(&scene, &["drift", "certificate"]);
+    let (code, certificate) = asked(&scene, &["drift", "certify"]);
     assert_eq!((code, &certificate["certified"]), (Some(0), &Value::from(true)), "{certificate}");
     let shown = scene.ok(&["mailbox", "show", &number.to_string()]);
     assert!(shown.contains("somebody else changed it"), "{shown}");
@@ -74,16 +74,16 @@ fn a_mailbox_reopened_by_hand_is_found_told_put_right_and_certified() {
 #[test]
 fn a_certificate_is_not_given_for_what_nobody_looked_at() {
     let (scene, number) = ended();
-    let ran = scene.run(&["drift", "certificate", "--date", "2014-01-01"]);
+    let ran = scene.run(&["drift", "certify", "--date", "2014-01-01"]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     assert!(ran.out.contains("had not been compared by then"), "{}", ran.out);
-    let later = scene.refused(&["drift", "certificate", "--date", "2214-01-01"]);
+    let later = scene.refused(&["drift", "certify", "--date", "2214-01-01"]);
     assert!(later.contains("still to come"), "{later}");
     by_hand(&scene, &format!("DELETE FROM mailbox WHERE number = {number} RETURNING 1"));
     let (code, checked) = asked(&scene, &["drift", "check"]);
     assert_eq!(code, Some(0), "missing is told, and no drift of a right");
     assert_eq!(checked["checked"]["unknown_to_platform"], serde_json::json!([number]));
-    let ran = scene.run(&["drift", "certificate"]);
+    let ran = scene.run(&["drift", "certify"]);
     assert_eq!(ran.code, Some(4));
     assert!(ran.out.contains("did not know 1 mailbox"), "{}", ran.out);
 }

@@ -11,7 +11,7 @@ use crate::scene::{Ran, Scene};
 
 /// Asks whether texts are left, by standard input.
 fn left(scene: &Scene, texts: &[&str]) -> Ran {
-    let mut command = scene.command(&["erase", "verify", "--json"]);
+    let mut command = scene.command(&["erasure", "verify", "--json"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = command.spawn().expect("the binary runs");
     let mut input = running.stdin.take().expect("an input");
@@ -31,7 +31,7 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
     let (address, number) = scene.activated();
     let row = scene.row(usize::try_from(number).expect("small") + 1);
     let why = ["--reason", "asked for by its holder"];
-    let erase = [&["erase", "holder", &address][..], &why].concat();
+    let erase = [&["erasure", "start", &address][..], &why].concat();
     let refusal = scene.refused(&erase);
     assert!(refusal.contains("still open on the platform"), "{refusal}");
     assert!(!refusal.contains(&address), "{refusal}");
@@ -45,7 +45,7 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
     scene.write("encoded.eml", &format!("{head}{encoded}\r\n{base64}\r\n"));
     scene.write("other.eml", "From: X <x@posta.example>\r\nSubject: other\r\n\r\nnobody\r\n");
     for message in ["plain.eml", "encoded.eml", "other.eml"] {
-        scene.ok(&["intake", "message", message]);
+        scene.ok(&["message", "receive", message]);
     }
     let before = left(&scene, &known_by(&row));
     assert_eq!(before.code, Some(4), "it is looked for in the right places: {}", before.out);
@@ -64,7 +64,7 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
     assert!(
         scene.refused(&["mailbox", "show", &address]).contains("nobody asked for this address")
     );
-    let again = scene.ok(&["erase", "holder", &number.to_string(), "--reason", "again"]);
+    let again = scene.ok(&["erasure", "start", &number.to_string(), "--reason", "again"]);
     assert!(again.contains("nothing is to be done"), "{again}");
 }
 
@@ -75,17 +75,25 @@ fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_an
     let row = scene.row(usize::try_from(number).expect("small") + 1);
     scene.ok(&["run", "--until-idle"]);
     logs::mail_log(&scene, &address);
-    assert_eq!(scene.json(&["logs", "index", "mail.log"])["messages"], 1);
-    let request = ["logs", "request", &address, "--by", "holder", "--reason", "letter 1"];
+    assert_eq!(scene.json(&["mail-log", "index", "mail.log"])["messages"], 1);
+    let request = ["log-request", "create", &address, "--by", "holder", "--reason", "letter 1"];
     let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
-    let erase = ["erase", "holder", &address, "--reason", "asked for by its holder"];
+    let erase = ["erasure", "start", &address, "--reason", "asked for by its holder"];
     let waits = scene.refused(&erase);
     assert!(waits.contains("unfinished log request"), "{waits}");
-    scene.ok(&["logs", "refuse", &request, "--cause", "not-the-holder", "--reason", "file 8"]);
+    scene.ok(&[
+        "log-request",
+        "refuse",
+        &request,
+        "--cause",
+        "not-the-holder",
+        "--reason",
+        "file 8",
+    ]);
     scene.write("theirs.eml", &format!("From: Z <z@posta.example>\r\n\r\nper {}\r\n", row[1]));
     scene.write("other.eml", "From: X <x@posta.example>\r\n\r\nnobody\r\n");
     for message in ["theirs.eml", "other.eml"] {
-        scene.ok(&["intake", "message", message]);
+        scene.ok(&["message", "receive", message]);
     }
     assert_eq!(left(&scene, &known_by(&row)).code, Some(4));
     let told = scene.ok(&erase);
@@ -107,16 +115,16 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
     logs::mail_log(&scene, &other);
     let log = scene.read("mail.log").replace("urp@comune.example", &address);
     scene.write("mail.log", &log);
-    scene.ok(&["logs", "index", "mail.log"]);
-    let request = ["logs", "request", &other, "--by", "holder", "--reason", "letter 1"];
+    scene.ok(&["mail-log", "index", "mail.log"]);
+    let request = ["log-request", "create", &other, "--by", "holder", "--reason", "letter 1"];
     let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
-    scene.ok(&["logs", "verify", &request, "--reason", "card seen"]);
-    scene.ok(&["logs", "prepare", "--reason", "round"]);
+    scene.ok(&["log-request", "verify", &request, "--reason", "card seen"]);
+    scene.ok(&["log-request", "prepare", "--reason", "round"]);
     let extract = format!("extracts/{request}.zip");
     let before = left(&scene, &known_by(&row));
     let before: serde_json::Value = serde_json::from_str(&before.out).expect("a document");
     assert!(before["places"][&extract].as_u64() > Some(0), "packed, and found: {before}");
-    let erase = ["erase", "holder", &address, "--reason", "asked for by its holder"];
+    let erase = ["erasure", "start", &address, "--reason", "asked for by its holder"];
     let elsewhere = scene.refused(&[&erase[..], &["--archive", "nowhere"]].concat());
     assert!(elsewhere.contains("there is no log of messages in the folder"), "{elsewhere}");
     let never = scene.refused(&[&erase[..], &["--no-archive"]].concat());
@@ -126,8 +134,8 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
     let after = left(&scene, &known_by(&row));
     assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
     let asked = scene.refused(&[
-        "logs",
-        "request",
+        "log-request",
+        "create",
         &number.to_string(),
         "--by",
         "authority",
@@ -135,8 +143,8 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
         "order 7",
     ]);
     assert!(asked.contains("the personal data of its holder are erased"), "{asked}");
-    assert_eq!(scene.json(&["logs", "prepare", "--reason", "round"])["request"], *request);
-    scene.ok(&["logs", "index", "mail.log"]);
+    assert_eq!(scene.json(&["log-request", "prepare", "--reason", "round"])["request"], *request);
+    scene.ok(&["mail-log", "index", "mail.log"]);
     assert_eq!(left(&scene, &known_by(&row)).code, Some(0), "nobody comes back");
 }
 
@@ -145,7 +153,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     let scene = Scene::of_500();
     let rows: Vec<_> = (1..=500).map(|line| scene.row(line)).collect();
     let why = ["--reason", "the programme has ended"];
-    let early = scene.refused(&[&["erase", "all"][..], &why].concat());
+    let early = scene.refused(&[&["erasure", "start", "--all"][..], &why].concat());
     assert!(early.contains("has not ended"), "{early}");
     let (held, number) = scene.activated();
     let number = usize::try_from(number).expect("small");
@@ -153,7 +161,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     scene.ok(&["run", "--until-idle"]);
     std::fs::rename(scene.path("registry.csv"), scene.path("tramonto.csv")).expect("it is moved");
     let status = scene.json(&["status"]);
-    let told = scene.ok(&[&["erase", "all"][..], &why].concat());
+    let told = scene.ok(&[&["erasure", "start", "--all"][..], &why].concat());
     assert!(told.contains("registry 499"), "{told}");
     assert!(told.contains("those of 1 mailbox are kept"), "{told}");
     let mut texts = rows.iter().enumerate().filter(|(place, _)| *place != number);
@@ -169,7 +177,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     let after = scene.json(&["status"]);
     assert_eq!(after["population"], status["population"]);
     assert_eq!(after["phases"], status["phases"]);
-    scene.ok(&["projections", "rebuild"]);
+    scene.ok(&["store", "rebuild"]);
     assert_eq!(scene.json(&["status"])["phases"], status["phases"]);
     scene.ok(&["drift", "check"]);
     let kinds = ["erasure-ordered", "holders-erased"].map(|kind| {
@@ -177,7 +185,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
         (events.len(), events[0]["reason"].as_str().map(str::to_owned))
     });
     assert_eq!(kinds, [(1, Some(why[1].to_owned())), (1, Some(why[1].to_owned()))]);
-    let again = scene.run(&["import", "tramonto.csv"]);
+    let again = scene.run(&["registry", "import", "tramonto.csv"]);
     assert_eq!(again.code, Some(3), "{}{}", again.out, again.err);
     assert!(again.out.contains("499"), "nobody comes back with the file: {}", again.out);
 }
@@ -201,13 +209,13 @@ fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds
     let rows: Vec<_> = (1..=400).map(|line| scene.row(line)).collect();
     let some: Vec<&str> = rows.iter().step_by(10).flat_map(|row| known_by(row)).collect();
     assert_eq!(left(&scene, &some).code, Some(4), "they are known");
-    let report = scene.json(&["vouchers", "report"]);
+    let report = scene.json(&["voucher", "report"]);
     assert_eq!(report["issued"], holders["granted"]);
-    scene.ok(&["erase", "all", "--reason", "the programme has ended"]);
+    scene.ok(&["erasure", "start", "--all", "--reason", "the programme has ended"]);
     let gone = left(&scene, &some);
     assert_eq!(gone.code, Some(0), "{}{}", gone.out, gone.err);
-    scene.ok(&["projections", "rebuild"]);
-    assert_eq!(scene.json(&["vouchers", "report"]), report);
+    scene.ok(&["store", "rebuild"]);
+    assert_eq!(scene.json(&["voucher", "report"]), report);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let proof = runtime.block_on(prove(&Home::new(scene.path("tramonto-store")))).expect("a proof");
     assert_eq!(proof.problems, [""; 0]);
@@ -217,6 +225,6 @@ fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds
 #[test]
 fn too_short_a_text_and_none_at_all_are_refused() {
     let scene = Scene::of_500();
-    assert!(left(&scene, &["abc"]).err.contains("4 letters"));
+    assert!(left(&scene, &["abc"]).err.contains("4 characters"));
     assert!(left(&scene, &[""]).err.contains("nothing to look for"));
 }

@@ -1,31 +1,132 @@
-//! The grammar: help, completions, exit code 2, reasons.
+//! The grammar: help, examples, completions, manual pages, exit code 2, reasons.
 
-use clap::CommandFactory;
-use tramonto::cli::Cli;
+use std::collections::BTreeSet;
+
+use clap::Command;
+use tramonto::cli::{Cli, GROUPS, command};
+use tramonto::exit::Exit;
 
 use crate::scene::Scene;
 
-#[test]
-fn every_command_has_help_with_an_example() {
-    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
-        let mut subcommands =
-            command.get_subcommands().filter(|sub| sub.get_name() != "help").peekable();
-        if subcommands.peek().is_none() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(
-                help.contains("Example") && help.contains("tramonto "),
-                "{path} has no example"
-            );
-            found.push(path.to_owned());
+/// Every command without subcommands, by its words.
+fn leaves() -> Vec<(String, Command)> {
+    fn collect(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+        let subs: Vec<_> =
+            command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+        if subs.is_empty() {
+            found.push((path.to_owned(), command.clone()));
         }
-        for sub in subcommands {
-            leaves(sub, &format!("{path} {}", sub.get_name()), found);
+        for sub in subs {
+            let path = format!("{path} {}", sub.get_name());
+            collect(sub, path.trim_start(), found);
         }
     }
     let mut found = Vec::new();
-    leaves(&Cli::command(), "tramonto", &mut found);
-    assert!(found.len() >= 20, "{found:?}");
-    Cli::command().debug_assert();
+    collect(&command(), "", &mut found);
+    found
+}
+
+fn every_command() -> Vec<Command> {
+    fn collect(command: &Command, found: &mut Vec<Command>) {
+        found.push(command.clone());
+        command.get_subcommands().for_each(|sub| collect(sub, found));
+    }
+    let mut found = Vec::new();
+    collect(&command(), &mut found);
+    found
+}
+
+/// The words of an example up to the first sign of the shell, without quotes.
+fn words(example: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in example.split('\'').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+            continue;
+        }
+        let part = part.split("   ").next().unwrap_or_default();
+        let plain =
+            part.split_whitespace().take_while(|word| !["|", "<", ">", "&&"].contains(word));
+        words.extend(plain.map(str::to_owned));
+        if part.split_whitespace().any(|word| ["|", "<", ">", "&&"].contains(&word)) {
+            break;
+        }
+    }
+    words
+}
+
+#[test]
+fn the_grammar_holds_together() {
+    command().debug_assert();
+    assert!(leaves().len() >= 60, "{}", leaves().len());
+}
+
+#[test]
+fn every_example_in_the_help_is_taken_by_the_grammar() {
+    let mut tried = 0;
+    for (path, command) in leaves() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let parts: Vec<&str> = help.split("\\\n").map(str::trim_start).collect();
+        let help = parts.join(" ").replace("\n ", "\n");
+        let examples: Vec<_> =
+            help.lines().map(str::trim).filter(|line| line.starts_with("tramonto ")).collect();
+        assert!(!examples.is_empty(), "{path} has no example");
+        let own = format!("tramonto {path}");
+        assert!(examples.iter().any(|line| line.starts_with(&own)), "{path}: {examples:?}");
+        for example in examples {
+            let read = Cli::read(words(example));
+            assert!(read.is_ok(), "{example}: {}", read.unwrap_err());
+            tried += 1;
+        }
+    }
+    assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn every_command_documents_its_exit_codes() {
+    for (path, command) in leaves() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let (_, codes) = help.split_once("Exit codes:\n").expect(&path);
+        let shown: Vec<&str> =
+            codes.lines().filter_map(|line| line.trim().split("  ").next()).collect();
+        let expected: Vec<String> =
+            Exit::of(&path).map(|(exit, _)| exit.code().to_string()).collect();
+        assert_eq!(shown, expected, "{path}");
+    }
+    let top = command().get_after_help().expect("examples").to_string();
+    for exit in Exit::ALL {
+        assert!(top.contains(&format!("  {}  {}", exit.code(), exit.meaning())), "{exit:?}");
+    }
+}
+
+#[test]
+fn every_command_is_in_one_group_of_the_help() {
+    let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let mut command = command();
+    command.build();
+    let names: BTreeSet<&str> = command.get_subcommands().map(Command::get_name).collect();
+    assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), names);
+    assert_eq!(grouped.len(), names.len(), "a command is in two groups");
+    let help = command.render_help().to_string();
+    for (heading, _) in GROUPS {
+        assert!(help.contains(&format!("\n{heading}:\n")), "{heading}: {help}");
+    }
+}
+
+#[test]
+fn summaries_are_imperatives_and_options_are_noun_phrases() {
+    let short = |text: &str| !text.ends_with('.') && text.chars().count() < 80;
+    for command in every_command() {
+        let name = command.get_name();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let verb = about.split(' ').next().unwrap_or_default();
+        assert!(short(&about) && !about.is_empty(), "{name}: {about}");
+        assert!(!verb.ends_with('s') && verb.starts_with(char::is_uppercase), "{name}: {about}");
+        for argument in command.get_arguments() {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(short(&help) && !help.is_empty(), "{name} {}: {help}", argument.get_id());
+        }
+    }
 }
 
 #[test]
@@ -33,22 +134,26 @@ fn a_wrong_command_line_ends_with_code_2() {
     let scene = Scene::empty();
     for arguments in [
         &["nonsense"][..],
-        &["pause"],
+        &["phase"],
+        &["phase", "pause"],
         &["mailbox", "show", "nobody"],
         &["mailbox", "show", "1", "--as-of", "18/03/2015"],
         &["hold", "place", "1", "--capability", "fly", "--reason", "x"],
         &["rehearse", "--arm-ahead", "soon"],
         &["rehearse", "--faults", "often"],
         &["rehearse", "--crash-every", "0"],
-        &["events", "--kind", "nothing-happened"],
-        &["incidents", "resolve", "nothing", "--reason", "x"],
-        &["pause", "--reason", "asked by a.b@posta.example"],
-        &["pause", "--reason", "asked by RSSMRA85T10A562S"],
-        &["pause", "--reason", " "],
+        &["event", "list", "--kind", "nothing-happened"],
+        &["event", "list", "--category", "nothing"],
+        &["incident", "resolve", "nothing", "--reason", "x"],
+        &["phase", "pause", "--reason", "asked by a.b@posta.example"],
+        &["phase", "pause", "--reason", "asked by RSSMRA85T10A562S"],
+        &["phase", "pause", "--reason", " "],
         &["status", "--actor", "a.b@posta.example"],
-        &["generate", "--registrations", "-1", "--out", "x"],
+        &["registry", "generate", "--registrations", "-1", "--out", "x"],
         &["drift", "repair"],
-        &["drift", "certificate", "--date", "today"],
+        &["drift", "certify", "--date", "today"],
+        &["erasure", "start", "--reason", "x"],
+        &["erasure", "start", "1", "--all", "--reason", "x"],
     ] {
         let ran = scene.run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);
@@ -57,10 +162,33 @@ fn a_wrong_command_line_ends_with_code_2() {
 }
 
 #[test]
-fn completions_are_printed_for_a_shell() {
+fn completions_name_every_command() {
     let scene = Scene::empty();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(scene.ok(&["completions", shell]).contains("rehearse"), "{shell}");
+        let script = scene.ok(&["completion", shell]);
+        for (path, _) in leaves() {
+            let name = path.split(' ').next_back().expect("a name");
+            assert!(script.contains(name), "{shell} does not complete {path}");
+        }
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_examples_and_exit_codes() {
+    let scene = Scene::empty();
+    let written = scene.json(&["man", "man1"]);
+    let pages = std::fs::read_dir(scene.path("man1")).expect("a folder").count();
+    assert_eq!(written["pages"], pages);
+    for (path, command) in leaves() {
+        let page = scene.read(&format!("man1/tramonto-{}.1", path.replace(' ', "-")));
+        for heading in ["NAME", "SYNOPSIS", "EXAMPLES", "\"EXIT STATUS\""] {
+            let heading = format!("\n.SH {heading}\n").replace('"', "");
+            assert!(page.replace('"', "").contains(&heading), "{path} has no {heading}");
+        }
+        for argument in command.get_opts().filter_map(|option| option.get_long()) {
+            let option = argument.replace('-', "\\-");
+            assert!(page.contains(&option), "{path} lacks --{argument}");
+        }
     }
 }
 

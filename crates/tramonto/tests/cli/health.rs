@@ -26,15 +26,15 @@ const READY: &str = "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 fn a_service_that_is_ready_is_told_by_code_0() {
     let scene = Scene::empty();
     let (port, serving) = service(READY);
-    scene.ok(&["healthcheck", "--listen", &format!("0.0.0.0:{port}")]);
+    scene.ok(&["service", "check", "--listen", &format!("0.0.0.0:{port}")]);
     assert!(serving.join().expect("it ends").starts_with("GET /readyz HTTP/1.0\r\n"));
     let (port, serving) = service(READY);
-    let mut command = scene.command(&["healthcheck"]);
+    let mut command = scene.command(&["service", "check"]);
     let told = command.env("TRAMONTO_LISTEN", format!("127.0.0.1:{port}")).output();
     assert!(told.expect("it runs").status.success());
     assert!(serving.join().expect("it ends").starts_with("GET /readyz "));
     let (port, serving) = service(READY);
-    scene.ok(&["healthcheck", &format!("http://localhost:{port}/healthz")]);
+    scene.ok(&["service", "check", &format!("http://localhost:{port}/healthz")]);
     assert!(serving.join().expect("it ends").starts_with("GET /healthz "));
 }
 
@@ -44,26 +44,34 @@ fn a_service_that_is_not_ready_is_told_with_the_reason() {
     let waiting = "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"store\":{\"state\":\"waiting\"}}";
     for (answer, says) in [(waiting, "waiting"), ("", "no service of ours"), ("220 smtp", "ours")] {
         let (port, serving) = service(answer);
-        let told = scene.refused(&["healthcheck", "--listen", &format!("127.0.0.1:{port}")]);
+        let told = scene.refused(&["service", "check", "--listen", &format!("127.0.0.1:{port}")]);
         assert!(told.contains(says), "{told}");
         serving.join().expect("it ends");
-        let told = scene.refused(&["healthcheck", "--listen", &format!("127.0.0.1:{port}")]);
+        let told = scene.refused(&["service", "check", "--listen", &format!("127.0.0.1:{port}")]);
         assert!(told.contains("nobody answers"), "{told}");
     }
-    assert!(scene.refused(&["healthcheck", "--listen", "off"]).contains("--listen off"));
-    assert!(scene.refused(&["healthcheck", "https://db"]).contains("http://HOST"));
+    assert!(scene.refused(&["service", "check", "--listen", "off"]).contains("--listen off"));
+    assert!(scene.refused(&["service", "check", "https://db"]).contains("http://HOST"));
 }
 
 #[test]
 fn a_file_is_held_to_the_control_file_that_is_named() {
     let scene = Scene::empty();
-    scene.ok(&["generate", "--registrations", "20", "--out", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "20", "--out", "registry.csv"]);
     scene.write("said.txt", "rows = 21\n");
-    let told = scene.refused(&["import", "registry.csv", "--control", "said.txt"]);
+    let told = scene.refused(&["registry", "import", "registry.csv", "--control", "said.txt"]);
     assert!(told.contains("rows is 20, not 21"), "{told}");
-    let told = scene.refused(&["import", "registry.csv", "--control", "nowhere.txt"]);
+    let told = scene.refused(&["registry", "import", "registry.csv", "--control", "nowhere.txt"]);
     assert!(told.contains("nowhere.txt"), "{told}");
-    assert!(scene.refused(&["import", "-", "--control", "said.txt"]).contains("standard input"));
+    assert!(
+        scene
+            .refused(&["registry", "import", "-", "--control", "said.txt"])
+            .contains("standard input")
+    );
     scene.write("said.txt", "rows = 20\n");
-    assert!(scene.ok(&["import", "registry.csv", "--control", "said.txt"]).contains("accepted 20"));
+    assert!(
+        scene
+            .ok(&["registry", "import", "registry.csv", "--control", "said.txt"])
+            .contains("accepted 20")
+    );
 }

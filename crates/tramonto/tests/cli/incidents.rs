@@ -17,15 +17,15 @@ fn incidents_are_listed_by_cause_tried_again_and_resolved() {
     ]);
     let store = ["--store", "rehearsed"];
     let with = |arguments: &[&'static str]| [arguments, &store].concat();
-    let listed = scene.json(&with(&["incidents", "list"]));
+    let listed = scene.json(&with(&["incident", "list"]));
     let groups = listed.as_array().expect("groups");
     let group = groups.iter().find(|group| group["open"].as_u64() > Some(1)).expect("an incident");
     let key = group["key"].as_str().expect("a key").to_owned();
     let open = group["open"].as_u64().expect("a count");
-    assert!(scene.ok(&with(&["incidents", "list"])).contains(&key));
+    assert!(scene.ok(&with(&["incident", "list"])).contains(&key));
 
     let arguments = [
-        "incidents",
+        "incident",
         "resolve",
         &key,
         "--reason",
@@ -36,8 +36,8 @@ fn incidents_are_listed_by_cause_tried_again_and_resolved() {
     ];
     let resolved = scene.ok(&arguments);
     assert!(resolved.contains(&format!("\"mailboxes\":{open}")), "{resolved}");
-    assert!(scene.refused(&arguments).contains("tramonto incidents list"));
-    let after = scene.json(&with(&["incidents", "list"]));
+    assert!(scene.refused(&arguments).contains("tramonto incident list"));
+    let after = scene.json(&with(&["incident", "list"]));
     let group = after.as_array().expect("groups").iter().find(|group| group["key"] == key.as_str());
     let group = group.expect("it is still listed");
     assert_eq!((group["open"].as_u64(), group["resolved"].as_u64()), (Some(0), Some(open)));
@@ -48,7 +48,7 @@ fn incidents_are_listed_by_cause_tried_again_and_resolved() {
     let shown = scene.ok(&["mailbox", "show", &member, "--store", "rehearsed"]);
     assert!(shown.contains(&format!("incident {key}")), "{shown}");
     let retry = [
-        "incidents",
+        "incident",
         "retry",
         &key,
         "--mailbox",
@@ -61,13 +61,13 @@ fn incidents_are_listed_by_cause_tried_again_and_resolved() {
     ];
     assert!(scene.ok(&retry).contains("\"mailboxes\":1"));
     let unknown =
-        ["incidents", "retry", "receive-only:nothing", "--reason", "x", "--store", "rehearsed"];
+        ["incident", "retry", "receive-only:nothing", "--reason", "x", "--store", "rehearsed"];
     assert!(scene.refused(&unknown).contains("has no such mailbox"));
 }
 
 #[test]
 fn a_store_without_incidents_says_so() {
     let scene = Scene::of_500();
-    assert!(scene.ok(&["incidents", "list"]).contains("no incidents"));
-    assert_eq!(scene.json(&["incidents", "list"]), serde_json::json!([]));
+    assert!(scene.ok(&["incident", "list"]).contains("no incidents"));
+    assert_eq!(scene.json(&["incident", "list"]), serde_json::json!([]));
 }

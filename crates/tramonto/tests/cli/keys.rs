@@ -11,8 +11,8 @@ use crate::scene::Scene;
 use crate::vouchers::{redeem, scene_with, verified};
 
 const PATIENCE: Duration = Duration::from_mins(1);
-const LIST: [&str; 3] = ["vouchers", "keys", "list"];
-const ROTATE: [&str; 5] = ["vouchers", "keys", "rotate", "--reason", "the yearly round"];
+const LIST: [&str; 2] = ["key", "list"];
+const ROTATE: [&str; 4] = ["key", "rotate", "--reason", "the yearly round"];
 
 /// A rotation with these arguments too.
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -44,7 +44,7 @@ fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
     };
     let notice = instant(&rotated["signs_from"]) - instant(&listed[1]["created_at"]);
     assert!((6..=7).contains(&notice.num_days()), "{notice}");
-    let published = scene.json(&["vouchers", "keys", "jwks"]);
+    let published = scene.json(&["key", "export"]);
     assert_eq!(published["keys"].as_array().expect("keys").len(), 2);
 
     let recorded = scene.events(&["--kind", "keys-rotated"]);
@@ -114,8 +114,8 @@ fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
     let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
     let token = grant["token"].as_str().expect("a token");
     let kid = scene.json(&LIST)[0]["kid"].as_str().expect("a kid").to_owned();
-    let retire = ["vouchers", "keys", "retire", &kid, "--reason", "file 82"];
-    assert_eq!(scene.run(&retire[..4]).code, Some(2), "nothing ends without a reason");
+    let retire = ["key", "retire", &kid, "--reason", "file 82"];
+    assert_eq!(scene.run(&retire[..3]).code, Some(2), "nothing ends without a reason");
     let signs = scene.refused(&retire);
     assert!(signs.contains("rotate --at-once"), "{signs}");
     scene.json(&[&ROTATE[..], &["--at-once"]].concat());
@@ -124,7 +124,7 @@ fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
     let retired = scene.json(&retire);
     let refused = redeem(&scene, token, "posta-sicura");
     assert!(refused.err.contains("no key that counts now"), "{}", refused.err);
-    assert_eq!(scene.json(&["vouchers", "keys", "jwks"])["keys"].as_array().map(Vec::len), Some(1));
+    assert_eq!(scene.json(&["key", "export"])["keys"].as_array().map(Vec::len), Some(1));
     let code = grant["code"].as_str().expect("a code");
     assert_eq!(redeem(&scene, code, "posta-sicura").code, Some(0), "the code is good as before");
 
@@ -140,7 +140,7 @@ fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
         assert!(ended.contains("never put off"), "{ended}");
     }
     let mut other = retire;
-    other[3] = "-another";
+    other[2] = "-another";
     assert!(scene.refused(&other).contains("there is no key -another"));
 }
 
@@ -151,7 +151,7 @@ impl Portal {
     fn start(scene: &Scene) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let address = free.expect("a free port").to_string();
-        let mut command = scene.command(&["portal", "--listen", &address]);
+        let mut command = scene.command(&["service", "portal", "--listen", &address]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         let begun = Instant::now();
         while TcpStream::connect(&address).is_err() {
@@ -211,7 +211,7 @@ fn a_provider_fetches_the_published_keys_and_has_each_before_it_signs() {
     for line in ["content-type: application/jwk-set+json", "cache-control: public, max-age=3600"] {
         assert!(head.starts_with("http/1.1 200 ") && head.contains(line), "{head}");
     }
-    let printed = scene.json(&["vouchers", "keys", "jwks"]);
+    let printed = scene.json(&["key", "export"]);
     assert_eq!(serde_json::from_str::<Value>(body).expect("JSON"), printed);
     let read = portal.read_in_python(token);
     assert_eq!((&read["issue"], &read["iss"]), (&json!(1), &json!("cec-pac")), "{read}");
@@ -226,7 +226,7 @@ fn a_provider_fetches_the_published_keys_and_has_each_before_it_signs() {
     let read = portal.read_in_python(again["token"].as_str().expect("a token"));
     assert_eq!(read["issue"], json!(2), "{read} by {last}");
     let first = printed["keys"][0]["kid"].as_str().expect("a kid");
-    scene.json(&["vouchers", "keys", "retire", first, "--reason", "file 82"]);
+    scene.json(&["key", "retire", first, "--reason", "file 82"]);
     assert_eq!(portal.read_in_python(token), json!({ "refused": "KeyError" }));
 
     let keys = scene.path("tramonto-store/keys/keyring.json");

@@ -1,4 +1,4 @@
-//! `tramonto logs`: from mail logs to a link, and to the end.
+//! `tramonto log-request`: from mail logs to a link, and to the end.
 
 use sqlx::{ConnectOptions, Connection, Executor};
 
@@ -14,8 +14,8 @@ fn scene_until(end: &str) -> Scene {
     let plan = include_str!("../../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
     scene.write("plan.toml", &plan);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     scene
 }
 
@@ -38,24 +38,25 @@ fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
     let scene = scene();
     let (address, _) = scene.activated();
     mail_log(&scene, &address);
-    let indexed = scene.json(&["logs", "index", "mail.log"]);
+    let indexed = scene.json(&["mail-log", "index", "mail.log"]);
     assert_eq!((&indexed["lines"], &indexed["messages"]), (&5.into(), &1.into()));
-    assert_eq!(scene.json(&["logs", "index", "mail.log"])["lines"], 0, "each line counts once");
+    assert_eq!(scene.json(&["mail-log", "index", "mail.log"])["lines"], 0, "each line counts once");
     let asked =
-        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+        scene.json(&["log-request", "create", &address, "--by", "holder", "--reason", "letter 1"]);
     let request = asked["request"].as_str().unwrap();
-    let unverified = scene.refused(&["logs", "prepare", request, "--reason", "round"]);
+    let unverified = scene.refused(&["log-request", "prepare", request, "--reason", "round"]);
     assert!(unverified.contains("requester has not been verified"), "{unverified}");
-    scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
+    scene.ok(&["log-request", "verify", request, "--reason", "card seen, file 7"]);
     let portal = ["--portal", "https://log.example/"];
-    let ready = scene.json(&[&["logs", "prepare", "--reason", "round"], &portal[..]].concat());
+    let ready =
+        scene.json(&[&["log-request", "prepare", "--reason", "round"], &portal[..]].concat());
     let link = ready["link"].as_str().unwrap();
     let secret = link.strip_prefix("https://log.example/logs/").unwrap();
     assert_eq!((ready["rows"].as_u64(), secret.len()), (Some(2), 43));
-    assert!(scene.ok(&["logs", "list"]).contains("prepared"));
-    let shown = scene.ok(&["logs", "show", request]);
+    assert!(scene.ok(&["log-request", "list"]).contains("prepared"));
+    let shown = scene.ok(&["log-request", "show", request]);
     assert_eq!(shown.lines().count(), 3, "{shown}");
-    let log = scene.ok(&["events", "--json"]);
+    let log = scene.ok(&["event", "list", "--json"]);
     for private in [address.as_str(), secret] {
         assert!(!shown.contains(private) && !log.contains(private));
     }
@@ -65,21 +66,28 @@ fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
 #[test]
 fn outside_the_window_nobody_is_served_and_after_the_end_the_logs_go() {
     let open = scene();
-    let early = open.refused(&["logs", "destroy", "--reason", "file 90"]);
+    let early = open.refused(&["mail-log", "destroy", "--reason", "file 90"]);
     assert!(
         early.contains("logs must be kept: requests are accepted through 2090-03-17"),
         "{early}"
     );
     let scene = scene_until("2018-03-18");
     let (address, _) = scene.activated();
-    let late =
-        scene.refused(&["logs", "request", &address, "--by", "authority", "--reason", "order 1"]);
+    let late = scene.refused(&[
+        "log-request",
+        "create",
+        &address,
+        "--by",
+        "authority",
+        "--reason",
+        "order 1",
+    ]);
     assert!(late.contains("the last day for log requests was 2018-03-17"), "{late}");
-    let destroyed = scene.json(&["logs", "destroy", "--reason", "file 90"]);
+    let destroyed = scene.json(&["mail-log", "destroy", "--reason", "file 90"]);
     assert_eq!(destroyed["messages"], 0);
-    assert_eq!(scene.json(&["logs", "destroyed"])["gone"], true);
+    assert_eq!(scene.json(&["mail-log", "status"])["gone"], true);
     mail_log(&scene, &address);
-    let gone = scene.refused(&["logs", "index", "mail.log"]);
+    let gone = scene.refused(&["mail-log", "index", "mail.log"]);
     assert!(gone.contains("none are read again"), "{gone}");
 }
 
@@ -87,21 +95,27 @@ fn outside_the_window_nobody_is_served_and_after_the_end_the_logs_go() {
 fn a_log_with_the_addresses_of_others_alone_leaves_nothing_in_the_index() {
     let scene = scene();
     mail_log(&scene, "c@altro.example");
-    let indexed = scene.json(&["logs", "index", "mail.log"]);
+    let indexed = scene.json(&["mail-log", "index", "mail.log"]);
     assert_eq!((&indexed["lines"], &indexed["messages"]), (&5.into(), &0.into()));
     for file in ["archive.db", "archive.db-wal"] {
         let bytes = std::fs::read(scene.path("tramonto-store").join(file)).unwrap_or_default();
         assert!(!bytes.windows(13).any(|part| part == b"altro.example"), "{file}");
     }
     let (address, _) = scene.activated();
-    scene.refused(&["logs", "index", "no-such-file.log"]);
-    scene.refused(&["logs", "show", "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11"]);
+    scene.refused(&["mail-log", "index", "no-such-file.log"]);
+    scene.refused(&["log-request", "show", "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11"]);
     assert!(
         scene
-            .refused(&["logs", "verify", "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11", "--reason", "x"])
+            .refused(&[
+                "log-request",
+                "verify",
+                "0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11",
+                "--reason",
+                "x"
+            ])
             .contains("is open")
     );
-    assert!(!scene.ok(&["logs", "list"]).contains(&address));
+    assert!(!scene.ok(&["log-request", "list"]).contains(&address));
 }
 
 /// A platform's own table, in which the mailbox got one message and a stranger another.
@@ -132,10 +146,10 @@ fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() 
     platform(&scene, &address);
     let before = std::fs::read(scene.path("platform.db")).unwrap();
     let asked =
-        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+        scene.json(&["log-request", "create", &address, "--by", "holder", "--reason", "letter 1"]);
     let request = asked["request"].as_str().unwrap();
-    scene.ok(&["logs", "verify", request, "--reason", "card seen, file 7"]);
-    let from = |table| ["logs", "prepare", "--reason", "round", "--log-table", table];
+    scene.ok(&["log-request", "verify", request, "--reason", "card seen, file 7"]);
+    let from = |table| ["log-request", "prepare", "--reason", "round", "--log-table", table];
     let bare = scene.refused(&from("platform.db#bare"));
     assert!(bare.contains("no column related, provider; create a view with"), "{bare}");
     let wrong = scene.run(&from("mysql://anna:secret@db/t#log"));
@@ -150,10 +164,11 @@ fn a_holder_s_link_goes_by_letter_and_is_shown_to_nobody_and_an_authority_s_is_s
     let scene = scene();
     let address = with_an_address(&scene);
     for (by, shown) in [("holder", false), ("authority", true)] {
-        let asked = scene.json(&["logs", "request", &address, "--by", by, "--reason", "file 7"]);
+        let asked =
+            scene.json(&["log-request", "create", &address, "--by", by, "--reason", "file 7"]);
         let request = asked["request"].as_str().unwrap();
-        scene.ok(&["logs", "verify", request, "--reason", "file 7"]);
-        let ready = scene.json(&["logs", "prepare", "--send", "--reason", "round"]);
+        scene.ok(&["log-request", "verify", request, "--reason", "file 7"]);
+        let ready = scene.json(&["log-request", "prepare", "--send", "--reason", "round"]);
         assert_eq!(ready["link"].is_string(), shown, "{by}: {ready}");
     }
 }
@@ -188,12 +203,13 @@ fn one_row_that_can_t_be_understood_stops_the_extract_it_is_of_and_no_other() {
         file.close().await.expect("a file of a platform");
     });
     let requests = [&other, &address].map(|of| {
-        let asked = scene.json(&["logs", "request", of, "--by", "holder", "--reason", "letter 1"]);
+        let asked =
+            scene.json(&["log-request", "create", of, "--by", "holder", "--reason", "letter 1"]);
         let request = asked["request"].as_str().unwrap().to_owned();
-        scene.ok(&["logs", "verify", &request, "--reason", "card seen"]);
+        scene.ok(&["log-request", "verify", &request, "--reason", "card seen"]);
         request
     });
-    let prepare = ["logs", "prepare", "--log-table", "platform.db#log", "--reason", "round"];
+    let prepare = ["log-request", "prepare", "--log-table", "platform.db#log", "--reason", "round"];
     let round = scene.run(&prepare);
     assert_eq!(round.code, Some(3), "{}{}", round.out, round.err);
     assert!(round.out.contains(&format!("request {} is left: ", requests[0])), "{}", round.out);
@@ -206,9 +222,10 @@ fn no_letter_is_queued_for_an_unverified_request() {
     let scene = scene();
     let address = with_an_address(&scene);
     let asked =
-        scene.json(&["logs", "request", &address, "--by", "holder", "--reason", "letter 1"]);
+        scene.json(&["log-request", "create", &address, "--by", "holder", "--reason", "letter 1"]);
     let request = asked["request"].as_str().unwrap();
-    let unverified = scene.refused(&["logs", "prepare", request, "--send", "--reason", "round"]);
+    let unverified =
+        scene.refused(&["log-request", "prepare", request, "--send", "--reason", "round"]);
     assert!(unverified.contains("requester has not been verified"), "{unverified}");
     let letters: i64 = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let path = scene.path("tramonto-store/intake.db");
@@ -240,19 +257,19 @@ fn what_a_hold_keeps_is_told_and_is_due_to_be_destroyed_once_it_is_released() {
         assert_eq!(index.read_logs(request, |_| {}).await.unwrap().messages, 1);
         index.close().await.unwrap();
     });
-    let there = scene.ok(&["logs", "destroyed"]);
+    let there = scene.ok(&["mail-log", "status"]);
     assert!(there.contains("not destroyed: 1 messages"), "{there}");
     let number = number.to_string();
     let hold = ["hold", "place", &number, "--capability", "access", "--reason", "order 9"];
     let hold = scene.json(&hold)["hold"].as_str().expect("an id").to_owned();
-    scene.ok(&["logs", "destroy", "--reason", "file 90"]);
-    let kept = scene.ok(&["logs", "destroyed"]);
+    scene.ok(&["mail-log", "destroy", "--reason", "file 90"]);
+    let kept = scene.ok(&["mail-log", "status"]);
     assert!(kept.contains("but for 1 messages of 1 mailbox under a hold"), "{kept}");
     scene.ok(&["hold", "release", &number, &hold, "--reason", "order 10"]);
-    let due = scene.run(&["logs", "destroyed"]);
+    let due = scene.run(&["mail-log", "status"]);
     assert_eq!(due.code, Some(4), "{}{}", due.out, due.err);
     assert!(due.out.contains("1 messages that no hold keeps"), "{}", due.out);
-    scene.ok(&["logs", "destroy", "--reason", "file 91"]);
-    let gone = scene.json(&["logs", "destroyed"]);
+    scene.ok(&["mail-log", "destroy", "--reason", "file 91"]);
+    let gone = scene.json(&["mail-log", "status"]);
     assert_eq!((&gone["gone"], &gone["held"]["messages"]), (&true.into(), &0.into()));
 }

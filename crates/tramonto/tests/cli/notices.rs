@@ -30,7 +30,7 @@ fn told_soon() -> Scene {
 /// mailboxes' own addresses, by number.
 pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
     let generated = Scene::empty();
-    generated.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
+    generated.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     let activated = (1..=500).map(|line| generated.row(line)).filter(|row| !row[6].is_empty());
     let (mut registry, mut addresses) = (generated.row(0).join(",") + "\n", Vec::new());
     for (mut row, notify) in activated.zip(notify) {
@@ -39,7 +39,7 @@ pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
         registry += &(row.join(",") + "\n");
     }
     scene.write("registry.csv", &registry);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     addresses
 }
 
@@ -52,7 +52,7 @@ fn run(scene: &Scene, relay: &Server) {
 
 /// How the notice stands.
 fn listed(scene: &Scene) -> Value {
-    let listed = scene.json(&["notices", "list"]);
+    let listed = scene.json(&["notice", "list"]);
     let mut notices = listed.as_array().expect("a list").iter();
     notices.find(|notice| notice["notice"] == "access-ends").expect("it is one of them").clone()
 }
@@ -84,28 +84,28 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
         (&notice["failures"]["550-5.1.1"], &notice["standing"]),
         (&1.into(), &"open".into())
     );
-    let told = scene.ok(&["notices", "list"]);
+    let told = scene.ok(&["notice", "list"]);
     for line in ["1 mailbox failed (550-5.1.1)", "nobody knows of 1 mailbox (connection-lost)"] {
         assert!(told.contains(&format!("notice access-ends: {line}")), "{line}: {told}");
     }
 
-    let shown = scene.ok(&["notices", "show", "access-ends"]);
+    let shown = scene.ok(&["notice", "show", "access-ends"]);
     assert!(
         shown.contains("Subject: CEC-PAC: l'accesso") && shown.contains("{mailbox}"),
         "{shown}"
     );
-    let shown = scene.json(&["notices", "show", "access-ends"]);
+    let shown = scene.json(&["notice", "show", "access-ends"]);
     assert_eq!((&shown["progress"], &shown["rule"]["to"]), (&notice, &"losing".into()));
-    let told = scene.refused(&["notices", "show", "nothing"]);
+    let told = scene.refused(&["notice", "show", "nothing"]);
     assert!(told.contains("they are sending-ends, receiving-ends, access-ends"), "{told}");
 
     // The first mailbox's came back; its second report is no news, and nobody else's is.
     let bounce = |message: &str| {
         scene.write("report.eml", message);
-        scene.ok(&["notices", "bounce", "report.eml"])
+        scene.ok(&["notice", "bounce", "report.eml"])
     };
     scene.write("report.eml", &report(0, "failed", "5.2.2"));
-    let came = scene.json(&["notices", "bounce", "report.eml"]);
+    let came = scene.json(&["notice", "bounce", "report.eml"]);
     let expected = serde_json::json!({
         "done": "notice-bounced", "notice": "access-ends", "number": 0, "cause": "5.2.2"
     });
@@ -118,12 +118,12 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
             .contains("not a delivery status notification")
     );
     scene.write("report.eml", "Subject: away\r\n\r\nI am away.\r\n");
-    assert_eq!(scene.json(&["notices", "bounce", "report.eml"])["done"], Value::Null);
-    assert!(scene.refused(&["notices", "bounce", "none.eml"]).contains("none.eml"));
+    assert_eq!(scene.json(&["notice", "bounce", "report.eml"])["done"], Value::Null);
+    assert!(scene.refused(&["notice", "bounce", "none.eml"]).contains("none.eml"));
     assert_eq!(counts(&listed(&scene)), [2, 1, 1, 1, 1]);
 
     let retry = |more: &[&str]| {
-        let all = [&["notices", "retry", "access-ends", "--reason", "the relay asks"], more];
+        let all = [&["notice", "retry", "access-ends", "--reason", "the relay asks"], more];
         scene.run(&all.concat())
     };
     let Ran { code, err, .. } = retry(&["--failed", "550-5.7.1"]);
@@ -148,15 +148,15 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
 #[test]
 fn a_plan_without_notices_and_a_store_without_a_plan_say_so() {
     let scene = Scene::empty();
-    let told = scene.refused(&["notices", "list"]);
+    let told = scene.refused(&["notice", "list"]);
     assert!(told.contains("tramonto"), "{told}");
     let plan = scene.ok(&["plan", "show", "--file"]);
     let without = plan.split("[[notice]]").next().expect("its beginning");
     scene.write("plan.toml", without);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    assert!(scene.ok(&["notices", "list"]).contains("nobody is told of a phase"));
-    assert_eq!(scene.json(&["notices", "list"]), serde_json::json!([]));
-    assert!(scene.refused(&["notices", "show", "access-ends"]).contains("it has none"));
+    assert!(scene.ok(&["notice", "list"]).contains("nobody is told of a phase"));
+    assert_eq!(scene.json(&["notice", "list"]), serde_json::json!([]));
+    assert!(scene.refused(&["notice", "show", "access-ends"]).contains("it has none"));
     let url = ["--smtp-url", "smtp://127.0.0.1:25"];
     let ran = scene.run(&[&["run", "--until-idle"][..], &url].concat());
     assert!(ran.code == Some(2) && ran.err.contains("--notices-from"), "{}", ran.err);

@@ -78,8 +78,8 @@ fn an_amendment_shows_what_it_changes_and_changes_nothing_until_it_is_made() {
     let scene = Scene::empty();
     scene.write("plan.toml", FUTURE);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     // The first phase now also takes the activation of those who never activated.
     let amended =
         moved().replace("[\"receive\", \"access\"]", "[\"activate\", \"receive\", \"access\"]");
@@ -111,8 +111,8 @@ fn an_amendment_of_what_the_platform_was_told_waits_until_it_is_called_off() {
     scene.write("plan.toml", &plan);
     scene.write("later.toml", &plan.replace(&soon, "2090-01-01"));
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     scene.ok(&["run", "--until-idle"]);
     assert!(!scene.events(&["--kind", "rights-armed"]).is_empty());
 
@@ -124,7 +124,7 @@ fn an_amendment_of_what_the_platform_was_told_waits_until_it_is_called_off() {
     };
     assert!(amend("later.toml").contains("the amendment is proposed: revision 2"));
     assert_eq!(standing(), (Some(1), Some(2)));
-    assert!(scene.ok(&["status"]).contains("revision 2 of the plan waits"));
+    assert!(scene.ok(&["status"]).contains("revision 2 of the plan takes effect once"));
     assert!(scene.ok(&["plan", "show"]).contains("revision 2 is proposed"));
     assert!(amend("later.toml").contains("the amendment was proposed before"));
     assert!(amend("plan.toml").contains("the amendment that waited is taken back"));

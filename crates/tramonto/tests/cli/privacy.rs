@@ -9,7 +9,7 @@ fn no_name_address_or_codice_fiscale_leaves_the_registry() {
     let number = number.to_string();
     let mut told = Vec::new();
     for arguments in [
-        &["import", "registry.csv", "--log", "trace"][..],
+        &["registry", "import", "registry.csv", "--log", "trace"][..],
         &["status", "--json", "--log", "trace"],
         &[
             "hold",
@@ -26,17 +26,17 @@ fn no_name_address_or_codice_fiscale_leaves_the_registry() {
         &["mailbox", "show", &address, "--json"],
         &["mailbox", "withdraw", &address, "--reason", "too early"],
         &["run", "--until-idle", "--log", "debug"],
-        &["events", "--json", "--log", "trace"],
-        &["events", "--mailbox", &address],
+        &["event", "list", "--json", "--log", "trace"],
+        &["event", "list", "--mailbox", &address],
         &["mailbox", "show", &number],
-        &["projections", "rebuild", "--log", "trace"],
+        &["store", "rebuild", "--log", "trace"],
     ] {
         let ran = scene.run(arguments);
         told.push((format!("{arguments:?}"), ran.out + &ran.err));
     }
     let text = scene.read("registry.csv").replacen("@postacertificata", "@@postacertificata", 1);
     scene.write("broken.csv", &text);
-    let ran = scene.run(&["import", "broken.csv", "--log", "trace"]);
+    let ran = scene.run(&["registry", "import", "broken.csv", "--log", "trace"]);
     told.push(("a broken import".to_owned(), ran.out + &ran.err));
     for file in ["log.db", "log.db-wal", "state.db", "mailboxes.db"] {
         let bytes = std::fs::read(scene.path("tramonto-store").join(file)).unwrap_or_default();

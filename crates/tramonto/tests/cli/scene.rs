@@ -26,8 +26,8 @@ impl Scene {
     /// A store with 500 made-up registrations under the plan of CEC-PAC.
     pub(crate) fn of_500() -> Self {
         let scene = Self::empty();
-        scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-        scene.ok(&["import", "registry.csv"]);
+        scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
+        scene.ok(&["registry", "import", "registry.csv"]);
         scene
     }
 
@@ -84,9 +84,9 @@ impl Scene {
         ran.err
     }
 
-    /// The events of the log, as `events --json` has them.
+    /// The events of the log, as `event list --json` has them.
     pub(crate) fn events(&self, arguments: &[&str]) -> Vec<Value> {
-        let out = self.ok(&[&["events", "--json"], arguments].concat());
+        let out = self.ok(&[&["event", "list", "--json"], arguments].concat());
         out.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
     }
 

@@ -118,9 +118,9 @@ fn a_providers_secret_is_asked_for_and_never_shown() {
 fn services_say_what_they_lack() {
     let scene = Scene::empty();
     for service in ["scheduler", "worker", "projector", "relay", "api"] {
-        let told = scene.refused(&[service, "--listen", "off"]);
+        let told = scene.refused(&["service", service, "--listen", "off"]);
         assert!(told.contains("services share a database"), "{told}");
     }
-    let told = scene.refused(&["migrate"]);
+    let told = scene.refused(&["store", "migrate"]);
     assert!(told.contains("--store postgres://"), "{told}");
 }

@@ -12,7 +12,15 @@ use crate::scene::{Ran, Scene};
 fn busy(workers: &str) -> (Scene, Child) {
     let scene = Scene::of_500();
     for effect in ["send", "modify", "receive", "access"] {
-        scene.ok(&["pace", effect, "--calls-per-second", "1", "--reason", "to be caught at work"]);
+        scene.ok(&[
+            "phase",
+            "limit",
+            effect,
+            "--calls-per-second",
+            "1",
+            "--reason",
+            "to be caught at work",
+        ]);
     }
     let before = scene.events(&[]).len();
     let orders = ["--batch", "10", "--orders", "64", "--workers", workers];
@@ -40,7 +48,7 @@ fn signal(name: &str, child: &Child) {
 /// Works off the rest without a brake, and has it proved.
 fn ends_well(scene: &Scene) {
     for effect in ["send", "modify", "receive", "access"] {
-        scene.ok(&["pace", effect, "--reason", "full speed"]);
+        scene.ok(&["phase", "limit", effect, "--reason", "full speed"]);
     }
     scene.ok(&["run", "--until-idle"]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -9,12 +9,13 @@ use crate::scene::{Ran, Scene};
 fn a_reader_that_goes_away_ends_the_command_quietly() {
     let scene = Scene::of_500();
     for round in 0..40 {
-        scene.ok(&[if round % 2 == 0 { "pause" } else { "resume" }, "--reason", "to have events"]);
+        let verb = if round % 2 == 0 { "pause" } else { "resume" };
+        scene.ok(&["phase", verb, "--reason", "to have events"]);
     }
     for arguments in [
-        &["events", "--json"][..],
-        &["events", "--follow"],
-        &["generate", "--registrations", "20000", "--out", "-"],
+        &["event", "list", "--json"][..],
+        &["event", "list", "--follow"],
+        &["registry", "generate", "--registrations", "20000", "--out", "-"],
     ] {
         let mut child = scene
             .command(arguments)
@@ -27,7 +28,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         reader.read_line(&mut line).expect("a line");
         drop(reader);
         // A follower finds out when it has something to say.
-        scene.ok(&["pace", "send", "--reason", "to have an event"]);
+        scene.ok(&["phase", "limit", "send", "--reason", "to have an event"]);
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
     }
@@ -37,7 +38,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
 fn a_full_device_is_an_error_and_no_panic() {
     let scene = Scene::of_500();
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
-    let ran = scene.command(&["events"]).stdout(full).output().expect("it runs");
+    let ran = scene.command(&["event", "list"]).stdout(full).output().expect("it runs");
     let ran = Ran::of(&ran);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.starts_with("tramonto: standard output"), "{}", ran.err);

@@ -17,8 +17,8 @@ pub(crate) fn scene_with(vouchers: &str) -> Scene {
     let plan = plan.replacen("[vouchers]\n", &format!("[vouchers]\n{vouchers}\n"), 1);
     scene.write("plan.toml", &plan);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
-    scene.ok(&["generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["import", "registry.csv"]);
+    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
+    scene.ok(&["registry", "import", "registry.csv"]);
     scene
 }
 
@@ -65,7 +65,7 @@ fn a_voucher_goes_through_its_life_on_the_command_line() {
     assert!(second.err.contains("was redeemed by posta-sicura on "), "{}", second.err);
     assert_eq!(state(), "redeemed");
 
-    let report = scene.json(&["vouchers", "report"]);
+    let report = scene.json(&["voucher", "report"]);
     assert_eq!((&report["issued"], &report["redeemed"]), (&json!(1), &json!(1)));
     assert_eq!(report["redemptions"][0]["provider"], "posta-sicura");
     for event in scene.events(&["--kind", "voucher-redeemed"]) {
@@ -73,7 +73,7 @@ fn a_voucher_goes_through_its_life_on_the_command_line() {
         assert_eq!(event["reason"], "order 1");
         assert_eq!(event["payload"]["number"], number);
     }
-    let log = scene.ok(&["events", "--json"]);
+    let log = scene.ok(&["event", "list", "--json"]);
     for secret in [code, &code.replace('-', ""), grant["token"].as_str().expect("a token")] {
         assert!(!log.contains(secret), "the log holds a code");
     }
@@ -130,7 +130,7 @@ fn all_verified_requests_are_issued_into_a_file_of_its_owners_as_far_as_the_limi
     assert!(over.contains("codes.csv"), "nothing is written over: {over}");
     let none = scene.refused(&["voucher", "issue", "--all", "--out", "more.csv", "--reason", "x"]);
     assert!(none.contains("all 120 vouchers"), "{none}");
-    let report = scene.json(&["vouchers", "report"]);
+    let report = scene.json(&["voucher", "report"]);
     assert_eq!((&report["limit"], &report["left"]), (&json!(120), &json!(0)));
 }
 
@@ -141,7 +141,7 @@ fn a_list_of_requests_with_a_wrong_line_changes_nothing_and_names_the_line() {
     let wrong =
         scene.refused(&["voucher", "request", "--from", "requests.txt", "--reason", "letters"]);
     assert!(wrong.contains("line 3 of requests.txt") && !wrong.contains("nobody@"), "{wrong}");
-    assert_eq!(scene.json(&["vouchers", "report"])["requested"], 0);
+    assert_eq!(scene.json(&["voucher", "report"])["requested"], 0);
     scene.ok(&["voucher", "request", "1", "--reason", "letter 1"]);
     scene.ok(&["voucher", "refuse", "1", "--cause", "not-the-holder", "--reason", "letter 2"]);
     assert_eq!(scene.json(&["voucher", "show", "1"])["state"], "refused");
@@ -156,23 +156,15 @@ fn keys_are_listed_turned_over_and_published_and_never_shown() {
     let (address, _) = scene.activated();
     verified(&scene, &address);
     let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
-    let first = scene.json(&["vouchers", "keys", "list"])[0]["kid"].clone();
-    let rotate = [
-        "vouchers",
-        "keys",
-        "rotate",
-        "--at-once",
-        "--until",
-        "2089-12-31",
-        "--reason",
-        "the yearly round",
-    ];
+    let first = scene.json(&["key", "list"])[0]["kid"].clone();
+    let rotate =
+        ["key", "rotate", "--at-once", "--until", "2089-12-31", "--reason", "the yearly round"];
     assert_eq!(scene.run(&rotate[..6]).code, Some(2), "nothing is rotated without a reason");
     let rotated = scene.json(&rotate);
     assert_eq!(rotated["until"], "2089-12-31");
-    let listed = scene.json(&["vouchers", "keys", "list"]);
+    let listed = scene.json(&["key", "list"]);
     assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("retired"), &json!("active")));
-    let published = scene.json(&["vouchers", "keys", "jwks"]);
+    let published = scene.json(&["key", "export"]);
     let kids: Vec<&Value> =
         published["keys"].as_array().expect("keys").iter().map(|key| &key["kid"]).collect();
     assert_eq!(kids, [&first, &rotated["kid"]]);
@@ -189,14 +181,14 @@ fn keys_are_listed_turned_over_and_published_and_never_shown() {
     assert_eq!(said["verifies_until"], listed[0]["verifies_until"]);
     let file: Value =
         serde_json::from_str(&scene.read("tramonto-store/keys/keyring.json")).unwrap();
-    let log = scene.ok(&["events", "--json"]);
+    let log = scene.ok(&["event", "list", "--json"]);
     for secret in [&file["secret"], &file["signing"][1]["private"]] {
         assert!(!log.contains(secret.as_str().expect("a secret")), "a key is in the log");
     }
 
     let keys = scene.path("tramonto-store/keys");
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let exposed = scene.refused(&["vouchers", "keys", "list"]);
+    let exposed = scene.refused(&["key", "list"]);
     assert!(exposed.contains("chmod 700"), "{exposed}");
 }
 
@@ -206,7 +198,7 @@ fn keys_of_a_folder_of_their_own_must_be_there_and_be_the_ones_the_codes_were_ha
     let (address, _) = scene.activated();
     let away = ["voucher", "request", &address, "--reason", "letter 12", "--keys", "elsewhere"];
     assert!(scene.refused(&away).contains("there are no keys"));
-    scene.ok(&["vouchers", "keys", "make", "--keys", "elsewhere"]);
+    scene.ok(&["key", "create", "--keys", "elsewhere"]);
     scene.ok(&away);
     let other = scene.refused(&["voucher", "verify", &address, "--reason", "letter 12"]);
     assert!(other.contains("hashed with other keys") && other.contains("--keys"), "{other}");
@@ -219,30 +211,29 @@ fn nobody_is_reminded_before_their_days_are_over_nor_by_a_plan_that_says_nothing
     verified(&scene, &address);
     scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
     for _ in 0..2 {
-        let told = scene.json(&["vouchers", "remind", "--reason", "a trial"]);
+        let told = scene.json(&["voucher", "remind", "--reason", "a trial"]);
         assert_eq!(told, json!({ "done": "reminders-claimed", "vouchers": 0 }));
     }
     assert!(scene.events(&["--kind", "voucher-reminders-claimed"]).is_empty());
-    let report = scene.json(&["vouchers", "report"]);
+    let report = scene.json(&["voucher", "report"]);
     assert_eq!((&report["reminders"], &report["reminders_due"]), (&json!(0), &json!(null)));
 
     let silent = scene_with("");
-    let refused = silent.refused(&["vouchers", "remind", "--reason", "a trial"]);
+    let refused = silent.refused(&["voucher", "remind", "--reason", "a trial"]);
     assert!(refused.contains("says nothing of reminders"), "{refused}");
 }
 
 #[test]
 fn a_rotation_that_was_not_recorded_is_before_there_is_another() {
     let scene = scene_with("");
-    scene.ok(&["vouchers", "keys", "make", "--keys", "elsewhere"]);
-    let rotate =
-        ["vouchers", "keys", "rotate", "--at-once", "--keys", "elsewhere", "--reason", "file 81"];
+    scene.ok(&["key", "create", "--keys", "elsewhere"]);
+    let rotate = ["key", "rotate", "--at-once", "--keys", "elsewhere", "--reason", "file 81"];
     let first = scene.json(&rotate)["kid"].clone();
     // A log that knows nothing of it, as after a process that ended in between.
     let other = [&rotate[..], &["--store", "other"]].concat();
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial", "--store", "other"]);
     assert_eq!(scene.json(&other)["done"], "recorded");
-    let list = ["vouchers", "keys", "list", "--keys", "elsewhere"];
+    let list = ["key", "list", "--keys", "elsewhere"];
     let active = |keys: &Value| keys.as_array().expect("keys").last().expect("one")["kid"].clone();
     assert_eq!(active(&scene.json(&list)), first, "there was no other");
     let second = scene.json(&other)["kid"].clone();
@@ -272,33 +263,32 @@ fn keys_may_be_given_as_a_file_or_in_the_environment_and_are_then_only_read() {
     let from_file =
         |arguments: &[&str]| scene.run(&[arguments, &["--keyring-file", "keyring"]].concat());
     mode(0o444);
-    let exposed = from_file(&["vouchers", "keys", "list"]);
+    let exposed = from_file(&["key", "list"]);
     assert!(
         exposed.err.contains("others can read keyring; run `chmod 440 keyring`"),
         "{}",
         exposed.err
     );
     mode(0o440);
-    let rotate = ["vouchers", "keys", "rotate", "--reason", "file 81"];
+    let rotate = ["key", "rotate", "--reason", "file 81"];
     let by = |place, arguments: &[&str]| match place {
         "keyring" => from_file(arguments),
         _ => given(arguments),
     };
     for place in ["TRAMONTO_KEYRING", "keyring"] {
         let by = |arguments: &[&str]| by(place, arguments);
-        let jwks = by(&["vouchers", "keys", "jwks"]);
+        let jwks = by(&["key", "export"]);
         assert_eq!(jwks.code, Some(0), "{}", jwks.err);
         let refused = by(&rotate);
         assert_eq!(refused.code, Some(1));
         let told =
             format!("the keys at {place} are only read here; rotate them where they were made");
         assert!(refused.err.contains(&told), "{}", refused.err);
-        assert!(by(&["vouchers", "keys", "make"]).err.contains("--keys"));
+        assert!(by(&["key", "create"]).err.contains("--keys"));
     }
-    let both = from_file(&["vouchers", "keys", "list", "--keys", "kept"]);
+    let both = from_file(&["key", "list", "--keys", "kept"]);
     assert_eq!(both.code, Some(2), "{}", both.err);
-    let damaged =
-        scene.command(&["vouchers", "keys", "list"]).env("TRAMONTO_KEYRING", "{}").output();
+    let damaged = scene.command(&["key", "list"]).env("TRAMONTO_KEYRING", "{}").output();
     let damaged = Ran::of(&damaged.expect("the binary runs"));
     assert!(damaged.err.contains("the keys at TRAMONTO_KEYRING are damaged"), "{}", damaged.err);
     assert!(

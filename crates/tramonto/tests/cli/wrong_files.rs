@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::scene::Scene;
 
-const READS: [&[&str]; 3] = [&["status"], &["events"], &["incidents", "list"]];
+const READS: [&[&str]; 3] = [&["status"], &["event", "list"], &["incident", "list"]];
 
 #[test]
 fn a_store_that_is_not_there_is_not_made_by_looking() {
@@ -16,8 +16,8 @@ fn a_store_that_is_not_there_is_not_made_by_looking() {
         assert!(told.contains("--store"), "{told}");
     }
     assert!(scene.refused(&["run"]).contains("there is no store"));
-    assert!(scene.refused(&["pause", "--reason", "x"]).contains("there is no store"));
-    assert!(scene.refused(&["import", "none.csv"]).contains("none.csv"));
+    assert!(scene.refused(&["phase", "pause", "--reason", "x"]).contains("there is no store"));
+    assert!(scene.refused(&["registry", "import", "none.csv"]).contains("none.csv"));
     assert!(!scene.path("tramonto-store").exists());
 }
 
@@ -77,7 +77,7 @@ fn a_second_engine_is_refused_with_the_first_one_s_number() {
         assert!(began.elapsed() < Duration::from_mins(1), "the engine did not take the lock");
         std::thread::yield_now();
     }
-    let told = scene.refused(&["projections", "rebuild"]);
+    let told = scene.refused(&["store", "rebuild"]);
     let second = scene.run(&["run", "--until-idle"]);
     let status = scene.run(&["status"]);
     engine.kill().expect("it can be stopped");
@@ -142,7 +142,7 @@ fn a_damaged_projection_does_not_hide_the_status_and_is_built_again() {
     }
     let status = scene.run(&["status"]);
     assert_eq!(status.code, Some(0), "{}", status.err);
-    assert!(status.err.contains("tramonto projections rebuild"), "{}", status.err);
-    scene.ok(&["projections", "rebuild"]);
+    assert!(status.err.contains("tramonto store rebuild"), "{}", status.err);
+    scene.ok(&["store", "rebuild"]);
     assert!(scene.run(&["status"]).err.is_empty());
 }

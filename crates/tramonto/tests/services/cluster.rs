@@ -6,7 +6,10 @@ use crate::world::{FEW, SMALL_ORDERS, World, done};
 #[tokio::test]
 async fn a_cluster_of_three_that_loses_a_node_in_mid_phase_changes_nothing() {
     let mut world = World::of(FEW).await;
-    done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
+    done(
+        &world.store(),
+        &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
+    );
     // The world's own server stays out of it, but for looking at the mirror in the end.
     world.nats.end("KILL");
     let routes = [free_port(), free_port(), free_port()];

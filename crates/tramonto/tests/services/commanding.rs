@@ -52,7 +52,7 @@ fn programme() -> ProgrammeId {
 fn somebody(world: &World) -> Value {
     let file = world.folder.path().join("others.csv");
     let path = file.to_str().unwrap();
-    let generate = ["generate", "--registrations", "50", "--seed", "77", "--out", path];
+    let generate = ["registry", "generate", "--registrations", "50", "--seed", "77", "--out", path];
     crate::world::done(&world.store(), &generate);
     let mut file = csv::Reader::from_path(&file).unwrap();
     let names = file.headers().unwrap().clone();
@@ -158,7 +158,7 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
     let mut world = World::of(FEW).await;
     let keys = world.folder.path().join("keys").to_str().unwrap().to_owned();
     let store = world.store();
-    crate::world::done(&store, &["vouchers", "keys", "make", "--keys", &keys]);
+    crate::world::done(&store, &["key", "create", "--keys", &keys]);
     // Either has the keys in its own way.
     let file = format!("{keys}/keyring.json");
     let _services =

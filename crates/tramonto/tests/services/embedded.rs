@@ -32,8 +32,8 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
     let (store, plan, registry) = (path("store"), path("plan.toml"), path("registry.csv"));
     fs::write(&plan, &*PLAN).unwrap();
     done(&store, &["plan", "adopt", &plan, "--reason", "test"]);
-    done(&store, &["generate", "--registrations", "500", "--out", &registry]);
-    done(&store, &["import", &registry]);
+    done(&store, &["registry", "generate", "--registrations", "500", "--out", &registry]);
+    done(&store, &["registry", "import", &registry]);
     let (collector, port) = (Collector::start().await, free_port());
     let mut running = tramonto(&store)
         .args(["run", "--listen", &format!("127.0.0.1:{port}")])
@@ -60,7 +60,7 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
     // Not here: the collector must answer meanwhile.
     let ended = tokio::task::spawn_blocking(move || running.wait().unwrap()).await.unwrap();
     assert!(ended.success(), "{}", fs::read_to_string(path("told")).unwrap());
-    let events = tramonto(&store).args(["events", "--json"]).output().unwrap().stdout;
+    let events = tramonto(&store).args(["event", "list", "--json"]).output().unwrap().stdout;
     let events = String::from_utf8(events).unwrap();
     let ended = events.lines().find(|line| line.contains("sending-disabled")).unwrap();
     let ended: Value = serde_json::from_str(ended).unwrap();

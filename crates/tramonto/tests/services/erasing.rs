@@ -43,7 +43,7 @@ impl Ending {
         let rows = registry.lines().skip(1);
         let rows = rows.map(|row| row.split(',').map(str::to_owned).collect()).collect();
         let ending = Self { world, store, folder, rows };
-        ending.done(&["vouchers", "keys", "make"]);
+        ending.done(&["key", "create"]);
         ending
     }
 
@@ -51,7 +51,7 @@ impl Ending {
     fn with<'a>(arguments: &[&'a str], folders: &'a [String; 2]) -> Vec<&'a str> {
         let mut all = vec!["--keys", &folders[0]];
         all.extend_from_slice(arguments);
-        if matches!(arguments[0], "logs" | "erase") {
+        if matches!(arguments[0], "log-request" | "mail-log" | "erasure") {
             all.extend(["--archive", &folders[1]]);
         }
         all
@@ -103,7 +103,7 @@ impl Ending {
             ("other", "From: X <x@posta.example>\r\n\r\nnobody\r\n".to_owned()),
         ] {
             fs::write(self.path(name), message).unwrap();
-            self.done(&["intake", "message", self.path(name).to_str().unwrap()]);
+            self.done(&["message", "receive", self.path(name).to_str().unwrap()]);
         }
     }
 
@@ -122,15 +122,15 @@ impl Ending {
         let line = |text: &&str| format!("2015-07-10T10:00:00+02:00 mx1 postfix/{text}\n");
         let log = self.path("mail.txt");
         fs::write(&log, lines.iter().map(line).collect::<String>()).unwrap();
-        let indexed = self.json(&["logs", "index", log.to_str().unwrap()]);
+        let indexed = self.json(&["mail-log", "index", log.to_str().unwrap()]);
         assert_eq!(indexed["messages"], 1);
     }
 
-    /// The exit code of `erase verify`, which gets the texts by standard input.
+    /// The exit code of `erasure verify`, which gets the texts by standard input.
     fn verify(&self, texts: &[String]) -> Option<i32> {
         let folders = self.folders();
         let mut command = tramonto(&self.store);
-        command.args(Self::with(&["erase", "verify", "--json"], &folders));
+        command.args(Self::with(&["erasure", "verify", "--json"], &folders));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut running = command.spawn().unwrap();
         running.stdin.take().unwrap().write_all(texts.join("\n").as_bytes()).unwrap();
@@ -204,13 +204,14 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     ending.send_e_mails(number);
     ending.index_a_log(number);
     ending.platform(&asks[1]).await;
-    let asked = ending.json(&["logs", "request", &who_asks, "--by", "holder", WHY[0], WHY[1]]);
+    let asked =
+        ending.json(&["log-request", "create", &who_asks, "--by", "holder", WHY[0], WHY[1]]);
     let request = asked["request"].as_str().unwrap().to_owned();
-    ending.done(&["logs", "verify", &request, WHY[0], WHY[1]]);
+    ending.done(&["log-request", "verify", &request, WHY[0], WHY[1]]);
 
     // From the platform's own table, by a user who may read it and nothing else.
     let table = format!("{}#pec.log", ending.store.replace("tramonto@", "reader@"));
-    let prepare = ["logs", "prepare", WHY[0], WHY[1], "--log-table"];
+    let prepare = ["log-request", "prepare", WHY[0], WHY[1], "--log-table"];
     let bare = ending.refused(&[&prepare[..], &[&table.replace("pec.log", "pec.bare")]].concat());
     assert!(bare.1.contains("no column related, provider"), "{}", bare.1);
     let hidden =
@@ -221,7 +222,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     let extract = ending.path("archive/extracts").join(format!("{request}.zip"));
     assert!(extract.is_file());
 
-    let erase = |whom| ["erase", "holder", whom, WHY[0], WHY[1]];
+    let erase = |whom| ["erasure", "start", whom, WHY[0], WHY[1]];
     let waits = ending.refused(&erase(&who_asks)).1;
     assert!(waits.contains("unfinished log request"), "{waits}");
     let zip = ending.fetched(ready["link"].as_str().unwrap(), &asks[0]).await;
@@ -244,7 +245,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
         ),
         (&["--no-archive"][..], "there is a log of messages: extracts lie ready"),
     ] {
-        for command in [&erase(&whom)[..], &["erase", "verify", "somebody"]] {
+        for command in [&erase(&whom)[..], &["erasure", "verify", "somebody"]] {
             let passes = command[1] == "verify" && more == ["--no-archive"];
             let arguments = [&["--keys", &keys], command, more].concat();
             let ran = tramonto(&ending.store).args(arguments).output().unwrap();
@@ -264,10 +265,10 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     assert!(ending.done(&erase(&whom)).contains("nothing is to be done"));
 
     let file = ending.path("registry.csv");
-    let (code, again) = ending.refused(&["import", file.to_str().unwrap()]);
+    let (code, again) = ending.refused(&["registry", "import", file.to_str().unwrap()]);
     assert_eq!(code, Some(3), "one row is refused, the others are known: {again}");
     // The projector that was stopped has the right to the table for half a minute more.
-    let rebuild = ["projections", "rebuild"];
+    let rebuild = ["store", "rebuild"];
     let done_anew = async || {
         let ran = tramonto(&ending.store).args(rebuild).output().unwrap();
         assert!(ran.status.success() || ran.stderr.ends_with(b"wait half a minute\n"));
@@ -293,9 +294,9 @@ async fn at_the_end_everyone_is_erased_from_every_table() {
         .flat_map(|row| ending.known_by(row))
         .collect();
     let status = ending.json(&["status"]);
-    let all = ["erase", "all", WHY[0], WHY[1]];
-    ending.done(&["logs", "destroy", WHY[0], WHY[1]]);
-    assert_eq!(ending.json(&["logs", "destroyed"])["gone"], true);
+    let all = ["erasure", "start", "--all", WHY[0], WHY[1]];
+    ending.done(&["mail-log", "destroy", WHY[0], WHY[1]]);
+    assert_eq!(ending.json(&["mail-log", "status"])["gone"], true);
     let told = ending.done(&all);
     assert!(told.contains("messages 3, registry 299"), "{told}");
     assert!(told.contains("those of 1 mailbox are kept"), "{told}");
@@ -306,7 +307,7 @@ async fn at_the_end_everyone_is_erased_from_every_table() {
     assert_eq!(ending.verify(&ending.known_by(held)), Some(FOUND), "a hold keeps its holder known");
     assert_eq!(ending.json(&["status"])["phases"], status["phases"]);
     let file = ending.path("registry.csv");
-    assert_eq!(ending.refused(&["import", file.to_str().unwrap()]).0, Some(3));
+    assert_eq!(ending.refused(&["registry", "import", file.to_str().unwrap()]).0, Some(3));
     assert_eq!(ending.found(&everyone).await, [""; 0]);
 }
 
@@ -330,7 +331,7 @@ impl Ending {
         let listen = format!("127.0.0.1:{}", free_port());
         let folders = self.folders();
         let mut portal = tramonto(&self.store);
-        portal.args(Self::with(&["portal", "--listen", &listen], &folders));
+        portal.args(Self::with(&["service", "portal", "--listen", &listen], &folders));
         portal.env("TRAMONTO_ARCHIVE", &folders[1]).stderr(Stdio::null());
         let _portal = Ends(portal.spawn().unwrap());
         self.world.until("the portal", async || TcpStream::connect(&listen).is_ok()).await;

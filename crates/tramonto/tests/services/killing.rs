@@ -32,7 +32,15 @@ async fn services_killed_thirty_times_during_a_phase_of_100_000_end_as_if_they_h
     let mut world = World::of(MANY).await;
     // A brake, or there is nothing left to kill.
     for effect in ["send", "modify", "receive"] {
-        let pace = ["pace", effect, "--calls-per-second", "4", "--reason", "to be caught at work"];
+        let pace = [
+            "phase",
+            "limit",
+            effect,
+            "--calls-per-second",
+            "4",
+            "--reason",
+            "to be caught at work",
+        ];
         done(&world.store(), &pace);
     }
     let mut services: Vec<_> = ROLES.iter().map(|role| start(&mut world, role)).collect();
@@ -49,7 +57,7 @@ async fn services_killed_thirty_times_during_a_phase_of_100_000_end_as_if_they_h
         world.until_outcomes(world.outcomes().await + dice.random_range(1..3)).await;
     }
     for effect in ["send", "modify", "receive"] {
-        done(&world.store(), &["pace", effect, "--reason", "full speed"]);
+        done(&world.store(), &["phase", "limit", effect, "--reason", "full speed"]);
     }
     world.check().await;
 }
@@ -61,7 +69,10 @@ fn seed() -> u64 {
 
 async fn with_the_bus_gone(forgotten: bool) {
     let mut world = World::of(FEW).await;
-    done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
+    done(
+        &world.store(),
+        &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
+    );
     let services = world.start_all();
     world.until_outcomes(3).await;
     let before = warnings(&services);
@@ -87,7 +98,10 @@ async fn a_nats_server_that_lost_all_its_data_changes_nothing() {
 #[tokio::test]
 async fn a_database_stopped_at_once_and_started_again_changes_nothing() {
     let mut world = World::of(FEW).await;
-    done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
+    done(
+        &world.store(),
+        &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
+    );
     let services = world.start_all();
     for stop in 1..=3 {
         world.until_outcomes(stop * 3).await;

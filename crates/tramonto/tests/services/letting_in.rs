@@ -29,7 +29,7 @@ async fn a_database_is_trusted_by_its_certificate_and_trusts_a_password() {
     let secured = Secured::started(world, ours.clone()).await;
     let ask = |store: &str, more: &[&str]| {
         let mut asked = tramonto(store);
-        asked.args(["events", "--json"]).args(more).output().unwrap()
+        asked.args(["event", "list", "--json"]).args(more).output().unwrap()
     };
     let store = secured.store_as("relay");
     let trusting = ["--store-root-certificate", &ours, "--store-password-file", &right];

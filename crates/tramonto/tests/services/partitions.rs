@@ -7,7 +7,10 @@ use crate::world::{FEW, SMALL_ORDERS, World, done, store};
 async fn cut_off(cut_the_store: bool) {
     let mut world = World::of(FEW).await;
     for effect in ["send", "receive"] {
-        done(&world.store(), &["pace", effect, "--calls-per-second", "4", "--reason", "a brake"]);
+        done(
+            &world.store(),
+            &["phase", "limit", effect, "--calls-per-second", "4", "--reason", "a brake"],
+        );
     }
     let to_store = Proxy::to(world.postgres.port).await;
     let to_bus = Proxy::to(world.nats.port).await;
@@ -38,7 +41,10 @@ async fn a_worker_cut_off_from_the_store_does_no_harm() {
 #[tokio::test]
 async fn workers_that_stood_still_past_their_lease_are_fenced_off() {
     let mut world = World::of(FEW).await;
-    done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
+    done(
+        &world.store(),
+        &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
+    );
     let _scheduler = world.start("scheduler", SMALL_ORDERS);
     let _others = ["projector", "relay"].map(|role| world.start(role, &[]));
     let still = world.start("worker", &["--workers", "4"]);
@@ -58,7 +64,10 @@ async fn workers_that_stood_still_past_their_lease_are_fenced_off() {
 #[tokio::test]
 async fn leaders_that_stood_still_past_their_lease_are_fenced_off() {
     let mut world = World::of(FEW).await;
-    done(&world.store(), &["pace", "send", "--calls-per-second", "4", "--reason", "a brake"]);
+    done(
+        &world.store(),
+        &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
+    );
     let leaders = ["scheduler", "projector", "relay"]
         .map(|role| world.start(role, if role == "scheduler" { SMALL_ORDERS } else { &[] }));
     let _worker = world.start("worker", &[]);

@@ -201,7 +201,7 @@ async fn requests_come_in_and_are_confirmed_where_intake_and_portal_have_logins_
     let folder = secured.world.folder.path().to_owned();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (keys, archive) = (path("keys"), path("archive"));
-    done(&secured.world.store(), &["vouchers", "keys", "make", "--keys", &keys]);
+    done(&secured.world.store(), &["key", "create", "--keys", &keys]);
     let (authority, password) = (secured.authority.clone(), secured.store_password.clone());
     let keyring = format!("{keys}/keyring.json");
     let access = [
@@ -212,8 +212,9 @@ async fn requests_come_in_and_are_confirmed_where_intake_and_portal_have_logins_
     let ports = [(); 4].map(|()| free_port());
     let places = ports.map(|port| format!("127.0.0.1:{port}"));
     let [lmtp, intake_watch, pages, portal_watch] = places.each_ref().map(String::as_str);
-    let intake = ["intake", "lmtp", "--listen", lmtp, "--watch", intake_watch];
-    let portal = ["portal", "--listen", pages, "--watch", portal_watch, "--archive", &archive];
+    let intake = ["service", "intake", "--listen", lmtp, "--watch", intake_watch];
+    let portal =
+        ["service", "portal", "--listen", pages, "--watch", portal_watch, "--archive", &archive];
     let mut start = |role, arguments: &[&str]| {
         let store = secured.store_as(role);
         secured.world.start_beside(role, &store, &[arguments, access.as_flattened()].concat())

@@ -25,7 +25,9 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     world.postgres.start();
     world.until("the missing database", async || scheduler.told().contains("create it")).await;
     make_database(world.postgres.port).await;
-    world.until("the missing tables", async || scheduler.told().contains("tramonto migrate")).await;
+    world
+        .until("the missing tables", async || scheduler.told().contains("tramonto store migrate"))
+        .await;
     populate(world.folder.path(), world.postgres.port, &PLAN, FEW);
     world.until("the bus", async || scheduler.told().contains("bus")).await;
     assert_eq!(world.outcomes().await, 0);

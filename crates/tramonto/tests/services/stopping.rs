@@ -6,7 +6,10 @@ use crate::world::{FEW, SMALL_ORDERS, World, done};
 async fn a_rolling_restart_of_every_service_during_a_phase_finishes_it() {
     let mut world = World::of(FEW).await;
     for effect in ["send", "receive"] {
-        done(&world.store(), &["pace", effect, "--calls-per-second", "4", "--reason", "a brake"]);
+        done(
+            &world.store(),
+            &["phase", "limit", effect, "--calls-per-second", "4", "--reason", "a brake"],
+        );
     }
     let mut services = world.start_all();
     world.until_outcomes(3).await;

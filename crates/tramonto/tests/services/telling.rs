@@ -36,7 +36,7 @@ struct Said {
 }
 
 async fn said(world: &World) -> Said {
-    let notices = Filter { categories: vec!["notice".to_owned()] };
+    let notices = Filter { categories: vec!["notices".to_owned()] };
     let page = world.log().await.read_all(0, &notices, 100_000).await.unwrap();
     let mut said = Said::default();
     for recorded in &page.events {
@@ -110,7 +110,7 @@ async fn nobody_is_told_twice_though_the_worker_that_tells_them_is_killed_and_do
     let told: RoaringBitmap = taken.into_keys().collect();
     assert!(said.sent.is_subset(&told), "somebody counts as told and was not");
     assert!((&told - &said.sent).is_subset(&said.in_doubt));
-    let listed = tramonto(&world.store()).args(["notices", "list", "--json"]).output().unwrap();
+    let listed = tramonto(&world.store()).args(["notice", "list", "--json"]).output().unwrap();
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let notice = listed.as_array().unwrap().iter().find(|notice| notice["notice"] == "access-ends");
     let notice = notice.unwrap();

@@ -60,6 +60,20 @@ pub(crate) struct World {
     _alone: File,
 }
 
+/// The command that starts it: a service, or `run`, which is all of them.
+fn words(role: &'static str) -> &'static [&'static str] {
+    match role {
+        "run" => &["run"],
+        "scheduler" => &["service", "scheduler"],
+        "worker" => &["service", "worker"],
+        "projector" => &["service", "projector"],
+        "relay" => &["service", "relay"],
+        "api" => &["service", "api"],
+        "policy" => &["service", "policy"],
+        other => panic!("{other} is no service"),
+    }
+}
+
 impl World {
     /// Both servers run, the tables are made, the plan is adopted and the population is in.
     pub(crate) async fn of(registrations: u32) -> Self {
@@ -130,7 +144,7 @@ impl World {
     ) -> Service {
         let mut command = tramonto(store);
         command
-            .arg(role)
+            .args(words(role))
             .args(["--bus", bus, "--lease", "3", "--stop-within", "10"])
             .args(if more.contains(&"--listen") { &[][..] } else { &["--listen", "off"] })
             .args(more);
@@ -149,7 +163,7 @@ impl World {
         let library = String::from_utf8(library.stdout).unwrap();
         let mut command = tramonto(&self.store());
         command
-            .arg(role)
+            .args(words(role))
             .args(["--bus", &self.bus(), "--lease", "3", "--listen", "off"])
             .args(more)
             .env("LD_PRELOAD", library.trim())
@@ -443,11 +457,11 @@ pub(crate) fn populate(folder: &Path, port: u16, plan: &str, registrations: u32)
     let (file, registry) = (folder.join("plan.toml"), folder.join("registry.csv"));
     fs::write(&file, plan).unwrap();
     let (plan, registry) = (file.to_str().unwrap(), registry.to_str().unwrap());
-    done(&store, &["migrate"]);
+    done(&store, &["store", "migrate"]);
     done(&store, &["plan", "adopt", plan, "--reason", "test"]);
     let registrations = registrations.to_string();
-    done(&store, &["generate", "--registrations", &registrations, "--out", registry]);
-    done(&store, &["import", registry]);
+    done(&store, &["registry", "generate", "--registrations", &registrations, "--out", registry]);
+    done(&store, &["registry", "import", registry]);
 }
 
 pub(crate) async fn make_database(port: u16) {

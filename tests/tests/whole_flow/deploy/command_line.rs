@@ -47,7 +47,7 @@ fn shown(command: &str) -> Vec<Shown> {
 
 /// How long a service takes to stop where nothing else is said.
 pub(crate) fn stop_within() -> Duration {
-    let options = shown("worker");
+    let options = shown("service worker");
     let option = options.iter().find(|option| option.flag == "--stop-within").unwrap();
     Duration::from_secs(option.default.as_ref().unwrap().parse().unwrap())
 }
@@ -87,10 +87,10 @@ fn a_variable_or_a_flag_that_the_engine_does_not_know_is_found_out() {
         let variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         std::panic::catch_unwind(|| assert_taken(&arguments, &variables)).is_err()
     };
-    assert!(!refused(&["worker", "--log-json"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
-    assert!(refused(&["worker", "--log-jsn"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
-    assert!(refused(&["worker", "--log-json"], "TRAMONTO_LISTEN", "everywhere"));
-    assert!(refused(&["worker", "--log-json"], "TRAMONTO_LISTENS", "0.0.0.0:9464"));
-    assert!(refused(&["migrate"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
+    assert!(!refused(&["service", "worker", "--log-json"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
+    assert!(refused(&["service", "worker", "--log-jsn"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
+    assert!(refused(&["service", "worker", "--log-json"], "TRAMONTO_LISTEN", "everywhere"));
+    assert!(refused(&["service", "worker", "--log-json"], "TRAMONTO_LISTENS", "0.0.0.0:9464"));
+    assert!(refused(&["store", "migrate"], "TRAMONTO_LISTEN", "0.0.0.0:9464"));
     assert!(refused(&["labourer"], "TRAMONTO_STORE", "here"));
 }

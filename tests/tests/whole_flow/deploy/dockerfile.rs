@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::command_line::assert_taken;
 use super::files::{assert_pinned, read, root, told};
-use super::{PORT, SERVICES};
+use super::{PORT, SERVICES, command};
 
 /// One instruction, its comments and line ends taken away.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,7 +189,7 @@ fn the_image_runs_one_program_as_nobody_in_particular_and_needs_no_shell() {
     let variables = of(image, "ENV").into_iter().map(|line| line.split_once('=').unwrap());
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     for service in SERVICES {
-        assert_taken(&[service.to_owned()], &variables);
+        assert_taken(&command(service), &variables);
     }
     let version: Table = read("Cargo.toml").parse().unwrap();
     let version = version["workspace"]["package"]["version"].as_str().unwrap();

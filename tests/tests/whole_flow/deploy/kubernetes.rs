@@ -8,7 +8,7 @@ use tramonto::cli::Cli;
 
 use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{assert_pinned, at, list, listed, offered_yaml, python, text, texts, yaml};
-use super::{BESIDE, PORT, SERVICES, command, every_service};
+use super::{PORT, SERVICES, command, every_service};
 
 const FOLDER: &str = "deploy/kubernetes";
 
@@ -108,7 +108,8 @@ fn every_container_takes_what_it_is_told_from_mounts_that_exist() {
     let config = folder.path().join("tramonto.toml");
     let settings = text(of_kind(&objects, "ConfigMap")["tramonto-config"], "/data/tramonto.toml");
     std::fs::write(&config, settings).unwrap();
-    let refused = Cli::read(["tramonto", "migrate", &format!("--config={}", config.display())]);
+    let refused =
+        Cli::read(["tramonto", "store", "migrate", &format!("--config={}", config.display())]);
     assert!(refused.is_ok(), "the configuration is refused: {}", refused.unwrap_err());
     for (name, pod) in pods(&objects) {
         let container = at(pod, "/spec/containers/0");
@@ -191,16 +192,51 @@ fn what_is_offered_behind_comments_is_taken_and_let_through() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tramonto.toml");
     std::fs::write(&file, settings).unwrap();
+    let file = format!("--config={}", file.display());
+    for service in every_service() {
+        let read = Cli::read(["tramonto", "service", service, &file]);
+        assert!(read.is_ok(), "{service}: {}", read.unwrap_err());
+    }
+    let settings: toml::Table = settings.parse().unwrap();
+    let stop_within = settings
+        .get("stop_within")
+        .and_then(toml::Value::as_integer)
+        .map_or(stop_within().as_secs(), |set| set.try_into().unwrap());
+    let deployments = of_kind(&objects, "Deployment");
+    let all: BTreeSet<_> = every_service().into_iter().collect();
+    assert_eq!(deployments.keys().copied().collect::<BTreeSet<_>>(), all);
+    for (name, deployment) in deployments {
+        assert!(at(deployment, "/spec/replicas").as_u64().unwrap() >= 2, "{name} has no standby");
+        assert_eq!(*at(deployment, "/spec/strategy/rollingUpdate/maxUnavailable"), 0, "{name}");
+        let spec = at(deployment, "/spec/template/spec");
+        assert!(
+            at(spec, "/terminationGracePeriodSeconds").as_u64().unwrap() > stop_within,
+            "{name}"
+        );
+        let container = at(spec, "/containers/0");
+        assert_eq!(*at(container, "/ports/0"), json!({ "name": "metrics", "containerPort": PORT }));
+        for (probe, path) in [("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")] {
+            let asks = at(container, &format!("/{probe}/httpGet"));
+            assert_eq!(*asks, json!({ "path": path, "port": "metrics" }), "{name}");
+        }
+        let topologies = list(spec, "/topologySpreadConstraints").iter();
+        let topologies: Vec<_> = topologies.map(|spread| text(spread, "/topologyKey")).collect();
+        assert!(topologies.contains(&"kubernetes.io/hostname"), "{name}");
+    }
+}
+
+#[test]
+fn what_is_offered_behind_comments_is_taken_and_let_through() {
+    let config = offered_yaml(&format!("{FOLDER}/config.yaml"));
+    let settings = text(&config[0], "/data/tramonto.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tramonto.toml");
+    std::fs::write(&file, settings).unwrap();
     for service in SERVICES {
         let read = Cli::read(["tramonto", service, &format!("--config={}", file.display())]);
         assert!(read.is_ok(), "{service}: {}", read.unwrap_err());
     }
     let settings: toml::Table = settings.parse().unwrap();
-    for (_, words) in BESIDE {
-        let file = format!("--config={}", file.display());
-        let read = Cli::read(["tramonto"].iter().chain(words).copied().chain([file.as_str()]));
-        assert!(read.is_ok(), "{words:?}: {}", read.unwrap_err());
-    }
     for name in ["smtp_url", "notices_from", "portal_url", "on_access_closed", "canary_imap"] {
         assert!(settings[name].is_str(), "{name}");
     }

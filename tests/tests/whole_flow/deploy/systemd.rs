@@ -122,7 +122,7 @@ fn each_unit_starts_what_the_engine_has_and_gives_it_time_to_stop() {
         assert_eq!(given.contains_key("TRAMONTO_KEYRING_FILE"), service == "api");
         assert!(addresses.insert(given["TRAMONTO_LISTEN"].clone()), "two services have one port");
     }
-    for (service, words) in BESIDE {
+    for service in BESIDE {
         let unit = read(&format!("deploy/systemd/tramonto-{service}.service"));
         let own = format!("deploy/systemd/{service}.env");
         assert!(
@@ -130,7 +130,7 @@ fn each_unit_starts_what_the_engine_has_and_gives_it_time_to_stop() {
         );
         let (arguments, mut given) = started(&unit, "", &own);
         given.retain(|name, _| !name.starts_with("TRAMONTO_BUS"));
-        assert_eq!(arguments[..words.len()], *words);
+        assert_eq!(arguments[..2], super::command(service));
         assert_no_secret(given.keys());
         assert!(given.contains_key("TRAMONTO_KEYRING_FILE"), "{service} has no keys");
         assert_taken(&arguments, &given);

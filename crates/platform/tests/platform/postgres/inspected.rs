@@ -114,7 +114,10 @@ async fn a_directory_of_the_first_version_is_brought_up_to_date_and_loses_nothin
     run(&mut plain, reader).await.unwrap();
 
     let error = PostgresDirectory::open(database.options()).await.unwrap_err();
-    assert!(error.may_retry() && error.to_string().contains("run `tramonto migrate`"), "{error}");
+    assert!(
+        error.may_retry() && error.to_string().contains("run `tramonto store migrate`"),
+        "{error}"
+    );
     let pending = async || PostgresDirectory::pending(database.options()).await.unwrap();
     assert_eq!(pending().await, ["bring the tables of the schema directory from version 1 to 2"]);
     let migrate = || PostgresDirectory::migrate(database.options(), Mode::Production);

@@ -35,7 +35,7 @@ async fn a_file_that_was_derived_from_another_log_is_refused() {
     }
     let error = refusal(&other, &dir).await;
     assert!(matches!(error, Error::OtherLog { .. }), "{error}");
-    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+    assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
     assert!(!error.may_retry());
     let rebuilt = Projections::rebuild(dir.path(), programme(), other.log(), other.now()).await;
     assert_eq!(rebuilt.unwrap().before, None);
@@ -72,7 +72,7 @@ async fn a_log_shorter_than_the_checkpoint_is_named_with_both_ends() {
     let log = story.log_up_to(2).await;
     let error = Projections::open(dir.path(), programme(), log).await.err().unwrap();
     assert!(matches!(error, Error::LogShorter { checkpoint: 6, head: 2, .. }), "{error}");
-    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+    assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn an_unknown_event_stops_a_projection_right_before_it() {
         let error = projections.tick(story.now()).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("event 4 (mailbox-beamed-up)"), "{text}");
-        assert!(text.contains("tramonto projections rebuild"), "{text}");
+        assert!(text.contains("tramonto store rebuild"), "{text}");
     }
     let status = projections.status(story.now()).await.unwrap();
     let at: Vec<_> = status.iter().map(|status| (status.checkpoint, status.lag_events)).collect();
@@ -138,5 +138,5 @@ async fn a_set_cut_short_is_damage() {
     let sets = Sets::open(&path, programme(), story.log()).await.unwrap();
     let error = sets.load().await.unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
-    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+    assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }

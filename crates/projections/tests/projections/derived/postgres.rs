@@ -164,7 +164,7 @@ async fn a_row_changed_by_another_hand_is_noticed() {
     let stream = eventstore::mailbox_stream(&programme(), number).unwrap();
     story.append(stream, story.now(), &[withdrawn]).await;
     let error = table.tick(story.now()).await.unwrap_err();
-    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+    assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
     assert_eq!(table.status(story.now()).await.unwrap().lag_events, 1, "nothing was written");
 }
 
@@ -178,7 +178,7 @@ async fn the_tables_of_another_programme_or_of_none_are_refused() {
     };
     let error = connect_as("cec-pac").await.err().unwrap().to_string();
     assert!(error.contains("no schema projection of ours yet"), "{error}");
-    assert!(error.contains("tramonto migrate"), "{error}");
+    assert!(error.contains("tramonto store migrate"), "{error}");
     PostgresTable::migrate(fresh.options(), false).await.unwrap();
     caught_up(&story, &connect(&story, &fresh).await).await;
     let error = connect_as("other").await.err().unwrap().to_string();

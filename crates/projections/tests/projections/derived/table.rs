@@ -152,5 +152,5 @@ async fn a_row_changed_by_another_hand_is_noticed() {
     let stream = eventstore::mailbox_stream(&programme(), number).unwrap();
     story.append(stream, story.now(), &[withdrawn]).await;
     let error = table.tick(story.now()).await.unwrap_err();
-    assert!(error.to_string().contains("tramonto projections rebuild"), "{error}");
+    assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }

@@ -60,7 +60,10 @@ async fn tables_are_made_once_however_many_make_them_at_once() {
     let steps = ["registry: the tables of the registry", "registry: who was erased"];
     assert_eq!(Registry::migrate(fresh.options(), true).await.unwrap(), steps);
     let error = refusal(&fresh, "cec-pac").await.to_string();
-    assert!(error.contains("no schema registry") && error.contains("tramonto migrate"), "{error}");
+    assert!(
+        error.contains("no schema registry") && error.contains("tramonto store migrate"),
+        "{error}"
+    );
     let (one, other) = tokio::join!(
         Registry::migrate(fresh.options(), false),
         Registry::migrate(fresh.options(), false)

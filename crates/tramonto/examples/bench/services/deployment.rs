@@ -170,7 +170,7 @@ impl Deployment {
         for service in services {
             let port = free_port()?;
             let mut command = self.command(database);
-            command.args(service.split_whitespace());
+            command.arg("service").args(service.split_whitespace());
             command.args(["--bus", &self.bus_url()?, "--listen", &format!("127.0.0.1:{port}")]);
             let name = service.split_whitespace().next().unwrap_or_default();
             starting.push((Process::start(name, &mut command, self.folder.path(), "TERM")?, port));

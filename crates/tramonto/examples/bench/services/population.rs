@@ -30,12 +30,13 @@ pub(crate) async fn make(
     let (file, registry) = (deployment.file("plan.toml"), deployment.file("registry.csv"));
     fs::write(&file, plan)?;
     let (file, registry) = (file.display().to_string(), registry.display().to_string());
-    deployment.run(database, &["migrate"])?;
+    deployment.run(database, &["store", "migrate"])?;
     deployment.run(database, &["plan", "adopt", &file, "--reason", "bench"])?;
     let wanted = registrations.to_string();
-    deployment.run(database, &["generate", "--registrations", &wanted, "--out", &registry])?;
+    deployment
+        .run(database, &["registry", "generate", "--registrations", &wanted, "--out", &registry])?;
     let begun = Instant::now();
-    deployment.run(database, &["import", &registry])?;
+    deployment.run(database, &["registry", "import", &registry])?;
     if let Some(report) = report {
         let rows = whole(rate(u64::from(registrations), begun.elapsed()));
         report.row("import", format!("{rows} rows/s"), "");

@@ -1,4 +1,4 @@
-//! `tramonto drift certificate`: what the log says of drift on a day.
+//! `tramonto drift certify`: what the log says of drift on a day.
 
 use std::process::ExitCode;
 
@@ -7,10 +7,10 @@ use eventstore::{Direction, drift_stream};
 use projections::Cutoff;
 use views::{CheckView, DriftCertificate};
 
-use super::DRIFT;
 use crate::Error;
 use crate::cli::{CertificateArgs, Global};
 use crate::commands::reading::Reading;
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, utc};
 
@@ -35,7 +35,7 @@ pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<Ex
     } else {
         out.text(words(&certificate))?;
     }
-    Ok(if certificate.certified { ExitCode::SUCCESS } else { ExitCode::from(DRIFT) })
+    Ok(if certificate.certified { Exit::Done.into() } else { Exit::Found.into() })
 }
 
 /// Every comparison that came to its end, in the order of the log.

@@ -1,4 +1,4 @@
-//! `tramonto logs destroy` and `destroyed`: the end of the logs, and what a hold still keeps of them.
+//! `tramonto mail-log destroy` and `destroyed`: the end of the logs, and what a hold still keeps of them.
 
 use std::process::ExitCode;
 
@@ -9,11 +9,9 @@ use serde_json::json;
 use super::super::decide::origin;
 use super::{Desk, answer};
 use crate::Error;
-use crate::cli::{Global, ReasonArgs};
+use crate::cli::{Global, Why};
+use crate::exit::Exit;
 use crate::output::text::{count, mailboxes, utc};
-
-/// The exit code where the logs were destroyed and something is to be destroyed again.
-const DUE: u8 = 4;
 
 /// The mailboxes whose log a hold keeps, with their addresses. Of those who were erased nothing is left to keep.
 async fn under_hold(desk: &Desk) -> Result<Vec<(u32, String)>, Error> {
@@ -30,7 +28,7 @@ async fn under_hold(desk: &Desk) -> Result<Vec<(u32, String)>, Error> {
     Ok(kept)
 }
 
-pub(super) async fn destroy(desk: &Desk, args: &ReasonArgs, global: &Global) -> Result<(), Error> {
+pub(super) async fn destroy(desk: &Desk, args: &Why, global: &Global) -> Result<(), Error> {
     let origin = origin(global, &args.reason);
     desk.office.expire(&origin).await?;
     let destroyed = desk.office.destroy(&under_hold(desk).await?, &origin).await?;
@@ -49,13 +47,13 @@ pub(super) async fn destroyed(desk: &Desk, global: &Global) -> Result<ExitCode, 
         "extracts": remaining.extracts,
         "destroyed": remaining.destroyed.as_ref().map(|(at, event)| json!({ "at": at, "record": event })) });
     answer(global, &told, &words(&remaining, under_hold.len()))?;
-    Ok(if due { ExitCode::from(DUE) } else { ExitCode::SUCCESS })
+    Ok(if due { Exit::Found.into() } else { Exit::Done.into() })
 }
 
 fn words(remaining: &Remaining, under_hold: usize) -> String {
     let (held, kept, extracts) = (remaining.held.messages, remaining.kept, remaining.extracts);
     let holds = format!(
-        "{} messages of {} under a hold; once it is released, destroy them: tramonto logs destroy",
+        "{} messages of {} under a hold; once it is released, destroy them: tramonto mail-log destroy",
         count(kept),
         mailboxes(u64::try_from(under_hold).unwrap_or(u64::MAX))
     );
@@ -69,7 +67,7 @@ fn words(remaining: &Remaining, under_hold: usize) -> String {
         }
         Some((at, _)) => format!(
             "logs were destroyed on {}, and there are {} messages that no hold keeps and {extracts} extracts; \
-             destroy them: tramonto logs destroy",
+             destroy them: tramonto mail-log destroy",
             utc(*at),
             count(held.saturating_sub(kept))
         ),

@@ -1,15 +1,13 @@
-//! `tramonto logs index`.
-
-use std::time::{Duration, Instant};
+//! `tramonto mail-log index`.
 
 use archive::{Domains, IndexRequest};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Desk;
 use crate::Error;
 use crate::cli::{Global, IndexArgs};
 use crate::output::Output;
+use crate::output::progress::{self, per_second};
 use crate::output::text::{count, table};
 
 pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> Result<(), Error> {
@@ -30,18 +28,10 @@ pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> R
         zone,
         not_after: args.not_after,
     };
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let begun = Instant::now();
-    let shown = |lines: u64| {
-        bar.set_message(format!("{} lines, {} lines/s", count(lines), count(rate(lines, begun))));
-    };
-    let indexed = desk.office.read_logs(request, shown).await?;
+    let bar = progress::spinner("index", "lines", global.json);
+    let indexed = desk.office.read_logs(request, |lines| bar.set_position(lines)).await?;
     bar.finish_and_clear();
-    let speed = rate(indexed.counts.lines, begun);
+    let speed = per_second(indexed.counts.lines, bar.elapsed());
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({ "done": "indexed", "files": indexed.files,
@@ -71,11 +61,6 @@ pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> R
         count(speed),
         count(indexed.messages)
     ))
-}
-
-fn rate(lines: u64, begun: Instant) -> u64 {
-    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-    lines.saturating_mul(1_000) / millis
 }
 
 /// The domain of the first address that the registry still knows: all of them are of one service.

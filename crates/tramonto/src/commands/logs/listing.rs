@@ -1,4 +1,4 @@
-//! `tramonto logs list` and `logs show`.
+//! `tramonto log-request list` and `show`.
 
 use domain::LogStanding;
 use eventstore::{Direction, archive_stream};
@@ -69,5 +69,5 @@ pub(super) async fn show(desk: &Desk, request: Uuid, global: &Global) -> Result<
     if found {
         return Ok(());
     }
-    Err(Error::Usage(format!("there is no request {request}; look at `tramonto logs list`")))
+    Err(Error::Usage(format!("there is no request {request}; look at `tramonto log-request list`")))
 }

@@ -1,4 +1,4 @@
-//! `tramonto logs prepare`: the extracts of verified requests, and their links.
+//! `tramonto log-request prepare`: the extracts of verified requests, and their links.
 //!
 //! Invariant: what stops one request stops no other; it is told with its id, and the exit code says that some were left.
 
@@ -15,12 +15,11 @@ use super::super::decide::origin;
 use super::Desk;
 use crate::Error;
 use crate::cli::{Global, LogTablePlace, PrepareArgs};
+use crate::exit::Exit;
 use crate::log::{LOG_TABLE_PASSWORD, password, reached};
 use crate::output::Output;
+use crate::output::progress;
 use crate::output::text::{count, utc};
-
-/// The exit code where some requests could not be served.
-const SOME_LEFT: u8 = 3;
 
 /// What all of a round are prepared with.
 struct Round<'a> {
@@ -40,7 +39,7 @@ pub(super) async fn execute(
     let requests = waiting(desk, args).await?;
     if requests.is_empty() && !global.json {
         Output::open().line("no verified request waits")?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Done.into());
     }
     let planned = desk.office.read_state(|state| state.plan().map(domain::Plan::link_days)).await?;
     let days = args.days.map(u32::from).or(planned).unwrap_or_default();
@@ -53,23 +52,29 @@ pub(super) async fn execute(
     let lasting = TimeDelta::days(days.into());
     let round = Round { archive, letters: letters.as_ref(), lasting, origin: &origin };
     let mut left = 0_u64;
+    let many = u64::try_from(requests.len()).unwrap_or(u64::MAX);
+    let bar = progress::bar("prepare", "requests", many, global.json);
     for (request, number) in requests {
         match one(desk, &round, request, number).await {
-            Ok(ready) => show_link(desk, args, (&ready.0, ready.1), global)?,
+            Ok(ready) => {
+                bar.suspend(|| show_link(desk, args, (&ready.0, ready.1), global))?;
+            }
             Err(error) if args.request.is_some() => return Err(error),
             Err(error) => {
                 left += 1;
-                failed(request, &error, global)?;
+                bar.suspend(|| failed(request, &error, global))?;
             }
         }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     if let Some(letters) = letters {
         letters.close().await?;
     }
     if let Some(table) = table {
         table.close().await;
     }
-    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_LEFT) })
+    Ok(if left == 0 { Exit::Done.into() } else { Exit::Rejected.into() })
 }
 
 /// The request that is named, or all that are verified, and those whose extract was withdrawn.
@@ -86,7 +91,7 @@ async fn waiting(desk: &Desk, args: &PrepareArgs) -> Result<Vec<(Uuid, u32)>, Er
     let number =
         desk.office.read_state(|state| Some(state.log_requests.open().get(&request)?.number));
     let number = number.await?.ok_or_else(|| {
-        Error::Usage(format!("no request {request} is open; look at `tramonto logs list`"))
+        Error::Usage(format!("no request {request} is open; look at `tramonto log-request list`"))
     })?;
     Ok(vec![(request, number)])
 }
@@ -123,7 +128,7 @@ fn failed(request: Uuid, error: &Error, global: &Global) -> Result<(), Error> {
     }
     out.line(format!(
         "request {request} is left: {problem}\n  mend it and prepare it again, or turn it down: \
-         tramonto logs refuse {request}"
+         tramonto log-request refuse {request}"
     ))
 }
 

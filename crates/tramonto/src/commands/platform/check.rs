@@ -11,6 +11,7 @@ use serde_json::json;
 use super::super::reading::Reading;
 use super::mail_settings;
 use crate::cli::{Global, PlatformCheckArgs};
+use crate::exit::Exit;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::{Error, RealClock, StorePlace};
@@ -73,7 +74,7 @@ pub(super) async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<E
         found.extend(mail_settings::postfix(&read(file)?));
     }
     tell(&lookups, &found, global)?;
-    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if found.is_empty() { Exit::Done.into() } else { Exit::Found.into() })
 }
 
 /// What the plan in force has the mail servers say; nothing where there is no plan yet.

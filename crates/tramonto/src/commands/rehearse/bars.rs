@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::{PhaseId, Plan, State};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use registry::Progress;
 
+use crate::output::progress::{self, show_read, style};
 use crate::rehearse::Watcher;
 
 /// How often a phase's account is added up for its bar; it is set algebra over the population.
@@ -29,11 +30,9 @@ struct PhaseBar {
 
 impl Bars {
     pub(super) fn new(plan: &Plan, quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let titles = plan.phases.iter().map(|phase| (phase.id.clone(), phase.title.clone()));
         Self {
-            all: MultiProgress::with_draw_target(target),
+            all: MultiProgress::with_draw_target(progress::target(quiet)),
             phases: BTreeMap::new(),
             titles: titles.collect(),
             looked: None,
@@ -47,16 +46,8 @@ impl Bars {
 
     /// The bar of an import.
     pub(super) fn importing(&self) -> impl FnMut(Progress) + use<> {
-        let bar = self.all.add(ProgressBar::new(0));
-        bar.set_style(style("import {wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left"));
-        let begun = Instant::now();
-        move |progress: Progress| {
-            if let Some(total) = progress.bytes_total {
-                bar.set_length(total);
-            }
-            bar.set_position(progress.bytes_read);
-            bar.set_message(format!("{} rows/s", rate(progress.rows, begun.elapsed())));
-        }
+        let bar = self.all.add(progress::file("import", false));
+        move |read: Progress| show_read(&bar, read.bytes_read, read.bytes_total, read.rows)
     }
 
     /// Ends the bars; answers how long each phase took from its start to its proven completion.
@@ -102,14 +93,4 @@ impl Watcher for Bars {
             self.looked = Some(Instant::now());
         }
     }
-}
-
-/// So many in that time, a second.
-pub(super) fn rate(count: u64, time: Duration) -> u64 {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-    count.saturating_mul(1_000) / millis
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
 use domain::PhaseId;
 use registry::Summary;
 
-use super::bars::rate;
 use crate::Error;
 use crate::output::Output;
+use crate::output::progress::per_second;
+use crate::output::text::{count, table};
 use crate::rehearse::{PhaseReport, Proof, Told};
 
 /// What a rehearsal came to.
@@ -49,49 +49,40 @@ impl Outcome {
 
     fn lines(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{}", self.table())?;
-        writeln!(out)?;
         self.sum_check(out)?;
         self.asked(out)?;
         if self.imported.rejected > 0 {
-            writeln!(out, "{} rows of the registry were rejected.", self.imported.rejected)?;
+            writeln!(out, "{} rows of the registry were rejected", self.imported.rejected)?;
         }
         if self.crashes > 0 {
-            writeln!(out, "The engine was dropped and opened again {} times.", self.crashes)?;
+            writeln!(out, "The engine crashed and recovered {} times", self.crashes)?;
         }
         let (engine, all) = (self.engine_took.as_secs_f64(), self.took.as_secs_f64());
-        writeln!(
-            out,
-            "{} events; the engine took {engine:.1} s, everything {all:.1} s.",
-            self.events
-        )?;
+        writeln!(out, "{} events; engine {engine:.1} s, total {all:.1} s", self.events)?;
         if let Some(folder) = &self.kept {
             writeln!(
                 out,
-                "The store is kept: explore it with `tramonto --store {} status`.",
+                "Store kept; explore it with `tramonto --store {} status`",
                 folder.display()
             )?;
         }
         Ok(())
     }
 
-    fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header([
+    fn table(&self) -> String {
+        let header = [
             "phase",
             "due (UTC)",
             "started",
             "completed",
             "population",
             "done",
-            "already so",
+            "already applied",
             "held",
             "incidents",
             "mailboxes/s",
-        ]);
-        for report in &self.reports {
-            let speed = self.speeds.get(&report.phase);
-            let speed = speed.filter(|_| report.population > 0);
+        ];
+        let rows = self.reports.iter().map(|report| {
             let late = |instant: Option<chrono::DateTime<chrono::Utc>>| match instant {
                 None => "-".to_owned(),
                 Some(instant) => match (instant - report.due_at).num_seconds() {
@@ -99,19 +90,21 @@ impl Outcome {
                     seconds => format!("+{seconds} s"),
                 },
             };
-            let mut row = vec![
-                Cell::new(&report.phase),
-                Cell::new(report.due_at.format("%Y-%m-%d %H:%M")),
-                Cell::new(late(report.started_at)),
-                Cell::new(late(report.completed_at)),
-            ];
+            let took = self.speeds.get(&report.phase).filter(|_| report.population > 0);
+            let speed = took.map(|took| count(per_second(report.population, *took)));
             let numbers =
                 [report.population, report.done, report.already_so, report.held, report.incidents];
-            row.extend(numbers.map(number));
-            row.push(speed.map_or(Cell::new("-"), |took| number(rate(report.population, *took))));
-            table.add_row(row);
-        }
-        table
+            let mut row = vec![
+                report.phase.to_string(),
+                report.due_at.format("%Y-%m-%d %H:%M").to_string(),
+                late(report.started_at),
+                late(report.completed_at),
+            ];
+            row.extend(numbers.map(count));
+            row.push(speed.unwrap_or_else(|| "-".to_owned()));
+            row
+        });
+        table(&header, &[4, 5, 6, 7, 8, 9], rows.collect())
     }
 
     /// What the holders asked for, and what came of it.
@@ -122,9 +115,8 @@ impl Outcome {
         }
         writeln!(
             out,
-            "Holders asked for {asked} vouchers: {granted} were granted, one each, and {redeemed} redeemed. \
-             {logs} logs of messages were handed out. {turned_away} times somebody was turned away \
-             who had to be.",
+            "Vouchers: {asked} requested, {granted} issued (one per holder), {redeemed} redeemed; \
+             message logs: {logs} delivered; {turned_away} ineligible requests refused, as required",
         )?;
         wrong.iter().try_for_each(|wrong| writeln!(out, "  - {wrong}"))
     }
@@ -133,17 +125,13 @@ impl Outcome {
         if self.proof.holds() {
             writeln!(
                 out,
-                "Proof: nobody is left behind. {} activated mailboxes and {} effects in the log \
-                 agree with the {} mailboxes of the directory, read independently.",
+                "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in the \
+                 log agree with the {} mailboxes of the directory, which was read independently",
                 self.proof.activated, self.proof.effects, self.proof.in_directory
             )
         } else {
-            writeln!(out, "The sums do NOT add up:")?;
+            writeln!(out, "NOT verified:")?;
             self.proof.problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))
         }
     }
-}
-
-fn number(number: u64) -> Cell {
-    Cell::new(number).set_alignment(CellAlignment::Right)
 }

@@ -1,4 +1,4 @@
-//! `tramonto vouchers keys`.
+//! `tramonto key`.
 
 mod turn;
 
@@ -10,7 +10,7 @@ use keyring::{KeyStanding, Keyring};
 use rand::rngs::SysRng;
 use serde_json::json;
 
-use crate::cli::{Global, KeysCommand};
+use crate::cli::{Global, KeyCommand};
 use crate::keys::{KeyPlace, tidied};
 use crate::output::Output;
 use crate::output::text::{table, utc};
@@ -50,23 +50,26 @@ fn folder(global: &Global) -> Result<PathBuf, Error> {
 fn unnamed() -> Error {
     Error::Usage(
         "keys are never kept in a database; name their folder with --keys, or make them there first \
-         with `tramonto vouchers keys make --keys DIR`"
+         with `tramonto key create --keys DIR`"
             .to_owned(),
     )
 }
 
-pub(super) async fn execute(command: &KeysCommand, global: &Global) -> Result<(), Error> {
+pub(in crate::commands) async fn execute(
+    command: &KeyCommand,
+    global: &Global,
+) -> Result<(), Error> {
     match command {
-        KeysCommand::Make => {
+        KeyCommand::Create => {
             let keyring = make(global)?;
             let file = keyring.file();
             let words = format!("the keys are at {}; back them up", file.display());
             super::answer(global, &json!({ "done": "made", "file": file }), &words)
         }
-        KeysCommand::List => list(global),
-        KeysCommand::Rotate(args) => turn::rotate(args, global).await,
-        KeysCommand::Retire(args) => turn::retire(args, global).await,
-        KeysCommand::Jwks => Output::open().document(&of(global)?.jwks(RealClock.now())?),
+        KeyCommand::List => list(global),
+        KeyCommand::Rotate(args) => turn::rotate(args, global).await,
+        KeyCommand::Retire(args) => turn::retire(args, global).await,
+        KeyCommand::Export => Output::open().document(&of(global)?.jwks(RealClock.now())?),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn rotate(args: &RotateArgs, global: &Global) -> Result<(), Err
     let words = if from.is_some() {
         format!(
             "key {kid} is published from now on and signs from {}; what the one before signs is good {good}: \
-             see that whoever keeps `tramonto vouchers keys jwks` has it anew by then, and every service that \
+             see that whoever keeps `tramonto key export` has it anew by then, and every service that \
              has the keys from you",
             utc(at)
         )
@@ -69,7 +69,7 @@ pub(super) async fn rotate(args: &RotateArgs, global: &Global) -> Result<(), Err
         format!(
             "key {kid} signs from now on; what the one before signed is good {good}: publish `tramonto \
              vouchers keys jwks` anew, and give the keys to every service that has them from you; if the one \
-             before leaked, `tramonto vouchers keys retire {retired}` ends what it signed"
+             before leaked, `tramonto key retire {retired}` ends what it signed"
         )
     };
     let told = json!({ "done": "rotated", "kid": kid, "signs_from": at, "until": until });
@@ -99,7 +99,7 @@ pub(super) async fn retire(args: &RetireArgs, global: &Global) -> Result<(), Err
     record(&reading, &keyring, &origin).await?;
     reading.close().await;
     let words = format!(
-        "what key {kid} signed is worth nothing from {} on: publish `tramonto vouchers keys jwks` anew, and give \
+        "what key {kid} signed is worth nothing from {} on: publish `tramonto key export` anew, and give \
          the keys to every service that has them from you",
         utc(until)
     );

@@ -1,0 +1,33 @@
+use clap::{Args, Subcommand};
+
+/// What is done with the store.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum StoreCommand {
+    /// Create or update the tables of a database
+    ///
+    /// A store in a folder needs no migration. Services never change a schema; run this first.
+    Migrate(MigrateArgs),
+    /// Show how far each projection follows the log
+    #[command(after_help = "Examples:
+  tramonto store status
+  tramonto store status --json")]
+    Status,
+    /// Drop the projections and derive them again from the log
+    ///
+    /// Stop the engine first if the store is a folder: one process works on it at a time. Reports
+    /// whether the result equals what was there.
+    #[command(after_help = "Example:
+  tramonto store rebuild")]
+    Rebuild,
+}
+
+/// How a database is migrated.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "Examples:
+  tramonto store migrate --store postgres://tramonto@db/tramonto --dry-run
+  tramonto store migrate --store postgres://tramonto@db/tramonto")]
+pub struct MigrateArgs {
+    /// Dry run: list the pending migrations
+    #[arg(long)]
+    pub dry_run: bool,
+}
