@@ -85,7 +85,7 @@ BEGIN
     IF to_regclass('registry.registration') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA registry TO tramonto_policy;
         GRANT SELECT (number, address, activated_on) ON registry.registration TO tramonto_policy;
-        GRANT SELECT ON registry.programme, registry._sqlx_migrations TO tramonto_policy;
+        GRANT SELECT ON registry.programme, registry.migration TO tramonto_policy;
     END IF;
     IF to_regnamespace('directory') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA directory TO tramonto_writer, tramonto_projector;
@@ -109,7 +109,7 @@ BEGIN
         -- Of a link its hash and its end; whose it is stays unknown to it.
         GRANT USAGE ON SCHEMA intake TO tramonto_portal;
         GRANT SELECT (token, used_at, expires_at), UPDATE (used_at) ON intake.confirmation TO tramonto_portal;
-        GRANT SELECT ON intake._sqlx_migrations TO tramonto_portal;
+        GRANT SELECT ON intake.migration TO tramonto_portal;
     END IF;
     IF to_regnamespace('projection') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA projection TO tramonto_projector, tramonto_reader, tramonto_writer;

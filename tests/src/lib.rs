@@ -138,10 +138,10 @@ pub async fn command(running: &Rehearsing, number: u32, command: MailboxCommand)
     let stream = mailbox_stream(journal.programme(), number).unwrap();
     let version = journal.version_of(&stream).await.unwrap();
     let (mailbox, today) = {
-        let known = journal.known().await.unwrap();
-        let zone = known.state().plan().unwrap().zone;
+        let snapshot = journal.state().await.unwrap();
+        let zone = snapshot.plan().unwrap().zone;
 
-        (projections::mailbox_now(known.state(), number), domain::civil_date(journal.now(), zone))
+        (projections::mailbox_now(&snapshot, number), domain::civil_date(journal.now(), zone))
     };
     let events = Mailbox::decide(&mailbox, command, today).unwrap();
     journal.append(stream, version, &events, &Origin::part("test")).await.unwrap();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::{Event, LogCommand, LogStanding, State};
-use eventstore::{Deciding, Journal, Origin, archive_stream, erasure_stream};
+use eventstore::{Decision, Journal, Origin, archive_stream, erasure_stream};
 use keyring::Keyring;
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ impl Archive {
     /// Decides on a command and appends the events; decides again after a concurrent erasure.
     pub async fn decide(&self, command: LogCommand, origin: &Origin) -> Result<Vec<Event>, Error> {
         let programme = self.journal.programme();
-        let on = Deciding::on(archive_stream(programme)?).beside(erasure_stream(programme)?);
+        let on = Decision::on(archive_stream(programme)?).depends_on(erasure_stream(programme)?);
         let decided = self.journal.decide(&on, origin, |state, now| {
             Ok::<_, Error>(state.decide_log_request(command.clone(), now)?)
         });
@@ -82,7 +82,7 @@ impl Archive {
 
     /// Reads from the current state.
     pub async fn read_state<T>(&self, at: impl FnOnce(&State) -> T) -> Result<T, Error> {
-        Ok(at(self.journal.known().await?.state()))
+        Ok(at(&*self.journal.state().await?))
     }
 
     /// Requests whose link is valid but whose export is missing: it named a holder who was erased

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The index, or a platform's own table.
     #[error("message log: {0}")]
-    Tables(#[from] sql::Fault),
+    Tables(#[from] sql::Error),
     /// Another process is indexing logs or changing the index.
     #[error("{index} is locked by another process; retry when it has finished")]
     Locked {

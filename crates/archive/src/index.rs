@@ -15,7 +15,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use sql::{Format, Given, Keeping, Tables};
+use sql::{Durability, Format, Param, Tables};
 
 use crate::Error;
 use crate::source::{Counts, Source};
@@ -90,7 +90,7 @@ fn format() -> Format {
         create: CREATE.to_owned(),
         upgrades: &[],
         other_version: "use the version of the program that created it, or index the logs again",
-        keeping: Keeping::Original,
+        durability: Durability::Original,
     }
 }
 
@@ -208,6 +208,6 @@ pub(crate) fn instant(millis: i64) -> Option<DateTime<Utc>> {
 }
 
 /// A count, as it is stored.
-pub(crate) fn stored(count: u64) -> Given {
-    Given::Number(i64::try_from(count).unwrap_or(i64::MAX))
+pub(crate) fn stored(count: u64) -> Param {
+    Param::Number(i64::try_from(count).unwrap_or(i64::MAX))
 }

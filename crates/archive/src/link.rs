@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use keyring::{KeyedHash, Keyring};
-use sql::Given;
+use sql::Param;
 use uuid::Uuid;
 
 use crate::index::{instant, millis};
@@ -109,30 +109,30 @@ impl Index {
         const FIND: &str = "
             SELECT hash, request, number, holder, wrong, expires_at, shown FROM link
             WHERE hash = $1";
-        Ok(self.tables.all(FIND, vec![Given::Bytes(hash)], link).await?.pop())
+        Ok(self.tables.all(FIND, vec![Param::Bytes(hash)], link).await?.pop())
     }
 
     /// Was the request's link shown to an operator?
     pub(crate) async fn is_shown(&self, request: Uuid) -> Result<bool, Error> {
         const SHOWN: &str = "SELECT shown FROM link WHERE request = $1";
-        let given = vec![Given::Bytes(request.as_bytes().to_vec())];
+        let given = vec![Param::Bytes(request.as_bytes().to_vec())];
         let shown = self.tables.all(SHOWN, given, |(shown,): (bool,)| Ok(shown)).await?;
         Ok(shown.contains(&true))
     }
 
     /// Stores a link and deletes the request's previous one.
     pub(crate) async fn put_link(&self, link: &Link) -> Result<(), Error> {
-        let request = Given::Bytes(link.request.as_bytes().to_vec());
+        let request = Param::Bytes(link.request.as_bytes().to_vec());
         let mut writing = self.tables.begin().await?;
         writing.run("DELETE FROM link WHERE request = $1", vec![request.clone()]).await?;
         let given = vec![
-            Given::Bytes(link.hash.clone()),
+            Param::Bytes(link.hash.clone()),
             request,
-            Given::Number(link.number.into()),
-            link.holder.clone().map_or(Given::Perhaps(None), Given::Bytes),
-            Given::Number(link.wrong),
-            Given::Number(millis(link.expires_at)),
-            Given::Flag(link.shown),
+            Param::Number(link.number.into()),
+            link.holder.clone().map_or(Param::OptionalText(None), Param::Bytes),
+            Param::Number(link.wrong),
+            Param::Number(millis(link.expires_at)),
+            Param::Flag(link.shown),
         ];
         writing.run("INSERT INTO link VALUES ($1, $2, $3, $4, $5, $6, $7)", given).await?;
         Ok(writing.commit().await?)
@@ -141,7 +141,7 @@ impl Index {
     /// Counts a failed attempt in advance; false if none is left.
     pub(crate) async fn take_attempt(&self, link: &Link) -> Result<bool, Error> {
         const TAKE: &str = "UPDATE link SET wrong = wrong + 1 WHERE hash = $1 AND wrong < $2";
-        let given = vec![Given::Bytes(link.hash.clone()), Given::Number(MOST_ATTEMPTS)];
+        let given = vec![Param::Bytes(link.hash.clone()), Param::Number(MOST_ATTEMPTS)];
         let mut writing = self.tables.begin().await?;
         let taken = writing.run(TAKE, given).await? > 0;
         writing.commit().await?;
@@ -152,7 +152,7 @@ impl Index {
     pub(crate) async fn return_attempt(&self, link: &Link) -> Result<(), Error> {
         const GIVE: &str = "UPDATE link SET wrong = wrong - 1 WHERE hash = $1 AND wrong > 0";
         let mut writing = self.tables.begin().await?;
-        writing.run(GIVE, vec![Given::Bytes(link.hash.clone())]).await?;
+        writing.run(GIVE, vec![Param::Bytes(link.hash.clone())]).await?;
         Ok(writing.commit().await?)
     }
 }

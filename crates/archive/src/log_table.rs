@@ -8,7 +8,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sql::{Column, Fault, Foreign, Given, PgConnectOptions, Statement, TableName, Why};
+use sql::{Column, ForeignTable, Param, PgConnectOptions, Statement, StoreName, TableName};
 
 use crate::{Entry, Error, Kind, LogArchive, Period};
 
@@ -20,7 +20,7 @@ const INSTANT: &str = "timestamp with time zone";
 
 /// A message log in another system's database, read-only.
 #[derive(Debug)]
-pub struct LogTable(Foreign);
+pub struct LogTable(ForeignTable);
 
 type Row = (
     Option<String>,
@@ -36,14 +36,14 @@ type Row = (
 impl LogTable {
     /// A table in an existing `SQLite` file.
     pub async fn open(path: &Path, table: TableName) -> Result<Self, Error> {
-        let table = Self(Foreign::open(path, table).await?);
+        let table = Self(ForeignTable::open(path, table).await?);
         table.check().await?;
         Ok(table)
     }
 
     /// A table in a `PostgreSQL` database.
     pub async fn connect(options: PgConnectOptions, table: TableName) -> Result<Self, Error> {
-        let table = Self(Foreign::connect(options, table));
+        let table = Self(ForeignTable::connect(options, table));
         let columns = table.check().await?;
         let at = columns.into_iter().find(|column| column.name == "at");
         match at {
@@ -83,8 +83,8 @@ impl LogTable {
     }
 
     fn unusable(&self, problem: impl Into<String>) -> Error {
-        let place = format!("{}#{}", self.0.place(), self.0.table());
-        Fault { place, why: Why::Unusable(problem.into()) }.into()
+        let name = format!("{}#{}", self.0.name(), self.0.table());
+        StoreName::named(&name).rejected(problem).into()
     }
 
     /// A row as an entry for this address; `None` if it is not about the address.
@@ -142,7 +142,7 @@ impl LogArchive for LogTable {
                 FROM {table} WHERE lower(sender::text) = $1 OR lower(recipient::text) = $1"#,
         };
         let address = address.to_lowercase();
-        let rows: Vec<Row> = self.0.rows(ROWS, vec![Given::Text(address.clone())]).await?;
+        let rows: Vec<Row> = self.0.rows(ROWS, vec![Param::Text(address.clone())]).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
             entries.extend(self.entry(row, &address)?.filter(|entry| period.contains(entry.at)));

@@ -29,7 +29,7 @@ pub enum Error {
     Relay(#[from] projections::RelayError),
     /// Tables beside the log.
     #[error(transparent)]
-    Tables(#[from] sql::Fault),
+    Tables(#[from] sql::Error),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] registry::Error),

@@ -49,8 +49,8 @@ impl Sessions {
     /// Those of an event whose access has closed, and was not given back since.
     async fn closed(&self, event: Event) -> Result<RoaringBitmap, Error> {
         let Event::AccessClosed(outcome) = event else { return Ok(RoaringBitmap::new()) };
-        let known = self.journal.known().await?;
-        Ok(&*outcome.mailboxes - known.state().rights.open(Capability::Access))
+        let snapshot = self.journal.state().await?;
+        Ok(&*outcome.mailboxes - snapshot.rights.open(Capability::Access))
     }
 }
 

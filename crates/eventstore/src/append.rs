@@ -2,10 +2,10 @@ use std::fmt;
 
 use crate::{NewEvent, StreamName};
 
-/// What a writer believes about a stream; a belief that is wrong is a [`Conflict`].
+/// What a writer expects of a stream; where it does not hold, there is a [`Conflict`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedVersion {
-    /// Whatever the stream holds. For facts that nothing can contradict.
+    /// Anything. For facts that nothing can contradict.
     Any,
     /// The stream has no event yet.
     NoStream,
@@ -15,27 +15,26 @@ pub enum ExpectedVersion {
     Exact(u64),
 }
 
-/// What becomes of the other streams of an append when one stream's expectation is wrong.
+/// What happens to the other streams of an append when one stream is in conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     /// Nothing is written and every conflict is reported as [`crate::Error::Conflict`].
     #[default]
     RefuseAll,
-    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. Each
-    /// stream is sent again by itself: those written the first time are answered as then, those
-    /// skipped the first time are judged anew.
+    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. In a repeated
+    /// append, streams that were written before are answered as then, and skipped ones are decided anew.
     SkipConflicting,
 }
 
 /// One atomic append, to one stream or to many.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
-    /// What is believed of each stream. A stream that is named here and gets no event has its
-    /// expectation checked all the same; a stream that is not named is `Any`.
+    /// The expected version of each stream, checked even for a stream that gets no event; a stream that is
+    /// not named is `Any`.
     pub expected: Vec<(StreamName, ExpectedVersion)>,
     /// The events, in the order they get in the log. Streams may be interleaved.
     pub events: Vec<(StreamName, NewEvent)>,
-    /// What becomes of the others when one expectation is wrong.
+    /// What happens to the other streams when one is in conflict.
     pub on_conflict: OnConflict,
 }
 
@@ -50,18 +49,18 @@ impl Append {
         }
     }
 
-    /// The first event, if there is any: its correlation id stands for the append.
+    /// The first event: its correlation id stands for the append.
     pub fn first(&self) -> Option<&NewEvent> {
         self.events.first().map(|(_, event)| event)
     }
 }
 
-/// Where an event came to stand.
+/// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     pub position: u64,
-    /// Its place in its stream.
+    /// Its version in its stream.
     pub version: u64,
 }
 
@@ -81,12 +80,12 @@ impl Appended {
     }
 }
 
-/// A stream that was not as the writer believed.
+/// A stream that is not at its expected version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The stream.
     pub stream: StreamName,
-    /// What the writer believed.
+    /// What the writer expected.
     pub expected: ExpectedVersion,
     /// The version of its last event; `None` where it has none.
     pub actual: Option<u64>,

@@ -3,12 +3,12 @@ use uuid::Uuid;
 
 use crate::StreamName;
 
-/// An event as its writer hands it in.
+/// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Names this fact for ever. The same id again with the same stream, kind, schema version and payload
-    /// changes nothing, and the times, actor and causes of the first stand; with others it is refused.
-    /// Ids that grow with time (UUID version 7) keep the index on them written in order.
+    /// Identifies this fact for ever. The same id with the same stream, kind, schema version and payload
+    /// changes nothing, and the times, actor and causes of the first stand; with others it is rejected.
+    /// Ids that grow with time (UUID version 7) keep their index sorted as it is written.
     pub id: Uuid,
     /// The stable name of what happened, e.g. `phase-started`.
     pub kind: String,
@@ -16,11 +16,11 @@ pub struct NewEvent {
     pub schema_version: u16,
     /// When it took effect, which may be long before it was recorded.
     pub effective_at: DateTime<Utc>,
-    /// Who did it: `operator:anna`, `scheduler`, `worker`.
+    /// Who caused it: `operator:anna`, `scheduler`, `worker`.
     pub actor: String,
-    /// Why, in the words of the operator who did it.
+    /// The reason given by the operator.
     pub reason: Option<String>,
-    /// What it belongs to: the same for everything that follows from one command or one date.
+    /// The same for everything that follows from one command or one date.
     pub correlation_id: Uuid,
     /// The event that directly led to it.
     pub causation_id: Option<Uuid>,
@@ -28,17 +28,17 @@ pub struct NewEvent {
     pub payload: String,
 }
 
-/// An event as the store keeps it.
+/// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// Its place in the whole log: dense, from 1.
+    /// Its position in the whole log: dense, from 1.
     pub position: u64,
     /// The stream it belongs to.
     pub stream: StreamName,
-    /// Its place in the stream: dense, from 0.
+    /// Its version in the stream: dense, from 0.
     pub version: u64,
-    /// When the store took it, by the store's clock.
+    /// When it was appended, by the store's clock.
     pub recorded_at: DateTime<Utc>,
-    /// What was handed in.
+    /// The event as it was appended.
     pub event: NewEvent,
 }

@@ -1,4 +1,4 @@
-//! A state folded from the log in memory, brought up to date when it is asked for.
+//! A state folded from the log in memory, brought up to date on demand.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use crate::{Error, EventStore, Filter, RecordedEvent};
 
 /// A state that is folded from events.
 pub trait Fold: Send {
-    /// Takes the next event of the log. An event it can't understand is an error, and the follower
+    /// Applies the next event of the log. An event that cannot be decoded is an error, and the follower
     /// stays before it.
     fn apply(&mut self, event: &RecordedEvent) -> Result<(), Error>;
 }
 
-/// A [`Fold`] and how far it has read.
+/// A [`Fold`] and the position it was folded to.
 pub struct Follower<F> {
     store: Arc<dyn EventStore>,
     position: u64,
@@ -22,12 +22,12 @@ pub struct Follower<F> {
 const PAGE: usize = 256;
 
 impl<F: Fold> Follower<F> {
-    /// Starts from a state that has seen the log up to `position`.
+    /// Starts from a state folded up to `position`.
     pub fn new(store: Arc<dyn EventStore>, fold: F, position: u64) -> Self {
         Self { store, position, fold }
     }
 
-    /// Reads what was appended since; returns how many events that were.
+    /// Folds the events appended since; returns how many.
     pub async fn catch_up(&mut self) -> Result<usize, Error> {
         let mut seen = 0;
         loop {
@@ -43,12 +43,12 @@ impl<F: Fold> Follower<F> {
         }
     }
 
-    /// The state as far as it was read.
+    /// The state as of [`Follower::position`].
     pub fn state(&self) -> &F {
         &self.fold
     }
 
-    /// The last position it has seen.
+    /// The position of the last event folded.
     pub fn position(&self) -> u64 {
         self.position
     }

@@ -1,38 +1,37 @@
-//! Several appends carried out in one transaction, each judged by itself: one way for every database.
+//! Several appends in one transaction, each decided by itself: the same for every database.
 //!
-//! Events are written first and ids are looked up only when something speaks against it: an expectation
-//! that does not hold (the append may be a repeated one), or a unique violation, after which the whole
-//! group is done again with every id looked up. A unique violation is never swallowed. Deliberately
-//! absent: statements, and when the transaction begins and ends; those are the adapter's part.
+//! Events are written first. Ids are read only after an expectation that does not hold (the append may be a
+//! repeated one) or a unique violation, after which the whole group is done again with every id read first.
+//! Deliberately absent: statements and transaction boundaries, which are each adapter's.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::rules::{self, Decision, Known, Request};
+use crate::rules::{self, Decision, Existing, Request};
 use crate::{Appended, Error, NewEvent, StreamName, Written};
 
-/// What a database does for a group, inside a transaction that the adapter began.
+/// The statements of a database for a group, inside a transaction that the adapter began.
 pub(crate) trait Transaction {
-    /// Looks up those of the group's streams: [`Group::found`] for each that the database has.
+    /// Reads some of the group's streams: [`Group::found`] for each that the database has.
     fn find_streams(
         &mut self,
         group: &mut Group<'_>,
         wanted: &[usize],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// Writes what waits in the group: streams, events, the head of the log.
+    /// Writes what is pending in the group: streams, events, the head of the log.
     fn write(
         &mut self,
         group: &mut Group<'_>,
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// Those events of a request that are in the log already.
-    fn known(
+    /// The events of a request that are in the log already.
+    fn existing(
         &mut self,
         request: &Request,
-    ) -> impl Future<Output = Result<HashMap<Uuid, Known>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<HashMap<Uuid, Existing>, sqlx::Error>> + Send;
 }
 
 /// Where the log ends, as its counter row says.
@@ -59,7 +58,7 @@ pub(crate) struct Stream<'r> {
     pub(crate) changed: bool,
 }
 
-/// An event that is decided upon and not yet written.
+/// An event that is accepted and not yet written.
 #[derive(Debug)]
 pub(crate) struct Pending<'r> {
     pub(crate) event: &'r NewEvent,
@@ -80,7 +79,7 @@ pub(crate) struct Group<'r> {
     pub(crate) pending: Vec<Pending<'r>>,
 }
 
-/// What the requests came to, and where the log ends then.
+/// The answers to the requests, and where the log ends then.
 pub(crate) struct Outcome<'r> {
     pub(crate) answers: Vec<Result<Appended, Error>>,
     pub(crate) head: u64,
@@ -90,23 +89,23 @@ pub(crate) struct Outcome<'r> {
     streams: Vec<Stream<'r>>,
 }
 
-/// Streams as a writer left them, for as long as the log ends where it left it: then no other wrote, and
-/// they need not be looked up. Looking up ten thousand costs more than a tenth of writing to them.
+/// Streams as a writer left them. They are valid while the log ends where the writer left it: then no other
+/// wrote. Reading ten thousand streams costs more than a tenth of writing to them.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct StreamCache {
     head: u64,
-    streams: HashMap<StreamName, Remembered>,
+    streams: HashMap<StreamName, CachedStream>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Remembered {
+struct CachedStream {
     id: i64,
     category: i64,
     last: Option<u64>,
 }
 
-/// How many streams are remembered: some megabytes.
-const REMEMBERED: usize = 1 << 16;
+/// The most streams in the cache: some megabytes.
+const CACHED: usize = 1 << 16;
 
 impl<'r> Group<'r> {
     /// Takes requests to be carried out `now` on a log that ends at `head`.
@@ -133,18 +132,18 @@ impl<'r> Group<'r> {
         Self { requests, streams, streams_of, head, pending: Vec::new() }
     }
 
-    /// Tells what the database has of one of [`Group::streams`].
+    /// Takes a row that the database has of one of [`Group::streams`].
     pub(crate) fn found(&mut self, at: usize, id: i64, last: u64) {
         if let Some(stream) = self.streams.get_mut(at) {
             (stream.id, stream.last, stream.stored) = (id, Some(last), true);
         }
     }
 
-    /// Carries out the requests. `careful`: every id is looked up before anything is written.
+    /// Carries out the requests. With `check_ids`, every id is read before anything is written.
     pub(crate) async fn carry_out(
         mut self,
         transaction: &mut impl Transaction,
-        careful: bool,
+        check_ids: bool,
     ) -> Result<Outcome<'r>, sqlx::Error> {
         let start = self.head.position;
         let streams = self.streams.iter().enumerate();
@@ -157,11 +156,11 @@ impl<'r> Group<'r> {
         for (at, request) in self.requests.iter().enumerate() {
             let mut judged = self.judge(at, request, &HashMap::new());
             let nothing_against = judged.as_ref().is_ok_and(|it| it.answer.conflicts.is_empty());
-            if careful || !nothing_against {
-                // Events of this very group may be what is repeated: they must be found as well.
+            if check_ids || !nothing_against {
+                // A repeated event may be one of this very group, which must be in the log to be found.
                 transaction.write(&mut self).await?;
-                let known = transaction.known(request).await?;
-                judged = self.judge(at, request, &known);
+                let existing = transaction.existing(request).await?;
+                judged = self.judge(at, request, &existing);
             }
             answers.push(judged.map(|decision| self.accept(at, request, decision)));
         }
@@ -174,12 +173,12 @@ impl<'r> Group<'r> {
         &self,
         at: usize,
         request: &Request,
-        known: &HashMap<Uuid, Known>,
+        existing: &HashMap<Uuid, Existing>,
     ) -> Result<Decision, Error> {
         let indexes = self.streams_of.get(at).into_iter().flatten();
         let last: Vec<Option<u64>> =
             indexes.map(|at| self.streams.get(*at).and_then(|stream| stream.last)).collect();
-        request.decide(self.head.position, &last, known)
+        request.decide(self.head.position, &last, existing)
     }
 
     /// Takes the events that are to be written.
@@ -205,7 +204,7 @@ impl<'r> Group<'r> {
         decision.answer
     }
 
-    /// What waited is written.
+    /// Marks the pending events as written.
     pub(crate) fn written(&mut self) {
         self.pending.clear();
         for stream in self.streams.iter_mut().filter(|stream| stream.changed) {
@@ -214,10 +213,10 @@ impl<'r> Group<'r> {
     }
 }
 
-impl Memory {
-    /// Tells a group what is known of its streams; nothing, where another wrote since.
-    pub(crate) fn recall(&mut self, group: &mut Group<'_>) {
-        self.forget_unless_at(group.head.position);
+impl StreamCache {
+    /// Fills in the streams of a group; none, where another writer wrote since.
+    pub(crate) fn fill(&mut self, group: &mut Group<'_>) {
+        self.invalidate_unless_at(group.head.position);
         for stream in &mut group.streams {
             if let Some(known) = self.streams.get(stream.name) {
                 (stream.id, stream.category) = (known.id, known.category);
@@ -226,23 +225,23 @@ impl Memory {
         }
     }
 
-    /// Where the log ends elsewhere than it was left, another wrote.
-    fn forget_unless_at(&mut self, head: u64) {
+    /// Empties the cache where the log ends elsewhere: another writer wrote.
+    fn invalidate_unless_at(&mut self, head: u64) {
         if self.head != head {
             self.streams.clear();
         }
     }
 
-    /// Takes note of what was committed.
-    pub(crate) fn learn(&mut self, outcome: &Outcome<'_>) {
-        self.forget_unless_at(outcome.start);
+    /// Takes over the streams of a committed group.
+    pub(crate) fn update(&mut self, outcome: &Outcome<'_>) {
+        self.invalidate_unless_at(outcome.start);
         self.head = outcome.head;
-        if self.streams.len() + outcome.streams.len() > REMEMBERED {
+        if self.streams.len() + outcome.streams.len() > CACHED {
             self.streams.clear();
         }
-        for stream in outcome.streams.iter().filter(|it| it.category != 0).take(REMEMBERED) {
+        for stream in outcome.streams.iter().filter(|it| it.category != 0).take(CACHED) {
             let Stream { id, category, last, .. } = *stream;
-            let known = Remembered { id, category, last };
+            let known = CachedStream { id, category, last };
             match self.streams.get_mut(stream.name) {
                 Some(old) => *old = known,
                 None => {

@@ -1,12 +1,12 @@
-//! Telling those who wait where the log ends.
+//! The end of the log as its watchers know it.
 
 use tokio::sync::watch;
 
-/// Tells a head that is news.
-pub(crate) fn tell(head: &watch::Sender<u64>, found: u64) {
+/// Moves the watched end of the log forwards, never back; wakes watchers only when it moved.
+pub(crate) fn advance(head: &watch::Sender<u64>, position: u64) {
     head.send_if_modified(|known| {
-        let news = found > *known;
-        *known = found.max(*known);
-        news
+        let moved = position > *known;
+        *known = position.max(*known);
+        moved
     });
 }

@@ -1,5 +1,6 @@
-//! The log in the words of the domain: what is written to which stream, and what is known from it.
+//! The log of one programme as domain events and domain state, and the names of its streams.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,27 +13,27 @@ use crate::{
     RecordedEvent, StreamName,
 };
 
-/// Who writes, why, and what led to it.
+/// Who appends, why, and what caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Who: `operator:anna`, `scheduler`, `worker`.
     pub actor: String,
-    /// Why, in the operator's words.
+    /// The reason given by the operator.
     pub reason: Option<String>,
-    /// The chain of events that this belongs to; `None` starts a new one.
+    /// The chain of events it belongs to; `None` starts a new one.
     pub correlation_id: Option<Uuid>,
-    /// The event that directly led to it.
+    /// The event that directly caused it.
     pub causation_id: Option<Uuid>,
 }
 
 impl Origin {
-    /// One of the engine's own parts.
+    /// A part of the engine.
     pub fn part(name: &str) -> Self {
         let actor = name.to_owned();
         Self { actor, reason: None, correlation_id: None, causation_id: None }
     }
 
-    /// What follows from an event.
+    /// The same, as the consequence of an event.
     #[must_use]
     pub fn caused_by(mut self, correlation_id: Uuid, event: Uuid) -> Self {
         self.correlation_id = Some(correlation_id);
@@ -56,7 +57,7 @@ pub fn registry_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("registry-{programme}"))
 }
 
-/// The stream of what came of a phase's effects, or of those that belong to no phase.
+/// The stream of the outcomes of a phase, or of outcomes that belong to no phase.
 pub fn outcome_stream(
     programme: &ProgrammeId,
     phase: Option<&PhaseId>,
@@ -72,39 +73,38 @@ pub fn notice_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("notice-{programme}"))
 }
 
-/// The stream of what a programme's own mailboxes were answered beside each boundary.
+/// The stream of the canary probes around each boundary.
 pub fn canary_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("canary-{programme}"))
 }
 
-/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at the version it
-/// was made at: that is what keeps one voucher for each holder, and the plan's limit.
+/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at its expected
+/// version, which guarantees one voucher for each holder, and the plan's limit.
 pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("voucher-{programme}"))
 }
 
-/// The stream of a programme's keys: when another one signed from then on.
+/// The stream of a programme's key rotations.
 pub fn keys_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("keys-{programme}"))
 }
 
-/// The stream of a programme's erasures: of whom it was decided, and that it was done.
+/// The stream of a programme's erasures: decided and completed.
 pub fn erasure_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("erasure-{programme}"))
 }
 
-/// The stream of a programme's archive of message logs: who asked for one, what was handed out, and what
-/// was destroyed.
+/// The stream of a programme's message logs: log requests, exports delivered, logs destroyed.
 pub fn archive_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("archive-{programme}"))
 }
 
-/// The stream of what operators decided about incidents.
+/// The stream of operators' decisions about incidents.
 pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("incident-{programme}"))
 }
 
-/// The stream of what comparing the platform with the log came to.
+/// The stream of drift between platform and log.
 pub fn drift_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("drift-{programme}"))
 }
@@ -115,7 +115,7 @@ pub fn mailbox_stream(programme: &ProgrammeId, number: u32) -> Result<StreamName
 }
 
 impl RecordedEvent {
-    /// What it says. An unknown kind, a newer schema version and a payload of another shape are errors
+    /// Decodes the event. An unknown kind, a newer schema version and a payload of another shape are errors
     /// that name the event.
     pub fn fact(&self) -> Result<Fact, Error> {
         let NewEvent { id, kind, schema_version, effective_at, payload, .. } = &self.event;
@@ -139,19 +139,38 @@ impl Fold for State {
     }
 }
 
-/// The log of one programme: written in the domain's events, read as the domain's state.
+/// The state at one position of the log. Until it is dropped, no other caller reads the state of this
+/// [`Journal`].
+pub struct Snapshot<'a>(MutexGuard<'a, Follower<State>>);
+
+impl Snapshot<'_> {
+    /// The position of the last event in it.
+    pub fn position(&self) -> u64 {
+        self.0.position()
+    }
+}
+
+impl Deref for Snapshot<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.0.state()
+    }
+}
+
+/// The log of one programme: domain events are appended to it and domain state is folded from it.
 ///
-/// One of them is shared by all parts of a process, so that each sees what any of them wrote.
+/// All parts of a process share one, so that each sees what any of them wrote.
 pub struct Journal {
     programme: ProgrammeId,
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
-    known: Mutex<Follower<State>>,
+    state: Mutex<Follower<State>>,
     ids: std::sync::Mutex<ContextV7>,
 }
 
 impl Journal {
-    /// Opens a programme's log with what is already known of it, folded up to `position`.
+    /// Opens a programme's log with the state of it that was folded up to `position`.
     pub fn new(
         programme: ProgrammeId,
         store: Arc<dyn EventStore>,
@@ -159,15 +178,15 @@ impl Journal {
         state: State,
         position: u64,
     ) -> Self {
-        let known = Mutex::new(Follower::new(Arc::clone(&store), state, position));
-        Self { programme, store, clock, known, ids: std::sync::Mutex::new(ContextV7::new()) }
+        let state = Mutex::new(Follower::new(Arc::clone(&store), state, position));
+        Self { programme, store, clock, state, ids: std::sync::Mutex::new(ContextV7::new()) }
     }
 
-    /// Everything that is known now: the log read to its end.
-    pub async fn known(&self) -> Result<MutexGuard<'_, Follower<State>>, Error> {
-        let mut known = self.known.lock().await;
-        known.catch_up().await?;
-        Ok(known)
+    /// The current state: the log folded to its end.
+    pub async fn state(&self) -> Result<Snapshot<'_>, Error> {
+        let mut follower = self.state.lock().await;
+        follower.catch_up().await?;
+        Ok(Snapshot(follower))
     }
 
     /// The programme.
@@ -180,7 +199,7 @@ impl Journal {
         &self.store
     }
 
-    /// The instant it is now, by the clock that was handed in.
+    /// The current instant of the journal's clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
@@ -193,8 +212,8 @@ impl Journal {
         Uuid::new_v7(Timestamp::from_unix(&*ids, seconds, now.timestamp_subsec_nanos()))
     }
 
-    /// Makes an event ready to be appended.
-    pub fn written(
+    /// An event ready to append, with a new id.
+    pub fn new_event(
         &self,
         event: &Event,
         effective_at: DateTime<Utc>,
@@ -228,8 +247,8 @@ impl Journal {
         self.append_at(stream, expected, events, self.now(), origin).await
     }
 
-    /// Appends events that were decided at an instant: they are effective then, and not a moment later, when
-    /// the last day of something may be over.
+    /// Appends events that were decided at an instant. They take effect then and not a moment later, when a
+    /// deadline may have passed.
     pub async fn append_at(
         &self,
         stream: StreamName,
@@ -239,11 +258,11 @@ impl Journal {
         origin: &Origin,
     ) -> Result<Appended, Error> {
         let events: Result<Vec<_>, _> =
-            events.iter().map(|event| self.written(event, decided_at, origin)).collect();
+            events.iter().map(|event| self.new_event(event, decided_at, origin)).collect();
         self.store.append(Append::to(stream, expected, events?)).await
     }
 
-    /// The version a decision about a stream is based on, as an expectation.
+    /// The current version of a stream, as an expectation.
     pub async fn version_of(&self, stream: &StreamName) -> Result<ExpectedVersion, Error> {
         let last = self.store.read_stream(stream, u64::MAX, crate::Direction::Backwards, 1).await;
         match last {

@@ -1,7 +1,7 @@
-//! Who may move a subscription's checkpoint: one rule for every adapter.
+//! Leases on subscriptions: one rule for every adapter.
 //!
-//! The time limit only decides when another owner may take over; safety comes from the token alone,
-//! since a process that was suspended can't know that its time has run out.
+//! The expiry only decides when another owner may take over. Safety comes from the fencing token alone,
+//! since a process that was suspended cannot know that its lease has expired.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    /// The subscription after `owner` has asked for it; `None` while it is another's.
+    /// The subscription after `owner` claimed it; `None` while another owner's lease is held.
     pub(crate) fn claimed(
         held: Option<Self>,
         owner: &str,
@@ -32,15 +32,15 @@ impl Holding {
         let (token, checkpoint) = match held {
             None => (1, 0),
             Some(held) if held.owner == owner => (held.token, held.checkpoint),
-            Some(held) if held.runs_at(now) => return None,
+            Some(held) if held.is_held_at(now) => return None,
             Some(held) => (held.token + 1, held.checkpoint),
         };
         Some(Self { owner: owner.to_owned(), token, checkpoint, granted_at: now, expires_at })
     }
 
-    /// A lease granted long after `now` was granted by a clock that has since been set back: waiting
-    /// for it could take years.
-    fn runs_at(&self, now: DateTime<Utc>) -> bool {
+    /// A lease granted long after `now` was granted by a clock that was set back since: waiting for its
+    /// expiry could take years.
+    fn is_held_at(&self, now: DateTime<Utc>) -> bool {
         let length = self.expires_at - self.granted_at;
         now < self.expires_at && self.granted_at - now <= length
     }
@@ -54,7 +54,7 @@ impl Holding {
     }
 }
 
-/// What came of saving a checkpoint.
+/// The outcome of saving a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Saved {
     /// It was saved.
@@ -66,8 +66,8 @@ pub(crate) enum Saved {
 }
 
 impl Saved {
-    /// The same as it is told to the holder of the lease.
-    pub(crate) fn told(self, lease: &Lease, position: u64) -> Result<(), Error> {
+    /// The outcome as the holder of the lease gets it.
+    pub(crate) fn into_result(self, lease: &Lease, position: u64) -> Result<(), Error> {
         match self {
             Self::Yes => Ok(()),
             Self::Fenced => Err(Error::Fenced { subscription: lease.subscription.clone() }),

@@ -1,4 +1,4 @@
-//! What the store tells of itself while it works, named and described in one place.
+//! The store's metrics and spans.
 
 use std::time::Instant;
 
@@ -10,21 +10,17 @@ use crate::{Appended, Error};
 const DURATION: &str = "tramonto_append_duration_seconds";
 const EVENTS: &str = "tramonto_append_events";
 
-/// Describes the store's metrics to whoever collects them.
+/// Describes the store's metrics to the recorder.
 pub fn describe_metrics() {
     metrics::describe_histogram!(
         DURATION,
         metrics::Unit::Seconds,
-        "From asking for an append to its answer, the wait for its turn included; by store and outcome"
+        "Duration of an append including its wait in the queue, by store and outcome"
     );
-    metrics::describe_histogram!(
-        EVENTS,
-        metrics::Unit::Count,
-        "How many events an append that was carried out brought"
-    );
+    metrics::describe_histogram!(EVENTS, metrics::Unit::Count, "Events per successful append");
 }
 
-/// Measures an append, in a span with the correlation id of its first event.
+/// Measures an append in a span with the correlation id of its first event.
 pub(crate) async fn append<F>(
     store: &'static str,
     request: Request,

@@ -1,7 +1,7 @@
 //! The reference adapter: a log in memory.
 //!
-//! It holds every invariant of the port with the simplest means, a lock around a vector, and is what
-//! the differential test compares the others with. Deliberately absent: keeping anything.
+//! It holds every invariant of the port with the simplest means, a lock around a vector, and the differential
+//! test compares the others with it. Deliberately absent: durability.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::lease::Holding;
-use crate::rules::{self, Fact, Known, Request};
+use crate::rules::{self, Existing, Fact, Request};
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
     StreamName, Written,
@@ -59,7 +59,7 @@ impl Log {
         self.events.last().map_or(0, |event| event.position)
     }
 
-    fn known(&self, request: &Request) -> HashMap<Uuid, Known> {
+    fn existing(&self, request: &Request) -> HashMap<Uuid, Existing> {
         let found = request.events().filter_map(|(_, stream, new)| {
             let old = self.events.get(*self.ids.get(&new.id)?)?;
             let written = Written { position: old.position, version: old.version };
@@ -69,14 +69,14 @@ impl Log {
                 schema_version: old.event.schema_version,
                 payload: &old.event.payload,
             };
-            Some((new.id, Known { written, same: fact.is(stream, new) }))
+            Some((new.id, Existing { written, same: fact.is(stream, new) }))
         });
         found.collect()
     }
 
     fn append(&mut self, request: &Request, now: DateTime<Utc>) -> Result<Appended, Error> {
         let last: Vec<Option<u64>> = request.streams.iter().map(|name| self.last(name)).collect();
-        let decision = request.decide(self.head(), &last, &self.known(request))?;
+        let decision = request.decide(self.head(), &last, &self.existing(request))?;
         let last_recorded = self.events.last().map(|event| event.recorded_at);
         let recorded_at = rules::recorded_at(now, last_recorded.unwrap_or(DateTime::UNIX_EPOCH));
         let mut fresh = decision.fresh.iter().peekable();
@@ -106,7 +106,7 @@ impl EventStore for MemoryStore {
         let request = Request::new(append)?;
         let mut log = self.log();
         let appended = log.append(&request, self.clock.now())?;
-        // Told while the lock is held, so that the head is never told out of order.
+        // Sent while the lock is held, so that heads are sent in order.
         self.head.send_replace(log.head());
         Ok(appended)
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Append, Appended, Error, RecordedEvent, StreamName};
 
-/// Which way a stream is read.
+/// The direction in which a stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the given version towards the newest.
@@ -15,7 +15,7 @@ pub enum Direction {
     Backwards,
 }
 
-/// Which events of the whole log are wanted.
+/// A selection of events of the whole log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// Only streams of these categories; empty for all.
@@ -23,7 +23,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Is this stream's category wanted?
+    /// Whether the filter selects this stream.
     pub fn takes(&self, stream: &StreamName) -> bool {
         self.categories.is_empty() || self.categories.iter().any(|name| name == stream.category())
     }
@@ -34,15 +34,15 @@ impl Filter {
 pub struct Page {
     /// The events, by ascending position.
     pub events: Vec<RecordedEvent>,
-    /// How far the log was looked through: the next page starts after it. It moves on even where the
-    /// filter matched nothing, so that a filtered reader's checkpoint does.
+    /// How far the log was read: the next page starts after it. It advances even where the filter selected
+    /// nothing, so that the checkpoint of a filtered reader does too.
     pub read_to: u64,
     /// The log's last position when the page was read; `head - read_to` is the lag.
     pub head: u64,
 }
 
 impl Page {
-    /// What was found when at most `limit` (over 0) events were looked for in the log up to `head`.
+    /// The page of at most `limit` (over 0) events found in the log up to `head`.
     pub(crate) fn of(events: Vec<RecordedEvent>, limit: usize, head: u64) -> Self {
         let full = events.len() >= limit;
         let last = events.last().map(|event| event.position).filter(|_| full);
@@ -50,22 +50,22 @@ impl Page {
     }
 }
 
-/// The right to move one subscription's checkpoint, held by one process at a time.
+/// A lease on one subscription: the right to move its checkpoint, held by one process at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The subscription.
     pub subscription: String,
-    /// Grows with every change of holder; a write that carries an older one is refused.
+    /// The fencing token: it grows with every change of owner, and a write with an older one is rejected.
     pub token: u64,
     /// Where the subscription stood when the lease was granted.
     pub checkpoint: u64,
 }
 
-/// The log.
+/// The event log.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// Writes events, all or none, if every expectation holds. A whole earlier append sent again (or a
-    /// part of its start or end) answers with the positions of the first time and writes nothing.
+    /// Writes events, all or none, if every expected version holds. A repeated append (or a part of its
+    /// start or end) returns the positions of the first and writes nothing.
     async fn append(&self, append: Append) -> Result<Appended, Error>;
 
     /// Reads a stream from `from` (inclusive) for at most `limit` events. Beyond its end: empty.
@@ -89,13 +89,12 @@ pub trait EventStore: Send + Sync {
     /// The last position; 0 for an empty log.
     async fn head(&self) -> Result<u64, Error>;
 
-    /// Tells of appends: the receiver wakes when the head may have moved. Appends of this process wake
-    /// at once; those of another process soon (an adapter says how soon). A hint: read the log.
+    /// Watches for appends: the receiver wakes when the head may have moved, at once for appends of this
+    /// process and soon for those of another (each adapter defines how soon). It is a hint: read the log.
     fn appended(&self) -> watch::Receiver<u64>;
 
-    /// Takes, renews or takes over a subscription's lease for `owner`; `None` while another owner's
-    /// lease has not run out. An owner's name must be its process's own: who comes with the same name
-    /// is taken for the same owner.
+    /// Claims or renews a subscription's lease for `owner`; `None` while another owner's lease has not
+    /// expired. An owner's name must be unique to its process: the same name is the same owner.
     async fn claim(
         &self,
         subscription: &str,
@@ -103,7 +102,7 @@ pub trait EventStore: Send + Sync {
         ttl: Duration,
     ) -> Result<Option<Lease>, Error>;
 
-    /// Moves a subscription's checkpoint. A lease that another has taken over since is
+    /// Moves a subscription's checkpoint. A lease that another owner has taken over is
     /// [`Error::Fenced`]; a position beyond the head is [`Error::LogShorter`].
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error>;
 }

@@ -1,22 +1,17 @@
 //! The `PostgreSQL` adapter: a log that many processes share.
 //!
-//! One counter row gives the positions. An append locks it first and holds it to its commit, so commit
-//! order is position order and a reader needs no more than `position > checkpoint`. One connection of
-//! the process writes, owned by one task, and a write that was queued is carried out even if whoever
-//! asked for it is gone; a few others read. Every wait has a bound, so a server that is stopped, cut off
-//! or started anew is [`Error::Unavailable`] for a while and never a call without end. The outcome of an
-//! append whose connection was lost is unknown: sending the same events with the same ids again is safe.
-//! Deliberately absent: making or changing tables when opened, and changing or deleting an event, which
-//! triggers refuse. Connect to the server itself or through a pooler in session mode: the adapter listens
-//! and sets bounds for its sessions.
+//! One counter row assigns the positions. An append locks it first and holds it to its commit, so commit
+//! order is position order and a reader needs only `position > checkpoint`. One connection of the process
+//! writes, owned by one task, and a queued write is carried out even if its caller is gone; a few others
+//! read. Every wait has a bound, so a server that is stopped, cut off or restarted is
+//! [`sql::Error::Unavailable`] for a while and never a call without end. The outcome of an append whose
+//! connection was lost is unknown: repeating it with the same event ids is safe. Deliberately absent:
+//! changing tables when a store is opened, and changing or deleting an event, which triggers reject. Connect
+//! to the server itself or through a pooler in session mode: the adapter uses LISTEN and session settings.
 
-mod connections;
-mod distrust;
-mod fault;
 mod listen;
 mod names;
 mod read;
-mod schema;
 mod subscription;
 mod transaction;
 mod writer;
@@ -25,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sql::{Connections, Migration, Schema, StoreName, within};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -37,14 +33,26 @@ use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
     StreamName, measure,
 };
-use connections::{Connections, STEP, within};
-use fault::Place;
 use writer::{Job, Writer};
 
-pub use distrust::distrust;
-pub use schema::{Migration, MigrationState};
+/// The tables of the log.
+const LOG: Schema =
+    Schema { name: "tramonto", steps: &[("log", include_str!("../migrations/0001_log.sql"))] };
 
-/// How many writes may wait; who comes later waits to be let in, and can still give up.
+/// The longest wait for one step of the server: many times what the largest takes on a slow machine.
+const STEP: Duration = Duration::from_secs(10);
+/// How many connections read in one process; all processes share some hundred.
+const READERS: usize = 4;
+
+/// What the server enforces by itself if this side no longer can: nobody waits for another's lock for
+/// longer, or holds one while idle for longer.
+const LIMITS: [(&str, &str); 3] = [
+    ("lock_timeout", "8s"),
+    ("statement_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "5s"),
+];
+
+/// The length of the write queue; callers beyond it wait, and can still cancel.
 const QUEUE: usize = 256;
 
 /// The oldest server whose session settings the adapter needs: `client_connection_check_interval`.
@@ -59,7 +67,7 @@ pub struct PostgresStore {
 
 #[derive(Debug)]
 struct Inner {
-    place: Place,
+    name: StoreName,
     clock: ClockOf,
     readers: Connections,
     jobs: mpsc::Sender<Job>,
@@ -69,7 +77,7 @@ struct Inner {
     _stop_on_drop: DropGuard,
 }
 
-/// A clock that says no more of itself than that it is one.
+/// A clock with a `Debug` form.
 struct ClockOf(Arc<dyn Clock>);
 
 impl std::fmt::Debug for ClockOf {
@@ -82,19 +90,19 @@ impl PostgresStore {
     /// Opens the log of a database. Its tables must be those that this program knows: see
     /// [`PostgresStore::migrate`]. Times of recording come from `clock` but never go back.
     pub async fn connect(options: PgConnectOptions, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let place = Place::new(&options);
-        let options = connections::with_bounds(options);
-        let readers = Connections::new(options.clone());
-        let head = checked_head(&readers, &place).await?;
+        let name = StoreName::server(&options);
+        let options = sql::session(options).options(LIMITS);
+        let readers = Connections::new(options.clone(), READERS);
+        let head = checked_head(&readers, &name).await?;
         let head = watch::Sender::new(head);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(options.clone(), place.clone(), Arc::clone(&clock), head.clone());
+        let writer = Writer::new(options.clone(), name.clone(), Arc::clone(&clock), head.clone());
         tasks.spawn(writer.run(queue, stop.clone()));
         let listening = listen::run(options, head.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(listening));
         let inner = Inner {
-            place,
+            name,
             clock: ClockOf(clock),
             readers,
             jobs,
@@ -106,28 +114,27 @@ impl PostgresStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Makes the tables of the log, or brings them to what this program knows; `dry` only tells what is
-    /// missing. Two at once do no harm.
+    /// Makes the tables of the log, or brings them up to date, and returns the steps that were missing; with
+    /// `dry`, it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
-        schema::LOG.migrate(options, dry).await
+        Ok(LOG.migrate(options, dry).await?)
     }
 
-    /// Saves a checkpoint inside a transaction of the caller's own, on a connection to the same
-    /// database, so that the rows made of the events and the checkpoint move together. The lease's
-    /// row stays locked until that transaction ends: nobody takes over in between. After an error the
-    /// transaction must be rolled back.
+    /// Saves a checkpoint inside the caller's transaction, on a connection to the same database, so that the
+    /// reader's rows and its checkpoint move together. The lease's row stays locked until that transaction
+    /// ends: nobody takes over in between. After an error the transaction must be rolled back.
     pub async fn save_checkpoint_within(
         connection: &mut PgConnection,
         lease: &Lease,
         position: u64,
     ) -> Result<(), Error> {
-        let place = Place::named("the database of the projection");
+        let name = StoreName::named("the database of the projection");
         let saved = subscription::save(connection, lease, position).await;
-        saved.map_err(|error| place.fault(error))?.told(lease, position)
+        saved.map_err(|error| Error::of(&name, error))?.into_result(lease, position)
     }
 
-    /// Carries out what is queued, then closes the connections. Later calls are
-    /// [`Error::Unavailable`].
+    /// Carries out the queued writes, then closes the connections. Later calls are
+    /// [`sql::Error::Unavailable`].
     pub async fn close(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
@@ -135,60 +142,64 @@ impl PostgresStore {
         self.inner.readers.close().await;
     }
 
-    /// Hands an append to the writer and waits for its answer.
+    /// Queues an append for the writer and waits for its answer.
     async fn queue(&self, request: Request) -> Result<Appended, Error> {
         let (answer, answered) = oneshot::channel();
-        let closed = || self.inner.place.fault(sqlx::Error::PoolClosed);
+        let closed = || Error::of(&self.inner.name, sqlx::Error::PoolClosed);
         if self.inner.jobs.send(Job { request, answer }).await.is_err() {
             return Err(closed());
         }
         answered.await.unwrap_or_else(|_gone| Err(closed()))
     }
 
-    /// What a failure means.
-    fn told<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
-        outcome.map_err(|error| self.inner.place.fault(error))
+    /// Turns the database's error into the store's.
+    fn checked<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
+        outcome.map_err(|error| Error::of(&self.inner.name, error))
     }
 
-    /// Carries out work in a task of its own, since its caller may give up in the middle of it.
-    async fn owned<T: Send + 'static>(
+    /// Carries out work in a task of its own, since its caller may be cancelled in the middle of it.
+    async fn in_task<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, Error> {
         let done = self.inner.tasks.spawn(work).await;
-        self.told(done.unwrap_or(Err(sqlx::Error::WorkerCrashed)))
+        self.checked(done.unwrap_or(Err(sqlx::Error::WorkerCrashed)))
     }
 }
 
-/// What is cheap to check of a store: the server, the tables, and that the counter agrees with the
-/// events. Returns the head.
-async fn checked_head(readers: &Connections, place: &Place) -> Result<u64, Error> {
+/// Makes the cheap checks of a store: the server, the tables, and that the counter agrees with the events.
+/// Returns the head.
+async fn checked_head(readers: &Connections, name: &StoreName) -> Result<u64, Error> {
     const SERVER: &str = "SELECT current_setting('server_version_num')::int, \
                           current_setting('server_encoding')";
     const CHECK: &str = "SELECT position, (SELECT coalesce(max(position), 0) FROM tramonto.event) \
                          FROM tramonto.log_head";
-    let fault = |error| place.fault(error);
+    let fault = |error| Error::of(name, error);
     let mut lent = readers.lend().await.map_err(fault)?;
     let server = sqlx::query_as(SERVER).fetch_one(&mut lent.connection);
     let (version, encoding): (i32, String) = within(STEP, server).await.map_err(fault)?;
     if version < OLDEST_SERVER {
-        return Err(place.unusable("PostgreSQL is older than 14; use a newer server"));
+        return Err(name.rejected("PostgreSQL is older than 14; use a newer server").into());
     }
     if encoding != "UTF8" {
-        return Err(place.unusable(format!(
-            "the database has the encoding {encoding}; create one with the encoding UTF8"
-        )));
+        return Err(name
+            .rejected(format!(
+                "the database has the encoding {encoding}; create one with the encoding UTF8"
+            ))
+            .into());
     }
-    schema::LOG.checked(&mut lent.connection, place).await?;
+    LOG.check(&mut lent.connection, name).await?;
     let check = sqlx::query_as(CHECK).fetch_one(&mut lent.connection);
     let (counted, last): (i64, i64) = within(STEP, check).await.map_err(fault)?;
     lent.give_back();
     if counted != last {
-        return Err(place.corrupt(format_args!(
-            "its counter says that the log ends at {counted}, but the last event is {last}"
-        )));
+        return Err(name
+            .corrupt(format_args!(
+                "its counter ends the log at {counted}, but the last event is {last}"
+            ))
+            .into());
     }
-    u64::try_from(last).map_err(|error| place.corrupt(error))
+    u64::try_from(last).map_err(|error| name.corrupt(error).into())
 }
 
 #[async_trait]
@@ -205,23 +216,23 @@ impl EventStore for PostgresStore {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
-        let mut lent = self.told(self.inner.readers.lend().await)?;
+        let mut lent = self.checked(self.inner.readers.lend().await)?;
         let found = read::stream(&mut lent.connection, stream, from, direction, limit).await;
-        let found = self.told(found)?;
+        let found = self.checked(found)?;
         lent.give_back();
         found.ok_or_else(|| Error::StreamNotFound(stream.to_string()))
     }
 
     async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error> {
-        let mut lent = self.told(self.inner.readers.lend().await)?;
-        let found = self.told(read::one(&mut lent.connection, id).await)?;
+        let mut lent = self.checked(self.inner.readers.lend().await)?;
+        let found = self.checked(read::one(&mut lent.connection, id).await)?;
         lent.give_back();
         Ok(found)
     }
 
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
-        let mut lent = self.told(self.inner.readers.lend().await)?;
-        let head = self.told(read::head(&mut lent.connection).await)?;
+        let mut lent = self.checked(self.inner.readers.lend().await)?;
+        let head = self.checked(read::head(&mut lent.connection).await)?;
         if after > head {
             lent.give_back();
             return Err(Error::LogShorter { checkpoint: after, head });
@@ -231,14 +242,14 @@ impl EventStore for PostgresStore {
             return Ok(Page { events: Vec::new(), read_to: after, head });
         }
         let events = read::log(&mut lent.connection, after, head, filter, limit).await;
-        let events = self.told(events)?;
+        let events = self.checked(events)?;
         lent.give_back();
         Ok(Page::of(events, limit, head))
     }
 
     async fn head(&self) -> Result<u64, Error> {
-        let mut lent = self.told(self.inner.readers.lend().await)?;
-        let head = self.told(read::head(&mut lent.connection).await)?;
+        let mut lent = self.checked(self.inner.readers.lend().await)?;
+        let head = self.checked(read::head(&mut lent.connection).await)?;
         lent.give_back();
         Ok(head)
     }
@@ -262,7 +273,7 @@ impl EventStore for PostgresStore {
             lent.give_back();
             Ok(claimed)
         };
-        self.owned(claimed).await
+        self.in_task(claimed).await
     }
 
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error> {
@@ -273,6 +284,6 @@ impl EventStore for PostgresStore {
             lent.give_back();
             Ok(saved)
         };
-        self.owned(saved).await?.told(lease, position)
+        self.in_task(saved).await?.into_result(lease, position)
     }
 }

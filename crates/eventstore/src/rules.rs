@@ -1,8 +1,8 @@
-//! What an append may do, worked out without a database: every adapter asks here.
+//! The rules of an append, without a database: every adapter applies them.
 //!
-//! Ids come before expectations: events that are all in the log already are answered with where they
-//! stand, whatever is expected of their streams, since a repeated call can only repeat its belief.
-//! Deliberately absent: finding out what the log holds; that is the adapter's part.
+//! Ids come before expectations: events that are all in the log already are answered with their positions,
+//! whatever is expected of their streams, since a repeated call repeats its expectations too. Deliberately
+//! absent: reading the log, which each adapter does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,7 @@ const MAX_NAME_BYTES: usize = 200;
 /// The longest reason.
 const MAX_REASON_BYTES: usize = 4_096;
 
-/// An append that is sound in itself, with its streams counted.
+/// A well-formed append with its streams numbered.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) events: Vec<NewEvent>,
@@ -38,13 +38,13 @@ pub(crate) struct Request {
 
 /// An event of a request that is in the log already.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct Existing {
     pub(crate) written: Written,
     /// Is it the same fact: stream, kind, schema version and payload?
     pub(crate) same: bool,
 }
 
-/// What is to be written, and what is to be answered once it is.
+/// What to write, and the answer once it is written.
 #[derive(Debug)]
 pub(crate) struct Decision {
     pub(crate) answer: Appended,
@@ -102,29 +102,30 @@ impl Request {
         &self,
         head: u64,
         last: &[Option<u64>],
-        known: &HashMap<Uuid, Known>,
+        existing: &HashMap<Uuid, Existing>,
     ) -> Result<Decision, Error> {
-        let mut known_events = vec![0_usize; self.streams.len()];
+        let mut existing_events = vec![0_usize; self.streams.len()];
         let mut all_events = vec![0_usize; self.streams.len()];
         for (stream, event) in self.stream_of.iter().zip(&self.events) {
             bump(&mut all_events, *stream);
-            match known.get(&event.id) {
+            match existing.get(&event.id) {
                 Some(found) if !found.same => {
                     return Err(duplicate(event.id, "is taken by another event in the log"));
                 }
-                Some(_) => bump(&mut known_events, *stream),
+                Some(_) => bump(&mut existing_events, *stream),
                 None => {}
             }
         }
-        let repeated = |at: usize| all_events.get(at) == known_events.get(at);
-        let whole = known.is_empty() || known_events.iter().sum::<usize>() == self.events.len();
+        let repeated = |at: usize| all_events.get(at) == existing_events.get(at);
+        let whole =
+            existing.is_empty() || existing_events.iter().sum::<usize>() == self.events.len();
         let each_whole =
-            (0..self.streams.len()).all(|at| repeated(at) || known_events.get(at) == Some(&0));
+            (0..self.streams.len()).all(|at| repeated(at) || existing_events.get(at) == Some(&0));
         let separable = self.on_conflict == OnConflict::SkipConflicting && each_whole;
         if !(whole || separable) {
-            return Err(self.mixed(known));
+            return Err(self.mixed(existing));
         }
-        let nothing_new = !self.events.is_empty() && known_events == all_events;
+        let nothing_new = !self.events.is_empty() && existing_events == all_events;
         let mut skipped = vec![false; self.streams.len()];
         let mut conflicts = Vec::new();
         for (at, (stream, expected)) in self.streams.iter().zip(&self.expected).enumerate() {
@@ -141,7 +142,7 @@ impl Request {
         if !conflicts.is_empty() && self.on_conflict == OnConflict::RefuseAll {
             return Err(Error::Conflict(conflicts));
         }
-        Ok(self.place(head, last, known, &skipped, conflicts))
+        Ok(self.place(head, last, existing, &skipped, conflicts))
     }
 
     /// Gives each event its place.
@@ -149,7 +150,7 @@ impl Request {
         &self,
         head: u64,
         last: &[Option<u64>],
-        known: &HashMap<Uuid, Known>,
+        existing: &HashMap<Uuid, Existing>,
         skipped: &[bool],
         conflicts: Vec<Conflict>,
     ) -> Decision {
@@ -161,7 +162,7 @@ impl Request {
         for (at, (stream, event)) in self.stream_of.iter().zip(&self.events).enumerate() {
             if skipped.get(*stream) == Some(&true) {
                 written.push(None);
-            } else if let Some(found) = known.get(&event.id) {
+            } else if let Some(found) = existing.get(&event.id) {
                 written.push(Some(found.written));
             } else {
                 position += 1;
@@ -176,8 +177,8 @@ impl Request {
         Decision { answer: Appended { written, conflicts }, fresh }
     }
 
-    fn mixed(&self, known: &HashMap<Uuid, Known>) -> Error {
-        let old = self.events.iter().find(|event| known.contains_key(&event.id));
+    fn mixed(&self, existing: &HashMap<Uuid, Existing>) -> Error {
+        let old = self.events.iter().find(|event| existing.contains_key(&event.id));
         duplicate(
             old.map_or_else(Uuid::nil, |event| event.id),
             "is in the log already, but other events of the same append are not",

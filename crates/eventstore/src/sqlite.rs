@@ -1,11 +1,10 @@
 //! The `SQLite` adapter: a log in one file, in write-ahead mode, flushed to the disk on every commit.
 //!
-//! One connection writes, owned by one task, and a write that was queued is carried out even if whoever
-//! asked for it is gone. Several read-only connections read, each statement a transaction of its own:
-//! the log only grows and has no holes, so the head read first bounds what is read next. Other processes
-//! may write to the same file. Deliberately absent: changing or deleting an event, which triggers refuse.
+//! One connection writes, owned by one task, and a queued write is carried out even if its caller is gone.
+//! Several read-only connections read, each statement a transaction of its own: the log only grows and has
+//! no holes, so the head that is read first bounds what is read next. Other processes may write to the same
+//! file. Deliberately absent: changing or deleting an event, which triggers reject.
 
-mod fault;
 #[cfg(test)]
 mod full_disk;
 mod names;
@@ -22,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sql::StoreName;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
@@ -29,18 +29,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::head::tell;
+use crate::head::advance;
 use crate::rules::Request;
 use crate::{
     Append, Appended, Clock, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
     StreamName, measure,
 };
-use fault::Place;
 use writer::{Job, Writer};
 
-/// How often the log is looked at for appends of other processes.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How many writes may wait; who comes later waits to be let in, and can still give up.
+/// How often the log is polled for appends of other processes.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// The length of the write queue; callers beyond it wait, and can still cancel.
 const QUEUE: usize = 256;
 
 /// A log in one `SQLite` file. A clone is another handle on the same connections, which close when the
@@ -52,7 +51,7 @@ pub struct SqliteStore {
 
 #[derive(Debug)]
 struct Inner {
-    place: Place,
+    name: StoreName,
     readers: SqlitePool,
     /// `None` where the store was opened for reading only.
     jobs: Option<mpsc::Sender<Job>>,
@@ -63,31 +62,31 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the store in the file at `path`, which is made if it does not exist. Times of recording
-    /// come from `clock` but never go back: an append counts as recorded no earlier than the one
-    /// before it. Must be called inside a tokio runtime.
+    /// Opens the store in the file at `path`, which is made if it does not exist. Times of recording come
+    /// from `clock` but never go back: an append is recorded no earlier than the one before it. Must be
+    /// called inside a tokio runtime.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let place = Place::new(path);
-        open::prepare(path, &place, true).await?;
-        let connection = open::writing(path, &place).await?;
+        let name = StoreName::file(path);
+        open::prepare(path, &name, true).await?;
+        let connection = open::writing(path, &name).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let store = Self::start(path, place, Some(jobs)).await?;
+        let store = Self::start(path, name, Some(jobs)).await?;
         let inner = &store.inner;
-        let writer = Writer::new(connection, inner.place.clone(), clock, inner.head.clone());
+        let writer = Writer::new(connection, inner.name.clone(), clock, inner.head.clone());
         let writer = writer.run(queue, inner.stop.clone(), inner.readers.clone());
         inner.tasks.spawn(writer);
         Ok(store)
     }
 
-    /// Opens an existing store for reading, while another process may write to it. It takes no lock
-    /// that a writer waits for. What would write answers [`Error::ReadOnly`], and so needs no clock.
+    /// Opens an existing store for reading while another process may write to it. It takes no lock that a
+    /// writer waits for. Writing is [`Error::ReadOnly`], and so the clock is not used.
     pub async fn open_read_only(path: &Path, _clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let place = Place::new(path);
-        open::prepare(path, &place, false).await?;
-        Self::start(path, place, None).await
+        let name = StoreName::file(path);
+        open::prepare(path, &name, false).await?;
+        Self::start(path, name, None).await
     }
 
-    /// Carries out what is queued, then closes the file. Later calls are [`Error::Unavailable`].
+    /// Carries out the queued writes, then closes the file. Later calls are [`sql::Error::Unavailable`].
     pub async fn close(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
@@ -97,17 +96,17 @@ impl SqliteStore {
 
     async fn start(
         path: &Path,
-        place: Place,
+        name: StoreName,
         jobs: Option<mpsc::Sender<Job>>,
     ) -> Result<Self, Error> {
-        let readers = open::readers(path, &place).await?;
-        let head = open::checked_head(&readers, &place, jobs.is_some()).await?;
+        let readers = open::readers(path, &name).await?;
+        let head = open::checked_head(&readers, &name, jobs.is_some()).await?;
         let head = watch::Sender::new(head);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let looking = look(readers.clone(), head.clone());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(looking));
+        let polling = poll(readers.clone(), head.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(polling));
         let inner = Inner {
-            place,
+            name,
             readers,
             jobs,
             head,
@@ -118,16 +117,16 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Hands a job to the writer and waits for its answer.
-    async fn ask<T>(
+    /// Queues a job for the writer and waits for its answer.
+    async fn submit<T>(
         &self,
         job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job,
     ) -> Result<T, Error> {
         let Some(jobs) = &self.inner.jobs else {
-            return Err(Error::ReadOnly { place: self.inner.place.to_string() });
+            return Err(Error::ReadOnly(self.inner.name.clone()));
         };
         let (sender, answer) = oneshot::channel();
-        let closed = || self.inner.place.fault(sqlx::Error::PoolClosed);
+        let closed = || Error::of(&self.inner.name, sqlx::Error::PoolClosed);
         if jobs.send(job(sender)).await.is_err() {
             return Err(closed());
         }
@@ -135,10 +134,9 @@ impl SqliteStore {
     }
 }
 
-/// Tells of appends made by other processes. What goes wrong here goes wrong for the reader too, who
-/// reports it.
-async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
+/// Notices appends of other processes. A failure here fails for the reader too, which reports it.
+async fn poll(readers: SqlitePool, head: watch::Sender<u64>) {
+    let mut ticks = tokio::time::interval(POLL_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -146,8 +144,8 @@ async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
             continue;
         }
         match read::head(&readers).await {
-            Ok(found) => tell(&head, found),
-            Err(error) => tracing::debug!(%error, "could not look for appends of other processes"),
+            Ok(found) => advance(&head, found),
+            Err(error) => tracing::debug!(%error, "could not poll for appends of other processes"),
         }
     }
 }
@@ -156,7 +154,7 @@ async fn look(readers: SqlitePool, head: watch::Sender<u64>) {
 impl EventStore for SqliteStore {
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         let request = Request::new(append)?;
-        let append = |request| self.ask(|answer| Job::Append { request, answer });
+        let append = |request| self.submit(|answer| Job::Append { request, answer });
         measure::append("sqlite", request, append).await
     }
 
@@ -168,14 +166,14 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
         let found = read::stream(&self.inner.readers, stream, from, direction, limit).await;
-        match found.map_err(|error| self.inner.place.fault(error))? {
+        match found.map_err(|error| Error::of(&self.inner.name, error))? {
             Some(events) => Ok(events),
             None => Err(Error::StreamNotFound(stream.to_string())),
         }
     }
 
     async fn find(&self, id: Uuid) -> Result<Option<RecordedEvent>, Error> {
-        read::one(&self.inner.readers, id).await.map_err(|error| self.inner.place.fault(error))
+        read::one(&self.inner.readers, id).await.map_err(|error| Error::of(&self.inner.name, error))
     }
 
     async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
@@ -187,11 +185,11 @@ impl EventStore for SqliteStore {
             return Ok(Page { events: Vec::new(), read_to: after, head });
         }
         let events = read::log(&self.inner.readers, after, head, filter, limit).await;
-        Ok(Page::of(events.map_err(|error| self.inner.place.fault(error))?, limit, head))
+        Ok(Page::of(events.map_err(|error| Error::of(&self.inner.name, error))?, limit, head))
     }
 
     async fn head(&self) -> Result<u64, Error> {
-        read::head(&self.inner.readers).await.map_err(|error| self.inner.place.fault(error))
+        read::head(&self.inner.readers).await.map_err(|error| Error::of(&self.inner.name, error))
     }
 
     fn appended(&self) -> watch::Receiver<u64> {
@@ -205,11 +203,11 @@ impl EventStore for SqliteStore {
         ttl: Duration,
     ) -> Result<Option<Lease>, Error> {
         let (subscription, owner) = (subscription.to_owned(), owner.to_owned());
-        self.ask(|answer| Job::Claim { subscription, owner, ttl, answer }).await
+        self.submit(|answer| Job::Claim { subscription, owner, ttl, answer }).await
     }
 
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error> {
         let lease = lease.clone();
-        self.ask(|answer| Job::Save { lease, position, answer }).await
+        self.submit(|answer| Job::Save { lease, position, answer }).await
     }
 }

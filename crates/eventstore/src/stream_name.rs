@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::Error;
 
-/// A stream's name: `category-id`, the category being all before the first hyphen.
+/// A stream's name: `category-id`, where the category ends at the first hyphen.
 ///
 /// 1 to 200 printable ASCII characters without spaces, so that a name travels unchanged through SQL,
 /// a subject of the bus and a terminal.
@@ -10,7 +10,7 @@ use crate::Error;
 pub struct StreamName(String);
 
 impl StreamName {
-    /// Takes a name after checking its form.
+    /// Checks the form of a name.
     pub fn new(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         let category = name.split_once('-').map_or("", |(category, _)| category);
@@ -23,7 +23,7 @@ impl StreamName {
         Ok(Self(name))
     }
 
-    /// The part before the first hyphen: what kind of thing the stream is about.
+    /// The part before the first hyphen.
     pub fn category(&self) -> &str {
         self.0.split_once('-').map_or("", |(category, _)| category)
     }

@@ -1,9 +1,9 @@
-//! Reading on: the log from a checkpoint, first what is there, then what comes.
+//! Subscriptions: the log from a checkpoint on, first catching up, then live.
 //!
-//! The switch from one to the other is none: every event is read from the log by position, and a
-//! notice of an append only says when to look. Interest is registered before the first look, and the
-//! log is looked at now and then without notice. Deliberately absent: the checkpoint, which moves in
-//! the transaction of what the reader makes of the events.
+//! There is no switch between the two: every event is read from the log by position, and a notification of
+//! an append only says when to read. The watch is registered before the first read, and the log is polled
+//! without notifications too. Deliberately absent: the checkpoint, which the reader moves in the transaction
+//! of its own rows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,32 +15,32 @@ use crate::{Error, EventStore, Filter, RecordedEvent};
 
 /// How many events are read at a time.
 const PAGE: usize = 256;
-/// How long a lost notice of an append can delay its events.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a lost notification can delay its events.
+const POLL_EVERY: Duration = Duration::from_secs(1);
 
-/// What a subscription hands over.
+/// What a subscription delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// The next event.
     Event(Box<RecordedEvent>),
-    /// The log was read to its end, at this position. Told once.
+    /// The log was read to its end, at this position. Delivered once.
     CaughtUp(u64),
-    /// Nothing more that is wanted up to this position: the checkpoint can move there.
+    /// No further selected event up to this position: the checkpoint can move there.
     Passed(u64),
 }
 
-/// The wanted events of the log, in order, without end.
+/// The selected events of the log, in order, without end.
 pub struct Subscription {
     store: Arc<dyn EventStore>,
     filter: Filter,
     appended: watch::Receiver<u64>,
-    /// Read and not yet handed over.
-    waiting: VecDeque<RecordedEvent>,
+    /// Read and not yet delivered.
+    buffer: VecDeque<RecordedEvent>,
     /// How far the log was read.
     read_to: u64,
-    /// How far the reader knows that it was read.
-    told: u64,
-    told_caught_up: bool,
+    /// The position of the last delivery.
+    delivered: u64,
+    delivered_caught_up: bool,
 }
 
 impl Subscription {
@@ -50,10 +50,10 @@ impl Subscription {
             appended: store.appended(),
             store,
             filter,
-            waiting: VecDeque::new(),
+            buffer: VecDeque::new(),
             read_to: checkpoint,
-            told: checkpoint,
-            told_caught_up: false,
+            delivered: checkpoint,
+            delivered_caught_up: false,
         }
     }
 
@@ -63,28 +63,28 @@ impl Subscription {
         Ok(Self::after(store, filter, head))
     }
 
-    /// Waits for what comes next. After an error, the same is tried again. A call that is dropped loses
+    /// Waits for the next delivery. After an error the same read is tried again. A dropped call loses
     /// nothing.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                self.told = event.position;
+            if let Some(event) = self.buffer.pop_front() {
+                self.delivered = event.position;
                 return Ok(Delivery::Event(Box::new(event)));
             }
             self.appended.mark_unchanged();
             let page = self.store.read_all(self.read_to, &self.filter, PAGE).await?;
             self.read_to = page.read_to;
-            self.waiting = page.events.into();
-            if !self.waiting.is_empty() {
+            self.buffer = page.events.into();
+            if !self.buffer.is_empty() {
                 continue;
             }
-            if self.read_to >= page.head && !self.told_caught_up {
-                self.told_caught_up = true;
-                self.told = self.read_to;
+            if self.read_to >= page.head && !self.delivered_caught_up {
+                self.delivered_caught_up = true;
+                self.delivered = self.read_to;
                 return Ok(Delivery::CaughtUp(self.read_to));
             }
-            if self.read_to > self.told {
-                self.told = self.read_to;
+            if self.read_to > self.delivered {
+                self.delivered = self.read_to;
                 return Ok(Delivery::Passed(self.read_to));
             }
             self.wait().await;
@@ -92,9 +92,9 @@ impl Subscription {
     }
 
     async fn wait(&mut self) {
-        let notice = tokio::time::timeout(LOOK_EVERY, self.appended.changed()).await;
-        if matches!(notice, Ok(Err(_))) {
-            tokio::time::sleep(LOOK_EVERY).await;
+        let notified = tokio::time::timeout(POLL_EVERY, self.appended.changed()).await;
+        if matches!(notified, Ok(Err(_))) {
+            tokio::time::sleep(POLL_EVERY).await;
         }
     }
 }

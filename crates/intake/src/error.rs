@@ -29,7 +29,7 @@ pub enum Error {
     Template(#[from] mail::TemplateError),
     /// The intake's store.
     #[error("intake store: {0}")]
-    Store(#[from] sql::Fault),
+    Store(#[from] sql::Error),
 }
 
 impl Error {

@@ -191,8 +191,8 @@ impl RequestProcessor {
 
     /// Is the voucher window open at an instant?
     async fn is_open(&self, at: DateTime<Utc>) -> Result<bool, Error> {
-        let known = self.office.journal().known().await?;
-        let Some(plan) = known.state().plan() else { return Ok(false) };
+        let snapshot = self.office.journal().state().await?;
+        let Some(plan) = snapshot.plan() else { return Ok(false) };
         let Some(rules) = &plan.vouchers else { return Ok(false) };
         let today = domain::civil_date(at, plan.zone);
         let closed = rules.last_day.is_some_and(|last| today > last);
@@ -219,8 +219,8 @@ impl RequestProcessor {
         found: impl IntoIterator<Item = (RegistryEntry, bool)>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Holder>, Error> {
-        let known = self.office.journal().known().await?;
-        let state = known.state();
+        let snapshot = self.office.journal().state().await?;
+        let state = &*snapshot;
         let mut holders: Vec<Holder> = Vec::new();
         for (entry, by_code) in found {
             let (number, notify) = (entry.number, entry.registration.notify_email);

@@ -17,7 +17,7 @@ mod tests;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use sql::{PgConnectOptions, Tables};
+use sql::{Migration, PgConnectOptions, Tables};
 
 use crate::Error;
 pub(crate) use bounces::BOUNCED;
@@ -52,7 +52,7 @@ impl Store {
 
     /// Creates or migrates the tables in `PostgreSQL` and returns the steps taken; with `dry`, the
     /// steps it would take.
-    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
+    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 

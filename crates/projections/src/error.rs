@@ -1,5 +1,3 @@
-use sql::{Fault, Why};
-
 /// Why a projection did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,33 +50,9 @@ pub enum Error {
         /// Which server.
         place: String,
     },
-    /// The file is busy, or its disk is full or failing; the same call may succeed later.
-    #[error("the projection {place} is unavailable: {advice}")]
-    Unavailable {
-        /// Which file.
-        place: String,
-        /// What to do about it.
-        advice: &'static str,
-        /// What the database said.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// What is stored can't be what this program wrote.
-    #[error("the projection {place} is damaged: {problem}; run `tramonto store rebuild`")]
-    Corrupt {
-        /// Which file.
-        place: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The file can't be opened by this program.
-    #[error("{place} can't be opened as a projection: {problem}")]
-    Unusable {
-        /// Which file.
-        place: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
+    /// The database failed.
+    #[error("projection {}", .0.with_remedy("run `tramonto store rebuild`"))]
+    Store(#[from] sql::Error),
     /// Files that are to be built again could not be removed.
     #[error("{place} can't be removed; look at its rights and those of its folder")]
     Remove {
@@ -91,16 +65,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// May the same call succeed if it is simply made again later?
+    /// Whether the same call may succeed later.
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Log(error) => error.may_retry(),
-            Self::Unavailable { .. } | Self::TakenOver { .. } => true,
+            Self::Store(error) => error.may_retry(),
+            Self::TakenOver { .. } => true,
             Self::Stopped { .. }
             | Self::LogShorter { .. }
             | Self::OtherLog { .. }
-            | Self::Corrupt { .. }
-            | Self::Unusable { .. }
             | Self::Remove { .. } => false,
         }
     }
@@ -114,15 +87,5 @@ impl Error {
             return Self::Stopped { projection, position, kind, problem };
         }
         Self::Log(error)
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(Fault { place, why }: Fault) -> Self {
-        match why {
-            Why::Unavailable(advice, source) => Self::Unavailable { place, advice, source },
-            Why::Corrupt(problem) => Self::Corrupt { place, problem },
-            Why::Unusable(problem) => Self::Unusable { place, problem },
-        }
     }
 }

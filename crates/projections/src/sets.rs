@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::error::Error;
 use crate::status::{Status, status};
 use crate::stored::{self, Stored, chunks_of, signed};
-use sql::{Database, Format, Keeping};
+use sql::{Database, Durability, Format};
 
 const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.
@@ -73,7 +73,7 @@ impl Sets {
             create,
             upgrades: &[],
             other_version: stored::OTHER_VERSION,
-            keeping: Keeping::Derived,
+            durability: Durability::Derived,
         };
         let database = Database::open(path, &format).await?;
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
@@ -131,14 +131,14 @@ impl Sets {
 
     /// A digest of all that is stored, the same for the same log however it came to be.
     pub async fn digest(&self) -> Result<String, Error> {
-        let place = &self.database.place;
-        let stored = Stored::load(&self.database.readers, place, &self.programme).await?;
+        let name = &self.database.name;
+        let stored = Stored::load(&self.database.readers, name, &self.programme).await?;
         let mut digest = Sha256::new();
-        stored::digest(&stored, place, &mut digest)?;
+        stored::digest(&stored, name, &mut digest)?;
         let (reader, _) = self.database.reader();
         let rows = "SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2";
         let rows: Vec<(i64, i64, String, i64, i64)> =
-            reader.rows(rows, Vec::new()).await.map_err(|error| place.fault(error))?;
+            reader.rows(rows, Vec::new()).await.map_err(|error| name.error(error))?;
         for (chunk, position, kind, low, high) in rows {
             for number in [chunk, position, low, high] {
                 digest.update(number.to_le_bytes());
@@ -161,9 +161,9 @@ impl Sets {
         .fetch_all(&self.database.readers)
         .await;
         let (mut positions, mut checkpoint) = (Vec::new(), 0);
-        for (of_index, position) in rows.map_err(|error| self.database.fault(error))? {
+        for (of_index, position) in rows.map_err(|error| self.database.error(error))? {
             let position =
-                u64::try_from(position).map_err(|error| self.database.place.corrupt(error))?;
+                u64::try_from(position).map_err(|error| self.database.name.corrupt(error))?;
             if of_index { positions.push(position) } else { checkpoint = position }
         }
         Ok((positions, checkpoint))
@@ -178,19 +178,19 @@ impl Sets {
         if let Some(stored) = stored {
             return Ok(stored);
         }
-        let (readers, place) = (&self.database.readers, &self.database.place);
-        let stored = Stored::load(readers, place, &self.programme).await?;
-        stored.check(NAME, place, self.log.as_ref()).await?;
+        let (readers, name) = (&self.database.readers, &self.database.name);
+        let stored = Stored::load(readers, name, &self.programme).await?;
+        stored.check(NAME, name, self.log.as_ref()).await?;
         Ok(Arc::new(stored))
     }
 
     async fn write(&self, before: &Stored, after: &Stored, spans: &[Span]) -> Result<bool, Error> {
-        let fault = |error| self.database.fault(error);
+        let fault = |error| self.database.error(error);
         let mut writer = self.database.writer.lock().await;
         let writer = writer.as_mut().ok_or_else(|| fault(sqlx::Error::PoolClosed))?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
-        let place = &self.database.place;
-        if !after.save(before, &self.programme, &mut transaction, place).await? {
+        let name = &self.database.name;
+        if !after.save(before, &self.programme, &mut transaction, name).await? {
             return Ok(false);
         }
         write_spans(&mut transaction, spans).await.map_err(fault)?;

@@ -3,7 +3,7 @@ use eventstore::{EventStore, Filter};
 use serde::Serialize;
 
 use crate::error::Error;
-use sql::{Place, Reader};
+use sql::{Reader, StoreName};
 
 /// How far a projection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,21 +21,21 @@ pub struct Status {
 }
 
 /// The position that a projection's checkpoint is at.
-pub(crate) async fn position(reader: Reader<'_>, place: &Place) -> Result<u64, Error> {
+pub(crate) async fn position(reader: Reader<'_>, name: &StoreName) -> Result<u64, Error> {
     let row = reader.rows("SELECT position FROM checkpoint", Vec::new()).await;
-    let row: Option<(i64,)> = row.map_err(|error| place.fault(error))?.pop();
+    let row: Option<(i64,)> = row.map_err(|error| name.error(error))?.pop();
     let position = u64::try_from(row.map_or(0, |(position,)| position));
-    Ok(position.map_err(|error| place.corrupt(error))?)
+    Ok(position.map_err(|error| name.corrupt(error))?)
 }
 
 /// The status of the projection whose checkpoint is there.
 pub(crate) async fn status(
     name: &'static str,
-    (reader, place): (Reader<'_>, &Place),
+    (reader, store): (Reader<'_>, &StoreName),
     log: &dyn EventStore,
     now: DateTime<Utc>,
 ) -> Result<Status, Error> {
-    let checkpoint = position(reader, place).await?;
+    let checkpoint = position(reader, store).await?;
     let page = log.read_all(checkpoint, &Filter::default(), 1).await;
     let page = page.map_err(|error| Error::reading(name, error))?;
     let waits = page.events.first().map_or(0, |oldest| (now - oldest.recorded_at).num_seconds());

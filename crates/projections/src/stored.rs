@@ -17,7 +17,7 @@ use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use crate::error::Error;
-use sql::Place;
+use sql::StoreName;
 
 /// The tables that any file with a state in it has.
 pub(crate) const CREATE: &str = "
@@ -77,31 +77,31 @@ impl Stored {
     /// Loads what the file holds, and makes sure that it is of this programme and this log.
     pub(crate) async fn load(
         readers: &SqlitePool,
-        place: &Place,
+        store: &StoreName,
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
         // One transaction: another process may be writing.
-        let mut transaction = readers.begin().await.map_err(|error| place.fault(error))?;
-        let loaded = Self::load_from(&mut transaction, place, programme).await;
-        transaction.rollback().await.map_err(|error| place.fault(error))?;
+        let mut transaction = readers.begin().await.map_err(|error| store.error(error))?;
+        let loaded = Self::load_from(&mut transaction, store, programme).await;
+        transaction.rollback().await.map_err(|error| store.error(error))?;
         loaded
     }
 
     async fn load_from(
         connection: &mut SqliteConnection,
-        place: &Place,
+        store: &StoreName,
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
-        let fault = |error| place.fault(error);
+        let fault = |error| store.error(error);
         let row =
             sqlx::query("SELECT programme, position, first_event, last_event FROM checkpoint");
         let Some(row) = row.fetch_optional(&mut *connection).await.map_err(fault)? else {
             return Ok(Self::default());
         };
-        let (found, checkpoint) = checkpoint_of(&row, place)?;
+        let (found, checkpoint) = checkpoint_of(&row, store)?;
         if found != programme.as_str() {
-            return Err(place
-                .unusable(format!(
+            return Err(store
+                .rejected(format!(
                     "it belongs to the programme {found}, not to {programme}; use that one's plan, or \
                      another store"
                 ))
@@ -111,7 +111,7 @@ impl Stored {
             .fetch_one(&mut *connection)
             .await
             .map_err(fault)?;
-        let rest = serde_json::from_str(&document).map_err(|error| place.corrupt(error))?;
+        let rest = serde_json::from_str(&document).map_err(|error| store.corrupt(error))?;
         let chunks = sqlx::query("SELECT name, members FROM chunk ORDER BY name, chunk");
         let chunks = chunks.fetch_all(&mut *connection).await.map_err(fault)?;
         let mut sets: BTreeMap<String, RoaringBitmap> = BTreeMap::new();
@@ -119,14 +119,14 @@ impl Stored {
             let (name, members): (String, Vec<u8>) =
                 (row.try_get(0).map_err(fault)?, row.try_get(1).map_err(fault)?);
             let members = MailboxSet::from_portable(&members).map_err(|error| {
-                place.corrupt(format_args!("a chunk of the set {name:?}: {error}"))
+                store.corrupt(format_args!("a chunk of the set {name:?}: {error}"))
             })?;
             *sets.entry(name).or_default() |= members.into_inner();
         }
         let state = State::from_snapshot(rest, |name| sets.remove(name).unwrap_or_default());
         if let Some((name, _)) = sets.first_key_value() {
             let problem = format_args!("it holds a set {name:?} that nothing names");
-            return Err(place.corrupt(problem).into());
+            return Err(store.corrupt(problem).into());
         }
         Ok(Self { state, checkpoint })
     }
@@ -135,7 +135,7 @@ impl Stored {
     pub(crate) async fn check(
         &self,
         projection: &'static str,
-        place: &Place,
+        store: &StoreName,
         log: &dyn EventStore,
     ) -> Result<(), Error> {
         let Checkpoint { position, first_event, last_event } = self.checkpoint;
@@ -150,7 +150,7 @@ impl Stored {
                 Err(error) => return Err(Error::reading(projection, error)),
             };
             if page.events.first().map(|event| event.event.id) != id {
-                return Err(Error::OtherLog { place: place.to_string() });
+                return Err(Error::OtherLog { place: store.to_string() });
             }
         }
         Ok(())
@@ -163,15 +163,15 @@ impl Stored {
         before: &Self,
         programme: &ProgrammeId,
         transaction: &mut Transaction<'_, Sqlite>,
-        place: &Place,
+        store: &StoreName,
     ) -> Result<bool, Error> {
-        let fault = |error| place.fault(error);
+        let fault = |error| store.error(error);
         if !self.move_checkpoint(before, programme, transaction).await.map_err(fault)? {
             return Ok(false);
         }
         let rest = self.state.header();
         if before.checkpoint.position == 0 || rest != before.state.header() {
-            let document = serde_json::to_string(&rest).map_err(|error| place.corrupt(error))?;
+            let document = serde_json::to_string(&rest).map_err(|error| store.corrupt(error))?;
             sqlx::query("INSERT OR REPLACE INTO rest VALUES (1, ?)")
                 .bind(document)
                 .execute(&mut **transaction)
@@ -219,8 +219,8 @@ impl Stored {
 
 /// A digest over everything that [`Stored`] keeps: equal states have equal digests, however they came
 /// to be.
-pub(crate) fn digest(stored: &Stored, place: &Place, digest: &mut Sha256) -> Result<(), Error> {
-    let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| place.corrupt(error))?;
+pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) -> Result<(), Error> {
+    let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| store.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());
     digest.update(rest);
     for (name, set) in stored.state.sets().into_iter().collect::<BTreeMap<_, _>>() {
@@ -248,17 +248,17 @@ async fn write_chunk(
     query.execute(&mut **transaction).await.map(|_| ())
 }
 
-fn checkpoint_of(row: &SqliteRow, place: &Place) -> Result<(String, Checkpoint), Error> {
-    let fault = |error| place.fault(error);
+fn checkpoint_of(row: &SqliteRow, store: &StoreName) -> Result<(String, Checkpoint), Error> {
+    let fault = |error| store.error(error);
     let id = |column: &str| -> Result<Option<Uuid>, Error> {
         let text: Option<String> = row.try_get(column).map_err(fault)?;
         Ok(text
             .map(|text| text.parse())
             .transpose()
-            .map_err(|error: uuid::Error| place.corrupt(error))?)
+            .map_err(|error: uuid::Error| store.corrupt(error))?)
     };
     let position: i64 = row.try_get("position").map_err(fault)?;
-    let position = u64::try_from(position).map_err(|error| place.corrupt(error))?;
+    let position = u64::try_from(position).map_err(|error| store.corrupt(error))?;
     let checkpoint =
         Checkpoint { position, first_event: id("first_event")?, last_event: id("last_event")? };
     Ok((row.try_get("programme").map_err(fault)?, checkpoint))

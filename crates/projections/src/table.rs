@@ -78,8 +78,8 @@ impl Table {
 
     /// A digest of all rows, the same for the same log however they came to be, and in either database.
     pub async fn digest(&self) -> Result<String, Error> {
-        let (reader, place) = self.database.reader();
-        Ok(digest::digest(reader, place).await?)
+        let (reader, name) = self.database.reader();
+        Ok(digest::digest(reader, name).await?)
     }
 
     /// Closes the file; what is asked of it later is an error.
@@ -91,23 +91,23 @@ impl Table {
         if let Some(stored) = stored {
             return Ok(stored);
         }
-        let (readers, place) = (&self.database.readers, &self.database.place);
-        let stored = Stored::load(readers, place, &self.programme).await?;
-        stored.check(NAME, place, self.log.as_ref()).await?;
+        let (readers, name) = (&self.database.readers, &self.database.name);
+        let stored = Stored::load(readers, name, &self.programme).await?;
+        stored.check(NAME, name, self.log.as_ref()).await?;
         Ok(Arc::new(stored))
     }
 
     async fn write(&self, before: &Stored, taken: &Taken) -> Result<bool, Error> {
-        let fault = |error| self.database.fault(error);
-        let place = &self.database.place;
+        let fault = |error| self.database.error(error);
+        let name = &self.database.name;
         let mut writer = self.database.writer.lock().await;
         let writer = writer.as_mut().ok_or_else(|| fault(sqlx::Error::PoolClosed))?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
-        if !taken.after.save(before, &self.programme, &mut transaction, place).await? {
+        if !taken.after.save(before, &self.programme, &mut transaction, name).await? {
             return Ok(false);
         }
         let mut writer = Writer::Sqlite(&mut transaction);
-        write::rows(&mut writer, &self.programme, (before, taken), place).await?;
+        write::rows(&mut writer, &self.programme, (before, taken), name).await?;
         transaction.commit().await.map_err(fault)?;
         Ok(true)
     }

@@ -20,7 +20,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use domain::{CodiceFiscale, ProgrammeId, Registration};
 use roaring::RoaringBitmap;
-use sql::{Database, Given, Place, Reader, Server, Shape, Statement, Writer};
+use sql::{Database, Migration, Param, Reader, Row, Server, Statement, StoreName, Writer};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
@@ -94,9 +94,9 @@ impl Registry {
         Self::of(Backend::Server(server), programme).await
     }
 
-    /// Makes the tables in `PostgreSQL`, or brings them up to date, and tells which steps that took; with
-    /// `dry`, which it would take. Several may do it at once. A schema newer than this program is refused.
-    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
+    /// Makes the tables in `PostgreSQL`, or brings them up to date, and returns the steps that were missing;
+    /// with `dry`, it only returns them.
+    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
@@ -107,14 +107,14 @@ impl Registry {
             registry.belong().await?;
             found = registry.owner().await?;
         }
-        let place = registry.place();
+        let name = registry.name();
         match found {
             Some(found) if found == programme.as_str() => Ok(registry),
             Some(found) => {
-                let (place, expected) = (place.to_string(), programme.clone());
+                let (place, expected) = (name.to_string(), programme.clone());
                 Err(Error::OtherProgramme { place, found, expected })
             }
-            None => Err(place.corrupt("it does not say which programme it belongs to").into()),
+            None => Err(name.corrupt("it does not say which programme it belongs to").into()),
         }
     }
 
@@ -127,7 +127,7 @@ impl Registry {
     /// Makes it this programme's, if nobody was quicker.
     async fn belong(&self) -> Result<(), Error> {
         const BELONG: &str = "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
-        let given = vec![Given::Text(self.programme.to_string())];
+        let given = vec![Param::Text(self.programme.to_string())];
         let done = match &self.backend {
             Backend::File(database) => match database.writer.lock().await.as_mut() {
                 Some(writer) => Writer::Sqlite(writer).run(BELONG, given).await,
@@ -138,7 +138,7 @@ impl Registry {
                 Writer::Postgres(&mut connection).run(BELONG, given).await
             }
         };
-        done.map(|_| ()).map_err(|error| self.place().fault(error).into())
+        done.map(|_| ()).map_err(|error| self.name().error(error).into())
     }
 
     /// The programme it belongs to.
@@ -151,7 +151,7 @@ impl Registry {
         if self.programme == *programme {
             return Ok(());
         }
-        let (place, expected) = (self.place().to_string(), programme.clone());
+        let (place, expected) = (self.name().to_string(), programme.clone());
         Err(Error::OtherProgramme { place, found: self.programme.to_string(), expected })
     }
 
@@ -160,7 +160,7 @@ impl Registry {
         match self.backend {
             Backend::File(database) => Ok(database.close().await?),
             Backend::Server(server) => {
-                server.readers.close().await;
+                server.close().await;
                 Ok(())
             }
         }
@@ -173,19 +173,19 @@ impl Registry {
 
     /// The registration that asked for an address; capitals do not count.
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
-        let address = Given::Text(address.trim().to_ascii_lowercase());
+        let address = Param::Text(address.trim().to_ascii_lowercase());
         Ok(self.all(row::BY_ADDRESS, vec![address], row::entry).await?.pop())
     }
 
     /// The registration of a holder.
     pub async fn find_holder(&self, holder: &CodiceFiscale) -> Result<Option<Entry>, Error> {
-        let holder = Given::Text(holder.to_string());
+        let holder = Param::Text(holder.to_string());
         Ok(self.all(row::BY_HOLDER, vec![holder], row::entry).await?.pop())
     }
 
     /// The registration of that id in the registry file.
     pub async fn find_registration(&self, registration_id: &str) -> Result<Option<Entry>, Error> {
-        let id = Given::Text(registration_id.trim().to_owned());
+        let id = Param::Text(registration_id.trim().to_owned());
         Ok(self.all(row::BY_ID, vec![id], row::entry).await?.pop())
     }
 
@@ -195,7 +195,7 @@ impl Registry {
         numbers: RangeInclusive<u32>,
     ) -> Result<Vec<(u32, String, bool)>, Error> {
         let (first, last) = numbers.into_inner();
-        let given = vec![Given::Number(first.into()), Given::Number(last.into())];
+        let given = vec![Param::Number(first.into()), Param::Number(last.into())];
         self.all(row::ADDRESSES, given, row::address).await
     }
 
@@ -245,7 +245,7 @@ impl Registry {
             if page.is_empty() {
                 return Ok(before);
             }
-            let given = vec![given(&page), Given::Number(row::from_day(day))];
+            let given = vec![given(&page), Param::Number(row::from_day(day))];
             let number = |(number,): (i64,)| row::number_of(number);
             before.extend(self.all(row::REQUESTED_BEFORE, given, number).await?);
         }
@@ -268,33 +268,33 @@ impl Registry {
         Ok(self.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
     }
 
-    fn reader(&self) -> (Reader<'_>, &Place) {
+    fn reader(&self) -> (Reader<'_>, &StoreName) {
         match &self.backend {
             Backend::File(database) => database.reader(),
             Backend::Server(server) => server.reader(),
         }
     }
 
-    fn place(&self) -> &Place {
+    fn name(&self) -> &StoreName {
         self.reader().1
     }
 
     /// All rows of a statement, each read into what it stands for.
-    async fn all<T: Shape, R>(
+    async fn all<T: Row, R>(
         &self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
+        given: Vec<Param>,
         read: impl Fn(T) -> Result<R, String>,
     ) -> Result<Vec<R>, Error> {
-        let (reader, place) = self.reader();
-        let rows = reader.rows(statement, given).await.map_err(|error| place.fault(error))?;
+        let (reader, name) = self.reader();
+        let rows = reader.rows(statement, given).await.map_err(|error| name.error(error))?;
         let rows: Result<Vec<R>, String> = rows.into_iter().map(read).collect();
-        rows.map_err(|problem| place.corrupt(problem).into())
+        rows.map_err(|problem| name.corrupt(problem).into())
     }
 }
 
-fn given(numbers: &[u32]) -> Given {
-    Given::Numbers(numbers.iter().map(|number| i64::from(*number)).collect())
+fn given(numbers: &[u32]) -> Param {
+    Param::Numbers(numbers.iter().map(|number| i64::from(*number)).collect())
 }
 
 #[cfg(test)]

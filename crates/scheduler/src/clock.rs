@@ -1,4 +1,4 @@
-//! Is the clock sane? A wrong start can't be undone, so a clock that can't be right starts nothing.
+//! Clock checks: a phase that was started too early cannot be undone, so an implausible clock starts nothing.
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use domain::Plan;
@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Two machines may differ by minutes, and a zone set as if it were UTC by an hour.
 const BEHIND: TimeDelta = TimeDelta::hours(1);
-/// A programme may be looked at long after its end; 20 years are beyond any of them.
+/// A programme may be inspected long after its end; 20 years are beyond any of them.
 const AHEAD: Months = Months::new(20 * 12);
 
 /// Refuses a clock that is more than an hour behind the newest event of the log.

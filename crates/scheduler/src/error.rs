@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 
-/// Why a tick stopped. What it recorded before is recorded.
+/// Why a tick stopped. Events that it recorded before stay recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log could not be read or written.
@@ -8,28 +8,28 @@ pub enum Error {
     Store(#[from] eventstore::Error),
     /// The clock is far behind the log.
     #[error(
-        "the clock says {now}, but the log was already written to at {newest}; nothing is started. Set \
-         this machine's clock; if it is right, another clock was ahead, and work goes on when this one \
+        "the clock shows {now}, but the log was written to at {newest}; nothing is started: set this \
+         machine's clock; if it is right, another clock was ahead, and scheduling resumes when this one \
          is within an hour of that instant"
     )]
     ClockBehind {
-        /// What the clock says.
+        /// What the clock shows.
         now: DateTime<Utc>,
         /// When the log's newest event was recorded.
         newest: DateTime<Utc>,
     },
-    /// The clock is far beyond everything that is planned.
+    /// The clock is far beyond the plan.
     #[error(
-        "the clock says {now}, more than 20 years after the plan's last phase ({last_phase}); nothing is \
-         started, for that can't be undone. Set this machine's clock"
+        "the clock shows {now}, more than 20 years after the plan's last phase ({last_phase}); nothing \
+         is started, as that cannot be undone: set this machine's clock"
     )]
     ClockAhead {
-        /// What the clock says.
+        /// What the clock shows.
         now: DateTime<Utc>,
         /// When the plan's last phase starts.
         last_phase: DateTime<Utc>,
     },
-    /// The plan holds a cron expression that can't be read, or that never comes.
+    /// A cron expression of the plan's recurring work is invalid or never occurs.
     #[error(
         "recurring work {name} has cron = {cron:?}, which {problem}; write for example \"0 30 3 * * *\" \
          (second minute hour day month weekday: every day at 03:30) in the plan"
@@ -42,7 +42,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The pace of a notice can't be read, or never comes.
+    /// The cron expression of a notice is invalid or never occurs.
     #[error(
         "notice {notice} has cron = {cron:?}, which {problem}; write for example \"0 0 9-17 * * Mon-Fri\" \
          (second minute hour day month weekday: every working hour) in the plan"
@@ -55,13 +55,13 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The domain refused what the scheduler asked of it.
-    #[error("the programme refused: {0}")]
+    /// The domain rejected a command of the scheduler.
+    #[error("the programme rejected the scheduler's command: {0}")]
     Rejected(domain::Rejection),
 }
 
 impl Error {
-    /// May the same tick succeed later? A clock may be set right while we run.
+    /// Whether the same tick may succeed later: a clock may be set while the scheduler runs.
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Store(error) => {

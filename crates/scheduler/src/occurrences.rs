@@ -1,14 +1,14 @@
 //! The instants of one cron expression in one zone.
 //!
-//! Where the clocks change, an expression that names hours comes once on every day it names: at the first
-//! valid instant where its time does not exist, at the first of the two where it comes twice. One for
-//! every hour (`*`) goes by elapsed time. Deliberately absent: years after 2100, where `cron` ends.
+//! Where the clocks change, an expression that names hours occurs once on every day it names: at the first
+//! valid instant where its time does not exist, at the first of the two where it exists twice. An expression
+//! for every hour (`*`) follows elapsed time. Deliberately absent: years after 2100, where `cron` ends.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 use cron::{Schedule, TimeUnitSpec};
 
-/// The instants at which recurring work comes, in order and without end.
+/// The instants of recurring work, in order and without end.
 #[derive(Debug, Clone)]
 pub(crate) struct Occurrences {
     schedule: Schedule,
@@ -16,27 +16,27 @@ pub(crate) struct Occurrences {
 }
 
 impl Occurrences {
-    /// Reads an expression with seconds; the error is a clause for after "which".
+    /// Parses an expression with seconds; the error is a clause that follows "which".
     pub(crate) fn parse(cron: &str, zone: Tz) -> Result<Self, String> {
-        let schedule: Schedule =
-            cron.parse().map_err(|error: cron::error::Error| format!("can't be read: {error}"))?;
+        let schedule: Schedule = cron
+            .parse()
+            .map_err(|error: cron::error::Error| format!("cannot be parsed: {error}"))?;
         if schedule.after(&DateTime::UNIX_EPOCH).next().is_none() {
-            return Err("never comes".to_owned());
+            return Err("never occurs".to_owned());
         }
         Ok(Self { schedule, zone })
     }
 
-    /// The first one after an instant.
+    /// The first occurrence after an instant.
     pub(crate) fn after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if self.schedule.hours().is_all() {
             self.by_elapsed_time(instant)
         } else {
-            self.by_the_wall(instant)
+            self.by_wall_clock(instant)
         }
     }
 
-    /// The last one in `(after, until]`, found from its end: nothing before it is gone through but a
-    /// stretch no longer than the distance of two of them.
+    /// The last occurrence in `(after, until]`, searched from the end in windows that double.
     pub(crate) fn last_in(
         &self,
         after: DateTime<Utc>,
@@ -54,7 +54,7 @@ impl Occurrences {
         }
     }
 
-    /// Those after an instant, up to and with another.
+    /// The occurrences after an instant, up to and including another.
     pub(crate) fn run(
         &self,
         after: DateTime<Utc>,
@@ -64,19 +64,19 @@ impl Occurrences {
             .take_while(move |at| *at <= until)
     }
 
-    /// As a clock on the wall comes to it: by its readings in order, each at its first instant.
-    fn by_the_wall(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// By the readings of a wall clock in order, each at its first instant.
+    fn by_wall_clock(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let reading = self.reading(instant)?;
         let readings = self.schedule.after(&reading.and_utc());
         readings.map_while(|reading| self.first(reading.naive_utc())).find(|at| *at > instant)
     }
 
-    /// The offset of now is kept until a candidate lies beyond a change of the clocks; then it is looked
-    /// for again from that change on, with the offset there.
+    /// The current offset is kept until a candidate lies beyond a change of the clocks; the search then goes
+    /// on from that change with the offset there.
     fn by_elapsed_time(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut from = DateTime::from_timestamp(instant.timestamp(), 0)?;
         let mut offset = self.offset(from);
-        // Each turn goes beyond a change of the clocks; a candidate is rarely beyond two.
+        // Each turn passes a change of the clocks; a candidate is rarely beyond two.
         for _ in 0..8 {
             let reading = from.naive_utc().checked_add_signed(offset)?.and_utc();
             let next = self.schedule.after(&reading).next()?.checked_sub_signed(offset)?;
@@ -88,10 +88,10 @@ impl Occurrences {
             from = change - TimeDelta::seconds(1);
             offset = self.offset(change);
         }
-        self.by_the_wall(instant)
+        self.by_wall_clock(instant)
     }
 
-    /// The second at which the zone leaves the offset that it has just after `low` and not at `high`.
+    /// The second at which the zone leaves the offset that it has just after `low` and no longer at `high`.
     fn change(
         &self,
         mut low: DateTime<Utc>,
@@ -118,7 +118,7 @@ impl Occurrences {
         instant.naive_utc().checked_add_signed(self.offset(instant))
     }
 
-    /// The first instant at which the clocks show this, or, where they skip it, the end of the gap.
+    /// The first instant at which the clocks show a reading or, where they skip it, the end of the gap.
     fn first(&self, reading: NaiveDateTime) -> Option<DateTime<Utc>> {
         let found = self.zone.from_local_datetime(&reading).earliest();
         let found = found.or_else(|| GapInfo::new(&reading, &self.zone)?.end)?;

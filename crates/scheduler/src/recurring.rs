@@ -1,4 +1,4 @@
-//! Recurring work: which occurrences are due, and which of them are carried out.
+//! Recurring work: which occurrences are due, and which of them are recorded.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CatchUp, PhaseId, Plan, Programme, Recurring, RecurringWorkDue};
 
 use crate::Error;
+use crate::notices;
 use crate::occurrences::Occurrences;
-use crate::rounds;
 
-/// An occurrence that is seen within this time was not missed: a loop may sleep for a minute.
+/// An occurrence that is seen within this time was not missed: the runner may sleep for a minute.
 pub(crate) const GRACE: TimeDelta = TimeDelta::seconds(60);
-/// How many occurrences of one work a tick records, so that phases never wait long behind them.
+/// The most occurrences of one work that a tick records, so that phases never wait long behind them.
 const PER_TICK: usize = 64;
-/// How far missed occurrences are counted: an expression for every second would count for minutes.
+/// The most missed occurrences that are counted: counting those of every second would take minutes.
 const COUNTED: usize = 100_000;
 
 /// Checks every cron expression of a plan; the error names the entry and its text.
 pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
     plan.all_recurring().iter().try_for_each(|work| occurrences(work, plan).map(|_| ()))?;
-    plan.notices.iter().try_for_each(|rule| rounds::occurrences(rule, plan).map(|_| ()))
+    plan.notices.iter().try_for_each(|rule| notices::occurrences(rule, plan).map(|_| ()))
 }
 
 fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {
@@ -31,9 +31,9 @@ fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {
     })
 }
 
-/// The recurring work of a plan, with how far each was looked through.
+/// The recurring work of a plan and how far each was checked.
 #[derive(Debug, Default)]
-pub(crate) struct Agenda {
+pub(crate) struct Schedule {
     revision: u32,
     works: BTreeMap<PhaseId, Work>,
 }
@@ -42,15 +42,15 @@ pub(crate) struct Agenda {
 struct Work {
     occurrences: Occurrences,
     catch_up: CatchUp,
-    /// Occurrences up to here were recorded or passed over.
+    /// Occurrences up to here were recorded or skipped.
     since: DateTime<Utc>,
     /// The first one after `since`.
     next: Option<DateTime<Utc>>,
 }
 
-impl Agenda {
-    /// Follows what is known: another revision of the plan, occurrences that anyone recorded.
-    pub(crate) fn follow(&mut self, programme: &Programme) -> Result<(), Error> {
+impl Schedule {
+    /// Adopts the plan in force, and the occurrences that any scheduler recorded.
+    pub(crate) fn adopt(&mut self, programme: &Programme) -> Result<(), Error> {
         let Some(plan) = programme.plan() else { return Ok(()) };
         if self.revision != programme.revision() {
             self.works.clear();
@@ -72,13 +72,13 @@ impl Agenda {
         Ok(())
     }
 
-    /// What is to be recorded now, work by work; nothing for the most part.
+    /// What to record now, work by work; mostly nothing.
     pub(crate) fn due(&self, now: DateTime<Utc>) -> Vec<RecurringWorkDue> {
         self.works.iter().flat_map(|(name, work)| work.due(name, now)).collect()
     }
 
-    /// Passes over what was missed by work that skips: what was due and recorded is known by now.
-    pub(crate) fn pass_over(&mut self, now: DateTime<Utc>) {
+    /// Skips what was missed by work that does not catch up.
+    pub(crate) fn skip_missed(&mut self, now: DateTime<Utc>) {
         for work in self.works.values_mut().filter(|work| work.catch_up == CatchUp::Skip) {
             let missed = now - GRACE;
             if work.next.is_some_and(|next| next < missed) {
@@ -87,7 +87,7 @@ impl Agenda {
         }
     }
 
-    /// The next occurrence of any work; in the past while a tick left some to the next one.
+    /// The next occurrence of any work; in the past while a tick left some to the next tick.
     pub(crate) fn next_wake(&self) -> Option<DateTime<Utc>> {
         self.works.values().filter_map(|work| work.next).min()
     }

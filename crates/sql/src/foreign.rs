@@ -1,25 +1,26 @@
-//! A table or view of somebody else's, in a `SQLite` file or a `PostgreSQL` database, for reading alone.
+//! A read-only table or view that another program owns, in a `SQLite` file or a `PostgreSQL` database.
 //!
-//! Invariants: nothing of it is ever changed, which the database itself is told; the table's name, which an
-//! operator gives, is checked and quoted before it stands in a statement.
+//! Invariants: the connection is read-only for the database too; the table's name, which an operator
+//! gives, is checked and quoted before it enters a statement.
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlitePool};
 
-use crate::place::{Fault, Place};
-use crate::postgres::CONNECT;
-use crate::sqlite::foreign_readers;
-use crate::statement::{Given, Reader, Shape, Statement};
+use crate::connections::Connections;
+use crate::failure::Failure;
+use crate::file::{self, Contents};
+use crate::statement::{Param, Reader, Row, Statement};
+use crate::{Error, StoreName};
 
-/// Where the name of the table belongs in a statement.
+/// Stands for the table's name in a statement.
 const TABLE: &str = "{table}";
 /// The longest name that `PostgreSQL` keeps whole.
 const LONGEST: usize = 63;
-const READERS: u32 = 2;
+const READERS: u8 = 2;
 
 /// The name of a table or view, alone or in a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +46,14 @@ impl FromStr for TableName {
             Some((schema, table)) => (Some(schema), table),
             None => (None, text),
         };
-        let names = |name: &str| {
+        let valid = |name: &str| {
             let plain = |each: char| each.is_ascii_alphanumeric() || each == '_';
-            let begins =
-                name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-            begins && name.len() <= LONGEST && name.chars().all(plain)
+            let starts = name.starts_with(|first: char| plain(first) && !first.is_ascii_digit());
+            starts && name.len() <= LONGEST && name.chars().all(plain)
         };
-        if !schema.into_iter().chain([table]).all(names) {
+        if !schema.into_iter().chain([table]).all(valid) {
             return Err(format!(
-                "{text:?} names no table; write TABLE or SCHEMA.TABLE, in letters, digits and _"
+                "{text:?} is not a table name; write TABLE or SCHEMA.TABLE in letters, digits and _"
             ));
         }
         Ok(Self { schema: schema.map(str::to_owned), table: table.to_owned() })
@@ -69,10 +69,10 @@ impl fmt::Display for TableName {
     }
 }
 
-/// Somebody else's table.
+/// A table that another program owns.
 #[derive(Debug)]
-pub struct Foreign {
-    place: Place,
+pub struct ForeignTable {
+    name: StoreName,
     table: TableName,
     pool: Pool,
 }
@@ -80,7 +80,7 @@ pub struct Foreign {
 #[derive(Debug)]
 enum Pool {
     File(SqlitePool),
-    Server(PgPool),
+    Server(Connections),
 }
 
 /// A column as the database describes it.
@@ -88,45 +88,48 @@ enum Pool {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type in the database's words, e.g. `timestamp with time zone`; in `SQLite` what was declared.
+    /// Its type as the database names it, e.g. `timestamp with time zone`; in `SQLite` as declared.
     pub kind: String,
 }
 
-impl Foreign {
-    /// One in an existing `SQLite` file.
-    pub async fn open(path: &Path, table: TableName) -> Result<Self, Fault> {
-        let place = Place::file(path);
+impl ForeignTable {
+    /// Opens a table in an existing `SQLite` file, whose views may call no function with side effects.
+    pub async fn open(path: &Path, table: TableName) -> Result<Self, Error> {
+        let name = StoreName::file(path);
         if table.schema.is_some() {
-            return Err(place.unusable("tables of a file are in no schema; name the table alone"));
+            return Err(name.rejected("tables of a file have no schema; give the table name alone"));
         }
-        let pool = Pool::File(foreign_readers(path, &place).await?);
-        Ok(Self { place, table, pool })
+        if !matches!(Contents::of(path, &name)?, Contents::Database(_)) {
+            return Err(name.rejected("there is no such file, or it is empty; check the path"));
+        }
+        let options = file::options(path).pragma("trusted_schema", "OFF");
+        let pool = Pool::File(file::readers(options, READERS.into(), &name).await?);
+        Ok(Self { name, table, pool })
     }
 
-    /// One in a `PostgreSQL` database, which is connected to once something is asked.
+    /// A table in a `PostgreSQL` database, which is connected to on the first query.
     pub fn connect(options: PgConnectOptions, table: TableName) -> Self {
-        let place = Place::server(&options);
+        let name = StoreName::server(&options);
         let options = options
             .application_name("tramonto")
             .options([("default_transaction_read_only", "on")])
             .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT);
-        let pool = Pool::Server(pool.connect_lazy_with(options));
-        Self { place, table, pool }
+        let pool = Pool::Server(Connections::new(options, READERS.into()));
+        Self { name, table, pool }
     }
 
-    /// Where it is, without user and password.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// The name of the store.
+    pub fn name(&self) -> &StoreName {
+        &self.name
     }
 
-    /// Its name.
+    /// The name of the table.
     pub fn table(&self) -> &TableName {
         &self.table
     }
 
     /// Its columns; none where there is no such table.
-    pub async fn columns(&self) -> Result<Vec<Column>, Fault> {
+    pub async fn columns(&self) -> Result<Vec<Column>, Error> {
         const COLUMNS: Statement = Statement {
             sqlite: "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
             postgres: "
@@ -137,47 +140,48 @@ impl Foreign {
             Pool::File(_) => self.table.table.clone(),
             Pool::Server(_) => self.table.quoted(),
         };
-        let columns: Vec<(String, String)> = self.rows(COLUMNS, vec![Given::Text(name)]).await?;
+        let columns: Vec<(String, String)> = self.rows(COLUMNS, vec![Param::Text(name)]).await?;
         Ok(columns.into_iter().map(|(name, kind)| Column { name, kind }).collect())
     }
 
-    /// All rows that a statement gives, in which `{table}` stands for the table.
-    pub async fn rows<T: Shape>(
+    /// All rows of a statement in which `{table}` stands for the table.
+    pub async fn rows<T: Row>(
         &self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
-    ) -> Result<Vec<T>, Fault> {
+        params: Vec<Param>,
+    ) -> Result<Vec<T>, Error> {
         let statement = statement.into();
-        let (reader, said) = match &self.pool {
+        let (reader, text) = match &self.pool {
             Pool::File(pool) => (Reader::Sqlite(pool), statement.sqlite),
-            Pool::Server(pool) => (Reader::Postgres(pool), statement.postgres),
+            Pool::Server(connections) => (Reader::Postgres(connections), statement.postgres),
         };
-        // Nothing but the checked and quoted name is added to what is written in the program.
-        let said = AssertSqlSafe(said.replace(TABLE, &self.table.quoted())).into_sql_str();
-        reader.all(said, given).await.map_err(|error| self.fault(error))
+        // Only the checked and quoted name is added to what is written in the program.
+        let text = AssertSqlSafe(text.replace(TABLE, &self.table.quoted())).into_sql_str();
+        reader.all(text, params).await.map_err(|error| self.error(error))
     }
 
     /// Closes all connections.
     pub async fn close(self) {
         match self.pool {
             Pool::File(pool) => pool.close().await,
-            Pool::Server(pool) => pool.close().await,
+            Pool::Server(connections) => connections.close().await,
         }
     }
 
-    /// What a failure means: the advice about tables of ours would lead astray.
-    fn fault(&self, error: sqlx::Error) -> Fault {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        match code.as_deref() {
-            Some("42501") => self.place.unusable(format!(
-                "its user may not read {}; grant it USAGE on the schema and SELECT on the table",
-                self.table
-            )),
-            Some("3F000" | "42P01" | "42703") => self
-                .place
-                .unusable(format!("{} or a column of it is gone; make it again", self.table)),
-            _ => self.place.fault(error),
+    /// What an error means: the advice about our own tables would mislead.
+    fn error(&self, error: sqlx::Error) -> Error {
+        let table = &self.table;
+        let failure = Failure::of(&error);
+        if failure == Failure::Permission {
+            return self.name.rejected(format!(
+                "this user may not read {table}; grant it USAGE on the schema and SELECT on the table"
+            ));
         }
+        if failure == Failure::NoTable {
+            let problem = format!("{table} or one of its columns is missing; create it again");
+            return self.name.rejected(problem);
+        }
+        self.name.error(error)
     }
 }
 
@@ -186,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_could_be_more_than_a_name_is_refused() {
+    fn anything_but_a_plain_name_is_rejected() {
         for good in ["log", "pec.log_2015", "_x"] {
             assert_eq!(good.parse::<TableName>().unwrap().to_string(), good);
         }

@@ -1,24 +1,34 @@
-//! Tables beside the log: one way to open them, to speak to them, and to say what went wrong, in a `SQLite`
-//! file or in a `PostgreSQL` schema.
+//! Databases, for every crate that keeps something in one: opening, migrating, time limits, statements and
+//! errors, in a `SQLite` file or a `PostgreSQL` schema.
 //!
-//! Invariants: a file or schema that is not ours is never written to, and read only where it is named for
-//! that; every failure becomes one sentence that says what to do; where it is kept is shown without user and
-//! password. Deliberately absent: the log itself, which has a writer of its own, and what is in anybody's
-//! tables.
+//! Invariants: a file or schema that is not ours is never written to; every wait for a server has a bound;
+//! every error names its store, without a password, and says what to do. Deliberately absent: what any
+//! table holds.
 
+mod connections;
+mod database;
+mod error;
+mod failure;
+pub mod file;
 mod foreign;
-mod place;
-mod postgres;
-mod sqlite;
+mod residue;
+mod schema;
+mod server;
 mod statement;
+mod store_name;
+mod store_url;
 mod tables;
-mod traces;
 
-pub use foreign::{Column, Foreign, TableName};
-pub use place::{Fault, Place, Why};
-pub use postgres::{ANSWER, Schema, Server, bounded};
-pub use sqlite::{Database, Format, Keeping};
+pub use connections::{Connections, Lent, close, connect, rows_within, session, within};
+pub use database::{Database, Durability, Format};
+pub use error::{Damage, Error};
+pub use failure::{Failure, ends_the_session};
+pub use foreign::{Column, ForeignTable, TableName};
+pub use residue::residue;
+pub use schema::{Migration, Schema};
+pub use server::{ANSWER, Server};
 pub use sqlx::postgres::PgConnectOptions;
-pub use statement::{Given, Reader, Shape, Statement, Writer, json};
-pub use tables::{Tables, Writing};
-pub use traces::traces;
+pub use statement::{Param, Reader, Row, Statement, Writer, json};
+pub use store_name::StoreName;
+pub use store_url::{PostgresUrl, StoreUrl, without_secrets};
+pub use tables::{Tables, Transaction};

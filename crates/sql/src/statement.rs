@@ -1,52 +1,49 @@
-//! One way to say a statement to either database. Both take `$1` for a place and answer in rows of the
-//! same shape, so most statements are written once; the few that can't be are written side by side.
+//! One way to pass a statement to either database. Both take `$1` for a parameter and answer in rows of the
+//! same shape, so most statements are written once; the few that cannot be are written side by side.
 
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{
-    FromRow, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
-    SqlitePool,
+    FromRow, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
 };
 use uuid::Uuid;
 
-use crate::postgres::{ANSWER, bounded};
+use crate::connections::{Connections, within};
+use crate::failure::ends_the_session;
+use crate::server::ANSWER;
 
-/// A value given to a statement.
+/// A parameter of a statement.
 #[derive(Debug, Clone)]
-pub enum Given {
+pub enum Param {
     /// A whole number.
     Number(i64),
-    /// One that may be missing.
-    PerhapsNumber(Option<i64>),
+    /// A value that may be NULL.
+    OptionalNumber(Option<i64>),
     /// Yes or no.
     Flag(bool),
     /// A text.
     Text(String),
-    /// One that may be missing.
-    Perhaps(Option<String>),
+    /// A value that may be NULL.
+    OptionalText(Option<String>),
     /// Bytes.
     Bytes(Vec<u8>),
     /// A UUID.
     Id(Uuid),
-    /// One that may be missing.
-    PerhapsId(Option<Uuid>),
-    /// In `PostgreSQL` an array, for `= ANY ($1)`; in `SQLite` JSON, for `IN (SELECT value FROM json_each($1))`.
+    /// A value that may be NULL.
+    OptionalId(Option<Uuid>),
+    /// In `PostgreSQL` an array, for `= ANY ($1)`; in `SQLite` JSON, for
+    /// `IN (SELECT value FROM json_each($1))`.
     Numbers(Vec<i64>),
 }
 
-/// A row that both databases can give.
-pub trait Shape:
-    Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
-{
-}
+/// A row that can be read from either database.
+pub trait Row: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
 
-impl<T> Shape for T where
-    T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
-{
-}
+impl<T> Row for T where T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
+{}
 
-/// A statement in the words of each database.
+/// A statement in each database's dialect.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement {
     /// For `SQLite`.
@@ -56,7 +53,7 @@ pub struct Statement {
 }
 
 impl From<&'static str> for Statement {
-    /// One that both understand.
+    /// A statement that both understand.
     fn from(both: &'static str) -> Self {
         Self { sqlite: both, postgres: both }
     }
@@ -68,43 +65,42 @@ pub enum Reader<'a> {
     /// To a file.
     Sqlite(&'a SqlitePool),
     /// To a server.
-    Postgres(&'a PgPool),
+    Postgres(&'a Connections),
 }
 
 impl Reader<'_> {
-    /// All rows that a statement gives.
-    pub async fn rows<T: Shape>(
+    /// All rows of a statement.
+    pub async fn rows<T: Row>(
         self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
+        params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
         let statement = statement.into();
-        let said = match self {
+        let text = match self {
             Self::Sqlite(_) => statement.sqlite,
             Self::Postgres(_) => statement.postgres,
         };
-        self.all(said.into_sql_str(), given).await
+        self.all(text.into_sql_str(), params).await
     }
 
-    /// All rows that a statement in the words of this very database gives.
-    pub(crate) async fn all<T: Shape>(
+    /// All rows of a statement in this database's own dialect.
+    pub(crate) async fn all<T: Row>(
         self,
-        said: SqlStr,
-        given: Vec<Given>,
+        text: SqlStr,
+        params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
         match self {
             Self::Sqlite(pool) => {
-                let query = sqlx::query_as(said);
-                given.into_iter().fold(query, as_sqlite).fetch_all(pool).await
+                let query = sqlx::query_as(text);
+                params.into_iter().fold(query, as_sqlite).fetch_all(pool).await
             }
-            Self::Postgres(pool) => {
-                let query = sqlx::query_as(said);
-                let query = given.into_iter().fold(query, as_postgres);
-                let mut connection = pool.acquire().await?;
-                let rows = bounded(ANSWER, query.fetch_all(&mut *connection)).await;
-                if matches!(rows, Err(sqlx::Error::Io(_))) {
-                    // Not for anybody else: its answer may still come.
-                    connection.close_on_drop();
+            Self::Postgres(connections) => {
+                let query = sqlx::query_as(text);
+                let query = params.into_iter().fold(query, as_postgres);
+                let mut lent = connections.lend().await?;
+                let rows = within(ANSWER, query.fetch_all(&mut lent.connection)).await;
+                if !rows.as_ref().is_err_and(ends_the_session) {
+                    lent.give_back();
                 }
                 rows
             }
@@ -126,40 +122,38 @@ impl Writer<'_> {
     pub async fn run(
         &mut self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
+        params: Vec<Param>,
     ) -> Result<u64, sqlx::Error> {
         let statement = statement.into();
         match self {
             Self::Sqlite(connection) => {
-                let query = given.into_iter().fold(sqlx::query(statement.sqlite), to_sqlite);
+                let query = params.into_iter().fold(sqlx::query(statement.sqlite), to_sqlite);
                 Ok(query.execute(&mut **connection).await?.rows_affected())
             }
             Self::Postgres(connection) => {
-                let query = given.into_iter().fold(sqlx::query(statement.postgres), to_postgres);
-                let done = bounded(ANSWER, query.execute(&mut **connection)).await?;
+                let query = params.into_iter().fold(sqlx::query(statement.postgres), to_postgres);
+                let done = within(ANSWER, query.execute(&mut **connection)).await?;
                 Ok(done.rows_affected())
             }
         }
     }
-}
 
-impl Writer<'_> {
-    /// All rows that a statement gives.
-    pub async fn rows<T: Shape>(
+    /// All rows of a statement.
+    pub async fn rows<T: Row>(
         &mut self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
+        params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
         let statement = statement.into();
         match self {
             Self::Sqlite(connection) => {
                 let query = sqlx::query_as(statement.sqlite);
-                given.into_iter().fold(query, as_sqlite).fetch_all(&mut **connection).await
+                params.into_iter().fold(query, as_sqlite).fetch_all(&mut **connection).await
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_as(statement.postgres);
-                let query = given.into_iter().fold(query, as_postgres);
-                bounded(ANSWER, query.fetch_all(&mut **connection)).await
+                let query = params.into_iter().fold(query, as_postgres);
+                within(ANSWER, query.fetch_all(&mut **connection)).await
             }
         }
     }
@@ -172,48 +166,48 @@ pub fn json(numbers: impl IntoIterator<Item = i64>) -> String {
 }
 
 macro_rules! bind {
-    ($query:expr, $given:expr, $numbers:expr) => {
-        match $given {
-            Given::Number(number) => $query.bind(number),
-            Given::PerhapsNumber(number) => $query.bind(number),
-            Given::Flag(flag) => $query.bind(flag),
-            Given::Text(text) => $query.bind(text),
-            Given::Perhaps(text) => $query.bind(text),
-            Given::Bytes(bytes) => $query.bind(bytes),
-            Given::Id(id) => $query.bind(id),
-            Given::PerhapsId(id) => $query.bind(id),
-            Given::Numbers(numbers) => $query.bind($numbers(numbers)),
+    ($query:expr, $params:expr, $numbers:expr) => {
+        match $params {
+            Param::Number(number) => $query.bind(number),
+            Param::OptionalNumber(number) => $query.bind(number),
+            Param::Flag(flag) => $query.bind(flag),
+            Param::Text(text) => $query.bind(text),
+            Param::OptionalText(text) => $query.bind(text),
+            Param::Bytes(bytes) => $query.bind(bytes),
+            Param::Id(id) => $query.bind(id),
+            Param::OptionalId(id) => $query.bind(id),
+            Param::Numbers(numbers) => $query.bind($numbers(numbers)),
         }
     };
 }
 
-type Sqlites = sqlx::sqlite::SqliteArguments;
-type Postgreses = sqlx::postgres::PgArguments;
+type SqliteParams = sqlx::sqlite::SqliteArguments;
+type PostgresParams = sqlx::postgres::PgArguments;
 
 fn as_sqlite<T>(
-    query: QueryAs<'static, Sqlite, T, Sqlites>,
-    given: Given,
-) -> QueryAs<'static, Sqlite, T, Sqlites> {
-    bind!(query, given, json)
+    query: QueryAs<'static, Sqlite, T, SqliteParams>,
+    params: Param,
+) -> QueryAs<'static, Sqlite, T, SqliteParams> {
+    bind!(query, params, json)
 }
 
 fn as_postgres<T>(
-    query: QueryAs<'static, Postgres, T, Postgreses>,
-    given: Given,
-) -> QueryAs<'static, Postgres, T, Postgreses> {
-    bind!(query, given, std::convert::identity::<Vec<i64>>)
+    query: QueryAs<'static, Postgres, T, PostgresParams>,
+    params: Param,
+) -> QueryAs<'static, Postgres, T, PostgresParams> {
+    bind!(query, params, std::convert::identity::<Vec<i64>>)
 }
 
 fn to_sqlite(
-    query: Query<'static, Sqlite, Sqlites>,
-    given: Given,
-) -> Query<'static, Sqlite, Sqlites> {
-    bind!(query, given, json)
+    query: Query<'static, Sqlite, SqliteParams>,
+    params: Param,
+) -> Query<'static, Sqlite, SqliteParams> {
+    bind!(query, params, json)
 }
 
 fn to_postgres(
-    query: Query<'static, Postgres, Postgreses>,
-    given: Given,
-) -> Query<'static, Postgres, Postgreses> {
-    bind!(query, given, std::convert::identity::<Vec<i64>>)
+    query: Query<'static, Postgres, PostgresParams>,
+    params: Param,
+) -> Query<'static, Postgres, PostgresParams> {
+    bind!(query, params, std::convert::identity::<Vec<i64>>)
 }

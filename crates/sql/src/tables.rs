@@ -1,16 +1,18 @@
-//! Tables in either place, behind one face: read by statements, written in transactions.
+//! Tables in a file or on a server behind one interface: read by statements, written in transactions.
 //!
-//! Invariant: a transaction that is dropped half-way, whether by an error or because nobody waits for it any
-//! more, leaves nothing behind, and the next one begins as if it had not been.
+//! Invariant: a transaction that is dropped half-way, by an error or because its caller is gone, leaves
+//! nothing behind: its connection is closed.
 
 use std::path::Path;
 
+use sqlx::SqliteConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Postgres, SqliteConnection, Transaction};
 use tokio::sync::MutexGuard;
 
+use crate::connections::{Lent, within};
+use crate::server::ANSWER;
 use crate::{
-    Database, Fault, Format, Given, Place, Reader, Schema, Server, Shape, Statement, Writer,
+    Database, Error, Format, Param, Reader, Row, Schema, Server, Statement, StoreName, Writer,
 };
 
 /// Tables in a file or on a server.
@@ -23,9 +25,9 @@ enum In {
     Server { server: Server, schema: &'static str },
 }
 
-/// A transaction. What is not committed has not happened.
+/// A transaction; nothing of it remains unless it is committed.
 #[derive(Debug)]
-pub struct Writing<'a> {
+pub struct Transaction<'a> {
     tables: &'a Tables,
     by: By<'a>,
 }
@@ -33,11 +35,11 @@ pub struct Writing<'a> {
 #[derive(Debug)]
 enum By<'a> {
     File(Turn<'a>),
-    Server(Transaction<'static, Postgres>),
+    Server(Lent<'a>),
 }
 
-/// The connection that writes to a file, in the middle of a transaction. Dropped there, the connection is closed,
-/// and with it goes what it had not committed, and its lock.
+/// The writing connection of a file, in the middle of a transaction. Dropped there, the connection is
+/// closed, and with it go its lock and what it did not commit.
 #[derive(Debug)]
 struct Turn<'a> {
     writer: MutexGuard<'a, Option<SqliteConnection>>,
@@ -53,146 +55,145 @@ impl Drop for Turn<'_> {
 }
 
 impl Tables {
-    /// Those in a file, which is made where there is none.
-    pub async fn open(path: &Path, format: &Format) -> Result<Self, Fault> {
+    /// Opens the tables in a file, which is made where there is none.
+    pub async fn open(path: &Path, format: &Format) -> Result<Self, Error> {
         Ok(Self(In::File(Database::open(path, format).await?)))
     }
 
-    /// Those in an existing file; what would write to them is an error.
-    pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Fault> {
+    /// Opens the tables in an existing file for reading; writing to them is an error.
+    pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Error> {
         Ok(Self(In::File(Database::open_read_only(path, format).await?)))
     }
 
-    /// Those of a schema that [`Schema::migrate`] has made.
-    pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Fault> {
+    /// Connects to the tables of a schema that [`Schema::migrate`] has made.
+    pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Error> {
         let server = Server::connect(options, schema).await?;
         Ok(Self(In::Server { server, schema: schema.name }))
     }
 
-    /// Where they are.
-    pub fn place(&self) -> &Place {
+    /// The name of the store.
+    pub fn name(&self) -> &StoreName {
         self.reader().1
     }
 
-    fn reader(&self) -> (Reader<'_>, &Place) {
+    fn reader(&self) -> (Reader<'_>, &StoreName) {
         match &self.0 {
             In::File(database) => database.reader(),
             In::Server { server, .. } => server.reader(),
         }
     }
 
-    /// All rows of a statement, each read into what it stands for; one that can't be read is damage.
-    pub async fn all<T: Shape, R>(
+    /// All rows of a statement, each parsed; a row that cannot be parsed is damage.
+    pub async fn all<T: Row, R>(
         &self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
-        read: impl Fn(T) -> Result<R, String>,
-    ) -> Result<Vec<R>, Fault> {
-        let (reader, place) = self.reader();
-        let rows = reader.rows(statement, given).await.map_err(|error| place.fault(error))?;
-        let rows: Result<Vec<R>, String> = rows.into_iter().map(read).collect();
-        rows.map_err(|problem| place.corrupt(problem))
+        params: Vec<Param>,
+        parse: impl Fn(T) -> Result<R, String>,
+    ) -> Result<Vec<R>, Error> {
+        let (reader, name) = self.reader();
+        let rows = reader.rows(statement, params).await.map_err(|error| name.error(error))?;
+        let rows: Result<Vec<R>, String> = rows.into_iter().map(parse).collect();
+        rows.map_err(|problem| name.corrupt(problem))
     }
 
-    /// Begins a transaction. In a file there is one at a time; on a server many, which the database keeps
-    /// apart.
-    pub async fn begin(&self) -> Result<Writing<'_>, Fault> {
+    /// Begins a transaction. A file has one at a time; a server any number, which it keeps apart.
+    pub async fn begin(&self) -> Result<Transaction<'_>, Error> {
         let by = match &self.0 {
             In::File(database) => {
                 let mut turn = Turn { writer: database.turn().await?, committed: false };
-                let writer = turn.writer.as_mut();
-                let writer = writer.ok_or_else(|| database.fault(sqlx::Error::PoolClosed))?;
-                say(writer, "BEGIN IMMEDIATE", &database.place).await?;
+                let begun = execute_in(turn.writer.as_mut(), "BEGIN IMMEDIATE").await;
+                begun.map_err(|error| database.error(error))?;
                 By::File(turn)
             }
             In::Server { server, .. } => {
-                let begun = server.readers.begin().await;
-                By::Server(begun.map_err(|error| server.place.fault(error))?)
+                let begun = async {
+                    let mut lent = server.connections.lend().await?;
+                    let begin = sqlx::raw_sql("BEGIN").execute(&mut lent.connection);
+                    within(ANSWER, begin).await?;
+                    Ok(lent)
+                };
+                By::Server(begun.await.map_err(|error| server.name.error(error))?)
             }
         };
-        Ok(Writing { tables: self, by })
+        Ok(Transaction { tables: self, by })
     }
 
-    /// Writes them anew without what was deleted, so that no byte holds a trace of it. `tables` are their names, on
-    /// a server; a file is written anew as a whole.
-    pub async fn scour(&self, tables: &[&str]) -> Result<(), Fault> {
+    /// Rewrites the tables without the rows that were deleted, so that no byte holds a trace of them.
+    /// `tables` are their names on a server; a file is rewritten as a whole.
+    pub async fn vacuum(&self, tables: &[&str]) -> Result<(), Error> {
         match &self.0 {
-            In::File(database) => database.scour().await,
-            In::Server { server, schema } => server.scour(schema, tables).await,
+            In::File(database) => database.vacuum().await,
+            In::Server { server, schema } => server.vacuum(schema, tables).await,
         }
     }
 
     /// Closes the file, or the connections.
-    pub async fn close(self) -> Result<(), Fault> {
+    pub async fn close(self) -> Result<(), Error> {
         match self.0 {
             In::File(database) => database.close().await,
             In::Server { server, .. } => {
-                server.readers.close().await;
+                server.close().await;
                 Ok(())
             }
         }
     }
 }
 
-impl Writing<'_> {
+impl Transaction<'_> {
     /// Runs a statement; returns how many rows it touched.
     pub async fn run(
         &mut self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
-    ) -> Result<u64, Fault> {
-        let (tables, mut writer) = self.writer()?;
-        let done = writer.run(statement, given).await;
-        done.map_err(|error| tables.place().fault(error))
+        params: Vec<Param>,
+    ) -> Result<u64, Error> {
+        let (name, mut writer) = self.writer()?;
+        writer.run(statement, params).await.map_err(|error| name.error(error))
     }
 
-    /// All rows that a statement gives, what this transaction has written among them.
-    pub async fn rows<T: Shape>(
+    /// All rows of a statement; it sees what this transaction wrote.
+    pub async fn rows<T: Row>(
         &mut self,
         statement: impl Into<Statement>,
-        given: Vec<Given>,
-    ) -> Result<Vec<T>, Fault> {
-        let (tables, mut writer) = self.writer()?;
-        let rows = writer.rows(statement, given).await;
-        rows.map_err(|error| tables.place().fault(error))
+        params: Vec<Param>,
+    ) -> Result<Vec<T>, Error> {
+        let (name, mut writer) = self.writer()?;
+        writer.rows(statement, params).await.map_err(|error| name.error(error))
     }
 
-    /// Makes it last.
-    pub async fn commit(self) -> Result<(), Fault> {
+    /// Commits it.
+    pub async fn commit(self) -> Result<(), Error> {
         let Self { tables, by } = self;
-        match by {
+        let committed = match by {
             By::File(mut turn) => {
-                let place = tables.place();
-                let writer = turn.writer.as_mut();
-                let writer = writer.ok_or_else(|| place.fault(sqlx::Error::PoolClosed))?;
-                say(writer, "COMMIT", place).await?;
-                turn.committed = true;
-                Ok(())
+                let committed = execute_in(turn.writer.as_mut(), "COMMIT").await;
+                turn.committed = committed.is_ok();
+                committed
             }
-            By::Server(transaction) => {
-                transaction.commit().await.map_err(|error| tables.place().fault(error))
+            By::Server(mut lent) => {
+                let commit = sqlx::raw_sql("COMMIT").execute(&mut lent.connection);
+                within(ANSWER, commit).await.map(|_| lent.give_back())
             }
-        }
+        };
+        committed.map_err(|error| tables.name().error(error))
     }
 
-    fn writer(&mut self) -> Result<(&Tables, Writer<'_>), Fault> {
-        let tables = self.tables;
+    fn writer(&mut self) -> Result<(&StoreName, Writer<'_>), Error> {
+        let name = self.tables.name();
         let writer = match &mut self.by {
             By::File(turn) => {
-                let closed = || tables.place().fault(sqlx::Error::PoolClosed);
+                let closed = || name.error(sqlx::Error::PoolClosed);
                 Writer::Sqlite(turn.writer.as_mut().ok_or_else(closed)?)
             }
-            By::Server(transaction) => Writer::Postgres(&mut *transaction),
+            By::Server(lent) => Writer::Postgres(&mut lent.connection),
         };
-        Ok((tables, writer))
+        Ok((name, writer))
     }
 }
 
-async fn say(
-    writer: &mut SqliteConnection,
+async fn execute_in(
+    writer: Option<&mut SqliteConnection>,
     statement: &'static str,
-    place: &Place,
-) -> Result<(), Fault> {
-    let done = sqlx::raw_sql(statement).execute(writer).await;
-    done.map(|_| ()).map_err(|error| place.fault(error))
+) -> Result<(), sqlx::Error> {
+    let writer = writer.ok_or(sqlx::Error::PoolClosed)?;
+    sqlx::raw_sql(statement).execute(writer).await.map(|_| ())
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sql::{Database, Foreign, Format, Given, Keeping, Schema, Tables};
+use sql::{Database, Durability, ForeignTable, Format, Param, Schema, Tables};
 use sqlx::postgres::PgConnectOptions;
 
 const CREATE: &str = "CREATE TABLE word (number BIGINT PRIMARY KEY, word TEXT NOT NULL);";
@@ -23,7 +23,7 @@ fn format() -> Format {
         create: CREATE.to_owned(),
         upgrades: &[],
         other_version: "use another version",
-        keeping: Keeping::Original,
+        durability: Durability::Original,
     }
 }
 
@@ -46,7 +46,7 @@ async fn words(tables: &Tables) -> Vec<String> {
 
 async fn holds_of(tables: &Tables) {
     const INSERT: &str = "INSERT INTO word VALUES ($1, $2)";
-    let given = |number, word: &str| vec![Given::Number(number), Given::Text(word.to_owned())];
+    let given = |number, word: &str| vec![Param::Number(number), Param::Text(word.to_owned())];
 
     let mut dropped = tables.begin().await.unwrap();
     dropped.run(INSERT, given(1, "dropped")).await.unwrap();
@@ -64,9 +64,9 @@ async fn holds_of(tables: &Tables) {
     assert!(twice.run(INSERT, given(1, "again")).await.is_err());
     drop(twice);
     let mut next = tables.begin().await.unwrap();
-    next.run("DELETE FROM word WHERE number = $1", vec![Given::Number(1)]).await.unwrap();
+    next.run("DELETE FROM word WHERE number = $1", vec![Param::Number(1)]).await.unwrap();
     next.commit().await.unwrap();
-    tables.scour(&["word"]).await.unwrap();
+    tables.vacuum(&["word"]).await.unwrap();
     assert!(words(tables).await.is_empty());
 }
 
@@ -95,7 +95,7 @@ async fn a_transaction_that_was_dropped_keeps_no_other_program_from_writing() {
     ];
     for number in 0..20 {
         let mut dropped = ours.begin().await.unwrap();
-        let given = |word: &str| vec![Given::Number(number), Given::Text(word.to_owned())];
+        let given = |word: &str| vec![Param::Number(number), Param::Text(word.to_owned())];
         dropped.run(INSERT, given("dropped")).await.unwrap();
         drop(dropped);
         let mut kept = theirs.begin().await.unwrap();
@@ -127,7 +127,7 @@ async fn a_text_is_found_in_whatever_column_it_stands_as_text_or_in_bytes() {
     sqlx::raw_sql(TRACED).execute(&mut connection).await.unwrap();
     let schemas = ["sql_traces_test", "not_there"];
     let found = async |text: &str| {
-        let found = sql::traces(options.clone(), &schemas, &[text.to_owned()]).await.unwrap();
+        let found = sql::residue(options.clone(), &schemas, &[text.to_owned()]).await.unwrap();
         found.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
     };
     // By name: bytes, empty, texts.
@@ -151,7 +151,7 @@ async fn who_does_not_own_a_table_is_told_that_it_was_not_written_anew() {
     sqlx::raw_sql(guest).execute(&mut connection).await.unwrap();
     let theirs = options.clone().username("sql_tables_guest");
     let tables = Tables::connect(theirs, &SCHEMA).await.unwrap();
-    let refused = tables.scour(&["word"]).await.unwrap_err().to_string();
+    let refused = tables.vacuum(&["word"]).await.unwrap_err().to_string();
     assert!(refused.contains("only the owner of sql_tables_test.word"), "{refused}");
     tables.close().await.unwrap();
     let gone = "DROP OWNED BY sql_tables_guest; DROP ROLE sql_tables_guest";
@@ -164,14 +164,14 @@ async fn what_was_deleted_is_in_no_byte_of_a_scoured_file() {
     let tables = Tables::open(&folder.path().join("words.db"), &format()).await.unwrap();
     let mut writing = tables.begin().await.unwrap();
     let word = "needle-".repeat(2_000);
-    let given = vec![Given::Number(1), Given::Text(word)];
+    let given = vec![Param::Number(1), Param::Text(word)];
     writing.run("INSERT INTO word VALUES ($1, $2)", given).await.unwrap();
     writing.commit().await.unwrap();
     assert!(found(folder.path(), b"needle-needle"), "it is looked for in the right place");
     let mut writing = tables.begin().await.unwrap();
     writing.run("DELETE FROM word", Vec::new()).await.unwrap();
     writing.commit().await.unwrap();
-    tables.scour(&[]).await.unwrap();
+    tables.vacuum(&[]).await.unwrap();
     assert!(!found(folder.path(), b"needle-needle"));
 }
 
@@ -185,7 +185,7 @@ async fn tables_opened_for_reading_take_no_transaction() {
 }
 
 /// Somebody else's table can be read, and the database refuses everything else.
-async fn is_read_only(foreign: Foreign) {
+async fn is_read_only(foreign: ForeignTable) {
     const READ: &str = "SELECT word FROM {table}";
     const DELETE: &str = "DELETE FROM {table} RETURNING word";
     let before: Vec<(String,)> = foreign.rows(READ, Vec::new()).await.unwrap();
@@ -210,7 +210,7 @@ async fn a_foreign_table_in_a_file_is_read_and_never_changed() {
     let path = folder.path().join("words.db");
     let tables = Tables::open(&path, &format()).await.unwrap();
     keep_one(&tables, "INSERT INTO word VALUES (1, 'kept')").await;
-    is_read_only(Foreign::open(&path, "word".parse().unwrap()).await.unwrap()).await;
+    is_read_only(ForeignTable::open(&path, "word".parse().unwrap()).await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -229,5 +229,5 @@ async fn a_foreign_table_on_a_server_is_read_and_never_changed() {
         .unwrap();
     FOREIGN.migrate(options.clone(), false).await.unwrap();
     let name = "sql_foreign_test.word".parse().unwrap();
-    is_read_only(Foreign::connect(options, name)).await;
+    is_read_only(ForeignTable::connect(options, name)).await;
 }

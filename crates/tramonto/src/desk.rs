@@ -14,7 +14,7 @@ use ::vouchers::Office;
 use bus::{CloudEvent, CommandKind};
 use chrono::NaiveDate;
 use domain::{Command, Event, MailboxCommand, MailboxId, State, civil_date};
-use eventstore::{Deciding, Journal, Origin, StreamName, mailbox_stream, programme_stream};
+use eventstore::{Decision, Journal, Origin, StreamName, mailbox_stream, programme_stream};
 use projections::mailbox_now;
 use registry::{Encoding, ImportError, ImportRequest, Registry, Source};
 use uuid::Uuid;
@@ -124,7 +124,7 @@ impl Desk {
 
     /// A registration is an import of one row: the same checks, and the same again changes nothing.
     async fn import(&self, command: &CloudEvent, row: &Register) -> Result<Outcome, Trouble> {
-        let plan = self.journal.known().await?.state().plan().cloned();
+        let plan = self.journal.state().await?.plan().cloned();
         let plan = plan.ok_or_else(|| Trouble::Now("no plan is adopted yet".into()))?;
         let actor = actor(command);
         let rejects = tempfile::NamedTempFile::new()
@@ -225,7 +225,7 @@ impl Desk {
             return Ok(position);
         }
         let origin = Origin { reason: Some(reason), ..Origin::part(&actor(command)) };
-        let on = Deciding::on(stream.clone());
+        let on = Decision::on(stream.clone());
         let decided = journal.decide_as(
             &on,
             |state, now| {
@@ -235,7 +235,7 @@ impl Desk {
             },
             |events, now| {
                 let written = events.iter().enumerate().map(|(place, event)| {
-                    let mut event = journal.written(event, now, &origin)?;
+                    let mut event = journal.new_event(event, now, &origin)?;
                     event.id = id_of(command, &place.to_string());
                     event.correlation_id = correlation(command).unwrap_or(event.id);
                     Ok(event)
@@ -253,7 +253,7 @@ impl Desk {
         };
         match position {
             Some(position) => Ok(position),
-            None => Ok(journal.known().await?.position()),
+            None => Ok(journal.state().await?.position()),
         }
     }
 

@@ -257,7 +257,7 @@ impl Engine {
             Prober::new(Arc::clone(&journal), book, endpoints)
         });
         if sender.is_none() && !settings.rehearsal {
-            warn_of_silence(journal.known().await?.state());
+            warn_of_silence(&*journal.state().await?);
         }
         Ok(Self {
             store,
@@ -370,7 +370,7 @@ impl Engine {
 
     /// Drives the platform as hard as the log says.
     async fn keep_pace(&self) -> Result<(), Error> {
-        drive(&self.pace, self.journal.known().await?.state());
+        drive(&self.pace, &*self.journal.state().await?);
         Ok(())
     }
 
@@ -459,8 +459,8 @@ impl Passes for Engine {
 
 /// What the plan in force has mail servers say; `None` before there is one.
 pub(crate) async fn refusals(journal: &Journal) -> Result<Option<Refusals>, Error> {
-    let known = journal.known().await?;
-    Ok(known.state().plan().map(|plan| plan.refusals.clone()))
+    let snapshot = journal.state().await?;
+    Ok(snapshot.plan().map(|plan| plan.refusals.clone()))
 }
 
 /// Drives a platform as hard as the log says.
@@ -488,14 +488,14 @@ pub async fn adopt(
         )));
     }
     let journal = Journal::new(plan.programme.clone(), log, clock, State::default(), 0);
-    let known = journal.known().await?;
-    let adopted = known.state().plan().is_some();
+    let snapshot = journal.state().await?;
+    let adopted = snapshot.plan().is_some();
     let events = if adopted {
         Vec::new()
     } else {
-        known.state().decide(Command::Adopt(plan.clone()), journal.now())?
+        snapshot.decide(Command::Adopt(plan.clone()), journal.now())?
     };
-    drop(known);
+    drop(snapshot);
     if !events.is_empty() {
         let stream = programme_stream(journal.programme())?;
         journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;

@@ -45,8 +45,8 @@ pub(crate) struct Links {
 impl Links {
     async fn make(&self, request: Uuid) -> Result<Option<String>, Error> {
         let number = {
-            let known = self.journal.known().await?;
-            known.state().log_requests.open().get(&request).map(|open| open.number)
+            let snapshot = self.journal.state().await?;
+            snapshot.log_requests.open().get(&request).map(|open| open.number)
         };
         let Some(number) = number else { return Ok(None) };
         let (holder, _) = logs::holder(&self.registry, number).await?;

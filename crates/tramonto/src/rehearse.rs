@@ -128,7 +128,7 @@ impl Rehearsing {
             // Asked before the tick: what ended since then, the tick has seen.
             let under_way = self.engine.under_way().await?;
             let Tick { progress, next_wake } = self.engine.tick().await?;
-            watcher.look(self.clock.now(), self.engine.journal.known().await?.state());
+            watcher.look(self.clock.now(), &*self.engine.journal.state().await?);
             if self.crash_where_due().await? {
                 appended = self.engine.store.log.appended();
                 continue;
@@ -157,7 +157,7 @@ impl Rehearsing {
     }
 
     async fn next_attempt(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        Ok(self.engine.journal.known().await?.state().failures.next_retry(self.clock.now()))
+        Ok(self.engine.journal.state().await?.failures.next_retry(self.clock.now()))
     }
 }
 

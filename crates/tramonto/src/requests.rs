@@ -108,8 +108,8 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
 
 /// The plan's address for requests.
 async fn address(journal: &Journal) -> Result<String, Error> {
-    let known = journal.known().await?;
-    let rules = known.state().plan().and_then(|plan| plan.vouchers.as_ref());
+    let snapshot = journal.state().await?;
+    let rules = snapshot.plan().and_then(|plan| plan.vouchers.as_ref());
     rules.map(|rules| rules.intake.clone()).ok_or_else(|| {
         Error::Usage(
             "the plan in force has no [vouchers] and so no address for requests; amend it first"

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use domain::VoucherCode;
 use keyring::{KeyedHash, Keyring};
 use roaring::RoaringBitmap;
-use sql::{Format, Given, Keeping, Schema, Statement, Tables, Writing};
+use sql::{Durability, Format, Param, Schema, Statement, Tables, Transaction};
 
 use crate::Error;
 
@@ -29,7 +29,7 @@ pub static FORMAT: LazyLock<Format> = LazyLock::new(|| Format {
     create: CREATE.to_owned(),
     upgrades: &[],
     other_version: "use a newer version of the program",
-    keeping: Keeping::Original,
+    durability: Durability::Original,
 });
 
 const CREATE: &str = "
@@ -91,7 +91,7 @@ impl CodeBook {
         if found.is_none() {
             const BEGIN: &str = "INSERT INTO mark VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
             let mut writing = book.tables.begin().await?;
-            writing.run(BEGIN, vec![Given::Bytes(mark.clone())]).await?;
+            writing.run(BEGIN, vec![Param::Bytes(mark.clone())]).await?;
             writing.commit().await?;
             found = book.mark().await?;
         }
@@ -99,7 +99,7 @@ impl CodeBook {
             return Ok(book);
         }
         let keys = keyring.file().display().to_string();
-        Err(Error::OtherKeys { place: book.tables.place().to_string(), keys })
+        Err(Error::OtherKeys { place: book.tables.name().to_string(), keys })
     }
 
     async fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
@@ -115,7 +115,7 @@ impl CodeBook {
         for page in codes.chunks(PAGE) {
             let hashed: Vec<_> =
                 page.iter().map(|(kept, code)| (*kept, self.hash_of(code))).collect();
-            let done = writing.run(ENTER, vec![Given::Text(json(&hashed))]).await?;
+            let done = writing.run(ENTER, vec![Param::Text(json(&hashed))]).await?;
             let all = usize::try_from(done).is_ok_and(|done| done == page.len());
             if all {
                 entered.extend(hashed.iter().map(|(kept, _)| *kept));
@@ -130,7 +130,7 @@ impl CodeBook {
     /// Which voucher a code belongs to, if it was ever one.
     pub async fn find(&self, code: &VoucherCode) -> Result<Option<Kept>, Error> {
         const FIND: &str = "SELECT number, issue FROM code WHERE hash = $1";
-        let given = vec![Given::Bytes(self.hash_of(code).to_vec())];
+        let given = vec![Param::Bytes(self.hash_of(code).to_vec())];
         let read = |(number, issue): (i64, i64)| kept(number, issue);
         Ok(self.tables.all(FIND, given, read).await?.pop())
     }
@@ -177,9 +177,12 @@ impl CodeBook {
 }
 
 /// Those of these entries that stand as they were to be entered.
-async fn ours(writing: &mut Writing<'_>, hashed: &[(Kept, [u8; 32])]) -> Result<Vec<Kept>, Error> {
+async fn ours(
+    writing: &mut Transaction<'_>,
+    hashed: &[(Kept, [u8; 32])],
+) -> Result<Vec<Kept>, Error> {
     let numbers = hashed.iter().map(|(kept, _)| i64::from(kept.number)).collect();
-    let rows: Vec<Row> = writing.rows(OF_NUMBERS, vec![Given::Numbers(numbers)]).await?;
+    let rows: Vec<Row> = writing.rows(OF_NUMBERS, vec![Param::Numbers(numbers)]).await?;
     let stand: std::collections::HashSet<Row> = rows.into_iter().collect();
     let row = |(kept, hash): &(Kept, [u8; 32])| {
         (i64::from(kept.number), i64::from(kept.issue), hash.to_vec())
@@ -211,10 +214,10 @@ fn json(hashed: &[(Kept, [u8; 32])]) -> String {
     text
 }
 
-fn pages(numbers: &RoaringBitmap) -> impl Iterator<Item = Given> {
+fn pages(numbers: &RoaringBitmap) -> impl Iterator<Item = Param> {
     let mut rest = numbers.iter();
     std::iter::from_fn(move || {
         let page: Vec<i64> = rest.by_ref().take(PAGE).map(i64::from).collect();
-        (!page.is_empty()).then_some(Given::Numbers(page))
+        (!page.is_empty()).then_some(Param::Numbers(page))
     })
 }

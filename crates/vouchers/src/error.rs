@@ -33,7 +33,7 @@ pub enum Error {
     Keys(#[from] keyring::Error),
     /// The book of codes.
     #[error("the book of codes: {0}")]
-    Tables(#[from] sql::Fault),
+    Tables(#[from] sql::Error),
     /// The keys are not those that its codes were hashed with.
     #[error(
         "the codes at {place} were hashed with other keys than those at {keys}; name the folder of those with --keys"

@@ -15,7 +15,7 @@ use domain::{
     VoucherStanding, free_through,
 };
 use eventstore::{
-    Deciding, Error as LogError, Journal, NewEvent, Origin, erasure_stream, programme_stream,
+    Decision, Error as LogError, Journal, NewEvent, Origin, erasure_stream, programme_stream,
     voucher_stream,
 };
 use keyring::{KeyedHash, Keyring};
@@ -190,8 +190,8 @@ impl Office {
     /// How a voucher stands, as far as is recorded.
     pub async fn show(&self, number: u32) -> Result<Shown, Error> {
         let redeem_by = self.rules(|_, rules| rules.redeem_by).await?;
-        let known = self.journal.known().await?;
-        let vouchers = &known.state().vouchers;
+        let snapshot = self.journal.state().await?;
+        let vouchers = &snapshot.vouchers;
         let standing = vouchers.standing(number);
         let free_through = match &standing {
             VoucherStanding::Redeemed { on, .. } => Some(free_through(*on)),
@@ -216,13 +216,13 @@ impl Office {
     /// What became of all of them.
     pub async fn report(&self) -> Result<Report, Error> {
         let now = self.journal.now();
-        Ok(Report::known(self.journal.known().await?.state(), now))
+        Ok(Report::known(&*self.journal.state().await?, now))
     }
 
     /// Something of the rules in force.
     async fn rules<T>(&self, read: impl FnOnce(&Plan, &VoucherRules) -> T) -> Result<T, Error> {
-        let known = self.journal.known().await?;
-        let plan = known.state().plan();
+        let snapshot = self.journal.state().await?;
+        let plan = snapshot.plan();
         let rules = plan.and_then(|plan| Some((plan, plan.vouchers.as_ref()?)));
         let (plan, rules) =
             rules.ok_or_else(|| Rejection("the plan does not provide for vouchers".to_owned()))?;
@@ -266,11 +266,11 @@ impl Office {
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Vec<Event>, Error> {
         let programme = self.journal.programme();
-        let on = Deciding::on(voucher_stream(programme)?)
-            .beside(programme_stream(programme)?)
-            .beside(erasure_stream(programme)?);
+        let on = Decision::on(voucher_stream(programme)?)
+            .depends_on(programme_stream(programme)?)
+            .depends_on(erasure_stream(programme)?);
         let write = |events: &[Event], now| self.written(events, now, origin);
-        Ok(self.journal.decide_as(&on, decide, write).await?.0)
+        Ok(self.journal.decide_as(&on, |state, now| decide(state, now), write).await?.0)
     }
 }
 
@@ -283,7 +283,7 @@ impl Office {
         origin: &Origin,
     ) -> Result<Vec<NewEvent>, LogError> {
         let written = (0_u32..).zip(events).map(|(place, event)| {
-            let mut written = self.journal.written(event, now, origin)?;
+            let mut written = self.journal.new_event(event, now, origin)?;
             if let Some(command) = self.command {
                 written.id = id_of(command, place);
                 written.correlation_id = origin.correlation_id.unwrap_or(written.id);

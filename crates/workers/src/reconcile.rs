@@ -53,10 +53,10 @@ impl Reconciler {
         }
         self.rest_until = None;
         if self.run.is_none() {
-            let known = self.journal.known().await?;
-            let due = due(known.state()).filter(|(at, _)| self.given_up < Some(*at));
+            let snapshot = self.journal.state().await?;
+            let due = due(&snapshot).filter(|(at, _)| self.given_up < Some(*at));
             let Some((at, repair)) = due else { return Ok(Tick::default()) };
-            self.run = Some(Run::new(Some(at), repair, known.position()));
+            self.run = Some(Run::new(Some(at), repair, snapshot.position()));
         }
         match self.step(&Origin::part("drift")).await {
             Ok(_) => Ok(Tick { progress: 1, next_wake: None }),
@@ -76,7 +76,7 @@ impl Reconciler {
 
     /// Compares everything now, whatever the plan says.
     pub async fn check(&mut self, repair: bool, origin: &Origin) -> Result<DriftChecked, Error> {
-        let position = self.journal.known().await?.position();
+        let position = self.journal.state().await?.position();
         self.run = Some(Run::new(None, repair, position));
         loop {
             if let Some(checked) = self.step(origin).await? {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bus::{WorkOrder, WorkQueue};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Change, Command, MailboxSet, PhaseId, PlatformCapabilities, State, Task, Tick};
-use eventstore::{Deciding, Journal, Origin, programme_stream, voucher_stream};
+use eventstore::{Decision, Journal, Origin, programme_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -141,7 +141,7 @@ impl Sweep {
         under_way: u64,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, Error> {
-        if self.journal.known().await?.state().programme.proposed().is_none() {
+        if self.journal.state().await?.programme.proposed().is_none() {
             self.call_off_at = None;
             return Ok(None);
         }
@@ -156,10 +156,10 @@ impl Sweep {
     /// Adopts the amendment that waits, or drops it; false where somebody else did.
     async fn adopt(&self, now: DateTime<Utc>) -> Result<bool, Error> {
         let programme = self.journal.programme();
-        let on = Deciding::on(programme_stream(programme)?).beside(voucher_stream(programme)?);
+        let on = Decision::on(programme_stream(programme)?).depends_on(voucher_stream(programme)?);
         let proposed = {
-            let known = self.journal.known().await?;
-            known.state().programme.proposed().map(|(cause, _)| *cause)
+            let snapshot = self.journal.state().await?;
+            snapshot.programme.proposed().map(|(cause, _)| *cause)
         };
         let Some(cause) = proposed else { return Ok(false) };
         let origin = Origin::part("sweep").caused_by(cause, cause);
@@ -179,9 +179,10 @@ impl Sweep {
 
     /// What is to be done; `None` while the programme is paused or has no plan.
     async fn look(&mut self, now: DateTime<Utc>) -> Result<Option<Found>, Error> {
-        let known = self.journal.known().await?;
-        let state = known.state();
-        if let Some(quiet) = self.quiet.as_ref().filter(|quiet| quiet.holds(known.position(), now))
+        let snapshot = self.journal.state().await?;
+        let state = &*snapshot;
+        if let Some(quiet) =
+            self.quiet.as_ref().filter(|quiet| quiet.holds(snapshot.position(), now))
         {
             return Ok(Some(Found { next_wake: quiet.until, ..Found::default() }));
         }
@@ -212,10 +213,10 @@ impl Sweep {
             tasks,
         };
         if found.tasks.is_empty() && found.complete.is_empty() && !found.adopts {
-            let (position, until) = (known.position(), found.next_wake);
+            let (position, until) = (snapshot.position(), found.next_wake);
             self.quiet = Some(Quiet { position, since: now, until });
         }
-        drop(known);
+        drop(snapshot);
         self.forget_settled(&found.tasks);
         Ok(Some(found))
     }
@@ -269,21 +270,17 @@ impl Sweep {
     /// Records that a phase has accounted for everyone; false where somebody else did, or where it has
     /// not after all.
     async fn complete(&self, phase: &PhaseId, now: DateTime<Utc>) -> Result<bool, Error> {
-        let stream = programme_stream(self.journal.programme())?;
-        let version = self.journal.version_of(&stream).await?;
-        let known = self.journal.known().await?;
-        let command = Command::CompletePhase(phase.clone());
-        let events = known.state().decide(command, now).unwrap_or_default();
-        let cause = known.state().phases.get(phase).map(|started| started.cause);
-        drop(known);
-        let (Some(cause), false) = (cause, events.is_empty()) else { return Ok(false) };
+        let cause = self.journal.state().await?.phases.get(phase).map(|started| started.cause);
+        let Some(cause) = cause else { return Ok(false) };
+        let on = Decision::on(programme_stream(self.journal.programme())?);
         let origin = Origin::part("sweep").caused_by(cause, cause);
         let span = tracing::info_span!("complete", correlation_id = %cause, phase = phase.as_str());
-        match self.journal.append(stream, version, &events, &origin).instrument(span).await {
-            Ok(_) => Ok(true),
-            Err(eventstore::Error::Conflict(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let decided = self.journal.decide(&on, &origin, |snapshot, _| {
+            let events = snapshot.decide(Command::CompletePhase(phase.clone()), now);
+            Ok::<_, Error>(events.unwrap_or_default())
+        });
+        let (events, _) = decided.instrument(span).await?;
+        Ok(!events.is_empty())
     }
 }
 

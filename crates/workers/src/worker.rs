@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Capabilities, Change, Event, MailboxSet, PlatformCapabilities, RetryPolicy, Task, Verdict,
 };
-use eventstore::{Append, Journal, NewEvent, Origin, outcome_stream};
+use eventstore::{Decision, Journal, Origin, outcome_stream};
 use metrics::counter;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -39,9 +39,6 @@ pub struct Worker {
     takes: Capabilities,
     jitter: Mutex<ChaCha8Rng>,
 }
-
-/// How often outcomes are looked at again because another worker recorded its own in between.
-const RECORDINGS: u32 = 64;
 
 /// What a worker may still do for an order's mailboxes.
 struct Needed {
@@ -102,12 +99,12 @@ impl Worker {
     /// Works out what the order's mailboxes need now, whatever they needed when it was written.
     async fn look(&self, order: &WorkOrder) -> Result<Option<Needed>, Error> {
         let now = self.journal.now();
-        let known = self.journal.known().await?;
-        let state = known.state();
+        let snapshot = self.journal.state().await?;
+        let state = &*snapshot;
         let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
             return Ok(None);
         };
-        let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, known.position());
+        let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, snapshot.position());
         let assign = |(task, mailboxes, repairs): (Task, RoaringBitmap, Option<u64>)| {
             let confirm = match task.change {
                 Change::Close { .. } => told(state, &task, now) & &mailboxes,
@@ -157,36 +154,18 @@ impl Worker {
         let mut origin = Origin::part("worker");
         origin.correlation_id = Some(order.correlation_id);
         origin.causation_id = order.causation_id;
-        let mut overtaken = 0;
-        loop {
-            // Read before the state: whatever is recorded in between makes the append a conflict.
-            let expected = self.journal.version_of(&stream).await?;
-            let events: Vec<(Event, DateTime<Utc>)> = {
-                let known = self.journal.known().await?;
-                let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-                let (state, now) = (known.state(), self.journal.now());
-                let recorder = Recorder { assignment, state, retry, now, jitter: &mut *jitter };
-                recorder.events(&outcomes)
-            };
-            if events.is_empty() {
-                return Ok(());
-            }
-            let written: Result<Vec<NewEvent>, _> = events
-                .iter()
-                .map(|(event, effective_at)| self.journal.written(event, *effective_at, &origin))
-                .collect();
-            let append = Append::to(stream.clone(), expected, written?);
-            match self.journal.store().append(append).await {
-                Err(eventstore::Error::Conflict(_)) if overtaken < RECORDINGS => overtaken += 1,
-                Ok(_) => {
-                    for (event, _) in &events {
-                        count(event);
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let on = Decision::on(stream);
+        let decided = self.journal.decide(&on, &origin, |snapshot, now| {
+            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+            let recorder =
+                Recorder { assignment, state: snapshot, retry, now, jitter: &mut *jitter };
+            Ok::<_, Error>(recorder.events(&outcomes))
+        });
+        let (events, _) = decided.await?;
+        for (event, _) in &events {
+            count(event);
         }
+        Ok(())
     }
 }
 

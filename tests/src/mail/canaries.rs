@@ -153,9 +153,9 @@ pub async fn a_right_given_back_by_hand() {
     assert_eq!((lying.len(), others.len()), (1, 1));
     shows(others[0], world.plan.phases[1].allows, &world.plan);
     {
-        let known = journal.known().await.unwrap();
-        assert_eq!(wrong(&known.state().canaries), [("send", &ProbeAnswer::Allowed)], "{lying:#?}");
-        let told = views::contradictions(known.state());
+        let snapshot = journal.state().await.unwrap();
+        assert_eq!(wrong(&snapshot.canaries), [("send", &ProbeAnswer::Allowed)], "{lying:#?}");
+        let told = views::contradictions(&snapshot);
         assert_eq!((told.len(), told[0].number), (1, one));
     }
     // Put right, the next probe agrees.
@@ -167,6 +167,6 @@ pub async fn a_right_given_back_by_hand() {
     let mut again = self::prober(&servers, journal, registry);
     again.tick().await.unwrap();
     assert_eq!(evidence(journal).await.len(), 3, "only what contradicted is probed again");
-    assert_eq!(wrong(&journal.known().await.unwrap().state().canaries), []);
+    assert_eq!(wrong(&journal.state().await.unwrap().canaries), []);
     running.engine.stop().await.unwrap();
 }

@@ -87,7 +87,7 @@ pub async fn walk<E: Enforcement>() {
     }
     let journal = &running.engine.journal;
     shows_every_boundary(&world.plan, &evidence(journal).await);
-    assert_eq!(wrong(&journal.known().await.unwrap().state().canaries), []);
+    assert_eq!(wrong(&journal.state().await.unwrap().canaries), []);
     running.run(&mut Nobody).await.unwrap();
     running.engine.stop().await.unwrap();
     enforcement.end(&world).await;

@@ -60,11 +60,11 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
         assert_eq!(world.actual(kinds.never_activated).await, None);
     }
     running.run(&mut Nobody).await.unwrap();
-    let known = running.engine.journal.known().await.unwrap();
-    let state = known.state();
+    let snapshot = running.engine.journal.state().await.unwrap();
+    let state = &*snapshot;
     assert!(state.rights.lapsed().contains(kinds.never_activated));
     let reports = phases(state, running.engine.journal.now());
-    drop(known);
+    drop(snapshot);
     assert_eq!(reports.len(), 5);
     for report in &reports {
         assert_eq!(report.started_at, Some(report.due_at), "{} started on time", report.phase);

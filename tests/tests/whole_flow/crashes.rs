@@ -14,9 +14,9 @@ async fn an_engine_dropped_after_every_few_events_ends_as_if_it_had_not_been() {
         let mut running = world.rehearsing(settings, Some(crash_every)).await;
         running.run(&mut Nobody).await.unwrap();
         assert!(running.crashes > 3, "it was dropped {} times", running.crashes);
-        let known = running.engine.journal.known().await.unwrap();
-        let reports = phases(known.state(), running.engine.journal.now());
-        drop(known);
+        let snapshot = running.engine.journal.state().await.unwrap();
+        let reports = phases(&snapshot, running.engine.journal.now());
+        drop(snapshot);
         assert!(reports.iter().all(|report| report.completed_at.is_some()));
         assert!(reports.iter().all(|report| report.pending + report.retrying == 0));
         running.engine.stop().await.unwrap();

@@ -40,7 +40,7 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
     running.holders = Holders::new("100%".parse().unwrap(), 7);
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
-    let granted = journal.known().await.unwrap().state().vouchers.issued().min().unwrap();
+    let granted = journal.state().await.unwrap().vouchers.issued().min().unwrap();
     // By a hand that decides nothing.
     let mailboxes = MailboxSet::from_iter([granted]);
     let reminded = mailboxes.clone();
@@ -70,8 +70,8 @@ async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
     let (asks, never) = {
-        let known = journal.known().await.unwrap();
-        let rights = &known.state().rights;
+        let snapshot = journal.state().await.unwrap();
+        let rights = &snapshot.rights;
         let never = (rights.registered() - rights.activated()).min().unwrap();
         (rights.activated().min().unwrap(), never)
     };

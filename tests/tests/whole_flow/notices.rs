@@ -20,7 +20,7 @@ async fn everyone_is_told_once_of_each_phase_before_it_begins() {
     let mut running = world.rehearsing(settings, Some(7)).await;
     let journal = running.engine.journal.clone();
     let amend = domain::Command::Amend(world.plan.clone());
-    let events = journal.known().await.unwrap().state().decide(amend, journal.now()).unwrap();
+    let events = journal.state().await.unwrap().decide(amend, journal.now()).unwrap();
     let stream = eventstore::programme_stream(journal.programme()).unwrap();
     let origin = eventstore::Origin::part("test");
     let any = eventstore::ExpectedVersion::Any;
@@ -50,8 +50,8 @@ async fn everyone_is_told_once_of_each_phase_before_it_begins() {
         *told |= &*sent.mailboxes;
     }
     let journal = running.engine.journal.clone();
-    let known = journal.known().await.unwrap();
-    let active = known.state().rights.active();
+    let snapshot = journal.state().await.unwrap();
+    let active = snapshot.rights.active();
     assert!(active.len() > 100);
     assert_eq!(told.len(), world.plan.notices.len());
     for (notice, told) in told {
@@ -66,12 +66,12 @@ async fn without_a_relay_one_batch_waits_and_everything_else_goes_on() {
     let mut running = world.rehearsing(Settings::default(), None).await;
     running.run(&mut Nobody).await.unwrap();
     let journal = running.engine.journal.clone();
-    let known = journal.known().await.unwrap();
-    let active = known.state().rights.active().len();
-    for notice in views::notice_progress(known.state(), journal.now()) {
+    let snapshot = journal.state().await.unwrap();
+    let active = snapshot.rights.active().len();
+    for notice in views::notice_progress(&snapshot, journal.now()) {
         assert_eq!((notice.sent, notice.never_told), (0, active), "{}", notice.notice);
     }
     for phase in &world.plan.phases {
-        assert!(known.state().phases.get(&phase.id).unwrap().completed.is_some(), "{}", phase.id);
+        assert!(snapshot.phases.get(&phase.id).unwrap().completed.is_some(), "{}", phase.id);
     }
 }

@@ -285,9 +285,9 @@ async fn two_processors_queue_each_letter_once() {
     once.dedup();
     assert_eq!(once.len(), letters.len(), "somebody was reminded twice");
     let reminders = scene.reminders().await;
-    let known = scene.office.journal().known().await.unwrap();
+    let snapshot = scene.office.journal().state().await.unwrap();
     let claimed: Vec<u64> =
-        known.state().vouchers.reminders().iter().map(|round| round.mailboxes.len()).collect();
+        snapshot.vouchers.reminders().iter().map(|round| round.mailboxes.len()).collect();
     // More than are written at a time; who has neither address could not be told.
     assert!(claimed.len() == 1 && claimed[0] > 200, "{claimed:?}");
     assert_eq!(reminders.values().sum::<u64>(), claimed[0]);

@@ -209,9 +209,9 @@ async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() 
     for fate in FATES {
         assert!(told.get(&fate).is_some_and(|times| *times > 0), "no request {fate:?}: {told:?}");
     }
-    let known = running.engine.journal.known().await.unwrap();
-    let reports = phases(known.state(), running.engine.journal.now());
-    drop(known);
+    let snapshot = running.engine.journal.state().await.unwrap();
+    let reports = phases(&snapshot, running.engine.journal.now());
+    drop(snapshot);
     for report in &reports {
         assert!(report.completed_at.is_some(), "{report:?}");
         assert_eq!((report.pending, report.retrying, report.incidents), (0, 0, 0), "{report:?}");

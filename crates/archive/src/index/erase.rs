@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use domain::{LogsDestroyed, MailboxSet};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::Given;
+use sql::Param;
 
 use super::{Index, read, stored, write};
 use crate::export::hexadecimal;
@@ -66,8 +66,8 @@ impl Index {
             stored(destroyed.messages),
             stored(destroyed.addresses),
             stored(destroyed.extracts),
-            Given::Text(destroyed.digest.clone()),
-            Given::Text(numbers.map_err(|error| Error::Export(error.to_string()))?),
+            Param::Text(destroyed.digest.clone()),
+            Param::Text(numbers.map_err(|error| Error::Export(error.to_string()))?),
         ];
         let mut writing = self.tables.begin().await?;
         writing.run("INSERT INTO destruction VALUES (1, $1, $2, $3, $4, $5)", given).await?;
@@ -97,7 +97,7 @@ impl Index {
         let joined = Joined { done, ..Joined::default() };
         write::joined(&mut writing, &joined, &mut HashMap::new()).await?;
         writing.commit().await?;
-        Ok(self.tables.scour(&[]).await?)
+        Ok(self.tables.vacuum(&[]).await?)
     }
 
     /// Requests with a link, of these mailboxes.
@@ -134,21 +134,21 @@ impl Index {
         let mut writing = self.tables.begin().await?;
         for hash in hashes {
             const ERASED: &str = "INSERT OR IGNORE INTO erased VALUES ($1)";
-            writing.run(ERASED, vec![Given::Bytes(hash)]).await?;
+            writing.run(ERASED, vec![Param::Bytes(hash)]).await?;
         }
         for rows in rows.chunks(10_000) {
             const MESSAGES: &str =
                 "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
             const OPEN: &str =
                 "DELETE FROM unfinished WHERE message IN (SELECT value FROM json_each($1))";
-            writing.run(MESSAGES, vec![Given::Numbers(rows.to_vec())]).await?;
-            writing.run(OPEN, vec![Given::Numbers(rows.to_vec())]).await?;
+            writing.run(MESSAGES, vec![Param::Numbers(rows.to_vec())]).await?;
+            writing.run(OPEN, vec![Param::Numbers(rows.to_vec())]).await?;
         }
         for address in addresses {
             const POSTINGS: &str = "
                 DELETE FROM posting WHERE (segment, name) IN
                 (SELECT segment.id, name.id FROM segment, name WHERE name.text = $1)";
-            let given = vec![Given::Text(address.to_lowercase())];
+            let given = vec![Param::Text(address.to_lowercase())];
             writing.run(POSTINGS, given.clone()).await?;
             writing.run("DELETE FROM name WHERE text = $1", given).await?;
         }
@@ -156,11 +156,11 @@ impl Index {
         for numbers in numbers.chunks(10_000) {
             const LINKS: &str =
                 "DELETE FROM link WHERE number IN (SELECT value FROM json_each($1))";
-            writing.run(LINKS, vec![Given::Numbers(numbers.to_vec())]).await?;
+            writing.run(LINKS, vec![Param::Numbers(numbers.to_vec())]).await?;
         }
         writing.commit().await?;
         self.redact(terms).await?;
-        Ok(self.tables.scour(&[]).await?)
+        Ok(self.tables.vacuum(&[]).await?)
     }
 
     /// SHA-256 over all message data, in row order.
@@ -169,7 +169,7 @@ impl Index {
         let mut hash = Sha256::new();
         let mut last = 0;
         loop {
-            let given = vec![Given::Number(last), Given::Number(PAGE)];
+            let given = vec![Param::Number(last), Param::Number(PAGE)];
             let rows = self.tables.all(NEXT, given, |(id,): (i64,)| Ok(id)).await?;
             let Some(end) = rows.last() else { break };
             last = *end;

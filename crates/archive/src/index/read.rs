@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use sql::{Given, Tables};
+use sql::{Param, Tables};
 
 use super::{Index, instant};
 use crate::codec::{unpack, unpack_ascending};
@@ -32,17 +32,17 @@ type Columns =
     (i64, i64, Option<i64>, Option<String>, Option<String>, Option<i64>, bool, String, Vec<u8>);
 
 impl MessageRow {
-    pub(super) fn given(self) -> Vec<Given> {
+    pub(super) fn given(self) -> Vec<Param> {
         vec![
-            Given::Number(self.id),
-            Given::Number(self.at),
-            Given::PerhapsNumber(self.sender),
-            Given::Perhaps(self.message_id),
-            Given::Perhaps(self.subject),
-            Given::PerhapsNumber(self.provider),
-            Given::Flag(self.login),
-            Given::Text(self.queue),
-            Given::Bytes(self.events),
+            Param::Number(self.id),
+            Param::Number(self.at),
+            Param::OptionalNumber(self.sender),
+            Param::OptionalText(self.message_id),
+            Param::OptionalText(self.subject),
+            Param::OptionalNumber(self.provider),
+            Param::Flag(self.login),
+            Param::Text(self.queue),
+            Param::Bytes(self.events),
         ]
     }
 
@@ -60,14 +60,14 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(PAGE) {
         let read = |columns: Columns| Ok(MessageRow::read(columns));
-        let rows = tables.all(ROWS, vec![Given::Numbers(ids.to_vec())], read).await?;
+        let rows = tables.all(ROWS, vec![Param::Numbers(ids.to_vec())], read).await?;
         let mut wanted = BTreeSet::new();
         let mut events = Vec::with_capacity(rows.len());
         for row in &rows {
             let unpacked = instant(row.at).and_then(|first| unpack(first, &row.events));
             let unpacked = unpacked.ok_or_else(|| {
                 let problem = format!("message {} cannot be unpacked", row.id);
-                Error::from(tables.place().corrupt(problem))
+                Error::from(tables.name().corrupt(problem))
             })?;
             let recipients =
                 unpacked.iter().filter_map(|event| i64::try_from(event.recipient).ok());
@@ -100,7 +100,7 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
 
 async fn names(tables: &Tables, ids: Vec<i64>) -> Result<HashMap<i64, String>, Error> {
     const NAMES: &str = "SELECT id, text FROM name WHERE id IN (SELECT value FROM json_each($1))";
-    let names = tables.all(NAMES, vec![Given::Numbers(ids)], Ok::<(i64, String), String>).await?;
+    let names = tables.all(NAMES, vec![Param::Numbers(ids)], Ok::<(i64, String), String>).await?;
     Ok(names.into_iter().collect())
 }
 
@@ -111,7 +111,7 @@ impl Index {
             SELECT posting.messages FROM segment CROSS JOIN posting
             ON posting.segment = segment.id
                 AND posting.name = (SELECT id FROM name WHERE text = $1)";
-        let given = vec![Given::Text(address.to_lowercase())];
+        let given = vec![Param::Text(address.to_lowercase())];
         let read = |(bytes,): (Vec<u8>,)| {
             unpack_ascending(&bytes).ok_or_else(|| "posting list cannot be unpacked".to_owned())
         };

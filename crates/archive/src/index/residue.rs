@@ -3,7 +3,7 @@
 //! Invariant: both use the same fields and the same matching, so that a scan after an erasure finds
 //! nothing.
 
-use sql::Given;
+use sql::Param;
 
 use super::Index;
 use crate::Error;
@@ -42,7 +42,7 @@ impl Index {
         for (statement, rows) in [(NAMES, names), (IDENTIFIERS, identifiers), (SUBJECTS, subjects)]
         {
             if !rows.is_empty() {
-                writing.run(statement, vec![Given::Numbers(rows)]).await?;
+                writing.run(statement, vec![Param::Numbers(rows)]).await?;
             }
         }
         Ok(writing.commit().await?)
@@ -57,7 +57,7 @@ impl Index {
         if texts.is_empty() {
             return Ok(found);
         }
-        let page = |last| vec![Given::Number(last), Given::Number(PAGE)];
+        let page = |last| vec![Param::Number(last), Param::Number(PAGE)];
         loop {
             let rows: Vec<(i64, String)> = self.tables.all(NAMES, page(last), Ok).await?;
             let Some((end, _)) = rows.last() else { break };

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sql::{Given, Statement, Writing};
+use sql::{Param, Statement, Transaction};
 use tokio::sync::mpsc;
 
 use super::read::{self, MessageRow};
@@ -165,13 +165,13 @@ impl Index {
         self::joined(&mut writing, joined, names).await?;
         if !joined.dropped.is_empty() {
             const DROP: &str = "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
-            writing.run(DROP, vec![Given::Numbers(joined.dropped.clone())]).await?;
+            writing.run(DROP, vec![Param::Numbers(joined.dropped.clone())]).await?;
         }
         writing.run("DELETE FROM unfinished", Vec::new()).await?;
         for (place, open) in &joined.open {
             const OPEN: &str = "INSERT INTO unfinished VALUES ($1, $2, $3)";
-            let id = Given::Number(open.message.id.unwrap_or(0));
-            let given = vec![Given::Text(place.clone()), id, Given::Number(millis(open.last))];
+            let id = Param::Number(open.message.id.unwrap_or(0));
+            let given = vec![Param::Text(place.clone()), id, Param::Number(millis(open.last))];
             writing.run(OPEN, given).await?;
         }
         write_source(&mut writing, source).await?;
@@ -185,7 +185,7 @@ impl Index {
 
 /// Writes messages, their dictionary entries and their segment.
 pub(super) async fn joined(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     joined: &Joined,
     names: &mut HashMap<String, i64>,
 ) -> Result<(), Error> {
@@ -288,7 +288,7 @@ impl Reading {
 
 /// Adds the messages' names to the dictionary.
 async fn add_names(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     messages: &[&Message],
     names: &mut HashMap<String, i64>,
 ) -> Result<(), Error> {
@@ -304,14 +304,14 @@ async fn add_names(
         return Ok(());
     }
     let json = serde_json::to_string(&wanted).map_err(|error| Error::Export(error.to_string()))?;
-    let found: Vec<(String, i64)> = writing.rows(FIND, vec![Given::Text(json)]).await?;
+    let found: Vec<(String, i64)> = writing.rows(FIND, vec![Param::Text(json)]).await?;
     names.extend(found);
     let last: Vec<(i64,)> = writing.rows(LAST, Vec::new()).await?;
     let mut next = last.first().map_or(0, |(last,)| *last);
     let mut rows = Vec::new();
     for name in wanted.into_iter().filter(|name| !names.contains_key(name)).collect::<Vec<_>>() {
         next += 1;
-        rows.push(vec![Given::Number(next), Given::Text(name.clone())]);
+        rows.push(vec![Param::Number(next), Param::Text(name.clone())]);
         names.insert(name, next);
     }
     static MANY: LazyLock<String> = LazyLock::new(|| many("INSERT INTO name VALUES ", 2));
@@ -319,7 +319,7 @@ async fn add_names(
 }
 
 async fn write_messages(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     messages: &[&Message],
     number: &impl Fn(&str) -> i64,
 ) -> Result<(), Error> {
@@ -356,7 +356,7 @@ fn row(message: &Message, number: &impl Fn(&str) -> i64) -> MessageRow {
 }
 
 async fn write_segment(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     messages: &[&Message],
     number: &impl Fn(&str) -> i64,
 ) -> Result<(), Error> {
@@ -378,22 +378,22 @@ async fn write_segment(
     let segment = segment.first().map_or(0, |(segment,)| *segment);
     let rows = postings.into_iter().map(|(name, ids)| {
         let ids: Vec<u64> = ids.into_iter().collect();
-        vec![Given::Number(segment), Given::Number(name), Given::Bytes(pack_ascending(&ids))]
+        vec![Param::Number(segment), Param::Number(name), Param::Bytes(pack_ascending(&ids))]
     });
     insert(writing, &MANY, ONE, rows.collect()).await
 }
 
-async fn write_source(writing: &mut Writing<'_>, source: &Source) -> Result<(), Error> {
+async fn write_source(writing: &mut Transaction<'_>, source: &Source) -> Result<(), Error> {
     const WRITE: &str =
         "INSERT OR REPLACE INTO source VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let given = vec![
-        Given::PerhapsNumber(source.id),
-        Given::Text(source.name.clone()),
+        Param::OptionalNumber(source.id),
+        Param::Text(source.name.clone()),
         stored(count(source.head.0)),
-        Given::Bytes(source.head.1.clone()),
+        Param::Bytes(source.head.1.clone()),
         stored(source.offset),
-        Given::Bytes(source.tail.clone()),
-        Given::PerhapsNumber(source.last_at.map(millis)),
+        Param::Bytes(source.tail.clone()),
+        Param::OptionalNumber(source.last_at.map(millis)),
         stored(source.counts.lines),
         stored(source.counts.kept),
         stored(source.counts.broken),
@@ -409,10 +409,10 @@ fn many(head: &str, columns: usize) -> String {
 }
 
 async fn insert(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     many: &'static LazyLock<String>,
     one: &'static str,
-    rows: Vec<Vec<Given>>,
+    rows: Vec<Vec<Param>>,
 ) -> Result<(), Error> {
     let many = Statement { sqlite: many.as_str(), postgres: "" };
     let mut rows = rows.into_iter();

@@ -3,7 +3,7 @@
 
 use archive::{Entry, Error, Kind, LogArchive, LogTable, Period};
 use chrono::{DateTime, TimeDelta, Utc};
-use sql::{Format, Given, Keeping, PgConnectOptions, Schema, Tables};
+use sql::{Durability, Format, Param, PgConnectOptions, Schema, Tables};
 use tempfile::TempDir;
 
 use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
@@ -145,7 +145,7 @@ fn platform() -> Format {
         create: IN_A_FILE.to_owned(),
         upgrades: &[],
         other_version: "use another version",
-        keeping: Keeping::Derived,
+        durability: Durability::Derived,
     }
 }
 
@@ -170,13 +170,13 @@ async fn fill(tables: &Tables, values: &str) {
     let mut writing = tables.begin().await.unwrap();
     writing.run("DELETE FROM mail", Vec::new()).await.unwrap();
     for (at, message_id, sender, recipient, subject, event, related, provider) in ROWS {
-        let text = |text: &str| Given::Text(text.to_owned());
+        let text = |text: &str| Param::Text(text.to_owned());
         let given = vec![
             text(message_id),
             text(&second(*at).to_rfc3339()),
             text(sender),
-            Given::Perhaps(recipient.map(str::to_owned)),
-            Given::Perhaps(subject.map(str::to_owned)),
+            Param::OptionalText(recipient.map(str::to_owned)),
+            Param::OptionalText(subject.map(str::to_owned)),
             text(event),
             text(related),
             text(provider),

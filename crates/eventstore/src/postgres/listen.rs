@@ -1,34 +1,35 @@
 //! Listening for appends of other processes.
 //!
-//! The listener is registered first and the head read then, so that nothing falls between; and as a
-//! notice may be lost all the same, the head is read every second. That read goes through the listening
-//! connection, so one that is dead is found out as well, and is made anew with growing pauses.
+//! The listener is registered before the head is read, so that no append is missed in between; as a
+//! notification may be lost all the same, the head is polled every second. The poll uses the listening
+//! connection, which detects a dead one; it is reopened with exponential backoff.
 
 use std::time::Duration;
 
+use sql::within;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 
-use super::connections::{STEP, within};
+use super::STEP;
 use super::transaction::CHANNEL;
-use crate::head::tell;
+use crate::head::advance;
 use crate::numbers::unsigned;
 
-/// How long a lost notice can delay its events.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The pauses before the server is asked again.
+/// How long a lost notification can delay its events.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// The backoff before the server is contacted again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Tells of appends without end. What goes wrong here goes wrong for the reader too, who reports it.
+/// Watches for appends without end. A failure here fails for the reader too, which reports it.
 pub(crate) async fn run(options: PgConnectOptions, head: watch::Sender<u64>) {
     let mut pause = FIRST_PAUSE;
     loop {
         match register(&options).await {
             Ok(listener) => {
                 pause = FIRST_PAUSE;
-                let error = attend(listener, &head).await;
-                tracing::debug!(%error, "no longer told of appends; listening anew");
+                let error = watch(listener, &head).await;
+                tracing::debug!(%error, "append notifications lost; listening again");
             }
             Err(error) => tracing::debug!(%error, "could not listen for appends"),
         }
@@ -37,7 +38,7 @@ pub(crate) async fn run(options: PgConnectOptions, head: watch::Sender<u64>) {
     }
 }
 
-/// Each listener gets a pool of its own, for one connection: a dead one can't keep its place in it.
+/// Each listener gets a pool of its own, for one connection, so that a dead one cannot occupy it.
 async fn register(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -51,18 +52,22 @@ async fn register(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error>
     Ok(listener)
 }
 
-/// Tells of appends until the connection fails.
-async fn attend(mut listener: PgListener, head: &watch::Sender<u64>) -> sqlx::Error {
+/// Watches for appends until the connection fails.
+async fn watch(mut listener: PgListener, head: &watch::Sender<u64>) -> sqlx::Error {
     loop {
         let look = sqlx::query_scalar("SELECT position FROM tramonto.log_head");
         match within(STEP, look.fetch_one(&mut listener)).await.and_then(unsigned) {
-            Ok(found) => tell(head, found),
+            Ok(found) => advance(head, found),
             Err(error) => return error,
         }
-        let until = tokio::time::Instant::now() + LOOK_EVERY;
+        let until = tokio::time::Instant::now() + POLL_EVERY;
         while let Ok(notice) = tokio::time::timeout_at(until, listener.try_recv()).await {
             match notice {
-                Ok(Some(notice)) => notice.payload().parse().map_or((), |found| tell(head, found)),
+                Ok(Some(notice)) => {
+                    if let Ok(found) = notice.payload().parse() {
+                        advance(head, found);
+                    }
+                }
                 Ok(None) => return sqlx::Error::PoolClosed,
                 Err(error) => return error,
             }

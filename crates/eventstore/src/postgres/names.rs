@@ -1,23 +1,23 @@
-//! Names of kinds and categories as small numbers: they are few and repeated on every event.
+//! Ids of kinds and categories: their names are few and repeated on every event.
 
 use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-/// The numbers that are known of one table of names. A name's number never changes once committed.
+/// A cache of one table of names. The id of a name never changes once committed.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct NameIds {
     find: &'static str,
     insert: &'static str,
-    known: HashMap<String, i32>,
+    cached: HashMap<String, i32>,
 }
 
-impl Names {
+impl NameIds {
     pub(crate) fn kinds() -> Self {
         Self {
             find: "SELECT id FROM tramonto.kind WHERE name = $1",
             insert: "INSERT INTO tramonto.kind (name) VALUES ($1) RETURNING id",
-            known: HashMap::new(),
+            cached: HashMap::new(),
         }
     }
 
@@ -25,31 +25,31 @@ impl Names {
         Self {
             find: "SELECT id FROM tramonto.category WHERE name = $1",
             insert: "INSERT INTO tramonto.category (name) VALUES ($1) RETURNING id",
-            known: HashMap::new(),
+            cached: HashMap::new(),
         }
     }
 
-    /// The number of a name, given now if it has none yet: whoever asks holds the counter row, so no
-    /// other gives one at the same time.
-    pub(crate) async fn number(
+    /// The id of a name, assigned now if it has none. The caller holds the counter row, so no other writer
+    /// assigns one at the same time.
+    pub(crate) async fn id_of(
         &mut self,
         connection: &mut PgConnection,
         name: &str,
     ) -> Result<i32, sqlx::Error> {
-        if let Some(number) = self.known.get(name) {
-            return Ok(*number);
+        if let Some(id) = self.cached.get(name) {
+            return Ok(*id);
         }
         let found = sqlx::query_scalar(self.find).bind(name).fetch_optional(&mut *connection);
-        let number = match found.await? {
-            Some(number) => number,
+        let id = match found.await? {
+            Some(id) => id,
             None => sqlx::query_scalar(self.insert).bind(name).fetch_one(connection).await?,
         };
-        self.known.insert(name.to_owned(), number);
-        Ok(number)
+        self.cached.insert(name.to_owned(), id);
+        Ok(id)
     }
 
-    /// Forgets the numbers: some may have been given in a transaction that was rolled back.
-    pub(crate) fn forget(&mut self) {
-        self.known.clear();
+    /// Empties the cache: some ids may have been assigned in a transaction that was rolled back.
+    pub(crate) fn clear(&mut self) {
+        self.cached.clear();
     }
 }

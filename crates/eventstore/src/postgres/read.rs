@@ -1,10 +1,11 @@
-//! Reading: each function is one or two statements, each a transaction of its own.
+//! Reads: each function is one or two statements, each a transaction of its own.
 
+use sql::{rows_within, within};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use super::connections::{STEP, rows, within};
+use super::STEP;
 use crate::numbers::{decode, limit_of, signed, unsigned};
 use crate::{Direction, Filter, NewEvent, RecordedEvent, StreamName};
 
@@ -30,8 +31,8 @@ const LOG: &str = select_events!(
     "ORDER BY e.position"
 );
 
-/// Each category is read in its own order from its index, and those few are merged: no event that is not
-/// wanted is looked at.
+/// Each category is read in its own order from its index, and those few are merged: no other
+/// event is read.
 const CATEGORIES: &str = select_events!(
     "(SELECT found.* FROM tramonto.category c CROSS JOIN LATERAL (
         SELECT * FROM tramonto.event
@@ -78,11 +79,11 @@ pub(crate) async fn stream(
         Direction::Backwards => BACKWARDS,
     };
     let query = sqlx::query(statement).bind(id).bind(signed(from)).bind(limit_of(limit));
-    let found = rows(query.fetch(connection)).await?;
+    let found = rows_within(STEP, query.fetch(connection)).await?;
     found.iter().map(event).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-/// The event of an id.
+/// The event with an id.
 pub(crate) async fn one(
     connection: &mut PgConnection,
     id: Uuid,
@@ -103,7 +104,7 @@ pub(crate) async fn log(
     let query = sqlx::query(if all { LOG } else { CATEGORIES });
     let query = query.bind(signed(after)).bind(signed(head)).bind(limit_of(limit));
     let query = if all { query } else { query.bind(&filter.categories) };
-    rows(query.fetch(connection)).await?.iter().map(event).collect()
+    rows_within(STEP, query.fetch(connection)).await?.iter().map(event).collect()
 }
 
 fn event(row: &PgRow) -> Result<RecordedEvent, sqlx::Error> {

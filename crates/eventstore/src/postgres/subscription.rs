@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sql::within;
 use sqlx::{Connection, PgConnection, Row};
 
-use super::connections::{STEP, within};
+use super::STEP;
 use crate::Lease;
 use crate::lease::{Holding, Saved};
 use crate::numbers::{signed, unsigned};
@@ -15,14 +16,14 @@ const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const FIND: &str = "
     SELECT owner, token, checkpoint, granted_at, expires_at
     FROM tramonto.subscription WHERE name = $1 FOR UPDATE";
-/// Where two ask for a new subscription at once, the second finds the first's row and looks again.
+/// Where two claim a new subscription at once, the second finds the first's row and reads it again.
 const BEGIN: &str = "
     INSERT INTO tramonto.subscription (name, owner, token, checkpoint, granted_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING";
 const GRANT: &str = "
     UPDATE tramonto.subscription SET owner = $2, token = $3, granted_at = $4, expires_at = $5
     WHERE name = $1";
-/// The update waits for whoever is taking the lease over, and then looks at the token again.
+/// The update waits for a concurrent takeover of the lease, and then checks the token again.
 const SAVE: &str = "
     WITH saved AS (
         UPDATE tramonto.subscription SET checkpoint = $1

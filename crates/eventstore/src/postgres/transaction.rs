@@ -7,17 +7,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use sql::{rows_within, within};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
-use super::connections::{STEP, rows, within};
-use super::names::Names;
+use super::STEP;
+use super::names::NameIds;
 use crate::Written;
-use crate::group::{Group, Head, Memory, Pending, Stream, Transaction};
+use crate::group::{Group, Head, Pending, Stream, StreamCache, Transaction};
 use crate::numbers::{decode, signed, unsigned};
-use crate::rules::{Fact, Known, Request};
+use crate::rules::{Existing, Fact, Request};
 
-/// The channel on which appends are told.
+/// The channel of append notifications.
 pub(crate) const CHANNEL: &str = "tramonto_appended";
 
 /// How much longer than a step the writing of one row may take.
@@ -59,18 +60,18 @@ const WRITE: &str = "
         e (position, id, stream, category, version, kind, schema_version, effective_at, actor,
             reason, correlation_id, causation_id, payload)";
 
-/// A connection that writes, and the names it knows.
+/// A connection that writes, and its caches.
 pub(crate) struct Session {
     pub(crate) connection: PgConnection,
-    pub(crate) memory: Memory,
-    kinds: Names,
-    categories: Names,
+    pub(crate) streams: StreamCache,
+    kinds: NameIds,
+    categories: NameIds,
 }
 
 impl Session {
     pub(crate) fn new(connection: PgConnection) -> Self {
-        let (kinds, categories) = (Names::kinds(), Names::categories());
-        Self { connection, memory: Memory::default(), kinds, categories }
+        let (kinds, categories) = (NameIds::kinds(), NameIds::categories());
+        Self { connection, streams: StreamCache::default(), kinds, categories }
     }
 
     /// Begins a transaction and waits until no other append is under way.
@@ -84,7 +85,7 @@ impl Session {
         })
     }
 
-    /// Commits, and tells all who listen where the log ends now.
+    /// Commits, and notifies listeners of the new end of the log.
     pub(crate) async fn commit(&mut self, head: u64) -> Result<(), sqlx::Error> {
         let commit = AssertSqlSafe(format!("NOTIFY {CHANNEL}, '{head}'; COMMIT"));
         within(STEP, sqlx::raw_sql(commit).execute(&mut self.connection)).await?;
@@ -92,22 +93,22 @@ impl Session {
     }
 
     pub(crate) async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
-        self.kinds.forget();
-        self.categories.forget();
+        self.kinds.clear();
+        self.categories.clear();
         within(STEP, sqlx::raw_sql("ROLLBACK").execute(&mut self.connection)).await?;
         Ok(())
     }
 
-    /// Finds out the numbers of what a group names.
-    async fn number(&mut self, group: &mut Group<'_>) -> Result<Vec<i32>, sqlx::Error> {
+    /// Fills in the categories of a group's streams and returns the kinds of its events.
+    async fn kinds_of(&mut self, group: &mut Group<'_>) -> Result<Vec<i32>, sqlx::Error> {
         let unnamed = |stream: &&mut Stream<'_>| stream.changed && stream.category == 0;
         for stream in group.streams.iter_mut().filter(unnamed) {
             let category = stream.name.category();
-            stream.category = self.categories.number(&mut self.connection, category).await?.into();
+            stream.category = self.categories.id_of(&mut self.connection, category).await?.into();
         }
         let mut kinds = Vec::with_capacity(group.pending.len());
         for pending in &group.pending {
-            kinds.push(self.kinds.number(&mut self.connection, &pending.event.kind).await?);
+            kinds.push(self.kinds.id_of(&mut self.connection, &pending.event.kind).await?);
         }
         Ok(kinds)
     }
@@ -122,7 +123,7 @@ impl Transaction for Session {
         let streams = wanted.iter().filter_map(|at| group.streams.get(*at));
         let names: Vec<&str> = streams.map(|stream| stream.name.as_str()).collect();
         let found = sqlx::query(FIND_STREAMS).bind(names);
-        for row in rows(found.fetch(&mut self.connection)).await? {
+        for row in rows_within(STEP, found.fetch(&mut self.connection)).await? {
             let Some(at) = wanted.get(index_of(row.try_get(0)?)?) else { continue };
             group.found(*at, row.try_get(1)?, unsigned(row.try_get(2)?)?);
         }
@@ -134,18 +135,21 @@ impl Transaction for Session {
             return Ok(());
         }
         let bound = STEP + ROW * u32::try_from(group.pending.len()).unwrap_or(u32::MAX);
-        let kinds = within(STEP, self.number(group)).await?;
+        let kinds = within(STEP, self.kinds_of(group)).await?;
         let columns = Columns::of(group, kinds)?;
         within(bound, columns.write(group.head, &mut self.connection)).await?;
         group.written();
         Ok(())
     }
 
-    async fn known(&mut self, request: &Request) -> Result<HashMap<Uuid, Known>, sqlx::Error> {
+    async fn existing(
+        &mut self,
+        request: &Request,
+    ) -> Result<HashMap<Uuid, Existing>, sqlx::Error> {
         let ids: Vec<Uuid> = request.events.iter().map(|event| event.id).collect();
         let found = sqlx::query(FIND_EVENTS).bind(ids);
-        let mut known = HashMap::new();
-        for row in rows(found.fetch(&mut self.connection)).await? {
+        let mut existing = HashMap::new();
+        for row in rows_within(STEP, found.fetch(&mut self.connection)).await? {
             let at = index_of(row.try_get(0)?)?;
             let stream = request.stream_of.get(at).and_then(|at| request.streams.get(*at));
             let (Some(event), Some(stream)) = (request.events.get(at), stream) else { continue };
@@ -157,9 +161,9 @@ impl Transaction for Session {
                 payload: row.try_get(6)?,
             };
             let same = fact.is(stream, event);
-            known.insert(event.id, Known { written: Written { position, version }, same });
+            existing.insert(event.id, Existing { written: Written { position, version }, same });
         }
-        Ok(known)
+        Ok(existing)
     }
 }
 

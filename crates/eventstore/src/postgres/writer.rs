@@ -1,31 +1,31 @@
 //! The task that owns the writing connection.
 //!
-//! It takes what waits in its queue and commits all of it in one transaction, so that many small appends
-//! share one lock and one flush. An append in the queue is carried out whether or not anybody still
-//! waits for its answer; an answer is given after the commit, never before. The writers of several
-//! processes compete for the counter row. A connection that failed is dropped, and the next append opens
-//! another: the server may be stopped and started at any time.
+//! It takes the appends in its queue and commits all of them in one transaction, so that many small appends
+//! share one lock and one flush. A queued append is carried out even if its caller is gone; its answer
+//! follows the commit, never precedes it. The writers of several processes compete for the counter row. A
+//! failed connection is dropped, and the next append opens another: the server may restart at any time.
 
 use std::sync::Arc;
 
+use sql::Error::{Rejected, Unavailable};
+use sql::{StoreName, ends_the_session};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connections;
-use super::fault::{self, Place};
 use super::transaction::Session;
+use crate::error::is_duplicate;
 use crate::group::{Group, Head, Outcome};
-use crate::head::tell;
+use crate::head::advance;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error};
 
-/// How many appends share a transaction, and how many events: enough for one flush to cost nothing,
-/// little enough for the first to be answered soon.
+/// The most appends and events in one transaction: enough that a flush costs little per append, few enough
+/// that the first is answered soon.
 const GROUP_APPENDS: usize = 128;
 const GROUP_EVENTS: usize = 10_000;
 
-/// An append, and who waits for its answer.
+/// An append and the channel for its answer.
 pub(crate) struct Job {
     pub(crate) request: Request,
     pub(crate) answer: oneshot::Sender<Result<Appended, Error>>,
@@ -34,7 +34,7 @@ pub(crate) struct Job {
 /// The writing connection and what belongs to it.
 pub(crate) struct Writer {
     options: PgConnectOptions,
-    place: Place,
+    name: StoreName,
     clock: Arc<dyn Clock>,
     head: watch::Sender<u64>,
     /// `None` before the first append and after a failure.
@@ -44,14 +44,14 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         options: PgConnectOptions,
-        place: Place,
+        name: StoreName,
         clock: Arc<dyn Clock>,
         head: watch::Sender<u64>,
     ) -> Self {
-        Self { options, place, clock, head, session: None }
+        Self { options, name, clock, head, session: None }
     }
 
-    /// Carries out appends until told to stop or nobody can ask any more, and then those still waiting.
+    /// Carries out appends until it is stopped or has no callers left, and then the appends still queued.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Vec::new();
         loop {
@@ -73,7 +73,7 @@ impl Writer {
             self.answer(&requests, &mut answers).await;
         }
         if let Some(session) = self.session {
-            connections::close(session.connection).await;
+            sql::close(session.connection).await;
         }
     }
 
@@ -84,76 +84,75 @@ impl Writer {
     ) {
         let outcomes = self.carry_out(requests).await;
         for (answer, outcome) in answers.drain(..).zip(outcomes) {
-            // Whoever asked may be gone; what was done stays done.
+            // The caller may be gone; the write stays committed.
             if answer.send(outcome).is_err() {
-                tracing::debug!("nobody waits for the answer of the event store any more");
+                tracing::debug!("caller of the event store is gone");
             }
         }
     }
 
-    /// Commits appends together; where one of them spoils that, each alone. Where the server fails, it
-    /// would fail for each of them, after as long a wait.
+    /// Commits appends together; where one of them fails the others, each alone. Where the server fails, it
+    /// would fail each of them, after as long a wait.
     async fn carry_out(&mut self, requests: &[Request]) -> Vec<Result<Appended, Error>> {
         if requests.is_empty() {
             return Vec::new();
         }
         let error = match self.group(requests).await {
             Ok(answers) => return answers,
-            Err(error) => self.place.fault(error),
+            Err(error) => Error::of(&self.name, error),
         };
         if requests.len() == 1 {
             return vec![Err(error)];
         }
-        let all: Option<Vec<Error>> = requests.iter().map(|_| self.place.again(&error)).collect();
-        if let Some(all) = all {
-            return all.into_iter().map(Err).collect();
+        if let Error::Store(error @ (Unavailable { .. } | Rejected { .. })) = &error {
+            return requests.iter().map(|_| Err(error.clone().into())).collect();
         }
-        tracing::debug!(%error, "a group of appends failed; trying each alone");
+        tracing::debug!(%error, "group of appends failed; trying each alone");
         let mut outcomes = Vec::with_capacity(requests.len());
         for request in requests.chunks(1) {
             match self.group(request).await {
                 Ok(answers) => outcomes.extend(answers),
-                Err(error) => outcomes.push(Err(self.place.fault(error))),
+                Err(error) => outcomes.push(Err(Error::of(&self.name, error))),
             }
         }
         outcomes
     }
 
-    /// One transaction. A unique violation means that an id is in the log already: then once more, with
-    /// every id looked up first.
+    /// Commits one transaction. A unique violation means that an id is in the log already: then it is done
+    /// again with every id read first.
     async fn group(
         &mut self,
         requests: &[Request],
     ) -> Result<Vec<Result<Appended, Error>>, sqlx::Error> {
         let mut outcome = self.attempt(requests, false).await;
-        if outcome.as_ref().is_err_and(fault::is_unique_violation) {
+        if outcome.as_ref().is_err_and(is_duplicate) {
             outcome = self.attempt(requests, true).await;
         }
         let Outcome { answers, head, .. } = outcome?;
-        tell(&self.head, head);
+        advance(&self.head, head);
         Ok(answers)
     }
 
     async fn attempt<'r>(
         &mut self,
         requests: &'r [Request],
-        careful: bool,
+        check_ids: bool,
     ) -> Result<Outcome<'r>, sqlx::Error> {
         let (mut session, head) = self.begin().await?;
         let mut group = Group::new(requests, head, self.clock.now());
-        if !careful {
-            session.memory.recall(&mut group);
+        if !check_ids {
+            session.streams.fill(&mut group);
         }
-        let outcome = match group.carry_out(&mut session, careful).await {
+        let outcome = match group.carry_out(&mut session, check_ids).await {
             Ok(outcome) if outcome.wrote => {
                 session.commit(outcome.head).await?;
-                session.memory.learn(&outcome);
+                session.streams.update(&outcome);
                 Ok(outcome)
             }
-            Err(error) if fault::ends_the_session(&error) => return Err(error),
+            Err(error) if ends_the_session(&error) => return Err(error),
             nothing_written => {
                 if let Err(error) = session.roll_back().await {
-                    tracing::debug!(%error, "the writing connection was lost");
+                    tracing::debug!(%error, "writing connection lost");
                     return nothing_written;
                 }
                 nothing_written
@@ -163,20 +162,27 @@ impl Writer {
         outcome
     }
 
-    /// Begins a transaction. The connection of the last append may be gone since; then, as nothing was
-    /// asked of it yet, a new one serves as well.
+    /// Begins a transaction. The connection of the last append may be gone since; as nothing was asked of it
+    /// yet, a new one replaces it.
     async fn begin(&mut self) -> Result<(Session, Head), sqlx::Error> {
         if let Some(mut session) = self.session.take() {
             match session.begin().await {
                 Ok(head) => return Ok((session, head)),
-                Err(error) if fault::was_gone(&error) => {
-                    tracing::debug!(%error, "the writing connection is opened anew");
+                Err(error) if was_gone(&error) => {
+                    tracing::debug!(%error, "writing connection reopened");
                 }
                 Err(error) => return Err(error),
             }
         }
-        let mut session = Session::new(connections::connect(&self.options).await?);
+        let mut session = Session::new(sql::connect(&self.options).await?);
         let head = session.begin().await?;
         Ok((session, head))
     }
+}
+
+/// Whether the connection was gone before anything was asked of it. One that does not answer may not be.
+fn was_gone(error: &sqlx::Error) -> bool {
+    let waited =
+        matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut);
+    ends_the_session(error) && !waited
 }

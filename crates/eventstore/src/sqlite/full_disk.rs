@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use sql::StoreName;
 use sqlx::SqliteConnection;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::fault::Place;
 use super::open;
 use super::writer::Writer;
 use crate::rules::Request;
@@ -28,10 +28,10 @@ async fn limit(connection: &mut SqliteConnection, statement: &'static str) {
 
 async fn writer(folder: &TempDir) -> Writer {
     let path = folder.path().join("log.db");
-    let place = Place::new(&path);
-    open::prepare(&path, &place, true).await.unwrap();
-    let connection = open::writing(&path, &place).await.unwrap();
-    Writer::new(connection, place, Arc::new(Stopped), watch::Sender::new(0))
+    let name = StoreName::file(&path);
+    open::prepare(&path, &name, true).await.unwrap();
+    let connection = open::writing(&path, &name).await.unwrap();
+    Writer::new(connection, name, Arc::new(Stopped), watch::Sender::new(0))
 }
 
 fn request(id: u128, bytes: usize) -> Request {
@@ -61,7 +61,7 @@ async fn what_does_not_fit_is_refused_and_what_fits_is_written() {
         outcomes.iter().map(|outcome| outcome.as_ref().ok()?.last_position()).collect();
     assert_eq!(positions, [Some(1), None, Some(2), None]);
     for refused in outcomes.into_iter().filter_map(Result::err) {
-        assert!(matches!(refused, Error::Unavailable { .. }), "{refused:?}");
+        assert!(matches!(refused, Error::Store(sql::Error::Unavailable { .. })), "{refused:?}");
         assert!(refused.may_retry());
         assert!(refused.to_string().contains("free some space and try again"), "{refused}");
     }

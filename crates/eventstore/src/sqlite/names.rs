@@ -1,23 +1,23 @@
-//! Names of kinds and categories as small numbers: they are few and repeated on every event.
+//! Ids of kinds and categories: their names are few and repeated on every event.
 
 use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
-/// The numbers that are known of one table of names. A name's number never changes once committed.
+/// A cache of one table of names. The id of a name never changes once committed.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct NameIds {
     find: &'static str,
     insert: &'static str,
-    known: HashMap<String, i64>,
+    cached: HashMap<String, i64>,
 }
 
-impl Names {
+impl NameIds {
     pub(crate) fn kinds() -> Self {
         Self {
             find: "SELECT id FROM kind WHERE name = ?",
             insert: "INSERT INTO kind (name) VALUES (?) RETURNING id",
-            known: HashMap::new(),
+            cached: HashMap::new(),
         }
     }
 
@@ -25,30 +25,30 @@ impl Names {
         Self {
             find: "SELECT id FROM category WHERE name = ?",
             insert: "INSERT INTO category (name) VALUES (?) RETURNING id",
-            known: HashMap::new(),
+            cached: HashMap::new(),
         }
     }
 
-    /// The number of a name, given now if it has none yet.
-    pub(crate) async fn number(
+    /// The id of a name, assigned now if it has none.
+    pub(crate) async fn id_of(
         &mut self,
         connection: &mut SqliteConnection,
         name: &str,
     ) -> Result<i64, sqlx::Error> {
-        if let Some(number) = self.known.get(name) {
-            return Ok(*number);
+        if let Some(id) = self.cached.get(name) {
+            return Ok(*id);
         }
         let found = sqlx::query_scalar(self.find).bind(name).fetch_optional(&mut *connection);
-        let number = match found.await? {
-            Some(number) => number,
+        let id = match found.await? {
+            Some(id) => id,
             None => sqlx::query_scalar(self.insert).bind(name).fetch_one(connection).await?,
         };
-        self.known.insert(name.to_owned(), number);
-        Ok(number)
+        self.cached.insert(name.to_owned(), id);
+        Ok(id)
     }
 
-    /// Forgets the numbers: some may have been given in a transaction that was rolled back.
-    pub(crate) fn forget(&mut self) {
-        self.known.clear();
+    /// Empties the cache: some ids may have been assigned in a transaction that was rolled back.
+    pub(crate) fn clear(&mut self) {
+        self.cached.clear();
     }
 }

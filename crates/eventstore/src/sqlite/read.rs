@@ -1,4 +1,4 @@
-//! Reading: each function is one or two statements, each a transaction of its own.
+//! Reads: each function is one or two statements, each a transaction of its own.
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -53,7 +53,7 @@ pub(crate) async fn stream(
     rows.iter().map(event).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-/// The event of an id.
+/// The event with an id.
 pub(crate) async fn one(
     readers: &SqlitePool,
     id: Uuid,
@@ -87,7 +87,7 @@ pub(crate) async fn log(
     query.fetch_all(readers).await?.iter().map(event).collect()
 }
 
-/// The wanted categories that any stream has.
+/// The selected categories that any stream has.
 async fn categories(readers: &SqlitePool, filter: &Filter) -> Result<Vec<i64>, sqlx::Error> {
     let known = sqlx::query_as::<_, (i64, String)>("SELECT id, name FROM category");
     let mut known = known.fetch_all(readers).await?;
@@ -95,7 +95,7 @@ async fn categories(readers: &SqlitePool, filter: &Filter) -> Result<Vec<i64>, s
     Ok(known.into_iter().map(|(id, _)| id).collect())
 }
 
-/// A merge of the categories' own orders: no event that is not wanted is looked at, and none is sorted.
+/// A merge of the categories' own orders: no other event is read, and none is sorted.
 fn merged(categories: &[i64]) -> String {
     const ONE: &str = select_events!("e.position > ?1 AND e.position <= ?2 AND e.category = ");
     let each: Vec<String> = categories.iter().map(|id| format!("{ONE}{id}")).collect();

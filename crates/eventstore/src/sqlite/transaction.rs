@@ -6,22 +6,22 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::names::Names;
+use super::names::NameIds;
 use super::read::instant;
 use super::statements::{FIND_EVENTS, FIND_STREAMS, INSERT_EVENTS, ROWS, UPSERT_STREAMS};
 use crate::Written;
 use crate::group::{Group, Head, Stream, Transaction};
 use crate::numbers::{signed, unsigned};
-use crate::rules::{Fact, Known, Request};
+use crate::rules::{Existing, Fact, Request};
 
-/// A transaction in the making; the caller begins and ends it.
-pub(crate) struct Hand<'a> {
+/// A transaction that the caller begins and ends.
+pub(crate) struct OpenTransaction<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
-    pub(crate) kinds: &'a mut Names,
-    pub(crate) categories: &'a mut Names,
+    pub(crate) kinds: &'a mut NameIds,
+    pub(crate) categories: &'a mut NameIds,
 }
 
-impl Transaction for Hand<'_> {
+impl Transaction for OpenTransaction<'_> {
     async fn find_streams(
         &mut self,
         group: &mut Group<'_>,
@@ -44,7 +44,7 @@ impl Transaction for Hand<'_> {
         let unnamed = |stream: &&mut Stream<'_>| stream.changed && stream.category == 0;
         for stream in group.streams.iter_mut().filter(unnamed) {
             let category = stream.name.category();
-            stream.category = self.categories.number(self.connection, category).await?;
+            stream.category = self.categories.id_of(self.connection, category).await?;
         }
         self.insert_events(group).await?;
         self.save_streams(&group.streams).await?;
@@ -53,11 +53,14 @@ impl Transaction for Hand<'_> {
         Ok(())
     }
 
-    async fn known(&mut self, request: &Request) -> Result<HashMap<Uuid, Known>, sqlx::Error> {
+    async fn existing(
+        &mut self,
+        request: &Request,
+    ) -> Result<HashMap<Uuid, Existing>, sqlx::Error> {
         let ids: Vec<String> =
             request.events.iter().map(|event| event.id.simple().to_string()).collect();
         let found = sqlx::query(FIND_EVENTS).bind(json_array(ids.iter().map(String::as_str)));
-        let mut known = HashMap::new();
+        let mut existing = HashMap::new();
         for row in found.fetch_all(&mut *self.connection).await? {
             let at = index_of(&row)?;
             let stream = request.stream_of.get(at).and_then(|at| request.streams.get(*at));
@@ -70,13 +73,13 @@ impl Transaction for Hand<'_> {
                 payload: row.try_get(6)?,
             };
             let same = fact.is(stream, event);
-            known.insert(event.id, Known { written: Written { position, version }, same });
+            existing.insert(event.id, Existing { written: Written { position, version }, same });
         }
-        Ok(known)
+        Ok(existing)
     }
 }
 
-impl Hand<'_> {
+impl OpenTransaction<'_> {
     /// Where the log ends.
     pub(crate) async fn log_head(&mut self) -> Result<Head, sqlx::Error> {
         let row = sqlx::query_as(
@@ -95,7 +98,7 @@ impl Hand<'_> {
             for pending in chunk {
                 let (event, written) = (pending.event, pending.written);
                 let Some(stream) = group.streams.get(pending.stream) else { continue };
-                let kind = self.kinds.number(self.connection, &event.kind).await?;
+                let kind = self.kinds.id_of(self.connection, &event.kind).await?;
                 query = query
                     .bind(signed(written.position))
                     .bind(event.id.as_bytes().as_slice())

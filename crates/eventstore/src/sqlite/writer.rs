@@ -1,33 +1,34 @@
 //! The task that owns the writing connection.
 //!
-//! It takes what waits in its queue and commits all of it in one transaction, so that many small appends
-//! share one flush to the disk. A job in the queue is carried out whether or not anybody still waits for
-//! its answer; an answer is given after the commit, never before.
+//! It takes the jobs in its queue and commits all of them in one transaction, so that many small appends share
+//! one flush to the disk. A queued job is carried out even if its caller is gone; its answer follows the
+//! commit, never precedes it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sql::{Failure, StoreName};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::fault::{self, Place};
-use super::names::Names;
+use super::names::NameIds;
 use super::subscription;
-use super::transaction::Hand;
-use crate::group::{Group, Memory, Outcome};
-use crate::head::tell;
+use super::transaction::OpenTransaction;
+use crate::error::is_duplicate;
+use crate::group::{Group, Outcome, StreamCache};
+use crate::head::advance;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error, Lease};
 
-/// How many appends share a transaction, and how many events: enough for one flush to cost nothing,
-/// little enough for the first to be answered soon.
+/// The most appends and events in one transaction: enough that a flush costs little per append, few enough
+/// that the first is answered soon.
 const GROUP_APPENDS: usize = 128;
 const GROUP_EVENTS: usize = 10_000;
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
-/// What can be asked of the writer.
+/// A job for the writer.
 pub(crate) enum Job {
     Append { request: Request, answer: Answer<Appended> },
     Claim { subscription: String, owner: String, ttl: Duration, answer: Answer<Option<Lease>> },
@@ -37,28 +38,28 @@ pub(crate) enum Job {
 /// The writing connection and what belongs to it.
 pub(crate) struct Writer {
     connection: SqliteConnection,
-    place: Place,
+    name: StoreName,
     clock: Arc<dyn Clock>,
     head: watch::Sender<u64>,
-    kinds: Names,
-    categories: Names,
-    memory: Memory,
+    kinds: NameIds,
+    categories: NameIds,
+    streams: StreamCache,
 }
 
 impl Writer {
     pub(crate) fn new(
         connection: SqliteConnection,
-        place: Place,
+        name: StoreName,
         clock: Arc<dyn Clock>,
         head: watch::Sender<u64>,
     ) -> Self {
-        let (kinds, categories) = (Names::kinds(), Names::categories());
-        Self { connection, place, clock, head, kinds, categories, memory: Memory::default() }
+        let (kinds, categories) = (NameIds::kinds(), NameIds::categories());
+        Self { connection, name, clock, head, kinds, categories, streams: StreamCache::default() }
     }
 
-    /// Carries out jobs until told to stop or nobody can ask any more, and then those still waiting.
-    /// It closes the readers before itself: whoever closes last moves the write-ahead log into the
-    /// file, and a reader may not.
+    /// Carries out jobs until it is stopped or has no callers left, and then the jobs still queued. It closes
+    /// the readers before itself: the connection that closes last moves the write-ahead log into the file,
+    /// and a reader may not.
     pub(crate) async fn run(
         mut self,
         mut queue: mpsc::Receiver<Job>,
@@ -95,11 +96,11 @@ impl Writer {
         }
         readers.close().await;
         if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, place = %self.place, "the event store did not close cleanly");
+            tracing::warn!(%error, store = %self.name, "event store did not close cleanly");
         }
     }
 
-    /// Commits appends together; where that fails, each alone, so that none spoils the others.
+    /// Commits appends together; where that fails, each alone, so that none fails the others.
     async fn appends(&mut self, appends: &mut Vec<(Request, Answer<Appended>)>) {
         let (requests, waiting): (Vec<_>, Vec<_>) = std::mem::take(appends).into_iter().unzip();
         if requests.is_empty() {
@@ -114,12 +115,13 @@ impl Writer {
     pub(super) async fn carry_out(&mut self, requests: &[Request]) -> Vec<Result<Appended, Error>> {
         match self.group(requests).await {
             Ok(answers) => answers,
-            Err(error) if fault::is_busy(&error) => {
-                requests.iter().map(|_| Err(self.place.busy())).collect()
+            Err(error) if Failure::of(&error) == Failure::Busy => {
+                let error = self.name.error(error);
+                requests.iter().map(|_| Err(error.clone().into())).collect()
             }
-            Err(error) if requests.len() == 1 => vec![Err(self.place.fault(error))],
+            Err(error) if requests.len() == 1 => vec![Err(Error::of(&self.name, error))],
             Err(error) => {
-                tracing::debug!(%error, "a group of appends failed; trying each alone");
+                tracing::debug!(%error, "group of appends failed; trying each alone");
                 self.one_by_one(requests).await
             }
         }
@@ -135,37 +137,37 @@ impl Writer {
         for request in requests.chunks(1) {
             match self.group(request).await {
                 Ok(answers) => outcomes.extend(answers),
-                Err(error) => outcomes.push(Err(self.place.fault(error))),
+                Err(error) => outcomes.push(Err(Error::of(&self.name, error))),
             }
         }
         outcomes
     }
 
-    /// One transaction. A unique violation means that an id is in the log already: then once more, with
-    /// every id looked up first.
+    /// Commits one transaction. A unique violation means that an id is in the log already: then it is done
+    /// again with every id read first.
     async fn group(
         &mut self,
         requests: &[Request],
     ) -> Result<Vec<Result<Appended, Error>>, sqlx::Error> {
         let mut outcome = self.attempt(requests, false).await;
-        if outcome.as_ref().is_err_and(fault::is_unique_violation) {
+        if outcome.as_ref().is_err_and(is_duplicate) {
             outcome = self.attempt(requests, true).await;
         }
         let Outcome { answers, head, .. } = outcome?;
-        tell(&self.head, head);
+        advance(&self.head, head);
         Ok(answers)
     }
 
     async fn attempt<'r>(
         &mut self,
         requests: &'r [Request],
-        careful: bool,
+        check_ids: bool,
     ) -> Result<Outcome<'r>, sqlx::Error> {
         self.begin().await?;
-        match self.carry_out_all(requests, careful).await {
+        match self.carry_out_all(requests, check_ids).await {
             Ok(outcome) if outcome.wrote => {
                 self.commit().await?;
-                self.memory.learn(&outcome);
+                self.streams.update(&outcome);
                 Ok(outcome)
             }
             nothing_written => {
@@ -178,15 +180,15 @@ impl Writer {
     async fn carry_out_all<'r>(
         &mut self,
         requests: &'r [Request],
-        careful: bool,
+        check_ids: bool,
     ) -> Result<Outcome<'r>, sqlx::Error> {
         let Self { connection, kinds, categories, .. } = self;
-        let mut hand = Hand { connection, kinds, categories };
-        let mut group = Group::new(requests, hand.log_head().await?, self.clock.now());
-        if !careful {
-            self.memory.recall(&mut group);
+        let mut transaction = OpenTransaction { connection, kinds, categories };
+        let mut group = Group::new(requests, transaction.log_head().await?, self.clock.now());
+        if !check_ids {
+            self.streams.fill(&mut group);
         }
-        group.carry_out(&mut hand, careful).await
+        group.carry_out(&mut transaction, check_ids).await
     }
 
     async fn claim(
@@ -202,7 +204,7 @@ impl Writer {
             let claimed = claim.await;
             self.end(claimed).await
         };
-        claimed.await.map_err(|error| self.place.fault(error))
+        claimed.await.map_err(|error| Error::of(&self.name, error))
     }
 
     async fn save(&mut self, lease: &Lease, position: u64) -> Result<(), Error> {
@@ -211,10 +213,10 @@ impl Writer {
             let saved = subscription::save(&mut self.connection, lease, position).await;
             self.end(saved).await
         };
-        saved.await.map_err(|error| self.place.fault(error))?.told(lease, position)
+        saved.await.map_err(|error| Error::of(&self.name, error))?.into_result(lease, position)
     }
 
-    /// Takes the write lock at once: a transaction that reads first could not wait for it.
+    /// Takes the write lock at once: a transaction that reads first cannot wait for it.
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await.map(|_| ())
     }
@@ -237,19 +239,19 @@ impl Writer {
         committed.map(|_| ())
     }
 
-    /// The database has rolled back by itself after some failures, and then says so here.
+    /// After some failures the database has rolled back by itself and reports that here.
     async fn roll_back(&mut self) {
-        self.kinds.forget();
-        self.categories.forget();
+        self.kinds.clear();
+        self.categories.clear();
         if let Err(error) = sqlx::query("ROLLBACK").execute(&mut self.connection).await {
-            tracing::debug!(%error, "nothing was left to roll back");
+            tracing::debug!(%error, "nothing to roll back");
         }
     }
 }
 
-/// Whoever asked may be gone; what was done stays done.
+/// The caller may be gone; the write stays committed.
 fn reply<T>(answer: Answer<T>, outcome: Result<T, Error>) {
     if answer.send(outcome).is_err() {
-        tracing::debug!("nobody waits for the answer of the event store any more");
+        tracing::debug!("caller of the event store is gone");
     }
 }

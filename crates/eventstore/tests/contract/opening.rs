@@ -6,6 +6,7 @@ use std::path::Path;
 use eventstore::ExpectedVersion::Any;
 use eventstore::{Error, EventStore, SqliteStore};
 use futures::future::join_all;
+use sql::Error::{Corrupt, Rejected};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -77,15 +78,15 @@ async fn what_is_no_store_is_told_by_what_it_is() {
     fs::write(path("short"), "no").unwrap();
     fs::write(path("orphan-wal"), "something").unwrap();
     for (file, problem) in [
-        (path("text"), "it is no SQLite database"),
-        (path("short"), "it is no SQLite database"),
+        (path("text"), "it is not a SQLite database"),
+        (path("short"), "it is not a SQLite database"),
         (folder.path().to_owned(), "it is a directory"),
-        (path("missing/log.db"), "does not exist; make it first"),
-        (path("text/log.db"), "look at the path and its rights"),
+        (path("missing/log.db"), "does not exist; create it first"),
+        (path("text/log.db"), "check the path and its permissions"),
         (path("orphan"), "its write-ahead log"),
     ] {
         let error = refusal(&file).await;
-        assert!(matches!(error, Error::Unusable { .. }), "{error:?}");
+        assert!(matches!(error, Error::Store(Rejected { .. })), "{error:?}");
         assert!(error.to_string().contains(problem), "{error} / {problem}");
     }
     assert!(fs::read(path("short")).unwrap() == b"no", "and it is left alone");
@@ -113,7 +114,7 @@ async fn a_newer_version_is_told() {
     change(&path, "PRAGMA user_version = 2").await;
     let error = refusal(&path).await;
     assert!(error.to_string().contains("its tables have version 2"), "{error}");
-    assert!(matches!(error, Error::Unusable { .. }));
+    assert!(matches!(error, Error::Store(Rejected { .. })));
 }
 
 #[tokio::test]
@@ -137,7 +138,7 @@ async fn a_file_cut_off_anywhere_is_damaged() {
     for length in [0, 1, 15, 50, 99, 100, 1_000, 4_096, whole.len() / 2, whole.len() - 1] {
         fs::write(&path, &whole[..length]).unwrap();
         let error = refusal(&path).await;
-        assert!(matches!(error, Error::Corrupt { .. }), "{length}: {error}");
+        assert!(matches!(error, Error::Store(Corrupt(_))), "{length}: {error}");
         assert!(error.to_string().contains("restore it from a backup"), "{length}: {error}");
         assert!(fs::read(&path).unwrap() == whole[..length], "it is left alone");
     }
@@ -150,7 +151,7 @@ async fn a_counter_that_disagrees_with_the_events_is_damage() {
         let path = folder.path().join("log.db");
         change(&path, sql).await;
         let error = refusal(&path).await;
-        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(matches!(error, Error::Store(Corrupt(_))), "{error}");
         assert!(error.to_string().contains("but the last event is 500"), "{error}");
     }
 }
@@ -172,7 +173,7 @@ async fn overwritten_pages_are_an_error_and_never_a_panic() {
             read
         };
         if let Err(error) = outcome.await {
-            assert!(matches!(error, Error::Corrupt { .. }), "page {page}: {error}");
+            assert!(matches!(error, Error::Store(Corrupt(_))), "page {page}: {error}");
             told += 1;
         }
     }

@@ -173,7 +173,7 @@ async fn while_another_holds_the_counter_appends_answer_that_they_may_be_tried_a
     for outcome in join_all((1..=20).map(|id| case.store.append(to("order-1", Any, &[id])))).await {
         let error = outcome.unwrap_err();
         assert!(error.may_retry(), "{error}");
-        assert!(error.to_string().contains("another session held"), "{error}");
+        assert!(error.to_string().contains("another process holds the lock"), "{error}");
     }
     let waited = since.elapsed();
     assert!(waited < Duration::from_secs(25), "they wait together, not in turn: {waited:?}");

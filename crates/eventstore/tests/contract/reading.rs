@@ -144,7 +144,7 @@ pub(crate) async fn a_follower_stays_before_an_event_it_cannot_read(case: Case) 
         let error = follower.catch_up().await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "event 3 (noted version 1) can't be read: this program does not know it"
+            "event 3 (noted version 1) cannot be decoded: this program does not know it"
         );
         assert_eq!((follower.position(), follower.state().0), (2, 2));
     }

@@ -45,8 +45,8 @@ async fn ask(journal: &Journal, command: &VoucherCommand) -> Result<(), Rejectio
     loop {
         let expected = journal.version_of(&stream).await.unwrap();
         let decided = {
-            let known = journal.known().await.unwrap();
-            known.state().decide_voucher(command.clone(), journal.now())?
+            let snapshot = journal.state().await.unwrap();
+            snapshot.decide_voucher(command.clone(), journal.now())?
         };
         if decided.is_empty() {
             return Ok(());
@@ -138,8 +138,8 @@ pub(crate) async fn of_many_providers_at_once_one_redeems_and_the_others_are_tol
         })
     });
     let answers: Vec<_> = join_all(providers).await.into_iter().map(Result::unwrap).collect();
-    let known = first.known().await.unwrap();
-    let redeemed: Vec<_> = known.state().vouchers.redeemed().keys().collect();
+    let snapshot = first.state().await.unwrap();
+    let redeemed: Vec<_> = snapshot.vouchers.redeemed().keys().collect();
     let [(winner, on)] = redeemed[..] else { panic!("{redeemed:?}") };
     let told = format!("the voucher was redeemed by {winner} on {on}");
     let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();

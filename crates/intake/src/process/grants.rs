@@ -58,8 +58,8 @@ impl RequestProcessor {
         asked_at: DateTime<Utc>,
     ) -> Result<Option<Refusal>, Error> {
         let standing = {
-            let known = self.office.journal().known().await?;
-            let vouchers = &known.state().vouchers;
+            let snapshot = self.office.journal().state().await?;
+            let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             let standing = vouchers.standing(mailbox);
             // It was granted but never delivered: the holder gets it once they confirm.
@@ -127,8 +127,8 @@ impl RequestProcessor {
             // The code was made before a restart: it is reissued when the letter is written.
             Err(vouchers::Error::Minted) => Ok(None),
             Err(vouchers::Error::Rejected(_)) => {
-                let known = self.office.journal().known().await?;
-                Ok(Some(why_not(known.state(), mailbox, now)))
+                let snapshot = self.office.journal().state().await?;
+                Ok(Some(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),
         }
@@ -141,8 +141,8 @@ impl RequestProcessor {
         now: DateTime<Utc>,
     ) -> Result<CodeResult, Error> {
         {
-            let known = self.office.journal().known().await?;
-            let vouchers = &known.state().vouchers;
+            let snapshot = self.office.journal().state().await?;
+            let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             match vouchers.standing(mailbox) {
                 VoucherStanding::Valid if !delivered => {}
@@ -170,8 +170,8 @@ impl RequestProcessor {
         match issued {
             Ok(grant) => Ok(CodeResult::Issued(grant)),
             Err(vouchers::Error::Rejected(_)) => {
-                let known = self.office.journal().known().await?;
-                Ok(CodeResult::Refused(why_not(known.state(), mailbox, now)))
+                let snapshot = self.office.journal().state().await?;
+                Ok(CodeResult::Refused(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),
         }

@@ -164,8 +164,8 @@ impl RequestProcessor {
         let mut many = 0;
         for letter in self.store.expired_claims(now, BATCH).await? {
             let left = letter.kind == LetterKind::Granted && {
-                let known = self.office.journal().known().await?;
-                let delivered = known.state().vouchers.delivered();
+                let snapshot = self.office.journal().state().await?;
+                let delivered = snapshot.vouchers.delivered();
                 letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
             };
             if left {
@@ -187,8 +187,8 @@ impl RequestProcessor {
     ) -> Result<Option<(DueLetter, Facts)>, Error> {
         let links = self.settings.extracts.is_some();
         let checked = {
-            let known = self.office.journal().known().await?;
-            precheck(known.state(), &waiting, links, now)
+            let snapshot = self.office.journal().state().await?;
+            precheck(&snapshot, &waiting, links, now)
         };
         match checked {
             Precheck::Send(facts) => {
@@ -274,8 +274,8 @@ impl RequestProcessor {
         let mut expires_at = now + VALID;
         if waiting.route == Route::Mailbox {
             // After the mailbox stops receiving, the voucher could not be delivered there.
-            let known = self.office.journal().known().await?;
-            let closes = closes(known.state(), now);
+            let snapshot = self.office.journal().state().await?;
+            let closes = closes(&snapshot, now);
             expires_at = closes.map_or(expires_at, |closes| expires_at.min(closes));
         }
         Ok((Some(token), Some(Confirmation { token: hash, address, expires_at })))

@@ -1,7 +1,7 @@
 //! Bounces of letters.
 
 use chrono::{DateTime, Utc};
-use sql::Given;
+use sql::Param;
 
 use super::{Store, micros};
 use crate::Error;
@@ -34,16 +34,16 @@ impl Store {
             WHERE number = $4 AND status = 'new'
             AND EXISTS (SELECT 1 FROM letter WHERE number = $1 AND status = 'failed')";
         let mut writing = self.tables.begin().await?;
-        let given = vec![Given::Number(letter), Given::Number(micros(now))];
+        let given = vec![Param::Number(letter), Param::Number(micros(now))];
         let failed = writing.run(FAIL, given).await?;
         let given = || {
-            vec![Given::Number(letter), Given::Text(BOUNCED.to_owned()), Given::Number(micros(now))]
+            vec![Param::Number(letter), Param::Text(BOUNCED.to_owned()), Param::Number(micros(now))]
         };
         if failed > 0 {
             writing.run(HOLD, given()).await?;
         }
         let mut of_report = given();
-        of_report.push(Given::Number(report));
+        of_report.push(Param::Number(report));
         let done = writing.run(DONE, of_report).await? > 0;
         writing.commit().await?;
         Ok(done)

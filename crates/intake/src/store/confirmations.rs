@@ -3,7 +3,7 @@
 //! Deliberately absent: links, which exist in the letters alone.
 
 use chrono::{DateTime, Utc};
-use sql::{Given, Writing};
+use sql::{Param, Transaction};
 
 use super::letters::{NewLetter, Route, write};
 use super::outbox::DueLetter;
@@ -30,7 +30,7 @@ pub(crate) struct Confirmed {
 
 /// Stores a letter's request for confirmation; a retry of the letter replaces its link.
 pub(super) async fn insert(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     letter: &DueLetter,
     mailbox: u32,
     confirmation: &Confirmation,
@@ -41,13 +41,13 @@ pub(super) async fn insert(
         ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
             expires_at = excluded.expires_at";
     let given = vec![
-        Given::Number(letter.number),
-        Given::Bytes(confirmation.token.to_vec()),
-        Given::Bytes(confirmation.address.to_vec()),
-        Given::Number(mailbox.into()),
-        Given::Number(letter.message),
-        Given::Text(letter.route.code().to_owned()),
-        Given::Number(micros(confirmation.expires_at)),
+        Param::Number(letter.number),
+        Param::Bytes(confirmation.token.to_vec()),
+        Param::Bytes(confirmation.address.to_vec()),
+        Param::Number(mailbox.into()),
+        Param::Number(letter.message),
+        Param::Text(letter.route.code().to_owned()),
+        Param::Number(micros(confirmation.expires_at)),
     ];
     writing.run(INSERT, given).await?;
     Ok(())
@@ -59,7 +59,7 @@ impl Store {
         const CONFIRM: &str = "
             UPDATE confirmation SET used_at = $2
             WHERE token = $1 AND used_at IS NULL AND expires_at > $2";
-        self.change(CONFIRM, vec![Given::Bytes(token.to_vec()), Given::Number(micros(now))]).await
+        self.change(CONFIRM, vec![Param::Bytes(token.to_vec()), Param::Number(micros(now))]).await
     }
 
     /// Confirmations that are not processed yet, oldest first.
@@ -71,7 +71,7 @@ impl Store {
             let (mailbox, route) = (number(mailbox)?, Route::read(&route)?);
             Ok(Confirmed { letter, mailbox, message, route })
         };
-        Ok(self.tables.all(CONFIRMED, vec![Given::Number(limit.into())], read).await?)
+        Ok(self.tables.all(CONFIRMED, vec![Param::Number(limit.into())], read).await?)
     }
 
     /// Marks a confirmation as processed and queues its letter.
@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<(), Error> {
         const SETTLE: &str = "
             UPDATE confirmation SET settled_at = $2 WHERE letter = $1 AND settled_at IS NULL";
-        let given = vec![Given::Number(confirmed.letter), Given::Number(micros(now))];
+        let given = vec![Param::Number(confirmed.letter), Param::Number(micros(now))];
         let mut writing = self.tables.begin().await?;
         if writing.run(SETTLE, given).await? > 0 {
             write(&mut writing, letter, now).await?;
@@ -101,7 +101,7 @@ impl Store {
             SELECT address FROM confirmation
             WHERE message = $1 AND mailbox = $2 AND used_at IS NOT NULL ORDER BY used_at";
         let read = |(address,): (Vec<u8>,)| Ok(address);
-        let given = vec![Given::Number(message), Given::Number(mailbox.into())];
+        let given = vec![Param::Number(message), Param::Number(mailbox.into())];
         Ok(self.tables.all(ADDRESS_OF, given, read).await?.pop())
     }
 }

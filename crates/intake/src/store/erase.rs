@@ -4,7 +4,7 @@
 //! overwritten in the file too.
 
 use roaring::RoaringBitmap;
-use sql::Given;
+use sql::Param;
 
 use super::{Store, schema};
 use crate::Error;
@@ -36,13 +36,13 @@ impl Store {
                     UNION SELECT message FROM letter WHERE message <> 0 AND mailbox = ANY ($1)",
             };
             let read = |(number,): (i64,)| Ok(number);
-            erased.extend(self.tables.all(of, vec![Given::Numbers(page.clone())], read).await?);
+            erased.extend(self.tables.all(of, vec![Param::Numbers(page.clone())], read).await?);
             let letters = sql::Statement {
                 sqlite: "DELETE FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
                 postgres: "DELETE FROM letter WHERE mailbox = ANY ($1)",
             };
             let mut writing = self.tables.begin().await?;
-            writing.run(letters, vec![Given::Numbers(page)]).await?;
+            writing.run(letters, vec![Param::Numbers(page)]).await?;
             writing.commit().await?;
         }
         erased.sort_unstable();
@@ -51,7 +51,7 @@ impl Store {
             self.delete(page).await?;
         }
         // Always: an erasure that was interrupted before this point continues here.
-        self.tables.scour(&schema::TABLES).await?;
+        self.tables.vacuum(&schema::TABLES).await?;
         Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
     }
 
@@ -62,7 +62,7 @@ impl Store {
         writing.run("DELETE FROM letter", Vec::new()).await?;
         let erased = writing.run("DELETE FROM message", Vec::new()).await?;
         writing.commit().await?;
-        self.tables.scour(&schema::TABLES).await?;
+        self.tables.vacuum(&schema::TABLES).await?;
         Ok(erased)
     }
 
@@ -83,7 +83,7 @@ impl Store {
         ];
         let mut writing = self.tables.begin().await?;
         for statement in DELETE {
-            writing.run(statement, vec![Given::Numbers(messages.to_vec())]).await?;
+            writing.run(statement, vec![Param::Numbers(messages.to_vec())]).await?;
         }
         Ok(writing.commit().await?)
     }
@@ -103,7 +103,7 @@ impl Store {
             return Ok(found);
         }
         loop {
-            let given = vec![Given::Number(last), Given::Number(PAGE)];
+            let given = vec![Param::Number(last), Param::Number(PAGE)];
             let read = |row: (i64, Option<String>)| Ok(row);
             let page = self.tables.all(SENDERS, given, read).await?;
             let Some((end, _)) = page.last() else { return Ok(found) };

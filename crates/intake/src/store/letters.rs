@@ -1,7 +1,7 @@
 //! Letters as they are queued.
 
 use chrono::{DateTime, Utc};
-use sql::{Given, Writing};
+use sql::{Param, Transaction};
 
 use super::micros;
 use crate::Error;
@@ -77,7 +77,7 @@ pub(crate) struct NewLetter<'a> {
 
 /// Queues a letter.
 pub(super) async fn write(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     new: NewLetter<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
@@ -85,12 +85,12 @@ pub(super) async fn write(
         INSERT INTO letter (kind, message, mailbox, route, why, status, created_at, due_at, attempts)
         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
     let given = vec![
-        Given::Text(new.kind.code().to_owned()),
-        Given::Number(new.message),
-        Given::PerhapsNumber(new.mailbox.map(i64::from)),
-        Given::Text(new.route.code().to_owned()),
-        Given::Perhaps(new.why.map(str::to_owned)),
-        Given::Number(micros(now)),
+        Param::Text(new.kind.code().to_owned()),
+        Param::Number(new.message),
+        Param::OptionalNumber(new.mailbox.map(i64::from)),
+        Param::Text(new.route.code().to_owned()),
+        Param::OptionalText(new.why.map(str::to_owned)),
+        Param::Number(micros(now)),
     ];
     writing.run(WRITE, given).await?;
     Ok(())

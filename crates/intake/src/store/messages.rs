@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use sql::Given;
+use sql::Param;
 
 use super::{Store, instant, micros, number};
 use crate::Error;
@@ -118,10 +118,10 @@ impl Store {
         let mut writing = self.tables.begin().await?;
         for message in messages {
             let given = vec![
-                Given::Bytes(digest(&message.content).to_vec()),
-                Given::Number(micros(message.received_at)),
-                Given::Perhaps(message.sender.clone()),
-                Given::Bytes(message.content.clone()),
+                Param::Bytes(digest(&message.content).to_vec()),
+                Param::Number(micros(message.received_at)),
+                Param::OptionalText(message.sender.clone()),
+                Param::Bytes(message.content.clone()),
             ];
             writing.run(INSERT, given).await?;
         }
@@ -134,7 +134,7 @@ impl Store {
         let digest = digest(&message.content).to_vec();
         self.insert(&[message]).await?;
         let read = |(number,): (i64,)| Ok(number);
-        let found = self.tables.all(NUMBER, vec![Given::Bytes(digest)], read).await?;
+        let found = self.tables.all(NUMBER, vec![Param::Bytes(digest)], read).await?;
         Ok(found.first().copied().unwrap_or_default())
     }
 
@@ -147,9 +147,9 @@ impl Store {
     ) -> Result<Vec<Message>, Error> {
         const PAGE: &str = select!("WHERE status = $1 AND number > $2 ORDER BY number LIMIT $3");
         let given = vec![
-            Given::Text(status.code().to_owned()),
-            Given::Number(after),
-            Given::Number(limit.into()),
+            Param::Text(status.code().to_owned()),
+            Param::Number(after),
+            Param::Number(limit.into()),
         ];
         Ok(self.tables.all(PAGE, given, message).await?)
     }
@@ -157,14 +157,14 @@ impl Store {
     /// One message; `None` if there is none with this number.
     pub async fn message(&self, number: i64) -> Result<Option<Message>, Error> {
         const ONE: &str = select!("WHERE number = $1");
-        Ok(self.tables.all(ONE, vec![Given::Number(number)], message).await?.pop())
+        Ok(self.tables.all(ONE, vec![Param::Number(number)], message).await?.pop())
     }
 
     /// The content of a message.
     pub async fn content(&self, number: i64) -> Result<Option<Vec<u8>>, Error> {
         const ONE: &str = "SELECT content FROM message WHERE number = $1";
         let read = |(content,): (Vec<u8>,)| Ok(content);
-        Ok(self.tables.all(ONE, vec![Given::Number(number)], read).await?.pop())
+        Ok(self.tables.all(ONE, vec![Param::Number(number)], read).await?.pop())
     }
 
     /// The number of messages by status and reason.
@@ -197,7 +197,7 @@ impl Store {
             UPDATE message SET status = 'refused', reason = $2, decided_at = $3
             WHERE number = $1 AND status = 'held'";
         let given =
-            vec![Given::Number(number), Given::Text(reason.to_owned()), Given::Number(micros(now))];
+            vec![Param::Number(number), Param::Text(reason.to_owned()), Param::Number(micros(now))];
         self.change(REFUSE, given).await
     }
 
@@ -209,7 +209,7 @@ impl Store {
             UPDATE message SET status = 'new', reason = NULL, mailbox = $2, decided_at = NULL,
                 releases = releases + 1
             WHERE number = $1 AND (status = 'held' OR status = 'done' AND $2 IS NOT NULL)";
-        let given = vec![Given::Number(number), Given::PerhapsNumber(holder.map(i64::from))];
+        let given = vec![Param::Number(number), Param::OptionalNumber(holder.map(i64::from))];
         self.change(RELEASE, given).await
     }
 
@@ -225,10 +225,10 @@ impl Store {
             UPDATE message SET status = 'held', reason = $2, mailbox = $3, decided_at = $4
             WHERE number = $1 AND status = 'new'";
         let given = vec![
-            Given::Number(number),
-            Given::Text(reason.to_owned()),
-            Given::PerhapsNumber(mailbox.map(i64::from)),
-            Given::Number(micros(now)),
+            Param::Number(number),
+            Param::Text(reason.to_owned()),
+            Param::OptionalNumber(mailbox.map(i64::from)),
+            Param::Number(micros(now)),
         ];
         self.change(HOLD, given).await
     }
@@ -236,7 +236,7 @@ impl Store {
     pub(super) async fn change(
         &self,
         statement: &'static str,
-        given: Vec<Given>,
+        given: Vec<Param>,
     ) -> Result<bool, Error> {
         let mut writing = self.tables.begin().await?;
         let changed = writing.run(statement, given).await?;

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
-use sql::{Given, Writing};
+use sql::{Param, Transaction};
 use uuid::Uuid;
 
 use super::confirmations::{self, Confirmation};
@@ -56,7 +56,7 @@ fn due_letter(
 
 /// Records the outcome of a claimed letter; false if it is not claimed.
 async fn settle(
-    writing: &mut Writing<'_>,
+    writing: &mut Transaction<'_>,
     letter: i64,
     outcome: LetterOutcome,
     now: DateTime<Utc>,
@@ -72,10 +72,10 @@ async fn settle(
         LetterOutcome::Obsolete => ("obsolete", now),
     };
     let given = vec![
-        Given::Number(letter),
-        Given::Text(status.to_owned()),
-        Given::Number(micros(due)),
-        Given::Number(micros(now)),
+        Param::Number(letter),
+        Param::Text(status.to_owned()),
+        Param::Number(micros(due)),
+        Param::Number(micros(now)),
     ];
     Ok(writing.run(SETTLE, given).await? > 0)
 }
@@ -93,11 +93,11 @@ impl Store {
             UPDATE message SET status = $2, reason = $3, mailbox = $4, decided_at = $5
             WHERE number = $1 AND status = 'new'";
         let given = vec![
-            Given::Number(message),
-            Given::Text(decision.status.code().to_owned()),
-            Given::Text(decision.reason.to_owned()),
-            Given::PerhapsNumber(decision.mailbox.map(i64::from)),
-            Given::Number(micros(now)),
+            Param::Number(message),
+            Param::Text(decision.status.code().to_owned()),
+            Param::Text(decision.reason.to_owned()),
+            Param::OptionalNumber(decision.mailbox.map(i64::from)),
+            Param::Number(micros(now)),
         ];
         let mut writing = self.tables.begin().await?;
         // On a conflict with another process, that one has queued the letters.
@@ -118,7 +118,7 @@ impl Store {
         const REPLIED: &str = "
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
             WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.created_at > $2 LIMIT 1";
-        let given = vec![Given::Text(sender.to_ascii_lowercase()), Given::Number(micros(since))];
+        let given = vec![Param::Text(sender.to_ascii_lowercase()), Param::Number(micros(since))];
         Ok(!self.tables.all(REPLIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
@@ -132,7 +132,7 @@ impl Store {
         const NOTIFIED: &str = "
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND created_at > $2
             AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') LIMIT 1";
-        let given = vec![Given::Number(mailbox.into()), Given::Number(micros(since))];
+        let given = vec![Param::Number(mailbox.into()), Param::Number(micros(since))];
         Ok(!self.tables.all(NOTIFIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
 
@@ -145,7 +145,7 @@ impl Store {
         const DUE: &str = "
             SELECT number, kind, message, mailbox, route, why, attempts FROM letter
             WHERE status = 'waiting' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
-        let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
+        let given = vec![Param::Number(micros(now)), Param::Number(limit.into())];
         Ok(self.tables.all(DUE, given, due_letter).await?)
     }
 
@@ -161,8 +161,8 @@ impl Store {
             UPDATE letter SET status = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
             WHERE number = $1 AND status = 'waiting'";
         let mut writing = self.tables.begin().await?;
-        let route = Given::Text(letter.route.code().to_owned());
-        let given = vec![Given::Number(letter.number), Given::Number(micros(until)), route];
+        let route = Param::Text(letter.route.code().to_owned());
+        let given = vec![Param::Number(letter.number), Param::Number(micros(until)), route];
         if writing.run(CLAIM, given).await? == 0 {
             return Ok(false);
         }
@@ -185,7 +185,7 @@ impl Store {
             SELECT number FROM letter
             WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', 'claimed')";
         let why = request.to_string();
-        let given = vec![Given::Number(mailbox.into()), Given::Text(why.clone())];
+        let given = vec![Param::Number(mailbox.into()), Param::Text(why.clone())];
         if !self.tables.all(WAITS, given, |(number,): (i64,)| Ok(number)).await?.is_empty() {
             return Ok(false);
         }
@@ -201,7 +201,7 @@ impl Store {
     pub(crate) async fn postpone(&self, letter: i64, until: DateTime<Utc>) -> Result<(), Error> {
         const POSTPONE: &str =
             "UPDATE letter SET due_at = $2 WHERE number = $1 AND status = 'waiting'";
-        let given = vec![Given::Number(letter), Given::Number(micros(until))];
+        let given = vec![Param::Number(letter), Param::Number(micros(until))];
         self.change(POSTPONE, given).await.map(|_| ())
     }
 
@@ -233,10 +233,10 @@ impl Store {
         let settled = settle(&mut writing, letter.number, outcome, now).await?;
         if settled && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted) {
             let given = vec![
-                Given::Number(letter.message),
-                Given::Text(reason.to_owned()),
-                Given::PerhapsNumber(letter.mailbox.map(i64::from)),
-                Given::Number(micros(now)),
+                Param::Number(letter.message),
+                Param::Text(reason.to_owned()),
+                Param::OptionalNumber(letter.mailbox.map(i64::from)),
+                Param::Number(micros(now)),
             ];
             writing.run(HOLD, given).await?;
         }
@@ -252,7 +252,7 @@ impl Store {
         const EXPIRED: &str = "
             SELECT number, kind, message, mailbox, route, why, attempts FROM letter
             WHERE status = 'claimed' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
-        let given = vec![Given::Number(micros(now)), Given::Number(limit.into())];
+        let given = vec![Param::Number(micros(now)), Param::Number(limit.into())];
         Ok(self.tables.all(EXPIRED, given, due_letter).await?)
     }
 
@@ -277,7 +277,7 @@ impl Store {
             UPDATE letter SET kind = 'refused', why = $2, status = 'waiting', due_at = $3
             WHERE number = $1 AND status = 'claimed'";
         let given =
-            vec![Given::Number(letter), Given::Text(why.to_owned()), Given::Number(micros(now))];
+            vec![Param::Number(letter), Param::Text(why.to_owned()), Param::Number(micros(now))];
         self.change(REFUSE, given).await.map(|_| ())
     }
 

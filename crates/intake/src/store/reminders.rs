@@ -6,7 +6,7 @@
 //! its letters may have been sent.
 
 use chrono::{DateTime, Utc};
-use sql::Given;
+use sql::Param;
 
 use super::letters::{self, LetterKind, NewLetter, Route};
 use super::{Store, micros};
@@ -22,9 +22,9 @@ pub(crate) struct ReminderCursor {
 }
 
 impl ReminderCursor {
-    fn parameters(self) -> [Given; 2] {
+    fn parameters(self) -> [Param; 2] {
         let round = i64::try_from(self.round).unwrap_or(i64::MAX);
-        [Given::Number(round), Given::Number(self.after.map_or(-1, i64::from))]
+        [Param::Number(round), Param::Number(self.after.map_or(-1, i64::from))]
     }
 }
 
@@ -86,7 +86,7 @@ impl Store {
         const WAIT: &str = "
             SELECT number FROM letter
             WHERE status = 'waiting' AND due_at <= $1 AND kind = 'reminder' LIMIT $2";
-        let given = vec![Given::Number(micros(now)), Given::Number(many.into())];
+        let given = vec![Param::Number(micros(now)), Param::Number(many.into())];
         let found = self.tables.all(WAIT, given, |(number,): (i64,)| Ok(number)).await?;
         Ok(found.len() >= usize::try_from(many).unwrap_or(usize::MAX))
     }

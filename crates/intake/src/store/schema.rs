@@ -1,6 +1,6 @@
 //! The tables, in a file and in `PostgreSQL`; `migrations/intake` documents them.
 
-use sql::{Format, Keeping, Schema};
+use sql::{Durability, Format, Schema};
 
 /// "TRMI".
 const APPLICATION_ID: u32 = 0x5452_4D49;
@@ -24,7 +24,7 @@ pub(super) fn format() -> Format {
         create: CREATE.to_owned(),
         upgrades: &[],
         other_version: "use a newer version of the program",
-        keeping: Keeping::Original,
+        durability: Durability::Original,
     }
 }
 

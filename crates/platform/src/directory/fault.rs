@@ -1,5 +1,7 @@
 //! What a failure of the database means to whoever called, and what to do about it.
 
+use sql::Failure;
+
 use super::super::{Cause, Error};
 use super::place::Place;
 
@@ -30,27 +32,34 @@ impl Problem {
     }
 }
 
-/// The primary result code of `SQLite`, where the error has one.
-pub(super) fn code(error: &sqlx::Error) -> Option<u32> {
-    let code = error.as_database_error()?.code()?;
-    code.parse::<u32>().ok().map(|extended| extended & 0xff)
-}
-
 pub(super) fn of(place: &Place, error: sqlx::Error) -> Error {
     let path = place.path().display();
-    let advice = match code(&error) {
-        Some(5 | 6) => "is locked by another program; end that one, or wait",
-        Some(8) => "is read-only; make the file and its folder writable",
-        Some(13) => "has no room on its disk; free some space and try again",
-        // A full disk can also look like this, where the write-ahead log's index finds no room.
-        Some(10) => {
-            "can't be read or written, as when its disk is full or failing; free some space or look at \
-             the disk, and try again"
+    let advice = match Failure::of(&error) {
+        Failure::Busy => "is locked by another program; end that program, or wait",
+        Failure::ReadOnlyFile => "is read-only; make the file and its folder writable",
+        Failure::DiskFull => "has no space on its disk; free some space and try again",
+        // A full disk can also look like this, where the write-ahead log's index finds no space.
+        Failure::Disk => {
+            "cannot be read or written, as when its disk is full or failing; free some space or \
+             check the disk, and try again"
         }
-        Some(14) => "can't be opened; look at its folder and the rights of it",
-        Some(11 | 26) => return damaged(place, &error),
-        Some(_) => return refused(place, &error),
-        None => "does not answer",
+        Failure::NotOpenable => "cannot be opened; check the permissions of its folder",
+        Failure::Damaged | Failure::NotADatabase => return damaged(place, &error),
+        Failure::Other | Failure::Duplicate => return refused(place, &error),
+        Failure::ServerFull
+        | Failure::Restarting
+        | Failure::Standby
+        | Failure::Unreachable
+        | Failure::PoolBusy
+        | Failure::Closed
+        | Failure::Undecodable
+        | Failure::Login
+        | Failure::Untrusted
+        | Failure::Settings
+        | Failure::NoDatabase
+        | Failure::NoTable
+        | Failure::Permission
+        | Failure::Value => "does not answer",
     };
     Error::Unavailable {
         cause: Cause::UNAVAILABLE,

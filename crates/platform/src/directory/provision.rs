@@ -1,5 +1,6 @@
 //! Which mailboxes the directory holds, and what it answers for those that may not.
 
+use sql::Failure;
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::super::Error;
@@ -19,7 +20,7 @@ impl Directory {
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
         let mut writer = self.writer().await?;
         provision(&mut writer, rows, checkpoint).await.map_err(|error| {
-            if fault::code(&error) == Some(19) {
+            if Failure::of(&error) == Failure::Duplicate {
                 let problem = "was given an address that another of its mailboxes has".to_owned();
                 return Problem::Content(problem).at(&self.place);
             }
@@ -48,7 +49,7 @@ async fn provision(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if let Err(error) = add(&mut transaction, rows).await {
         // A number or an address is there already. What was added goes, and rows are changed instead.
-        if fault::code(&error) != Some(19) {
+        if Failure::of(&error) != Failure::Duplicate {
             return Err(error);
         }
         transaction.rollback().await?;

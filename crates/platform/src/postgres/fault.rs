@@ -3,6 +3,7 @@
 //! Invariant: no sentence and no source holds a row. What `PostgreSQL` tells in its details (the key that
 //! exists already, the row that fails a check) has addresses in it, so only its message is passed on.
 
+use sql::Failure;
 use sqlx::postgres::PgConnectOptions;
 
 use super::super::{Cause, Error};
@@ -77,88 +78,61 @@ impl Place {
     }
 
     pub(super) fn fault(&self, error: sqlx::Error) -> Error {
-        if let sqlx::Error::Database(found) = &error {
-            let code = found.code().unwrap_or_default();
-            return self.told(&code, found.message());
-        }
-        if let sqlx::Error::PoolTimedOut = error {
-            return self.silent();
-        }
-        if let sqlx::Error::RowNotFound
-        | sqlx::Error::ColumnDecode { .. }
-        | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::ColumnIndexOutOfBounds { .. }
-        | sqlx::Error::Decode(_) = error
-        {
-            return self.unusable(&format!(
-                "holds what this program does not write ({error}); put it back from its backup"
-            ));
-        }
-        if let Some(problem) = eventstore::distrust(&error) {
-            return self.unavailable(Cause::UNAVAILABLE, &format!("can't be used: {problem}"));
-        }
-        let problem = format!(
-            "the mail directory at {} can't be reached; check that PostgreSQL runs there, and its \
-             address, TLS settings and network",
-            self.0
-        );
-        Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source: Some(Box::new(error)) }
-    }
-
-    /// What the server itself said.
-    fn told(&self, code: &str, message: &str) -> Error {
-        let class = code.get(..2).unwrap_or_default();
-        let (cause, advice) = match (class, code) {
-            (_, "57014") => {
-                (Cause::UNAVAILABLE, "took too long; look for what slows PostgreSQL down")
-            }
-            (_, "55P03") => {
-                (Cause::UNAVAILABLE, "is locked by another program; end that one, or wait")
-            }
-            (_, "55000") => (Cause::UNAVAILABLE, "takes no connections now; allow them, or wait"),
-            (_, "25006") => (Cause::UNAVAILABLE, "is read-only; give the address of the primary"),
-            (_, "42501") => (
+        use Failure::{
+            Busy, Closed, Damaged, Disk, DiskFull, Duplicate, Login, NoDatabase, NoTable,
+            NotADatabase, NotOpenable, Other, Permission, PoolBusy, ReadOnlyFile, Restarting,
+            ServerFull, Settings, Standby, Undecodable, Unreachable, Untrusted, Value,
+        };
+        let (cause, advice) = match Failure::of(&error) {
+            Busy => (
                 Cause::UNAVAILABLE,
-                "is not this user's to use; grant the rights in deploy/postgres/roles.sql",
+                "is locked by another program or slow; end that program, or wait",
             ),
-            (_, "3D000") => (Cause::GONE, "is gone; put the database back from its backup"),
-            (_, "42P01" | "3F000") => (
+            Restarting => (Cause::UNAVAILABLE, "is starting or stopping, or admits nobody; wait"),
+            Standby => (Cause::UNAVAILABLE, "is read-only; give the address of the primary"),
+            Permission => (
+                Cause::UNAVAILABLE,
+                "refuses this user; grant the permissions in deploy/postgres/roles.sql",
+            ),
+            NoDatabase => (Cause::GONE, "is gone; restore the database from its backup"),
+            NoTable => (
                 Cause::GONE,
-                "is not there; run `tramonto store migrate`, or put it back from its backup",
+                "is missing; run `tramonto store migrate`, or restore it from its backup",
             ),
-            (_, "25P03") => {
-                (Cause::UNAVAILABLE, "ended a call in its middle for being slow; it is made again")
+            Login => (Cause::UNAVAILABLE, "does not admit this user; check its credentials"),
+            ServerFull | DiskFull => {
+                (Cause::UNAVAILABLE, "has no space, memory or connection left; free some")
             }
-            ("08" | "57", _) => (Cause::UNAVAILABLE, "starts or stops just now; wait for it"),
-            ("28", _) => (Cause::UNAVAILABLE, "does not let this user in; check its credentials"),
-            ("40", _) => (Cause::UNAVAILABLE, "had two changes in each other's way; try again"),
-            ("53" | "58", _) => {
-                (Cause::UNAVAILABLE, "has no room, memory or connection left; make some")
-            }
-            ("XX", "XX001" | "XX002") => {
+            Untrusted => (
+                Cause::UNAVAILABLE,
+                "is not trusted; name the authority that issued its certificate with \
+                 --store-root-certificate",
+            ),
+            Undecodable => {
                 return self.unusable(&format!(
-                    "is damaged ({message}, SQLSTATE {code}); put it back from its backup"
+                    "holds what this program does not write ({error}); restore it from its backup"
                 ));
             }
-            _ => return self.unusable(&format!("refuses: {message} (SQLSTATE {code})")),
+            Value | Duplicate | Other | Damaged | NotADatabase | NotOpenable | ReadOnlyFile => {
+                let message = message(&error);
+                return self.unusable(&format!("reports an error: {message}; check its contents"));
+            }
+            Unreachable | Settings | PoolBusy | Closed | Disk => {
+                let problem = format!(
+                    "the mail directory at {} cannot be reached; check that PostgreSQL runs \
+                     there, its address, TLS settings and network",
+                    self.0
+                );
+                let source = Some(error.into());
+                return Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source };
+            }
         };
-        self.unavailable(cause, &format!("{advice} ({message}, SQLSTATE {code})"))
+        self.unavailable(cause, &format!("{advice} ({})", message(&error)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_passes_by_itself_is_tried_again_and_what_does_not_is_told() {
-        let place = Place("db:5432/mail".to_owned());
-        // Ended by the server for being slow, locked, in each other's way, stopping, full.
-        for code in ["25P03", "57014", "55P03", "40P01", "40001", "57P01", "53300", "08006"] {
-            assert!(place.told(code, "so").may_retry(), "{code}");
-        }
-        for code in ["XX001", "23514", "22003"] {
-            assert!(!place.told(code, "so").may_retry(), "{code}");
-        }
-    }
+/// The server's own words, without the details that can hold a row.
+fn message(error: &sqlx::Error) -> String {
+    let Some(database) = error.as_database_error() else { return error.to_string() };
+    format!("{}, SQLSTATE {}", database.message(), database.code().unwrap_or_default())
 }

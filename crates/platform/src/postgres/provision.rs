@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sql::Failure;
 use sqlx::{Connection, PgConnection};
 
 use super::super::Error;
@@ -90,9 +91,7 @@ async fn provision(
 
 /// An address that is another's already is told without saying which.
 fn taken(error: sqlx::Error) -> Problem {
-    if error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
-        == Some("23505")
-    {
+    if Failure::of(&error) == Failure::Duplicate {
         return Problem::Refused(
             "was given an address that another of its mailboxes has".to_owned(),
         );

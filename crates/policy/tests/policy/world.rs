@@ -48,8 +48,7 @@ pub(crate) struct Away {
 impl Away {
     fn inner(&self) -> Result<Arc<dyn EventStore>, Error> {
         if self.is_away.load(Ordering::SeqCst) {
-            let problem = "the test took it away".to_owned();
-            return Err(Error::Unusable { place: "memory".to_owned(), problem });
+            return Err(Error::InvalidAppend("the test took the store away".to_owned()));
         }
         Ok(Arc::clone(&self.inner.lock().unwrap()))
     }
@@ -152,9 +151,9 @@ impl World {
     }
 
     pub(crate) async fn decided(&self, command: Command) {
-        let known = self.journal.known().await.unwrap();
-        let events = known.state().decide(command, self.journal.now()).unwrap();
-        drop(known);
+        let snapshot = self.journal.state().await.unwrap();
+        let events = snapshot.decide(command, self.journal.now()).unwrap();
+        drop(snapshot);
         let stream = programme_stream(self.journal.programme()).unwrap();
         self.append(stream, &events).await;
     }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use sql::{Fault, Given, Place, Reader, Statement};
+use sql::{Error, Param, Reader, Statement, StoreName};
 
 /// Rows read at a time.
 const PAGE: i64 = 65_536;
@@ -26,12 +26,12 @@ const ROWS: Statement = Statement {
 const HOLDS: &str =
     "SELECT format('%s %s %s %s', hold, number, capabilities, until) FROM hold ORDER BY hold";
 
-pub(super) async fn digest(reader: Reader<'_>, place: &Place) -> Result<String, Fault> {
-    let fault = |error| place.fault(error);
+pub(super) async fn digest(reader: Reader<'_>, name: &StoreName) -> Result<String, Error> {
+    let fault = |error| name.error(error);
     let mut digest = Sha256::new();
     let mut after = -1;
     loop {
-        let given = vec![Given::Number(after), Given::Number(PAGE)];
+        let given = vec![Param::Number(after), Param::Number(PAGE)];
         let rows: Vec<(i64, String)> = reader.rows(ROWS, given).await.map_err(fault)?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;

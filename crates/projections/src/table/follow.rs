@@ -125,7 +125,7 @@ mod tests {
             let first = event * 10;
             let event = MailboxesRegistered { first, requested_on, activated_on };
             let event = Event::MailboxesRegistered(event);
-            let event = journal.written(&event, Noon.now(), &Origin::part("test")).unwrap();
+            let event = journal.new_event(&event, Noon.now(), &Origin::part("test")).unwrap();
             let stream = registry_stream(&programme).unwrap();
             log.append(Append::to(stream, ExpectedVersion::Any, vec![event])).await.unwrap();
         }

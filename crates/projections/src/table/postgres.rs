@@ -22,7 +22,7 @@ use super::{NAME, digest, schema, write};
 use crate::error::Error;
 use crate::status::{self, Status};
 use crate::stored::{Checkpoint, Stored, signed};
-use sql::{ANSWER, Fault, Given, Server, Writer, bounded};
+use sql::{ANSWER, Migration, Param, Server, Writer, within};
 
 /// After so long without a word of its projector another takes over; one transaction takes a second or two.
 const TTL: Duration = Duration::from_secs(30);
@@ -63,9 +63,9 @@ impl PostgresTable {
         Ok(table)
     }
 
-    /// Makes the tables, or brings them up to date, and tells which steps that took; with `dry`, which it
-    /// would take. Several may do it at once. A schema newer than this program is refused.
-    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<String>, Error> {
+    /// Makes the tables, or brings them up to date, and returns the steps that were missing; with `dry`, it
+    /// only returns them.
+    pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
@@ -112,8 +112,8 @@ impl PostgresTable {
 
     /// A digest of all rows, the same for the same log however they came to be, and in either database.
     pub async fn digest(&self) -> Result<String, Error> {
-        let (reader, place) = self.server.reader();
-        Ok(digest::digest(reader, place).await?)
+        let (reader, name) = self.server.reader();
+        Ok(digest::digest(reader, name).await?)
     }
 
     /// Empties the table and builds it again from the log; returns how many events that took. Readers find
@@ -130,14 +130,14 @@ impl PostgresTable {
                 WHERE token = $2";
             let mut transaction = connection.begin().await?;
             let mut writer = Writer::Postgres(&mut transaction);
-            let given = vec![self.name(), Given::Number(signed(lease.token))];
+            let given = vec![self.name(), Param::Number(signed(lease.token))];
             if writer.run(RESET, given).await? == 0 {
                 return Ok(false);
             }
             writer.run("TRUNCATE mailbox, hold", Vec::new()).await?;
             transaction.commit().await.map(|()| true)
         };
-        if !bounded(ANSWER, emptied).await.map_err(|error| self.fault(error))? {
+        if !within(ANSWER, emptied).await.map_err(|error| self.fault(error))? {
             return Err(self.taken_over());
         }
         drop(held);
@@ -159,7 +159,7 @@ impl PostgresTable {
     /// Closes the connections; what is asked of it later is an error.
     pub async fn close(&self) -> Result<(), Error> {
         *self.moving.lock().await = None;
-        self.server.readers.close().await;
+        self.server.close().await;
         Ok(())
     }
 
@@ -170,8 +170,8 @@ impl PostgresTable {
     /// Where the table stands, from the database; it must be this programme's.
     async fn stands(&self) -> Result<Checkpoint, Error> {
         const ROW: &str = "SELECT programme, position, first_event, last_event FROM checkpoint";
-        let (reader, place) = self.server.reader();
-        let row = reader.rows(ROW, Vec::new()).await.map_err(|error| place.fault(error))?.pop();
+        let (reader, name) = self.server.reader();
+        let row = reader.rows(ROW, Vec::new()).await.map_err(|error| name.error(error))?.pop();
         let row: Option<(String, i64, Option<Uuid>, Option<Uuid>)> = row;
         let Some((found, position, first_event, last_event)) = row else {
             return Ok(Checkpoint::default());
@@ -181,15 +181,15 @@ impl PostgresTable {
             let problem = format!(
                 "it belongs to the programme {found}, not to {programme}; use another database"
             );
-            return Err(place.unusable(problem).into());
+            return Err(name.rejected(problem).into());
         }
-        let position = u64::try_from(position).map_err(|error| place.corrupt(error))?;
+        let position = u64::try_from(position).map_err(|error| name.corrupt(error))?;
         Ok(Checkpoint { position, first_event, last_event })
     }
 
     async fn position(&self) -> Result<u64, Error> {
-        let (reader, place) = self.server.reader();
-        status::position(reader, place).await
+        let (reader, name) = self.server.reader();
+        status::position(reader, name).await
     }
 
     /// What this projector goes on from under a lease: what it knows, if it had it before.
@@ -211,7 +211,7 @@ impl PostgresTable {
             ON CONFLICT (one) DO UPDATE SET token = excluded.token
             WHERE checkpoint.token <= excluded.token";
         let mut connection = self.server.connection().await?;
-        let given = vec![self.name(), Given::Number(signed(lease.token))];
+        let given = vec![self.name(), Param::Number(signed(lease.token))];
         let stamped = Writer::Postgres(&mut connection).run(STAMP, given).await;
         match stamped.map_err(|error| self.fault(error))? {
             0 => Err(self.taken_over()),
@@ -238,7 +238,7 @@ impl PostgresTable {
         if stored.checkpoint == checkpoint {
             return Ok(stored);
         }
-        Err(Error::OtherLog { place: self.server.place.to_string() })
+        Err(Error::OtherLog { place: self.server.name.to_string() })
     }
 
     async fn write(&self, moving: &mut Moving, taken: &Taken) -> Result<(), Error> {
@@ -247,7 +247,7 @@ impl PostgresTable {
             WHERE programme = $4 AND position = $5 AND token = $6";
         let Moving { token, connection, stored } = moving;
         let fault = |error| self.fault(error);
-        let begun = bounded(ANSWER, connection.begin()).await;
+        let begun = within(ANSWER, connection.begin()).await;
         let mut transaction = begun.map_err(fault)?;
         let mut writer = Writer::Postgres(&mut transaction);
         // Derived data: what a power cut takes back, it takes back with the checkpoint.
@@ -255,31 +255,31 @@ impl PostgresTable {
         unhurried.map_err(fault)?;
         let Checkpoint { position, first_event, last_event } = taken.after.checkpoint;
         let given = vec![
-            Given::Number(signed(position)),
-            Given::PerhapsId(first_event),
-            Given::PerhapsId(last_event),
+            Param::Number(signed(position)),
+            Param::OptionalId(first_event),
+            Param::OptionalId(last_event),
             self.name(),
-            Given::Number(signed(stored.checkpoint.position)),
-            Given::Number(signed(*token)),
+            Param::Number(signed(stored.checkpoint.position)),
+            Param::Number(signed(*token)),
         ];
         if writer.run(MOVE, given).await.map_err(fault)? == 0 {
             return Err(self.taken_over());
         }
-        let place = &self.server.place;
-        write::rows(&mut writer, &self.programme, (stored, taken), place).await?;
-        bounded(ANSWER, transaction.commit()).await.map_err(fault)?;
+        let name = &self.server.name;
+        write::rows(&mut writer, &self.programme, (stored, taken), name).await?;
+        within(ANSWER, transaction.commit()).await.map_err(fault)?;
         Ok(())
     }
 
-    fn name(&self) -> Given {
-        Given::Text(self.programme.to_string())
+    fn name(&self) -> Param {
+        Param::Text(self.programme.to_string())
     }
 
-    fn fault(&self, error: sqlx::Error) -> Fault {
-        self.server.place.fault(error)
+    fn fault(&self, error: sqlx::Error) -> sql::Error {
+        self.server.name.error(error)
     }
 
     fn taken_over(&self) -> Error {
-        Error::TakenOver { place: self.server.place.to_string() }
+        Error::TakenOver { place: self.server.name.to_string() }
     }
 }

@@ -3,7 +3,7 @@
 use domain::{MailboxId, ProgrammeId};
 
 use crate::stored::{self, OTHER_VERSION};
-use sql::{Format, Keeping, Schema};
+use sql::{Durability, Format, Schema};
 
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d4d;
@@ -54,6 +54,6 @@ pub(super) fn format(programme: &ProgrammeId) -> Format {
         create,
         upgrades: &[],
         other_version: OTHER_VERSION,
-        keeping: Keeping::Derived,
+        durability: Durability::Derived,
     }
 }

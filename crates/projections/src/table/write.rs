@@ -16,7 +16,7 @@ use super::planes::{Code, Planes};
 use super::schema;
 use crate::error::Error;
 use crate::stored::{Stored, signed};
-use sql::{Given, Place, Statement, Writer};
+use sql::{Param, Statement, StoreName, Writer};
 
 /// How many new rows one statement takes.
 const BATCH: usize = 8192;
@@ -185,9 +185,9 @@ pub(super) async fn rows(
     writer: &mut Writer<'_>,
     programme: &ProgrammeId,
     (before, taken): (&Stored, &Taken),
-    place: &Place,
+    name: &StoreName,
 ) -> Result<(), Error> {
-    let fault = |error| place.fault(error);
+    let fault = |error| name.error(error);
     let Taken { after, changes, .. } = taken;
     let (old, new) = (before.state.rights.registered(), after.state.rights.registered());
     let fresh: RoaringBitmap = new - old;
@@ -198,7 +198,7 @@ pub(super) async fn rows(
         if written != one.rows.len() {
             let known = one.rows.len();
             let problem = format_args!("{written} rows were as {known} mailboxes are known to be");
-            return Err(place.corrupt(problem).into());
+            return Err(name.corrupt(problem).into());
         }
     }
     holds(writer, &before.state, &after.state).await.map_err(fault)?;
@@ -212,30 +212,30 @@ async fn update(
     checkpoint: u64,
 ) -> Result<u64, sqlx::Error> {
     let mut given = bound(update.new);
-    given.extend([signed(update.changed_at), signed(checkpoint)].map(Given::Number));
+    given.extend([signed(update.changed_at), signed(checkpoint)].map(Param::Number));
     given.extend(bound(update.old));
     let Some(ranges) = &update.ranges else {
-        given.push(Given::Numbers(update.rows.iter().map(i64::from).collect()));
+        given.push(Param::Numbers(update.rows.iter().map(i64::from).collect()));
         return writer.run(UPDATE_LISTED, given).await;
     };
     let mut written = 0;
     for range in ranges {
         let mut given = given.clone();
-        given.extend([*range.start(), *range.end()].map(|end| Given::Number(end.into())));
+        given.extend([*range.start(), *range.end()].map(|end| Param::Number(end.into())));
         written += writer.run(UPDATE_RANGE, given).await?;
     }
     Ok(written)
 }
 
-fn bound(code: Code) -> Vec<Given> {
+fn bound(code: Code) -> Vec<Param> {
     let lifecycle = match code & 3 {
         0 => "registered",
         1 => "activated",
         2 => "lapsed",
         _ => "withdrawn",
     };
-    let flags = (2..8).map(|bit| Given::Flag(code >> bit & 1 == 1));
-    std::iter::once(Given::Text(lifecycle.to_owned())).chain(flags).collect()
+    let flags = (2..8).map(|bit| Param::Flag(code >> bit & 1 == 1));
+    std::iter::once(Param::Text(lifecycle.to_owned())).chain(flags).collect()
 }
 
 /// Writes the rows of mailboxes that are new.
@@ -255,9 +255,9 @@ async fn insert(
             let count = usize::try_from(last - first).unwrap_or(usize::MAX);
             let count = count.saturating_add(1).min(BATCH);
             let values = values(&planes, &by_last_event, first, count);
-            let mut given = vec![Given::Number(first.into()), Given::Numbers(values)];
+            let mut given = vec![Param::Number(first.into()), Param::Numbers(values)];
             if matches!(writer, Writer::Postgres(_)) {
-                given.push(Given::Text(prefix.to_owned()));
+                given.push(Param::Text(prefix.to_owned()));
             }
             writer.run(INSERT, given).await?;
             let next = u32::try_from(count).ok().and_then(|count| first.checked_add(count));
@@ -302,14 +302,14 @@ async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result
     };
     let (then, now) = (before.rights.holds(), after.rights.holds());
     for (id, _) in then.iter().filter(|(id, hold)| now.get(*id) != Some(*hold)) {
-        writer.run(REMOVE, vec![Given::Text(id.to_string())]).await?;
+        writer.run(REMOVE, vec![Param::Text(id.to_string())]).await?;
     }
     for (id, hold) in now.iter().filter(|(id, hold)| then.get(*id) != Some(*hold)) {
         let given = vec![
-            Given::Text(id.to_string()),
-            Given::Number(hold.number.into()),
-            Given::Text(hold.capabilities.to_string()),
-            Given::Perhaps(hold.until.map(|until| until.to_string())),
+            Param::Text(id.to_string()),
+            Param::Number(hold.number.into()),
+            Param::Text(hold.capabilities.to_string()),
+            Param::OptionalText(hold.until.map(|until| until.to_string())),
         ];
         writer.run(ADD, given).await?;
     }

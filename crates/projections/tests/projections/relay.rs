@@ -3,6 +3,6 @@
 mod given;
 mod jetstream;
 mod mirroring;
-#[path = "../../../bus/tests/servers/server.rs"]
+#[path = "../../../bus/tests/bus/server.rs"]
 #[expect(dead_code, reason = "the tests of the bus use more of it")]
 mod server;

@@ -52,7 +52,7 @@ pub(super) fn decide(
     first_new: u32,
 ) -> Decided {
     let first = known.next;
-    let mut deciding = Deciding { held, known, first, first_new, decided: Decided::default() };
+    let mut deciding = Decision { held, known, first, first_new, decided: Decided::default() };
     for FileRow { line, raw, checked } in batch {
         let outcome = checked.and_then(|(registration, digest)| deciding.row(registration, digest));
         if let Err(invalid) = outcome {
@@ -62,7 +62,7 @@ pub(super) fn decide(
     deciding.decided
 }
 
-struct Deciding<'a> {
+struct Decision<'a> {
     held: &'a Held,
     known: &'a mut Known,
     /// The first number of this batch's new rows.
@@ -71,7 +71,7 @@ struct Deciding<'a> {
     decided: Decided,
 }
 
-impl Deciding<'_> {
+impl Decision<'_> {
     fn row(&mut self, registration: Registration, digest: i64) -> Result<(), InvalidRegistration> {
         match self.of_same_id(&registration) {
             Some(number) => self.again(number, registration, digest),

@@ -6,7 +6,7 @@
 
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::{Given, Statement, Writer};
+use sql::{Param, Statement, Writer};
 
 use super::{Backend, Error, PAGE, Registry, given, schema};
 
@@ -54,10 +54,10 @@ impl Registry {
             erased += importing.erase(&page).await?;
         }
         match &self.backend {
-            Backend::File(database) => database.scour().await?,
+            Backend::File(database) => database.vacuum().await?,
             Backend::Server(server) => {
                 let tables = ["registration", "changed_row", "outbox"];
-                server.scour(schema::SCHEMA.name, &tables).await?;
+                server.vacuum(schema::SCHEMA.name, &tables).await?;
             }
         }
         Ok(erased)
@@ -77,7 +77,7 @@ impl Registry {
 pub(super) async fn run(writer: &mut Writer<'_>, numbers: &[u32]) -> Result<u64, sqlx::Error> {
     let ids: Vec<(i64, String)> = writer.rows(IDS, vec![given(numbers)]).await?;
     let kept: Vec<String> = ids.iter().map(|(number, id)| kept(*number, id)).collect();
-    writer.run(KEEP, vec![Given::Text(format!("[{}]", kept.join(",")))]).await?;
+    writer.run(KEEP, vec![Param::Text(format!("[{}]", kept.join(",")))]).await?;
     let mut deleted = [0; 2];
     for (statement, deleted) in DELETE.into_iter().zip(&mut deleted) {
         *deleted = writer.run(statement, vec![given(numbers)]).await?;

@@ -5,7 +5,7 @@
 //! neither a lock nor half a batch behind. In a file, one process has one import; another is kept out by
 //! the engine's lock.
 
-use sql::{ANSWER, Database, Fault, Given, Place, Server, Statement, Writer, bounded};
+use sql::{ANSWER, Database, Failure, Param, Server, Statement, StoreName, Writer, within};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::MutexGuard;
 
@@ -35,8 +35,8 @@ impl Registry {
             Backend::File(database) => Connected::File { database, _turn: self.turn.lock().await },
             Backend::Server(server) => {
                 let mut connection = server.connection().await?;
-                if !lock(&mut connection, &server.place).await? {
-                    return Err(Error::Importing { place: server.place.to_string() });
+                if !lock(&mut connection, &server.name).await? {
+                    return Err(Error::Importing { place: server.name.to_string() });
                 }
                 Connected::Server(server, connection)
             }
@@ -46,7 +46,7 @@ impl Registry {
 }
 
 /// Waits at most two seconds for the lock; false where another has it.
-async fn lock(connection: &mut PgConnection, place: &Place) -> Result<bool, Fault> {
+async fn lock(connection: &mut PgConnection, name: &StoreName) -> Result<bool, sql::Error> {
     let asked = async {
         let mut transaction = connection.begin().await?;
         sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
@@ -54,12 +54,10 @@ async fn lock(connection: &mut PgConnection, place: &Place) -> Result<bool, Faul
         lock.execute(&mut *transaction).await?;
         transaction.commit().await
     };
-    match bounded(ANSWER, asked).await {
+    match within(ANSWER, asked).await {
         Ok(()) => Ok(true),
-        Err(error) => {
-            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-            if code.as_deref() == Some("55P03") { Ok(false) } else { Err(place.fault(error)) }
-        }
+        Err(error) if Failure::of(&error) == Failure::Busy => Ok(false),
+        Err(error) => Err(name.error(error)),
     }
 }
 
@@ -75,18 +73,18 @@ impl Importing<'_> {
     }
 
     async fn whole(&mut self, piece: &Piece<'_>) -> Result<u64, Error> {
-        let (place, done) = match &mut self.connection {
-            Connected::File { database, .. } => (&database.place, in_file(database, piece).await),
+        let (name, done) = match &mut self.connection {
+            Connected::File { database, .. } => (&database.name, in_file(database, piece).await),
             Connected::Server(server, connection) => {
-                (&server.place, in_postgres(connection, piece).await)
+                (&server.name, in_postgres(connection, piece).await)
             }
         };
-        done.map_err(|error| place.fault(error).into())
+        done.map_err(|error| name.error(error).into())
     }
 
     /// The log has everything up to that place in the outbox.
     pub(crate) async fn announced(&mut self, place: i64) -> Result<(), Error> {
-        self.run(outbox::REMOVE.into(), vec![Given::Number(place)]).await
+        self.run(outbox::REMOVE.into(), vec![Param::Number(place)]).await
     }
 
     /// Makes the indexes that are not there yet.
@@ -97,21 +95,21 @@ impl Importing<'_> {
         Ok(())
     }
 
-    async fn run(&mut self, statement: Statement, given: Vec<Given>) -> Result<(), Error> {
-        let (place, done) = match &mut self.connection {
+    async fn run(&mut self, statement: Statement, given: Vec<Param>) -> Result<(), Error> {
+        let (name, done) = match &mut self.connection {
             Connected::File { database, .. } => {
                 let mut writer = database.writer.lock().await;
                 let done = match writer.as_mut() {
                     Some(writer) => Writer::Sqlite(writer).run(statement, given).await,
                     None => Err(sqlx::Error::PoolClosed),
                 };
-                (&database.place, done)
+                (&database.name, done)
             }
             Connected::Server(server, connection) => {
-                (&server.place, Writer::Postgres(connection).run(statement, given).await)
+                (&server.name, Writer::Postgres(connection).run(statement, given).await)
             }
         };
-        done.map(|_| ()).map_err(|error| place.fault(error).into())
+        done.map(|_| ()).map_err(|error| name.error(error).into())
     }
 }
 
@@ -139,7 +137,7 @@ async fn in_file(database: &Database, piece: &Piece<'_>) -> Result<u64, sqlx::Er
 }
 
 async fn in_postgres(connection: &mut PgConnection, piece: &Piece<'_>) -> Result<u64, sqlx::Error> {
-    let mut transaction = bounded(ANSWER, connection.begin()).await?;
+    let mut transaction = within(ANSWER, connection.begin()).await?;
     let done = piece.run(&mut Writer::Postgres(&mut transaction)).await?;
-    bounded(ANSWER, transaction.commit()).await.map(|()| done)
+    within(ANSWER, transaction.commit()).await.map(|()| done)
 }

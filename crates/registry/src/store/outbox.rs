@@ -5,7 +5,7 @@ use eventstore::NewEvent;
 use uuid::Uuid;
 
 use super::{Error, Registry};
-use sql::{Given, Writer};
+use sql::{Param, Writer};
 
 /// An event in the outbox.
 #[derive(Debug, Clone)]
@@ -28,20 +28,20 @@ pub(super) const REMOVE: &str = "DELETE FROM outbox WHERE place <= $1";
 impl Registry {
     /// The oldest events that the log was perhaps not told yet, at most `limit`.
     pub(crate) async fn announcements(&self, limit: u32) -> Result<Vec<Announcement>, Error> {
-        self.all(WAITING, vec![Given::Number(limit.into())], read).await
+        self.all(WAITING, vec![Param::Number(limit.into())], read).await
     }
 }
 
 pub(super) async fn add(writer: &mut Writer<'_>, event: &NewEvent) -> Result<(), sqlx::Error> {
     let given = vec![
-        Given::Id(event.id),
-        Given::Text(event.kind.clone()),
-        Given::Number(event.schema_version.into()),
-        Given::Number(event.effective_at.timestamp_micros()),
-        Given::Text(event.actor.clone()),
-        Given::Perhaps(event.reason.clone()),
-        Given::Id(event.correlation_id),
-        Given::Text(event.payload.clone()),
+        Param::Id(event.id),
+        Param::Text(event.kind.clone()),
+        Param::Number(event.schema_version.into()),
+        Param::Number(event.effective_at.timestamp_micros()),
+        Param::Text(event.actor.clone()),
+        Param::OptionalText(event.reason.clone()),
+        Param::Id(event.correlation_id),
+        Param::Text(event.payload.clone()),
     ];
     writer.run(ADD, given).await.map(|_| ())
 }

@@ -1,6 +1,6 @@
 //! The tables. Days are counted from 1970-01-01, as in the log: `date(requested_on * 86400, 'unixepoch')`.
 
-use sql::{Format, Keeping, Schema};
+use sql::{Durability, Format, Schema};
 
 /// "TRMR".
 const APPLICATION_ID: u32 = 0x5452_4D52;
@@ -25,7 +25,7 @@ pub(super) fn format() -> Format {
         create: format!("{CREATE}{ERASED}"),
         upgrades: &[ERASED],
         other_version: "use a newer version of the program",
-        keeping: Keeping::Original,
+        durability: Durability::Original,
     }
 }
 

@@ -113,7 +113,7 @@ async fn keeps_apart(registry: &Registry) {
     let mut importing = registry.importing().await.unwrap();
     let written = importing.write(Write { import: &import, rows: &rows, freed: &[], events: &[] });
     let error = written.await.unwrap_err();
-    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(matches!(error, Error::Store(sql::Error::Conflict { .. })), "{error}");
     assert!(!error.may_retry());
     assert_eq!(registry.next_number().await.unwrap(), 2);
 }
@@ -162,7 +162,7 @@ async fn a_file_cut_off_in_the_middle_is_told_as_damaged() {
         Err(error) => error,
         Ok(registry) => registry.find(0).await.unwrap_err(),
     };
-    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(matches!(error, Error::Store(sql::Error::Corrupt(_))), "{error}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
-use sql::{ANSWER, Given, Writer, bounded};
+use sql::{ANSWER, Param, Writer, within};
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::row::{self, from_day};
@@ -83,7 +83,7 @@ impl Registry {
 
     /// The keys of the registrations from a number on, at most `limit` of them.
     pub(crate) async fn keys(&self, from: u32, limit: u32) -> Result<Vec<Keys>, Error> {
-        let given = vec![Given::Number(from.into()), Given::Number(limit.into())];
+        let given = vec![Param::Number(from.into()), Param::Number(limit.into())];
         self.all(row::KEYS, given, row::keys).await
     }
 
@@ -103,7 +103,7 @@ impl Write<'_> {
         // What an earlier import has changed is of no use any more.
         const STALE: &str = "
             DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = $1)";
-        writer.run(STALE, vec![Given::Number(self.import.number)]).await?;
+        writer.run(STALE, vec![Param::Number(self.import.number)]).await?;
         match writer {
             Writer::Sqlite(connection) => {
                 for rows in self.rows.chunks(ROWS) {
@@ -118,9 +118,9 @@ impl Write<'_> {
                 "INSERT INTO changed_row VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING";
             let Freed { number, codice_fiscale, address } = freed.clone();
             let given = vec![
-                Given::Number(number.into()),
-                Given::Text(codice_fiscale),
-                Given::Text(address),
+                Param::Number(number.into()),
+                Param::Text(codice_fiscale),
+                Param::Text(address),
             ];
             writer.run(ADD, given).await?;
         }
@@ -132,11 +132,11 @@ impl Write<'_> {
                 source = excluded.source, started_at = excluded.started_at,
                 first_new = excluded.first_new, finished = excluded.finished";
         let given = vec![
-            Given::Number(self.import.number),
-            Given::Text(self.import.source.clone()),
-            Given::Number(self.import.started_at.timestamp_micros()),
-            Given::Number(self.import.first_new.into()),
-            Given::Flag(self.import.finished),
+            Param::Number(self.import.number),
+            Param::Text(self.import.source.clone()),
+            Param::Number(self.import.started_at.timestamp_micros()),
+            Param::Number(self.import.first_new.into()),
+            Param::Flag(self.import.finished),
         ];
         writer.run(IMPORT, given).await.map(|_| ())
     }
@@ -187,5 +187,5 @@ async fn insert_arrays(
         .bind(days(|row| row.registration.last_sent_on.map(from_day)))
         .bind(notices)
         .bind(numbers(|row| row.digest));
-    bounded(ANSWER, query.execute(connection)).await.map(|_| ())
+    within(ANSWER, query.execute(connection)).await.map(|_| ())
 }

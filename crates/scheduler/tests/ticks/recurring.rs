@@ -143,9 +143,9 @@ async fn work_that_an_amendment_brings_owes_nothing_for_the_time_before() {
 #[tokio::test]
 async fn a_bad_cron_expression_names_its_entry_and_holds_up_no_phase() {
     for (cron, problem) in [
-        ("0 61 3 * * *", "can't be read: "),
-        ("0 0 0 30 2 *", "never comes;"),
-        ("0 30 3 * * noday", "can't be read: "),
+        ("0 61 3 * * *", "cannot be parsed: "),
+        ("0 0 0 30 2 *", "never occurs;"),
+        ("0 30 3 * * noday", "cannot be parsed: "),
     ] {
         let bad = plan(&[("work", cron, "once")]);
         let error = check_recurring(&bad).unwrap_err();

@@ -51,8 +51,8 @@ async fn batches(world: &World) -> Vec<String> {
 async fn sent(world: &World) {
     let journal = world.journal();
     let mailboxes = {
-        let known = journal.known().await.unwrap();
-        let outgoing = domain::outgoing(known.state(), journal.now()).pop().unwrap();
+        let snapshot = journal.state().await.unwrap();
+        let outgoing = domain::outgoing(&snapshot, journal.now()).pop().unwrap();
         outgoing.mailboxes.into()
     };
     let notice = "sending-ends".parse().unwrap();

@@ -29,8 +29,8 @@ async fn granted() -> World {
 
 async fn expired(world: &World) -> Vec<u32> {
     let journal = world.journal();
-    let known = journal.known().await.unwrap();
-    known.state().vouchers.expired().iter().collect()
+    let snapshot = journal.state().await.unwrap();
+    snapshot.vouchers.expired().iter().collect()
 }
 
 #[tokio::test]

@@ -98,9 +98,9 @@ async fn one(
     number: u32,
 ) -> Result<Probed, Error> {
     let (entitled, refusals) = {
-        let known = journal.known().await?;
-        let refusals = known.state().plan().map(|plan| plan.refusals.clone());
-        (Entitled::of(known.state()), refusals.unwrap_or_default())
+        let snapshot = journal.state().await?;
+        let refusals = snapshot.plan().map(|plan| plan.refusals.clone());
+        (Entitled::of(&snapshot), refusals.unwrap_or_default())
     };
     let began_at = journal.now();
     let ProbeResult { found, transcripts } =
@@ -113,8 +113,8 @@ async fn one(
 }
 
 async fn rules(journal: &Journal) -> Result<Box<CanaryRules>, Error> {
-    let known = journal.known().await?;
-    let rules = known.state().plan().and_then(|plan| plan.canaries.clone());
+    let snapshot = journal.state().await?;
+    let rules = snapshot.plan().and_then(|plan| plan.canaries.clone());
     rules.ok_or_else(|| {
         Error::Usage("the plan has no canaries; add a section [canaries] and amend it".to_owned())
     })
@@ -129,8 +129,8 @@ async fn show(args: &ShowCanaryArgs, global: &Global) -> Result<(), Error> {
     let now = reading.now().await?;
     let numbers = numbers(&reading).await?;
     let mut standings = {
-        let known = reading.journal.known().await?;
-        let state = known.state();
+        let snapshot = reading.journal.state().await?;
+        let state = &*snapshot;
         if let (Some(phase), Some(plan)) = (&args.phase, state.plan())
             && plan.phase(phase).is_none()
         {
@@ -169,8 +169,8 @@ async fn show(args: &ShowCanaryArgs, global: &Global) -> Result<(), Error> {
 /// The numbers of the plan's canaries, as far as the registry has them.
 async fn numbers(reading: &Reading) -> Result<Vec<u32>, Error> {
     let addresses = {
-        let known = reading.journal.known().await?;
-        let rules = known.state().plan().and_then(|plan| plan.canaries.as_ref());
+        let snapshot = reading.journal.state().await?;
+        let rules = snapshot.plan().and_then(|plan| plan.canaries.as_ref());
         rules.map(|rules| rules.addresses.clone()).unwrap_or_default()
     };
     let mut numbers = Vec::with_capacity(addresses.len());

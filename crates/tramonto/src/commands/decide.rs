@@ -1,7 +1,7 @@
 //! Where an operator's decision is appended.
 
 use domain::{Event, State};
-use eventstore::{Deciding, Origin};
+use eventstore::{Decision, Origin};
 
 use super::reading::Reading;
 use crate::Error;
@@ -16,7 +16,7 @@ pub(super) fn origin(global: &Global, reason: &Reason) -> Origin {
 /// that were appended; none where there was nothing to decide.
 pub(super) async fn decide(
     reading: &Reading,
-    on: impl Into<Deciding>,
+    on: impl Into<Decision>,
     origin: &Origin,
     decide: impl Fn(&State) -> Result<Vec<Event>, Error>,
 ) -> Result<Vec<Event>, Error> {

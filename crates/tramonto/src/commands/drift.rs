@@ -64,7 +64,7 @@ async fn compare(
         ));
     }
     let pace = Pace::default();
-    drive(&pace, journal.known().await?.state());
+    drive(&pace, &*journal.state().await?);
     let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace));
     // As long as the longest one told ahead: what is not told yet is no drift.
     let arm_ahead = platform.arms().then(|| chrono::Duration::days(14));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use domain::{ErasureCommand, ErasureGround, LogCommand, MailboxId};
-use eventstore::{Deciding, Origin, archive_stream, erasure_stream, voucher_stream};
+use eventstore::{Decision, Origin, archive_stream, erasure_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use serde_json::json;
 
@@ -65,7 +65,7 @@ impl Wherever<'_> {
     async fn expect(&self, reading: &Reading) -> Result<(), Error> {
         match self.archive {
             Some(_) => Ok(()),
-            None => expect_no_logs(reading.journal.known().await?.state()),
+            None => expect_no_logs(&*reading.journal.state().await?),
         }
     }
 }
@@ -90,8 +90,8 @@ async fn all(reason: &Reason, wherever: &Wherever<'_>) -> Result<(), Error> {
     order(&reading, wherever, ErasureGround::End, &origin, everyone).await?;
     let done = carry_out(&reading, wherever, &origin).await;
     let kept = {
-        let known = reading.journal.known().await?;
-        let state = known.state();
+        let snapshot = reading.journal.state().await?;
+        let state = &*snapshot;
         state.rights.registered().len() - state.erasure.ordered().len()
     };
     reading.close().await;
@@ -129,9 +129,9 @@ async fn order(
     .await?;
     let programme = reading.programme();
     // Whatever is granted or asked for meanwhile may be due to them.
-    let on = Deciding::on(erasure_stream(programme)?)
-        .beside(voucher_stream(programme)?)
-        .beside(archive_stream(programme)?);
+    let on = Decision::on(erasure_stream(programme)?)
+        .depends_on(voucher_stream(programme)?)
+        .depends_on(archive_stream(programme)?);
     decide(reading, on, origin, |state| {
         let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
         Ok(state.decide_erasure(command, now)?)
@@ -146,7 +146,7 @@ async fn carry_out(
     wherever: &Wherever<'_>,
     origin: &Origin,
 ) -> Result<BTreeMap<String, u64>, Error> {
-    let whose = Whose::pending(reading.journal.known().await?.state());
+    let whose = Whose::pending(&*reading.journal.state().await?);
     if whose.holders.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -192,7 +192,7 @@ async fn verify(args: VerifyErasureArgs, wherever: &Wherever<'_>) -> Result<Exit
             in_files(folder.clone(), texts.clone()).await?
         }
         StorePlace::Postgres(url) => {
-            sql::traces(postgres_options(global, url)?, &SCHEMAS, &texts).await?
+            sql::residue(postgres_options(global, url)?, &SCHEMAS, &texts).await?
         }
     };
     let mut found = found;

@@ -59,7 +59,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
         embedded::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin)
             .await?
     };
-    let plan = journal.known().await?.state().plan().cloned().unwrap_or(usual);
+    let plan = journal.state().await?.plan().cloned().unwrap_or(usual);
     let bar = progress::file("import", global.json);
     let summary = registry::import(
         &*log,

@@ -21,7 +21,7 @@ pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result
 
 async fn list(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
-    let groups = projections::incidents(reading.journal.known().await?.state());
+    let groups = projections::incidents(&*reading.journal.state().await?);
     let mut out = Output::open();
     if global.json {
         return out.document(&groups);

@@ -1,6 +1,6 @@
 //! `tramonto store migrate`: the tables of a shared store.
 
-use eventstore::{MigrationState, PostgresStore};
+use eventstore::PostgresStore;
 use platform::{Mode, PostgresDirectory};
 use projections::PostgresTable;
 use registry::Registry;
@@ -20,20 +20,13 @@ pub(super) async fn execute(args: MigrateArgs, global: &Global) -> Result<(), Er
         )));
     };
     let options = postgres_options(global, url)?;
-    let mut done = Vec::new();
-    for migration in PostgresStore::migrate(options.clone(), args.dry_run).await? {
-        if migration.state != MigrationState::Before {
-            done.push(format!("log: {} {}", migration.version, migration.name));
-        }
-    }
-    let of_registry = Registry::migrate(options.clone(), args.dry_run).await?;
-    done.extend(of_registry.into_iter().map(|name| format!("registry: {name}")));
-    let of_vouchers = vouchers::SCHEMA.migrate(options.clone(), args.dry_run).await;
-    done.extend(of_vouchers.map_err(vouchers::Error::from)?);
-    let of_table = PostgresTable::migrate(options.clone(), args.dry_run).await?;
-    done.extend(of_table.into_iter().map(|name| format!("projection: {name}")));
-    let of_intake = intake::Store::migrate(options.clone(), args.dry_run).await?;
-    done.extend(of_intake.into_iter().map(|name| format!("intake: {name}")));
+    let dry = args.dry_run;
+    let mut steps = PostgresStore::migrate(options.clone(), dry).await?;
+    steps.extend(Registry::migrate(options.clone(), dry).await?);
+    steps.extend(vouchers::SCHEMA.migrate(options.clone(), dry).await?);
+    steps.extend(PostgresTable::migrate(options.clone(), dry).await?);
+    steps.extend(intake::Store::migrate(options.clone(), dry).await?);
+    let mut done: Vec<String> = steps.iter().map(ToString::to_string).collect();
     let of_directory = PostgresDirectory::pending(options.clone()).await?;
     done.extend(of_directory.into_iter().map(|name| format!("directory: {name}")));
     if !args.dry_run {

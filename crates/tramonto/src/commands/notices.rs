@@ -56,7 +56,7 @@ pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(
 async fn list(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let notices = views::notice_progress(reading.journal.known().await?.state(), now);
+    let notices = views::notice_progress(&*reading.journal.state().await?, now);
     let mut out = Output::open();
     if global.json {
         return out.document(&notices);
@@ -141,8 +141,8 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
 async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let known = reading.journal.known().await?;
-    let state = known.state();
+    let snapshot = reading.journal.state().await?;
+    let state = &*snapshot;
     let rule = state.plan().and_then(|plan| plan.notice(notice).map(|rule| (plan, rule)));
     let Some((wording, rule)) = rule.and_then(|(plan, rule)| Some((rule.wording(plan)?, rule)))
     else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Command, Event, Plan};
-use eventstore::{Clock, Deciding, programme_stream, voucher_stream};
+use eventstore::{Clock, Decision, programme_stream, voucher_stream};
 use serde_json::json;
 use views::{AmendmentPreview, PhaseChange};
 
@@ -52,8 +52,8 @@ async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
     let mut waiting = None;
     let (plan, revision) = if is_there {
         let reading = Reading::open(global).await?;
-        let known = reading.journal.known().await?;
-        let programme = &known.state().programme;
+        let snapshot = reading.journal.state().await?;
+        let programme = &snapshot.programme;
         let plan = programme.plan().cloned();
         waiting = programme.proposed().map(|(_, proposed)| proposed.revision);
         (plan.map_or_else(Plan::cec_pac, Ok)?, programme.revision())
@@ -189,8 +189,8 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     };
     let now = reading.now().await?;
     let (preview, waits) = {
-        let known = reading.journal.known().await?;
-        let state = known.state();
+        let snapshot = reading.journal.state().await?;
+        let state = &*snapshot;
         (AmendmentPreview::of(state, &plan, now), state.programme.proposed().is_some())
     };
     let preview = preview.ok_or_else(|| {
@@ -242,7 +242,7 @@ async fn append(
 ) -> Result<Vec<Event>, Error> {
     let programme = reading.programme();
     // Vouchers that are granted meanwhile may be more than the amended plan allows.
-    let on = Deciding::on(programme_stream(programme)?).beside(voucher_stream(programme)?);
+    let on = Decision::on(programme_stream(programme)?).depends_on(voucher_stream(programme)?);
     let command = Command::Amend(plan.clone());
     let now = reading.journal.now();
     let events = decide(reading, on, &origin(global, reason), |state| {

@@ -85,8 +85,8 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let journal = Journal::new(programme, log, clock, State::default(), 0);
     provisioner.say(embedded::refusals(&journal).await?).await?;
     drop(provisioner);
-    let known = journal.known().await?;
-    let state = known.state();
+    let snapshot = journal.state().await?;
+    let state = &*snapshot;
     if let Some(plan) = state.plan() {
         for call in calls(state, plan, journal.now()) {
             directory.set(&call).await?;

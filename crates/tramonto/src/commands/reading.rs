@@ -125,8 +125,8 @@ impl Reading {
             })?,
             Target::Address(address) => return self.number_of_address(address).await,
         };
-        let known = self.journal.known().await?;
-        if known.state().rights.registered().contains(number) {
+        let snapshot = self.journal.state().await?;
+        if snapshot.rights.registered().contains(number) {
             return Ok(number);
         }
         let id = MailboxId::new(programme, number);

@@ -63,8 +63,8 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let store = running.engine.into_store().await;
     let engine_took = engine_begun.elapsed();
     let journal = store.journal(programme, clock);
-    let reports = phases(journal.known().await?.state(), journal.now());
-    let events = journal.known().await?.position();
+    let reports = phases(&*journal.state().await?, journal.now());
+    let events = journal.state().await?.position();
     drop(journal);
     store.close().await?;
     let proof = prove(&home).await?;

@@ -15,7 +15,7 @@ pub(super) async fn execute(global: &Global) -> Result<(), Error> {
     let now = reading.now().await?;
     let followed = reading.followed(now).await?;
     let head = reading.log.head().await?;
-    let status = Status::of(reading.journal.known().await?.state(), now, head, followed);
+    let status = Status::of(&*reading.journal.state().await?, now, head, followed);
     let Some(status) = status else {
         return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".into()));
     };

@@ -273,7 +273,7 @@ fn standing(shown: &Shown) -> (&'static str, String) {
 async fn report(global: &Global) -> Result<(), Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let report = vouchers::Report::known(reading.journal.known().await?.state(), now);
+    let report = vouchers::Report::known(&*reading.journal.state().await?, now);
     let mut out = Output::open();
     if global.json {
         return out.document(&report);

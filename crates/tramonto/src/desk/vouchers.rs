@@ -57,7 +57,7 @@ impl Desk {
     }
 
     async fn done(&self, sentence: String) -> Result<Outcome, Trouble> {
-        let position = self.journal.known().await?.position();
+        let position = self.journal.state().await?.position();
         Ok(Outcome::Accepted { sentence, position })
     }
 }

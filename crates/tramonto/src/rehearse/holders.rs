@@ -93,8 +93,8 @@ impl Holders {
         }
         let mut draw = Draw::new(self.seed);
         let mut agenda = Agenda::new();
-        let known = engine.journal.known().await?;
-        let state = known.state();
+        let snapshot = engine.journal.state().await?;
+        let state = &*snapshot;
         if let Some(plan) = state.plan() {
             for (at, errand) in vouchers::errands(plan, state, self.asking, &mut draw) {
                 agenda.entry(at).or_default().push_back(Errand::Vouchers(errand));

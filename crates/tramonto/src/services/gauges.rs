@@ -130,8 +130,8 @@ fn install() -> Result<PrometheusHandle, Error> {
 async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let head = journal.store().head().await?;
     gauge!("tramonto_log_head_position").set(number(head));
-    let known = journal.known().await?;
-    let (state, now) = (known.state(), journal.now());
+    let snapshot = journal.state().await?;
+    let (state, now) = (&snapshot, journal.now());
     let people = &state.rights;
     let lifecycles = [
         ("registered", people.registered().len()),

@@ -20,8 +20,8 @@ pub(super) async fn notices(ground: Ground, post: Post) {
         Post::Nowhere => None,
         Post::Through(_) | Post::Relay(_) => ground.registry("notices").await,
     }) else {
-        if let Ok(known) = journal.known().await {
-            warn_of_silence(known.state());
+        if let Ok(snapshot) = journal.state().await {
+            warn_of_silence(&snapshot);
         }
         return;
     };

@@ -329,7 +329,7 @@ struct Pacing {
 #[async_trait]
 impl PartPasses for Pacing {
     async fn pass(&mut self) -> Result<Option<Tick>, Error> {
-        embedded::drive(&self.pace, self.journal.known().await?.state());
+        embedded::drive(&self.pace, &*self.journal.state().await?);
         let next_wake = self.clock.now().checked_add_signed(KEEP_PACE);
         Ok(Some(Tick { progress: 0, next_wake }))
     }

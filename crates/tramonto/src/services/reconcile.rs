@@ -49,7 +49,7 @@ impl PartPasses for Reconciling {
             let next_wake = self.journal.now().checked_add_signed(ARRIVING);
             return Ok(Some(Tick { progress: 0, next_wake }));
         }
-        embedded::drive(&self.pace, self.journal.known().await?.state());
+        embedded::drive(&self.pace, &*self.journal.state().await?);
         Ok(Some(self.reconciler.tick().await?))
     }
 }

@@ -28,7 +28,7 @@ fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
     scene.write("tramonto-store/log.db", "a shopping list, rather long, and certainly no database");
     for arguments in READS {
         let told = scene.refused(arguments);
-        assert!(told.contains("it is no SQLite database"), "{told}");
+        assert!(told.contains("it is not a SQLite database"), "{told}");
     }
     assert!(scene.read("tramonto-store/log.db").starts_with("a shopping list"));
 }

@@ -118,8 +118,8 @@ impl Office {
     /// Makes the present codes of vouchers that were granted and never got one.
     pub async fn mint_missing(&self, who: &RoaringBitmap) -> Result<Vec<Minted>, Error> {
         let missing: Vec<Kept> = {
-            let known = self.journal.known().await?;
-            let vouchers = &known.state().vouchers;
+            let snapshot = self.journal.state().await?;
+            let vouchers = &snapshot.vouchers;
             let these = &(who & vouchers.valid()) - vouchers.delivered();
             these.iter().map(|number| Kept { number, issue: vouchers.issue_of(number) }).collect()
         };
@@ -129,8 +129,8 @@ impl Office {
     /// Which vouchers were granted and not handed over.
     pub async fn undelivered(&self) -> Result<Undelivered, Error> {
         let (waiting, issues) = {
-            let known = self.journal.known().await?;
-            let vouchers = &known.state().vouchers;
+            let snapshot = self.journal.state().await?;
+            let vouchers = &snapshot.vouchers;
             let waiting = vouchers.valid() - vouchers.delivered();
             let issue = |number| Kept { number, issue: vouchers.issue_of(number) };
             let issues: std::collections::BTreeSet<Kept> = waiting.iter().map(issue).collect();
@@ -152,8 +152,8 @@ impl Office {
 
     /// The present issue of a voucher that was granted and not handed over.
     async fn awaited(&self, number: u32) -> Result<Option<u32>, Error> {
-        let known = self.journal.known().await?;
-        let vouchers = &known.state().vouchers;
+        let snapshot = self.journal.state().await?;
+        let vouchers = &snapshot.vouchers;
         let awaited = vouchers.standing(number) == VoucherStanding::Valid
             && !vouchers.delivered().contains(number);
         Ok(awaited.then(|| vouchers.issue_of(number)))

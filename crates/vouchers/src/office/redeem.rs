@@ -76,8 +76,8 @@ impl Office {
     }
 
     async fn redeemed_on(&self, number: u32) -> Result<NaiveDate, Error> {
-        let known = self.journal.known().await?;
-        match known.state().vouchers.standing(number) {
+        let snapshot = self.journal.state().await?;
+        match snapshot.vouchers.standing(number) {
             VoucherStanding::Redeemed { on, .. } => Ok(on),
             VoucherStanding::None
             | VoucherStanding::Requested

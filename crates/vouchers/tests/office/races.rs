@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{Command, Verification, VoucherStanding};
-use eventstore::{Deciding, programme_stream, voucher_stream};
+use eventstore::{Decision, programme_stream, voucher_stream};
 use futures::future::join_all;
 use vouchers::{Error, Minted};
 
@@ -110,10 +110,10 @@ async fn of_a_grant_and_an_amendment_at_the_same_moment_one_is_decided_on_the_ot
         world.granted(0).await;
         world.verified(1).await;
         let journal = world.office.journal();
-        let mut plan = journal.known().await.unwrap().state().plan().cloned().unwrap();
+        let mut plan = journal.state().await.unwrap().plan().cloned().unwrap();
         plan.vouchers.as_mut().unwrap().max_issued = Some(1);
-        let on = Deciding::on(programme_stream(journal.programme()).unwrap())
-            .beside(voucher_stream(journal.programme()).unwrap());
+        let on = Decision::on(programme_stream(journal.programme()).unwrap())
+            .depends_on(voucher_stream(journal.programme()).unwrap());
         let origin = origin();
         let amend = journal.decide(&on, &origin, |state, now| {
             Ok::<_, Error>(state.decide(Command::Amend(plan.clone()), now)?)

@@ -196,7 +196,7 @@ impl World {
 
     /// Another process on the same store.
     pub(crate) async fn another(&self) -> Office {
-        let plan = self.office.journal().known().await.unwrap().state().plan().cloned().unwrap();
+        let plan = self.office.journal().state().await.unwrap().plan().cloned().unwrap();
         office(self.folder.path(), &self.place, &self.store, &self.clock, &plan).await
     }
 
@@ -227,8 +227,8 @@ impl World {
         let journal = self.office.journal();
         let today = civil_date(journal.now(), chrono_tz::Europe::Rome);
         let events = {
-            let known = journal.known().await.unwrap();
-            mailbox_now(known.state(), number).decide(command, today).unwrap()
+            let snapshot = journal.state().await.unwrap();
+            mailbox_now(&snapshot, number).decide(command, today).unwrap()
         };
         let stream = mailbox_stream(journal.programme(), number).unwrap();
         journal.append(stream, ExpectedVersion::Any, &events, &origin()).await.unwrap();

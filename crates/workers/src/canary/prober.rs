@@ -9,7 +9,7 @@ use domain::{
     CanaryProbed, CanaryRules, Capability, Entitled, Event, Finding, ProbeAnswer, ProbesDue,
     Protocol, Refusals, Side, State, Tick, Window, probes_due,
 };
-use eventstore::{Journal, Origin, canary_stream};
+use eventstore::{Decision, Journal, Origin, canary_stream};
 use futures::future::join_all;
 use metrics::counter;
 
@@ -18,8 +18,6 @@ use crate::Error;
 
 /// How soon a canary that is not in the registry is looked up again.
 const LOOKUP_INTERVAL: TimeDelta = TimeDelta::minutes(1);
-/// Append attempts in one pass.
-const ATTEMPTS: usize = 5;
 
 /// Looks up the mailbox of an address.
 #[async_trait]
@@ -91,8 +89,8 @@ impl Prober {
     /// Looks up the numbers of new canaries; true if some are not in the registry.
     async fn look_up(&mut self) -> Result<bool, Error> {
         let addresses = {
-            let known = self.journal.known().await?;
-            let rules = known.state().plan().and_then(|plan| plan.canaries.as_ref());
+            let snapshot = self.journal.state().await?;
+            let rules = snapshot.plan().and_then(|plan| plan.canaries.as_ref());
             rules.map(|rules| rules.addresses.clone()).unwrap_or_default()
         };
         let missing: Vec<_> =
@@ -128,8 +126,8 @@ impl Prober {
     }
 
     async fn todo(&self, now: DateTime<Utc>) -> Result<Option<Todo>, Error> {
-        let known = self.journal.known().await?;
-        let state = known.state();
+        let snapshot = self.journal.state().await?;
+        let state = &*snapshot;
         let Some(plan) = state.plan() else { return Ok(None) };
         let Some(rules) = plan.canaries.clone() else { return Ok(None) };
         let numbers: Vec<u32> = rules
@@ -148,8 +146,8 @@ impl Prober {
         let address = self.numbers.iter().find(|(_, known)| **known == number)?.0;
         let canary = Canary::of(&todo.rules, address);
         let recorded = {
-            let known = self.journal.known().await.ok()?;
-            attempts(known.state(), window, number)
+            let snapshot = self.journal.state().await.ok()?;
+            attempts(&snapshot, window, number)
         };
         let began_at = self.journal.now();
         let now = || self.journal.now();
@@ -181,36 +179,24 @@ impl Prober {
 
     /// Records findings, except those that another prober has recorded meanwhile.
     async fn record(&mut self) -> Result<(), Error> {
-        for _ in 0..ATTEMPTS {
-            if self.unrecorded.is_empty() {
-                return Ok(());
-            }
-            let stream = canary_stream(self.journal.programme())?;
-            // Read before the state: an event appended in between makes our append a conflict.
-            let expected = self.journal.version_of(&stream).await?;
-            let origin = {
-                let known = self.journal.known().await?;
-                let state = known.state();
-                self.unrecorded.retain(|probed| probed.is_news(state));
-                origin(state, &self.unrecorded)
-            };
-            let events: Vec<_> = self
-                .unrecorded
-                .iter()
-                .map(|probed| Event::CanaryProbed(probed.event.clone()))
-                .collect();
-            if events.is_empty() {
-                return Ok(());
-            }
-            match self.journal.append(stream, expected, &events, &origin).await {
-                Ok(_) => {
-                    for Probed { event, .. } in self.unrecorded.drain(..) {
-                        report(&event);
-                    }
-                }
-                Err(eventstore::Error::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+        let Self { journal, unrecorded, .. } = self;
+        let origin = {
+            let snapshot = journal.state().await?;
+            unrecorded.retain(|probed| probed.is_news(&snapshot));
+            origin(&snapshot, unrecorded)
+        };
+        if unrecorded.is_empty() {
+            return Ok(());
+        }
+        let on = Decision::on(canary_stream(journal.programme())?);
+        let decided = journal.decide(&on, &origin, |snapshot, _| {
+            unrecorded.retain(|probed| probed.is_news(snapshot));
+            let events = unrecorded.iter();
+            Ok::<_, Error>(events.map(|it| Event::CanaryProbed(it.event.clone())).collect())
+        });
+        decided.await?;
+        for Probed { event, .. } in unrecorded.drain(..) {
+            report(&event);
         }
         Ok(())
     }

@@ -113,8 +113,8 @@ impl Sender {
     async fn work(&self, now: DateTime<Utc>) -> Result<Work, Error> {
         // Read before the state: an event appended in between makes our append a conflict.
         let expected = self.version().await?;
-        let known = self.journal.known().await?;
-        let state = known.state();
+        let snapshot = self.journal.state().await?;
+        let state = &*snapshot;
         let next = domain::outgoing(state, now).into_iter().next();
         Ok(Work {
             expected,
@@ -194,10 +194,10 @@ impl Sender {
         let Some((notice, outcomes)) = &self.unrecorded else { return Ok(()) };
         let events = {
             let now = self.journal.now();
-            let known = self.journal.known().await?;
-            let retry = known.state().plan().map(|plan| plan.retry).unwrap_or_default();
+            let snapshot = self.journal.state().await?;
+            let retry = snapshot.plan().map(|plan| plan.retry).unwrap_or_default();
             let mut recorder = Recorder { notice, now, retry, jitter: &mut self.jitter };
-            let progress = known.state().notices.get(notice);
+            let progress = snapshot.notices.get(notice);
             outcomes
                 .iter()
                 .flat_map(|one| {
@@ -217,7 +217,8 @@ impl Sender {
         Ok(self.journal.version_of(&notice_stream(self.journal.programme())?).await?)
     }
 
-    /// False on a conflict with a concurrent append.
+    /// False on a conflict with a concurrent append. Not the journal's decision loop: a claim depends on what
+    /// the mailer can send now, so the next tick makes it again.
     async fn append(&self, expected: ExpectedVersion, events: &[Event]) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);

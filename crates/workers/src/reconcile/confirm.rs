@@ -33,22 +33,23 @@ impl Reconciler {
         let sound = sound(expectations, seen, &found);
         let stream = drift_stream(self.journal.programme())?;
         let mut overtaken = 0;
+        // Not the journal's decision loop: each attempt asks the platform again.
         loop {
             // Read before the state: what another comparison tells in between makes the append a conflict.
             let version = self.journal.version_of(&stream).await?;
             let (again, compared_at) = {
-                let known = self.journal.known().await?;
-                let quiet = found.is_empty() && settled(known.state(), &sound).is_empty();
+                let snapshot = self.journal.state().await?;
+                let quiet = found.is_empty() && settled(&snapshot, &sound).is_empty();
                 if quiet {
                     return Ok(Drifting::new());
                 }
                 let now = self.journal.now();
-                (expected(known.state(), now, self.reach, range.clone()), known.position())
+                (expected(&snapshot, now, self.reach, range.clone()), snapshot.position())
             };
             let confirmed = self.look_again(&found, &again).await?;
             let events = {
-                let known = self.journal.known().await?;
-                news(known.state(), &confirmed, &sound, repair, compared_at)
+                let snapshot = self.journal.state().await?;
+                news(&snapshot, &confirmed, &sound, repair, compared_at)
             };
             if !events.is_empty() {
                 match self.journal.append(stream.clone(), version, &events, origin).await {

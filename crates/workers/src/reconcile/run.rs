@@ -118,8 +118,8 @@ impl Reconciler {
     async fn compare(&self, run: &mut Run, from: u32, origin: &Origin) -> Result<Step, Error> {
         let controls = self.reach.controls;
         let (range, numbers, active, expectations) = {
-            let known = self.journal.known().await?;
-            let (state, now) = (known.state(), self.journal.now());
+            let snapshot = self.journal.state().await?;
+            let (state, now) = (&snapshot, self.journal.now());
             let Some(first) = state.rights.activated().range(from..).next() else {
                 return Ok(Step::List(0));
             };
@@ -152,8 +152,8 @@ impl Reconciler {
         let limit = run.span;
         let page = self.platform.known(from, limit).await?;
         // The log knows of a mailbox before a platform does, so it is read afterwards.
-        let known = self.journal.known().await?;
-        run.unknown_to_registry |= &*page.mailboxes - known.state().rights.activated();
+        let snapshot = self.journal.state().await?;
+        run.unknown_to_registry |= &*page.mailboxes - snapshot.rights.activated();
         run.known += page.mailboxes.len();
         run.numberless += page.numberless;
         let next = page.mailboxes.max().and_then(|last| last.checked_add(1));
@@ -183,9 +183,10 @@ impl Reconciler {
                 return Err(error);
             }
         };
-        let position = self.journal.known().await?.position();
+        let position = self.journal.state().await?.position();
         let checked = run.told(position);
         let event = Event::DriftChecked(checked.clone());
+        // Not the journal's decision loop: after a conflict the whole run is stale.
         self.journal.append(stream, expected, &[event], origin).await?;
         tracing::info!(
             mailboxes = checked.mailboxes,

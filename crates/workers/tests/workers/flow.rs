@@ -93,8 +93,8 @@ impl World {
 
     async fn decide(&self, command: Command) {
         let events = {
-            let known = self.journal.known().await.unwrap();
-            known.state().decide(command, self.journal.now()).unwrap()
+            let snapshot = self.journal.state().await.unwrap();
+            snapshot.decide(command, self.journal.now()).unwrap()
         };
         let stream = programme_stream(self.journal.programme()).unwrap();
         for event in events {
@@ -103,7 +103,7 @@ impl World {
     }
 
     async fn start_due_phases(&self) {
-        let due = self.journal.known().await.unwrap().state().plan().unwrap().phases.len();
+        let due = self.journal.state().await.unwrap().plan().unwrap().phases.len();
         for _ in 0..due {
             self.decide(Command::StartPhase { frozen_at: 0 }).await;
         }
@@ -131,8 +131,8 @@ impl World {
 
     async fn completed(&self, phase: &str) -> Option<domain::PhaseCompleted> {
         let phase: PhaseId = phase.parse().unwrap();
-        let known = self.journal.known().await.unwrap();
-        Some(known.state().phases.get(&phase)?.completed.clone()?.1)
+        let snapshot = self.journal.state().await.unwrap();
+        Some(snapshot.phases.get(&phase)?.completed.clone()?.1)
     }
 }
 
@@ -202,7 +202,7 @@ async fn a_hold_keeps_what_it_names_and_a_withdrawal_ends_everything() {
     world.set_clock("2015-04-01T22:00:00Z").await;
     assert_eq!(world.who_may(Capability::Send).await, [0; 0], "the platform knew the hold's end");
     world.settle().await;
-    let known = world.journal.known().await.unwrap();
-    let account = known.state().account(&"receive-only".parse().unwrap(), world.journal.now());
+    let snapshot = world.journal.state().await.unwrap();
+    let account = snapshot.account(&"receive-only".parse().unwrap(), world.journal.now());
     assert_eq!(account.unwrap().done.len(), 4);
 }

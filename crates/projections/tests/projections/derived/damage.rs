@@ -111,7 +111,7 @@ async fn a_file_that_is_no_projection_is_left_alone() {
     let path = dir.path().join("state.db");
     std::fs::write(&path, "a letter to my mother, which is longer than a header").unwrap();
     let error = refusal(&story, &dir).await;
-    assert!(error.to_string().contains("no SQLite database"), "{error}");
+    assert!(error.to_string().contains("not a SQLite database"), "{error}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
 }
 
@@ -137,6 +137,6 @@ async fn a_set_cut_short_is_damage() {
     sqlx::query("UPDATE chunk SET members = x'00'").execute(&pool).await.unwrap();
     let sets = Sets::open(&path, programme(), story.log()).await.unwrap();
     let error = sets.load().await.unwrap_err();
-    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(matches!(error, Error::Store(sql::Error::Corrupt(_))), "{error}");
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }

@@ -106,7 +106,7 @@ impl Story {
     }
 
     pub(crate) async fn state(&self) -> State {
-        self.journal.known().await.unwrap().state().clone()
+        self.journal.state().await.unwrap().clone()
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -118,7 +118,7 @@ impl Story {
             return;
         }
         let origin = Origin::part("story");
-        let new = |event| self.journal.written(event, at, &origin).unwrap();
+        let new = |event| self.journal.new_event(event, at, &origin).unwrap();
         let events = events.iter().map(new).collect();
         self.store.append(Append::to(stream, ExpectedVersion::Any, events)).await.unwrap();
     }

@@ -63,7 +63,7 @@ impl Log {
         let events: Vec<_> = (0..events).map(imported).collect();
         let origin = Origin::part("test");
         let now = self.journal.now();
-        let new = |event| self.journal.written(event, now, &origin).unwrap();
+        let new = |event| self.journal.new_event(event, now, &origin).unwrap();
         let events = events.iter().map(new).collect();
         self.store.append(Append::to(stream, ExpectedVersion::Any, events)).await.unwrap();
     }

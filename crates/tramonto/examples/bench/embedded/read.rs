@@ -62,9 +62,9 @@ async fn command_latency(
             let stream = mailbox_stream(journal.programme(), *number)?;
             let version = journal.version_of(&stream).await?;
             let (mailbox, today) = {
-                let known = journal.known().await?;
+                let snapshot = journal.state().await?;
                 let today = domain::civil_date(journal.now(), chrono_tz::Europe::Rome);
-                (projections::mailbox_now(known.state(), *number), today)
+                (projections::mailbox_now(&snapshot, *number), today)
             };
             let command = match mailbox.holds.keys().next() {
                 Some(hold) => MailboxCommand::ReleaseHold { hold: *hold },

@@ -116,7 +116,7 @@ fn each(bytes: u64, registrations: u32) -> f64 {
 
 impl Running {
     pub(crate) async fn active(&self) -> Fallible<RoaringBitmap> {
-        Ok(self.engine.journal.known().await?.state().rights.active())
+        Ok(self.engine.journal.state().await?.rights.active())
     }
 
     /// Until nothing is left to do, the projections included.
@@ -161,7 +161,7 @@ impl Running {
     }
 
     async fn last_comparison(&self) -> Fallible<Option<chrono::DateTime<chrono::Utc>>> {
-        Ok(self.engine.journal.known().await?.state().drift.answered())
+        Ok(self.engine.journal.state().await?.drift.answered())
     }
 
     /// The phase that ends sending and changing, with nothing armed: the clock jumps over the weeks
@@ -184,21 +184,21 @@ impl Running {
         let begun = Instant::now();
         self.settle().await?;
         let took = begun.elapsed();
-        let known = self.engine.journal.known().await?;
-        let started = known.state().phases.get(&phase).ok_or("the phase did not start")?;
+        let snapshot = self.engine.journal.state().await?;
+        let started = snapshot.phases.get(&phase).ok_or("the phase did not start")?;
         let (_, completed) = started.completed.as_ref().ok_or("the phase did not complete")?;
         if completed.done != completed.population || completed.population == 0 {
             return Err("the phase did not do everyone".into());
         }
-        drop(known);
+        drop(snapshot);
         self.table_caught_up().await?;
         Ok(Phase { took, lag: begun.elapsed().saturating_sub(took) })
     }
 
     pub(crate) async fn has_completed(&self, phase: &str) -> Fallible<bool> {
         let phase: PhaseId = phase.parse()?;
-        let known = self.engine.journal.known().await?;
-        Ok(known.state().phases.get(&phase).is_some_and(|started| started.completed.is_some()))
+        let snapshot = self.engine.journal.state().await?;
+        Ok(snapshot.phases.get(&phase).is_some_and(|started| started.completed.is_some()))
     }
 
     pub(crate) async fn close(self) -> Fallible<()> {

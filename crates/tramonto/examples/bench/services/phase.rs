@@ -158,9 +158,9 @@ async fn recorded(database: &mut PgConnection, timing: &Timing<'_>, after: i64) 
 /// The population, if the phase has done all of it.
 async fn everyone(deployment: &Deployment, timing: &Timing<'_>) -> Fallible<u64> {
     let journal = deployment.journal(timing.database).await?;
-    let known = journal.known().await?;
+    let snapshot = journal.state().await?;
     let phase: PhaseId = timing.phase.parse()?;
-    let started = known.state().phases.get(&phase).ok_or("the phase did not start")?;
+    let started = snapshot.phases.get(&phase).ok_or("the phase did not start")?;
     let (_, completed) = started.completed.as_ref().ok_or("the phase did not complete")?;
     if completed.done != completed.population || completed.population == 0 {
         return Err(format!("{phase} did not do everyone").into());

@@ -48,7 +48,7 @@ pub(crate) async fn make(
     let mut connection = deployment.connect(database).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await?;
     let journal = deployment.journal(database).await?;
-    let active = journal.known().await?.state().rights.active();
+    let active = journal.state().await?.rights.active();
     Ok(active.len())
 }
 
@@ -73,14 +73,14 @@ async fn settle(deployment: &mut Deployment, database: &str, arm_ahead: &str) ->
     let mut connection = deployment.connect(database).await?;
     loop {
         let is_idle = {
-            let known = journal.known().await?;
+            let snapshot = journal.state().await?;
             let now = deployment.clock.now();
-            let plan = known.state().plan().ok_or("no plan is adopted")?;
-            let started = known.state().phases.names().len() == plan.due(now).len();
-            let completed = known.state().phases.names().iter().all(|phase| {
-                known.state().phases.get(phase).is_some_and(|phase| phase.completed.is_some())
+            let plan = snapshot.plan().ok_or("no plan is adopted")?;
+            let started = snapshot.phases.names().len() == plan.due(now).len();
+            let completed = snapshot.phases.names().iter().all(|phase| {
+                snapshot.phases.get(phase).is_some_and(|phase| phase.completed.is_some())
             });
-            let armed = arm_ahead == "off" || left_to_arm(known.state(), plan, now).is_empty();
+            let armed = arm_ahead == "off" || left_to_arm(&snapshot, plan, now).is_empty();
             started && completed && armed
         };
         let behind: bool = sqlx::query_scalar(behind).fetch_one(&mut connection).await?;

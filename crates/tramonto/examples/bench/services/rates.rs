@@ -76,7 +76,7 @@ pub(crate) async fn filled(
 
 async fn single_events(journal: &Journal) -> Fallible<()> {
     let (origin, now) = (Origin::part("bench"), journal.now());
-    let active: Vec<u32> = journal.known().await?.state().rights.active().iter().collect();
+    let active: Vec<u32> = journal.state().await?.rights.active().iter().collect();
     let numbers: Vec<u32> = active.into_iter().cycle().take(SINGLE / 2).collect();
     for numbers in numbers.chunks(BATCH) {
         let mut events = Vec::new();
@@ -86,7 +86,7 @@ async fn single_events(journal: &Journal) -> Fallible<()> {
             let placed = HoldPlaced { hold, number: *number, capabilities, until: None };
             let released = HoldReleased { hold, number: *number };
             for event in [Event::HoldPlaced(placed), Event::HoldReleased(released)] {
-                events.push((stream.clone(), journal.written(&event, now, &origin)?));
+                events.push((stream.clone(), journal.new_event(&event, now, &origin)?));
             }
         }
         let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };

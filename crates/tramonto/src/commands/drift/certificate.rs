@@ -17,7 +17,7 @@ use crate::output::text::{count, mailboxes, utc};
 pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<ExitCode, Error> {
     let reading = Reading::open(global).await?;
     let now = reading.now().await?;
-    let zone = reading.journal.known().await?.state().plan().map(|plan| plan.zone);
+    let zone = reading.journal.state().await?.plan().map(|plan| plan.zone);
     let zone = zone.ok_or_else(|| {
         Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
     })?;

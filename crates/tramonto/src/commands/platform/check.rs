@@ -80,9 +80,9 @@ pub(super) async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<E
 /// What the plan in force has the mail servers say; nothing where there is no plan yet.
 async fn refusals(global: &Global) -> Result<Option<Refusals>, Error> {
     let reading = Reading::open(global).await?;
-    let known = reading.journal.known().await?;
-    let refusals = known.state().plan().map(|plan| plan.refusals.clone());
-    drop(known);
+    let snapshot = reading.journal.state().await?;
+    let refusals = snapshot.plan().map(|plan| plan.refusals.clone());
+    drop(snapshot);
     reading.close().await;
     Ok(refusals)
 }

@@ -22,7 +22,7 @@ pub(super) async fn named(reading: &Reading, args: &ManyArgs) -> Result<RoaringB
         return Ok(who);
     }
     let Some(path) = &args.from else { return Ok(who) };
-    let known = reading.journal.known().await?.state().rights.registered().clone();
+    let registered = reading.journal.state().await?.rights.registered().clone();
     for (line, text) in (1_u64..).zip(opened(path)?.lines()) {
         let text = text.map_err(|source| unusable(path, "read", source))?;
         if text.trim().is_empty() {
@@ -39,7 +39,7 @@ pub(super) async fn named(reading: &Reading, args: &ManyArgs) -> Result<RoaringB
                 reading.number_of(&other).await.map_err(|error| wrong(&error.to_string()))?
             }
         };
-        if !known.contains(number) {
+        if !registered.contains(number) {
             return Err(wrong("nobody asked for this mailbox"));
         }
         who.insert(number);

@@ -193,7 +193,7 @@ impl Holders {
 
 /// Whose requests wait, and who was granted a voucher.
 async fn waiting(office: &Office) -> Result<(RoaringBitmap, RoaringBitmap), Error> {
-    let known = office.journal().known().await?;
-    let vouchers = &known.state().vouchers;
+    let snapshot = office.journal().state().await?;
+    let vouchers = &snapshot.vouchers;
     Ok((vouchers.requested().clone(), vouchers.issued().clone()))
 }

@@ -63,8 +63,8 @@ async fn a_disagreement_is_probed_again_with_backoff_and_the_latest_counts() {
     prober.tick().await.unwrap();
     let contradictions = || async {
         let journal = world.journal();
-        let known = journal.known().await.unwrap();
-        known.state().canaries.contradictions().len()
+        let snapshot = journal.state().await.unwrap();
+        snapshot.canaries.contradictions().len()
     };
     assert_eq!(contradictions().await, 3, "receive, send and modify have ended");
     let tick = prober.tick().await.unwrap();
@@ -79,8 +79,8 @@ async fn a_disagreement_is_probed_again_with_backoff_and_the_latest_counts() {
     assert_eq!((log.len(), found(&log[1].findings)), (2, vec!["refused"; 4]));
     assert_eq!(contradictions().await, 1, "access has not ended");
     let journal = world.journal();
-    let known = journal.known().await.unwrap();
-    let probe = known.state().canaries.probes().last().unwrap();
+    let snapshot = journal.state().await.unwrap();
+    let probe = snapshot.canaries.probes().last().unwrap();
     assert_eq!((probe.attempts, probe.contradicted), (2, 1));
 }
 

@@ -91,17 +91,17 @@ impl World {
     pub(crate) async fn release(&self) {
         let (journal, now) = (self.journal(), self.clock.now());
         let released = {
-            let known = journal.known().await.unwrap();
-            domain::release(known.state(), &notice(), now, now)
+            let snapshot = journal.state().await.unwrap();
+            domain::release(&snapshot, &notice(), now, now)
         };
         self.record(released.unwrap()).await;
     }
 
     pub(crate) async fn account(&self) -> NoticeAccount {
         let journal = self.journal();
-        let known = journal.known().await.unwrap();
-        let rule = known.state().plan().unwrap().notice(&notice()).unwrap().clone();
-        domain::notice_account(known.state(), &rule)
+        let snapshot = journal.state().await.unwrap();
+        let rule = snapshot.plan().unwrap().notice(&notice()).unwrap().clone();
+        domain::notice_account(&snapshot, &rule)
     }
 
     /// The kinds of notice events in the log, in order, each with its set and its cause.

@@ -70,13 +70,9 @@ pub(crate) async fn a_phase_that_is_postponed_before_it_is_armed_ends_nothing_ea
     let mut engine = engine(&home).await;
     engine.at("2015-01-10T00:00:00Z").await;
     engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
-    let known = engine.journal.known().await.unwrap();
-    assert_eq!(
-        known.state().programme.revision(),
-        2,
-        "nothing was told, so it is in force at once"
-    );
-    drop(known);
+    let snapshot = engine.journal.state().await.unwrap();
+    assert_eq!(snapshot.programme.revision(), 2, "nothing was told, so it is in force at once");
+    drop(snapshot);
     for instant in ["2015-03-10T00:00:00Z", RECEIVE_ONLY, "2015-04-10T00:00:00Z"] {
         engine.at(instant).await;
         assert!(all_may(&home, Capability::Send).await, "{instant}");
@@ -93,16 +89,16 @@ pub(crate) async fn an_armed_instant_is_called_off_before_the_amendment_that_mov
     let postponed = plan_with("receive-only", "2015-04-18");
     engine.decide(Command::Amend(postponed.clone())).await;
     {
-        let known = engine.journal.known().await.unwrap();
-        let programme = &known.state().programme;
+        let snapshot = engine.journal.state().await.unwrap();
+        let programme = &snapshot.programme;
         assert_eq!(programme.revision(), 1, "proposed");
         assert_eq!(programme.proposed().unwrap().1.plan, postponed);
     }
     engine.settle().await;
-    let known = engine.journal.known().await.unwrap();
-    let programme = &known.state().programme;
+    let snapshot = engine.journal.state().await.unwrap();
+    let programme = &snapshot.programme;
     assert_eq!((programme.revision(), programme.proposed()), (2, None), "and adopted");
-    drop(known);
+    drop(snapshot);
     let ends = engine.platform.ends(&set(mailboxes()), Capabilities::OF_PLATFORM).await.unwrap();
     assert_eq!(ends, Ends::new(), "no old instant is left");
     let kinds: Vec<_> = engine.events().await.iter().map(|event| event.kind().0).collect();
@@ -179,17 +175,17 @@ pub(crate) async fn an_amendment_waits_for_a_platform_that_is_away_and_is_droppe
     engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
     engine.settle().await;
     engine.at("2015-03-17T22:00:00Z").await;
-    let known = engine.journal.known().await.unwrap();
-    assert_eq!(known.state().programme.revision(), 1, "what was told can still happen");
-    drop(known);
+    let snapshot = engine.journal.state().await.unwrap();
+    assert_eq!(snapshot.programme.revision(), 1, "what was told can still happen");
+    drop(snapshot);
     engine.set_clock(RECEIVE_ONLY).await;
     engine.start_due_phases().await;
     away.away.store(false, Ordering::SeqCst);
     engine.settle().await;
-    let known = engine.journal.known().await.unwrap();
-    let programme = &known.state().programme;
+    let snapshot = engine.journal.state().await.unwrap();
+    let programme = &snapshot.programme;
     assert_eq!((programme.revision(), programme.proposed()), (1, None));
-    drop(known);
+    drop(snapshot);
     let events = engine.events().await;
     let dropped = events.iter().find_map(|event| {
         let Event::AmendmentDropped(dropped) = event else { return None };
@@ -210,8 +206,8 @@ pub(crate) async fn ends_that_were_not_called_off_at_first_are_tried_again(home:
     away.away.store(false, Ordering::SeqCst);
     let wake = engine.sweep.tick().await.unwrap().next_wake.unwrap();
     engine.at(&wake.to_rfc3339()).await;
-    let known = engine.journal.known().await.unwrap();
-    assert_eq!(known.state().programme.revision(), 2, "at {wake}");
+    let snapshot = engine.journal.state().await.unwrap();
+    assert_eq!(snapshot.programme.revision(), 2, "at {wake}");
 }
 
 pub(crate) async fn an_instant_that_took_effect_though_it_was_moved_is_mended(home: Arc<Home>) {

@@ -248,8 +248,8 @@ pub(crate) async fn a_comparison_comes_to_its_end_on_a_platform_that_fails(home:
     }
     assert!(rests > 0, "the platform never failed");
     assert_eq!(engine.told().await.len(), 1);
-    let known = engine.journal.known().await.unwrap();
-    let (_, checked) = known.state().drift.last_check().unwrap();
+    let snapshot = engine.journal.state().await.unwrap();
+    let (_, checked) = snapshot.drift.last_check().unwrap();
     assert_eq!((checked.mailboxes, checked.known, checked.drifting()), (65, 65, 1));
 }
 

@@ -112,8 +112,8 @@ impl Engine {
 
     pub(crate) async fn decide(&self, command: Command) {
         let events = {
-            let known = self.journal.known().await.unwrap();
-            known.state().decide(command, self.journal.now()).unwrap()
+            let snapshot = self.journal.state().await.unwrap();
+            snapshot.decide(command, self.journal.now()).unwrap()
         };
         let stream = programme_stream(self.journal.programme()).unwrap();
         for event in events {
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     pub(crate) async fn start_due_phases(&self) {
-        let phases = self.journal.known().await.unwrap().state().plan().unwrap().phases.len();
+        let phases = self.journal.state().await.unwrap().plan().unwrap().phases.len();
         for _ in 0..phases {
             self.decide(Command::StartPhase { frozen_at: 0 }).await;
         }
@@ -186,7 +186,7 @@ impl Engine {
     }
 
     pub(crate) async fn open_drift(&self) -> u64 {
-        let known = self.journal.known().await.unwrap();
-        known.state().drift.open().iter().map(|open| open.mailboxes.len()).sum()
+        let snapshot = self.journal.state().await.unwrap();
+        snapshot.drift.open().iter().map(|open| open.mailboxes.len()).sum()
     }
 }

@@ -34,8 +34,8 @@ pub(super) async fn rotate(args: &RotateArgs, global: &Global) -> Result<(), Err
     let reading = Reading::open_to_decide(global).await?;
     let now = RealClock.now();
     let (from, until, end) = {
-        let known = reading.journal.known().await?;
-        let plan = known.state().plan().ok_or_else(no_plan)?;
+        let snapshot = reading.journal.state().await?;
+        let plan = snapshot.plan().ok_or_else(no_plan)?;
         let until = args.until.or_else(|| usual_end(plan));
         (first_signature(args, plan, now)?, until, until.map(|day| last_instant_of(day, plan.zone)))
     };
@@ -83,8 +83,8 @@ pub(super) async fn retire(args: &RetireArgs, global: &Global) -> Result<(), Err
     let now = RealClock.now();
     let until = match args.until {
         Some(day) => {
-            let known = reading.journal.known().await?;
-            last_instant_of(day, known.state().plan().ok_or_else(no_plan)?.zone)
+            let snapshot = reading.journal.state().await?;
+            last_instant_of(day, snapshot.plan().ok_or_else(no_plan)?.zone)
         }
         None => now,
     };

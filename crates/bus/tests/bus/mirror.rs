@@ -1,7 +1,5 @@
 //! What every mirror of the log must do, whatever carries it.
 
-#![cfg(test)]
-
 use std::sync::Arc;
 
 use bus::{

@@ -1,7 +1,7 @@
-//! The pace of notices: at each occurrence of a notice's cron expression a batch may go out.
+//! The schedule of notices: at each occurrence of a notice's cron expression a batch may be sent.
 //!
-//! An occurrence that passed while nothing ran is not made up for: it was the hour of the day that the plan
-//! chose, and the next one comes. Deliberately absent: whom a batch holds, which the domain decides.
+//! An occurrence that was missed while no scheduler ran is skipped: the plan chose that hour of the day, and
+//! the next occurrence follows. Deliberately absent: who is in a batch, which the domain decides.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::Error;
 use crate::occurrences::Occurrences;
 use crate::recurring::GRACE;
 
-/// The notices of a plan with the instants of each.
+/// The notices of a plan with the occurrences of each.
 #[derive(Debug, Default)]
-pub(crate) struct Rounds {
+pub(crate) struct Schedule {
     revision: u32,
     occurrences: BTreeMap<PhaseId, Occurrences>,
 }
@@ -30,19 +30,19 @@ pub(crate) fn occurrences(rule: &NoticeRule, plan: &Plan) -> Result<Occurrences,
     })
 }
 
-impl Rounds {
-    /// Follows the plan in force.
-    pub(crate) fn follow(&mut self, programme: &Programme) -> Result<(), Error> {
+impl Schedule {
+    /// Adopts the plan in force.
+    pub(crate) fn adopt(&mut self, programme: &Programme) -> Result<(), Error> {
         let Some(plan) = programme.plan() else { return Ok(()) };
         if self.revision != programme.revision() {
-            let read = |rule: &NoticeRule| Ok((rule.id.clone(), occurrences(rule, plan)?));
-            self.occurrences = plan.notices.iter().map(read).collect::<Result<_, Error>>()?;
+            let parse = |rule: &NoticeRule| Ok((rule.id.clone(), occurrences(rule, plan)?));
+            self.occurrences = plan.notices.iter().map(parse).collect::<Result<_, Error>>()?;
             self.revision = programme.revision();
         }
         Ok(())
     }
 
-    /// The notices that go out, each with the occurrence that has just come.
+    /// The notices to release now, each with its latest occurrence.
     pub(crate) fn due(&self, state: &State, now: DateTime<Utc>) -> Vec<(PhaseId, DateTime<Utc>)> {
         let Some(plan) = state.plan() else { return Vec::new() };
         let open = plan.notices.iter();
@@ -50,14 +50,14 @@ impl Rounds {
             open.filter(|rule| notice_standing(state, plan, rule, now) == NoticeStanding::Open);
         let due = open.filter_map(|rule| {
             let last = self.occurrences.get(&rule.id)?.last_in(now - GRACE, now)?;
-            let told = state.notices.get(&rule.id).and_then(|told| told.last());
-            let news = told.is_none_or(|told| told.scheduled_for < last);
-            news.then(|| (rule.id.clone(), last))
+            let released = state.notices.get(&rule.id).and_then(|progress| progress.last());
+            let is_new = released.is_none_or(|released| released.scheduled_for < last);
+            is_new.then(|| (rule.id.clone(), last))
         });
         due.collect()
     }
 
-    /// The next occurrence of a notice that has somebody left.
+    /// The next occurrence of a notice that has mailboxes left.
     pub(crate) fn next_wake(&self, state: &State, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let plan = state.plan()?;
         let next = |rule: &NoticeRule| {
@@ -67,7 +67,7 @@ impl Rounds {
                 NoticeStanding::Open => now,
                 NoticeStanding::Over => return None,
             };
-            // Whoever comes later wakes everyone by being recorded.
+            // A mailbox that is added later is an event, which wakes every scheduler.
             if notice_account(state, rule).left.is_empty() {
                 return None;
             }

@@ -1,7 +1,5 @@
 //! What every way of taking commands from outside must do, whatever carries them.
 
-#![cfg(test)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

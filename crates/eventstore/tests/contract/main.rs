@@ -1,51 +1,30 @@
 //! The contract of the port, one suite for every adapter. Names are claims.
 //!
 //! What only a database can promise (refused changes, files that are no store) stands beside it in
-//! `contract/sqlite.rs` and `contract/postgres.rs`. Deliberately absent: speed.
+//! `sqlite.rs` and `postgres.rs`. Deliberately absent: speed.
 
 #![cfg(test)]
 
-#[path = "contract/appending.rs"]
 mod appending;
-#[path = "contract/concurrency.rs"]
 mod concurrency;
-#[path = "contract/database.rs"]
 mod database;
-#[path = "contract/deployment.rs"]
 mod deployment;
-#[path = "contract/differential.rs"]
 mod differential;
-#[path = "contract/fixture.rs"]
 mod fixture;
-#[path = "contract/leases.rs"]
 mod leases;
-#[path = "contract/limits.rs"]
 mod limits;
-#[path = "contract/many_streams.rs"]
 mod many_streams;
-#[path = "contract/opening.rs"]
 mod opening;
-#[path = "contract/oracle.rs"]
 mod oracle;
-#[path = "contract/outages.rs"]
 mod outages;
-#[path = "contract/postgres.rs"]
 mod postgres;
-#[path = "contract/postgres_opening.rs"]
 mod postgres_opening;
-#[path = "contract/postgres_oracle.rs"]
 mod postgres_oracle;
-#[path = "contract/reading.rs"]
 mod reading;
-#[path = "contract/repeating.rs"]
 mod repeating;
-#[path = "contract/server.rs"]
 mod server;
-#[path = "contract/sqlite.rs"]
 mod sqlite;
-#[path = "contract/subscribing.rs"]
 mod subscribing;
-#[path = "contract/vouchers.rs"]
 mod vouchers;
 
 /// Runs each claim on each adapter.

@@ -4,8 +4,6 @@
 //! stand still for it, and how a queue is made. Waiting for what must not come takes a moment of real
 //! time where the clock does not stand still.
 
-#![cfg(test)]
-
 use std::sync::Arc;
 use std::time::Duration;
 
