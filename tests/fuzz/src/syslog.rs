@@ -11,7 +11,7 @@ const DOMAIN: &str = "postacertificata.example";
 const LINES: usize = 400;
 
 /// A log that was read while it grew says what it says when it is read at once: no line counts twice or is lost.
-/// Of a log with its time stamps in order that holds for what events to each of our recipients, too.
+/// If the time stamps of a log are in order, this also holds for the events of each recipient of ours.
 ///
 /// The first byte says whether the lines get their time stamps here, the second where the log is cut.
 pub fn syslog(bytes: &[u8]) {
@@ -57,7 +57,7 @@ fn is_compressed(log: &[u8]) -> bool {
     log.starts_with(&[0x1f, 0x8b]) || log.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 
-/// What events to each of our recipients, and how often.
+/// The events of each recipient of ours, with their counts.
 fn ours(messages: &[Message]) -> BTreeMap<(DateTime<Utc>, Kind, &str), usize> {
     let mut events = BTreeMap::new();
     for event in messages.iter().flat_map(|message| &message.events) {

@@ -1,4 +1,5 @@
-//! The link of an extract goes to its holder by letter: made when the letter is written, kept nowhere, and sent once.
+//! The link of an export goes to its holder by letter: made when the letter is written, not stored,
+//! and sent once.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,11 +22,11 @@ use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
 const REQUEST: Uuid = Uuid::from_u128(0x0197_a3c0_4f00_7c9a_9b1f_0c7d_7a0e_4f11);
-/// Access has closed, and logs can be asked for.
+/// Access has closed, and log requests are open.
 const OPEN: &str = "2016-05-02T10:00:00Z";
 const ENDS: &str = "2016-06-01T10:00:00Z";
 
-/// Makes links, or does what it was told to do.
+/// Makes links, or returns the configured results.
 #[derive(Default)]
 struct Links {
     answers: Mutex<Vec<Result<Option<String>, String>>>,
@@ -165,7 +166,7 @@ impl NowUtc for Arc<tramonto::VirtualClock> {
 #[tokio::test]
 async fn a_link_is_made_for_its_letter_once_the_export_is_ready() {
     let mut scene = Box::pin(Scene::new()).await;
-    // The letter is there before the extract is: a crash between the two forgets nobody.
+    // The letter is queued before the export is prepared, so that a crash in between loses nothing.
     assert!(scene.send().await);
     assert!(!scene.send().await, "one waits already");
     assert_eq!(scene.passes().await, []);
@@ -204,7 +205,7 @@ async fn a_retried_letter_gets_a_new_link_and_one_in_doubt_is_not_sent_again() {
     scene.later(6);
     let letters = scene.passes().await;
     assert!(letters.len() == 1 && letters[0].1.contains("/logs/secret3"), "{letters:?}");
-    // Asked again, and nobody knows what became of it.
+    // Queued again, and in doubt.
     assert!(scene.send().await);
     scene.relay.outcomes.lock().unwrap().push(Outcome::InDoubt { cause: "silent".to_owned() });
     assert_eq!(scene.passes().await, []);

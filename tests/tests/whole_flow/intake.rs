@@ -1,4 +1,4 @@
-//! Requests by e-mail, from the bytes that come to what becomes of them.
+//! Requests by e-mail, from their bytes to their outcome.
 
 use whole_flow::corpus::{corpus, huge, reader};
 
@@ -15,7 +15,7 @@ fn every_message_of_the_corpus_is_read_for_what_it_is() {
 #[test]
 fn a_message_that_is_cut_off_anywhere_is_still_read() {
     for example in corpus() {
-        // A long one is cut at some hundred places, and near its headers everywhere.
+        // A long message is cut at some hundred places, and everywhere near its headers.
         let step = (example.bytes.len() / 200).max(1);
         let cuts = (0..example.bytes.len().min(600)).chain((0..example.bytes.len()).step_by(step));
         for cut in cuts {

@@ -1,6 +1,6 @@
-//! What a real Postfix makes of our port for requests: all of it comes, as what it is, or it waits.
+//! The LMTP server behind a real Postfix: every message arrives unchanged, or waits.
 //!
-//! Needs root, and installs what is missing; each test has servers of its own.
+//! Needs root, and installs what is missing; each test has its own servers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use whole_flow::{Nobody, World};
 const INTAKE: &str = "richiestapec@agency.example";
 const NOBODY: &str = "nobody@agency.example";
 const CITIZEN: &str = "citizen@mail.example";
-/// What Postfix and we take at most: more than the largest of the corpus.
+/// The size limit of Postfix and of the intake: more than the largest message of the corpus.
 const LARGEST: usize = 40 << 20;
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Our port and the store behind it.
+/// The LMTP server and its store.
 struct Port {
     store: Arc<Store>,
     kept: watch::Receiver<u64>,
@@ -34,7 +34,7 @@ struct Port {
 }
 
 impl Port {
-    /// Takes so many messages of a sender, and then one in an hour.
+    /// Accepts a burst of this many messages per sender, then one per hour.
     async fn open(world: &World, address: SocketAddr, per_sender: u32) -> Self {
         let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let clock: Arc<dyn Clock> = Arc::<tramonto::VirtualClock>::clone(&world.clock);
@@ -53,7 +53,7 @@ impl Port {
         Self { store, kept, address, stop, running }
     }
 
-    /// Waits until so many messages were kept since it was opened.
+    /// Waits until this many messages have been stored since it was opened.
     async fn has_kept(&mut self, many: u64, servers: &MailServers) {
         let came = self.kept.wait_for(|kept| *kept >= many);
         let Ok(came) = tokio::time::timeout(PATIENCE, came).await else {
@@ -67,13 +67,13 @@ impl Port {
         assert_eq!(*came.unwrap(), many);
     }
 
-    /// Ends as a service that is stopped.
+    /// Shuts down as the service does.
     async fn close(self) {
         self.stop.cancel();
         self.running.await.unwrap();
     }
 
-    /// The messages in the store, each with who sent it, in the order in which they came.
+    /// The stored messages with their senders, in the order of arrival.
     async fn messages(&self) -> Vec<(String, Vec<u8>)> {
         let mut all = Vec::new();
         for message in self.store.messages(MessageStatus::New, 0, 1_000).await.unwrap() {
@@ -84,7 +84,7 @@ impl Port {
     }
 }
 
-/// A Postfix whose transport for the domain of the requests is this port.
+/// A Postfix that delivers the domain of the requests to this server.
 async fn postfix(world: &World, port: SocketAddr) -> MailServers {
     let directory = FileDirectory::of(world).await;
     let mut engine = directory.engine(world).await;
@@ -100,7 +100,7 @@ async fn postfix(world: &World, port: SocketAddr) -> MailServers {
     )
 }
 
-/// A message of its own for each name. It has a date, else Postfix gives it one.
+/// One message per name, with a date, which Postfix would add otherwise.
 fn letter(name: &str) -> Vec<u8> {
     format!(
         "From: <{CITIZEN}>\r\nTo: <{INTAKE}>\r\nDate: Wed, 18 Mar 2015 09:00:00 +0100\r\n\
@@ -120,7 +120,8 @@ async fn whatever_postfix_accepts_reaches_the_intake() {
         smtp.hand_over(example.sender, &[INTAKE], &example.bytes);
     }
     smtp.hand_over(CITIZEN, &[INTAKE], &huge);
-    // One of two recipients is nobody: the other has its message, and whoever sent it is told, who is the intake here.
+    // One of two recipients is unknown: the other one gets the message, and the sender, here the
+    // intake, gets a report.
     let both = letter("for-two");
     smtp.hand_over(INTAKE, &[NOBODY, INTAKE], &both);
     let expected = examples.len() + 3;
@@ -129,7 +130,7 @@ async fn whatever_postfix_accepts_reaches_the_intake() {
 
     let mut came = port.messages().await;
     assert_eq!(came.len(), expected);
-    // Postfix writes a line of its own above each; below it nothing is changed.
+    // Postfix adds a header to each message; the rest is unchanged.
     let mut take = |name: &str, sender: &str, bytes: &[u8]| {
         let found = came.iter().position(|(_, content)| content.ends_with(bytes));
         let found = found.unwrap_or_else(|| panic!("{name} did not come as it was"));
@@ -161,7 +162,7 @@ async fn whatever_postfix_accepts_reaches_the_intake() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deferred_messages_wait_in_postfix_and_arrive_later() {
     let world = World::with(50).await;
-    // Where it listens is known before and while it does not.
+    // The address is known before the server listens.
     let mut port = Port::open(&world, ([127, 0, 0, 1], 0).into(), 1).await;
     let address = port.address;
     let servers = postfix(&world, address).await;

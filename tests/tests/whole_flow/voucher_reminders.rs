@@ -1,5 +1,5 @@
-//! From a voucher that lies unused to a letter that says so: once, to the address its holder reads, and to nobody
-//! whom it does not concern any more.
+//! Reminders of unused vouchers: sent once, to the address that the holder reads, and only while
+//! they apply.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
 const RULES: &str = "redeem-by = 2015-12-31\nremind = \"0 0 9 1 * *\"\nremind-after-days = 30\n";
-/// When codes are handed over, and the rounds after that at nine in Rome.
+/// When codes are delivered; later rounds are at nine in Rome.
 const HANDED: &str = "2015-04-01T09:00:00Z";
 const MAY: &str = "2015-05-01T07:00:00Z";
 const JUNE: &str = "2015-06-01T07:00:00Z";
 const JULY: &str = "2015-07-01T07:00:00Z";
-/// Mailboxes receive no more since 18 July.
+/// Mailboxes no longer receive since 18 July.
 const AUGUST: &str = "2015-08-01T07:00:00Z";
 
 struct Scene {
@@ -41,8 +41,8 @@ fn origin() -> Origin {
 }
 
 impl Scene {
-    /// A programme with these rules, in which so many holders of a mailbox, who have an address for notices too,
-    /// have a voucher whose code was handed over.
+    /// A programme with these rules, and this many holders with an active mailbox, an address for
+    /// notices and a delivered voucher.
     async fn with(rules: &str, many: usize) -> (Self, Vec<u32>) {
         let scene = Box::pin(Self::of(rules)).await;
         let people: Vec<_> = scene.people(true).await.into_iter().take(many).collect();
@@ -50,7 +50,7 @@ impl Scene {
         (scene, people)
     }
 
-    /// The same, in which nobody has one yet.
+    /// The same, without vouchers yet.
     async fn of(rules: &str) -> Self {
         let text = include_str!("../../../deploy/plans/cec-pac.toml");
         let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{rules}"), 1);
@@ -87,12 +87,13 @@ impl Scene {
         processor(&self.store, &self.office, &self.running, Some(&self.relay))
     }
 
-    /// As after a crash: what was in memory is gone.
+    /// A restart after a crash: memory is lost.
     fn restart(&mut self) {
         self.processor = self.another();
     }
 
-    /// The engine runs until then, and the processor works off what there is; the letters that leave.
+    /// Runs the engine until then and the processor until it is idle; returns the letters that are
+    /// sent.
     async fn until(&mut self, instant: &str) -> Vec<(String, String)> {
         self.running.run_until(at(instant), &mut Nobody).await.unwrap();
         self.passes().await
@@ -108,7 +109,7 @@ impl Scene {
         claim_reminders(&self.store, &self.office, now, &origin()).await.unwrap()
     }
 
-    /// What became of the reminders.
+    /// The reminders by status.
     async fn reminders(&self) -> BTreeMap<String, u64> {
         let letters = self.store.letter_counts().await.unwrap();
         let reminders = letters.into_iter().filter(|(kind, _, _)| kind == "reminder");
@@ -165,7 +166,7 @@ fn processor(
     RequestProcessor::new(Arc::clone(store), office.clone(), registry, settings)
 }
 
-/// A letter's text, its lines put together again; letters that are not ASCII stay encoded.
+/// A letter's text with its lines rejoined; letters that are not ASCII stay encoded.
 fn text(letter: &str) -> String {
     let (head, body) = letter.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("quoted-printable"), "{head}");
@@ -183,7 +184,7 @@ async fn a_reminder_goes_to_the_mailbox_while_it_receives_then_to_the_address_fo
     scene.hand_over([with, without]).await;
     let (_, address, notice) = scene.person(with).await;
     let (_, other, _) = scene.person(without).await;
-    // On the first of May the thirtieth day has come.
+    // On 1 May thirty days have passed.
     assert_eq!(scene.until("2015-05-01T06:59:59Z").await, []);
     let mut letters = scene.until(MAY).await;
     letters.sort_unstable();
@@ -192,7 +193,7 @@ async fn a_reminder_goes_to_the_mailbox_while_it_receives_then_to_the_address_fo
     assert_eq!(addressees(&letters), both);
     assert_eq!(scene.until(JUNE).await.len(), 2);
     assert_eq!(scene.until(JULY).await.len(), 2, "the thirtieth day after the first of June");
-    // Once mailboxes receive no more, to who has an address.
+    // After receive has ended, to holders with an address for notices.
     let letters = scene.until(AUGUST).await;
     assert_eq!(addressees(&letters), [notice.unwrap()]);
     let expected = BTreeMap::from([("sent".to_owned(), 7), ("failed".to_owned(), 1)]);
@@ -202,7 +203,7 @@ async fn a_reminder_goes_to_the_mailbox_while_it_receives_then_to_the_address_fo
 
 #[tokio::test]
 async fn a_reminder_deferred_past_the_end_of_receive_goes_to_the_address_for_notices() {
-    // Claimed a second before midnight of 17 July in Rome, handed over two minutes later.
+    // Claimed a second before midnight of 17 July in Rome, delivered two minutes later.
     let (mut scene, people) = Scene::with(RULES, 1).await;
     let (_, _, notice) = scene.person(people[0]).await;
     scene.running.run_until(at("2015-07-17T21:59:59Z"), &mut Nobody).await.unwrap();
@@ -242,7 +243,7 @@ async fn a_reminder_names_the_deadline_and_contains_no_code() {
 async fn nobody_is_reminded_twice_after_a_crash_between_claim_and_letter() {
     let (mut scene, _) = Scene::with(RULES, 3).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
-    // It died once the claim was in the log, and again once a letter had been put off.
+    // It was killed once after the claim, and once after a letter was deferred.
     assert_eq!(scene.claim().await, 3);
     scene.restart();
     let deferred = Outcome::Deferred { cause: "451".to_owned() };
@@ -288,7 +289,7 @@ async fn two_processors_queue_each_letter_once() {
     let snapshot = scene.office.journal().state().await.unwrap();
     let claimed: Vec<u64> =
         snapshot.vouchers.reminders().iter().map(|round| round.mailboxes.len()).collect();
-    // More than are written at a time; who has neither address could not be told.
+    // More than one batch; a holder without any address is skipped.
     assert!(claimed.len() == 1 && claimed[0] > 200, "{claimed:?}");
     assert_eq!(reminders.values().sum::<u64>(), claimed[0]);
     assert_eq!(reminders["sent"], u64::try_from(letters.len()).unwrap());
@@ -303,13 +304,13 @@ async fn a_voucher_redeemed_or_revoked_after_the_claim_gets_no_reminder() {
     let provider = "posta-sicura".parse().unwrap();
     scene.office.redeem(&grant.code.shown(), &provider, &origin()).await.unwrap();
     scene.office.revoke(people[1], &origin()).await.unwrap();
-    // Its code was replaced, and the new one is not handed over yet.
+    // Its code was reissued, and the new one is not delivered yet.
     let grant = scene.office.reissue(people[2], &origin()).await.unwrap();
     let letters = scene.passes().await;
     assert_eq!(letters.len(), 1);
     let expected = BTreeMap::from([("obsolete".to_owned(), 3), ("sent".to_owned(), 1)]);
     assert_eq!(scene.reminders().await, expected);
-    // Handed over in time, it is spoken of again thirty days later.
+    // Delivered in time, it is due again thirty days later.
     let code = Kept { number: people[2], issue: grant.issue };
     scene.office.handed_over(&[code], &origin()).await.unwrap();
     assert_eq!(scene.until(JUNE).await.len(), 2);
@@ -333,7 +334,7 @@ async fn without_a_relay_no_reminder_is_recorded_and_it_is_sent_once_later() {
     assert_eq!(scene.until("2015-06-10T10:00:00Z").await.len(), 3);
     let report = scene.office.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (3, None));
-    // By the day on which it went out, the next is due in the round of August.
+    // After that reminder, the next one is due in the August round.
     assert_eq!(scene.until(JULY).await, []);
     let report = scene.office.report().await.unwrap();
     assert_eq!(

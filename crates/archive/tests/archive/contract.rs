@@ -1,5 +1,4 @@
-//! What holds of every log archive: the same claims on the index, and on a table in either
-//! database.
+//! The contract of log archives, for the index and for a table in either database.
 
 use archive::{Entry, Error, Kind, LogArchive, LogTable, Period};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,8 +14,8 @@ const START: &str = "2015-07-10T08:00:00Z";
 type Logged = (i64, Text, Text, Option<Text>, Option<Text>, Text, Text, Text);
 type Text = &'static str;
 
-/// The same as [`log`], as a platform's table has it: second, message, sender, recipient, subject,
-/// event, related, provider.
+/// The entries of [`log`] as rows of a platform's table: second, message, sender, recipient,
+/// subject, event, related, provider.
 #[rustfmt::skip]
 const ROWS: &[Logged] = &[
     (20, "3F2A0003@comune.example", URP, Some(BRUNO), None, "delivered", "3F2A0003", "mail.comune.example"),
@@ -59,8 +58,8 @@ fn second(second: i64) -> DateTime<Utc> {
     START.parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(second)
 }
 
-/// The claims.
-async fn holds_of(archive: &dyn LogArchive) {
+/// The contract.
+async fn check(archive: &dyn LogArchive) {
     let entry = |at: i64, kind: Kind, recipients: &[&str]| {
         let (message_id, sender, subject, related, provider) = match at {
             0..=6 => ("3F2A0001@pc.example", ANNA, Some("Ricorso"), "3F2A0001", "mx1"),
@@ -191,7 +190,7 @@ async fn the_index_of_mail_logs_keeps_the_contract() {
     let place = Place::new().await;
     let log = place.file("mail.log", log().text().as_bytes());
     place.read(&[&log]).await;
-    holds_of(&place.index).await;
+    check(&place.index).await;
 }
 
 #[tokio::test]
@@ -200,7 +199,7 @@ async fn a_table_in_a_file_keeps_the_contract_and_is_unchanged() {
     let before = std::fs::read(&path).unwrap();
     for name in ["mail", "log"] {
         let table = LogTable::open(&path, name.parse().unwrap()).await.unwrap();
-        holds_of(&table).await;
+        check(&table).await;
         table.close().await;
     }
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -213,7 +212,7 @@ async fn a_table_on_a_server_keeps_the_contract_and_a_time_without_a_zone_is_ref
     fill(&tables, "VALUES ($1, $2::timestamptz, $3, $4, $5, $6, $7, $8)").await;
     for name in ["archive_contract_test.mail", "archive_contract_test.log"] {
         let table = LogTable::connect(server(), name.parse().unwrap()).await.unwrap();
-        holds_of(&table).await;
+        check(&table).await;
         table.close().await;
     }
     let refused = async |name: &str| {
@@ -248,7 +247,7 @@ async fn an_unusable_table_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn an_unknown_value_is_refused_not_skipped() {
-    for (column, value, said) in [
+    for (column, value, problem) in [
         ("event", "'consegna'", "column event is not one of accepted"),
         ("at", "'2015-07-10 10:00'", "is not an instant"),
         ("message_id", "NULL", "a row has no message_id"),
@@ -262,7 +261,7 @@ async fn an_unknown_value_is_refused_not_skipped() {
         let table = LogTable::open(&path, "log".parse().unwrap()).await.unwrap();
         let refused = table.messages(ANNA, Period::ALL).await.unwrap_err();
         assert!(matches!(refused, Error::Tables(_)) && !refused.may_retry(), "{refused}");
-        assert!(refused.to_string().contains(said), "{refused}");
+        assert!(refused.to_string().contains(problem), "{refused}");
         assert!(!refused.to_string().contains("postacertificata"), "{refused}");
     }
 }

@@ -1,6 +1,5 @@
-//! Broken off at each wait in turn: the next process ends what was begun, and records it once. A
-//! process is gone with all it had open; what is broken off within this one has to be closed for
-//! that.
+//! Operations are killed at each await point in turn: the next process completes them and records
+//! them once. The killed one's index is closed, as the end of its process would.
 
 use archive::{Access, Held, Index, LogArchive, Period};
 use domain::{Event, LogsDestroyed, Requester};
@@ -9,15 +8,15 @@ use crate::ending::{OF_ANNA, OF_BRUNO, holding};
 use crate::stopped::ended_after;
 use crate::world::{ANNA, ANNA_IS, BRUNO, ENDED, SHOWN, World, anna, erase_anna, origin};
 
-/// So many waits nothing here has; whatever is broken off is whole long before.
+/// More await points than any operation here has.
 const MOST: usize = 2_000;
 
 fn destructions(events: &[Event]) -> Vec<&LogsDestroyed> {
-    let told = events.iter().filter_map(|event| {
+    let destroyed = events.iter().filter_map(|event| {
         let Event::LogsDestroyed(event) = event else { return None };
         Some(event)
     });
-    told.collect()
+    destroyed.collect()
 }
 
 #[tokio::test]
@@ -27,7 +26,7 @@ async fn an_interrupted_destruction_is_completed_and_recorded_once() {
         world.prepare(world.verified(Requester::Holder).await).await.unwrap();
         world.at(ENDED);
         world.archive.expire(&origin()).await.unwrap();
-        // An extract that nobody has deleted yet.
+        // An export that is not deleted yet.
         let left = world.folder.path().join("extracts/left.zip");
         std::fs::write(&left, ANNA).unwrap();
         let first = world.another().await;
@@ -37,7 +36,7 @@ async fn an_interrupted_destruction_is_completed_and_recorded_once() {
         let remaining = archive.remaining(&[]).await.unwrap();
         assert!(
             !remaining.is_empty() || remaining.held == Held::default() && !left.exists(),
-            "told to be gone after {waits} waits, and it is not: {remaining:?}"
+            "reported as destroyed after {waits} waits, but it is not: {remaining:?}"
         );
         let destroyed = archive.destroy(&[], &origin()).await.unwrap();
         assert_eq!((destroyed.messages, destroyed.extracts), (2, 1), "after {waits} waits");
@@ -45,21 +44,21 @@ async fn an_interrupted_destruction_is_completed_and_recorded_once() {
         assert_eq!(holding(&world, &[OF_ANNA.as_slice(), &OF_BRUNO].concat()), [""; 0]);
         assert_eq!(destructions(&world.events().await), [&destroyed], "after {waits} waits");
         if let Some(done) = ended {
-            assert_eq!(done.unwrap(), destroyed, "once more, and nothing is done");
-            assert!(waits > 3, "it was broken off {waits} times");
+            assert_eq!(done.unwrap(), destroyed, "a repetition changes nothing");
+            assert!(waits > 3, "it was killed {waits} times only");
             return;
         }
     }
-    panic!("it was broken off each time");
+    panic!("it never completed");
 }
 
 #[tokio::test]
 async fn an_interrupted_preparation_is_repeated_and_one_link_is_valid() {
-    let mut broken_off = 0;
+    let mut killed = 0;
     for waits in 0..MOST {
         let world = World::new().await;
         let request = world.verified(Requester::Holder).await;
-        // The one that is broken off is the first of its request, or takes another's place.
+        // The killed preparation is the first of its request, or replaces another.
         let before =
             if waits % 2 == 0 { None } else { Some(world.prepare(request).await.unwrap()) };
         let first = world.another().await;
@@ -87,14 +86,14 @@ async fn an_interrupted_preparation_is_repeated_and_one_link_is_valid() {
         assert_eq!((extracts.count(), archive.index().held().await.unwrap().links), (1, 1));
         match ended {
             Some(_) if waits % 2 == 1 => {
-                assert!(broken_off > 3, "it was broken off {broken_off} times");
+                assert!(killed > 3, "it was killed {killed} times only");
                 return;
             }
             Some(_) => {}
-            None => broken_off += 1,
+            None => killed += 1,
         }
     }
-    panic!("it was broken off each time");
+    panic!("it never completed");
 }
 
 #[tokio::test]
@@ -104,7 +103,7 @@ async fn repeating_an_interrupted_erasure_completes_it() {
         let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
         let extracts = world.folder.path().join("extracts");
         let extract = extracts.join(format!("{}.zip", ready.prepared.request));
-        // What a preparation leaves that was broken off while it wrote.
+        // The temporary file of an interrupted preparation.
         std::fs::write(extracts.join(".tmp1f2a"), ANNA).unwrap();
         let of_bruno = world.archive.index().messages(BRUNO, Period::ALL).await.unwrap();
         let open = async || Index::open(&world.folder.path().join("archive.db")).await.unwrap();
@@ -117,9 +116,9 @@ async fn repeating_an_interrupted_erasure_completes_it() {
         assert_eq!(holding(&world, &OF_ANNA), [""; 0], "after {waits} waits");
         assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
         if ended.is_some() {
-            assert!(waits > 3, "it was broken off {waits} times");
+            assert!(waits > 3, "it was killed {waits} times only");
             return;
         }
     }
-    panic!("it was broken off each time");
+    panic!("it never completed");
 }

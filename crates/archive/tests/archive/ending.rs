@@ -1,4 +1,4 @@
-//! The end of the logs, and of single holders in them.
+//! Destruction of the logs, and erasure of holders.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::world::{
     ANNA, ANNA_AT_HOME, ANNA_IS, BRUNO, ENDED, LAST, World, bruno, erase_anna, origin,
 };
 
-/// Which files hold one of these texts, byte by byte.
+/// The files that contain one of these texts.
 pub(crate) fn holding(world: &World, texts: &[&str]) -> Vec<String> {
     let holds = |bytes: &[u8]| {
         texts.iter().any(|text| bytes.windows(text.len()).any(|part| part == text.as_bytes()))

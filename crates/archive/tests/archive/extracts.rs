@@ -1,4 +1,4 @@
-//! What is in an extract, and that anybody can check it.
+//! The contents of an export, and its independent verification.
 
 use std::io::{Cursor, Read};
 use std::process::Command;

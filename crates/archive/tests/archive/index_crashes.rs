@@ -1,5 +1,5 @@
-//! Broken off at each wait in turn while it reads logs: the next process reads what is left, and
-//! each line counts once.
+//! Indexing is killed at each await point in turn: the next process resumes, and each line counts
+//! once.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
 use crate::reading::Place;
 use crate::stopped::ended_after;
 
-/// So many waits reading these files has not.
+/// More await points than indexing these files has.
 const MOST: usize = 2_000;
 
-/// A log in three files; where one ends, messages are under way.
+/// A log in three files with unfinished messages at their ends.
 fn files(place: &Place) -> Vec<PathBuf> {
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     for number in 0..12 {
@@ -53,11 +53,11 @@ async fn interrupted_indexing_resumes_and_each_line_counts_once() {
         assert_eq!(place.read(&logs).await.counts.lines, 0, "after {waits} waits");
         if ended.is_some() {
             assert_eq!(rest, 0);
-            assert!(waits > 9, "it was broken off {waits} times");
-            assert!(parts.len() > 1, "never between two files: {parts:?}");
+            assert!(waits > 9, "it was killed {waits} times only");
+            assert!(parts.len() > 1, "never killed between two files: {parts:?}");
             return;
         }
         assert!(rest <= lines);
     }
-    panic!("it was broken off each time");
+    panic!("it never completed");
 }

@@ -1,4 +1,4 @@
-//! What a link opens, for whom, and until when.
+//! Links: what they serve, to whom, until when.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ async fn a_link_serves_the_holder_only_and_each_access_is_an_event() {
         let opened = world.archive.serve(unknown, ANNA_IS).await.unwrap();
         assert!(matches!(opened, Access::Unknown), "{opened:?}");
     }
-    assert_eq!(outcomes(&world).await.len(), 3, "a link that never was is nobody's");
+    assert_eq!(outcomes(&world).await.len(), 3, "an unknown link records nothing");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_link_expires_at_its_instant_and_its_export_is_deleted() {
     let ready = world.prepare(world.verified(Requester::Authority).await).await.unwrap();
     world.at("2016-06-01T09:59:59Z");
     let last = world.archive.serve(&ready.secret, "").await.unwrap();
-    assert!(matches!(last, Access::Export(_)), "an authority has no codice fiscale to say");
+    assert!(matches!(last, Access::Export(_)), "an authority needs no codice fiscale");
     world.at("2016-06-01T10:00:00Z");
     let late = world.archive.serve(&ready.secret, "").await.unwrap();
     assert!(matches!(late, Access::Expired), "{late:?}");
@@ -108,9 +108,9 @@ async fn neither_database_nor_log_contains_a_link_or_a_name() {
             assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()));
         }
     }
-    let said = format!("{:?}", world.events().await);
+    let events = format!("{:?}", world.events().await);
     for private in [ready.secret.as_str(), ANNA, ANNA_IS, "Domanda"] {
-        assert!(!said.contains(private), "{private}");
+        assert!(!events.contains(private), "{private}");
     }
 }
 
@@ -122,7 +122,7 @@ async fn the_portal_serves_a_page_then_the_file_and_nothing_is_cached() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let pages = archive::portal(world.archive.clone());
     let serving = tokio::spawn(async move { axum::serve(listener, pages).await });
-    // Nothing here is encrypted, but a client is not made without it.
+    // The client requires a TLS provider, though nothing here is encrypted.
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::new();
     let url = format!("{base}/logs/{}", ready.secret);
@@ -143,7 +143,7 @@ async fn the_portal_serves_a_page_then_the_file_and_nothing_is_cached() {
     );
     let text = page.text().await.unwrap();
     assert!(text.contains("<form method=\"post\">") && !text.contains(ANNA), "{text}");
-    let post = |said: &str| client.post(&url).body(format!("codice_fiscale={said}")).send();
+    let post = |code: &str| client.post(&url).body(format!("codice_fiscale={code}")).send();
     assert_eq!(post("SBAGLIATO").await.unwrap().status(), 403);
     let file = post(ANNA_IS).await.unwrap();
     assert_eq!(
@@ -151,13 +151,13 @@ async fn the_portal_serves_a_page_then_the_file_and_nothing_is_cached() {
         (200.try_into().unwrap(), &"application/zip".parse().unwrap())
     );
     assert_eq!(archive_of(&file.bytes().await.unwrap()), ready.prepared.sha256);
-    let mut told = Vec::new();
+    let mut statuses = Vec::new();
     for number in 0..70 {
         let wrong = client.get(format!("{base}/logs/{number}")).send().await.unwrap();
-        told.push(wrong.status().as_u16());
+        statuses.push(wrong.status().as_u16());
     }
-    assert_eq!((told[0], told[69]), (404, 429));
-    assert_eq!(client.get(&url).send().await.unwrap().status(), 200, "a right link always opens");
+    assert_eq!((statuses[0], statuses[69]), (404, 429));
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 200, "a valid link always opens");
     assert_eq!(post(&"x".repeat(5_000)).await.unwrap().status(), 413);
     serving.abort();
 }
@@ -181,12 +181,12 @@ async fn only_expired_exports_are_deleted() {
         |ready: &archive::Ready| folder.join(format!("{}.zip", ready.prepared.request)).is_file();
     let journal = world.archive.journal();
     assert_eq!(archive::delete_expired(journal, folder).await.unwrap(), 0);
-    // The end is on record, by whom ever.
+    // The expiry is recorded, by any process.
     world.at("2016-06-01T10:00:00Z");
     world.archive.decide(domain::LogCommand::Expire, &origin()).await.unwrap();
     assert_eq!(archive::delete_expired(journal, folder).await.unwrap(), 1);
     assert!(!here(&over) && here(&open));
-    assert!(half.is_file(), "what may just be being written stays");
+    assert!(half.is_file(), "a file that may still be written stays");
     let before = "2016-06-01T08:59:59Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     fs::File::options().write(true).open(&half).unwrap().set_modified(before.into()).unwrap();
     assert_eq!(archive::delete_expired(journal, folder).await.unwrap(), 1);

@@ -46,7 +46,7 @@ impl MailLog {
         format!("{:X}", self.queue)
     }
 
-    /// A holder writes to an archive: eight lines, of which three events.
+    /// A holder writes to an office: eight lines, three events.
     pub(crate) fn sent(&mut self, from: &str, to: &[&str], subject: &str) -> String {
         let queue = self.queue();
         self.line("postfix/smtpd", "connect from unknown[192.0.2.9]");
@@ -67,7 +67,7 @@ impl MailLog {
         queue
     }
 
-    /// An archive writes to holders, whose server stores it.
+    /// An office writes to holders, whose server stores the message.
     pub(crate) fn received(&mut self, from: &str, to: &[&str]) -> String {
         let queue = self.queue();
         self.line("postfix/smtpd", &format!("{queue}: client=mail.comune.example[192.0.2.2]"));
@@ -89,7 +89,7 @@ impl MailLog {
         queue
     }
 
-    /// Between two strangers: of no interest to anybody here.
+    /// Mail between strangers, which is skipped.
     pub(crate) fn foreign(&mut self) {
         let _queue = self.sent("x@altro.example", &["y@altrove.example"], "altro");
     }

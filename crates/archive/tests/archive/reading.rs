@@ -147,12 +147,12 @@ async fn a_rotated_compressed_or_copied_file_counts_once() {
     }
     assert_eq!(before, (place.of(ANNA).await, place.of(BRUNO).await));
     assert_eq!(place.index.held().await.unwrap(), held);
-    // Grown under another name, and compressed by now.
+    // Renamed, grown and compressed.
     log.now = "2015-07-12T08:00:00Z".parse().unwrap();
     log.sent(ANNA, &[OFFICE], "Ancora");
     let grown = place.file("mail.log.4.gz", &gz(log.text().as_bytes()));
     let newest = place.file("mail.log", later.text().as_bytes());
-    // In the order in which a shell lists them.
+    // In a shell's order.
     let read = place.read(&[&newest, &grown]).await;
     assert_eq!(read.files[0].counts.lines, u64::try_from(log.lines.len()).unwrap() - lines);
     assert_eq!(place.of(ANNA).await.len(), before.0.len() + 2);
@@ -235,7 +235,7 @@ async fn a_damaged_file_is_reported_and_the_others_are_read() {
     assert!(!place.of(ANNA).await.is_empty());
 }
 
-/// Each was a file that said other things when it was read while it grew.
+/// Regressions: each of these files yielded something else when it was read while it grew.
 #[tokio::test]
 async fn the_last_line_before_a_cut_determines_the_year_after_it() {
     let delivered = "mx1 postfix/lmtp[4]: 3F2A41C0: to=<anna.rossi@postacertificata.example>, relay=x, \
@@ -307,9 +307,9 @@ async fn the_index_is_private_and_has_one_writer_at_a_time() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// However a log is cut into files and runs, the same comes of it.
+    /// The result does not depend on how a log is cut into files and runs.
     #[test]
-    fn where_a_log_is_cut_and_how_often_it_is_given_changes_nothing(
+    fn the_result_does_not_depend_on_cuts_and_repetitions(
         cuts in prop::collection::vec(0_usize..4_000, 0..5),
         classic in any::<bool>(),
         together in any::<bool>(),
@@ -322,7 +322,7 @@ proptest! {
             let file = whole.file("mail.log", text.as_bytes());
             whole.read(&[&file]).await;
             let place = Place::new().await;
-            // Rotation cuts between lines; a log that grows is read at any byte.
+            // Rotation cuts between lines; a growing log is read up to any byte.
             let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % text.len()).collect();
             ends.sort_unstable();
             if together {
@@ -348,7 +348,7 @@ proptest! {
     }
 }
 
-/// Lines of parts of Postfix on one machine, a second each from an instant on.
+/// Lines of Postfix daemons on one host, one per second from an instant on.
 fn lines(host: &str, from: &str, said: &[(&str, &str)]) -> String {
     let from: DateTime<Utc> = from.parse().unwrap();
     let line = |(second, (part, text)): (i64, &(&str, &str))| {

@@ -1,4 +1,4 @@
-//! A programme with a mail log and two people in it.
+//! A programme with a mail log and two holders.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,10 +32,10 @@ pub(crate) const OPEN: &str = "2016-05-02T10:00:00Z";
 pub(crate) const LAST: &str = "2018-03-17T22:59:59Z";
 pub(crate) const ENDED: &str = "2018-03-17T23:00:00Z";
 
-/// A month, to whoever sees the link.
+/// Valid for a month, shown to an operator.
 pub(crate) const SHOWN: Terms = Terms { lasting: TimeDelta::days(30), by_letter: false };
 
-/// A clock that is set.
+/// A clock set by hand.
 #[derive(Clone)]
 pub(crate) struct Hand(Arc<Mutex<DateTime<Utc>>>);
 
@@ -63,7 +63,7 @@ pub(crate) fn bruno() -> Holder {
     Holder { address: BRUNO.to_owned(), codice_fiscale: "VRDBRN80A01A562X".to_owned() }
 }
 
-/// Takes Anna out of an index and a folder of extracts, of whom no open request is known.
+/// Erases Anna from an index and a folder of exports, without known open requests.
 pub(crate) async fn erase_anna(
     index: &Index,
     extracts: &Path,
@@ -115,7 +115,7 @@ impl World {
         world
     }
 
-    /// Another process over the same log, index and extracts.
+    /// Another process on the same log, index and exports.
     pub(crate) async fn another(&self) -> Archive {
         let path = |name: &str| self.folder.path().join(name);
         let index = Index::open(&path("archive.db")).await.unwrap();
@@ -145,7 +145,7 @@ impl World {
         assert_eq!(self.read(&lines).await, 2);
     }
 
-    /// Reads lines of parts of Postfix, a second each; tells how many messages came of them.
+    /// Indexes lines of Postfix daemons, one per second; returns the number of messages.
     pub(crate) async fn read(&self, lines: &[(&str, &str)]) -> u64 {
         let path = self.folder.path().join("mail.log");
         let line = |(second, (part, text)): (usize, &(&str, &str))| {
@@ -159,7 +159,7 @@ impl World {
             not_after: None,
         };
         let read = self.archive.read_logs(request, |_| {}).await.unwrap();
-        // The mail server's own file is the operator's to delete.
+        // The operator deletes the mail server's own file.
         fs::remove_file(path).unwrap();
         read.messages
     }
@@ -219,7 +219,7 @@ impl World {
         events.iter().map(|event| event.fact().unwrap().event).collect()
     }
 
-    /// Every file below the folder, keys left out.
+    /// Every file in the store, except the keys.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         for entry in fs::read_dir(self.folder.path()).unwrap() {

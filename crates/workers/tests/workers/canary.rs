@@ -1,4 +1,4 @@
-//! Canaries are probed beside each boundary, and what a server answers is read for the right alone.
+//! Canaries are probed before and after each boundary; a reply counts only for its capability.
 
 mod answers;
 mod server;

@@ -1,4 +1,5 @@
-//! From what is desired to what is done: the sweep, the workers, what they tell people, and who watches.
+//! From what is desired to what is done: the sweep, the workers, what they tell people, and who
+//! watches.
 
 #![cfg(test)]
 

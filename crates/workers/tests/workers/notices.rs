@@ -1,5 +1,4 @@
-//! Notices: handed over once whatever stops, refused and deferred by a relay that really speaks
-//! SMTP, and what comes back.
+//! Notices: sent once whatever crashes; deferred, refused and bounced by a real SMTP server.
 
 mod bounces;
 mod fuse;

@@ -1,4 +1,4 @@
-//! Who asks, when, and for whom.
+//! Requests: by whom, when, for whom.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ async fn a_code_goes_to_the_holder_who_confirms_and_the_link_works_once() {
     let received = to(&letters, "someone@mail.example");
     assert!(received.contains("Auto-Submitted: auto-replied"), "{received}");
     assert!(received.contains("In-Reply-To: <1@mail.example>"), "{received}");
-    // To the mailbox, which still receives, and not to whoever wrote.
+    // To the mailbox, which still receives, not to the sender.
     let confirm = to(&letters, &holder.address);
     let link = link(confirm);
     assert!(!received.contains(PORTAL) && !received.contains(&holder.code));
     assert_eq!(scene.standing(&holder).await, VoucherStanding::Requested);
 
-    // Whoever only opens the page confirms nothing, however often.
+    // Opening the page confirms nothing, however often.
     for method in ["GET", "HEAD", "GET"] {
         assert_eq!(scene.asks(method, &link).await.0, 200);
     }
@@ -44,11 +44,11 @@ async fn a_code_goes_to_the_holder_who_confirms_and_the_link_works_once() {
     assert_eq!(scene.office.read(&code).await.unwrap().number, holder.number);
     assert_eq!(scene.standing(&holder).await, VoucherStanding::Valid);
     assert!(scene.office.show(holder.number).await.unwrap().delivered);
-    // Who asks again is told so at the mailbox, and gets no other.
+    // A second request gets a refusal at the mailbox.
     scene.later(Duration::days(2));
     let letters = scene.comes("someone@mail.example", &holder.code).await;
     assert!(to(&letters, &holder.address).contains("X-Tramonto-Letter: refused"));
-    // Nothing of it can be read in the files: neither code nor link.
+    // The files contain neither code nor link.
     let token = link.rsplit('/').next().unwrap();
     for entry in std::fs::read_dir(scene.world.home().folder()).unwrap() {
         let path = entry.unwrap().path();
@@ -76,18 +76,18 @@ async fn the_reply_does_not_reveal_whether_a_person_exists() {
     ] {
         let letters = scene.comes(sender, text).await;
         let answer = to(&letters, sender);
-        // Neither the date, nor whom it goes to, nor the numbers of messages.
+        // Except the date, the recipient and message numbers.
         let kept = answer.lines().filter(|line| {
             let own = ["To:", "In-Reply-To:", "References:", "Date:"];
             if let Some(id) = line.strip_prefix("Message-ID:") {
-                // From a number that runs on one could tell whether another letter was written in between.
+                // Consecutive numbers would reveal whether another letter was written in between.
                 assert!(id.len() > 40, "{line}");
                 return false;
             }
             !own.iter().any(|name| line.starts_with(name))
         });
         answers.push(kept.collect::<Vec<_>>().join("\n"));
-        // Of two who are named, neither gets a letter; one asks for another, and learns nothing.
+        // If two holders are named, neither gets a letter and the sender learns nothing.
         assert_eq!(letters.len(), if sender == "a@mail.example" { 2 } else { 1 }, "{sender}");
     }
     answers.dedup();
@@ -103,15 +103,15 @@ async fn nobody_gets_two_letters_in_a_day() {
     assert_eq!(scene.comes("a@mail.example", &holder.code).await.len(), 2);
     for round in 0..20 {
         let text = format!("{} {round}", holder.address);
-        // However they write their own address.
+        // Case in the sender's address does not matter.
         let sender = if round % 2 == 0 { "a@mail.example" } else { "A@Mail.Example" };
         assert_eq!(scene.comes(sender, &text).await, [], "{round}");
     }
-    // Nor by another way of writing the same address; what came is kept as it was written.
+    // Another spelling of the address gets no reply either; the message is stored as received.
     assert_eq!(scene.comes("A@Mail.example", &format!("{} once more", holder.code)).await, []);
     let kept = scene.store.messages(MessageStatus::Done, 0, 100).await.unwrap();
     assert!(kept.iter().any(|message| message.sender.as_deref() == Some("A@Mail.example")));
-    // A bomb from many senders reaches each of them once, and the holder not at all.
+    // A mail bomb from many senders: each gets one reply, the holder no letter.
     for round in 0..5 {
         let sender = format!("bomb{round}@mail.example");
         let letters = scene.comes(&sender, &holder.code).await;
@@ -133,7 +133,8 @@ async fn after_receive_ends_the_address_for_notices_confirms() {
     let without = scene.person(false, 0).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
     to(&letters, holder.notify.as_deref().unwrap());
-    // The mailbox's address is known to many: it is not enough any more, nor is there another way without an address.
+    // The mailbox's address is widely known: it is not enough, and without an address for notices
+    // there is no other way.
     assert_eq!(scene.comes("b@mail.example", &other.address).await.len(), 1);
     assert_eq!(scene.comes("c@mail.example", &without.code).await.len(), 1);
     assert_eq!(scene.reasons().await, ["asked", "officer", "officer"]);
@@ -143,7 +144,7 @@ async fn after_receive_ends_the_address_for_notices_confirms() {
 async fn a_released_message_still_needs_the_holder_s_confirmation() {
     let mut scene = Scene::at(RECEIVING).await;
     let (one, other) = (scene.person(true, 0).await, scene.person(true, 1).await);
-    // Both ask in one message, in words that name neither.
+    // Two holders in one message that names neither.
     let letters = scene.comes("a@mail.example", "we two would like what is offered").await;
     to(&letters, "a@mail.example");
     let number = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap()[0].number;
@@ -152,7 +153,7 @@ async fn a_released_message_still_needs_the_holder_s_confirmation() {
         let message = scene.store.message(number).await.unwrap().unwrap();
         assert_eq!(message.status, stands);
         assert!(scene.store.release(number, Some(holder.number)).await.unwrap());
-        // The officer's word is no proof: a link goes to the holder, nothing to whoever wrote.
+        // A release is no proof: the holder gets a link, the sender nothing.
         let letters = scene.passes().await;
         let link = link(to(&letters, &holder.address));
         assert_eq!(letters.len(), 1);
@@ -165,10 +166,10 @@ async fn a_released_message_still_needs_the_holder_s_confirmation() {
     for (code, holder) in codes.iter().zip([&one, &other]) {
         assert_eq!(scene.office.read(code).await.unwrap().number, holder.number);
     }
-    // Said once more on the same day, nobody is written to again.
+    // Released again on the same day, it yields no second letter.
     assert!(scene.store.release(number, Some(one.number)).await.unwrap());
     assert_eq!(scene.passes().await, []);
-    // Whoever of the two is erased takes the message along.
+    // Erasing either holder erases the message.
     assert_eq!(scene.store.erase(&[other.number].into(), &[]).await.unwrap(), 1);
     assert_eq!(scene.store.message(number).await.unwrap(), None);
 }
@@ -187,7 +188,7 @@ async fn outside_the_window_everyone_gets_the_same_reply() {
 
 #[tokio::test]
 async fn the_window_applies_to_the_second_to_the_arrival() {
-    // A message counts by when it came, though it is looked at two days later.
+    // A message counts by its arrival, though it is processed two days later.
     for (came, open) in [
         ("2015-03-17T22:59:59Z", false),
         ("2015-03-17T23:00:00Z", true),
@@ -224,7 +225,7 @@ async fn a_holder_who_never_activated_waits_for_an_officer() {
             continue;
         }
         never += 1;
-        // Whoever is told of is the one who wrote: the holder gets no link.
+        // The reply goes to the sender; the holder gets no link.
         let sender = format!("never{number}@mail.example");
         let letters = scene.comes(&sender, registration.codice_fiscale.as_str()).await;
         to(&letters, &sender);
@@ -245,7 +246,7 @@ async fn a_request_of_the_last_day_is_served_when_confirmed_later() {
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
     assert_eq!(scene.office.read(&code).await.unwrap().number, holder.number);
-    // Whoever writes now is told that it is over.
+    // New requests are told that the window is closed.
     let letters = scene.comes("b@mail.example", &late.code).await;
     assert!(to(&letters, "b@mail.example").contains("X-Tramonto-Letter: closed"));
 }

@@ -1,4 +1,4 @@
-//! What becomes of letters, links and codes on their way.
+//! Letters, links and codes in delivery.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -22,14 +22,14 @@ async fn a_link_expires_with_its_mailbox_and_a_waiting_one_is_not_sent() {
     let waits = scene.person(true, 1).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let link = link(to(&letters, &holder.address));
-    // Another's is put off past the end: it does not go where nobody reads it.
+    // The other letter is deferred past the end: it is not sent to a mailbox that nobody reads.
     scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });
     assert_eq!(scene.comes("b@mail.example", &waits.code).await.len(), 1);
     scene.goes_to(CLOSED);
     assert_eq!(scene.asks("POST", &link).await.0, 410);
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.reasons().await, ["asked", "mailbox-closed"]);
-    // An officer has it looked at again, and by now the address for notices is asked.
+    // An officer releases it, and the confirmation now goes to the address for notices.
     let held = scene.store.messages(MessageStatus::Held, 0, 10).await.unwrap();
     assert!(scene.store.release(held[0].number, None).await.unwrap());
     to(&scene.passes().await, waits.notify.as_deref().unwrap());
@@ -50,7 +50,7 @@ async fn a_code_is_not_sent_to_a_mailbox_that_no_longer_receives() {
 async fn a_permanently_refused_letter_puts_its_message_in_quarantine() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
-    // The letters leave in the order in which they were written: the link first.
+    // Letters are sent in the order in which they were queued: the link first.
     scene.relay.outcomes.lock().unwrap().push(Outcome::Refused { cause: "550".to_owned() });
     let letters = scene.comes("a@mail.example", &holder.code).await;
     to(&letters, "a@mail.example");
@@ -58,7 +58,7 @@ async fn a_permanently_refused_letter_puts_its_message_in_quarantine() {
     let [message] = &held[..] else { panic!("{held:?}") };
     assert_eq!(message.reason.as_deref(), Some("letter-failed"));
     assert_eq!(message.mailbox, Some(holder.number));
-    // Looked at again, the same holder is asked again.
+    // Released, it asks the same holder again.
     assert!(scene.store.release(message.number, None).await.unwrap());
     to(&scene.passes().await, &holder.address);
 }
@@ -140,7 +140,7 @@ async fn a_letter_in_doubt_is_not_sent_again_nor_its_code_recorded_as_delivered(
     let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "in-doubt".to_owned(), 1)), "{letters:?}");
     assert!(!scene.office.show(holder.number).await.unwrap().delivered);
-    // Who asks and confirms again gets a new code, and the one that may be somewhere is worth nothing.
+    // A new request and confirmation get a new code, and the code in doubt becomes invalid.
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let link = link(to(&letters, &holder.address));
     assert_eq!(scene.asks("POST", &link).await.0, 200);
@@ -197,7 +197,7 @@ async fn codes_in_delivery_are_not_reissued() {
 #[tokio::test]
 async fn a_failure_to_make_a_code_defers_its_letter() {
     let mut scene = Scene::at(RECEIVING).await;
-    // Granted, and the letter put off; then the code of a life before this one has to be replaced.
+    // Granted, and its letter deferred; after a restart the code has to be reissued.
     let holder = put_off(&mut scene).await;
     scene.restart();
     scene.later(Duration::minutes(2));
@@ -217,7 +217,7 @@ async fn a_failure_to_make_a_code_defers_its_letter() {
 async fn a_letter_sent_before_a_crash_counts_as_sent_with_its_code() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = confirmed(&mut scene).await;
-    // The mail server has it, the log says so, and what was to note that it is sent stops.
+    // The mail server has the letter and the log says so, but recording it as sent fails.
     let mut letters = by_hand(&scene.world.home().intake()).await;
     let stop = "CREATE TRIGGER stop BEFORE UPDATE OF status ON letter WHEN NEW.status = 'sent' AND \
                 OLD.kind = 'granted' BEGIN SELECT RAISE(ABORT, 'stopped'); END";
@@ -257,7 +257,7 @@ async fn an_operator_s_templates_replace_the_built_in_ones() {
     assert!(to(&letters, "a@mail.example").contains("Subject: Messaggio ricevuto\r\n"));
 }
 
-/// What a mail server reports of a letter that it could not deliver, or only not yet.
+/// A delivery report for a letter: failed, or delayed.
 fn report(letter: &str, action: &str) -> String {
     let id = letter.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
     format!(
@@ -275,13 +275,13 @@ async fn a_bounced_letter_puts_its_request_in_quarantine() {
     let letters = scene.passes().await;
     let granted = to(&letters, &holder.address).to_owned();
     let reasons = async |scene: &Scene| scene.reasons().await.join(" ");
-    // Late is not lost; and whoever never had a letter knows no Message-ID.
+    // A delay is not a failure, and an unknown Message-ID is not ours.
     assert_eq!(scene.comes_as("", report(&granted, "delayed")).await, []);
     let id = granted.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
     let forged = report(&granted, "failed").replace(&id[13..18], "AAAAA");
     assert_eq!(scene.comes_as("", forged).await, []);
     assert_eq!(reasons(&scene).await, "asked bounce bounce");
-    // Told twice, it is known once.
+    // A repeated report is recorded once.
     for times in 1..=2 {
         let report = report(&granted, "failed").replace("could", &format!("{times} times could"));
         assert_eq!(scene.comes_as("", report).await, []);
@@ -293,6 +293,6 @@ async fn a_bounced_letter_puts_its_request_in_quarantine() {
     assert_eq!(held.len(), 3, "its reports are done with");
     let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "failed".to_owned(), 1)), "{letters:?}");
-    // All of it goes with its holder.
+    // Erasing the holder erases all of it.
     assert_eq!(scene.store.erase(&[holder.number].into(), &[]).await.unwrap(), 3);
 }

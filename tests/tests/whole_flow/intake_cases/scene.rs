@@ -1,4 +1,4 @@
-//! A programme with an intake, its relay and its portal, and what people do there.
+//! A programme with an intake, its relay and its portal, and what people do with them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ pub(crate) const RECEIVING: &str = "2015-04-01T09:00:00Z";
 pub(crate) const CONSULTED: &str = "2015-08-01T09:00:00Z";
 pub(crate) const PORTAL: &str = "https://voucher.agency.example";
 
-/// Somebody in the registry.
+/// A holder in the registry.
 #[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) number: u32,
@@ -78,7 +78,7 @@ impl Scene {
         Self { world, running, store, office, relay, processor, page, came: 0 }
     }
 
-    /// As after a crash: what was in memory is gone.
+    /// A restart after a crash: memory is lost.
     pub(crate) fn restart(&mut self) {
         self.processor =
             processor(&self.store, &self.office, &self.running, &self.relay, Some(PORTAL));
@@ -105,7 +105,8 @@ impl Scene {
         found.swap_remove(nth)
     }
 
-    /// A message comes, and the processor looks at it; the letters that go out, each with whom it goes to.
+    /// Receives and processes a message; returns the letters that are sent, each with its
+    /// recipient.
     pub(crate) async fn comes(&mut self, sender: &str, text: &str) -> Vec<(String, String)> {
         self.came += 1;
         let id = self.came;
@@ -115,7 +116,7 @@ impl Scene {
         self.comes_as(sender, content).await
     }
 
-    /// The same of a whole message.
+    /// The same for a whole message.
     pub(crate) async fn comes_as(
         &mut self,
         sender: &str,
@@ -149,7 +150,7 @@ impl Scene {
         all.into_iter().filter_map(|message| message.reason).collect()
     }
 
-    /// What the page answers: its status and the whole of it.
+    /// The page's response: status and body.
     pub(crate) async fn asks(&self, method: &'static str, link: &str) -> (u16, String) {
         let path = link.strip_prefix(PORTAL).unwrap().to_owned();
         let page = self.page;
@@ -196,7 +197,7 @@ pub(crate) fn link(letter: &str) -> String {
     letter.split_whitespace().find(|word| word.starts_with(PORTAL)).unwrap().to_owned()
 }
 
-/// The code in a letter: the first line that is indented.
+/// The code in a letter: the first indented line.
 pub(crate) fn code(letter: &str) -> String {
     letter.lines().find_map(|line| line.strip_prefix("    ")).unwrap().trim().to_owned()
 }
@@ -217,12 +218,12 @@ impl Scene {
     }
 }
 
-/// A database of the programme, for a fault by the test's own hand.
+/// A database of the programme, in which the test causes a failure.
 pub(crate) async fn by_hand(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
-/// A holder who has confirmed, before the processor has acted upon it.
+/// A holder who has confirmed, before the confirmation is processed.
 pub(crate) async fn confirmed(scene: &mut Scene) -> Person {
     let holder = scene.person(true, 0).await;
     let letters = scene.comes("a@mail.example", &holder.code).await;
@@ -231,7 +232,7 @@ pub(crate) async fn confirmed(scene: &mut Scene) -> Person {
     holder
 }
 
-/// The same, whose code was made and whose letter with it surely did not leave.
+/// The same, with a code whose letter has been deferred.
 pub(crate) async fn put_off(scene: &mut Scene) -> Person {
     let holder = confirmed(scene).await;
     scene.relay.outcomes.lock().unwrap().push(Outcome::Deferred { cause: "451".to_owned() });

@@ -6,7 +6,7 @@ use workers::canary::{ProbeEndpoints, ProbeSettings};
 use crate::canary::server::Mood;
 use crate::canary::world::{CANARY, PASSWORD, World, causes, found, lines};
 
-/// A second after sending has ended.
+/// One second after sending has ended.
 const AFTER: &str = "2015-03-17T23:00:01Z";
 
 #[tokio::test]

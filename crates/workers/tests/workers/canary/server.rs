@@ -1,4 +1,4 @@
-//! A small mail server on the loopback that answers at each protocol in the way it is told to.
+//! A small mail server on loopback that answers each protocol as configured.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use tokio::task::JoinSet;
 
 use crate::canary::world::Hands;
 
-/// How it treats whoever asks.
+/// How it treats clients.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Mood {
     /// Everything is allowed.
     Willing,
-    /// Everything has ended, in the words of the plan.
+    /// Everything has ended, with the plan's refusal texts.
     Ended,
-    /// Everything may work later.
+    /// Everything fails temporarily.
     Busy,
-    /// Nobody's password is right.
+    /// No password is accepted.
     WrongPassword,
-    /// It does not like us, whoever we ask for.
+    /// It refuses the client itself.
     Blocking,
-    /// It says back what it heard.
+    /// It echoes what it receives.
     Echoing,
-    /// No line of a protocol.
+    /// Lines of no protocol.
     Garbage,
     /// One line without an end.
     EndlessLine,
@@ -36,7 +36,7 @@ pub(crate) enum Mood {
     HangingUp,
     /// It says nothing.
     Silent,
-    /// Everything is allowed, and while it says so it becomes this instant.
+    /// Everything is allowed, and the clock is set to this instant meanwhile.
     Slow(DateTime<Utc>),
 }
 
@@ -76,7 +76,7 @@ impl Server {
 }
 
 impl Manner {
-    /// Ends with the connection, whichever side closes it.
+    /// Ends when either side closes the connection.
     async fn converse(self, stream: TcpStream, protocol: Protocol) -> Option<()> {
         let mut stream = BufReader::new(stream);
         match self.mood {
@@ -130,7 +130,7 @@ impl Manner {
             ("RCPT", Mood::Busy) => "451 4.3.5 try later".to_owned(),
             ("RCPT", Mood::Blocking) => "554 5.7.1 your address is on a list".replace(
                 "5.7.1",
-                // The plan's own code for who may not send would be believed.
+                // The plan's own refusal code would count.
                 if protocol == Protocol::Submission { "5.7.0" } else { "5.7.1" },
             ),
             ("RCPT", Mood::Ended) if protocol == Protocol::Smtp => {

@@ -10,7 +10,7 @@ async fn a_boundary_is_probed_one_second_before_and_after() {
     let world = World::at("2015-03-17T22:00:00Z").await;
     let server = world.server(Mood::Willing).await;
     let mut prober = world.prober(&server);
-    // The phase before has begun: what was missed of it is made late.
+    // The previous phase has started: its missed probe is made late.
     prober.tick().await.unwrap();
     assert_eq!(sides(&world.log().await), [("activations-closed", After)]);
     for (wake, side) in [("2015-03-17T22:59:59Z", Before), ("2015-03-17T23:00:01Z", After)] {
@@ -35,7 +35,7 @@ async fn a_missed_probe_before_stays_missed_and_one_after_is_recorded_with_its_r
     let mut prober = world.prober(&server);
     prober.tick().await.unwrap();
     let log = world.log().await;
-    // Only of the phase that it still shows.
+    // Only for the current phase.
     assert_eq!(sides(&log), [("access-closed", After)]);
     assert_eq!(log[0].began_at, utc("2016-01-01T12:00:00Z"));
     assert_eq!(log[0].due_at, utc("2015-09-17T22:00:00Z"));
@@ -49,7 +49,7 @@ async fn a_reply_after_the_boundary_is_no_evidence_of_before() {
     prober.tick().await.unwrap();
     let log = world.log().await;
     let before = log.iter().find(|probed| probed.side == Before).unwrap();
-    // Both endpoints at which it became late; at the third it may have been in time.
+    // The two servers at which it became late; the third one may have been in time.
     assert_eq!(causes(&before.findings)[..2], ["too-late"; 2]);
     assert!(before.findings[..2].iter().all(|finding| finding.agrees().is_none()));
     assert!(before.ended_at >= before.due_at);

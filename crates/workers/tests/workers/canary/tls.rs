@@ -1,4 +1,4 @@
-//! No password is said in clear where TLS was asked for, whatever the server does.
+//! No password is sent in clear where TLS is required, whatever the server does.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Submission {
         Self { address, authority, _task: task }
     }
 
-    /// What a probe finds that trusts this server's authority, or only the system's.
+    /// The findings of a probe that trusts this server's authority, or the system's only.
     async fn probed(&self, trusting: bool) -> (ProbeAnswer, Transcript) {
         let url = format!("smtp://{}?tls=required", self.address).parse().unwrap();
         let settings = ProbeSettings {
@@ -73,7 +73,7 @@ impl Submission {
     }
 }
 
-/// Answers until `STARTTLS` was answered (true), or the client is gone.
+/// Serves until `STARTTLS` (true), or until the client is gone.
 async fn converse<S>(stream: &mut BufReader<S>, starttls: &str) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -103,7 +103,7 @@ async fn the_password_is_sent_over_tls_only() {
         ("220 2.0.0 go on", true, ProbeAnswer::Allowed),
         ("220 2.0.0 go on", false, unknown("tls")),
         ("502 5.5.1 what is that", true, unknown("starttls-502")),
-        // What is heard in clear would count as said in TLS.
+        // Bytes received in clear would count as encrypted.
         ("220 2.0.0 go on\r\n235 2.7.0 welcome", true, unknown("spoke-before-tls")),
     ] {
         let server = Submission::start(answer).await;

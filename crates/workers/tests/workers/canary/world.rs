@@ -1,4 +1,4 @@
-//! A log in memory with one canary, and a clock that is set by hand.
+//! A log in memory with one canary, and a clock set by hand.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    /// What a process of its own sees.
+    /// The journal of another process.
     pub(crate) fn journal(&self) -> Arc<Journal> {
         let clock: Arc<dyn Clock> = Arc::<Hands>::clone(&self.clock);
         let (programme, store) = (self.plan.programme.clone(), Arc::clone(&self.store));
@@ -119,7 +119,7 @@ impl CanaryLookup for Book {
     }
 }
 
-/// What was found, one word for each capability, in the order of the endpoints.
+/// The findings, one word per capability, in the order of the servers.
 pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
     fn word(finding: &Finding) -> &str {
         match &finding.found {
@@ -131,7 +131,7 @@ pub(crate) fn found(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(word).collect()
 }
 
-/// The cause for which something is not known.
+/// The cause of an unknown finding.
 pub(crate) fn causes(findings: &[Finding]) -> Vec<&str> {
     fn cause(finding: &Finding) -> &str {
         match &finding.found {
@@ -142,7 +142,7 @@ pub(crate) fn causes(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(cause).collect()
 }
 
-/// Which probes were made, in order.
+/// The probes, in order.
 pub(crate) fn sides(log: &[CanaryProbed]) -> Vec<(&str, Side)> {
     log.iter().map(|probed| (probed.phase.as_str(), probed.side)).collect()
 }

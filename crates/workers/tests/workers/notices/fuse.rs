@@ -1,4 +1,4 @@
-//! What stops a part of the engine after any of its steps, as the end of its process does.
+//! Stops a part of the engine after any of its steps, as a crash would.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use eventstore::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Burns down with each step, and at its end holds everything up for ever, as a dead process does.
+/// Burns down with each step; then it blocks for ever, as a dead process does.
 pub(crate) struct Fuse {
     steps: AtomicU64,
     length: u64,
@@ -24,7 +24,7 @@ impl Fuse {
         Arc::new(Self { steps: AtomicU64::new(0), length, blown: CancellationToken::new() })
     }
 
-    /// A step was taken; nobody may hear of the last one.
+    /// A step was made; after the last one nothing returns.
     pub(crate) async fn step(&self) {
         if self.steps.fetch_add(1, Ordering::SeqCst) + 1 >= self.length {
             self.blown.cancel();
@@ -33,7 +33,7 @@ impl Fuse {
     }
 }
 
-/// A log after each append to which the fuse burns down.
+/// A log whose appends burn the fuse down.
 pub(crate) struct StoppingLog {
     pub(crate) inner: Arc<dyn EventStore>,
     pub(crate) fuse: Arc<Fuse>,

@@ -1,4 +1,4 @@
-//! A log in memory with mailboxes of whom a notice may go out, and a clock that is set by hand.
+//! A log in memory with mailboxes whose notices are released, and a clock set by hand.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,7 @@ pub(crate) fn utc(text: &str) -> DateTime<Utc> {
 }
 
 impl World {
-    /// So many working mailboxes, all of whom may be told on the morning of 16 February 2015.
+    /// This many active mailboxes; their notices are released on the morning of 16 February 2015.
     pub(crate) async fn with(mailboxes: u32) -> Self {
         let clock = Arc::new(Hands(Mutex::new(utc("2015-01-01T00:00:00Z"))));
         let store = Arc::new(MemoryStore::new(Arc::<Hands>::clone(&clock)));
@@ -66,7 +66,7 @@ impl World {
         *self.clock.0.lock().unwrap() += time;
     }
 
-    /// What a process of its own sees, on this store or on one that stands before it.
+    /// The journal of another process, on this store or on one in front of it.
     pub(crate) fn journal_on(&self, store: Arc<dyn EventStore>) -> Arc<Journal> {
         let clock: Arc<dyn Clock> = Arc::<Hands>::clone(&self.clock);
         Arc::new(Journal::new(self.plan.programme.clone(), store, clock, State::default(), 0))
@@ -104,7 +104,7 @@ impl World {
         domain::notice_account(&snapshot, &rule)
     }
 
-    /// The kinds of notice events in the log, in order, each with its set and its cause.
+    /// The notice events in the log, in order, each with its cause and its set.
     pub(crate) async fn log(&self) -> Vec<String> {
         let page = self.store.read_all(0, &Filter::default(), usize::MAX).await.unwrap();
         let told = |event: Event| {
@@ -130,7 +130,7 @@ impl World {
     }
 }
 
-/// Addresses by number; a mailbox's own, and where there is one, the one for notices.
+/// Addresses by number: the mailbox's own, and the one for notices if there is one.
 #[derive(Default)]
 pub(crate) struct Contacts(pub(crate) BTreeMap<u32, (String, Option<String>)>);
 

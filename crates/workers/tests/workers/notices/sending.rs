@@ -1,4 +1,4 @@
-//! What the sender makes of dates, pauses and amendments, with a mailer that takes everything.
+//! The sender with dates, pauses and amendments, and a mailer that accepts everything.
 
 use std::sync::Arc;
 

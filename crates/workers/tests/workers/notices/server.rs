@@ -1,4 +1,4 @@
-//! A small mail server that speaks SMTP on the loopback, and treats its recipients by their names.
+//! A small SMTP server on loopback; it treats recipients by their names.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// A letter that it took.
+/// An accepted letter.
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
     pub(crate) from: String,
@@ -16,7 +16,7 @@ pub(crate) struct Taken {
     pub(crate) text: String,
 }
 
-/// What it saw, shared by all its conversations.
+/// What it received, over all connections.
 #[derive(Default)]
 struct Seen {
     taken: Vec<Taken>,
@@ -37,9 +37,9 @@ pub(crate) enum Mood {
     Willing,
     /// Refuses every sender.
     Hostile,
-    /// Ends each conversation after one letter.
+    /// Closes each connection after one letter.
     Tired,
-    /// Wants a login first.
+    /// Requires a login.
     Strict,
 }
 
@@ -74,7 +74,7 @@ impl Server {
 }
 
 async fn converse(stream: TcpStream, seen: Arc<Mutex<Seen>>, mood: Mood) {
-    // A peer that went away ends the conversation, as it does for any server.
+    // A client that disconnects ends the session.
     drop(try_converse(stream, &seen, mood).await);
 }
 
@@ -145,7 +145,7 @@ async fn try_converse(
                     seen.lock().unwrap().taken.push(taken);
                 }
                 if to.starts_with("silent") {
-                    // It took the letter, and dies before it can say so.
+                    // It accepts the letter and dies before its reply.
                     return Ok(());
                 }
                 if spam { "554 5.6.0 not like this" } else { "250 2.0.0 queued" }.to_owned()

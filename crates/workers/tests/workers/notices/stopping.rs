@@ -69,7 +69,7 @@ async fn no_holder_gets_a_notice_twice_wherever_the_sender_is_killed() {
         let world = World::with(EVERYONE).await;
         let taken = Taken::default();
         let ended = send(&world, &taken, &Fuse::of(length)).await;
-        // Another goes on at once, and once more when the claim of the one that was lost is over.
+        // Another continues at once, and again when the lost sender's claim has expired.
         assert!(send(&world, &taken, &Fuse::of(u64::MAX)).await);
         world.pass(TimeDelta::hours(1));
         assert!(send(&world, &taken, &Fuse::of(u64::MAX)).await);

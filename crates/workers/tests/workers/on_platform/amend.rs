@@ -213,7 +213,8 @@ pub(crate) async fn ends_that_were_not_called_off_at_first_are_tried_again(home:
 pub(crate) async fn an_instant_that_took_effect_though_it_was_moved_is_mended(home: Arc<Home>) {
     let mut engine = engine(&home).await;
     engine.at("2015-03-10T00:00:00Z").await;
-    // As an older program did it: the amendment counts at once, and nothing is called off before the date.
+    // As an older program did it: the amendment counts at once, and nothing is called off before
+    // the date.
     let amended =
         domain::PlanAdopted { revision: 2, plan: plan_with("receive-only", "2015-06-18") };
     let stream = eventstore::programme_stream(engine.journal.programme()).unwrap();
