@@ -3,26 +3,26 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-/// Why the keys can't be used. None of them shows a key.
+/// Why the keys cannot be used. No error shows a key. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The folder or a file in it can't be read or written.
-    #[error("the keys at {path} can't be {what}; look at the folder's owner and rights")]
+    /// The folder or a file in it cannot be read or written.
+    #[error("the keys at {path} cannot be {what}; check the owner and permissions of the folder")]
     File {
         /// The folder or the file.
         path: PathBuf,
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// There are none, and none were to be made.
+    /// There are no keys.
     #[error(
-        "there are no keys at {path}; put them back from their backup, or name their folder with --keys"
+        "there are no keys at {path}; restore them from their backup, or name their folder with --keys"
     )]
     Missing {
-        /// The file that was looked for.
+        /// The missing file.
         path: PathBuf,
     },
     /// Others than the owner can read them.
@@ -32,55 +32,55 @@ pub enum Error {
     Exposed {
         /// The folder or the file.
         path: PathBuf,
-        /// The rights it should have.
+        /// The permissions it should have.
         mode: &'static str,
     },
-    /// They are somebody else's to change.
+    /// They are read-only here.
     #[error(
         "the keys at {path} are only read here; rotate them where they were made, with `tramonto voucher \
          keys rotate --keys DIR`, and give the new ones to every service"
     )]
     OnlyRead {
-        /// The file, or the name under which they were given.
+        /// The file, or the name of the source.
         path: PathBuf,
     },
-    /// It is not what this program wrote.
-    #[error("the keys at {path} are damaged: {problem}; put them back from their backup")]
+    /// The file is not what this program wrote.
+    #[error("the keys at {path} are damaged: {problem}; restore them from their backup")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong, without what stands there.
+        /// What is wrong, without the contents.
         problem: String,
     },
-    /// The key that signs next was made already.
+    /// The next key exists already.
     #[error(
         "key {kid} waits to sign already; let it, or have a new one sign at once with `tramonto key \
          rotate --at-once`"
     )]
     Waiting {
-        /// The one that waits.
+        /// The next key.
         kid: String,
     },
     /// There is no such key.
     #[error("there is no key {kid}; `tramonto key list` has them all")]
     Unknown {
-        /// What was named.
+        /// The requested key.
         kid: String,
     },
-    /// It signs, or is to.
+    /// The key is active or signs next.
     #[error(
         "key {kid} signs, or is to; have a new one sign first, with `tramonto key rotate --at-once`"
     )]
     Signs {
-        /// Which.
+        /// The key.
         kid: String,
     },
-    /// Its end is as early already.
+    /// The key ends as early already.
     #[error(
         "key {kid} verifies until {verifies_until}; an end is brought forward and never put off"
     )]
     Ended {
-        /// Which.
+        /// The key.
         kid: String,
         /// Its end.
         verifies_until: DateTime<Utc>,
@@ -88,14 +88,14 @@ pub enum Error {
     /// The operating system gave no random bits.
     #[error("the operating system gave no random bits ({0}); try again")]
     Random(String),
-    /// What was to be signed has no JSON.
-    #[error("what was to be signed can't be written as JSON")]
+    /// The claims have no JSON form.
+    #[error("claims cannot be written as JSON")]
     Unsignable(#[source] jsonwebtoken::errors::Error),
 }
 
 impl Error {
-    /// May the same succeed later, with nothing of the keys changed? What the operating system refuses now it may grant
-    /// later, and a secret that is exchanged is not there for a moment.
+    /// Whether the same may succeed later with the same keys: the operating system may admit it then, and a
+    /// secret that is being replaced is missing for a moment.
     pub fn may_retry(&self) -> bool {
         match self {
             Self::File { .. } | Self::Missing { .. } | Self::Random(_) => true,

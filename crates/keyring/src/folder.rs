@@ -1,4 +1,4 @@
-//! The folder in which the keys lie: who may look into it, and how its file is written.
+//! The folder with the keys: its permissions, and how its file is written atomically.
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
@@ -9,14 +9,14 @@ use tempfile::NamedTempFile;
 
 use crate::Error;
 
-/// Everything that group and world might be allowed.
+/// All permissions of group and others.
 const OTHERS: u32 = 0o077;
 
 /// The folder.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
-/// Tells one state of the file from the next: each is a file of its own.
+/// Identifies one version of the file: each is a file of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     inode: u64,
@@ -32,7 +32,7 @@ impl Folder {
         self.0.join("keyring.json")
     }
 
-    /// Makes the folder where it is missing; those above it must be there.
+    /// Creates the folder if it is missing; its parent must exist.
     pub(crate) fn make(&self) -> Result<(), Error> {
         match DirBuilder::new().mode(0o700).create(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -42,14 +42,14 @@ impl Folder {
         }
     }
 
-    /// Which state of the file is there now.
+    /// The current version of the file.
     pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
         let path = self.file();
         let metadata = path.metadata().map_err(|error| failed(&path, "read", error))?;
         Ok(Stamp::of(&metadata))
     }
 
-    /// What the file holds; `None` where there is none. Refused where others may look.
+    /// The contents of the file; `None` where there is none. Rejected if others can read it.
     pub(crate) fn read(&self) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
         let path = self.file();
         let mut file = match File::open(&path) {
@@ -59,7 +59,7 @@ impl Folder {
         };
         let folder = self.0.metadata().map_err(|error| failed(&self.0, "read", error))?;
         private(&folder, &self.0, "700")?;
-        // Of the open file: what is looked at is what is read.
+        // Of the open file, so that what is checked is what is read.
         let metadata = file.metadata().map_err(|error| failed(&path, "read", error))?;
         private(&metadata, &path, "600")?;
         let mut bytes = Vec::new();
@@ -67,7 +67,7 @@ impl Folder {
         Ok(Some((bytes, Stamp::of(&metadata))))
     }
 
-    /// Writes the file where there is none. Who finds that another was quicker has written nothing.
+    /// Writes the file where there is none; where another process was faster, nothing is written.
     pub(crate) fn write_first(&self, bytes: &[u8]) -> Result<(), Error> {
         let path = self.file();
         match self.whole(bytes)?.persist_noclobber(&path) {
@@ -77,7 +77,7 @@ impl Folder {
         }
     }
 
-    /// Puts another state in the file's place.
+    /// Replaces the file.
     pub(crate) fn write_next(&self, bytes: &[u8]) -> Result<(), Error> {
         let path = self.file();
         let placed = self.whole(bytes)?.persist(&path);
@@ -85,7 +85,7 @@ impl Folder {
         self.settle()
     }
 
-    /// The right to change the file, until it is dropped.
+    /// Locks the folder for a change of the file, until dropped.
     pub(crate) fn lock(&self) -> Result<File, Error> {
         let path = self.0.join("lock");
         let options =
@@ -94,7 +94,7 @@ impl Folder {
         lock.map_err(|error| failed(&path, "locked", error))
     }
 
-    /// A whole file (rights 0600) that is on the disk and has no name that anybody looks for.
+    /// A complete temporary file (mode 0600) that is flushed to the disk.
     fn whole(&self, bytes: &[u8]) -> Result<NamedTempFile, Error> {
         let written = || {
             let mut file = NamedTempFile::new_in(&self.0)?;
@@ -105,7 +105,7 @@ impl Folder {
         written().map_err(|error| failed(&self.0, "written", error))
     }
 
-    /// The new name is on the disk too.
+    /// Flushes the new name to the disk.
     fn settle(&self) -> Result<(), Error> {
         let folder = File::open(&self.0).and_then(|folder| folder.sync_all());
         folder.map_err(|error| failed(&self.0, "written", error))

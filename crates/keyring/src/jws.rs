@@ -1,7 +1,6 @@
 //! Signing and verifying (RFC 7515, RFC 8037), with Ed25519 by ring.
 //!
-//! `jsonwebtoken` reads and writes the tokens; what it computes with is handed to it here, and knows
-//! one algorithm.
+//! `jsonwebtoken` reads and writes the tokens with the cryptography that is defined here: one algorithm.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind, Result as JwtResult};
@@ -15,24 +14,24 @@ use serde::de::DeserializeOwned;
 
 use crate::key::{Key, Private};
 
-/// Why a token is not ours, or not for this. It does not repeat the token.
+/// Why a token is rejected. It does not repeat the token.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// It is no signed token at all, or not of this algorithm or this use.
+    /// Not a signed token, or of another algorithm or use.
     #[error("this is no such token; compare it with what was sent")]
     Malformed,
-    /// No key that counts now has this `kid`.
+    /// No key that verifies now has this `kid`.
     #[error("no key that counts now has signed it; ask for a new one")]
     UnknownKey,
-    /// It was changed, or somebody else signed it.
+    /// It was changed, or signed with another key.
     #[error("its signature is not ours; ask its holder for the token as it was sent")]
     Signature,
-    /// The keys can't be read just now.
+    /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] crate::Error),
 }
 
-/// Writes a token for one use.
+/// Signs a token for one use.
 pub(crate) fn sign<T: Serialize>(
     key: &Key,
     private: &Private,
@@ -46,10 +45,10 @@ pub(crate) fn sign<T: Serialize>(
     jsonwebtoken::encode(&header, claims, private.encoding())
 }
 
-/// The `kid` of a token for one use; nothing of it is believed yet.
+/// The `kid` of a token for one use; nothing in it is verified yet.
 pub(crate) fn kid(token: &str, typ: &str) -> Result<String, Refused> {
     let header = jsonwebtoken::decode_header(token).map_err(|_what| Refused::Malformed)?;
-    // An extension that must be understood (RFC 7515, 4.1.11) is one that we don't.
+    // A critical extension (RFC 7515, 4.1.11) is one that is not supported here.
     let extended = header.crit.is_some();
     if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(typ) || extended {
         return Err(Refused::Malformed);
@@ -57,8 +56,7 @@ pub(crate) fn kid(token: &str, typ: &str) -> Result<String, Refused> {
     header.kid.ok_or(Refused::Malformed)
 }
 
-/// What a token says, once its signature is this key's. Its times are for its reader to look at, who knows
-/// what time it is.
+/// The claims of a token with a valid signature of this key. The caller checks the claims' times.
 pub(crate) fn verify<T: DeserializeOwned>(key: &Key, token: &str) -> Result<T, Refused> {
     use_ring();
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -91,10 +89,10 @@ static RING: CryptoProvider = CryptoProvider {
     },
 };
 
-/// Hands ring to the tokens' crate, once in a process.
+/// Installs ring as the cryptography of `jsonwebtoken`, once per process.
 pub(crate) fn use_ring() {
     static ONCE: std::sync::Once = std::sync::Once::new();
-    // Who was quicker handed in the same: nothing else in this program uses that crate.
+    // A concurrent caller installed the same: nothing else in this program uses that crate.
     ONCE.call_once(|| RING.install_default().unwrap_or(()));
 }
 
@@ -137,7 +135,7 @@ fn verifier(algorithm: Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVer
 
 impl Verifier<Vec<u8>> for Ed25519Verifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
-        // Why, is not told: a signature is right or it is not.
+        // No reason is reported: a signature is valid or not.
         let verified = self.0.verify(message, signature);
         verified.map_err(|wrong| SignatureError::from_source(wrong.to_string()))
     }

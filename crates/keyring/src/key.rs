@@ -1,4 +1,4 @@
-//! One Ed25519 key: what is public of it, and what is not.
+//! One Ed25519 key: its public and its private half.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::jws;
 
-/// The half that signs. It is wiped when dropped, and never shown.
+/// The private half. It is wiped when dropped, and never shown.
 pub(crate) struct Private(EncodingKey);
 
 impl Private {
-    /// From the 32 bytes that RFC 8032 calls the private key.
+    /// Takes the 32 bytes that RFC 8032 calls the private key.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self(EncodingKey::from_ed_der(&seed))
     }
@@ -30,89 +30,89 @@ impl Private {
 
 /// One signing key.
 pub(crate) struct Key {
-    /// Its thumbprint (RFC 7638): a `kid` that nobody has to hand out.
+    /// Its thumbprint (RFC 7638): a `kid` that needs no registry.
     pub(crate) id: String,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) public: [u8; 32],
-    /// `None` once it was forgotten, because another signs.
+    /// `None` once it was deleted after rotation.
     pub(crate) private: Option<Private>,
     pub(crate) retired: Option<Retired>,
 }
 
-/// When a key stops signing, and until when what it signed is good.
+/// When a key stops signing, and until when its signatures verify.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Retired {
     pub(crate) at: DateTime<Utc>,
-    /// `None` for good without end.
+    /// `None` for no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) verifies_until: Option<DateTime<Utc>>,
 }
 
-/// What may be known of a signing key.
+/// A signing key's public information.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SigningKeyInfo {
     /// Its `kid` in tokens and in the published set: the thumbprint of RFC 7638.
     pub kid: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// What it is used for.
+    /// Its state.
     #[serde(flatten)]
     pub standing: KeyStanding,
 }
 
-/// What a key is used for.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum KeyStanding {
     /// It is published and does not sign yet.
     Next {
-        /// From this instant on it does.
+        /// When it starts to sign.
         signs_from: DateTime<Utc>,
     },
     /// It signs.
     Active {
-        /// From this instant on another signs, where one was made.
+        /// When the next key signs, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         signs_until: Option<DateTime<Utc>>,
-        /// From this instant on it verifies nothing, where an end is known.
+        /// When its signatures stop verifying, if they do.
         #[serde(skip_serializing_if = "Option::is_none")]
         verifies_until: Option<DateTime<Utc>>,
     },
-    /// Another signs; what this one signed is good until an instant, or without end.
+    /// Another key signs; signatures of this one verify until an instant, or without end.
     Retired {
-        /// Since when another signs.
+        /// When the next key started to sign.
         at: DateTime<Utc>,
-        /// From this instant on it verifies nothing, and it is published no more.
+        /// When its signatures stop verifying and it is no longer published.
         #[serde(skip_serializing_if = "Option::is_none")]
         verifies_until: Option<DateTime<Utc>>,
     },
 }
 
-/// How the next key takes its place.
+/// The instants of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// From this instant on it signs; one that is past means at once.
+    /// When the new key starts to sign; an instant in the past means at once.
     pub signs_from: DateTime<Utc>,
-    /// From this instant on the one before verifies nothing; `None` for no end.
+    /// When the previous key's signatures stop verifying; `None` for no end.
     pub verifies_until: Option<DateTime<Utc>>,
 }
 
-/// One key takes another's place.
+/// A rotation: one key replaces another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// The one that signs since.
+    /// The new key.
     pub kid: String,
-    /// The one that signed before.
+    /// The previous key.
     pub retired: String,
-    /// When that is.
+    /// When the new key signs.
     pub at: DateTime<Utc>,
-    /// From this instant on the old one verifies nothing; `None` where it has no end.
+    /// When the previous key's signatures stop verifying; `None` for no end.
     pub verifies_until: Option<DateTime<Utc>>,
 }
 
 impl Key {
-    /// The key of a seed.
+    /// The key derived from a seed.
     pub(crate) fn made(seed: [u8; 32], created_at: DateTime<Utc>) -> Result<Self, String> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|error| error.to_string())?;
         let mut public = [0; 32];
@@ -121,7 +121,7 @@ impl Key {
         Ok(Self { id: thumbprint(public)?, created_at, public, private, retired: None })
     }
 
-    /// Do its parts belong together?
+    /// Checks that its parts belong together.
     pub(crate) fn check(&self) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{what} of key {} is not its own", self.id));
         if self.private.is_none() && self.retired.is_none() {
@@ -138,12 +138,12 @@ impl Key {
         }
     }
 
-    /// Is its time to sign not over at an instant?
+    /// Whether it is not retired at an instant.
     pub(crate) fn may_sign(&self, now: DateTime<Utc>) -> bool {
         self.retired.is_none_or(|retired| now < retired.at)
     }
 
-    /// Does what it signed count at an instant? Always while it may sign.
+    /// Whether its signatures verify at an instant; always while it may sign.
     pub(crate) fn verifies(&self, now: DateTime<Utc>) -> bool {
         let end = self.retired.and_then(|retired| retired.verifies_until);
         self.may_sign(now) || end.is_none_or(|end| now < end)
@@ -153,7 +153,7 @@ impl Key {
         DecodingKey::from_ed_der(&self.public)
     }
 
-    /// As it is published (RFC 8037).
+    /// Its published form (RFC 8037).
     pub(crate) fn jwk(&self) -> Result<Jwk, String> {
         let mut jwk = jwk(self.public)?;
         jwk.common.key_id = Some(self.id.clone());

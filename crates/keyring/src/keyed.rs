@@ -2,8 +2,8 @@ use std::fmt;
 
 use ring::hmac::{HMAC_SHA256, Key, sign};
 
-/// A keyed hash for one purpose: HMAC-SHA-256 (RFC 2104) under a key of the purpose's own, so that what is
-/// hashed for one is never found by what is hashed for another.
+/// A keyed hash for one purpose: HMAC-SHA-256 (RFC 2104) with a key derived for the purpose, so that hashes
+/// for different purposes never match.
 #[derive(Clone)]
 pub struct KeyedHash(Key);
 
@@ -13,7 +13,7 @@ impl KeyedHash {
         Self(Key::new(HMAC_SHA256, own.as_ref()))
     }
 
-    /// The hash of some bytes: 32 bytes that tell nothing of them to who has not the keys.
+    /// The hash of some bytes: 32 bytes that reveal nothing without the keys.
     pub fn of(&self, bytes: &[u8]) -> [u8; 32] {
         let mut hash = [0; 32];
         hash.copy_from_slice(sign(&self.0, bytes).as_ref());

@@ -16,41 +16,40 @@ use crate::source::Source;
 use crate::stored::{self, Keys};
 use crate::{Error, Rotation, SigningKeyInfo, Turn};
 
-/// The keys of a programme, as they lie in a folder or a file, or were given. What another process changes
-/// there counts from the next use on.
+/// The keys of a programme, from a folder, a file or a text. Changes by another process take effect on the
+/// next use.
 pub struct Keyring {
     source: Source,
-    known: Mutex<(Option<Stamp>, Arc<Keys>)>,
+    cached: Mutex<(Option<Stamp>, Arc<Keys>)>,
 }
 
 impl Keyring {
-    /// The keys in a folder. That there are none is an error: somebody else made them, and they are
-    /// looked for in the wrong place.
+    /// The keys in a folder. A folder without keys is an error: it is probably the wrong one.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::from(Source::Folder(Folder::new(folder)))
     }
 
-    /// The keys in a file that somebody else keeps, as a folder of keys holds it: a secret that is mounted into
-    /// a container. It is never written, and read again once another has taken its place. Its group may read it.
+    /// The keys in a file that is kept elsewhere, such as a secret mounted into a container, in the format of
+    /// the file in a folder. It is never written, and read again when it is replaced. Its group may read it.
     pub fn open_file(path: &Path) -> Result<Self, Error> {
         Self::from(Source::File(path.to_owned()))
     }
 
-    /// The keys in a text, as a folder of keys holds it in its file. `name` says where the text came from, e.g.
-    /// a variable of the environment.
+    /// The keys in a text, in the format of the file in a folder. `name` is its source, e.g. an environment
+    /// variable.
     pub fn given(text: &str, name: &str) -> Result<Self, Error> {
         let source = Source::Given(name.to_owned());
         let keys = source.parse(text.as_bytes())?;
-        Ok(Self { source, known: Mutex::new((None, Arc::new(keys))) })
+        Ok(Self { source, cached: Mutex::new((None, Arc::new(keys))) })
     }
 
     fn from(source: Source) -> Result<Self, Error> {
         let (stamp, keys) = source.load()?;
-        Ok(Self { source, known: Mutex::new((stamp, Arc::new(keys))) })
+        Ok(Self { source, cached: Mutex::new((stamp, Arc::new(keys))) })
     }
 
-    /// The keys in a folder; made, and the folder too, where there are none. `random` is the operating
-    /// system's (`rand::rngs::SysRng`). However many do this at once, all get the same.
+    /// The keys in a folder; both are created where there are none. `random` is the operating system's
+    /// (`rand::rngs::SysRng`). All processes that do this at once get the same keys.
     pub fn open_or_make(
         folder: &Path,
         now: DateTime<Utc>,
@@ -67,13 +66,13 @@ impl Keyring {
         Self::from(source)
     }
 
-    /// The file that holds them, or the name under which they were given.
+    /// The file that holds them, or the name of their source.
     pub fn file(&self) -> PathBuf {
         self.source.name()
     }
 
-    /// A compact JWS (RFC 7515) over these claims by the key that signs now. `typ` names the one use it is
-    /// good for, e.g. `voucher+jwt`.
+    /// Signs claims with the active key as a compact JWS (RFC 7515). `typ` names its only valid use, e.g.
+    /// `voucher+jwt`.
     pub fn sign<T: Serialize>(
         &self,
         typ: &str,
@@ -85,8 +84,8 @@ impl Keyring {
         jws::sign(key, private, typ, claims).map_err(Error::Unsignable)
     }
 
-    /// What a token says, if it is for this use and signed by a key of ours that counts now. Whether the
-    /// claims' own times are over is for the caller to see.
+    /// The claims of a token, if it is for this use and signed by a key that verifies now. The caller checks
+    /// the claims' own times.
     pub fn verify<T: DeserializeOwned>(
         &self,
         typ: &str,
@@ -99,8 +98,7 @@ impl Keyring {
         jws::verify(found.ok_or(Refused::UnknownKey)?, token)
     }
 
-    /// The public keys that count now (RFC 7517), for those who verify without asking us; the one that is to sign
-    /// next is among them.
+    /// The public keys that verify now or sign next (RFC 7517), for verification by others.
     pub fn jwks(&self, now: DateTime<Utc>) -> Result<JwkSet, Error> {
         let keys = self.current()?;
         let counting = keys.signing.iter().filter(|key| key.verifies(now));
@@ -108,15 +106,14 @@ impl Keyring {
         Ok(JwkSet { keys: keys.map_err(|problem| self.source.damaged(problem))? })
     }
 
-    /// What may be known of each signing key, the oldest first.
+    /// Each signing key's public information, oldest first.
     pub fn list(&self, now: DateTime<Utc>) -> Result<Vec<SigningKeyInfo>, Error> {
         Ok(self.current()?.list(now))
     }
 
-    /// Makes the key that signs next, and publishes it. Until its instant the one before signs, without anything
-    /// being done then; what that one signed is good for as long as is said. Where one waits for its instant already,
-    /// another is refused, but for one that is to sign at once: that one never signs then. Keys that are only read
-    /// here are refused.
+    /// Creates and publishes the key that signs next. The previous key signs until that instant, and its
+    /// signatures verify until `turn.verifies_until`. While another key waits to sign, only a key that signs
+    /// at once is accepted, and the waiting key then never signs. Read-only keys are rejected.
     pub fn rotate(
         &self,
         now: DateTime<Utc>,
@@ -139,7 +136,7 @@ impl Keyring {
             if retired.is_empty() {
                 retired.clone_from(&key.id);
             }
-            // Whatever was to follow it has signed nothing.
+            // A key that was waiting to sign has signed nothing.
             ends.verifies_until = Some(at);
         }
         let verifies_until = turn.verifies_until;
@@ -150,8 +147,8 @@ impl Keyring {
         Ok(rotation)
     }
 
-    /// What a key signed that signs no more is worth nothing from an instant on, which may be now; it is when that is.
-    /// An end is brought forward here and never put off.
+    /// Ends the validity of a retired key's signatures at an instant, which may be now, and returns that
+    /// instant. An end can be brought forward but not postponed.
     pub fn retire(
         &self,
         kid: &str,
@@ -171,15 +168,14 @@ impl Keyring {
             return Err(Error::Ended { kid: kid.to_owned(), verifies_until });
         }
         retired.verifies_until = Some(until);
-        // By a clock that is behind it may sign still.
+        // A process whose clock is behind may still sign with it.
         retired.at = retired.at.min(until);
         keys.forget(now);
         folder.write_next(&written(&self.source, &keys)?)?;
         Ok(until)
     }
 
-    /// Forgets the private halves of keys that sign no more, in a folder; were there any? Anybody may do it, at any
-    /// time, and twice.
+    /// Deletes the private halves of retired keys from a folder; true if there were any. Idempotent.
     pub fn forget(&self, now: DateTime<Utc>) -> Result<bool, Error> {
         let Source::Folder(folder) = &self.source else { return Ok(false) };
         let spent = |key: &Key| key.private.is_some() && !key.may_sign(now);
@@ -195,33 +191,32 @@ impl Keyring {
         Ok(any)
     }
 
-    /// Every rotation there ever was, the oldest first, and the one that is to come: the keys themselves remember.
+    /// Every rotation so far and the next one, oldest first, from the keys themselves.
     pub fn rotations(&self) -> Result<Vec<Rotation>, Error> {
         Ok(self.current()?.rotations())
     }
 
-    /// The hash for one purpose, e.g. `voucher-code`. It is the same for as long as the keys are: it does
-    /// not change with rotation.
+    /// The hash for one purpose, e.g. `voucher-code`. Rotation does not change it.
     pub fn keyed_hash(&self, purpose: &str) -> KeyedHash {
-        KeyedHash::new(&self.known().1.secret, purpose)
+        KeyedHash::new(&self.cached().1.secret, purpose)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, (Option<Stamp>, Arc<Keys>)> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> std::sync::MutexGuard<'_, (Option<Stamp>, Arc<Keys>)> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> Result<Arc<Keys>, Error> {
         let stamp = self.source.stamp()?;
-        let mut known = self.known();
-        if known.0 != stamp {
+        let mut cached = self.cached();
+        if cached.0 != stamp {
             let (stamp, keys) = self.source.load()?;
-            *known = (stamp, Arc::new(keys));
+            *cached = (stamp, Arc::new(keys));
         }
-        Ok(Arc::clone(&known.1))
+        Ok(Arc::clone(&cached.1))
     }
 }
 
-/// The place of the key that signs.
+/// The index of the active key.
 fn active(source: &Source, keys: &Keys, now: DateTime<Utc>) -> Result<usize, Error> {
     keys.active(now).ok_or_else(|| source.damaged("no key signs".to_owned()))
 }

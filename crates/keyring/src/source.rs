@@ -1,4 +1,4 @@
-//! Where keys come from: a folder that this program keeps, or a place that somebody else does.
+//! The source of the keys: a folder of this program, or a file or text that is kept elsewhere.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -9,22 +9,22 @@ use crate::Error;
 use crate::folder::{Folder, Stamp, failed};
 use crate::stored::{self, Keys};
 
-/// Everything but reading by owner and group: a mounted secret is often its group's.
+/// All permissions but reading by owner and group: a mounted secret often belongs to a group.
 const MORE_THAN_READING: u32 = 0o037;
 
-/// Where they come from.
+/// The source of the keys.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// A folder that is written too.
+    /// A folder that is read and written.
     Folder(Folder),
-    /// A file that is only read, and read again when another takes its place.
+    /// A read-only file, read again when it is replaced.
     File(PathBuf),
-    /// What the program was given as a text, under this name.
+    /// A text from a source with this name.
     Given(String),
 }
 
 impl Source {
-    /// What a sentence about the keys names.
+    /// The name of the source in messages.
     pub(crate) fn name(&self) -> PathBuf {
         match self {
             Self::Folder(folder) => folder.file(),
@@ -33,7 +33,7 @@ impl Source {
         }
     }
 
-    /// The folder, where keys may be changed.
+    /// The folder, if the keys can be changed.
     pub(crate) fn writable(&self) -> Result<&Folder, Error> {
         match self {
             Self::Folder(folder) => Ok(folder),
@@ -41,7 +41,7 @@ impl Source {
         }
     }
 
-    /// Which state of the keys is there now; `None` where they never change.
+    /// The current version of the keys; `None` where they never change.
     pub(crate) fn stamp(&self) -> Result<Option<Stamp>, Error> {
         match self {
             Self::Folder(folder) => folder.stamp().map(Some),
@@ -53,19 +53,19 @@ impl Source {
         }
     }
 
-    /// The keys, and which state of them that is.
+    /// The keys and their version.
     pub(crate) fn load(&self) -> Result<(Option<Stamp>, Keys), Error> {
         let found = match self {
             Self::Folder(folder) => folder.read()?,
             Self::File(path) => read(path)?,
-            // There is nothing to read again.
+            // A text is not read again.
             Self::Given(_) => None,
         };
         let Some((bytes, stamp)) = found else { return Err(Error::Missing { path: self.name() }) };
         Ok((Some(stamp), self.parse(&bytes)?))
     }
 
-    /// What these bytes say.
+    /// Parses the keys.
     pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Keys, Error> {
         stored::read(bytes).map_err(|problem| self.damaged(problem))
     }
@@ -82,7 +82,7 @@ fn read(path: &PathBuf) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
-    // Of the open file: what is looked at is what is read.
+    // Of the open file, so that what is checked is what is read.
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.mode() & MORE_THAN_READING != 0 {
         return Err(Error::Exposed { path: path.clone(), mode: "440" });

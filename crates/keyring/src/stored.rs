@@ -1,4 +1,4 @@
-//! What the file of the keys holds, as JSON: the one place that knows its format.
+//! The file of the keys as JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,27 +10,27 @@ use crate::{KeyStanding, Rotation, SigningKeyInfo};
 
 const FORMAT: u32 = 1;
 
-/// Everything in the file.
+/// The contents of the file.
 pub(crate) struct Keys {
     /// For keyed hashes.
     pub(crate) secret: [u8; 32],
-    /// Those that signed, the one that signs, and the one that is to, in this order.
+    /// Retired keys, the active key and the next key, in this order.
     pub(crate) signing: Vec<Key>,
 }
 
 impl Keys {
-    /// The place of the one that signs at an instant: the oldest whose time is not over. Where a clock that was ahead
-    /// had its private half forgotten, it is the one after it.
+    /// The index of the active key at an instant: the oldest that is not retired. Where a clock that was
+    /// ahead caused its private half to be deleted, it is the one after it.
     pub(crate) fn active(&self, now: DateTime<Utc>) -> Option<usize> {
         self.signing.iter().position(|key| key.may_sign(now) && key.private.is_some())
     }
 
-    /// The one that is to sign after the one at this place.
+    /// The key that signs after the one at this index.
     pub(crate) fn next(&self, active: usize) -> Option<&Key> {
         self.signing.get(active.saturating_add(1))
     }
 
-    /// Forgets the private halves of those that sign no more; were there any?
+    /// Deletes the private halves of retired keys; true if there were any.
     pub(crate) fn forget(&mut self, now: DateTime<Utc>) -> bool {
         let mut any = false;
         for key in self.signing.iter_mut().filter(|key| !key.may_sign(now)) {
@@ -39,7 +39,7 @@ impl Keys {
         any
     }
 
-    /// What may be known of each at an instant.
+    /// Each key's public information at an instant.
     pub(crate) fn list(&self, now: DateTime<Utc>) -> Vec<SigningKeyInfo> {
         let active = self.active(now).unwrap_or(0);
         let mut signs_from = now;
@@ -61,7 +61,7 @@ impl Keys {
         listed
     }
 
-    /// Who takes whose place, the oldest first.
+    /// All rotations, oldest first.
     pub(crate) fn rotations(&self) -> Vec<Rotation> {
         let pairs = self.signing.iter().zip(self.signing.iter().skip(1));
         let of = |(old, new): (&Key, &Key)| {
@@ -80,7 +80,7 @@ struct File {
     signing: Vec<Signing>,
 }
 
-/// A private half is kept until its key signs no more.
+/// One key; its private half is kept until it is retired.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signing {
@@ -93,7 +93,7 @@ struct Signing {
     retired: Option<Retired>,
 }
 
-/// As it is written.
+/// Serializes the keys.
 pub(crate) fn write(keys: &Keys) -> Result<Vec<u8>, String> {
     let signing = keys.signing.iter().map(|key| Signing {
         kid: key.id.clone(),
@@ -110,7 +110,7 @@ pub(crate) fn write(keys: &Keys) -> Result<Vec<u8>, String> {
     serde_json::to_vec_pretty(&file).map_err(|error| error.to_string())
 }
 
-/// Reads it back, and makes sure that its parts belong together. What is wrong is told by its place.
+/// Parses the keys and checks that their parts belong together. Errors name the position, not the contents.
 pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
     let file: File = serde_json::from_slice(bytes)
         .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;
@@ -123,7 +123,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
     Ok(keys)
 }
 
-/// The last one signs without end, or is to; all before it end. Two halves that sign are the most that is needed.
+/// Checks that only the last key has no end, and that at most the last two have a private half.
 fn in_order(signing: &[Key]) -> Result<(), String> {
     let endless = signing.iter().filter(|key| key.retired.is_none()).count();
     if endless != 1 || signing.last().is_none_or(|last| last.retired.is_some()) {
