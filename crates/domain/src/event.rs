@@ -135,13 +135,13 @@ macro_rules! group {
 
 macro_rules! events {
     ($($(group $group:ident)? {
-        $($variant:ident($payload:ty) = $kind:literal v $version:literal,)*
+        $($variant:ident($payload:ty) = $kind:literal v $version:literal : $meaning:literal,)*
     })*) => {
         /// What happened.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Event {
             $($(
-                #[doc = concat!("`", $kind, "`: see [`", stringify!($payload), "`].")]
+                #[doc = concat!("`", $kind, "`: ", $meaning, "; [`", stringify!($payload), "`].")]
                 $variant($payload),
             )*)*
         }
@@ -149,6 +149,10 @@ macro_rules! events {
         impl Event {
             /// Every kind with its schema version.
             pub const KINDS: &[(&'static str, u16)] = &[$($(($kind, $version)),*),*];
+
+            /// Every kind with what it means, in one line.
+            pub const MEANINGS: &[(&'static str, &'static str)] =
+                &[$($(($kind, $meaning)),*),*];
 
             /// The stable name of the kind, and its schema version.
             pub fn kind(&self) -> (&'static str, u16) {
@@ -179,88 +183,148 @@ macro_rules! events {
 
 events! {
     group programme_events {
-        PlanAdopted(PlanAdopted) = "plan-adopted" v 1,
-        PlanAmended(PlanAdopted) = "plan-amended" v 1,
-        AmendmentProposed(PlanAdopted) = "amendment-proposed" v 1,
-        AmendmentDropped(AmendmentDropped) = "amendment-dropped" v 1,
-        ProgrammePaused(ProgrammePaused) = "programme-paused" v 1,
-        ProgrammeResumed(ProgrammeResumed) = "programme-resumed" v 1,
-        PaceChanged(PaceChanged) = "pace-changed" v 1,
-        RecurringWorkDue(RecurringWorkDue) = "recurring-work-due" v 1,
+        PlanAdopted(PlanAdopted) = "plan-adopted" v 1
+            : "The first plan of the programme was adopted",
+        PlanAmended(PlanAdopted) = "plan-amended" v 1
+            : "An amended plan took effect",
+        AmendmentProposed(PlanAdopted) = "amendment-proposed" v 1
+            : "An amended plan waits until the platform has disarmed what it moves",
+        AmendmentDropped(AmendmentDropped) = "amendment-dropped" v 1
+            : "A proposed amendment was dropped",
+        ProgrammePaused(ProgrammePaused) = "programme-paused" v 1
+            : "Dispatching of work was paused",
+        ProgrammeResumed(ProgrammeResumed) = "programme-resumed" v 1
+            : "Dispatching of work was resumed",
+        PaceChanged(PaceChanged) = "pace-changed" v 1
+            : "The limits of calls for one capability were changed",
+        RecurringWorkDue(RecurringWorkDue) = "recurring-work-due" v 1
+            : "Recurring work came due by its schedule",
     }
     {
-        PhaseStarted(PhaseStarted) = "phase-started" v 1,
-        PhaseCompleted(PhaseCompleted) = "phase-completed" v 1,
+        PhaseStarted(PhaseStarted) = "phase-started" v 1
+            : "A phase started, with its population frozen",
+        PhaseCompleted(PhaseCompleted) = "phase-completed" v 1
+            : "Every mailbox of a phase is accounted for",
     }
     {
-        MailboxesRegistered(MailboxesRegistered) = "mailboxes-registered" v 1,
-        MailboxesActivated(MailboxesActivated) = "mailboxes-activated" v 1,
-        MailboxWithdrawn(MailboxWithdrawn) = "mailbox-withdrawn" v 1,
-        HoldPlaced(HoldPlaced) = "hold-placed" v 1,
-        HoldReleased(HoldReleased) = "hold-released" v 1,
+        MailboxesRegistered(MailboxesRegistered) = "mailboxes-registered" v 1
+            : "Mailboxes were registered",
+        MailboxesActivated(MailboxesActivated) = "mailboxes-activated" v 1
+            : "Mailboxes were activated",
+        MailboxWithdrawn(MailboxWithdrawn) = "mailbox-withdrawn" v 1
+            : "The holder gave a mailbox up",
+        HoldPlaced(HoldPlaced) = "hold-placed" v 1
+            : "A hold was placed on capabilities of a mailbox",
+        HoldReleased(HoldReleased) = "hold-released" v 1
+            : "A hold was released",
     }
     group informational_events {
-        RegistrationsCorrected(RegistrationsCorrected) = "registrations-corrected" v 1,
-        RegistryImported(RegistryImported) = "registry-imported" v 1,
-        KeysRotated(KeysRotated) = "keys-rotated" v 1,
+        RegistrationsCorrected(RegistrationsCorrected) = "registrations-corrected" v 1
+            : "Personal data of registrations was corrected",
+        RegistryImported(RegistryImported) = "registry-imported" v 1
+            : "The import of a registry file ended",
+        KeysRotated(KeysRotated) = "keys-rotated" v 1
+            : "A signing key was created, rotated or retired",
     }
     {
-        RegistrationsLapsed(Outcome) = "registrations-lapsed" v 1,
-        SendingDisabled(Outcome) = "sending-disabled" v 1,
-        ModifyingDisabled(Outcome) = "modifying-disabled" v 1,
-        ReceivingDisabled(Outcome) = "receiving-disabled" v 1,
-        AccessClosed(Outcome) = "access-closed" v 1,
-        RightsRestored(RightsRestored) = "rights-restored" v 1,
-        RightsArmed(RightsArmed) = "rights-armed" v 1,
+        RegistrationsLapsed(Outcome) = "registrations-lapsed" v 1
+            : "Registrations never activated lapsed",
+        SendingDisabled(Outcome) = "sending-disabled" v 1
+            : "Mailboxes lost the capability to send",
+        ModifyingDisabled(Outcome) = "modifying-disabled" v 1
+            : "Mailboxes lost the capability to modify",
+        ReceivingDisabled(Outcome) = "receiving-disabled" v 1
+            : "Mailboxes lost the capability to receive",
+        AccessClosed(Outcome) = "access-closed" v 1
+            : "Mailboxes lost access",
+        RightsRestored(RightsRestored) = "rights-restored" v 1
+            : "Mailboxes got a capability back",
+        RightsArmed(RightsArmed) = "rights-armed" v 1
+            : "The platform was armed, or disarmed, for mailboxes",
     }
     group failure_events {
-        EffectFailed(EffectFailed) = "effect-failed" v 1,
-        IncidentOpened(IncidentOpened) = "incident-opened" v 1,
-        IncidentRetried(IncidentRetried) = "incident-retried" v 1,
-        IncidentResolved(IncidentResolved) = "incident-resolved" v 1,
+        EffectFailed(EffectFailed) = "effect-failed" v 1
+            : "An effect failed and will be retried",
+        IncidentOpened(IncidentOpened) = "incident-opened" v 1
+            : "Mailboxes failed permanently and wait for an operator",
+        IncidentRetried(IncidentRetried) = "incident-retried" v 1
+            : "An operator had mailboxes of an incident retried",
+        IncidentResolved(IncidentResolved) = "incident-resolved" v 1
+            : "An operator resolved an incident by other means",
     }
     {
-        DriftFound(DriftFound) = "drift-found" v 1,
-        DriftSettled(DriftSettled) = "drift-settled" v 1,
-        DriftChecked(DriftChecked) = "drift-checked" v 1,
+        DriftFound(DriftFound) = "drift-found" v 1
+            : "The platform was found to differ from the log",
+        DriftSettled(DriftSettled) = "drift-settled" v 1
+            : "A difference of the platform was repaired or is gone",
+        DriftChecked(DriftChecked) = "drift-checked" v 1
+            : "A comparison of the platform with the log ended",
     }
     group notice_events {
-        NoticesReleased(NoticesReleased) = "notices-released" v 1,
-        NoticesClaimed(NoticesClaimed) = "notices-claimed" v 1,
-        NoticesSent(NoticesSent) = "notices-sent" v 1,
-        NoticesDeferred(NoticesDeferred) = "notices-deferred" v 1,
-        NoticesFailed(NoticesFailed) = "notices-failed" v 1,
-        NoticesInDoubt(NoticesInDoubt) = "notices-in-doubt" v 1,
-        NoticesRetried(NoticesRetried) = "notices-retried" v 1,
-        NoticesBounced(NoticesBounced) = "notices-bounced" v 1,
+        NoticesReleased(NoticesReleased) = "notices-released" v 1
+            : "A batch of a notice may be sent",
+        NoticesClaimed(NoticesClaimed) = "notices-claimed" v 1
+            : "Notices are about to be sent",
+        NoticesSent(NoticesSent) = "notices-sent" v 1
+            : "The mail relay accepted notices",
+        NoticesDeferred(NoticesDeferred) = "notices-deferred" v 1
+            : "Notices could not be sent and will be retried",
+        NoticesFailed(NoticesFailed) = "notices-failed" v 1
+            : "Notices failed permanently",
+        NoticesInDoubt(NoticesInDoubt) = "notices-in-doubt" v 1
+            : "It is unknown whether the relay accepted notices",
+        NoticesRetried(NoticesRetried) = "notices-retried" v 1
+            : "An operator had notices sent again",
+        NoticesBounced(NoticesBounced) = "notices-bounced" v 1
+            : "Notices came back undelivered",
     }
     group canary_events {
-        CanaryProbed(CanaryProbed) = "canary-probed" v 1,
+        CanaryProbed(CanaryProbed) = "canary-probed" v 1
+            : "A canary was probed beside a boundary",
     }
     group voucher_events {
-        VouchersRequested(VouchersRequested) = "vouchers-requested" v 1,
-        VouchersVerified(VouchersVerified) = "vouchers-verified" v 1,
-        VouchersRefused(VouchersRefused) = "vouchers-refused" v 1,
-        VouchersIssued(VouchersIssued) = "vouchers-issued" v 1,
-        VouchersDelivered(VouchersDelivered) = "vouchers-delivered" v 1,
-        VoucherRedeemed(VoucherRedeemed) = "voucher-redeemed" v 1,
-        VouchersExpired(VouchersExpired) = "vouchers-expired" v 1,
-        VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1,
-        VoucherReissued(VoucherReissued) = "voucher-reissued" v 1,
-        VoucherRemindersClaimed(VoucherRemindersClaimed) = "voucher-reminders-claimed" v 1,
+        VouchersRequested(VouchersRequested) = "vouchers-requested" v 1
+            : "Holders requested vouchers",
+        VouchersVerified(VouchersVerified) = "vouchers-verified" v 1
+            : "Requesters of vouchers were verified",
+        VouchersRefused(VouchersRefused) = "vouchers-refused" v 1
+            : "Requests for vouchers were refused",
+        VouchersIssued(VouchersIssued) = "vouchers-issued" v 1
+            : "Vouchers were issued",
+        VouchersDelivered(VouchersDelivered) = "vouchers-delivered" v 1
+            : "Codes of vouchers were delivered",
+        VoucherRedeemed(VoucherRedeemed) = "voucher-redeemed" v 1
+            : "A voucher was redeemed for a provider",
+        VouchersExpired(VouchersExpired) = "vouchers-expired" v 1
+            : "Vouchers expired unused",
+        VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1
+            : "A voucher was revoked",
+        VoucherReissued(VoucherReissued) = "voucher-reissued" v 1
+            : "The code of a voucher was replaced",
+        VoucherRemindersClaimed(VoucherRemindersClaimed) = "voucher-reminders-claimed" v 1
+            : "Reminders of unused vouchers are about to be sent",
     }
     group erasure_events {
-        ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1,
-        HoldersErased(HoldersErased) = "holders-erased" v 1,
+        ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1
+            : "The erasure of personal data was ordered",
+        HoldersErased(HoldersErased) = "holders-erased" v 1
+            : "Personal data of holders was erased",
     }
     group log_request_events {
-        LogRequested(LogRequested) = "log-requested" v 1,
-        LogRequesterVerified(LogRequesterVerified) = "log-requester-verified" v 1,
-        LogExportPrepared(LogExportPrepared) = "log-export-prepared" v 1,
-        LogExportAccessed(LogExportAccessed) = "log-export-accessed" v 1,
-        LogExportExpired(LogExportExpired) = "log-export-expired" v 1,
-        LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1,
-        LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1,
+        LogRequested(LogRequested) = "log-requested" v 1
+            : "The log of a mailbox's messages was requested",
+        LogRequesterVerified(LogRequesterVerified) = "log-requester-verified" v 1
+            : "The requester of a log was verified",
+        LogExportPrepared(LogExportPrepared) = "log-export-prepared" v 1
+            : "The export of a log was prepared, with its link",
+        LogExportAccessed(LogExportAccessed) = "log-export-accessed" v 1
+            : "The link of an export was opened",
+        LogExportExpired(LogExportExpired) = "log-export-expired" v 1
+            : "The link of an export ended",
+        LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1
+            : "A request for a log was refused",
+        LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1
+            : "The index of mail logs and all exports were destroyed",
     }
 }
 

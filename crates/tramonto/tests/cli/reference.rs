@@ -178,3 +178,17 @@ fn the_page_of_settings_is_that_of_the_code() {
     }
     check("settings.md", &format!("{}\n", text.trim_end()));
 }
+
+#[test]
+fn the_page_of_events_is_that_of_the_code() {
+    let mut text = format!(
+        "# Events\n\n{GENERATED}\nEvery kind of event in the log, in the order of the code. \
+         `tramonto event list --kind KIND` lists them.\n\n| kind | version | meaning |\n\
+         | --- | --- | --- |\n"
+    );
+    let kinds = domain::Event::KINDS.iter().zip(domain::Event::MEANINGS);
+    for ((kind, version), (_, meaning)) in kinds {
+        writeln!(text, "| `{kind}` | {version} | {meaning} |").expect("a string takes all");
+    }
+    check("events.md", &text);
+}
