@@ -44,7 +44,7 @@ impl Decision {
 /// Decides about a message. `open` is whether the voucher window is open.
 pub(crate) fn decide(reading: &Reading, holders: &[Holder], open: bool) -> Decision {
     if reading.authentication == Authentication::Failed {
-        // A reply would go to somebody else.
+        // The reply would go to a third party.
         return Decision::held("forged", None);
     }
     let reply = match &reading.kind {

@@ -12,7 +12,7 @@ const ROBOTS: [&str; 5] = ["mailer-daemon", "postmaster", "noreply", "no-reply",
 /// The kind of automatic message. None of them may be replied to automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Automatic {
-    /// One of our own letters came back.
+    /// One of our own letters, sent back to us.
     Loop,
     /// It passed more servers than legitimate mail does.
     TooManyHops,

@@ -41,18 +41,18 @@ pub struct Draft<'a> {
     pub date: DateTime<Utc>,
     /// Language tags, separated by commas.
     pub languages: &'a str,
-    /// How it came to be written.
+    /// The value of `Auto-Submitted`.
     pub automatic: AutoSubmitted,
     /// More headers.
     pub headers: &'a [(&'static str, &'a str)],
 }
 
-/// How an automatic letter came to be written (RFC 3834, 5): vacation programs don't answer either.
+/// The value of `Auto-Submitted` (RFC 3834, 5): vacation programs answer neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AutoSubmitted {
-    /// By us alone.
+    /// Sent on our own initiative.
     Generated,
-    /// In reply to a message.
+    /// Sent in reply to a message.
     Replied,
 }
 

@@ -41,7 +41,7 @@ pub enum TextError {
     TooManyParts,
 }
 
-/// The texts of a message, and what was noticed on the way.
+/// The texts of a message, and other properties found while extracting them.
 #[derive(Default)]
 pub struct Texts {
     /// The texts.

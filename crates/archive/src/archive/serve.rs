@@ -42,7 +42,7 @@ impl Archive {
         Ok(if ready { Access::Ready { asks_holder } } else { access(outcome) })
     }
 
-    /// Serves an export to whoever has the link and knows the holder's codice fiscale.
+    /// Serves an export to a visitor with the link and the holder's codice fiscale.
     pub async fn serve(&self, secret: &str, codice_fiscale: &str) -> Result<Access, Error> {
         let Some(link) = self.index.link(self.hashes.link(secret)).await? else {
             return Ok(Access::Unknown);
