@@ -75,8 +75,8 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     lines.join("\r\n")
 }
 
-/// A certified-mail provider's envelope around a message: signed, with the provider's own words, the message,
-/// and the data of its certificate (DM 2 November 2005, annex).
+/// A certified-mail provider's envelope around a message: signed, with the provider's own words,
+/// the message, and the data of its certificate (DM 2 November 2005, annex).
 fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
     let attached = match encoding {
         "base64" => base64(inner).into_bytes(),

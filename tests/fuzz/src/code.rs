@@ -4,8 +4,8 @@ use domain::{InvalidCode, VoucherCode};
 
 const SYMBOLS: &str = "0123456789ABCDEFGHJKMNPQRTVWXYZ";
 
-/// What is accepted is read back as the same code, and neither with one wrong symbol nor with two neighbours that
-/// changed places; and a code is read however somebody writes it.
+/// What is accepted is read back as the same code, and neither with one wrong symbol nor with two
+/// neighbours that changed places; and a code is read however somebody writes it.
 pub fn code(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(code) = text.parse() {

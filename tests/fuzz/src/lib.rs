@@ -1,9 +1,9 @@
 //! What strangers send us, made up by a machine that watches which of our lines it reaches.
 //!
-//! Each target is a function that takes any bytes and says no more than: this may not happen. libFuzzer looks
-//! for bytes that prove it wrong (`tests/fuzz/run`); the tests hand each target its seeds. Invariant: a target is a
-//! pure function of its bytes, so that what was found once is found again. Deliberately absent: doubles of our
-//! own parts; what is called is what is shipped.
+//! Each target is a function that takes any bytes and says no more than: this may not happen.
+//! libFuzzer looks for bytes that prove it wrong (`tests/fuzz/run`); the tests hand each target its
+//! seeds. Invariant: a target is a pure function of its bytes, so that what was found once is found
+//! again. Deliberately absent: doubles of our own parts; what is called is what is shipped.
 
 #![expect(clippy::panic, reason = "that is how a target tells what it found")]
 

@@ -10,8 +10,9 @@ pub(crate) const AUTHSERV_ID: &str = "mx.agency.example";
 /// More people than a request names.
 const MOST: usize = 32;
 
-/// Any bytes are read, and read the same again; who is named is written as we look people up, no more of them
-/// than a bound; and whoever is named is found again when all traces of them are looked for.
+/// Any bytes are read, and read the same again; who is named is written as we look people up, no
+/// more of them than a bound; and whoever is named is found again when all traces of them are
+/// looked for.
 ///
 /// The first byte says who sent it, by the envelope.
 pub fn message(bytes: &[u8]) {

@@ -10,10 +10,12 @@ const DOMAIN: &str = "postacertificata.example";
 /// Lines in a log that is given its time stamps here.
 const LINES: usize = 400;
 
-/// A log that was read while it grew says what it says when it is read at once: no line counts twice or is lost.
-/// If the time stamps of a log are in order, this also holds for the events of each recipient of ours.
+/// A log that was read while it grew says what it says when it is read at once: no line counts
+/// twice or is lost. If the time stamps of a log are in order, this also holds for the events of
+/// each recipient of ours.
 ///
-/// The first byte says whether the lines get their time stamps here, the second where the log is cut.
+/// The first byte says whether the lines get their time stamps here, the second where the log is
+/// cut.
 pub fn syslog(bytes: &[u8]) {
     let [first, second, text @ ..] = bytes else { return };
     let stamped = first & 1 == 1;

@@ -1,8 +1,9 @@
 //! No circle of more than two modules inside a crate.
 //!
-//! A module is a file or folder directly below `src`. It knows another when its code names it by a path
-//! from the root of the crate (`crate::a`, `super::a`), or an item that `lib.rs` shows from there. Tests
-//! inside the crate do not count. Circles are the strongly connected parts of that graph.
+//! A module is a file or folder directly below `src`. It knows another when its code names it by a
+//! path from the root of the crate (`crate::a`, `super::a`), or an item that `lib.rs` shows from
+//! there. Tests inside the crate do not count. Circles are the strongly connected parts of that
+//! graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

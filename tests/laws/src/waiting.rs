@@ -1,7 +1,7 @@
 //! No test waits for a fixed time: it waits for what is to happen.
 //!
-//! A pause between two looks at something else's state stands in a file named `wait.rs`, whose functions
-//! take the condition and fail when it does not come.
+//! A pause between two looks at something else's state stands in a file named `wait.rs`, whose
+//! functions take the condition and fail when it does not come.
 
 use std::collections::BTreeMap;
 use std::path::Path;

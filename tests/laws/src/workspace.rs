@@ -24,7 +24,8 @@ pub(crate) fn short(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// Every file below a folder with one of these endings, in order, without hidden folders and build results.
+/// Every file below a folder with one of these endings, in order, without hidden folders and build
+/// results.
 pub(crate) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

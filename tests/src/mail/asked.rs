@@ -20,8 +20,8 @@ use crate::World;
 /// The walk lasts for minutes, during which nothing but the test follows the log.
 const BOUND: Duration = Duration::from_hours(1);
 
-/// Postfix asks for each mail. Who there is, and who may log in, stays with a directory that nobody asks for rights to
-/// send and to receive.
+/// Postfix asks for each mail. Who there is, and who may log in, stays with a directory that nobody
+/// asks for rights to send and to receive.
 pub struct AskedForEachMail {
     directory: FileDirectory,
     clock: Arc<VirtualClock>,

@@ -69,8 +69,8 @@ pub(super) async fn evidence(journal: &Journal) -> Vec<CanaryProbed> {
     probed.collect()
 }
 
-/// The evidence shows each boundary as it was to be: before it what the phase before allows, after it what the
-/// phase allows, in the words of the plan, and nobody by name.
+/// The evidence shows each boundary as it was to be: before it what the phase before allows, after
+/// it what the phase allows, in the words of the plan, and nobody by name.
 pub(super) fn shows_every_boundary(plan: &Plan, evidence: &[CanaryProbed]) {
     let canaries = plan.canaries.as_ref().unwrap();
     for (place, window) in windows(plan).iter().enumerate() {
@@ -129,8 +129,8 @@ pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &ProbeAnswer)> {
     found.map(|(_, finding)| (finding.capability.name(), &finding.found)).collect()
 }
 
-/// Somebody gives a canary back what a phase has taken away: the servers let it send, and the log says so, until
-/// it is put right.
+/// Somebody gives a canary back what a phase has taken away: the servers let it send, and the log
+/// says so, until it is put right.
 pub async fn a_right_given_back_by_hand() {
     let world = World::of(watched(60), 60).await;
     let directory = FileDirectory::of(&world).await;

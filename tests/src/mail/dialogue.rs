@@ -31,7 +31,8 @@ impl Dialogue {
         self.reader.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next line, without its end. A server that hangs up instead fails the test with all that was said.
+    /// The next line, without its end. A server that hangs up instead fails the test with all that
+    /// was said.
     pub(super) fn hear(&mut self) -> String {
         let line = self.hear_or_end();
         line.unwrap_or_else(|| panic!("the server hung up:\n{}", self.transcript))

@@ -35,7 +35,8 @@ pub trait Enforcement: Sized + Send + Sync {
         format!("550 5.7.1 <{from}>: SASL login name rejected: {why}")
     }
 
-    /// No engine is needed any more: what it left is added up once more, and what is not the world's is taken away.
+    /// No engine is needed any more: what it left is added up once more, and what is not the
+    /// world's is taken away.
     async fn end(self, world: &World);
 }
 
@@ -45,7 +46,8 @@ pub struct FileDirectory(PathBuf);
 impl FileDirectory {
     /// A statement of an operator's.
     async fn execute(&self, statement: &'static str, values: [Option<String>; 2]) {
-        // The same order as our own: the mail servers must find the write-ahead log when we are gone.
+        // The same order as our own: the mail servers must find the write-ahead log when we are
+        // gone.
         let mut reader = connect(&self.0).await;
         sqlx::query("SELECT 1 FROM directory").execute(&mut reader).await.unwrap();
         let mut writer = SqliteConnectOptions::new().filename(&self.0).connect().await.unwrap();

@@ -51,7 +51,8 @@ impl Imap {
         }
     }
 
-    /// The first line that comes unasked which starts so, or `None` where the server ended the session.
+    /// The first line that comes unasked which starts so, or `None` where the server ended the
+    /// session.
     pub fn unasked(&mut self, start: &str) -> Option<String> {
         loop {
             let line = self.dialogue.hear_or_end()?;

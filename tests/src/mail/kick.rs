@@ -34,8 +34,8 @@ impl OpenSessions for SecondTry {
     }
 }
 
-/// An open session ends once access has closed, though the first attempt at that fails; the session of one whose access is
-/// kept goes on.
+/// An open session ends once access has closed, though the first attempt at that fails; the session
+/// of one whose access is kept goes on.
 pub async fn open_sessions_end() {
     let world = World::with(400).await;
     let directory = FileDirectory::of(&world).await;

@@ -17,8 +17,8 @@ use crate::{Nobody, World};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Two holders write to each other, somebody from outside writes to one of them and to nobody; then each of them has the
-/// entries of their own mailbox, and no others.
+/// Two holders write to each other, somebody from outside writes to one of them and to nobody; then
+/// each of them has the entries of their own mailbox, and no others.
 pub async fn what_postfix_logs_is_read() {
     let world = World::with(400).await;
     let directory = FileDirectory::of(&world).await;

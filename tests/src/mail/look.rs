@@ -1,4 +1,5 @@
-//! What every mailbox may do, as the servers answer it: each right is used, or its refusal heard word for word.
+//! What every mailbox may do, as the servers answer it: each right is used, or its refusal heard
+//! word for word.
 
 use domain::{Capabilities, Capability};
 

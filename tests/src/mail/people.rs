@@ -1,4 +1,5 @@
-//! One mailbox of each kind, and what each may do, worked out from the sources and not by the engine.
+//! One mailbox of each kind, and what each may do, worked out from the sources and not by the
+//! engine.
 
 use chrono::NaiveDate;
 use domain::{Capabilities, Capability, MailboxCommand};
@@ -29,7 +30,8 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// What they may do where the plan allows so much to everybody; `None` where the platform doesn't know them.
+    /// What they may do where the plan allows so much to everybody; `None` where the platform
+    /// doesn't know them.
     pub(super) fn may(&self, allowed: Capabilities, decided: bool) -> Option<Capabilities> {
         match self.kind {
             Kind::NeverActivated => None,

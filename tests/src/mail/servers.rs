@@ -49,14 +49,15 @@ fn script() -> PathBuf {
     scripts.unwrap()
 }
 
-/// How often they are started before that is a failure: a port that was free may be taken before they have it, and an
-/// `smtpd` that found no door for logins is kept waiting by Postfix for a minute.
+/// How often they are started before that is a failure: a port that was free may be taken before
+/// they have it, and an `smtpd` that found no door for logins is kept waiting by Postfix for a
+/// minute.
 const TRIES: u32 = 3;
 /// How long each may take to greet.
 const GREETING: Duration = Duration::from_mins(1);
 
-/// Ports that nothing listens on at this moment, all different: from those that no system gives to a connection of its
-/// own, and other ones each time that a process asks.
+/// Ports that nothing listens on at this moment, all different: from those that no system gives to
+/// a connection of its own, and other ones each time that a process asks.
 fn free_ports() -> [u16; 4] {
     static ASKED: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 100).unwrap() * 100;
@@ -142,7 +143,8 @@ impl MailServers {
         self.folder.path().join("log/postfix.log")
     }
 
-    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or opens it again.
+    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or
+    /// opens it again.
     pub fn hold_deliveries(&self, hold: bool) {
         let [open, shut] = ["sock/lmtp", "sock/shut"].map(|name| self.folder.path().join(name));
         if hold {
@@ -199,8 +201,8 @@ impl MailServers {
         assert!(came, "{subject} did not arrive:\n{}", self.told());
     }
 
-    /// Waits until a message that was in the queue has arrived. One that was being tried when the queue was told to be
-    /// tried goes back to it, so the queue is told again.
+    /// Waits until a message that was in the queue has arrived. One that was being tried when the
+    /// queue was told to be tried goes back to it, so the queue is told again.
     pub fn wait_for_queued(&self, address: &str, subject: &str) {
         let arrives = || {
             self.flush();

@@ -40,7 +40,8 @@ impl Smtp {
         self.command(&format!("AUTH PLAIN {secret}"))
     }
 
-    /// Sends a message as far as it goes: the first reply that is a refusal, or the one that took it.
+    /// Sends a message as far as it goes: the first reply that is a refusal, or the one that took
+    /// it.
     pub fn send(&mut self, from: &str, to: &str, subject: &str) -> String {
         for line in [&format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>"), "DATA"] {
             let reply = self.command(line);
@@ -62,7 +63,8 @@ impl Smtp {
         reply
     }
 
-    /// Hands a message over as it is, to all of these at once, which must be taken; its lines end with CR LF.
+    /// Hands a message over as it is, to all of these at once, which must be taken; its lines end
+    /// with CR LF.
     pub fn hand_over(&mut self, from: &str, to: &[&str], message: &[u8]) {
         let took = |reply: String| assert!(reply.starts_with("250 "), "{reply}");
         took(self.command(&format!("MAIL FROM:<{from}> BODY=8BITMIME")));

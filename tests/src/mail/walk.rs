@@ -31,8 +31,8 @@ fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
 
 /// Takes one mailbox of each kind through the whole plan, on real mail servers.
 ///
-/// Each boundary is passed while no engine runs, so what takes hold there is what was armed before it. The engine then
-/// comes back and records it, and the servers are asked once more.
+/// Each boundary is passed while no engine runs, so what takes hold there is what was armed before
+/// it. The engine then comes back and records it, and the servers are asked once more.
 pub async fn walk<E: Enforcement>() {
     let world = World::of(watched(400), 400).await;
     let enforcement = E::of(&world).await;
@@ -68,7 +68,8 @@ pub async fn walk<E: Enforcement>() {
         }
         let second = Duration::seconds(1);
         running.run_until(instant - second, &mut Nobody).await.unwrap();
-        // The engine has no reason to touch the platform at this very second; the servers' clock does not wait.
+        // The engine has no reason to touch the platform at this very second; the servers' clock
+        // does not wait.
         enforcement.set_clock(instant - second).await;
         probe(&servers, &running).await;
         look("before", before).at_everybody();
@@ -101,8 +102,8 @@ async fn probe(servers: &MailServers, running: &Rehearsing) {
     assert_eq!(prober.tick().await.unwrap().progress, 0, "a boundary is probed once");
 }
 
-/// What is under way when a boundary passes: a message that was accepted and not delivered, and a sender who is
-/// logged in.
+/// What is under way when a boundary passes: a message that was accepted and not delivered, and a
+/// sender who is logged in.
 struct Crossing<'a> {
     servers: &'a MailServers,
     reader: &'a Person,
@@ -130,7 +131,8 @@ impl<'a> Crossing<'a> {
         Self { servers, reader, queued, session }
     }
 
-    /// Accepted is accepted: it is delivered, whatever has ended. Logged in is not allowed: it may not send.
+    /// Accepted is accepted: it is delivered, whatever has ended. Logged in is not allowed: it may
+    /// not send.
     fn end(mut self, allowed: Capabilities) {
         let address = &self.reader.address;
         if let Some(subject) = self.queued {

@@ -37,7 +37,8 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
     let nothing = Capabilities::NONE;
     let receiving = allowed(&[Capability::Receive, Capability::Access]);
     let reading = allowed(&[Capability::Access]);
-    // instant, what an ordinary mailbox may do before it, from it, and what the held one may from it
+    // instant, what an ordinary mailbox may do before it, from it, and what the held one may from
+    // it
     let dates = [
         (RECEIVE_ONLY, ALL, receiving, receiving),
         (CONSULTATION, receiving, reading, receiving),

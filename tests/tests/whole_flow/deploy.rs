@@ -1,9 +1,10 @@
-//! What is in `deploy/` is what the engine is: each file is held to the program that reads it, and each flag,
-//! variable, setting and metric that it names to the one that the engine has.
+//! What is in `deploy/` is what the engine is: each file is held to the program that reads it, and
+//! each flag, variable, setting and metric that it names to the one that the engine has.
 //!
-//! Needs what `tests/run` installs: Python with `PyYAML`, Kubernetes' client and a validator of OpenAPI, promtool, systemd-analyze,
-//! nats-server. What can't be had fails; nothing is skipped. Deliberately absent: a container engine and a
-//! cluster. No image is built here and no manifest is applied.
+//! Needs what `tests/run` installs: Python with `PyYAML`, Kubernetes' client and a validator of
+//! OpenAPI, promtool, systemd-analyze, nats-server. What can't be had fails; nothing is skipped.
+//! Deliberately absent: a container engine and a cluster. No image is built here and no manifest is
+//! applied.
 
 mod command_line;
 mod compose;

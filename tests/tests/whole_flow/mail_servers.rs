@@ -35,7 +35,8 @@ async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
     let mut registry = connect(&world.home().registry()).await;
     let some = "SELECT address FROM registration WHERE activated_on IS NOT NULL LIMIT 1";
     let address: String = sqlx::query_scalar(some).fetch_one(&mut registry).await.unwrap();
-    // Not read yet: the mail is told to come again by us, and where nobody is there, by Postfix itself.
+    // Not read yet: the mail is told to come again by us, and where nobody is there, by Postfix
+    // itself.
     let servers = MailServers::start(&asked.lookups());
     let deliver = |subject| Smtp::deliver(servers.smtp, &address, subject);
     for round in ["not-read-yet", "gone", "back"] {

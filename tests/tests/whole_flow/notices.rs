@@ -1,4 +1,5 @@
-//! The plan's notices in a rehearsal: within their window, at their pace, each mailbox once, whatever crashes.
+//! The plan's notices in a rehearsal: within their window, at their pace, each mailbox once,
+//! whatever crashes.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ async fn everyone_is_told_once_of_each_phase_before_it_begins() {
     for rule in &mut world.plan.notices {
         rule.batch = 50;
     }
-    // The store was adopted with the plan as it ships: the pace of this one is amended before it runs.
+    // The store was adopted with the plan as it ships: the pace of this one is amended before it
+    // runs.
     let settings = Settings { notices: Post::sink(), ..Settings::default() };
     let mut running = world.rehearsing(settings, Some(7)).await;
     let journal = running.engine.journal.clone();

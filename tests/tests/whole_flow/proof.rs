@@ -1,5 +1,5 @@
-//! The proof of a rehearsal excuses nobody without a reason: logs made by hand, each with one mailbox
-//! that still has what a completed phase took from all others.
+//! The proof of a rehearsal excuses nobody without a reason: logs made by hand, each with one
+//! mailbox that still has what a completed phase took from all others.
 
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ fn incident() -> Event {
     })
 }
 
-/// Mailboxes 0 and 1; the phase took place, 0 lost its rights, and of 1 the log says what is handed in.
+/// Mailboxes 0 and 1; the phase took place, 0 lost its rights, and of 1 the log says what is handed
+/// in.
 async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path().join("store"));

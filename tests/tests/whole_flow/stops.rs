@@ -183,9 +183,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A log as it is whatever it was stopped by: what was said of each mailbox, in order, by what, due when.
-/// Ids, times of recording, attempts and how many share an event are left out, and so is whether an effect
-/// was found done: after a stop between effect and record it is *already so*.
+/// A log as it is whatever it was stopped by: what was said of each mailbox, in order, by what, due
+/// when. Ids, times of recording, attempts and how many share an event are left out, and so is
+/// whether an effect was found done: after a stop between effect and record it is *already so*.
 async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
     let clock = Arc::new(VirtualClock::at(chrono::DateTime::UNIX_EPOCH));
     let log = SqliteStore::open_read_only(&home.log(), clock).await.unwrap();

@@ -1,4 +1,5 @@
-//! A bus that doubles, loses and shuffles what it carries: the end is the same, nothing is said twice.
+//! A bus that doubles, loses and shuffles what it carries: the end is the same, nothing is said
+//! twice.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! The whole plan through a provider's API that fails in every way, with an engine that crashes on the way:
-//! everybody is done, once, and all adds up.
+//! The whole plan through a provider's API that fails in every way, with an engine that crashes on
+//! the way: everybody is done, once, and all adds up.
 
 #[path = "../../../crates/platform/tests/provider/raw.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
@@ -173,7 +173,8 @@ fn half(answer: &Message) -> Message {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() {
-    // A comparison asks hundreds of times, and many an answer is waited for in vain: once a year is enough.
+    // A comparison asks hundreds of times, and many an answer is waited for in vain: once a year is
+    // enough.
     let mut plan = Plan::cec_pac().unwrap();
     plan.drift = Some(DriftRules { cron: "0 0 4 1 10 *".to_owned(), repair: true });
     let world = World::of(plan, 400).await;

@@ -1,4 +1,5 @@
-//! The command line of the engine itself, asked in this process: what it takes is what may be written.
+//! The command line of the engine itself, asked in this process: what it takes is what may be
+//! written.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,8 +53,9 @@ pub(crate) fn stop_within() -> Duration {
     Duration::from_secs(option.default.as_ref().unwrap().parse().unwrap())
 }
 
-/// The engine takes this command line with these variables. They are handed in as the flags that they stand for,
-/// since a test has no environment of its own; a variable that the command does not know is refused here.
+/// The engine takes this command line with these variables. They are handed in as the flags that
+/// they stand for, since a test has no environment of its own; a variable that the command does not
+/// know is refused here.
 pub(crate) fn assert_taken(arguments: &[String], variables: &BTreeMap<String, String>) {
     let words = arguments.iter().map(String::as_str).take_while(|word| !word.starts_with('-'));
     let command = words.collect::<Vec<_>>().join(" ");

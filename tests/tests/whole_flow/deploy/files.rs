@@ -71,8 +71,8 @@ pub(crate) fn yaml(paths: &[String]) -> Vec<Vec<Value>> {
     serde_json::from_str(&python("read_yaml.py", paths, "")).unwrap()
 }
 
-/// A file of settings with all that it offers in force: a line whose `#` is followed at once by something else is an
-/// offer, and no remark.
+/// A file of settings with all that it offers in force: a line whose `#` is followed at once by
+/// something else is an offer, and no remark.
 pub(crate) fn offered(path: &str) -> String {
     let text = read(path);
     let lines = text.lines().map(|line| match line.trim_start().strip_prefix('#') {
@@ -115,7 +115,8 @@ pub(crate) fn texts(value: &Value) -> Vec<String> {
     items.iter().map(|item| item.as_str().unwrap_or_else(|| panic!("{item}")).to_owned()).collect()
 }
 
-/// An image is named without the host it comes from, and by a version, so that it is the same tomorrow.
+/// An image is named without the host it comes from, and by a version, so that it is the same
+/// tomorrow.
 pub(crate) fn assert_pinned(image: &str) {
     let (name, tag) = image.split_once(':').unwrap_or_else(|| panic!("{image} has no version"));
     assert!(!name.contains('/'), "{image} names the host that it comes from");

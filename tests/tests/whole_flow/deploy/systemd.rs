@@ -8,8 +8,8 @@ use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{listed, program, read, told};
 use super::{BESIDE, SERVICES, watched_by};
 
-/// Ten times the exposure that `systemd-analyze security` may find. A service that speaks to the network can't
-/// come much below 10.
+/// Ten times the exposure that `systemd-analyze security` may find. A service that speaks to the
+/// network can't come much below 10.
 const EXPOSED: &str = "--threshold=15";
 
 /// The units that are no instance of another.
