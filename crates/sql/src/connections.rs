@@ -45,7 +45,7 @@ pub async fn close(connection: PgConnection) {
     }
 }
 
-/// Waits for the server, but not for ever.
+/// Waits for the server, but not forever.
 pub async fn within<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, sqlx::Error>>,

@@ -69,6 +69,9 @@ const WITH_SQL: &[&str] = &[
     "tramonto",
 ];
 
+/// Edges that point downwards still. Strike them off: none is ever added.
+const NOT_YET: &[(&str, &str)] = &[("mail", "keyring")];
+
 #[test]
 fn each_crate_knows_only_those_above_it() {
     let mut broken = Vec::new();
@@ -79,7 +82,7 @@ fn each_crate_knows_only_those_above_it() {
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
             for below in named(&manifest, section) {
                 let downwards = ORDER.iter().skip(place).any(|later| *later == below);
-                if downwards {
+                if downwards && !NOT_YET.contains(&(name.as_str(), below.as_str())) {
                     broken.push(format!("{name} -> {below}"));
                 }
             }
