@@ -1,8 +1,9 @@
 //! What travels on the bus to and from others: `CloudEvents` 1.0 in binary mode.
 //!
-//! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. A header's
-//! value is printable ASCII, everything else being percent-encoded, as the specification has it.
-//! Deliberately absent: personal data. A mailbox is an id here, and an actor only a part (`operator`).
+//! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. A
+//! header's value is printable ASCII, everything else being percent-encoded, as the specification
+//! has it. Deliberately absent: personal data. A mailbox is an id here, and an actor only a part
+//! (`operator`).
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -35,7 +36,8 @@ pub struct CloudEvent {
     pub time: Option<DateTime<Utc>>,
     /// Which shape the data has, e.g. `urn:tramonto:phase-started:v1`.
     pub data_schema: Option<String>,
-    /// Everything else, by lower-case name: `position`, `previous`, `correlationid`, `traceparent`, …
+    /// Everything else, by lower-case name: `position`, `previous`, `correlationid`, `traceparent`,
+    /// …
     pub extensions: BTreeMap<String, String>,
     /// The data: a JSON document.
     pub data: Bytes,
@@ -59,8 +61,9 @@ impl CloudEvent {
         self
     }
 
-    /// With what lets a tracer put it into its chain (W3C Trace Context): the trace is the correlation
-    /// id, the span is taken from the id of what did it. Ids of which either would be zero have none.
+    /// With what lets a tracer put it into its chain (W3C Trace Context): the trace is the
+    /// correlation id, the span is taken from the id of what did it. Ids of which either would be
+    /// zero have none.
     #[must_use]
     pub fn traced(self, correlation: Uuid, span: Uuid) -> Self {
         let (_, span) = span.as_u64_pair();

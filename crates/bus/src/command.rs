@@ -2,9 +2,9 @@
 //!
 //! Invariant: a command counts as taken only when it is answered, and it is answered only once its
 //! outcome is known; whoever has no answer sends the same command again, with the same id. What is
-//! refused, or can't be read, is kept as a dead letter before it is answered, without what it said where that
-//! may name somebody or hold a secret.
-//! Deliberately absent: a queue of commands. Nothing waits anywhere but at the sender.
+//! refused, or can't be read, is kept as a dead letter before it is answered, without what it said
+//! where that may name somebody or hold a secret. Deliberately absent: a queue of commands. Nothing
+//! waits anywhere but at the sender.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ const LARGEST: usize = 64 * 1024;
 pub struct CommandKind {
     /// Its name, e.g. `place-hold`.
     pub name: &'static str,
-    /// May what it says name somebody, or hold a secret? Then it is kept nowhere but where it is carried out.
+    /// May what it says name somebody, or hold a secret? Then it is kept nowhere but where it is
+    /// carried out.
     pub is_confidential: bool,
 }
 
@@ -36,8 +37,8 @@ pub trait CommandInbox: Send + Sync {
     /// The newest commands that were refused or could not be read, oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error>;
 
-    /// Ends every `next`, waiting or to come, with [`Error::Closed`]. Commands under way can still be
-    /// answered.
+    /// Ends every `next`, waiting or to come, with [`Error::Closed`]. Commands under way can still
+    /// be answered.
     fn close(&self);
 }
 
@@ -57,8 +58,9 @@ pub trait IncomingCommand: Send {
 /// Where commands go out.
 #[async_trait]
 pub trait CommandSender: Send + Sync {
-    /// Sends a command, again and again with the same id, until it is answered. Where that takes longer
-    /// than `within`, [`Error::Unavailable`]: the command may or may not have been carried out.
+    /// Sends a command, again and again with the same id, until it is answered. Where that takes
+    /// longer than `within`, [`Error::Unavailable`]: the command may or may not have been carried
+    /// out.
     async fn send(
         &self,
         kind: &str,

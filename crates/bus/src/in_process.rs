@@ -22,7 +22,8 @@ pub use mirror::InProcessMirror;
 
 use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
 
-/// Dead letters kept for a look: they are hints like all orders, and the sweep finds what they hinted at.
+/// Dead letters kept for a look: they are hints like all orders, and the sweep finds what they
+/// hinted at.
 const DEAD_LETTERS_KEPT: usize = 1_000;
 
 /// A longer delay is cut to this one, so that no sum of instants overflows.

@@ -2,19 +2,19 @@ use async_trait::async_trait;
 
 use crate::{CloudEvent, Error};
 
-/// The mirror of the log on the bus: every event once, in the order of the log, for whoever wants to
-/// know. `tests/mirror.rs` says what every adapter must do.
+/// The mirror of the log on the bus: every event once, in the order of the log, for whoever wants
+/// to know. `tests/mirror.rs` says what every adapter must do.
 ///
-/// Where it ends is read from the mirror itself, never remembered: what a publisher believes to have
-/// published may be gone with a server's disk.
+/// Where it ends is read from the mirror itself, never remembered: what a publisher believes to
+/// have published may be gone with a server's disk.
 #[async_trait]
 pub trait EventMirror: Send + Sync {
     /// Where the mirror ends.
     async fn last(&self) -> Result<Tail, Error>;
 
-    /// Publishes a page directly after `after`, in order, and answers with the new end once all of it
-    /// is stored. [`Error::Overtaken`] where the mirror does not end at `after` any more. After any
-    /// error a part of the page may be stored, always from its start and without a hole.
+    /// Publishes a page directly after `after`, in order, and answers with the new end once all of
+    /// it is stored. [`Error::Overtaken`] where the mirror does not end at `after` any more. After
+    /// any error a part of the page may be stored, always from its start and without a hole.
     async fn publish(&self, after: &Tail, page: &[Mirrored]) -> Result<Tail, Error>;
 }
 

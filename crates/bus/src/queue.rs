@@ -47,22 +47,25 @@ pub trait Delivery: Send {
 /// The bounds of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Orders that may be in the queue at once, those in workers' hands included; at least 1 is taken.
+    /// Orders that may be in the queue at once, those in workers' hands included; at least 1 is
+    /// taken.
     pub capacity: u32,
-    /// An order handed out that often and still not acknowledged is a dead letter; at least 1 is taken.
+    /// An order handed out that often and still not acknowledged is a dead letter; at least 1 is
+    /// taken.
     pub max_deliveries: u32,
 }
 
 impl Default for Settings {
-    /// Enough orders to keep some workers busy while the sweep makes the next, and little enough that
-    /// pausing takes hold at once.
+    /// Enough orders to keep some workers busy while the sweep makes the next, and little enough
+    /// that pausing takes hold at once.
     fn default() -> Self {
         Self { capacity: 64, max_deliveries: 5 }
     }
 }
 
-/// How many orders a queue holds, by what they wait for. Their sum is exact. A bus between processes
-/// knows only the delays of its own process, and counts as in hand what others handed back with one.
+/// How many orders a queue holds, by what they wait for. Their sum is exact. A bus between
+/// processes knows only the delays of its own process, and counts as in hand what others handed
+/// back with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// For a worker.

@@ -21,16 +21,17 @@ pub enum OnConflict {
     /// Nothing is written and every conflict is reported as [`crate::Error::Conflict`].
     #[default]
     RefuseAll,
-    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. In a repeated
-    /// append, streams that were written before are answered as then, and skipped ones are decided anew.
+    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. In a
+    /// repeated append, streams that were written before are answered as then, and skipped ones are
+    /// decided anew.
     SkipConflicting,
 }
 
 /// One atomic append, to one stream or to many.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
-    /// The expected version of each stream, checked even for a stream that gets no event; a stream that is
-    /// not named is `Any`.
+    /// The expected version of each stream, checked even for a stream that gets no event; a stream
+    /// that is not named is `Any`.
     pub expected: Vec<(StreamName, ExpectedVersion)>,
     /// The events, in the order they get in the log. Streams may be interleaved.
     pub events: Vec<(StreamName, NewEvent)>,

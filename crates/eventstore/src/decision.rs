@@ -1,5 +1,5 @@
-//! The decision loop: decide on the current state, append at the version that was read before it, and decide
-//! again where another writer was faster. Every decision of the product goes through it.
+//! The decision loop: decide on the current state, append at the version that was read before it,
+//! and decide again where another writer was faster. Every decision of the product goes through it.
 
 use chrono::{DateTime, Utc};
 use domain::Event;
@@ -69,7 +69,8 @@ impl Decided for (Event, DateTime<Utc>) {
 }
 
 impl Journal {
-    /// Decides and appends. Returns the events and where they stand; without events, nothing is appended.
+    /// Decides and appends. Returns the events and where they stand; without events, nothing is
+    /// appended.
     pub async fn decide<D: Decided, E: From<Error>>(
         &self,
         on: &Decision,

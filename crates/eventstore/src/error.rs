@@ -17,8 +17,8 @@ pub enum Error {
     },
 
     // Unavailable, corrupt or rejected, as the database reports it.
-    /// The database failed. Whether an append was written is then unknown; repeating it with the same event
-    /// ids is safe.
+    /// The database failed. Whether an append was written is then unknown; repeating it with the
+    /// same event ids is safe.
     #[error("event store {0}")]
     Store(#[from] sql::Error),
 
@@ -48,8 +48,8 @@ pub enum Error {
     },
 
     // Rejected: never succeeds as it is.
-    /// An event id is already taken by another event, or is used twice in one append, or an append mixes
-    /// events that are in the log with new ones.
+    /// An event id is already taken by another event, or is used twice in one append, or an append
+    /// mixes events that are in the log with new ones.
     #[error("event id {id} {problem}")]
     DuplicateId {
         /// The id.

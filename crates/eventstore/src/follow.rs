@@ -6,8 +6,8 @@ use crate::{Error, EventStore, Filter, RecordedEvent};
 
 /// A state that is folded from events.
 pub trait Fold: Send {
-    /// Applies the next event of the log. An event that cannot be decoded is an error, and the follower
-    /// stays before it.
+    /// Applies the next event of the log. An event that cannot be decoded is an error, and the
+    /// follower stays before it.
     fn apply(&mut self, event: &RecordedEvent) -> Result<(), Error>;
 }
 

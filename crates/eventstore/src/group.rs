@@ -1,8 +1,9 @@
 //! Several appends in one transaction, each decided by itself: the same for every database.
 //!
-//! Events are written first. Ids are read only after an expectation that does not hold (the append may be a
-//! repeated one) or a unique violation, after which the whole group is done again with every id read first.
-//! Deliberately absent: statements and transaction boundaries, which are each adapter's.
+//! Events are written first. Ids are read only after an expectation that does not hold (the append
+//! may be a repeated one) or a unique violation, after which the whole group is done again with
+//! every id read first. Deliberately absent: statements and transaction boundaries, which are each
+//! adapter's.
 
 use std::collections::HashMap;
 
@@ -89,8 +90,8 @@ pub(crate) struct Outcome<'r> {
     streams: Vec<Stream<'r>>,
 }
 
-/// Streams as a writer left them. They are valid while the log ends where the writer left it: then no other
-/// wrote. Reading ten thousand streams costs more than a tenth of writing to them.
+/// Streams as a writer left them. They are valid while the log ends where the writer left it: then
+/// no other wrote. Reading ten thousand streams costs more than a tenth of writing to them.
 #[derive(Debug, Default)]
 pub(crate) struct StreamCache {
     head: u64,
@@ -157,7 +158,8 @@ impl<'r> Group<'r> {
             let mut judged = self.judge(at, request, &HashMap::new());
             let nothing_against = judged.as_ref().is_ok_and(|it| it.answer.conflicts.is_empty());
             if check_ids || !nothing_against {
-                // A repeated event may be one of this very group, which must be in the log to be found.
+                // A repeated event may be one of this very group, which must be in the log to be
+                // found.
                 transaction.write(&mut self).await?;
                 let existing = transaction.existing(request).await?;
                 judged = self.judge(at, request, &existing);

@@ -78,8 +78,8 @@ pub fn canary_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("canary-{programme}"))
 }
 
-/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at its expected
-/// version, which guarantees one voucher for each holder, and the plan's limit.
+/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at its
+/// expected version, which guarantees one voucher for each holder, and the plan's limit.
 pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     StreamName::new(format!("voucher-{programme}"))
 }
@@ -115,8 +115,8 @@ pub fn mailbox_stream(programme: &ProgrammeId, number: u32) -> Result<StreamName
 }
 
 impl RecordedEvent {
-    /// Decodes the event. An unknown kind, a newer schema version and a payload of another shape are errors
-    /// that name the event.
+    /// Decodes the event. An unknown kind, a newer schema version and a payload of another shape
+    /// are errors that name the event.
     pub fn fact(&self) -> Result<Fact, Error> {
         let NewEvent { id, kind, schema_version, effective_at, payload, .. } = &self.event;
         let event = Event::decode(kind, *schema_version, payload).map_err(|problem| {
@@ -139,8 +139,8 @@ impl Fold for State {
     }
 }
 
-/// The state at one position of the log. Until it is dropped, no other caller reads the state of this
-/// [`Journal`].
+/// The state at one position of the log. Until it is dropped, no other caller reads the state of
+/// this [`Journal`].
 pub struct Snapshot<'a>(MutexGuard<'a, Follower<State>>);
 
 impl Snapshot<'_> {
@@ -247,8 +247,8 @@ impl Journal {
         self.append_at(stream, expected, events, self.now(), origin).await
     }
 
-    /// Appends events that were decided at an instant. They take effect then and not a moment later, when a
-    /// deadline may have passed.
+    /// Appends events that were decided at an instant. They take effect then and not a moment
+    /// later, when a deadline may have passed.
     pub async fn append_at(
         &self,
         stream: StreamName,

@@ -1,7 +1,7 @@
 //! Leases on subscriptions: one rule for every adapter.
 //!
-//! The expiry only decides when another owner may take over. Safety comes from the fencing token alone,
-//! since a process that was suspended cannot know that its lease has expired.
+//! The expiry only decides when another owner may take over. Safety comes from the fencing token
+//! alone, since a process that was suspended cannot know that its lease has expired.
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ impl Holding {
         Some(Self { owner: owner.to_owned(), token, checkpoint, granted_at: now, expires_at })
     }
 
-    /// A lease granted long after `now` was granted by a clock that was set back since: waiting for its
-    /// expiry could take years.
+    /// A lease granted long after `now` was granted by a clock that was set back since: waiting for
+    /// its expiry could take years.
     fn is_held_at(&self, now: DateTime<Utc>) -> bool {
         let length = self.expires_at - self.granted_at;
         now < self.expires_at && self.granted_at - now <= length

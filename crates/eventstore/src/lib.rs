@@ -1,10 +1,11 @@
-//! The event log: one ordered, append-only sequence of events, read by stream, by category or whole.
+//! The event log: one ordered, append-only sequence of events, read by stream, by category or
+//! whole.
 //!
-//! Invariants of every adapter (`tests/contract` runs on each): positions are dense, start at 1, and commit
-//! order is position order, so a reader needs only `position > checkpoint`; a stream's versions start at 0
-//! and have no holes; an append is atomic; a repeated append returns the answer of the first. To the port
-//! and its adapters a payload is JSON and its kind a name; [`Journal`] alone reads and writes domain events.
-//! Deliberately absent: the decisions themselves.
+//! Invariants of every adapter (`tests/contract` runs on each): positions are dense, start at 1,
+//! and commit order is position order, so a reader needs only `position > checkpoint`; a stream's
+//! versions start at 0 and have no holes; an append is atomic; a repeated append returns the answer
+//! of the first. To the port and its adapters a payload is JSON and its kind a name; [`Journal`]
+//! alone reads and writes domain events. Deliberately absent: the decisions themselves.
 
 mod append;
 mod clock;

@@ -1,7 +1,7 @@
 //! The reference adapter: a log in memory.
 //!
-//! It holds every invariant of the port with the simplest means, a lock around a vector, and the differential
-//! test compares the others with it. Deliberately absent: durability.
+//! It holds every invariant of the port with the simplest means, a lock around a vector, and the
+//! differential test compares the others with it. Deliberately absent: durability.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -34,8 +34,8 @@ impl Filter {
 pub struct Page {
     /// The events, by ascending position.
     pub events: Vec<RecordedEvent>,
-    /// How far the log was read: the next page starts after it. It advances even where the filter selected
-    /// nothing, so that the checkpoint of a filtered reader does too.
+    /// How far the log was read: the next page starts after it. It advances even where the filter
+    /// selected nothing, so that the checkpoint of a filtered reader does too.
     pub read_to: u64,
     /// The log's last position when the page was read; `head - read_to` is the lag.
     pub head: u64,
@@ -55,7 +55,8 @@ impl Page {
 pub struct Lease {
     /// The subscription.
     pub subscription: String,
-    /// The fencing token: it grows with every change of owner, and a write with an older one is rejected.
+    /// The fencing token: it grows with every change of owner, and a write with an older one is
+    /// rejected.
     pub token: u64,
     /// Where the subscription stood when the lease was granted.
     pub checkpoint: u64,
@@ -64,8 +65,8 @@ pub struct Lease {
 /// The event log.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// Writes events, all or none, if every expected version holds. A repeated append (or a part of its
-    /// start or end) returns the positions of the first and writes nothing.
+    /// Writes events, all or none, if every expected version holds. A repeated append (or a part of
+    /// its start or end) returns the positions of the first and writes nothing.
     async fn append(&self, append: Append) -> Result<Appended, Error>;
 
     /// Reads a stream from `from` (inclusive) for at most `limit` events. Beyond its end: empty.
@@ -89,12 +90,13 @@ pub trait EventStore: Send + Sync {
     /// The last position; 0 for an empty log.
     async fn head(&self) -> Result<u64, Error>;
 
-    /// Watches for appends: the receiver wakes when the head may have moved, at once for appends of this
-    /// process and soon for those of another (each adapter defines how soon). It is a hint: read the log.
+    /// Watches for appends: the receiver wakes when the head may have moved, at once for appends of
+    /// this process and soon for those of another (each adapter defines how soon). It is a hint:
+    /// read the log.
     fn appended(&self) -> watch::Receiver<u64>;
 
-    /// Claims or renews a subscription's lease for `owner`; `None` while another owner's lease has not
-    /// expired. An owner's name must be unique to its process: the same name is the same owner.
+    /// Claims or renews a subscription's lease for `owner`; `None` while another owner's lease has
+    /// not expired. An owner's name must be unique to its process: the same name is the same owner.
     async fn claim(
         &self,
         subscription: &str,

@@ -1,13 +1,14 @@
 //! The `PostgreSQL` adapter: a log that many processes share.
 //!
-//! One counter row assigns the positions. An append locks it first and holds it to its commit, so commit
-//! order is position order and a reader needs only `position > checkpoint`. One connection of the process
-//! writes, owned by one task, and a queued write is carried out even if its caller is gone; a few others
-//! read. Every wait has a bound, so a server that is stopped, cut off or restarted is
-//! [`sql::Error::Unavailable`] for a while and never a call without end. The outcome of an append whose
-//! connection was lost is unknown: repeating it with the same event ids is safe. Deliberately absent:
-//! changing tables when a store is opened, and changing or deleting an event, which triggers reject. Connect
-//! to the server itself or through a pooler in session mode: the adapter uses LISTEN and session settings.
+//! One counter row assigns the positions. An append locks it first and holds it to its commit, so
+//! commit order is position order and a reader needs only `position > checkpoint`. One connection
+//! of the process writes, owned by one task, and a queued write is carried out even if its caller
+//! is gone; a few others read. Every wait has a bound, so a server that is stopped, cut off or
+//! restarted is [`sql::Error::Unavailable`] for a while and never a call without end. The outcome
+//! of an append whose connection was lost is unknown: repeating it with the same event ids is safe.
+//! Deliberately absent: changing tables when a store is opened, and changing or deleting an event,
+//! which triggers reject. Connect to the server itself or through a pooler in session mode: the
+//! adapter uses LISTEN and session settings.
 
 mod listen;
 mod names;
@@ -39,13 +40,14 @@ use writer::{Job, Writer};
 const LOG: Schema =
     Schema { name: "tramonto", steps: &[("log", include_str!("../migrations/0001_log.sql"))] };
 
-/// The longest wait for one step of the server: many times what the largest takes on a slow machine.
+/// The longest wait for one step of the server: many times what the largest takes on a slow
+/// machine.
 const STEP: Duration = Duration::from_secs(10);
 /// How many connections read in one process; all processes share some hundred.
 const READERS: usize = 4;
 
-/// What the server enforces by itself if this side no longer can: nobody waits for another's lock for
-/// longer, or holds one while idle for longer.
+/// What the server enforces by itself if this side no longer can: nobody waits for another's lock
+/// for longer, or holds one while idle for longer.
 const LIMITS: [(&str, &str); 3] = [
     ("lock_timeout", "8s"),
     ("statement_timeout", "60s"),
@@ -114,15 +116,16 @@ impl PostgresStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Makes the tables of the log, or brings them up to date, and returns the steps that were missing; with
-    /// `dry`, it only returns them.
+    /// Makes the tables of the log, or brings them up to date, and returns the steps that were
+    /// missing; with `dry`, it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(LOG.migrate(options, dry).await?)
     }
 
-    /// Saves a checkpoint inside the caller's transaction, on a connection to the same database, so that the
-    /// reader's rows and its checkpoint move together. The lease's row stays locked until that transaction
-    /// ends: nobody takes over in between. After an error the transaction must be rolled back.
+    /// Saves a checkpoint inside the caller's transaction, on a connection to the same database, so
+    /// that the reader's rows and its checkpoint move together. The lease's row stays locked until
+    /// that transaction ends: nobody takes over in between. After an error the transaction must be
+    /// rolled back.
     pub async fn save_checkpoint_within(
         connection: &mut PgConnection,
         lease: &Lease,
@@ -157,7 +160,8 @@ impl PostgresStore {
         outcome.map_err(|error| Error::of(&self.inner.name, error))
     }
 
-    /// Carries out work in a task of its own, since its caller may be cancelled in the middle of it.
+    /// Carries out work in a task of its own, since its caller may be cancelled in the middle of
+    /// it.
     async fn in_task<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
@@ -167,8 +171,8 @@ impl PostgresStore {
     }
 }
 
-/// Makes the cheap checks of a store: the server, the tables, and that the counter agrees with the events.
-/// Returns the head.
+/// Makes the cheap checks of a store: the server, the tables, and that the counter agrees with the
+/// events. Returns the head.
 async fn checked_head(readers: &Connections, name: &StoreName) -> Result<u64, Error> {
     const SERVER: &str = "SELECT current_setting('server_version_num')::int, \
                           current_setting('server_encoding')";

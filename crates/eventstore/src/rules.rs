@@ -1,8 +1,8 @@
 //! The rules of an append, without a database: every adapter applies them.
 //!
-//! Ids come before expectations: events that are all in the log already are answered with their positions,
-//! whatever is expected of their streams, since a repeated call repeats its expectations too. Deliberately
-//! absent: reading the log, which each adapter does.
+//! Ids come before expectations: events that are all in the log already are answered with their
+//! positions, whatever is expected of their streams, since a repeated call repeats its expectations
+//! too. Deliberately absent: reading the log, which each adapter does.
 
 use std::collections::{HashMap, HashSet};
 

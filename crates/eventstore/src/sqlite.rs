@@ -1,9 +1,11 @@
-//! The `SQLite` adapter: a log in one file, in write-ahead mode, flushed to the disk on every commit.
+//! The `SQLite` adapter: a log in one file, in write-ahead mode, flushed to the disk on every
+//! commit.
 //!
-//! One connection writes, owned by one task, and a queued write is carried out even if its caller is gone.
-//! Several read-only connections read, each statement a transaction of its own: the log only grows and has
-//! no holes, so the head that is read first bounds what is read next. Other processes may write to the same
-//! file. Deliberately absent: changing or deleting an event, which triggers reject.
+//! One connection writes, owned by one task, and a queued write is carried out even if its caller
+//! is gone. Several read-only connections read, each statement a transaction of its own: the log
+//! only grows and has no holes, so the head that is read first bounds what is read next. Other
+//! processes may write to the same file. Deliberately absent: changing or deleting an event, which
+//! triggers reject.
 
 #[cfg(test)]
 mod full_disk;
@@ -42,8 +44,8 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// The length of the write queue; callers beyond it wait, and can still cancel.
 const QUEUE: usize = 256;
 
-/// A log in one `SQLite` file. A clone is another handle on the same connections, which close when the
-/// last handle is dropped.
+/// A log in one `SQLite` file. A clone is another handle on the same connections, which close when
+/// the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -62,9 +64,9 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the store in the file at `path`, which is made if it does not exist. Times of recording come
-    /// from `clock` but never go back: an append is recorded no earlier than the one before it. Must be
-    /// called inside a tokio runtime.
+    /// Opens the store in the file at `path`, which is made if it does not exist. Times of
+    /// recording come from `clock` but never go back: an append is recorded no earlier than the one
+    /// before it. Must be called inside a tokio runtime.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let name = StoreName::file(path);
         open::prepare(path, &name, true).await?;
@@ -78,15 +80,16 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Opens an existing store for reading while another process may write to it. It takes no lock that a
-    /// writer waits for. Writing is [`Error::ReadOnly`], and so the clock is not used.
+    /// Opens an existing store for reading while another process may write to it. It takes no lock
+    /// that a writer waits for. Writing is [`Error::ReadOnly`], and so the clock is not used.
     pub async fn open_read_only(path: &Path, _clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let name = StoreName::file(path);
         open::prepare(path, &name, false).await?;
         Self::start(path, name, None).await
     }
 
-    /// Carries out the queued writes, then closes the file. Later calls are [`sql::Error::Unavailable`].
+    /// Carries out the queued writes, then closes the file. Later calls are
+    /// [`sql::Error::Unavailable`].
     pub async fn close(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();

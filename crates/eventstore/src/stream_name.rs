@@ -4,8 +4,8 @@ use crate::Error;
 
 /// A stream's name: `category-id`, where the category ends at the first hyphen.
 ///
-/// 1 to 200 printable ASCII characters without spaces, so that a name travels unchanged through SQL,
-/// a subject of the bus and a terminal.
+/// 1 to 200 printable ASCII characters without spaces, so that a name travels unchanged through
+/// SQL, a subject of the bus and a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(String);
 

@@ -1,9 +1,9 @@
 //! Subscriptions: the log from a checkpoint on, first catching up, then live.
 //!
-//! There is no switch between the two: every event is read from the log by position, and a notification of
-//! an append only says when to read. The watch is registered before the first read, and the log is polled
-//! without notifications too. Deliberately absent: the checkpoint, which the reader moves in the transaction
-//! of its own rows.
+//! There is no switch between the two: every event is read from the log by position, and a
+//! notification of an append only says when to read. The watch is registered before the first read,
+//! and the log is polled without notifications too. Deliberately absent: the checkpoint, which the
+//! reader moves in the transaction of its own rows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -63,8 +63,8 @@ impl Subscription {
         Ok(Self::after(store, filter, head))
     }
 
-    /// Waits for the next delivery. After an error the same read is tried again. A dropped call loses
-    /// nothing.
+    /// Waits for the next delivery. After an error the same read is tried again. A dropped call
+    /// loses nothing.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
             if let Some(event) = self.buffer.pop_front() {

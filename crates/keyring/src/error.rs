@@ -19,7 +19,8 @@ pub enum Error {
     },
     /// There are no keys.
     #[error(
-        "there are no keys at {path}; restore them from their backup, or name their folder with --keys"
+        "there are no keys at {path}; restore them from their backup, or name their folder with \
+         --keys"
     )]
     Missing {
         /// The missing file.
@@ -37,8 +38,8 @@ pub enum Error {
     },
     /// They are read-only here.
     #[error(
-        "the keys at {path} are only read here; rotate them where they were made, with `tramonto voucher \
-         keys rotate --keys DIR`, and give the new ones to every service"
+        "the keys at {path} are only read here; rotate them where they were made, with `tramonto \
+         key rotate --keys DIR`, and give the new ones to every service"
     )]
     OnlyRead {
         /// The file, or the name of the source.
@@ -54,8 +55,8 @@ pub enum Error {
     },
     /// The next key exists already.
     #[error(
-        "key {kid} waits to sign already; let it, or have a new one sign at once with `tramonto key \
-         rotate --at-once`"
+        "key {kid} waits to sign already; let it, or have a new one sign at once with \
+         `tramonto key rotate --at-once`"
     )]
     Waiting {
         /// The next key.
@@ -94,8 +95,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed later with the same keys: the operating system may admit it then, and a
-    /// secret that is being replaced is missing for a moment.
+    /// Whether the same may succeed later with the same keys: the operating system may admit it
+    /// then, and a secret that is being replaced is missing for a moment.
     pub fn may_retry(&self) -> bool {
         match self {
             Self::File { .. } | Self::Missing { .. } | Self::Random(_) => true,

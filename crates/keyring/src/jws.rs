@@ -1,6 +1,7 @@
 //! Signing and verifying (RFC 7515, RFC 8037), with Ed25519 by ring.
 //!
-//! `jsonwebtoken` reads and writes the tokens with the cryptography that is defined here: one algorithm.
+//! `jsonwebtoken` reads and writes the tokens with the cryptography that is defined here: one
+//! algorithm.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind, Result as JwtResult};

@@ -2,8 +2,8 @@ use std::fmt;
 
 use ring::hmac::{HMAC_SHA256, Key, sign};
 
-/// A keyed hash for one purpose: HMAC-SHA-256 (RFC 2104) with a key derived for the purpose, so that hashes
-/// for different purposes never match.
+/// A keyed hash for one purpose: HMAC-SHA-256 (RFC 2104) with a key derived for the purpose, so
+/// that hashes for different purposes never match.
 #[derive(Clone)]
 pub struct KeyedHash(Key);
 

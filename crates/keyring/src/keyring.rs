@@ -16,8 +16,8 @@ use crate::source::Source;
 use crate::stored::{self, Keys};
 use crate::{Error, Rotation, SigningKeyInfo, Turn};
 
-/// The keys of a programme, from a folder, a file or a text. Changes by another process take effect on the
-/// next use.
+/// The keys of a programme, from a folder, a file or a text. Changes by another process take effect
+/// on the next use.
 pub struct Keyring {
     source: Source,
     cached: Mutex<(Option<Stamp>, Arc<Keys>)>,
@@ -29,14 +29,15 @@ impl Keyring {
         Self::from(Source::Folder(Folder::new(folder)))
     }
 
-    /// The keys in a file that is kept elsewhere, such as a secret mounted into a container, in the format of
-    /// the file in a folder. It is never written, and read again when it is replaced. Its group may read it.
+    /// The keys in a file that is kept elsewhere, such as a secret mounted into a container, in the
+    /// format of the file in a folder. It is never written, and read again when it is replaced. Its
+    /// group may read it.
     pub fn open_file(path: &Path) -> Result<Self, Error> {
         Self::from(Source::File(path.to_owned()))
     }
 
-    /// The keys in a text, in the format of the file in a folder. `name` is its source, e.g. an environment
-    /// variable.
+    /// The keys in a text, in the format of the file in a folder. `name` is its source, e.g. an
+    /// environment variable.
     pub fn given(text: &str, name: &str) -> Result<Self, Error> {
         let source = Source::Given(name.to_owned());
         let keys = source.parse(text.as_bytes())?;
@@ -48,8 +49,8 @@ impl Keyring {
         Ok(Self { source, cached: Mutex::new((stamp, Arc::new(keys))) })
     }
 
-    /// The keys in a folder; both are created where there are none. `random` is the operating system's
-    /// (`rand::rngs::SysRng`). All processes that do this at once get the same keys.
+    /// The keys in a folder; both are created where there are none. `random` is the operating
+    /// system's (`rand::rngs::SysRng`). All processes that do this at once get the same keys.
     pub fn open_or_make(
         folder: &Path,
         now: DateTime<Utc>,
@@ -71,8 +72,8 @@ impl Keyring {
         self.source.name()
     }
 
-    /// Signs claims with the active key as a compact JWS (RFC 7515). `typ` names its only valid use, e.g.
-    /// `voucher+jwt`.
+    /// Signs claims with the active key as a compact JWS (RFC 7515). `typ` names its only valid
+    /// use, e.g. `voucher+jwt`.
     pub fn sign<T: Serialize>(
         &self,
         typ: &str,
@@ -84,8 +85,8 @@ impl Keyring {
         jws::sign(key, private, typ, claims).map_err(Error::Unsignable)
     }
 
-    /// The claims of a token, if it is for this use and signed by a key that verifies now. The caller checks
-    /// the claims' own times.
+    /// The claims of a token, if it is for this use and signed by a key that verifies now. The
+    /// caller checks the claims' own times.
     pub fn verify<T: DeserializeOwned>(
         &self,
         typ: &str,
@@ -111,9 +112,10 @@ impl Keyring {
         Ok(self.current()?.list(now))
     }
 
-    /// Creates and publishes the key that signs next. The previous key signs until that instant, and its
-    /// signatures verify until `turn.verifies_until`. While another key waits to sign, only a key that signs
-    /// at once is accepted, and the waiting key then never signs. Read-only keys are rejected.
+    /// Creates and publishes the key that signs next. The previous key signs until that instant,
+    /// and its signatures verify until `turn.verifies_until`. While another key waits to sign, only
+    /// a key that signs at once is accepted, and the waiting key then never signs. Read-only keys
+    /// are rejected.
     pub fn rotate(
         &self,
         now: DateTime<Utc>,
@@ -147,8 +149,8 @@ impl Keyring {
         Ok(rotation)
     }
 
-    /// Ends the validity of a retired key's signatures at an instant, which may be now, and returns that
-    /// instant. An end can be brought forward but not postponed.
+    /// Ends the validity of a retired key's signatures at an instant, which may be now, and returns
+    /// that instant. An end can be brought forward but not postponed.
     pub fn retire(
         &self,
         kid: &str,
@@ -175,7 +177,8 @@ impl Keyring {
         Ok(until)
     }
 
-    /// Deletes the private halves of retired keys from a folder; true if there were any. Idempotent.
+    /// Deletes the private halves of retired keys from a folder; true if there were any.
+    /// Idempotent.
     pub fn forget(&self, now: DateTime<Utc>) -> Result<bool, Error> {
         let Source::Folder(folder) = &self.source else { return Ok(false) };
         let spent = |key: &Key| key.private.is_some() && !key.may_sign(now);

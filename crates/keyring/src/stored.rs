@@ -19,8 +19,8 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The index of the active key at an instant: the oldest that is not retired. Where a clock that was
-    /// ahead caused its private half to be deleted, it is the one after it.
+    /// The index of the active key at an instant: the oldest that is not retired. Where a clock
+    /// that was ahead caused its private half to be deleted, it is the one after it.
     pub(crate) fn active(&self, now: DateTime<Utc>) -> Option<usize> {
         self.signing.iter().position(|key| key.may_sign(now) && key.private.is_some())
     }
@@ -110,7 +110,8 @@ pub(crate) fn write(keys: &Keys) -> Result<Vec<u8>, String> {
     serde_json::to_vec_pretty(&file).map_err(|error| error.to_string())
 }
 
-/// Parses the keys and checks that their parts belong together. Errors name the position, not the contents.
+/// Parses the keys and checks that their parts belong together. Errors name the position, not the
+/// contents.
 pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
     let file: File = serde_json::from_slice(bytes)
         .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;

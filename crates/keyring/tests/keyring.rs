@@ -1,4 +1,5 @@
-//! The keys of a programme: one for all who make them, nobody else's to read, and turned over in time.
+//! The keys of a programme: one for all who make them, nobody else's to read, and turned over in
+//! time.
 
 #![cfg(test)]
 
@@ -132,7 +133,8 @@ fn the_key_before_counts_until_its_overlap_ends_and_signs_nothing_more() {
 #[test]
 fn a_key_is_published_before_it_signs_and_the_one_before_signs_until_then() {
     let (folder, ring) = ring();
-    // Another that runs, and one that was handed the file: they do nothing at the change-over but look at the time.
+    // Another that runs, and one that was handed the file: they do nothing at the change-over but
+    // look at the time.
     let first = ring.list(now()).unwrap()[0].kid.clone();
     let (from, end) = (now() + Duration::days(7), now() + Duration::days(40));
     let second = ring.rotate(now(), turn(from, end), &mut SysRng).unwrap().kid;
@@ -415,8 +417,8 @@ fn keys_that_somebody_else_keeps_are_read_and_never_written() {
         assert!(matches!(refused, Error::OnlyRead { .. }), "{refused}");
         assert!(refused.to_string().contains("keys rotate --keys DIR"), "{refused}");
     }
-    // Rotated where they were made, and handed on: the one that is read again signs with the new key, the other
-    // with the old one, which counts for as long as the overlap lasts.
+    // Rotated where they were made, and handed on: the one that is read again signs with the new
+    // key, the other with the old one, which counts for as long as the overlap lasts.
     let until = now() + Duration::days(9);
     ring.rotate(now(), turn(now(), until), &mut SysRng).unwrap();
     mount(0o440);

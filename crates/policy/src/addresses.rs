@@ -1,10 +1,11 @@
 //! From an address to the mailbox's number, for millions of them, and no address in memory.
 //!
-//! An address is kept as two keyed hashes of 64 bits, whose keys are drawn when the process starts and
-//! leave it nowhere: one finds the place in the table, both together must agree. That two of two million
-//! addresses, or a stranger's and one of ours, agree in all 128 bits has a chance of less than one in
-//! 10^25. Invariants: a number has at most one address, the one that was told last, and an address at most
-//! one number. Some 26 bytes a mailbox: 16 of hashes, and some 10 of table.
+//! An address is kept as two keyed hashes of 64 bits, whose keys are drawn when the process starts
+//! and leave it nowhere: one finds the place in the table, both together must agree. That two of
+//! two million addresses, or a stranger's and one of ours, agree in all 128 bits has a chance of
+//! less than one in 10^25. Invariants: a number has at most one address, the one that was told
+//! last, and an address at most one number. Some 26 bytes a mailbox: 16 of hashes, and some 10 of
+//! table.
 
 use std::hash::{BuildHasher, RandomState};
 

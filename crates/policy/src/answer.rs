@@ -1,11 +1,11 @@
 //! From a request to its answer.
 //!
-//! Who sends is who logged in; a sender's address alone proves nothing and is not looked at, but where the
-//! configuration of the mail server says that the place is for submission (its `policy_context` is
-//! `submission`), or somebody is logged in and writes under another name. Mail that was accepted before an
-//! instant and travels on between the platform's own servers after it is thus not refused on its way.
-//! Invariant: where what is known does not suffice, the mail is told to come again; it is never let through
-//! and never refused for good.
+//! Who sends is who logged in; a sender's address alone proves nothing and is not looked at, but
+//! where the configuration of the mail server says that the place is for submission (its
+//! `policy_context` is `submission`), or somebody is logged in and writes under another name. Mail
+//! that was accepted before an instant and travels on between the platform's own servers after it
+//! is thus not refused on its way. Invariant: where what is known does not suffice, the mail is
+//! told to come again; it is never let through and never refused for good.
 
 use std::sync::Arc;
 
@@ -67,8 +67,9 @@ impl Known {
         Some(fresh.said.texts.refusal(denied, capability))
     }
 
-    /// The mailbox that an address leads to, with or without an extension as in `anna+shop@…`: whether the
-    /// platform knows extensions is not known here, and a closed mailbox must not be reached by one.
+    /// The mailbox that an address leads to, with or without an extension as in `anna+shop@…`:
+    /// whether the platform knows extensions is not known here, and a closed mailbox must not be
+    /// reached by one.
     fn number(&self, address: &[u8]) -> Option<u32> {
         let find = |address: &[u8]| {
             let key = self.keys.of(address);

@@ -1,11 +1,12 @@
-//! Follows the store into what is known: the log by position, and the registry where the log says that
-//! something changed there.
+//! Follows the store into what is known: the log by position, and the registry where the log says
+//! that something changed there.
 //!
-//! Invariants: what an event says is published only once the addresses that it speaks of were read, so an
-//! address is never known later than what its mailbox may do; an event that can't be understood, or a store
-//! that can't be read, stops the contact, and with it, after the bound, the answers. The registry is read
-//! through again and again, a page at a time, so that an address which is gone from it, as an erased holder's
-//! is, is forgotten here too. Deliberately absent: any state of its own on a disk.
+//! Invariants: what an event says is published only once the addresses that it speaks of were read,
+//! so an address is never known later than what its mailbox may do; an event that can't be
+//! understood, or a store that can't be read, stops the contact, and with it, after the bound, the
+//! answers. The registry is read through again and again, a page at a time, so that an address
+//! which is gone from it, as an erased holder's is, is forgotten here too. Deliberately absent: any
+//! state of its own on a disk.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,9 +25,11 @@ use crate::{Error, measure};
 const EVENTS: usize = 64;
 /// How many mailboxes are read from the registry at a time.
 const MAILBOXES: u32 = 8_192;
-/// How often a page of the registry is read again: all of two million mailboxes in less than five minutes.
+/// How often a page of the registry is read again: all of two million mailboxes in less than five
+/// minutes.
 const READ_EVERY: Duration = Duration::from_secs(1);
-/// How often the store is looked at without a notice, or more often where the bound on the age is short.
+/// How often the store is looked at without a notice, or more often where the bound on the age is
+/// short.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the registry may take for a page: many times what a slow machine needs.
 const ANSWER: Duration = Duration::from_secs(10);

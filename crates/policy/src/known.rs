@@ -1,10 +1,10 @@
-//! What is known of the store, as the answers need it: who has which address, what everybody may do, and how
-//! old that is.
+//! What is known of the store, as the answers need it: who has which address, what everybody may
+//! do, and how old that is.
 //!
-//! Invariants: nothing is answered from it before it was read whole, nor when the store has not been in
-//! contact for longer than the bound, by either of two clocks: the one that is never set, and the one that
-//! goes on while a machine sleeps. What is published is never changed, only replaced; an answer holds a lock
-//! for as long as it takes to look one address up.
+//! Invariants: nothing is answered from it before it was read whole, nor when the store has not
+//! been in contact for longer than the bound, by either of two clocks: the one that is never set,
+//! and the one that goes on while a machine sleeps. What is published is never changed, only
+//! replaced; an answer holds a lock for as long as it takes to look one address up.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -59,8 +59,8 @@ pub(crate) struct Fresh {
 }
 
 impl Known {
-    /// Nothing yet. What is older than `bound` is not answered from; every address of the domains in
-    /// `own` is one of the programme's.
+    /// Nothing yet. What is older than `bound` is not answered from; every address of the domains
+    /// in `own` is one of the programme's.
     pub fn new(clock: Arc<dyn Clock>, bound: Duration, own: &[String]) -> Self {
         let own = own.iter().map(|domain| domain.trim().to_ascii_lowercase().into_bytes());
         Self {
@@ -115,7 +115,8 @@ impl Known {
         Contact { steady: Instant::now(), shown: self.clock.now() }
     }
 
-    /// From now on this is what the log says, as it was at that moment; `None` for what it said before.
+    /// From now on this is what the log says, as it was at that moment; `None` for what it said
+    /// before.
     pub(crate) fn publish(&self, said: Option<Arc<Said>>, contact: Contact) {
         if let Some(said) = said {
             *write(&self.said) = Some(said);

@@ -1,13 +1,14 @@
-//! Postfix's policy delegation protocol, as its `SMTPD_POLICY_README` describes it: a request is lines of
-//! `name=value` up to an empty one, and so is an answer.
+//! Postfix's policy delegation protocol, as its `SMTPD_POLICY_README` describes it: a request is
+//! lines of `name=value` up to an empty one, and so is an answer.
 //!
-//! Invariants: whatever bytes come, in whatever pieces, the parser holds one line and the few values that
-//! are of use, each within a bound; what is no request is told as such and never guessed at. Deliberately
-//! absent: sockets, and what is answered.
+//! Invariants: whatever bytes come, in whatever pieces, the parser holds one line and the few
+//! values that are of use, each within a bound; what is no request is told as such and never
+//! guessed at. Deliberately absent: sockets, and what is answered.
 
 use std::fmt;
 
-/// The longest line. The values come from a client of the mail server, whose lines that bounds at 2,048.
+/// The longest line. The values come from a client of the mail server, whose lines that bounds at
+/// 2,048.
 pub(crate) const LONGEST_LINE: usize = 8 * 1024;
 /// The longest request: a real one has some thirty lines.
 pub(crate) const LONGEST_REQUEST: usize = 64 * 1024;

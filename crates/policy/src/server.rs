@@ -1,10 +1,11 @@
 //! The port that mail servers ask: many connections, each with one request after the other.
 //!
-//! Invariants: every wait is bounded, and so is what a connection may make us hold; what is no request is
-//! answered so that the mail comes again, and the connection is closed. Asked to stop, it takes no new
-//! connection, closes those that wait and answers those in the middle of a request. All of it is on a thread of
-//! its own, so that a mail server waits for nothing else that the process does. Deliberately absent:
-//! authentication, which the protocol has not; it belongs on loopback, or on a network of the mail servers.
+//! Invariants: every wait is bounded, and so is what a connection may make us hold; what is no
+//! request is answered so that the mail comes again, and the connection is closed. Asked to stop,
+//! it takes no new connection, closes those that wait and answers those in the middle of a request.
+//! All of it is on a thread of its own, so that a mail server waits for nothing else that the
+//! process does. Deliberately absent: authentication, which the protocol has not; it belongs on
+//! loopback, or on a network of the mail servers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +32,8 @@ use crate::protocol::{Garbage, Parser};
 pub struct Limits {
     /// Connections at once; one more is closed at once, and Postfix tries again, then defers.
     pub connections: usize,
-    /// How long a connection may wait between two requests. Postfix itself gives an idle one up after 300 s.
+    /// How long a connection may wait between two requests. Postfix itself gives an idle one up
+    /// after 300 s.
     pub idle: Duration,
     /// How long a request may take to come, and an answer to go.
     pub request: Duration,
@@ -101,8 +103,8 @@ impl Server {
         self.address
     }
 
-    /// Answers until it is told to stop, and until those in the middle of a request have their answer. Dropped
-    /// before, it stops too, and does not wait for that.
+    /// Answers until it is told to stop, and until those in the middle of a request have their
+    /// answer. Dropped before, it stops too, and does not wait for that.
     pub async fn run(self, stop: CancellationToken) {
         let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();

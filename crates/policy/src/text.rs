@@ -1,7 +1,9 @@
-//! What a refused mail is told. Why a right has ended is the plan's to say (`[refusals]`); what stands here is
-//! for mailboxes that are none, in the words of RFC 3463, and in ASCII, which every mail system takes.
+//! What a refused mail is told. Why a right has ended is the plan's to say (`[refusals]`); what
+//! stands here is for mailboxes that are none, in the words of RFC 3463, and in ASCII, which every
+//! mail system takes.
 //!
-//! The sender's own mail system hands the text to a person. Deliberately absent: anything about one mailbox.
+//! The sender's own mail system hands the text to a person. Deliberately absent: anything about one
+//! mailbox.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Clock checks: a phase that was started too early cannot be undone, so an implausible clock starts nothing.
+//! Clock checks: a phase that was started too early cannot be undone, so an implausible clock
+//! starts nothing.
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use domain::Plan;

@@ -1,7 +1,8 @@
 //! The schedule of notices: at each occurrence of a notice's cron expression a batch may be sent.
 //!
-//! An occurrence that was missed while no scheduler ran is skipped: the plan chose that hour of the day, and
-//! the next occurrence follows. Deliberately absent: who is in a batch, which the domain decides.
+//! An occurrence that was missed while no scheduler ran is skipped: the plan chose that hour of the
+//! day, and the next occurrence follows. Deliberately absent: who is in a batch, which the domain
+//! decides.
 
 use std::collections::BTreeMap;
 

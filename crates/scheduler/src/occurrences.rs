@@ -1,8 +1,9 @@
 //! The instants of one cron expression in one zone.
 //!
-//! Where the clocks change, an expression that names hours occurs once on every day it names: at the first
-//! valid instant where its time does not exist, at the first of the two where it exists twice. An expression
-//! for every hour (`*`) follows elapsed time. Deliberately absent: years after 2100, where `cron` ends.
+//! Where the clocks change, an expression that names hours occurs once on every day it names: at
+//! the first valid instant where its time does not exist, at the first of the two where it exists
+//! twice. An expression for every hour (`*`) follows elapsed time. Deliberately absent: years after
+//! 2100, where `cron` ends.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
@@ -71,8 +72,8 @@ impl Occurrences {
         readings.map_while(|reading| self.first(reading.naive_utc())).find(|at| *at > instant)
     }
 
-    /// The current offset is kept until a candidate lies beyond a change of the clocks; the search then goes
-    /// on from that change with the offset there.
+    /// The current offset is kept until a candidate lies beyond a change of the clocks; the search
+    /// then goes on from that change with the offset there.
     fn by_elapsed_time(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut from = DateTime::from_timestamp(instant.timestamp(), 0)?;
         let mut offset = self.offset(from);
@@ -91,7 +92,8 @@ impl Occurrences {
         self.by_wall_clock(instant)
     }
 
-    /// The second at which the zone leaves the offset that it has just after `low` and no longer at `high`.
+    /// The second at which the zone leaves the offset that it has just after `low` and no longer at
+    /// `high`.
     fn change(
         &self,
         mut low: DateTime<Utc>,
@@ -118,7 +120,8 @@ impl Occurrences {
         instant.naive_utc().checked_add_signed(self.offset(instant))
     }
 
-    /// The first instant at which the clocks show a reading or, where they skip it, the end of the gap.
+    /// The first instant at which the clocks show a reading or, where they skip it, the end of the
+    /// gap.
     fn first(&self, reading: NaiveDateTime) -> Option<DateTime<Utc>> {
         let found = self.zone.from_local_datetime(&reading).earliest();
         let found = found.or_else(|| GapInfo::new(&reading, &self.zone)?.end)?;

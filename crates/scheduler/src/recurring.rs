@@ -11,7 +11,8 @@ use crate::occurrences::Occurrences;
 
 /// An occurrence that is seen within this time was not missed: the runner may sleep for a minute.
 pub(crate) const GRACE: TimeDelta = TimeDelta::seconds(60);
-/// The most occurrences of one work that a tick records, so that phases never wait long behind them.
+/// The most occurrences of one work that a tick records, so that phases never wait long behind
+/// them.
 const PER_TICK: usize = 64;
 /// The most missed occurrences that are counted: counting those of every second would take minutes.
 const COUNTED: usize = 100_000;

@@ -27,8 +27,8 @@ impl Scheduler {
         Self { journal, recurring, notices, newest: None }
     }
 
-    /// Starts due phases in order and records recurring work that is due. Phases come first: a bad cron
-    /// expression delays none of them.
+    /// Starts due phases in order and records recurring work that is due. Phases come first: a bad
+    /// cron expression delays none of them.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let journal = Arc::clone(&self.journal);
         let now = journal.now();
@@ -108,8 +108,8 @@ impl Scheduler {
         .await
     }
 
-    /// Expires the vouchers that were not redeemed in time, at the first occurrence of their sweep after the
-    /// last day: one sweep for all of them, and no timer for any.
+    /// Expires the vouchers that were not redeemed in time, at the first occurrence of their sweep
+    /// after the last day: one sweep for all of them, and no timer for any.
     async fn expire_vouchers(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         let programme = self.journal.programme();
         // An amendment of the plan may move the last day at this very moment.
@@ -123,8 +123,8 @@ impl Scheduler {
         .await
     }
 
-    /// Expires the links to message-log exports, at the first occurrence of their sweep after their last
-    /// instant. The archive then deletes the exports.
+    /// Expires the links to message-log exports, at the first occurrence of their sweep after their
+    /// last instant. The archive then deletes the exports.
     async fn expire_links(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         let on = Decision::on(archive_stream(self.journal.programme())?);
         record(&self.journal, &on, now, |snapshot| {

@@ -1,9 +1,9 @@
 //! Connections to a `PostgreSQL` server with a bound on every wait.
 //!
-//! A network that forwards nothing must end a call, not hold it: each wait for the server is bounded on
-//! this side, and a connection that was waited for in vain, or dropped in the middle of something, is
-//! closed and never used again. Deliberately absent: `sqlx`'s pool, which waits without a bound for an
-//! answer when it takes a connection back.
+//! A network that forwards nothing must end a call, not hold it: each wait for the server is
+//! bounded on this side, and a connection that was waited for in vain, or dropped in the middle of
+//! something, is closed and never used again. Deliberately absent: `sqlx`'s pool, which waits
+//! without a bound for an answer when it takes a connection back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The longest wait for an idle connection to answer, or for one to close.
 const PING: Duration = Duration::from_secs(5);
 
-/// What the server does when the other end is gone: it notices, and ends the session with its locks.
+/// What the server does when the other end is gone: it notices, and ends the session with its
+/// locks.
 const SESSION: [(&str, &str); 4] = [
     ("client_connection_check_interval", "2s"),
     ("tcp_keepalives_idle", "10s"),
@@ -76,8 +77,8 @@ pub struct Connections {
     permits: Semaphore,
 }
 
-/// A connection that is lent out. It comes back through [`Lent::give_back`] alone: one that is dropped may
-/// be in the middle of something and is closed, which rolls back what it did.
+/// A connection that is lent out. It comes back through [`Lent::give_back`] alone: one that is
+/// dropped may be in the middle of something and is closed, which rolls back what it did.
 #[derive(Debug)]
 pub struct Lent<'a> {
     home: &'a Connections,
@@ -93,8 +94,8 @@ impl Connections {
         Self { options, idle, permits: Semaphore::new(most) }
     }
 
-    /// A connection that answers: an idle one, or a new one. Where an idle one does not answer, the server
-    /// was restarted or is cut off, and the other idle ones are of no use either.
+    /// A connection that answers: an idle one, or a new one. Where an idle one does not answer, the
+    /// server was restarted or is cut off, and the other idle ones are of no use either.
     pub async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
         let permit = self.permits.acquire();
         let permit = within(CONNECT, async { permit.await.or(Err(sqlx::Error::PoolClosed)) });

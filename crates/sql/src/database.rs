@@ -1,7 +1,7 @@
 //! A `SQLite` file of ours: one connection that writes, several that read.
 //!
-//! Invariant: a file that is not ours is identified by its header alone and never written to. Deliberately
-//! absent: what is in the tables.
+//! Invariant: a file that is not ours is identified by its header alone and never written to.
+//! Deliberately absent: what is in the tables.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -25,8 +25,8 @@ pub struct Format {
     pub schema_version: u32,
     /// The statements that make its tables.
     pub create: String,
-    /// The statements that bring tables of each earlier version to the next one, those of version 1 first.
-    /// Older tables than these are refused.
+    /// The statements that bring tables of each earlier version to the next one, those of version 1
+    /// first. Older tables than these are refused.
     pub upgrades: &'static [&'static str],
     /// What to do about tables of another version.
     pub other_version: &'static str,
@@ -37,11 +37,12 @@ pub struct Format {
 /// How durable a commit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Derived from the log. A power cut may take back the last commits, but it takes back checkpoint and
-    /// rows together, and the log, which is flushed on every commit, holds what followed.
+    /// Derived from the log. A power cut may take back the last commits, but it takes back
+    /// checkpoint and rows together, and the log, which is flushed on every commit, holds what
+    /// followed.
     Derived,
-    /// Kept nowhere else, and personal: flushed on every commit, readable by the file's owner alone, and
-    /// overwritten when deleted.
+    /// Kept nowhere else, and personal: flushed on every commit, readable by the file's owner
+    /// alone, and overwritten when deleted.
     Original,
 }
 
@@ -50,8 +51,8 @@ pub enum Durability {
 pub struct Database {
     /// Its name.
     pub name: StoreName,
-    /// The connection that writes. `None` where the file was opened for reading, once it was closed, and
-    /// after a transaction that was dropped half-way, until the next one.
+    /// The connection that writes. `None` where the file was opened for reading, once it was
+    /// closed, and after a transaction that was dropped half-way, until the next one.
     pub writer: Mutex<Option<SqliteConnection>>,
     /// Connections that read.
     pub readers: SqlitePool,
@@ -127,8 +128,8 @@ impl Database {
         self.name.error(error)
     }
 
-    /// Rewrites the file without the rows that were deleted and empties its write-ahead log: no byte of
-    /// either holds a trace of them. Unavailable while others read.
+    /// Rewrites the file without the rows that were deleted and empties its write-ahead log: no
+    /// byte of either holds a trace of them. Unavailable while others read.
     pub async fn vacuum(&self) -> Result<(), Error> {
         let mut turn = self.turn().await?;
         let writer = turn.as_mut().ok_or_else(|| self.error(sqlx::Error::PoolClosed))?;
@@ -213,8 +214,8 @@ enum Found {
     Older,
 }
 
-/// Refuses anything at the path that is neither nothing nor ours. An empty file counts as nothing: a crash
-/// while the tables were made leaves it.
+/// Refuses anything at the path that is neither nothing nor ours. An empty file counts as nothing:
+/// a crash while the tables were made leaves it.
 fn identify(path: &Path, store: &StoreName, format: &Format) -> Result<Found, Error> {
     let Contents::Database(header) = Contents::of(path, store)? else { return Ok(Found::Nothing) };
     let (id, version) = (header.application_id, header.user_version);

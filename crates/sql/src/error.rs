@@ -30,7 +30,8 @@ pub enum Error {
     /// What is stored is not what this program wrote.
     #[error("{}", .0.with_remedy("restore it from a backup"))]
     Corrupt(Damage),
-    /// The call never succeeds as it is: a wrong path, missing permission, tables of another version.
+    /// The call never succeeds as it is: a wrong path, missing permission, tables of another
+    /// version.
     #[error("{store} cannot be used: {problem}")]
     Rejected {
         /// The store.

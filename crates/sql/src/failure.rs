@@ -1,7 +1,7 @@
 //! The one table of the databases' error codes, and what each code means to the caller.
 //!
-//! Invariant: nothing else in the workspace compares a SQLSTATE or a `SQLite` result code, apart from
-//! callers that ask [`Failure::of`].
+//! Invariant: nothing else in the workspace compares a SQLSTATE or a `SQLite` result code, apart
+//! from callers that ask [`Failure::of`].
 
 use std::io::ErrorKind;
 

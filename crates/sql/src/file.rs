@@ -1,4 +1,5 @@
-//! What a `SQLite` file shows of itself without a connection, and how any file of ours is connected to.
+//! What a `SQLite` file shows of itself without a connection, and how any file of ours is connected
+//! to.
 //!
 //! Invariant: a file is identified by its header alone before anything is written to it.
 

@@ -1,7 +1,8 @@
-//! A read-only table or view that another program owns, in a `SQLite` file or a `PostgreSQL` database.
+//! A read-only table or view that another program owns, in a `SQLite` file or a `PostgreSQL`
+//! database.
 //!
-//! Invariants: the connection is read-only for the database too; the table's name, which an operator
-//! gives, is checked and quoted before it enters a statement.
+//! Invariants: the connection is read-only for the database too; the table's name, which an
+//! operator gives, is checked and quoted before it enters a statement.
 
 use std::fmt;
 use std::path::Path;
@@ -93,7 +94,8 @@ pub struct Column {
 }
 
 impl ForeignTable {
-    /// Opens a table in an existing `SQLite` file, whose views may call no function with side effects.
+    /// Opens a table in an existing `SQLite` file, whose views may call no function with side
+    /// effects.
     pub async fn open(path: &Path, table: TableName) -> Result<Self, Error> {
         let name = StoreName::file(path);
         if table.schema.is_some() {

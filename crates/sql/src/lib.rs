@@ -1,9 +1,9 @@
-//! Databases, for every crate that keeps something in one: opening, migrating, time limits, statements and
-//! errors, in a `SQLite` file or a `PostgreSQL` schema.
+//! Databases, for every crate that keeps something in one: opening, migrating, time limits,
+//! statements and errors, in a `SQLite` file or a `PostgreSQL` schema.
 //!
-//! Invariants: a file or schema that is not ours is never written to; every wait for a server has a bound;
-//! every error names its store, without a password, and says what to do. Deliberately absent: what any
-//! table holds.
+//! Invariants: a file or schema that is not ours is never written to; every wait for a server has a
+//! bound; every error names its store, without a password, and says what to do. Deliberately
+//! absent: what any table holds.
 
 mod connections;
 mod database;

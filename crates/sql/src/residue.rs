@@ -11,8 +11,8 @@ use crate::{Error, StoreName};
 const TABLES: &str = "
     SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = ANY ($1) ORDER BY 1";
 
-/// Counts the rows of each table of some schemas that hold a search term: as text in any case, or within
-/// bytes as given, in lower case or in upper case. Tables without a match are listed with 0.
+/// Counts the rows of each table of some schemas that hold a search term: as text in any case, or
+/// within bytes as given, in lower case or in upper case. Tables without a match are listed with 0.
 pub async fn residue(
     options: PgConnectOptions,
     schemas: &[&str],

@@ -1,9 +1,9 @@
-//! The tables of one schema of a `PostgreSQL` database, and how they grow: by numbered steps that are kept
-//! in the program.
+//! The tables of one schema of a `PostgreSQL` database, and how they grow: by numbered steps that
+//! are kept in the program.
 //!
-//! Invariants: connecting changes nothing; only `tramonto store migrate` does, in one transaction for each step
-//! and under a lock, so that two at once do no harm. Tables that are missing, older, newer or made by other
-//! steps are refused, with what to do. Deliberately absent: going back.
+//! Invariants: connecting changes nothing; only `tramonto store migrate` does, in one transaction
+//! for each step and under a lock, so that two at once do no harm. Tables that are missing, older,
+//! newer or made by other steps are refused, with what to do. Deliberately absent: going back.
 
 use std::fmt;
 use std::time::Duration;
@@ -25,8 +25,8 @@ const LONGEST: Duration = Duration::from_hours(1);
 pub struct Schema {
     /// The schema's name; its steps are recorded in its table `migration`.
     pub name: &'static str,
-    /// Name and statements of each step, which name the schema. A step's number is its place in the list,
-    /// from 1. A step that was released is never changed.
+    /// Name and statements of each step, which name the schema. A step's number is its place in the
+    /// list, from 1. A step that was released is never changed.
     pub steps: &'static [(&'static str, &'static str)],
 }
 
@@ -48,8 +48,8 @@ impl fmt::Display for Migration {
 }
 
 impl Schema {
-    /// Brings the schema to its newest step and returns the steps that were missing; with `dry`, it only
-    /// returns them.
+    /// Brings the schema to its newest step and returns the steps that were missing; with `dry`, it
+    /// only returns them.
     pub async fn migrate(
         &self,
         options: PgConnectOptions,
@@ -59,7 +59,8 @@ impl Schema {
         let options = options.options([("lock_timeout", "60s")]).disable_statement_logging();
         let connected = connections::connect(&options).await;
         let mut connection = connected.map_err(|error| store.error(error))?;
-        // Held to the end of the session, so that of two at once the second finds the steps of the first.
+        // Held to the end of the session, so that of two at once the second finds the steps of the
+        // first.
         connection.lock().await.map_err(|error| self.refused(error, &store))?;
         let missing = self.missing(&mut connection, &store).await?;
         if !dry {

@@ -1,7 +1,7 @@
 //! A database of ours on a `PostgreSQL` server.
 //!
-//! Deliberately absent: connection poolers that share a session between transactions; a lock may be the
-//! session's.
+//! Deliberately absent: connection poolers that share a session between transactions; a lock may be
+//! the session's.
 
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ impl Server {
         (Reader::Postgres(&self.connections), &self.name)
     }
 
-    /// Rewrites tables of a schema without the rows that were deleted. Only their owner can: for another
-    /// user the server does nothing and reports no error.
+    /// Rewrites tables of a schema without the rows that were deleted. Only their owner can: for
+    /// another user the server does nothing and reports no error.
     pub async fn vacuum(&self, schema: &str, tables: &[&str]) -> Result<(), Error> {
         const OWNED: &str = "
             SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $1::regclass";

@@ -1,5 +1,6 @@
-//! One way to pass a statement to either database. Both take `$1` for a parameter and answer in rows of the
-//! same shape, so most statements are written once; the few that cannot be are written side by side.
+//! One way to pass a statement to either database. Both take `$1` for a parameter and answer in
+//! rows of the same shape, so most statements are written once; the few that cannot be are written
+//! side by side.
 
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};

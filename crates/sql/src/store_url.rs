@@ -23,8 +23,8 @@ pub enum StoreUrl {
 pub struct PostgresUrl(Url);
 
 impl PostgresUrl {
-    /// How to connect: the URL, a password that is kept elsewhere, and the certificate authority that must
-    /// have issued the server's certificate.
+    /// How to connect: the URL, a password that is kept elsewhere, and the certificate authority
+    /// that must have issued the server's certificate.
     pub fn connect_options(
         &self,
         password: Option<&str>,

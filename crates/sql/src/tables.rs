@@ -1,7 +1,8 @@
-//! Tables in a file or on a server behind one interface: read by statements, written in transactions.
+//! Tables in a file or on a server behind one interface: read by statements, written in
+//! transactions.
 //!
-//! Invariant: a transaction that is dropped half-way, by an error or because its caller is gone, leaves
-//! nothing behind: its connection is closed.
+//! Invariant: a transaction that is dropped half-way, by an error or because its caller is gone,
+//! leaves nothing behind: its connection is closed.
 
 use std::path::Path;
 
@@ -38,8 +39,8 @@ enum By<'a> {
     Server(Lent<'a>),
 }
 
-/// The writing connection of a file, in the middle of a transaction. Dropped there, the connection is
-/// closed, and with it go its lock and what it did not commit.
+/// The writing connection of a file, in the middle of a transaction. Dropped there, the connection
+/// is closed, and with it go its lock and what it did not commit.
 #[derive(Debug)]
 struct Turn<'a> {
     writer: MutexGuard<'a, Option<SqliteConnection>>,
@@ -118,8 +119,8 @@ impl Tables {
         Ok(Transaction { tables: self, by })
     }
 
-    /// Rewrites the tables without the rows that were deleted, so that no byte holds a trace of them.
-    /// `tables` are their names on a server; a file is rewritten as a whole.
+    /// Rewrites the tables without the rows that were deleted, so that no byte holds a trace of
+    /// them. `tables` are their names on a server; a file is rewritten as a whole.
     pub async fn vacuum(&self, tables: &[&str]) -> Result<(), Error> {
         match &self.0 {
             In::File(database) => database.vacuum().await,

@@ -18,7 +18,8 @@ impl InProcessMirror {
         self.held().clone()
     }
 
-    /// Loses all but the first messages, as a server does that comes back without the end of its disk.
+    /// Loses all but the first messages, as a server does that comes back without the end of its
+    /// disk.
     pub fn lose_after(&self, messages: usize) {
         self.held().truncate(messages);
     }

@@ -1,7 +1,7 @@
 //! Declaring streams and consumers: made where they are missing, looked at where they are there.
 //!
-//! One that promises less than is asked for is an error that names the setting; one that promises more
-//! is left alone, so that an operator can give a stream more replicas or more room.
+//! One that promises less than is asked for is an error that names the setting; one that promises
+//! more is left alone, so that an operator can give a stream more replicas or more room.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -47,8 +47,8 @@ impl Connection {
         weaker_stream(asked, &found).map_or(Ok(()), Err)
     }
 
-    /// Makes a consumer, or looks whether the one that is there will do. [`Fault::Missing`] where its
-    /// stream is.
+    /// Makes a consumer, or looks whether the one that is there will do. [`Fault::Missing`] where
+    /// its stream is.
     pub(super) async fn declare_consumer(
         &self,
         stream: &str,

@@ -27,8 +27,8 @@ use crate::{
 const GROUP: &str = "command";
 /// The kind a dead letter was sent as.
 const KIND: &str = "Tramonto-Command";
-/// How long a sender waits for an answer before it sends again. Longer than a slow command takes, so
-/// that repeating does not add to a crowd.
+/// How long a sender waits for an answer before it sends again. Longer than a slow command takes,
+/// so that repeating does not add to a crowd.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long a sender waits where nobody listens.
 const REST: Duration = Duration::from_millis(200);
@@ -47,8 +47,8 @@ pub struct NatsCommandSender {
 }
 
 impl NatsCommandInbox {
-    /// Listens for these kinds of commands; declares the stream of dead letters, or says what about it
-    /// is too weak.
+    /// Listens for these kinds of commands; declares the stream of dead letters, or says what about
+    /// it is too weak.
     pub async fn open(connection: &Connection, kinds: &[CommandKind]) -> Result<Self, Error> {
         connection.declare_stream(&connection.topology.dead()).await?;
         let subjects = connection.topology.command_subject("*");

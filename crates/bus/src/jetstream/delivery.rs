@@ -1,4 +1,5 @@
-//! An order in a worker's hands, while the server is told again and again that it is being worked on.
+//! An order in a worker's hands, while the server is told again and again that it is being worked
+//! on.
 //!
 //! Every answer waits for the server's word within a bound. An answer that is lost is harmless: the
 //! order comes again when nothing is heard of it, and whoever gets it finds nothing left to do.

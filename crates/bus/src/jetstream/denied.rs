@@ -1,11 +1,12 @@
-//! What the server did not let this program do. It answers such a request with nothing at all, and says why on
-//! the side; without that, a missing right would look like a server that hangs.
+//! What the server did not let this program do. It answers such a request with nothing at all, and
+//! says why on the side; without that, a missing right would look like a server that hangs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::{Event, ServerError};
 
-/// Of the same kind as the server's sentences: a program is denied the same few things again and again.
+/// Of the same kind as the server's sentences: a program is denied the same few things again and
+/// again.
 const KEPT: usize = 32;
 
 /// The subjects that were denied, newest last.
@@ -26,7 +27,8 @@ impl Denied {
         }
     }
 
-    /// Was this denied, or the inbox in which its answer would have come? Tells what to do about it.
+    /// Was this denied, or the inbox in which its answer would have come? Tells what to do about
+    /// it.
     pub(super) fn told(&self, subject: &str) -> Option<String> {
         let subjects = self.subjects();
         let denied =

@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use crate::CloudEvent;
 
-/// The headers of an event. A name that can't be a header's is left out: it can't be one of `CloudEvents`.
+/// The headers of an event. A name that can't be a header's is left out: it can't be one of
+/// `CloudEvents`.
 pub(super) fn headers_of(event: &CloudEvent) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in event.headers() {

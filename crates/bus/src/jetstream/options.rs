@@ -11,14 +11,14 @@ use crate::cloud_event::decoded;
 /// Where the bus is and who comes.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
-    /// The servers, e.g. `nats://n1:4222` or `tls://n1:4222`; any one of a cluster is enough to start.
-    /// The first one may carry a user and a password (`nats://USER:PASSWORD@n1:4222`); they are never
-    /// shown.
+    /// The servers, e.g. `nats://n1:4222` or `tls://n1:4222`; any one of a cluster is enough to
+    /// start. The first one may carry a user and a password (`nats://USER:PASSWORD@n1:4222`); they
+    /// are never shown.
     pub urls: Vec<Secret>,
     /// Who comes.
     pub login: Login,
-    /// The certificates (PEM) of those whom a server's certificate may come from; the system's without.
-    /// With it, the connection is encrypted or not made at all.
+    /// The certificates (PEM) of those whom a server's certificate may come from; the system's
+    /// without. With it, the connection is encrypted or not made at all.
     pub tls_root: Option<PathBuf>,
     /// The certificate and the key (PEM) by which this program shows who it is.
     pub tls_client: Option<(PathBuf, PathBuf)>,

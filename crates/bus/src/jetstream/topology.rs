@@ -14,7 +14,8 @@ use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use domain::{Capabilities, ProgrammeId};
 
-/// Within this time a message sent twice is stored once: longer than any of our own repetitions takes.
+/// Within this time a message sent twice is stored once: longer than any of our own repetitions
+/// takes.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 /// Long enough for somebody to come and look at what was given up.
 const DEAD_LETTERS_AGE: Duration = Duration::from_hours(24 * 90);
@@ -155,8 +156,8 @@ impl Topology {
     /// stream for ever, with an advisory that nobody may hear.
     ///
     /// Its name tells which life of the stream it belongs to. A stream that is lost and made again
-    /// counts from 1 again, and an answer to an order of the life before must not be taken for one to
-    /// an order that happens to have the same number.
+    /// counts from 1 again, and an answer to an order of the life before must not be taken for one
+    /// to an order that happens to have the same number.
     pub(super) fn work_consumer(
         &self,
         effects: Capabilities,

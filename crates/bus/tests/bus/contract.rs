@@ -1,8 +1,8 @@
 //! What every queue of work orders must do, whatever carries it.
 //!
-//! Each adapter runs the whole suite: a line of `contract!` with its name, whether tokio's clock may
-//! stand still for it, and how a queue is made. Waiting for what must not come takes a moment of real
-//! time where the clock does not stand still.
+//! Each adapter runs the whole suite: a line of `contract!` with its name, whether tokio's clock
+//! may stand still for it, and how a queue is made. Waiting for what must not come takes a moment
+//! of real time where the clock does not stand still.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The bus: one contract suite for each port on every adapter, and what happens when a server stops, comes
-//! back, comes back empty or refuses.
+//! The bus: one contract suite for each port on every adapter, and what happens when a server
+//! stops, comes back, comes back empty or refuses.
 //!
 //! Tests of outages have nats-servers of their own (`tests/servers/nats`), which they may kill.
 

@@ -1,8 +1,8 @@
 //! Listening for appends of other processes.
 //!
 //! The listener is registered before the head is read, so that no append is missed in between; as a
-//! notification may be lost all the same, the head is polled every second. The poll uses the listening
-//! connection, which detects a dead one; it is reopened with exponential backoff.
+//! notification may be lost all the same, the head is polled every second. The poll uses the
+//! listening connection, which detects a dead one; it is reopened with exponential backoff.
 
 use std::time::Duration;
 

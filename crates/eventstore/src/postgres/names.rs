@@ -29,8 +29,8 @@ impl NameIds {
         }
     }
 
-    /// The id of a name, assigned now if it has none. The caller holds the counter row, so no other writer
-    /// assigns one at the same time.
+    /// The id of a name, assigned now if it has none. The caller holds the counter row, so no other
+    /// writer assigns one at the same time.
     pub(crate) async fn id_of(
         &mut self,
         connection: &mut PgConnection,

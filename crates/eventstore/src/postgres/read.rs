@@ -22,8 +22,9 @@ macro_rules! select_events {
     };
 }
 
-// A page is taken from the index first and the names are joined to it: a planner whose statistics are behind
-// a log that grew fast would else join all that is left of the log and sort it, page after page.
+// A page is taken from the index first and the names are joined to it: a planner whose statistics
+// are behind a log that grew fast would else join all that is left of the log and sort it, page
+// after page.
 
 const LOG: &str = select_events!(
     "(SELECT * FROM tramonto.event WHERE position > $1 AND position <= $2

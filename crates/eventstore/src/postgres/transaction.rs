@@ -1,8 +1,8 @@
 //! What a group of appends asks of this database, in three round trips and a commit.
 //!
-//! The counter row is locked in a statement of its own and stream versions are read in the next: read in
-//! the same, they would be those from before the wait. All rows are written by one statement, whose
-//! arrays are taken apart by one call each; arrays are never joined to each other.
+//! The counter row is locked in a statement of its own and stream versions are read in the next:
+//! read in the same, they would be those from before the wait. All rows are written by one
+//! statement, whose arrays are taken apart by one call each; arrays are never joined to each other.
 
 use std::collections::HashMap;
 use std::time::Duration;

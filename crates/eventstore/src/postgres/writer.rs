@@ -1,9 +1,10 @@
 //! The task that owns the writing connection.
 //!
-//! It takes the appends in its queue and commits all of them in one transaction, so that many small appends
-//! share one lock and one flush. A queued append is carried out even if its caller is gone; its answer
-//! follows the commit, never precedes it. The writers of several processes compete for the counter row. A
-//! failed connection is dropped, and the next append opens another: the server may restart at any time.
+//! It takes the appends in its queue and commits all of them in one transaction, so that many small
+//! appends share one lock and one flush. A queued append is carried out even if its caller is gone;
+//! its answer follows the commit, never precedes it. The writers of several processes compete for
+//! the counter row. A failed connection is dropped, and the next append opens another: the server
+//! may restart at any time.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use crate::head::advance;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error};
 
-/// The most appends and events in one transaction: enough that a flush costs little per append, few enough
-/// that the first is answered soon.
+/// The most appends and events in one transaction: enough that a flush costs little per append, few
+/// enough that the first is answered soon.
 const GROUP_APPENDS: usize = 128;
 const GROUP_EVENTS: usize = 10_000;
 
@@ -51,7 +52,8 @@ impl Writer {
         Self { options, name, clock, head, session: None }
     }
 
-    /// Carries out appends until it is stopped or has no callers left, and then the appends still queued.
+    /// Carries out appends until it is stopped or has no callers left, and then the appends still
+    /// queued.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Vec::new();
         loop {
@@ -91,8 +93,8 @@ impl Writer {
         }
     }
 
-    /// Commits appends together; where one of them fails the others, each alone. Where the server fails, it
-    /// would fail each of them, after as long a wait.
+    /// Commits appends together; where one of them fails the others, each alone. Where the server
+    /// fails, it would fail each of them, after as long a wait.
     async fn carry_out(&mut self, requests: &[Request]) -> Vec<Result<Appended, Error>> {
         if requests.is_empty() {
             return Vec::new();
@@ -118,8 +120,8 @@ impl Writer {
         outcomes
     }
 
-    /// Commits one transaction. A unique violation means that an id is in the log already: then it is done
-    /// again with every id read first.
+    /// Commits one transaction. A unique violation means that an id is in the log already: then it
+    /// is done again with every id read first.
     async fn group(
         &mut self,
         requests: &[Request],
@@ -162,8 +164,8 @@ impl Writer {
         outcome
     }
 
-    /// Begins a transaction. The connection of the last append may be gone since; as nothing was asked of it
-    /// yet, a new one replaces it.
+    /// Begins a transaction. The connection of the last append may be gone since; as nothing was
+    /// asked of it yet, a new one replaces it.
     async fn begin(&mut self) -> Result<(Session, Head), sqlx::Error> {
         if let Some(mut session) = self.session.take() {
             match session.begin().await {
@@ -180,7 +182,8 @@ impl Writer {
     }
 }
 
-/// Whether the connection was gone before anything was asked of it. One that does not answer may not be.
+/// Whether the connection was gone before anything was asked of it. One that does not answer may
+/// not be.
 fn was_gone(error: &sqlx::Error) -> bool {
     let waited =
         matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut);

@@ -1,8 +1,9 @@
 //! Opening a file as an event store.
 //!
-//! A file that is not ours is never written to, not even by a change of journal mode: its header is read
-//! before a connection is made. A new store is made whole beside its path and then linked to it, so that a
-//! crash leaves nothing that looks like a store, and an empty file is always one that was truncated.
+//! A file that is not ours is never written to, not even by a change of journal mode: its header is
+//! read before a connection is made. A new store is made whole beside its path and then linked to
+//! it, so that a crash leaves nothing that looks like a store, and an empty file is always one that
+//! was truncated.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,8 +1,8 @@
 //! The tables, and how a file is known as ours.
 //!
-//! `log_head` is the one counter that gives positions; on this database the write lock would do, but the
-//! row also answers for the head without a search, and must agree with the events when a file is opened.
-//! There is no index on the event's kind: reading by kind is a projection's work.
+//! `log_head` is the one counter that gives positions; on this database the write lock would do,
+//! but the row also answers for the head without a search, and must agree with the events when a
+//! file is opened. There is no index on the event's kind: reading by kind is a projection's work.
 
 /// In the file's header, so that no other program's database is taken for a store: "TRMO".
 pub(crate) const APPLICATION_ID: u32 = 0x5452_4D4F;

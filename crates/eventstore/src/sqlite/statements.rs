@@ -1,5 +1,5 @@
-//! Statements that write or find many rows at once: a statement crosses a thread, so one for each row
-//! would cost more than the row.
+//! Statements that write or find many rows at once: a statement crosses a thread, so one for each
+//! row would cost more than the row.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,8 +1,8 @@
 //! The task that owns the writing connection.
 //!
-//! It takes the jobs in its queue and commits all of them in one transaction, so that many small appends share
-//! one flush to the disk. A queued job is carried out even if its caller is gone; its answer follows the
-//! commit, never precedes it.
+//! It takes the jobs in its queue and commits all of them in one transaction, so that many small
+//! appends share one flush to the disk. A queued job is carried out even if its caller is gone; its
+//! answer follows the commit, never precedes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::head::advance;
 use crate::rules::Request;
 use crate::{Appended, Clock, Error, Lease};
 
-/// The most appends and events in one transaction: enough that a flush costs little per append, few enough
-/// that the first is answered soon.
+/// The most appends and events in one transaction: enough that a flush costs little per append, few
+/// enough that the first is answered soon.
 const GROUP_APPENDS: usize = 128;
 const GROUP_EVENTS: usize = 10_000;
 
@@ -57,9 +57,9 @@ impl Writer {
         Self { connection, name, clock, head, kinds, categories, streams: StreamCache::default() }
     }
 
-    /// Carries out jobs until it is stopped or has no callers left, and then the jobs still queued. It closes
-    /// the readers before itself: the connection that closes last moves the write-ahead log into the file,
-    /// and a reader may not.
+    /// Carries out jobs until it is stopped or has no callers left, and then the jobs still queued.
+    /// It closes the readers before itself: the connection that closes last moves the write-ahead
+    /// log into the file, and a reader may not.
     pub(crate) async fn run(
         mut self,
         mut queue: mpsc::Receiver<Job>,
@@ -143,8 +143,8 @@ impl Writer {
         outcomes
     }
 
-    /// Commits one transaction. A unique violation means that an id is in the log already: then it is done
-    /// again with every id read first.
+    /// Commits one transaction. A unique violation means that an id is in the log already: then it
+    /// is done again with every id read first.
     async fn group(
         &mut self,
         requests: &[Request],

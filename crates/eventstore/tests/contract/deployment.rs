@@ -1,5 +1,5 @@
-//! What `deploy/postgres` holds: roles that may do what they are for and no more, settings that a server
-//! starts with.
+//! What `deploy/postgres` holds: roles that may do what they are for and no more, settings that a
+//! server starts with.
 
 use std::path::Path;
 

@@ -86,8 +86,8 @@ async fn answer(store: &Arc<dyn EventStore>, mut random: ChaCha8Rng) -> String {
     }
 }
 
-/// Ids are drawn from a small range, and contents follow from ids save now and then, so that every kind
-/// of repetition and collision happens.
+/// Ids are drawn from a small range, and contents follow from ids save now and then, so that every
+/// kind of repetition and collision happens.
 fn append(random: &mut ChaCha8Rng) -> Append {
     let first = random.random_range(0..400_u128);
     let home = stream(random);

@@ -1,5 +1,6 @@
 //! The oracle: writers that pause and are refused, readers that tail. Every committed event is seen
-//! once, in position order. It must find the known mistakes, which stand here beside the real thing.
+//! once, in position order. It must find the known mistakes, which stand here beside the real
+//! thing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -191,8 +192,8 @@ impl Subject for Sequence {
     }
 }
 
-/// The mistake: the checkpoint is saved apart from what was made of the events, so that a reader that
-/// dies between the two sees them again.
+/// The mistake: the checkpoint is saved apart from what was made of the events, so that a reader
+/// that dies between the two sees them again.
 struct CheckpointApart(Stores, AtomicU64);
 
 #[async_trait]

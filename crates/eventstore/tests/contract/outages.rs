@@ -1,5 +1,5 @@
-//! A server that is killed and started again, a network that is cut: calls end in time, nothing that was
-//! acknowledged is lost, and the store goes on by itself.
+//! A server that is killed and started again, a network that is cut: calls end in time, nothing
+//! that was acknowledged is lost, and the store goes on by itself.
 
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,8 @@ async fn an_append_whose_answer_is_lost_is_answered_as_the_first_time_when_sent_
     let store = PostgresStore::connect(far, TestClock::new()).await.unwrap();
     let near = database.store(TestClock::new()).await;
     insist(&store, 1).await;
-    // The notice of the commit reaches the near store; then the answers to the far one are held back.
+    // The notice of the commit reaches the near store; then the answers to the far one are held
+    // back.
     let mut appended = near.appended();
     let append = store.append(to("order-1", Any, &[2]));
     let cut = async {

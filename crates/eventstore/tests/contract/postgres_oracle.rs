@@ -1,5 +1,5 @@
-//! The oracle against a real server: writers and readers on connections of their own, random pauses,
-//! rollbacks; and the known mistakes, made for real in tables beside the log.
+//! The oracle against a real server: writers and readers on connections of their own, random
+//! pauses, rollbacks; and the known mistakes, made for real in tables beside the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,8 @@ impl Mistake {
 #[async_trait]
 impl Subject for ByHand {
     async fn write(&self, id: u64, random: u64) -> Option<u64> {
-        // Without a lock, versions can't be right either; a stream of its own leaves the order to find.
+        // Without a lock, versions can't be right either; a stream of its own leaves the order to
+        // find.
         let number = if self.mistake == Mistake::Sequence { id } else { random % 3 };
         let stream = format!("order-{number}");
         let mut transaction = self.connections.begin().await.unwrap();

@@ -1,5 +1,5 @@
-//! What the vouchers lean on: the version of one stream is the lock on both rules, one voucher for each
-//! holder and no more than the plan's limit, whoever decides at the same time.
+//! What the vouchers lean on: the version of one stream is the lock on both rules, one voucher for
+//! each holder and no more than the plan's limit, whoever decides at the same time.
 
 use std::sync::Arc;
 

@@ -32,7 +32,8 @@ fn hold(number: u32, capability: Capability, until: Option<&str>) -> Event {
 #[tokio::test]
 async fn each_kind_of_mailbox_is_answered_right_at_each_boundary_and_a_second_before() {
     let mut world = World::new().await;
-    // p0 is active, p3 was never activated, p4 is withdrawn, p1 may send until 31 March 2015, p2 receive.
+    // p0 is active, p3 was never activated, p4 is withdrawn, p1 may send until 31 March 2015, p2
+    // receive.
     world.happens(4, Event::MailboxWithdrawn(MailboxWithdrawn { number: 4 })).await;
     world.happens(1, hold(1, Capability::Send, Some("2015-03-31"))).await;
     world.happens(2, hold(2, Capability::Receive, None)).await;

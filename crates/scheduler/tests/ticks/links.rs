@@ -7,8 +7,8 @@ use domain::{
 
 use crate::support::{World, plan, utc};
 
-/// Two extracts: the link of one ends at noon of 1 June 2016, the other's a month later; the sweep comes at three
-/// in the morning in Rome.
+/// Two extracts: the link of one ends at noon of 1 June 2016, the other's a month later; the sweep
+/// comes at three in the morning in Rome.
 async fn handed_out() -> World {
     let mut plan = plan(&[]);
     let sweep = Some("0 0 3 * * *".to_owned());

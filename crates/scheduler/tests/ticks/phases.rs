@@ -61,8 +61,8 @@ async fn a_start_names_its_actor_and_the_position_its_population_is_frozen_at() 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Wakes come at any time, in any order, in a process that lived on or in a new one, up to an hour
-    /// backwards: the clock may be set, and the machine may sleep.
+    /// Wakes come at any time, in any order, in a process that lived on or in a new one, up to an
+    /// hour backwards: the clock may be set, and the machine may sleep.
     #[test]
     fn every_phase_starts_once_never_early_and_in_order(
         steps in proptest::collection::vec((-3600_i64..12_000_000, any::<bool>()), 1..40)

@@ -80,7 +80,8 @@ async fn all_is_bounded_in_a_tick_and_asks_for_the_next_at_once() {
     assert!(recorded.is_sorted());
 }
 
-/// Clocks in Rome go from 02:00 to 03:00 on 29 March 2015 and from 03:00 to 02:00 on 25 October 2015.
+/// Clocks in Rome go from 02:00 to 03:00 on 29 March 2015 and from 03:00 to 02:00 on 25 October
+/// 2015.
 #[tokio::test]
 async fn where_the_clocks_change_a_named_hour_comes_once_a_day() {
     let spring = ["2015-03-30T12:00:00Z"];

@@ -1,4 +1,5 @@
-//! The pace of notices: one batch at each occurrence, none before their first day, none made up for.
+//! The pace of notices: one batch at each occurrence, none before their first day, none made up
+//! for.
 
 use domain::{DateColumn, Event, MailboxesRegistered, NoticesSent, Plan};
 use eventstore::{ExpectedVersion, Filter, Origin, notice_stream};

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{World, plan, utc};
 
-/// A rehearsal ticks thousands of times; this would take days if each tick counted the seconds since the
-/// plan was adopted.
+/// A rehearsal ticks thousands of times; this would take days if each tick counted the seconds
+/// since the plan was adopted.
 #[tokio::test]
 async fn a_tick_with_nothing_due_goes_through_nothing() {
     let plan = plan(&[("second", "0 0 3 1 1 *", "once"), ("skipped", "* * * * * *", "skip")]);

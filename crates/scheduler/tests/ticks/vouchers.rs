@@ -1,11 +1,12 @@
-//! Vouchers that were not redeemed in time end in one sweep, at the first occurrence after the last day.
+//! Vouchers that were not redeemed in time end in one sweep, at the first occurrence after the last
+//! day.
 
 use domain::{Event, MailboxSet, VoucherRedeemed, VouchersIssued, free_through};
 
 use crate::support::{World, plan};
 
-/// Vouchers of three, one of which is redeemed; the last day is 31 December 2016, the sweep comes at a quarter
-/// past midnight in Rome.
+/// Vouchers of three, one of which is redeemed; the last day is 31 December 2016, the sweep comes
+/// at a quarter past midnight in Rome.
 async fn granted() -> World {
     let mut plan = plan(&[]);
     let rules = plan.vouchers.as_mut().unwrap();
