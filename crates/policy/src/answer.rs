@@ -1,11 +1,10 @@
 //! From a request to its answer.
 //!
-//! Who sends is who logged in; a sender's address alone proves nothing and is not looked at, but
-//! where the configuration of the mail server says that the place is for submission (its
-//! `policy_context` is `submission`), or somebody is logged in and writes under another name. Mail
-//! that was accepted before an instant and travels on between the platform's own servers after it
-//! is thus not refused on its way. Invariant: where what is known does not suffice, the mail is
-//! told to come again; it is never let through and never refused for good.
+//! The sender is the authenticated user. The sender's address alone proves nothing and is checked
+//! only for submission (the mail server's `policy_context` is `submission`) or when an
+//! authenticated user sends under another address. Mail that was accepted before an instant and is
+//! relayed between the platform's own servers after it is thus not refused on its way. Invariant:
+//! without a certain answer the mail is deferred; it is neither accepted nor refused permanently.
 
 use std::sync::Arc;
 
@@ -15,19 +14,19 @@ use crate::known::{Fresh, Known};
 use crate::protocol::Request;
 use crate::text;
 
-/// What the mail server is to do.
+/// The action of the mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Whatever its other rules say: it is none of ours, or allowed.
+    /// No objection: the address is allowed or not of this programme.
     Dunno,
-    /// Refuse it for good: status codes and text.
+    /// Refuse it permanently: status codes and text.
     Refuse(Arc<str>),
-    /// Have it come again.
+    /// Defer it.
     Defer,
 }
 
 impl Answer {
-    /// What stands after `action=`.
+    /// The value of `action=`.
     pub fn action(&self) -> &str {
         match self {
             Self::Dunno => "DUNNO",
@@ -41,7 +40,7 @@ impl Answer {
 const ALWAYS: [&[u8]; 2] = [b"postmaster", b"abuse"];
 
 impl Known {
-    /// What is answered now.
+    /// The answer to a request now.
     pub fn answer(&self, request: &Request) -> Answer {
         let Some(fresh) = self.fresh() else { return Answer::Defer };
         let Request { sender, recipient, sasl_username, policy_context } = request;
@@ -55,7 +54,7 @@ impl Known {
         refused.map_or(Answer::Dunno, Answer::Refuse)
     }
 
-    /// Why the holder of an address may not; `None` where it may, or is none of ours.
+    /// The refusal for an address; `None` if it is allowed or not of this programme.
     fn refusal(&self, fresh: &Fresh, address: &[u8], capability: Capability) -> Option<Arc<str>> {
         let denied = match self.number(address) {
             Some(number) => fresh.said.entitled.check(number, capability, fresh.now).err()?,
@@ -67,9 +66,8 @@ impl Known {
         Some(fresh.said.texts.refusal(denied, capability))
     }
 
-    /// The mailbox that an address leads to, with or without an extension as in `anna+shop@…`:
-    /// whether the platform knows extensions is not known here, and a closed mailbox must not be
-    /// reached by one.
+    /// The mailbox of an address, with or without an extension as in `anna+shop@…`: the platform
+    /// may support extensions, and they must not reach a closed mailbox.
     fn number(&self, address: &[u8]) -> Option<u32> {
         let find = |address: &[u8]| {
             let key = self.keys.of(address);
@@ -82,7 +80,7 @@ impl Known {
         })
     }
 
-    /// Is every address of its domain one of the programme's?
+    /// Whether every address of its domain belongs to the programme.
     fn is_own(&self, address: &[u8]) -> bool {
         let Some((local, domain)) = at(address).map(|at| address.split_at(at)) else {
             return false;
@@ -93,7 +91,7 @@ impl Known {
     }
 }
 
-/// Where the domain of an address begins, its `@` included.
+/// The index of the `@` of an address.
 fn at(address: &[u8]) -> Option<usize> {
     address.iter().rposition(|byte| *byte == b'@')
 }

@@ -1,28 +1,28 @@
 use std::net::SocketAddr;
 
-/// Why the answers stay as they are, or don't come; one sentence that says what to do.
+/// Why the view is not updated or no answer is given; one sentence with the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The log can't be read.
+    /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] eventstore::Error),
-    /// The registry can't be read.
+    /// The registry cannot be read.
     #[error(transparent)]
     Registry(#[from] registry::Error),
     /// The registry does not answer.
-    #[error("the registry did not answer within {seconds} s; look at its server and the network")]
+    #[error("the registry did not answer within {seconds} s; check its server and the network")]
     Slow {
-        /// How long it was waited for.
+        /// The time limit.
         seconds: u64,
     },
-    /// Nobody can ask.
+    /// The address cannot be listened on.
     #[error(
         "mail servers can't be answered on {address}; name another address with --policy-listen"
     )]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },

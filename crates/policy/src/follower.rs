@@ -1,12 +1,11 @@
-//! Follows the store into what is known: the log by position, and the registry where the log says
-//! that something changed there.
+//! Keeps the view up to date: follows the log by position, and reads the registry where an event
+//! says that it changed.
 //!
-//! Invariants: what an event says is published only once the addresses that it speaks of were read,
-//! so an address is never known later than what its mailbox may do; an event that can't be
-//! understood, or a store that can't be read, stops the contact, and with it, after the bound, the
-//! answers. The registry is read through again and again, a page at a time, so that an address
-//! which is gone from it, as an erased holder's is, is forgotten here too. Deliberately absent: any
-//! state of its own on a disk.
+//! Invariants: an event is published only after the addresses that it concerns were read, so that
+//! no right is visible before its address; an event that cannot be decoded, or a store that cannot
+//! be read, stops the contact and thus, after the bound, the answers. The whole registry is reread
+//! in pages, so that an address that was erased there is removed here too. Deliberately absent:
+//! state on disk.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,36 +20,34 @@ use tokio::time::timeout;
 use crate::known::{Known, Said};
 use crate::{Error, measure};
 
-/// How many events are read at a time: set events can hold some hundred kilobytes each.
+/// Events per read: set events can hold some hundred kilobytes each.
 const EVENTS: usize = 64;
-/// How many mailboxes are read from the registry at a time.
+/// Mailboxes per read from the registry.
 const MAILBOXES: u32 = 8_192;
-/// How often a page of the registry is read again: all of two million mailboxes in less than five
-/// minutes.
+/// The interval between pages of the registry: two million mailboxes take less than five minutes.
 const READ_EVERY: Duration = Duration::from_secs(1);
-/// How often the store is looked at without a notice, or more often where the bound on the age is
-/// short.
+/// The interval of polling the store; shorter if the bound on the age is short.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long the registry may take for a page: many times what a slow machine needs.
+/// The time limit for a page of the registry: many times what a slow machine needs.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Keeps what is known as young as the store.
+/// Keeps the view as recent as the store.
 pub struct Follower {
     log: Arc<dyn EventStore>,
     registry: Arc<Registry>,
     known: Arc<Known>,
     state: State,
     position: u64,
-    /// Was anything read that is not published yet?
+    /// Whether events were read that are not published yet.
     unpublished: bool,
-    /// Mailboxes whose addresses are still to be read.
+    /// Mailboxes whose addresses must be read.
     unread: RoaringBitmap,
-    /// The number from which the registry is read again next, and when that was last done.
+    /// The number at which the next page of the registry starts, and when the last was read.
     again: (u32, Option<Instant>),
 }
 
 impl Follower {
-    /// Nothing was read yet.
+    /// A follower that has read nothing.
     pub fn new(log: Arc<dyn EventStore>, registry: Arc<Registry>, known: Arc<Known>) -> Self {
         Self {
             log,
@@ -64,11 +61,11 @@ impl Follower {
         }
     }
 
-    /// One pass: what was appended since, and the addresses it speaks of.
+    /// One pass: new events, and the addresses that they concern.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let passed = self.pass().await;
         if let Err(Error::Log(eventstore::Error::LogShorter { .. })) = &passed {
-            // Another log than the one that was read.
+            // The log is not the one that was read.
             self.known.forget();
             let (log, registry) = (Arc::clone(&self.log), Arc::clone(&self.registry));
             *self = Self::new(log, registry, Arc::clone(&self.known));
@@ -100,7 +97,7 @@ impl Follower {
         let wake = LOOK_EVERY.min(self.known.bound() / 4);
         let wake = TimeDelta::from_std(wake).unwrap_or(TimeDelta::MAX);
         let next_wake = self.known.clock.now().checked_add_signed(wake);
-        // All there was has been done: there is no reason to look again at once.
+        // Everything was read: there is no reason to poll again at once.
         Ok(Tick { progress: 0, next_wake })
     }
 
@@ -113,7 +110,7 @@ impl Follower {
         }
     }
 
-    /// Reads the addresses that are to be read, a page after the other.
+    /// Reads the pending addresses, page by page.
     async fn addresses(&mut self) -> Result<(), Error> {
         if !self.unread.is_empty() {
             let last = self.state.rights.next_number();
@@ -129,7 +126,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads a page of what is known again, not more often than said.
+    /// Rereads a page of the registry, at most once per interval.
     async fn read_again(&mut self) -> Result<(), Error> {
         let (first, done) = self.again;
         if done.is_some_and(|done| done.elapsed() < READ_EVERY) {

@@ -1,10 +1,10 @@
-//! What is known of the store, as the answers need it: who has which address, what everybody may
-//! do, and how old that is.
+//! The in-memory view of the store that answers are computed from: addresses, rights, and their
+//! age.
 //!
-//! Invariants: nothing is answered from it before it was read whole, nor when the store has not
-//! been in contact for longer than the bound, by either of two clocks: the one that is never set,
-//! and the one that goes on while a machine sleeps. What is published is never changed, only
-//! replaced; an answer holds a lock for as long as it takes to look one address up.
+//! Invariants: nothing is answered before the store was read completely, or when the last contact
+//! with the store is older than the bound by either of two clocks: the monotonic one, and the wall
+//! clock, which runs on while a machine sleeps. A published value is never changed, only replaced;
+//! an answer holds a lock only while it looks up one address.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use eventstore::Clock;
 use crate::addresses::{Addresses, Key, Keys};
 use crate::text::Texts;
 
-/// How many addresses are changed under one lock: some tens of microseconds.
+/// The most addresses changed under one lock: some tens of microseconds.
 const STEP: usize = 256;
 
-/// Shared by whoever follows the store and whoever answers.
+/// The view, shared by the follower and the server.
 pub struct Known {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
@@ -30,14 +30,14 @@ pub struct Known {
     bound: Duration,
 }
 
-/// An instant, by the clock that is never set and by the one that shows the time.
+/// An instant by the monotonic clock and by the wall clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contact {
     steady: Instant,
     shown: DateTime<Utc>,
 }
 
-/// What the log says.
+/// The rights and texts as of the log.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) entitled: Entitled,
@@ -45,22 +45,22 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// What it says now; nothing before a plan was adopted.
+    /// The current rights and texts; `None` before a plan is adopted.
     pub(crate) fn by(state: &State) -> Option<Arc<Self>> {
         let (entitled, plan) = (Entitled::of(state)?, state.plan()?);
         Some(Arc::new(Self { entitled, texts: Texts::of(plan) }))
     }
 }
 
-/// What an answer is made from.
+/// What an answer is computed from.
 pub(crate) struct Fresh {
     pub(crate) said: Arc<Said>,
     pub(crate) now: DateTime<Utc>,
 }
 
 impl Known {
-    /// Nothing yet. What is older than `bound` is not answered from; every address of the domains
-    /// in `own` is one of the programme's.
+    /// An empty view. A view older than `bound` is not used; every address of the domains in `own`
+    /// belongs to the programme.
     pub fn new(clock: Arc<dyn Clock>, bound: Duration, own: &[String]) -> Self {
         let own = own.iter().map(|domain| domain.trim().to_ascii_lowercase().into_bytes());
         Self {
@@ -74,30 +74,30 @@ impl Known {
         }
     }
 
-    /// Is it whole, and young enough to answer from?
+    /// Whether it is complete and recent enough to answer from.
     pub fn is_fresh(&self) -> bool {
         self.fresh().is_some()
     }
 
-    /// Beyond which age nothing is answered.
+    /// The maximum age of a usable view.
     pub fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// How many addresses are known, and the memory they take in bytes.
+    /// The number of addresses, and their memory in bytes.
     pub fn size(&self) -> (usize, usize) {
         let addresses = self.addresses();
         (addresses.len(), addresses.bytes())
     }
 
-    /// When the store was last in contact, in seconds since 1970; 0 for never.
+    /// The last contact with the store, in seconds since 1970; 0 for never.
     pub(crate) fn contact_seconds(&self) -> f64 {
         let contact = *read(&self.contact);
         let seconds = contact.and_then(|contact| i32::try_from(contact.shown.timestamp()).ok());
         f64::from(seconds.unwrap_or(0))
     }
 
-    /// What can be answered from now; `None` where it is not whole or too old.
+    /// What to answer from now; `None` if it is incomplete or too old.
     pub(crate) fn fresh(&self) -> Option<Fresh> {
         let contact = (*read(&self.contact))?;
         let now = self.clock.now();
@@ -115,8 +115,7 @@ impl Known {
         Contact { steady: Instant::now(), shown: self.clock.now() }
     }
 
-    /// From now on this is what the log says, as it was at that moment; `None` for what it said
-    /// before.
+    /// Publishes new rights and texts as of an instant; with `None`, only the contact.
     pub(crate) fn publish(&self, said: Option<Arc<Said>>, contact: Contact) {
         if let Some(said) = said {
             *write(&self.said) = Some(said);
@@ -124,7 +123,7 @@ impl Known {
         *write(&self.contact) = Some(contact);
     }
 
-    /// Forgets everything: the store is not the one that was read.
+    /// Empties the view: the store is another one.
     pub(crate) fn forget(&self) {
         *write(&self.said) = None;
         *write(&self.contact) = None;
@@ -135,12 +134,12 @@ impl Known {
         read(&self.addresses)
     }
 
-    /// Makes room for a population.
+    /// Reserves memory for a population.
     pub(crate) fn reserve(&self, count: usize) {
         write(&self.addresses).reserve(count);
     }
 
-    /// These mailboxes have these addresses now; those that already have are left alone.
+    /// Sets the addresses of mailboxes; unchanged ones are skipped.
     pub(crate) fn set(&self, these: &[(u32, Option<Key>)]) {
         for these in these.chunks(STEP) {
             let held = self.addresses();
@@ -156,7 +155,7 @@ impl Known {
     }
 }
 
-/// What is behind a lock is replaced whole, so a panic elsewhere leaves nothing half done in it.
+/// Values behind locks are replaced whole, so a panic elsewhere leaves none half changed.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }

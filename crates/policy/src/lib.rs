@@ -1,11 +1,11 @@
 //! Answers Postfix's policy delegation protocol: may this mailbox send, may that one receive, at
 //! this instant?
 //!
-//! For mail platforms whose own tables may not be touched. Purpose: a refusal that begins at the
-//! instant of the plan, to the clock of this machine, whether or not the scheduler runs.
-//! Invariants: what is not known for certain defers the mail (`451 4.3.5`), it is never lost, let
-//! through early or refused wrongly; and an answer waits for no store, only for memory.
-//! Deliberately absent: writing anything anywhere.
+//! For mail platforms whose own tables cannot be changed. Purpose: a refusal that starts at the
+//! instant of the plan by the clock of this machine, whether or not the scheduler runs. Invariants:
+//! without a certain answer the mail is deferred (`451 4.3.5`), never lost, accepted wrongly or
+//! refused wrongly; an answer is computed from memory and waits for no store. Deliberately absent:
+//! writing anything.
 
 mod addresses;
 mod answer;

@@ -1,4 +1,4 @@
-//! What is measured of the answers. No label says anything of a mailbox.
+//! Metrics of the answers. No label identifies a mailbox.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use metrics::{describe_counter, describe_gauge, describe_histogram};
 use crate::answer::Answer;
 use crate::known::Known;
 
-/// What an answer is counted by, looked up once.
+/// The metrics of an answer, registered once.
 pub(crate) struct Measures {
     dunno: Counter,
     refused: Counter,
@@ -44,7 +44,7 @@ impl Measures {
     }
 }
 
-/// What is known, and since when.
+/// Records the size and age of the view.
 pub(crate) fn known(known: &Known) {
     let (addresses, bytes) = known.size();
     gauge!("tramonto_policy_addresses").set(number(addresses));
@@ -52,7 +52,7 @@ pub(crate) fn known(known: &Known) {
     gauge!("tramonto_policy_contact_timestamp_seconds").set(known.contact_seconds());
 }
 
-/// Says what each figure is.
+/// Describes the metrics to the recorder.
 pub fn describe_metrics() {
     describe_counter!(
         "tramonto_policy_answers_total",
@@ -61,20 +61,20 @@ pub fn describe_metrics() {
     describe_histogram!(
         "tramonto_policy_answer_duration_seconds",
         Unit::Seconds,
-        "From a whole request to its answer being sent."
+        "Duration from a complete request to its answer."
     );
     describe_gauge!("tramonto_policy_connections", "Connections of mail servers.");
     describe_counter!(
         "tramonto_policy_connections_turned_away_total",
-        "Connections beyond what is allowed at once."
+        "Connections rejected beyond the limit."
     );
-    describe_counter!("tramonto_policy_garbage_total", "Connections that sent what is no request.");
-    describe_gauge!("tramonto_policy_addresses", "Addresses that are known.");
-    describe_gauge!("tramonto_policy_addresses_bytes", Unit::Bytes, "Memory that they take.");
+    describe_counter!("tramonto_policy_garbage_total", "Connections that sent invalid requests.");
+    describe_gauge!("tramonto_policy_addresses", "Addresses in memory.");
+    describe_gauge!("tramonto_policy_addresses_bytes", Unit::Bytes, "Memory of the addresses.");
     describe_gauge!(
         "tramonto_policy_contact_timestamp_seconds",
         Unit::Seconds,
-        "When the store was last read to its end; what is known is as old as that."
+        "Time of the last contact with the store; the age of the answers."
     );
 }
 

@@ -1,23 +1,23 @@
-//! What a refused mail is told. Why a right has ended is the plan's to say (`[refusals]`); what
-//! stands here is for mailboxes that are none, in the words of RFC 3463, and in ASCII, which every
-//! mail system takes.
+//! The texts of refusals. The plan has those for rights that ended (`[refusals]`); here are those
+//! for addresses without a mailbox, with the codes of RFC 3463 and in ASCII, which every mail
+//! system accepts.
 //!
-//! The sender's own mail system hands the text to a person. Deliberately absent: anything about one
+//! The sender's mail system shows the text to a person. Deliberately absent: anything about one
 //! mailbox.
 
 use std::sync::Arc;
 
 use domain::{Capability, Denied, Plan, Refusal};
 
-/// Nobody has the address that writes.
+/// The sender's address has no mailbox.
 const NO_SUCH_SENDER: &str = "550 5.7.1 no such mailbox / la casella del mittente non esiste";
-/// Nobody has the address that is written to.
+/// The recipient's address has no mailbox.
 const NO_SUCH_RECIPIENT: &str = "550 5.1.1 no such mailbox / la casella non esiste";
-/// What is known is not enough to answer; the mail comes again.
+/// There is no certain answer; the mail is retried.
 pub(crate) const LATER: &str =
     "451 4.3.5 the rights of this mailbox can't be looked up just now, try again later";
 
-/// What is said under one plan.
+/// The texts under one plan.
 #[derive(Debug)]
 pub(crate) struct Texts {
     send: Arc<str>,
@@ -27,7 +27,7 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// What the plan says.
+    /// The texts of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         let said = |refusal: &Refusal| {
             Arc::from(format!("550 {} {}", refusal.status, refusal.wording.line()))
@@ -40,7 +40,7 @@ impl Texts {
         }
     }
 
-    /// What is said to one who may not.
+    /// The text of a refusal.
     pub(crate) fn refusal(&self, denied: Denied, capability: Capability) -> Arc<str> {
         let sends = capability == Capability::Send;
         let text = match (denied, sends) {
