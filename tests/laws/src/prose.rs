@@ -122,7 +122,7 @@ const NOT_YET: &[(Rule, &[&str])] = &[
             "workers",
         ],
     ),
-    (Rule::Summaries, &["tramonto"]),
+    (Rule::Summaries, &[]),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -159,7 +159,7 @@ pub struct PrepareArgs {
     pub portal: url::Url,
     /// Delivery of holders' links by letter
     ///
-    /// `tramonto service intake` sends the letters to the addresses on record. Links for
+    /// `tramonto service intake` sends the letters to the recorded addresses. Links for
     /// authorities, and for holders without an address, are still shown.
     #[arg(long)]
     pub send: bool,

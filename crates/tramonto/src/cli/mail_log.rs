@@ -32,7 +32,7 @@ pub enum MailLogCommand {
     #[command(after_help = "Example:
   tramonto mail-log status")]
     Status,
-    /// Destroy the index and all exports, on record
+    /// Destroy the index and all exports, and record it
     ///
     /// Possible once the request window is over and no request is open. Messages of mailboxes under
     /// a hold are kept until it is released.

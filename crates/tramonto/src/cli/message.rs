@@ -17,7 +17,7 @@ pub enum MessageCommand {
     ///
     /// It is processed again, as written by a person. With `--holder` it counts as a request of
     /// that holder, even if it names nobody or several or cannot be parsed; the holder is asked to
-    /// confirm at the address on record. If it is a request of several holders, release it once for
+    /// confirm at the recorded address. If it is a request of several holders, release it once for
     /// each.
     Release(ReleaseMessageArgs),
     /// Refuse a message in quarantine
