@@ -1,9 +1,9 @@
-//! Postfix's policy delegation protocol, as its `SMTPD_POLICY_README` describes it: a request is
-//! lines of `name=value` up to an empty one, and so is an answer.
+//! Postfix's policy delegation protocol (`SMTPD_POLICY_README`): requests and answers are lines of
+//! `name=value` that end with an empty line.
 //!
-//! Invariants: whatever bytes come, in whatever pieces, the parser holds one line and the few
-//! values that are of use, each within a bound; what is no request is told as such and never
-//! guessed at. Deliberately absent: sockets, and what is answered.
+//! Invariants: for any bytes in any pieces, the parser holds one line and a few values, each of
+//! bounded size; an invalid request is reported as such and never guessed at. Deliberately absent:
+//! sockets, and the answers.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ pub(crate) const LONGEST_LINE: usize = 8 * 1024;
 /// The longest request: a real one has some thirty lines.
 pub(crate) const LONGEST_REQUEST: usize = 64 * 1024;
 
-/// What of a request is of use.
+/// The used values of a request.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Request {
-    /// Whom the mail is from, as the client says; empty for a bounce.
+    /// The sender as the client states it; empty for a bounce.
     pub sender: Vec<u8>,
-    /// Whom it is for; empty where that is not known yet.
+    /// The recipient; empty if it is not known yet.
     pub recipient: Vec<u8>,
-    /// Who logged in; empty for nobody.
+    /// The authenticated user; empty for none.
     pub sasl_username: Vec<u8>,
-    /// What the mail server's configuration calls the place that asks.
+    /// The name that the mail server's configuration gives to this check.
     pub policy_context: Vec<u8>,
 }
 
@@ -33,10 +33,10 @@ impl fmt::Debug for Request {
     }
 }
 
-/// What came is no request; the text says why, and repeats nothing of it.
+/// An invalid request; the text gives the reason and repeats nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Garbage {
-    /// No `=` in a line.
+    /// A line without `=`.
     #[error("a line is not of the form name=value")]
     NoAttribute,
     /// A line without an end.
@@ -45,15 +45,15 @@ pub enum Garbage {
     /// A request without an end.
     #[error("a request is longer than {LONGEST_REQUEST} bytes")]
     LongRequest,
-    /// Another request than for access.
+    /// A request for something other than access.
     #[error("a request is not of the kind smtpd_access_policy")]
     OtherKind,
 }
 
-/// Makes requests of bytes, in whatever pieces they come.
+/// Parses requests from bytes that arrive in any pieces.
 #[derive(Debug, Default)]
 pub struct Parser {
-    /// The start of a line whose end has not come yet.
+    /// The start of an incomplete line.
     line: Vec<u8>,
     /// Bytes of the request so far.
     length: usize,
@@ -62,7 +62,7 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// Takes bytes up to the end of a request, or all of them; those after it are left in `bytes`.
+    /// Consumes bytes up to the end of a request, or all of them; the rest stays in `bytes`.
     pub fn take(&mut self, bytes: &mut &[u8]) -> Result<Option<Request>, Garbage> {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = bytes.split_at(end);
@@ -88,7 +88,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// Has nothing of a next request come yet?
+    /// Whether no byte of the next request has arrived.
     pub fn is_between(&self) -> bool {
         self.length == 0
     }
@@ -98,12 +98,12 @@ impl Parser {
         if self.length > LONGEST_REQUEST { Err(Garbage::LongRequest) } else { Ok(()) }
     }
 
-    /// Takes a line without its end; true where it ends the request.
+    /// Parses a line without its line ending; true if it ends the request.
     fn line(&mut self, line: &[u8]) -> Result<bool, Garbage> {
         if line.len() > LONGEST_LINE {
             return Err(Garbage::LongLine);
         }
-        // Whoever tries it by hand sends the line ends of mail.
+        // A person who tries it by hand sends CRLF.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return Ok(true);

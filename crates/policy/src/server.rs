@@ -1,11 +1,10 @@
-//! The port that mail servers ask: many connections, each with one request after the other.
+//! The server for mail servers: many connections, each with one request after another.
 //!
-//! Invariants: every wait is bounded, and so is what a connection may make us hold; what is no
-//! request is answered so that the mail comes again, and the connection is closed. Asked to stop,
-//! it takes no new connection, closes those that wait and answers those in the middle of a request.
-//! All of it is on a thread of its own, so that a mail server waits for nothing else that the
-//! process does. Deliberately absent: authentication, which the protocol has not; it belongs on
-//! loopback, or on a network of the mail servers.
+//! Invariants: every wait and the memory of a connection are bounded; an invalid request is
+//! answered with a deferral and the connection is closed. On shutdown the server accepts no new
+//! connection, closes idle ones and answers requests in progress. It runs on a thread of its own,
+//! so that no other work of the process delays a mail server. Deliberately absent: authentication,
+//! which the protocol lacks; listen on loopback, or on a network of the mail servers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,15 +26,14 @@ use crate::known::Known;
 use crate::measure::Measures;
 use crate::protocol::{Garbage, Parser};
 
-/// What a connection may cost.
+/// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once; one more is closed at once, and Postfix tries again, then defers.
+    /// Concurrent connections; one more is closed at once, and Postfix retries, then defers.
     pub connections: usize,
-    /// How long a connection may wait between two requests. Postfix itself gives an idle one up
-    /// after 300 s.
+    /// The idle time between two requests. Postfix itself closes an idle connection after 300 s.
     pub idle: Duration,
-    /// How long a request may take to come, and an answer to go.
+    /// The time limit for receiving a request, and for sending an answer.
     pub request: Duration,
 }
 
@@ -45,21 +43,21 @@ impl Default for Limits {
     }
 }
 
-/// How much is read at a time: more than a usual request.
+/// Bytes per read: more than a usual request.
 const PIECE: usize = 4 * 1024;
-/// What a refused `accept`, as when the process has no more files to open, makes the next one wait.
+/// The pause after a failed `accept`, for instance when the process has no file descriptors left.
 const REST: Duration = Duration::from_millis(100);
 
 /// Answers mail servers.
 pub struct Server {
     address: SocketAddr,
-    /// Has the thread begin to answer, until that is cancelled. Without it the thread ends.
+    /// Starts the thread with its shutdown token. Without it the thread ends.
     go: oneshot::Sender<CancellationToken>,
-    /// Is closed when the thread has ended.
+    /// Closed when the thread has ended.
     ended: oneshot::Receiver<()>,
 }
 
-/// What every connection shares.
+/// State shared by all connections.
 struct Desk {
     known: Arc<Known>,
     measures: Measures,
@@ -68,7 +66,7 @@ struct Desk {
 }
 
 impl Server {
-    /// Takes the port; with port 0, a free one.
+    /// Binds the port; with port 0, a free one.
     pub async fn bind(
         address: SocketAddr,
         known: Arc<Known>,
@@ -98,24 +96,24 @@ impl Server {
         Ok(Self { address: bound.map_err(failed)?, go, ended })
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until it is told to stop, and until those in the middle of a request have their
-    /// answer. Dropped before, it stops too, and does not wait for that.
+    /// Answers until shutdown, and until requests in progress are answered. If it is dropped
+    /// before, it stops without waiting for them.
     pub async fn run(self, stop: CancellationToken) {
         let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();
         if self.go.send(stop).is_ok() {
-            // Never sent to: it ends when the thread does.
+            // Never sent to: it closes when the thread ends.
             drop(self.ended.await);
         }
     }
 }
 
-/// The port, and what drives it on this thread.
+/// Accepts connections on this thread.
 fn listen(address: SocketAddr) -> io::Result<(Runtime, TcpListener)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind(address))?;
@@ -159,12 +157,12 @@ async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: 
 }
 
 impl Desk {
-    /// One connection, to its end.
+    /// Serves one connection to its end.
     async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut parser = Parser::default();
         let mut piece = [0; PIECE];
-        // When the request that is not whole yet began to come.
+        // When the incomplete request started to arrive.
         let mut began = None;
         loop {
             let reading = stream.read(&mut piece);
@@ -194,7 +192,7 @@ impl Desk {
         }
     }
 
-    /// Answers all that is whole; `Some` where what came is no request.
+    /// Answers all complete requests; `Some` on an invalid request.
     fn answers(
         &self,
         parser: &mut Parser,
