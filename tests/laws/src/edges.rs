@@ -65,7 +65,6 @@ const WITH_SQL: &[&str] = &[
     "platform",
     "engine",
     "rehearsal",
-    "workers",
     "tramonto",
 ];
 
