@@ -24,7 +24,7 @@ pub(crate) const JSON: &str = "application/json";
 /// A message in the form of `CloudEvents` 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CloudEvent {
-    /// Names it for ever: the same id from the same source is the same message.
+    /// Identifies it permanently: the same id from the same source is the same message.
     pub id: String,
     /// Where it comes from, e.g. `/tramonto/cec-pac`.
     pub source: String,

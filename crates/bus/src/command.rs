@@ -48,7 +48,8 @@ pub trait IncomingCommand: Send {
     /// Which kind of command, e.g. `place-hold`: one of those the inbox was opened for.
     fn kind(&self) -> &str;
 
-    /// What was sent. Its id is the command's for ever: the same id again is the same command.
+    /// The event as sent. Its id identifies the command permanently: the same id is the same
+    /// command.
     fn event(&self) -> &CloudEvent;
 
     /// Answers it. One that is refused or invalid is kept first.
@@ -72,7 +73,7 @@ pub trait CommandSender: Send + Sync {
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// What came of it.
+    /// The outcome.
     pub status: AnswerStatus,
     /// The same in one sentence.
     pub sentence: String,

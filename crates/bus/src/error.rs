@@ -1,7 +1,7 @@
 /// Why the bus did not do what was asked. The first question is [`Error::may_retry`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It was closed: the program is stopping, and nothing more is handed out or taken in.
+    /// It was closed: the program is stopping, and nothing more is dispatched or accepted.
     #[error("the bus is closed")]
     Closed,
     /// The bus is out of reach; the same call may succeed later.

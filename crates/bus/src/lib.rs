@@ -3,7 +3,7 @@
 //!
 //! A work order is only a hint: *look at these mailboxes*. Orders may be lost, doubled or reordered
 //! and nothing is lost with them, because whoever receives one works out for itself what is still
-//! to do. What the queue promises is narrower: an order handed out and not acknowledged comes
+//! to do. What the queue promises is narrower: an order dispatched and not acknowledged comes
 //! again, and a publisher that runs ahead of the workers waits. The mirror tells others what
 //! happened; nobody here reads it but to see where it ends. A command is taken when it is answered,
 //! and not before. Deliberately absent: anything the engine depends on. The store is the truth, and

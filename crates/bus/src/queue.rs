@@ -20,21 +20,21 @@ pub trait WorkQueue: Send + Sync {
     /// How many orders there are, by what they wait for.
     async fn backlog(&self) -> Result<Backlog, Error>;
 
-    /// The newest orders that were given up after [`Settings::max_deliveries`], oldest first.
+    /// The newest orders that were dead-lettered after [`Settings::max_deliveries`], oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error>;
 
     /// Ends every `publish` and `pull`, waiting or to come, with [`Error::Closed`]. Orders still
-    /// waiting are not handed out any more; deliveries under way can still be acknowledged.
+    /// waiting are not dispatched any more; deliveries under way can still be acknowledged.
     fn close(&self);
 }
 
-/// An order in a worker's hands. Dropped without an answer, it is handed out again.
+/// An order in flight. Dropped without an answer, it is dispatched again.
 #[async_trait]
 pub trait Delivery: Send {
     /// The order.
     fn order(&self) -> &WorkOrder;
 
-    /// How often it was handed out, this time included; 1 for the first.
+    /// How often it was dispatched, this time included; 1 for the first.
     fn count(&self) -> u32;
 
     /// It is done: the queue forgets it.
@@ -50,7 +50,7 @@ pub struct Settings {
     /// Orders that may be in the queue at once, those in workers' hands included; at least 1 is
     /// taken.
     pub capacity: u32,
-    /// An order handed out that often and still not acknowledged is a dead letter; at least 1 is
+    /// An order dispatched that often and still not acknowledged is a dead letter; at least 1 is
     /// taken.
     pub max_deliveries: u32,
 }
@@ -64,7 +64,7 @@ impl Default for Settings {
 }
 
 /// How many orders a queue holds, by what they wait for. Their sum is exact. A bus between
-/// processes knows only the delays of its own process, and counts as in hand what others handed
+/// processes knows only the delays of its own process, and counts as in flight what others handed
 /// back with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
@@ -76,11 +76,11 @@ pub struct Backlog {
     pub in_flight: u64,
 }
 
-/// An order that was handed out too often.
+/// An order that was dispatched too often.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetter {
     /// The order.
     pub order: WorkOrder,
-    /// How often it was handed out.
+    /// How often it was dispatched.
     pub deliveries: u32,
 }

@@ -6,7 +6,7 @@ use crate::StreamName;
 /// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Identifies this fact for ever. The same id with the same stream, kind, schema version and
+    /// Identifies this fact permanently. The same id with the same stream, kind, schema version and
     /// payload changes nothing, and the times, actor and causes of the first stand; with others it
     /// is rejected. Ids that grow with time (UUID version 7) keep their index sorted as it is
     /// written.

@@ -165,7 +165,7 @@ fn a_key_is_published_before_it_signs_and_the_one_before_signs_until_then() {
 }
 
 #[test]
-fn the_private_half_of_a_key_is_forgotten_once_it_signs_no_more_and_not_before() {
+fn the_private_half_of_a_key_is_deleted_once_it_is_retired_and_not_before() {
     let (folder, ring) = ring();
     let from = now() + Duration::days(7);
     let turned = Turn { signs_from: from, verifies_until: None };

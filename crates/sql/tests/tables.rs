@@ -159,7 +159,7 @@ async fn who_does_not_own_a_table_is_told_that_it_was_not_written_anew() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_is_in_no_byte_of_a_scoured_file() {
+async fn what_was_deleted_is_in_no_byte_of_a_vacuumed_file() {
     let folder = tempfile::tempdir().unwrap();
     let tables = Tables::open(&folder.path().join("words.db"), &format()).await.unwrap();
     let mut writing = tables.begin().await.unwrap();

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A connection to the bus, shared by everything of a process that travels on it.
 ///
-/// Once made it is never given up: a server that goes away is looked for until it is back, and
+/// Once made it is kept: a server that goes away is retried until it is back, and
 /// whoever asks for something meanwhile hears [`Error::Unavailable`] after a bounded time.
 #[derive(Clone)]
 pub struct Connection {

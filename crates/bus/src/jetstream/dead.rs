@@ -1,4 +1,4 @@
-//! Dead letters: what was given up, stored with its reason before anything else happens to it.
+//! Dead letters: orders that failed permanently, stored with their reason before anything else.
 
 use std::collections::VecDeque;
 
@@ -11,9 +11,9 @@ use super::api::Fault;
 use super::connection::Connection;
 use crate::Error;
 
-/// Why it was given up, in one sentence.
+/// Why it failed permanently, in one sentence.
 pub(super) const REASON: &str = "Tramonto-Reason";
-/// How often it was handed out before.
+/// How often it was dispatched before.
 pub(super) const DELIVERIES: &str = "Tramonto-Deliveries";
 /// How many dead letters are given back, the newest.
 const SHOWN: usize = 1_000;
@@ -28,7 +28,7 @@ pub(super) struct Dead {
     pub(super) headers: HeaderMap,
     /// What it says.
     pub(super) payload: Bytes,
-    /// Why it was given up, in one sentence.
+    /// Why it failed permanently, in one sentence.
     pub(super) reason: String,
 }
 

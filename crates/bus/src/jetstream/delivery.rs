@@ -38,7 +38,7 @@ struct Held {
 }
 
 impl InHand {
-    /// Takes a message as an order. `None` where it was handed out too often or is no order: it was
+    /// Takes a message as an order. `None` where it was dispatched too often or is no order: it was
     /// put away with its reason.
     pub(super) async fn new(shared: Arc<Shared>, message: Message) -> Result<Option<Self>, Fault> {
         let count = delivered(&message);
@@ -152,9 +152,7 @@ async fn keep(shared: Arc<Shared>, message: Message) {
 }
 
 fn too_often(count: u32) -> String {
-    format!(
-        "it was handed out {count} times and never done; the sweep finds again what it hinted at"
-    )
+    format!("dispatched {count} times and never completed; the sweep dispatches its work again")
 }
 
 /// How often the server has handed this message out, from the subject it wants the answer on:

@@ -3,7 +3,7 @@
 //! A page is sent without waiting for each acknowledgement, and every message says after which one
 //! it belongs: the first by the number of the last one there, each other by the id of the one
 //! before it. (By numbers alone, a publisher that was overtaken could get in with the middle of its
-//! page, where its count happens to meet the new end; ids alone are forgotten by a server that
+//! page, where its count happens to meet the new end; ids alone are lost by a server that
 //! restarts.) So when one is refused, all that follow are, and the order holds.
 
 use async_nats::HeaderValue;

@@ -370,7 +370,7 @@ fn letter(message: &Message) -> Option<DeadLetter> {
     Some(DeadLetter { order, deliveries })
 }
 
-/// The dead letter of an order that was handed out this often.
+/// The dead letter of an order that was dispatched this often.
 pub(super) fn dead_order(shared: &Shared, message: &Message, count: u32, reason: String) -> Dead {
     let mut headers = HeaderMap::new();
     headers.insert(DELIVERIES, count.to_string());

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `tramonto.<programme>.event.<category>.<kind>` | the mirror of the log | `tramonto_<programme>_event` |
 //! | `tramonto.<programme>.work.<effects>` | work orders, by their exact set of effects | `tramonto_<programme>_work` |
-//! | `tramonto.<programme>.dead.work`, `….dead.command` | what was given up, with its reason | `tramonto_<programme>_dead` |
+//! | `tramonto.<programme>.dead.work`, `….dead.command` | dead letters, with their reason | `tramonto_<programme>_dead` |
 //! | `tramonto.<programme>.command.<kind>` | commands from outside, request and reply | none |
 //! | `tramonto.<programme>.wake` | "the queue has changed", without content | none |
 
@@ -17,7 +17,7 @@ use domain::{Capabilities, ProgrammeId};
 /// Within this time a message sent twice is stored once: longer than any of our own repetitions
 /// takes.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
-/// Long enough for somebody to come and look at what was given up.
+/// Long enough for an operator to inspect the dead letters.
 const DEAD_LETTERS_AGE: Duration = Duration::from_hours(24 * 90);
 /// The newest are enough to see what is wrong.
 const DEAD_LETTERS: i64 = 100_000;
@@ -121,7 +121,7 @@ impl Topology {
         }
     }
 
-    /// What was given up, for people to look at.
+    /// Dead letters, for operators to inspect.
     pub(super) fn dead(&self) -> Config {
         Config {
             name: self.dead_stream(),
@@ -153,7 +153,7 @@ impl Topology {
     /// queue demands, and a worker asks those consumers whose effects are all among its own.
     ///
     /// The server counts deliveries without end: an order that it gave up itself would stay in the
-    /// stream for ever, with an advisory that nobody may hear.
+    /// stream permanently, with an advisory that nobody may hear.
     ///
     /// Its name tells which life of the stream it belongs to. A stream that is lost and made again
     /// counts from 1 again, and an answer to an order of the life before must not be taken for one

@@ -9,7 +9,7 @@ use bus::{
 };
 use tokio::time::timeout;
 
-use crate::given::{PATIENCE, SETTINGS, next, options, order, publish};
+use crate::given::{SETTINGS, WAIT_FOR, next, options, order, publish};
 use crate::server::{Server, deployed, free_port, program};
 
 fn checked(node: usize) -> Command {
@@ -78,7 +78,7 @@ async fn again<T>(mut work: impl AsyncFnMut() -> Result<T, bus::Error>) -> T {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, tried).await.expect("it works in the end")
+    timeout(WAIT_FOR, tried).await.expect("it works in the end")
 }
 
 fn message(position: u64) -> Mirrored {

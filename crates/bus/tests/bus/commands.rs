@@ -17,7 +17,7 @@ struct Way {
 }
 
 /// Longer than any answer takes that comes at all.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_FOR: Duration = Duration::from_secs(10);
 /// Long enough to see that no answer comes.
 const A_MOMENT: Duration = Duration::from_millis(100);
 const KINDS: [CommandKind; 3] = [
@@ -78,7 +78,7 @@ fn command(kind: &str) -> CloudEvent {
 }
 
 async fn next(inbox: &Arc<dyn CommandInbox>) -> Box<dyn IncomingCommand> {
-    timeout(PATIENCE, inbox.next()).await.expect("a command").unwrap()
+    timeout(WAIT_FOR, inbox.next()).await.expect("a command").unwrap()
 }
 
 async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back(way: Way) {
@@ -88,7 +88,7 @@ async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back(way: Way) {
         assert_eq!((command.kind(), command.event()), ("place-hold", &sent));
         command.answer(Answer::accepted("the hold is placed", 41)).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap(), Answer::accepted("the hold is placed", 41));
     assert!(way.inbox.dead_letters().await.unwrap().is_empty());
 }
@@ -101,7 +101,7 @@ async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id(way: Way)
         assert_eq!(again.event().id, first);
         again.answer(Answer::accepted("paused", 1)).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, 3 * PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, 3 * WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
 }
 
@@ -112,7 +112,7 @@ async fn a_command_that_could_not_be_looked_at_is_sent_again(way: Way) {
         first.answer(Answer::unavailable("the store is out of reach")).await.unwrap();
         next(&way.inbox).await.answer(Answer::accepted("paused", 1)).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
     assert!(way.inbox.dead_letters().await.unwrap().is_empty());
 }
@@ -123,7 +123,7 @@ async fn a_refused_command_is_answered_and_kept(way: Way) {
         let command = next(&way.inbox).await;
         command.answer(Answer::refused("mailbox 7 is withdrawn")).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap(), Answer::refused("mailbox 7 is withdrawn"));
     let dead = way.inbox.dead_letters().await.unwrap();
     let [letter] = &dead[..] else { panic!("{dead:?}") };
@@ -138,14 +138,14 @@ async fn of_a_confidential_command_nothing_is_kept_that_it_said(way: Way) {
         assert_eq!(command.event().data, sent.data, "whoever carries it out reads it");
         command.answer(Answer::refused("it was registered otherwise before")).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("register", &sent, PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("register", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap().status, AnswerStatus::Refused);
     let broken = CloudEvent { data: "{".into(), ..command("register") };
     let listening = tokio::spawn({
         let inbox = Arc::clone(&way.inbox);
         async move { inbox.next().await.map(|command| command.kind().to_owned()) }
     });
-    let answer = way.sender.send("register", &broken, PATIENCE).await.unwrap();
+    let answer = way.sender.send("register", &broken, WAIT_FOR).await.unwrap();
     assert_eq!(answer.status, AnswerStatus::Invalid);
     let dead = way.inbox.dead_letters().await.unwrap();
     let kept: Vec<_> =
@@ -172,7 +172,7 @@ async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way)
         async move { inbox.next().await.map(|command| command.kind().to_owned()) }
     });
     for (kind, event, says) in &malformed {
-        let answer = way.sender.send(kind, event, PATIENCE).await.unwrap();
+        let answer = way.sender.send(kind, event, WAIT_FOR).await.unwrap();
         assert_eq!(answer.status, AnswerStatus::Invalid, "{answer:?}");
         assert!(answer.sentence.contains(says), "{:?} does not say {says:?}", answer.sentence);
     }
@@ -207,7 +207,7 @@ async fn of_two_listeners_one_gets_a_command(way: Way) {
     };
     let (one, other) = (listen(), listen());
     for _ in 0..20 {
-        way.sender.send("pause", &command("pause"), PATIENCE).await.unwrap();
+        way.sender.send("pause", &command("pause"), WAIT_FOR).await.unwrap();
     }
     way.inbox.close();
     assert_eq!(one.await.unwrap() + other.await.unwrap(), 20);
@@ -221,10 +221,10 @@ async fn closing_wakes_who_listens_and_lets_a_command_under_way_be_answered(way:
             tokio::task::yield_now().await;
             way.inbox.close();
         };
-        let (listened, ()) = tokio::join!(timeout(PATIENCE, way.inbox.next()), close);
+        let (listened, ()) = tokio::join!(timeout(WAIT_FOR, way.inbox.next()), close);
         assert_eq!(listened.expect("it wakes").err(), Some(Error::Closed));
         command.answer(Answer::accepted("paused", 1)).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, PATIENCE), carry_out);
+    let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap().position, Some(1));
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 type Queue = Arc<dyn WorkQueue>;
 
 /// Longer than any queue takes for anything that it does at all.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_FOR: Duration = Duration::from_secs(10);
 /// Long enough to see that something does not come.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
@@ -87,7 +87,7 @@ fn send() -> Capabilities {
 }
 
 async fn next(queue: &Queue) -> Box<dyn Delivery> {
-    timeout(PATIENCE, queue.pull(Capabilities::OF_PLATFORM)).await.expect("an order").unwrap()
+    timeout(WAIT_FOR, queue.pull(Capabilities::OF_PLATFORM)).await.expect("an order").unwrap()
 }
 
 async fn nothing_comes(queue: &Queue) -> bool {
@@ -110,9 +110,9 @@ async fn orders_wait_for_a_worker_of_their_effects(make: impl AsyncFn(Settings) 
     queue.publish(order(both, 1)).await.unwrap();
     queue.publish(order(Capability::Receive.into(), 2)).await.unwrap();
     assert!(timeout(A_MOMENT, queue.pull(send())).await.is_err(), "only a part of the effects");
-    let receive = timeout(PATIENCE, queue.pull(Capability::Receive.into())).await.unwrap();
+    let receive = timeout(WAIT_FOR, queue.pull(Capability::Receive.into())).await.unwrap();
     assert_eq!(receive.unwrap().order().mailboxes, 2.into());
-    let wider = timeout(PATIENCE, queue.pull(both.with(Capability::Access))).await.unwrap();
+    let wider = timeout(WAIT_FOR, queue.pull(both.with(Capability::Access))).await.unwrap();
     assert_eq!(wider.unwrap().order().mailboxes, 1.into());
 }
 
@@ -139,7 +139,7 @@ async fn a_full_queue_has_publishers_wait_until_an_order_is_done(
     tokio::pin!(third);
     assert!(timeout(A_MOMENT, third.as_mut()).await.is_err(), "an order in hand keeps its place");
     in_hand.ack().await.unwrap();
-    timeout(PATIENCE, third).await.expect("a free place").unwrap();
+    timeout(WAIT_FOR, third).await.expect("a free place").unwrap();
 }
 
 async fn an_acknowledged_order_never_comes_again(make: impl AsyncFn(Settings) -> Queue) {
@@ -190,7 +190,7 @@ async fn an_order_that_is_never_done_becomes_a_dead_letter_and_frees_its_place(
     next(&queue).await.nak(Duration::ZERO).await.unwrap();
     let [letter] = &queue.dead_letters().await.unwrap()[..] else { panic!("one dead letter") };
     assert_eq!((&letter.order, letter.deliveries), (&hopeless, 3));
-    timeout(PATIENCE, queue.publish(order(send(), 2))).await.expect("a free place").unwrap();
+    timeout(WAIT_FOR, queue.publish(order(send(), 2))).await.expect("a free place").unwrap();
     assert_eq!(next(&queue).await.order().mailboxes, 2.into());
 }
 
@@ -217,11 +217,11 @@ async fn every_order_is_done_by_many_workers_that_sometimes_fail(
         });
     }
     for number in 0..200 {
-        timeout(PATIENCE, queue.publish(order(send(), number))).await.unwrap().unwrap();
+        timeout(WAIT_FOR, queue.publish(order(send(), number))).await.unwrap().unwrap();
     }
     let mut numbers = Vec::new();
     while numbers.len() < 200 {
-        numbers.push(timeout(PATIENCE, seen.recv()).await.unwrap().unwrap());
+        numbers.push(timeout(WAIT_FOR, seen.recv()).await.unwrap().unwrap());
     }
     queue.close();
     workers.join_all().await;
@@ -242,7 +242,7 @@ async fn closing_wakes_all_who_wait_and_lets_work_under_way_end(
     };
     let waiting =
         async { tokio::join!(queue.pull(send()), queue.publish(order(send(), 2)), close) };
-    let (pulled, published, ()) = timeout(PATIENCE, waiting).await.expect("both end");
+    let (pulled, published, ()) = timeout(WAIT_FOR, waiting).await.expect("both end");
     assert_eq!(pulled.err(), Some(Error::Closed));
     assert_eq!(published, Err(Error::Closed));
     assert!(!Error::Closed.may_retry());

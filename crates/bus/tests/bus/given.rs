@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::server::Server;
 
 /// Longer than anything takes that happens at all, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const WAIT_FOR: Duration = Duration::from_mins(1);
 pub(crate) const SETTINGS: Settings = Settings { capacity: 8, max_deliveries: 3 };
 
 pub(crate) fn options(server: &Server) -> NatsOptions {
@@ -56,7 +56,7 @@ pub(crate) async fn next(queue: &Arc<dyn WorkQueue>) -> Box<dyn Delivery> {
             }
         }
     };
-    timeout(PATIENCE, pull).await.expect("an order")
+    timeout(WAIT_FOR, pull).await.expect("an order")
 }
 
 /// Publishes as a sweep does: what may be tried again is.
@@ -66,5 +66,5 @@ pub(crate) async fn publish(queue: &Arc<dyn WorkQueue>, order: &WorkOrder) {
             assert!(error.may_retry(), "{error}");
         }
     };
-    timeout(PATIENCE, publish).await.expect("a place");
+    timeout(WAIT_FOR, publish).await.expect("a place");
 }

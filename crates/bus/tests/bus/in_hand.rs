@@ -6,7 +6,7 @@ use domain::Capabilities;
 use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::given::{PATIENCE, connected, next, order, publish, queue, queue_with};
+use crate::given::{WAIT_FOR, connected, next, order, publish, queue, queue_with};
 use crate::server::Server;
 
 const ACK_WAIT: Duration = Duration::from_millis(600);
@@ -62,7 +62,7 @@ async fn what_is_no_order_is_put_away_with_its_reason_and_holds_nobody_up() {
     poison.unwrap().await.unwrap();
     publish(&queue, &order(2)).await;
     assert_eq!(next(&queue).await.order().mailboxes, 2.into());
-    let letter = timeout(PATIENCE, dead.next()).await.expect("a dead letter").unwrap();
+    let letter = timeout(WAIT_FOR, dead.next()).await.expect("a dead letter").unwrap();
     assert_eq!(letter.payload, "poison");
     let reason = |headers: &HeaderMap| headers.get("Tramonto-Reason").unwrap().to_string();
     let reason = letter.headers.as_ref().map(reason).unwrap();

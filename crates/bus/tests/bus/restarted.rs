@@ -3,7 +3,7 @@ use std::time::Instant;
 use bus::{Backlog, Error, EventMirror, JetStreamMirror, Tail};
 use domain::Capabilities;
 
-use crate::given::{PATIENCE, connected, next, order, publish, queue};
+use crate::given::{WAIT_FOR, connected, next, order, publish, queue};
 use crate::server::Server;
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn while_the_server_is_away_everything_says_so_within_a_bound() {
     for error in results.map(Option::unwrap) {
         assert!(matches!(error, Error::Unavailable { .. }) && error.may_retry(), "{error}");
     }
-    assert!(begun.elapsed() < PATIENCE);
+    assert!(begun.elapsed() < WAIT_FOR);
     assert!(!connection.is_connected());
     server.restart().await;
     publish(&queue, &order(2)).await;

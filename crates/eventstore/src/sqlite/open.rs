@@ -129,7 +129,7 @@ async fn write_draft(draft: &Path) -> Result<(), sqlx::Error> {
 }
 
 /// The connection that writes. It sets the journal mode again, which a backup made by the database
-/// itself does not keep. It is never given up, and asks for the write lock at once to find out
+/// itself does not keep. It is kept open, and asks for the write lock at once to find out
 /// whether it may write at all.
 pub(crate) async fn writing(path: &Path, name: &StoreName) -> Result<SqliteConnection, Error> {
     let connect = async {

@@ -15,12 +15,12 @@ const BOUND: Duration = Duration::from_secs(30);
 
 /// Tries until the store answers; what is refused meanwhile must say that it may be tried again.
 async fn insist(store: &PostgresStore, id: u128) -> Appended {
-    let patience = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let append = store.append(to("order-1", Any, &[id]));
         match tokio::time::timeout(BOUND, append).await.expect("a call without end") {
             Ok(appended) => return appended,
-            Err(error) => assert!(error.may_retry() && Instant::now() < patience, "{error}"),
+            Err(error) => assert!(error.may_retry() && Instant::now() < deadline, "{error}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

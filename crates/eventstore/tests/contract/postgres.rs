@@ -17,7 +17,7 @@ async fn second(case: &Case) -> PostgresStore {
 
 /// Waits until a session of the store waits for a lock; the questions themselves pass the time.
 async fn until_one_waits(watching: &mut PgConnection, kind: &str) -> i32 {
-    let patience = Instant::now() + Duration::from_secs(8);
+    let deadline = Instant::now() + Duration::from_secs(8);
     loop {
         let waiting = sqlx::query_scalar(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
@@ -26,7 +26,7 @@ async fn until_one_waits(watching: &mut PgConnection, kind: &str) -> i32 {
         if let Some(pid) = waiting.bind(kind).fetch_optional(&mut *watching).await.unwrap() {
             return pid;
         }
-        assert!(Instant::now() < patience, "no session waits for a {kind}");
+        assert!(Instant::now() < deadline, "no session waits for a {kind}");
     }
 }
 

@@ -9,10 +9,10 @@ use crate::fixture::{Case, to};
 use eventstore::ExpectedVersion::Any;
 
 /// Longer than any answer takes on a slow machine: only reached by what is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_FOR: Duration = Duration::from_secs(20);
 
 async fn next(subscription: &mut Subscription) -> Delivery {
-    tokio::time::timeout(PATIENCE, subscription.next()).await.expect("nothing comes").unwrap()
+    tokio::time::timeout(WAIT_FOR, subscription.next()).await.expect("nothing comes").unwrap()
 }
 
 /// The next event's position.

@@ -107,7 +107,7 @@ async fn a_log_that_became_shorter_is_read_anew_and_nothing_of_the_old_one_is_an
 }
 
 #[tokio::test]
-async fn an_address_that_is_gone_from_the_registry_is_forgotten() {
+async fn an_address_that_is_gone_from_the_registry_is_removed() {
     let mut world = World::with(BOUND, &["box.example"]).await;
     world.follow().await;
     assert_eq!(world.answer(TO_P0), Answer::Dunno);
