@@ -127,5 +127,5 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, sqlx::Error> {
 /// An instant, kept as microseconds since 1970.
 pub(crate) fn instant(microseconds: i64) -> Result<DateTime<Utc>, sqlx::Error> {
     DateTime::from_timestamp_micros(microseconds)
-        .ok_or_else(|| sqlx::Error::Protocol(format!("{microseconds} is no instant")))
+        .ok_or_else(|| sqlx::Error::Decode(format!("{microseconds} is not an instant").into()))
 }

@@ -134,12 +134,12 @@ async fn what_can_not_be_opened_says_why_and_is_left_as_it_was() {
     std::fs::write(at("newer"), &other).unwrap();
     filled(&at("theirs")).await.close().await.unwrap();
     for (path, says) in [
-        (at("text"), "no SQLite database"),
+        (at("text"), "not a SQLite database"),
         (at("short"), "ends inside its header"),
         (at("other"), "another program's"),
         (at("newer"), "version 99"),
         (folder.path().to_owned(), "is a directory"),
-        (at("missing/registry.db"), "look at its folder"),
+        (at("missing/registry.db"), "check its folder"),
     ] {
         let before = std::fs::read(&path).ok();
         let error = Registry::open(&path, &programme("cec-pac")).await.unwrap_err();

@@ -44,7 +44,7 @@ async fn a_database_is_trusted_by_its_certificate_and_trusts_a_password() {
     let open = format!("{store}?sslmode=disable");
     assert_one_sentence(&ask(&open, &trusting[2..]), "pg_hba.conf");
     let guessed = ["--store-root-certificate", &ours, "--store-password-file", &wrong];
-    assert_one_sentence(&ask(&store, &guessed), "look at user and password");
+    assert_one_sentence(&ask(&store, &guessed), "check user, password");
     let nowhere = ["--store-password-file", "/nowhere/password"];
     assert_one_sentence(&ask(&store, &nowhere), "/nowhere/password");
     let no_authority = ["--store-root-certificate", "/nowhere/ours.crt"];
@@ -52,7 +52,7 @@ async fn a_database_is_trusted_by_its_certificate_and_trusts_a_password() {
     let no_pem = ["--store-root-certificate", &right];
     assert_one_sentence(&ask(&store, &no_pem), "certificate");
     let in_url = store.replace("relay@", &format!("relay:{STORE_SECRET}x@"));
-    assert_one_sentence(&ask(&in_url, &trusting[..2]), "look at user and password");
+    assert_one_sentence(&ask(&in_url, &trusting[..2]), "check user, password");
 }
 
 /// A bus that asks for TLS and for what these settings say, and a database that asks for nothing.
