@@ -68,7 +68,57 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// An input that is malformed, incomplete or contradicts another; the text says what to write.
+    #[error("{0}")]
+    Invalid(String),
+    /// Something that is named does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The state does not allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// Another process or command is in the way; the same may succeed later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// An idempotency key was used for another command.
+    #[error(
+        "the id of this command is another command's, which was carried out; send it with an id of its own"
+    )]
+    KeyTaken,
     /// What was asked for can't be done; the sentence says what can.
     #[error("{0}")]
     Usage(String),
+}
+
+impl Error {
+    /// Whether the same call may succeed later.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Self::Store(error) => {
+                error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
+            }
+            Self::Work(error) => error.may_retry(),
+            Self::Bus(error) => error.may_retry(),
+            Self::Scheduler(error) => error.may_retry(),
+            Self::Platform(error) => error.may_retry(),
+            Self::Projections(error) => error.may_retry(),
+            Self::Relay(error) => error.may_retry(),
+            Self::Tables(error) => error.may_retry(),
+            Self::Registry(error) => error.may_retry(),
+            Self::Vouchers(error) => error.may_retry(),
+            Self::Archive(error) => error.may_retry(),
+            Self::Keys(error) => error.may_retry(),
+            Self::Intake(error) => error.may_retry(),
+            Self::Import(error) => error.may_retry(),
+            Self::Unavailable(_) | Self::Sessions(_) | Self::Policy(_) => true,
+            Self::Rejected(_)
+            | Self::Plan(_)
+            | Self::File { .. }
+            | Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::Refused(_)
+            | Self::KeyTaken
+            | Self::Usage(_) => false,
+        }
+    }
 }

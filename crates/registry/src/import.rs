@@ -14,28 +14,28 @@ mod error;
 mod header;
 mod known;
 mod records;
+mod register;
 mod rejects;
 mod rows;
+mod running;
 mod source;
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use domain::{Event, Plan, RegistrationRules, RegistryImported};
+use domain::{Plan, RegistrationRules};
 use eventstore::EventStore;
 use tokio::sync::mpsc;
 
-use crate::store::{Brief, ImportState, Importing, Registry, Write};
-use announce::Announcer;
-use decide::{Decided, Held, decide};
+use crate::Registry;
 pub use error::Error;
-use known::Known;
+pub use register::{Registered, Row, register};
 use rejects::Rejects;
-use rows::{FileRow, Reading};
+use rows::Reading;
+use running::{Again, By, Context};
 use source::Opened;
 pub use source::Source;
 
@@ -141,34 +141,15 @@ async fn in_batches(
     request: Request<'_>,
     sizes: Sizes,
 ) -> Result<Summary, Error> {
-    registry.expect(&request.plan.programme)?;
-    let mut importing = registry.importing().await?;
-    announce::drain(store, &mut importing).await?;
-    let in_log = announce::next_in_log(store, registry.programme()).await?;
-    let in_registry = u64::from(registry.next_number().await?);
-    if in_log != in_registry {
-        return Err(Error::Apart { in_log, in_registry });
-    }
     let ignore_extra = request.ignore_extra;
-    let alone = matches!(request.source, Source::Registration(_));
+    let by = By { actor: request.actor, reason: request.reason };
+    let context = Context { store, registry, plan: request.plan, now: request.now, by, sizes };
+    let importing = context.importing().await?;
     let looked = tokio::task::spawn_blocking(move || look(request.source, ignore_extra)).await;
     let looked = looked.map_err(|error| Error::Interrupted(error.into()))??;
-    let (import, resumed, last) = state(registry, &looked.identity, request.now).await?;
-    let again = last.is_some_and(|last| last.finished && last.source == looked.identity);
-    let mut known = Known::load(registry).await?;
-    if resumed || again {
-        known.free_all(registry.freed().await?, resumed);
-    }
-    let announcer = Announcer {
-        import: &import,
-        programme: registry.programme(),
-        actor: request.actor,
-        reason: request.reason,
-    };
-    let rejects = Rejects::new(request.rejects);
-    let summary = Summary { resumed, ..Summary::default() };
-    let mut running =
-        Running { store, importing, announcer, known, rejects, summary, untold: 0, sizes };
+    let (import, again) = context.state(&looked.identity).await?;
+    let mut running = context.begin(importing, &import, again).await?;
+    let mut rejects = Rejects::new(request.rejects);
     let rules = RegistrationRules::new(request.plan, request.now);
     let reading = Reading { encoding: request.encoding, ignore_extra, rules, batch: sizes.rows };
     let (meter, total) = (looked.opened.meter.clone(), looked.opened.total);
@@ -180,7 +161,9 @@ async fn in_batches(
             return Err(Error::Interrupted(stopped));
         };
         let Some(batch) = batch? else { break };
-        running.batch(batch).await?;
+        for rejected in running.batch(batch).await? {
+            rejects.add(&rejected)?;
+        }
         let rows = running.summary.read;
         (request.progress)(Progress { bytes_read: meter.bytes(), bytes_total: total, rows });
     }
@@ -188,7 +171,8 @@ async fn in_batches(
         Some(file) => file.unchanged()?,
         None => meter.sha256(),
     };
-    running.finish(again || alone).await
+    // Rejects are no news where the same file was read before.
+    running.finish(again == Again::Finished, || rejects.finish()).await
 }
 
 /// What is found out of a source before its rows are read.
@@ -237,140 +221,11 @@ fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
                 file: Some(LookedFile { path, sha256, length, modified }),
             })
         }
-        Source::Stream(stream) | Source::Registration(stream) => {
+        Source::Stream(stream) => {
             let opened = source::open_stream(stream).map_err(Error::Interrupted)?;
             let identity = opened.start.clone();
             Ok(Looked { opened, identity, file: None })
         }
-    }
-}
-
-/// The import to be: the one that was broken off, if it was of the same source. And the last one.
-async fn state(
-    registry: &Registry,
-    identity: &str,
-    now: DateTime<Utc>,
-) -> Result<(ImportState, bool, Option<ImportState>), Error> {
-    let last = registry.last_import().await?;
-    if let Some(broken) = last.as_ref().filter(|last| !last.finished && last.source == identity) {
-        return Ok((broken.clone(), true, last));
-    }
-    let import = ImportState {
-        number: last.as_ref().map_or(1, |last| last.number.saturating_add(1)),
-        source: identity.to_owned(),
-        started_at: now,
-        first_new: registry.next_number().await?,
-        finished: false,
-    };
-    Ok((import, false, last))
-}
-
-/// An import under way.
-struct Running<'a> {
-    store: &'a dyn EventStore,
-    importing: Importing<'a>,
-    announcer: Announcer<'a>,
-    known: Known,
-    rejects: Rejects,
-    summary: Summary,
-    /// Batches written since the log was last told.
-    untold: u32,
-    sizes: Sizes,
-}
-
-impl Running<'_> {
-    async fn batch(&mut self, batch: Vec<FileRow>) -> Result<(), Error> {
-        let Some(line) = batch.first().map(|row| row.line) else { return Ok(()) };
-        if self.summary.read == 0
-            && !self.summary.resumed
-            && let Some(rows) = self.known.are_others(&batch)
-        {
-            return Err(Error::OtherRegistry { rows });
-        }
-        let held = self.held(&batch).await?;
-        let decided = decide(batch, &held, &mut self.known, self.announcer.import.first_new);
-        self.count(&decided)?;
-        let events = self.announcer.events(line, &decided)?;
-        let Decided { mut new, changed, freed, .. } = decided;
-        new.extend(changed.into_values());
-        if new.is_empty() {
-            return Ok(());
-        }
-        let import = self.announcer.import;
-        self.importing.write(Write { import, rows: &new, freed: &freed, events: &events }).await?;
-        self.untold += 1;
-        if self.untold >= self.sizes.untold {
-            self.untold = 0;
-            announce::drain(self.store, &mut self.importing).await?;
-        }
-        Ok(())
-    }
-
-    /// What the registry has of the rows that the batch may be about.
-    async fn held(&self, batch: &[FileRow]) -> Result<Held, Error> {
-        let candidates = self.known.candidates(batch);
-        if candidates.is_empty() {
-            return Ok(Held::default());
-        }
-        let briefs = self.importing.registry.briefs(&candidates).await?;
-        let briefs: HashMap<u32, Brief> =
-            briefs.into_iter().map(|brief| (brief.keys.number, brief)).collect();
-        let differs = |row: &FileRow| {
-            let (registration, digest) = row.checked.as_ref().ok()?;
-            let number = self.known.id(&registration.registration_id)?;
-            briefs.get(&number).filter(|brief| brief.digest != *digest).map(|_| number)
-        };
-        let differing: Vec<u32> = batch.iter().filter_map(differs).collect();
-        let whole = if differing.is_empty() {
-            Vec::new()
-        } else {
-            self.importing.registry.entries(&differing).await?
-        };
-        let whole = whole.into_iter().map(|entry| (entry.number, entry.registration)).collect();
-        Ok(Held { briefs, whole })
-    }
-
-    fn count(&mut self, decided: &Decided) -> Result<(), Error> {
-        if decided.full {
-            return Err(Error::Full);
-        }
-        for rejected in &decided.rejected {
-            self.rejects.add(rejected.line, &rejected.invalid, &rejected.raw)?;
-        }
-        let summary = &mut self.summary;
-        summary.accepted += decided.accepted;
-        summary.unchanged += decided.unchanged;
-        summary.changed += decided.changed_count;
-        summary.rejected = self.rejects.count();
-        summary.read = summary.accepted + summary.unchanged + summary.changed + summary.rejected;
-        Ok(())
-    }
-
-    /// The indexes, the rejects, the balance: in this order, each of which may be done again. Rejects are no news where
-    /// the same file was read before, or where who sent them is told at once.
-    async fn finish(mut self, rejects_are_known: bool) -> Result<Summary, Error> {
-        self.importing.index().await?;
-        self.summary.rejects = self.rejects.finish()?;
-        let Summary { read, accepted, unchanged, changed, rejected, .. } = self.summary;
-        let news = accepted + changed > 0 || (rejected > 0 && !rejects_are_known);
-        if news {
-            let sha256 = self.summary.sha256.clone();
-            let event = Event::RegistryImported(RegistryImported {
-                sha256,
-                read,
-                accepted,
-                unchanged,
-                changed,
-                rejected,
-            });
-            let event = self.announcer.event("imported", &event)?;
-            let import = ImportState { finished: true, ..self.announcer.import.clone() };
-            let write = Write { import: &import, rows: &[], freed: &[], events: &[event] };
-            self.importing.write(write).await?;
-        }
-        announce::drain(self.store, &mut self.importing).await?;
-        self.summary.recorded = news;
-        Ok(self.summary)
     }
 }
 

@@ -10,7 +10,7 @@ mod import;
 mod store;
 
 pub use import::{
-    Encoding, Error as ImportError, Progress, Request as ImportRequest, Source, Summary, import,
-    rejects_of,
+    Encoding, Error as ImportError, Progress, Registered, Request as ImportRequest, Row, Source,
+    Summary, import, register, rejects_of,
 };
 pub use store::{Counts, Entry, Error, Registry};

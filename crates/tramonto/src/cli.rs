@@ -75,7 +75,6 @@ pub use values::{
 
 pub(crate) use documented::EXIT_CODES;
 pub use documented::{GROUPS, command};
-pub(crate) use values::cause;
 pub(crate) use voucher::PROOF;
 pub use voucher::{
     CodesArgs, IssueArgs, ManyArgs, OneArgs, RedeemArgs, RefuseArgs, ReissueArgs, ShowVoucherArgs,

@@ -4,6 +4,7 @@
 //! backtrace; a closed pipe ends the command quietly. Deliberately absent: the grammar of the command
 //! line, which is `cli`'s.
 
+mod act;
 mod canary;
 mod completion;
 mod config;
@@ -29,7 +30,6 @@ mod plan;
 mod plan_file;
 mod platform;
 mod programme;
-mod reading;
 pub mod rehearse;
 pub mod run;
 mod serving;
@@ -37,7 +37,7 @@ mod status;
 pub(crate) mod voucher;
 
 pub(crate) use notices::post;
-pub(crate) use voucher::{Desk as VoucherDesk, keyring};
+pub(crate) use voucher::Desk as VoucherDesk;
 
 use std::error::Error as _;
 use std::ffi::OsString;

@@ -5,18 +5,13 @@
 
 mod beside;
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bus::{InProcess, WorkQueue};
 use chrono::Duration;
-use domain::{
-    Capabilities, Command, Plan, PlatformCapabilities, ProgrammeId, Refusals, State, Tick,
-};
-use eventstore::{
-    Clock, EventStore, ExpectedVersion, Filter, Journal, Origin, SqliteStore, programme_stream,
-};
+use domain::{Capabilities, Plan, PlatformCapabilities, ProgrammeId, Refusals, State, Tick};
+use eventstore::{Clock, EventStore, Journal, Origin, SqliteStore};
 use platform::{Directory, Faults, Faulty, Limits, Measured, Mode, Pace, Paced, Platform};
 use projections::Projections;
 use registry::Registry;
@@ -37,6 +32,7 @@ use engine::platform_choice::PlatformChoice;
 use engine::provision::Provisioner;
 use engine::runner::Passes;
 use engine::sessions::Sessions;
+pub use engine::store::adopt;
 
 /// How the engine is run.
 #[derive(Debug, Clone)]
@@ -157,11 +153,7 @@ impl Store {
 
     /// The programme whose log this is; `None` before a plan was adopted.
     pub async fn programme(log: &dyn EventStore) -> Result<Option<ProgrammeId>, Error> {
-        let filter = Filter { categories: vec!["programme".to_owned()] };
-        let page = log.read_all(0, &filter, 1).await?;
-        let Some(first) = page.events.first() else { return Ok(None) };
-        let name = first.stream.as_str().strip_prefix("programme-").unwrap_or_default();
-        name.parse().map(Some).map_err(Error::Usage)
+        engine::store::programme_of(log).await
     }
 
     /// Makes this plan the programme's, where it has none yet. A store of another programme is refused.
@@ -469,36 +461,4 @@ pub(crate) fn drive(pace: &Pace, state: &State) {
         let (calls_per_second, concurrent_calls) = (paced.calls_per_second, paced.concurrent_calls);
         pace.set(*effect, Limits { calls_per_second, concurrent_calls });
     }
-}
-
-/// Makes this plan a log's, where it has none yet. The log of another programme is refused; `place` is how
-/// the refusal calls the store.
-pub async fn adopt(
-    log: Arc<dyn EventStore>,
-    place: &(dyn Display + Sync),
-    plan: &Plan,
-    clock: Arc<dyn Clock>,
-    origin: &Origin,
-) -> Result<Journal, Error> {
-    let theirs = Store::programme(&*log).await?;
-    if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
-        return Err(Error::Usage(format!(
-            "the store at {place} belongs to programme {theirs}, not {}; name another with --store",
-            plan.programme
-        )));
-    }
-    let journal = Journal::new(plan.programme.clone(), log, clock, State::default(), 0);
-    let snapshot = journal.state().await?;
-    let adopted = snapshot.plan().is_some();
-    let events = if adopted {
-        Vec::new()
-    } else {
-        snapshot.decide(Command::Adopt(plan.clone()), journal.now())?
-    };
-    drop(snapshot);
-    if !events.is_empty() {
-        let stream = programme_stream(journal.programme())?;
-        journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
-    }
-    Ok(journal)
 }

@@ -5,13 +5,10 @@
 pub mod cli;
 pub mod commands;
 mod config;
-mod desk;
 pub mod embedded;
-mod erasure;
 pub mod exit;
 mod extracts;
 pub mod generate;
-mod keys;
 mod log;
 pub mod output;
 mod portal;

@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Global, PortalArgs};
-use crate::commands::keyring;
 use crate::services::Watched;
 use crate::{Error, RealClock, extracts, requests};
 
@@ -30,7 +29,7 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     watched.answer(PART, args.watch, &stop).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let store = Arc::new(requests::open(global).await?);
-    let keyring = Arc::new(keyring(global)?);
+    let keyring = Arc::new(global.settings()?.keyring()?);
     let mut pages = Router::new()
         .merge(intake::portal(store, &keyring, Arc::clone(&clock)))
         .merge(published::keys(keyring, Arc::clone(&clock)));

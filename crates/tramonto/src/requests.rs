@@ -19,9 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
 use crate::commands::{self, VoucherDesk, logs};
 use crate::extracts::Links;
-use crate::log::postgres_options;
 use crate::services::{Condition, Vitals, Watched};
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock};
 use engine::notices::{Outbox, Post};
 use engine::runner::{self, Passes};
 
@@ -35,27 +34,12 @@ const MEASURE: Duration = Duration::from_secs(15);
 
 /// The store of the intake, for writing.
 pub(crate) async fn open(global: &Global) -> Result<Store, Error> {
-    match &global.store {
-        StorePlace::Folder(_) => {
-            let home = global.home()?;
-            home.expect_store()?;
-            Ok(Store::open(&home.intake()).await?)
-        }
-        StorePlace::Postgres(url) => Ok(Store::connect(postgres_options(global, url)?).await?),
-    }
+    global.settings()?.open_messages().await
 }
 
-/// The store of the intake, for a look; `None` where nothing has ever come.
+/// The store of the intake, for reading; `None` where no message ever came.
 pub(crate) async fn open_to_look(global: &Global) -> Result<Option<Store>, Error> {
-    if let StorePlace::Postgres(url) = &global.store {
-        return Ok(Some(Store::connect(postgres_options(global, url)?).await?));
-    }
-    let home = global.home()?;
-    home.expect_store()?;
-    if !home.intake().exists() {
-        return Ok(None);
-    }
-    Ok(Some(Store::open_read_only(&home.intake()).await?))
+    global.settings()?.open_messages_to_read().await
 }
 
 /// How messages are read.
@@ -95,7 +79,7 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let looking = looking(passing, Arc::clone(&clock), kept, stop.clone());
     tokio::join!(server.run(stop.clone()), looking);
     signals.abort();
-    vouchers.close().await;
+    vouchers.close().await?;
     if let Some(store) = Arc::into_inner(store) {
         store.close().await?;
     }

@@ -35,6 +35,17 @@ pub enum ProbeState {
     ToCome,
 }
 
+/// What one canary is answered now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CanaryFindings {
+    /// The canary's mailbox.
+    pub number: u32,
+    /// What was expected and found, by capability.
+    pub findings: Vec<Finding>,
+    /// The conversations with the mail servers.
+    pub transcripts: Vec<Transcript>,
+}
+
 /// A probe that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProbeMade {

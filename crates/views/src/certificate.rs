@@ -112,7 +112,7 @@ fn because(open: &[OpenDrift], last: Option<&CheckView>, next: Option<&CheckView
         None => because.push("the platform had not been compared by then".to_owned()),
         Some(last) if last.unknown_to_platform > 0 => because.push(format!(
             "the platform did not know {} of the registry",
-            domain::mailboxes(last.unknown_to_platform)
+            crate::words::mailboxes(last.unknown_to_platform)
         )),
         Some(_) => {}
     }

@@ -13,12 +13,14 @@ mod gates;
 mod mailbox;
 mod next;
 mod notices;
+mod results;
 mod rights;
 mod status;
+mod words;
 
 pub use amendment::{AmendmentPreview, PhaseChange, Touched};
 pub use canaries::{
-    CanaryStanding, Contradiction, ProbeMade, ProbeState, canaries, contradictions,
+    CanaryFindings, CanaryStanding, Contradiction, ProbeMade, ProbeState, canaries, contradictions,
 };
 pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;
@@ -26,5 +28,13 @@ pub use mailbox::{Asked, Happened, HoldView, MailboxView};
 pub use next::Next;
 pub use notices::{NoticeProgress, Standing, notice_progress};
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
+pub use results::{
+    Amended, HoldPlaced, HoldReleased, HoldersErased, IncidentResolution, IncidentRetry,
+    KeyRetired, KeyRotation, MailboxWithdrawn, Migrations, NoticeBounced, NoticeRetry, PaceSet,
+    Paused, PlanAdopted, PlanAmendment, Rebuilt, RegistrationRecorded, RemindersClaimed, Resumed,
+    VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired, VouchersRequested,
+    VouchersVerified,
+};
 pub use rights::RightView;
 pub use status::{Current, DriftStatus, Population, Status};
+pub use words::{count, mailboxes, utc};

@@ -1,7 +1,7 @@
 //! What one mailbox may do at an instant, each capability with its reason.
 
+use crate::words::local;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use domain::{Capabilities, Capability, Failures, IncidentKey, Lifecycle, Mailbox, Plan};
 use serde::Serialize;
 use uuid::Uuid;
@@ -195,8 +195,4 @@ fn incident_words(key: &IncidentKey, open: bool) -> String {
     } else {
         format!("taking it away was given up: an operator dealt with incident {key} otherwise")
     }
-}
-
-pub(crate) fn local(instant: DateTime<Utc>, zone: Tz) -> String {
-    instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }

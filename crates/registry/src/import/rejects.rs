@@ -4,34 +4,22 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use domain::InvalidRegistration;
-
 use super::Error;
+use super::decide::Rejected;
 
 /// Rejects on their way into a file, which appears whole or not at all.
 pub(super) struct Rejects {
     /// Where it will be; `None` where the caller wants none.
     path: Option<PathBuf>,
     draft: Option<csv::Writer<BufWriter<File>>>,
-    count: u64,
 }
 
 impl Rejects {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, draft: None, count: 0 }
+        Self { path, draft: None }
     }
 
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    pub(super) fn add(
-        &mut self,
-        line: u64,
-        invalid: &InvalidRegistration,
-        raw: &str,
-    ) -> Result<(), Error> {
-        self.count += 1;
+    pub(super) fn add(&mut self, rejected: &Rejected) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut write = || -> Result<(), csv::Error> {
             if self.draft.is_none() {
@@ -40,6 +28,7 @@ impl Rejects {
                 self.draft = Some(draft);
             }
             let Some(draft) = &mut self.draft else { return Ok(()) };
+            let Rejected { line, raw, invalid } = rejected;
             draft.write_record([&line.to_string(), invalid.column, &invalid.reason, raw])
         };
         write().map_err(|error| failed(path, error.into()))

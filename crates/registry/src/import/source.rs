@@ -23,8 +23,6 @@ pub enum Source {
     },
     /// Anything that can be read once, such as standard input; the same packings.
     Stream(Box<dyn Read + Send>),
-    /// A registration by itself, whose sender is told what came of it: refused, it leaves no balance in the log.
-    Registration(Box<dyn Read + Send>),
 }
 
 impl Source {
@@ -113,7 +111,7 @@ pub(super) fn sha256(path: &Path) -> Result<String, Error> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 

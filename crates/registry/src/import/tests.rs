@@ -23,7 +23,7 @@ mod postgres;
 
 use std::sync::Arc;
 
-use domain::{CodiceFiscale, Person, Registration, Sex};
+use domain::{CodiceFiscale, Event, Person, Registration, Sex};
 use eventstore::{Clock, Filter, MemoryStore, NewEvent};
 use tempfile::TempDir;
 

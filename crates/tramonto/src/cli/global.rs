@@ -2,8 +2,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::values;
+use engine::Reason;
+use engine::actions::Caller;
+use engine::store::{KeySource, StoreSettings};
+use secrecy::SecretString;
+
+use crate::log::password;
 use crate::{Error, Home, StorePlace};
+
+/// The database password, where no file holds it.
+const PASSWORD: &str = "TRAMONTO_STORE_PASSWORD";
+/// The keys themselves, where neither a flag nor another variable names a place.
+const KEYRING: &str = "TRAMONTO_KEYRING";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +60,7 @@ pub struct Global {
         global = true,
         value_name = "NAME",
         env = "TRAMONTO_ACTOR",
-        value_parser = values::actor
+        value_parser = engine::actor
     )]
     pub actor: Option<String>,
     /// JSON output
@@ -72,12 +82,43 @@ impl Global {
         self.store.home()
     }
 
-    /// The actor for the record.
+    /// The store that is meant, and what opens it.
+    pub fn settings(&self) -> Result<StoreSettings, Error> {
+        let password = match &self.store {
+            StorePlace::Folder(_) => None,
+            StorePlace::Postgres(_) => password(self.store_password_file.as_deref(), PASSWORD)?,
+        };
+        Ok(StoreSettings {
+            place: self.store.clone(),
+            password,
+            root_certificate: self.store_root_certificate.clone(),
+            keys: self.keys(),
+        })
+    }
+
+    /// The keys that flags or the environment name; `None` for those of the store.
+    fn keys(&self) -> Option<KeySource> {
+        if let Some(folder) = &self.keys {
+            return Some(KeySource::Folder(folder.clone()));
+        }
+        if let Some(file) = &self.keyring_file {
+            return Some(KeySource::File(file.clone()));
+        }
+        let given = std::env::var(KEYRING).ok().filter(|text| !text.trim().is_empty())?;
+        Some(KeySource::Given { name: KEYRING, keyring: SecretString::from(given) })
+    }
+
+    /// Who acts, and why.
+    pub fn caller(&self, reason: Option<&Reason>) -> Caller {
+        Caller::new(self.actor(), reason.cloned())
+    }
+
+    /// Who acts.
     pub fn actor(&self) -> String {
         self.actor.clone().unwrap_or_else(|| {
             let user = std::env::var("USER").ok();
-            // A user name that cannot be recorded does not fail the command.
-            let user = user.and_then(|user| values::actor(&user).ok());
+            // A name that could not be recorded is not worth refusing the command for.
+            let user = user.and_then(|user| engine::actor(&user).ok());
             format!("operator:{}", user.as_deref().unwrap_or("unknown"))
         })
     }

@@ -14,7 +14,7 @@ use platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
 use serde_json::json;
 use workers::Reconciler;
 
-use super::reading::Reading;
+use super::act::decide_on;
 use crate::cli::{DriftCommand, Global, PlatformArgs};
 use crate::embedded::drive;
 use crate::exit::Exit;
@@ -43,20 +43,20 @@ async fn compare(
     platform: &PlatformArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
-    let reading = Reading::open_to_decide(global).await?;
-    let journal = Arc::clone(&reading.journal);
+    let store = decide_on(global).await?;
+    let journal = Arc::clone(store.journal());
     let (platform, provisioned) = match platform.choice()? {
         PlatformChoice::Directory => directory(global).await?,
         PlatformChoice::Webhook(settings) => {
-            let registry = Arc::new(reading.registry().await?);
+            let registry = Arc::clone(store.registry().await?);
             let provider =
-                engine::platform_choice::webhook(&settings, reading.programme(), registry)?;
+                engine::platform_choice::webhook(&settings, store.programme(), registry)?;
             let provider: Arc<dyn Platform> = Arc::new(provider);
             (provider, None)
         }
     };
     if let Some(provisioned) = provisioned
-        && Arrivals::new(Arc::clone(&reading.log), provisioned).any().await?
+        && Arrivals::new(Arc::clone(store.log()), provisioned).any().await?
     {
         return Err(Error::Usage(
             "mailboxes are still on their way into the mail directory; let the engine run, and ask again"
@@ -72,7 +72,7 @@ async fn compare(
     let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
     let mut reconciler = Reconciler::new(journal, platform, reach);
     let checked = reconciler.check(repair, &origin).await?;
-    reading.close().await;
+    store.close().await?;
     tell(&checked, global)?;
     let clean = repair || checked.drifting() == 0;
     Ok(if clean { Exit::Done.into() } else { Exit::Found.into() })

@@ -101,7 +101,7 @@ impl Target {
             let store = Store::open(global.home()?, clock, false, usual).await?;
             return Ok(Self::Folder(Box::new(store)));
         };
-        let log = Log::open_to_decide(global, clock).await?;
+        let log = Log::open_to_decide(&global.settings()?, clock).await?;
         let theirs = Store::programme(&*log.port()).await?;
         let options = postgres_options(global, url)?;
         let registry = Registry::connect(options, theirs.as_ref().unwrap_or(usual)).await?;

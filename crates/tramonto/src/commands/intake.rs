@@ -11,8 +11,7 @@ use intake::{Kind, Message, NewMessage, Templates};
 use mail::Headers;
 use serde_json::{Value, json};
 
-use super::reading::Reading;
-use super::{message_on_input, read};
+use super::{act, message_on_input, read};
 use crate::cli::{
     Global, LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, RefuseMessageArgs,
     ReleaseMessageArgs, ShowMessageArgs,
@@ -154,9 +153,9 @@ async fn release(args: &ReleaseMessageArgs, global: &Global) -> Result<(), Error
     let holder = match &args.holder {
         None => None,
         Some(target) => {
-            let reading = Reading::open(global).await?;
-            let number = reading.number_of(target).await?;
-            reading.close().await;
+            let store = act::read(global).await?;
+            let number = store.number_of(target).await?;
+            store.close().await?;
             Some(number)
         }
     };

@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use archive::{Archive, Holder, Index};
 use domain::{LogCommand, LogRequested, MailboxId};
+use engine::store::Store;
 use registry::Registry;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::act::decide_on;
 use super::decide::origin;
-use super::reading::Reading;
-use super::voucher::keys;
 use crate::cli::{
     CreateLogRequestArgs, Global, LogRequestArgs, LogRequestCommand, MailLogArgs, MailLogCommand,
     PROOF,
@@ -32,7 +32,7 @@ use crate::{Error, Home, StorePlace};
 
 /// The office of the archive, opened for a command.
 struct Desk {
-    reading: Reading,
+    reading: Store,
     office: Archive,
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn office(
     let home = folder(named, global)?;
     home.create()?;
     let index = Index::open(&home.archive()).await?;
-    Ok(Archive::new(journal, index, keys::of(global)?, home.extracts()))
+    Ok(Archive::new(journal, index, global.settings()?.keyring()?, home.extracts()))
 }
 
 /// Does anything say where the index is?
@@ -73,33 +73,29 @@ pub(crate) async fn served(
     if !is_here(named, global) {
         return Ok(None);
     }
-    let reading = Reading::open_to_decide(global).await?;
-    Ok(Some(office(Arc::clone(&reading.journal), named, global).await?))
+    let store = decide_on(global).await?;
+    Ok(Some(office(Arc::clone(store.journal()), named, global).await?))
 }
 
 impl Desk {
     async fn open(named: Option<&PathBuf>, global: &Global) -> Result<Self, Error> {
-        let reading = Reading::open_to_decide(global).await?;
-        let office = office(Arc::clone(&reading.journal), named, global).await?;
+        let reading = decide_on(global).await?;
+        let office = office(Arc::clone(reading.journal()), named, global).await?;
         Ok(Self { reading, office })
     }
 
     async fn close(self) -> Result<(), Error> {
         self.office.close().await?;
-        self.reading.close().await;
-        Ok(())
+        self.reading.close().await
     }
 
     fn id(&self, number: u32) -> MailboxId {
-        MailboxId::new(self.reading.programme(), number)
+        self.reading.id_of(number)
     }
 
     /// Whose mailbox it is, as the registry knows, and whether they have an address for notices.
     async fn holder(&self, number: u32) -> Result<(Holder, bool), Error> {
-        let registry = self.reading.registry().await?;
-        let holder = holder(&registry, number).await;
-        registry.close().await?;
-        holder
+        holder(self.reading.registry().await?, number).await
     }
 }
 
@@ -171,7 +167,7 @@ fn told(global: &Global, done: &str, request: Uuid, words: &str) -> Result<(), E
 
 async fn request(desk: &Desk, args: &CreateLogRequestArgs, global: &Global) -> Result<(), Error> {
     let number = desk.reading.number_of(&args.mailbox).await?;
-    let request = desk.reading.journal.new_id();
+    let request = desk.reading.journal().new_id();
     let (by, from, through) = (args.by.into(), args.from, args.through);
     let received_on = args.received_on;
     let asked = LogRequested { request, number, by, from, through, received_on };

@@ -1,16 +1,14 @@
 //! `tramonto notice`: who was told of what, and what an operator does about the others.
 
-use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
-use eventstore::notice_stream;
+use domain::PhaseId;
+use engine::actions::notices::{RecordBounce, RetryNotice};
 use mail::Relay;
 use secrecy::SecretString;
 use serde_json::json;
 use views::NoticeProgress;
-use workers::notices::{Bounce, RelaySettings};
+use workers::notices::RelaySettings;
 
-use super::decide::{decide, origin};
-use super::reading::Reading;
-use super::{message_on_input, read};
+use super::{act, message_on_input, read};
 use crate::Error;
 use crate::cli::{BounceArgs, Global, NoticeArgs, NoticeCommand, RetryNoticeArgs};
 use crate::log::password;
@@ -49,14 +47,16 @@ pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(
         NoticeCommand::List => list(global).await,
         NoticeCommand::Show(args) => show(&args.notice, global).await,
         NoticeCommand::Bounce(args) => bounce(&args, global).await,
-        NoticeCommand::Retry(args) => retry(&args, global).await,
+        NoticeCommand::Retry(RetryNoticeArgs { notice, failed, mailbox, reason, .. }) => {
+            act::act(RetryNotice { notice, failed, mailbox }, &reason, global).await
+        }
     }
 }
 
 async fn list(global: &Global) -> Result<(), Error> {
-    let reading = Reading::open(global).await?;
-    let now = reading.now().await?;
-    let notices = views::notice_progress(&*reading.journal.state().await?, now);
+    let store = act::read(global).await?;
+    let notices = store.notices().await?;
+    store.close().await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&notices);
@@ -139,42 +139,21 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
 }
 
 async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
-    let reading = Reading::open(global).await?;
-    let now = reading.now().await?;
-    let snapshot = reading.journal.state().await?;
-    let state = &*snapshot;
-    let rule = state.plan().and_then(|plan| plan.notice(notice).map(|rule| (plan, rule)));
-    let Some((wording, rule)) = rule.and_then(|(plan, rule)| Some((rule.wording(plan)?, rule)))
-    else {
-        return Err(unknown(state, notice));
-    };
-    let progress = views::notice_progress(state, now).into_iter().find(|one| one.notice == *notice);
+    let store = act::read(global).await?;
+    let shown = store.notice(notice).await;
+    store.close().await?;
+    let shown = shown?;
     let mut out = Output::open();
     if global.json {
-        return out.document(&json!({
-            "notice": notice,
-            "rule": rule,
-            "subject": wording.subject,
-            "text": wording.text,
-            "progress": progress,
-        }));
+        return out.document(&shown);
     }
-    if let Some(progress) = progress {
+    if let Some(progress) = shown.progress {
         out.text(overview(std::slice::from_ref(&progress)))?;
         for line in problems(&progress) {
             out.line(&line)?;
         }
     }
-    out.text(format!("\nSubject: {}\n\n{}", wording.subject, wording.text))
-}
-
-fn unknown(state: &State, notice: &PhaseId) -> Error {
-    let plan = state.plan();
-    let names = plan.map(|plan| plan.notices.iter().map(|rule| rule.id.as_str()));
-    let names = names.map(|names| names.collect::<Vec<_>>().join(", ")).unwrap_or_default();
-    let names =
-        if names.is_empty() { "it has none".to_owned() } else { format!("they are {names}") };
-    Error::Usage(format!("the plan has no notice {notice}; {names}"))
+    out.text(format!("\nSubject: {}\n\n{}", shown.subject, shown.text))
 }
 
 async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
@@ -182,88 +161,19 @@ async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
         Some(path) => read(path)?,
         None => message_on_input(LARGEST_MESSAGE)?,
     };
-    let reading = Reading::open_to_decide(global).await?;
-    let mut out = Output::open();
-    let Bounce { notice, number, cause } = match Bounce::parse(&message, reading.programme()) {
-        Ok(bounce) => bounce,
-        Err(problem) => {
-            reading.close().await;
+    let store = act::decide_on(global).await?;
+    let done = store.run(RecordBounce { message }, &global.caller(None)).await;
+    store.close().await?;
+    match done {
+        Ok(done) => act::answer(&done, global),
+        // A mail server pipes every message here; one that is no report is no failure.
+        Err(Error::Invalid(problem)) => {
+            let mut out = Output::open();
             if global.json {
-                return out.object(&json!({ "done": null, "why": problem.to_string() }));
+                return out.object(&json!({ "done": null, "why": problem }));
             }
-            return out.line(problem.to_string());
+            out.line(problem)
         }
-    };
-    let stream = notice_stream(reading.programme())?;
-    let origin = eventstore::Origin { actor: global.actor(), ..eventstore::Origin::part("") };
-    let recorded = decide(&reading, &stream, &origin, |state| {
-        let told = state.notices.get(&notice);
-        let was_sent = told.is_some_and(|told| {
-            let doubtful = told.in_doubt().values().any(|set| set.contains(number));
-            told.sent().contains(number) || doubtful
-        });
-        let known =
-            told.is_some_and(|told| told.bounced().values().any(|set| set.contains(number)));
-        if !was_sent || known {
-            return Ok(Vec::new());
-        }
-        let (notice, cause) = (notice.clone(), cause.clone());
-        let mailboxes = MailboxSet::from(number);
-        Ok(vec![Event::NoticesBounced(NoticesBounced { notice, cause, mailboxes })])
-    })
-    .await?;
-    reading.close().await;
-    let news = !recorded.is_empty();
-    if global.json {
-        let done = news.then_some("notice-bounced");
-        return out
-            .object(&json!({ "done": done, "notice": notice, "number": number, "cause": cause }));
+        Err(error) => Err(error),
     }
-    if news {
-        return out.line(format!("notice {notice} of mailbox {number} came back ({cause})"));
-    }
-    out.line(format!(
-        "nothing new: notice {notice} never went to mailbox {number}, or is known to have come back"
-    ))
-}
-
-async fn retry(args: &RetryNoticeArgs, global: &Global) -> Result<(), Error> {
-    let reading = Reading::open_to_decide(global).await?;
-    let only = match &args.mailbox {
-        Some(target) => Some(reading.number_of(target).await?),
-        None => None,
-    };
-    let notice = &args.notice;
-    let stream = notice_stream(reading.programme())?;
-    let touched = std::cell::Cell::new(0);
-    decide(&reading, &stream, &origin(global, &args.reason), |state| {
-        let told = state.notices.get(notice);
-        let mut these = match (&args.failed, told) {
-            (_, None) => roaring::RoaringBitmap::new(),
-            (Some(cause), Some(told)) => told.failed().get(cause).cloned().unwrap_or_default(),
-            (None, Some(told)) => {
-                told.in_doubt().values().fold(roaring::RoaringBitmap::new(), |all, set| all | set)
-            }
-        };
-        if let Some(only) = only {
-            these &= roaring::RoaringBitmap::from([only]);
-        }
-        if these.is_empty() {
-            return Err(Error::Usage(format!(
-                "notice {notice} has no such mailbox; look at `tramonto notice list`"
-            )));
-        }
-        touched.set(these.len());
-        let (notice, mailboxes) = (notice.clone(), MailboxSet::from(these));
-        Ok(vec![Event::NoticesRetried(NoticesRetried { notice, mailboxes })])
-    })
-    .await?;
-    reading.close().await;
-    let mut out = Output::open();
-    let many = touched.get();
-    if global.json {
-        return out
-            .object(&json!({ "done": "notices-retried", "notice": notice, "mailboxes": many }));
-    }
-    out.line(format!("notice {notice} is handed over again for {}", mailboxes(many)))
 }

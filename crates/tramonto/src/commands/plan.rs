@@ -1,21 +1,17 @@
 //! `tramonto plan`: check, show, adopt, amend.
 
-use std::sync::Arc;
-
-use domain::{Command, Event, Plan};
-use eventstore::{Clock, Decision, programme_stream, voucher_stream};
+use domain::Plan;
+use engine::actions::plan::{self, AmendPlan};
+use engine::queries::plan_in_force;
 use serde_json::json;
 use views::{AmendmentPreview, PhaseChange};
 
-use super::decide::{decide, origin};
+use super::act::{answer, decide_on, read};
 use super::plan_file;
-use super::reading::Reading;
-use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, Reason, ShowPlanArgs};
-use crate::embedded::{self, Store};
-use crate::log::Log;
+use crate::Error;
+use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, ShowPlanArgs};
 use crate::output::Output;
 use crate::output::text::{count, local, table, utc};
-use crate::{Error, Home, RealClock, StorePlace};
 
 pub(super) async fn execute(command: PlanCommand, global: &Global) -> Result<(), Error> {
     match command {
@@ -45,39 +41,18 @@ fn check(args: &CheckArgs, global: &Global) -> Result<(), Error> {
 }
 
 async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
-    let is_there = match &global.store {
-        StorePlace::Folder(folder) => Home::new(folder).exists(),
-        StorePlace::Postgres(_) => true,
-    };
-    let mut waiting = None;
-    let (plan, revision) = if is_there {
-        let reading = Reading::open(global).await?;
-        let snapshot = reading.journal.state().await?;
-        let programme = &snapshot.programme;
-        let plan = programme.plan().cloned();
-        waiting = programme.proposed().map(|(_, proposed)| proposed.revision);
-        (plan.map_or_else(Plan::cec_pac, Ok)?, programme.revision())
-    } else {
-        (Plan::cec_pac()?, 0)
-    };
+    let shown = plan_in_force(global.settings()?).await?;
     let mut out = Output::open();
     if args.file {
-        return out.text(plan_file::write(&plan)?);
+        return out.text(plan_file::write(&shown.plan)?);
     }
     if global.json {
-        let starts: Vec<_> =
-            (0..plan.phases.len()).map(|place| utc(plan.starts_at(place))).collect();
-        return out.document(&json!({
-            "revision": revision,
-            "proposed": waiting,
-            "plan": plan,
-            "starts_at": starts,
-        }));
+        return out.document(&shown);
     }
-    out.text(words(&plan, revision))?;
-    match waiting {
+    out.text(words(&shown.plan, shown.revision))?;
+    match shown.proposed {
         Some(next) => out.line(format!(
-            "revision {next} is proposed: it is adopted once the platform has called off what it moves"
+            "revision {next} is proposed: it is adopted once the platform has disarmed what it moves"
         )),
         None => Ok(()),
     }
@@ -134,68 +109,18 @@ fn words(plan: &Plan, revision: u32) -> String {
 
 async fn adopt(args: AdoptArgs, global: &Global) -> Result<(), Error> {
     let (plan, _) = plan_file::read(&args.file)?;
-    let origin = origin(global, &args.reason);
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    if let StorePlace::Folder(folder) = &global.store
-        && !Home::new(folder).exists()
-    {
-        let store = Store::open(global.home()?, Arc::clone(&clock), false, &plan.programme).await?;
-        drop(store.adopt(&plan, clock, &origin).await?);
-        store.close().await?;
-        return adopted(&plan, global);
-    }
-    let log = Log::open_to_decide(global, Arc::clone(&clock)).await?;
-    if Store::programme(&*log.port()).await?.is_none() {
-        drop(embedded::adopt(log.port(), &global.store, &plan, clock, &origin).await?);
-        log.close().await;
-        return adopted(&plan, global);
-    }
-    log.close().await;
-    let reading = Reading::open_to_decide(global).await?;
-    refuse_other(&reading, &plan)?;
-    let stream = programme_stream(reading.programme())?;
-    let command = Command::Adopt(plan.clone());
-    let now = reading.journal.now();
-    decide(&reading, &stream, &origin, |state| Ok(state.decide(command.clone(), now)?)).await?;
-    reading.close().await;
-    adopted(&plan, global)
-}
-
-fn refuse_other(reading: &Reading, plan: &Plan) -> Result<(), Error> {
-    let theirs = reading.programme();
-    if *theirs == plan.programme {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "the store at {} belongs to programme {theirs}, not {}; name another with --store",
-        reading.place(),
-        plan.programme
-    )))
-}
-
-fn adopted(plan: &Plan, global: &Global) -> Result<(), Error> {
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({ "done": "plan-adopted", "programme": plan.programme }));
-    }
-    out.line(format!("the plan of {} is in force", plan.programme))
+    let caller = global.caller(Some(&args.reason));
+    let done = Box::pin(plan::adopt(global.settings()?, plan, &caller)).await?;
+    answer(&done, global)
 }
 
 async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     let (plan, _) = plan_file::read(&args.file)?;
-    let reading = match &args.reason {
-        Some(_) if !args.dry_run => Reading::open_to_decide(global).await?,
-        _ => Reading::open(global).await?,
+    let store = match &args.reason {
+        Some(_) if !args.dry_run => decide_on(global).await?,
+        _ => read(global).await?,
     };
-    let now = reading.now().await?;
-    let (preview, waits) = {
-        let snapshot = reading.journal.state().await?;
-        let state = &*snapshot;
-        (AmendmentPreview::of(state, &plan, now), state.programme.proposed().is_some())
-    };
-    let preview = preview.ok_or_else(|| {
-        Error::Usage("there is no plan to amend; run `tramonto plan adopt FILE` first".to_owned())
-    })?;
+    let (preview, waits) = store.preview_amendment(&plan).await?;
     let mut out = Output::open();
     if global.json {
         out.document(&preview)?;
@@ -204,53 +129,20 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     }
     if !preview.refused.is_empty() {
         let problems = preview.refused.join("; ");
-        return Err(Error::Usage(format!("the amendment is refused: {problems}")));
+        return Err(Error::Refused(format!("the amendment is refused: {problems}")));
     }
     // Asking for the plan in force takes an amendment back that waits.
     let decides = !args.dry_run && (waits || !preview.same);
     let Some(reason) = args.reason.filter(|_| decides) else {
         return Ok(());
     };
-    let events = append(&reading, &plan, &reason, global).await?;
+    let done = store.run(AmendPlan { plan }, &global.caller(Some(&reason))).await;
+    store.close().await?;
+    let done = done?;
     if global.json {
         return Ok(());
     }
-    out.line(made(&events, preview.revision))
-}
-
-/// What asking for an amendment came to.
-fn made(events: &[Event], revision: u32) -> String {
-    let any = |of: fn(&Event) -> bool| events.iter().any(of);
-    if any(|event| matches!(event, Event::PlanAmended(_))) {
-        return format!("the plan is amended: revision {revision} is in force");
-    }
-    if any(|event| matches!(event, Event::AmendmentDropped(_))) {
-        return "the amendment that waited is taken back; the plan in force stays".to_owned();
-    }
-    let is = if events.is_empty() { "was proposed before" } else { "is proposed" };
-    format!(
-        "the amendment {is}: revision {revision} is adopted once the platform has called off the instants \
-         that it moves; until then the plan in force stays, look at `tramonto plan show`"
-    )
-}
-
-async fn append(
-    reading: &Reading,
-    plan: &Plan,
-    reason: &Reason,
-    global: &Global,
-) -> Result<Vec<Event>, Error> {
-    let programme = reading.programme();
-    // Vouchers that are granted meanwhile may be more than the amended plan allows.
-    let on = Decision::on(programme_stream(programme)?).depends_on(voucher_stream(programme)?);
-    let command = Command::Amend(plan.clone());
-    let now = reading.journal.now();
-    let events = decide(reading, on, &origin(global, reason), |state| {
-        Ok(state.decide(command.clone(), now)?)
-    })
-    .await?;
-    reading.close().await;
-    Ok(events)
+    out.line(done.result.to_string())
 }
 
 fn preview_words(preview: &AmendmentPreview) -> String {

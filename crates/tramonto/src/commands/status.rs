@@ -3,22 +3,18 @@
 use console::style;
 use views::{PhaseProgress, Status};
 
+use super::act::read;
 use super::notices;
-use super::reading::Reading;
 use crate::Error;
 use crate::cli::Global;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table, utc};
 
 pub(super) async fn execute(global: &Global) -> Result<(), Error> {
-    let reading = Reading::open(global).await?;
-    let now = reading.now().await?;
-    let followed = reading.followed(now).await?;
-    let head = reading.log.head().await?;
-    let status = Status::of(&*reading.journal.state().await?, now, head, followed);
-    let Some(status) = status else {
-        return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".into()));
-    };
+    let store = read(global).await?;
+    let status = store.status().await;
+    store.close().await?;
+    let status = status?;
     let mut out = Output::open();
     if global.json { out.document(&status) } else { out.text(words(&status)) }
 }

@@ -1,4 +1,4 @@
-//! `tramonto voucher` and `tramonto voucher`: an operator at the office.
+//! `tramonto voucher`: an operator at the office.
 //!
 //! Invariant: a code is shown or written once, to whoever asked for it to be made, and it is recorded as handed
 //! over only after that. It is never read from the command line, which others on the machine can see.
@@ -7,128 +7,83 @@ mod bulk;
 pub(crate) mod keys;
 mod whom;
 
-pub(crate) use keys::of as keyring;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use domain::{MailboxId, VoucherStanding};
+use engine::actions::vouchers::{
+    ExpireVouchers, RedeemVoucher, RefuseVoucher, RemindHolders, RequestVouchers, RevokeVoucher,
+    VerifyVouchers,
+};
+use engine::store::Store;
 use registry::Registry;
 use serde_json::{Value, json};
-use sql::Tables;
-use vouchers::{CodeBook, FORMAT, Grant, Kept, Office, SCHEMA, Shown};
+use vouchers::{Grant, Kept, Office, Shown};
 
+use super::act::{act, act_on, decide_on, read};
 use super::decide::origin;
-use super::reading::Reading;
+use crate::Error;
 use crate::cli::{
     Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
-    Why,
 };
-use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, table};
-use crate::{Error, StorePlace};
 
 /// The office of a store, opened for a command.
 pub(crate) struct Desk {
-    reading: Reading,
+    store: Store,
     pub(crate) office: Office,
     pub(crate) registry: Arc<Registry>,
 }
 
 impl Desk {
     pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
-        let reading = Reading::open_to_decide(global).await?;
-        let keyring = Arc::new(keys::of(global)?);
-        let tables = match &global.store {
-            StorePlace::Postgres(url) => {
-                Tables::connect(postgres_options(global, url)?, &SCHEMA).await
-            }
-            StorePlace::Folder(_) => Tables::open(&global.home()?.vouchers(), &FORMAT).await,
-        };
-        let book = CodeBook::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
-        let registry = Arc::new(reading.registry().await?);
-        let journal = Arc::clone(&reading.journal);
-        let office = Office::new(journal, Arc::clone(&registry), Arc::new(book), keyring);
-        Ok(Self { reading, office, registry })
+        let store = decide_on(global).await?;
+        let office = store.vouchers().await?.clone();
+        let registry = Arc::clone(store.registry().await?);
+        Ok(Self { store, office, registry })
     }
 
-    pub(crate) async fn close(&self) {
-        self.reading.close().await;
+    pub(crate) async fn close(self) -> Result<(), Error> {
+        drop((self.office, self.registry));
+        self.store.close().await
     }
 
     fn id(&self, number: u32) -> MailboxId {
-        MailboxId::new(self.reading.programme(), number)
+        self.store.id_of(number)
     }
 }
 
 pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<(), Error> {
     match command {
         VoucherCommand::Request(args) => {
-            let desk = Desk::open(global).await?;
-            let who = whom::named(&desk.reading, &args).await?;
-            let origin = origin(global, &args.reason);
-            let done = desk.office.request_all(&who, &origin).await?;
-            desk.close().await;
-            counted(global, "requested", done, who.len())
+            let store = decide_on(global).await?;
+            let mailboxes = whom::named(&store, &args).await?;
+            act_on(store, RequestVouchers { mailboxes }, &args.reason, global).await
         }
         VoucherCommand::Verify(args) => {
-            let desk = Desk::open(global).await?;
-            let who = whom::named(&desk.reading, &args).await?;
-            let origin = origin(global, &args.reason);
-            let done = desk.office.verify_all(&who, PROOF, &origin).await?;
-            desk.close().await;
-            counted(global, "verified", done, who.len())
+            let store = decide_on(global).await?;
+            let mailboxes = whom::named(&store, &args).await?;
+            let action = VerifyVouchers { mailboxes, proof: PROOF };
+            act_on(store, action, &args.reason, global).await
         }
-        VoucherCommand::Refuse(args) => refuse(&args, global).await,
+        VoucherCommand::Refuse(RefuseArgs { mailbox, cause, reason }) => {
+            act(RefuseVoucher { mailbox, cause }, &reason, global).await
+        }
         VoucherCommand::Issue(args) => issue(&args, global).await,
-        VoucherCommand::Redeem(args) => redeem(&args, global).await,
-        VoucherCommand::Revoke(args) => revoke(&args, global).await,
+        VoucherCommand::Redeem(RedeemArgs { code, provider, reason }) => {
+            let code = whom::secret(&code)?;
+            act(RedeemVoucher { code, provider }, &reason, global).await
+        }
+        VoucherCommand::Revoke(OneArgs { mailbox, reason }) => {
+            act(RevokeVoucher { mailbox }, &reason, global).await
+        }
         VoucherCommand::Reissue(args) => reissue(&args, global).await,
         VoucherCommand::Show(args) => show(&args.mailbox, global).await,
         VoucherCommand::Report => report(global).await,
-        VoucherCommand::Expire(args) => {
-            let desk = Desk::open(global).await?;
-            let done = desk.office.expire(&origin(global, &args.reason)).await?;
-            desk.close().await;
-            answer(
-                global,
-                &json!({ "done": "expired", "vouchers": done }),
-                &format!("{} vouchers ended unused", count(done)),
-            )
-        }
-        VoucherCommand::Remind(args) => remind(&args, global).await,
+        VoucherCommand::Expire(args) => act(ExpireVouchers, &args.reason, global).await,
+        VoucherCommand::Remind(args) => act(RemindHolders, &args.reason, global).await,
     }
-}
-
-async fn remind(args: &Why, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
-    let store = crate::requests::open(global).await?;
-    let (now, origin) = (desk.office.journal().now(), origin(global, &args.reason));
-    let claimed = intake::claim_reminders(&store, &desk.office, now, &origin).await;
-    store.close().await?;
-    desk.close().await;
-    let claimed = claimed?;
-    let words = match claimed {
-        0 => "nobody is due a reminder".to_owned(),
-        many => format!(
-            "{} reminders are claimed; `tramonto service intake` sends them through its relay",
-            count(many)
-        ),
-    };
-    answer(global, &json!({ "done": "reminders-claimed", "vouchers": claimed }), &words)
-}
-
-/// What became of a command about many.
-fn counted(global: &Global, done: &str, now: u64, asked: u64) -> Result<(), Error> {
-    let before = asked.saturating_sub(now);
-    let told = json!({ "done": done, "vouchers": now, "left_as_they_were": before });
-    let rest = if before == 0 {
-        String::new()
-    } else {
-        format!("; {} were so before, or can't be", count(before))
-    };
-    answer(global, &told, &format!("{} {done}{rest}", count(now)))
 }
 
 fn answer(global: &Global, told: &Value, words: &str) -> Result<(), Error> {
@@ -136,42 +91,34 @@ fn answer(global: &Global, told: &Value, words: &str) -> Result<(), Error> {
     if global.json { out.object(told) } else { out.line(words) }
 }
 
-async fn refuse(args: &RefuseArgs, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
-    let number = desk.reading.number_of(&args.mailbox).await?;
-    desk.office.refuse(number, &args.cause, &origin(global, &args.reason)).await?;
-    desk.close().await;
-    let id = desk.id(number);
-    let words = format!("the request of mailbox {id} is refused: {}", args.cause);
-    answer(global, &json!({ "done": "refused", "mailbox": id, "cause": args.cause }), &words)
-}
-
 async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
     let desk = Desk::open(global).await?;
     let origin = origin(global, &args.reason);
     let Some(mailbox) = &args.mailbox else {
-        return bulk::issue_all(&desk, &args.codes, &origin, global).await;
+        let issued = bulk::issue_all(&desk, &args.codes, &origin, global).await;
+        desk.close().await?;
+        return issued;
     };
-    let number = desk.reading.number_of(mailbox).await?;
+    let number = desk.store.number_of(mailbox).await?;
     let grant = desk.office.issue(number, &origin).await?;
     hand_over(&desk, "issued", &grant, global)?;
     desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
-    desk.close().await;
-    Ok(())
+    desk.close().await
 }
 
 async fn reissue(args: &ReissueArgs, global: &Global) -> Result<(), Error> {
     let desk = Desk::open(global).await?;
     let origin = origin(global, &args.reason);
     let Some(mailbox) = &args.mailbox else {
-        return bulk::reissue_undelivered(&desk, &args.codes, &origin, global).await;
+        let reissued = bulk::reissue_undelivered(&desk, &args.codes, &origin, global).await;
+        desk.close().await?;
+        return reissued;
     };
-    let number = desk.reading.number_of(mailbox).await?;
+    let number = desk.store.number_of(mailbox).await?;
     let grant = desk.office.reissue(number, &origin).await?;
     hand_over(&desk, "reissued", &grant, global)?;
     desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
-    desk.close().await;
-    Ok(())
+    desk.close().await
 }
 
 /// Shows a code, to whoever had it made.
@@ -198,39 +145,16 @@ fn hand_over(desk: &Desk, done: &str, grant: &Grant, global: &Global) -> Result<
     out.flush()
 }
 
-async fn redeem(args: &RedeemArgs, global: &Global) -> Result<(), Error> {
-    let shown = whom::secret(&args.code)?;
-    let desk = Desk::open(global).await?;
-    let redeemed =
-        desk.office.redeem(&shown, &args.provider, &origin(global, &args.reason)).await?;
-    desk.close().await;
-    let before = if redeemed.again { " before" } else { "" };
-    let words = format!(
-        "voucher {} was redeemed by {}{before} on {}; its mailbox is free through {}",
-        redeemed.voucher, redeemed.provider, redeemed.on, redeemed.free_through
-    );
-    answer(global, &json!({ "done": "redeemed", "redemption": redeemed }), &words)
-}
-
-async fn revoke(args: &OneArgs, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
-    let number = desk.reading.number_of(&args.mailbox).await?;
-    desk.office.revoke(number, &origin(global, &args.reason)).await?;
-    desk.close().await;
-    let id = desk.id(number);
-    let words = format!("the voucher of mailbox {id} is worth nothing any more");
-    answer(global, &json!({ "done": "revoked", "mailbox": id }), &words)
-}
-
 async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
     let desk = Desk::open(global).await?;
-    let number = desk.reading.number_of(mailbox).await?;
+    let number = desk.store.number_of(mailbox).await?;
     let shown = desk.office.show(number).await?;
-    desk.close().await;
+    let mailbox = desk.id(number);
+    desk.close().await?;
     let (state, more) = standing(&shown);
     if global.json {
         return Output::open().object(&json!({
-            "mailbox": desk.id(number),
+            "mailbox": mailbox,
             "voucher": shown.voucher,
             "state": state,
             "issue": shown.issue,
@@ -241,7 +165,7 @@ async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
         }));
     }
     let mut out = Output::open();
-    out.line(format!("voucher {} of mailbox {}: {state}{more}", shown.voucher, desk.id(number)))?;
+    out.line(format!("voucher {} of mailbox {}: {state}{more}", shown.voucher, mailbox))?;
     if shown.issue > 0 {
         let handed = if shown.delivered { "" } else { ", not recorded as handed over" };
         out.line(format!("code {} of it{handed}", shown.issue))?;
@@ -271,9 +195,10 @@ fn standing(shown: &Shown) -> (&'static str, String) {
 }
 
 async fn report(global: &Global) -> Result<(), Error> {
-    let reading = Reading::open(global).await?;
-    let now = reading.now().await?;
-    let report = vouchers::Report::known(&*reading.journal.state().await?, now);
+    let store = read(global).await?;
+    let report = store.voucher_report().await;
+    store.close().await?;
+    let report = report?;
     let mut out = Output::open();
     if global.json {
         return out.document(&report);

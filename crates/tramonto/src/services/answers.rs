@@ -72,7 +72,7 @@ pub(crate) async fn answering(args: &PolicyArgs, global: &Global) -> Result<Exit
 
 /// The log and the registry, both for reading.
 async fn find(global: &Global, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
-    let log = Log::open_to_look(global, clock).await?;
+    let log = Log::open_to_read(&global.settings()?, clock).await?;
     let Some(programme) = Store::programme(&*log.port()).await? else {
         return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned()));
     };

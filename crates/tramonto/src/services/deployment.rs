@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bus::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret, WorkQueue};
 use domain::{ProgrammeId, State};
+use engine::store::StoreSettings;
 use eventstore::{Clock, EventStore, Journal, PostgresStore};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
@@ -18,8 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::vitals::{Condition, Vitals};
 use crate::cli::{Global, ServiceArgs};
 use crate::embedded::Store;
-use crate::keys::KeyPlace;
-use crate::log::{expect_certificates, password, postgres_options};
+use crate::log::{expect_certificates, password};
 use crate::{Error, RealClock, StorePlace};
 
 const FIRST_REST: Duration = Duration::from_millis(200);
@@ -39,8 +39,8 @@ pub(crate) struct Deployment {
     pub(crate) journal: Arc<Journal>,
     /// The clock of this process.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Where the programme's keys are, if this process was given any.
-    pub(crate) keys: Option<KeyPlace>,
+    /// The store and what opens it.
+    pub(crate) settings: StoreSettings,
     /// This process, among all that ask for a lease.
     pub(crate) owner: String,
     store: PostgresStore,
@@ -98,14 +98,15 @@ impl Deployment {
         global: &Global,
         patience: &Patience<'_>,
     ) -> Result<Option<Self>, Error> {
-        let StorePlace::Postgres(url) = &global.store else {
+        let StorePlace::Postgres(_) = &global.store else {
             return Err(Error::Usage(format!(
                 "services share a database and {} is a folder; name one as --store \
                  postgres://USER@HOST/NAME, or run all in one process with `tramonto run`",
                 global.store
             )));
         };
-        let options = postgres_options(global, url)?;
+        let settings = global.settings()?;
+        let options = settings.connect_options()?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let connect = || PostgresStore::connect(options.clone(), Arc::clone(&clock));
         let Some(store) = patience.until("store", connect).await else { return Ok(None) };
@@ -123,8 +124,7 @@ impl Deployment {
         let journal =
             Journal::new(programme, Arc::clone(&log), Arc::clone(&clock), State::default(), 0);
         let owner = format!("{name}-{}", uuid::Uuid::now_v7());
-        let keys = KeyPlace::named(global);
-        Ok(Some(Self { options, log, journal: Arc::new(journal), clock, keys, owner, store }))
+        Ok(Some(Self { options, log, journal: Arc::new(journal), clock, settings, owner, store }))
     }
 
     /// Carries out what is queued and closes the log.

@@ -97,7 +97,7 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
     let shown = scene.json(&["notice", "show", "access-ends"]);
     assert_eq!((&shown["progress"], &shown["rule"]["to"]), (&notice, &"losing".into()));
     let told = scene.refused(&["notice", "show", "nothing"]);
-    assert!(told.contains("they are sending-ends, receiving-ends, access-ends"), "{told}");
+    assert!(told.contains("its notices: sending-ends, receiving-ends, access-ends"), "{told}");
 
     // The first mailbox's came back; its second report is no news, and nobody else's is.
     let bounce = |message: &str| {
@@ -107,11 +107,12 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
     scene.write("report.eml", &report(0, "failed", "5.2.2"));
     let came = scene.json(&["notice", "bounce", "report.eml"]);
     let expected = serde_json::json!({
-        "done": "notice-bounced", "notice": "access-ends", "number": 0, "cause": "5.2.2"
+        "done": "notice-bounced", "notice": "access-ends", "number": 0, "cause": "5.2.2",
+        "new": true
     });
     assert_eq!(came, expected);
     assert!(bounce(&report(0, "failed", "5.2.2")).contains("nothing new"));
-    assert!(bounce(&report(2, "failed", "5.2.2")).contains("never went to mailbox 2"));
+    assert!(bounce(&report(2, "failed", "5.2.2")).contains("was never sent to mailbox 2"));
     assert!(bounce(&report(1, "delayed", "4.4.1")).contains("delivered or delayed notice"));
     assert!(
         bounce("Subject: away\r\n\r\nI am away.\r\n")

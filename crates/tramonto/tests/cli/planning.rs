@@ -127,10 +127,10 @@ fn an_amendment_of_what_the_platform_was_told_waits_until_it_is_called_off() {
     assert!(scene.ok(&["status"]).contains("revision 2 of the plan takes effect once"));
     assert!(scene.ok(&["plan", "show"]).contains("revision 2 is proposed"));
     assert!(amend("later.toml").contains("the amendment was proposed before"));
-    assert!(amend("plan.toml").contains("the amendment that waited is taken back"));
+    assert!(amend("plan.toml").contains("the amendment that waited is dropped"));
     assert_eq!(standing(), (Some(1), None));
     assert_eq!(scene.events(&["--kind", "amendment-dropped"]).len(), 1);
-    assert!(!amend("plan.toml").contains("taken back"), "there is nothing to take back");
+    assert!(!amend("plan.toml").contains("dropped"), "there is nothing to drop");
 
     amend("later.toml");
     scene.ok(&["run", "--until-idle"]);

@@ -101,7 +101,7 @@ async fn commands_are_carried_out_once_and_answered_when_they_are_recorded() {
     let hold = json!({ "mailbox": mailbox, "capabilities": ["receive"], "reason": reason });
     let placed = outside.send("place-hold", "h-1", &hold).await;
     assert_eq!(placed.status, AnswerStatus::Accepted, "{}", placed.sentence);
-    let id = placed.sentence.rsplit(' ').next().unwrap();
+    let id = placed.sentence.split(' ').nth(1).unwrap();
     let release = json!({ "mailbox": mailbox, "hold": id, "reason": reason });
     let released = outside.send("release-hold", "h-2", &release).await;
     assert_eq!(released.status, AnswerStatus::Accepted, "{}", released.sentence);

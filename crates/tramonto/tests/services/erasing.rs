@@ -262,7 +262,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     assert_eq!(ending.verify(&known_by), Some(0));
     assert_eq!(ending.verify(&["x@posta.example".to_owned()]), Some(FOUND), "nobody else's went");
     assert_eq!(ending.world.ask(HEAD).await, head + 2, "ordered, and done");
-    assert!(ending.done(&erase(&whom)).contains("nothing is to be done"));
+    assert!(ending.done(&erase(&whom)).contains("nothing to do: all erasures are complete"));
 
     let file = ending.path("registry.csv");
     let (code, again) = ending.refused(&["registry", "import", file.to_str().unwrap()]);

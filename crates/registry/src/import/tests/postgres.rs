@@ -1,7 +1,7 @@
 //! What only a registry that is shared by processes has to hold.
 
 use super::*;
-use crate::store;
+use crate::store::{self, ImportState, Write};
 
 async fn another(world: &World) -> Registry {
     let options = world.database.as_ref().unwrap().options();

@@ -2,33 +2,20 @@
 
 use std::process::ExitCode;
 
-use domain::{Event, civil_date, last_instant_of};
-use eventstore::{Direction, drift_stream};
-use projections::Cutoff;
 use views::{CheckView, DriftCertificate};
 
 use crate::Error;
 use crate::cli::{CertificateArgs, Global};
-use crate::commands::reading::Reading;
+use crate::commands::act::read;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, utc};
 
 pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<ExitCode, Error> {
-    let reading = Reading::open(global).await?;
-    let now = reading.now().await?;
-    let zone = reading.journal.state().await?.plan().map(|plan| plan.zone);
-    let zone = zone.ok_or_else(|| {
-        Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
-    })?;
-    let date = args.date.unwrap_or_else(|| civil_date(now, zone));
-    if date > civil_date(now, zone) {
-        return Err(Error::Usage(format!("{date} is still to come; name a day that has begun")));
-    }
-    let as_of = last_instant_of(date, zone).min(now);
-    let cutoff = Cutoff { as_of, known_at: now, zone };
-    let state = reading.history().await?.population_as_of(cutoff).await?;
-    let certificate = DriftCertificate::of(date, as_of, &state, checks(&reading).await?);
+    let store = read(global).await?;
+    let certificate = store.drift_certificate(args.date).await;
+    store.close().await?;
+    let certificate = certificate?;
     let mut out = Output::open();
     if global.json {
         out.document(&certificate)?;
@@ -36,25 +23,6 @@ pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<Ex
         out.text(words(&certificate))?;
     }
     Ok(if certificate.certified { Exit::Done.into() } else { Exit::Found.into() })
-}
-
-/// Every comparison that came to its end, in the order of the log.
-async fn checks(reading: &Reading) -> Result<Vec<CheckView>, Error> {
-    let stream = drift_stream(reading.programme())?;
-    let read = reading.log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await;
-    let events = match read {
-        Ok(events) => events,
-        Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    let mut checks = Vec::new();
-    for event in events {
-        let fact = event.fact()?;
-        if let Event::DriftChecked(check) = &fact.event {
-            checks.push(CheckView::of(check, fact.position, fact.recorded_at));
-        }
-    }
-    Ok(checks)
 }
 
 fn words(certificate: &DriftCertificate) -> String {

@@ -15,7 +15,7 @@ use crate::output::text::{count, mailboxes, utc};
 
 /// The mailboxes whose log a hold keeps, with their addresses. Of those who were erased nothing is left to keep.
 async fn under_hold(desk: &Desk) -> Result<Vec<(u32, String)>, Error> {
-    let now = desk.reading.journal.now();
+    let now = desk.reading.journal().now();
     let held = desk.office.read_state(|state| {
         let zone = state.plan().map(|plan| plan.zone);
         let held = zone.map(|zone| state.rights.under_hold(now, zone)).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::output::progress::{self, per_second};
 use crate::output::text::{count, table};
 
 pub(super) async fn execute(desk: &Desk, args: &IndexArgs, global: &Global) -> Result<(), Error> {
-    let now = desk.reading.journal.now();
+    let now = desk.reading.journal().now();
     let zone = desk
         .office
         .read_state(|state| {
@@ -71,7 +71,6 @@ async fn of_registry(desk: &Desk) -> Result<Vec<String>, Error> {
         Some(number) => registry.find(number).await?,
         None => None,
     };
-    registry.close().await?;
     let address = first.map(|entry| entry.registration.address);
     let domain = address.as_deref().and_then(|address| address.rsplit_once('@'));
     domain.map(|(_, domain)| vec![domain.to_owned()]).ok_or_else(|| {

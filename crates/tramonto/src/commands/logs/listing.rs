@@ -42,7 +42,7 @@ pub(super) async fn list(desk: &Desk, global: &Global) -> Result<(), Error> {
 
 pub(super) async fn show(desk: &Desk, request: Uuid, global: &Global) -> Result<(), Error> {
     let stream = archive_stream(desk.reading.programme())?;
-    let log = &desk.reading.log;
+    let log = desk.reading.log();
     let events = match log.read_stream(&stream, 0, Direction::Forwards, usize::MAX).await {
         Ok(events) => events,
         Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),

@@ -112,7 +112,7 @@ async fn one(
     let letters = round.letters.filter(|_| has_address && goes);
     if let Some(letters) = letters {
         // Before the extract is on record: the letter waits for it, and a crash in between forgets nobody.
-        letters.queue_extract(request, number, desk.reading.journal.now()).await?;
+        letters.queue_extract(request, number, desk.reading.journal().now()).await?;
     }
     let by_letter = letters.is_some();
     let terms = Terms { lasting: round.lasting, by_letter };

@@ -8,7 +8,7 @@ use eventstore::Clock;
 use platform::{Directory, PostgresDirectory, RightsView};
 use serde_json::json;
 
-use super::super::reading::Reading;
+use super::super::act::read as read_store;
 use super::mail_settings;
 use crate::cli::{Global, PlatformCheckArgs};
 use crate::exit::Exit;
@@ -79,11 +79,11 @@ pub(super) async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<E
 
 /// What the plan in force has the mail servers say; nothing where there is no plan yet.
 async fn refusals(global: &Global) -> Result<Option<Refusals>, Error> {
-    let reading = Reading::open(global).await?;
-    let snapshot = reading.journal.state().await?;
+    let store = read_store(global).await?;
+    let snapshot = store.journal().state().await?;
     let refusals = snapshot.plan().map(|plan| plan.refusals.clone());
     drop(snapshot);
-    reading.close().await;
+    store.close().await?;
     Ok(refusals)
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn issue_all(
         }
     };
     let lost = (desk.office.undelivered().await?.made - &under_way(global).await?).len();
-    codes.told("issued", desk, stopped.map(|why| why.to_string()), lost, global).await
+    codes.told("issued", stopped.as_ref().map(ToString::to_string).as_deref(), lost, global)
 }
 
 pub(super) async fn reissue_undelivered(
@@ -64,7 +64,7 @@ pub(super) async fn reissue_undelivered(
     for batch in batches(&lost) {
         codes.hand_over(desk, desk.office.reissue_all(&batch, origin).await?, origin).await?;
     }
-    codes.told("reissued", desk, None, 0, global).await
+    codes.told("reissued", None, 0, global)
 }
 
 /// Whose codes are in letters that the intake still tries to send: they are not lost.
@@ -135,16 +135,14 @@ impl<'a> Codes<'a> {
     }
 
     /// Tells what the file holds, and what it does not.
-    async fn told(
+    fn told(
         self,
         done: &str,
-        desk: &Desk,
-        stopped: Option<String>,
+        stopped: Option<&str>,
         lost: u64,
         global: &Global,
     ) -> Result<(), Error> {
-        desk.close().await;
-        let more = stopped.as_ref().map(|why| format!("; no more: {why}")).unwrap_or_default();
+        let more = stopped.map(|why| format!("; no more: {why}")).unwrap_or_default();
         let again = if lost == 0 {
             String::new()
         } else {

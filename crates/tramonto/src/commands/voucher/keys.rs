@@ -1,59 +1,16 @@
 //! `tramonto key`.
 
-mod turn;
-
-use std::path::PathBuf;
-
 use chrono::{DateTime, Utc};
+use engine::actions::keys::{RetireKey, RotateKeys, Signs};
 use eventstore::Clock;
-use keyring::{KeyStanding, Keyring};
-use rand::rngs::SysRng;
+use keyring::KeyStanding;
 use serde_json::json;
 
+use super::super::act::act;
 use crate::cli::{Global, KeyCommand};
-use crate::keys::{KeyPlace, tidied};
 use crate::output::Output;
 use crate::output::text::{table, utc};
-use crate::{Error, RealClock, StorePlace};
-
-/// The keys of the store. Those of a folder are made where they are missing; where another place is named,
-/// they must be there, for others may have them already.
-pub(crate) fn of(global: &Global) -> Result<Keyring, Error> {
-    match (KeyPlace::named(global), &global.store) {
-        (Some(place), _) => Ok(place.open()?),
-        (None, StorePlace::Folder(_)) => make(global),
-        (None, StorePlace::Postgres(_)) => Err(unnamed()),
-    }
-}
-
-fn make(global: &Global) -> Result<Keyring, Error> {
-    let folder = folder(global)?;
-    Ok(tidied(Keyring::open_or_make(&folder, RealClock.now(), &mut SysRng)?))
-}
-
-fn folder(global: &Global) -> Result<PathBuf, Error> {
-    match (KeyPlace::named(global), &global.store) {
-        (Some(KeyPlace::Folder(folder)), _) => Ok(folder),
-        (Some(KeyPlace::File(_) | KeyPlace::Environment(_)), _) => Err(Error::Usage(
-            "keys that are given are only read; name the folder in which they are to be made with --keys"
-                .to_owned(),
-        )),
-        (None, StorePlace::Folder(_)) => {
-            let home = global.home()?;
-            home.expect_store()?;
-            Ok(home.keys())
-        }
-        (None, StorePlace::Postgres(_)) => Err(unnamed()),
-    }
-}
-
-fn unnamed() -> Error {
-    Error::Usage(
-        "keys are never kept in a database; name their folder with --keys, or make them there first \
-         with `tramonto key create --keys DIR`"
-            .to_owned(),
-    )
-}
+use crate::{Error, RealClock};
 
 pub(in crate::commands) async fn execute(
     command: &KeyCommand,
@@ -61,20 +18,29 @@ pub(in crate::commands) async fn execute(
 ) -> Result<(), Error> {
     match command {
         KeyCommand::Create => {
-            let keyring = make(global)?;
+            let keyring = global.settings()?.make_keys()?;
             let file = keyring.file();
             let words = format!("the keys are at {}; back them up", file.display());
             super::answer(global, &json!({ "done": "made", "file": file }), &words)
         }
         KeyCommand::List => list(global),
-        KeyCommand::Rotate(args) => turn::rotate(args, global).await,
-        KeyCommand::Retire(args) => turn::retire(args, global).await,
-        KeyCommand::Export => Output::open().document(&of(global)?.jwks(RealClock.now())?),
+        KeyCommand::Rotate(args) => {
+            let signs = if args.at_once { Signs::AtOnce } else { Signs::From(args.from) };
+            act(RotateKeys { signs, until: args.until }, &args.reason, global).await
+        }
+        KeyCommand::Retire(args) => {
+            let (kid, until) = (args.kid.clone(), args.until);
+            act(RetireKey { kid, until }, &args.reason, global).await
+        }
+        KeyCommand::Export => {
+            let keyring = global.settings()?.keyring()?;
+            Output::open().document(&keyring.jwks(RealClock.now())?)
+        }
     }
 }
 
 fn list(global: &Global) -> Result<(), Error> {
-    let keys = of(global)?.list(RealClock.now())?;
+    let keys = global.settings()?.keyring()?.list(RealClock.now())?;
     let mut out = Output::open();
     if global.json {
         return out.document(&keys);

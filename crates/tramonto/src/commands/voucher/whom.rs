@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
+use engine::store::Store;
 use roaring::RoaringBitmap;
 
-use super::super::reading::Reading;
 use super::unusable;
 use crate::Error;
 use crate::cli::{ManyArgs, Target};
@@ -15,14 +15,14 @@ use crate::cli::{ManyArgs, Target};
 const LONGEST: u64 = 16 * 1024;
 
 /// The mailbox that is named, or those in a file.
-pub(super) async fn named(reading: &Reading, args: &ManyArgs) -> Result<RoaringBitmap, Error> {
+pub(super) async fn named(store: &Store, args: &ManyArgs) -> Result<RoaringBitmap, Error> {
     let mut who = RoaringBitmap::new();
     if let Some(mailbox) = &args.mailbox {
-        who.insert(reading.number_of(mailbox).await?);
+        who.insert(store.number_of(mailbox).await?);
         return Ok(who);
     }
     let Some(path) = &args.from else { return Ok(who) };
-    let registered = reading.journal.state().await?.rights.registered().clone();
+    let known = store.journal().state().await?.rights.registered().clone();
     for (line, text) in (1_u64..).zip(opened(path)?.lines()) {
         let text = text.map_err(|source| unusable(path, "read", source))?;
         if text.trim().is_empty() {
@@ -36,10 +36,10 @@ pub(super) async fn named(reading: &Reading, args: &ManyArgs) -> Result<RoaringB
             Target::Number(number) => number,
             // What is wrong with it is told without repeating it: it may be an address.
             other @ (Target::Address(_) | Target::Id(_)) => {
-                reading.number_of(&other).await.map_err(|error| wrong(&error.to_string()))?
+                store.number_of(&other).await.map_err(|error| wrong(&error.to_string()))?
             }
         };
-        if !registered.contains(number) {
+        if !known.contains(number) {
             return Err(wrong("nobody asked for this mailbox"));
         }
         who.insert(number);

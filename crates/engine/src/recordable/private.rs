@@ -1,6 +1,4 @@
-//! Personal data that can be told by its form: addresses and codici fiscali.
-//!
-//! A name of a person can't be told from other words; the help asks to leave it out.
+//! Personal data that has a recognisable form: e-mail addresses and codici fiscali.
 
 /// What personal data the text holds, in words.
 pub(super) fn found_in(text: &str) -> Option<&'static str> {

@@ -1,0 +1,141 @@
+//! Everything the product can be told to do.
+//!
+//! An action is a value with its input; [`Store::run`] carries it out for a caller and answers with its result.
+//! Front ends parse, authenticate, run an action and render the result; nothing but an action appends an
+//! operator's decision to the log. Invariant: an action with an idempotency key takes effect once: the ids of its
+//! events follow from the key, so a repeated call finds them and returns the first result.
+
+mod decide;
+pub mod erasure;
+pub mod holds;
+pub mod incidents;
+pub mod keys;
+pub mod mailboxes;
+pub mod migrate;
+pub mod notices;
+pub mod plan;
+pub mod programme;
+pub mod projections;
+pub mod registrations;
+pub mod vouchers;
+
+use eventstore::Origin;
+use serde::Serialize;
+use uuid::Uuid;
+
+pub use decide::Decided;
+
+use crate::store::Store;
+use crate::{Error, Reason};
+
+/// The namespace of ids that follow from idempotency keys (UUID version 5).
+const NAMESPACE: Uuid = Uuid::from_u128(0x6f1b_2a0e_5c64_5d6a_9a27_3d1f_0c8e_b4d2);
+
+/// Something the product can be told to do.
+pub trait Action {
+    /// What its answer says was done, e.g. `hold-placed`.
+    const DONE: &'static str;
+    /// What it answers.
+    type Result;
+
+    /// Carries it out. Use [`Store::run`], which names the answer.
+    fn run(
+        self,
+        store: &Store,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<At<Self::Result>, Error>> + Send;
+}
+
+/// A result and the position up to which the log holds what led to it.
+#[derive(Debug)]
+pub struct At<T> {
+    /// What came of it.
+    pub result: T,
+    /// The end of what was recorded.
+    pub position: u64,
+}
+
+impl<T> At<T> {
+    /// The same at another result.
+    fn map<U>(self, with: impl FnOnce(T) -> U) -> At<U> {
+        At { result: with(self.result), position: self.position }
+    }
+}
+
+/// The answer to an action.
+#[derive(Debug, Serialize)]
+pub struct Done<T> {
+    /// What was done.
+    pub done: &'static str,
+    /// What came of it.
+    #[serde(flatten)]
+    pub result: T,
+    /// The log holds it up to this position.
+    #[serde(skip)]
+    pub position: u64,
+}
+
+/// Who acts, why, and under which idempotency key.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who: `operator:anna`, `bus:/municipality`.
+    pub actor: String,
+    /// Why; optional for some actions.
+    pub reason: Option<Reason>,
+    /// Makes a repeated call the same call.
+    pub key: Option<IdempotencyKey>,
+    /// The chain of events that this belongs to; `None` starts a new one.
+    pub correlation_id: Option<Uuid>,
+}
+
+impl Caller {
+    /// A caller without an idempotency key.
+    pub fn new(actor: impl Into<String>, reason: Option<Reason>) -> Self {
+        Self { actor: actor.into(), reason, key: None, correlation_id: None }
+    }
+
+    /// The origin of the events that this caller's decisions lead to.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            reason: self.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+            correlation_id: self.correlation_id,
+            ..Origin::part(&self.actor)
+        }
+    }
+
+    /// An id that follows from the key, or a new one where there is none.
+    fn id(&self, what: &str, store: &Store) -> Uuid {
+        self.key.as_ref().map_or_else(|| store.journal().new_id(), |key| key.id(what))
+    }
+}
+
+/// What makes a repeated call the same call: who sent it, and the id that the sender gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    source: String,
+    id: String,
+}
+
+impl IdempotencyKey {
+    /// The key of a command with this id from this source.
+    pub fn new(source: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { source: source.into(), id: id.into() }
+    }
+
+    /// The id of one thing that the command makes; the same each time.
+    fn id(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&NAMESPACE, format!("{}\n{}\n{what}", self.source, self.id).as_bytes())
+    }
+}
+
+impl Store {
+    /// Carries out an action.
+    pub async fn run<A: Action>(
+        &self,
+        action: A,
+        caller: &Caller,
+    ) -> Result<Done<A::Result>, Error> {
+        let At { result, position } = action.run(self, caller).await?;
+        Ok(Done { done: A::DONE, result, position })
+    }
+}

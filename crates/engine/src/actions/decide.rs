@@ -1,0 +1,109 @@
+//! The one way in which an action decides and appends.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Event, State, civil_date};
+use eventstore::{Decision, StreamName};
+
+use super::{At, Caller, IdempotencyKey};
+use crate::Error;
+use crate::store::Store;
+
+/// The events of a decision, now or the first time it was made.
+pub struct Decided {
+    /// The events; none where there was nothing to decide.
+    pub events: Vec<Event>,
+    /// The log holds them up to this position.
+    pub position: u64,
+}
+
+impl Decided {
+    /// The result of an action that led to this.
+    pub(super) fn with<T>(self, result: T) -> At<T> {
+        At { result, position: self.position }
+    }
+}
+
+/// The civil date in the plan's zone; in UTC before a plan is adopted.
+pub(super) fn today(state: &State, now: DateTime<Utc>) -> NaiveDate {
+    state.plan().map_or(now.date_naive(), |plan| civil_date(now, plan.zone))
+}
+
+impl Store {
+    /// Decides on the present state and appends the events to a stream. A call whose key was used before returns what
+    /// it led to then.
+    pub(crate) async fn decide(
+        &self,
+        caller: &Caller,
+        stream: StreamName,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+    ) -> Result<Decided, Error> {
+        self.decide_on(caller, stream.clone(), &Decision::on(stream), decide).await
+    }
+
+    /// The same for a decision that is made on other streams too; `stream` is the one it is appended to.
+    pub(crate) async fn decide_on(
+        &self,
+        caller: &Caller,
+        stream: StreamName,
+        on: &Decision,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+    ) -> Result<Decided, Error> {
+        let Some(key) = &caller.key else {
+            return self.append(caller, on, decide).await;
+        };
+        if let Some(before) = self.decided_before(&stream, key).await? {
+            return Ok(before);
+        }
+        match self.append(caller, on, decide).await {
+            Ok(decided) => Ok(decided),
+            // Another process may have carried out the same command at this very moment.
+            Err(error) => self.decided_before(&stream, key).await?.ok_or(error),
+        }
+    }
+
+    async fn append(
+        &self,
+        caller: &Caller,
+        on: &Decision,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+    ) -> Result<Decided, Error> {
+        let (journal, origin) = (self.journal(), caller.origin());
+        let write = |events: &[Event], now| {
+            let written = events.iter().enumerate().map(|(place, event)| {
+                let mut event = journal.new_event(event, now, &origin)?;
+                if let Some(key) = &caller.key {
+                    event.id = key.id(&place.to_string());
+                    event.correlation_id = origin.correlation_id.unwrap_or(event.id);
+                }
+                Ok(event)
+            });
+            written.collect()
+        };
+        let (events, appended) =
+            journal.decide_as(on, |snapshot, now| decide(snapshot, now), write).await?;
+        let position = match appended.last_position() {
+            Some(position) => position,
+            None => journal.state().await?.position(),
+        };
+        Ok(Decided { events, position })
+    }
+
+    /// What a command with this key led to, if it was carried out.
+    async fn decided_before(
+        &self,
+        stream: &StreamName,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Decided>, Error> {
+        let mut decided: Option<Decided> = None;
+        for place in 0_u32.. {
+            let Some(found) = self.log().find(key.id(&place.to_string())).await? else { break };
+            if found.stream != *stream {
+                return Err(Error::KeyTaken);
+            }
+            let events = decided.get_or_insert(Decided { events: Vec::new(), position: 0 });
+            events.events.push(found.fact()?.event);
+            events.position = found.position;
+        }
+        Ok(decided)
+    }
+}

@@ -1,0 +1,131 @@
+//! Erasing the personal data of holders.
+
+use std::collections::BTreeMap;
+
+use domain::{ErasureCommand, ErasureGround, LogCommand, State};
+use eventstore::{Decision, archive_stream, erasure_stream, voucher_stream};
+use roaring::RoaringBitmap;
+use views::HoldersErased;
+
+use super::{Action, At, Caller};
+use crate::erasure::{MessageLogs, Owners, Pending};
+use crate::store::Store;
+use crate::{Error, MailboxRef};
+
+/// Erases the personal data of one holder, on their demand.
+pub struct EraseHolder<'a> {
+    /// Whose.
+    pub mailbox: MailboxRef,
+    /// Where the mail logs are.
+    pub logs: &'a MessageLogs,
+}
+
+/// Erases the personal data of everyone who can be erased, after the end of the programme.
+pub struct EraseAll<'a> {
+    /// Where the mail logs are.
+    pub logs: &'a MessageLogs,
+}
+
+/// Completes an erasure that was interrupted.
+pub struct FinishErasure<'a> {
+    /// Where the mail logs are.
+    pub logs: &'a MessageLogs,
+}
+
+impl Action for EraseHolder<'_> {
+    const DONE: &'static str = "holders-erased";
+    type Result = HoldersErased;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
+        let number = store.number_of(&self.mailbox).await?;
+        order(store, caller, self.logs, ErasureGround::Demand, |_| [number].into()).await?;
+        let at = carry_out(store, caller, self.logs).await?;
+        Ok(at.map(|places| HoldersErased { mailbox: Some(store.id_of(number)), places, kept: 0 }))
+    }
+}
+
+impl Action for EraseAll<'_> {
+    const DONE: &'static str = "holders-erased";
+    type Result = HoldersErased;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
+        let everyone = |state: &State| state.rights.registered().clone();
+        order(store, caller, self.logs, ErasureGround::End, everyone).await?;
+        let at = carry_out(store, caller, self.logs).await?;
+        let kept = {
+            let snapshot = store.journal().state().await?;
+            let state = &*snapshot;
+            state.rights.registered().len() - state.erasure.ordered().len()
+        };
+        Ok(at.map(|places| HoldersErased { mailbox: None, places, kept }))
+    }
+}
+
+impl Action for FinishErasure<'_> {
+    const DONE: &'static str = "holders-erased";
+    type Result = HoldersErased;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
+        let at = carry_out(store, caller, self.logs).await?;
+        Ok(at.map(|places| HoldersErased { mailbox: None, places, kept: 0 }))
+    }
+}
+
+/// Decides whose personal data are erased. Links that have expired keep nobody.
+async fn order(
+    store: &Store,
+    caller: &Caller,
+    logs: &MessageLogs,
+    ground: ErasureGround,
+    whose: impl Fn(&State) -> RoaringBitmap,
+) -> Result<(), Error> {
+    logs.expect_none_unknown(&*store.journal().state().await?)?;
+    let now = store.now().await?;
+    let programme = store.programme();
+    let expire = |state: &State, _| Ok(state.decide_log_request(LogCommand::Expire, now)?);
+    let part = Caller { key: None, ..caller.clone() };
+    store.decide(&part, archive_stream(programme)?, expire).await?;
+    // Whatever is granted or requested meanwhile may be due to them.
+    let stream = erasure_stream(programme)?;
+    let on = Decision::on(stream.clone())
+        .depends_on(voucher_stream(programme)?)
+        .depends_on(archive_stream(programme)?);
+    let order = |state: &State, _| {
+        let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
+        Ok(state.decide_erasure(command, now)?)
+    };
+    store.decide_on(caller, stream, &on, order).await.map(|_| ())
+}
+
+/// Erases the holders whose erasure is ordered from every owner, and records it.
+async fn carry_out(
+    store: &Store,
+    caller: &Caller,
+    logs: &MessageLogs,
+) -> Result<At<BTreeMap<String, u64>>, Error> {
+    let (pending, position) = {
+        let snapshot = store.journal().state().await?;
+        (Pending::of(&snapshot), snapshot.position())
+    };
+    if pending.holders.is_empty() {
+        return Ok(At { result: BTreeMap::new(), position });
+    }
+    logs.expect_none_unknown(&*store.journal().state().await?)?;
+    if let Some(home) = logs.folder() {
+        archive::delete_expired(store.journal(), &home.extracts()).await?;
+    }
+    let archive = logs.present_or_to_come(store.settings(), &pending)?;
+    let registry = store.registry().await?;
+    let owners = Owners::open(store, archive.as_ref()).await?;
+    let erased = owners.erase(&pending, registry).await;
+    owners.close().await;
+    let erased = erased?;
+    let now = store.now().await?;
+    let part = Caller { key: None, ..caller.clone() };
+    let done = |state: &State, _| {
+        let (places, mailboxes) = (erased.clone(), pending.holders.clone());
+        Ok(state.decide_erasure(ErasureCommand::Done { places, mailboxes }, now)?)
+    };
+    let decided = store.decide(&part, erasure_stream(store.programme())?, done).await?;
+    Ok(decided.with(erased))
+}

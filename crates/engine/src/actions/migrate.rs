@@ -1,0 +1,34 @@
+//! The tables of a shared store.
+
+use eventstore::PostgresStore;
+use platform::{Mode, PostgresDirectory};
+use projections::PostgresTable;
+use registry::Registry;
+use views::Migrations;
+
+use crate::store::StoreSettings;
+use crate::{Error, StorePlace};
+
+/// Makes the tables of a shared store, or brings them up to date; a dry run only lists the steps.
+pub async fn migrate(settings: &StoreSettings, dry_run: bool) -> Result<Migrations, Error> {
+    if let StorePlace::Folder(_) = &settings.place {
+        return Err(Error::Invalid(format!(
+            "{} is a folder and needs no migration; name a database with --store \
+             postgres://USER@HOST/NAME",
+            settings.place
+        )));
+    }
+    let options = settings.connect_options()?;
+    let mut steps = PostgresStore::migrate(options.clone(), dry_run).await?;
+    steps.extend(Registry::migrate(options.clone(), dry_run).await?);
+    steps.extend(vouchers::SCHEMA.migrate(options.clone(), dry_run).await?);
+    steps.extend(PostgresTable::migrate(options.clone(), dry_run).await?);
+    steps.extend(intake::Store::migrate(options.clone(), dry_run).await?);
+    let mut migrations: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    let of_directory = PostgresDirectory::pending(options.clone()).await?;
+    migrations.extend(of_directory.into_iter().map(|name| format!("directory: {name}")));
+    if !dry_run {
+        PostgresDirectory::migrate(options, Mode::Production).await?;
+    }
+    Ok(Migrations { dry_run, migrations })
+}

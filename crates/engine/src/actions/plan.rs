@@ -1,0 +1,96 @@
+//! The plan: adopting the first one and amending it.
+
+use domain::{Command, Event, Plan, ProgrammeId};
+use eventstore::{Decision, programme_stream, voucher_stream};
+use views::{Amended, PlanAdopted, PlanAmendment};
+
+use super::{Action, At, Caller, Done};
+use crate::store::{Log, Store, StoreSettings, other_programme, programme_of};
+use crate::{Error, RealClock, StorePlace};
+
+/// Adopts a plan in a store whose programme has none in force.
+pub struct AdoptPlan {
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Amends the plan in force. Asking for the plan in force drops an amendment that waits.
+pub struct AmendPlan {
+    /// The plan as it is to be.
+    pub plan: Plan,
+}
+
+/// Adopts a plan; a store that does not exist yet, or has no programme, becomes that of the plan.
+pub async fn adopt(
+    settings: StoreSettings,
+    plan: Plan,
+    caller: &Caller,
+) -> Result<Done<PlanAdopted>, Error> {
+    let store = if programme_in(&settings).await?.is_some() {
+        Store::open_to_decide(settings).await?
+    } else {
+        Store::open_to_fill(settings, &plan, caller).await?
+    };
+    let done = store.run(AdoptPlan { plan }, caller).await;
+    store.close().await?;
+    done
+}
+
+async fn programme_in(settings: &StoreSettings) -> Result<Option<ProgrammeId>, Error> {
+    if let StorePlace::Folder(_) = &settings.place
+        && !settings.home()?.exists()
+    {
+        return Ok(None);
+    }
+    let log = Log::open_to_read(settings, std::sync::Arc::new(RealClock)).await?;
+    let programme = programme_of(&*log.port()).await;
+    log.close().await;
+    programme
+}
+
+impl Action for AdoptPlan {
+    const DONE: &'static str = "plan-adopted";
+    type Result = PlanAdopted;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<PlanAdopted>, Error> {
+        let plan = self.plan;
+        let programme = plan.programme.clone();
+        if *store.programme() != programme {
+            let place = &store.settings().place;
+            return Err(other_programme(place, store.programme(), &programme));
+        }
+        let stream = programme_stream(&programme)?;
+        let command = Command::Adopt(plan);
+        let decided =
+            store.decide(caller, stream, |state, now| Ok(state.decide(command.clone(), now)?));
+        Ok(decided.await?.with(PlanAdopted { programme }))
+    }
+}
+
+impl Action for AmendPlan {
+    const DONE: &'static str = "plan-amended";
+    type Result = PlanAmendment;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<PlanAmendment>, Error> {
+        let revision = store.journal().state().await?.programme.revision();
+        let programme = store.programme();
+        let stream = programme_stream(programme)?;
+        // Vouchers that are granted meanwhile may be more than the amended plan allows.
+        let on = Decision::on(stream.clone()).depends_on(voucher_stream(programme)?);
+        let command = Command::Amend(self.plan);
+        let decide = |state: &domain::State, now| Ok(state.decide(command.clone(), now)?);
+        let decided = store.decide_on(caller, stream, &on, decide).await?;
+        let any = |of: fn(&Event) -> bool| decided.events.iter().any(of);
+        let outcome = if any(|event| matches!(event, Event::PlanAmended(_))) {
+            Amended::InForce
+        } else if any(|event| matches!(event, Event::AmendmentDropped(_))) {
+            Amended::Dropped
+        } else if decided.events.is_empty() {
+            Amended::ProposedBefore
+        } else {
+            Amended::Proposed
+        };
+        let revision = revision.saturating_add(1);
+        Ok(decided.with(PlanAmendment { revision, outcome }))
+    }
+}

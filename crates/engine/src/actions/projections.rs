@@ -1,0 +1,49 @@
+//! The read models of a store, derived again from the log.
+
+use std::sync::Arc;
+
+use eventstore::{Clock, EventStore, SqliteStore};
+use projections::{PostgresTable, Projections};
+use views::Rebuilt;
+
+use crate::store::{Log, StoreSettings, programme_of};
+use crate::{Error, RealClock, StorePlace};
+
+/// Derives the read models again and compares them with what was there.
+pub async fn rebuild(settings: &StoreSettings) -> Result<Rebuilt, Error> {
+    match &settings.place {
+        StorePlace::Folder(_) => rebuild_embedded(settings).await,
+        StorePlace::Postgres(_) => rebuild_shared(settings).await,
+    }
+}
+
+async fn rebuild_embedded(settings: &StoreSettings) -> Result<Rebuilt, Error> {
+    let home = settings.home()?;
+    home.expect_store()?;
+    let _lock = home.lock()?;
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
+    let programme = programme_of(&log).await?.ok_or_else(nothing_to_derive)?;
+    let store: Arc<dyn EventStore> = Arc::new(log);
+    let rebuilt = Projections::rebuild(home.folder(), programme, store, clock.now()).await?;
+    let equal = rebuilt.before.as_ref().map(|before| *before == rebuilt.after);
+    Ok(Rebuilt { equal, digests: Some(rebuilt) })
+}
+
+/// The table of a shared store. Services may run: the one that keeps it continues after the last row.
+async fn rebuild_shared(settings: &StoreSettings) -> Result<Rebuilt, Error> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let log = Log::open_to_read(settings, Arc::clone(&clock)).await?;
+    let programme = programme_of(&*log.port()).await?.ok_or_else(nothing_to_derive)?;
+    let owner = format!("rebuild-{}", uuid::Uuid::now_v7());
+    let options = settings.connect_options()?;
+    let table = PostgresTable::connect(options, programme, log.port(), owner).await?;
+    let before = table.digest().await?;
+    table.rebuild(clock.now()).await?;
+    let equal = before == table.digest().await?;
+    Ok(Rebuilt { equal: Some(equal), digests: None })
+}
+
+fn nothing_to_derive() -> Error {
+    Error::NotFound("the log has no plan yet; there is nothing to derive".to_owned())
+}

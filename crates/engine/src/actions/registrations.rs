@@ -1,0 +1,80 @@
+//! Registrations: one by itself, its activation, or a registry file.
+
+use chrono::NaiveDate;
+use domain::Plan;
+use registry::{Registered, Row};
+use views::RegistrationRecorded;
+
+use super::{Action, At, Caller};
+use crate::Error;
+use crate::store::Store;
+
+/// Records one registration: an import of one row. The same row again changes nothing.
+pub struct Register {
+    /// The row.
+    pub registration: Row,
+}
+
+/// Records the day on which a registration was activated.
+pub struct Activate {
+    /// The registry's own name for the registration.
+    pub registration_id: String,
+    /// The day.
+    pub activated_on: NaiveDate,
+}
+
+impl Action for Register {
+    const DONE: &'static str = "registered";
+    type Result = RegistrationRecorded;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RegistrationRecorded>, Error> {
+        record(store, caller, &self.registration).await
+    }
+}
+
+impl Action for Activate {
+    const DONE: &'static str = "activated";
+    type Result = RegistrationRecorded;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RegistrationRecorded>, Error> {
+        let Self { registration_id, activated_on } = self;
+        let found = store.registry().await?.find_registration(&registration_id).await?;
+        let known = found.ok_or_else(|| {
+            Error::NotFound("no registration has this registration_id; register it first".into())
+        })?;
+        let known = known.registration;
+        if known.activated_on.is_some_and(|day| day != activated_on) {
+            return Err(Error::Refused("the mailbox was activated on another day already".into()));
+        }
+        let row = Row { activated_on: activated_on.to_string(), ..Row::from(&known) };
+        record(store, caller, &row).await
+    }
+}
+
+async fn record(
+    store: &Store,
+    caller: &Caller,
+    row: &Row,
+) -> Result<At<RegistrationRecorded>, Error> {
+    let (registry, plan) = (store.registry().await?, plan_of(store).await?);
+    let reason = caller.reason.as_ref().map(crate::Reason::as_str);
+    let by = (&*caller.actor, reason);
+    let now = store.journal().now();
+    let registered = registry::register(&**store.log(), registry, row, (&plan, now), by).await?;
+    let new = match registered {
+        Registered::Accepted | Registered::Changed => true,
+        Registered::Unchanged => false,
+        Registered::Rejected(invalid) => {
+            return Err(Error::Refused(format!("the registration is refused: {invalid}")));
+        }
+    };
+    let position = store.log().head().await?;
+    Ok(At { result: RegistrationRecorded { new }, position })
+}
+
+async fn plan_of(store: &Store) -> Result<Plan, Error> {
+    let snapshot = store.journal().state().await?;
+    snapshot.plan().cloned().ok_or_else(|| {
+        Error::Unavailable("no plan is adopted; run `tramonto plan adopt FILE`".into())
+    })
+}

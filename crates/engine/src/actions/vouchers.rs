@@ -1,0 +1,154 @@
+//! Decisions about vouchers. None of them makes a code.
+//!
+//! The rules are the domain's and the bookkeeping that of the `vouchers` crate; an action names the holders and the
+//! caller.
+
+use domain::{ProviderId, Verification};
+use roaring::RoaringBitmap;
+use views::{
+    RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
+    VouchersRequested, VouchersVerified,
+};
+use vouchers::Office;
+
+use super::{Action, At, Caller};
+use crate::store::Store;
+use crate::{Error, MailboxRef};
+
+/// Records that holders request their vouchers. Of many, ineligible holders are skipped; a single one is refused.
+pub struct RequestVouchers {
+    /// Whose.
+    pub mailboxes: RoaringBitmap,
+}
+
+/// Records that the requesters were verified.
+pub struct VerifyVouchers {
+    /// Whose.
+    pub mailboxes: RoaringBitmap,
+    /// How.
+    pub proof: Verification,
+}
+
+/// Refuses the request of a holder, who may request again.
+pub struct RefuseVoucher {
+    /// Whose.
+    pub mailbox: MailboxRef,
+    /// Why, as a short code.
+    pub cause: String,
+}
+
+/// Revokes the voucher of a holder, who gets no other.
+pub struct RevokeVoucher {
+    /// Whose.
+    pub mailbox: MailboxRef,
+}
+
+/// Redeems the voucher with a code, however it is written, or with a token.
+pub struct RedeemVoucher {
+    /// What the holder showed.
+    pub code: String,
+    /// Who opens the mailbox.
+    pub provider: ProviderId,
+}
+
+/// Ends the vouchers that were not redeemed in time.
+pub struct ExpireVouchers;
+
+/// Claims a batch of reminders for holders who have not used their voucher.
+pub struct RemindHolders;
+
+impl Action for RequestVouchers {
+    const DONE: &'static str = "requested";
+    type Result = VouchersRequested;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersRequested>, Error> {
+        let office = office(store, caller).await?;
+        let vouchers = office.request_all(&self.mailboxes, &caller.origin()).await?;
+        let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
+        at_end(store, VouchersRequested { vouchers, left_as_they_were }).await
+    }
+}
+
+impl Action for VerifyVouchers {
+    const DONE: &'static str = "verified";
+    type Result = VouchersVerified;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersVerified>, Error> {
+        let office = office(store, caller).await?;
+        let origin = caller.origin();
+        let vouchers = office.verify_all(&self.mailboxes, self.proof, &origin).await?;
+        let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
+        at_end(store, VouchersVerified { vouchers, left_as_they_were }).await
+    }
+}
+
+impl Action for RefuseVoucher {
+    const DONE: &'static str = "refused";
+    type Result = VoucherRefused;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRefused>, Error> {
+        let Self { mailbox, cause } = self;
+        let (number, office) = (store.number_of(&mailbox).await?, office(store, caller).await?);
+        office.refuse(number, &cause, &caller.origin()).await?;
+        at_end(store, VoucherRefused { mailbox: store.id_of(number), cause }).await
+    }
+}
+
+impl Action for RevokeVoucher {
+    const DONE: &'static str = "revoked";
+    type Result = VoucherRevoked;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRevoked>, Error> {
+        let (number, office) =
+            (store.number_of(&self.mailbox).await?, office(store, caller).await?);
+        office.revoke(number, &caller.origin()).await?;
+        at_end(store, VoucherRevoked { mailbox: store.id_of(number) }).await
+    }
+}
+
+impl Action for RedeemVoucher {
+    const DONE: &'static str = "redeemed";
+    type Result = VoucherRedeemed;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRedeemed>, Error> {
+        let office = office(store, caller).await?;
+        let redemption = office.redeem(&self.code, &self.provider, &caller.origin()).await?;
+        at_end(store, VoucherRedeemed { redemption }).await
+    }
+}
+
+impl Action for ExpireVouchers {
+    const DONE: &'static str = "expired";
+    type Result = VouchersExpired;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersExpired>, Error> {
+        let vouchers = office(store, caller).await?.expire(&caller.origin()).await?;
+        at_end(store, VouchersExpired { vouchers }).await
+    }
+}
+
+impl Action for RemindHolders {
+    const DONE: &'static str = "reminders-claimed";
+    type Result = RemindersClaimed;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RemindersClaimed>, Error> {
+        let (office, messages) = (store.vouchers().await?, store.messages().await?);
+        let now = store.journal().now();
+        let vouchers = intake::claim_reminders(messages, office, now, &caller.origin()).await?;
+        at_end(store, RemindersClaimed { vouchers }).await
+    }
+}
+
+/// The vouchers for this very call: a repeated one leads to nothing more.
+async fn office(store: &Store, caller: &Caller) -> Result<Office, Error> {
+    let office = store.vouchers().await?;
+    Ok(match &caller.key {
+        Some(key) => office.for_command(key.id("voucher")),
+        None => office.clone(),
+    })
+}
+
+async fn at_end<T>(store: &Store, result: T) -> Result<At<T>, Error> {
+    let position = store.journal().state().await?.position();
+    Ok(At { result, position })
+}

@@ -1,0 +1,95 @@
+//! Where the mail logs are. Where nothing says it, nobody may pass them over in silence: who is in them would be
+//! reported as erased.
+
+use std::path::PathBuf;
+
+use domain::{LogStanding, State};
+
+use super::Pending;
+use crate::store::StoreSettings;
+use crate::{Error, Home, StorePlace};
+
+/// The folder of the mail logs of a store.
+pub struct MessageLogs {
+    /// The folder; `None` where there never were any.
+    folder: Option<Home>,
+    /// Whether the caller states that there never were any.
+    never: bool,
+}
+
+impl MessageLogs {
+    /// Finds the folder: the one that is named, or the store's own.
+    pub fn find(
+        settings: &StoreSettings,
+        named: Option<PathBuf>,
+        never: bool,
+    ) -> Result<Self, Error> {
+        let is_named = named.is_some();
+        let home = match (named, &settings.place) {
+            (Some(folder), _) => Home::new(folder),
+            (None, StorePlace::Folder(folder)) => Home::new(folder.clone()),
+            (None, StorePlace::Postgres(_)) if never => return Ok(Self { folder: None, never }),
+            (None, StorePlace::Postgres(_)) => {
+                return Err(Error::Invalid(
+                    "the mail logs are kept in a folder, not in a database; name it with --archive, \
+                     or say --no-archive where there never were any"
+                        .to_owned(),
+                ));
+            }
+        };
+        let exists = home.archive().exists() || home.extracts().exists();
+        let folder = match (exists, never) {
+            (true, false) => Some(home),
+            (true, true) => {
+                return Err(Error::Invalid(
+                    "there are mail logs in the folder; leave --no-archive out".to_owned(),
+                ));
+            }
+            (false, false) if is_named => {
+                return Err(Error::NotFound(
+                    "there are no mail logs in the folder that --archive names; name the folder that \
+                     has them, or say --no-archive where there never were any"
+                        .to_owned(),
+                ));
+            }
+            (false, _) => None,
+        };
+        Ok(Self { folder, never })
+    }
+
+    /// The folder, where there is one.
+    pub fn folder(&self) -> Option<&Home> {
+        self.folder.as_ref()
+    }
+
+    /// The folder of the mail logs, or of those to come: who is erased before any is indexed must not come back with
+    /// them.
+    pub(crate) fn present_or_to_come(
+        &self,
+        settings: &StoreSettings,
+        pending: &Pending,
+    ) -> Result<Option<Home>, Error> {
+        match (&self.folder, &settings.place) {
+            (Some(home), _) => Ok(Some(home.clone())),
+            (None, StorePlace::Folder(_)) if pending.logs_may_come && !self.never => {
+                settings.home().map(Some)
+            }
+            (None, StorePlace::Folder(_) | StorePlace::Postgres(_)) => Ok(None),
+        }
+    }
+
+    /// Refuses to pass over mail logs that the event log knows of.
+    pub(crate) fn expect_none_unknown(&self, state: &State) -> Result<(), Error> {
+        let mut open = state.log_requests.open().values();
+        let ready = open.any(|open| matches!(open.standing, LogStanding::Prepared { .. }));
+        let kept = state.log_requests.destroyed().is_some_and(|(_, gone)| !gone.kept.is_empty());
+        if self.folder.is_none() && (ready || kept) {
+            return Err(Error::Invalid(
+                "there are mail logs: exports are ready, or a hold kept some of them; name their \
+                 folder with --archive"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}

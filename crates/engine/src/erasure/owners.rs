@@ -1,0 +1,167 @@
+//! Each owner of personal data, as the erasure drives it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use keyring::Keyring;
+use platform::{Directory, PostgresDirectory};
+
+use super::{Erase, Whose};
+use crate::store::StoreSettings;
+use crate::{Error, Home, StorePlace};
+
+/// The index of mail logs, and the folder of its exports.
+pub(super) struct MailLogIndex {
+    index: archive::Index,
+    exports: PathBuf,
+    keys: Keyring,
+}
+
+impl MailLogIndex {
+    pub(super) async fn open(home: &Home, keys: Keyring) -> Result<Self, Error> {
+        let index = archive::Index::open(&home.archive()).await?;
+        Ok(Self { index, exports: home.extracts(), keys })
+    }
+}
+
+#[async_trait]
+impl Erase for MailLogIndex {
+    async fn erase(
+        &self,
+        whose: &Whose<'_>,
+        erased: &mut BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
+        let pending = whose.pending;
+        let held = self.index.held().await?;
+        let anything = held.messages + held.links > 0;
+        if pending.ended && !pending.logs_destroyed && anything {
+            return Err(Error::Refused(
+                "the mail logs still exist; destroy them first: tramonto mail-log destroy"
+                    .to_owned(),
+            ));
+        }
+        let named = anything || !pending.ended;
+        let addresses = if named { whose.addresses().await? } else { Vec::new() };
+        let known_by = if named { whose.identifiers().await? } else { Vec::new() };
+        let theirs = archive::ErasureSubjects {
+            numbers: &pending.holders,
+            addresses: &addresses,
+            known_by: &known_by,
+            keys: &self.keys,
+            requests: &pending.requests,
+        };
+        let gone = archive::erase(&self.index, &self.exports, theirs).await?;
+        erased.insert("extracts".to_owned(), gone.extracts);
+        if gone.withdrawn > 0 {
+            erased.insert("withdrawn-extracts".to_owned(), gone.withdrawn);
+        }
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        Ok(self.index.close().await?)
+    }
+}
+
+/// The messages of the intake. Once the programme has ended none is of any use, so all of them go.
+pub(super) struct Messages(intake::Store);
+
+impl Messages {
+    /// `None` where no message ever came.
+    pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
+        if matches!(settings.place, StorePlace::Folder(_)) && !settings.home()?.intake().exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self(settings.open_messages().await?)))
+    }
+}
+
+#[async_trait]
+impl Erase for Messages {
+    async fn erase(
+        &self,
+        whose: &Whose<'_>,
+        erased: &mut BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
+        let gone = if whose.pending.ended {
+            self.0.erase_all().await?
+        } else {
+            self.0.erase(&whose.pending.holders, &whose.identifiers().await?).await?
+        };
+        erased.insert("messages".to_owned(), gone);
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        Ok(self.0.close().await?)
+    }
+}
+
+/// The mail directory.
+pub(super) enum MailDirectory {
+    File(Box<Directory>),
+    Server(Box<PostgresDirectory>),
+}
+
+impl MailDirectory {
+    /// `None` where there is none.
+    pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
+        if matches!(settings.place, StorePlace::Postgres(_)) {
+            let directory = PostgresDirectory::open(settings.connect_options()?).await?;
+            return Ok(Some(Self::Server(Box::new(directory))));
+        }
+        let path = settings.home()?.directory();
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self::File(Box::new(Directory::open(&path).await?))))
+    }
+}
+
+#[async_trait]
+impl Erase for MailDirectory {
+    async fn erase(
+        &self,
+        whose: &Whose<'_>,
+        erased: &mut BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
+        let holders = &whose.pending.holders;
+        let addresses = match self {
+            Self::File(directory) => directory.erase(holders).await?,
+            Self::Server(directory) => directory.erase(holders).await?,
+        };
+        erased.insert("directory".to_owned(), addresses);
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        match *self {
+            Self::File(directory) => Ok(directory.close().await?),
+            Self::Server(directory) => {
+                directory.close().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The registry. It belongs to the store, which closes it.
+pub(super) struct Holders;
+
+#[async_trait]
+impl Erase for Holders {
+    async fn erase(
+        &self,
+        whose: &Whose<'_>,
+        erased: &mut BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
+        let rows = whose.registry.erase(&whose.pending.holders).await?;
+        erased.insert("registry".to_owned(), rows);
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! A store of either kind, opened for queries or for decisions, beside an engine or services that run.
+//!
+//! Everything beside the log is opened when it is first needed and closed with the store. Deliberately absent: the
+//! engine's lock, which only work on a folder needs.
+
+mod create;
+mod derived;
+mod keys;
+mod log;
+mod settings;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{MailboxId, ProgrammeId};
+use eventstore::{Clock, EventStore, Filter, Journal};
+use projections::{History, PostgresTable, Status};
+use registry::Registry;
+use sql::Tables;
+use tokio::sync::OnceCell;
+use vouchers::{CodeBook, FORMAT, Office, SCHEMA};
+
+use crate::{EngineLock, Error, MailboxRef, RealClock, StorePlace};
+pub use create::adopt;
+pub(crate) use create::other_programme;
+use derived::Derived;
+pub use keys::KeySource;
+pub use log::Log;
+pub use settings::{StoreSettings, connect_options, expect_certificates};
+
+/// An open store.
+pub struct Store {
+    settings: StoreSettings,
+    journal: Arc<Journal>,
+    /// `None` where the log belongs to other parts of the process, which close it.
+    log: Option<Log>,
+    /// The read models; `None` where they are unusable.
+    derived: Option<Derived>,
+    /// The same, opened because a query needs them after all.
+    derived_later: OnceCell<Derived>,
+    registry: OnceCell<Arc<Registry>>,
+    vouchers: OnceCell<Office>,
+    messages: OnceCell<Arc<intake::Store>>,
+    /// Keeps engines off a folder whose registry is filled.
+    lock: Option<EngineLock>,
+}
+
+/// The programme that a log belongs to; `None` before a plan was adopted.
+pub async fn programme_of(log: &dyn EventStore) -> Result<Option<ProgrammeId>, Error> {
+    let filter = Filter { categories: vec!["programme".to_owned()] };
+    let page = log.read_all(0, &filter, 1).await?;
+    let Some(first) = page.events.first() else { return Ok(None) };
+    let name = first.stream.as_str().strip_prefix("programme-").unwrap_or_default();
+    name.parse().map(Some).map_err(Error::Invalid)
+}
+
+impl Store {
+    /// Opens a store for queries.
+    pub async fn open_to_read(settings: StoreSettings) -> Result<Self, Error> {
+        let log = Log::open_to_read(&settings, Arc::new(RealClock)).await?;
+        Self::with_log(settings, log).await
+    }
+
+    /// Opens a store for queries and decisions.
+    pub async fn open_to_decide(settings: StoreSettings) -> Result<Self, Error> {
+        let log = Log::open_to_decide(&settings, Arc::new(RealClock)).await?;
+        Self::with_log(settings, log).await
+    }
+
+    async fn with_log(settings: StoreSettings, log: Log) -> Result<Self, Error> {
+        let port = log.port();
+        let Some(programme) = programme_of(&*port).await? else {
+            return Err(Error::NotFound(format!(
+                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto registry import \
+                 FILE.csv` first",
+                settings.place
+            )));
+        };
+        let (state, position, derived) = derived::folded(&settings.place, &programme, &port).await;
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        let journal = Arc::new(Journal::new(programme, port, clock, state, position));
+        Ok(Self { log: Some(log), derived, ..Self::over(settings, journal) })
+    }
+
+    /// A store whose log a process has open already.
+    pub fn over(settings: StoreSettings, journal: Arc<Journal>) -> Self {
+        Self {
+            settings,
+            journal,
+            log: None,
+            derived: None,
+            derived_later: OnceCell::new(),
+            registry: OnceCell::new(),
+            vouchers: OnceCell::new(),
+            messages: OnceCell::new(),
+            lock: None,
+        }
+    }
+
+    /// The same, with a registry that is open already.
+    #[must_use]
+    pub fn with_registry(self, registry: Arc<Registry>) -> Self {
+        Self { registry: OnceCell::new_with(Some(registry)), ..self }
+    }
+
+    /// Closes what was opened.
+    pub async fn close(self) -> Result<(), Error> {
+        drop(self.vouchers);
+        if let Some(messages) = self.messages.into_inner().and_then(Arc::into_inner) {
+            messages.close().await?;
+        }
+        if let Some(registry) = self.registry.into_inner().and_then(Arc::into_inner) {
+            registry.close().await?;
+        }
+        if let Some(log) = self.log {
+            log.close().await;
+        }
+        drop(self.lock);
+        Ok(())
+    }
+
+    /// Where it is and what opened it.
+    pub fn settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
+    /// The log in the domain's events.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// The event log.
+    pub fn log(&self) -> &Arc<dyn EventStore> {
+        self.journal.store()
+    }
+
+    /// The programme.
+    pub fn programme(&self) -> &ProgrammeId {
+        self.journal.programme()
+    }
+
+    /// The id of a mailbox.
+    pub fn id_of(&self, number: u32) -> MailboxId {
+        MailboxId::new(self.programme(), number)
+    }
+
+    /// The present; in a store that was rehearsed into the future, the end of its log.
+    pub async fn now(&self) -> Result<DateTime<Utc>, Error> {
+        let head = self.log().head().await?;
+        let last = self.log().read_all(head.saturating_sub(1), &Filter::default(), 1).await?;
+        let newest = last.events.first().map(|event| event.recorded_at);
+        Ok(newest.map_or(self.journal.now(), |newest| newest.max(self.journal.now())))
+    }
+
+    /// The past of mailboxes and of the population.
+    pub async fn history(&self) -> Result<History, Error> {
+        let open = || Derived::open(&self.settings.place, self.programme(), self.log());
+        let derived = match &self.derived {
+            Some(derived) => derived,
+            None => self.derived_later.get_or_try_init(open).await?,
+        };
+        if derived.folder.is_some() {
+            while derived.projections.sets().tick(self.journal.now()).await?.progress > 0 {}
+        }
+        Ok(derived.projections.history().clone())
+    }
+
+    /// How far the read models have followed the log.
+    pub async fn projections(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
+        if let Some(derived) = &self.derived {
+            return Ok(derived.projections.status(now).await?);
+        }
+        if matches!(self.settings.place, StorePlace::Folder(_)) {
+            return Ok(Vec::new());
+        }
+        let options = self.settings.connect_options()?;
+        let (programme, log) = (self.programme().clone(), Arc::clone(self.log()));
+        let table = PostgresTable::connect(options, programme, log, "status".to_owned());
+        // A table that was never made has no status.
+        let Ok(table) = table.await else { return Ok(Vec::new()) };
+        Ok(vec![table.status(now).await?])
+    }
+
+    /// The number of a mailbox. An address is looked up in the registry and never repeated in an error.
+    pub async fn number_of(&self, mailbox: &MailboxRef) -> Result<u32, Error> {
+        let programme = self.programme();
+        let number = match mailbox {
+            MailboxRef::Number(number) => *number,
+            MailboxRef::Id(id) => id.number(programme).ok_or_else(|| {
+                Error::NotFound(format!(
+                    "{id} is no mailbox of programme {programme}; look the mailbox up by its address"
+                ))
+            })?,
+            MailboxRef::Address(address) => {
+                let found = self.registry().await?.find_address(address).await?;
+                return found.map(|entry| entry.number).ok_or_else(|| {
+                    Error::NotFound(
+                        "the registry has no such address; check its spelling".to_owned(),
+                    )
+                });
+            }
+        };
+        if self.journal.state().await?.rights.registered().contains(number) {
+            return Ok(number);
+        }
+        let id = self.id_of(number);
+        Err(Error::NotFound(format!(
+            "mailbox {id} (number {number}) is not registered; look the mailbox up by its address"
+        )))
+    }
+
+    /// The registry.
+    pub async fn registry(&self) -> Result<&Arc<Registry>, Error> {
+        self.registry.get_or_try_init(|| self.open_registry()).await
+    }
+
+    async fn open_registry(&self) -> Result<Arc<Registry>, Error> {
+        if matches!(self.settings.place, StorePlace::Postgres(_)) {
+            let options = self.settings.connect_options()?;
+            return Ok(Arc::new(Registry::connect(options, self.programme()).await?));
+        }
+        let path = self.settings.home()?.registry();
+        if !path.exists() {
+            return Err(Error::NotFound(format!(
+                "there is no registry at {}; import one with `tramonto registry import FILE.csv`, or name the \
+                 mailbox by its id",
+                path.display()
+            )));
+        }
+        Ok(Arc::new(Registry::open(&path, self.programme()).await?))
+    }
+
+    /// The vouchers, with the programme's keys and the table of codes.
+    pub async fn vouchers(&self) -> Result<&Office, Error> {
+        self.vouchers.get_or_try_init(|| self.open_vouchers()).await
+    }
+
+    async fn open_vouchers(&self) -> Result<Office, Error> {
+        let keyring = Arc::new(self.settings.keyring()?);
+        let tables = match &self.settings.place {
+            StorePlace::Postgres(_) => {
+                Tables::connect(self.settings.connect_options()?, &SCHEMA).await
+            }
+            StorePlace::Folder(_) => Tables::open(&self.settings.home()?.vouchers(), &FORMAT).await,
+        };
+        let book = CodeBook::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
+        let (journal, registry) = (Arc::clone(&self.journal), Arc::clone(self.registry().await?));
+        Ok(Office::new(journal, registry, Arc::new(book), keyring))
+    }
+
+    /// The messages that came by e-mail, and the letters that go out.
+    pub async fn messages(&self) -> Result<&Arc<intake::Store>, Error> {
+        let open = || async { Ok(Arc::new(self.settings.open_messages().await?)) };
+        self.messages.get_or_try_init(open).await
+    }
+}

@@ -1,0 +1,99 @@
+//! Stores that may not exist yet: made, locked and given their first plan.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use domain::{Command, Plan, ProgrammeId, State};
+use eventstore::{
+    Clock, EventStore, ExpectedVersion, Journal, Origin, SqliteStore, programme_stream,
+};
+use platform::{Directory, Mode};
+use registry::Registry;
+use tokio::sync::OnceCell;
+
+use super::{Log, Store, StoreSettings, programme_of};
+use crate::actions::Caller;
+use crate::{EngineLock, Error, RealClock, StorePlace};
+
+impl Store {
+    /// Opens a store to fill its registry: an embedded one is made where it is missing and locked against an engine,
+    /// and `plan` is adopted where the store has no plan.
+    pub async fn open_to_fill(
+        settings: StoreSettings,
+        plan: &Plan,
+        caller: &Caller,
+    ) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        let (log, lock) = match &settings.place {
+            StorePlace::Postgres(_) => {
+                (Log::open_to_decide(&settings, Arc::clone(&clock)).await?, None)
+            }
+            StorePlace::Folder(_) => {
+                let (log, lock) = make(&settings, Arc::clone(&clock)).await?;
+                (log, Some(lock))
+            }
+        };
+        if programme_of(&*log.port()).await?.is_none() {
+            drop(adopt(log.port(), &settings.place, plan, clock, &caller.origin()).await?);
+        }
+        let store = Self::with_log(settings, log).await?;
+        let registry = match &store.settings.place {
+            StorePlace::Postgres(_) => store.open_registry().await?,
+            StorePlace::Folder(_) => {
+                let path = store.settings.home()?.registry();
+                Arc::new(Registry::open(&path, store.programme()).await?)
+            }
+        };
+        Ok(Self { lock, registry: OnceCell::new_with(Some(registry)), ..store })
+    }
+}
+
+/// The directory is made before the log: a log without one means that the directory is gone.
+async fn make(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<(Log, EngineLock), Error> {
+    let home = settings.home()?;
+    home.create()?;
+    let lock = home.lock()?;
+    if !home.exists() && !home.directory().exists() {
+        Directory::create(&home.directory(), Mode::Production).await?.close().await?;
+    }
+    Ok((Log::Sqlite(SqliteStore::open(&home.log(), clock).await?), lock))
+}
+
+/// Makes this plan the programme's, where it has none yet. A store of another programme is refused.
+pub async fn adopt(
+    log: Arc<dyn EventStore>,
+    place: &(dyn Display + Sync),
+    plan: &Plan,
+    clock: Arc<dyn Clock>,
+    origin: &Origin,
+) -> Result<Journal, Error> {
+    let theirs = programme_of(&*log).await?;
+    if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
+        return Err(other_programme(place, &theirs, &plan.programme));
+    }
+    let journal = Journal::new(plan.programme.clone(), log, clock, State::default(), 0);
+    let snapshot = journal.state().await?;
+    let adopted = snapshot.plan().is_some();
+    let events = if adopted {
+        Vec::new()
+    } else {
+        snapshot.decide(Command::Adopt(plan.clone()), journal.now())?
+    };
+    drop(snapshot);
+    if !events.is_empty() {
+        let stream = programme_stream(journal.programme())?;
+        journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
+    }
+    Ok(journal)
+}
+
+/// The store belongs to another programme.
+pub(crate) fn other_programme(
+    place: &dyn Display,
+    theirs: &ProgrammeId,
+    other: &ProgrammeId,
+) -> Error {
+    Error::Refused(format!(
+        "the store at {place} belongs to programme {theirs}, not {other}; name another with --store"
+    ))
+}

@@ -1,0 +1,60 @@
+//! The read models of a store, opened for a query.
+
+use std::sync::Arc;
+
+use domain::{ProgrammeId, State};
+use eventstore::EventStore;
+use projections::Projections;
+use tempfile::TempDir;
+
+use crate::{Error, StorePlace};
+
+/// The read models of a store.
+pub(super) struct Derived {
+    pub(super) projections: Projections,
+    /// A shared store's are built for one query, in a folder that is deleted afterwards.
+    pub(super) folder: Option<TempDir>,
+}
+
+impl Derived {
+    pub(super) async fn open(
+        place: &StorePlace,
+        programme: &ProgrammeId,
+        log: &Arc<dyn EventStore>,
+    ) -> Result<Self, Error> {
+        let (path, folder) = if let StorePlace::Folder(folder) = place {
+            (folder.clone(), None)
+        } else {
+            let folder = tempfile::tempdir().map_err(|source| Error::File {
+                path: std::env::temp_dir(),
+                advice: "no temporary folder can be made; free some space, or set TMPDIR"
+                    .to_owned(),
+                source,
+            })?;
+            (folder.path().to_owned(), Some(folder))
+        };
+        let projections = Projections::open(&path, programme.clone(), Arc::clone(log)).await?;
+        Ok(Self { projections, folder })
+    }
+}
+
+/// The state that the read models have folded already, where they can be used: a broken read model never fails a
+/// query, which then folds the log from its beginning.
+pub(super) async fn folded(
+    place: &StorePlace,
+    programme: &ProgrammeId,
+    log: &Arc<dyn EventStore>,
+) -> (State, u64, Option<Derived>) {
+    if matches!(place, StorePlace::Postgres(_)) {
+        return (State::default(), 0, None);
+    }
+    let loaded = async {
+        let opened = Derived::open(place, programme, log).await?;
+        let (state, position) = opened.projections.state().await?;
+        Ok::<_, Error>((state, position, Some(opened)))
+    };
+    loaded.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "read models are unusable; reading the log from its beginning");
+        (State::default(), 0, None)
+    })
+}

@@ -1,0 +1,118 @@
+//! One registration by itself: the same checks and the same writing as a file of one row.
+
+use chrono::{DateTime, Utc};
+use domain::{InvalidRegistration, Plan, Registration, RegistrationRules};
+use eventstore::EventStore;
+use sha2::{Digest, Sha256};
+
+use super::rows::FileRow;
+use super::running::{By, Context};
+use super::source::hex;
+use super::{Error, SIZES};
+use crate::Registry;
+use crate::store::digest;
+
+/// The fields of a registration, as a row of a registry file has them. It is personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The registry's own name for it.
+    pub registration_id: String,
+    /// The holder.
+    pub codice_fiscale: String,
+    /// The holder's surname.
+    pub surname: String,
+    /// The holder's given names.
+    pub name: String,
+    /// The address.
+    pub address: String,
+    /// The day it was asked for.
+    pub requested_on: String,
+    /// The day it was activated; empty where it was not.
+    pub activated_on: String,
+    /// The day of the last message sent; empty where there was none.
+    pub last_sent_on: String,
+    /// An address for notices; empty where there is none.
+    pub notify_email: String,
+}
+
+/// What became of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// It is new.
+    Accepted,
+    /// It was there as it is.
+    Unchanged,
+    /// It was there and says something new.
+    Changed,
+    /// It breaks a rule; nothing was written.
+    Rejected(InvalidRegistration),
+}
+
+impl Row {
+    fn fields(&self) -> [&str; 9] {
+        [
+            &self.registration_id,
+            &self.codice_fiscale,
+            &self.surname,
+            &self.name,
+            &self.address,
+            &self.requested_on,
+            &self.activated_on,
+            &self.last_sent_on,
+            &self.notify_email,
+        ]
+    }
+
+    /// By what an import of it is known again after a crash.
+    fn identity(&self) -> String {
+        hex(&Sha256::digest(self.fields().join("\n")))
+    }
+}
+
+impl From<&Registration> for Row {
+    fn from(known: &Registration) -> Self {
+        let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
+        Self {
+            registration_id: known.registration_id.clone(),
+            codice_fiscale: known.codice_fiscale.to_string(),
+            surname: known.surname.clone(),
+            name: known.name.clone(),
+            address: known.address.clone(),
+            requested_on: known.requested_on.to_string(),
+            activated_on: day(known.activated_on).unwrap_or_default(),
+            last_sent_on: day(known.last_sent_on).unwrap_or_default(),
+            notify_email: known.notify_email.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Writes one registration, unless a rule refuses it.
+pub async fn register(
+    store: &dyn EventStore,
+    registry: &Registry,
+    row: &Row,
+    (plan, now): (&Plan, DateTime<Utc>),
+    (actor, reason): (&str, Option<&str>),
+) -> Result<Registered, Error> {
+    let context = Context { store, registry, plan, now, by: By { actor, reason }, sizes: SIZES };
+    let importing = context.importing().await?;
+    let identity = row.identity();
+    let (import, again) = context.state(&identity).await?;
+    let mut running = context.begin(importing, &import, again).await?;
+    let checked = Registration::check(&row.fields(), &RegistrationRules::new(plan, now));
+    let checked = checked.map(|registration| {
+        let digest = digest(&registration);
+        (registration, digest)
+    });
+    // Nobody writes it to a file of rejects: its sender gets the reason.
+    let batch = vec![FileRow { line: 1, raw: String::new(), checked }];
+    let rejected = running.batch(batch).await?.pop();
+    running.summary.sha256 = identity;
+    let summary = running.finish(true, || Ok(None)).await?;
+    Ok(match rejected {
+        Some(rejected) => Registered::Rejected(rejected.invalid),
+        None if summary.accepted > 0 => Registered::Accepted,
+        None if summary.changed > 0 => Registered::Changed,
+        None => Registered::Unchanged,
+    })
+}

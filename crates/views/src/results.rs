@@ -1,0 +1,26 @@
+//! What actions answer: the same fields over every front end, and one sentence for people.
+//!
+//! Invariant: no personal data, but where an action makes a secret for whoever asked for it.
+
+mod erasure;
+mod incidents;
+mod keys;
+mod mailboxes;
+mod notices;
+mod plan;
+mod programme;
+mod registrations;
+mod vouchers;
+
+pub use erasure::HoldersErased;
+pub use incidents::{IncidentResolution, IncidentRetry};
+pub use keys::{KeyRetired, KeyRotation};
+pub use mailboxes::{HoldPlaced, HoldReleased, MailboxWithdrawn};
+pub use notices::{NoticeBounced, NoticeRetry};
+pub use plan::{Amended, Migrations, PlanAdopted, PlanAmendment, Rebuilt};
+pub use programme::{PaceSet, Paused, Resumed};
+pub use registrations::RegistrationRecorded;
+pub use vouchers::{
+    RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
+    VouchersRequested, VouchersVerified,
+};

@@ -1,0 +1,42 @@
+//! Results of erasing personal data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use domain::MailboxId;
+use serde::Serialize;
+
+use crate::words::{count, mailboxes};
+
+/// Personal data were erased.
+#[derive(Debug, Clone, Serialize)]
+pub struct HoldersErased {
+    /// Whose; `None` for everyone who could be erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<MailboxId>,
+    /// How much there was, by the name of what held it; empty where nothing was left to erase.
+    pub places: BTreeMap<String, u64>,
+    /// How many holders are not erased: a hold keeps them, or something is still due to them.
+    pub kept: u64,
+}
+
+impl fmt::Display for HoldersErased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.places.is_empty() {
+            f.write_str("nothing to do: all erasures are complete")?;
+        } else {
+            let each = self.places.iter().map(|(place, rows)| format!("{place} {}", count(*rows)));
+            let each = each.collect::<Vec<_>>().join(", ");
+            match self.mailbox {
+                Some(id) => write!(f, "the personal data of the holder of mailbox {id} are gone")?,
+                None => f.write_str("the personal data of everyone who can be erased are gone")?,
+            }
+            write!(f, ": {each}; deleting backups is up to you")?;
+        }
+        if self.kept > 0 {
+            let kept = mailboxes(self.kept);
+            write!(f, "\nthose of {kept} are kept: by a hold, or for something still due to them")?;
+        }
+        Ok(())
+    }
+}

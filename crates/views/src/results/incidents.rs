@@ -1,0 +1,40 @@
+//! Results of actions on incidents.
+
+use std::fmt;
+
+use domain::IncidentKey;
+use serde::Serialize;
+
+use crate::words::mailboxes;
+
+/// Mailboxes of an incident are tried again.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncidentRetry {
+    /// Which incident.
+    pub incident: IncidentKey,
+    /// How many mailboxes.
+    pub mailboxes: u64,
+}
+
+impl fmt::Display for IncidentRetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { incident, mailboxes: count } = self;
+        write!(f, "incident {incident}: {} will be tried again", mailboxes(*count))
+    }
+}
+
+/// An incident was resolved.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncidentResolution {
+    /// Which incident.
+    pub incident: IncidentKey,
+    /// How many mailboxes.
+    pub mailboxes: u64,
+}
+
+impl fmt::Display for IncidentResolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { incident, mailboxes: count } = self;
+        write!(f, "incident {incident} is resolved for {}; they stay failed", mailboxes(*count))
+    }
+}

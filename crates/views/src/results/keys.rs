@@ -1,0 +1,80 @@
+//! Results of actions on the programme's keys.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+
+use crate::words::utc;
+
+/// A key rotation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum KeyRotation {
+    /// A new key is published.
+    Rotated {
+        /// The new key.
+        kid: String,
+        /// The one before.
+        #[serde(skip)]
+        retired: String,
+        /// From when on the new key signs.
+        signs_from: DateTime<Utc>,
+        /// The last day on which what the old key signed is valid; `None` without end.
+        until: Option<NaiveDate>,
+        /// Whether the new key signs already.
+        #[serde(skip)]
+        at_once: bool,
+    },
+    /// Only the last rotation was recorded, which a process had left out.
+    Recorded {},
+}
+
+impl fmt::Display for KeyRotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Rotated { kid, retired, signs_from, until, at_once } = self else {
+            return f.write_str(
+                "the last rotation was not recorded; it is now, and no key was rotated: run it again \
+                 to rotate",
+            );
+        };
+        let valid = until.map_or_else(|| "without end".to_owned(), |day| format!("through {day}"));
+        if *at_once {
+            return write!(
+                f,
+                "key {kid} signs from now on; what the one before signed is valid {valid}: publish \
+                 `tramonto key export` again, and give the keys to every service that has \
+                 them from you; if the one before leaked, `tramonto key retire {retired}` \
+                 ends what it signed"
+            );
+        }
+        write!(
+            f,
+            "key {kid} is published from now on and signs from {}; what the one before signs is valid \
+             {valid}: make sure that whoever keeps `tramonto key export` has it again by then, \
+             and every service that has the keys from you",
+            utc(*signs_from)
+        )
+    }
+}
+
+/// A key was retired.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyRetired {
+    /// Which.
+    pub kid: String,
+    /// Until when what it signed is valid.
+    pub verifies_until: DateTime<Utc>,
+}
+
+impl fmt::Display for KeyRetired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "what key {} signed is invalid from {} on: publish `tramonto key export` again, and \
+             give the keys to every service that has them from you",
+            self.kid,
+            utc(self.verifies_until)
+        )
+    }
+}

@@ -1,0 +1,22 @@
+//! Results of actions on registrations.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A registration is recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegistrationRecorded {
+    /// Whether anything was recorded now; `false` where it was there as it is.
+    pub new: bool,
+}
+
+impl fmt::Display for RegistrationRecorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.new {
+            "the registration is recorded"
+        } else {
+            "the registration was recorded before"
+        })
+    }
+}
