@@ -1,10 +1,9 @@
-//! The codice fiscale, by which a holder is identified.
+//! The codice fiscale, which identifies a holder.
 //!
-//! Invariant: a [`CodiceFiscale`] is well-formed, its day exists in its month, and its check character
-//! is right. Source: decree of the Ministry of Finance of 23 December 1976 (Gazzetta Ufficiale
-//! no. 345 of 29 December 1976) for the composition, the tables of the check character, and the letters
-//! that stand for digits in omocodia. Deliberately absent: serde. It is personal data and never enters
-//! the log; its `Debug` form does not show it.
+//! Invariant: a [`CodiceFiscale`] is well-formed, its day exists in its month, and its check character is
+//! correct. Source of the composition, the check character and omocodia: decree of the Ministry of Finance
+//! of 23 December 1976 (Gazzetta Ufficiale no. 345 of 29 December 1976). Deliberately absent: serde. A
+//! codice fiscale is personal data, never enters the log, and is hidden by its `Debug` form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,34 +14,34 @@ mod compose;
 
 pub use compose::{BirthPlace, Person, Sex};
 
-/// A checked codice fiscale, in capitals.
+/// A checked codice fiscale in upper case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CodiceFiscale([u8; 16]);
 
-/// Why a text is no codice fiscale. The text itself is not repeated: it is personal data.
+/// Why a text is not a valid codice fiscale. The text, which is personal data, is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCodiceFiscale {
     /// Too short, too long, or not ASCII.
     #[error("a codice fiscale has 16 letters and digits, this text has {0} characters")]
     Length(usize),
-    /// A character that can't stand in its place.
-    #[error("character {0} can't stand in that place of a codice fiscale")]
+    /// A character is not allowed at its position.
+    #[error("character {0} is not allowed at its position in a codice fiscale")]
     Character(usize),
-    /// A day that its month does not have.
+    /// The day does not exist in its month.
     #[error("the day of birth does not exist in the month of birth")]
     Birth,
-    /// The last character does not agree with the first fifteen.
-    #[error("the check character does not agree with the other fifteen")]
+    /// The check character does not match.
+    #[error("the check character does not match the other fifteen characters")]
     Check,
 }
 
 /// The letters of the months, January first.
 const MONTHS: &[u8; 12] = b"ABCDEHLMPRST";
-/// The letters that stand for the digits 0 to 9 in omocodia.
+/// The letters that replace the digits 0 to 9 in omocodia.
 const OMOCODIA: &[u8; 10] = b"LMNPQRSTUV";
-/// Where the digits stand, from the right: the order in which omocodia replaces them.
+/// The positions of the digits from the right, the order in which omocodia replaces them.
 const DIGITS: [usize; 7] = [14, 13, 12, 10, 9, 7, 6];
-/// The weight of a letter, or of the digit of the same place (0 as A), at an odd place counted from 1.
+/// The weight of a letter, or of the digit with the same index (0 as A), at an odd position from 1.
 const ODD: [u8; 26] =
     [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
@@ -52,7 +51,7 @@ impl CodiceFiscale {
         std::str::from_utf8(&self.0).unwrap_or_default() // always ASCII
     }
 
-    /// How many of its seven digits are written as letters, because two people had the same code.
+    /// The number of digits replaced by letters because two people had the same code.
     pub fn omocodia(&self) -> usize {
         DIGITS
             .into_iter()
@@ -60,7 +59,7 @@ impl CodiceFiscale {
             .count()
     }
 
-    /// The same code with its `count` rightmost digits (at most seven) written as letters.
+    /// The same code with its `count` rightmost digits (at most seven) replaced by letters.
     #[must_use]
     pub fn with_omocodia(self, count: usize) -> Self {
         let mut characters = self.0;
@@ -84,20 +83,20 @@ impl CodiceFiscale {
 impl FromStr for CodiceFiscale {
     type Err = InvalidCodiceFiscale;
 
-    /// Takes sixteen characters in capitals or small letters; omocodia is accepted.
+    /// Accepts sixteen characters in upper or lower case, with or without omocodia.
     fn from_str(text: &str) -> Result<Self, InvalidCodiceFiscale> {
         let length = InvalidCodiceFiscale::Length;
         let mut characters: [u8; 16] =
             text.as_bytes().try_into().map_err(|_wrong| length(text.chars().count()))?;
         characters.make_ascii_uppercase();
-        for (place, character) in characters.iter().enumerate() {
-            let fits = match place {
+        for (index, character) in characters.iter().enumerate() {
+            let fits = match index {
                 8 => MONTHS.contains(character),
                 0..=5 | 11 | 15 => character.is_ascii_uppercase(),
                 _ => digit(*character).is_some(),
             };
             if !fits {
-                return Err(InvalidCodiceFiscale::Character(place + 1));
+                return Err(InvalidCodiceFiscale::Character(index + 1));
             }
         }
         if !birth_exists(&characters) {
@@ -122,7 +121,7 @@ impl fmt::Debug for CodiceFiscale {
     }
 }
 
-/// The value of a digit, also of one that is written as a letter.
+/// The value of a digit or of the letter that replaces it.
 fn digit(character: u8) -> Option<usize> {
     if character.is_ascii_digit() {
         return Some(usize::from(character - b'0'));
@@ -134,8 +133,8 @@ fn two_digits(tens: u8, ones: u8) -> Option<usize> {
     Some(digit(tens)? * 10 + digit(ones)?)
 }
 
-/// Does the day exist in the month? The century is not written: a 29 February needs a leap year in
-/// either century, and both have one in the same years but for 1900, which 2000 stands in for.
+/// Does the day exist in the month? A codice fiscale has no century: 29 February is valid if the year is a
+/// leap year in any century.
 fn birth_exists(characters: &[u8; 16]) -> bool {
     let year = two_digits(characters[6], characters[7]);
     let month = MONTHS.iter().position(|letter| *letter == characters[8]);
@@ -151,14 +150,14 @@ fn birth_exists(characters: &[u8; 16]) -> bool {
     (1..=longest).contains(&day)
 }
 
-/// The sixteenth character: the weights of the first fifteen, summed modulo 26.
+/// The sixteenth character: the sum of the weights of the first fifteen, modulo 26.
 fn check_character(characters: &[u8; 16]) -> u8 {
     let weights = characters.iter().take(15).enumerate().map(|(index, character)| {
         let value = match character {
             b'0'..=b'9' => character - b'0',
             _ => character.wrapping_sub(b'A') % 26,
         };
-        // The first character stands at the odd place 1.
+        // The first character has the odd position 1.
         if index % 2 == 0 { ODD.get(usize::from(value)).copied().unwrap_or(0) } else { value }
     });
     let sum: u32 = weights.map(u32::from).sum();

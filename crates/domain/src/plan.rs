@@ -30,17 +30,17 @@ pub use notice::{Audience, Language, NoticeRule, NoticeText};
 pub use problem::{PlanError, PlanWarning, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
 
-/// The name of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
+/// The id of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProgrammeId(String);
 
-/// The name of a phase within its plan, e.g. `receive-only`; the same form as a programme's.
+/// The id of a phase, notice or recurring work within its plan, e.g. `receive-only`; same form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PhaseId(String);
 
-/// The name of a provider of certified mail, e.g. `posta-sicura`; the same form as a programme's.
+/// The id of a provider of certified mail, e.g. `posta-sicura`; same form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProviderId(String);
@@ -50,7 +50,7 @@ fn slug(text: String, what: &str) -> Result<String, String> {
     let edges = text.starts_with('-') || text.ends_with('-');
     if text.is_empty() || text.len() > 40 || edges || !text.bytes().all(plain) {
         return Err(format!(
-            "{:?} is no {what}: write 1 to 40 lower-case letters, digits and hyphens, no hyphen at an end",
+            "invalid {what} {:?}: write 1 to 40 lower-case letters, digits and inner hyphens",
             text.chars().take(60).collect::<String>()
         ));
     }
@@ -93,186 +93,185 @@ slug_type!(ProgrammeId, "programme name");
 slug_type!(PhaseId, "phase name");
 slug_type!(ProviderId, "provider name");
 
-/// One shutdown, as adopted: the zone its dates are civil in, its phases, and who is eligible for what.
+/// A shutdown plan: time zone, phases and rules.
 ///
-/// Always a checked one: it is made by [`Plan::parse`](crate::Plan::parse), and its JSON form stands in
-/// the events that adopted or amended it.
+/// [`Plan::parse`](crate::Plan::parse) makes and checks it; adoption and amendment events hold its JSON
+/// form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The programme it is the plan of.
+    /// The programme.
     pub programme: ProgrammeId,
-    /// What people call it.
+    /// A title for people.
     pub title: String,
-    /// The zone that every date of the plan is civil in.
+    /// The time zone of all civil dates of the plan.
     pub zone: Tz,
-    /// Where its facts come from; printed by `plan show`.
+    /// The sources of its facts, as printed by `plan show`.
     pub sources: Vec<String>,
-    /// What is allowed before the first phase.
+    /// The capabilities allowed before the first phase.
     pub in_service: Capabilities,
-    /// The phases, by ascending date. Never empty.
+    /// The phases by ascending date; never empty.
     pub phases: Vec<Phase>,
-    /// Who may ask for a voucher, and how. Absent where the programme has none.
+    /// The rules for vouchers; absent if the programme has none.
     pub vouchers: Option<Box<VoucherRules>>,
-    /// How extracts of the log of messages are handed out; absent where the usual rules are.
+    /// The rules for message-log exports; absent for the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_logs: Option<MessageLogRules>,
-    /// Work done again and again by a cron expression in the plan's zone.
+    /// Recurring work by cron expression.
     pub recurring: Vec<Recurring>,
-    /// When the platform is compared with the log. Absent where only an operator asks for it.
+    /// The schedule of comparisons with the platform; absent if only operators start them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftRules>,
-    /// How a transient failure is tried again.
+    /// The retry policy for failed effects.
     pub retry: RetryPolicy,
-    /// What mail servers say where a right has ended.
-    #[serde(default, skip_serializing_if = "Refusals::are_usual")]
+    /// The wording of mail servers' refusals once a capability has ended.
+    #[serde(default, skip_serializing_if = "Refusals::are_default")]
     pub refusals: Refusals,
-    /// How phases are announced to the holders; a plan without any tells nobody.
+    /// The notices that announce phases to holders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeRule>,
-    /// Mailboxes of our own that are probed beside each boundary; absent where there are none.
+    /// Our own mailboxes that are probed around each boundary; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canaries: Option<Box<CanaryRules>>,
 }
 
-/// A civil date from which a set of capabilities is allowed.
+/// A phase: a civil date and the capabilities that are allowed from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     /// Its name in events and on the command line.
     pub id: PhaseId,
-    /// What people call it.
+    /// A title for people.
     pub title: String,
     /// Its first day; it starts at the first valid instant of that day in the plan's zone.
     pub from: NaiveDate,
-    /// What is allowed while it lasts.
+    /// The capabilities allowed during the phase.
     pub allows: Capabilities,
-    /// May it allow again what an earlier phase took away?
+    /// May it restore capabilities that an earlier phase removed?
     pub restores: bool,
-    /// Where its date and its rights come from.
+    /// The sources of its date and capabilities.
     pub sources: Vec<String>,
 }
 
-/// Who may ask for a voucher, and how.
+/// The rules for vouchers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherRules {
-    /// Whom the plan counts as a user.
+    /// Which mailboxes are eligible.
     pub eligible: Eligible,
-    /// Asked for before this day; a registration of the day itself is too late.
+    /// Eligible mailboxes were requested before this day; the day itself is too late.
     pub registered_before: NaiveDate,
-    /// The last day on which one can be asked for; where absent, the phases alone say.
+    /// The last day for requests; if absent, the phases alone decide.
     pub last_day: Option<NaiveDate>,
-    /// The last day on which a provider can redeem one; where absent, they do not expire.
+    /// The last day for redemptions; if absent, vouchers do not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeem_by: Option<NaiveDate>,
-    /// How many are granted at most; where absent, as many as are eligible.
+    /// The maximum number of vouchers; if absent, there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_issued: Option<u64>,
-    /// When those that were not redeemed in time are ended, as a cron expression with seconds in the plan's
-    /// zone; where absent, an operator does it. What was missed is made up for once.
+    /// When unredeemed vouchers are expired, as a cron expression with seconds in the plan's zone; if absent,
+    /// an operator does it. Missed occurrences are caught up once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
-    /// How holders are reminded of a voucher that they have and did not use; where absent, nobody is.
+    /// The reminders to holders of unredeemed vouchers; if absent, there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind: Option<RemindRules>,
-    /// The address that requests are written to.
+    /// The address for requests by e-mail.
     pub intake: String,
-    /// Where the rules come from.
+    /// The sources of the rules.
     pub sources: Vec<String>,
 }
 
-/// How holders are reminded of a voucher that they have and did not use.
+/// The rules for reminders to holders of unredeemed vouchers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemindRules {
-    /// When a round goes out, as a cron expression with seconds in the plan's zone. What was missed is made up
-    /// for once.
+    /// When a round is claimed, as a cron expression with seconds in the plan's zone. Missed occurrences are
+    /// caught up once.
     pub cron: String,
-    /// Civil days since the code was handed over, and since the reminder before.
+    /// Minimum civil days since the delivery of the code and since the previous reminder.
     pub after_days: u32,
-    /// How many reminders one holder gets, ever.
+    /// Maximum reminders per holder, ever.
     pub at_most: u32,
 }
 
-/// Whom the voucher rules count as a user.
+/// Which mailboxes are eligible for a voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Eligible {
-    /// Whoever asked for a mailbox, activated or not.
+    /// All registered mailboxes, activated or not.
     Registered,
-    /// Only those who activated it.
+    /// Activated mailboxes only.
     Activated,
 }
 
-/// Work done again and again.
+/// Recurring work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recurring {
     /// Its name, e.g. `left-overs`.
     pub name: PhaseId,
     /// When, as a cron expression with seconds (`sec min hour day month weekday`) in the plan's zone.
     pub cron: String,
-    /// What becomes of occurrences that passed while nothing ran.
+    /// How missed occurrences are caught up.
     pub catch_up: CatchUp,
 }
 
-/// What becomes of occurrences that passed while nothing ran.
+/// How occurrences that were missed while the engine was down are caught up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CatchUp {
-    /// They are passed over; the next one is the next in the future.
+    /// Missed occurrences are skipped.
     Skip,
-    /// One stands for all of them.
+    /// One run replaces all missed occurrences.
     Once,
-    /// Each is carried out, in order.
+    /// Every missed occurrence runs, in order.
     All,
 }
 
-/// When the platform is compared with the log, and what becomes of what differs.
+/// The schedule of comparisons with the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftRules {
-    /// When, as a cron expression with seconds in the plan's zone. What was missed is made up for once.
+    /// When, as a cron expression with seconds in the plan's zone. Missed occurrences are caught up once.
     pub cron: String,
-    /// Is what differs put right, or only reported?
+    /// Is drift repaired, or only reported?
     pub repair: bool,
 }
 
-/// How a transient failure is tried again: exponential backoff with full jitter, so many attempts.
+/// The retry policy for failed effects: exponential backoff with full jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included; then it is an incident. At least 1.
+    /// Maximum attempts, the first included; at least 1. The last failure opens an incident.
     pub attempts: u32,
-    /// The longest wait before the second attempt, in seconds; it doubles from there.
+    /// Longest wait before the second attempt, in seconds; it doubles with each attempt.
     pub first_delay_seconds: u32,
-    /// No wait is longer than this, in seconds.
+    /// Upper bound of all waits, in seconds.
     pub longest_delay_seconds: u32,
 }
 
 impl Default for RetryPolicy {
-    /// Eight attempts over about two hours: longer than a restart of a platform, shorter than a night.
+    /// Eight attempts within about two hours: longer than a restart of the platform, shorter than a night.
     fn default() -> Self {
         Self { attempts: 8, first_delay_seconds: 30, longest_delay_seconds: 3600 }
     }
 }
 
 impl DriftRules {
-    /// The name under which its occurrences are recorded.
+    /// The name of its recurring work.
     pub fn recurring_name() -> PhaseId {
         PhaseId("drift".to_owned())
     }
 }
 
 impl VoucherRules {
-    /// The name under which occurrences of its sweep are recorded.
+    /// The name of its recurring expiry sweep.
     pub fn recurring_name() -> PhaseId {
         PhaseId("vouchers".to_owned())
     }
 
-    /// The name under which the rounds of its reminders are recorded.
+    /// The name of its recurring reminders.
     pub fn reminders_name() -> PhaseId {
         PhaseId("voucher-reminders".to_owned())
     }
 }
 
 impl Plan {
-    /// All that comes by a cron expression, the comparison with the platform, and the sweep and the reminders of
-    /// the vouchers, and the sweep of the links of extracts, among it.
+    /// All recurring work: comparisons, voucher expiry, reminders and link expiry included.
     pub fn all_recurring(&self) -> Vec<Recurring> {
         let drift = self.drift.as_ref().map(|rules| Recurring {
             name: DriftRules::recurring_name(),
@@ -297,40 +296,40 @@ impl Plan {
             cron,
             catch_up: CatchUp::Once,
         });
-        let works = self.recurring.iter().cloned().chain(drift);
-        works.chain(sweep).chain(remind).chain(links).collect()
+        let recurring = self.recurring.iter().cloned().chain(drift);
+        recurring.chain(sweep).chain(remind).chain(links).collect()
     }
 
-    /// How many days of 24 hours the link of an extract lasts.
+    /// Validity of an export's link, in days of 24 hours.
     pub fn link_days(&self) -> u32 {
         self.message_logs.as_ref().map_or(MessageLogRules::default().link_days, |it| it.link_days)
     }
 
-    /// The phase of that name.
+    /// The phase with this id.
     pub fn phase(&self, id: &PhaseId) -> Option<&Phase> {
         self.phases.iter().find(|phase| phase.id == *id)
     }
 
-    /// What was allowed before the phase of that place; what the last one allows beyond them.
-    pub fn allowed_before(&self, place: usize) -> Capabilities {
-        self.phases.iter().take(place).next_back().map_or(self.in_service, |phase| phase.allows)
+    /// The capabilities allowed before the phase at this index.
+    pub fn allowed_before(&self, index: usize) -> Capabilities {
+        self.phases.iter().take(index).next_back().map_or(self.in_service, |phase| phase.allows)
     }
 
-    /// What the phase of that place takes away: its effects are never written by hand.
-    pub fn removes(&self, place: usize) -> Capabilities {
-        let allows = self.phases.get(place).map_or(Capabilities::NONE, |phase| phase.allows);
-        self.allowed_before(place).without(allows)
+    /// The capabilities that the phase at this index removes, compared with the phase before it.
+    pub fn removes(&self, index: usize) -> Capabilities {
+        let allows = self.phases.get(index).map_or(Capabilities::NONE, |phase| phase.allows);
+        self.allowed_before(index).without(allows)
     }
 
-    /// The latest phase, at or before the place, that took the capability away.
-    pub fn removed_by(&self, place: usize, capability: Capability) -> Option<&Phase> {
-        let last = (0..=place).rev().find(|place| self.removes(*place).contains(capability))?;
+    /// The latest phase, up to this index, that removes the capability.
+    pub fn removed_by(&self, index: usize, capability: Capability) -> Option<&Phase> {
+        let last = (0..=index).rev().find(|index| self.removes(*index).contains(capability))?;
         self.phases.get(last)
     }
 }
 
 impl RetryPolicy {
-    /// The longest wait before the attempt after so many, in seconds: it doubles with each.
+    /// The longest wait after this many attempts, in seconds.
     pub fn longest_wait(&self, attempts: u32) -> u32 {
         let doubled = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first_delay_seconds.saturating_mul(doubled).min(self.longest_delay_seconds)

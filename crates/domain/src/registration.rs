@@ -1,9 +1,8 @@
-//! One row of a registry file: from nine texts to a checked registration.
+//! One row of a registry file: from nine fields to a checked registration.
 //!
-//! Purpose: what is let into the registry, decided in one place. Invariants: a [`Registration`] keeps
-//! every rule below, its dates fit the log, and its address is in small letters. A refusal names the
-//! column and the reason and never repeats what the field holds, which may be personal data.
-//! Deliberately absent: whether another row has the same holder or address; that takes the registry.
+//! Invariants: a [`Registration`] satisfies every rule below, its dates fit the log, and its address is in
+//! lower case. An error names column and reason but never repeats the field, which may be personal data.
+//! Deliberately absent: uniqueness of holder and address, which needs the registry.
 
 mod date;
 mod text;
@@ -15,10 +14,10 @@ use chrono_tz::Tz;
 
 use crate::{Capability, CodiceFiscale, DateColumn, Plan, civil_date};
 
-/// A registration that was checked. Its `Debug` form shows no personal data.
+/// A checked registration. Its `Debug` form shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// The registry's own name for it.
+    /// The id in the registry file.
     pub registration_id: String,
     /// The holder.
     pub codice_fiscale: CodiceFiscale,
@@ -26,39 +25,39 @@ pub struct Registration {
     pub surname: String,
     /// The holder's given names.
     pub name: String,
-    /// The address asked for, in small letters.
+    /// The address of the mailbox, in lower case.
     pub address: String,
-    /// The day it was asked for.
+    /// The date of the request.
     pub requested_on: NaiveDate,
-    /// The day it was activated at the post office, where it was.
+    /// The date of the activation at the post office, if any.
     pub activated_on: Option<NaiveDate>,
-    /// The day of the last message sent, where one was.
+    /// The date of the last message sent, if any.
     pub last_sent_on: Option<NaiveDate>,
-    /// Another address of the holder, where one was given.
+    /// Another address of the holder, if any.
     pub notify_email: Option<String>,
 }
 
-/// Why a row can't be taken.
+/// Why a row is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{column}: {reason}")]
 pub struct InvalidRegistration {
-    /// The column that is wrong.
+    /// The invalid column.
     pub column: &'static str,
-    /// What is wrong with it and what would be right.
+    /// The reason and its correction.
     pub reason: String,
 }
 
-/// What the rows are checked against besides themselves.
+/// The rules that rows are checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrationRules {
     zone: Tz,
     today: NaiveDate,
-    /// From which day on it is allowed to activate, or no more; the first is the beginning of time.
+    /// The days from which activation is or is not allowed; the first is the beginning of time.
     activation: Vec<(NaiveDate, bool)>,
 }
 
 impl RegistrationRules {
-    /// The rules that a plan gives at an instant.
+    /// The rules of a plan at an instant.
     pub fn new(plan: &Plan, now: DateTime<Utc>) -> Self {
         let before = (NaiveDate::MIN, plan.in_service.contains(Capability::Activate));
         let phases = plan.phases.iter();
@@ -70,7 +69,7 @@ impl RegistrationRules {
         }
     }
 
-    /// The day from which it was not allowed any more to activate, if the day given is such a one.
+    /// The day from which activation was no longer allowed, if the given day is not before it.
     fn activation_closed(&self, day: NaiveDate) -> Option<NaiveDate> {
         let (from, allowed) = self.activation.iter().rev().find(|(from, _)| *from <= day)?;
         (!allowed).then_some(*from)
@@ -78,7 +77,7 @@ impl RegistrationRules {
 }
 
 impl Registration {
-    /// The columns of a registry file, in the order in which [`Self::check`] takes their fields.
+    /// The columns of a registry file, in the order of the fields of [`Self::check`].
     pub const COLUMNS: [&'static str; 9] = [
         "registration_id",
         "codice_fiscale",
@@ -91,7 +90,7 @@ impl Registration {
         "notify_email",
     ];
 
-    /// Checks a row; spaces around a field do not count. The first thing wrong is told.
+    /// Checks a row, ignoring spaces around fields. Returns the first problem.
     pub fn check(
         fields: &[&str; 9],
         rules: &RegistrationRules,
@@ -103,7 +102,7 @@ impl Registration {
             if str::is_empty(field) {
                 Ok(None)
             } else {
-                known_day(field, rules).map(Some).map_err(at(column))
+                past_day(field, rules).map(Some).map_err(at(column))
             }
         };
         let registration = Self {
@@ -112,7 +111,7 @@ impl Registration {
             surname: text::name(surname).map_err(at("surname"))?,
             name: text::name(name).map_err(at("name"))?,
             address: text::address(address).map_err(at("address"))?,
-            requested_on: known_day(requested, rules).map_err(at("requested_on"))?,
+            requested_on: past_day(requested, rules).map_err(at("requested_on"))?,
             activated_on: optional_day("activated_on", activated)?,
             last_sent_on: optional_day("last_sent_on", sent)?,
             notify_email: match notice {
@@ -128,10 +127,10 @@ impl Registration {
     fn check_activation(&self, rules: &RegistrationRules) -> Result<(), String> {
         let Some(activated_on) = self.activated_on else { return Ok(()) };
         if activated_on < self.requested_on {
-            return Err("activated before it was asked for (requested_on)".into());
+            return Err("activated before it was requested (requested_on)".into());
         }
         match rules.activation_closed(activated_on) {
-            Some(from) => Err(format!("by the plan nothing is activated any more from {from} on")),
+            Some(from) => Err(format!("the plan allows no activation from {from} on")),
             None => Ok(()),
         }
     }
@@ -147,15 +146,15 @@ impl Registration {
     }
 }
 
-/// A day that has come and that the log can hold.
-fn known_day(text: &str, rules: &RegistrationRules) -> Result<NaiveDate, String> {
+/// A date that is not in the future and that the log can hold.
+fn past_day(text: &str, rules: &RegistrationRules) -> Result<NaiveDate, String> {
     let day = date::parse(text, rules.zone)?;
     if day > rules.today {
-        return Err(format!("the day is in the future: today is {}", rules.today));
+        return Err(format!("the date is in the future: today is {}", rules.today));
     }
     if day < NaiveDate::default() || day > DateColumn::last_day() {
         let (first, last) = (NaiveDate::default(), DateColumn::last_day());
-        return Err(format!("the day is not between {first} and {last}"));
+        return Err(format!("the date is not between {first} and {last}"));
     }
     Ok(day)
 }

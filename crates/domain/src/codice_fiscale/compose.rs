@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use super::{CodiceFiscale, Datelike, MONTHS, NaiveDate};
 
-/// As the registry office writes it.
+/// The sex in the registry of births.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sex {
     /// Male.
@@ -11,7 +11,7 @@ pub enum Sex {
     Female,
 }
 
-/// The code of a municipality (`H501` is Rome) or, with a Z, of a country (`Z404` is the United States).
+/// The code of a municipality (`H501` is Rome) or of a country (`Z404` is the United States).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BirthPlace([u8; 4]);
 
@@ -32,15 +32,17 @@ impl FromStr for BirthPlace {
             {
                 text.as_bytes().try_into().map(Self).map_err(|error| format!("{text:?}: {error}"))
             }
-            _ => Err(format!("{text:?} is no place code: write a capital and three digits")),
+            _ => {
+                Err(format!("invalid place code {text:?}; write a capital letter and three digits"))
+            }
         }
     }
 }
 
-/// What a codice fiscale is composed from.
+/// The particulars from which a codice fiscale is composed.
 #[derive(Debug, Clone, Copy)]
 pub struct Person<'a> {
-    /// The surname, as it is written; accents, apostrophes and spaces do not count.
+    /// The surname; accents, apostrophes and spaces are ignored.
     pub surname: &'a str,
     /// The given names.
     pub name: &'a str,
@@ -48,12 +50,12 @@ pub struct Person<'a> {
     pub born_on: NaiveDate,
     /// The sex.
     pub sex: Sex,
-    /// Where they were born.
+    /// The place of birth.
     pub birth_place: BirthPlace,
 }
 
 impl CodiceFiscale {
-    /// The code that these particulars give, without omocodia.
+    /// Composes the code, without omocodia.
     pub fn compose(person: &Person<'_>) -> Self {
         let year = two_digits(person.born_on.year().rem_euclid(100).unsigned_abs());
         let month = usize::try_from(person.born_on.month0()).ok().and_then(|m| MONTHS.get(m));
@@ -67,8 +69,8 @@ impl CodiceFiscale {
             .chain(day)
             .chain(person.birth_place.0);
         let mut characters = [b'A'; 16];
-        for (place, character) in characters.iter_mut().zip(parts) {
-            *place = character;
+        for (slot, character) in characters.iter_mut().zip(parts) {
+            *slot = character;
         }
         Self::sealed(characters)
     }
@@ -79,7 +81,7 @@ fn two_digits(number: u32) -> [u8; 2] {
     [digit(number / 10), digit(number)]
 }
 
-/// A given name with four consonants or more gives its first, third and fourth.
+/// The first, third and fourth consonant of a name with at least four, else as [`first_three`].
 fn given_name(name: &str) -> [u8; 3] {
     let mut consonants = letters(name).filter(|letter| !is_vowel(*letter));
     let four = (consonants.next(), consonants.next(), consonants.next(), consonants.next());
@@ -89,13 +91,13 @@ fn given_name(name: &str) -> [u8; 3] {
     }
 }
 
-/// The first three consonants, then the vowels, then X.
+/// The first three of the consonants, then the vowels, then X.
 fn first_three(letters: impl Iterator<Item = u8> + Clone) -> [u8; 3] {
     let consonants = letters.clone().filter(|letter| !is_vowel(*letter));
     let vowels = letters.filter(|letter| is_vowel(*letter));
     let mut three = [b'X'; 3];
-    for (place, letter) in three.iter_mut().zip(consonants.chain(vowels)) {
-        *place = letter;
+    for (slot, letter) in three.iter_mut().zip(consonants.chain(vowels)) {
+        *slot = letter;
     }
     three
 }
@@ -104,7 +106,7 @@ fn is_vowel(letter: u8) -> bool {
     matches!(letter, b'A' | b'E' | b'I' | b'O' | b'U')
 }
 
-/// The letters in capitals, without accents; whatever is no letter is passed over.
+/// The letters in upper case without accents; other characters are skipped.
 fn letters(text: &str) -> impl Iterator<Item = u8> + Clone {
     text.chars().filter_map(|character| match character {
         'à' | 'á' | 'â' | 'ä' | 'À' | 'Á' | 'Â' | 'Ä' => Some(b'A'),

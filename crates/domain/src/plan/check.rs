@@ -1,4 +1,4 @@
-//! What must hold between the sections of a plan: names once, dates in order, nothing back unasked, and
+//! Checks between the sections of a plan: unique names, dates in order, no unintended restoration, and
 //! voucher rules that agree with the phases.
 
 use std::collections::BTreeMap;
@@ -45,12 +45,12 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
         nothing_back_unasked(reader, draft::set(allows), phases);
         vouchers(reader, allows, phases, draft.vouchers.as_ref());
         if let Some(logs) = &draft.message_logs {
-            somebody_asks_for_logs(reader, draft::set(allows), phases, logs.line);
+            logs_can_be_requested(reader, draft::set(allows), phases, logs.line);
         }
     }
     for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
         let message =
-            format!("phase {} names no sources for its date and its rights", phase.name());
+            format!("phase {} names no sources for its date and capabilities", phase.name());
         reader.warning(phase.line, message);
     }
 }
@@ -78,8 +78,7 @@ fn dates_in_order(reader: &mut Reader<'_>, phases: &[DraftPhase]) {
         let (earlier, from, line) = (earlier.value, from.value, from.line);
         if from == earlier {
             let message = format!(
-                "phase {name} starts on {from}, as phase {before} does; write a later date, or make one \
-                 phase of the two"
+                "phases {before} and {name} both start on {from}; write a later date, or merge them"
             );
             reader.problem(line, message);
         } else if from < earlier {
@@ -92,7 +91,7 @@ fn dates_in_order(reader: &mut Reader<'_>, phases: &[DraftPhase]) {
     }
 }
 
-/// Says when a phase starts at another instant than its author may think.
+/// Warns if a phase starts at another instant than its author may expect.
 fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
     let mut before: Option<(&DraftPhase, NaiveDate)> = None;
     for phase in phases {
@@ -105,7 +104,7 @@ fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
         {
             let message = format!(
                 "phase {name} ({from}) starts at the same instant as phase {} ({date}), a day that {zone} \
-                 skipped; write a later date, or make one phase of the two",
+                 skipped; write a later date, or merge them",
                 other.name()
             );
             reader.problem(*line, message);
@@ -136,18 +135,18 @@ fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
     }
 }
 
-/// A capability that was taken away comes back only where its phase says `restores = true`.
+/// A removed capability may return only in a phase with `restores = true`.
 fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phases: &[DraftPhase]) {
     let mut taken_by: BTreeMap<Capability, &str> = BTreeMap::new();
     let mut allowed = in_service;
     for phase in phases {
-        // Where the rights of a phase are not known, nothing is known of those after it.
+        // If the capabilities of a phase are unknown, later phases cannot be checked.
         let (Some(allows), Some(restores)) = (&phase.allows, &phase.restores) else { return };
         let returned: Vec<_> =
             allows.iter().filter(|at| taken_by.contains_key(&at.value)).collect();
         if restores.value && returned.is_empty() {
             let message =
-                format!("phase {} says restores = true but allows nothing again", phase.name());
+                format!("phase {} has restores = true but restores nothing", phase.name());
             reader.warning(restores.line, message);
         }
         for At { line, value: capability } in returned {
@@ -155,8 +154,8 @@ fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phase
                 && !restores.value
             {
                 let message = format!(
-                    "phase {} allows {capability} again, which phase {taker} took away; leave it out, or \
-                     add restores = true",
+                    "phase {} allows {capability}, which phase {taker} removed; leave it out, or add \
+                     restores = true",
                     phase.name()
                 );
                 reader.problem(*line, message);
@@ -189,7 +188,7 @@ fn vouchers(
     if draft::set(in_service).contains(voucher) {
         return;
     }
-    // A phase whose rights are not known may be the one.
+    // A phase with unknown capabilities may allow it.
     let may_allow = |phase: &&DraftPhase| {
         phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(voucher))
     };
@@ -205,7 +204,7 @@ fn vouchers(
         && last.value < first.value
     {
         let message = format!(
-            "last-day = {} comes before vouchers can be asked for; write {} (the start of phase {}) or later",
+            "last-day = {} is before vouchers can be requested; write {} (the start of phase {}) or later",
             last.value,
             first.value,
             opens.name()
@@ -217,7 +216,7 @@ fn vouchers(
         && redeem_by.value < first
     {
         let message = format!(
-            "redeem-by = {} comes before vouchers can be asked for; write {first} or later",
+            "redeem-by = {} is before vouchers can be requested; write {first} or later",
             redeem_by.value
         );
         reader.problem(redeem_by.line, message);
@@ -226,14 +225,14 @@ fn vouchers(
     }
 }
 
-fn somebody_asks_for_logs(
+fn logs_can_be_requested(
     reader: &mut Reader<'_>,
     in_service: Capabilities,
     phases: &[DraftPhase],
     line: usize,
 ) {
     let logs = Capability::RequestLogs;
-    // A phase whose rights are not known may be the one.
+    // A phase with unknown capabilities may allow it.
     let may_allow = |phase: &DraftPhase| {
         phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(logs))
     };
@@ -245,7 +244,7 @@ fn somebody_asks_for_logs(
     }
 }
 
-/// Could anybody be reminded before it is too late to redeem?
+/// Can a reminder be due before the last day for redemptions?
 fn reminders_in_time(
     reader: &mut Reader<'_>,
     rules: &DraftVouchers,
@@ -259,8 +258,8 @@ fn reminders_in_time(
     let days = (redeem_by.value - opens.value).num_days();
     if i64::from(after.value) > days {
         let message = format!(
-            "nobody would be reminded: {} days after vouchers can be asked for is later than redeem-by = {}; \
-             write fewer days, or a later day",
+            "no reminder would ever be due: {} days after vouchers can be requested is later than \
+             redeem-by = {}; write fewer days, or a later day",
             after.value, redeem_by.value
         );
         reader.problem(after.line, message);

@@ -1,4 +1,4 @@
-//! A plan as far as it could be read: what is wrong with one part stops no check of the others.
+//! A partially parsed plan: a problem in one part does not stop the checks of the others.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -8,17 +8,17 @@ use super::notice_section::DraftNotice;
 use super::reader::At;
 use crate::{Capabilities, Capability, Phase, PhaseId, Recurring, VoucherRules};
 
-/// What the checks between sections look at. `None` is a part with a problem of its own.
+/// The parts that the checks between sections need. `None` is a part with a problem of its own.
 pub(super) struct Draft {
     pub(super) zone: Option<At<Tz>>,
     pub(super) in_service: Option<DraftService>,
     pub(super) phases: Option<Vec<DraftPhase>>,
-    /// The outer `None`: the plan has no vouchers.
+    /// `None` if the plan has no section `[vouchers]`.
     pub(super) vouchers: Option<DraftVouchers>,
-    /// The outer `None`: there is no such section.
+    /// `None` if the plan has no section `[message-logs]`.
     pub(super) message_logs: Option<DraftMessageLogs>,
     pub(super) recurring: Option<Vec<DraftRecurring>>,
-    /// Is there a section `[drift]`?
+    /// Does the plan have a section `[drift]`?
     pub(super) compares: bool,
     pub(super) notices: Option<Vec<DraftNotice>>,
 }
@@ -45,11 +45,11 @@ pub(super) struct DraftVouchers {
     pub(super) line: usize,
     pub(super) last_day: Option<At<NaiveDate>>,
     pub(super) redeem_by: Option<At<NaiveDate>>,
-    /// Does it say when they are swept?
+    /// Does the section schedule expiry?
     pub(super) swept: bool,
-    /// Does it say when holders are reminded?
+    /// Does the section schedule reminders?
     pub(super) reminds: bool,
-    /// After how many days they are, where it does.
+    /// Days before the first reminder, if it does.
     pub(super) remind_after: Option<At<u32>>,
     pub(super) rules: Option<VoucherRules>,
 }
@@ -61,7 +61,7 @@ pub(super) struct DraftRecurring {
 }
 
 impl DraftPhase {
-    /// What the problems call it: its name, or that it has none yet.
+    /// Its id for messages.
     pub(super) fn name(&self) -> &str {
         self.id.as_ref().map_or("without an id", |id| id.value.as_str())
     }

@@ -1,6 +1,6 @@
-//! The keys of a plan file, section by section, each with a value that would be right.
+//! The keys of a plan file by section, each with an example.
 
-/// A key, and a value that would be right; for a section, how its heading is written.
+/// A key and an example value; for a section, its heading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) name: &'static str,

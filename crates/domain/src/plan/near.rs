@@ -1,14 +1,14 @@
-//! What an author may have meant: the known word that is nearest to an unknown one.
+//! Suggestions for misspelt words: the known word nearest to an unknown one.
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-/// The nearest of the words, where one is near enough to be a slip of the same word.
+/// The nearest of the words, if it is near enough to be a misspelling.
 pub(super) fn word<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let wanted = plain(text);
     let slips = |word: &str| strsim::damerau_levenshtein(&wanted, &plain(word));
     let (slips, word) = words.into_iter().map(|word| (slips(word), word)).min()?;
-    // One slip in three letters still looks like the word; more is another word.
+    // One wrong letter in three is still a misspelling; more is another word.
     (slips <= (wanted.chars().count() / 3).max(1)).then_some(word)
 }
 
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_finds_its_word_and_another_word_finds_none() {
+    fn a_misspelling_is_corrected_and_another_word_is_not() {
         let keys = ["programme", "title", "catch-up", "in-service"];
         for (text, expected) in [
             ("program", Some("programme")),
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_that_was_meant_is_found_by_name_city_or_case() {
+    fn a_zone_is_found_by_name_city_or_case() {
         for (text, expected) in [
             ("Europe/Roma", "Europe/Rome"),
             ("europe/rome", "Europe/Rome"),

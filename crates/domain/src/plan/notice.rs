@@ -1,4 +1,4 @@
-//! How a plan announces a phase to the holders, and to whom.
+//! Notices of a plan: which phase they announce, to whom, when and with which text.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,38 +6,38 @@ use serde::{Deserialize, Serialize};
 use super::PhaseId;
 use crate::{Plan, first_instant};
 
-/// An announcement of a phase by e-mail: each mailbox concerned is told once.
+/// A notice: an e-mail that announces a phase, sent once per mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRule {
     /// Its name in events and on the command line.
     pub id: PhaseId,
-    /// The phase that it announces. Once that has begun, it goes to nobody any more.
+    /// The phase that it announces. The notice is not sent once that phase has begun.
     pub phase: PhaseId,
-    /// It goes out from so many civil days before the phase's first day.
+    /// Civil days before the phase's first day on which sending starts.
     pub days_before: u32,
-    /// Its pace: at each occurrence one batch goes out (as [`Recurring::cron`](crate::Recurring)).
+    /// When a batch is released (same form as [`Recurring::cron`](crate::Recurring)).
     pub cron: String,
-    /// How many mailboxes are told at one occurrence at most.
+    /// Maximum mailboxes per batch.
     pub batch: u32,
-    /// Who is told.
+    /// The audience.
     pub to: Audience,
-    /// Its text in each language. Nobody's language is known: one message holds them all, in this order.
+    /// Its texts. Holders' languages are unknown, so one message holds all texts in this order.
     pub texts: Vec<NoticeText>,
 }
 
-/// Who is told by a notice.
+/// The audience of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Audience {
-    /// Those who lose something by the phase and are not kept from it by a hold.
+    /// Holders who lose a capability by the phase and are not exempted by a hold.
     Losing,
-    /// All with a working mailbox, whatever it may still do.
+    /// Holders of active mailboxes.
     Active,
-    /// All who asked for a mailbox and did not give it up.
+    /// Holders of registered mailboxes that were not withdrawn.
     Registered,
 }
 
-/// The languages whose dates and words are known.
+/// The languages in which dates and capabilities can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Language {
@@ -47,10 +47,10 @@ pub enum Language {
     En,
 }
 
-/// What a notice says in one language, with placeholders such as `{first-day}`.
+/// The text of a notice in one language, with placeholders such as `{first-day}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeText {
-    /// In which language.
+    /// The language.
     pub language: Language,
     /// The subject, one line.
     pub subject: String,
@@ -86,7 +86,7 @@ impl NoticeRule {
 }
 
 impl Plan {
-    /// The notice of that name.
+    /// The notice with this id.
     pub fn notice(&self, id: &PhaseId) -> Option<&NoticeRule> {
         self.notices.iter().find(|rule| rule.id == *id)
     }

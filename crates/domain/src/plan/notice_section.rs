@@ -1,4 +1,4 @@
-//! The sections `[[notice]]`: read, then checked against the phases they speak of.
+//! The sections `[[notice]]`: parsed, then checked against the phases that they mention.
 
 use super::draft::{self, Draft};
 use super::keys::{
@@ -13,18 +13,18 @@ use super::section::Section;
 use crate::notices::wording::{Piece, Placeholder, pieces};
 use crate::{Capabilities, PhaseId, effects};
 
-/// Two years: a longer one is a slip of the keyboard.
+/// Two years; a larger number is a typing error.
 const MOST_DAYS_BEFORE: u32 = 730;
 const MOST_AT_ONCE: u32 = 1_000_000;
 
-/// A section `[[notice]]` as far as it could be read.
+/// A partially parsed section `[[notice]]`.
 pub(super) struct DraftNotice {
     pub(super) id: Option<At<PhaseId>>,
     phase: Option<At<PhaseId>>,
     losing: bool,
-    /// The phases that its texts speak of.
+    /// The phases that its texts mention.
     mentions: Vec<At<PhaseId>>,
-    /// The lines that speak of the voucher's address.
+    /// The lines with the placeholder `{intake}`.
     intakes: Vec<usize>,
     pub(super) rule: Option<NoticeRule>,
 }
@@ -49,7 +49,7 @@ fn notice<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftNotice 
         "losing" => Ok(Audience::Losing),
         "active" => Ok(Audience::Active),
         "registered" => Ok(Audience::Registered),
-        _ => Err(format!(r#"to can't be {text:?}; write "losing", "active" or "registered""#)),
+        _ => Err(format!(r#"invalid to {text:?}; write "losing", "active" or "registered""#)),
     });
     let (mut mentions, mut intakes) = (Vec::new(), Vec::new());
     let texts = texts(reader, &mut section, &mut mentions, &mut intakes);
@@ -79,7 +79,7 @@ fn texts<'t>(
     let line = section.line;
     let sections = section.tables(reader, NOTICE_TEXT, NOTICE_TEXT_KEYS)?;
     if sections.is_empty() {
-        reader.problem(line, "the notice says nothing; add a section [[notice.text]]");
+        reader.problem(line, "the notice has no text; add a section [[notice.text]]");
         return None;
     }
     let mut texts: Vec<Option<NoticeText>> = Vec::with_capacity(sections.len());
@@ -87,7 +87,7 @@ fn texts<'t>(
         let language = section.parsed(reader, LANGUAGE, |text| match text {
             "it" => Ok(Language::It),
             "en" => Ok(Language::En),
-            _ => Err(format!(r#"language can't be {text:?}; write "it" or "en""#)),
+            _ => Err(format!(r#"unknown language {text:?}; write "it" or "en""#)),
         });
         let subject = section.text(reader, SUBJECT);
         let text = section.paragraphs(reader, TEXT);
@@ -110,7 +110,7 @@ fn texts<'t>(
     texts.into_iter().collect()
 }
 
-/// Says of every placeholder that is none which ones there are; keeps what can't be judged yet.
+/// Reports unknown placeholders; collects those that the checks between sections need.
 fn placeholders(
     reader: &mut Reader<'_>,
     At { line, value: text }: &At<String>,
@@ -127,9 +127,7 @@ fn placeholders(
                 let line = line_at(reader, *line, text, before);
                 reader.problem(
                     line,
-                    format!(
-                        "{brace} stands alone; braces hold placeholders, such as {{first-day}}"
-                    ),
+                    format!("unmatched {brace}; braces enclose placeholders such as {{first-day}}"),
                 );
             }
             Piece::Placeholder { whole, placeholder } => {
@@ -148,11 +146,11 @@ fn placeholders(
     }
 }
 
-/// The line of the file that holds this offset of a text that begins at or after a line.
+/// The line of the file with this offset of a text that begins at or after `line`.
 fn line_at(reader: &Reader<'_>, line: usize, text: &str, offset: usize) -> usize {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let end = after.find('\n').map_or(text.len(), |end| offset + end + 1);
-    // With the end of the line before it, so that no other line holds it.
+    // The end of the previous line makes the match unique.
     match before.rfind('\n') {
         Some(start) => {
             let found = reader.line_of(line, text.get(start..end).unwrap_or_default());
@@ -162,7 +160,7 @@ fn line_at(reader: &Reader<'_>, line: usize, text: &str, offset: usize) -> usize
     }
 }
 
-/// What must hold between the notices and the rest of the plan.
+/// Checks the notices against the rest of the plan.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft) {
     let phases = draft.phases.as_deref().unwrap_or_default();
     let names = || phases.iter().filter_map(|phase| phase.id.as_ref()).map(|id| &id.value);
@@ -171,11 +169,11 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft) {
         for At { line, value: phase } in notice.phase.iter().chain(&notice.mentions) {
             if complete && !names().any(|name| name == phase) {
                 let nearest = near::word(phase.as_str(), names().map(PhaseId::as_str));
-                let right = nearest.map_or_else(
+                let suggestion = nearest.map_or_else(
                     || names().map(PhaseId::as_str).collect::<Vec<_>>().join(", "),
                     |name| format!("did you mean {name}?"),
                 );
-                reader.problem(*line, format!("the plan has no phase {phase}; {right}"));
+                reader.problem(*line, format!("the plan has no phase {phase}; {suggestion}"));
             }
         }
         if draft.vouchers.is_none() {
@@ -188,22 +186,22 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft) {
             && removes(draft, phase).is_some_and(|removed| effects(removed).is_empty())
         {
             let message = format!(
-                "phase {phase} takes no right of a mailbox away, so nobody is told; write to = \"active\" \
-                 or to = \"registered\" to tell them all the same"
+                "phase {phase} removes no capability of mailboxes, so nobody is notified; write \
+                 to = \"active\" or to = \"registered\" to notify holders anyway"
             );
             reader.warning(*line, message);
         }
     }
 }
 
-/// What a phase takes away, where that is known.
+/// The capabilities that a phase removes, if known.
 fn removes(draft: &Draft, phase: &PhaseId) -> Option<Capabilities> {
     let phases = draft.phases.as_deref()?;
     let is_it = |id: &At<PhaseId>| id.value == *phase;
-    let place = phases.iter().position(|phase| phase.id.as_ref().is_some_and(is_it))?;
-    let before = match place.checked_sub(1) {
+    let index = phases.iter().position(|phase| phase.id.as_ref().is_some_and(is_it))?;
+    let before = match index.checked_sub(1) {
         Some(before) => phases.get(before)?.allows.as_ref()?,
         None => draft.in_service.as_ref()?.allows.as_ref()?,
     };
-    Some(draft::set(before).without(draft::set(phases.get(place)?.allows.as_ref()?)))
+    Some(draft::set(before).without(draft::set(phases.get(index)?.allows.as_ref()?)))
 }

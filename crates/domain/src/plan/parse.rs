@@ -1,4 +1,4 @@
-//! From the text of a plan file to a checked plan: section by section, then what only holds between them.
+//! Parses a plan file: each section first, then the checks between sections.
 
 use chrono_tz::Tz;
 
@@ -21,18 +21,20 @@ use crate::{
     RetryPolicy, VoucherRules,
 };
 
-/// A day: a wait that is longer outlasts the people who watch it.
+/// One day: the longest delay that an operator would wait for.
 const LONGEST_WAIT_SECONDS: u32 = 86_400;
 
-/// Days between a hand-over and its reminder, and between two: a month.
-const USUAL_REMIND_AFTER: u32 = 30;
-/// Reminders of one holder: who did not act upon two will not upon a third.
-const USUAL_REMIND_AT_MOST: u32 = 2;
+/// Default days between delivery and reminder, and between two reminders.
+const DEFAULT_REMIND_AFTER: u32 = 30;
+/// Default maximum of reminders per holder.
+const DEFAULT_REMIND_AT_MOST: u32 = 2;
 
 impl Plan {
-    /// Reads and checks a plan; the error holds every problem with its line, and what would be right.
+    /// Parses and checks a plan. `file_name` appears in error messages only.
     ///
-    /// `file_name` is only what the errors call the text.
+    /// # Errors
+    ///
+    /// Returns every problem with its line and its correction.
     pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<PlanWarning>), PlanError> {
         let mut reader = Reader::new(text);
         let plan = reader.document().and_then(|table| {
@@ -109,7 +111,7 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
 fn zone(text: &str) -> Result<Tz, String> {
     text.parse().map_err(|_unknown: chrono_tz::ParseError| {
         let nearest = near::zone(text).name();
-        format!("{text:?} is no IANA time zone; did you mean {nearest:?}?")
+        format!("unknown IANA time zone {text:?}; did you mean {nearest:?}?")
     })
 }
 
@@ -118,7 +120,7 @@ fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec
     Some(texts.into_iter().map(|text| text.value).collect())
 }
 
-/// The capabilities that a section allows; the key must be there, its list may be empty.
+/// The allowed capabilities of a section: a required list, which may be empty.
 fn allows<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<At<Capability>>> {
     let names = section.required_texts(reader, ALLOWS)?;
     let mut sound = true;
@@ -177,12 +179,12 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     let eligible = section.parsed(reader, ELIGIBLE, |text| match text {
         "registered" => Ok(Eligible::Registered),
         "activated" => Ok(Eligible::Activated),
-        _ => Err(format!("eligible can't be {text:?}; write \"registered\" or \"activated\"")),
+        _ => Err(format!("invalid eligible {text:?}; write \"registered\" or \"activated\"")),
     });
     let registered_before = section.date(reader, REGISTERED_BEFORE);
     let last_day = section.optional_date(reader, LAST_DAY);
     let redeem_by = section.optional_date(reader, REDEEM_BY);
-    // A plan without the key has no limit, which no number stands for.
+    // Without the key there is no limit.
     let limited = section.has(MAX_ISSUED);
     let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
     let swept = section.has(SWEEP);
@@ -212,12 +214,12 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     DraftVouchers { line, last_day, redeem_by, swept, reminds, remind_after, rules }
 }
 
-/// What `[vouchers]` says of reminders.
+/// The reminders of the section `[vouchers]`.
 struct DraftReminding {
     reminds: bool,
     after: Option<At<u32>>,
     rules: Option<RemindRules>,
-    /// Is nothing wrong with it?
+    /// Is it free of problems?
     sound: bool,
 }
 
@@ -225,15 +227,15 @@ fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftRem
     let reminds = section.has(REMIND);
     let bounded = [REMIND_AFTER, REMIND_AT_MOST].into_iter().find(|key| section.has(*key));
     let cron = reminds.then(|| section.parsed(reader, REMIND, cron_shape));
-    let after = section.number(reader, REMIND_AFTER, 1..=366, USUAL_REMIND_AFTER);
-    let at_most = section.number(reader, REMIND_AT_MOST, 1..=12, USUAL_REMIND_AT_MOST);
+    let after = section.number(reader, REMIND_AFTER, 1..=366, DEFAULT_REMIND_AFTER);
+    let at_most = section.number(reader, REMIND_AT_MOST, 1..=12, DEFAULT_REMIND_AT_MOST);
     let Some(cron) = cron else {
         let line = after.as_ref().or(at_most.as_ref()).map_or(section.line, |at| at.line);
         if let Some(key) = bounded {
             let (name, example) = (key.name, REMIND.example);
             reader.problem(
                 line,
-                format!("{name} says nothing without a time; add for example remind = {example}"),
+                format!("{name} has no effect without remind; add for example remind = {example}"),
             );
         }
         return DraftReminding { reminds, after: None, rules: None, sound: bounded.is_none() };
@@ -247,7 +249,7 @@ fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftRem
     DraftReminding { reminds, after, rules, sound }
 }
 
-/// The form of an address, no more: only a letter to it shows that it exists.
+/// Checks the form of an address only; whether it exists is known only after a delivery.
 pub(super) fn mail_address(text: &str) -> Result<String, String> {
     let sound = text.split_once('@').is_some_and(|(local, domain)| {
         let plain = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
@@ -256,7 +258,7 @@ pub(super) fn mail_address(text: &str) -> Result<String, String> {
     if sound {
         Ok(text.to_owned())
     } else {
-        Err(format!("{text:?} is no mail address; write one as name@domain"))
+        Err(format!("{text:?} is not a mail address; write name@domain"))
     }
 }
 
@@ -272,7 +274,7 @@ fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<D
             "skip" => Ok(CatchUp::Skip),
             "once" => Ok(CatchUp::Once),
             "all" => Ok(CatchUp::All),
-            _ => Err(format!(r#"catch-up can't be {text:?}; write "skip", "once" or "all""#)),
+            _ => Err(format!(r#"invalid catch-up {text:?}; write "skip", "once" or "all""#)),
         });
         section.finish(reader);
         let rule = || {
@@ -285,16 +287,16 @@ fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<D
     Some(drafts)
 }
 
-/// The comparison with the platform; what differs is put right unless the section says otherwise.
+/// The section `[drift]`; drift is repaired by default.
 fn drift<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<DriftRules> {
     let cron = section.parsed(reader, CRON, cron_shape);
-    let says = section.has(REPAIR);
+    let explicit = section.has(REPAIR);
     let repair = section.flag(reader, REPAIR);
     section.finish(reader);
-    Some(DriftRules { cron: cron?.value, repair: repair?.value || !says })
+    Some(DriftRules { cron: cron?.value, repair: repair?.value || !explicit })
 }
 
-/// Only the number of fields; the scheduler, which has a cron parser, checks the rest.
+/// Checks the number of fields only; the scheduler has the cron parser and checks the rest.
 pub(super) fn cron_shape(text: &str) -> Result<String, String> {
     match text.split_whitespace().count() {
         6 | 7 => Ok(text.to_owned()),
@@ -307,15 +309,15 @@ pub(super) fn cron_shape(text: &str) -> Result<String, String> {
 }
 
 fn retry<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<RetryPolicy> {
-    let usual = RetryPolicy::default();
+    let default = RetryPolicy::default();
     if !top.has(RETRY) {
-        return Some(usual);
+        return Some(default);
     }
     let mut section = top.table(reader, RETRY, RETRY_KEYS)?;
     let delays = 1..=LONGEST_WAIT_SECONDS;
-    let attempts = section.number(reader, ATTEMPTS, 1..=100, usual.attempts);
-    let first = section.number(reader, FIRST_DELAY, delays.clone(), usual.first_delay_seconds);
-    let longest = section.number(reader, LONGEST_DELAY, delays, usual.longest_delay_seconds);
+    let attempts = section.number(reader, ATTEMPTS, 1..=100, default.attempts);
+    let first = section.number(reader, FIRST_DELAY, delays.clone(), default.first_delay_seconds);
+    let longest = section.number(reader, LONGEST_DELAY, delays, default.longest_delay_seconds);
     section.finish(reader);
     let (first, longest) = (first?, longest?);
     if longest.value < first.value {

@@ -5,24 +5,24 @@ use super::keys::{
 };
 use super::reader::{At, Reader};
 use super::refusals::{
-    EnhancedStatus, LONGEST_LINE, Refusal, Refusals, Sentence, Wording, sayable,
+    EnhancedStatus, LONGEST_LINE, Refusal, Refusals, Sentence, Wording, check_ascii,
 };
 use super::section::Section;
 
-/// What the plan says of refusals, the usual for what it does not; `None` where something is wrong.
+/// The refusals of the plan, with defaults; `None` if a section has a problem.
 pub(super) fn refusals<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Refusals> {
-    let usual = Refusals::default();
+    let default = Refusals::default();
     if !top.has(REFUSALS) {
-        return Some(usual);
+        return Some(default);
     }
     let mut section = top.table(reader, REFUSALS, REFUSALS_KEYS)?;
-    let send = refusal(reader, &mut section, SEND, usual.send);
-    let receive = refusal(reader, &mut section, RECEIVE, usual.receive);
+    let send = refusal(reader, &mut section, SEND, default.send);
+    let receive = refusal(reader, &mut section, RECEIVE, default.receive);
     let access = if section.has(ACCESS) {
         let access = section.table(reader, ACCESS, ACCESS_REFUSAL_KEYS);
         access.and_then(|section| wording(reader, section))
     } else {
-        Some(usual.access)
+        Some(default.access)
     };
     section.finish(reader);
     Some(Refusals { send: send?, receive: receive?, access: access? })
@@ -32,10 +32,10 @@ fn refusal<'t>(
     reader: &mut Reader<'t>,
     refusals: &mut Section<'t>,
     key: Key,
-    usual: Refusal,
+    default: Refusal,
 ) -> Option<Refusal> {
     if !refusals.has(key) {
-        return Some(usual);
+        return Some(default);
     }
     let mut section = refusals.table(reader, key, REFUSAL_KEYS)?;
     let status = if section.has(STATUS) {
@@ -43,7 +43,7 @@ fn refusal<'t>(
             section.parsed(reader, STATUS, |text| EnhancedStatus::try_from(text.to_owned()));
         status.map(|status| status.value)
     } else {
-        Some(usual.status)
+        Some(default.status)
     };
     let wording = wording(reader, section);
     Some(Refusal { status: status?, wording: wording? })
@@ -56,7 +56,7 @@ fn wording<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<Word
     section.finish(reader);
     let mut sentences = Vec::new();
     for At { line, value: (language, text) } in texts? {
-        if let Err(problem) = sayable(&language, &text) {
+        if let Err(problem) = check_ascii(&language, &text) {
             reader.problem(line, problem);
             return None;
         }
@@ -72,7 +72,7 @@ fn wording<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<Word
     let length = wording.line().len();
     if length > LONGEST_LINE {
         let message = format!(
-            "the texts of this refusal are {length} characters long together, and an SMTP reply has room for \
+            "the texts of this refusal have {length} characters in total, and an SMTP reply has room for \
              {LONGEST_LINE} beside an address; write shorter ones"
         );
         reader.problem(line, message);

@@ -1,31 +1,31 @@
 use std::fmt;
 
-/// What is wrong at a line of a plan file, and what would be right.
+/// A problem in a plan file, with its correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what would be right, in one sentence.
+    /// The problem and its correction, in one sentence.
     pub message: String,
 }
 
-/// Something in a valid plan that its author may not expect.
+/// A consequence of a valid plan that its author may not expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanWarning {
     /// The line, from 1.
     pub line: usize,
-    /// What happens, in one sentence.
+    /// The consequence, in one sentence.
     pub message: String,
 }
 
-/// Everything that is wrong with a plan file, by ascending line.
+/// All problems of a plan file, by ascending line.
 ///
-/// Its text is one `file:line: message` per line, as editors and people read it.
+/// It prints one `file:line: message` per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
-    /// The file as it was named to [`Plan::parse`](crate::Plan::parse).
+    /// The file name passed to [`Plan::parse`](crate::Plan::parse).
     pub file: String,
-    /// All that was found; never empty.
+    /// The problems; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -33,8 +33,8 @@ impl std::error::Error for PlanError {}
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, Problem { line, message }) in self.problems.iter().enumerate() {
-            if place > 0 {
+        for (index, Problem { line, message }) in self.problems.iter().enumerate() {
+            if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{}:{line}: {message}", self.file)?;

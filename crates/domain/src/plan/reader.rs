@@ -1,5 +1,5 @@
-//! A TOML document read value by value, each with its line, where every problem is kept and none stops
-//! the reading. (serde stops at the first, and loses the lines.)
+//! Reads a TOML document value by value, with line numbers, and collects every problem. (serde stops at
+//! the first problem and loses the lines.)
 
 use std::ops::Range;
 
@@ -10,33 +10,33 @@ use toml::de::{DeTable, DeValue};
 use super::keys::Key;
 use super::problem::{PlanError, PlanWarning, Problem};
 
-/// The years that a plan may speak of: a slip of the keyboard is outside, and so is what lies beyond 2099,
-/// where the zone rules that are compiled in end and a summer's midnight would be an hour late.
+/// Valid years of a plan. The compiled time zone rules end with 2099; later, midnight in summer would be an
+/// hour late.
 const YEARS: Range<i32> = 1900..2100;
 
-/// A plan is some kilobytes; a larger file is another one, such as a registry.
+/// A plan has some kilobytes; a larger file is not a plan but, for example, a registry.
 const LARGEST_FILE: usize = 1 << 20;
 
-/// What follows the first few errors of syntax mostly follows from them.
+/// Later syntax errors are usually consequences of the first ones.
 const MOST_SYNTAX_ERRORS: usize = 10;
 
-/// Longer than any sentence about a source.
+/// Characters in a one-line string.
 const LONGEST_TEXT: usize = 1000;
 
-/// Longer than any letter that is read to its end.
+/// Characters in a text of several lines.
 const LONGEST_LETTER: usize = 10_000;
 
-/// A value and the line it stands on.
+/// A value and its line.
 #[derive(Debug, Clone)]
 pub(super) struct At<T> {
     pub(super) line: usize,
     pub(super) value: T,
 }
 
-/// What has been found so far.
+/// A document, with the problems and warnings found so far.
 pub(super) struct Reader<'t> {
     text: &'t str,
-    /// Where each line starts.
+    /// The offset of each line.
     lines: Vec<usize>,
     problems: Vec<Problem>,
     warnings: Vec<PlanWarning>,
@@ -57,11 +57,11 @@ impl<'t> Reader<'t> {
         self.warnings.push(PlanWarning { line, message: message.into() });
     }
 
-    /// The document's table; `None`, with its problems kept, where it is not TOML.
+    /// Parses the document; `None`, with problems, if it is not TOML.
     pub(super) fn document(&mut self) -> Option<DeTable<'t>> {
         if self.text.len() > LARGEST_FILE {
             let message = format!(
-                "the file is larger than any plan ({LARGEST_FILE} bytes); name the plan's TOML file"
+                "the file is larger than {LARGEST_FILE} bytes and cannot be a plan; name the plan's TOML file"
             );
             self.problem(1, message);
             return None;
@@ -69,12 +69,12 @@ impl<'t> Reader<'t> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
             let line = error.span().map_or(1, |span| self.line(span.start));
-            self.problem(line, format!("this is not TOML: {}", error.message()));
+            self.problem(line, format!("invalid TOML: {}", error.message()));
         }
         errors.is_empty().then(|| document.into_inner())
     }
 
-    /// The plan, where nothing is wrong; otherwise everything that is.
+    /// The plan and its warnings, or all problems.
     pub(super) fn finish<T>(
         mut self,
         file: &str,
@@ -98,17 +98,14 @@ impl<'t> Reader<'t> {
         At { line: self.line(value.span().start), value: value.into_inner() }
     }
 
-    /// Says that a value is of the wrong kind.
+    /// Reports a value of the wrong type.
     pub(super) fn wrong_kind(&mut self, line: usize, key: Key, value: &DeValue<'t>) {
         let Key { name, example } = key;
         let kind = value.type_str();
-        self.problem(
-            line,
-            format!("{name} can't be of type {kind}; write for example {name} = {example}"),
-        );
+        self.problem(line, format!("{name} has type {kind}; write for example {name} = {example}"));
     }
 
-    /// A text that can be printed on a line: not empty, no control characters, not endless.
+    /// A non-empty line of bounded length without control characters.
     pub(super) fn printable(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
         let Key { name, example } = key;
         let text = text.trim();
@@ -117,7 +114,7 @@ impl<'t> Reader<'t> {
         } else if text.chars().any(char::is_control) {
             self.problem(
                 line,
-                format!("{name} holds a control character; write it as one plain line"),
+                format!("{name} contains a control character; write one plain line"),
             );
         } else if text.chars().count() > LONGEST_TEXT {
             self.problem(
@@ -130,14 +127,14 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// A text of several lines, without other control characters; not empty, not endless.
+    /// A non-empty text of bounded length without control characters but line ends.
     pub(super) fn paragraphs(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
         let Key { name, example } = key;
         let text = text.trim_end().trim_start_matches('\n');
         if text.is_empty() {
             self.problem(line, format!("{name} is empty; write for example {name} = {example}"));
         } else if text.chars().any(|letter| letter.is_control() && letter != '\n') {
-            let message = format!("{name} holds a control character; write plain lines");
+            let message = format!("{name} contains a control character; write plain lines");
             self.problem(line, message);
         } else if text.chars().count() > LONGEST_LETTER {
             let message = format!("{name} is too long; write at most {LONGEST_LETTER} characters");
@@ -148,14 +145,14 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// The line on which these words stand, at or after a line; that line where they are written otherwise.
+    /// The line of the first occurrence of `words` at or after `line`; `line` itself if there is none.
     pub(super) fn line_of(&self, line: usize, words: &str) -> usize {
-        let start = line.checked_sub(1).and_then(|place| self.lines.get(place)).copied();
+        let start = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied();
         let found = start.and_then(|start| Some(start + self.text.get(start..)?.find(words)?));
         found.map_or(line, |offset| self.line(offset))
     }
 
-    /// A civil date, written as a TOML date or as a text of the same form.
+    /// A civil date, written as a TOML date or as a string of the same form.
     pub(super) fn date_from(&mut self, key: Key, value: &At<DeValue<'t>>) -> Option<At<NaiveDate>> {
         let line = value.line;
         let Key { name, example } = key;
@@ -171,7 +168,7 @@ impl<'t> Reader<'t> {
                 return None;
             }
         };
-        // The round trip refuses forms that chrono reads leniently, such as 2015-3-8.
+        // The round trip rejects forms that chrono accepts leniently, such as 2015-3-8.
         let date: Option<NaiveDate> = written.parse().ok();
         match date.filter(|date| date.to_string() == written) {
             Some(date) if YEARS.contains(&date.year()) => Some(At { line, value: date }),
@@ -190,7 +187,7 @@ impl<'t> Reader<'t> {
                 self.problem(
                     line,
                     format!(
-                        "{name} = {written} is no civil date; write the day alone, for example {name} = {example}"
+                        "{name} = {written} is not a civil date; write for example {name} = {example}"
                     ),
                 );
                 None

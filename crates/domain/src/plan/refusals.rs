@@ -1,42 +1,42 @@
-//! What a mail server says to whoever may no longer do something.
+//! The wording of mail servers' refusals once a capability has ended.
 //!
-//! Invariant: a refusal is one line of printable ASCII that fits an SMTP reply beside the longest address. Mail
-//! servers answer in ASCII (RFC 5321, 4.2; RFC 3501, 9) and a sender's provider copies the line into the receipt
-//! that it owes its user, so an accent would arrive as a question mark, or not at all.
-//! Deliberately absent: dates and names, which an amendment or a mailbox would make wrong.
+//! Invariant: a refusal is one line of printable ASCII that fits an SMTP reply beside the longest address.
+//! Mail servers answer in ASCII (RFC 5321, 4.2; RFC 3501, 9), and the sender's provider copies the line
+//! into a delivery report, where other characters would be lost. Deliberately absent: dates and names,
+//! which an amendment or another mailbox would make wrong.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A reply is 512 bytes at most (RFC 5321, 4.5.3.1.5), and an address 254 of them; a mail server's own words, the codes
-/// and the line's end take the rest.
+/// A reply has at most 512 bytes (RFC 5321, 4.5.3.1.5). An address may take 254 of them; the server's own
+/// words, the codes and the line end take the rest.
 pub(super) const LONGEST_LINE: usize = 200;
 
-/// What stands between the same text in two languages.
+/// The separator between two languages.
 const BETWEEN: &str = " / ";
 
-/// What mail servers say where a right has ended.
+/// The refusals of mail servers once a capability has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusals {
-    /// To one who sends.
+    /// For the mailbox as sender.
     pub send: Refusal,
-    /// To one who writes to a mailbox.
+    /// For the mailbox as recipient.
     pub receive: Refusal,
-    /// To one who logs in, with the right password. IMAP and POP3 know no status, so there is only the text.
+    /// For a login with the correct password. IMAP and POP3 have no status codes, so there is only text.
     pub access: Wording,
 }
 
-/// What an SMTP server answers, behind a 550.
+/// The answer of an SMTP server after the reply code 550.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Why, in a code that programs understand.
+    /// The enhanced status code.
     pub status: EnhancedStatus,
-    /// Why, in words.
+    /// The text.
     pub wording: Wording,
 }
 
-/// The same sentence in one language or several, in the order of the plan.
+/// One sentence in one or more languages, in the order of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wording(pub Vec<Sentence>);
 
@@ -51,13 +51,13 @@ pub struct Sentence {
 
 /// An enhanced status code of a permanent failure, e.g. `5.7.1` (RFC 3463).
 ///
-/// Never one of a transient failure: the sender's provider would try for days and tell nobody.
+/// Transient codes are invalid: the sender's provider would retry for days without a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EnhancedStatus(String);
 
 impl Default for Refusals {
-    /// What is said where the plan says nothing.
+    /// The refusals of a plan without a section `[refusals]`.
     fn default() -> Self {
         let wording = |text: &str| {
             Wording(vec![Sentence { language: "en".to_owned(), text: text.to_owned() }])
@@ -75,14 +75,14 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Does the plan say nothing of its own?
-    pub(super) fn are_usual(&self) -> bool {
+    /// Are they the defaults?
+    pub(super) fn are_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl Wording {
-    /// All languages on one line, as a mail server says it.
+    /// All languages on one line.
     pub fn line(&self) -> String {
         let texts: Vec<&str> = self.0.iter().map(|sentence| sentence.text.as_str()).collect();
         texts.join(BETWEEN)
@@ -90,7 +90,7 @@ impl Wording {
 }
 
 impl EnhancedStatus {
-    /// The code as it is written.
+    /// The code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -121,23 +121,23 @@ impl TryFrom<String> for EnhancedStatus {
         match parts.as_slice() {
             ["5", subject, detail] if number(subject) && number(detail) => Ok(Self(text)),
             ["2" | "4", _, _] => Err(format!(
-                "status = {text:?} is not final, and the sender would be tried again instead of told; write \
-                 one that starts with 5, for example \"5.7.1\""
+                "status = {text:?} is not permanent, so senders would retry; write a code that starts \
+                 with 5, for example \"5.7.1\""
             )),
             _ => Err(format!(
-                "status can't be {:?}; write an enhanced status code such as \"5.7.1\" (RFC 3463)",
+                "invalid status {:?}; write an enhanced status code such as \"5.7.1\" (RFC 3463)",
                 text.chars().take(20).collect::<String>()
             )),
         }
     }
 }
 
-/// A sentence as mail servers can say it, or what would be right.
-pub(super) fn sayable(language: &str, text: &str) -> Result<(), String> {
+/// Rejects characters that mail servers cannot send.
+pub(super) fn check_ascii(language: &str, text: &str) -> Result<(), String> {
     let Some(strange) = text.chars().find(|letter| !matches!(letter, ' '..='~')) else {
         return Ok(());
     };
     Err(format!(
-        "{language} holds {strange:?}, and mail servers answer in plain ASCII; write for example e' for \u{e8}"
+        "{language} contains {strange:?}, but mail servers answer in ASCII; write for example e' for \u{e8}"
     ))
 }

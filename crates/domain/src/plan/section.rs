@@ -1,5 +1,5 @@
-//! One table of a TOML document: known keys are taken from it, each checked for its kind, and what is
-//! left at the end is unknown.
+//! One table of a TOML document: known keys are taken and checked for their type; keys left at the end
+//! are unknown.
 
 use std::ops::RangeInclusive;
 
@@ -11,17 +11,17 @@ use super::keys::{Key, PLAN_KEYS};
 use super::near;
 use super::reader::{At, Reader};
 
-/// A table of the document, from which the known keys are taken; what is left in the end is unknown.
+/// A table of the document.
 pub(super) struct Section<'t> {
     name: &'static str,
     pub(super) line: usize,
-    /// Those not taken yet.
+    /// Keys that were not taken yet.
     left: Vec<(At<String>, At<DeValue<'t>>)>,
     known: &'static [Key],
 }
 
 impl<'t> Section<'t> {
-    /// A table as a section; `known` are the keys that it may have.
+    /// Wraps a table; `known` lists its valid keys.
     pub(super) fn new(
         reader: &Reader<'t>,
         Key { example: name, .. }: Key,
@@ -36,18 +36,18 @@ impl<'t> Section<'t> {
         Self { name, line, left: table.into_iter().map(entry).collect(), known }
     }
 
-    /// Is the key there, and not taken yet?
+    /// Is the key present and not taken yet?
     pub(super) fn has(&self, key: Key) -> bool {
         self.left.iter().any(|(name, _)| name.value == key.name)
     }
 
-    /// Takes a key's value; where it is missing, nothing is said.
+    /// Takes an optional value.
     pub(super) fn optional(&mut self, key: Key) -> Option<At<DeValue<'t>>> {
-        let place = self.left.iter().position(|(name, _)| name.value == key.name)?;
-        Some(self.left.remove(place).1)
+        let index = self.left.iter().position(|(name, _)| name.value == key.name)?;
+        Some(self.left.remove(index).1)
     }
 
-    /// Takes a key's value; where it is missing, that is a problem.
+    /// Takes a required value; a missing one is a problem.
     pub(super) fn required(
         &mut self,
         reader: &mut Reader<'t>,
@@ -65,7 +65,7 @@ impl<'t> Section<'t> {
         value
     }
 
-    /// Takes a text that must be there.
+    /// Takes a required string of one line.
     pub(super) fn text(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
         let At { line, value } = self.required(reader, key)?;
         let Some(text) = value.as_str() else {
@@ -75,7 +75,7 @@ impl<'t> Section<'t> {
         reader.printable(line, key, text).map(|value| At { line, value })
     }
 
-    /// Takes a text of one or more lines that must be there.
+    /// Takes a required string of one or more lines.
     pub(super) fn paragraphs(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
         let At { line, value } = self.required(reader, key)?;
         let Some(text) = value.as_str() else {
@@ -85,7 +85,7 @@ impl<'t> Section<'t> {
         reader.paragraphs(line, key, text).map(|value| At { line, value })
     }
 
-    /// Takes a text that must be there and of a certain form.
+    /// Takes a required string and parses it.
     pub(super) fn parsed<T, E: ToString>(
         &mut self,
         reader: &mut Reader<'t>,
@@ -102,7 +102,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// Takes a list of texts that must be there; an empty list is one.
+    /// Takes a required list of strings, which may be empty.
     pub(super) fn required_texts(
         &mut self,
         reader: &mut Reader<'t>,
@@ -112,7 +112,7 @@ impl<'t> Section<'t> {
         texts(reader, key, value)
     }
 
-    /// Takes a list of texts; `None` where it, or one of them, is wrong, and an empty one where it is missing.
+    /// Takes an optional list of strings, empty if missing; `None` if it or a member is invalid.
     pub(super) fn texts(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<Vec<At<String>>> {
         match self.optional(key) {
             Some(value) => texts(reader, key, value),
@@ -120,7 +120,8 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// Takes every text under a key of two lower-case letters, in the order of the file; `None` where one is wrong.
+    /// Takes every string under a key of two lower-case letters, in the order of the file; `None` if one is
+    /// invalid.
     pub(super) fn languages(
         &mut self,
         reader: &mut Reader<'t>,
@@ -139,7 +140,7 @@ impl<'t> Section<'t> {
                 reader.printable(line, key, text)
             } else {
                 let kind = value.type_str();
-                reader.problem(line, format!("{name} can't be of type {kind}; write a text"));
+                reader.problem(line, format!("{name} has type {kind}; write a string"));
                 None
             };
             match text {
@@ -150,13 +151,13 @@ impl<'t> Section<'t> {
         sound.then_some(found)
     }
 
-    /// Takes a civil date that must be there.
+    /// Takes a required civil date.
     pub(super) fn date(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<NaiveDate>> {
         let value = self.required(reader, key)?;
         reader.date_from(key, &value)
     }
 
-    /// Takes a civil date that may be missing; one that is wrong is a problem, and then missing too.
+    /// Takes an optional civil date; an invalid one is a problem and counts as missing.
     pub(super) fn optional_date(
         &mut self,
         reader: &mut Reader<'t>,
@@ -166,7 +167,7 @@ impl<'t> Section<'t> {
         reader.date_from(key, &value)
     }
 
-    /// Takes `true` or `false`; `false` where it is missing.
+    /// Takes an optional boolean, `false` if missing.
     pub(super) fn flag(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<bool>> {
         let line = self.line;
         let Some(At { line, value }) = self.optional(key) else {
@@ -178,7 +179,7 @@ impl<'t> Section<'t> {
         value.as_bool().map(|value| At { line, value })
     }
 
-    /// Takes a whole number within a range; a default where it is missing.
+    /// Takes an optional whole number within a range, or a default.
     pub(super) fn number(
         &mut self,
         reader: &mut Reader<'t>,
@@ -208,7 +209,7 @@ impl<'t> Section<'t> {
         number.map(|value| At { line, value })
     }
 
-    /// Takes a sub-table that must be there.
+    /// Takes a required sub-table.
     pub(super) fn required_table(
         &mut self,
         reader: &mut Reader<'t>,
@@ -224,7 +225,7 @@ impl<'t> Section<'t> {
         self.table(reader, key, known)
     }
 
-    /// Takes a sub-table that may be missing.
+    /// Takes an optional sub-table.
     pub(super) fn table(
         &mut self,
         reader: &mut Reader<'t>,
@@ -235,16 +236,14 @@ impl<'t> Section<'t> {
         let (name, section) = (key.name, key.example);
         let DeValue::Table(table) = value else {
             let kind = value.type_str();
-            let message =
-                format!("{name} can't be of type {kind}; write it once, as a section {section}");
+            let message = format!("{name} has type {kind}; write it once, as a section {section}");
             reader.problem(line, message);
             return None;
         };
         Some(Self::new(reader, key, line, table, known))
     }
 
-    /// Takes the sub-tables of that name, in the order of the file; none where it is missing, and `None`
-    /// where it is no list.
+    /// Takes all sub-tables of a name, in the order of the file; `None` if the value is not a list.
     pub(super) fn tables(
         &mut self,
         reader: &mut Reader<'t>,
@@ -268,9 +267,8 @@ impl<'t> Section<'t> {
                 }
                 At { line, value } => {
                     let kind = value.type_str();
-                    let message = format!(
-                        "{name} can't hold a value of type {kind}; write sections {section}"
-                    );
+                    let message =
+                        format!("{name} holds a value of type {kind}; write sections {section}");
                     reader.problem(line, message);
                 }
             }
@@ -278,21 +276,21 @@ impl<'t> Section<'t> {
         (empty || !tables.is_empty()).then_some(tables)
     }
 
-    /// Says of every key that was not taken that it is unknown, and what was meant or would be right.
+    /// Reports every key that was not taken as unknown, with a suggestion.
     pub(super) fn finish(self, reader: &mut Reader<'t>) {
         let names = || self.known.iter().map(|key| key.name);
         for (At { line, value: key }, _) in &self.left {
             let section = self.name;
-            let right = match near::word(key, names()) {
+            let suggestion = match near::word(key, names()) {
                 Some(name) => format!("did you mean {name}?"),
-                // In TOML a key after a heading is that section's, wherever its author wanted it.
+                // In TOML, a key after a heading belongs to that section.
                 None if PLAN_KEYS.iter().any(|known| known.name == key) => {
-                    format!("{key} is the plan's: write it above the first section")
+                    format!("{key} belongs to the plan: write it above the first section")
                 }
                 None => format!("its keys are {}", names().collect::<Vec<_>>().join(", ")),
             };
             let key: String = key.chars().take(60).collect();
-            reader.problem(*line, format!("{section} has no key {key:?}; {right}"));
+            reader.problem(*line, format!("{section} has no key {key:?}; {suggestion}"));
         }
     }
 }

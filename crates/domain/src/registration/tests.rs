@@ -22,13 +22,13 @@ fn rules() -> RegistrationRules {
 
 fn with(column: &str, field: &str) -> Result<Registration, InvalidRegistration> {
     let mut fields = GOOD;
-    let place = Registration::COLUMNS.iter().position(|name| *name == column).unwrap();
-    fields[place] = field;
+    let index = Registration::COLUMNS.iter().position(|name| *name == column).unwrap();
+    fields[index] = field;
     Registration::check(&fields, &rules())
 }
 
 #[test]
-fn a_good_row_is_taken_as_it_is() {
+fn a_valid_row_is_accepted_unchanged() {
     let row = Registration::check(&GOOD, &rules()).unwrap();
     assert_eq!(row.registration_id, "R0000001");
     assert_eq!(row.codice_fiscale.as_str(), "RSSMRA85T10A562S");
@@ -41,7 +41,7 @@ fn a_good_row_is_taken_as_it_is() {
 }
 
 #[test]
-fn what_may_be_empty_may_be_empty() {
+fn optional_fields_may_be_empty() {
     let mut fields = GOOD;
     (fields[6], fields[7], fields[8]) = ("", "  ", "");
     let row = Registration::check(&fields, &rules()).unwrap();
@@ -49,7 +49,7 @@ fn what_may_be_empty_may_be_empty() {
 }
 
 #[test]
-fn spaces_around_and_capitals_in_an_address_do_not_count() {
+fn surrounding_spaces_and_upper_case_are_normalised() {
     let row = with("address", "  Mario.ROSSI@PostaCertificata.Example ").unwrap();
     assert_eq!(row.address, "mario.rossi@postacertificata.example");
     assert_eq!(
@@ -77,7 +77,7 @@ fn every_bad_field_is_refused_with_its_column_and_reason() {
         ("name", "   ", "missing"),
         ("name", &long, "longer than 120"),
         ("address", "", "missing"),
-        ("address", "mario.rossi", "has an @"),
+        ("address", "mario.rossi", "has no @"),
         ("address", "@posta.example", "before the @"),
         ("address", ".mario@posta.example", "before the @"),
         ("address", "mario..rossi@posta.example", "before the @"),
@@ -90,20 +90,20 @@ fn every_bad_field_is_refused_with_its_column_and_reason() {
         ("address", "mario@-posta.example", "after the @"),
         ("address", &address, "at most 254"),
         ("requested_on", "", "missing"),
-        ("requested_on", "01/05/2010", "not a day"),
-        ("requested_on", "2010-5-1", "not a day"),
-        ("requested_on", "+010-05-01", "not a day"),
-        ("requested_on", "2010-02-30", "no such day"),
-        ("requested_on", "2010-13-01", "no such day"),
+        ("requested_on", "01/05/2010", "not a date"),
+        ("requested_on", "2010-5-1", "not a date"),
+        ("requested_on", "+010-05-01", "not a date"),
+        ("requested_on", "2010-02-30", "does not exist"),
+        ("requested_on", "2010-13-01", "does not exist"),
         ("requested_on", "1969-12-31", "not between 1970-01-01"),
         ("requested_on", "2014-12-18", "in the future: today is 2014-12-17"),
         ("requested_on", "2014-12-18T00:30:00+01:00", "in the future"),
-        ("activated_on", "2010-04-30", "before it was asked for"),
+        ("activated_on", "2010-04-30", "before it was requested"),
         ("activated_on", "2014-12-18", "in the future"),
-        ("activated_on", "soon", "not a day"),
+        ("activated_on", "soon", "not a date"),
         ("last_sent_on", "2010-05-19", "before it was activated"),
-        ("last_sent_on", "9999-99-99", "no such day"),
-        ("notify_email", "mario", "has an @"),
+        ("last_sent_on", "9999-99-99", "does not exist"),
+        ("notify_email", "mario", "has no @"),
     ];
     for (column, field, reason) in cases {
         let refused = with(column, field).unwrap_err();
@@ -115,7 +115,7 @@ fn every_bad_field_is_refused_with_its_column_and_reason() {
 }
 
 #[test]
-fn nothing_was_used_that_was_never_activated() {
+fn a_mailbox_that_was_never_activated_cannot_have_sent() {
     let mut fields = GOOD;
     fields[6] = "";
     let refused = Registration::check(&fields, &rules()).unwrap_err();
@@ -155,7 +155,7 @@ fn an_instant_counts_as_the_day_in_the_zone_of_the_plan() {
 }
 
 #[test]
-fn its_debug_form_shows_no_personal_data() {
+fn the_debug_form_shows_no_personal_data() {
     let shown = format!("{:?}", Registration::check(&GOOD, &rules()).unwrap());
     for personal in ["Rossi", "Mario", "mario", "RSSMRA"] {
         assert!(!shown.contains(personal), "{shown}");
@@ -164,7 +164,7 @@ fn its_debug_form_shows_no_personal_data() {
 
 proptest! {
     #[test]
-    fn no_field_makes_it_panic_and_what_is_taken_is_taken_again(
+    fn no_field_panics_and_an_accepted_row_is_accepted_again(
         column in 0..9_usize,
         field in "\\PC{0,40}|[a-z0-9.@-]{0,80}|[0-9]{4}-[0-9]{2}-[0-9]{2}",
     ) {

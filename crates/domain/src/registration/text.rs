@@ -4,7 +4,7 @@ use crate::CodiceFiscale;
 const LONGEST_ID: usize = 64;
 /// The longest surname or given names, in characters.
 const LONGEST_NAME: usize = 120;
-/// RFC 5321, 4.5.3.1: what stands before the @, and the whole as it fits a path.
+/// RFC 5321, 4.5.3.1: the local part, and the whole address as it fits a path.
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_ADDRESS: usize = 254;
 /// RFC 1035, 2.3.4: one label of a domain.
@@ -34,9 +34,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         return Err("the name is missing".into());
     }
     if text.chars().any(char::is_control) {
-        return Err(
-            "a control character stands in it: was the file read in the right --encoding?".into()
-        );
+        return Err("contains a control character; check --encoding".into());
     }
     // Bytes are counted first: they are never fewer than the characters.
     if text.len() > LONGEST_NAME && text.chars().count() > LONGEST_NAME {
@@ -45,7 +43,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A plain address: no quoted parts, no comments, nothing beyond ASCII. In small letters.
+/// A plain address in lower case: no quoted parts, no comments, ASCII only.
 pub(super) fn address(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("the address is missing".into());
@@ -54,15 +52,15 @@ pub(super) fn address(text: &str) -> Result<String, String> {
         return Err(format!("an address has at most {LONGEST_ADDRESS} characters"));
     }
     let Some((local, domain)) = text.split_once('@') else {
-        return Err("an address has an @".into());
+        return Err("the address has no @".into());
     };
     let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
     let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
     if local.is_empty() || local.len() > LONGEST_LOCAL || dots || !local.bytes().all(sign) {
-        return Err("what stands before the @ is no local part of an address".into());
+        return Err("the part before the @ is not a valid local part".into());
     }
     if !domain.contains('.') || !domain.split('.').all(is_label) {
-        return Err("what stands after the @ is no domain".into());
+        return Err("the part after the @ is not a valid domain".into());
     }
     Ok(text.to_ascii_lowercase())
 }

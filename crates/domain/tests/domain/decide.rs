@@ -68,13 +68,13 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt(), activations_closed],
             Command::Amend(moved("activations-closed", "2014-12-19")),
-            "phase activations-closed has started and can't move from 2014-12-18 to 2014-12-19; keep \
+            "phase activations-closed has started and cannot move from 2014-12-18 to 2014-12-19; keep \
              its date",
         ),
         (
             &[adopt()],
             pace(Capability::RequestLogs, Some(5)),
-            "request-logs has no pace; name one of send, modify, receive, access",
+            "request-logs has no rate limit; expected one of send, modify, receive, access",
         ),
         (
             &[adopt()],
@@ -189,7 +189,7 @@ fn a_mailbox_refuses_what_it_can_not_do_in_one_sentence() {
         (
             mailbox(true, &[hold(send, None)]),
             withdraw.clone(),
-            "hold 00000000-0000-0000-0000-000000000007 keeps the mailbox; release it first",
+            "hold 00000000-0000-0000-0000-000000000007 on the mailbox is in force; release it first",
         ),
         (
             mailbox(false, &[]),
@@ -214,7 +214,7 @@ fn a_mailbox_refuses_what_it_can_not_do_in_one_sentence() {
         (
             mailbox(true, &[]),
             hold(send, Some("2015-02-28")),
-            "the hold would have ended on 2015-02-28, before today",
+            "the hold would end on 2015-02-28, which is in the past",
         ),
         (
             mailbox(true, &[]),

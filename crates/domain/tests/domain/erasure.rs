@@ -99,7 +99,7 @@ fn nobody_is_erased_to_whom_something_is_still_due() {
     let refused = |world: &mut World, number| world.demand(number).unwrap_err();
     assert!(refused(&mut world, 0).contains("still open on the platform"));
     assert!(refused(&mut world, 1).contains("can still be activated"));
-    assert!(refused(&mut world, 9).contains("no such mailbox"));
+    assert!(refused(&mut world, 9).contains("not registered"));
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 0 }));
     assert!(refused(&mut world, 0).contains("still open"), "withdrawn, and not closed yet");
     world.close(&[0]);
@@ -122,8 +122,8 @@ fn a_hold_and_a_request_that_waits_keep_a_holder_known() {
     };
     world.record(Event::HoldPlaced(hold));
     world.record(Event::VouchersRequested(VouchersRequested { mailboxes: set(&[3]).into() }));
-    assert!(world.demand(2).unwrap_err().contains("a hold keeps"));
-    assert!(world.demand(3).unwrap_err().contains("a request for its voucher waits"));
+    assert!(world.demand(2).unwrap_err().contains("a hold on the mailbox"));
+    assert!(world.demand(3).unwrap_err().contains("pending voucher request"));
     assert_eq!(
         world.order(ErasureGround::Demand, &[1, 2, 3]),
         Ok(vec![1]),

@@ -15,8 +15,8 @@ fn the_shipped_notices_say_what_ends_when_and_what_stays_in_both_languages() {
         "Dal 18 marzo 2015 non sarà più possibile inviare messaggi e modificare il contenuto della casella.",
         "- ricevere messaggi fino al 17 luglio 2015;",
         "salvare i messaggi ricevuti fino al 17 settembre 2015;",
-        "From 18 March 2015 the following will no longer be possible: sending messages and changing what the \
-         mailbox holds.",
+        "From 18 March 2015 the following will no longer be possible: sending messages and changing the \
+         content of the mailbox.",
         "- receive messages through 17 July 2015;",
         "by writing to richiestapec@agid.gov.it.",
     ] {

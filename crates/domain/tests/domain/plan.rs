@@ -162,7 +162,7 @@ fn what_returns_on_purpose_is_accepted_and_an_idle_permission_is_noticed() {
     );
 
     let idle = text.replace("allows = []", "allows = []\nrestores = true");
-    assert_eq!(notices(&idle), ["21: phase ended says restores = true but allows nothing again"]);
+    assert_eq!(notices(&idle), ["21: phase ended has restores = true but restores nothing"]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_phase_without_sources_is_noticed() {
     );
     assert_eq!(
         notices(&text),
-        ["9: phase receive-only names no sources for its date and its rights"]
+        ["9: phase receive-only names no sources for its date and capabilities"]
     );
 }
 
@@ -201,18 +201,18 @@ fn an_amendment_may_not_change_what_has_started() {
         (
             "moved",
             original.replace("2030-01-10", "2030-01-11"),
-            "phase receive-only has started and can't move from 2030-01-10 to 2030-01-11; keep its date",
+            "phase receive-only has started and cannot move from 2030-01-10 to 2030-01-11; keep its date",
         ),
         (
             "removed",
             original.replace("\"receive-only\"", "\"other\""),
-            "phase receive-only has started and can't be removed; put it back",
+            "phase receive-only has started and cannot be removed; restore it",
         ),
         (
             "other rights",
             original.replace("allows = [\"receive\", \"access\"]", "allows = [\"access\"]"),
-            "phase receive-only has started and can't allow access instead of receive, access; keep its \
-             rights, or add a later phase",
+            "phase receive-only has started and cannot allow access instead of receive, access; keep its \
+             capabilities, or add a later phase",
         ),
         (
             "restoring",
@@ -222,24 +222,24 @@ fn an_amendment_may_not_change_what_has_started() {
         (
             "one before it",
             original.replace("[[phase]]\nid = \"receive-only\"", before),
-            "phase earlier (2030-01-01) can't be put before a phase that has started; give it a later date",
+            "phase earlier (2030-01-01) cannot precede a phase that has started; give it a later date",
         ),
         (
             "another past",
             original.replace("allows = [\"send\", ", "allows = [\"modify\", \"send\", "),
-            "what was allowed in service can't change from send, receive, access to send, modify, receive, \
-             access: the service has begun to close; keep it",
+            "the capabilities in service cannot change from send, receive, access to send, modify, receive, \
+             access after the first phase has started; keep them",
         ),
         (
             "another zone",
             original.replace("Europe/Rome", "Europe/Paris"),
-            "the zone can't change from Europe/Rome to Europe/Paris: every date would move; keep \
-             Europe/Rome",
+            "the zone cannot change from Europe/Rome to Europe/Paris, because every date would move; \
+             keep Europe/Rome",
         ),
         (
             "another programme",
             original.replace("\"trial\"", "\"error\""),
-            "the plan is for programme error, but this store runs trial; amend with a plan for trial",
+            "the plan is for programme error, but this store runs trial; use a plan for trial",
         ),
     ] {
         assert_eq!(plan.amendment_problems(&parse(&text), &started), [expected], "{change}");

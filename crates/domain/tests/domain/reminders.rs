@@ -260,7 +260,10 @@ fn a_plan_without_reminders_reminds_nobody_and_says_so() {
     let refused =
         world.state.decide_voucher(VoucherCommand::Remind { scheduled_for: world.now }, world.now);
     let why = refused.unwrap_err().to_string();
-    assert_eq!(why, "the plan's [vouchers] says nothing of reminders; amend it with remind first");
+    assert_eq!(
+        why,
+        "the plan's section [vouchers] has no reminders; amend the plan with the key `remind` first"
+    );
 }
 
 #[test]
@@ -274,8 +277,8 @@ fn the_plan_says_when_how_soon_and_how_often() {
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 0 9 1 * *", CatchUp::Once));
     for (lines, problem) in [
         ("remind = \"0 9 1 * *\"", "lacks the seconds; write \"0 0 9 1 * *\""),
-        ("remind-at-most = 3", "remind-at-most says nothing without a time"),
-        ("remind-after-days = 3", "remind-after-days says nothing without a time"),
+        ("remind-at-most = 3", "remind-at-most has no effect without remind"),
+        ("remind-after-days = 3", "remind-after-days has no effect without remind"),
         ("remind = \"0 0 9 1 * *\"\nremind-after-days = 0", "write a number from 1 to 366"),
         ("remind = \"0 0 9 1 * *\"\nremind-at-most = 13", "write a number from 1 to 12"),
         (
@@ -284,7 +287,7 @@ fn the_plan_says_when_how_soon_and_how_often() {
         ),
         (
             "redeem-by = 2015-06-01\nremind = \"0 0 9 1 * *\"\nremind-after-days = 76",
-            "nobody would be reminded: 76 days after vouchers can be asked for is later than redeem-by",
+            "no reminder would ever be due: 76 days after vouchers can be requested is later than redeem-by",
         ),
     ] {
         let told = parsed(lines).unwrap_err();

@@ -52,7 +52,7 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     let why = ["--reason", "a test"];
     let refused = |arguments: &[&str]| scene.refused(&[arguments, &why].concat());
     assert!(refused(&["phase", "resume"]).contains("not paused"));
-    assert!(refused(&["phase", "limit", "activate"]).contains("has no pace"));
+    assert!(refused(&["phase", "limit", "activate"]).contains("has no rate limit"));
     assert!(
         refused(&["phase", "limit", "send", "--concurrent", "0"]).contains("tramonto phase pause")
     );

@@ -151,7 +151,7 @@ fn a_phase_that_has_started_is_not_moved() {
     for more in [["--dry-run", "--json"], ["--reason", "later"]] {
         let arguments = [["plan", "amend", "next.toml"].as_slice(), &more].concat();
         let told = scene.refused(&arguments);
-        assert!(told.contains("receive-only has started and can't move"), "{told}");
+        assert!(told.contains("receive-only has started and cannot move"), "{told}");
     }
     let shown = scene.run(&["plan", "amend", "next.toml", "--dry-run"]).out;
     assert!(shown.contains("can't be undone: phase receive-only started at"), "{shown}");

@@ -194,7 +194,7 @@ fn a_phase_that_is_moved_is_announced_by_its_new_date_to_those_not_told_yet() {
     let refused = world.command(Command::Amend(later)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "notice sending-ends has begun to go out for another phase and can't announce \
+        "notice sending-ends has already been sent for another phase and cannot announce \
          consultation-only; give it another id"
     );
 }

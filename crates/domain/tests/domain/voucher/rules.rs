@@ -131,10 +131,10 @@ fn the_limit_is_reached_exactly_and_an_amendment_may_not_go_below_it() {
     world.ask(OPEN, verify(set([2, 3]))).unwrap();
     assert_eq!(world.ask(OPEN, issue([2, 3])), Ok(1));
     assert_eq!(*world.state.vouchers.issued(), set([0, 1, 2]));
-    let out = "all 3 vouchers of the plan are issued";
+    let out = "all 3 vouchers of the plan were issued";
     assert_eq!(world.ask(OPEN, issue([3])), Err(out.to_owned()));
     let fewer = world.state.decide(Command::Amend(plan("max-issued = 2")), world.now);
-    let problem = "max-issued = 2 is fewer than were issued already; write 3 or more";
+    let problem = "max-issued = 2 is less than the 3 vouchers issued; write 3 or more";
     assert_eq!(fewer.unwrap_err().to_string(), problem);
     for event in world.state.decide(Command::Amend(plan("max-issued = 4")), world.now).unwrap() {
         world.record(event);
@@ -145,11 +145,11 @@ fn the_limit_is_reached_exactly_and_an_amendment_may_not_go_below_it() {
 #[test]
 fn an_amendment_that_waited_is_dropped_where_vouchers_stand_in_its_way_by_then() {
     for (lines, problem) in [
-        ("max-issued = 1", "max-issued = 1 is fewer than were issued already; write 2 or more"),
+        ("max-issued = 1", "max-issued = 1 is less than the 2 vouchers issued; write 2 or more"),
         (
             "redeem-by = 2015-03-18",
-            "redeem-by = 2015-03-18 is over, and 2 vouchers that can be redeemed would end at once; write \
-             2015-03-19 or a later day",
+            "redeem-by = 2015-03-18 is in the past and would expire 2 valid vouchers at once; write \
+             2015-03-19 or later",
         ),
     ] {
         let mut world = World::new(plan(""));
@@ -183,7 +183,7 @@ fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
     let order =
         |number| ErasureCommand::Order { ground: ErasureGround::Demand, mailboxes: set([number]) };
     let kept = world.state.decide_erasure(order(1), world.now).unwrap_err().to_string();
-    assert!(kept.starts_with("the code of its voucher was not handed over"), "{kept}");
+    assert!(kept.starts_with("the voucher's code was not delivered"), "{kept}");
     world.ask(OPEN, VoucherCommand::Deliver { mailboxes: set([1]) }).unwrap();
     assert_eq!(world.state.decide_erasure(order(1), world.now).unwrap().len(), 1);
     // Ordered though a request waits, as by a decision made on another stream at the same moment.
@@ -260,7 +260,7 @@ fn the_free_year_is_a_calendar_year() {
 fn a_last_day_to_redeem_before_the_first_to_ask_is_refused() {
     let text = include_str!("../../../../../deploy/plans/cec-pac.toml");
     for (line, problem) in [
-        ("redeem-by = 2015-03-17", "redeem-by = 2015-03-17 comes before"),
+        ("redeem-by = 2015-03-17", "redeem-by = 2015-03-17 is before"),
         ("max-issued = 0", "max-issued = 0 is out of range"),
         ("sweep = \"15 0 * * *\"", "lacks the seconds"),
     ] {

@@ -191,7 +191,7 @@ pub(crate) async fn an_amendment_waits_for_a_platform_that_is_away_and_is_droppe
         let Event::AmendmentDropped(dropped) = event else { return None };
         Some(dropped.because.clone())
     });
-    assert!(dropped.unwrap().contains("has started and can't move"));
+    assert!(dropped.unwrap().contains("has started and cannot move"));
     assert!(none_may(&home, Capability::Send).await, "the plan in force was carried out");
 }
 
