@@ -19,21 +19,23 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
+use engine::Home;
+use engine::embedded::Store;
+use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, Origin, mailbox_stream};
 use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use rehearsal::VirtualClock;
+use rehearsal::generate::{Options, generate};
+use rehearsal::{Observer, Rehearsal, RehearsalSettings, begins_at};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use tramonto::embedded::{Settings, Store};
-use tramonto::generate::{Options, generate};
-use tramonto::rehearse::{Rehearsal, Rehearsing, Watcher, begins_at};
-use tramonto::{Home, VirtualClock};
 
 /// Nobody looks.
 pub struct Nobody;
 
-impl Watcher for Nobody {
-    fn look(&mut self, _: DateTime<Utc>, _: &State) {}
+impl Observer for Nobody {
+    fn observe(&mut self, _: DateTime<Utc>, _: &State) {}
 }
 
 /// A store with a population, before the first phase.
@@ -105,10 +107,15 @@ impl World {
     }
 
     /// Opens the engine on it.
-    pub async fn rehearsing(&self, settings: Settings, crash_every: Option<u64>) -> Rehearsing {
-        let settings = Settings { rehearsal: true, ..settings };
-        let rehearsal = Rehearsal { plan: self.plan.clone(), settings, crash_every };
-        Rehearsing::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
+    pub async fn rehearsing(
+        &self,
+        settings: EngineSettings,
+        crash_every: Option<u64>,
+    ) -> Rehearsal {
+        let settings = EngineSettings { mode: RunMode::Rehearsal, ..settings };
+        let rehearsal =
+            RehearsalSettings { plan: self.plan.clone(), engine: settings, crash_every };
+        Rehearsal::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
     }
 
     /// What the mail servers would look up, with plain SQL: what a mailbox may do now.
@@ -133,7 +140,7 @@ pub async fn connect(path: &Path) -> SqliteConnection {
 }
 
 /// Carries a command about one mailbox out, as the command line does.
-pub async fn command(running: &Rehearsing, number: u32, command: MailboxCommand) {
+pub async fn command(running: &Rehearsal, number: u32, command: MailboxCommand) {
     let journal = &running.engine.journal;
     let stream = mailbox_stream(journal.programme(), number).unwrap();
     let version = journal.version_of(&stream).await.unwrap();

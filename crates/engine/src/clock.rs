@@ -1,6 +1,4 @@
-//! The only place that reads the machine's clock, and the clock of rehearsals.
-
-use std::sync::{Mutex, PoisonError};
+//! The machine's clock: the only place that reads it.
 
 use chrono::{DateTime, Utc};
 use eventstore::Clock;
@@ -13,27 +11,5 @@ impl Clock for RealClock {
     #[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
-    }
-}
-
-/// A clock that stands still until it is set: the virtual time of rehearsals and tests.
-#[derive(Debug)]
-pub struct VirtualClock(Mutex<DateTime<Utc>>);
-
-impl VirtualClock {
-    /// A clock that shows this instant.
-    pub fn at(instant: DateTime<Utc>) -> Self {
-        Self(Mutex::new(instant))
-    }
-
-    /// Sets it, forwards or backwards.
-    pub fn set(&self, instant: DateTime<Utc>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = instant;
-    }
-}
-
-impl Clock for VirtualClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,28 +4,37 @@
 //! they decide nothing. Deliberately absent: command lines, files that flags name, and printing.
 
 pub mod actions;
-pub mod canaries;
 mod clock;
 mod command_handler;
+pub mod deployment;
+pub mod embedded;
+mod endpoints;
 pub mod erasure;
 mod error;
+pub mod health;
 mod home;
 mod mailbox_ref;
-pub mod notices;
+pub mod metrics;
+pub mod parts;
 mod place;
 pub mod platform_choice;
-pub mod provision;
+pub mod process;
 pub mod queries;
 mod recordable;
 pub mod runner;
-pub mod sessions;
+pub mod services;
+pub mod settings;
+mod signals;
 pub mod store;
+mod tasks;
 pub mod traces;
 
-pub use clock::{RealClock, VirtualClock};
+pub use clock::RealClock;
 pub use command_handler::{COMMANDS, CommandHandler};
 pub use error::Error;
 pub use home::{EngineLock, Home};
 pub use mailbox_ref::MailboxRef;
 pub use place::{StorePlace, without_secrets};
 pub use recordable::{Reason, actor, cause};
+pub use settings::{EngineSettings, ProcessSettings, RunMode, ServiceSettings};
+pub use tasks::Tasks;

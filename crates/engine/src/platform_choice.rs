@@ -1,22 +1,25 @@
-//! Which mail platform the engine has do its work: its own directory, or a provider's API.
+//! The mail platform that the engine works on: its own directory, or a provider's API.
 //!
-//! Purpose: one place that knows the kinds there are. Deliberately absent: how each works, which is in
-//! `platform`. A provider has its mailboxes already, so nothing is provisioned there.
+//! Purpose: the one place that knows the kinds of platform, and the one link through which every
+//! part calls it. Deliberately absent: the adapters, which are in `platform`. A provider has its
+//! own mailboxes, so nothing is provisioned there.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::ProgrammeId;
+use chrono::TimeDelta;
+use domain::{PlatformCapabilities, ProgrammeId, State};
 use platform::webhook::{self, Addresses, Endpoint};
-use platform::{self, Cause, Webhook};
+use platform::{Cause, Limits, Measured, Pace, Paced, Platform, Webhook};
 use registry::Registry;
 use roaring::RoaringBitmap;
 
+use crate::parts::{PendingMailboxes, RetryPending};
 use crate::{Error, RealClock};
 
-/// Where the platform is, as it is written: `directory`, or a URL.
+/// The platform as settings write it: `directory`, or a URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PlatformPlace {
     /// The mail directory beside the log.
@@ -34,7 +37,7 @@ impl FromStr for PlatformPlace {
             return Ok(Self::Directory);
         }
         if !text.contains("://") {
-            return Err("write directory, or a provider's API as https://HOST/PATH".to_owned());
+            return Err("expected `directory`, or a provider's API as https://HOST/PATH".to_owned());
         }
         text.parse().map(Self::Webhook)
     }
@@ -49,14 +52,55 @@ impl fmt::Display for PlatformPlace {
     }
 }
 
-/// The platform that the engine works on.
+/// The platform that the engine works on, with the settings of its adapter.
 #[derive(Debug, Clone, Default)]
 pub enum PlatformChoice {
-    /// The mail directory beside the log, which is given its mailboxes.
+    /// The mail directory beside the log, which the engine provisions.
     #[default]
     Directory,
     /// A provider's API.
     Webhook(Box<webhook::Settings>),
+}
+
+/// The platform as the parts call it: measured, rate limited, and patient with mailboxes that are
+/// registered but not provisioned yet.
+pub struct PlatformLink {
+    /// The platform.
+    pub platform: Arc<dyn Platform>,
+    /// What it can do.
+    pub reach: PlatformCapabilities,
+    /// Mailboxes that it has not been given yet; `None` where it is not given any.
+    pub pending: Option<PendingMailboxes>,
+    pace: Pace,
+}
+
+impl PlatformLink {
+    /// A link to a platform that arms ends that long ahead, if it can.
+    pub fn new(
+        platform: Arc<dyn Platform>,
+        pending: Option<PendingMailboxes>,
+        arm_ahead: Option<TimeDelta>,
+    ) -> Self {
+        let arm_ahead = arm_ahead.filter(|_| platform.arms());
+        let reach = PlatformCapabilities { controls: platform.controls(), arm_ahead };
+        let (measured, pace) = (Measured::new(platform), Pace::default());
+        let platform: Arc<dyn Platform> = match pending.clone() {
+            Some(pending) => {
+                Arc::new(Paced::new(RetryPending { platform: measured, pending }, pace.clone()))
+            }
+            None => Arc::new(Paced::new(measured, pace.clone())),
+        };
+        Self { platform, reach, pending, pace }
+    }
+
+    /// Applies the rate limits that the log sets.
+    pub fn apply_rate_limits(&self, state: &State) {
+        for (effect, limits) in state.programme.paces() {
+            let (calls_per_second, concurrent_calls) =
+                (limits.calls_per_second, limits.concurrent_calls);
+            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
+        }
+    }
 }
 
 /// A provider's API for a programme's mailboxes, whose addresses are in this registry.
@@ -65,17 +109,17 @@ pub fn webhook(
     programme: &ProgrammeId,
     registry: Arc<Registry>,
 ) -> Result<Webhook, Error> {
-    let addresses = Arc::new(Addressed(registry));
-    // In a rehearsal too: the provider compares the instant of a request with its own clock.
+    let addresses = Arc::new(RegistryAddresses(registry));
+    // The real clock in a rehearsal too: the provider compares a request's instant with its own.
     let clock = Arc::new(RealClock);
     Ok(Webhook::new(programme.clone(), settings.clone(), addresses, clock)?)
 }
 
-/// The addresses of a registry, as a platform looks them up.
-struct Addressed(Arc<Registry>);
+/// The addresses of a registry.
+struct RegistryAddresses(Arc<Registry>);
 
 #[async_trait]
-impl Addresses for Addressed {
+impl Addresses for RegistryAddresses {
     async fn addresses(
         &self,
         mailboxes: &RoaringBitmap,
@@ -83,9 +127,8 @@ impl Addresses for Addressed {
         let found =
             self.0.addresses_of(mailboxes).await.map_err(|error| platform::Error::Unavailable {
                 cause: Cause::new("registry-unavailable"),
-                problem:
-                    "the addresses of mailboxes can't be looked up in the registry; look at it"
-                        .to_owned(),
+                problem: "cannot read addresses from the registry; check that it is available"
+                    .to_owned(),
                 source: Some(Box::new(error)),
             })?;
         Ok(found.into_iter().map(|(number, address, _)| (number, address)).collect())

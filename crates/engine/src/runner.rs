@@ -1,103 +1,95 @@
-//! One small runner that turns any tick into a service.
+//! The loop that turns a part into a task.
 //!
-//! It wakes on a signal or when the tick asked to be woken, but never later than after a minute, so a
-//! clock that jumped or a machine that slept is noticed; it backs off on an error, says it once, and
-//! stops cleanly between two ticks. A tick takes no hint: state is its input, so a restart is just
-//! another tick.
+//! A part ticks again at once while it makes progress; then it rests until an append to the log or
+//! its next wake, at most a minute, so that a clock that jumped is noticed. After an error it backs
+//! off; the first error of a series is logged. A stop takes effect between two ticks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
-use domain::Tick;
 use eventstore::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use workers::Worker;
 
-use crate::Error;
+use crate::health::{Health, PartStatus};
+use crate::parts::{Part, Progress};
 
-/// No sleep is longer, whatever the calendar says.
-const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+/// The longest rest, whatever the calendar says.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// The first rest after an error; it doubles with each further one.
-const FIRST_REST: Duration = Duration::from_millis(100);
-/// No rest after errors is longer.
-const LONGEST_REST: Duration = Duration::from_secs(10);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
-/// One worker's life: order after order until the queue closes.
-pub async fn work(worker: Worker) {
-    let mut failures = 0_u32;
-    loop {
-        match worker.next().await {
-            Ok(()) => failures = 0,
-            Err(workers::Error::Bus(bus::Error::Closed)) => break,
-            Err(error) => {
-                if failures == 0 {
-                    tracing::warn!("an order was handed back: {error}; it is tried again");
+/// Runs the parts of one process. Clones share its clock, health and stop.
+#[derive(Clone)]
+pub struct Runner {
+    /// The clock of this process.
+    pub clock: Arc<dyn Clock>,
+    /// Where each part reports its status.
+    pub health: Arc<Health>,
+    /// Ends every part, between two ticks.
+    pub stop: CancellationToken,
+    longest_rest: Duration,
+}
+
+impl Runner {
+    /// A runner of parts without leases.
+    pub fn new(clock: Arc<dyn Clock>, health: Arc<Health>, stop: CancellationToken) -> Self {
+        Self { clock, health, stop, longest_rest: LONGEST_REST }
+    }
+
+    /// A runner of leased parts: each tick renews the lease or finds out that it has expired, so
+    /// parts tick three times per lease at least.
+    #[must_use]
+    pub fn with_leases(self, ttl: Duration) -> Self {
+        Self { longest_rest: LONGEST_REST.min(ttl / 3), ..self }
+    }
+
+    /// Ticks a part until the stop, woken by each change of `wakeups`.
+    pub async fn run(&self, part: &mut dyn Part, mut wakeups: watch::Receiver<u64>) {
+        let mut failures = 0_u32;
+        while !self.stop.is_cancelled() {
+            // Marked as seen before the tick reads: an append during the tick wakes it again.
+            wakeups.borrow_and_update();
+            let rest = match part.tick(self.clock.now()).await {
+                Ok(Progress { done, next_wake, status }) => {
+                    failures = 0;
+                    self.health.report(part.name(), status);
+                    if done > 0 {
+                        continue;
+                    }
+                    let until = next_wake.map_or(TimeDelta::MAX, |wake| wake - self.clock.now());
+                    until
+                        .to_std()
+                        .unwrap_or(Duration::ZERO)
+                        .clamp(Duration::from_millis(1), self.longest_rest)
                 }
-                tokio::time::sleep(rest(failures)).await;
-                failures = failures.saturating_add(1);
+                Err(error) => {
+                    self.health.report(part.name(), PartStatus::Failing(error.to_string()));
+                    if failures == 0 {
+                        tracing::error!(part = part.name(), %error, "tick failed; it will be retried");
+                    }
+                    let rest = backoff(failures);
+                    failures = failures.saturating_add(1);
+                    rest
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = sleep_until(Instant::now() + rest) => {}
+                woken = wakeups.changed(), if failures == 0 => {
+                    if woken.is_err() {
+                        break;
+                    }
+                }
             }
         }
     }
 }
 
-/// How long to rest after so many failures in a row before this one.
-fn rest(failures: u32) -> Duration {
-    FIRST_REST.saturating_mul(1 << failures.min(16)).min(LONGEST_REST)
-}
-
-/// What works in passes: a part of the engine, or all of it.
-#[async_trait]
-pub trait Passes: Send {
-    /// One pass; state is its input, so a restart is just another pass.
-    async fn pass(&mut self) -> Result<Tick, Error>;
-}
-
-/// Makes passes until it is stopped.
-pub async fn serve(
-    name: &str,
-    clock: Arc<dyn Clock>,
-    mut appended: watch::Receiver<u64>,
-    stop: CancellationToken,
-    passes: &mut dyn Passes,
-) {
-    let mut failures = 0_u32;
-    while !stop.is_cancelled() {
-        // Seen before the tick looks: what is appended while it works wakes it again.
-        appended.borrow_and_update();
-        let rest = match passes.pass().await {
-            Ok(Tick { progress, .. }) if progress > 0 => {
-                failures = 0;
-                continue;
-            }
-            Ok(Tick { next_wake, .. }) => {
-                failures = 0;
-                let until = next_wake.map_or(TimeDelta::MAX, |wake| wake - clock.now());
-                until
-                    .to_std()
-                    .unwrap_or(Duration::ZERO)
-                    .clamp(Duration::from_millis(1), LONGEST_SLEEP)
-            }
-            Err(error) => {
-                if failures == 0 {
-                    tracing::error!("{name}: {error}; it is tried again");
-                }
-                let rest = rest(failures);
-                failures = failures.saturating_add(1);
-                rest
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = sleep_until(Instant::now() + rest) => {}
-            woken = appended.changed(), if failures == 0 => {
-                if woken.is_err() {
-                    break;
-                }
-            }
-        }
-    }
+/// The rest after that many failures in a row before this one.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    FIRST_BACKOFF.saturating_mul(1 << failures.min(16)).min(LONGEST_BACKOFF)
 }

@@ -24,6 +24,7 @@ mod platform;
 mod registry;
 mod running;
 mod service;
+mod settings;
 mod store;
 mod values;
 mod voucher;

@@ -36,7 +36,7 @@ mod serving;
 mod status;
 pub(crate) mod voucher;
 
-pub(crate) use notices::post;
+pub(crate) use notices::delivery;
 pub(crate) use voucher::Desk as VoucherDesk;
 
 use std::error::Error as _;
@@ -51,7 +51,7 @@ use crate::cli::{
     Cli, Command, EventCommand, Global, PhaseCommand, RegistryCommand, ServiceCommand, StoreCommand,
 };
 use crate::exit::Exit;
-use crate::{Error, output, portal, requests, services};
+use crate::{Error, output, portal, requests};
 
 /// Runs the command that the arguments name; returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -141,7 +141,7 @@ async fn service(command: ServiceCommand, global: &Global) -> Result<ExitCode, E
         ServiceCommand::Projector(args) => Box::pin(serving::projector(*args, global)).await,
         ServiceCommand::Relay(args) => Box::pin(serving::relay(*args, global)).await,
         ServiceCommand::Api(args) => Box::pin(serving::api(*args, global)).await,
-        ServiceCommand::Policy(args) => Box::pin(services::answering(&args, global)).await,
+        ServiceCommand::Policy(args) => Box::pin(serving::policy(&args, global)).await,
         ServiceCommand::Intake(args) => Box::pin(requests::lmtp(&args, global)).await,
         ServiceCommand::Portal(args) => {
             Box::pin(portal::serve(&args, global)).await?;

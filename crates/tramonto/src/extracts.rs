@@ -1,37 +1,16 @@
-//! Extracts where they lie: those whose links are over are deleted as soon as the log says so, and links are made
-//! when their letters are written.
+//! Links of message-log exports, made when their letters are written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Tick;
-use eventstore::{Clock, Journal};
+use eventstore::Journal;
 use registry::Registry;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::cli::Global;
 use crate::commands::logs;
-use engine::runner::{self, Passes};
-
-/// The folder of extracts, kept free of what nobody may have any more.
-struct Discarding {
-    journal: Arc<Journal>,
-    folder: PathBuf,
-}
-
-#[async_trait]
-impl Passes for Discarding {
-    async fn pass(&mut self) -> Result<Tick, Error> {
-        let gone = archive::delete_expired(&self.journal, &self.folder).await?;
-        if gone > 0 {
-            tracing::info!(extracts = gone, "extracts whose links are over were deleted");
-        }
-        Ok(Tick::default())
-    }
-}
 
 /// Makes links of extracts, for the intake's letters.
 pub(crate) struct Links {
@@ -67,16 +46,4 @@ impl intake::Extracts for Links {
             "archive".to_owned()
         })
     }
-}
-
-/// Deletes what is over until it is stopped.
-pub(crate) async fn discard(
-    journal: Arc<Journal>,
-    folder: PathBuf,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    let appended = journal.store().appended();
-    let mut discarding = Discarding { journal, folder };
-    runner::serve("extracts", clock, appended, stop, &mut discarding).await;
 }

@@ -5,16 +5,12 @@
 pub mod cli;
 pub mod commands;
 mod config;
-pub mod embedded;
 pub mod exit;
 mod extracts;
-pub mod generate;
 mod log;
 pub mod output;
 mod portal;
-pub mod rehearse;
 mod requests;
-mod services;
-mod signals;
 
-pub use ::engine::{EngineLock, Error, Home, RealClock, StorePlace, VirtualClock};
+pub use ::engine::embedded;
+pub use ::engine::{EngineLock, Error, Home, RealClock, StorePlace};

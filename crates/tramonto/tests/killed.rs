@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use engine::Home;
+use rehearsal::prove;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use tramonto::Home;
-use tramonto::rehearse::prove;
 
 const KILLS: u32 = 20;
 const HEAD: &str = "SELECT position FROM log_head";

@@ -38,7 +38,7 @@ pub struct SweepSettings {
 
 impl Default for SweepSettings {
     fn default() -> Self {
-        Self { batch: 65_536, orders: 8 }
+        Self { batch: 65_536, orders: 16 }
     }
 }
 

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use eventstore::{Clock, EventStore, SqliteStore};
 use policy::{Follower, Known, Limits, Server};
 use registry::Registry;
+use rehearsal::Rehearsal;
+use rehearsal::VirtualClock;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tramonto::VirtualClock;
-use tramonto::rehearse::Rehearsing;
 
 use super::enforcement::{Enforcement, FileDirectory};
 use super::servers::Lookups;
@@ -64,7 +64,7 @@ impl Enforcement for AskedForEachMail {
         Self { directory, clock, follower, known, address, answering: Some(answering) }
     }
 
-    async fn engine(&self, world: &World) -> Rehearsing {
+    async fn engine(&self, world: &World) -> Rehearsal {
         self.directory.engine(world).await
     }
 

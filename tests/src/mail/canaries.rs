@@ -9,7 +9,7 @@ use domain::{
 };
 use eventstore::{Filter, Journal};
 use registry::Registry;
-use tramonto::generate::{Options, generate};
+use rehearsal::generate::{Options, generate};
 use workers::canary::{ProbeEndpoints, ProbeSettings, Prober};
 
 use super::enforcement::{Enforcement, FileDirectory};
@@ -51,7 +51,11 @@ pub(super) fn prober(
         timeout: Duration::from_secs(30),
     };
     let doors = ProbeEndpoints::new(settings).unwrap().unwrap();
-    Prober::new(Arc::clone(journal), engine::canaries::book(Arc::clone(registry)), doors)
+    Prober::new(
+        Arc::clone(journal),
+        Arc::new(engine::parts::RegistryNumbers(Arc::clone(registry))),
+        doors,
+    )
 }
 
 /// What the log holds of canaries.

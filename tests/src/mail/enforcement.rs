@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use engine::EngineSettings;
+use rehearsal::{Rehearsal, prove};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use tramonto::embedded::Settings;
-use tramonto::rehearse::{Rehearsing, prove};
 
 use super::servers::Lookups;
 use crate::{World, connect};
@@ -19,7 +19,7 @@ pub trait Enforcement: Sized + Send + Sync {
     async fn of(world: &World) -> Self;
 
     /// The engine on this world, working through it.
-    async fn engine(&self, world: &World) -> Rehearsing;
+    async fn engine(&self, world: &World) -> Rehearsal;
 
     /// What the mail servers are given. Asked once everybody's mailbox is there.
     fn lookups(&self) -> Lookups;
@@ -86,8 +86,8 @@ impl Enforcement for FileDirectory {
         Self(world.home().directory())
     }
 
-    async fn engine(&self, world: &World) -> Rehearsing {
-        world.rehearsing(Settings::default(), None).await
+    async fn engine(&self, world: &World) -> Rehearsal {
+        world.rehearsing(EngineSettings::default(), None).await
     }
 
     fn lookups(&self) -> Lookups {

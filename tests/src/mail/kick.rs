@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Capabilities, Capability};
+use engine::parts::Sessions;
 use workers::{OpenSessions, SessionCommand, SessionsError};
 
 use super::enforcement::{Enforcement, FileDirectory};
@@ -54,7 +55,10 @@ pub async fn open_sessions_end() {
     let settings = servers.folder().join("etc/dovecot/dovecot.conf");
     let command = format!("{} -c {}", script.display(), settings.display()).parse().unwrap();
     let sessions = SecondTry { command, tried: AtomicBool::new(false) };
-    running.engine.end_sessions(Arc::new(sessions));
+    let (journal, registry) =
+        (Arc::clone(&running.engine.journal), Arc::clone(&running.engine.store.registry));
+    let sessions = Sessions::new(journal, registry, Arc::new(sessions), "test".to_owned());
+    running.engine.run_beside(Box::new(sessions));
 
     let closed: DateTime<Utc> = "2015-09-17T22:00:00Z".parse().unwrap();
     running.run_until(closed - Duration::seconds(1), &mut Nobody).await.unwrap();

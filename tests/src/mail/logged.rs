@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use archive::{Domains, Entry, Index, IndexRequest, Kind, LogArchive, Period};
+use engine::RealClock;
 use eventstore::Clock;
-use tramonto::RealClock;
 
 use super::enforcement::{Enforcement, FileDirectory};
 use super::look::PASSWORD;

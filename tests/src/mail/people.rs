@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 use domain::{Capabilities, Capability, MailboxCommand};
-use tramonto::rehearse::Rehearsing;
+use rehearsal::Rehearsal;
 use uuid::Uuid;
 
 use crate::{World, command, connect, kinds};
@@ -42,7 +42,7 @@ impl Person {
     }
 
     /// The decision about it, if there is one.
-    pub(super) async fn decide(&self, running: &Rehearsing) {
+    pub(super) async fn decide(&self, running: &Rehearsal) {
         let decision = match self.kind {
             Kind::NeverActivated | Kind::Ordinary => return,
             Kind::Withdrawn => MailboxCommand::Withdraw,

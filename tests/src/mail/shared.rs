@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use bus::InProcess;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, MailboxSet};
+use engine::embedded::{Engine, Ports, Store};
+use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore};
 use platform::{Actual, Answer, Ends, Error, Known, Mode, Platform, PostgresDirectory, SetRights};
+use rehearsal::Rehearsal;
+use rehearsal::VirtualClock;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
-use tramonto::VirtualClock;
-use tramonto::embedded::{Engine, Ports, Settings, Store};
-use tramonto::rehearse::Rehearsing;
 
 use super::enforcement::Enforcement;
 use super::servers::Lookups;
@@ -49,7 +50,7 @@ impl Enforcement for SharedDirectory {
         Self(options)
     }
 
-    async fn engine(&self, world: &World) -> Rehearsing {
+    async fn engine(&self, world: &World) -> Rehearsal {
         let clock: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&world.clock);
         let programme = world.plan.programme.clone();
         let store = Store::open(world.home(), Arc::clone(&clock), true, &programme).await.unwrap();
@@ -57,13 +58,12 @@ impl Enforcement for SharedDirectory {
         let directory = PostgresDirectory::open(self.0.clone()).await.unwrap();
         let platform = Arc::new(InStep { directory, clock: Arc::clone(&world.clock) });
         let queue = Arc::new(InProcess::new(bus::Settings::default()));
-        let settings = Settings { rehearsal: true, ..Settings::default() };
+        let settings = EngineSettings { mode: RunMode::Rehearsal, ..EngineSettings::default() };
         let ports = Ports { log, queue, platform };
-        let mut engine =
+        let engine =
             Engine::with_ports(store, programme, clock, ports, settings.clone()).await.unwrap();
-        engine.start_workers();
         let clock = Arc::clone(&world.clock);
-        Rehearsing::over(engine, clock, world.plan.clone(), settings).await.unwrap()
+        Rehearsal::over(engine, clock, world.plan.clone(), settings).await.unwrap()
     }
 
     fn lookups(&self) -> Lookups {

@@ -9,7 +9,7 @@ use super::look::{Look, PASSWORD};
 use super::people::{Kind, Person, people};
 use super::servers::MailServers;
 use super::smtp::Smtp;
-use tramonto::rehearse::Rehearsing;
+use rehearsal::Rehearsal;
 
 use crate::{Nobody, World};
 
@@ -95,7 +95,7 @@ pub async fn walk<E: Enforcement>() {
 }
 
 /// Our own mailboxes are probed at this instant, by a prober that has just started.
-async fn probe(servers: &MailServers, running: &Rehearsing) {
+async fn probe(servers: &MailServers, running: &Rehearsal) {
     let engine = &running.engine;
     let mut prober = prober(servers, &engine.journal, &engine.store.registry);
     assert_eq!(prober.tick().await.unwrap().progress, 1);

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{Capabilities, Capability, MailboxCommand};
-use tramonto::embedded::Settings;
-use tramonto::rehearse::{phases, prove};
+use engine::EngineSettings;
+use rehearsal::{phases, prove};
 use uuid::Uuid;
 use whole_flow::{Nobody, World, command, kinds};
 
@@ -23,7 +23,7 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
     let world = World::with(400).await;
     let kinds = kinds(&world.home()).await;
     let (withdrawn, held) = (kinds.others[0], kinds.others[1]);
-    let settings = Settings { arm_ahead, ..Settings::default() };
+    let settings = EngineSettings { arm_ahead, ..EngineSettings::default() };
     let mut running = world.rehearsing(settings, None).await;
     running.run_until("2015-02-01T00:00:00Z".parse().unwrap(), &mut Nobody).await.unwrap();
     command(&running, withdrawn, MailboxCommand::Withdraw).await;

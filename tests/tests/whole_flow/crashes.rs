@@ -1,7 +1,7 @@
 //! The engine may stop anywhere: what was begun is ended, once, and everyone is accounted for.
 
-use tramonto::embedded::Settings;
-use tramonto::rehearse::{phases, prove};
+use engine::EngineSettings;
+use rehearsal::{phases, prove};
 use whole_flow::{Nobody, World};
 use workers::SweepSettings;
 
@@ -10,7 +10,7 @@ async fn an_engine_dropped_after_every_few_events_ends_as_if_it_had_not_been() {
     for crash_every in [1, 3, 7] {
         let world = World::with(300).await;
         let sweep = SweepSettings { batch: 20, orders: 4 };
-        let settings = Settings { sweep, ..Settings::default() };
+        let settings = EngineSettings { sweep, ..EngineSettings::default() };
         let mut running = world.rehearsing(settings, Some(crash_every)).await;
         running.run(&mut Nobody).await.unwrap();
         assert!(running.crashes > 3, "it was dropped {} times", running.crashes);

@@ -9,13 +9,13 @@ use domain::{
     Event, LogExportExpired, LogExportPrepared, LogRequested, LogRequesterVerified, Requester,
     Verification,
 };
+use engine::EngineSettings;
 use eventstore::{ExpectedVersion, Origin, archive_stream};
 use intake::{Extracts, ProcessorSettings, RequestProcessor, Store};
 use keyring::Keyring;
 use mail::{Outcome, Transport};
+use rehearsal::Rehearsal;
 use sql::Tables;
-use tramonto::embedded::Settings;
-use tramonto::rehearse::Rehearsing;
 use uuid::Uuid;
 use vouchers::{CodeBook, FORMAT, Office};
 use whole_flow::relay::Relay;
@@ -46,7 +46,7 @@ impl Extracts for Links {
 
 struct Scene {
     world: World,
-    running: Rehearsing,
+    running: Rehearsal,
     store: Arc<Store>,
     relay: Arc<Relay>,
     links: Arc<Links>,
@@ -63,7 +63,7 @@ impl Scene {
     /// A holder with an address for notices, whose request is verified.
     async fn new() -> Self {
         let world = World::with(100).await;
-        let mut running = world.rehearsing(Settings::default(), None).await;
+        let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(at(OPEN), &mut Nobody).await.unwrap();
         let folder = world.home();
         let random = &mut rand::rngs::SysRng;
@@ -157,7 +157,7 @@ trait NowUtc {
     fn now_utc(&self) -> DateTime<Utc>;
 }
 
-impl NowUtc for Arc<tramonto::VirtualClock> {
+impl NowUtc for Arc<rehearsal::VirtualClock> {
     fn now_utc(&self) -> DateTime<Utc> {
         eventstore::Clock::now(self.as_ref())
     }

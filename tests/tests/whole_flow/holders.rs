@@ -6,20 +6,20 @@ use domain::{
     LogRequesterVerified, LogsDestroyed, MailboxSet, Requester, Verification,
     VoucherRemindersClaimed, VouchersIssued,
 };
+use engine::EngineSettings;
 use eventstore::{Origin, archive_stream, voucher_stream};
-use tramonto::embedded::Settings;
-use tramonto::rehearse::{Holders, prove};
+use rehearsal::{Holders, prove};
 use uuid::Uuid;
 use whole_flow::{Nobody, World};
 
 #[tokio::test]
 async fn holders_get_their_vouchers_and_logs_through_a_whole_programme_that_crashes() {
     let world = World::with(600).await;
-    let mut running = world.rehearsing(Settings::default(), Some(20)).await;
+    let mut running = world.rehearsing(EngineSettings::default(), Some(20)).await;
     running.holders = Holders::new("40%".parse().unwrap(), 7);
     running.run(&mut Nobody).await.unwrap();
     assert!(running.crashes > 3, "it was dropped {} times", running.crashes);
-    let told = running.holders.told().clone();
+    let told = running.holders.outcome().clone();
     assert_eq!(told.wrong, [""; 0]);
     assert!(told.granted > 150 && told.granted <= told.asked, "{told:?}");
     assert!(told.redeemed > 50, "{told:?}");
@@ -36,7 +36,7 @@ async fn holders_get_their_vouchers_and_logs_through_a_whole_programme_that_cras
 #[tokio::test]
 async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
     let world = World::with(200).await;
-    let mut running = world.rehearsing(Settings::default(), None).await;
+    let mut running = world.rehearsing(EngineSettings::default(), None).await;
     running.holders = Holders::new("100%".parse().unwrap(), 7);
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
@@ -66,7 +66,7 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
 #[tokio::test]
 async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
     let world = World::with(60).await;
-    let mut running = world.rehearsing(Settings::default(), None).await;
+    let mut running = world.rehearsing(EngineSettings::default(), None).await;
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
     let (asks, never) = {

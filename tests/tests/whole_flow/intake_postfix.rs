@@ -37,7 +37,7 @@ impl Port {
     /// Accepts a burst of this many messages per sender, then one per hour.
     async fn open(world: &World, address: SocketAddr, per_sender: u32) -> Self {
         let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
-        let clock: Arc<dyn Clock> = Arc::<tramonto::VirtualClock>::clone(&world.clock);
+        let clock: Arc<dyn Clock> = Arc::<rehearsal::VirtualClock>::clone(&world.clock);
         let writer = MessageWriter::new(Arc::clone(&store), clock);
         let kept = writer.stored();
         let rate = |burst| Rate { burst, period: Duration::from_hours(1) };

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use domain::{Event, PhaseId};
-use engine::notices::Post;
+use engine::EngineSettings;
+use engine::parts::NoticeDelivery;
 use eventstore::{EventStore, Filter};
 use roaring::RoaringBitmap;
-use tramonto::embedded::Settings;
 use whole_flow::{Nobody, World};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn everyone_is_told_once_of_each_phase_before_it_begins() {
     }
     // The store was adopted with the plan as it ships: the pace of this one is amended before it
     // runs.
-    let settings = Settings { notices: Post::sink(), ..Settings::default() };
+    let settings = EngineSettings { notices: NoticeDelivery::sink(), ..EngineSettings::default() };
     let mut running = world.rehearsing(settings, Some(7)).await;
     let journal = running.engine.journal.clone();
     let amend = domain::Command::Amend(world.plan.clone());
@@ -65,7 +65,7 @@ async fn everyone_is_told_once_of_each_phase_before_it_begins() {
 #[tokio::test]
 async fn without_a_relay_one_batch_waits_and_everything_else_goes_on() {
     let world = World::with(60).await;
-    let mut running = world.rehearsing(Settings::default(), None).await;
+    let mut running = world.rehearsing(EngineSettings::default(), None).await;
     running.run(&mut Nobody).await.unwrap();
     let journal = running.engine.journal.clone();
     let snapshot = journal.state().await.unwrap();

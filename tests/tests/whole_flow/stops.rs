@@ -13,13 +13,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
 use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
+use engine::Home;
+use engine::embedded::{Engine, Ports, Store};
+use engine::parts::WorkerSettings;
+use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore, Filter, SqliteStore};
 use platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
+use rehearsal::VirtualClock;
+use rehearsal::prove;
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
-use tramonto::embedded::{Engine, Ports, Settings, Store};
-use tramonto::rehearse::prove;
-use tramonto::{Home, VirtualClock};
 use whole_flow::World;
 
 use fuse::{Fuse, StoppingLog};
@@ -143,14 +146,13 @@ async fn run(
         }),
         platform: Arc::new(Stopping { inner: directory, fuse: f3, effects: e3 }),
     };
-    let settings = Settings {
-        rehearsal: true,
+    let settings = EngineSettings {
+        mode: RunMode::Rehearsal,
         arm_ahead: arm.then(|| chrono::Duration::days(14)),
-        workers: 1,
-        ..Settings::default()
+        workers: WorkerSettings { count: 1, ..WorkerSettings::default() },
+        ..EngineSettings::default()
     };
     let mut engine = Engine::with_ports(store, programme, handed, ports, settings).await.unwrap();
-    engine.start_workers();
     let blown = fuse.blown.clone();
     let work = async {
         // After a crash time has not gone back: it goes on at the instant it was stopped at.
@@ -232,7 +234,7 @@ async fn stopped_everywhere(arm: bool) {
     let undisturbed = {
         let home = Home::new(world.folder.path().join("undisturbed"));
         copy(pristine.folder(), home.folder());
-        let clock = Arc::new(VirtualClock::at(tramonto::rehearse::begins_at(&world.plan)));
+        let clock = Arc::new(VirtualClock::at(rehearsal::begins_at(&world.plan)));
         let subject = (&home, &world.plan, &clock);
         assert!(!run(subject, arm, Fuse::of(u64::MAX), &Effects::default()).await);
         told(&home).await
@@ -241,7 +243,7 @@ async fn stopped_everywhere(arm: bool) {
         let home = Home::new(world.folder.path().join(format!("stopped-{length}")));
         copy(pristine.folder(), home.folder());
         let effects = Effects::default();
-        let begins = tramonto::rehearse::begins_at(&world.plan);
+        let begins = rehearsal::begins_at(&world.plan);
         let clock = Arc::new(VirtualClock::at(begins));
         let subject = (&home, &world.plan, &clock);
         let stopped = run(subject, arm, Fuse::of(length), &effects).await;

@@ -8,14 +8,16 @@ use async_trait::async_trait;
 use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
 use chrono::Duration;
 use domain::Capabilities;
+use engine::embedded::{Engine, Ports, Store};
+use engine::parts::WorkerSettings;
+use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore};
 use platform::Platform;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rehearsal::VirtualClock;
+use rehearsal::{begins_at, prove};
 use tokio_util::sync::CancellationToken;
-use tramonto::VirtualClock;
-use tramonto::embedded::{Engine, Ports, Settings, Store};
-use tramonto::rehearse::{begins_at, prove};
 use whole_flow::World;
 use workers::SweepSettings;
 
@@ -97,15 +99,14 @@ async fn orders_that_are_doubled_lost_and_shuffled_change_nothing() {
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
     let platform: Arc<dyn Platform> = Arc::<platform::Directory>::clone(&store.directory);
     let ports = Ports { log, queue: Arc::new(queue), platform };
-    let settings = Settings {
-        rehearsal: true,
+    let settings = EngineSettings {
+        mode: RunMode::Rehearsal,
         arm_ahead: Some(Duration::days(14)),
-        workers: 5,
+        workers: WorkerSettings { count: 5, ..WorkerSettings::default() },
         sweep: SweepSettings { batch: 20, orders: 12 },
-        ..Settings::default()
+        ..EngineSettings::default()
     };
     let mut engine = Engine::with_ports(store, programme, shared, ports, settings).await.unwrap();
-    engine.start_workers();
     let go_on = CancellationToken::new();
     for place in 0..world.plan.phases.len() {
         for instant in

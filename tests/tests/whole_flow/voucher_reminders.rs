@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{Plan, Verification};
+use engine::EngineSettings;
 use eventstore::{Clock, Origin};
 use intake::{ProcessorSettings, RequestProcessor, Store, claim_reminders};
 use keyring::Keyring;
 use mail::{Outcome, Transport};
+use rehearsal::Rehearsal;
 use roaring::RoaringBitmap;
 use sql::Tables;
-use tramonto::embedded::Settings;
-use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Kept, Office};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
@@ -29,7 +29,7 @@ const AUGUST: &str = "2015-08-01T07:00:00Z";
 
 struct Scene {
     world: World,
-    running: Rehearsing,
+    running: Rehearsal,
     store: Arc<Store>,
     office: Office,
     relay: Arc<Relay>,
@@ -55,7 +55,7 @@ impl Scene {
         let text = include_str!("../../../deploy/plans/cec-pac.toml");
         let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{rules}"), 1);
         let world = World::of(Plan::parse("trial.toml", &text).unwrap().0, 300).await;
-        let mut running = world.rehearsing(Settings::default(), None).await;
+        let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(at(HANDED), &mut Nobody).await.unwrap();
         let folder = world.home();
         let random = &mut rand::rngs::SysRng;
@@ -147,7 +147,7 @@ fn at(text: &str) -> DateTime<Utc> {
 fn processor(
     store: &Arc<Store>,
     office: &Office,
-    running: &Rehearsing,
+    running: &Rehearsal,
     relay: Option<&Arc<Relay>>,
 ) -> RequestProcessor {
     let relay = relay.map(|relay| {

@@ -13,18 +13,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{Capability, DriftRules, Plan};
+use engine::EngineSettings;
 use engine::platform_choice::PlatformChoice;
 use eventstore::{EventStore, Filter};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rehearsal::phases;
 use roaring::RoaringBitmap;
 use serde_json::Value;
 use sqlx::Row as _;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tramonto::embedded::Settings;
-use tramonto::rehearse::phases;
 use whole_flow::{Nobody, World, connect};
 use workers::SweepSettings;
 
@@ -197,10 +197,10 @@ async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() 
     webhook.batch = 7;
     webhook.requests = 2;
     webhook.waits.request = Duration::from_millis(500);
-    let settings = Settings {
+    let settings = EngineSettings {
         platform: PlatformChoice::Webhook(Box::new(webhook)),
         sweep: SweepSettings { batch: 20, orders: 4 },
-        ..Settings::default()
+        ..EngineSettings::default()
     };
     let mut running = world.rehearsing(settings, Some(60)).await;
     running.run(&mut Nobody).await.unwrap();

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use engine::RealClock;
 use eventstore::{
     Append, Clock, EventStore, ExpectedVersion, NewEvent, OnConflict, SqliteStore, StreamName,
 };
-use tramonto::RealClock;
 use uuid::Uuid;
 
 use crate::report::{Report, whole};

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use engine::RealClock;
 use intake::{Limits, Listen, MessageWriter, Rate, RateLimiter, Rules, Server, Store};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tramonto::RealClock;
 
 use crate::report::{Report, milliseconds, whole};
 use crate::{Args, Fallible, median, rate};

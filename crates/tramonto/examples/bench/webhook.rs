@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{Capabilities, Capability, MailboxSet};
+use engine::RealClock;
 use platform::webhook::{Addresses, Secrets, Settings};
 use platform::{EffectKey, Error, Platform, Right, SetRights, Webhook};
 use roaring::RoaringBitmap;
-use tramonto::RealClock;
 
 use crate::report::{Report, whole};
 use crate::{Fallible, rate};

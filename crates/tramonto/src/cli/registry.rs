@@ -54,7 +54,7 @@ pub struct ImportArgs {
   tramonto registry generate --registrations 500 --seed 7 --out - | head -3")]
 pub struct GenerateArgs {
     /// Number of registrations
-    #[arg(long, value_name = "N", default_value_t = crate::generate::REGISTRATIONS,
+    #[arg(long, value_name = "N", default_value_t = rehearsal::generate::REGISTRATIONS,
         value_parser = values::registrations())]
     pub registrations: u32,
     /// Seed of the generated people

@@ -8,23 +8,22 @@ mod certificate;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{DriftChecked, PlatformCapabilities};
+use domain::DriftChecked;
+use engine::EngineSettings;
 use eventstore::Origin;
-use platform::{Directory, Pace, Paced, Platform, PostgresDirectory};
+use platform::{Directory, Platform, PostgresDirectory};
 use serde_json::json;
 use workers::Reconciler;
 
 use super::act::decide_on;
 use crate::cli::{DriftCommand, Global, PlatformArgs};
-use crate::embedded::drive;
 use crate::exit::Exit;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
-use crate::services::Arrivals;
 use crate::{Error, StorePlace};
-use engine::platform_choice::PlatformChoice;
-use engine::provision::Provisioned;
+use engine::parts::{MailDirectory, PendingMailboxes};
+use engine::platform_choice::{PlatformChoice, PlatformLink};
 
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
@@ -55,22 +54,21 @@ async fn compare(
             (provider, None)
         }
     };
-    if let Some(provisioned) = provisioned
-        && Arrivals::new(Arc::clone(store.log()), provisioned).any().await?
+    let log = Arc::clone(store.log());
+    let pending = provisioned.map(|directory| PendingMailboxes::new(log, directory));
+    if let Some(pending) = &pending
+        && pending.any().await?
     {
         return Err(Error::Usage(
-            "mailboxes are still on their way into the mail directory; let the engine run, and ask again"
+            "registered mailboxes are not in the mail directory yet; run the engine, then check again"
                 .to_owned(),
         ));
     }
-    let pace = Pace::default();
-    drive(&pace, &*journal.state().await?);
-    let platform: Arc<dyn Platform> = Arc::new(Paced::new(platform, pace));
-    // As long as the longest one told ahead: what is not told yet is no drift.
-    let arm_ahead = platform.arms().then(|| chrono::Duration::days(14));
-    let reach = PlatformCapabilities { controls: platform.controls(), arm_ahead };
+    // An end that is not armed yet is no drift.
+    let link = PlatformLink::new(platform, pending, EngineSettings::default().arm_ahead);
+    link.apply_rate_limits(&*journal.state().await?);
     let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
-    let mut reconciler = Reconciler::new(journal, platform, reach);
+    let mut reconciler = Reconciler::new(journal, Arc::clone(&link.platform), link.reach);
     let checked = reconciler.check(repair, &origin).await?;
     store.close().await?;
     tell(&checked, global)?;
@@ -79,7 +77,7 @@ async fn compare(
 }
 
 /// A platform, and how it is given its mailboxes, where it is.
-type Found = (Arc<dyn Platform>, Option<Arc<dyn Provisioned>>);
+type Found = (Arc<dyn Platform>, Option<Arc<dyn MailDirectory>>);
 
 /// The mail directory of the store.
 async fn directory(global: &Global) -> Result<Found, Error> {

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::Error;
 use crate::cli::{Destination, GenerateArgs, Global};
-use crate::generate::{Counts, Options, generate};
 use crate::output::text::count;
 use crate::output::{self, Output};
+use rehearsal::generate::{Counts, Options, generate};
 
 pub(super) fn execute(args: &GenerateArgs, global: &Global) -> Result<(), Error> {
     let options = Options { registrations: args.registrations, seed: args.seed };

@@ -10,7 +10,7 @@ use registry::{Encoding, ImportRequest, Registry, Source, Summary, rejects_of};
 use serde_json::json;
 
 use crate::cli::{Global, ImportArgs};
-use crate::embedded::{self, Store};
+use crate::embedded::Store;
 use crate::exit::Exit;
 use crate::log::{Log, postgres_options};
 use crate::output::Output;
@@ -56,7 +56,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     } else {
         let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
         let origin = Origin { reason, ..Origin::part(&actor) };
-        embedded::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin)
+        engine::store::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin)
             .await?
     };
     let plan = journal.state().await?.plan().cloned().unwrap_or(usual);

@@ -14,7 +14,7 @@ use crate::cli::{BounceArgs, Global, NoticeArgs, NoticeCommand, RetryNoticeArgs}
 use crate::log::password;
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
-use engine::notices::{Outbox, Post};
+use engine::parts::{NoticeDelivery, RelayDelivery};
 
 /// Where no file holds the relay's password.
 const PASSWORD: &str = "TRAMONTO_SMTP_PASSWORD";
@@ -24,9 +24,9 @@ const LARGEST_MESSAGE: u64 = 32 << 20;
 const BATCH_SIZE: u32 = 100;
 
 /// Through which relay holders are told, by the command line.
-pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
+pub(crate) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
     let (Some(place), Some(from)) = (&args.smtp_url, &args.notices_from) else {
-        return Ok(Post::Nowhere);
+        return Ok(NoticeDelivery::Disabled);
     };
     let password: Option<SecretString> = password(args.smtp_password_file.as_deref(), PASSWORD)?;
     let root = args.smtp_root_certificate.as_deref().map(read).transpose()?;
@@ -39,7 +39,7 @@ pub(crate) fn post(args: &NoticeArgs) -> Result<Post, Error> {
         per_second: args.smtp_per_second,
         batch_size: BATCH_SIZE,
     };
-    Ok(Post::Relay(Outbox { relay, settings }))
+    Ok(NoticeDelivery::Relay(RelayDelivery { relay, settings }))
 }
 
 pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(), Error> {

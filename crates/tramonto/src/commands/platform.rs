@@ -18,12 +18,12 @@ use roaring::RoaringBitmap;
 use serde_json::json;
 
 use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
-use crate::embedded::{self, Store};
+use crate::embedded::Store;
 use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::mailboxes;
 use crate::{Error, RealClock, StorePlace};
-use engine::provision::Provisioner;
+use engine::parts::{Part, Provision};
 
 mod check;
 mod mail_settings;
@@ -79,12 +79,11 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let draft = Draft::at(&place)?;
     let directory = Arc::new(Directory::create(&draft.0, Mode::Production).await?);
     let log: Arc<dyn EventStore> = Arc::new(log);
-    let mut provisioner =
-        Provisioner::new(Arc::clone(&log), registry, Arc::<Directory>::clone(&directory));
-    provisioner.tick().await?;
-    let journal = Journal::new(programme, log, clock, State::default(), 0);
-    provisioner.say(embedded::refusals(&journal).await?).await?;
-    drop(provisioner);
+    let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
+    let mut provision =
+        Provision::new(Arc::clone(&journal), registry, Arc::<Directory>::clone(&directory));
+    provision.tick(journal.now()).await?;
+    drop(provision);
     let snapshot = journal.state().await?;
     let state = &*snapshot;
     if let Some(plan) = state.plan() {

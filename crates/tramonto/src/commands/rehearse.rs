@@ -15,17 +15,15 @@ use eventstore::{Clock, Origin};
 use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
 
 use crate::cli::{Global, RehearseArgs};
-use crate::embedded::{Settings, Store};
+use crate::embedded::Store;
 use crate::exit::Exit;
-use crate::generate::{Options, generate};
-use crate::rehearse::{Holders, Rehearsal, Rehearsing, begins_at, phases, prove};
-use crate::{Error, Home, VirtualClock, commands};
+use crate::{Error, Home, commands};
 use bars::Bars;
-use engine::notices::Post;
+use engine::EngineSettings;
+use engine::parts::NoticeDelivery;
 use print::Outcome;
-
-/// All registrations of CEC-PAC: on two cores the whole rehearsal ends within about a minute.
-const ALL_REGISTRATIONS: u32 = 2_121_783;
+use rehearsal::generate::{Options, generate};
+use rehearsal::{Holders, Rehearsal, RehearsalSettings, VirtualClock, begins_at, phases, prove};
 
 /// Runs the programme through under a virtual clock.
 pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, Error> {
@@ -44,21 +42,20 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let mut bars = Bars::new(&plan, args.json);
     let registry = registry_file(&args, &home, &bars)?;
     let imported = load(&home, &clock, &plan, &registry, &bars).await?;
-    let settings = Settings {
-        rehearsal: true,
+    let settings = EngineSettings {
         arm_ahead: args.arm_ahead.0,
         faults: args.faults,
-        notices: Post::sink(),
+        notices: NoticeDelivery::sink(),
         seed: args.seed,
-        ..Settings::default()
+        ..EngineSettings::default()
     };
     let programme = plan.programme.clone();
-    let rehearsal = Rehearsal { plan, settings, crash_every: args.crash_every };
+    let rehearsal = RehearsalSettings { plan, engine: settings, crash_every: args.crash_every };
     let engine_begun = Instant::now();
-    let mut running = Rehearsing::open(home.clone(), Arc::clone(&clock), rehearsal).await?;
+    let mut running = Rehearsal::open(home.clone(), Arc::clone(&clock), rehearsal).await?;
     running.holders = Holders::new(args.asking, args.seed);
     running.run(&mut bars).await?;
-    let holders = running.holders.told().clone();
+    let holders = running.holders.outcome().clone();
     let crashes = running.crashes;
     let store = running.engine.into_store().await;
     let engine_took = engine_begun.elapsed();
@@ -121,7 +118,7 @@ fn registry_file(args: &RehearseArgs, home: &Home, bars: &Bars) -> Result<PathBu
         return Ok(named.clone());
     }
     let path = home.folder().join("registry.csv");
-    let registrations = args.registrations.unwrap_or(ALL_REGISTRATIONS);
+    let registrations = args.registrations.unwrap_or(rehearsal::generate::REGISTRATIONS);
     bars.say(&format!("generating {registrations} registrations"));
     let failed = |source| Error::File {
         path: path.clone(),

@@ -1,32 +1,24 @@
-//! `tramonto run`: the engine under the real clock, all parts in one process.
+//! `tramonto run`: the engine under the real clock, every part in one process.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use domain::Tick;
-use eventstore::{Clock, EventStore, Origin};
-use tokio_util::sync::CancellationToken;
-use workers::SweepSettings;
+use engine::parts::WorkerSettings;
+use engine::{EngineSettings, RunMode, embedded};
+use eventstore::{Clock, Origin};
 
 use crate::cli::{Global, RunArgs};
-use crate::embedded::{Engine, Settings, Store};
-use crate::services::{Condition, Sources, Vitals, Watched};
-use crate::{Error, RealClock, StorePlace, commands, services, signals};
-use ::engine::runner;
-use engine::runner::Passes;
+use crate::embedded::Store;
+use crate::{Error, RealClock, StorePlace, commands};
 
-/// What the embedded engine calls itself.
-const PART: &str = "engine";
-
-/// Runs until it is told to stop; a second signal ends it at once, which loses nothing either.
+/// Runs until it is stopped; a second signal ends it at once, which loses nothing either.
 pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
     if let StorePlace::Postgres(_) = &global.store {
         return super::serving::all(args, global).await;
     }
-    // A setting that is wrong is told before anything is opened.
-    let platform = args.service.platform.choice()?;
-    let stop = CancellationToken::new();
+    // A wrong setting ends the command before anything is opened.
+    let settings = settings(&args)?;
+    let settings = EngineSettings { platform: args.service.platform.choice()?, ..settings };
     let home = global.home()?;
     if args.plan.is_none() {
         home.expect_store()?;
@@ -38,81 +30,25 @@ pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> 
         Some(programme) if args.plan.is_none() => programme,
         _ => {
             let origin = Origin { actor: global.actor(), ..Origin::part("") };
-            store.adopt(&plan, Arc::clone(&clock), &origin).await?;
+            store.adopt(&plan, clock, &origin).await?;
             plan.programme
         }
     };
-    let settings = Settings {
-        arm_ahead: args.sweep.arm_ahead.0,
-        workers: args.workers,
-        notices: super::notices::post(&args.notices)?,
-        notices_beside: !args.until_idle,
-        canaries: super::canary::endpoints(&args.canaries)?,
-        sweep: SweepSettings { batch: args.sweep.batch, orders: u64::from(args.sweep.orders) },
-        platform,
-        ..Settings::default()
-    };
-    let watched = Watched::begin()?;
-    let mut engine = Engine::open(store, programme, Arc::clone(&clock), settings).await?;
-    answer(&watched, &args, &stop).await?;
-    engine.start_workers();
-    if let Some(command) = args.sessions.on_access_closed.clone() {
-        engine.end_sessions(Arc::new(command));
-    }
-    let signals = tokio::spawn(signals::stop_on_signal(stop.clone()));
-    let sources = Sources {
-        journal: Arc::clone(&engine.journal),
-        queue: Arc::clone(&engine.queue),
-        projections: Arc::downgrade(&engine.projections),
-    };
-    watched.gauges.look_at(sources).await;
-    let answers = services::answers_beside(&engine, &args.answers, &watched.vitals, &stop);
-    let answers = answers.await?;
-    tracing::info!("the engine runs; stop it with Ctrl-C");
-    if args.until_idle {
-        watched.vitals.show(PART, Condition::Working);
-        engine.until_idle(&stop).await?;
-    } else {
-        let appended = engine.store.log.appended();
-        let mut shown = Shown { engine: &mut engine, vitals: &watched.vitals };
-        runner::serve(PART, clock, appended, stop.clone(), &mut shown).await;
-    }
-    stop.cancel();
-    answers.finish().await;
-    watched.gauges.look_away().await;
-    // Listened to until the end: what is in hand may take long, and the second signal does not wait for it.
-    engine.stop().await?;
-    signals.abort();
-    tracing::info!("the engine has stopped; nothing in hand was lost");
+    embedded::run(store, programme, settings, &args.service.process()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers questions about the engine. Two engines on one machine may have been told nothing: then the second goes on
-/// without.
-async fn answer(watched: &Watched, args: &RunArgs, stop: &CancellationToken) -> Result<(), Error> {
-    let listen = args.service.listen;
-    match watched.answer(PART, listen, stop).await {
-        Err(taken) if listen.is_usual() => tracing::warn!("the engine runs unwatched: {taken}"),
-        outcome => outcome?,
-    }
-    Ok(())
-}
-
-/// The engine's passes, and how they go.
-struct Shown<'a> {
-    engine: &'a mut Engine,
-    vitals: &'a Vitals,
-}
-
-#[async_trait]
-impl Passes for Shown<'_> {
-    async fn pass(&mut self) -> Result<Tick, Error> {
-        let outcome = self.engine.pass().await;
-        let condition = match &outcome {
-            Ok(_) => Condition::Working,
-            Err(error) => Condition::Failing(error.to_string()),
-        };
-        self.vitals.show(PART, condition);
-        outcome
-    }
+/// How the parts work, by the flags.
+pub(super) fn settings(args: &RunArgs) -> Result<EngineSettings, Error> {
+    Ok(EngineSettings {
+        sweep: args.sweep.settings(),
+        arm_ahead: args.sweep.arm_ahead.0,
+        workers: WorkerSettings { count: args.workers, ..WorkerSettings::default() },
+        notices: super::notices::delivery(&args.notices)?,
+        canaries: super::canary::endpoints(&args.canaries)?,
+        sessions: args.sessions.on_access_closed.clone(),
+        answers: args.answers.settings(),
+        mode: if args.until_idle { RunMode::UntilIdle } else { RunMode::Continuous },
+        ..EngineSettings::default()
+    })
 }

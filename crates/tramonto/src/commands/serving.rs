@@ -1,81 +1,117 @@
-//! The services, each as its command asks for it.
+//! The services: each is a list of parts, with the settings of its flags.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use domain::{Capabilities, Capability};
+use engine::EngineSettings;
+use engine::parts::{ANSWERS, AnswerServer, PartKind, WorkerSettings};
+use engine::process::Process;
+use engine::services;
+use eventstore::Clock;
+use registry::Registry;
 
-use crate::Error;
 use crate::cli::{
-    ApiArgs, ArmAhead, Global, ProjectorArgs, RelayArgs, RunArgs, SchedulerArgs, ServiceArgs,
-    SweepArgs, WorkerArgs,
+    ApiArgs, Global, PolicyArgs, ProjectorArgs, RelayArgs, RunArgs, SchedulerArgs, ServiceArgs,
+    WorkerArgs,
 };
-use crate::services::{self, Part, Service, WorkerPart};
-
-const EVERY_EFFECT: Capabilities = Capabilities::OF_PLATFORM.with(Capability::Activate);
+use crate::embedded::Store;
+use crate::log::{Log, postgres_options};
+use crate::{Error, RealClock, StorePlace};
 
 pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<ExitCode, Error> {
-    let parts = vec![Part::Schedule, Part::Sweep, Part::Reconcile];
-    run("scheduler", parts, args.sweep, &args.service, global).await
+    let engine = EngineSettings {
+        sweep: args.sweep.settings(),
+        arm_ahead: args.sweep.arm_ahead.0,
+        ..EngineSettings::default()
+    };
+    run("scheduler", PartKind::SCHEDULER, engine, &args.service, global).await
 }
 
 pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode, Error> {
-    let effects = args.effects.unwrap_or(EVERY_EFFECT);
-    let notices = super::notices::post(&args.notices)?;
-    let worker = WorkerPart { effects, workers: args.workers };
-    let mut parts = vec![Part::Work(worker), Part::Notices(notices)];
-    parts.extend(super::canary::endpoints(&args.canaries)?.map(Part::Probe));
-    parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
-    let sweep = SweepArgs { arm_ahead: args.arm_ahead, ..usual() };
-    run("worker", parts, sweep, &args.service, global).await
+    let every_effect = Capabilities::OF_PLATFORM.with(Capability::Activate);
+    let effects = args.effects.unwrap_or(every_effect);
+    let engine = EngineSettings {
+        arm_ahead: args.arm_ahead.0,
+        workers: WorkerSettings { effects, count: args.workers },
+        notices: super::notices::delivery(&args.notices)?,
+        canaries: super::canary::endpoints(&args.canaries)?,
+        sessions: args.sessions.on_access_closed,
+        ..EngineSettings::default()
+    };
+    run("worker", PartKind::WORKER, engine, &args.service, global).await
 }
 
 pub(super) async fn projector(args: ProjectorArgs, global: &Global) -> Result<ExitCode, Error> {
-    run("projector", vec![Part::Table, Part::Provision], usual(), &args.service, global).await
+    let engine = EngineSettings::default();
+    run("projector", PartKind::PROJECTOR, engine, &args.service, global).await
 }
 
 pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<ExitCode, Error> {
-    let parts = vec![Part::Relay { expand: args.expand }];
-    run("relay", parts, usual(), &args.service, global).await
+    let engine = EngineSettings { expand_events: args.expand, ..EngineSettings::default() };
+    run("relay", PartKind::RELAY, engine, &args.service, global).await
 }
 
 pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<ExitCode, Error> {
-    run("api", vec![Part::Commands], usual(), &args.service, global).await
+    run("api", PartKind::API, EngineSettings::default(), &args.service, global).await
 }
 
 /// Every service in one process.
 pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
-    let worker = WorkerPart { effects: EVERY_EFFECT, workers: args.workers };
-    let notices = super::notices::post(&args.notices)?;
-    let mut parts = vec![
-        Part::Schedule,
-        Part::Sweep,
-        Part::Reconcile,
-        Part::Work(worker),
-        Part::Notices(notices),
-        Part::Table,
-        Part::Provision,
-        Part::Relay { expand: false },
-        Part::Commands,
-    ];
-    parts.extend(super::canary::endpoints(&args.canaries)?.map(Part::Probe));
-    parts.extend(args.sessions.on_access_closed.map(Part::Sessions));
-    if args.answers.policy_listen.is_some() {
-        parts.push(Part::Answer(args.answers));
-    }
-    run("run", parts, args.sweep, &args.service, global).await
+    let engine = super::run::settings(&args)?;
+    run("run", PartKind::SHARED, engine, &args.service, global).await
 }
 
 async fn run(
     name: &'static str,
-    parts: Vec<Part>,
-    sweep: SweepArgs,
+    parts: &[PartKind],
+    engine: EngineSettings,
     args: &ServiceArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
-    services::run(Service { name, parts, sweep }, args, global).await
+    services::run(name, parts, &args.servers(global)?, args.settings(engine)?).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// What is said to a service that hands out no work.
-fn usual() -> SweepArgs {
-    SweepArgs { arm_ahead: ArmAhead(Some(chrono::Duration::days(14))), batch: 65_536, orders: 16 }
+/// Answers mail servers until it is stopped. Its port is open from the start: until the store has
+/// been read, mail is deferred.
+pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<ExitCode, Error> {
+    if let StorePlace::Postgres(url) = &global.store {
+        // A wrong flag ends the command; only a missing server is waited for.
+        postgres_options(global, url)?;
+    }
+    let settings = args.service.process();
+    let process = Process::start(ANSWERS, settings.listen).await?;
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let (tasks, stop) = (&process.tasks, &process.stop);
+    let server = AnswerServer::listen(&args.answers.anywhere(), &clock, tasks, stop).await?;
+    let open = || open(global, Arc::clone(&clock));
+    let found = process.wait_for(ANSWERS, open).await;
+    if let Some((log, registry)) = &found {
+        let mut answers = server.follow(log.port(), Arc::clone(registry));
+        process.run(&mut answers, clock, log.port().appended()).await;
+    }
+    process.finish(settings.stop_within).await;
+    if let Some((log, _)) = found {
+        log.close().await;
+    }
+    process.end();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The log and the registry, both read-only.
+async fn open(global: &Global, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
+    let log = Log::open_to_read(&global.settings()?, clock).await?;
+    let Some(programme) = Store::programme(&*log.port()).await? else {
+        return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned()));
+    };
+    let registry = match &global.store {
+        StorePlace::Folder(_) => {
+            Registry::open_read_only(&global.home()?.registry(), &programme).await?
+        }
+        StorePlace::Postgres(url) => {
+            Registry::connect(postgres_options(global, url)?, &programme).await?
+        }
+    };
+    Ok((log, Arc::new(registry)))
 }

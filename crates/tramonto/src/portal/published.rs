@@ -1,7 +1,7 @@
-//! The published keys, for whoever verifies what was signed without asking us (RFC 7517).
+//! The published keys, with which anyone verifies signatures offline (RFC 7517).
 //!
-//! Invariants: they are what the keys are at each request, and are kept by others for far less than a key is published
-//! before it signs. There is nothing of a person in them.
+//! Invariants: each response has the keys of its instant, and may be cached for far less than the
+//! time between a key's publication and its first signature. It holds no personal data.
 
 use std::sync::Arc;
 
@@ -13,34 +13,34 @@ use axum::routing::get;
 use eventstore::Clock;
 use keyring::Keyring;
 
-/// Where those who verify look for them.
-const PLACE: &str = "/.well-known/jwks.json";
-/// An hour: a key is published a day before it signs, and a week as a rule.
-const KEPT: &str = "public, max-age=3600";
+/// The well-known path of a key set.
+const PATH: &str = "/.well-known/jwks.json";
+/// An hour: a key is published a day before it signs at the latest, and usually a week.
+const CACHE: &str = "public, max-age=3600";
 
-struct Shelf {
+struct Keys {
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
 }
 
-/// The keys, for the public server.
+/// The route of the key set.
 pub(super) fn keys(keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Router {
-    Router::new().route(PLACE, get(published)).with_state(Arc::new(Shelf { keyring, clock }))
+    Router::new().route(PATH, get(published)).with_state(Arc::new(Keys { keyring, clock }))
 }
 
-async fn published(State(shelf): State<Arc<Shelf>>) -> Response {
-    let keys = shelf.keyring.jwks(shelf.clock.now()).map_err(|error| error.to_string());
-    match keys.and_then(|keys| serde_json::to_string(&keys).map_err(|error| error.to_string())) {
-        Ok(keys) => {
+async fn published(State(keys): State<Arc<Keys>>) -> Response {
+    let set = keys.keyring.jwks(keys.clock.now()).map_err(|error| error.to_string());
+    match set.and_then(|set| serde_json::to_string(&set).map_err(|error| error.to_string())) {
+        Ok(set) => {
             let headers = [
                 (header::CONTENT_TYPE, "application/jwk-set+json"),
-                (header::CACHE_CONTROL, KEPT),
+                (header::CACHE_CONTROL, CACHE),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             ];
-            (headers, keys).into_response()
+            (headers, set).into_response()
         }
         Err(error) => {
-            tracing::warn!("the keys could not be published: {error}");
+            tracing::warn!(error, "keys not published");
             (StatusCode::SERVICE_UNAVAILABLE, [(header::CACHE_CONTROL, "no-store")]).into_response()
         }
     }

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use engine::RealClock;
 use eventstore::Clock;
 use serde_json::Value;
-use tramonto::RealClock;
 
 use crate::drift::by_hand;
 use crate::mail_servers::{Lookups, MailServers};

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tramonto::Home;
-use tramonto::rehearse::prove;
+use engine::Home;
+use rehearsal::prove;
 
 use crate::scene::{Ran, Scene};
 

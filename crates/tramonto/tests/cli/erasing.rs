@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use tramonto::Home;
-use tramonto::rehearse::prove;
+use engine::Home;
+use rehearsal::prove;
 
 use crate::logs;
 use crate::scene::{Ran, Scene};

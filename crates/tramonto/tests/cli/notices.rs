@@ -1,9 +1,9 @@
 //! Notices: handed to a mail relay, listed, shown, reported back, handed over again.
 
 use chrono::TimeDelta;
+use engine::RealClock;
 use eventstore::Clock;
 use serde_json::Value;
-use tramonto::RealClock;
 
 use crate::scene::{Ran, Scene};
 use crate::smtp::{Mood, Server};

@@ -1,8 +1,8 @@
 //! Plans: checked, shown, adopted, amended.
 
 use chrono::TimeDelta;
+use engine::RealClock;
 use eventstore::Clock;
-use tramonto::RealClock;
 use tramonto_plans::{FUTURE, moved};
 
 use crate::scene::Scene;

@@ -3,8 +3,8 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tramonto::Home;
-use tramonto::rehearse::prove;
+use engine::Home;
+use rehearsal::prove;
 
 use crate::scene::{Ran, Scene};
 
@@ -65,7 +65,7 @@ fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
         signal(name, &child);
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
-        assert!(ran.err.contains("nothing in hand was lost"), "{name}: {}", ran.err);
+        assert!(ran.err.contains("everything recorded is kept"), "{name}: {}", ran.err);
         ends_well(&scene);
     }
 }

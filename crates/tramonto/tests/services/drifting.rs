@@ -4,10 +4,10 @@
 use std::fs;
 
 use chrono::{TimeDelta, Timelike};
+use engine::RealClock;
 use eventstore::Clock;
 use serde_json::Value;
 use sqlx::{Connection, Executor};
-use tramonto::RealClock;
 
 use crate::world::{FEW, PLAN, World, done, tramonto};
 

@@ -76,7 +76,7 @@ async fn assert_says(world: &mut World, bus: &str, access: &[&str], says: &str) 
     }
 }
 
-const RUNS: &str = "runs service=";
+const RUNS: &str = "started service=";
 
 #[tokio::test]
 async fn a_bus_is_trusted_by_its_certificate_and_trusts_a_password() {

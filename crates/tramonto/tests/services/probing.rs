@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
-use tramonto::generate::{Options, generate};
+use rehearsal::generate::{Options, generate};
 
 use crate::servers::free_port;
 use crate::watching::get;

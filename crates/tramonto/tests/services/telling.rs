@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Event;
+use engine::RealClock;
 use eventstore::{Clock, Filter};
 use roaring::RoaringBitmap;
 use serde_json::Value;
-use tramonto::RealClock;
 
 use crate::smtp::{Mood, Server};
 use crate::world::{PLAN, World, tramonto};

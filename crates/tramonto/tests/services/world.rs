@@ -8,13 +8,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use domain::ProgrammeId;
+use engine::RealClock;
 use eventstore::{Clock, EventStore, PostgresStore};
 use projections::{PostgresTable, Table};
+use rehearsal::prove_shared;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
-use tramonto::RealClock;
-use tramonto::rehearse::prove_shared;
 
 use crate::servers::{Server, script, send};
 use crate::wait;

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::{Plan, VoucherStanding};
+use engine::EngineSettings;
 use eventstore::Clock;
 use intake::{MessageStatus, NewMessage, ProcessorSettings, RequestProcessor, Store};
 use keyring::Keyring;
 use mail::Outcome;
+use rehearsal::Rehearsal;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use tramonto::embedded::Settings;
-use tramonto::rehearse::Rehearsing;
 use vouchers::{CodeBook, FORMAT, Office};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
@@ -37,7 +37,7 @@ pub(crate) struct Person {
 /// A world with an intake.
 pub(crate) struct Scene {
     pub(crate) world: World,
-    pub(crate) running: Rehearsing,
+    pub(crate) running: Rehearsal,
     pub(crate) store: Arc<Store>,
     pub(crate) office: Office,
     pub(crate) relay: Arc<Relay>,
@@ -56,7 +56,7 @@ impl Scene {
         let text = include_str!("../../../../deploy/plans/cec-pac.toml");
         let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{rules}\n"), 1);
         let world = World::of(Plan::parse("trial.toml", &text).unwrap().0, 300).await;
-        let mut running = world.rehearsing(Settings::default(), None).await;
+        let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(instant.parse().unwrap(), &mut Nobody).await.unwrap();
         let folder = world.home();
         let random = &mut rand::rngs::SysRng;
@@ -68,7 +68,7 @@ impl Scene {
         let office =
             Office::new(Arc::clone(journal), Arc::clone(registry), book, Arc::clone(&keyring));
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
-        let clock: Arc<dyn Clock> = Arc::<tramonto::VirtualClock>::clone(&world.clock);
+        let clock: Arc<dyn Clock> = Arc::<rehearsal::VirtualClock>::clone(&world.clock);
         let router = intake::portal(Arc::clone(&store), &keyring, clock);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let page = listener.local_addr().unwrap();
@@ -172,7 +172,7 @@ impl Scene {
 pub(crate) fn processor(
     store: &Arc<Store>,
     office: &Office,
-    running: &Rehearsing,
+    running: &Rehearsal,
     relay: &Arc<Relay>,
     portal: Option<&str>,
 ) -> RequestProcessor {

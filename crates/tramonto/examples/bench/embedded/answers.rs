@@ -11,8 +11,8 @@ use domain::{Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxS
 use eventstore::{Clock, EventStore, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
 use policy::{Follower, Known, Limits, Server};
 use registry::Registry;
+use rehearsal::VirtualClock;
 use tokio_util::sync::CancellationToken;
-use tramonto::VirtualClock;
 use uuid::Uuid;
 
 use super::world::Running;

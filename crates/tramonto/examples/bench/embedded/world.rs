@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use chrono::Duration as Span;
 use domain::{PhaseId, Plan};
+use engine::Home;
+use engine::embedded::{Engine, Store};
+use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore, Origin};
 use registry::{Encoding, ImportRequest, Source};
+use rehearsal::VirtualClock;
+use rehearsal::begins_at;
+use rehearsal::generate::{Options, generate};
 use roaring::RoaringBitmap;
-use tramonto::embedded::{Engine, Settings, Store};
-use tramonto::generate::{Options, generate};
-use tramonto::rehearse::begins_at;
-use tramonto::{Home, VirtualClock};
 
 use crate::Fallible;
 
@@ -101,10 +103,12 @@ impl World {
         let programme = self.plan.programme.clone();
         let store = Store::open(self.home.clone(), Arc::clone(&handed), true, &programme).await?;
         store.directory.set_clock(Some(clock.now())).await?;
-        let settings =
-            Settings { rehearsal: true, arm_ahead: Some(Span::days(14)), ..Settings::default() };
-        let mut engine = Engine::open(store, programme, handed, settings).await?;
-        engine.start_workers();
+        let settings = EngineSettings {
+            mode: RunMode::Rehearsal,
+            arm_ahead: Some(Span::days(14)),
+            ..EngineSettings::default()
+        };
+        let engine = Engine::open(store, programme, handed, settings).await?;
         Ok(Running { engine, clock, plan: self.plan.clone() })
     }
 }

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use engine::RealClock;
 use eventstore::Clock;
-use tramonto::RealClock;
 
 use crate::Fallible;
 

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar};
 use registry::Progress;
 
 use crate::output::progress::{self, show_read, style};
-use crate::rehearse::Watcher;
+use rehearsal::Observer;
 
 /// How often a phase's account is added up for its bar; it is set algebra over the population.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -60,8 +60,8 @@ impl Bars {
     }
 }
 
-impl Watcher for Bars {
-    fn look(&mut self, now: DateTime<Utc>, state: &State) {
+impl Observer for Bars {
+    fn observe(&mut self, now: DateTime<Utc>, state: &State) {
         let Some(plan) = state.plan() else { return };
         let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
         for phase in &plan.phases {

@@ -12,14 +12,14 @@ use crate::Error;
 use crate::output::Output;
 use crate::output::progress::per_second;
 use crate::output::text::{count, table};
-use crate::rehearse::{PhaseReport, Proof, Told};
+use rehearsal::{HolderOutcome, PhaseReport, Proof};
 
-/// What a rehearsal came to.
+/// The outcome of a rehearsal.
 pub(super) struct Outcome {
     pub(super) reports: Vec<PhaseReport>,
     pub(super) speeds: BTreeMap<PhaseId, Duration>,
     pub(super) proof: Proof,
-    pub(super) holders: Told,
+    pub(super) holders: HolderOutcome,
     pub(super) imported: Summary,
     pub(super) crashes: u64,
     pub(super) events: u64,
@@ -107,9 +107,9 @@ impl Outcome {
         table(&header, &[4, 5, 6, 7, 8, 9], rows.collect())
     }
 
-    /// What the holders asked for, and what came of it.
+    /// The requests of the holders, and their outcome.
     fn asked(&self, out: &mut String) -> std::fmt::Result {
-        let Told { asked, granted, redeemed, logs, turned_away, wrong } = &self.holders;
+        let HolderOutcome { asked, granted, redeemed, logs, turned_away, wrong } = &self.holders;
         if asked + turned_away + logs == 0 {
             return Ok(());
         }

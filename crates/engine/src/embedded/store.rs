@@ -1,0 +1,116 @@
+//! The files of an embedded store, opened to work on them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Plan, ProgrammeId, State};
+use eventstore::{Clock, EventStore, Journal, Origin, SqliteStore};
+use platform::{Directory, Mode};
+use registry::Registry;
+
+use crate::parts::{MailDirectory, Stores};
+use crate::store::{adopt, programme_of};
+use crate::{EngineLock, Error, Home};
+
+/// The open files of a store, under the engine's lock.
+pub struct Store {
+    /// The folder.
+    pub home: Home,
+    /// The event log.
+    pub log: SqliteStore,
+    /// The registry, with its personal data.
+    pub registry: Arc<Registry>,
+    /// The mail directory.
+    pub directory: Arc<Directory>,
+    lock: EngineLock,
+}
+
+impl Store {
+    /// Opens a store, and creates it for this programme where there is none.
+    pub async fn open(
+        home: Home,
+        clock: Arc<dyn Clock>,
+        rehearsal: bool,
+        programme: &ProgrammeId,
+    ) -> Result<Self, Error> {
+        home.create()?;
+        let lock = home.lock()?;
+        // The directory is created before the log: a log without a directory means that it was lost.
+        let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
+        let directory = if home.exists() || home.directory().exists() {
+            Directory::open(&home.directory()).await?
+        } else {
+            Directory::create(&home.directory(), mode).await?
+        };
+        let log = SqliteStore::open(&home.log(), clock).await?;
+        let existing = Self::programme(&log).await?;
+        let programme = existing.as_ref().unwrap_or(programme);
+        let registry = Registry::open(&home.registry(), programme).await?;
+        Ok(Self { home, log, registry: Arc::new(registry), directory: Arc::new(directory), lock })
+    }
+
+    /// The programme that a log belongs to; `None` before a plan was adopted.
+    pub async fn programme(log: &dyn EventStore) -> Result<Option<ProgrammeId>, Error> {
+        programme_of(log).await
+    }
+
+    /// Adopts this plan where the log has none yet. A store of another programme is refused.
+    pub async fn adopt(
+        &self,
+        plan: &Plan,
+        clock: Arc<dyn Clock>,
+        origin: &Origin,
+    ) -> Result<Journal, Error> {
+        adopt(Arc::new(self.log.clone()), &self.home.folder().display(), plan, clock, origin).await
+    }
+
+    /// The log, and the state folded from its beginning.
+    pub fn journal(&self, programme: ProgrammeId, clock: Arc<dyn Clock>) -> Journal {
+        Journal::new(programme, Arc::new(self.log.clone()), clock, State::default(), 0)
+    }
+
+    /// Registry and directory, as the parts of an engine use them.
+    pub(super) fn ports(&self) -> impl Stores + use<> {
+        let (registry, directory) = (Arc::clone(&self.registry), Arc::clone(&self.directory));
+        StorePorts { registry, directory }
+    }
+
+    pub(super) fn log_port(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.log.clone())
+    }
+
+    /// Lets another engine open the folder.
+    pub(super) fn unlock(&mut self) {
+        self.lock.release();
+    }
+
+    /// Closes the files.
+    pub async fn close(self) -> Result<(), Error> {
+        self.log.close().await;
+        if let Some(registry) = Arc::into_inner(self.registry) {
+            registry.close().await?;
+        }
+        if let Some(directory) = Arc::into_inner(self.directory) {
+            directory.close().await?;
+        }
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+/// Registry and directory of an open store.
+struct StorePorts {
+    registry: Arc<Registry>,
+    directory: Arc<Directory>,
+}
+
+#[async_trait]
+impl Stores for StorePorts {
+    async fn registry(&self) -> Result<Arc<Registry>, Error> {
+        Ok(Arc::clone(&self.registry))
+    }
+
+    async fn directory(&self) -> Result<Arc<dyn MailDirectory>, Error> {
+        Ok(Arc::<Directory>::clone(&self.directory))
+    }
+}

@@ -1,0 +1,69 @@
+//! Takes commands from the bus and answers each once its outcome is in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{CommandInbox, IncomingCommand, NatsCommandInbox};
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Part, Progress};
+use crate::store::Store;
+use crate::{COMMANDS, CommandHandler, Error};
+
+pub(super) const NAME: &str = "commands";
+/// The longest wait for a command within a tick.
+const POLL: Duration = Duration::from_secs(5);
+
+pub(super) async fn build(context: &Context) -> Result<Commands, Error> {
+    let shared = context.shared()?;
+    let registry = context.stores.registry().await?;
+    let journal = Arc::clone(&context.journal);
+    let store = Store::over(shared.settings.clone(), journal).with_registry(registry);
+    if shared.settings.keys.is_some() {
+        // Opened now, so that missing keys or tables keep the part from starting.
+        store.vouchers().await?;
+    }
+    let inbox = NatsCommandInbox::open(&shared.bus, &COMMANDS).await?;
+    Ok(Commands { inbox, handler: CommandHandler::new(store), stop: context.stop.clone() })
+}
+
+/// Takes commands from the bus.
+pub(super) struct Commands {
+    inbox: NatsCommandInbox,
+    handler: CommandHandler,
+    stop: CancellationToken,
+}
+
+impl Commands {
+    async fn answer(&self, command: Box<dyn IncomingCommand>) {
+        let answer = self.handler.handle(command.kind(), command.event()).await;
+        if let Err(error) = command.answer(answer).await {
+            // Without an answer, the sender sends the command again.
+            tracing::warn!(%error, "command not answered");
+        }
+    }
+}
+
+#[async_trait]
+impl Part for Commands {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// Waits for one command, and carries it out.
+    async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
+        tokio::select! {
+            () = self.stop.cancelled() => {
+                self.inbox.close();
+                Ok(Progress::idle(None))
+            }
+            () = tokio::time::sleep(POLL) => Ok(Progress::idle(Some(now))),
+            next = self.inbox.next() => {
+                self.answer(next?).await;
+                Ok(Progress { done: 1, ..Progress::idle(None) })
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Mirrors the log to the bus: each event once and in order.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bus::{EventMirror, JetStreamMirror};
+use chrono::{DateTime, Utc};
+use projections::{Expand, Relay as Mirror, RelaySettings};
+
+use super::{Context, Part, Progress};
+use crate::Error;
+
+pub(super) const NAME: &str = "relay";
+/// Messages in flight: enough to hide the latency of the bus, few enough to publish again.
+const PAGE: usize = 500;
+
+pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
+    let mirror: Arc<dyn EventMirror> =
+        Arc::new(JetStreamMirror::open(&context.shared()?.bus).await?);
+    let settings = RelaySettings {
+        owner: context.owner(),
+        lease_ttl: context.lease_ttl(),
+        page: PAGE,
+        expand: if context.settings.expand_events { Expand::PerMailbox } else { Expand::No },
+    };
+    let (log, programme) = (Arc::clone(context.journal.store()), context.journal.programme());
+    Ok(Relay(Mirror::new(log, mirror, programme.clone(), settings)))
+}
+
+pub(super) struct Relay(Mirror);
+
+#[async_trait]
+impl Part for Relay {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The relay's own lease: claimed here too, which tells a standby from an idle relay.
+    fn lease(&self) -> Option<&'static str> {
+        Some(Mirror::LEASE)
+    }
+
+    async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
+        Ok(self.0.tick().await?.into())
+    }
+}

@@ -1,0 +1,48 @@
+//! Keeps the table with one row per mailbox of a shared store up to date.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use metrics::gauge;
+use projections::PostgresTable;
+
+use super::{Context, Part, Progress};
+use crate::Error;
+use crate::metrics::number;
+
+pub(super) const NAME: &str = "table";
+
+pub(super) async fn build(context: &Context) -> Result<Table, Error> {
+    let (programme, log) = (context.journal.programme(), context.journal.store());
+    let (options, owner) = (context.shared()?.options.clone(), context.owner());
+    let table = PostgresTable::connect(options, programme.clone(), Arc::clone(log), owner).await?;
+    Ok(Table(table))
+}
+
+pub(super) struct Table(PostgresTable);
+
+#[async_trait]
+impl Part for Table {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The table's own lease: claimed here too, so that the holder is known while there is nothing
+    /// to do.
+    fn lease(&self) -> Option<&'static str> {
+        Some(PostgresTable::LEASE)
+    }
+
+    async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
+        let tick = self.0.tick(now).await?;
+        self.measure(now).await?;
+        Ok(tick.into())
+    }
+
+    async fn measure(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
+        let lag = self.0.status(now).await?.lag_events;
+        gauge!("tramonto_projection_lag_events", "projection" => "mailboxes").set(number(lag));
+        Ok(())
+    }
+}

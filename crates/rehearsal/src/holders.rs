@@ -1,0 +1,165 @@
+//! The holders of a rehearsal: they request vouchers and message logs inside their windows and a
+//! moment outside, lose codes, show a code twice, and open links.
+//!
+//! They use the commands that operators use. A request that is granted or refused wrongly is
+//! reported; the [completeness check](super::prove) finds it in the log as well.
+
+mod logs;
+mod vouchers;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Capability, Plan};
+use eventstore::{Clock, Origin};
+use keyring::Keyring;
+use platform::Chance;
+use rand::rngs::SysRng;
+use serde::Serialize;
+
+use crate::generate::Draw;
+use engine::embedded::Engine;
+use engine::{Error, Home};
+
+/// A moment before and after a boundary.
+const MOMENT: TimeDelta = TimeDelta::seconds(1);
+/// The window where the plan sets no end.
+const LONG: TimeDelta = TimeDelta::days(3 * 365);
+
+/// The outcome of the holders' requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HolderOutcome {
+    /// Accepted requests for vouchers.
+    pub asked: u64,
+    /// Vouchers issued and delivered.
+    pub granted: u64,
+    /// Vouchers redeemed.
+    pub redeemed: u64,
+    /// Message-log exports delivered.
+    pub logs: u64,
+    /// Ineligible requests refused, as required.
+    pub turned_away: u64,
+    /// Violations, one sentence each.
+    pub wrong: Vec<String>,
+}
+
+/// The holders of a rehearsal.
+pub struct Holders {
+    /// The share that requests a voucher.
+    asking: Chance,
+    seed: u64,
+    /// What is left to do, once the plan is known.
+    schedule: Option<Schedule>,
+    /// Codes that have not been shown yet.
+    codes: BTreeMap<u32, String>,
+    /// The link of the last export.
+    link: Option<(String, String)>,
+    outcome: HolderOutcome,
+}
+
+type Schedule = BTreeMap<DateTime<Utc>, VecDeque<Task>>;
+
+enum Task {
+    Vouchers(vouchers::Task),
+    Logs(logs::Task),
+}
+
+impl Holders {
+    /// Holders of whom that share requests a voucher.
+    pub fn new(asking: Chance, seed: u64) -> Self {
+        let (codes, outcome) = (BTreeMap::new(), HolderOutcome::default());
+        Self { asking, seed, schedule: None, codes, link: None, outcome }
+    }
+
+    /// The outcome so far.
+    pub fn outcome(&self) -> &HolderOutcome {
+        &self.outcome
+    }
+
+    /// The instant of the next task.
+    pub(super) fn next(&self) -> Option<DateTime<Utc>> {
+        self.schedule.as_ref()?.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// The instant of the last task.
+    pub(super) fn last(&self) -> Option<DateTime<Utc>> {
+        self.schedule.as_ref()?.last_key_value().map(|(at, _)| *at)
+    }
+
+    /// Draws the tasks.
+    pub(super) async fn plan(&mut self, engine: &Engine) -> Result<(), Error> {
+        if self.asking == Chance::NEVER || self.schedule.is_some() {
+            return Ok(());
+        }
+        let mut draw = Draw::new(self.seed);
+        let mut schedule = Schedule::new();
+        let snapshot = engine.journal.state().await?;
+        let state = &*snapshot;
+        if let Some(plan) = state.plan() {
+            for (at, task) in vouchers::tasks(plan, state, self.asking, &mut draw) {
+                schedule.entry(at).or_default().push_back(Task::Vouchers(task));
+            }
+            for (at, task) in logs::tasks(plan, state, &mut draw) {
+                schedule.entry(at).or_default().push_back(Task::Logs(task));
+            }
+        }
+        self.schedule = Some(schedule);
+        Ok(())
+    }
+
+    /// Does one task that is due; false where none is.
+    pub(super) async fn act(&mut self, engine: &Engine) -> Result<bool, Error> {
+        let now = engine.journal.now();
+        let due = self.schedule.as_mut().and_then(|schedule| {
+            let mut first = schedule.first_entry().filter(|first| *first.key() <= now)?;
+            let task = first.get_mut().pop_front();
+            if first.get().is_empty() {
+                first.remove();
+            }
+            task
+        });
+        match due {
+            None => return Ok(false),
+            Some(Task::Vouchers(task)) => Box::pin(self.request_vouchers(task, engine)).await,
+            Some(Task::Logs(task)) => Box::pin(self.request_logs(task, engine)).await,
+        }?;
+        Ok(true)
+    }
+
+    fn wrong(&mut self, what: &str) {
+        self.outcome.wrong.push(what.to_owned());
+    }
+}
+
+/// The window in which the phases allow a capability.
+fn window(plan: &Plan, capability: Capability) -> Option<Window> {
+    let allows = |place: usize| {
+        plan.phases.get(place).is_some_and(|phase| phase.allows.contains(capability))
+    };
+    let opens = (0..plan.phases.len()).find(|place| allows(*place))?;
+    let closes = (opens..plan.phases.len()).find(|place| !allows(*place));
+    Some(Window { opens: plan.starts_at(opens), closes: closes.map(|place| plan.starts_at(place)) })
+}
+
+struct Window {
+    opens: DateTime<Utc>,
+    closes: Option<DateTime<Utc>>,
+}
+
+impl Window {
+    /// Instants inside the window, evenly apart, the first at its start.
+    fn spread(&self, count: u32) -> impl Iterator<Item = DateTime<Utc>> + use<> {
+        let opens = self.opens;
+        let closes = self.closes.unwrap_or(opens + LONG);
+        let step = (closes - opens) / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
+        (0..count).map(move |place| opens + step * i32::try_from(place).unwrap_or(0))
+    }
+}
+
+fn keys(home: &Home, clock: &dyn Clock) -> Result<Keyring, Error> {
+    Ok(Keyring::open_or_make(&home.keys(), clock.now(), &mut SysRng)?)
+}
+
+fn origin() -> Origin {
+    Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("operator:rehearsal") }
+}

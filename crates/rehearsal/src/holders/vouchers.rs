@@ -1,0 +1,199 @@
+//! Requests for vouchers, and their redemption.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Capability, Plan, ProviderId, State, Verification};
+use platform::Chance;
+use roaring::RoaringBitmap;
+use sql::Tables;
+use vouchers::{CodeBook, Error as VoucherError, FORMAT, Kept, Office};
+
+use super::{Holders, MOMENT, keys, origin, window};
+use crate::generate::Draw;
+use engine::Error;
+use engine::embedded::Engine;
+
+/// Days on which holders request vouchers.
+const WAVES: u32 = 30;
+/// Requests too early, and too late.
+const STRAY: usize = 5;
+/// Forged requests per wave.
+const FORGED: usize = 2;
+/// Codes shown to a provider per wave.
+const SHOWN: usize = 10;
+/// The time between request and redemption.
+const LATER: TimeDelta = TimeDelta::days(9);
+/// One in that many of them loses the first code.
+const LOSES: usize = 5;
+/// Vouchers issued by one event.
+const BATCH: usize = 16_384;
+const PROVIDERS: [&str; 2] = ["posta-sicura", "altra-posta"];
+
+pub(super) enum Task {
+    /// Requests outside the window, which must be refused.
+    Stray(RoaringBitmap),
+    /// Requests, and the vouchers for those that are eligible.
+    Ask(RoaringBitmap),
+    /// Codes are redeemed.
+    Show,
+}
+
+/// The tasks of this programme, and their instants.
+pub(super) fn tasks(
+    plan: &Plan,
+    state: &State,
+    asking: Chance,
+    draw: &mut Draw,
+) -> Vec<(DateTime<Utc>, Task)> {
+    let Some(window) = window(plan, Capability::RequestVoucher) else { return Vec::new() };
+    let Some(rules) = &plan.vouchers else { return Vec::new() };
+    let everyone = state.rights.registered();
+    let stray: RoaringBitmap = everyone.iter().take(STRAY).collect();
+    let mut tasks = vec![(window.opens - MOMENT, Task::Stray(stray))];
+    let mut waves = vec![RoaringBitmap::new(); usize::try_from(WAVES).unwrap_or(1)];
+    for number in everyone {
+        if asking.falls_on(draw.any()) {
+            // Half of the requests come on the first day.
+            let wave = if draw.one_in(2) { 0 } else { draw.index(waves.len()) };
+            if let Some(wave) = waves.get_mut(wave) {
+                wave.insert(number);
+            }
+        }
+    }
+    let mut before = RoaringBitmap::new();
+    for (at, mut wave) in window.spread(WAVES).zip(waves) {
+        // Some request a second time.
+        let again: RoaringBitmap = before.iter().take(STRAY).collect();
+        before |= &wave;
+        wave |= again;
+        tasks.push((at, Task::Ask(wave)));
+        tasks.push((at + LATER, Task::Show));
+    }
+    let ends = rules.last_day.map(|last| domain::last_instant_of(last, plan.zone) + MOMENT);
+    let rest: RoaringBitmap = (everyone - before).iter().take(STRAY).collect();
+    for end in ends.into_iter().chain(window.closes) {
+        tasks.push((end, Task::Stray(rest.clone())));
+    }
+    tasks
+}
+
+impl Holders {
+    pub(super) async fn request_vouchers(
+        &mut self,
+        task: Task,
+        engine: &Engine,
+    ) -> Result<(), Error> {
+        let home = &engine.store.home;
+        let keyring = keys(home, &*engine.clock())?;
+        let tables = Tables::open(&home.vouchers(), &FORMAT).await;
+        let book = CodeBook::open(tables.map_err(VoucherError::from)?, &keyring).await?;
+        let registry = Arc::clone(&engine.store.registry);
+        let journal = Arc::clone(&engine.journal);
+        let office = Office::new(journal, registry, Arc::new(book), Arc::new(keyring));
+        match task {
+            Task::Stray(who) => {
+                for number in who {
+                    match office.request(number, &origin()).await {
+                        Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
+                        Ok(()) => self.wrong("a voucher request was accepted outside its window"),
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(())
+            }
+            Task::Ask(who) => self.ask(&office, &who).await,
+            Task::Show => self.show(&office).await,
+        }
+    }
+
+    async fn ask(&mut self, office: &Office, who: &RoaringBitmap) -> Result<(), Error> {
+        let asked = match office.request_all(who, &origin()).await {
+            Err(VoucherError::Rejected(_)) => 0,
+            asked => asked?,
+        };
+        self.outcome.asked += asked;
+        self.outcome.turned_away += who.len().saturating_sub(asked);
+        let (requests, before) = waiting(office).await?;
+        for number in requests.iter().take(FORGED) {
+            office.refuse(number, "not-the-holder", &origin()).await?;
+        }
+        office.verify_all(&waiting(office).await?.0, Verification::Officer, &origin()).await?;
+        let mut kept = 0;
+        loop {
+            let minted = match office.issue_some(BATCH, &origin()).await {
+                // The plan's limit.
+                Err(VoucherError::Rejected(_)) => break,
+                minted => minted?,
+            };
+            if minted.is_empty() {
+                break;
+            }
+            let handed: Vec<Kept> = minted
+                .iter()
+                .map(|minted| Kept { number: minted.number, issue: minted.issue })
+                .collect();
+            office.handed_over(&handed, &origin()).await?;
+            self.outcome.granted += u64::try_from(handed.len()).unwrap_or(0);
+            if handed.iter().any(|kept| before.contains(kept.number)) {
+                self.wrong("a holder was issued a second voucher");
+            }
+            let shown = minted.iter().take(SHOWN.saturating_sub(kept));
+            for minted in shown {
+                kept += 1;
+                self.codes.insert(minted.number, minted.code.shown());
+            }
+        }
+        Ok(())
+    }
+
+    async fn show(&mut self, office: &Office) -> Result<(), Error> {
+        let codes = std::mem::take(&mut self.codes);
+        for (place, (number, mut code)) in codes.into_iter().enumerate() {
+            let [first, second] = PROVIDERS.map(str::parse::<ProviderId>);
+            let (Ok(first), Ok(second)) = (first, second) else { continue };
+            if place % LOSES == 0 {
+                let grant = match office.reissue(number, &origin()).await {
+                    Err(VoucherError::Rejected(_)) => {
+                        self.outcome.turned_away += 1;
+                        continue;
+                    }
+                    grant => grant?,
+                };
+                let handed = Kept { number, issue: grant.issue };
+                office.handed_over(&[handed], &origin()).await?;
+                self.must_fail(office, &code, &first, "a code that was replaced").await?;
+                code = grant.code.shown();
+            }
+            match office.redeem(&code, &first, &origin()).await {
+                Ok(_) => self.outcome.redeemed += 1,
+                Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
+                Err(error) => return Err(error.into()),
+            }
+            self.must_fail(office, &code, &second, "a voucher a second time").await?;
+        }
+        Ok(())
+    }
+
+    async fn must_fail(
+        &mut self,
+        office: &Office,
+        code: &str,
+        provider: &ProviderId,
+        what: &str,
+    ) -> Result<(), Error> {
+        match office.redeem(code, provider, &origin()).await {
+            Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
+            Ok(_) => self.wrong(&format!("a provider redeemed {what}")),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+/// The mailboxes with a waiting request, and those with a voucher.
+async fn waiting(office: &Office) -> Result<(RoaringBitmap, RoaringBitmap), Error> {
+    let snapshot = office.journal().state().await?;
+    let vouchers = &snapshot.vouchers;
+    Ok((vouchers.requested().clone(), vouchers.issued().clone()))
+}

@@ -1,0 +1,323 @@
+//! The completeness check of a whole programme, from the log and the mail directory.
+//!
+//! It uses neither the engine's state nor its fold: it reads the rows of both with plain SQL, and
+//! adds up the sets itself. Only the calendar is the engine's: the instant at which a phase begins.
+//! Embedded and shared stores are checked alike.
+
+mod extracts;
+mod row;
+mod shared;
+mod vouchers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, Event, Hold, PhaseId, Plan, Standing};
+use roaring::RoaringBitmap;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use self::extracts::Extracts;
+use self::row::Row;
+use self::vouchers::Granted;
+use engine::{Error, Home};
+
+/// The result of the check.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Proof {
+    /// Mailboxes that the log ever activated.
+    pub activated: u64,
+    /// Mailboxes in the directory.
+    pub in_directory: u64,
+    /// Effects checked: a mailbox and a capability each.
+    pub effects: u64,
+    /// Vouchers issued.
+    pub vouchers: u64,
+    /// Vouchers redeemed.
+    pub redeemed: u64,
+    /// Log requests whose export was delivered.
+    pub extracts: u64,
+    /// Violations, one sentence each; none is the proof.
+    pub problems: Vec<String>,
+}
+
+impl Proof {
+    /// Whether there is no violation.
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// The sums of the log's rows.
+#[derive(Default)]
+struct FromLog {
+    activated: RoaringBitmap,
+    closed: BTreeMap<Capability, RoaringBitmap>,
+    populations: BTreeMap<PhaseId, (RoaringBitmap, Vec<Capability>)>,
+    completed: BTreeSet<PhaseId>,
+    lapsed: RoaringBitmap,
+    withdrawn: RoaringBitmap,
+    holds: BTreeMap<uuid::Uuid, Hold>,
+    given_up: RoaringBitmap,
+    early: Vec<String>,
+    /// Outcomes recorded twice.
+    doubled: Vec<String>,
+    /// When the newest event was recorded, in microseconds since 1970, and the plan in force then.
+    newest: i64,
+    plan: Option<Box<Plan>>,
+    vouchers: Granted,
+    extracts: Extracts,
+}
+
+/// Checks an embedded store.
+pub async fn prove(home: &Home) -> Result<Proof, Error> {
+    let (log, directory) = (read_log(home).await?, read_directory(home).await?);
+    Ok(add_up(&log, &directory))
+}
+
+/// Checks a shared store.
+pub async fn prove_shared(options: &PgConnectOptions) -> Result<Proof, Error> {
+    let (log, directory) = shared::read(options).await?;
+    Ok(add_up(&log, &directory))
+}
+
+/// Who may do what, as text of numbers turned into sets; under `None`, who is there at all.
+type Directory = BTreeMap<Option<Capability>, RoaringBitmap>;
+
+fn add_up(log: &FromLog, directory: &Directory) -> Proof {
+    let mut proof = Proof { activated: log.activated.len(), ..Proof::default() };
+    proof.problems.extend(log.early.iter().cloned());
+    sums(log, &mut proof);
+    proof.problems.extend(log.doubled.iter().cloned());
+    proof.problems.extend(log.vouchers.wrong().iter().cloned());
+    proof.problems.extend(log.extracts.wrong().iter().cloned());
+    (proof.vouchers, proof.redeemed) = (log.vouchers.issued(), log.vouchers.redeemed());
+    proof.extracts = u64::try_from(log.extracts.served()).unwrap_or(u64::MAX);
+    proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
+    for capability in domain::Capabilities::OF_PLATFORM.iter() {
+        let closed = log.closed.get(&capability).cloned().unwrap_or_default();
+        let by_log = &log.activated - &closed;
+        let by_directory = directory.get(&Some(capability)).cloned().unwrap_or_default();
+        proof.effects += closed.len();
+        let differ = &by_log ^ &by_directory;
+        if !differ.is_empty() {
+            proof.problems.push(format!(
+                "{} mailboxes differ in {capability}: {} have it in the log, {} in the directory",
+                differ.len(),
+                by_log.len(),
+                by_directory.len()
+            ));
+        }
+    }
+    proof
+}
+
+/// Every mailbox of a frozen population is accounted for, phase by phase.
+fn sums(log: &FromLog, proof: &mut Proof) {
+    for (phase, (population, removes)) in &log.populations {
+        if !log.completed.contains(phase) {
+            proof.problems.push(format!("phase {phase} started but did not complete"));
+        }
+        for capability in removes {
+            let gone = if *capability == Capability::Activate {
+                &(&log.lapsed | &log.withdrawn) | &log.activated
+            } else {
+                log.closed.get(capability).cloned().unwrap_or_default()
+            };
+            let missing = ((population - gone) - log.held(*capability)) - &log.given_up;
+            if !missing.is_empty() {
+                proof.problems.push(format!(
+                    "phase {phase} did not account for {} mailboxes with {capability}",
+                    missing.len()
+                ));
+            }
+        }
+    }
+}
+
+async fn connect(path: &std::path::Path) -> Result<SqliteConnection, Error> {
+    // It reads every row: slow statements are expected.
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let options = options.disable_statement_logging();
+    options.connect().await.map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &std::path::Path, error: &sqlx::Error) -> Error {
+    Error::Usage(format!("{}: cannot be read for the completeness check: {error}", path.display()))
+}
+
+async fn read_log(home: &Home) -> Result<FromLog, Error> {
+    let path = home.log();
+    let mut connection = connect(&path).await?;
+    let mut log = FromLog::default();
+    let mut after = 0_i64;
+    loop {
+        let rows: Vec<(i64, String, i64, i64, i64, String)> = sqlx::query_as(
+            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, payload
+             FROM event JOIN kind ON kind.id = event.kind
+             WHERE event.position > ? ORDER BY event.position LIMIT 64",
+        )
+        .bind(after)
+        .fetch_all(&mut connection)
+        .await
+        .map_err(|error| unreadable(&path, &error))?;
+        let Some(last) = rows.last() else { break };
+        after = last.0;
+        for (position, kind, version, effective_at, recorded_at, payload) in rows {
+            log.newest = log.newest.max(recorded_at);
+            let version = u16::try_from(version).unwrap_or(u16::MAX);
+            let event = Event::decode(&kind, version, &payload)
+                .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
+            log.add(event, position, effective_at);
+        }
+    }
+    connection.close().await.map_err(|error| unreadable(&path, &error))?;
+    Ok(log)
+}
+
+impl FromLog {
+    /// Those whom a hold lets keep the capability when the newest event was recorded: one that was over
+    /// by then excuses nobody.
+    fn held(&self, capability: Capability) -> RoaringBitmap {
+        let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
+        let lasts = |hold: &&Hold| {
+            let end = self.plan.as_ref().and_then(|plan| hold.ends_at(plan.zone));
+            hold.capabilities.contains(capability) && end.is_none_or(|end| newest < end)
+        };
+        self.holds.values().filter(lasts).map(|hold| hold.number).collect()
+    }
+
+    fn removed(&mut self, event: &Event, position: i64, effective_at: i64) {
+        if let Some((capability, outcome)) = event.as_removal() {
+            if effective_at < outcome.due_at.timestamp_micros() {
+                self.early.push(format!("event {position} took effect before it was due"));
+            }
+            let closed = if capability == Capability::Activate {
+                &mut self.lapsed
+            } else {
+                self.closed.entry(capability).or_default()
+            };
+            let again = outcome.mailboxes.intersection_len(closed);
+            if again > 0 {
+                self.doubled.push(format!(
+                    "event {position} records again that {again} mailboxes lost {capability}"
+                ));
+            }
+            *closed |= &*outcome.mailboxes;
+        }
+    }
+
+    #[expect(clippy::unnested_or_patterns, reason = "a group of events is one pattern")]
+    fn add(&mut self, event: Event, position: i64, effective_at: i64) {
+        self.removed(&event, position, effective_at);
+        self.vouchers.know(&event);
+        if let Some(plan) = &self.plan {
+            let at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
+            let row = Row { position, at, plan };
+            self.vouchers.add(&event, &row);
+            self.extracts.add(&event, &row, &self.activated);
+        }
+        match event {
+            Event::MailboxesRegistered(event) => {
+                let dates = (event.first..).zip(event.activated_on.iter());
+                let activated = dates.filter(|(_, day)| day.is_some()).map(|(number, _)| number);
+                self.activated.extend(activated);
+            }
+            Event::MailboxesActivated(event) => self.activated |= &*event.mailboxes,
+            Event::MailboxWithdrawn(event) => {
+                self.withdrawn.insert(event.number);
+            }
+            Event::HoldPlaced(event) => {
+                let (number, capabilities, until) = (event.number, event.capabilities, event.until);
+                self.holds.insert(event.hold, Hold { number, capabilities, until });
+            }
+            Event::HoldReleased(event) => {
+                self.holds.remove(&event.hold);
+            }
+            Event::IncidentOpened(event) => self.given_up |= &*event.mailboxes,
+            Event::IncidentRetried(event) => self.given_up -= &*event.mailboxes,
+            Event::PhaseStarted(event) => {
+                let removes = domain::effects(event.removes).iter().collect();
+                self.populations.insert(event.phase, (event.population.into_inner(), removes));
+            }
+            Event::PhaseCompleted(event) => {
+                self.completed.insert(event.phase);
+            }
+            Event::RightsRestored(event) => {
+                for capability in event.capabilities.iter() {
+                    *self.closed.entry(capability).or_default() -= &*event.mailboxes;
+                }
+            }
+            Event::PlanAdopted(event) | Event::PlanAmended(event) => {
+                self.plan = Some(Box::new(event.plan));
+            }
+            Event::DriftFound(event) => {
+                // What was found and is put right is how it is, until it is said to be put right.
+                if event.repair {
+                    let closed = self.closed.entry(event.capability).or_default();
+                    match event.found {
+                        Standing::Gone => *closed |= &*event.mailboxes,
+                        Standing::Allowed | Standing::Until(_) => *closed -= &*event.mailboxes,
+                    }
+                }
+            }
+            Event::RegistrationsLapsed(_)
+            | Event::SendingDisabled(_)
+            | Event::ModifyingDisabled(_)
+            | Event::ReceivingDisabled(_)
+            | Event::AccessClosed(_)
+            | Event::RightsArmed(_)
+            | Event::EffectFailed(_)
+            | Event::IncidentResolved(_)
+            | Event::DriftSettled(_)
+            | Event::DriftChecked(_)
+            | domain::programme_events!()
+            | domain::informational_events!()
+            | domain::notice_events!()
+            | domain::canary_events!()
+            | domain::voucher_events!()
+            | domain::erasure_events!()
+            | domain::log_request_events!() => {}
+        }
+    }
+}
+
+/// Who may do what by the view that the mail servers look up; under `None`, who is there at all.
+async fn read_directory(home: &Home) -> Result<Directory, Error> {
+    let path = home.directory();
+    let mut connection = connect(&path).await?;
+    // One row of text and not a row a mailbox: two million rows take seconds to hand over.
+    let row: Texts = sqlx::query_as(
+        "SELECT coalesce(group_concat(number), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_send), ''),
+                    coalesce(group_concat(number) FILTER (WHERE NOT read_only), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_receive), ''),
+                    coalesce(group_concat(number) FILTER (WHERE can_login), '')
+             FROM rights",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(|error| unreadable(&path, &error))?;
+    connection.close().await.map_err(|error| unreadable(&path, &error))?;
+    Ok(sets_of(row))
+}
+
+/// The row of numbers that a directory answers with: everyone, and who may send, modify, receive, log in.
+fn sets_of((all, send, modify, receive, access): Texts) -> Directory {
+    let sets = [
+        (None, all),
+        (Some(Capability::Send), send),
+        (Some(Capability::Modify), modify),
+        (Some(Capability::Receive), receive),
+        (Some(Capability::Access), access),
+    ];
+    sets.into_iter().map(|(capability, text)| (capability, numbers(&text))).collect()
+}
+
+type Texts = (String, String, String, String, String);
+
+fn numbers(text: &str) -> RoaringBitmap {
+    text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
+}

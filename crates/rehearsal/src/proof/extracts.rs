@@ -1,0 +1,87 @@
+//! The check of log requests: every export was requested in time, by its holder, and opened in time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use domain::{Capability, Event, ExportAccess};
+use roaring::RoaringBitmap;
+use uuid::Uuid;
+
+use super::row::Row;
+
+/// The sums of the rows about log requests.
+#[derive(Default)]
+pub(super) struct Extracts {
+    /// Requests that are open, with their mailbox.
+    open: BTreeMap<Uuid, u32>,
+    verified: BTreeSet<Uuid>,
+    /// From when on the link of an extract opens nothing.
+    links: BTreeMap<Uuid, DateTime<Utc>>,
+    /// Requests whose extract was handed out, ever.
+    served: BTreeSet<Uuid>,
+    destroyed: bool,
+    wrong: Vec<String>,
+}
+
+impl Extracts {
+    pub(super) fn served(&self) -> usize {
+        self.served.len()
+    }
+
+    pub(super) fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
+    /// Takes one row about requests for logs.
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>, activated: &RoaringBitmap) {
+        if let Event::LogRequested(event) = event {
+            let asked = Capability::RequestLogs;
+            let allowed = match event.received_on {
+                Some(day) => row.allowed_on(day, asked),
+                None => row.allowed(asked),
+            };
+            let open = allowed && !self.destroyed;
+            self.unless(open, row, "takes a request for a log outside its time");
+            let has_one = activated.contains(event.number);
+            self.unless(
+                has_one,
+                row,
+                "takes a request for the log of a mailbox that never was one",
+            );
+            self.open.insert(event.request, event.number);
+        } else if let Event::LogRequesterVerified(event) = event {
+            self.verified.insert(event.request);
+        } else if let Event::LogExportPrepared(event) = event {
+            let theirs = self.open.get(&event.request) == Some(&event.number);
+            let sure = self.verified.contains(&event.request);
+            self.unless(theirs && sure, row, "prepares an extract that nobody may have");
+            self.links.insert(event.request, event.expires_at);
+        } else if let Event::LogExportAccessed(event) = event
+            && event.outcome == ExportAccess::Delivered
+        {
+            let theirs = self.open.get(&event.request) == Some(&event.number);
+            self.unless(theirs, row, "hands out an extract of another mailbox");
+            let link = self.links.get(&event.request);
+            let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
+            self.unless(in_time, row, "hands out an extract without a link, or after its end");
+            self.served.insert(event.request);
+        } else if let Event::LogExportExpired(event) = event {
+            let link = self.links.remove(&event.request);
+            let over = link.is_some_and(|expires_at| expires_at <= row.at);
+            self.unless(over, row, "ends a link before its time");
+            self.open.remove(&event.request);
+        } else if let Event::LogRequestRefused(event) = event {
+            self.open.remove(&event.request);
+        } else if let Event::LogsDestroyed(_) = event {
+            let over = !row.allowed(Capability::RequestLogs) && self.open.is_empty();
+            self.unless(over, row, "destroys logs that somebody may still ask for");
+            self.destroyed = true;
+        }
+    }
+
+    fn unless(&mut self, right: bool, row: &Row<'_>, does: &str) {
+        if !right {
+            self.wrong.push(format!("event {} {does}", row.position));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Flags converted to the settings of the engine, which knows no command line.
+
+use bus::{Login, Secret};
+use engine::deployment::{BusSettings, DeploymentSettings};
+use engine::parts::AnswerSettings;
+use engine::{EngineSettings, ProcessSettings, ServiceSettings};
+use secrecy::ExposeSecret;
+use workers::SweepSettings;
+
+use super::{AnswerArgs, Global, ServiceArgs, SweepArgs};
+use crate::log::{expect_certificates, password};
+use crate::{Error, StorePlace};
+
+/// The variables that hold a password or a token of the bus where no file is named.
+const BUS_PASSWORD: &str = "TRAMONTO_BUS_PASSWORD";
+const BUS_TOKEN: &str = "TRAMONTO_BUS_TOKEN";
+
+impl ServiceArgs {
+    /// How the process is watched and stopped.
+    pub fn process(&self) -> ProcessSettings {
+        ProcessSettings { listen: self.listen.0, stop_within: self.stop_within.0 }
+    }
+
+    /// The settings of a service whose parts work like this.
+    pub fn settings(&self, engine: EngineSettings) -> Result<ServiceSettings, Error> {
+        let engine = EngineSettings { platform: self.platform.choice()?, ..engine };
+        Ok(ServiceSettings { engine, process: self.process(), lease: self.lease.0 })
+    }
+
+    /// The servers of the deployment.
+    pub fn servers(&self, global: &Global) -> Result<DeploymentSettings, Error> {
+        let StorePlace::Postgres(_) = &global.store else {
+            return Err(Error::Usage(format!(
+                "services share a database and {} is a folder; name one as --store \
+                 postgres://USER@HOST/NAME, or run all in one process with `tramonto run`",
+                global.store
+            )));
+        };
+        Ok(DeploymentSettings { store: global.settings()?, bus: self.bus()? })
+    }
+
+    fn bus(&self) -> Result<BusSettings, Error> {
+        let Some(place) = &self.bus else {
+            return Err(Error::Usage(
+                "services need a bus; name one as --bus nats://HOST:4222, or run all in one process with \
+                 `tramonto run --store FOLDER`"
+                    .to_owned(),
+            ));
+        };
+        if let Some(authority) = &self.bus_root_certificate {
+            expect_certificates(authority)?;
+        }
+        let plain = place.0.iter().any(|url| url.scheme() != "tls");
+        if self.bus_tls && plain && self.bus_root_certificate.is_none() {
+            return Err(Error::Usage(
+                "--bus-tls needs a bus with TLS; write --bus tls://HOST:4222".to_owned(),
+            ));
+        }
+        Ok(BusSettings {
+            urls: place.0.iter().map(|url| Secret::new(url.as_str())).collect(),
+            login: self.bus_login()?,
+            root_certificate: self.bus_root_certificate.clone(),
+            replicas: usize::from(self.bus_replicas),
+        })
+    }
+
+    /// A credentials file comes before a token, and a token before a password.
+    fn bus_login(&self) -> Result<Login, Error> {
+        let token = password(self.bus_token_file.as_deref(), BUS_TOKEN)?;
+        let secret = password(self.bus_password_file.as_deref(), BUS_PASSWORD)?;
+        if let Some(file) = &self.bus_credentials {
+            return Ok(Login::CredentialsFile(file.clone()));
+        }
+        if let Some(token) = token {
+            return Ok(Login::Token(Secret::new(token.expose_secret())));
+        }
+        let Some(password) = secret else { return Ok(Login::Open) };
+        let first = self.bus.as_ref().and_then(|place| place.0.first());
+        let user = first.map(|url| url.username().to_owned()).unwrap_or_default();
+        if user.is_empty() {
+            return Err(Error::Usage(
+                "a password for the bus needs its user; write --bus nats://USER@HOST:4222"
+                    .to_owned(),
+            ));
+        }
+        Ok(Login::User { user, password: Secret::new(password.expose_secret()) })
+    }
+}
+
+impl SweepArgs {
+    /// The limits of the sweep.
+    pub fn settings(&self) -> SweepSettings {
+        SweepSettings { batch: self.batch, orders: u64::from(self.orders) }
+    }
+}
+
+impl AnswerArgs {
+    /// How mail servers are answered; `None` where no address says so.
+    pub fn settings(&self) -> Option<AnswerSettings> {
+        let listen = self.policy_listen?;
+        Some(AnswerSettings { listen, ..self.anywhere() })
+    }
+
+    /// The same, at the default address where none is given.
+    pub fn anywhere(&self) -> AnswerSettings {
+        let usual = AnswerSettings::default();
+        AnswerSettings {
+            listen: self.policy_listen.unwrap_or(usual.listen),
+            stale_after: self.policy_stale.0,
+            domains: self.policy_domains.clone(),
+        }
+    }
+}
