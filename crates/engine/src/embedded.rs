@@ -1,7 +1,8 @@
 //! The embedded engine: every part in one process, on one folder.
 //!
 //! The same parts run under the real clock (`run`) and under a virtual one (a rehearsal): only the
-//! caller of their ticks differs. Invariant: an engine may be dropped at any moment and opened again.
+//! caller of their ticks differs. Invariant: an engine may be dropped at any moment and opened
+//! again.
 
 mod store;
 

@@ -1,5 +1,5 @@
-//! The metrics of a process, under the names that Prometheus users expect: units in the name, totals
-//! ending in `_total`.
+//! The metrics of a process, under the names that Prometheus users expect: units in the name,
+//! totals ending in `_total`.
 //!
 //! Metrics of the state are computed at each scrape, so that they are never older than the scrape;
 //! counters count where things happen. Deliberately absent: anything about one mailbox.

@@ -69,7 +69,7 @@ impl Runner {
                 Err(error) => {
                     self.health.report(part.name(), PartStatus::Failing(error.to_string()));
                     if failures == 0 {
-                        tracing::error!(part = part.name(), %error, "tick failed; it will be retried");
+                        tracing::error!(part = part.name(), %error, "tick failed, retrying");
                     }
                     let rest = backoff(failures);
                     failures = failures.saturating_add(1);

@@ -1,10 +1,11 @@
 //! A generated registry file, realistic and reproducible: the same options give the same bytes.
 //!
-//! Purpose: a population to rehearse with, in the proportions of the real one. Invariants: every row
-//! passes the import; no holder, address or registration id stands twice; the counts are exact shares,
-//! not averages; rows are sorted by the day of registration. Only integers are computed with, so that
-//! no machine rounds otherwise. What is kept in memory is what keeps addresses and holders apart.
-//! Deliberately absent: any real person. Names are composed from syllables, the domain is `.example`.
+//! Purpose: a population to rehearse with, in the proportions of the real one. Invariants: every
+//! row passes the import; no holder, address or registration id stands twice; the counts are exact
+//! shares, not averages; rows are sorted by the day of registration. Only integers are computed
+//! with, so that no machine rounds otherwise. What is kept in memory is what keeps addresses and
+//! holders apart. Deliberately absent: any real person. Names are composed from syllables, the
+//! domain is `.example`.
 
 mod days;
 mod draw;

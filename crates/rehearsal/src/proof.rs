@@ -178,8 +178,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
 }
 
 impl FromLog {
-    /// Those whom a hold lets keep the capability when the newest event was recorded: one that was over
-    /// by then excuses nobody.
+    /// Those whom a hold lets keep the capability when the newest event was recorded: one that was
+    /// over by then excuses nobody.
     fn held(&self, capability: Capability) -> RoaringBitmap {
         let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
         let lasts = |hold: &&Hold| {
@@ -304,7 +304,8 @@ async fn read_directory(home: &Home) -> Result<Directory, Error> {
     Ok(sets_of(row))
 }
 
-/// The row of numbers that a directory answers with: everyone, and who may send, modify, receive, log in.
+/// The row of numbers that a directory answers with: everyone, and who may send, modify, receive,
+/// log in.
 fn sets_of((all, send, modify, receive, access): Texts) -> Directory {
     let sets = [
         (None, all),

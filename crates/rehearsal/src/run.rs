@@ -1,7 +1,8 @@
-//! A rehearsal: the real engine under a virtual clock, from before the first phase to after the last.
+//! A rehearsal: the real engine under a virtual clock, from before the first phase to after the
+//! last.
 //!
-//! The clock stands still while there is work and jumps to the next wake when there is none, so three
-//! years pass in seconds and every instant is exact. The engine cannot tell the difference.
+//! The clock stands still while there is work and jumps to the next wake when there is none, so
+//! three years pass in seconds and every instant is exact. The engine cannot tell the difference.
 
 use std::sync::Arc;
 

@@ -35,7 +35,8 @@ impl Store {
     ) -> Result<Self, Error> {
         home.create()?;
         let lock = home.lock()?;
-        // The directory is created before the log: a log without a directory means that it was lost.
+        // The directory is created before the log: a log without a directory means that it was
+        // lost.
         let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
         let directory = if home.exists() || home.directory().exists() {
             Directory::open(&home.directory()).await?

@@ -85,7 +85,7 @@ pub async fn intake_address(journal: &Journal) -> Result<String, Error> {
     let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
     rules.map(|rules| rules.intake.clone()).ok_or_else(|| {
         Error::Usage(
-            "the plan in force has no [vouchers], and so no address for requests; amend the plan first"
+            "the plan in force has no [vouchers], and no address for requests; amend the plan first"
                 .to_owned(),
         )
     })

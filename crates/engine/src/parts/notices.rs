@@ -79,8 +79,8 @@ pub(super) async fn build(context: &Context) -> Result<Option<Notices>, Error> {
 fn warn_of_undelivered(state: &State) {
     if state.plan().is_some_and(|plan| !plan.notices.is_empty()) {
         tracing::warn!(
-            "the plan has notices but no mail relay is configured: they are not sent; set --smtp-url \
-             and --notices-from"
+            "the plan has notices but no mail relay is configured: they are not sent; set \
+             --smtp-url and --notices-from"
         );
     }
 }

@@ -1,8 +1,8 @@
 //! Ends open sessions when access closes: follows the log, and runs a command.
 //!
 //! Invariants: the log records the outcome before a session is ended here, and no failure here
-//! changes it; the checkpoint moves only after the command succeeded, so a failed batch is repeated,
-//! also after a restart. Repeating it is harmless: a holder with access logs in again.
+//! changes it; the checkpoint moves only after the command succeeded, so a failed batch is
+//! repeated, also after a restart. Repeating it is harmless: a holder with access logs in again.
 
 use std::sync::Arc;
 use std::time::Duration;

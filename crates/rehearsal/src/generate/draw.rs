@@ -2,8 +2,9 @@ use chrono::{Days, NaiveDate};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The seeded source of everything that is made up. `ChaCha8` is specified, so that another version of
-/// its library gives the same numbers; how they become draws is written here, for the same reason.
+/// The seeded source of everything that is made up. `ChaCha8` is specified, so that another version
+/// of its library gives the same numbers; how they become draws is written here, for the same
+/// reason.
 pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
@@ -16,7 +17,8 @@ impl Draw {
         self.0.next_u64()
     }
 
-    /// A number below `bound`; 0 where the bound is 0. A bound of 2^32 would be even to one in 2^32.
+    /// A number below `bound`; 0 where the bound is 0. A bound of 2^32 would be even to one in
+    /// 2^32.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         let scaled = u64::from(self.0.next_u32()) * u64::from(bound);
         u32::try_from(scaled >> 32).unwrap_or(0)

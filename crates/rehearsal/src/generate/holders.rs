@@ -38,8 +38,8 @@ pub(super) struct Holders {
     places: Places,
     /// How many have each name with each surname: his names first.
     namesakes: Vec<u32>,
-    /// The codici fiscali given out, as digests of eight bytes. Two codes of one digest would be as rare
-    /// as one file in millions, and would only make the second take another code.
+    /// The codici fiscali given out, as digests of eight bytes. Two codes of one digest would be as
+    /// rare as one file in millions, and would only make the second take another code.
     given: HashSet<u64>,
 }
 

@@ -1,4 +1,5 @@
-//! The check of log requests: every export was requested in time, by its holder, and opened in time.
+//! The check of log requests: every export was requested in time, by its holder, and opened in
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
