@@ -45,21 +45,7 @@ pub use compare::{Difference, Expectation, Observation, expected};
 pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
 pub use erasure::{Erasure, ErasureCommand};
-pub use event::{
-    AmendmentDropped, CanaryProbed, Compared, DateColumn, Decoding, DriftChecked, DriftFound,
-    DriftSettled, EffectFailed, ErasureGround, ErasureOrdered, Event, ExportAccess, Fact,
-    FailedMailboxes, Finding, HoldPlaced, HoldReleased, HoldersErased, IncidentOpened,
-    IncidentResolved, IncidentRetried, KeysRotated, LogExportAccessed, LogExportExpired,
-    LogExportPrepared, LogRequestRefused, LogRequested, LogRequesterVerified, LogsDestroyed,
-    MailboxWithdrawn, MailboxesActivated, MailboxesRegistered, NoticesBounced, NoticesClaimed,
-    NoticesDeferred, NoticesFailed, NoticesInDoubt, NoticesReleased, NoticesRetried, NoticesSent,
-    Outcome, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted, ProbeAnswer, ProgrammePaused,
-    ProgrammeResumed, Protocol, RecurringWorkDue, RegistrationsCorrected, RegistryImported,
-    Requester, RightsArmed, RightsRestored, Side, Standing, Subjects, Transcript, Verdict,
-    Verification, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked,
-    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
-    VouchersVerified, late, mailboxes, utc,
-};
+pub use event::*;
 pub use failure::{Failures, Incident, IncidentKey, Waiting};
 pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding, link_sweep_is_due};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};

@@ -10,7 +10,7 @@ use domain::{Decoding, Event, MailboxSet};
 use serde_json::Value;
 
 /// The files: kind, version and text.
-fn golden() -> BTreeMap<(String, u16), String> {
+pub(crate) fn golden() -> BTreeMap<(String, u16), String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let file = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.unwrap().path();

@@ -15,5 +15,6 @@ mod plan;
 mod plan_refused;
 mod reminders;
 mod state;
+mod transitions;
 mod voucher;
 mod voucher_code;
