@@ -1,9 +1,10 @@
 //! Everything the product can be told to do.
 //!
-//! An action is a value with its input; [`Store::run`] carries it out for a caller and answers with its result.
-//! Front ends parse, authenticate, run an action and render the result; nothing but an action appends an
-//! operator's decision to the log. Invariant: an action with an idempotency key takes effect once: the ids of its
-//! events follow from the key, so a repeated call finds them and returns the first result.
+//! An action is a value with its input; [`Store::run`] carries it out for a caller and answers with
+//! its result. Front ends parse, authenticate, run an action and render the result; nothing but an
+//! action appends an operator's decision to the log. Invariant: an action with an idempotency key
+//! takes effect once: the ids of its events follow from the key, so a repeated call finds them and
+//! returns the first result.
 
 mod decide;
 pub mod erasure;

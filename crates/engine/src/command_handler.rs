@@ -1,8 +1,8 @@
 //! Commands from the bus: each is parsed, run as an action and answered.
 //!
-//! Invariant: the same command, known by its id and its source, is carried out once: its idempotency key is made of
-//! both. A registration is recognised by its content, as in an import. Deliberately absent: decisions, which are the
-//! actions', and personal data in any answer.
+//! Invariant: the same command, known by its id and its source, is carried out once: its
+//! idempotency key is made of both. A registration is recognised by its content, as in an import.
+//! Deliberately absent: decisions, which are the actions', and personal data in any answer.
 
 mod body;
 

@@ -1,8 +1,8 @@
 //! The owners of personal data, and erasing holders from each of them.
 //!
-//! Invariants: erasing twice is erasing once, so that an interrupted erasure starts again from its beginning; the
-//! registry, which knows whose addresses they are, comes last. Deliberately absent: a provider's own platform, and
-//! backups.
+//! Invariants: erasing twice is erasing once, so that an interrupted erasure starts again from its
+//! beginning; the registry, which knows whose addresses they are, comes last. Deliberately absent:
+//! a provider's own platform, and backups.
 
 mod message_logs;
 mod owners;

@@ -1,4 +1,5 @@
-//! Everything the product can be asked: each query reads an open store and answers with a type of `views`.
+//! Everything the product can be asked: each query reads an open store and answers with a type of
+//! `views`.
 //!
 //! Invariant: a query appends nothing. Deliberately absent: how an answer is shown.
 

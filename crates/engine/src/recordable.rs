@@ -1,8 +1,8 @@
 //! Texts that may be recorded in the log: reasons, actors and causes.
 //!
-//! Invariant: the log is kept for ever and holders have a right to erasure, so nothing written to it by hand
-//! holds an e-mail address or a codice fiscale. Deliberately absent: names of persons, which cannot be told from
-//! other words; the help texts ask to leave them out.
+//! Invariant: the log is kept for ever and holders have a right to erasure, so nothing written to
+//! it by hand holds an e-mail address or a codice fiscale. Deliberately absent: names of persons,
+//! which cannot be told from other words; the help texts ask to leave them out.
 
 mod private;
 

@@ -1,7 +1,8 @@
-//! A store of either kind, opened for queries or for decisions, beside an engine or services that run.
+//! A store of either kind, opened for queries or for decisions, beside an engine or services that
+//! run.
 //!
-//! Everything beside the log is opened when it is first needed and closed with the store. Deliberately absent: the
-//! engine's lock, which only work on a folder needs.
+//! Everything beside the log is opened when it is first needed and closed with the store.
+//! Deliberately absent: the engine's lock, which only work on a folder needs.
 
 mod create;
 mod derived;
@@ -181,7 +182,8 @@ impl Store {
         Ok(vec![table.status(now).await?])
     }
 
-    /// The number of a mailbox. An address is looked up in the registry and never repeated in an error.
+    /// The number of a mailbox. An address is looked up in the registry and never repeated in an
+    /// error.
     pub async fn number_of(&self, mailbox: &MailboxRef) -> Result<u32, Error> {
         let programme = self.programme();
         let number = match mailbox {

@@ -29,8 +29,8 @@ pub(super) fn today(state: &State, now: DateTime<Utc>) -> NaiveDate {
 }
 
 impl Store {
-    /// Decides on the present state and appends the events to a stream. A call whose key was used before returns what
-    /// it led to then.
+    /// Decides on the present state and appends the events to a stream. A call whose key was used
+    /// before returns what it led to then.
     pub(crate) async fn decide(
         &self,
         caller: &Caller,
@@ -40,7 +40,8 @@ impl Store {
         self.decide_on(caller, stream.clone(), &Decision::on(stream), decide).await
     }
 
-    /// The same for a decision that is made on other streams too; `stream` is the one it is appended to.
+    /// The same for a decision that is made on other streams too; `stream` is the one it is
+    /// appended to.
     pub(crate) async fn decide_on(
         &self,
         caller: &Caller,

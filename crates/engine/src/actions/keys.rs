@@ -1,7 +1,7 @@
 //! The programme's keys: rotating and retiring them, on record.
 //!
-//! Invariant: the keys come first and then the log, for no event may name a key that does not exist. What a process
-//! that ended in between has not recorded is recorded by the next one.
+//! Invariant: the keys come first and then the log, for no event may name a key that does not
+//! exist. What a process that ended in between has not recorded is recorded by the next one.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ const ATTEMPTS: usize = 16;
 pub struct RotateKeys {
     /// When it starts to sign.
     pub signs: Signs,
-    /// The last day on which what the old key signed is valid; by default the last day on which anything signed may be
-    /// of use.
+    /// The last day on which what the old key signed is valid; by default the last day on which
+    /// anything signed may be of use.
     pub until: Option<NaiveDate>,
 }
 
@@ -135,8 +135,9 @@ fn first_signature(
     Ok(Some(from))
 }
 
-/// The last day on which anything signed may be of use; `None` where there is no such day. A voucher says itself until
-/// when it can be redeemed; a message-log export is kept by its requester, for as long as they like.
+/// The last day on which anything signed may be of use; `None` where there is no such day. A
+/// voucher says itself until when it can be redeemed; a message-log export is kept by its
+/// requester, for as long as they like.
 fn usual_end(plan: &Plan) -> Option<NaiveDate> {
     let exports = plan.phases.iter().any(|phase| phase.allows.contains(Capability::RequestLogs));
     let redeem_by = plan.vouchers.as_ref().and_then(|rules| rules.redeem_by);

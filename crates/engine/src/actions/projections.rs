@@ -30,7 +30,8 @@ async fn rebuild_embedded(settings: &StoreSettings) -> Result<Rebuilt, Error> {
     Ok(Rebuilt { equal, digests: Some(rebuilt) })
 }
 
-/// The table of a shared store. Services may run: the one that keeps it continues after the last row.
+/// The table of a shared store. Services may run: the one that keeps it continues after the last
+/// row.
 async fn rebuild_shared(settings: &StoreSettings) -> Result<Rebuilt, Error> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let log = Log::open_to_read(settings, Arc::clone(&clock)).await?;

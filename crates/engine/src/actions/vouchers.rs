@@ -1,7 +1,7 @@
 //! Decisions about vouchers. None of them makes a code.
 //!
-//! The rules are the domain's and the bookkeeping that of the `vouchers` crate; an action names the holders and the
-//! caller.
+//! The rules are the domain's and the bookkeeping that of the `vouchers` crate; an action names the
+//! holders and the caller.
 
 use domain::{ProviderId, Verification};
 use roaring::RoaringBitmap;
@@ -15,7 +15,8 @@ use super::{Action, At, Caller};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
 
-/// Records that holders request their vouchers. Of many, ineligible holders are skipped; a single one is refused.
+/// Records that holders request their vouchers. Of many, ineligible holders are skipped; a single
+/// one is refused.
 pub struct RequestVouchers {
     /// Whose.
     pub mailboxes: RoaringBitmap,

@@ -1,4 +1,5 @@
-//! The bodies of commands, as JSON. An unknown field is refused: it would be a wish that nobody grants.
+//! The bodies of commands, as JSON. An unknown field is refused: it would be a wish that nobody
+//! grants.
 
 use chrono::NaiveDate;
 use domain::{Capabilities, MailboxId, ProviderId};

@@ -1,5 +1,5 @@
-//! Where the mail logs are. Where nothing says it, nobody may pass them over in silence: who is in them would be
-//! reported as erased.
+//! Where the mail logs are. Where nothing says it, nobody may pass them over in silence: who is in
+//! them would be reported as erased.
 
 use std::path::PathBuf;
 
@@ -62,8 +62,8 @@ impl MessageLogs {
         self.folder.as_ref()
     }
 
-    /// The folder of the mail logs, or of those to come: who is erased before any is indexed must not come back with
-    /// them.
+    /// The folder of the mail logs, or of those to come: who is erased before any is indexed must
+    /// not come back with them.
     pub(crate) fn present_or_to_come(
         &self,
         settings: &StoreSettings,

@@ -8,7 +8,8 @@ use crate::Error;
 use crate::store::Store;
 
 impl Store {
-    /// The probes beside each boundary, of one phase or of all; with the conversations where they are asked for.
+    /// The probes beside each boundary, of one phase or of all; with the conversations where they
+    /// are asked for.
     pub async fn canaries(
         &self,
         phase: Option<&PhaseId>,

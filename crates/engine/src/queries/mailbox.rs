@@ -43,7 +43,8 @@ pub struct MailboxAsOf {
 }
 
 impl Store {
-    /// A mailbox as of a date, from what was recorded by another; both are now where they are not given.
+    /// A mailbox as of a date, from what was recorded by another; both are now where they are not
+    /// given.
     pub async fn mailbox_as_of(
         &self,
         mailbox: &MailboxRef,
@@ -93,7 +94,8 @@ impl Store {
     }
 }
 
-/// The plan in force at an instant. Before the first was adopted, the first: its dates were law already.
+/// The plan in force at an instant. Before the first was adopted, the first: its dates were law
+/// already.
 fn plan_of(facts: &[Fact], as_of: DateTime<Utc>) -> Result<&Plan, Error> {
     let plans = facts.iter().filter_map(|fact| {
         let (Event::PlanAdopted(event) | Event::PlanAmended(event)) = &fact.event else {

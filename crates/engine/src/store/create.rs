@@ -16,8 +16,8 @@ use crate::actions::Caller;
 use crate::{EngineLock, Error, RealClock, StorePlace};
 
 impl Store {
-    /// Opens a store to fill its registry: an embedded one is made where it is missing and locked against an engine,
-    /// and `plan` is adopted where the store has no plan.
+    /// Opens a store to fill its registry: an embedded one is made where it is missing and locked
+    /// against an engine, and `plan` is adopted where the store has no plan.
     pub async fn open_to_fill(
         settings: StoreSettings,
         plan: &Plan,

@@ -38,8 +38,8 @@ impl Derived {
     }
 }
 
-/// The state that the read models have folded already, where they can be used: a broken read model never fails a
-/// query, which then folds the log from its beginning.
+/// The state that the read models have folded already, where they can be used: a broken read model
+/// never fails a query, which then folds the log from its beginning.
 pub(super) async fn folded(
     place: &StorePlace,
     programme: &ProgrammeId,

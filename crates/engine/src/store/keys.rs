@@ -1,8 +1,9 @@
-//! Where the programme's keys are: in a folder of the engine, or given, to be read and never written.
+//! Where the programme's keys are: in a folder of the engine, or given, to be read and never
+//! written.
 //!
-//! A secret that is mounted as a file, or set as a variable, holds what `keyring.json` in a folder of keys
-//! holds: keys are made and rotated in a folder, and handed to services that need no folder. Opening a folder
-//! deletes the private halves of keys that no longer sign.
+//! A secret that is mounted as a file, or set as a variable, holds what `keyring.json` in a folder
+//! of keys holds: keys are made and rotated in a folder, and handed to services that need no
+//! folder. Opening a folder deletes the private halves of keys that no longer sign.
 
 use std::path::PathBuf;
 
@@ -42,8 +43,8 @@ impl KeySource {
 }
 
 impl StoreSettings {
-    /// The programme's keys. Keys in the store's own folder are made where they are missing; keys elsewhere must
-    /// exist, because others may have them already.
+    /// The programme's keys. Keys in the store's own folder are made where they are missing; keys
+    /// elsewhere must exist, because others may have them already.
     pub fn keyring(&self) -> Result<Keyring, Error> {
         match (&self.keys, &self.place) {
             (Some(source), _) => Ok(source.open()?),
@@ -83,7 +84,8 @@ fn unnamed() -> Error {
     )
 }
 
-/// Deletes the private halves of keys that no longer sign; a process without write permission leaves it to the next.
+/// Deletes the private halves of keys that no longer sign; a process without write permission
+/// leaves it to the next.
 fn tidied(keyring: Keyring) -> Keyring {
     if let Err(error) = keyring.forget(RealClock.now()) {
         tracing::warn!(%error, "the private half of a retired key could not be deleted");

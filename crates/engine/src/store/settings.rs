@@ -95,7 +95,8 @@ pub fn connect_options(
     })
 }
 
-/// Checks that a file holds PEM certificates; the TLS libraries would only report an unreachable server.
+/// Checks that a file holds PEM certificates; the TLS libraries would only report an unreachable
+/// server.
 pub fn expect_certificates(file: &Path) -> Result<(), Error> {
     let text = fs::read_to_string(file).map_err(|source| Error::File {
         path: file.to_owned(),

@@ -34,8 +34,8 @@ impl Rejects {
         write().map_err(|error| failed(path, error.into()))
     }
 
-    /// Puts the file in its place; where nothing was rejected, an earlier one is removed. Returns its
-    /// path where there is one.
+    /// Puts the file in its place; where nothing was rejected, an earlier one is removed. Returns
+    /// its path where there is one.
     pub(super) fn finish(self) -> Result<Option<PathBuf>, Error> {
         let Some(path) = self.path else { return Ok(None) };
         let put = match self.draft {

@@ -1,7 +1,7 @@
 //! An import under way: batches of checked rows into the registry, and what they say into the log.
 //!
-//! Purpose: the one way in which registrations are written, for a file and for a single row alike. Rows come in as
-//! checked values and rejected rows go out as values; files are the caller's.
+//! Purpose: the one way in which registrations are written, for a file and for a single row alike.
+//! Rows come in as checked values and rejected rows go out as values; files are the caller's.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -61,7 +61,8 @@ impl<'a> Context<'a> {
         Err(Error::Apart { in_log, in_registry })
     }
 
-    /// The import to make: the last one, where that broke off and was of the same source, or a new one.
+    /// The import to make: the last one, where that broke off and was of the same source, or a new
+    /// one.
     pub(super) async fn state(&self, source: &str) -> Result<(ImportState, Again), Error> {
         let last = self.registry.last_import().await?;
         let of_same = last.as_ref().filter(|last| last.source == source);
@@ -180,8 +181,8 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Makes the indexes, puts the rejects in their place and records the balance, in this order; each of them may be
-    /// done again. Rejects that are known are no news.
+    /// Makes the indexes, puts the rejects in their place and records the balance, in this order;
+    /// each of them may be done again. Rejects that are known are no news.
     pub(super) async fn finish(
         mut self,
         rejects_are_known: bool,

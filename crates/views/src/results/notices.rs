@@ -16,7 +16,8 @@ pub struct NoticeBounced {
     pub number: u32,
     /// Why, as a short code.
     pub cause: String,
-    /// Whether it was recorded now; `false` where the notice was never sent, or is known to have come back.
+    /// Whether it was recorded now; `false` where the notice was never sent, or is known to have
+    /// come back.
     pub new: bool,
 }
 
