@@ -4,17 +4,21 @@
 //! Metrics of the state are computed at each scrape, so that they are never older than the scrape;
 //! counters count where things happen. Deliberately absent: anything about one mailbox.
 
+mod catalogue;
+
 use std::sync::{Arc, OnceLock, Weak};
 
 use bus::WorkQueue;
 use chrono::{DateTime, Utc};
 use eventstore::Journal;
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projections, incidents, phase_progress};
 use tokio::sync::RwLock;
 
 use crate::Error;
+
+pub use catalogue::{Kind, METRICS, Metric};
 
 /// The upper bounds of the buckets of every duration, in seconds.
 const DURATIONS: [f64; 14] =
@@ -53,7 +57,7 @@ impl Metrics {
             let handle = install()?;
             RECORDER.get_or_init(|| handle).clone()
         };
-        describe();
+        catalogue::describe();
         let version = env!("CARGO_PKG_VERSION");
         gauge!("tramonto_build_info", "version" => version).set(1.0);
         Ok(Self { handle, sources: RwLock::default() })
@@ -216,87 +220,6 @@ async fn of_the_projections(
             .set(number(status.lag_events));
     }
     Ok(())
-}
-
-fn describe() {
-    eventstore::describe_metrics();
-    policy::describe_metrics();
-    describe_gauge!("tramonto_build_info", "Version of this process; always 1");
-    describe_gauge!("tramonto_log_head_position", "Position of the newest event");
-    describe_gauge!("tramonto_mailboxes", "Mailboxes by lifecycle");
-    describe_gauge!("tramonto_holds", "Holds in force");
-    describe_gauge!("tramonto_paused", "1 while the programme is paused");
-    describe_gauge!(
-        "tramonto_phase_due_timestamp_seconds",
-        Unit::Seconds,
-        "Instant at which a phase is due"
-    );
-    describe_gauge!(
-        "tramonto_phase_started_timestamp_seconds",
-        Unit::Seconds,
-        "Instant at which a phase started"
-    );
-    describe_gauge!(
-        "tramonto_phase_completed_timestamp_seconds",
-        Unit::Seconds,
-        "Instant at which every mailbox of a phase was accounted for"
-    );
-    describe_gauge!("tramonto_phase_late_seconds", Unit::Seconds, "Delay of the start of a phase");
-    describe_gauge!(
-        "tramonto_phase_mailboxes",
-        "Mailboxes of a phase's frozen population, by outcome"
-    );
-    describe_gauge!(
-        "tramonto_overdue_mailboxes",
-        "Mailboxes not yet processed by an overdue phase"
-    );
-    describe_gauge!(
-        "tramonto_overdue_age_seconds",
-        Unit::Seconds,
-        "Time since an incomplete phase was due"
-    );
-    describe_gauge!("tramonto_orders", "Orders in the queue, by state");
-    describe_gauge!("tramonto_incidents_open_mailboxes", "Mailboxes with an open incident");
-    describe_gauge!(
-        "tramonto_drift_open_rights",
-        "Rights on the platform that differ from the log"
-    );
-    describe_gauge!(
-        "tramonto_drift_checked_timestamp_seconds",
-        Unit::Seconds,
-        "Instant at which the last complete comparison with the platform ended"
-    );
-    describe_gauge!(
-        "tramonto_canary_contradictions",
-        "Rights of canaries whose latest probe contradicts the plan"
-    );
-    describe_counter!(
-        "tramonto_canary_probes_total",
-        "Probes of canaries, by capability and result"
-    );
-    describe_gauge!("tramonto_projection_lag_events", "Events that a projection has not read yet");
-    describe_gauge!("tramonto_relay_lag_events", "Events not yet published to the bus");
-    describe_gauge!("tramonto_leader", "1 while this process holds the lease");
-    describe_counter!("tramonto_relay_published_total", "Messages published to the bus");
-    describe_counter!(
-        "tramonto_outcomes_total",
-        "Mailboxes by effect and outcome: applied, already-so, confirmed, transient, permanent"
-    );
-    describe_gauge!("tramonto_notice_mailboxes", "Mailboxes of a notice, by outcome");
-    describe_gauge!("tramonto_notice_stalled", "1 while released notices are not being sent");
-    describe_counter!("tramonto_notices_total", "Notices by outcome of an attempt");
-    describe_counter!(
-        "tramonto_notices_relay_failures_total",
-        "Failures of the mail relay after which sending rested"
-    );
-    describe_gauge!("tramonto_intake_held_messages", "E-mails in quarantine");
-    describe_gauge!("tramonto_intake_letters", "Letters not sent yet, and letters in doubt");
-    describe_counter!("tramonto_commands_total", "Commands from the bus, by kind and answer");
-    describe_histogram!(
-        "tramonto_platform_call_duration_seconds",
-        Unit::Seconds,
-        "Duration of a call to the mail platform"
-    );
 }
 
 /// A count as a gauge holds it: exact up to 2^53.

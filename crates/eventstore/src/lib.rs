@@ -38,7 +38,6 @@ pub use journal::{
     incident_stream, keys_stream, mailbox_stream, notice_stream, outcome_stream, programme_stream,
     registry_stream, schedule_stream, voucher_stream,
 };
-pub use measure::describe_metrics;
 pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
 pub use postgres::PostgresStore;

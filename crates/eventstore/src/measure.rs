@@ -10,16 +10,6 @@ use crate::{Appended, Error};
 const DURATION: &str = "tramonto_append_duration_seconds";
 const EVENTS: &str = "tramonto_append_events";
 
-/// Describes the store's metrics to the recorder.
-pub fn describe_metrics() {
-    metrics::describe_histogram!(
-        DURATION,
-        metrics::Unit::Seconds,
-        "Duration of an append including its wait in the queue, by store and outcome"
-    );
-    metrics::describe_histogram!(EVENTS, metrics::Unit::Count, "Events per successful append");
-}
-
 /// Measures an append in a span with the correlation id of its first event.
 pub(crate) async fn append<F>(
     store: &'static str,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, histogram};
 
 use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
 
@@ -19,10 +19,8 @@ pub struct Measured<P> {
 }
 
 impl<P> Measured<P> {
-    /// The platform within. What is measured is described to the recorder that is installed by now.
+    /// Wraps a platform.
     pub fn new(inner: P) -> Self {
-        describe_histogram!(DURATION, Unit::Seconds, "How long a call to the mail platform took.");
-        describe_counter!(MAILBOXES, "Mailboxes that the mail platform was told a right for.");
         Self { inner }
     }
 

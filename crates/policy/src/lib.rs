@@ -21,6 +21,5 @@ pub use answer::Answer;
 pub use error::Error;
 pub use follower::Follower;
 pub use known::Known;
-pub use measure::describe_metrics;
 pub use protocol::{Garbage, Parser, Request};
 pub use server::{Limits, Server};

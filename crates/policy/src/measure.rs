@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::answer::Answer;
 use crate::known::Known;
@@ -50,32 +49,6 @@ pub(crate) fn known(known: &Known) {
     gauge!("tramonto_policy_addresses").set(number(addresses));
     gauge!("tramonto_policy_addresses_bytes").set(number(bytes));
     gauge!("tramonto_policy_contact_timestamp_seconds").set(known.contact_seconds());
-}
-
-/// Describes the metrics to the recorder.
-pub fn describe_metrics() {
-    describe_counter!(
-        "tramonto_policy_answers_total",
-        "Answers to mail servers, by action: dunno, refused, deferred."
-    );
-    describe_histogram!(
-        "tramonto_policy_answer_duration_seconds",
-        Unit::Seconds,
-        "Duration from a complete request to its answer."
-    );
-    describe_gauge!("tramonto_policy_connections", "Connections of mail servers.");
-    describe_counter!(
-        "tramonto_policy_connections_turned_away_total",
-        "Connections rejected beyond the limit."
-    );
-    describe_counter!("tramonto_policy_garbage_total", "Connections that sent invalid requests.");
-    describe_gauge!("tramonto_policy_addresses", "Addresses in memory.");
-    describe_gauge!("tramonto_policy_addresses_bytes", Unit::Bytes, "Memory of the addresses.");
-    describe_gauge!(
-        "tramonto_policy_contact_timestamp_seconds",
-        Unit::Seconds,
-        "Time of the last contact with the store; the age of the answers."
-    );
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "far below 2^53")]

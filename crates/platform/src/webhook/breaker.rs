@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use metrics::{describe_gauge, gauge};
+use metrics::gauge;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,7 +52,6 @@ enum Turn {
 
 impl Breaker {
     pub(super) fn new() -> Self {
-        describe_gauge!(OPEN, "1 while calls to the provider's API wait because it failed.");
         gauge!(OPEN).set(0);
         Self { state: Mutex::default(), changed: Notify::new() }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventstore::Clock;
-use metrics::{counter, describe_counter};
+use metrics::counter;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use rustls::pki_types::CertificateDer;
@@ -66,7 +66,6 @@ impl Client {
         let http = http.build().map_err(|error| {
             unusable(format!("the platform's client can't be made ({error}); look at its settings"))
         })?;
-        describe_counter!(REQUESTS, "Requests to the provider's API by what came of them.");
         Ok(Self {
             http,
             place: settings.endpoint.to_string(),

@@ -2,7 +2,7 @@
 //!
 //! `UPDATE=1 cargo test -p tramonto --test cli reference` (`just reference`) writes it anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -191,4 +191,54 @@ fn the_page_of_events_is_that_of_the_code() {
         writeln!(text, "| `{kind}` | {version} | {meaning} |").expect("a string takes all");
     }
     check("events.md", &text);
+}
+
+#[test]
+fn the_page_of_metrics_is_that_of_the_code() {
+    let mut text = format!(
+        "# Metrics\n\n{GENERATED}\nEvery process exports the metrics of its own parts on `/metrics`, \
+         in the format of Prometheus.\n\n| metric | kind | labels | meaning |\n\
+         | --- | --- | --- | --- |\n"
+    );
+    for metric in engine::metrics::METRICS {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, labels, help) = (metric.name, labels.join(", "), metric.help);
+        writeln!(text, "| `{name}` | {kind} | {labels} | {help} |").expect("a string takes all");
+    }
+    check("metrics.md", &text);
+}
+
+#[test]
+fn every_metric_in_the_sources_is_in_the_table_and_no_other() {
+    /// The channel on which PostgreSQL notifies about appends: no metric.
+    const CHANNEL: &str = "tramonto_appended";
+    fn collect(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs")
+                && !path.ends_with("metrics/catalogue.rs")
+            {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                let names = text.split('"').filter(|part| part.starts_with("tramonto_"));
+                let plain = |name: &&str| {
+                    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                };
+                found.extend(names.filter(plain).map(str::to_owned));
+            }
+        }
+    }
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(crates).expect("a folder") {
+        let sources = entry.expect("an entry").path().join("src");
+        if sources.is_dir() {
+            collect(&sources, &mut found);
+        }
+    }
+    assert!(found.remove(CHANNEL));
+    let table = engine::metrics::METRICS.iter().map(|metric| metric.name.to_owned());
+    assert_eq!(found, table.collect());
 }
