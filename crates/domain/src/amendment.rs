@@ -1,9 +1,10 @@
 //! Amendments: none is adopted while the platform is armed with an instant that it moves.
 //!
-//! Such an amendment is proposed first. The old plan stays in force, and the engine disarms the platform
-//! from all ends that the two plans do not share (`work.rs`). Once none is armed, the amendment is adopted.
-//! If a date of the old plan passes before that, its phase starts as usual and the amendment, which cannot
-//! change the past, is dropped. Invariant: no instant takes effect that is not in the plan in force.
+//! Such an amendment is proposed first. The old plan stays in force, and the engine disarms the
+//! platform from all ends that the two plans do not share (`work.rs`). Once none is armed, the
+//! amendment is adopted. If a date of the old plan passes before that, its phase starts as usual
+//! and the amendment, which cannot change the past, is dropped. Invariant: no instant takes effect
+//! that is not in the plan in force.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;

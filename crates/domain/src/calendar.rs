@@ -1,9 +1,10 @@
 //! When a civil date begins, and what a plan allows at an instant.
 //!
-//! A date begins at the first instant at which the clocks of the plan's zone show it or a later date:
-//! usually midnight, later if the clocks skip midnight or the whole day, and the first of two midnights
-//! if there are two. All functions accept every date and instant that `chrono` can represent, and
-//! saturate at its limits. Deliberately absent: days of 24 hours, and the current time.
+//! A date begins at the first instant at which the clocks of the plan's zone show it or a later
+//! date: usually midnight, later if the clocks skip midnight or the whole day, and the first of two
+//! midnights if there are two. All functions accept every date and instant that `chrono` can
+//! represent, and saturate at its limits. Deliberately absent: days of 24 hours, and the current
+//! time.
 
 use std::ops::Range;
 
@@ -31,7 +32,8 @@ pub fn first_instant(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
 
 /// The last instant (to the nanosecond) before the next date begins.
 ///
-/// For a date that the zone skips it lies before [`first_instant`]: such a date contains no instant.
+/// For a date that the zone skips it lies before [`first_instant`]: such a date contains no
+/// instant.
 pub fn last_instant_of(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let Some(next) = date.checked_add_days(Days::new(1)) else { return DateTime::<Utc>::MAX_UTC };
     let end = first_instant(next, zone);
@@ -75,8 +77,8 @@ impl Plan {
         self.allowed_before(self.due(now).end)
     }
 
-    /// When a capability that is allowed now will be removed; `None` if it is not allowed now or no later
-    /// phase removes it.
+    /// When a capability that is allowed now will be removed; `None` if it is not allowed now or no
+    /// later phase removes it.
     pub fn ends_at(&self, capability: Capability, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if !self.allowed_at(now).contains(capability) {
             return None;

@@ -214,8 +214,8 @@ pub fn probes_due(state: &State, numbers: &[u32], now: DateTime<Utc>) -> ProbesD
     due
 }
 
-/// When a probe that does not agree is repeated. A probe before the instant never is: its second is over.
-/// An unknown answer is repeated up to the plan's attempts, a contradiction without limit.
+/// When a probe that does not agree is repeated. A probe before the instant never is: its second is
+/// over. An unknown answer is repeated up to the plan's attempts, a contradiction without limit.
 fn again_at(plan: &Plan, probe: &Probe) -> Option<DateTime<Utc>> {
     let contradicts = probe.contradictions().next().is_some();
     let exhausted = probe.attempts >= plan.retry.attempts && !contradicts;

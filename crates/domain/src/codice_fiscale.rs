@@ -1,9 +1,10 @@
 //! The codice fiscale, which identifies a holder.
 //!
-//! Invariant: a [`CodiceFiscale`] is well-formed, its day exists in its month, and its check character is
-//! correct. Source of the composition, the check character and omocodia: decree of the Ministry of Finance
-//! of 23 December 1976 (Gazzetta Ufficiale no. 345 of 29 December 1976). Deliberately absent: serde. A
-//! codice fiscale is personal data, never enters the log, and is hidden by its `Debug` form.
+//! Invariant: a [`CodiceFiscale`] is well-formed, its day exists in its month, and its check
+//! character is correct. Source of the composition, the check character and omocodia: decree of the
+//! Ministry of Finance of 23 December 1976 (Gazzetta Ufficiale no. 345 of 29 December 1976).
+//! Deliberately absent: serde. A codice fiscale is personal data, never enters the log, and is
+//! hidden by its `Debug` form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -133,8 +134,8 @@ fn two_digits(tens: u8, ones: u8) -> Option<usize> {
     Some(digit(tens)? * 10 + digit(ones)?)
 }
 
-/// Does the day exist in the month? A codice fiscale has no century: 29 February is valid if the year is a
-/// leap year in any century.
+/// Does the day exist in the month? A codice fiscale has no century: 29 February is valid if the
+/// year is a leap year in any century.
 fn birth_exists(characters: &[u8; 16]) -> bool {
     let year = two_digits(characters[6], characters[7]);
     let month = MONTHS.iter().position(|letter| *letter == characters[8]);

@@ -1,9 +1,9 @@
 //! The expected state of the platform according to the log, and differences from it.
 //!
-//! Invariant: work in progress is not drift. The comparison skips mailboxes with work to do, waiting
-//! retries or permanent failures, and all mailboxes while a boundary is so close that the clocks of
-//! engine and platform may disagree about it. Deliberately absent: how often a difference must be seen
-//! before it is reported.
+//! Invariant: work in progress is not drift. The comparison skips mailboxes with work to do,
+//! waiting retries or permanent failures, and all mailboxes while a boundary is so close that the
+//! clocks of engine and platform may disagree about it. Deliberately absent: how often a difference
+//! must be seen before it is reported.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -178,7 +178,8 @@ impl Expectation {
         sets.map(|set| set.difference_len(unknown)).sum()
     }
 
-    /// The differences between expected and observed state, without mailboxes missing on the platform.
+    /// The differences between expected and observed state, without mailboxes missing on the
+    /// platform.
     pub fn differences(&self, observed: Observation<'_>) -> Vec<Difference> {
         let Some(may) = observed.now.get(&self.capability) else { return Vec::new() };
         let groups = [(Standing::Gone, &self.gone), (Standing::Allowed, &self.allowed)];

@@ -1,8 +1,8 @@
 //! Open drift: differences between platform and log that are not repaired yet.
 //!
-//! Drift found with `repair` replaces the applied state at once. Desired and applied state then differ,
-//! so the sweep and workers that carry out phases also repair drift, and the outcome closes it.
-//! Deliberately absent: how drift is found (`compare.rs`).
+//! Drift found with `repair` replaces the applied state at once. Desired and applied state then
+//! differ, so the sweep and workers that carry out phases also repair drift, and the outcome closes
+//! it. Deliberately absent: how drift is found (`compare.rs`).
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -57,8 +57,8 @@ impl Drift {
         self.answered
     }
 
-    /// The mailboxes with drift under repair in one of the capabilities, and the log position of the newest
-    /// such drift; `None` if there is none.
+    /// The mailboxes with drift under repair in one of the capabilities, and the log position of
+    /// the newest such drift; `None` if there is none.
     pub fn under_repair(
         &self,
         capabilities: Capabilities,
@@ -99,8 +99,8 @@ impl Drift {
         self.settle_where(capabilities, mailboxes, |_| true);
     }
 
-    /// Closes drift that arming or disarming corrects. A right that should be gone stays open: arming does
-    /// not remove it.
+    /// Closes drift that arming or disarming corrects. A right that should be gone stays open:
+    /// arming does not remove it.
     pub(crate) fn armed(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
         self.settle_where(capabilities, mailboxes, |open| {
             open.expected != Standing::Gone && open.found != Standing::Gone

@@ -1,9 +1,9 @@
 //! What a mailbox may do at an instant, by its lifecycle, the plan's calendar and its holds alone.
 //!
 //! For services that answer mail servers at once. Invariants: every capability ends exactly at its
-//! instant, whether or not the start of the phase is recorded; a hold is in force from the moment it is in
-//! the log. Deliberately absent: the applied state. A platform that queries each time has no state of its
-//! own that could lag behind.
+//! instant, whether or not the start of the phase is recorded; a hold is in force from the moment
+//! it is in the log. Deliberately absent: the applied state. A platform that queries each time has
+//! no state of its own that could lag behind.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Erasure of holders' personal data: who is eligible, ordered and erased.
 //!
-//! Invariants: no holder is erased while something is still due to the mailbox or a hold is in force; an
-//! ordered erasure stays pending until every store has confirmed it, so a crash leaves work and no doubt.
-//! Deliberately absent: personal data, and where they are stored.
+//! Invariants: no holder is erased while something is still due to the mailbox or a hold is in
+//! force; an ordered erasure stays pending until every store has confirmed it, so a crash leaves
+//! work and no doubt. Deliberately absent: personal data, and where they are stored.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ pub struct Erasure {
 /// A command about erasure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ErasureCommand {
-    /// Order erasure. Of several mailboxes the ineligible are skipped; a single one is rejected with its
-    /// reason.
+    /// Order erasure. Of several mailboxes the ineligible are skipped; a single one is rejected
+    /// with its reason.
     Order {
         /// Why.
         ground: ErasureGround,
@@ -71,8 +71,8 @@ impl Erasure {
 }
 
 impl State {
-    /// Decides a command about erasure. The events belong to the programme's erasure stream, at the version
-    /// of the decision.
+    /// Decides a command about erasure. The events belong to the programme's erasure stream, at the
+    /// version of the decision.
     pub fn decide_erasure(
         &self,
         command: ErasureCommand,

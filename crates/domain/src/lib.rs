@@ -1,8 +1,8 @@
 //! The rules of a programme: plan and calendar, phases, mailboxes, notices, vouchers, log requests.
 //!
-//! The crate is pure: no clock, no randomness, no I/O; callers pass the time. `decide` turns a state and
-//! a command into events or a rejection; `evolve` turns a state and an event into the next state and
-//! never fails. Deliberately absent: personal data. A mailbox is a number.
+//! The crate is pure: no clock, no randomness, no I/O; callers pass the time. `decide` turns a
+//! state and a command into events or a rejection; `evolve` turns a state and an event into the
+//! next state and never fails. Deliberately absent: personal data. A mailbox is a number.
 
 #[macro_use]
 mod event;

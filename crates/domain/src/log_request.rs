@@ -1,9 +1,10 @@
 //! Log requests: requests for the message log of a mailbox.
 //!
-//! Invariants: a request received within the window is served, even after the window; a later one is
-//! refused; the logs are destroyed once the window is over and no request is open. They hold if every
-//! event is appended to the programme's archive stream at the version of its decision. The state keeps
-//! open requests only; the event log has the others. Deliberately absent: addresses, messages, links.
+//! Invariants: a request received within the window is served, even after the window; a later one
+//! is refused; the logs are destroyed once the window is over and no request is open. They hold if
+//! every event is appended to the programme's archive stream at the version of its decision. The
+//! state keeps open requests only; the event log has the others. Deliberately absent: addresses,
+//! messages, links.
 
 mod decide;
 

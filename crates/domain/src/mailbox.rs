@@ -1,7 +1,7 @@
 //! One mailbox: lifecycle, rights and holds; decide and evolve.
 //!
-//! A mailbox folds the same events as the sets of the whole population ([`Rights`](crate::Rights)). A
-//! property test holds that both folds agree.
+//! A mailbox folds the same events as the sets of the whole population ([`Rights`](crate::Rights)).
+//! A property test holds that both folds agree.
 
 use std::collections::BTreeMap;
 

@@ -8,9 +8,9 @@ use crate::ProgrammeId;
 
 /// The public id of a mailbox: a version-8 UUID (RFC 9562) computed from programme and number.
 ///
-/// The conversion needs no index in either direction, and ids sort like numbers. The first 48 bits are a
-/// digest of the programme's name, the last 32 bits the number. An id is not a secret: it names a mailbox
-/// and grants no access.
+/// The conversion needs no index in either direction, and ids sort like numbers. The first 48 bits
+/// are a digest of the programme's name, the last 32 bits the number. An id is not a secret: it
+/// names a mailbox and grants no access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MailboxId(Uuid);

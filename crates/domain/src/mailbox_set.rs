@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of mailbox numbers.
 ///
-/// JSON form of a small set: an ascending array of numbers, so that the log stays readable. JSON form of
-/// a larger set: base64 (RFC 4648) of a Roaring bitmap in its portable format
+/// JSON form of a small set: an ascending array of numbers, so that the log stays readable. JSON
+/// form of a larger set: base64 (RFC 4648) of a Roaring bitmap in its portable format
 /// (<https://github.com/RoaringBitmap/RoaringFormatSpec>), which many languages can read.
 #[derive(Clone, PartialEq, Default)]
 pub struct MailboxSet(RoaringBitmap);

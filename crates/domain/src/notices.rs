@@ -1,8 +1,9 @@
 //! Notices: which holders were notified of a phase, which will be, and what failed.
 //!
-//! Each mailbox gets a notice at most once. Invariant: a mailbox is in at most one of sent, failed, in
-//! doubt and waiting; a released mailbox in none of the first three, and not claimed, is ready to send.
-//! The state of a notice outlives its removal by an amendment: its id is never reused for another phase.
+//! Each mailbox gets a notice at most once. Invariant: a mailbox is in at most one of sent, failed,
+//! in doubt and waiting; a released mailbox in none of the first three, and not claimed, is ready
+//! to send. The state of a notice outlives its removal by an amendment: its id is never reused for
+//! another phase.
 
 mod outgoing;
 mod snapshot;
@@ -82,8 +83,8 @@ impl Notices {
         self.by_notice.get(notice)
     }
 
-    /// Why the plan cannot be amended to the next one: a released notice would announce another phase, and
-    /// the holders notified so far would never learn of it.
+    /// Why the plan cannot be amended to the next one: a released notice would announce another
+    /// phase, and the holders notified so far would never learn of it.
     pub(crate) fn amendment_problem(&self, next: &Plan) -> Option<String> {
         let changed = next.notices.iter().find(|rule| {
             let last = self.get(&rule.id).and_then(|state| state.last.as_ref());
@@ -200,7 +201,8 @@ impl NoticeState {
         split
     }
 
-    /// Mailboxes that are sent, failed or in doubt: the engine does nothing more for them by itself.
+    /// Mailboxes that are sent, failed or in doubt: the engine does nothing more for them by
+    /// itself.
     fn settled(&self) -> RoaringBitmap {
         let ends = self.failed.values().chain(self.in_doubt.values());
         ends.fold(self.sent.clone(), |all, set| all | set)

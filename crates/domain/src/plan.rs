@@ -95,8 +95,8 @@ slug_type!(ProviderId, "provider name");
 
 /// A shutdown plan: time zone, phases and rules.
 ///
-/// [`Plan::parse`](crate::Plan::parse) makes and checks it; adoption and amendment events hold its JSON
-/// form.
+/// [`Plan::parse`](crate::Plan::parse) makes and checks it; adoption and amendment events hold its
+/// JSON form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The programme.
@@ -166,8 +166,8 @@ pub struct VoucherRules {
     /// The maximum number of vouchers; if absent, there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_issued: Option<u64>,
-    /// When unredeemed vouchers are expired, as a cron expression with seconds in the plan's zone; if absent,
-    /// an operator does it. Missed occurrences are caught up once.
+    /// When unredeemed vouchers are expired, as a cron expression with seconds in the plan's zone;
+    /// if absent, an operator does it. Missed occurrences are caught up once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
     /// The reminders to holders of unredeemed vouchers; if absent, there are none.
@@ -182,8 +182,8 @@ pub struct VoucherRules {
 /// The rules for reminders to holders of unredeemed vouchers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemindRules {
-    /// When a round is claimed, as a cron expression with seconds in the plan's zone. Missed occurrences are
-    /// caught up once.
+    /// When a round is claimed, as a cron expression with seconds in the plan's zone. Missed
+    /// occurrences are caught up once.
     pub cron: String,
     /// Minimum civil days since the delivery of the code and since the previous reminder.
     pub after_days: u32,
@@ -206,7 +206,8 @@ pub enum Eligible {
 pub struct Recurring {
     /// Its name, e.g. `left-overs`.
     pub name: PhaseId,
-    /// When, as a cron expression with seconds (`sec min hour day month weekday`) in the plan's zone.
+    /// When, as a cron expression with seconds (`sec min hour day month weekday`) in the plan's
+    /// zone.
     pub cron: String,
     /// How missed occurrences are caught up.
     pub catch_up: CatchUp,
@@ -227,7 +228,8 @@ pub enum CatchUp {
 /// The schedule of comparisons with the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftRules {
-    /// When, as a cron expression with seconds in the plan's zone. Missed occurrences are caught up once.
+    /// When, as a cron expression with seconds in the plan's zone. Missed occurrences are caught up
+    /// once.
     pub cron: String,
     /// Is drift repaired, or only reported?
     pub repair: bool,
@@ -245,7 +247,8 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Eight attempts within about two hours: longer than a restart of the platform, shorter than a night.
+    /// Eight attempts within about two hours: longer than a restart of the platform, shorter than a
+    /// night.
     fn default() -> Self {
         Self { attempts: 8, first_delay_seconds: 30, longest_delay_seconds: 3600 }
     }

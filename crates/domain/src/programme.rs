@@ -138,8 +138,8 @@ impl Programme {
         &self.recurring
     }
 
-    /// The instant after which occurrences must still be recorded: the last recorded occurrence, or the
-    /// revision that added the work to the plan or changed its cron expression.
+    /// The instant after which occurrences must still be recorded: the last recorded occurrence, or
+    /// the revision that added the work to the plan or changed its cron expression.
     pub fn recurring_since(&self, work: &PhaseId) -> Option<DateTime<Utc>> {
         self.last_occurrence(work).max(self.recurring_from.get(work).copied())
     }
@@ -225,7 +225,8 @@ fn change_pace(pace: PaceChanged) -> Result<Vec<Event>, Rejection> {
     Ok(vec![Event::PaceChanged(pace)])
 }
 
-/// Starts the first due phase that has not started. Phases start in order, one at a time, however late.
+/// Starts the first due phase that has not started. Phases start in order, one at a time, however
+/// late.
 fn start_next(
     plan: &Plan,
     revision: u32,

@@ -1,8 +1,9 @@
 //! One row of a registry file: from nine fields to a checked registration.
 //!
-//! Invariants: a [`Registration`] satisfies every rule below, its dates fit the log, and its address is in
-//! lower case. An error names column and reason but never repeats the field, which may be personal data.
-//! Deliberately absent: uniqueness of holder and address, which needs the registry.
+//! Invariants: a [`Registration`] satisfies every rule below, its dates fit the log, and its
+//! address is in lower case. An error names column and reason but never repeats the field, which
+//! may be personal data. Deliberately absent: uniqueness of holder and address, which needs the
+//! registry.
 
 mod date;
 mod text;

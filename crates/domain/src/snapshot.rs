@@ -1,8 +1,8 @@
 //! Snapshots of a state: named sets and a small header.
 //!
-//! The sets are large and change little from one snapshot to the next; the header is small and has a JSON
-//! form. Invariant: `State::from_snapshot(state.header(), |name| the set of that name) == state`. A missing
-//! set counts as empty. Deliberately absent: the storage of snapshots.
+//! The sets are large and change little from one snapshot to the next; the header is small and has
+//! a JSON form. Invariant: `State::from_snapshot(state.header(), |name| the set of that name) ==
+//! state`. A missing set counts as empty. Deliberately absent: the storage of snapshots.
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,8 @@ use crate::{
     Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict, civil_date,
 };
 
-/// The state of a programme. Large parts are boxed, because futures hold a state across await points.
+/// The state of a programme. Large parts are boxed, because futures hold a state across await
+/// points.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// The programme as a whole.
@@ -74,8 +75,8 @@ impl State {
         decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
     }
 
-    /// Decides a command about vouchers. The events belong to the programme's voucher stream, at the
-    /// version of the decision.
+    /// Decides a command about vouchers. The events belong to the programme's voucher stream, at
+    /// the version of the decision.
     pub fn decide_voucher(
         &self,
         command: VoucherCommand,
@@ -89,8 +90,8 @@ impl State {
         self.vouchers.decide(command, &VoucherContext { plan, revision, rights, erased, now })
     }
 
-    /// Decides a command about message logs. The events belong to the programme's archive stream, at the
-    /// version of the decision.
+    /// Decides a command about message logs. The events belong to the programme's archive stream,
+    /// at the version of the decision.
     pub fn decide_log_request(
         &self,
         command: LogCommand,
@@ -130,8 +131,8 @@ impl State {
         Some(self.phases.get(phase)?.account(&self.rights, &self.failures, now, zone))
     }
 
-    /// Removes registrations and activations dated after the day of a view: one registry file reports many
-    /// days at once.
+    /// Removes registrations and activations dated after the day of a view: one registry file
+    /// reports many days at once.
     pub fn exclude_later(&mut self, unrequested: &RoaringBitmap, unactivated: &RoaringBitmap) {
         self.rights.registered -= unrequested;
         self.rights.activated -= unrequested;

@@ -1,9 +1,9 @@
 //! Vouchers: requested, issued, delivered, and redeemed, expired or revoked.
 //!
-//! Invariants: a holder is issued one voucher, ever; an issued voucher is exactly one of valid, redeemed,
-//! expired and revoked; no more are issued than the plan allows. They hold if every event is appended to
-//! the programme's voucher stream at the version of its decision. Deliberately absent: codes, names, and
-//! the date of each registration, which callers pass in.
+//! Invariants: a holder is issued one voucher, ever; an issued voucher is exactly one of valid,
+//! redeemed, expired and revoked; no more are issued than the plan allows. They hold if every event
+//! is appended to the programme's voucher stream at the version of its decision. Deliberately
+//! absent: codes, names, and the date of each registration, which callers pass in.
 
 mod code;
 mod decide;

@@ -1,9 +1,9 @@
 //! Tasks: the difference between the desired and the applied state.
 //!
-//! Level-triggered: tasks follow from the state alone, so lost, duplicated and stale orders are harmless.
-//! Never early: a right ends only by a phase that has started *and* whose instant has passed. A clock
-//! that was ahead and is set back stops the work; if it is set back by more than [`CLOCK_STEP`], rights
-//! removed too early are restored.
+//! Level-triggered: tasks follow from the state alone, so lost, duplicated and stale orders are
+//! harmless. Never early: a right ends only by a phase that has started *and* whose instant has
+//! passed. A clock that was ahead and is set back stops the work; if it is set back by more than
+//! [`CLOCK_STEP`], rights removed too early are restored.
 
 use std::collections::BTreeMap;
 
@@ -53,8 +53,8 @@ pub struct PlatformCapabilities {
     pub arm_ahead: Option<Duration>,
 }
 
-/// A clock set back by less restores nothing. A time service may set it just after a midnight, and every
-/// mailbox would lose the right again a moment later.
+/// A clock set back by less restores nothing. A time service may set it just after a midnight, and
+/// every mailbox would lose the right again a moment later.
 const CLOCK_STEP: Duration = Duration::minutes(1);
 
 type Heading = (Change, Option<PhaseId>);
@@ -258,8 +258,8 @@ fn add(
     }
 }
 
-/// Splits the needs under one heading into tasks whose mailboxes all need the same capabilities changed,
-/// so that the platform is called once per task.
+/// Splits the needs under one heading into tasks whose mailboxes all need the same capabilities
+/// changed, so that the platform is called once per task.
 fn by_pattern((change, phase): &Heading, needs: &[(Capability, RoaringBitmap)]) -> Vec<Task> {
     let all = needs.iter().fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
     let mut groups = vec![(Capabilities::NONE, all)];

@@ -1,8 +1,8 @@
 //! Answers of mail servers as evidence about a right.
 //!
-//! Invariant: a refusal proves the end of a right only if it carries the plan's wording, or a code that
-//! says so of this mailbox. A wrong password, a block of our address, a full disk and a busy server are
-//! refusals too, but prove nothing: they are *unknown*.
+//! Invariant: a refusal proves the end of a right only if it carries the plan's wording, or a code
+//! that says so of this mailbox. A wrong password, a block of our address, a full disk and a busy
+//! server are refusals too, but prove nothing: they are *unknown*.
 
 use crate::{EnhancedStatus, ProbeAnswer, Refusals, Wording};
 

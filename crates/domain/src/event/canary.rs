@@ -53,7 +53,8 @@ pub struct Finding {
 
 /// A dialogue, line by line: `>` marks our lines, `<` the server's.
 ///
-/// It contains no password and no address. Server lines are truncated and reduced to printable ASCII.
+/// It contains no password and no address. Server lines are truncated and reduced to printable
+/// ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// The protocol.

@@ -79,7 +79,8 @@ pub struct Compared {
     pub capability: Capability,
     /// Mailboxes compared.
     pub compared: u64,
-    /// Mailboxes skipped because work on them is in flight, waits for a retry or failed permanently.
+    /// Mailboxes skipped because work on them is in flight, waits for a retry or failed
+    /// permanently.
     pub left_out: u64,
     /// Mailboxes that drifted.
     pub drifting: u64,

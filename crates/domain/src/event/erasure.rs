@@ -18,7 +18,8 @@ pub enum ErasureGround {
     Demand,
 }
 
-/// Erasure of these holders' personal data was decided; no new personal data are stored from now on.
+/// Erasure of these holders' personal data was decided; no new personal data are stored from now
+/// on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErasureOrdered {
     /// Why.

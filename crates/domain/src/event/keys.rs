@@ -7,8 +7,8 @@ use super::{Payload, Subjects};
 /// The key that signs tokens and exports was rotated.
 ///
 /// The rotation may lie in the future, because a key is published before it signs. The event is
-/// recorded again if its instant or the end of the old key is brought forward. The log never holds a
-/// key.
+/// recorded again if its instant or the end of the old key is brought forward. The log never holds
+/// a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysRotated {
     /// The new signing key: its thumbprint (RFC 7638), as in tokens.

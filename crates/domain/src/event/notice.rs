@@ -25,8 +25,8 @@ pub struct NoticesReleased {
 
 /// A sender is about to pass notices to the mail relay.
 ///
-/// Recorded before the first notice leaves, so that a crash never sends a notice twice: a claimed notice
-/// without an outcome may or may not have left, and is recorded as in doubt.
+/// Recorded before the first notice leaves, so that a crash never sends a notice twice: a claimed
+/// notice without an outcome may or may not have left, and is recorded as in doubt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NoticesClaimed {
     /// The notice.

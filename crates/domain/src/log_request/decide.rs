@@ -224,7 +224,8 @@ pub(crate) fn may_destroy(
     }
 }
 
-/// The instant at which a request counts as received: now, or the start of the day on which it arrived.
+/// The instant at which a request counts as received: now, or the start of the day on which it
+/// arrived.
 fn received_at(
     on: Option<NaiveDate>,
     context: &LogContext<'_>,

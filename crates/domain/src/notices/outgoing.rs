@@ -63,7 +63,8 @@ pub struct ExpiredClaim {
     pub mailboxes: RoaringBitmap,
 }
 
-/// The standing of a notice. The window closes by the calendar or by the recorded start of the phase.
+/// The standing of a notice. The window closes by the calendar or by the recorded start of the
+/// phase.
 pub fn notice_standing(
     state: &State,
     plan: &Plan,
@@ -123,8 +124,8 @@ pub fn notice_account(state: &State, rule: &NoticeRule) -> NoticeAccount {
     }
 }
 
-/// Releases the next batch of a notice at an occurrence of its cron expression; `None` if no mailbox is
-/// left or the previous batch is unfinished.
+/// Releases the next batch of a notice at an occurrence of its cron expression; `None` if no
+/// mailbox is left or the previous batch is unfinished.
 pub fn release(
     state: &State,
     notice: &PhaseId,

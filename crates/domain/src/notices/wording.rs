@@ -1,8 +1,8 @@
 //! The text of a notice, with every placeholder filled in but the mailbox's address.
 //!
-//! Dates and rights come from the plan in force when the notice is sent, so an amendment changes the text
-//! for holders who were not notified yet. Deliberately absent: personal data. `{mailbox}` stays in the text
-//! until a sender addresses one mailbox.
+//! Dates and rights come from the plan in force when the notice is sent, so an amendment changes
+//! the text for holders who were not notified yet. Deliberately absent: personal data. `{mailbox}`
+//! stays in the text until a sender addresses one mailbox.
 
 use chrono::{Datelike, NaiveDate};
 

@@ -7,7 +7,8 @@ use crate::{PhaseId, Plan};
 impl Plan {
     /// Why this plan, given its started phases, cannot be amended to the next; empty if it can.
     ///
-    /// Titles and sources may change at any time, and phases that have not started may change freely.
+    /// Titles and sources may change at any time, and phases that have not started may change
+    /// freely.
     pub fn amendment_problems(&self, next: &Self, started: &BTreeSet<PhaseId>) -> Vec<String> {
         let mut problems = Vec::new();
         if next.programme != self.programme {

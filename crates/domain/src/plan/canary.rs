@@ -10,13 +10,14 @@ use super::section::Section;
 /// More canaries cannot be probed within the second before a boundary.
 const MOST: usize = 16;
 
-/// Our own mailboxes that are probed around each boundary. They are registered and activated like any other
-/// mailbox but belong to no person.
+/// Our own mailboxes that are probed around each boundary. They are registered and activated like
+/// any other mailbox but belong to no person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanaryRules {
     /// Their addresses.
     pub addresses: Vec<String>,
-    /// The recipient that a probe of sending names; the canary itself if absent. No message is sent.
+    /// The recipient that a probe of sending names; the canary itself if absent. No message is
+    /// sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<String>,
 }

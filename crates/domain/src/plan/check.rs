@@ -1,5 +1,5 @@
-//! Checks between the sections of a plan: unique names, dates in order, no unintended restoration, and
-//! voucher rules that agree with the phases.
+//! Checks between the sections of a plan: unique names, dates in order, no unintended restoration,
+//! and voucher rules that agree with the phases.
 
 use std::collections::BTreeMap;
 

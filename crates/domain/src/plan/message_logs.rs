@@ -16,8 +16,8 @@ const DEFAULT_LINK_DAYS: u32 = 30;
 pub struct MessageLogRules {
     /// Validity of a link from the preparation of its export, in days of 24 hours.
     pub link_days: u32,
-    /// When expired links and their exports are deleted, as a cron expression with seconds in the plan's
-    /// zone; if absent, an operator does it. Missed occurrences are caught up once.
+    /// When expired links and their exports are deleted, as a cron expression with seconds in the
+    /// plan's zone; if absent, an operator does it. Missed occurrences are caught up once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
 }

@@ -74,8 +74,8 @@ impl NoticeRule {
         plan.phase(&self.phase)?.from.checked_sub_days(Days::new(u64::from(self.days_before)))
     }
 
-    /// The instant from which it goes out, and the one from which it does not any more: the start of the
-    /// phase.
+    /// The instant from which it goes out, and the one from which it does not any more: the start
+    /// of the phase.
     pub fn window(&self, plan: &Plan) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let phase = plan.phase(&self.phase)?;
         Some((

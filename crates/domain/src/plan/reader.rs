@@ -1,5 +1,5 @@
-//! Reads a TOML document value by value, with line numbers, and collects every problem. (serde stops at
-//! the first problem and loses the lines.)
+//! Reads a TOML document value by value, with line numbers, and collects every problem. (serde
+//! stops at the first problem and loses the lines.)
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::keys::Key;
 use super::problem::{PlanError, PlanWarning, Problem};
 
-/// Valid years of a plan. The compiled time zone rules end with 2099; later, midnight in summer would be an
-/// hour late.
+/// Valid years of a plan. The compiled time zone rules end with 2099; later, midnight in summer
+/// would be an hour late.
 const YEARS: Range<i32> = 1900..2100;
 
 /// A plan has some kilobytes; a larger file is not a plan but, for example, a registry.
@@ -145,7 +145,8 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// The line of the first occurrence of `words` at or after `line`; `line` itself if there is none.
+    /// The line of the first occurrence of `words` at or after `line`; `line` itself if there is
+    /// none.
     pub(super) fn line_of(&self, line: usize, words: &str) -> usize {
         let start = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied();
         let found = start.and_then(|start| Some(start + self.text.get(start..)?.find(words)?));

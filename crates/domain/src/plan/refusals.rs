@@ -1,16 +1,16 @@
 //! The wording of mail servers' refusals once a capability has ended.
 //!
-//! Invariant: a refusal is one line of printable ASCII that fits an SMTP reply beside the longest address.
-//! Mail servers answer in ASCII (RFC 5321, 4.2; RFC 3501, 9), and the sender's provider copies the line
-//! into a delivery report, where other characters would be lost. Deliberately absent: dates and names,
-//! which an amendment or another mailbox would make wrong.
+//! Invariant: a refusal is one line of printable ASCII that fits an SMTP reply beside the longest
+//! address. Mail servers answer in ASCII (RFC 5321, 4.2; RFC 3501, 9), and the sender's provider
+//! copies the line into a delivery report, where other characters would be lost. Deliberately
+//! absent: dates and names, which an amendment or another mailbox would make wrong.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A reply has at most 512 bytes (RFC 5321, 4.5.3.1.5). An address may take 254 of them; the server's own
-/// words, the codes and the line end take the rest.
+/// A reply has at most 512 bytes (RFC 5321, 4.5.3.1.5). An address may take 254 of them; the
+/// server's own words, the codes and the line end take the rest.
 pub(super) const LONGEST_LINE: usize = 200;
 
 /// The separator between two languages.
@@ -23,7 +23,8 @@ pub struct Refusals {
     pub send: Refusal,
     /// For the mailbox as recipient.
     pub receive: Refusal,
-    /// For a login with the correct password. IMAP and POP3 have no status codes, so there is only text.
+    /// For a login with the correct password. IMAP and POP3 have no status codes, so there is only
+    /// text.
     pub access: Wording,
 }
 

@@ -1,5 +1,5 @@
-//! One table of a TOML document: known keys are taken and checked for their type; keys left at the end
-//! are unknown.
+//! One table of a TOML document: known keys are taken and checked for their type; keys left at the
+//! end are unknown.
 
 use std::ops::RangeInclusive;
 
@@ -120,8 +120,8 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// Takes every string under a key of two lower-case letters, in the order of the file; `None` if one is
-    /// invalid.
+    /// Takes every string under a key of two lower-case letters, in the order of the file; `None`
+    /// if one is invalid.
     pub(super) fn languages(
         &mut self,
         reader: &mut Reader<'t>,

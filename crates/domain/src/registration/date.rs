@@ -3,7 +3,8 @@ use chrono_tz::Tz;
 
 use crate::civil_date;
 
-/// Parses a civil date `YYYY-MM-DD`, or an RFC 3339 instant, which counts as its civil date in the zone.
+/// Parses a civil date `YYYY-MM-DD`, or an RFC 3339 instant, which counts as its civil date in the
+/// zone.
 pub(super) fn parse(text: &str, zone: Tz) -> Result<NaiveDate, String> {
     match text.as_bytes() {
         [] => Err("the date is missing; write YYYY-MM-DD".into()),

@@ -1,9 +1,9 @@
 //! Voucher codes, made to be read out over the telephone.
 //!
-//! 17 symbols from an alphabet of 31 carry 84.2 random bits; the eighteenth is a check symbol. 31 is prime
-//! and the weights 1 to 18 differ, so every single substitution and every transposition is detected.
-//! Invariant: neither `Debug` nor an error reveals a code. Deliberately absent: the random source, and the
-//! storage of codes.
+//! 17 symbols from an alphabet of 31 carry 84.2 random bits; the eighteenth is a check symbol. 31
+//! is prime and the weights 1 to 18 differ, so every single substitution and every transposition is
+//! detected. Invariant: neither `Debug` nor an error reveals a code. Deliberately absent: the
+//! random source, and the storage of codes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,8 +35,8 @@ pub enum InvalidCode {
 }
 
 impl VoucherCode {
-    /// Derives a code from random bits. 128 bits map onto 31^17 codes, so the probabilities of two codes
-    /// differ by less than one part in 2^43.
+    /// Derives a code from random bits. 128 bits map onto 31^17 codes, so the probabilities of two
+    /// codes differ by less than one part in 2^43.
     pub fn from_random(bits: u128) -> Self {
         let mut symbols = [0; LENGTH];
         let mut rest = bits;
@@ -45,7 +45,8 @@ impl VoucherCode {
             *symbol = u8::try_from(rest % u128::from(PRIME)).unwrap_or(0);
             rest /= u128::from(PRIME);
         }
-        // The check symbol has weight 18, whose inverse modulo 31 is 19: 18 * 19 = 342 = 1 + 11 * 31.
+        // The check symbol has weight 18, whose inverse modulo 31 is 19: 18 * 19 = 342 = 1 + 11 *
+        // 31.
         let sum = weighted(random);
         if let Some(check) = check.first_mut() {
             *check = u8::try_from(((31 - sum) * 19) % 31).unwrap_or(0);

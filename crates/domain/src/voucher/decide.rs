@@ -191,8 +191,8 @@ impl Vouchers {
         }
     }
 
-    /// Decides a command about pending requests: an event for `these`, the mailboxes that it applies to, or
-    /// the reason why it applies to none.
+    /// Decides a command about pending requests: an event for `these`, the mailboxes that it
+    /// applies to, or the reason why it applies to none.
     fn pending(
         &self,
         asked: &RoaringBitmap,

@@ -1,9 +1,10 @@
 //! Reminders to holders of unredeemed vouchers.
 //!
-//! A round is one difference of sets, claimed by one event before any letter is written: valid vouchers,
-//! minus those delivered or reminded recently, minus those with as many reminders as the plan allows.
-//! Invariants: a round is claimed once; no holder is in two rounds within `remind-after-days`, nor in more
-//! than `remind-at-most` rounds ever, even after a reissue or an amendment. Deliberately absent: letters.
+//! A round is one difference of sets, claimed by one event before any letter is written: valid
+//! vouchers, minus those delivered or reminded recently, minus those with as many reminders as the
+//! plan allows. Invariants: a round is claimed once; no holder is in two rounds within
+//! `remind-after-days`, nor in more than `remind-at-most` rounds ever, even after a reissue or an
+//! amendment. Deliberately absent: letters.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use roaring::RoaringBitmap;
@@ -34,8 +35,8 @@ impl Vouchers {
         self.reminders.iter().filter(|round| round.mailboxes.contains(number)).count()
     }
 
-    /// Claims a round. No event if nobody is due, a later round was claimed already, or vouchers can no
-    /// longer be redeemed.
+    /// Claims a round. No event if nobody is due, a later round was claimed already, or vouchers
+    /// can no longer be redeemed.
     pub(super) fn remind(
         &self,
         scheduled_for: DateTime<Utc>,
@@ -123,8 +124,8 @@ pub fn reminders_waiting(state: &State, now: DateTime<Utc>) -> Option<(DateTime<
     claimed.map(|claimed| (scheduled_for, claimed.mailboxes.len()))
 }
 
-/// Is a claimed reminder still valid for this holder? Not once the voucher is redeemed or has ended, its
-/// code was reissued but not delivered, or the mailbox is withdrawn, held or erased.
+/// Is a claimed reminder still valid for this holder? Not once the voucher is redeemed or has
+/// ended, its code was reissued but not delivered, or the mailbox is withdrawn, held or erased.
 pub fn reminder_holds(state: &State, number: u32, now: DateTime<Utc>) -> bool {
     let Some(plan) = state.plan() else { return false };
     let Some(rules) = &plan.vouchers else { return false };

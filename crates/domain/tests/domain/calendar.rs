@@ -1,4 +1,4 @@
-//! When days begin, in every zone, and what the plan says at an instant.
+//! When civil dates begin in every zone, and what a plan allows at an instant.
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -165,8 +165,8 @@ fn the_ends_of_time_are_answered_too() {
     assert_eq!(plan.due(DateTime::<Utc>::MAX_UTC), 0..5);
 }
 
-/// The days of 1970–2100 that can go wrong in a zone: those of each week in which its clocks change, and
-/// one of each other week.
+/// The days of 1970–2100 that can go wrong in a zone: those of each week in which its clocks
+/// change, and one of each other week.
 fn telling_days(zone: Tz) -> impl Iterator<Item = NaiveDate> {
     let offset = move |day: NaiveDate| {
         let noon = day.and_hms_opt(12, 0, 0).expect("noon");
@@ -220,7 +220,8 @@ fn days(first: &str, last: &str) -> impl Strategy<Value = NaiveDate> {
 }
 
 prop_compose! {
-    /// A plan with phases on random dates, in a random zone, each of which takes away what it likes.
+    /// A plan with phases on random dates, in a random zone, each of which takes away what it
+    /// likes.
     fn plans()(
         zone in zones(),
         dates in prop::collection::btree_set(days("1970-01-01", "2100-12-31"), 1..8),

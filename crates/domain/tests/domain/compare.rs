@@ -1,4 +1,4 @@
-//! Where the platform says something else: the sets against one mailbox at a time.
+//! Differences between platform and log: sets against one mailbox at a time.
 
 use std::collections::BTreeMap;
 

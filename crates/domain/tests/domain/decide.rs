@@ -1,4 +1,4 @@
-//! What is asked of a programme or a mailbox, and the sentence in which it is refused.
+//! Commands about a programme or a mailbox, and the sentences of their rejections.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{

@@ -1,5 +1,5 @@
-//! What a mailbox may do at an instant: one second before and at each boundary of the CEC-PAC plan, for each
-//! kind of mailbox, with no phase recorded as started.
+//! What a mailbox may do at an instant: one second before and at each boundary of the CEC-PAC plan,
+//! for each kind of mailbox, with no phase recorded as started.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{

@@ -1,4 +1,4 @@
-//! Who can be erased, and when.
+//! Eligibility for erasure.
 
 use std::collections::BTreeMap;
 

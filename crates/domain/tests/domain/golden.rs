@@ -1,7 +1,7 @@
 //! Every kind of event keeps its name and the shape of its payload for ever.
 //!
-//! `golden/KIND.vN.json` holds a payload of schema version N. A golden file never changes: a new shape
-//! needs a new schema version and a new file.
+//! `golden/KIND.vN.json` holds a payload of schema version N. A golden file never changes: a new
+//! shape needs a new schema version and a new file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Requests for the log of messages, rule by rule at its boundary, and any story of them.
+//! Log requests: each rule at its boundary, and random scenarios.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
@@ -294,7 +294,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn no_story_hands_out_a_log_that_was_not_asked_for_in_time_or_destroys_one_that_was(
+    fn no_scenario_serves_a_late_request_or_destroys_a_log_requested_in_time(
         steps in steps(),
     ) {
         let window = at(FIRST)..at(ENDED);

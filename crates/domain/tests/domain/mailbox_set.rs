@@ -1,4 +1,4 @@
-//! Sets of mailboxes as the log keeps them: readable while small, a portable Roaring bitmap beyond.
+//! Mailbox sets in the log: an array while small, else a portable Roaring bitmap.
 
 use std::collections::BTreeSet;
 

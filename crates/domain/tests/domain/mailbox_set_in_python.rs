@@ -1,8 +1,8 @@
-//! The sets in the log can be read without any code of ours: Python reads them, with the bindings of the C
-//! implementation, and writes sets that we read.
+//! Python reads and writes the sets of the log through the bindings of the C implementation,
+//! without any code of ours.
 //!
-//! Needs `pyroaring` (1.2.0) in the Python that `TRAMONTO_PYTHON` names, or in `python3`; without it the
-//! test fails.
+//! Needs `pyroaring` (1.2.0) in the Python that `TRAMONTO_PYTHON` names, or in `python3`; without
+//! it the test fails.
 
 use std::io::Write;
 use std::path::Path;

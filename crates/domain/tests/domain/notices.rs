@@ -1,4 +1,4 @@
-//! What the shipped notices say.
+//! The text of the shipped notices.
 
 use domain::{MAILBOX, Plan};
 

@@ -1,4 +1,4 @@
-//! What a good plan says, what it warns of, and what an amendment may not touch.
+//! Valid plans, their warnings, and the limits of amendments.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! Every bad plan of `tests/data/bad-plans` is refused with exactly the text that stands beside it.
+//! Every bad plan of `tests/data/bad-plans` is refused with exactly the text of its `.txt` file.
 //!
-//! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is written anew; the test fails that once, so
-//! that somebody reads the difference.
+//! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is written anew; the test fails that
+//! once, so that somebody reads the difference.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Reminders of vouchers that lie unused: who is due one, on which day, and never more than the plan says.
+//! Reminders: who is due one on which day, and never more than the plan allows.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{

@@ -52,7 +52,8 @@ fn every_mistyped_symbol_is_caught() {
     }
 }
 
-/// The check is linear, so one code per pair of positions and difference of symbols covers all codes.
+/// The check is linear, so one code per pair of positions and difference of symbols covers all
+/// codes.
 #[test]
 fn every_transposition_of_two_different_symbols_is_caught() {
     let alphabet = alphabet();

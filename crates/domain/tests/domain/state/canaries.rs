@@ -1,4 +1,4 @@
-//! When our own mailboxes are probed, and which probe counts.
+//! Canaries: when they are probed, and which probe counts.
 
 use domain::{
     CanaryProbed, CanaryRules, Capability, Command, Event, Finding, PROBED_CAPABILITIES, Plan,

@@ -1,5 +1,5 @@
-//! What must hold at every moment of every story. Worked out anew from the plan's table and the holds, one
-//! mailbox at a time, so that the sets are checked against something that knows no sets.
+//! Laws that hold after every step of every scenario, computed one mailbox at a time from the plan
+//! and the holds, so that code without sets checks the sets.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,8 @@ impl World {
         }
     }
 
-    /// Each activated mailbox is expected to stand in one way, or left out; never left in while work is due.
+    /// Each activated mailbox is expected to stand in one way, or left out; never left in while
+    /// work is due.
     fn what_is_expected_of_the_platform_is_what_the_mailboxes_say(&self, tasks: &[Task]) {
         for expectation in expected(&self.state, self.now, self.reach, 0..=u32::MAX) {
             let capability = expectation.capability;
@@ -194,12 +195,13 @@ impl World {
         assert!(!self.is_held(mailbox, capability, self.now), "{what}");
     }
 
-    /// Once all that is to be done is done, nothing is to be done, and everyone has what they should.
+    /// Once all that is to be done is done, nothing is to be done, and everyone has what they
+    /// should.
     fn work_converges(&self) {
         let mut after = self.clone();
         after.work();
-        // What was given back just now is armed in a second round, and where an amendment was adopted only
-        // then, in a third.
+        // What was given back just now is armed in a second round, and where an amendment was
+        // adopted only then, in a third.
         after.work();
         after.work();
         assert_eq!(after.tasks(), [], "at {}", after.now);

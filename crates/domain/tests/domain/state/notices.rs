@@ -1,4 +1,4 @@
-//! Who may be told of what, and when.
+//! Notices: audience, window, batches and outcomes.
 
 use chrono::TimeDelta;
 use domain::{

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use crate::state::step::{Step, steps};
 use crate::state::world::{ARMED, UNARMED, World};
 
-/// A plan that gives back what it took.
+/// A plan that restores a capability.
 const RESTORING: &str = r#"
 programme = "restoring"
 title = "A service that changes its mind"
@@ -38,7 +38,7 @@ allows = []
 sources = []
 "#;
 
-fn tell(plan: Plan, reach: PlatformCapabilities, steps: &[Step]) {
+fn run(plan: Plan, reach: PlatformCapabilities, steps: &[Step]) {
     let mut world = World::adopted(plan, "2014-12-01T12:00:00Z", reach);
     world.register(&[true, true, true, false, true, false]);
     for step in steps {
@@ -51,19 +51,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_story_of_cec_pac_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
-        tell(Plan::cec_pac().unwrap(), if armed { ARMED } else { UNARMED }, &steps);
+    fn any_scenario_of_cec_pac_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
+        run(Plan::cec_pac().unwrap(), if armed { ARMED } else { UNARMED }, &steps);
     }
 
     #[test]
-    fn any_story_of_a_plan_that_restores_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
+    fn any_scenario_of_a_restoring_plan_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
         let plan = Plan::parse("restoring.toml", RESTORING).unwrap().0;
-        tell(plan, if armed { ARMED } else { UNARMED }, &steps);
+        run(plan, if armed { ARMED } else { UNARMED }, &steps);
     }
 
-    /// Whatever keeps a state can take it apart and put it together again at any moment.
+    /// A state survives a snapshot at any moment.
     #[test]
-    fn a_state_is_the_sum_of_its_parts(steps in steps()) {
+    fn a_state_equals_its_snapshot(steps in steps()) {
         let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-12-01T12:00:00Z", ARMED);
         for step in &steps {
             world.take(step);

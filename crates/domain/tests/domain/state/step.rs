@@ -1,4 +1,4 @@
-//! One thing that can happen to a programme. What does not fit the moment is refused, or changes nothing.
+//! One step of a scenario. A step that does not fit the moment is rejected or changes nothing.
 
 use chrono::{Days, TimeDelta};
 use domain::{
@@ -196,7 +196,7 @@ impl World {
 
     fn may_ask(&mut self, number: u32, command: MailboxCommand) {
         if self.mailboxes.iter().any(|mailbox| mailbox.number == number) {
-            // A refusal is an answer too: the story goes on.
+            // A rejection is a valid outcome: the scenario goes on.
             drop(self.ask(number, command));
         }
     }

@@ -1,4 +1,4 @@
-//! The state and its mailboxes, folded side by side from the same events.
+//! A state and its mailboxes, folded from the same events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{

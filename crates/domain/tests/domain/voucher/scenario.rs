@@ -1,4 +1,4 @@
-//! Any story of the vouchers, with amendments and days going by.
+//! Random scenarios of vouchers, with amendments and passing days.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Command, Event, MailboxWithdrawn, Plan, State, VoucherCommand};
@@ -40,7 +40,8 @@ enum Step {
     Withdraw(u32),
     Expire,
     Days(u16),
-    /// The plan is amended to this limit and last day; at once, or by an amendment that waits first.
+    /// The plan is amended to this limit and last day; at once, or by an amendment that waits
+    /// first.
     Amend(Option<u64>, &'static str, bool),
     /// The amendment that waits is adopted, or dropped.
     Adopt,
@@ -69,10 +70,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn no_story_gives_a_holder_two_vouchers_or_exceeds_the_limit(steps in steps()) {
+    fn no_scenario_issues_two_vouchers_to_a_holder_or_exceeds_the_limit(steps in steps()) {
         let mut world = World::new(limited(Some(3), LONG));
         world.now = "2015-03-01T12:00:00Z".parse().unwrap();
-        // Who redeemed, and how often a holder was granted one: counted from the events, not from the state.
+        // Who redeemed, and how often a holder was granted one: counted from the events, not from
+        // the state.
         let mut granted = [0_u32; 7];
         let mut redeemed = [0_u32; 7];
         for step in steps {

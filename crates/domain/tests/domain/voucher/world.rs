@@ -1,4 +1,4 @@
-//! A programme with six mailboxes, and how something is asked of it.
+//! A programme with six mailboxes, and its commands.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
@@ -87,7 +87,8 @@ impl World {
         assert_eq!(self.ask(OPEN, VoucherCommand::Issue { mailboxes }), Ok(1));
     }
 
-    /// What a command about the plan leads to, if to anything; an amendment waits where that is said.
+    /// What a command about the plan leads to, if to anything; an amendment waits where that is
+    /// said.
     pub(crate) fn amend(&mut self, command: Command, waits: bool) {
         for event in self.state.decide(command, self.now).unwrap_or_default() {
             if let Event::PlanAmended(amended) = &event
