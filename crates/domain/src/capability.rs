@@ -94,6 +94,10 @@ impl Capabilities {
             | Capability::Access.bit(),
     );
 
+    /// The effects that workers carry out: rights on the platform, lapsed registrations, vouchers.
+    pub const OF_WORKERS: Self =
+        Self(Self::OF_PLATFORM.0 | Capability::Activate.bit() | Capability::RequestVoucher.bit());
+
     /// Is the capability a member?
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & capability.bit() != 0

@@ -85,7 +85,10 @@ impl Busy {
     fn of(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) -> Self {
         let tasks = tasks(state, now, platform).into_iter();
         let mut with: Vec<_> = tasks.map(|task| (task.capabilities, task.mailboxes)).collect();
+        let of_platform =
+            |capabilities: Capabilities| !capabilities.contains(Capability::RequestVoucher);
         let waiting = state.failures.waiting().iter();
+        let waiting = waiting.filter(|waiting| of_platform(waiting.capabilities));
         with.extend(waiting.map(|waiting| (Capabilities::OF_PLATFORM, waiting.mailboxes.clone())));
         let incidents = state.failures.incidents().values();
         with.extend(incidents.map(|failed| (failed.capabilities, &failed.open | &failed.resolved)));

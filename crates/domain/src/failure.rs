@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, EffectFailed, Event, Fact, IncidentOpened, MailboxSet, PhaseId};
+use crate::{
+    Capabilities, Capability, EffectFailed, Event, Fact, IncidentOpened, MailboxSet, PhaseId,
+};
 
 /// The key of an incident, written `phase:cause`, or `-:cause` without a phase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,11 +39,39 @@ pub struct Incident {
     pub last_seen: DateTime<Utc>,
 }
 
+/// The work that attempts are counted for: an attempt at one is none at another, though neither may
+/// belong to a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempted<'a> {
+    /// Changing rights, for this phase or for none.
+    Rights(Option<&'a PhaseId>),
+    /// Issuing vouchers.
+    Vouchers,
+}
+
+impl<'a> Attempted<'a> {
+    fn of(phase: Option<&'a PhaseId>, capabilities: Capabilities) -> Self {
+        if capabilities.contains(Capability::RequestVoucher) {
+            Self::Vouchers
+        } else {
+            Self::Rights(phase)
+        }
+    }
+}
+
+impl<'a> From<Option<&'a PhaseId>> for Attempted<'a> {
+    fn from(phase: Option<&'a PhaseId>) -> Self {
+        Self::Rights(phase)
+    }
+}
+
 /// Mailboxes that share their next attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
     /// The phase of the effect.
     pub phase: Option<PhaseId>,
+    /// The capabilities of the effect.
+    pub capabilities: Capabilities,
     /// Attempts so far.
     pub attempts: u32,
     /// The earliest instant of the next attempt.
@@ -57,6 +87,18 @@ pub struct Failures {
     pub(crate) incidents: BTreeMap<IncidentKey, Incident>,
 }
 
+impl Waiting {
+    fn is_for(&self, work: Attempted<'_>) -> bool {
+        Attempted::of(self.phase.as_ref(), self.capabilities) == work
+    }
+}
+
+impl Incident {
+    fn is_of(&self, key: &IncidentKey, work: Attempted<'_>) -> bool {
+        Attempted::of(key.phase.as_ref(), self.capabilities) == work
+    }
+}
+
 impl Failures {
     /// Mailboxes that wait for the next attempt.
     pub fn waiting(&self) -> &[Waiting] {
@@ -68,35 +110,41 @@ impl Failures {
         &self.incidents
     }
 
-    /// Mailboxes that failed permanently for a phase, open or resolved.
-    pub fn failed(&self, phase: Option<&PhaseId>) -> RoaringBitmap {
-        let of_phase = self.incidents.iter().filter(|(key, _)| key.phase.as_ref() == phase);
-        of_phase.fold(RoaringBitmap::new(), |all, (_, incident)| {
+    /// Those given up for this work, open or resolved.
+    pub fn failed<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
+        let work = work.into();
+        let incidents = self.incidents.iter().filter(|(key, incident)| incident.is_of(key, work));
+        incidents.fold(RoaringBitmap::new(), |all, (_, incident)| {
             &(all | &incident.open) | &incident.resolved
         })
     }
 
-    /// Mailboxes that wait for a phase's next attempt, due or not.
-    pub fn retrying(&self, phase: Option<&PhaseId>) -> RoaringBitmap {
-        self.waiting_for(phase).fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
+    /// Those that wait for the next attempt at this work, due or not.
+    pub fn retrying<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
+        let waiting = self.waiting_for(work.into());
+        waiting.fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// Mailboxes whose next attempt for a phase is in the future.
-    pub fn backing_off(&self, phase: Option<&PhaseId>, now: DateTime<Utc>) -> RoaringBitmap {
-        self.waiting_for(phase)
+    /// Those whose next attempt at this work is still in the future.
+    pub fn backing_off<'a>(
+        &self,
+        work: impl Into<Attempted<'a>>,
+        now: DateTime<Utc>,
+    ) -> RoaringBitmap {
+        self.waiting_for(work.into())
             .filter(|waiting| waiting.retry_at > now)
             .fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// The mailboxes by the number of attempts made for the phase.
-    pub fn by_attempts(
+    /// The mailboxes split by how many attempts were made at this work.
+    pub fn by_attempts<'a>(
         &self,
-        phase: Option<&PhaseId>,
+        work: impl Into<Attempted<'a>>,
         mailboxes: &RoaringBitmap,
     ) -> BTreeMap<u32, RoaringBitmap> {
         let mut rest = mailboxes.clone();
         let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();
-        for waiting in self.waiting_for(phase) {
+        for waiting in self.waiting_for(work.into()) {
             let these = &waiting.mailboxes & &rest;
             if !these.is_empty() {
                 rest -= &these;
@@ -114,8 +162,8 @@ impl Failures {
         self.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now).min()
     }
 
-    fn waiting_for<'a>(&'a self, phase: Option<&'a PhaseId>) -> impl Iterator<Item = &'a Waiting> {
-        self.waiting.iter().filter(move |waiting| waiting.phase.as_ref() == phase)
+    fn waiting_for(&self, work: Attempted<'_>) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().filter(move |waiting| waiting.is_for(work))
     }
 
     /// The next state after a failure, a retry or a resolution. Never fails and never decides.
@@ -134,9 +182,11 @@ impl Failures {
     }
 
     fn wait(&mut self, failure: &EffectFailed) {
-        self.clear(failure.phase.as_ref(), &failure.mailboxes);
+        let work = Attempted::of(failure.phase.as_ref(), failure.capabilities);
+        self.clear(work, &failure.mailboxes);
         self.waiting.push(Waiting {
             phase: failure.phase.clone(),
+            capabilities: failure.capabilities,
             attempts: failure.attempts,
             retry_at: failure.retry_at,
             mailboxes: RoaringBitmap::clone(&failure.mailboxes),
@@ -144,7 +194,8 @@ impl Failures {
     }
 
     fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
-        self.clear(event.phase.as_ref(), &event.mailboxes);
+        let work = Attempted::of(event.phase.as_ref(), event.capabilities);
+        self.clear(work, &event.mailboxes);
         if event.mailboxes.is_empty() {
             return;
         }
@@ -173,15 +224,16 @@ impl Failures {
         }
     }
 
-    /// Removes the mailboxes from all retries and incidents of the phase.
-    pub(crate) fn clear(&mut self, phase: Option<&PhaseId>, mailboxes: &MailboxSet) {
+    /// This work succeeded for these mailboxes, or is under a new heading.
+    pub(crate) fn clear<'a>(&mut self, work: impl Into<Attempted<'a>>, mailboxes: &MailboxSet) {
+        let work = work.into();
         for waiting in &mut self.waiting {
-            if waiting.phase.as_ref() == phase {
+            if waiting.is_for(work) {
                 waiting.mailboxes -= &**mailboxes;
             }
         }
         for (key, incident) in &mut self.incidents {
-            if key.phase.as_ref() == phase {
+            if incident.is_of(key, work) {
                 incident.open -= &**mailboxes;
                 incident.resolved -= &**mailboxes;
             }

@@ -46,7 +46,7 @@ pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
 pub use erasure::{Erasure, ErasureCommand};
 pub use event::*;
-pub use failure::{Failures, Incident, IncidentKey, Waiting};
+pub use failure::{Attempted, Failures, Incident, IncidentKey, Waiting};
 pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding, link_sweep_is_due};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
@@ -71,7 +71,8 @@ pub use snapshot::SnapshotHeader;
 pub use state::State;
 pub use tick::Tick;
 pub use voucher::{
-    InvalidCode, ReminderRound, VoucherCode, VoucherCommand, VoucherMonth, VoucherStanding,
-    Vouchers, free_through, reminder_holds, reminders_due, reminders_waiting, sweep_is_due,
+    InvalidCode, ReminderRound, VoucherCode, VoucherCommand, VoucherMonth, VoucherProgress,
+    VoucherStanding, Vouchers, free_through, reminder_holds, reminders_due, reminders_waiting,
+    sweep_is_due,
 };
 pub use work::{Change, PlatformCapabilities, Task, next_wake, tasks};

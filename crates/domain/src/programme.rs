@@ -210,8 +210,8 @@ fn amend(plan: &Plan, revision: u32, phases: &Phases, next: Plan) -> Result<Vec<
 }
 
 fn change_pace(pace: PaceChanged) -> Result<Vec<Event>, Rejection> {
-    if !Capabilities::OF_PLATFORM.contains(pace.effect) {
-        let effects = Capabilities::OF_PLATFORM;
+    let effects = Capabilities::OF_PLATFORM.with(Capability::RequestVoucher);
+    if !effects.contains(pace.effect) {
         return Rejection::because(format!(
             "{} has no rate limit; expected one of {effects}",
             pace.effect

@@ -68,6 +68,8 @@ struct StartedHeader {
 #[serde(deny_unknown_fields)]
 struct WaitingHeader {
     phase: Option<PhaseId>,
+    #[serde(default)]
+    capabilities: Capabilities,
     attempts: u32,
     retry_at: DateTime<Utc>,
     nth: u32,
@@ -103,8 +105,8 @@ impl WaitingHeader {
             let count = seen.entry(key).or_default();
             let nth = *count;
             *count += 1;
-            let Waiting { phase, attempts, retry_at, .. } = waiting.clone();
-            Self { phase, attempts, retry_at, nth }
+            let Waiting { phase, capabilities, attempts, retry_at, .. } = waiting.clone();
+            Self { phase, capabilities, attempts, retry_at, nth }
         });
         rest.collect()
     }
@@ -245,8 +247,8 @@ impl State {
         let started = started.collect();
         let waiting = rest.waiting.into_iter().map(|rest| {
             let mailboxes = set(&rest.name());
-            let WaitingHeader { phase, attempts, retry_at, nth: _ } = rest;
-            Waiting { phase, attempts, retry_at, mailboxes }
+            let WaitingHeader { phase, capabilities, attempts, retry_at, nth: _ } = rest;
+            Waiting { phase, capabilities, attempts, retry_at, mailboxes }
         });
         let waiting = waiting.collect();
         let incidents = rest.incidents.into_iter().map(|rest| {

@@ -7,7 +7,7 @@ use crate::amendment;
 use crate::canary::Canaries;
 use crate::drift::Drift;
 use crate::erasure::Erasure;
-use crate::failure::Failures;
+use crate::failure::{Attempted, Failures};
 use crate::log_request::{LogCommand, LogContext, LogRequests, may_destroy, may_index};
 use crate::notices::Notices;
 use crate::phases::{Account, Phases, Started};
@@ -15,7 +15,8 @@ use crate::programme::{Command, Programme, Rejection, decide};
 use crate::rights::{Hold, Rights};
 use crate::voucher::{VoucherCommand, VoucherContext, Vouchers};
 use crate::{
-    Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict, civil_date,
+    Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict,
+    VouchersIssued, VouchersRefused, civil_date,
 };
 
 /// The state of a programme. Large parts are boxed, because futures hold a state across await
@@ -82,12 +83,17 @@ impl State {
         command: VoucherCommand,
         now: DateTime<Utc>,
     ) -> Result<Vec<Event>, Rejection> {
-        let Some(plan) = self.plan() else {
-            return Rejection::because("the programme has no plan yet; adopt one first");
-        };
-        let (revision, rights) = (self.programme.revision(), &self.rights);
-        let erased = self.erasure.ordered();
-        self.vouchers.decide(command, &VoucherContext { plan, revision, rights, erased, now })
+        match self.voucher_context(now) {
+            Some(context) => self.vouchers.decide(command, &context),
+            None => Rejection::because("the programme has no plan yet; adopt one first"),
+        }
+    }
+
+    /// What decisions about vouchers read beside them; `None` before a plan is adopted.
+    pub(crate) fn voucher_context(&self, now: DateTime<Utc>) -> Option<VoucherContext<'_>> {
+        let (plan, rights) = (self.plan()?, &self.rights);
+        let (revision, erased) = (self.programme.revision(), self.erasure.ordered());
+        Some(VoucherContext { plan, revision, rights, erased, now })
     }
 
     /// Decides a command about message logs. The events belong to the programme's archive stream,
@@ -194,14 +200,22 @@ impl State {
             Event::DriftChecked(event) => self.drift.check(event, fact.recorded_at),
             notice_events!() => self.notices.evolve(&fact.event),
             Event::CanaryProbed(event) => self.canaries.evolve(event, fact.position),
-            voucher_events!() => {
-                let zone = self.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
-                self.vouchers.evolve(&fact.event, civil_date(fact.effective_at, zone));
-            }
+            voucher_events!() => self.evolve_vouchers(fact),
             erasure_events!() => {
                 self.erasure.evolve(&fact.event);
             }
             log_request_events!() => self.log_requests.evolve(&fact.event, fact.recorded_at),
+        }
+    }
+
+    fn evolve_vouchers(&mut self, fact: &Fact) {
+        let zone = self.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
+        let on = civil_date(fact.effective_at, zone);
+        self.vouchers.evolve(&fact.event, fact.id, on);
+        if let Event::VouchersIssued(VouchersIssued { mailboxes, .. })
+        | Event::VouchersRefused(VouchersRefused { mailboxes, .. }) = &fact.event
+        {
+            self.failures.clear(Attempted::Vouchers, mailboxes);
         }
     }
 

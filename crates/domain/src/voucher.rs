@@ -5,8 +5,10 @@
 //! is appended to the programme's voucher stream at the version of its decision. Deliberately
 //! absent: codes, names, and the date of each registration, which callers pass in.
 
+mod causes;
 mod code;
 mod decide;
+mod pending;
 mod remind;
 mod snapshot;
 
@@ -15,12 +17,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use self::causes::Causes;
 use crate::{Eligible, Event, Lifecycle, Plan, ProviderId, State, VoucherRules, civil_date};
 
 pub use code::{InvalidCode, VoucherCode};
 pub use decide::VoucherCommand;
 pub(crate) use decide::VoucherContext;
+pub use pending::VoucherProgress;
 pub use remind::{ReminderRound, reminder_holds, reminders_due, reminders_waiting};
 pub(crate) use snapshot::VouchersHeader;
 
@@ -51,6 +56,8 @@ pub struct Vouchers {
     pub(crate) delivered_on: BTreeMap<NaiveDate, RoaringBitmap>,
     /// Claimed rounds of reminders.
     pub(crate) reminders: Vec<ReminderRound>,
+    /// What led to each open request.
+    pub(crate) causes: Causes,
 }
 
 /// Counts of one month. Redemptions are counted by provider and day.
@@ -193,9 +200,20 @@ impl Vouchers {
         })
     }
 
-    /// The next state after an event of a civil day. Never fails and never decides.
-    pub(crate) fn evolve(&mut self, event: &Event, on: NaiveDate) {
+    /// The event that led to the open request of a mailbox: that recorded it or, later, that verified it.
+    pub fn cause_of(&self, number: u32) -> Option<Uuid> {
+        self.causes.of(number)
+    }
+
+    /// Splits mailboxes with open requests by the event that led to them.
+    pub fn by_cause(&self, mailboxes: &RoaringBitmap) -> BTreeMap<Uuid, RoaringBitmap> {
+        self.causes.split(mailboxes)
+    }
+
+    /// The next state, after an event of this id on a civil day. Never fails and never decides.
+    pub(crate) fn evolve(&mut self, event: &Event, id: Uuid, on: NaiveDate) {
         self.count(event, on);
+        self.follow_causes(event, id);
         if let Event::VouchersRequested(event) = event {
             self.requested |= &*event.mailboxes;
             self.refused -= &*event.mailboxes;
@@ -226,6 +244,18 @@ impl Vouchers {
         } else if let Event::VoucherRemindersClaimed(event) = event {
             let (scheduled_for, mailboxes) = (event.scheduled_for, (*event.mailboxes).clone());
             self.reminders.push(ReminderRound { scheduled_for, on, mailboxes });
+        }
+    }
+
+    fn follow_causes(&mut self, event: &Event, id: Uuid) {
+        if let Event::VouchersRequested(event) = event {
+            self.causes.set(&event.mailboxes, id);
+        } else if let Event::VouchersVerified(event) = event {
+            self.causes.set(&event.mailboxes, id);
+        } else if let Event::VouchersRefused(event) = event {
+            self.causes.remove(&event.mailboxes);
+        } else if let Event::VouchersIssued(event) = event {
+            self.causes.remove(&event.mailboxes);
         }
     }
 

@@ -29,6 +29,8 @@ pub enum Change {
         /// The instant of the end; `None` to disarm.
         until: Option<DateTime<Utc>>,
     },
+    /// A voucher is to be issued to who asked for one.
+    Issue,
 }
 
 /// One change that all mailboxes of a set need.
@@ -59,7 +61,7 @@ const CLOCK_STEP: Duration = Duration::minutes(1);
 
 type Heading = (Change, Option<PhaseId>);
 
-/// All tasks that are due now, ordered by change: removals first, arming last.
+/// All tasks that are due now, ordered by change: removals first, then arming, vouchers last.
 pub fn tasks(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) -> Vec<Task> {
     let Some(plan) = state.plan() else { return Vec::new() };
     let mut needs: BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>> = BTreeMap::new();
@@ -74,6 +76,8 @@ pub fn tasks(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) 
             arming(state, plan, phase, capability, now, ahead, &mut needs);
         }
     }
+    let vouchers = state.vouchers_to_issue(now);
+    add(&mut needs, (Change::Issue, None), Capability::RequestVoucher, vouchers);
     needs.into_iter().flat_map(|(heading, needs)| by_pattern(&heading, &needs)).collect()
 }
 

@@ -106,6 +106,22 @@ impl Home {
 
     /// Takes the right to run the engine here.
     pub fn lock(&self) -> Result<EngineLock, Error> {
+        self.locked()?.map_err(|holder| {
+            Error::Usage(format!(
+                "another tramonto process (pid {holder}) works on the store at {}; stop it first, or \
+                 name another store with --store",
+                self.0.display()
+            ))
+        })
+    }
+
+    /// The same; `None` where another process has it.
+    pub fn try_lock(&self) -> Result<Option<EngineLock>, Error> {
+        Ok(self.locked()?.ok())
+    }
+
+    /// The lock, or the id of the process that has it.
+    fn locked(&self) -> Result<Result<EngineLock, String>, Error> {
         let path = self.0.join("engine.lock");
         let failed = |source| Error::File {
             path: path.clone(),
@@ -126,18 +142,13 @@ impl Home {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(failed)?;
-                return Err(Error::Usage(format!(
-                    "another tramonto process (pid {}) works on the store at {}; stop it first, or \
-                     name another store with --store",
-                    holder.trim(),
-                    self.0.display()
-                )));
+                return Ok(Err(holder.trim().to_owned()));
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(EngineLock { file: Some(file) })
+        Ok(Ok(EngineLock { file: Some(file) }))
     }
 }

@@ -13,6 +13,7 @@ pub mod erasure;
 mod error;
 pub mod health;
 mod home;
+pub mod issuing;
 mod mailbox_ref;
 pub mod metrics;
 pub mod parts;

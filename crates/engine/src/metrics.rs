@@ -197,6 +197,20 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
         gauge!("tramonto_notice_stalled", "notice" => name)
             .set(f64::from(u8::from(notice.stalled)));
     }
+    if state.plan().is_some_and(|plan| plan.vouchers.is_some()) {
+        let progress = state.voucher_progress();
+        let states = [
+            ("requested", progress.unverified),
+            ("pending", progress.pending),
+            ("retrying", progress.retrying),
+            ("failed", progress.failed),
+            ("issued", progress.issued),
+            ("delivered", progress.delivered),
+        ];
+        for (state, count) in states {
+            gauge!("tramonto_vouchers", "state" => state).set(number(count));
+        }
+    }
     let groups = incidents(state);
     let open: u64 = groups.iter().map(|group| group.open).sum();
     gauge!("tramonto_incidents_open_mailboxes").set(number(open));

@@ -71,7 +71,8 @@ pub struct PlatformLink {
     pub reach: PlatformCapabilities,
     /// Mailboxes that it has not been given yet; `None` where it is not given any.
     pub pending: Option<PendingMailboxes>,
-    pace: Pace,
+    /// The rate limits, of vouchers too.
+    pub(crate) pace: Pace,
 }
 
 impl PlatformLink {
@@ -95,11 +96,16 @@ impl PlatformLink {
 
     /// Applies the rate limits that the log sets.
     pub fn apply_rate_limits(&self, state: &State) {
-        for (effect, limits) in state.programme.paces() {
-            let (calls_per_second, concurrent_calls) =
-                (limits.calls_per_second, limits.concurrent_calls);
-            self.pace.set(*effect, Limits { calls_per_second, concurrent_calls });
-        }
+        apply_rate_limits(&self.pace, state);
+    }
+}
+
+/// Applies the rate limits that the log sets.
+pub(crate) fn apply_rate_limits(pace: &Pace, state: &State) {
+    for (effect, limits) in state.programme.paces() {
+        let (calls_per_second, concurrent_calls) =
+            (limits.calls_per_second, limits.concurrent_calls);
+        pace.set(*effect, Limits { calls_per_second, concurrent_calls });
     }
 }
 

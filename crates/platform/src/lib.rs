@@ -1,4 +1,4 @@
-//! The port to a mail platform, and its adapters.
+//! The port to a mail platform, and its adapters; the port to whatever issues vouchers.
 //!
 //! A call names a set of mailboxes and one right for all of them, so that 65,536 mailboxes cost one
 //! statement or one request; the answer says for every one of them what became of it. Every call is
@@ -24,6 +24,7 @@ mod postgres;
 mod right;
 mod said;
 mod view;
+mod vouchers;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use password::PasswordHash;
 pub use postgres::{PostgresDirectory, Waits};
 pub use right::{EffectKey, Right, SetRights};
 pub use view::{Identifier, Renamed, RightsView};
+pub use vouchers::IssueVouchers;
 pub use webhook::Webhook;
 
 /// A mail platform: it can be told who may do what, and asked who may.

@@ -15,6 +15,7 @@ use eventstore::{Clock, Origin};
 use keyring::Keyring;
 use platform::Chance;
 use rand::rngs::SysRng;
+use roaring::RoaringBitmap;
 use serde::Serialize;
 
 use crate::generate::Draw;
@@ -52,6 +53,8 @@ pub struct Holders {
     schedule: Option<Schedule>,
     /// Codes that have not been shown yet.
     codes: BTreeMap<u32, String>,
+    /// The holders who were given a code.
+    had: RoaringBitmap,
     /// The link of the last export.
     link: Option<(String, String)>,
     outcome: HolderOutcome,
@@ -68,7 +71,8 @@ impl Holders {
     /// Holders of whom that share requests a voucher.
     pub fn new(asking: Chance, seed: u64) -> Self {
         let (codes, outcome) = (BTreeMap::new(), HolderOutcome::default());
-        Self { asking, seed, schedule: None, codes, link: None, outcome }
+        let had = RoaringBitmap::new();
+        Self { asking, seed, schedule: None, codes, had, link: None, outcome }
     }
 
     /// The outcome so far.
@@ -124,6 +128,13 @@ impl Holders {
             Some(Task::Logs(task)) => Box::pin(self.request_logs(task, engine)).await,
         }?;
         Ok(true)
+    }
+
+    /// Schedules a task for when the engine has nothing more to do at this instant.
+    fn do_next(&mut self, at: DateTime<Utc>, task: Task) {
+        if let Some(schedule) = &mut self.schedule {
+            schedule.entry(at).or_default().push_front(task);
+        }
     }
 
     fn wrong(&mut self, what: &str) {

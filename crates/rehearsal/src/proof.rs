@@ -154,8 +154,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
     let mut log = FromLog::default();
     let mut after = 0_i64;
     loop {
-        let rows: Vec<(i64, String, i64, i64, i64, String)> = sqlx::query_as(
-            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, payload
+        let rows: Vec<(i64, String, i64, i64, i64, String, String)> = sqlx::query_as(
+            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, actor, payload
              FROM event JOIN kind ON kind.id = event.kind
              WHERE event.position > ? ORDER BY event.position LIMIT 64",
         )
@@ -165,12 +165,12 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
         .map_err(|error| unreadable(&path, &error))?;
         let Some(last) = rows.last() else { break };
         after = last.0;
-        for (position, kind, version, effective_at, recorded_at, payload) in rows {
+        for (position, kind, version, effective_at, recorded_at, actor, payload) in rows {
             log.newest = log.newest.max(recorded_at);
             let version = u16::try_from(version).unwrap_or(u16::MAX);
             let event = Event::decode(&kind, version, &payload)
                 .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
-            log.add(event, position, effective_at);
+            log.add(event, position, &actor, effective_at);
         }
     }
     connection.close().await.map_err(|error| unreadable(&path, &error))?;
@@ -209,13 +209,27 @@ impl FromLog {
         }
     }
 
+    /// A right that failed permanently excuses its phase; a voucher that did excuses none.
+    fn excused(&mut self, event: &Event) {
+        if let Event::IncidentOpened(event) = event
+            && is_of_rights(event.phase.as_ref(), &event.cause)
+        {
+            self.given_up |= &*event.mailboxes;
+        } else if let Event::IncidentRetried(event) = event
+            && is_of_rights(event.phase.as_ref(), &event.cause)
+        {
+            self.given_up -= &*event.mailboxes;
+        }
+    }
+
     #[expect(clippy::unnested_or_patterns, reason = "a group of events is one pattern")]
-    fn add(&mut self, event: Event, position: i64, effective_at: i64) {
+    fn add(&mut self, event: Event, position: i64, actor: &str, effective_at: i64) {
         self.removed(&event, position, effective_at);
+        self.excused(&event);
         self.vouchers.know(&event);
         if let Some(plan) = &self.plan {
             let at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
-            let row = Row { position, at, plan };
+            let row = Row { position, at, actor, plan };
             self.vouchers.add(&event, &row);
             self.extracts.add(&event, &row, &self.activated);
         }
@@ -236,8 +250,6 @@ impl FromLog {
             Event::HoldReleased(event) => {
                 self.holds.remove(&event.hold);
             }
-            Event::IncidentOpened(event) => self.given_up |= &*event.mailboxes,
-            Event::IncidentRetried(event) => self.given_up -= &*event.mailboxes,
             Event::PhaseStarted(event) => {
                 let removes = domain::effects(event.removes).iter().collect();
                 self.populations.insert(event.phase, (event.population.into_inner(), removes));
@@ -270,6 +282,8 @@ impl FromLog {
             | Event::AccessClosed(_)
             | Event::RightsArmed(_)
             | Event::EffectFailed(_)
+            | Event::IncidentOpened(_)
+            | Event::IncidentRetried(_)
             | Event::IncidentResolved(_)
             | Event::DriftSettled(_)
             | Event::DriftChecked(_)
@@ -282,6 +296,11 @@ impl FromLog {
             | domain::log_request_events!() => {}
         }
     }
+}
+
+/// Is an incident about rights, and not about vouchers?
+fn is_of_rights(phase: Option<&PhaseId>, cause: &str) -> bool {
+    phase.is_some() || !cause.starts_with("voucher-")
 }
 
 /// Who may do what by the view that the mail servers look up; under `None`, who is there at all.

@@ -2,7 +2,7 @@
 
 use crate::words::local;
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Capability, Failures, IncidentKey, Lifecycle, Mailbox, Plan};
+use domain::{Capabilities, Capability, Failures, IncidentKey, Lifecycle, Mailbox, Plan, Waiting};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -183,7 +183,10 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
     if let Some((key, incident)) = incident {
         return incident_words(key, incident.open.contains(number));
     }
-    if failures.waiting().iter().any(|waiting| waiting.mailboxes.contains(number)) {
+    let waits = |waiting: &Waiting| {
+        waiting.capabilities.contains(capability) && waiting.mailboxes.contains(number)
+    };
+    if failures.waiting().iter().any(waits) {
         return "taking it away failed and is tried again".to_owned();
     }
     "it has not been carried out yet".to_owned()

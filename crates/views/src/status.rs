@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use domain::{Capability, PhaseId, ProgrammeId, State};
+use domain::{Capability, PhaseId, ProgrammeId, State, VoucherProgress};
 use projections::{IncidentGroup, PhaseProgress, Status as Projection, phase_progress};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub struct Status {
     pub phases: Vec<PhaseProgress>,
     /// The notices, in the order of the plan.
     pub notices: Vec<NoticeProgress>,
+    /// How far requests for vouchers have come; `None` where the plan has no vouchers.
+    pub vouchers: Option<VoucherProgress>,
     /// Where the platform says something else than the log.
     pub drift: DriftStatus,
     /// What the latest probe of each of our own mailboxes found other than expected.
@@ -132,6 +134,7 @@ impl Status {
             population,
             phases: phase_progress(state, now),
             notices: notice_progress(state, now),
+            vouchers: plan.vouchers.as_ref().map(|_| state.voucher_progress()),
             drift: DriftStatus::of(state),
             canaries: contradictions(state),
             proposed: state.programme.proposed().map(|(_, proposed)| proposed.revision),

@@ -17,6 +17,12 @@ pub enum Error {
     /// The code of a voucher was made and nobody recorded that it was handed over.
     #[error("its code was made before and may be lost; replace it with `tramonto voucher reissue`")]
     Minted,
+    /// A voucher that no worker has issued yet.
+    #[error(
+        "the voucher has not been issued yet; a worker issues it while `tramonto run`, or \
+         `tramonto worker`, runs and the programme is not paused"
+    )]
+    Pending,
     /// A command has the id of another one, which was carried out.
     #[error(
         "the id of this command is another command's, which was carried out; send it with an id of its own"
@@ -53,7 +59,7 @@ impl Error {
     /// May the same succeed if it is simply done again later?
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Random(_) => true,
+            Self::Random(_) | Self::Pending => true,
             Self::Tables(fault) => fault.may_retry(),
             Self::Log(error) => {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))

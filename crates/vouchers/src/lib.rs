@@ -8,12 +8,14 @@
 
 mod book;
 mod error;
+mod issue;
 mod office;
 mod report;
 mod token;
 
 pub use book::{CodeBook, FORMAT, Kept, SCHEMA};
 pub use error::Error;
+pub use issue::Issuer;
 pub use office::{Grant, Minted, Office, Redemption, Shown, Undelivered};
 pub use report::{Month, ProviderMonth, Report};
 pub use token::{TYP, Token, VoucherId};

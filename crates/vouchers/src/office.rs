@@ -24,7 +24,7 @@ use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use crate::token::NAMES;
-use crate::{CodeBook, Error, Report, VoucherId};
+use crate::{CodeBook, Error, Issuer, Report, VoucherId};
 pub use mint::{Grant, Minted, Undelivered};
 pub use redeem::Redemption;
 
@@ -76,6 +76,11 @@ impl Office {
     #[must_use]
     pub fn for_command(&self, command: Uuid) -> Self {
         Self { command: Some(command), ..self.clone() }
+    }
+
+    /// What a worker issues these vouchers with.
+    pub fn issuer(&self) -> Issuer {
+        Issuer::new(Arc::clone(&self.journal), Arc::clone(&self.registry))
     }
 
     /// The book of codes.
@@ -146,7 +151,17 @@ impl Office {
         proof: Verification,
         origin: &Origin,
     ) -> Result<(), Error> {
-        self.verify_all(&one(number), proof, origin).await.map(|_| ())
+        let origin = self.following(number, origin).await?;
+        self.verify_all(&one(number), proof, &origin).await.map(|_| ())
+    }
+
+    /// An origin that names the open request of a mailbox as its cause, where it names none.
+    async fn following(&self, number: u32, origin: &Origin) -> Result<Origin, Error> {
+        if origin.correlation_id.is_some() {
+            return Ok(origin.clone());
+        }
+        let cause = self.journal.state().await?.vouchers.cause_of(number);
+        Ok(following(&self.journal, origin, cause).await?)
     }
 
     /// It is sure who asked, of many: of how many it was not before.
@@ -162,8 +177,9 @@ impl Office {
 
     /// A request is turned down, with a short code for why, e.g. `not-the-holder`. The holder may ask again.
     pub async fn refuse(&self, number: u32, cause: &str, origin: &Origin) -> Result<(), Error> {
+        let origin = self.following(number, origin).await?;
         let refuse = || VoucherCommand::Refuse { mailboxes: one(number), cause: cause.to_owned() };
-        self.decide(origin, refuse).await.map(|_| ())
+        self.decide(&origin, refuse).await.map(|_| ())
     }
 
     /// A voucher is taken back; its holder gets no other.
@@ -265,10 +281,7 @@ impl Office {
         origin: &Origin,
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Vec<Event>, Error> {
-        let programme = self.journal.programme();
-        let on = Decision::on(voucher_stream(programme)?)
-            .depends_on(programme_stream(programme)?)
-            .depends_on(erasure_stream(programme)?);
+        let on = deciding(&self.journal)?;
         let write = |events: &[Event], now| self.written(events, now, origin);
         Ok(self.journal.decide_as(&on, |state, now| decide(state, now), write).await?.0)
     }
@@ -301,6 +314,14 @@ impl Office {
     }
 }
 
+/// Where decisions about vouchers are appended, and what else they are made on.
+pub(crate) fn deciding(journal: &Journal) -> Result<Decision, LogError> {
+    let programme = journal.programme();
+    Ok(Decision::on(voucher_stream(programme)?)
+        .depends_on(programme_stream(programme)?)
+        .depends_on(erasure_stream(programme)?))
+}
+
 /// Is this what such a command leads to? Of commands that never come again, nothing is.
 fn led_to(event: &Event, command: &VoucherCommand) -> bool {
     match command {
@@ -327,6 +348,20 @@ fn led_to(event: &Event, command: &VoucherCommand) -> bool {
         | VoucherCommand::Remind { .. }
         | VoucherCommand::Reissue { .. } => false,
     }
+}
+
+/// An origin caused by an event, as that is in the log.
+pub(crate) async fn following(
+    journal: &Journal,
+    origin: &Origin,
+    cause: Option<Uuid>,
+) -> Result<Origin, LogError> {
+    let Some(cause) = cause else { return Ok(origin.clone()) };
+    let found = journal.store().find(cause).await?;
+    Ok(found.map_or_else(
+        || origin.clone(),
+        |found| origin.clone().caused_by(found.event.correlation_id, cause),
+    ))
 }
 
 fn id_of(command: Uuid, place: u32) -> Uuid {

@@ -1,10 +1,15 @@
-//! One change for a set of mailboxes, carried out on the platform.
+//! One change for a set of mailboxes, carried out on the platform or by whatever issues vouchers.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Change, MailboxSet, Verdict};
+use domain::{Attempted, Capabilities, Capability, Change, MailboxSet, Verdict};
+use metrics::counter;
 use roaring::RoaringBitmap;
 
-use platform::{Answer, Cause, EffectKey, Error, Failure, Platform, Right, SetRights};
+use platform::{
+    Answer, Cause, EffectKey, Error, Failure, IssueVouchers, Pace, Platform, Right, SetRights,
+};
 
 /// What a set of mailboxes needs alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +28,79 @@ pub(crate) struct Assignment {
     pub(crate) confirm: MailboxSet,
 }
 
+impl Assignment {
+    /// The work that its attempts are counted for.
+    pub(crate) fn attempted(&self) -> Attempted<'_> {
+        match self.change {
+            Change::Issue => Attempted::Vouchers,
+            Change::Close { .. } | Change::Restore | Change::Arm { .. } => {
+                Attempted::Rights(self.key.phase.as_ref())
+            }
+        }
+    }
+}
+
+/// What a worker's orders are carried out by; what is not there, it takes no orders for.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Changes rights.
+    pub(crate) platform: Option<Arc<dyn Platform>>,
+    /// Issues vouchers, at its own pace.
+    pub(crate) vouchers: Option<(Arc<dyn IssueVouchers>, Pace)>,
+}
+
+impl Effects {
+    /// The effects that can be carried out.
+    pub(crate) fn all(&self) -> Capabilities {
+        let rights = Capabilities::OF_WORKERS.without(Capability::RequestVoucher.into());
+        let rights = self.platform.as_ref().map_or(Capabilities::NONE, |_| rights);
+        match self.vouchers {
+            Some(_) => rights.with(Capability::RequestVoucher),
+            None => rights,
+        }
+    }
+
+    /// Carries an assignment out; every one of its mailboxes is in exactly one of the outcomes.
+    pub(crate) async fn perform(
+        &self,
+        assignment: &Assignment,
+        now: impl Fn() -> DateTime<Utc> + Send,
+    ) -> Vec<Came> {
+        match (assignment.change, &self.platform, &self.vouchers) {
+            (Change::Issue, _, Some((vouchers, pace))) => {
+                issue(&**vouchers, pace, assignment, now).await
+            }
+            (Change::Close { .. } | Change::Restore | Change::Arm { .. }, Some(platform), _) => {
+                perform(&**platform, assignment, now).await
+            }
+            // An order of an effect that this worker does not carry out is not taken.
+            (Change::Issue, _, None)
+            | (Change::Close { .. } | Change::Restore | Change::Arm { .. }, None, _) => Vec::new(),
+        }
+    }
+}
+
+async fn issue(
+    vouchers: &dyn IssueVouchers,
+    pace: &Pace,
+    assignment: &Assignment,
+    now: impl Fn() -> DateTime<Utc>,
+) -> Vec<Came> {
+    let Assignment { capabilities, mailboxes, .. } = assignment;
+    let _under_way = pace.begin(*capabilities).await;
+    match vouchers.issue(mailboxes).await {
+        Ok(answer) => {
+            counter!(
+                "tramonto_outcomes_total",
+                "effect" => Capability::RequestVoucher.name(), "outcome" => "issued"
+            )
+            .increment(answer.applied.len());
+            answered(answer, mailboxes, now())
+        }
+        Err(error) => vec![whole_call(&error, mailboxes.clone())],
+    }
+}
+
 /// What came of it, for a set of mailboxes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Came {
@@ -35,7 +113,7 @@ pub(crate) enum Came {
 }
 
 /// Carries an assignment out; every one of its mailboxes is in exactly one of the outcomes.
-pub(crate) async fn perform(
+async fn perform(
     platform: &dyn Platform,
     assignment: &Assignment,
     now: impl Fn() -> DateTime<Utc>,
@@ -74,6 +152,8 @@ pub(crate) async fn perform(
             Change::Close { due_at } => Right::Until(*due_at),
             Change::Restore => Right::Allowed,
             Change::Arm { until } => until.map_or(Right::Allowed, Right::Until),
+            // Never on the platform.
+            Change::Issue => return Vec::new(),
         },
         decided_at: assignment.decided_at,
     };
@@ -126,7 +206,7 @@ fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Came>
 
 fn whole_call(error: &Error, mailboxes: MailboxSet) -> Came {
     let cause = error.cause().clone();
-    tracing::warn!(%cause, mailboxes = mailboxes.len(), "the platform did not answer: {error}");
+    tracing::warn!(%cause, mailboxes = mailboxes.len(), "no outcome: {error}");
     if error.may_retry() {
         Came::OutOfReach { cause, mailboxes }
     } else {

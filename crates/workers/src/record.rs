@@ -16,6 +16,9 @@ use roaring::RoaringBitmap;
 use crate::perform::{Assignment, Came};
 use platform::Cause;
 
+/// What the causes of failures to issue vouchers begin with.
+const VOUCHER: &str = "voucher-";
+
 /// Turns outcomes into events.
 pub(crate) struct Recorder<'a, R> {
     pub(crate) assignment: &'a Assignment,
@@ -66,9 +69,9 @@ impl<R: Rng> Recorder<'_, R> {
         mailboxes: &MailboxSet,
         mut event: impl FnMut(&mut Self, u32, MailboxSet) -> Event,
     ) -> Vec<(Event, DateTime<Utc>)> {
-        let (at, phase) = (self.now, self.assignment.key.phase.as_ref());
+        let (at, work) = (self.now, self.assignment.attempted());
         let failed = self.news_of_any(self.assignment.capabilities, mailboxes);
-        let groups = self.state.failures.by_attempts(phase, &failed);
+        let groups = self.state.failures.by_attempts(work, &failed);
         groups
             .into_iter()
             .map(|(made, mailboxes)| (event(self, made, MailboxSet::from(mailboxes)), at))
@@ -77,6 +80,10 @@ impl<R: Rng> Recorder<'_, R> {
 
     fn so(&self, verdict: Verdict, mailboxes: &MailboxSet) -> Vec<Event> {
         let Assignment { key, change, capabilities, .. } = self.assignment;
+        if let Change::Issue = change {
+            // Whoever issued them has recorded it: the record is the voucher.
+            return Vec::new();
+        }
         let (revision, phase) = (key.revision, key.phase.clone());
         if let Change::Close { due_at } = change {
             // A withdrawal has no instant of its own.
@@ -99,7 +106,7 @@ impl<R: Rng> Recorder<'_, R> {
                 let until = *until;
                 Event::RightsArmed(RightsArmed { phase, revision, capabilities, until, mailboxes })
             }
-            Change::Restore | Change::Close { .. } => {
+            Change::Restore | Change::Close { .. } | Change::Issue => {
                 Event::RightsRestored(RightsRestored { capabilities, revision, mailboxes })
             }
         }]
@@ -111,6 +118,7 @@ impl<R: Rng> Recorder<'_, R> {
         match &self.assignment.change {
             Change::Close { .. } => mailboxes - rights.closed(capability),
             Change::Restore => mailboxes & rights.closed(capability),
+            Change::Issue => mailboxes & self.state.vouchers.verified(),
             Change::Arm { until: Some(until) } => {
                 let told = rights.armed(capability).find(|(at, _)| at == until);
                 told.map_or_else(|| mailboxes.clone(), |(_, told)| mailboxes - told)
@@ -134,18 +142,29 @@ impl<R: Rng> Recorder<'_, R> {
         Event::EffectFailed(EffectFailed {
             phase: self.assignment.key.phase.clone(),
             capabilities: self.assignment.capabilities,
-            cause: cause.to_string(),
+            cause: self.cause(cause),
             attempts,
             retry_at: self.now.checked_add_signed(wait).unwrap_or(self.now),
             mailboxes,
         })
     }
 
+    /// Incidents are grouped by phase and cause; those of vouchers and of rights that belong to no phase stay
+    /// apart by their causes.
+    fn cause(&self, cause: &Cause) -> String {
+        match self.assignment.change {
+            Change::Issue if !cause.as_str().starts_with(VOUCHER) => format!("{VOUCHER}{cause}"),
+            Change::Issue | Change::Close { .. } | Change::Restore | Change::Arm { .. } => {
+                cause.to_string()
+            }
+        }
+    }
+
     fn incident(&self, cause: &Cause, attempts: u32, mailboxes: MailboxSet) -> Event {
         Event::IncidentOpened(IncidentOpened {
             phase: self.assignment.key.phase.clone(),
             capabilities: self.assignment.capabilities,
-            cause: cause.to_string(),
+            cause: self.cause(cause),
             attempts,
             mailboxes,
         })

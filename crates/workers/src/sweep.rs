@@ -303,7 +303,7 @@ fn order_ends(mailboxes: &RoaringBitmap, batch: u32, full: u32) -> u32 {
 /// handed out again by a recurring sweep, and at its date the right is taken away all the same.
 fn leaves_a_trace(change: Change) -> bool {
     match change {
-        Change::Close { .. } | Change::Restore => true,
+        Change::Close { .. } | Change::Restore | Change::Issue => true,
         Change::Arm { .. } => false,
     }
 }

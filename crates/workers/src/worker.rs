@@ -1,5 +1,5 @@
-//! The worker: takes an order, works out what its mailboxes still need, has the platform do it, and
-//! records what came of it.
+//! The worker: takes an order, works out what its mailboxes still need, has the platform do it or vouchers
+//! issued, and records what came of it.
 //!
 //! Invariants: an order is acknowledged only after its outcome is in the log; a worker that dies
 //! before that leaves an order that comes again, and the platform answers "already so". An outcome is
@@ -13,7 +13,8 @@ use std::time::Duration;
 use bus::{Delivery, WorkOrder, WorkQueue};
 use chrono::{DateTime, Utc};
 use domain::{
-    Capabilities, Change, Event, MailboxSet, PlatformCapabilities, RetryPolicy, Task, Verdict,
+    Capabilities, Capability, Change, Event, MailboxSet, PlatformCapabilities, RetryPolicy, Task,
+    Verdict,
 };
 use eventstore::{Decision, Journal, Origin, outcome_stream};
 use metrics::counter;
@@ -23,9 +24,9 @@ use roaring::RoaringBitmap;
 use tracing::Instrument;
 
 use crate::Error;
-use crate::perform::{Assignment, perform};
+use crate::perform::{Assignment, Effects};
 use crate::record::Recorder;
-use platform::Platform;
+use platform::{IssueVouchers, Pace, Platform};
 
 /// How long an order rests before it is tried again when the log was out of reach.
 const STORE_REST: Duration = Duration::from_millis(500);
@@ -34,7 +35,7 @@ const STORE_REST: Duration = Duration::from_millis(500);
 pub struct Worker {
     journal: Arc<Journal>,
     queue: Arc<dyn WorkQueue>,
-    platform: Arc<dyn Platform>,
+    effects: Effects,
     reach: PlatformCapabilities,
     takes: Capabilities,
     jitter: Mutex<ChaCha8Rng>,
@@ -57,12 +58,40 @@ impl Worker {
         seed: u64,
     ) -> Self {
         let jitter = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
-        Self { journal, queue, platform, reach, takes, jitter }
+        let effects = Effects { platform: Some(platform), vouchers: None };
+        Self { journal, queue, effects, reach, takes, jitter }
+    }
+
+    /// A worker that only issues vouchers.
+    pub fn of_vouchers(
+        journal: Arc<Journal>,
+        queue: Arc<dyn WorkQueue>,
+        vouchers: Arc<dyn IssueVouchers>,
+        pace: Pace,
+        seed: u64,
+    ) -> Self {
+        let jitter = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
+        let effects = Effects { platform: None, vouchers: Some((vouchers, pace)) };
+        let reach = PlatformCapabilities { controls: Capabilities::NONE, arm_ahead: None };
+        let takes = Capability::RequestVoucher.into();
+        Self { journal, queue, effects, reach, takes, jitter }
+    }
+
+    /// The same worker, which issues vouchers too where it takes orders of them.
+    #[must_use]
+    pub fn issuing(mut self, vouchers: Arc<dyn IssueVouchers>, pace: Pace) -> Self {
+        self.effects.vouchers = Some((vouchers, pace));
+        self
+    }
+
+    /// The effects of the orders it takes.
+    fn takes(&self) -> Capabilities {
+        self.takes.intersection(self.effects.all())
     }
 
     /// Waits for one order and carries it out. An error that may be retried has handed it back.
     pub async fn next(&self) -> Result<(), Error> {
-        let delivery = self.queue.pull(self.takes).await?;
+        let delivery = self.queue.pull(self.takes()).await?;
         self.carry_out(delivery).await
     }
 
@@ -90,7 +119,7 @@ impl Worker {
     async fn needed_and_done(&self, order: &WorkOrder) -> Result<(), Error> {
         let Some(needed) = self.look(order).await? else { return Ok(()) };
         for assignment in needed.assignments {
-            let outcomes = perform(&*self.platform, &assignment, || self.journal.now()).await;
+            let outcomes = self.effects.perform(&assignment, || self.journal.now()).await;
             self.record(order, &assignment, outcomes, needed.retry).await?;
         }
         Ok(())
@@ -108,7 +137,7 @@ impl Worker {
         let assign = |(task, mailboxes, repairs): (Task, RoaringBitmap, Option<u64>)| {
             let confirm = match task.change {
                 Change::Close { .. } => told(state, &task, now) & &mailboxes,
-                Change::Restore | Change::Arm { .. } => RoaringBitmap::new(),
+                Change::Restore | Change::Arm { .. } | Change::Issue => RoaringBitmap::new(),
             };
             Assignment {
                 key: platform::EffectKey {
@@ -125,9 +154,10 @@ impl Worker {
             }
         };
         let tasks = domain::tasks(state, now, self.reach).into_iter();
+        let takes = self.takes();
         let takes = |task: &Task| {
             let ordered = !task.capabilities.intersection(order.effects).is_empty();
-            ordered && task.capabilities.is_subset(self.takes)
+            ordered && task.capabilities.is_subset(takes)
         };
         // What puts drift right is an effect of its own, though the same right is taken again.
         let split = |task: Task| {

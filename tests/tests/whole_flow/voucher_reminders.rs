@@ -11,6 +11,7 @@ use eventstore::{Clock, Origin};
 use intake::{ProcessorSettings, RequestProcessor, Store, claim_reminders};
 use keyring::Keyring;
 use mail::{Outcome, Transport};
+use platform::IssueVouchers;
 use rehearsal::Rehearsal;
 use roaring::RoaringBitmap;
 use sql::Tables;
@@ -75,9 +76,8 @@ impl Scene {
         let (office, holders) = (&self.office, holders.into_iter().collect::<RoaringBitmap>());
         office.request_all(&holders, &origin()).await.unwrap();
         office.verify_all(&holders, Verification::Officer, &origin()).await.unwrap();
-        for number in &holders {
-            office.issue(number, &origin()).await.unwrap();
-        }
+        office.issuer().issue(&holders.clone().into()).await.unwrap();
+        office.mint_missing(&holders).await.unwrap();
         let codes: Vec<_> = holders.iter().map(|number| Kept { number, issue: 1 }).collect();
         office.handed_over(&codes, &origin()).await.unwrap();
     }

@@ -219,9 +219,7 @@ impl Vouchers {
     ) -> Decided {
         window(context)?;
         in_time(rules, today)?;
-        let mut these = &(mailboxes & &self.verified) - context.rights.withdrawn();
-        these -= context.erased;
-        these -= &self.issued;
+        let mut these = self.eligible(mailboxes, context);
         if these.is_empty() {
             return match only(mailboxes).map(|number| self.standing(number)) {
                 None => Ok(Vec::new()),
@@ -243,12 +241,11 @@ impl Vouchers {
                 ) => Rejection::because(HAD_ONE),
             };
         }
-        if let Some(limit) = rules.max_issued {
-            let left = limit.saturating_sub(self.issued.len());
-            if left == 0 {
-                return Rejection::because(format!("all {limit} vouchers of the plan were issued"));
-            }
-            these.remove_biggest(these.len().saturating_sub(left));
+        if let Some(limit) = rules.max_issued
+            && self.limit(&mut these, rules)
+            && these.is_empty()
+        {
+            return Rejection::because(format!("all {limit} vouchers of the plan were issued"));
         }
         let (revision, mailboxes) = (context.revision, MailboxSet::from(these));
         Ok(vec![Event::VouchersIssued(VouchersIssued { revision, mailboxes })])
@@ -316,7 +313,7 @@ fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
 }
 
 /// Does the plan allow vouchers now?
-fn window(context: &VoucherContext<'_>) -> Result<(), Rejection> {
+pub(super) fn window(context: &VoucherContext<'_>) -> Result<(), Rejection> {
     let (plan, voucher) = (context.plan, Capability::RequestVoucher);
     if plan.allowed_at(context.now).contains(voucher) {
         return Ok(());
@@ -330,7 +327,7 @@ fn window(context: &VoucherContext<'_>) -> Result<(), Rejection> {
     }
 }
 
-fn in_time(rules: &VoucherRules, today: NaiveDate) -> Result<(), Rejection> {
+pub(super) fn in_time(rules: &VoucherRules, today: NaiveDate) -> Result<(), Rejection> {
     match rules.redeem_by.filter(|last| today > *last) {
         Some(last) => Rejection::because(format!("the last day to redeem a voucher was {last}")),
         None => Ok(()),

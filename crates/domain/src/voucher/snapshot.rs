@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use super::causes::{Causes, CausesRest};
 use super::{ReminderRound, VoucherMonth, Vouchers};
 use crate::ProviderId;
 
@@ -18,6 +19,7 @@ pub(crate) struct VouchersHeader {
     months: BTreeMap<String, VoucherMonth>,
     delivered_on: Vec<NaiveDate>,
     reminders: Vec<(DateTime<Utc>, NaiveDate)>,
+    causes: CausesRest,
 }
 
 fn redeemed_name(provider: &ProviderId, on: NaiveDate) -> String {
@@ -51,6 +53,7 @@ impl Vouchers {
             .chain(redeemed.map(|((provider, on), set)| (redeemed_name(provider, *on), set)))
             .chain(delivered_on)
             .chain(rounds.map(|(round, claimed)| (reminders_name(round), &claimed.mailboxes)))
+            .chain(self.causes.sets())
     }
 
     pub(crate) fn header(&self) -> VouchersHeader {
@@ -60,6 +63,7 @@ impl Vouchers {
             months: self.months.clone(),
             delivered_on: self.delivered_on.keys().copied().collect(),
             reminders: self.reminders.iter().map(|it| (it.scheduled_for, it.on)).collect(),
+            causes: self.causes.rest(),
         }
     }
 
@@ -82,6 +86,7 @@ impl Vouchers {
         });
         let reminders = reminders.collect();
         Self {
+            causes: Causes::from_parts(header.causes, &mut find),
             requested: find("voucher/requested"),
             verified: find("voucher/verified"),
             refused: find("voucher/refused"),

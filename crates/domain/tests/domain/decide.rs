@@ -74,7 +74,8 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt()],
             pace(Capability::RequestLogs, Some(5)),
-            "request-logs has no rate limit; expected one of send, modify, receive, access",
+            "request-logs has no rate limit; expected one of send, modify, receive, access, \
+             request-voucher",
         ),
         (
             &[adopt()],

@@ -139,6 +139,11 @@ pub const METRICS: &[Metric] = &[
         "Capabilities of canaries whose latest probe contradicts the plan",
     ),
     counter("tramonto_canary_probes_total", &["capability", "result"], "Probes of canaries"),
+    gauge(
+        "tramonto_vouchers",
+        &["state"],
+        "Vouchers: requested, pending, retrying, failed, issued or delivered",
+    ),
     gauge("tramonto_notice_mailboxes", &["notice", "set"], "Mailboxes of a notice, by outcome"),
     gauge(
         "tramonto_notice_stalled",

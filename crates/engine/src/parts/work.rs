@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability};
 use eventstore::Journal;
+use vouchers::Issuer;
 use workers::Worker;
 
 use super::{Context, Part, Progress};
@@ -30,18 +31,26 @@ pub struct WorkerSettings {
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self { effects: Capabilities::OF_PLATFORM.with(Capability::Activate), count: 2 }
+        Self { effects: Capabilities::OF_WORKERS, count: 2 }
     }
 }
 
 pub(super) async fn build(context: &Context) -> Result<Work, Error> {
     let platform = context.platform().await?;
     let WorkerSettings { effects, count } = context.settings.workers;
+    let issuer = if effects.contains(Capability::RequestVoucher) {
+        Some(Issuer::new(Arc::clone(&context.journal), context.stores.registry().await?))
+    } else {
+        None
+    };
     for worker in 0..count.max(1) {
         let seed = context.settings.seed.wrapping_add(u64::try_from(worker).unwrap_or(0));
         let (journal, queue) = (Arc::clone(&context.journal), Arc::clone(&context.queue));
         let calls = Arc::clone(&platform.platform);
-        let worker = Worker::new(journal, queue, calls, platform.reach, effects, seed);
+        let mut worker = Worker::new(journal, queue, calls, platform.reach, effects, seed);
+        if let Some(issuer) = &issuer {
+            worker = worker.issuing(Arc::new(issuer.clone()), platform.pace.clone());
+        }
         context.tasks.spawn(carry_out(worker));
     }
     Ok(Work { journal: Arc::clone(&context.journal), platform })

@@ -85,9 +85,9 @@ impl RequestProcessor {
         }
     }
 
-    /// Issues the voucher of a confirmed request, or queues a refusal.
+    /// Verifies a confirmed request, and queues the letter with its code, or a refusal.
     pub(super) async fn issue_confirmed(
-        &mut self,
+        &self,
         confirmed: &Confirmed,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
@@ -102,10 +102,10 @@ impl RequestProcessor {
         self.store.settle_confirmation(confirmed, letter, now).await
     }
 
-    /// Grants a voucher to a holder who has confirmed, or returns the refusal. The code stays in
-    /// memory until its letter is written.
+    /// Verifies the request of a holder who has confirmed, so that a worker issues the voucher, or
+    /// returns the refusal. The code is made with its letter.
     async fn grant(
-        &mut self,
+        &self,
         mailbox: u32,
         asked_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -119,13 +119,8 @@ impl RequestProcessor {
             Ok(()) | Err(vouchers::Error::Rejected(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        match self.office.issue(mailbox, &self.origin).await {
-            Ok(grant) => {
-                self.grants.insert(mailbox, grant);
-                Ok(None)
-            }
-            // The code was made before a restart: it is reissued when the letter is written.
-            Err(vouchers::Error::Minted) => Ok(None),
+        match self.office.deliverable(mailbox).await {
+            Ok(_) => Ok(None),
             Err(vouchers::Error::Rejected(_)) => {
                 let snapshot = self.office.journal().state().await?;
                 Ok(Some(why_not(&snapshot, mailbox, now)))
@@ -163,7 +158,7 @@ impl RequestProcessor {
                 return Ok(CodeResult::Issued(grant));
             }
         }
-        let issued = match self.office.issue(mailbox, &self.origin).await {
+        let issued = match self.office.deliver(mailbox).await {
             Err(vouchers::Error::Minted) => self.office.reissue(mailbox, &self.origin).await,
             issued => issued,
         };

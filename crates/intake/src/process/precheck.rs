@@ -4,7 +4,8 @@
 //! mailbox closed. Replies and codes are checked where they are made.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
-use domain::{LogStanding, State, reminder_holds};
+use domain::{LogStanding, State, VoucherCommand, reminder_holds};
+use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::reminders::{receives, route};
@@ -12,6 +13,10 @@ use crate::store::{DueLetter, LetterKind, Route};
 
 /// How soon an export that is not prepared yet is checked again.
 const RECHECK: TimeDelta = TimeDelta::minutes(5);
+/// How soon a voucher that a worker is about to issue is checked again.
+const ISSUING: TimeDelta = TimeDelta::seconds(2);
+/// The same while the programme is paused, or after a failure.
+const ISSUING_LATER: TimeDelta = TimeDelta::minutes(1);
 
 /// Facts of a reminder or export, read when its letter is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +72,11 @@ pub(super) fn precheck(
         {
             Precheck::MailboxClosed
         }
+        (LetterKind::Granted, Some(mailbox)) if is_pending(state, mailbox, now) => {
+            let soon = state.vouchers_to_issue(now).contains(mailbox);
+            let soon = soon && !state.programme.is_paused();
+            Precheck::Postpone(now + if soon { ISSUING } else { ISSUING_LATER })
+        }
         (
             LetterKind::Received
             | LetterKind::Help
@@ -77,6 +87,12 @@ pub(super) fn precheck(
             _,
         ) => Precheck::Send(Facts::default()),
     }
+}
+
+/// Is a worker still to issue the voucher?
+fn is_pending(state: &State, mailbox: u32, now: DateTime<Utc>) -> bool {
+    let issue = || VoucherCommand::Issue { mailboxes: RoaringBitmap::from_iter([mailbox]) };
+    state.vouchers.verified().contains(mailbox) && state.decide_voucher(issue(), now).is_ok()
 }
 
 fn export(

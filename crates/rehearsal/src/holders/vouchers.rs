@@ -26,15 +26,17 @@ const SHOWN: usize = 10;
 const LATER: TimeDelta = TimeDelta::days(9);
 /// One in that many of them loses the first code.
 const LOSES: usize = 5;
-/// Vouchers issued by one event.
+/// Codes made at once.
 const BATCH: usize = 16_384;
 const PROVIDERS: [&str; 2] = ["posta-sicura", "altra-posta"];
 
 pub(super) enum Task {
     /// Requests outside the window, which must be refused.
     Stray(RoaringBitmap),
-    /// Requests, and the vouchers for those that are eligible.
+    /// Requests, verified where they are eligible.
     Ask(RoaringBitmap),
+    /// Codes of what workers have issued are delivered.
+    Collect,
     /// Codes are redeemed.
     Show,
 }
@@ -103,6 +105,7 @@ impl Holders {
                 Ok(())
             }
             Task::Ask(who) => self.ask(&office, &who).await,
+            Task::Collect => self.collect(&office).await,
             Task::Show => self.show(&office).await,
         }
     }
@@ -114,29 +117,35 @@ impl Holders {
         };
         self.outcome.asked += asked;
         self.outcome.turned_away += who.len().saturating_sub(asked);
-        let (requests, before) = waiting(office).await?;
-        for number in requests.iter().take(FORGED) {
+        for number in requests(office).await?.iter().take(FORGED) {
             office.refuse(number, "not-the-holder", &origin()).await?;
         }
-        office.verify_all(&waiting(office).await?.0, Verification::Officer, &origin()).await?;
+        office.verify_all(&requests(office).await?, Verification::Officer, &origin()).await?;
+        self.do_next(office.journal().now(), super::Task::Vouchers(Task::Collect));
+        Ok(())
+    }
+
+    /// They are given the codes of the vouchers that workers have issued meanwhile.
+    async fn collect(&mut self, office: &Office) -> Result<(), Error> {
+        let issued = {
+            let snapshot = office.journal().state().await?;
+            let vouchers = &snapshot.vouchers;
+            vouchers.valid() - vouchers.delivered()
+        };
+        let issued: Vec<u32> = issued.iter().collect();
         let mut kept = 0;
-        loop {
-            let minted = match office.issue_some(BATCH, &origin()).await {
-                // The plan's limit.
-                Err(VoucherError::Rejected(_)) => break,
-                minted => minted?,
-            };
-            if minted.is_empty() {
-                break;
-            }
+        for batch in issued.chunks(BATCH) {
+            let minted = office.mint_missing(&batch.iter().copied().collect()).await?;
             let handed: Vec<Kept> = minted
                 .iter()
                 .map(|minted| Kept { number: minted.number, issue: minted.issue })
                 .collect();
             office.handed_over(&handed, &origin()).await?;
             self.outcome.granted += u64::try_from(handed.len()).unwrap_or(0);
-            if handed.iter().any(|kept| before.contains(kept.number)) {
-                self.wrong("a holder was issued a second voucher");
+            let had = self.had.len();
+            self.had.extend(handed.iter().map(|kept| kept.number));
+            if self.had.len() - had != u64::try_from(handed.len()).unwrap_or(0) {
+                self.wrong("somebody was issued a second voucher");
             }
             let shown = minted.iter().take(SHOWN.saturating_sub(kept));
             for minted in shown {
@@ -191,9 +200,7 @@ impl Holders {
     }
 }
 
-/// The mailboxes with a waiting request, and those with a voucher.
-async fn waiting(office: &Office) -> Result<(RoaringBitmap, RoaringBitmap), Error> {
-    let snapshot = office.journal().state().await?;
-    let vouchers = &snapshot.vouchers;
-    Ok((vouchers.requested().clone(), vouchers.issued().clone()))
+/// The open requests.
+async fn requests(office: &Office) -> Result<RoaringBitmap, Error> {
+    Ok(office.journal().state().await?.vouchers.requested().clone())
 }

@@ -9,6 +9,8 @@ pub(super) struct Row<'a> {
     pub(super) position: i64,
     /// When it took effect.
     pub(super) at: DateTime<Utc>,
+    /// Who appended it.
+    pub(super) actor: &'a str,
     /// The plan in force.
     pub(super) plan: &'a Plan,
 }

@@ -134,6 +134,7 @@ impl Granted {
     }
 
     fn issue(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
+        self.unless(row.actor == "worker", row, "issues vouchers though no worker did");
         self.none(&(mailboxes & &self.issued), row, "grants a second voucher");
         self.none(&(mailboxes - &self.verified), row, "grants what was not verified");
         self.none(&(mailboxes & &self.withdrawn), row, "grants to a mailbox that was given up");

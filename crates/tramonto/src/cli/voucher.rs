@@ -15,6 +15,8 @@ pub enum VoucherCommand {
   tramonto voucher request --from requests.txt --reason 'the letters of June'")]
     Request(ManyArgs),
     /// Mark a request as verified
+    ///
+    /// A worker issues the voucher then.
     #[command(after_help = "Examples:
   tramonto voucher verify someone@postacertificata.example --reason 'identity card seen, file 77'
   tramonto voucher verify --from requests.txt --reason 'identity cards seen, files 77 to 90'")]
@@ -23,7 +25,10 @@ pub enum VoucherCommand {
     ///
     /// The holder may request a voucher again.
     Refuse(RefuseArgs),
-    /// Issue vouchers for verified requests and print their codes
+    /// Have vouchers issued for verified requests, and print their codes
+    ///
+    /// Workers issue vouchers. The command waits for the running engine, or runs a worker itself where
+    /// no engine holds the folder.
     ///
     /// A code is shown once and stored nowhere: whoever has the code can use the voucher. A file of
     /// codes is readable by its owner alone.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::{Capabilities, Capability};
+use domain::Capabilities;
 use engine::EngineSettings;
 use engine::parts::{ANSWERS, AnswerServer, PartKind, WorkerSettings};
 use engine::process::Process;
@@ -29,8 +29,7 @@ pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<Ex
 }
 
 pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode, Error> {
-    let every_effect = Capabilities::OF_PLATFORM.with(Capability::Activate);
-    let effects = args.effects.unwrap_or(every_effect);
+    let effects = args.effects.unwrap_or(Capabilities::OF_WORKERS);
     let engine = EngineSettings {
         arm_ahead: args.arm_ahead.0,
         workers: WorkerSettings { effects, count: args.workers },

@@ -1,6 +1,7 @@
 //! `tramonto status`: where the programme stands.
 
 use console::style;
+use domain::VoucherProgress;
 use views::{PhaseProgress, Status};
 
 use super::act::read;
@@ -64,6 +65,18 @@ fn words(status: &Status) -> String {
     if !status.notices.is_empty() {
         lines.push(notices::overview(&status.notices));
         lines.extend(status.notices.iter().flat_map(notices::problems));
+    }
+    if let Some(vouchers) = status.vouchers {
+        let VoucherProgress { unverified, pending, retrying, failed, issued, delivered } = vouchers;
+        lines.push(format!(
+            "vouchers: {} requested, {} pending, {} retrying, {} failed, {} issued, {} delivered",
+            count(unverified),
+            count(pending),
+            count(retrying),
+            count(failed),
+            count(issued),
+            count(delivered)
+        ));
     }
     if status.drift.open > 0 {
         lines.push(format!(

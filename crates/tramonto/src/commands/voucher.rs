@@ -16,6 +16,7 @@ use engine::actions::vouchers::{
     VerifyVouchers,
 };
 use engine::store::Store;
+use engine::{Home, StorePlace, issuing};
 use registry::Registry;
 use serde_json::{Value, json};
 use vouchers::{Grant, Kept, Office, Shown};
@@ -32,6 +33,8 @@ use crate::output::text::{count, table};
 /// The office of a store, opened for a command.
 pub(crate) struct Desk {
     store: Store,
+    /// The folder of the store, if it is one.
+    home: Option<Home>,
     pub(crate) office: Office,
     pub(crate) registry: Arc<Registry>,
 }
@@ -41,12 +44,22 @@ impl Desk {
         let store = decide_on(global).await?;
         let office = store.vouchers().await?.clone();
         let registry = Arc::clone(store.registry().await?);
-        Ok(Self { store, office, registry })
+        let home = match &global.store {
+            StorePlace::Folder(_) => Some(global.home()?),
+            StorePlace::Postgres(_) => None,
+        };
+        Ok(Self { store, home, office, registry })
     }
 
     pub(crate) async fn close(self) -> Result<(), Error> {
         drop((self.office, self.registry));
         self.store.close().await
+    }
+
+    /// Waits until workers have issued the vouchers that are due.
+    async fn until_issued(&self, whose: Option<u32>) -> Result<(), Error> {
+        issuing::until_issued(self.home.as_ref(), self.office.journal(), &self.registry, whose)
+            .await
     }
 
     fn id(&self, number: u32) -> MailboxId {
@@ -100,7 +113,8 @@ async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
         return issued;
     };
     let number = desk.store.number_of(mailbox).await?;
-    let grant = desk.office.issue(number, &origin).await?;
+    desk.until_issued(Some(number)).await?;
+    let grant = desk.office.deliver(number).await?;
     hand_over(&desk, "issued", &grant, global)?;
     desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
     desk.close().await

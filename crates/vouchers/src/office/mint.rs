@@ -1,12 +1,12 @@
-//! Granting, and making codes.
+//! Making codes, and delivering them.
 
-use domain::{Event, MailboxSet, State, VoucherCode, VoucherCommand, VoucherStanding};
+use domain::{Event, State, VoucherCode, VoucherCommand, VoucherStanding};
 use eventstore::Origin;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use roaring::RoaringBitmap;
 
-use super::{Office, one, set_of};
+use super::{Office, one};
 use crate::{Error, Kept, TYP, Token};
 
 /// A code that was made: to be handed to its holder, and to nobody else.
@@ -45,18 +45,25 @@ pub struct Undelivered {
 }
 
 impl Office {
-    /// Grants a verified request and makes the code. Where the grant is there and its code was never made, it
-    /// is made now; where the code was made and not handed over, [`Error::Minted`] says so.
-    pub async fn issue(&self, number: u32, origin: &Origin) -> Result<Grant, Error> {
-        let issue = || VoucherCommand::Issue { mailboxes: one(number) };
-        match self.decide(origin, issue).await {
-            Ok(_) => self.grant(number, 1).await,
-            Err(Error::Rejected(why)) => match self.awaited(number).await? {
-                Some(issue) => self.grant(number, issue).await,
-                None => Err(why.into()),
-            },
-            Err(error) => Err(error),
+    /// Makes the code of a voucher that was issued and not delivered. Not yet where no worker has issued it:
+    /// [`Error::Pending`]; never where its code was made before, of which [`Error::Minted`] tells.
+    pub async fn deliver(&self, number: u32) -> Result<Grant, Error> {
+        let issue = self.deliverable(number).await?.ok_or(Error::Pending)?;
+        self.grant(number, issue).await
+    }
+
+    /// Which code of a voucher is to be delivered; `None` while a worker still has to issue it. A rejection says
+    /// why no voucher of this holder will be.
+    pub async fn deliverable(&self, number: u32) -> Result<Option<u32>, Error> {
+        let snapshot = self.journal.state().await?;
+        let vouchers = &snapshot.vouchers;
+        let issued = vouchers.standing(number) == VoucherStanding::Valid;
+        if issued && !vouchers.delivered().contains(number) {
+            return Ok(Some(vouchers.issue_of(number)));
         }
+        let issue = VoucherCommand::Issue { mailboxes: one(number) };
+        snapshot.decide_voucher(issue, self.journal.now())?;
+        Ok(None)
     }
 
     /// Replaces the code of a voucher, whether it was lost or never made. The one before is worth nothing
@@ -65,23 +72,6 @@ impl Office {
         let events = self.decide(origin, || VoucherCommand::Reissue { number }).await?;
         let issue = events.iter().find_map(reissued).map_or(1, |kept| kept.issue);
         self.grant(number, issue).await
-    }
-
-    /// Grants verified requests by ascending number, at most `limit`, and makes their codes. Nobody when
-    /// none waits; where the plan's limit is reached, that is the error.
-    pub async fn issue_some(&self, limit: usize, origin: &Origin) -> Result<Vec<Minted>, Error> {
-        let events = self
-            .decide_on(origin, |state, now| {
-                let waiting = state.vouchers.verified() - state.rights.withdrawn();
-                let mailboxes: RoaringBitmap = waiting.iter().take(limit).collect();
-                if mailboxes.is_empty() {
-                    return Ok(Vec::new());
-                }
-                Ok(state.decide_voucher(VoucherCommand::Issue { mailboxes }, now)?)
-            })
-            .await?;
-        let granted = events.iter().filter_map(set_of).flat_map(|set: &MailboxSet| set.iter());
-        self.mint(granted.map(|number| Kept { number, issue: 1 }).collect()).await
     }
 
     /// These codes were handed over. One that was replaced meanwhile is left out: what its holder has is worth
@@ -148,15 +138,6 @@ impl Office {
         let voucher = self.voucher(number);
         let token = self.rules(|plan, _| Token::new(programme, plan, voucher, issue, now)).await?;
         Ok(self.keyring.sign(TYP, &token, now)?)
-    }
-
-    /// The present issue of a voucher that was granted and not handed over.
-    async fn awaited(&self, number: u32) -> Result<Option<u32>, Error> {
-        let snapshot = self.journal.state().await?;
-        let vouchers = &snapshot.vouchers;
-        let awaited = vouchers.standing(number) == VoucherStanding::Valid
-            && !vouchers.delivered().contains(number);
-        Ok(awaited.then(|| vouchers.issue_of(number)))
     }
 
     async fn grant(&self, number: u32, issue: u32) -> Result<Grant, Error> {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Command, Verification, VoucherStanding};
+use domain::{Command, MailboxSet, Verification, VoucherStanding};
 use eventstore::{Decision, programme_stream, voucher_stream};
 use futures::future::join_all;
+use platform::IssueVouchers;
 use vouchers::{Error, Minted};
 
-use crate::world::{OLD, World, origin};
+use crate::crashes::ended_after;
+use crate::world::{OLD, World, issue, issue_some, origin};
 
 const HOLDERS: u32 = 60;
 const LIMIT: u64 = 41;
@@ -29,17 +31,16 @@ async fn codes_are_made_once(world: World) {
             let mut made = Vec::new();
             if place % 2 == 0 {
                 for number in 0..HOLDERS {
-                    if let Ok(grant) = office.issue(number, &origin()).await {
+                    if let Ok(grant) = issue(&office, number).await {
                         made.push(Minted { number, issue: grant.issue, code: grant.code });
                     }
                 }
                 return made;
             }
             loop {
-                match office.issue_some(7, &origin()).await {
+                match issue_some(&office, 7).await {
                     Ok(some) if some.is_empty() => return made,
                     Ok(some) => made.extend(some),
-                    Err(Error::Rejected(_)) => return made,
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -104,8 +105,9 @@ async fn of_two_providers_at_the_same_moment_one_wins_and_the_other_is_told_who_
 }
 
 #[tokio::test]
-async fn of_a_grant_and_an_amendment_at_the_same_moment_one_is_decided_on_the_other() {
-    for grant_first in [true, false] {
+async fn an_amendment_at_any_wait_of_a_worker_that_issues_is_decided_before_it_or_after_it() {
+    let (mut issued_first, mut amended_first) = (0, 0);
+    for waits in 0..12 {
         let world = World::that_yields("", &[OLD, OLD]).await;
         world.granted(0).await;
         world.verified(1).await;
@@ -115,18 +117,23 @@ async fn of_a_grant_and_an_amendment_at_the_same_moment_one_is_decided_on_the_ot
         let on = Decision::on(programme_stream(journal.programme()).unwrap())
             .depends_on(voucher_stream(journal.programme()).unwrap());
         let origin = origin();
-        let amend = journal.decide(&on, &origin, |state, now| {
-            Ok::<_, Error>(state.decide(Command::Amend(plan.clone()), now)?)
-        });
-        let grant = world.office.issue(1, &origin);
-        let (granted, amended) = if grant_first {
-            tokio::join!(grant, amend)
-        } else {
-            let (amended, granted) = tokio::join!(amend, grant);
-            (granted, amended)
+        let (worker, second) = (world.office.issuer(), MailboxSet::from(1));
+        let mut issuing = worker.issue(&second);
+        let done = ended_after(Some(waits), issuing.as_mut()).await;
+        let amended = journal
+            .decide(&on, &origin, |state, now| {
+                Ok::<_, Error>(state.decide(Command::Amend(plan.clone()), now)?)
+            })
+            .await;
+        let answer = match done {
+            Some(answer) => answer,
+            None => issuing.await,
         };
-        assert_ne!(granted.is_ok(), amended.is_ok());
+        let issued = !answer.unwrap().applied.is_empty();
+        assert_ne!(issued, amended.is_ok());
+        *(if issued { &mut issued_first } else { &mut amended_first }) += 1;
         let report = world.office.report().await.unwrap();
         assert!(report.limit.is_none_or(|limit| report.issued <= limit), "{report:?}");
     }
+    assert!(issued_first > 0 && amended_first > 0, "{issued_first} and {amended_first}");
 }

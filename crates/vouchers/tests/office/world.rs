@@ -13,6 +13,7 @@ use eventstore::{
     mailbox_stream, outcome_stream, programme_stream,
 };
 use keyring::Keyring;
+use platform::IssueVouchers;
 use projections::mailbox_now;
 use rand::rngs::SysRng;
 use registry::{Encoding, ImportRequest, Registry, Source};
@@ -21,7 +22,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
-use vouchers::{CodeBook, Error, FORMAT, Grant, Office, SCHEMA};
+use vouchers::{CodeBook, Error, FORMAT, Grant, Minted, Office, SCHEMA};
 
 use crate::yielding::Yielding;
 
@@ -214,7 +215,7 @@ impl World {
     /// One who was granted a voucher.
     pub(crate) async fn granted(&self, number: u32) -> Grant {
         self.verified(number).await;
-        self.office.issue(number, &origin()).await.unwrap()
+        issue(&self.office, number).await.unwrap()
     }
 
     pub(crate) async fn redeem(&self, shown: &str, provider: &str) -> Result<NaiveDate, Error> {
@@ -251,6 +252,23 @@ impl World {
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// A worker issues the voucher of a holder, and its code is delivered.
+pub(crate) async fn issue(office: &Office, number: u32) -> Result<Grant, Error> {
+    office.issuer().issue(&MailboxSet::from(number)).await.unwrap();
+    office.deliver(number).await
+}
+
+/// A worker issues so many of the vouchers that are to be issued; their codes.
+pub(crate) async fn issue_some(office: &Office, most: usize) -> Result<Vec<Minted>, Error> {
+    let journal = office.journal();
+    let these: MailboxSet = {
+        let known = journal.state().await?;
+        known.vouchers_to_issue(journal.now()).iter().take(most).collect()
+    };
+    let answer = office.issuer().issue(&these).await.unwrap();
+    office.mint_missing(&answer.applied).await
 }
 
 async fn office(

@@ -11,3 +11,4 @@ mod on_platform;
 #[path = "../../../platform/tests/provider/receiver.rs"]
 mod receiver;
 mod sessions;
+mod vouchers;

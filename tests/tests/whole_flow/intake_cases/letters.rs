@@ -8,6 +8,7 @@ use chrono::Duration;
 use domain::VoucherStanding;
 use intake::{MessageStatus, RequestProcessor, Templates};
 use mail::Outcome;
+use platform::IssueVouchers;
 use sqlx::Executor;
 
 use crate::intake_cases::scene::{
@@ -172,7 +173,8 @@ async fn codes_in_delivery_are_not_reissued() {
     let origin = eventstore::Origin::part("operator");
     scene.office.request(lost, &origin).await.unwrap();
     scene.office.verify(lost, domain::Verification::Officer, &origin).await.unwrap();
-    scene.office.issue(lost, &origin).await.unwrap();
+    scene.office.issuer().issue(&lost.into()).await.unwrap();
+    scene.office.deliver(lost).await.unwrap();
     let undelivered = scene.office.undelivered().await.unwrap();
     assert_eq!(undelivered.made, [holder.number, lost].into());
 

@@ -12,6 +12,7 @@ use eventstore::Clock;
 use intake::{MessageStatus, NewMessage, ProcessorSettings, RequestProcessor, Store};
 use keyring::Keyring;
 use mail::Outcome;
+use platform::IssueVouchers;
 use rehearsal::Rehearsal;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -131,8 +132,22 @@ impl Scene {
     }
 
     pub(crate) async fn passes(&mut self) -> Vec<(String, String)> {
-        while self.processor.tick().await.unwrap().progress > 0 {}
+        loop {
+            while self.processor.tick().await.unwrap().progress > 0 {}
+            if !self.issued().await {
+                break;
+            }
+            self.later(Duration::seconds(2));
+        }
         std::mem::take(&mut self.relay.letters.lock().unwrap())
+    }
+
+    /// A worker issues what was verified; was there anything?
+    pub(crate) async fn issued(&self) -> bool {
+        let journal = self.office.journal();
+        let pending = journal.state().await.unwrap().vouchers_to_issue(journal.now()).into();
+        let answer = self.office.issuer().issue(&pending).await.unwrap();
+        !answer.applied.is_empty()
     }
 
     pub(crate) fn later(&self, by: Duration) {

@@ -158,6 +158,7 @@ impl World {
                         assert!(held || self.is_allowed(capability, self.now), "{what}");
                         assert_eq!(mailbox.lifecycle, Lifecycle::Activated, "{what}");
                     }
+                    Change::Issue => assert!(self.is_allowed(capability, self.now), "{what}"),
                     Change::Arm { until: None } => {
                         assert!(mailbox.armed.contains_key(&capability), "{what}");
                     }

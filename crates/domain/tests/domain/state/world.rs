@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Capabilities, Change, Command, DateColumn, Event, Fact, Mailbox, MailboxCommand, MailboxSet,
     MailboxesRegistered, Outcome, Plan, PlatformCapabilities, Rejection, RightsArmed,
-    RightsRestored, State, Task, Verdict, civil_date, tasks,
+    RightsRestored, State, Task, Verdict, VouchersIssued, civil_date, tasks,
 };
 use roaring::RoaringBitmap;
 use uuid::Uuid;
@@ -132,6 +132,9 @@ impl World {
             Change::Arm { until } => {
                 let armed = RightsArmed { phase, revision, capabilities, until, mailboxes };
                 self.record(Event::RightsArmed(armed));
+            }
+            Change::Issue => {
+                self.record(Event::VouchersIssued(VouchersIssued { revision, mailboxes }));
             }
         }
     }

@@ -128,6 +128,21 @@ proptest! {
             prop_assert!(sum <= world.rules().0, "more than the limit");
             prop_assert!(redeemed.iter().zip(granted).all(|(many, had)| *many <= had));
             prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "to who asked too late");
+            // What workers are to do is exactly what would be issued of all that is verified.
+            let pending = world.state.vouchers_to_issue(world.now);
+            let verified = world.state.vouchers.verified().clone();
+            let whole = VoucherCommand::Issue { mailboxes: verified };
+            let whole = world.state.decide_voucher(whole, world.now).unwrap_or_default();
+            let issued = whole.into_iter().find_map(|event| {
+                if let Event::VouchersIssued(event) = event { Some(event.mailboxes) } else { None }
+            });
+            prop_assert_eq!(&pending, &*issued.unwrap_or_default());
+            // Each open request has a cause, and nobody else has.
+            let requested = world.state.vouchers.requested();
+            let causes = world.state.vouchers.by_cause(world.state.rights.registered());
+            let caused = causes.values().fold(RoaringBitmap::new(), |all, set| all | set);
+            prop_assert_eq!(&caused, requested);
+            prop_assert_eq!(causes.values().map(RoaringBitmap::len).sum::<u64>(), requested.len());
             // The same again changes nothing.
             let again = world.state.decide_voucher(command.clone(), world.now).unwrap_or_default();
             let told_twice = matches!(command, VoucherCommand::Reissue { .. });

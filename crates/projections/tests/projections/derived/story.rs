@@ -13,7 +13,7 @@ use domain::{
     DriftSettled, EffectFailed, Event, IncidentOpened, IncidentResolved, IncidentRetried,
     MailboxCommand, MailboxSet, MailboxesActivated, MailboxesRegistered, Outcome, PhaseId, Plan,
     PlatformCapabilities, ProgrammeId, RegistrationsCorrected, RightsArmed, RightsRestored,
-    Standing, State, Task, Verdict, civil_date, tasks,
+    Standing, State, Task, Verdict, VouchersIssued, civil_date, tasks,
 };
 use eventstore::{
     Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, NewEvent, Origin,
@@ -331,7 +331,8 @@ impl Story {
 
     async fn record(&self, task: &Task, mailboxes: MailboxSet, fate: u32, seed: u32) {
         let (phase, capabilities) = (task.phase.clone(), task.capabilities);
-        let cause = format!("cause-{}", seed % 3);
+        let work = if task.change == Change::Issue { "voucher" } else { "cause" };
+        let cause = format!("{work}-{}", seed % 3);
         let attempts = 1 + seed % 3;
         let events = match (fate, task.change) {
             (0 | 1, Change::Close { due_at }) => {
@@ -343,6 +344,9 @@ impl Story {
             (0 | 1, Change::Arm { until }) => {
                 let armed = RightsArmed { phase, revision: 1, capabilities, until, mailboxes };
                 vec![Event::RightsArmed(armed)]
+            }
+            (0 | 1, Change::Issue) => {
+                vec![Event::VouchersIssued(VouchersIssued { revision: 1, mailboxes })]
             }
             (2, _) => {
                 let retry_at = self.now() + Duration::minutes(i64::from(seed % 90));
@@ -364,7 +368,9 @@ impl Story {
         // What was armed took effect at the date and is recorded when it was read back.
         let at = match task.change {
             Change::Close { due_at } if fate == 1 && task.phase.is_some() => due_at,
-            Change::Close { .. } | Change::Restore | Change::Arm { .. } => self.now(),
+            Change::Close { .. } | Change::Restore | Change::Arm { .. } | Change::Issue => {
+                self.now()
+            }
         };
         self.append(stream, at, &events).await;
     }

@@ -171,12 +171,12 @@ impl fmt::Display for Listen {
 
 /// Effects that a worker takes, with commas between them.
 pub(in crate::cli) fn effects(text: &str) -> Result<Capabilities, String> {
-    let known = Capabilities::OF_PLATFORM.with(Capability::Activate);
+    let known = Capabilities::OF_WORKERS;
     text.split(',').try_fold(Capabilities::NONE, |all, part| {
         let capability: Capability = part.trim().parse()?;
         if known.contains(capability) {
             return Ok(all.with(capability));
         }
-        Err(format!("{capability} is no effect of a phase; write some of {known}"))
+        Err(format!("{capability} is not an effect of a worker; write some of {known}"))
     })
 }

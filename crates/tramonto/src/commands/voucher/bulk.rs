@@ -7,6 +7,7 @@ use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use engine::issuing;
 use eventstore::Origin;
 use roaring::RoaringBitmap;
 use serde_json::json;
@@ -17,7 +18,7 @@ use crate::cli::{CodesArgs, Global};
 use crate::output::text::count;
 use crate::{Error, requests};
 
-/// So many are granted by one event. What a crash leaves to be replaced is one batch at most.
+/// Codes written and recorded as delivered at once. What a crash leaves to be replaced is one batch at most.
 const BATCH: usize = 16_384;
 
 /// The file of codes.
@@ -35,22 +36,26 @@ pub(super) async fn issue_all(
     global: &Global,
 ) -> Result<(), Error> {
     let mut codes = Codes::create(args)?;
-    // Who stopped before left grants without a code.
-    let unmade = desk.office.undelivered().await?.unmade - &under_way(global).await?;
-    for batch in batches(&unmade) {
-        codes.hand_over(desk, desk.office.mint_missing(&batch).await?, origin).await?;
-    }
-    let stopped = loop {
-        match desk.office.issue_some(BATCH, origin).await {
-            Ok(minted) if minted.is_empty() => break None,
-            Ok(minted) => codes.hand_over(desk, minted, origin).await?,
-            // The plan's limit, or its window: what was granted is in the file.
-            Err(vouchers::Error::Rejected(why)) if codes.written > 0 => break Some(why),
-            Err(error) => return Err(error.into()),
-        }
+    let journal = desk.office.journal();
+    desk.until_issued(None).await?;
+    // Those whose code a letter of the intake brings are left to it; of the others who stopped before left some.
+    let issued = {
+        let snapshot = journal.state().await?;
+        let vouchers = &snapshot.vouchers;
+        vouchers.valid() - vouchers.delivered()
     };
+    for batch in batches(&(issued - &under_way(global).await?)) {
+        let minted = desk.office.mint_missing(&batch).await?;
+        if !minted.is_empty() {
+            codes.hand_over(desk, minted, origin).await?;
+        }
+    }
+    let stopped = issuing::left_over(&*journal.state().await?, journal.now());
+    if let Some(why) = stopped.as_ref().filter(|_| codes.written == 0) {
+        return Err(vouchers::Error::Rejected(domain::Rejection(why.clone())).into());
+    }
     let lost = (desk.office.undelivered().await?.made - &under_way(global).await?).len();
-    codes.told("issued", stopped.as_ref().map(ToString::to_string).as_deref(), lost, global)
+    codes.told("issued", stopped.as_deref(), lost, global)
 }
 
 pub(super) async fn reissue_undelivered(

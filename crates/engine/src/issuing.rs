@@ -1,0 +1,134 @@
+//! Has vouchers issued for a command that waits for them.
+//!
+//! Only workers issue vouchers. Where the store is a folder that no engine works on, a worker does it in this
+//! process, under the engine's lock; otherwise the engine that runs is waited for. Deliberately absent:
+//! phases. A command about vouchers carries out no other work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{InProcess, WorkOrder, WorkQueue};
+use domain::{Capability, MailboxSet, State};
+use eventstore::Journal;
+use platform::Pace;
+use registry::Registry;
+use roaring::RoaringBitmap;
+use tokio::time::{Instant, sleep};
+use vouchers::Issuer;
+use workers::{SweepSettings, Worker};
+
+use crate::platform_choice::apply_rate_limits;
+use crate::{Error, Home};
+
+/// How often the log is read while another process issues vouchers.
+const POLL: Duration = Duration::from_millis(100);
+/// How long no progress of another process is waited for.
+const NO_PROGRESS: Duration = Duration::from_secs(20);
+
+/// Whose vouchers a command waits for; everyone's where it names nobody.
+pub type Whose = Option<u32>;
+
+/// Returns once workers have nothing left to issue to them. `home` is the folder of an embedded store.
+pub async fn until_issued(
+    home: Option<&Home>,
+    journal: &Arc<Journal>,
+    registry: &Arc<Registry>,
+    whose: Whose,
+) -> Result<(), Error> {
+    if pending(journal, whose).await?.is_empty() {
+        return Ok(());
+    }
+    let lock = home.map(Home::try_lock).transpose()?.flatten();
+    match lock {
+        Some(_lock) => here(journal, registry, whose).await,
+        None => elsewhere(journal, whose).await,
+    }
+}
+
+/// Those whom a worker would issue a voucher to now; nobody while the programme is paused.
+async fn pending(journal: &Journal, whose: Whose) -> Result<RoaringBitmap, Error> {
+    let state = journal.state().await?;
+    if state.programme.is_paused() {
+        return Ok(RoaringBitmap::new());
+    }
+    let pending = state.vouchers_to_issue(journal.now());
+    Ok(match whose {
+        Some(number) => pending & RoaringBitmap::from_iter([number]),
+        None => pending,
+    })
+}
+
+/// A worker in this process carries out orders for them, batch by batch.
+async fn here(journal: &Arc<Journal>, registry: &Arc<Registry>, whose: Whose) -> Result<(), Error> {
+    let queue = Arc::new(InProcess::new(bus::Settings::default()));
+    let issuer = Arc::new(Issuer::new(Arc::clone(journal), Arc::clone(registry)));
+    let pace = Pace::default();
+    apply_rate_limits(&pace, &*journal.state().await?);
+    let orders: Arc<dyn WorkQueue> = Arc::<InProcess>::clone(&queue);
+    let worker = Worker::of_vouchers(Arc::clone(journal), orders, issuer, pace, rand::random());
+    let batch = usize::try_from(SweepSettings::default().batch).unwrap_or(usize::MAX);
+    loop {
+        let some: RoaringBitmap = pending(journal, whose).await?.iter().take(batch).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let before = journal.state().await?.position();
+        queue.publish(order(journal, some)).await?;
+        worker.next().await?;
+        if journal.state().await?.position() == before {
+            return Ok(());
+        }
+    }
+}
+
+fn order(journal: &Journal, mailboxes: RoaringBitmap) -> WorkOrder {
+    let id = journal.new_id();
+    WorkOrder {
+        id,
+        programme: journal.programme().clone(),
+        phase: None,
+        effects: Capability::RequestVoucher.into(),
+        mailboxes: MailboxSet::from(mailboxes),
+        correlation_id: id,
+        causation_id: None,
+    }
+}
+
+/// Waits for the workers of another process.
+async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
+    let mut progress = Instant::now();
+    let mut before = None;
+    loop {
+        let left = pending(journal, whose).await?.len();
+        if left == 0 {
+            return Ok(());
+        }
+        if before.replace(left) != Some(left) {
+            progress = Instant::now();
+        }
+        if progress.elapsed() > NO_PROGRESS {
+            return Err(Error::Usage(format!(
+                "no worker issues vouchers: {left} requests are verified and still wait; start `tramonto \
+                 service worker` (with request-voucher among its --effects), or `tramonto run`"
+            )));
+        }
+        sleep(POLL).await;
+    }
+}
+
+/// Why verified requests are left without a voucher; `None` where none is left.
+pub fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<String> {
+    let verified = state.vouchers.verified().clone();
+    if verified.is_empty() {
+        return None;
+    }
+    if state.programme.is_paused() {
+        return Some("the programme is paused; run `tramonto resume` first".to_owned());
+    }
+    let failed = state.voucher_progress().failed;
+    if failed > 0 {
+        return Some(format!("{failed} failed permanently; see `tramonto incidents list`"));
+    }
+    let issue = domain::VoucherCommand::Issue { mailboxes: verified };
+    state.decide_voucher(issue, now).err().map(|why| why.to_string())
+}
