@@ -37,7 +37,7 @@ fn diagram() -> BTreeSet<(String, String, String)> {
 
 /// The lifecycles that an event of a golden file leads to, one for each of its mailboxes.
 fn outcomes(event: &Event, from: Lifecycle) -> BTreeSet<String> {
-    let numbers = event.subjects().into_set().map(|set| set.into_owned()).unwrap_or_default();
+    let numbers = event.subjects().into_set().map(std::borrow::Cow::into_owned).unwrap_or_default();
     let evolve = |number| {
         let mut mailbox = Mailbox { lifecycle: from, ..Mailbox::new(number) };
         mailbox.evolve(event);
