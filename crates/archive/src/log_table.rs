@@ -2,7 +2,7 @@
 //!
 //! Invariant: no mailbox gets entries about others, whatever the table contains. Deliberately
 //! absent: how a platform's own tables map to this one; its operator writes the view
-//! (docs/log-table.md).
+//! (docs/reference/log-table.md).
 
 use std::path::Path;
 
@@ -75,7 +75,7 @@ impl LogTable {
         if !missing.is_empty() {
             let missing = missing.join(", ");
             return Err(self.unusable(format!(
-                "no column {missing}; create a view with all columns (docs/log-table.md)"
+                "no column {missing}; create a view with all columns (docs/reference/log-table.md)"
             )));
         }
         let _none: Vec<(i64,)> = self.0.rows(PROBE, Vec::new()).await?;

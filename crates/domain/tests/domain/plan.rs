@@ -270,7 +270,7 @@ fn names_are_1_to_40_plain_letters() {
 
 #[test]
 fn the_plan_in_the_documentation_is_a_good_plan() {
-    let page = include_str!("../../../../docs/plan.md");
+    let page = include_str!("../../../../docs/reference/plan.md");
     let (_, after) = page.split_once("```toml\n").expect("the page shows a plan");
     let (text, _) = after.split_once("```").expect("and it ends");
     assert_eq!(notices(text), [""; 0]);
