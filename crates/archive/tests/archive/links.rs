@@ -27,7 +27,7 @@ async fn a_link_serves_the_holder_only_and_each_access_is_an_event() {
     assert!(matches!(wrong, Access::NotTheHolder), "{wrong:?}");
     let right = world.archive.serve(&ready.secret, "rssnna85t50a562x ").await.unwrap();
     assert!(matches!(right, Access::Export(_)), "{right:?}");
-    use ExportAccess::{Delivered, Viewed, NotTheHolder};
+    use ExportAccess::{Delivered, NotTheHolder, Viewed};
     assert_eq!(outcomes(&world).await, [Viewed, NotTheHolder, Delivered]);
     let mut other = ready.secret.clone();
     other.replace_range(0..1, if ready.secret.starts_with('A') { "B" } else { "A" });
