@@ -108,8 +108,8 @@ async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
         }
         if progress.elapsed() > NO_PROGRESS {
             return Err(Error::Usage(format!(
-                "no worker issues vouchers: {left} requests are verified and still wait; start `tramonto \
-                 service worker` (with request-voucher among its --effects), or `tramonto run`"
+                "no worker issues vouchers: {left} verified requests wait; start `tramonto service \
+                 worker` with request-voucher among its --effects, or `tramonto run`"
             )));
         }
         sleep(POLL).await;
@@ -127,7 +127,7 @@ pub fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<St
     }
     let failed = state.voucher_progress().failed;
     if failed > 0 {
-        return Some(format!("{failed} failed permanently; see `tramonto incidents list`"));
+        return Some(format!("{failed} failed permanently; see `tramonto incident list`"));
     }
     let issue = domain::VoucherCommand::Issue { mailboxes: verified };
     state.decide_voucher(issue, now).err().map(|why| why.to_string())

@@ -233,8 +233,8 @@ impl Payload for EffectFailed {
 
     fn describe_for(&self, _: u32) -> String {
         format!(
-            "changing {} failed ({}); next attempt from {}",
-            self.capabilities,
+            "{} failed ({}); next attempt from {}",
+            attempt(self.capabilities),
             self.cause,
             utc(self.retry_at)
         )
@@ -258,8 +258,10 @@ impl Payload for IncidentOpened {
 
     fn describe_for(&self, _: u32) -> String {
         format!(
-            "changing {} failed permanently after {} attempts ({}); it waits for an operator",
-            self.capabilities, self.attempts, self.cause
+            "{} failed permanently after {} attempts ({}); it waits for an operator",
+            attempt(self.capabilities),
+            self.attempts,
+            self.cause
         )
     }
 }
@@ -292,6 +294,14 @@ impl Payload for IncidentResolved {
     fn describe_for(&self, _: u32) -> String {
         format!("incident resolved by an operator ({})", self.cause)
     }
+}
+
+/// The effect that was attempted, e.g. `changing send,modify`.
+fn attempt(capabilities: Capabilities) -> String {
+    if capabilities == Capability::RequestVoucher.into() {
+        return "issuing the voucher".to_owned();
+    }
+    format!("changing {capabilities}")
 }
 
 fn incident(phase: Option<&PhaseId>, cause: &str) -> IncidentKey {

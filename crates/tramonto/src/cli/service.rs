@@ -156,7 +156,10 @@ pub struct WorkerArgs {
     /// Options of every service.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// Effects to carry out: activate, send, modify, receive, access; all by default
+    /// Effects to carry out, separated by commas; all by default
+    ///
+    /// They are activate, send, modify, receive, access, and request-voucher, which issues vouchers.
+    /// Where workers take some effects each, every effect needs a worker.
     #[arg(long, value_name = "EFFECTS", value_parser = values::effects)]
     pub effects: Option<Capabilities>,
     /// Orders carried out concurrently

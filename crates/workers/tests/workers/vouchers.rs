@@ -218,6 +218,14 @@ impl World {
         issued
     }
 
+    /// The outcomes of effects on a mailbox, as the log describes them.
+    async fn outcomes_of(&self, number: u32) -> Vec<String> {
+        let filter = Filter { categories: vec!["outcome".to_owned()] };
+        let page = self.journal.store().read_all(0, &filter, 1_000).await.unwrap();
+        let facts = page.events.iter().map(|recorded| recorded.fact().unwrap());
+        facts.map(|fact| fact.event.describe_for(number)).collect()
+    }
+
     /// The first eight have one voucher each, as the plan allows, and a worker issued it.
     async fn eight_have_theirs(&self) {
         let expected: Vec<_> = (0..8).map(|number| (number, "worker".to_owned())).collect();
@@ -329,6 +337,9 @@ async fn what_fails_permanently_is_an_incident_and_is_issued_once_an_operator_re
     world.settle().await;
     let progress = world.progress().await;
     assert_eq!((progress.failed, progress.issued), (1, 8), "its place went to another");
+    let described = world.outcomes_of(4).await;
+    let failed = "issuing the voucher failed permanently after 1 attempts (voucher-out-of-paper)";
+    assert!(described.iter().any(|text| text.starts_with(failed)), "{described:?}");
     let key: domain::IncidentKey = "-:voucher-out-of-paper".parse().unwrap();
     let retried = {
         let known = world.journal.state().await.unwrap();
