@@ -78,9 +78,9 @@ async fn the_window_opens_on_18_march_2015_in_rome_and_closes_with_the_programme
     world.verified(1).await;
     world.at("2018-03-18T00:00:00+01:00");
     let late = why(world.office.request(2, &origin()).await);
-    assert!(late.contains("any more"), "{late}");
+    assert!(late.contains("can no longer be requested"), "{late}");
     let ended = why(issue(&world.office, 1).await);
-    assert!(ended.contains("any more"), "{ended}");
+    assert!(ended.contains("can no longer be requested"), "{ended}");
 }
 
 #[tokio::test]
@@ -110,11 +110,11 @@ async fn a_code_is_worth_something_until_the_end_of_its_last_day_in_rome() {
     assert_eq!(world.office.expire(&origin()).await.unwrap(), 0, "once");
     let expired = why(world.redeem(&second.code.shown(), "posta-sicura").await);
     assert!(expired.contains("expired"), "{expired}");
-    assert!(why(world.office.request(1, &origin()).await).contains("one for each holder, ever"));
+    assert!(why(world.office.request(1, &origin()).await).contains("each holder gets one, ever"));
 }
 
 #[tokio::test]
-async fn a_mailbox_on_hold_gets_one_and_one_that_was_given_up_does_not() {
+async fn a_mailbox_on_hold_gets_one_and_one_that_was_withdrawn_does_not() {
     let world = World::with("", &[OLD, OLD, OLD]).await;
     world.at("2015-02-01T12:00:00+01:00");
     let hold = MailboxCommand::PlaceHold {
@@ -129,25 +129,25 @@ async fn a_mailbox_on_hold_gets_one_and_one_that_was_given_up_does_not() {
     for number in [1, 2] {
         world.mailbox(number, MailboxCommand::Withdraw).await;
     }
-    assert!(why(world.office.request(1, &origin()).await).contains("given up"));
-    assert!(why(issue(&world.office, 2).await).contains("given up"));
+    assert!(why(world.office.request(1, &origin()).await).contains("withdrawn"));
+    assert!(why(issue(&world.office, 2).await).contains("withdrawn"));
 }
 
 #[tokio::test]
 async fn nobody_who_was_not_asked_about_is_granted_one() {
     let world = World::with("", &[OLD]).await;
-    assert!(why(issue(&world.office, 0).await).contains("no request"));
+    assert!(why(issue(&world.office, 0).await).contains("no pending voucher request"));
     world.office.request(0, &origin()).await.unwrap();
     world.office.request(0, &origin()).await.unwrap();
     assert!(why(issue(&world.office, 0).await).contains("has not been verified"));
     world.office.refuse(0, "not-the-holder", &origin()).await.unwrap();
-    assert!(why(issue(&world.office, 0).await).contains("no request"));
+    assert!(why(issue(&world.office, 0).await).contains("no pending voucher request"));
     assert!(why(world.office.request(9, &origin()).await).contains("not registered"));
     // Who was refused may ask again.
     world.granted(0).await;
-    assert!(why(world.office.request(0, &origin()).await).contains("one for each holder, ever"));
+    assert!(why(world.office.request(0, &origin()).await).contains("each holder gets one, ever"));
     world.office.handed_over(&[FIRST], &origin()).await.unwrap();
-    assert!(why(issue(&world.office, 0).await).contains("one for each holder, ever"));
+    assert!(why(issue(&world.office, 0).await).contains("each holder gets one, ever"));
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_voucher_that_was_revoked_is_worth_nothing_and_no_other_is_granted() {
     world.office.revoke(0, &origin()).await.unwrap();
     world.office.revoke(0, &origin()).await.unwrap();
     assert!(why(world.redeem(&grant.code.shown(), "posta-sicura").await).contains("revoked"));
-    assert!(why(world.office.request(0, &origin()).await).contains("one for each holder, ever"));
+    assert!(why(world.office.request(0, &origin()).await).contains("each holder gets one, ever"));
     assert!(why(world.office.reissue(0, &origin()).await).contains("revoked"));
 }
 
