@@ -415,7 +415,7 @@ fn keys_that_somebody_else_keeps_are_read_and_never_written() {
         assert_eq!(other.keyed_hash("link").of(b"x"), ring.keyed_hash("link").of(b"x"));
         let refused = other.rotate(now(), turn(now(), now()), &mut SysRng).unwrap_err();
         assert!(matches!(refused, Error::OnlyRead { .. }), "{refused}");
-        assert!(refused.to_string().contains("keys rotate --keys DIR"), "{refused}");
+        assert!(refused.to_string().contains("key rotate --keys DIR"), "{refused}");
     }
     // Rotated where they were made, and handed on: the one that is read again signs with the new
     // key, the other with the old one, which counts for as long as the overlap lasts.

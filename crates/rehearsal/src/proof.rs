@@ -155,7 +155,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
     let mut after = 0_i64;
     loop {
         let rows: Vec<(i64, String, i64, i64, i64, String, String)> = sqlx::query_as(
-            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, actor, payload
+            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, actor,
+                    payload
              FROM event JOIN kind ON kind.id = event.kind
              WHERE event.position > ? ORDER BY event.position LIMIT 64",
         )
@@ -307,7 +308,7 @@ fn is_of_rights(phase: Option<&PhaseId>, cause: &str) -> bool {
 async fn read_directory(home: &Home) -> Result<Directory, Error> {
     let path = home.directory();
     let mut connection = connect(&path).await?;
-    // One row of text and not a row a mailbox: two million rows take seconds to hand over.
+    // One row of text instead of a row per mailbox: two million rows take seconds to transfer.
     let row: Texts = sqlx::query_as(
         "SELECT coalesce(group_concat(number), ''),
                     coalesce(group_concat(number) FILTER (WHERE can_send), ''),

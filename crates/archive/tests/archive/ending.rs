@@ -33,7 +33,7 @@ async fn destruction_leaves_nothing_but_its_record() {
     assert!(world.request(0, Requester::Holder).await.is_err());
     let ready = world.prepare(request).await.unwrap();
     let open = world.archive.destroy(&[], &origin()).await.unwrap_err().to_string();
-    assert!(open.starts_with("1 request that was received in time is open"), "{open}");
+    assert!(open.starts_with("1 log request is open; serve or refuse it"), "{open}");
     let served = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
     assert!(matches!(served, Access::Export(_)), "{served:?}");
     world.at("2018-04-16T23:00:00Z");

@@ -16,9 +16,9 @@ pub(super) struct Extracts {
     /// Requests that are open, with their mailbox.
     open: BTreeMap<Uuid, u32>,
     verified: BTreeSet<Uuid>,
-    /// From when on the link of an extract opens nothing.
+    /// When the link of an export expires.
     links: BTreeMap<Uuid, DateTime<Utc>>,
-    /// Requests whose extract was handed out, ever.
+    /// Requests whose export was served.
     served: BTreeSet<Uuid>,
     destroyed: bool,
     wrong: Vec<String>,

@@ -137,7 +137,7 @@ impl Granted {
         self.unless(row.actor == "worker", row, "issues vouchers though no worker did");
         self.none(&(mailboxes & &self.issued), row, "grants a second voucher");
         self.none(&(mailboxes - &self.verified), row, "grants what was not verified");
-        self.none(&(mailboxes & &self.withdrawn), row, "grants to a mailbox that was given up");
+        self.none(&(mailboxes & &self.withdrawn), row, "grants to a withdrawn mailbox");
         let open = row.allowed(Capability::RequestVoucher)
             && rules.redeem_by.is_none_or(|last| row.day() <= last);
         self.unless(open, row, "grants vouchers outside their time");

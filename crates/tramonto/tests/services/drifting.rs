@@ -38,7 +38,7 @@ async fn a_right_given_back_by_hand_goes_again_though_the_scheduler_is_killed_wh
     let mut world = World::of(FEW).await;
     let mut services = world.start_all();
     world.until_complete().await;
-    let (code, certificate) = asked(&world.store(), &["certificate"]);
+    let (code, certificate) = asked(&world.store(), &["certify"]);
     assert_eq!(code, Some(4), "nobody has looked yet: {certificate}");
 
     // By hand, and with a lock in the way of the second half of a comparison, which lists who is there.
@@ -65,9 +65,9 @@ async fn a_right_given_back_by_hand_goes_again_though_the_scheduler_is_killed_wh
     let can_send = "SELECT count(*) FROM directory.rights WHERE can_send";
     world.until("the right to go again", async || world.ask(can_send).await == 0).await;
     world
-        .until("a certificate", async || asked(&world.store(), &["certificate"]).0 == Some(0))
+        .until("a certificate", async || asked(&world.store(), &["certify"]).0 == Some(0))
         .await;
-    let (_, certificate) = asked(&world.store(), &["certificate"]);
+    let (_, certificate) = asked(&world.store(), &["certify"]);
     assert_eq!((&certificate["certified"], &certificate["checks"]), (&true.into(), &1.into()));
     let (code, checked) = asked(&world.store(), &["check"]);
     assert_eq!((code, &checked["drifting"]), (Some(0), &0.into()), "{checked}");

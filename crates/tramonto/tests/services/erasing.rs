@@ -228,7 +228,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     let zip = ending.fetched(ready["link"].as_str().unwrap(), &asks[0]).await;
     assert_eq!(zip, fs::read(&extract).unwrap());
     let open = ending.refused(&erase(&who_asks)).1;
-    assert!(open.contains("let its link end"), "{open}");
+    assert!(open.contains("wait until it expires"), "{open}");
     let before = ending.found(&known_by).await;
     for place in ["registry.registration", "directory.mailbox", "intake.message", "archive.db"] {
         assert!(before.iter().any(|found| found.starts_with(place)), "{place}: {before:?}");
