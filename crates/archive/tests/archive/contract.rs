@@ -238,7 +238,7 @@ async fn an_unusable_table_is_refused_with_the_reason() {
     let bare = refused("bare").await;
     assert!(bare.contains("no column subject, provider; create a view with"), "{bare}");
     assert!(refused("none").await.contains("table not found"));
-    assert!(refused("main.log").await.contains("name the table alone"));
+    assert!(refused("main.log").await.contains("give the table name alone"));
     let nowhere = folder.path().join("nowhere.db");
     let nowhere = LogTable::open(&nowhere, "log".parse().unwrap()).await.unwrap_err();
     assert!(nowhere.to_string().contains("there is no such file"), "{nowhere}");
