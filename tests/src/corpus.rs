@@ -55,7 +55,8 @@ fn mail(name: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let id = name.replace(' ', "-");
     let mut message = format!(
         "From: A Citizen <{CITIZEN}>\r\nTo: richiestapec@agency.example\r\n\
-         Date: Wed, 18 Mar 2015 09:00:00 +0100\r\nSubject: {name}\r\nMessage-ID: <{id}@mail.example>\r\n\
+         Date: Wed, 18 Mar 2015 09:00:00 +0100\r\nSubject: {name}\r\nMessage-ID: \
+         <{id}@mail.example>\r\n\
          MIME-Version: 1.0\r\n{headers}\r\n"
     )
     .into_bytes();
@@ -85,11 +86,15 @@ fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
     // Its own, for envelopes lie in each other.
     let b = name.replace(' ', "-");
     let mut body = format!(
-        "This is an S/MIME signed message\r\n\r\n--{b}s\r\nContent-Type: multipart/mixed; boundary=\"{b}p\"\r\n\r\n\
+        "This is an S/MIME signed message\r\n\r\n--{b}s\r\nContent-Type: multipart/mixed; \
+         boundary=\"{b}p\"\r\n\r\n\
          --{b}p\r\nContent-Type: multipart/alternative; boundary=\"{b}a\"\r\n\r\n--{b}a\r\n\
-         Content-Type: text/plain; charset=iso-8859-1\r\n\r\nMessaggio di posta certificata. Il giorno 18/03/2015 \
-         il messaggio e' stato inviato da \"provider.words@pec.example\"\r\n--{b}a\r\nContent-Type: text/html\r\n\r\n\
-         <p>Messaggio di posta certificata</p>\r\n--{b}a--\r\n\r\n--{b}p\r\nContent-Type: message/rfc822; \
+         Content-Type: text/plain; charset=iso-8859-1\r\n\r\nMessaggio di posta certificata. Il \
+         giorno 18/03/2015 \
+         il messaggio e' stato inviato da \
+         \"provider.words@pec.example\"\r\n--{b}a\r\nContent-Type: text/html\r\n\r\n\
+         <p>Messaggio di posta certificata</p>\r\n--{b}a--\r\n\r\n--{b}p\r\nContent-Type: \
+         message/rfc822; \
          name=\"postacert.eml\"\r\nContent-Disposition: inline; filename=\"postacert.eml\"\r\n\
          Content-Transfer-Encoding: {encoding}\r\n\r\n"
     )
@@ -97,7 +102,8 @@ fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
     body.extend_from_slice(&attached);
     body.extend_from_slice(
         format!(
-            "\r\n--{b}p\r\nContent-Type: application/xml; name=\"daticert.xml\"\r\nContent-Transfer-Encoding: base64\
+            "\r\n--{b}p\r\nContent-Type: application/xml; \
+             name=\"daticert.xml\"\r\nContent-Transfer-Encoding: base64\
              \r\n\r\n{}\r\n--{b}p--\r\n\r\n--{b}s\r\nContent-Type: application/pkcs7-signature; \
              name=\"smime.p7s\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--{b}s--\r\n",
             base64("<postacert tipo=\"posta-certificata\"/>"),
@@ -106,7 +112,8 @@ fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
         .as_bytes(),
     );
     let headers = format!(
-        "{kind}\r\nX-Riferimento-Message-ID: <original@mail.example>\r\nContent-Type: multipart/signed; \
+        "{kind}\r\nX-Riferimento-Message-ID: <original@mail.example>\r\nContent-Type: \
+         multipart/signed; \
          protocol=\"application/x-pkcs7-signature\"; micalg=sha256; boundary=\"{b}s\"\r\n"
     );
     mail(name, &headers, body)
@@ -123,8 +130,8 @@ pub fn corpus() -> Vec<Example> {
 
 fn people() -> Vec<Example> {
     let html = format!(
-        "<html><head><style>p {{ color: red }}</style></head><body><p>Buongiorno,<br>chiedo il voucher. CF: \
-         <b>{CODE}</b> &egrave; il mio</p></body></html>"
+        "<html><head><style>p {{ color: red }}</style></head><body><p>Buongiorno,<br>chiedo il \
+         voucher. CF: <b>{CODE}</b> &egrave; il mio</p></body></html>"
     );
     let latin =
         [b"Gi\xe0 titolare di CEC-PAC, perch\xe9 no: ".as_slice(), CODE.as_bytes()].concat();
@@ -133,7 +140,9 @@ fn people() -> Vec<Example> {
     let forwarded =
         mail("Fwd original", "Content-Type: text/plain\r\n", format!("Il mio codice e' {CODE}"));
     let forwarded = [
-        b"--f\r\nContent-Type: text/plain\r\n\r\nInoltro.\r\n--f\r\nContent-Type: message/rfc822\r\n\r\n".as_slice(),
+        b"--f\r\nContent-Type: text/plain\r\n\r\nInoltro.\r\n--f\r\nContent-Type: \
+          message/rfc822\r\n\r\n"
+            .as_slice(),
         &forwarded,
         b"\r\n--f--\r\n",
     ]
@@ -257,7 +266,8 @@ fn certified() -> Vec<Example> {
 
 fn machines() -> Vec<Example> {
     let report = format!(
-        "--r\r\nContent-Type: text/plain\r\n\r\nundeliverable {CODE}\r\n--r\r\nContent-Type: message/delivery-status\
+        "--r\r\nContent-Type: text/plain\r\n\r\nundeliverable {CODE}\r\n--r\r\nContent-Type: \
+         message/delivery-status\
          \r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n--r--\r\n"
     );
     let report = mail(
@@ -285,7 +295,8 @@ fn broken() -> Vec<Example> {
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
     let encoded = "Content-Type: message/rfc822\r\n\r\n".repeat(5_000);
     let tnef = format!(
-        "--t\r\nContent-Type: text/plain\r\n\r\n\r\n--t\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\n\
+        "--t\r\nContent-Type: text/plain\r\n\r\n\r\n--t\r\nContent-Type: application/ms-tnef; \
+         name=winmail.dat\r\n\
          Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--t--\r\n",
         base64([0x78, 0x9f, 0x3e, 0x22, 0, 0, 1, 6])
     );

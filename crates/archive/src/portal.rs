@@ -65,8 +65,10 @@ impl Portal {
             Ok(Access::Ready { asks_holder }) => page(StatusCode::OK, &ready(asks_holder)),
             Ok(Access::NotTheHolder) => page(
                 StatusCode::FORBIDDEN,
-                "<p>Il codice fiscale non corrisponde, oppure è stato inserito in modo errato troppe volte.</p>\
-                 <p lang=\"en\">The codice fiscale does not match, or was entered incorrectly too often.</p>",
+                "<p>Il codice fiscale non corrisponde, oppure è stato inserito in modo errato \
+                 troppe volte.</p>\
+                 <p lang=\"en\">The codice fiscale does not match, or was entered incorrectly too \
+                 often.</p>",
             ),
             Ok(Access::Expired) => page(
                 StatusCode::GONE,
@@ -75,7 +77,8 @@ impl Portal {
             Ok(Access::Missing) => page(
                 StatusCode::NOT_FOUND,
                 "<p>L'estratto non è disponibile: ne chieda una nuova preparazione all'ufficio.</p>\
-                 <p lang=\"en\">The export is not available: ask the office to prepare it again.</p>",
+                 <p lang=\"en\">The export is not available: ask the office to prepare it \
+                 again.</p>",
             ),
             Ok(Access::Unknown) if self.too_many() => page(
                 StatusCode::TOO_MANY_REQUESTS,

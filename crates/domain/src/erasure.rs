@@ -113,8 +113,8 @@ impl State {
         {
             let last = &last.id;
             return Rejection::because(format!(
-                "the programme has not ended: its last phase, {last}, has not completed; to erase a \
-                 holder on request, name the mailbox"
+                "the programme has not ended: its last phase, {last}, has not completed; to erase \
+                 a holder on request, name the mailbox"
             ));
         }
         let new = &(mailboxes & self.rights.registered()) - &self.erasure.ordered;
@@ -162,8 +162,8 @@ impl State {
                 rights.pending(),
             ),
             (
-                "the mailbox is still open on the platform; record the holder's withdrawal and wait until \
-                 the mailbox is closed",
+                "the mailbox is still open on the platform; record the holder's withdrawal and \
+                 wait until the mailbox is closed",
                 open.fold(RoaringBitmap::new(), |all, open| all | open),
             ),
             (

@@ -92,8 +92,8 @@ impl Notices {
         })?;
         let NoticeRule { id, phase, .. } = changed;
         Some(format!(
-            "notice {id} has already been sent for another phase and cannot announce {phase}; give it \
-             another id"
+            "notice {id} has already been sent for another phase and cannot announce {phase}; give \
+             it another id"
         ))
     }
 

@@ -186,7 +186,8 @@ impl Vouchers {
         };
         if let Some(limit) = rules.max_issued.filter(|limit| *limit < issued) {
             return Some(format!(
-                "max-issued = {limit} is less than the {issued} vouchers issued; write {issued} or more"
+                "max-issued = {limit} is less than the {issued} vouchers issued; write {issued} or \
+                 more"
             ));
         }
         let today = civil_date(now, next.zone);
@@ -194,13 +195,14 @@ impl Vouchers {
         let valid = self.valid().len();
         (valid > 0).then(|| {
             format!(
-                "redeem-by = {past} is in the past and would expire {valid} valid vouchers at once; write \
-                 {today} or later"
+                "redeem-by = {past} is in the past and would expire {valid} valid vouchers at \
+                 once; write {today} or later"
             )
         })
     }
 
-    /// The event that led to the open request of a mailbox: that recorded it or, later, that verified it.
+    /// The event that led to the open request of a mailbox: that recorded it or, later, that
+    /// verified it.
     pub fn cause_of(&self, number: u32) -> Option<Uuid> {
         self.causes.of(number)
     }

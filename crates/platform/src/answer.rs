@@ -19,8 +19,9 @@ pub struct Answer {
 
 /// A set of mailboxes for which a call failed in the same way.
 ///
-/// Where only some mailboxes were out of reach, as when a batch of a call got no answer, theirs is a transient
-/// failure of the cause [`Cause::UNAVAILABLE`]: like a call that fails as a whole, it spends nobody's attempt.
+/// Where only some mailboxes were out of reach, as when a batch of a call got no answer, theirs is
+/// a transient failure of the cause [`Cause::UNAVAILABLE`]: like a call that fails as a whole, it
+/// spends nobody's attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// Whose.
@@ -63,8 +64,8 @@ pub struct Actual {
 pub struct Known {
     /// Their numbers.
     pub mailboxes: MailboxSet,
-    /// How many it knows that have no number of ours at all, such as an address that nobody registered;
-    /// told with the last page, and 0 with those before.
+    /// How many it knows that have no number of ours at all, such as an address that nobody
+    /// registered; told with the last page, and 0 with those before.
     pub numberless: u64,
 }
 

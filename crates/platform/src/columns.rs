@@ -4,7 +4,8 @@ use domain::{Capabilities, Capability};
 
 use super::{Cause, Error};
 
-/// The column that keeps the instant at which a capability ends; `None` where the directory has none.
+/// The column that keeps the instant at which a capability ends; `None` where the directory has
+/// none.
 pub(super) const fn column(capability: Capability) -> Option<&'static str> {
     match capability {
         Capability::Send => Some("send_until"),

@@ -1,7 +1,9 @@
-//! Sets found by counting: a phase leaves 65,536 rows alike, and then their numbers need not be listed.
+//! Sets found by counting: a phase leaves 65,536 rows alike, and then their numbers need not be
+//! listed.
 //!
-//! Invariant: exact, never a guess. A range with as many rows as numbers holds them all; a condition that
-//! holds for none or for all of them names its set; of the others the smaller side is listed.
+//! Invariant: exact, never a guess. A range with as many rows as numbers holds them all; a
+//! condition that holds for none or for all of them names its set; of the others the smaller side
+//! is listed.
 
 use roaring::RoaringBitmap;
 
@@ -51,7 +53,8 @@ impl<'a> Counted<'a> {
         existing.into_iter().chain(listed).collect()
     }
 
-    /// Those that exist, and of those the ones for which each condition holds, from what was listed.
+    /// Those that exist, and of those the ones for which each condition holds, from what was
+    /// listed.
     pub(super) fn sets(self, lists: Vec<RoaringBitmap>) -> (RoaringBitmap, Vec<RoaringBitmap>) {
         let mut lists = lists.into_iter();
         let existing = self.dense.or_else(|| lists.next()).unwrap_or_default();

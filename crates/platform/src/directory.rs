@@ -1,10 +1,11 @@
 //! The embedded platform: a mail directory in one `SQLite` file, which Postfix and Dovecot look up.
 //!
-//! It is armed: a row keeps the instant at which each right ends, and the view `rights` compares them
-//! with the clock, so that a phase takes hold at its midnight even while nothing of ours runs. The file
-//! is in write-ahead mode and every change is flushed to the disk before it is answered.
-//! Invariant: a call is one transaction. What is answered as applied is in the file, and the file was
-//! still in its place afterwards. Deliberately absent: messages, and passwords other than as hashes.
+//! It is armed: a row keeps the instant at which each right ends, and the view `rights` compares
+//! them with the clock, so that a phase takes hold at its midnight even while nothing of ours runs.
+//! The file is in write-ahead mode and every change is flushed to the disk before it is answered.
+//! Invariant: a call is one transaction. What is answered as applied is in the file, and the file
+//! was still in its place afterwards. Deliberately absent: messages, and passwords other than as
+//! hashes.
 
 mod clock;
 mod erase;
@@ -77,9 +78,9 @@ impl Directory {
     /// Closes its connections; the write-ahead log is folded into the file. Dropping it closes them
     /// too, but without waiting for it.
     ///
-    /// The files `-wal` and `-shm` stay, though the log is empty: without them a mail server, which may only
-    /// read, can't open the file, and Postfix ends on that. They go with the last connection that could write,
-    /// so one that can't is closed after it.
+    /// The files `-wal` and `-shm` stay, though the log is empty: without them a mail server, which
+    /// may only read, can't open the file, and Postfix ends on that. They go with the last
+    /// connection that could write, so one that can't is closed after it.
     pub async fn close(self) -> Result<(), Error> {
         let Self { place, writer, reader, .. } = self;
         let (mut writer, mut reader) = (writer.into_inner(), reader.into_inner());

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why something failed, as a short code that failures are grouped by: lower-case letters, digits and
-/// hyphens, at most 60 of them.
+/// Why something failed, as a short code that failures are grouped by: lower-case letters, digits
+/// and hyphens, at most 60 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cause(Cow<'static, str>);
 

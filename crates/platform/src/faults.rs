@@ -68,7 +68,8 @@ impl FromStr for Faults {
         for part in text.split(',').map(str::trim) {
             let Some((name, value)) = part.split_once('=') else {
                 return Err(format!(
-                    "{part:?} is no fault: write for example transient=1%,permanent=0.01%,latency=20ms"
+                    "{part:?} is no fault: write for example \
+                     transient=1%,permanent=0.01%,latency=20ms"
                 ));
             };
             if seen.contains(&name) {

@@ -9,9 +9,9 @@ use super::{Actual, Answer, Cause, Ends, Error, Failure, Known, Platform, SetRig
 
 /// A platform that fails as told, for rehearsals and tests.
 ///
-/// What fails follows from the seed, the number of the call and the mailbox, so a run can be repeated.
-/// A transient failure comes before or after the change was really made; a permanent one is a
-/// mailbox's own, and is the same at every call. What can be read is the truth.
+/// What fails follows from the seed, the number of the call and the mailbox, so a run can be
+/// repeated. A transient failure comes before or after the change was really made; a permanent one
+/// is a mailbox's own, and is the same at every call. What can be read is the truth.
 #[derive(Debug)]
 pub struct Faulty<P> {
     inner: P,

@@ -1,14 +1,14 @@
 //! The fence against late writes: which decision each mailbox of a part has from a mail directory.
 //!
-//! A worker that was suspended past its lease goes on with what it decided before. Each call says at
-//! which position of the log it was decided; a directory remembers the newest one for every mailbox and
-//! capability, and a call that was decided earlier changes nothing for them. They are kept as sets, in
-//! one row for 65,536 numbers, so a phase pays for a few rows and not for wider ones.
-//! Invariant: a late call never passes. Only so many positions are told apart for a capability; the
-//! oldest are taken together under the later one of them, so a call that was decided hundreds of
-//! decisions ago may be kept out needlessly: it is decided again and comes back.
-//! A log that was put back from an older backup has positions that a directory knows as past: then the
-//! directory is put back too, or rebuilt.
+//! A worker that was suspended past its lease goes on with what it decided before. Each call says
+//! at which position of the log it was decided; a directory remembers the newest one for every
+//! mailbox and capability, and a call that was decided earlier changes nothing for them. They are
+//! kept as sets, in one row for 65,536 numbers, so a phase pays for a few rows and not for wider
+//! ones. Invariant: a late call never passes. Only so many positions are told apart for a
+//! capability; the oldest are taken together under the later one of them, so a call that was
+//! decided hundreds of decisions ago may be kept out needlessly: it is decided again and comes
+//! back. A log that was put back from an older backup has positions that a directory knows as past:
+//! then the directory is put back too, or rebuilt.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,12 @@ use domain::{Capabilities, Capability, MailboxSet};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-/// Positions that are told apart, for a capability in a part. No mailbox is in two of the sets, so a row
-/// has some 100 kB at worst, and a few hundred bytes where a phase was swept.
+/// Positions that are told apart, for a capability in a part. No mailbox is in two of the sets, so
+/// a row has some 100 kB at worst, and a few hundred bytes where a phase was swept.
 const TOLD_APART: usize = 256;
 
-/// What was decided last for the mailboxes of one part; the sets of a capability have no common member.
+/// What was decided last for the mailboxes of one part; the sets of a capability have no common
+/// member.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Fence(BTreeMap<Capability, BTreeMap<u64, MailboxSet>>);
 

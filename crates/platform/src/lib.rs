@@ -2,8 +2,8 @@
 //!
 //! A call names a set of mailboxes and one right for all of them, so that 65,536 mailboxes cost one
 //! statement or one request; the answer says for every one of them what became of it. Every call is
-//! idempotent: what is already so is answered as already so.
-//! Deliberately absent: any notion of phases or due dates. The platform is told rights and instants.
+//! idempotent: what is already so is answered as already so. Deliberately absent: any notion of
+//! phases or due dates. The platform is told rights and instants.
 
 mod answer;
 mod came;
@@ -59,8 +59,8 @@ pub trait Platform: Send + Sync {
     /// One that can't refuses a [`Right::Until`] that lies in the future.
     fn arms(&self) -> bool;
 
-    /// Sets one right for a set of mailboxes. An error means that the whole call failed; it may have
-    /// taken effect all the same, and making it again does no harm.
+    /// Sets one right for a set of mailboxes. An error means that the whole call failed; it may
+    /// have taken effect all the same, and making it again does no harm.
     async fn set(&self, call: &SetRights) -> Result<Answer, Error>;
 
     /// Asks which of these mailboxes may do what, right now.
@@ -70,13 +70,13 @@ pub trait Platform: Send + Sync {
         capabilities: Capabilities,
     ) -> Result<Actual, Error>;
 
-    /// The mailboxes that it knows, ascending, a page at a time: up to `limit` of those numbered `from`
-    /// and above. The next page begins above the last number of this one; a page of fewer than `limit`
-    /// is the last.
+    /// The mailboxes that it knows, ascending, a page at a time: up to `limit` of those numbered
+    /// `from` and above. The next page begins above the last number of this one; a page of fewer
+    /// than `limit` is the last.
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error>;
 
-    /// Asks when rights end that have not ended yet: the instants to come by its own clock, as it was
-    /// told them or as somebody else wrote them there. One that can't be told ahead has none.
+    /// Asks when rights end that have not ended yet: the instants to come by its own clock, as it
+    /// was told them or as somebody else wrote them there. One that can't be told ahead has none.
     async fn ends(
         &self,
         _mailboxes: &MailboxSet,

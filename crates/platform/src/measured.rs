@@ -11,8 +11,8 @@ use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
 const DURATION: &str = "tramonto_platform_call_duration_seconds";
 const MAILBOXES: &str = "tramonto_platform_mailboxes_total";
 
-/// A platform whose calls are measured: their duration by call and result, and the mailboxes of those
-/// that change something by what became of them.
+/// A platform whose calls are measured: their duration by call and result, and the mailboxes of
+/// those that change something by what became of them.
 #[derive(Debug)]
 pub struct Measured<P> {
     inner: P,

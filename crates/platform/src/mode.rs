@@ -3,7 +3,8 @@
 pub enum Mode {
     /// The computer's that keeps it; the directory refuses any other.
     Production,
-    /// The computer's, or an instant at which it stands still ([`Directory::set_clock`](super::Directory),
+    /// The computer's, or an instant at which it stands still
+    /// ([`Directory::set_clock`](super::Directory),
     /// [`PostgresDirectory::set_clock`](super::PostgresDirectory)).
     Rehearsal,
 }

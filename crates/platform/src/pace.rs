@@ -1,7 +1,8 @@
 //! How hard a platform may be driven.
 //!
-//! Invariant: a call begins only when every effect it is for lets it, and then counts for all of them at
-//! once, so two calls can't wait for each other. Deliberately absent: fairness between waiting calls.
+//! Invariant: a call begins only when every effect it is for lets it, and then counts for all of
+//! them at once, so two calls can't wait for each other. Deliberately absent: fairness between
+//! waiting calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use domain::{Capabilities, Capability};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// A call may begin that much ahead of an even rhythm, to make up for timers that fire late: they tick
-/// in milliseconds, which would cost a pace of 1,000 a second half of its calls.
+/// A call may begin that much ahead of an even rhythm, to make up for timers that fire late: they
+/// tick in milliseconds, which would cost a pace of 1,000 a second half of its calls.
 const MADE_UP: Duration = Duration::from_millis(2);
 
 /// The limits of one effect. `None` is no limit; 0 lets nothing begin until it is changed.
@@ -24,8 +25,8 @@ pub struct Limits {
     pub concurrent_calls: Option<u32>,
 }
 
-/// The pace of each effect, without limits at first. Clones are the same pace; a change takes hold at
-/// once, also for calls that already wait.
+/// The pace of each effect, without limits at first. Clones are the same pace; a change takes hold
+/// at once, also for calls that already wait.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     shared: Arc<Shared>,

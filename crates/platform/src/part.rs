@@ -1,4 +1,5 @@
-//! Sets of numbers as the mail directories go through them: a part at a time, by ranges where that pays.
+//! Sets of numbers as the mail directories go through them: a part at a time, by ranges where that
+//! pays.
 
 use domain::MailboxSet;
 use roaring::RoaringBitmap;
@@ -40,7 +41,8 @@ impl Part {
     }
 }
 
-/// The ranges that hold all of `wanted` and no other member of `existing`; `wanted` is a part of it.
+/// The ranges that hold all of `wanted` and no other member of `existing`; `wanted` is a part of
+/// it.
 ///
 /// Numbers that don't exist may lie in a range: that makes one range of a whole population.
 pub(super) fn runs(wanted: &RoaringBitmap, existing: &RoaringBitmap) -> Vec<(u32, u32)> {

@@ -7,8 +7,9 @@ const LONGEST: usize = 1_000;
 /// Schemes under which the password itself would stand in the directory.
 const PLAIN: [&str; 5] = ["PLAIN", "CLEAR", "CLEARTEXT", "PLAIN-MD4", "PLAIN-MD5"];
 
-/// A password's hash as Dovecot reads it, its scheme in braces before it, e.g. `{SHA512-CRYPT}$6$…`; `doveadm pw -s
-/// SHA512-CRYPT` makes one. Neither its `Debug` form nor an error shows it.
+/// A password's hash as Dovecot reads it, its scheme in braces before it, e.g.
+/// `{SHA512-CRYPT}$6$…`; `doveadm pw -s SHA512-CRYPT` makes one. Neither its `Debug` form nor an
+/// error shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -39,8 +40,8 @@ impl FromStr for PasswordHash {
         let upper = scheme.to_ascii_uppercase();
         if PLAIN.iter().any(|plain| upper.split('.').next() == Some(plain)) {
             return Err(format!(
-                "a password is not kept under {{{upper}}}, which tells it to whoever reads the directory; use \
-                 {{SHA512-CRYPT}} or another hash with a salt"
+                "a password is not kept under {{{upper}}}, which tells it to whoever reads the \
+                 directory; use {{SHA512-CRYPT}} or another hash with a salt"
             ));
         }
         if hash.is_empty()

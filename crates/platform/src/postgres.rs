@@ -1,12 +1,13 @@
-//! The mail directory in `PostgreSQL`: what Postfix and Dovecot look up, and any number of workers change.
+//! The mail directory in `PostgreSQL`: what Postfix and Dovecot look up, and any number of workers
+//! change.
 //!
-//! It is armed as the one in a file is: a row keeps the instant at which each right ends, and the view
-//! `directory.rights` compares them with the clock of the server. All of it is in the schema `directory`
-//! of one database, beside whatever else is there.
-//! Invariants: a call is one transaction, and what is answered as applied is committed; two calls about
-//! the same 65,536 numbers go one after the other, in the same order everywhere, so none can deadlock;
-//! a call that was decided before what was carried out since changes nothing (`fence.rs`); every wait
-//! has an end. Deliberately absent: messages, passwords other than as hashes, and retries, which are the
+//! It is armed as the one in a file is: a row keeps the instant at which each right ends, and the
+//! view `directory.rights` compares them with the clock of the server. All of it is in the schema
+//! `directory` of one database, beside whatever else is there. Invariants: a call is one
+//! transaction, and what is answered as applied is committed; two calls about the same 65,536
+//! numbers go one after the other, in the same order everywhere, so none can deadlock; a call that
+//! was decided before what was carried out since changes nothing (`fence.rs`); every wait has an
+//! end. Deliberately absent: messages, passwords other than as hashes, and retries, which are the
 //! caller's.
 
 mod call;
@@ -38,8 +39,8 @@ pub use waits::Waits;
 
 /// A mail directory in the schema `directory` of a `PostgreSQL` database.
 ///
-/// Any number of them, in any number of processes, may be open on the same database. Connections are
-/// made as needed and made again after they were lost.
+/// Any number of them, in any number of processes, may be open on the same database. Connections
+/// are made as needed and made again after they were lost.
 #[derive(Debug)]
 pub struct PostgresDirectory {
     place: Place,
@@ -69,8 +70,8 @@ impl PostgresDirectory {
         Ok(Self { place, identity: found.identity, mode: found.mode, waits, pool })
     }
 
-    /// Makes the directory where there is none, and brings an older one to the newest form. Does nothing
-    /// where there is nothing to do, and may run in several processes at once.
+    /// Makes the directory where there is none, and brings an older one to the newest form. Does
+    /// nothing where there is nothing to do, and may run in several processes at once.
     pub async fn migrate(options: PgConnectOptions, mode: Mode) -> Result<(), Error> {
         migrate::migrate(&options, mode).await
     }

@@ -10,16 +10,17 @@ pub struct EffectKey {
     pub revision: u32,
     /// The phase; `None` for a hold, a withdrawal, or another decision about single mailboxes.
     pub phase: Option<PhaseId>,
-    /// The position of the log at which drift was found that this puts right: another effect than the one
-    /// that somebody undid. `None` for an effect for the first time.
+    /// The position of the log at which drift was found that this puts right: another effect than
+    /// the one that somebody undid. `None` for an effect for the first time.
     pub repairs: Option<u64>,
 }
 
 impl EffectKey {
-    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`, and of one that puts
-    /// drift right `cec-pac/1/receive-only/send/4711/815`.
+    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`, and of one that
+    /// puts drift right `cec-pac/1/receive-only/send/4711/815`.
     ///
-    /// No part can hold a slash, and no phase is named `-`, so different effects have different keys.
+    /// No part can hold a slash, and no phase is named `-`, so different effects have different
+    /// keys.
     pub fn key(&self, number: u32, capability: Capability) -> String {
         let phase = self.phase.as_ref().map_or("-", PhaseId::as_str);
         let key = format!("{}/{}/{phase}/{capability}/{number}", self.programme, self.revision);
@@ -32,8 +33,8 @@ impl EffectKey {
 pub enum Right {
     /// Allowed, with no end.
     Allowed,
-    /// Allowed until this instant and not from it on: taken away where it is past, armed where it is
-    /// to come.
+    /// Allowed until this instant and not from it on: taken away where it is past, armed where it
+    /// is to come.
     Until(DateTime<Utc>),
 }
 
@@ -49,7 +50,7 @@ pub struct SetRights {
     /// What they are to be.
     pub right: Right,
     /// The position of the log that the caller had read up to when it decided this. A platform that
-    /// remembers it changes nothing for a mailbox about which something later was decided, and answers
-    /// [`Cause::SUPERSEDED`](super::Cause::SUPERSEDED). Position 0 is before every event.
+    /// remembers it changes nothing for a mailbox about which something later was decided, and
+    /// answers [`Cause::SUPERSEDED`](super::Cause::SUPERSEDED). Position 0 is before every event.
     pub decided_at: u64,
 }

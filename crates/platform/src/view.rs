@@ -28,7 +28,8 @@ const TAKEN: [&str; 7] =
 /// The longest name that both databases take whole.
 const LONGEST: usize = 63;
 
-/// A name in a database: a letter or `_`, then letters, digits and `_`, 63 at most. It needs no escaping within quotes.
+/// A name in a database: a letter or `_`, then letters, digits and `_`, 63 at most. It needs no
+/// escaping within quotes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identifier(String);
 
@@ -44,8 +45,8 @@ impl FromStr for Identifier {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "{:?} is no name for a view or a column; write a letter, then letters, digits and underscores, \
-             {LONGEST} at most",
+            "{:?} is no name for a view or a column; write a letter, then letters, digits and \
+             underscores, {LONGEST} at most",
             text.chars().take(LONGEST).collect::<String>()
         ))
     }
@@ -125,7 +126,8 @@ impl RightsView {
         renamed.map_or(column, |renamed| &renamed.name.0)
     }
 
-    /// A lookup of `rights` as one of this view: every word of it that is a name of ours is replaced.
+    /// A lookup of `rights` as one of this view: every word of it that is a name of ours is
+    /// replaced.
     pub fn lookup(&self, query: &str) -> String {
         let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let mut made = String::with_capacity(query.len());
@@ -167,10 +169,12 @@ mod tests {
     #[test]
     fn a_lookup_is_told_in_the_names_of_the_view() {
         let view = view("accounts", &["address=username", "send_reason=why"]).unwrap();
-        let query = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights WHERE address = '%s' AND NOT can_send";
+        let query = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights WHERE address \
+                     = '%s' AND NOT can_send";
         assert_eq!(
             view.lookup(query),
-            "SELECT '550 ' || send_status || ' ' || why FROM accounts WHERE username = '%s' AND NOT can_send"
+            "SELECT '550 ' || send_status || ' ' || why FROM accounts WHERE username = '%s' AND \
+             NOT can_send"
         );
     }
 

@@ -1,13 +1,14 @@
 //! A provider's own API over HTTPS, as `deploy/webhook/openapi.json` describes it.
 //!
-//! A call becomes signed requests of some hundreds or thousands of mailboxes, and each mailbox has its own
-//! answer. The provider knows a mailbox by its number, its id and its address; addresses are looked up for
-//! each request and are in no log, metric or error.
-//! Invariants: a redirect is never followed and no address of an inner network is ever connected to, unless
-//! that is allowed; every wait has an end and every answer a longest size; who was left out of an answer was
-//! not done; whatever hinders a whole request (a password, a path, an outage) gives nobody up.
-//! Deliberately absent: provisioning, since the mailboxes are the provider's, and retries, which are the
-//! caller's. What is here instead is a breaker that has calls wait while the provider is down.
+//! A call becomes signed requests of some hundreds or thousands of mailboxes, and each mailbox has
+//! its own answer. The provider knows a mailbox by its number, its id and its address; addresses
+//! are looked up for each request and are in no log, metric or error. Invariants: a redirect is
+//! never followed and no address of an inner network is ever connected to, unless that is allowed;
+//! every wait has an end and every answer a longest size; who was left out of an answer was not
+//! done; whatever hinders a whole request (a password, a path, an outage) gives nobody up.
+//! Deliberately absent: provisioning, since the mailboxes are the provider's, and retries, which
+//! are the caller's. What is here instead is a breaker that has calls wait while the provider is
+//! down.
 
 mod answer;
 mod batch;
@@ -53,8 +54,9 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// A programme's mailboxes at the provider with these settings. Nothing is sent yet. The clock is the real one, in a
-    /// rehearsal too: the provider compares the instant of a request with its own.
+    /// A programme's mailboxes at the provider with these settings. Nothing is sent yet. The clock
+    /// is the real one, in a rehearsal too: the provider compares the instant of a request with its
+    /// own.
     pub fn new(
         programme: ProgrammeId,
         settings: Settings,

@@ -1,12 +1,12 @@
 //! What counts in a view of the past.
 //!
-//! Two cutoffs: an event counts if it had taken effect by one instant and was recorded by the other.
-//! A registry file tells many days at once, so of its columns the days count, not the day it was read:
-//! a registration, an activation, counts from its civil date. A corrected date of request holds in
-//! place of the one before, from when the correction was recorded.
+//! Two cutoffs: an event counts if it had taken effect by one instant and was recorded by the
+//! other. A registry file tells many days at once, so of its columns the days count, not the day it
+//! was read: a registration, an activation, counts from its civil date. A corrected date of request
+//! holds in place of the one before, from when the correction was recorded.
 //!
-//! Events are folded in the order of the log, not of their effect: whoever wrote an event knew those
-//! before it, and of two outcomes for one right the later record is the later word.
+//! Events are folded in the order of the log, not of their effect: whoever wrote an event knew
+//! those before it, and of two outcomes for one right the later record is the later word.
 
 use std::borrow::Cow;
 

@@ -22,8 +22,8 @@ pub enum Error {
     },
     /// The log ends before the projection's checkpoint.
     #[error(
-        "{projection} has read up to event {checkpoint}, but the log ends at {head}: it was restored \
-         from an older backup; run `tramonto store rebuild`"
+        "{projection} has read up to event {checkpoint}, but the log ends at {head}: it was \
+         restored from an older backup; run `tramonto store rebuild`"
     )]
     LogShorter {
         /// Which projection.
@@ -35,8 +35,8 @@ pub enum Error {
     },
     /// The projection was derived from another log.
     #[error(
-        "{place} was derived from another log, or from events that a restored backup no longer has; \
-         run `tramonto store rebuild`"
+        "{place} was derived from another log, or from events that a restored backup no longer \
+         has; run `tramonto store rebuild`"
     )]
     OtherLog {
         /// Which file.
@@ -44,7 +44,8 @@ pub enum Error {
     },
     /// Another process has the lease and moves it.
     #[error(
-        "another projector has taken over {place}; leave the work to it, or stop it and wait half a minute"
+        "another projector has taken over {place}; leave the work to it, or stop it and wait half \
+         a minute"
     )]
     TakenOver {
         /// Which server.

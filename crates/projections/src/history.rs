@@ -1,9 +1,9 @@
 //! The history of one mailbox, and any state of the past.
 //!
-//! A mailbox's history is its own stream merged by position with the set events that hold it: found by
-//! number range in the index of [`Sets`], then by membership. Invariant: a history is complete up to
-//! the end of the log; what the index does not reach yet is looked through. Deliberately absent: names
-//! and addresses.
+//! A mailbox's history is its own stream merged by position with the set events that hold it: found
+//! by number range in the index of [`Sets`], then by membership. Invariant: a history is complete
+//! up to the end of the log; what the index does not reach yet is looked through. Deliberately
+//! absent: names and addresses.
 
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl History {
         Self { programme, log, sets }
     }
 
-    /// Every event that concerns a mailbox, in the order of the log. Empty where nobody asked for it.
+    /// Every event that concerns a mailbox, in the order of the log. Empty where nobody asked for
+    /// it.
     pub async fn history(&self, number: u32) -> Result<Vec<Entry>, Error> {
         let (candidates, index_ends_at) = self.sets.candidates(number).await?;
         let mut found = self.own(&mailbox_stream(&self.programme, number)?).await?;

@@ -1,8 +1,8 @@
 //! What is known: derived from the log, kept in files that can be dropped and built again.
 //!
-//! Each projection follows the log by one pass, `tick`, with its checkpoint in the same transaction as
-//! its rows; state is the input, so a restart is just another tick. Deliberately absent: decisions.
-//! Nothing here is the truth, the log is; and nothing that acts waits for anything here.
+//! Each projection follows the log by one pass, `tick`, with its checkpoint in the same transaction
+//! as its rows; state is the input, so a restart is just another tick. Deliberately absent:
+//! decisions. Nothing here is the truth, the log is; and nothing that acts waits for anything here.
 
 mod as_of;
 mod current;

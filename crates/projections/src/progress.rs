@@ -1,5 +1,5 @@
-//! How far each phase is and what went wrong, as plain counts. Worked out from the state alone, so it
-//! can't disagree with what the engine acts on; deliberately absent: a file of its own.
+//! How far each phase is and what went wrong, as plain counts. Worked out from the state alone, so
+//! it can't disagree with what the engine acts on; deliberately absent: a file of its own.
 
 use chrono::{DateTime, Utc};
 use domain::{Account, Capabilities, IncidentKey, PhaseId, Started, State};
@@ -60,7 +60,8 @@ pub struct IncidentGroup {
     pub last_seen: DateTime<Utc>,
 }
 
-/// How far each phase of the plan is, in the order of the plan; one that has not started counts nobody.
+/// How far each phase of the plan is, in the order of the plan; one that has not started counts
+/// nobody.
 pub fn phase_progress(state: &State, now: DateTime<Utc>) -> Vec<PhaseProgress> {
     let Some(plan) = state.plan() else { return Vec::new() };
     let each = plan.phases.iter().enumerate().map(|(place, phase)| {

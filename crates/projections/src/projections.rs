@@ -48,8 +48,8 @@ pub struct Digests {
 }
 
 impl Projections {
-    /// Opens the projections in the folder `dir`; their files are made if they do not exist. Files that
-    /// were derived from another log are refused.
+    /// Opens the projections in the folder `dir`; their files are made if they do not exist. Files
+    /// that were derived from another log are refused.
     pub async fn open(
         dir: &Path,
         programme: ProgrammeId,
@@ -90,7 +90,8 @@ impl Projections {
         Ok(Tick { progress: sets.progress + table.progress, next_wake: None })
     }
 
-    /// Ticks until there is nothing left to do; returns how many events that were for each projection.
+    /// Ticks until there is nothing left to do; returns how many events that were for each
+    /// projection.
     pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<[u64; 2], Error> {
         let mut progress = [0, 0];
         let [sets, table] = &mut progress;
@@ -114,8 +115,8 @@ impl Projections {
         Ok(Digests { sets: self.sets.digest().await?, table: self.table.digest().await? })
     }
 
-    /// Drops what is in the folder and builds it again from the log. Nothing else may have the files
-    /// open. Being killed half-way does no harm: the next start, or tick, goes on.
+    /// Drops what is in the folder and builds it again from the log. Nothing else may have the
+    /// files open. Being killed half-way does no harm: the next start, or tick, goes on.
     pub async fn rebuild(
         dir: &Path,
         programme: ProgrammeId,
@@ -154,7 +155,8 @@ impl Projections {
     }
 }
 
-/// Removes a database and what lies beside it; the database last, so that none stays without its log.
+/// Removes a database and what lies beside it; the database last, so that none stays without its
+/// log.
 fn remove(path: &Path) -> Result<(), Error> {
     for more in ["-shm", "-wal", ""] {
         let mut name = path.as_os_str().to_owned();

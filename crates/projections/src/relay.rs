@@ -1,11 +1,11 @@
 //! The outbox relay: mirrors the log on the bus, every event once and in order.
 //!
 //! Invariant: where to go on is read from the mirror's own last message, never from what was
-//! acknowledged; a mirror that lost its end, or everything, is filled again from there, with an alarm.
-//! The lease keeps two relays from working against each other, but the order does not depend on it:
-//! the mirror refuses a page that does not follow its last message. The checkpoint that is saved with
-//! the lease only tells how far the mirror was believed to be.
-//! Deliberately absent: a choice of events. Who reads the mirror chooses, by subject.
+//! acknowledged; a mirror that lost its end, or everything, is filled again from there, with an
+//! alarm. The lease keeps two relays from working against each other, but the order does not depend
+//! on it: the mirror refuses a page that does not follow its last message. The checkpoint that is
+//! saved with the lease only tells how far the mirror was believed to be. Deliberately absent: a
+//! choice of events. Who reads the mirror chooses, by subject.
 
 mod error;
 mod expand;
@@ -99,8 +99,8 @@ impl Relay {
         Self { log, mirror, writer: Writer::new(programme), settings }
     }
 
-    /// One pass: publishes what the mirror lacks, for at most a part of the lease's time. Progress 0
-    /// where nothing is missing, or where another relay holds the lease.
+    /// One pass: publishes what the mirror lacks, for at most a part of the lease's time. Progress
+    /// 0 where nothing is missing, or where another relay holds the lease.
     pub async fn tick(&self) -> Result<Tick, Error> {
         let RelaySettings { owner, lease_ttl, page, .. } = &self.settings;
         let until = Instant::now() + *lease_ttl / 3;

@@ -1,9 +1,9 @@
-//! The population as sets, on disk: what a start begins from, and the index that finds the set events
-//! which concern one mailbox.
+//! The population as sets, on disk: what a start begins from, and the index that finds the set
+//! events which concern one mailbox.
 //!
-//! Invariant: after a tick, what [`Sets::load`] gives equals the state folded from the log up to the
-//! checkpoint, and every event up to it that names mailboxes has its spans in the index. Sets, rest,
-//! index and checkpoint are written in one transaction. Deliberately absent: personal data.
+//! Invariant: after a tick, what [`Sets::load`] gives equals the state folded from the log up to
+//! the checkpoint, and every event up to it that names mailboxes has its spans in the index. Sets,
+//! rest, index and checkpoint are written in one transaction. Deliberately absent: personal data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -79,8 +79,8 @@ impl Sets {
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
 
-    /// The state as it was last written, and the position it was folded up to. Refused where the log
-    /// is not the one it was derived from.
+    /// The state as it was last written, and the position it was folded up to. Refused where the
+    /// log is not the one it was derived from.
     pub async fn load(&self) -> Result<(State, u64), Error> {
         let stored = self.stored.lock().await.take();
         let stored = self.again(stored).await?;
@@ -154,7 +154,8 @@ impl Sets {
         // One statement, so that index and checkpoint are of the same moment.
         let rows = sqlx::query_as::<_, (bool, i64)>(
             "SELECT 0, position FROM checkpoint UNION ALL
-             SELECT 1, position FROM span WHERE chunk = ?1 AND ?2 BETWEEN low AND high ORDER BY 1, 2",
+             SELECT 1, position FROM span WHERE chunk = ?1 AND ?2 BETWEEN low AND high ORDER BY 1, \
+             2",
         )
         .bind(i64::from(number >> 16))
         .bind(i64::from(number))

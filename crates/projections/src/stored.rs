@@ -1,10 +1,12 @@
-//! A [`State`] on disk, beside whatever is derived from it, with the checkpoint it was folded up to.
+//! A [`State`] on disk, beside whatever is derived from it, with the checkpoint it was folded up
+//! to.
 //!
-//! Purpose: a start needs only the tail of the log. Each set is kept in chunks of 65,536 numbers (one
-//! Roaring container), and only chunks that changed are written; the small rest is one JSON document.
-//! Invariants: what is loaded equals the state folded from the log up to the checkpoint; a file belongs
-//! to one log, known by the ids of its first event and of the event at the checkpoint. Deliberately
-//! absent: trust. A file of another log is refused rather than gone on from.
+//! Purpose: a start needs only the tail of the log. Each set is kept in chunks of 65,536 numbers
+//! (one Roaring container), and only chunks that changed are written; the small rest is one JSON
+//! document. Invariants: what is loaded equals the state folded from the log up to the checkpoint;
+//! a file belongs to one log, known by the ids of its first event and of the event at the
+//! checkpoint. Deliberately absent: trust. A file of another log is refused rather than gone on
+//! from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,8 +104,8 @@ impl Stored {
         if found != programme.as_str() {
             return Err(store
                 .rejected(format!(
-                    "it belongs to the programme {found}, not to {programme}; use that one's plan, or \
-                     another store"
+                    "it belongs to the programme {found}, not to {programme}; use that one's plan, \
+                     or another store"
                 ))
                 .into());
         }
@@ -156,8 +158,8 @@ impl Stored {
         Ok(())
     }
 
-    /// Writes what changed since `before`. False where another process has moved the checkpoint, and
-    /// the transaction has to be given up.
+    /// Writes what changed since `before`. False where another process has moved the checkpoint,
+    /// and the transaction has to be given up.
     pub(crate) async fn save(
         &self,
         before: &Self,
@@ -217,8 +219,8 @@ impl Stored {
     }
 }
 
-/// A digest over everything that [`Stored`] keeps: equal states have equal digests, however they came
-/// to be.
+/// A digest over everything that [`Stored`] keeps: equal states have equal digests, however they
+/// came to be.
 pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) -> Result<(), Error> {
     let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| store.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());

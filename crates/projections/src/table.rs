@@ -2,11 +2,12 @@
 //!
 //! Invariants: a row says what the state folded up to the checkpoint says of its mailbox, and
 //! `changed_at` is the event that last changed the row; rows and checkpoint are written in one
-//! transaction. It has a file of its own, because `SQLite` has one writer a file: rewriting a million
-//! rows takes a second or two, and the sets, a start of the engine and a history must not wait for that.
-//! Deliberately absent: anyone who waits for it. A tick changes a bounded number of rows, so that whoever
-//! runs it decides how much of the machine it may have; but a table that is empty is filled in one go, each
-//! row as it came to be, since writing every row once costs a fraction of writing its whole history.
+//! transaction. It has a file of its own, because `SQLite` has one writer a file: rewriting a
+//! million rows takes a second or two, and the sets, a start of the engine and a history must not
+//! wait for that. Deliberately absent: anyone who waits for it. A tick changes a bounded number of
+//! rows, so that whoever runs it decides how much of the machine it may have; but a table that is
+//! empty is filled in one go, each row as it came to be, since writing every row once costs a
+//! fraction of writing its whole history.
 
 mod digest;
 mod follow;
@@ -53,8 +54,8 @@ impl Table {
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows; where no mailbox
-    /// has a row yet, all of them.
+    /// Takes the next events of the log, as many as change some hundred thousand rows; where no
+    /// mailbox has a row yet, all of them.
     pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.stored.lock().await;
         let before = self.again(held.take()).await?;
@@ -76,7 +77,8 @@ impl Table {
         status(NAME, self.database.reader(), self.log.as_ref(), now).await
     }
 
-    /// A digest of all rows, the same for the same log however they came to be, and in either database.
+    /// A digest of all rows, the same for the same log however they came to be, and in either
+    /// database.
     pub async fn digest(&self) -> Result<String, Error> {
         let (reader, name) = self.database.reader();
         Ok(digest::digest(reader, name).await?)

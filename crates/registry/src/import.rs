@@ -1,11 +1,12 @@
 //! Importing a registry file: rows into the registry, and what they say into the log.
 //!
-//! Invariants: `read = accepted + unchanged + changed + rejected`; a bad row never stops the good ones;
-//! memory does not grow with the size of a row or the number of bad ones; importing the same file again
-//! writes nothing. Killed anywhere and run again with the same file, it ends as if run once: each batch
-//! is one transaction of the registry that also holds, in its outbox, the events that tell of it, and
-//! the log is told from there, by ids that are the same each time. Deliberately absent: undoing. What
-//! was read before a file broke off stays, and the whole file goes on from there.
+//! Invariants: `read = accepted + unchanged + changed + rejected`; a bad row never stops the good
+//! ones; memory does not grow with the size of a row or the number of bad ones; importing the same
+//! file again writes nothing. Killed anywhere and run again with the same file, it ends as if run
+//! once: each batch is one transaction of the registry that also holds, in its outbox, the events
+//! that tell of it, and the log is told from there, by ids that are the same each time.
+//! Deliberately absent: undoing. What was read before a file broke off stays, and the whole file
+//! goes on from there.
 
 mod announce;
 mod control;
@@ -101,7 +102,8 @@ pub struct Summary {
     pub rejects: Option<PathBuf>,
     /// Did it go on where an earlier run of the same file was broken off?
     pub resumed: bool,
-    /// Was the balance recorded in the log? The same file again, with nothing new in it, leaves no trace.
+    /// Was the balance recorded in the log? The same file again, with nothing new in it, leaves no
+    /// trace.
     pub recorded: bool,
 }
 
@@ -115,7 +117,8 @@ pub fn rejects_of(file: &Path) -> PathBuf {
 /// Batches that may wait between the thread that reads and the task that writes.
 const AHEAD: usize = 2;
 
-/// How much is done at a time. It does not change what an import comes to, but for the number of events.
+/// How much is done at a time. It does not change what an import comes to, but for the number of
+/// events.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
     /// Rows in a batch: one transaction of the registry and at most one event of registrations.

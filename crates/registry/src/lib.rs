@@ -1,7 +1,7 @@
 //! The registry: who is behind a mailbox, and the import that fills it.
 //!
-//! Invariants: personal data is kept here and in no other crate's tables; every import is recorded in
-//! the log as columns of dates, without a name; importing the same row again changes nothing.
+//! Invariants: personal data is kept here and in no other crate's tables; every import is recorded
+//! in the log as columns of dates, without a name; importing the same row again changes nothing.
 //! Deliberately absent: the state of a mailbox, which is folded from the log.
 
 #[cfg(test)]

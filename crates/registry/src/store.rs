@@ -1,10 +1,10 @@
 //! The registry: who is behind a mailbox's number. The one place where personal data is kept.
 //!
-//! Purpose: from address, registration id or number to the registration, and the addresses that a mail
-//! directory is filled with. Invariants: numbers are dense from 0 and never reused; no two registrations
-//! share an id, a holder or an address; a file belongs to one programme; what is to be told to the log
-//! lies in the outbox from the same transaction that changed the rows. Deliberately absent: what a
-//! mailbox may do, which is folded from the log and needs no name.
+//! Purpose: from address, registration id or number to the registration, and the addresses that a
+//! mail directory is filled with. Invariants: numbers are dense from 0 and never reused; no two
+//! registrations share an id, a holder or an address; a file belongs to one programme; what is to
+//! be told to the log lies in the outbox from the same transaction that changed the rows.
+//! Deliberately absent: what a mailbox may do, which is folded from the log and needs no name.
 
 mod erase;
 mod error;
@@ -94,8 +94,8 @@ impl Registry {
         Self::of(Backend::Server(server), programme).await
     }
 
-    /// Makes the tables in `PostgreSQL`, or brings them up to date, and returns the steps that were missing;
-    /// with `dry`, it only returns them.
+    /// Makes the tables in `PostgreSQL`, or brings them up to date, and returns the steps that were
+    /// missing; with `dry`, it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
@@ -215,8 +215,8 @@ impl Registry {
         }
     }
 
-    /// Number, address and the address named for notices, for the numbers of a set; those that are not in
-    /// the registry are left out.
+    /// Number, address and the address named for notices, for the numbers of a set; those that are
+    /// not in the registry are left out.
     pub async fn contacts(
         &self,
         numbers: &RoaringBitmap,

@@ -8,9 +8,9 @@ pub enum Error {
     Store(#[from] eventstore::Error),
     /// The clock is far behind the log.
     #[error(
-        "the clock shows {now}, but the log was written to at {newest}; nothing is started: set this \
-         machine's clock; if it is right, another clock was ahead, and scheduling resumes when this one \
-         is within an hour of that instant"
+        "the clock shows {now}, but the log was written to at {newest}; nothing is started: set \
+         this machine's clock; if it is right, another clock was ahead, and scheduling resumes \
+         when this one is within an hour of that instant"
     )]
     ClockBehind {
         /// What the clock shows.
@@ -20,8 +20,8 @@ pub enum Error {
     },
     /// The clock is far beyond the plan.
     #[error(
-        "the clock shows {now}, more than 20 years after the plan's last phase ({last_phase}); nothing \
-         is started, as that cannot be undone: set this machine's clock"
+        "the clock shows {now}, more than 20 years after the plan's last phase ({last_phase}); \
+         nothing is started, as that cannot be undone: set this machine's clock"
     )]
     ClockAhead {
         /// What the clock shows.
@@ -31,8 +31,8 @@ pub enum Error {
     },
     /// A cron expression of the plan's recurring work is invalid or never occurs.
     #[error(
-        "recurring work {name} has cron = {cron:?}, which {problem}; write for example \"0 30 3 * * *\" \
-         (second minute hour day month weekday: every day at 03:30) in the plan"
+        "recurring work {name} has cron = {cron:?}, which {problem}; write for example \"0 30 3 * \
+         * *\" (second minute hour day month weekday: every day at 03:30) in the plan"
     )]
     Cron {
         /// The plan's entry.
@@ -44,8 +44,8 @@ pub enum Error {
     },
     /// The cron expression of a notice is invalid or never occurs.
     #[error(
-        "notice {notice} has cron = {cron:?}, which {problem}; write for example \"0 0 9-17 * * Mon-Fri\" \
-         (second minute hour day month weekday: every working hour) in the plan"
+        "notice {notice} has cron = {cron:?}, which {problem}; write for example \"0 0 9-17 * * \
+         Mon-Fri\" (second minute hour day month weekday: every working hour) in the plan"
     )]
     NoticeCron {
         /// The notice.

@@ -191,7 +191,8 @@ fn log(event: &Event) {
         tracing::info!(phase, due_at = %started.due_at, late_seconds = late, "phase started");
     } else if let Event::RecurringWorkDue(due) = event {
         let (work, late) = (due.name.as_str(), due.late_seconds);
-        tracing::debug!(work, due_at = %due.scheduled_for, late_seconds = late, "recurring work due");
+        tracing::debug!(work, due_at = %due.scheduled_for, late_seconds = late, "recurring work \
+            due");
     } else if let Event::NoticesReleased(released) = event {
         let (notice, mailboxes) = (released.notice.as_str(), released.mailboxes.len());
         tracing::info!(notice, mailboxes, "notices released");

@@ -94,7 +94,8 @@ impl Database {
             Found::Ours => {}
             Found::Older => {
                 return Err(name.rejected(
-                    "its tables are older than this program; start the program that writes it first",
+                    "its tables are older than this program; start the program that writes it \
+                     first",
                 ));
             }
             Found::Nothing => {

@@ -136,7 +136,8 @@ impl ForeignTable {
             sqlite: "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
             postgres: "
                 SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
-                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY \
+                attnum",
         };
         let name = match self.pool {
             Pool::File(_) => self.table.table.clone(),
@@ -176,7 +177,8 @@ impl ForeignTable {
         let failure = Failure::of(&error);
         if failure == Failure::Permission {
             return self.name.rejected(format!(
-                "this user may not read {table}; grant it USAGE on the schema and SELECT on the table"
+                "this user may not read {table}; grant it USAGE on the schema and SELECT on the \
+                 table"
             ));
         }
         if failure == Failure::NoTable {

@@ -43,7 +43,8 @@ async fn scan(
     let patterns: Vec<String> = terms.iter().flat_map(forms).collect();
     for table in tables {
         let count = AssertSqlSafe(format!(
-            "SELECT count(*) FROM {table} AS here WHERE EXISTS (SELECT 1 FROM unnest($1::text[]) AS term
+            "SELECT count(*) FROM {table} AS here WHERE EXISTS (SELECT 1 FROM unnest($1::text[]) \
+             AS term
              WHERE position(lower(term) IN lower(here::text)) > 0)"
         ));
         let count = sqlx::query_scalar(count).bind(&patterns).fetch_one(&mut *connection);

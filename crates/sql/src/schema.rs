@@ -88,7 +88,8 @@ impl Schema {
             format!("the database has no schema {name}; run `tramonto store migrate`")
         } else {
             format!(
-                "its schema {name} is {missing} steps older than this program; run `tramonto store migrate`"
+                "its schema {name} is {missing} steps older than this program; run `tramonto store \
+                 migrate`"
             )
         }))
     }

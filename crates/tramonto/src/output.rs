@@ -1,7 +1,7 @@
 //! What a command prints: `text` and `table` for people, `json` for machines, `progress` meanwhile.
 //!
-//! Invariant: nothing here panics. A closed pipe (`tramonto event list | head`) is an error that ends
-//! the command; [`is_closed`] recognizes it, so that nothing is printed about it.
+//! Invariant: nothing here panics. A closed pipe (`tramonto event list | head`) is an error that
+//! ends the command; [`is_closed`] recognizes it, so that nothing is printed about it.
 
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The command line as its users meet it: the real binary, real files, what it prints and how it ends.
+//! The command line as its users meet it: the real binary, real files, what it prints and how it
+//! ends.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't be set up has failed")]
 

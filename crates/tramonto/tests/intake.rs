@@ -115,14 +115,16 @@ impl Lmtp {
         (read > 0 && line.ends_with("\r\n")).then_some(line)
     }
 
-    /// Hands a message over, in one piece as servers that pipeline do; the answer to it, `None` where none came.
+    /// Hands a message over, in one piece as servers that pipeline do; the answer to it, `None`
+    /// where none came.
     fn deliver(&mut self, id: &str) -> Option<String> {
         self.deliver_to(INTAKE, id)
     }
 
     fn deliver_to(&mut self, recipient: &str, id: &str) -> Option<String> {
         let message = format!(
-            "MAIL FROM:<a@b.example>\r\nRCPT TO:<{recipient}>\r\nDATA\r\nFrom: a@b.example\r\nMessage-ID: {id}\r\n\r\n\
+            "MAIL FROM:<a@b.example>\r\nRCPT TO:<{recipient}>\r\nDATA\r\nFrom: \
+             a@b.example\r\nMessage-ID: {id}\r\n\r\n\
              hello\r\n.\r\n"
         );
         self.say(&message).ok()?;

@@ -1,4 +1,5 @@
-//! The real process may be killed at any moment: what was begun is ended once, and nobody is missed.
+//! The real process may be killed at any moment: what was begun is ended once, and nobody is
+//! missed.
 
 #![cfg(test)]
 
@@ -113,8 +114,10 @@ async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
         let line = |number: i64| {
             format!(
                 "{stamp} mx1 postfix/smtpd[1]: {number:X}: client=mail.comune.example[192.0.2.2]\n\
-                 {stamp} mx1 postfix/qmgr[3]: {number:X}: from=<urp@comune.example>, size=1, nrcpt=1\n\
-                 {stamp} mx1 postfix/lmtp[4]: {number:X}: to=<a@postacertificata.example>, relay=x, \
+                 {stamp} mx1 postfix/qmgr[3]: {number:X}: from=<urp@comune.example>, size=1, \
+                 nrcpt=1\n\
+                 {stamp} mx1 postfix/lmtp[4]: {number:X}: to=<a@postacertificata.example>, \
+                 relay=x, \
                  delay=1, dsn=2.0.0, status=sent (250 Ok)\n\
                  {stamp} mx1 postfix/qmgr[3]: {number:X}: removed\n"
             )

@@ -174,8 +174,8 @@ fn rearmed(
 ) -> String {
     let then = then.map_or("that it does not end".to_owned(), utc);
     format!(
-        "the platform was told for {armed} mailboxes that {capability} ends at {}; it is told {then} \
-         instead, and an engine has to run before that instant for it",
+        "the platform was told for {armed} mailboxes that {capability} ends at {}; it is told \
+         {then} instead, and an engine has to run before that instant for it",
         utc(until)
     )
 }

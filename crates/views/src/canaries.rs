@@ -81,8 +81,8 @@ pub struct Contradiction {
     pub finding: Finding,
 }
 
-/// Both sides of each boundary for each of these canaries, and for those that were probed before; in the order
-/// of the plan.
+/// Both sides of each boundary for each of these canaries, and for those that were probed before;
+/// in the order of the plan.
 pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<CanaryStanding> {
     let mut all = numbers.to_vec();
     all.extend(state.canaries.probes().iter().map(|probe| probe.number));

@@ -48,7 +48,8 @@ pub struct OpenDrift {
     pub mailboxes: u64,
 }
 
-/// Says of a day that no drift was open at its end, and what was looked at; or why that can't be said.
+/// Says of a day that no drift was open at its end, and what was looked at; or why that can't be
+/// said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftCertificate {
     /// The day.
@@ -122,8 +123,8 @@ fn because(open: &[OpenDrift], last: Option<&CheckView>, next: Option<&CheckView
     }
     if let Some(next) = next.filter(|next| next.drifting > 0) {
         because.push(format!(
-            "the next comparison, at position {}, found {} rights that drifted, and since when is not \
-             known",
+            "the next comparison, at position {}, found {} rights that drifted, and since when is \
+             not known",
             next.position, next.drifting
         ));
     }

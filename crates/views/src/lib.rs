@@ -1,9 +1,9 @@
 //! The shapes in which the engine answers, and the words it uses: the same for the command line and
 //! for whoever asks over the wire.
 //!
-//! Pure: an answer is worked out from a state, the events that concern it and an instant that is handed
-//! in. Invariant: no answer holds personal data; a mailbox is its id and its number. Deliberately
-//! absent: where the answers are printed or sent.
+//! Pure: an answer is worked out from a state, the events that concern it and an instant that is
+//! handed in. Invariant: no answer holds personal data; a mailbox is its id and its number.
+//! Deliberately absent: where the answers are printed or sent.
 
 mod amendment;
 mod canaries;

@@ -66,7 +66,8 @@ pub struct Current {
 pub struct DriftStatus {
     /// When the platform was last compared with the log to the end.
     pub checked_at: Option<DateTime<Utc>>,
-    /// Rights that were found otherwise and are not put right yet, one for each mailbox and capability.
+    /// Rights that were found otherwise and are not put right yet, one for each mailbox and
+    /// capability.
     pub open: u64,
 }
 

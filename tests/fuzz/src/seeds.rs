@@ -98,7 +98,8 @@ const SYSLOG: [&str; 24] = [
     ", status=bounced (no)\n",
     "sender non-delivery notification: 55CD\n",
     "removed\n",
-    "NOQUEUE: reject: RCPT from b.example[192.0.2.1]: 550 no; from=<a@b.example> to=<a@postacertificata.example>\n",
+    "NOQUEUE: reject: RCPT from b.example[192.0.2.1]: 550 no; from=<a@b.example> \
+     to=<a@postacertificata.example>\n",
     "info: header Subject: x from y; from=<a@b.example>\n",
 ];
 
@@ -118,7 +119,10 @@ fn conversations() -> Vec<Vec<u8>> {
         format!("\u{1}\u{7}{from}{to}{to}RCPT TO:<x@y>\r\nDATA\r\n.\r\n{one}{one}"),
         format!("\0\u{3}{from}{to}DATA\r\n{large}.\r\n{one}"),
         format!("\0\u{5}{from}{to}DATA\r\na\n.\r\nb\r\n.\r\n{one}"),
-        format!("\0\u{9}{from}RSET\r\nDATA\r\nEHLO x\r\nVRFY x\r\nNOOP\r\nMAIL FROM:<\"a>b\"@c> SIZE=301\r\n"),
+        format!(
+            "\0\u{9}{from}RSET\r\nDATA\r\nEHLO x\r\nVRFY x\r\nNOOP\r\nMAIL FROM:<\"a>b\"@c> \
+                 SIZE=301\r\n"
+        ),
     ]
     .map(String::into_bytes)
     .to_vec()
@@ -142,14 +146,19 @@ fn logs() -> Vec<Vec<u8>> {
         "postfix/smtpd[1]: 3F2A41C0: client=mail.example[192.0.2.1]\n",
         "postfix/cleanup[2]: 3F2A41C0: message-id=<1@b.example>\n",
         "postfix/qmgr[3]: 3F2A41C0: from=<a@b.example>, size=1234, nrcpt=1 (queue active)\n",
-        "postfix/lmtp[4]: 3F2A41C0: to=<a@postacertificata.example>, relay=x, delay=1, dsn=2.0.0, status=sent (250 Ok)\n",
-        "dovecot: lmtp(a@postacertificata.example)<12><x1>: msgid=<1@b.example>: saved mail to INBOX\n",
+        "postfix/lmtp[4]: 3F2A41C0: to=<a@postacertificata.example>, relay=x, delay=1, dsn=2.0.0, \
+         status=sent (250 Ok)\n",
+        "dovecot: lmtp(a@postacertificata.example)<12><x1>: msgid=<1@b.example>: saved mail to \
+         INBOX\n",
         "postfix/qmgr[3]: 3F2A41C0: removed\n",
     ]);
     let sent = lines(&[
-        "postfix/smtpd[1]: 4XyZ1bCd: client=unknown[192.0.2.9], sasl_username=a@postacertificata.example\n",
-        "postfix/qmgr[3]: 4XyZ1bCd: from=<a@postacertificata.example>, size=1, nrcpt=2 (queue active)\n",
-        "postfix/smtp[4]: 4XyZ1bCd: to=<c@d.example>, relay=x, dsn=4.0.0, status=deferred (later)\n",
+        "postfix/smtpd[1]: 4XyZ1bCd: client=unknown[192.0.2.9], \
+         sasl_username=a@postacertificata.example\n",
+        "postfix/qmgr[3]: 4XyZ1bCd: from=<a@postacertificata.example>, size=1, nrcpt=2 (queue \
+         active)\n",
+        "postfix/smtp[4]: 4XyZ1bCd: to=<c@d.example>, relay=x, dsn=4.0.0, status=deferred \
+         (later)\n",
         "postfix/smtp[4]: 4XyZ1bCd: to=<c@d.example>, relay=x, dsn=5.0.0, status=bounced (no)\n",
         "postfix/bounce[5]: 4XyZ1bCd: sender non-delivery notification: 55CD\n",
     ]);

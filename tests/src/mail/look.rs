@@ -13,8 +13,8 @@ use super::smtp::Smtp;
 pub(super) const PASSWORD: &str = "segreta-2015";
 
 /// What the plan of CEC-PAC has the servers say.
-const NO_SENDING: &str = "la CEC-PAC e' in chiusura: da questa casella non si possono piu' inviare messaggi / \
-                          CEC-PAC is closing: this mailbox can no longer send";
+const NO_SENDING: &str = "la CEC-PAC e' in chiusura: da questa casella non si possono piu' inviare \
+                          messaggi / CEC-PAC is closing: this mailbox can no longer send";
 const NO_RECEIVING: &str = "la CEC-PAC e' in chiusura: questa casella non riceve piu' messaggi / \
                             CEC-PAC is closing: this mailbox no longer receives messages";
 const NO_ACCESS: &str = "il servizio CEC-PAC e' cessato: questa casella non e' piu' accessibile / \
@@ -68,7 +68,8 @@ impl Look<'_> {
         let refusal = match may {
             None => {
                 format!(
-                    "550 5.1.1 <{address}>: Recipient address rejected: User unknown in virtual mailbox table"
+                    "550 5.1.1 <{address}>: Recipient address rejected: User unknown in virtual \
+                     mailbox table"
                 )
             }
             Some(may) if may.contains(Capability::Receive) => {

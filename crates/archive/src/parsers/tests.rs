@@ -17,7 +17,8 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
         ),
         (
             "postfix/submission/smtpd",
-            "4XyZ1bCdEfGhIj: client=unknown[192.0.2.9], sasl_method=PLAIN, sasl_username=a@b.example",
+            "4XyZ1bCdEfGhIj: client=unknown[192.0.2.9], sasl_method=PLAIN, \
+             sasl_username=a@b.example",
             "Client { queue: \"4XyZ1bCdEfGhIj\", host: \"192.0.2.9\", login: true }",
         ),
         (
@@ -39,15 +40,15 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
         ("postfix/qmgr", "3F2A41C0: removed", "Removed { queue: \"3F2A41C0\" }"),
         (
             "postfix/smtp",
-            "3F2A41C0: to=<c@d.example>, relay=mx.d.example[192.0.2.2]:25, delay=1, delays=0/0/1/0, \
-             dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77AB)",
+            "3F2A41C0: to=<c@d.example>, relay=mx.d.example[192.0.2.2]:25, delay=1, \
+             delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77AB)",
             "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, status: Forwarded { \
              next: Some(\"77AB\") } }",
         ),
         (
             "postfix-in/lmtp",
-            "3F2A41C0: to=<c@d.example>, orig_to=<alias@d.example>, relay=mail[private/lmtp], delay=1, \
-             dsn=2.0.0, status=sent (250 2.0.0 <c@d.example> Saved)",
+            "3F2A41C0: to=<c@d.example>, orig_to=<alias@d.example>, relay=mail[private/lmtp], \
+             delay=1, dsn=2.0.0, status=sent (250 2.0.0 <c@d.example> Saved)",
             "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: Some(\"alias@d.example\"), \
              status: Delivered }",
         ),
@@ -63,8 +64,9 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
         ),
         (
             "postfix/smtpd",
-            "NOQUEUE: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: Recipient \
-             address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
+            "NOQUEUE: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: \
+             Recipient address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP \
+             helo=<x>",
             "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
              queue: None, ends: false }",
         ),
@@ -75,7 +77,8 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
         ),
         (
             "dovecot",
-            "lmtp(12, c@d.example): x1: sieve: msgid=<abc@mail.example>: stored mail into mailbox 'INBOX'",
+            "lmtp(12, c@d.example): x1: sieve: msgid=<abc@mail.example>: stored mail into mailbox \
+             'INBOX'",
             "Stored { id: \"abc@mail.example\", recipient: \"c@d.example\" }",
         ),
     ] {
@@ -103,8 +106,9 @@ fn what_ends_a_message_is_told_from_what_turns_one_recipient_away() {
     for (program, text, expected) in [
         (
             "postfix/smtpd",
-            "3F2A41C0: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: Recipient \
-             address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
+            "3F2A41C0: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: \
+             Recipient address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP \
+             helo=<x>",
             "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
              queue: Some(\"3F2A41C0\"), ends: false }",
         ),
@@ -117,8 +121,8 @@ fn what_ends_a_message_is_told_from_what_turns_one_recipient_away() {
         ),
         (
             "postfix/cleanup",
-            "3F2A41C0: reject: header Subject: viagra from mail.example[192.0.2.1]; from=<a@b.example> \
-             to=<c@d.example> proto=ESMTP helo=<x>: 5.7.1 no",
+            "3F2A41C0: reject: header Subject: viagra from mail.example[192.0.2.1]; \
+             from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>: 5.7.1 no",
             "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
              queue: Some(\"3F2A41C0\"), ends: true }",
         ),

@@ -21,8 +21,10 @@ const ROWS: &[Logged] = &[
     (20, "3F2A0003@comune.example", URP, Some(BRUNO), None, "delivered", "3F2A0003", "mail.comune.example"),
     (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(URP), Some("Ricorso"), "accepted", "3F2A0001", "mx1"),
     (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(OFFICE), Some("Ricorso"), "accepted", "3F2A0001", "mx1"),
-    (5, "3F2A0001@pc.example", ANNA, Some(OFFICE), Some("Ricorso"), "forwarded", "3F2A0001 R3F2A0001", "mx1"),
-    (6, "3F2A0001@pc.example", ANNA, Some(URP), Some("Ricorso"), "forwarded", "3F2A0001 R3F2A0001", "mx1"),
+    (5, "3F2A0001@pc.example", ANNA, Some(OFFICE), Some("Ricorso"), "forwarded", "3F2A0001 \
+        R3F2A0001", "mx1"),
+    (6, "3F2A0001@pc.example", ANNA, Some(URP), Some("Ricorso"), "forwarded", "3F2A0001 \
+        R3F2A0001", "mx1"),
     (10, "3F2A0002@comune.example", OFFICE, Some(ANNA), None, "taken-in-charge", "3F2A0002", "mail.comune.example"),
     (10, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "taken-in-charge", "3F2A0002", "mail.comune.example"),
     (11, "3F2A0002@comune.example", OFFICE, Some("ANNA.ROSSI@postacertificata.example"), None, "stored", "3F2A0002", "mail.comune.example"),
@@ -116,23 +118,28 @@ async fn check(archive: &dyn LogArchive) {
 
 const COLUMNS: &str = "message_id, at, sender, recipient, subject, event, related, provider";
 const IN_A_FILE: &str = "
-    CREATE TABLE mail (message_id TEXT, at TEXT, sender TEXT, recipient TEXT, subject TEXT, event TEXT,
+    CREATE TABLE mail (message_id TEXT, at TEXT, sender TEXT, recipient TEXT, subject TEXT, event \
+    TEXT,
         related TEXT, provider TEXT, size INTEGER);
-    CREATE VIEW log AS SELECT message_id, at, sender, recipient, subject, event, related, provider FROM mail;
+    CREATE VIEW log AS SELECT message_id, at, sender, recipient, subject, event, related, provider \
+    FROM mail;
     CREATE VIEW bare AS SELECT message_id, at, sender, recipient, event, related FROM mail;";
 const ON_A_SERVER: Schema = Schema {
     name: "archive_contract_test",
     steps: &[(
         "a platform's tables",
-        "CREATE TABLE archive_contract_test.mail (message_id TEXT, at TIMESTAMPTZ, sender VARCHAR(200),
+        "CREATE TABLE archive_contract_test.mail (message_id TEXT, at TIMESTAMPTZ, sender \
+         VARCHAR(200),
              recipient TEXT, subject TEXT, event TEXT, related TEXT, provider TEXT, size INTEGER);
          CREATE VIEW archive_contract_test.log AS
              SELECT message_id, at, sender, recipient, subject, event, related, provider
              FROM archive_contract_test.mail;
          CREATE VIEW archive_contract_test.bare AS
-             SELECT message_id, at, sender, recipient, event, related FROM archive_contract_test.mail;
+             SELECT message_id, at, sender, recipient, event, related FROM \
+             archive_contract_test.mail;
          CREATE VIEW archive_contract_test.local AS
-             SELECT message_id, at::timestamp AS at, sender, recipient, subject, event, related, provider
+             SELECT message_id, at::timestamp AS at, sender, recipient, subject, event, related, \
+             provider
              FROM archive_contract_test.mail;",
     )],
 };

@@ -54,14 +54,28 @@ impl MailLog {
             "postfix/smtpd",
             &format!("{queue}: client=unknown[192.0.2.9], sasl_method=PLAIN, sasl_username={from}"),
         );
-        self.line("postfix/cleanup", &format!("{queue}: info: header Subject: {subject} from unknown[192.0.2.9]; from=<{from}> to=<{}> proto=ESMTP helo=<pc>", to[0]));
+        self.line(
+            "postfix/cleanup",
+            &format!(
+                "{queue}: info: header Subject: {subject} from \
+            unknown[192.0.2.9]; from=<{from}> to=<{}> proto=ESMTP helo=<pc>",
+                to[0]
+            ),
+        );
         self.line("postfix/cleanup", &format!("{queue}: message-id=<{queue}@pc.example>"));
         self.line(
             "postfix/qmgr",
             &format!("{queue}: from=<{from}>, size=1024, nrcpt={} (queue active)", to.len()),
         );
         for to in to {
-            self.line("postfix/smtp", &format!("{queue}: to=<{to}>, relay=mx.comune.example[192.0.2.2]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as R{queue})"));
+            self.line(
+                "postfix/smtp",
+                &format!(
+                    "{queue}: to=<{to}>, \
+                relay=mx.comune.example[192.0.2.2]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, \
+                status=sent (250 2.0.0 Ok: queued as R{queue})"
+                ),
+            );
         }
         self.line("postfix/qmgr", &format!("{queue}: removed"));
         queue
@@ -83,7 +97,14 @@ impl MailLog {
                     "lmtp({to})<12><x{queue}>: msgid=<{queue}@comune.example>: saved mail to INBOX"
                 ),
             );
-            self.line("postfix/lmtp", &format!("{queue}: to=<{to}>, relay=mail[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 <{to}> Saved)"));
+            self.line(
+                "postfix/lmtp",
+                &format!(
+                    "{queue}: to=<{to}>, \
+                relay=mail[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent \
+                (250 2.0.0 <{to}> Saved)"
+                ),
+            );
         }
         self.line("postfix/qmgr", &format!("{queue}: removed"));
         queue

@@ -238,7 +238,8 @@ async fn a_damaged_file_is_reported_and_the_others_are_read() {
 /// Regressions: each of these files yielded something else when it was read while it grew.
 #[tokio::test]
 async fn the_last_line_before_a_cut_determines_the_year_after_it() {
-    let delivered = "mx1 postfix/lmtp[4]: 3F2A41C0: to=<anna.rossi@postacertificata.example>, relay=x, \
+    let delivered = "mx1 postfix/lmtp[4]: 3F2A41C0: to=<anna.rossi@postacertificata.example>, \
+                     relay=x, \
                      dsn=2.0.0, status=sent (250 Ok)\n";
     for (before, year) in [
         ("Jun  1 00:00:00 mx1 postfix/qmgr[1]: 77AB12: removed\nDec 31 23:59:58 mx1\n", 2016),
@@ -271,7 +272,13 @@ async fn deferrals_and_refusals_are_recorded_once() {
             "postfix/qmgr",
             &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"),
         );
-        log.line("postfix/smtp", &format!("3F2A41C0: to=<{OFFICE}>, relay=none, delay=1, dsn=4.4.1, status=deferred (no route)"));
+        log.line(
+            "postfix/smtp",
+            &format!(
+                "3F2A41C0: to=<{OFFICE}>, relay=none, delay=1, \
+            dsn=4.4.1, status=deferred (no route)"
+            ),
+        );
     }
     log.line(
         "postfix/smtp",
@@ -279,7 +286,14 @@ async fn deferrals_and_refusals_are_recorded_once() {
     );
     log.line("postfix/bounce", "3F2A41C0: sender non-delivery notification: 55CD66");
     log.line("postfix/qmgr", "3F2A41C0: removed");
-    log.line("postfix/smtpd", &format!("NOQUEUE: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.7.1 <{ANNA}>: closed; from=<{OFFICE}> to=<{ANNA}> proto=ESMTP helo=<x>"));
+    log.line(
+        "postfix/smtpd",
+        &format!(
+            "NOQUEUE: reject: RCPT from mail.comune.example[192.0.2.2]: \
+                                        550 5.7.1 <{ANNA}>: closed; from=<{OFFICE}> to=<{ANNA}> \
+                                        proto=ESMTP helo=<x>"
+        ),
+    );
     let log = place.file("mail.log", log.text().as_bytes());
     place.read(&[&log]).await;
     let found = place.of(ANNA).await;
@@ -363,9 +377,9 @@ async fn a_refused_recipient_does_not_end_a_message() {
     let place = Place::new().await;
     let gone = "gone@postacertificata.example";
     let rejected = format!(
-        "3F2A41C0: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.1.1 <{gone}>: Recipient address \
-         rejected: User unknown in virtual mailbox table; from=<{OFFICE}> to=<{gone}> proto=ESMTP \
-         helo=<mail.comune.example>"
+        "3F2A41C0: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.1.1 <{gone}>: Recipient \
+         address rejected: User unknown in virtual mailbox table; from=<{OFFICE}> to=<{gone}> \
+         proto=ESMTP helo=<mail.comune.example>"
     );
     let log = [
         ("smtpd", "3F2A41C0: client=mail.comune.example[192.0.2.2]"),

@@ -127,9 +127,11 @@ impl World {
         let lines = [
             "3F2A41C0: client=unknown[192.0.2.9], sasl_method=PLAIN, sasl_username=x",
             "3F2A41C0: message-id=<uno.lettera@pc.example>",
-            "3F2A41C0: info: header Subject: =Domanda di Anna from unknown[192.0.2.9]; from=<a> to=<b> proto=ESMTP",
+            "3F2A41C0: info: header Subject: =Domanda di Anna from unknown[192.0.2.9]; from=<a> \
+             to=<b> proto=ESMTP",
             &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"),
-            "3F2A41C0: to=<urp@comune.example>, relay=mx, delay=1, dsn=2.0.0, status=sent (250 Ok: queued as 77AB)",
+            "3F2A41C0: to=<urp@comune.example>, relay=mx, delay=1, dsn=2.0.0, status=sent (250 Ok: \
+             queued as 77AB)",
             "3F2A41C0: removed",
             "44AA41C1: client=mail.comune.example[192.0.2.2]",
             "44AA41C1: message-id=<due.lettera@comune.example>",

@@ -172,7 +172,8 @@ fn weaker_consumer(
     let name = asked.name.clone().unwrap_or_default();
     let weaker = |setting, found: String, asked: String| {
         let mend = format!(
-            "remove it with `nats consumer rm {stream} {name}`, it is made again and no order is lost"
+            "remove it with `nats consumer rm {stream} {name}`, it is made again and no order is \
+             lost"
         );
         let what = format!("the consumer {name} of the stream {stream}");
         Some(Error::Weaker { what, setting, found, asked, mend })

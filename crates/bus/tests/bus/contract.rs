@@ -60,7 +60,8 @@ contract!(in_process, stands_still: true, async |settings| {
 
 // A programme for each case, so that no two of them meet on the server.
 contract!(jetstream, stands_still: false, async |settings| {
-    let url = std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run tests/run");
+    let url = std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run \
+        tests/run");
     let programme = format!("t{}", Uuid::now_v7().simple()).parse().unwrap();
     let connection = Connection::open(&NatsOptions::new(&url, programme)).await.unwrap();
     let times = InHandTimes::default();

@@ -149,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_reply_to_rcpt_concerns_the_mailbox_and_not_the_sender() {
-        let ended = "550 5.2.1 <canary>: Recipient address rejected: la CEC-PAC e' in chiusura: questa \
-                     casella non riceve piu' messaggi / CEC-PAC is closing: this mailbox no longer \
-                     receives messages";
+        let ended = "550 5.2.1 <canary>: Recipient address rejected: la CEC-PAC e' in chiusura: \
+                     questa casella non riceve piu' messaggi / CEC-PAC is closing: this mailbox no \
+                     longer receives messages";
         for (reply, expected) in [
             ("250 2.1.5 Ok", "allowed"),
             ("250", "allowed"),

@@ -40,8 +40,8 @@ pub(crate) enum Placeholder {
     Mailbox,
 }
 
-const KNOWN: &str = "{first-day}, {first-day:PHASE}, {last-day}, {last-day:PHASE}, {ends}, {stays}, {intake}, \
-                     {mailbox}";
+const KNOWN: &str = "{first-day}, {first-day:PHASE}, {last-day}, {last-day:PHASE}, {ends}, \
+                     {stays}, {intake}, {mailbox}";
 
 impl Placeholder {
     fn parse(inner: &str) -> Result<Self, String> {

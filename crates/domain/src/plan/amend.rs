@@ -46,8 +46,8 @@ impl Plan {
             }
             if amended.allows != phase.allows {
                 problems.push(format!(
-                    "phase {id} has started and cannot allow {} instead of {}; keep its capabilities, or \
-                     add a later phase",
+                    "phase {id} has started and cannot allow {} instead of {}; keep its \
+                     capabilities, or add a later phase",
                     amended.allows, phase.allows
                 ));
             }

@@ -83,8 +83,8 @@ fn dates_in_order(reader: &mut Reader<'_>, phases: &[DraftPhase]) {
             reader.problem(line, message);
         } else if from < earlier {
             let message = format!(
-                "phase {name} starts on {from}, before phase {before} above it ({earlier}); put the \
-                 phases in the order of their dates"
+                "phase {name} starts on {from}, before phase {before} above it ({earlier}); put \
+                 the phases in the order of their dates"
             );
             reader.problem(line, message);
         }
@@ -103,8 +103,8 @@ fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
             && first_instant(date, zone) == start
         {
             let message = format!(
-                "phase {name} ({from}) starts at the same instant as phase {} ({date}), a day that {zone} \
-                 skipped; write a later date, or merge them",
+                "phase {name} ({from}) starts at the same instant as phase {} ({date}), a day that \
+                 {zone} skipped; write a later date, or merge them",
                 other.name()
             );
             reader.problem(*line, message);
@@ -113,15 +113,15 @@ fn starts(reader: &mut Reader<'_>, phases: &[DraftPhase], zone: Tz) {
         let day = start.date_naive();
         if day != *from {
             let message = format!(
-                "phase {name} starts at {} on {day}, the first valid instant after {from}, a day that \
-                 {zone} skipped",
+                "phase {name} starts at {} on {day}, the first valid instant after {from}, a day \
+                 that {zone} skipped",
                 start.format("%H:%M")
             );
             reader.warning(*line, message);
         } else if start.time() != NaiveTime::MIN {
             let message = format!(
-                "phase {name} starts at {} on {day}, the first valid instant of that day: midnight does \
-                 not exist then in {zone}",
+                "phase {name} starts at {} on {day}, the first valid instant of that day: midnight \
+                 does not exist then in {zone}",
                 start.format("%H:%M")
             );
             reader.warning(*line, message);
@@ -154,8 +154,8 @@ fn nothing_back_unasked(reader: &mut Reader<'_>, in_service: Capabilities, phase
                 && !restores.value
             {
                 let message = format!(
-                    "phase {} allows {capability}, which phase {taker} removed; leave it out, or add \
-                     restores = true",
+                    "phase {} allows {capability}, which phase {taker} removed; leave it out, or \
+                     add restores = true",
                     phase.name()
                 );
                 reader.problem(*line, message);
@@ -204,7 +204,8 @@ fn vouchers(
         && last.value < first.value
     {
         let message = format!(
-            "last-day = {} is before vouchers can be requested; write {} (the start of phase {}) or later",
+            "last-day = {} is before vouchers can be requested; write {} (the start of phase {}) \
+             or later",
             last.value,
             first.value,
             opens.name()

@@ -302,8 +302,8 @@ pub(super) fn cron_shape(text: &str) -> Result<String, String> {
         6 | 7 => Ok(text.to_owned()),
         5 => Err(format!("cron = {text:?} lacks the seconds; write \"0 {text}\"")),
         count => Err(format!(
-            "cron = {text:?} must have 6 fields (second minute hour day month weekday), or 7 with a year; \
-             it has {count}"
+            "cron = {text:?} must have 6 fields (second minute hour day month weekday), or 7 with \
+             a year; it has {count}"
         )),
     }
 }
@@ -325,8 +325,8 @@ fn retry<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<RetryPoli
         reader.problem(
             longest.line,
             format!(
-                "longest-delay-seconds ({longest_delay}) is less than first-delay-seconds ({first}); \
-                 write {first} or more, or a smaller first delay"
+                "longest-delay-seconds ({longest_delay}) is less than first-delay-seconds \
+                 ({first}); write {first} or more, or a smaller first delay"
             ),
         );
     }

@@ -64,16 +64,16 @@ fn wording<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<Word
     }
     let wording = Wording(sentences);
     if wording.0.is_empty() {
-        let message = "a refusal needs a text in at least one language; add for example en = \"this mailbox can \
-                       no longer send\"";
+        let message = "a refusal needs a text in at least one language; add for example en = \
+                       \"this mailbox can no longer send\"";
         reader.problem(line, message);
         return None;
     }
     let length = wording.line().len();
     if length > LONGEST_LINE {
         let message = format!(
-            "the texts of this refusal have {length} characters in total, and an SMTP reply has room for \
-             {LONGEST_LINE} beside an address; write shorter ones"
+            "the texts of this refusal have {length} characters in total, and an SMTP reply has \
+             room for {LONGEST_LINE} beside an address; write shorter ones"
         );
         reader.problem(line, message);
         return None;

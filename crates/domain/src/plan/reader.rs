@@ -61,7 +61,8 @@ impl<'t> Reader<'t> {
     pub(super) fn document(&mut self) -> Option<DeTable<'t>> {
         if self.text.len() > LARGEST_FILE {
             let message = format!(
-                "the file is larger than {LARGEST_FILE} bytes and cannot be a plan; name the plan's TOML file"
+                "the file is larger than {LARGEST_FILE} bytes and cannot be a plan; name the \
+                 plan's TOML file"
             );
             self.problem(1, message);
             return None;
@@ -188,7 +189,8 @@ impl<'t> Reader<'t> {
                 self.problem(
                     line,
                     format!(
-                        "{name} = {written} is not a civil date; write for example {name} = {example}"
+                        "{name} = {written} is not a civil date; write for example {name} = \
+                         {example}"
                     ),
                 );
                 None

@@ -122,8 +122,8 @@ impl TryFrom<String> for EnhancedStatus {
         match parts.as_slice() {
             ["5", subject, detail] if number(subject) && number(detail) => Ok(Self(text)),
             ["2" | "4", _, _] => Err(format!(
-                "status = {text:?} is not permanent, so senders would retry; write a code that starts \
-                 with 5, for example \"5.7.1\""
+                "status = {text:?} is not permanent, so senders would retry; write a code that \
+                 starts with 5, for example \"5.7.1\""
             )),
             _ => Err(format!(
                 "invalid status {:?}; write an enhanced status code such as \"5.7.1\" (RFC 3463)",
@@ -139,6 +139,7 @@ pub(super) fn check_ascii(language: &str, text: &str) -> Result<(), String> {
         return Ok(());
     };
     Err(format!(
-        "{language} contains {strange:?}, but mail servers answer in ASCII; write for example e' for \u{e8}"
+        "{language} contains {strange:?}, but mail servers answer in ASCII; write for example e' \
+         for \u{e8}"
     ))
 }

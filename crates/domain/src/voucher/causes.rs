@@ -1,7 +1,7 @@
 //! What led to each open request: the event that recorded it or, later, that verified it.
 //!
-//! Requests that come one by one are kept by number; those of one event about many as a set, so that a million
-//! of them cost a bitmap. A request leaves when it is answered.
+//! Requests that come one by one are kept by number; those of one event about many as a set, so
+//! that a million of them cost a bitmap. A request leaves when it is answered.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Vouchers that are still to be issued: verified requests less vouchers issued, as a difference of sets.
+//! Vouchers that are still to be issued: verified requests less vouchers issued, as a difference of
+//! sets.
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -14,7 +15,8 @@ use crate::{State, VoucherRules, civil_date};
 pub struct VoucherProgress {
     /// Open requests whose requester has not been verified.
     pub unverified: u64,
-    /// Verified requests that no worker has taken up yet, those that no voucher is left for included.
+    /// Verified requests that no worker has taken up yet, those that no voucher is left for
+    /// included.
     pub pending: u64,
     /// Verified requests that failed and are tried again.
     pub retrying: u64,
@@ -37,7 +39,8 @@ impl Vouchers {
         (verified - context.erased) - &self.issued
     }
 
-    /// Takes away whom the plan's limit has no voucher left for, the highest numbers first; was it anybody?
+    /// Takes away whom the plan's limit has no voucher left for, the highest numbers first; was it
+    /// anybody?
     pub(super) fn limit(&self, mailboxes: &mut RoaringBitmap, rules: &VoucherRules) -> bool {
         let Some(limit) = rules.max_issued else { return false };
         let left = limit.saturating_sub(self.issued.len());
@@ -48,8 +51,9 @@ impl Vouchers {
 }
 
 impl State {
-    /// Whom a voucher is to be issued to now: verified requests of those who may still have one, within the
-    /// plan's window and limit, less those that wait for another attempt or failed permanently.
+    /// Whom a voucher is to be issued to now: verified requests of those who may still have one,
+    /// within the plan's window and limit, less those that wait for another attempt or failed
+    /// permanently.
     pub fn vouchers_to_issue(&self, now: DateTime<Utc>) -> RoaringBitmap {
         let none = RoaringBitmap::new;
         let Some(context) =

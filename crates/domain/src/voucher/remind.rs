@@ -45,7 +45,8 @@ impl Vouchers {
     ) -> Result<Vec<Event>, Rejection> {
         let Some(remind) = &rules.remind else {
             return Rejection::because(
-                "the plan's section [vouchers] has no reminders; amend the plan with the key `remind` first",
+                "the plan's section [vouchers] has no reminders; amend the plan with the key \
+                 `remind` first",
             );
         };
         let today = civil_date(context.now, context.plan.zone);

@@ -260,7 +260,8 @@ proptest! {
             .and_then(|days| date("2000-01-01").checked_add_signed(days))
             .unwrap_or(if days < 0 { NaiveDate::MIN } else { NaiveDate::MAX });
         let empty_by = first_instant(day, zone).signed_duration_since(last_instant_of(day, zone));
-        prop_assert!(empty_by < TimeDelta::minutes(1), "at most a skipped day ends before it begins");
+        prop_assert!(empty_by < TimeDelta::minutes(1), "at most a skipped day ends before it \
+            begins");
         let now = DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let plan = cec_pac();
         prop_assert!((civil_date(now, zone) - now.date_naive()).num_days().abs() <= 1);
@@ -279,7 +280,8 @@ proptest! {
             None => prop_assert_eq!(due.end, plan.phases.len()),
             Some(wake) => {
                 prop_assert!(wake > now, "a wake lies ahead");
-                prop_assert_eq!(plan.due(wake - TimeDelta::nanoseconds(1)).end, due.end, "nothing is due before it");
+                prop_assert_eq!(plan.due(wake - TimeDelta::nanoseconds(1)).end, due.end, "nothing \
+                    is due before it");
                 prop_assert!(plan.due(wake).end > due.end, "something is due at it");
             }
         }

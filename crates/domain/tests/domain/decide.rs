@@ -56,7 +56,8 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt()],
             Command::Adopt(another),
-            "programme cec-pac already has a plan (revision 1); use `tramonto plan amend` to change it",
+            "programme cec-pac already has a plan (revision 1); use `tramonto plan amend` to \
+             change it",
         ),
         (&[adopt()], Command::Resume, "the programme is not paused"),
         (&[adopt(), paused], Command::Pause, "the programme is already paused"),
@@ -68,8 +69,8 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt(), activations_closed],
             Command::Amend(moved("activations-closed", "2014-12-19")),
-            "phase activations-closed has started and cannot move from 2014-12-18 to 2014-12-19; keep \
-             its date",
+            "phase activations-closed has started and cannot move from 2014-12-18 to 2014-12-19; \
+             keep its date",
         ),
         (
             &[adopt()],
@@ -190,7 +191,8 @@ fn a_mailbox_refuses_what_it_can_not_do_in_one_sentence() {
         (
             mailbox(true, &[hold(send, None)]),
             withdraw.clone(),
-            "hold 00000000-0000-0000-0000-000000000007 on the mailbox is in force; release it first",
+            "hold 00000000-0000-0000-0000-000000000007 on the mailbox is in force; release it \
+             first",
         ),
         (
             mailbox(false, &[]),

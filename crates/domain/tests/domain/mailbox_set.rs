@@ -112,7 +112,8 @@ proptest! {
         let read: MailboxSet = serde_json::from_str(&text).expect("and read");
         prop_assert_eq!(&read, &set);
         prop_assert!(read.iter().eq(members.iter().copied()));
-        prop_assert_eq!(&MailboxSet::from_portable(&set.to_portable()).expect("and as bytes"), &set);
+        prop_assert_eq!(&MailboxSet::from_portable(&set.to_portable()).expect("and as \
+            bytes"), &set);
         prop_assert_eq!(serde_json::to_string(&read).expect("one text for one set"), text);
     }
 
@@ -136,6 +137,7 @@ proptest! {
         if let Ok(set) = MailboxSet::from_portable(&damaged) {
             prop_assert!(set.len() <= 1 << 32);
         }
-        prop_assert!(MailboxSet::from_portable(&whole[..cut.index(whole.len())]).is_err(), "cut short");
+        prop_assert!(MailboxSet::from_portable(&whole[..cut.index(whole.len())]).is_err(), "cut \
+            short");
     }
 }

@@ -27,7 +27,8 @@ fn python(lines: &str) -> String {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{python} can't read the sets; `tests/run` installs what it needs (pip install pyroaring==1.2.0)\n\
+        "{python} can't read the sets; `tests/run` installs what it needs (pip install \
+         pyroaring==1.2.0)\n\
          {complaint}"
     );
     writer.join().expect("the writer ends").expect("it takes every line");

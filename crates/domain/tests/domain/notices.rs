@@ -9,14 +9,16 @@ fn the_shipped_notices_say_what_ends_when_and_what_stays_in_both_languages() {
     let wording = notice.wording(&plan).unwrap();
     assert_eq!(
         wording.subject,
-        "CEC-PAC: l'invio di messaggi termina il 17 marzo 2015 / CEC-PAC: sending ends on 17 March 2015"
+        "CEC-PAC: l'invio di messaggi termina il 17 marzo 2015 / CEC-PAC: sending ends on 17 March \
+         2015"
     );
     for said in [
-        "Dal 18 marzo 2015 non sarà più possibile inviare messaggi e modificare il contenuto della casella.",
+        "Dal 18 marzo 2015 non sarà più possibile inviare messaggi e modificare il contenuto della \
+         casella.",
         "- ricevere messaggi fino al 17 luglio 2015;",
         "salvare i messaggi ricevuti fino al 17 settembre 2015;",
-        "From 18 March 2015 the following will no longer be possible: sending messages and changing the \
-         content of the mailbox.",
+        "From 18 March 2015 the following will no longer be possible: sending messages and \
+         changing the content of the mailbox.",
         "- receive messages through 17 July 2015;",
         "by writing to richiestapec@agid.gov.it.",
     ] {

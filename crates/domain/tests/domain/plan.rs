@@ -128,8 +128,8 @@ fn a_phase_says_where_its_day_does_not_begin_at_midnight() {
         (
             "America/Sao_Paulo",
             "2015-10-18",
-            "12: phase receive-only starts at 01:00 on 2015-10-18, the first valid instant of that day: \
-             midnight does not exist then in America/Sao_Paulo",
+            "12: phase receive-only starts at 01:00 on 2015-10-18, the first valid instant of that \
+             day: midnight does not exist then in America/Sao_Paulo",
         ),
         (
             "Pacific/Apia",
@@ -201,7 +201,8 @@ fn an_amendment_may_not_change_what_has_started() {
         (
             "moved",
             original.replace("2030-01-10", "2030-01-11"),
-            "phase receive-only has started and cannot move from 2030-01-10 to 2030-01-11; keep its date",
+            "phase receive-only has started and cannot move from 2030-01-10 to 2030-01-11; keep \
+             its date",
         ),
         (
             "removed",
@@ -211,8 +212,8 @@ fn an_amendment_may_not_change_what_has_started() {
         (
             "other rights",
             original.replace("allows = [\"receive\", \"access\"]", "allows = [\"access\"]"),
-            "phase receive-only has started and cannot allow access instead of receive, access; keep its \
-             capabilities, or add a later phase",
+            "phase receive-only has started and cannot allow access instead of receive, access; \
+             keep its capabilities, or add a later phase",
         ),
         (
             "restoring",
@@ -222,19 +223,20 @@ fn an_amendment_may_not_change_what_has_started() {
         (
             "one before it",
             original.replace("[[phase]]\nid = \"receive-only\"", before),
-            "phase earlier (2030-01-01) cannot precede a phase that has started; give it a later date",
+            "phase earlier (2030-01-01) cannot precede a phase that has started; give it a later \
+             date",
         ),
         (
             "another past",
             original.replace("allows = [\"send\", ", "allows = [\"modify\", \"send\", "),
-            "the capabilities in service cannot change from send, receive, access to send, modify, receive, \
-             access after the first phase has started; keep them",
+            "the capabilities in service cannot change from send, receive, access to send, modify, \
+             receive, access after the first phase has started; keep them",
         ),
         (
             "another zone",
             original.replace("Europe/Rome", "Europe/Paris"),
-            "the zone cannot change from Europe/Rome to Europe/Paris, because every date would move; \
-             keep Europe/Rome",
+            "the zone cannot change from Europe/Rome to Europe/Paris, because every date would \
+             move; keep Europe/Rome",
         ),
         (
             "another programme",

@@ -55,7 +55,8 @@ proptest! {
     /// Whatever is done to the shipped plan, the answer is a plan or problems on lines that it has.
     #[test]
     fn a_damaged_plan_is_refused_on_its_lines_or_taken_but_never_a_panic(
-        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..60_usize, "[ -~\\n]{0,12}"), 1..4),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..60_usize, "[ \
+            -~\\n]{0,12}"), 1..4),
     ) {
         let mut text = Plan::CEC_PAC.to_owned();
         for (start, length, put) in cuts {

@@ -287,7 +287,8 @@ fn the_plan_says_when_how_soon_and_how_often() {
         ),
         (
             "redeem-by = 2015-06-01\nremind = \"0 0 9 1 * *\"\nremind-after-days = 76",
-            "no reminder would ever be due: 76 days after vouchers can be requested is later than redeem-by",
+            "no reminder would ever be due: 76 days after vouchers can be requested is later than \
+             redeem-by",
         ),
     ] {
         let told = parsed(lines).unwrap_err();
@@ -397,7 +398,8 @@ proptest! {
                         prop_assert!(reminded[place].len() <= MOST);
                         prop_assert_eq!(world.state.vouchers.reminders_of(number), reminded[place].len());
                     }
-                    prop_assert_eq!(world.claim(round), Vec::<u32>::new(), "a round is claimed once");
+                    prop_assert_eq!(world.claim(round), Vec::<u32>::new(), "a round is claimed \
+                        once");
                 }
                 Step::Hours(hours) => world.now += TimeDelta::hours(hours.into()),
             }

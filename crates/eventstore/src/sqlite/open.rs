@@ -85,8 +85,8 @@ fn check_version(version: u32, name: &StoreName) -> Result<(), Error> {
     }
     Err(name
         .rejected(format!(
-            "its tables have version {version} and this program knows version {SCHEMA_VERSION}; use \
-             the version of the program that wrote it, or a newer one"
+            "its tables have version {version} and this program knows version {SCHEMA_VERSION}; \
+             use the version of the program that wrote it, or a newer one"
         ))
         .into())
 }

@@ -14,7 +14,8 @@ macro_rules! select_events {
         concat!(
             "SELECT e.position, s.name, e.version, e.recorded_at, e.id, k.name, e.schema_version, ",
             "e.effective_at, e.actor, e.reason, e.correlation_id, e.causation_id, e.payload ",
-            "FROM event e CROSS JOIN stream s ON s.id = e.stream CROSS JOIN kind k ON k.id = e.kind ",
+            "FROM event e CROSS JOIN stream s ON s.id = e.stream CROSS JOIN kind k ON k.id = \
+             e.kind ",
             "WHERE ",
             $condition
         )

@@ -150,7 +150,8 @@ async fn a_session_ended_in_the_middle_of_an_append_wrote_nothing_and_may_be_tri
     // A row with the same id that is not committed: the append has its turn and waits at its own
     // row.
     let in_the_way = "
-        BEGIN; INSERT INTO tramonto.event SELECT 99, '00000000-0000-0000-0000-000000000003', 99, 1, 0,
+        BEGIN; INSERT INTO tramonto.event SELECT 99, '00000000-0000-0000-0000-000000000003', 99, \
+        1, 0,
             1, 1, now(), now(), 'x', NULL, id, NULL, '{}' FROM tramonto.event";
     execute(&mut other, in_the_way).await.unwrap();
     let store = Arc::clone(&case.store);

@@ -8,7 +8,8 @@ use super::{Directory, Mode, fault};
 /// The instant that it is in the directory.
 pub(super) async fn now(connection: &mut SqliteConnection) -> Result<DateTime<Utc>, Problem> {
     let (micros,): (i64,) = sqlx::query_as(
-        "SELECT CAST(round(1e6 * coalesce(rehearsed_at, unixepoch('subsec'))) AS INTEGER) FROM clock",
+        "SELECT CAST(round(1e6 * coalesce(rehearsed_at, unixepoch('subsec'))) AS INTEGER) FROM \
+         clock",
     )
     .fetch_one(connection)
     .await?;
@@ -22,8 +23,8 @@ pub(super) fn instant(seconds: i64) -> DateTime<Utc> {
 }
 
 impl Directory {
-    /// Has the directory's clock stand still at an instant, or go with the computer's again. Only for
-    /// rehearsals.
+    /// Has the directory's clock stand still at an instant, or go with the computer's again. Only
+    /// for rehearsals.
     pub async fn set_clock(&self, instant: Option<DateTime<Utc>>) -> Result<(), Error> {
         if self.mode == Mode::Production {
             return Err(Error::Refused {

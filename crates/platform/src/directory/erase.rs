@@ -1,4 +1,5 @@
-//! The end of what the directory knows of holders: their addresses and passwords. Their numbers stay, closed.
+//! The end of what the directory knows of holders: their addresses and passwords. Their numbers
+//! stay, closed.
 
 use roaring::RoaringBitmap;
 use sqlx::Connection;
@@ -11,9 +12,10 @@ use super::{Directory, fault};
 const NUMBERS: usize = 8_192;
 
 impl Directory {
-    /// Takes address and password of these mailboxes away, whose rights stay as they are, and writes the file
-    /// anew so that no trace of them is left; answers how many had an address. Done again, it does nothing
-    /// more. While another program reads the file it can't be done, and may be tried again.
+    /// Takes address and password of these mailboxes away, whose rights stay as they are, and
+    /// writes the file anew so that no trace of them is left; answers how many had an address. Done
+    /// again, it does nothing more. While another program reads the file it can't be done, and may
+    /// be tried again.
     pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
         let at = |error| fault::of(&self.place, error);
         let mut writer = self.writer().await?;

@@ -1,5 +1,5 @@
-//! What a file's first bytes tell without asking the database, whose only answer to all of it would be
-//! "file is not a database".
+//! What a file's first bytes tell without asking the database, whose only answer to all of it would
+//! be "file is not a database".
 
 use std::path::Path;
 
@@ -38,7 +38,8 @@ pub(super) async fn check(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Is it in write-ahead mode? The file itself says so, whichever of the files beside it are missing.
+/// Is it in write-ahead mode? The file itself says so, whichever of the files beside it are
+/// missing.
 pub(super) async fn is_write_ahead(path: &Path) -> Result<bool, Error> {
     let header = first_bytes(path).await.map_err(|error| out_of_reach(path, error))?;
     Ok(header.get(FORMATS) == Some(&[2, 2]))

@@ -12,9 +12,9 @@ use super::place::Place;
 use super::{Directory, fault, header, open, schema};
 
 impl Directory {
-    /// Looks at a directory as the mail servers do, without changing anything: what is wrong with it, a sentence for
-    /// each finding with its remedy. `refusals` are what the plan in force has it say. A file that is no directory is an
-    /// error.
+    /// Looks at a directory as the mail servers do, without changing anything: what is wrong with
+    /// it, a sentence for each finding with its remedy. `refusals` are what the plan in force has
+    /// it say. A file that is no directory is an error.
     pub async fn inspect(path: &Path, refusals: Option<&Refusals>) -> Result<Vec<String>, Error> {
         let place = Place::of(path).await?;
         header::check(path).await?;
@@ -22,11 +22,13 @@ impl Directory {
         if !header::is_write_ahead(path).await? {
             let place = path.display();
             found.push(format!(
-                "{place} is not in write-ahead mode, and a lookup that meets a change ends Postfix's smtpd; stop \
-                 the servers and run: sqlite3 {place} 'PRAGMA journal_mode = wal'"
+                "{place} is not in write-ahead mode, and a lookup that meets a change ends \
+                 Postfix's smtpd; stop the servers and run: sqlite3 {place} 'PRAGMA journal_mode = \
+                 wal'"
             ));
         }
-        // Without its write-ahead log the file is whole, and a connection that took it for what it says would make one.
+        // Without its write-ahead log the file is whole, and a connection that took it for what it
+        // says would make one.
         let alone = !open::beside(path, "-wal").exists() || !open::beside(path, "-shm").exists();
         let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(alone);
         let mut connection = options.connect().await.map_err(|error| fault::of(&place, error))?;
@@ -44,8 +46,8 @@ fn beside(path: &Path) -> Vec<String> {
         let name = open::beside(path, suffix);
         if !name.exists() {
             found.push(format!(
-                "{} is missing, and Postfix ends on a file in write-ahead mode without it; start the engine, and stop \
-                 whatever takes it away",
+                "{} is missing, and Postfix ends on a file in write-ahead mode without it; start \
+                 the engine, and stop whatever takes it away",
                 name.display()
             ));
         }
@@ -54,7 +56,8 @@ fn beside(path: &Path) -> Vec<String> {
         let mode = mode(&file);
         if mode.is_some_and(|mode| mode & 0o044 == 0) {
             found.push(format!(
-                "{} can be read by its owner alone; give the mail servers' group the right: chgrp GROUP, chmod 640",
+                "{} can be read by its owner alone; give the mail servers' group the right: chgrp \
+                 GROUP, chmod 640",
                 file.display()
             ));
         }
@@ -64,7 +67,8 @@ fn beside(path: &Path) -> Vec<String> {
     for folder in folders {
         if mode(folder).is_some_and(|mode| mode & 0o011 == 0) {
             found.push(format!(
-                "the folder {} keeps the mail servers out; let their group pass: chgrp GROUP, chmod 750",
+                "the folder {} keeps the mail servers out; let their group pass: chgrp GROUP, \
+                 chmod 750",
                 folder.display()
             ));
         }
@@ -87,8 +91,8 @@ async fn content(
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if version < schema::VERSION {
         found.push(format!(
-            "{place} has version {version} of its tables, and the lookups need {}; start the engine once, which brings it \
-             there",
+            "{place} has version {version} of its tables, and the lookups need {}; start the \
+             engine once, which brings it there",
             schema::VERSION
         ));
         return Ok(());
@@ -97,7 +101,8 @@ async fn content(
         sqlx::query_scalar("SELECT rehearsal FROM directory").fetch_one(&mut *connection).await?;
     if rehearsal {
         found.push(format!(
-            "{place} was made for rehearsals and its clock can be set; never put mail servers of production in front of it"
+            "{place} was made for rehearsals and its clock can be set; never put mail servers of \
+             production in front of it"
         ));
     }
     let set: bool = sqlx::query_scalar("SELECT rehearsed_at IS NOT NULL FROM clock")
@@ -105,7 +110,8 @@ async fn content(
         .await?;
     if set {
         found.push(format!(
-            "the clock of {place} stands still; have it go again: UPDATE clock SET rehearsed_at = NULL"
+            "the clock of {place} stands still; have it go again: UPDATE clock SET rehearsed_at = \
+             NULL"
         ));
     }
     let passwords: bool =
@@ -115,8 +121,8 @@ async fn content(
     let files: Vec<PathBuf> = ["", "-wal"].map(|suffix| open::beside(path, suffix)).into();
     if passwords && files.iter().any(|file| mode(file).is_some_and(|mode| mode & 0o004 != 0)) {
         found.push(format!(
-            "{place} holds password hashes and can be read by everybody on this machine; give it a group of the mail \
-             servers' own: chgrp GROUP, chmod 640, for -wal and -shm too"
+            "{place} holds password hashes and can be read by everybody on this machine; give it a \
+             group of the mail servers' own: chgrp GROUP, chmod 640, for -wal and -shm too"
         ));
     }
     if let Some(refusals) = refusals {
@@ -125,7 +131,8 @@ async fn content(
             sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
         if <[String; 5]>::from(says) != said::values(refusals) {
             found.push(format!(
-                "{place} has other refusals than the plan in force; run the engine, which writes them"
+                "{place} has other refusals than the plan in force; run the engine, which writes \
+                 them"
             ));
         }
     }

@@ -1,4 +1,5 @@
-//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to come.
+//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to
+//! come.
 
 use std::collections::BTreeMap;
 

@@ -14,13 +14,14 @@ use super::{Directory, Mode, fault, header, schema};
 
 /// How long another program's lock is waited for.
 const BUSY: Duration = Duration::from_secs(5);
-/// Pages of this size halve what a commit of a whole batch costs, as it writes most of the pages anyway.
+/// Pages of this size halve what a commit of a whole batch costs, as it writes most of the pages
+/// anyway.
 const PAGE_SIZE: u32 = 16_384;
 /// Pages of write-ahead log, 64 MB, from which on it is folded into the file: a page that several
 /// batches write goes there once.
 const CHECKPOINT_FROM: &str = "4000";
-/// Memory of the connection that writes, 64 MB, taken only as needed: with less, a big transaction writes
-/// the pages of the index of addresses several times over.
+/// Memory of the connection that writes, 64 MB, taken only as needed: with less, a big transaction
+/// writes the pages of the index of addresses several times over.
 const WRITER_CACHE: &str = "-64000";
 
 /// Makes a directory under another name and gives it its own only when it is whole.

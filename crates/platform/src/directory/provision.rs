@@ -13,8 +13,9 @@ const ROWS: usize = 500;
 impl Directory {
     /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
     /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
-    /// mailbox; several may swap theirs in one call. A call rewrites most of the index of addresses,
-    /// so a hundred thousand rows at a time are several times faster than some thousands.
+    /// mailbox; several may swap theirs in one call. A call rewrites most of the index of
+    /// addresses, so a hundred thousand rows at a time are several times faster than some
+    /// thousands.
     pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
         // No log is that long; SQLite's integers end where this one does.
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
@@ -48,7 +49,8 @@ async fn provision(
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if let Err(error) = add(&mut transaction, rows).await {
-        // A number or an address is there already. What was added goes, and rows are changed instead.
+        // A number or an address is there already. What was added goes, and rows are changed
+        // instead.
         if Failure::of(&error) != Failure::Duplicate {
             return Err(error);
         }
@@ -106,7 +108,8 @@ async fn change(
     Ok(())
 }
 
-/// In the order of the index of addresses: its pages are visited one after the other, in half the time.
+/// In the order of the index of addresses: its pages are visited one after the other, in half the
+/// time.
 fn by_address(rows: &[(u32, String)]) -> Vec<&(u32, String)> {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_by(|one, other| one.1.cmp(&other.1));

@@ -8,12 +8,12 @@ pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
 pub(super) const VERSION: i32 = 3;
 /// What stands in the place of an instant where a right has no end.
 ///
-/// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same: a
-/// phase over 1.2 million rows takes half the time. The smallest of four bytes, like every instant
-/// until 2038; it is no instant, as those are never negative.
+/// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same:
+/// a phase over 1.2 million rows takes half the time. The smallest of four bytes, like every
+/// instant until 2038; it is no instant, as those are never negative.
 pub(super) const NO_END: i64 = -2_147_483_648;
-/// The instant that it is in the directory, in unix seconds, for every `SQLite` since 3.38: that of the
-/// mail servers may be old.
+/// The instant that it is in the directory, in unix seconds, for every `SQLite` since 3.38: that of
+/// the mail servers may be old.
 const NOW: &str = "coalesce((SELECT rehearsed_at FROM clock), unixepoch())";
 
 /// What each mailbox's newest decision is, for 65,536 numbers in a row; since version 2.
@@ -56,8 +56,8 @@ fn rights() -> String {
     )
 }
 
-/// Statements that make an empty directory. The instants are apart from the addresses so that a phase
-/// rewrites some 30 MB and not four times that.
+/// Statements that make an empty directory. The instants are apart from the addresses so that a
+/// phase rewrites some 30 MB and not four times that.
 pub(super) fn statements(mode: Mode) -> String {
     let (rehearsal, clock) = match mode {
         Mode::Production => (0, "CHECK (rehearsed_at IS NULL)"),

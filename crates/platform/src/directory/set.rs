@@ -1,10 +1,10 @@
-//! Setting a right for a set of mailboxes: one transaction, and mostly one statement for each 65,536
-//! numbers.
+//! Setting a right for a set of mailboxes: one transaction, and mostly one statement for each
+//! 65,536 numbers.
 //!
-//! Each such part is scanned once, to know which of its mailboxes exist and which are already so; the
-//! rest is written by ranges of the numbers that exist. What a statement changed is counted and must
-//! be what the scan foretold, or nothing is changed at all. What was decided later than the call stays
-//! (`fence.rs`).
+//! Each such part is scanned once, to know which of its mailboxes exist and which are already so;
+//! the rest is written by ranges of the numbers that exist. What a statement changed is counted and
+//! must be what the scan foretold, or nothing is changed at all. What was decided later than the
+//! call stays (`fence.rs`).
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -127,8 +127,8 @@ impl Change {
     }
 }
 
-/// What is kept for a right. Instants are kept in whole seconds: one that is still to come is rounded up,
-/// so that nothing ends early, and one that is past stays past.
+/// What is kept for a right. Instants are kept in whole seconds: one that is still to come is
+/// rounded up, so that nothing ends early, and one that is past stays past.
 fn value(right: Right, now: DateTime<Utc>) -> i64 {
     match right {
         Right::Allowed => schema::NO_END,

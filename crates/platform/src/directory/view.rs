@@ -4,7 +4,8 @@ use super::super::{Error, RightsView};
 use super::{Directory, fault};
 
 impl Directory {
-    /// Makes the view, or makes it anew where there is one of its name. A table of that name is refused.
+    /// Makes the view, or makes it anew where there is one of its name. A table of that name is
+    /// refused.
     pub async fn make_view(&self, view: &RightsView) -> Result<(), Error> {
         let (name, columns) = (view.name(), view.select());
         let sql = format!(

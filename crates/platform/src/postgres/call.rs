@@ -35,8 +35,8 @@ pub(super) async fn within<T>(
     done.map_err(|problem| problem.at(place))
 }
 
-/// A connection that goes back to the others only after a call that went well: one that failed, or was
-/// given up in the middle, is closed, which rolls back what it did.
+/// A connection that goes back to the others only after a call that went well: one that failed, or
+/// was given up in the middle, is closed, which rolls back what it did.
 struct Held(Option<PoolConnection<Postgres>>);
 
 impl Held {

@@ -15,9 +15,9 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<DateTime<Utc>, 
     Ok(now)
 }
 
-/// An instant as the directory can keep it, in microseconds: one that is still to come is rounded up, so
-/// that nothing ends early, and one that is past stays past. Those before 1970 and after 9999 are kept as
-/// the ends of that time.
+/// An instant as the directory can keep it, in microseconds: one that is still to come is rounded
+/// up, so that nothing ends early, and one that is past stays past. Those before 1970 and after
+/// 9999 are kept as the ends of that time.
 pub(super) fn kept(instant: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let whole = instant.trunc_subsecs(6);
     let upwards = TimeDelta::microseconds(i64::from(whole < instant && instant > now));

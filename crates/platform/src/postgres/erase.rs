@@ -1,4 +1,5 @@
-//! The end of what the directory knows of holders: their addresses and passwords. Their numbers stay, closed.
+//! The end of what the directory knows of holders: their addresses and passwords. Their numbers
+//! stay, closed.
 
 use roaring::RoaringBitmap;
 
@@ -7,9 +8,9 @@ use super::PostgresDirectory;
 use super::fault::Problem;
 
 impl PostgresDirectory {
-    /// Takes address and password of these mailboxes away, whose rights stay as they are, and writes the table
-    /// anew so that no trace of them is left; answers how many had an address. Done again, it does nothing
-    /// more. Mail servers that look rights up wait for it.
+    /// Takes address and password of these mailboxes away, whose rights stay as they are, and
+    /// writes the table anew so that no trace of them is left; answers how many had an address.
+    /// Done again, it does nothing more. Mail servers that look rights up wait for it.
     pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
         let numbers: Vec<i64> = mailboxes.iter().map(i64::from).collect();
         self.call(async |connection| {
@@ -19,8 +20,8 @@ impl PostgresDirectory {
             let owned: bool = sqlx::query_scalar(owned).fetch_one(&mut *connection).await?;
             if !owned {
                 return Err(Problem::Refused(
-                    "can be written anew by the owner of its tables alone; do it as the user that runs \
-                     `tramonto store migrate`"
+                    "can be written anew by the owner of its tables alone; do it as the user that \
+                     runs `tramonto store migrate`"
                         .to_owned(),
                 ));
             }

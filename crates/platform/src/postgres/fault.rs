@@ -1,7 +1,8 @@
 //! What a failure of the database means to whoever called, and what to do about it.
 //!
-//! Invariant: no sentence and no source holds a row. What `PostgreSQL` tells in its details (the key that
-//! exists already, the row that fails a check) has addresses in it, so only its message is passed on.
+//! Invariant: no sentence and no source holds a row. What `PostgreSQL` tells in its details (the
+//! key that exists already, the row that fails a check) has addresses in it, so only its message is
+//! passed on.
 
 use sql::Failure;
 use sqlx::postgres::PgConnectOptions;
@@ -73,7 +74,8 @@ impl Place {
     pub(super) fn silent(&self) -> Error {
         self.unavailable(
             Cause::UNAVAILABLE,
-            "does not answer; check that PostgreSQL runs there and that the network lets it through",
+            "does not answer; check that PostgreSQL runs there and that the network lets it \
+             through",
         )
     }
 

@@ -12,9 +12,9 @@ use super::fault::Problem;
 const OFF: TimeDelta = TimeDelta::seconds(1);
 
 impl PostgresDirectory {
-    /// Looks at the directory as the mail servers do, without changing anything: what is wrong with it, a sentence for each
-    /// finding with its remedy. `refusals` are what the plan in force has it say, and `now` is the instant by this
-    /// machine's clock.
+    /// Looks at the directory as the mail servers do, without changing anything: what is wrong with
+    /// it, a sentence for each finding with its remedy. `refusals` are what the plan in force has
+    /// it say, and `now` is the instant by this machine's clock.
     pub async fn inspect(
         &self,
         refusals: Option<&Refusals>,
@@ -24,40 +24,42 @@ impl PostgresDirectory {
         let place = self.place();
         if self.mode() == Mode::Rehearsal {
             found.push(format!(
-                "the mail directory at {place} was made for rehearsals and its clock can be set; never put mail servers of \
-                 production in front of it"
+                "the mail directory at {place} was made for rehearsals and its clock can be set; \
+                 never put mail servers of production in front of it"
             ));
         }
         let looked = self.call(async |connection| look(connection).await).await?;
         if looked.set {
             found.push(format!(
-                "the clock of the mail directory at {place} stands still; have it go again: UPDATE directory.clock SET \
-                 rehearsed_at = NULL"
+                "the clock of the mail directory at {place} stands still; have it go again: UPDATE \
+                 directory.clock SET rehearsed_at = NULL"
             ));
         }
         let off = (looked.clock - now).abs();
         if off > OFF {
             found.push(format!(
-                "the clock of the machine of PostgreSQL is {} seconds away from this machine's; have both follow a \
-                 time service",
+                "the clock of the machine of PostgreSQL is {} seconds away from this machine's; \
+                 have both follow a time service",
                 off.num_seconds()
             ));
         }
         if !looked.role {
             found.push(
-                "there is no role tramonto_mail, so the mail servers look up rights as somebody who may do more; run \
-                 deploy/postgres/roles.sql and let them in by it"
+                "there is no role tramonto_mail, so the mail servers look up rights as somebody \
+                 who may do more; run deploy/postgres/roles.sql and let them in by it"
                     .to_owned(),
             );
         } else if !looked.granted {
             found.push(
-                "the role tramonto_mail may not read directory.rights; run deploy/postgres/roles.sql again".to_owned(),
+                "the role tramonto_mail may not read directory.rights; run \
+                 deploy/postgres/roles.sql again"
+                    .to_owned(),
             );
         }
         if refusals.is_some_and(|refusals| looked.says != said::values(refusals)) {
             found.push(format!(
-                "the mail directory at {place} has other refusals than the plan in force; run the projector, which writes \
-                 them"
+                "the mail directory at {place} has other refusals than the plan in force; run the \
+                 projector, which writes them"
             ));
         }
         Ok(found)

@@ -1,4 +1,5 @@
-//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to come.
+//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to
+//! come.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use super::clock;
 use super::fault::Problem;
 use super::scan::{numbers, set};
 
-/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server. A
-/// number that is none can't be written there.
+/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server.
+/// A number that is none can't be written there.
 pub(super) async fn known(
     connection: &mut PgConnection,
     from: u32,

@@ -13,9 +13,9 @@ use super::set;
 impl PostgresDirectory {
     /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
     /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
-    /// mailbox, in whatever case it is written; several may swap theirs in one call. Where the log was
-    /// read further already, by another process, nothing is changed and the call may be made again from
-    /// there.
+    /// mailbox, in whatever case it is written; several may swap theirs in one call. Where the log
+    /// was read further already, by another process, nothing is changed and the call may be made
+    /// again from there.
     pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
         // No log is that long; PostgreSQL's integers end where this one does.
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);

@@ -8,7 +8,8 @@ use super::super::{Error, said};
 use super::PostgresDirectory;
 
 impl PostgresDirectory {
-    /// Has the mail servers say this where a right has ended. Answers whether they said something else before.
+    /// Has the mail servers say this where a right has ended. Answers whether they said something
+    /// else before.
     pub async fn say(&self, refusals: &Refusals) -> Result<bool, Error> {
         let columns = said::COLUMNS;
         let sql = format!(
@@ -26,9 +27,9 @@ impl PostgresDirectory {
         .await
     }
 
-    /// Gives mailboxes their passwords, or takes them away, in one transaction; those that it does not hold are
-    /// passed over. Answers how many it held. Operators may do the same in SQL: `UPDATE directory.mailbox SET
-    /// password = '{…}…' WHERE address = '…'`.
+    /// Gives mailboxes their passwords, or takes them away, in one transaction; those that it does
+    /// not hold are passed over. Answers how many it held. Operators may do the same in SQL:
+    /// `UPDATE directory.mailbox SET password = '{…}…' WHERE address = '…'`.
     pub async fn set_passwords(
         &self,
         passwords: &[(u32, Option<PasswordHash>)],

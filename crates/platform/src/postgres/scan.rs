@@ -6,8 +6,8 @@ use super::super::counted::Counted;
 use super::super::part::Part;
 use super::fault::Problem;
 
-/// Which mailboxes exist, and for which of those each of the conditions holds, from the part's first to
-/// its last number; others than its own may be among them.
+/// Which mailboxes exist, and for which of those each of the conditions holds, from the part's
+/// first to its last number; others than its own may be among them.
 pub(super) async fn scan(
     part: &Part,
     connection: &mut PgConnection,

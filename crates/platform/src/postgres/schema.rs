@@ -4,8 +4,8 @@ use super::super::Mode;
 
 /// The newest form of the tables that this program knows.
 pub(super) const VERSION: i32 = 2;
-/// The instant that it is in the directory. The start of the statement, so the planner may rely on it
-/// and a session that keeps a transaction open still sees it move.
+/// The instant that it is in the directory. The start of the statement, so the planner may rely on
+/// it and a session that keeps a transaction open still sees it move.
 pub(super) const NOW: &str =
     "coalesce((SELECT rehearsed_at FROM directory.clock), statement_timestamp())";
 
@@ -22,8 +22,8 @@ pub(super) fn upgrade() -> String {
     )
 }
 
-/// What the mail servers look up. It is replaced and not made anew, so that they keep their right to it: new columns
-/// come at the end.
+/// What the mail servers look up. It is replaced and not made anew, so that they keep their right
+/// to it: new columns come at the end.
 fn rights() -> String {
     format!(
         "CREATE OR REPLACE VIEW directory.rights AS
@@ -45,10 +45,11 @@ fn rights() -> String {
 
 /// Statements that make an empty directory.
 ///
-/// The instants are apart from the addresses, in pages that are left more than half empty and without an
-/// index on any of them: a phase then writes each new row beside the old one and touches no index, in a
-/// sixth of the time. At 45 every update found room, at 50 all but one in a hundred, at 100 none.
-/// Addresses are kept in lower case, as mail servers ask for them, so a plain index keeps them apart.
+/// The instants are apart from the addresses, in pages that are left more than half empty and
+/// without an index on any of them: a phase then writes each new row beside the old one and touches
+/// no index, in a sixth of the time. At 45 every update found room, at 50 all but one in a hundred,
+/// at 100 none. Addresses are kept in lower case, as mail servers ask for them, so a plain index
+/// keeps them apart.
 pub(super) fn statements(mode: Mode) -> String {
     let (rehearsal, clock) = match mode {
         Mode::Production => (false, "CHECK (rehearsed_at IS NULL)"),

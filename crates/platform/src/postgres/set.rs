@@ -1,9 +1,9 @@
-//! Setting a right for a set of mailboxes: one transaction, and mostly one statement that scans and one
-//! that writes for each 65,536 numbers.
+//! Setting a right for a set of mailboxes: one transaction, and mostly one statement that scans and
+//! one that writes for each 65,536 numbers.
 //!
-//! The rows of `decision` are locked first, in ascending order: they keep other calls about the same
-//! numbers away, and hold the fence. What a statement changed is counted and must be what the scan
-//! foretold, or nothing is changed at all.
+//! The rows of `decision` are locked first, in ascending order: they keep other calls about the
+//! same numbers away, and hold the fence. What a statement changed is counted and must be what the
+//! scan foretold, or nothing is changed at all.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ use super::scan::{numbers, scan};
 /// More ranges than this are slower than one statement that looks each number up.
 const MOST_RANGES: usize = 16;
 
-/// How often a call starts over because rows came or went, by another program's doing, while it ran.
+/// How often a call starts over because rows came or went, by another program's doing, while it
+/// ran.
 const TRIES: u32 = 3;
 
 pub(super) async fn set(
@@ -54,7 +55,8 @@ async fn once(connection: &mut PgConnection, call: &SetRights) -> Result<Answer,
     Ok(came.answer())
 }
 
-/// Keeps other calls about these parts away until the transaction ends: what was decided about them.
+/// Keeps other calls about these parts away until the transaction ends: what was decided about
+/// them.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     parts: impl IntoIterator<Item = u32>,
@@ -94,7 +96,8 @@ impl<'a> Change<'a> {
             Right::Until(instant) => {
                 let instant = clock::kept(instant, now);
                 let value = clock::literal(instant);
-                // A right that ended earlier is gone just the same, and keeps the instant it ended at.
+                // A right that ended earlier is gone just the same, and keeps the instant it ended
+                // at.
                 let past = instant <= now;
                 let test =
                     if past { format!("<= {}", clock::literal(now)) } else { format!("= {value}") };

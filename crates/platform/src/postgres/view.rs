@@ -4,8 +4,9 @@ use super::super::{Error, RightsView};
 use super::PostgresDirectory;
 
 impl PostgresDirectory {
-    /// Makes the view in the schema `directory`, or makes it anew where there is one of its name, and lets the role
-    /// `tramonto_mail` read it, where there is one. A table of that name is refused. It takes the schema's owner.
+    /// Makes the view in the schema `directory`, or makes it anew where there is one of its name,
+    /// and lets the role `tramonto_mail` read it, where there is one. A table of that name is
+    /// refused. It takes the schema's owner.
     pub async fn make_view(&self, view: &RightsView) -> Result<(), Error> {
         let (name, columns) = (view.name(), view.select());
         let sql = format!(

@@ -49,8 +49,8 @@ impl Waits {
             .connect_lazy_with(options)
     }
 
-    /// For a session of the server. One whose client vanished in the middle of a transaction gives its
-    /// locks back in time; 0 would be no limit at all.
+    /// For a session of the server. One whose client vanished in the middle of a transaction gives
+    /// its locks back in time; 0 would be no limit at all.
     fn settings(self) -> String {
         let milliseconds = |wait: Duration| wait.as_millis().max(1);
         format!(

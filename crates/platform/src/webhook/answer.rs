@@ -1,7 +1,8 @@
 //! From what a provider answers to what became of each mailbox.
 //!
-//! Nothing that a provider writes is taken over as it is: a cause is a word of letters and hyphens, of few
-//! enough different ones, so that no address and no name of a person gets into the log by it.
+//! Nothing that a provider writes is taken over as it is: a cause is a word of letters and hyphens,
+//! of few enough different ones, so that no address and no name of a person gets into the log by
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +29,8 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    /// What became of the mailboxes of a batch. Who was not asked about is left out, and who is told twice,
-    /// and differently, is as good as not answered.
+    /// What became of the mailboxes of a batch. Who was not asked about is left out, and who is
+    /// told twice, and differently, is as good as not answered.
     pub(super) fn of(results: Vec<Outcome>, batch: &RoaringBitmap) -> Self {
         let mut told: BTreeMap<u32, Outcome> = BTreeMap::new();
         let mut unclear = RoaringBitmap::new();
@@ -122,7 +123,8 @@ fn cause(result: &Outcome, causes: &mut BTreeSet<Cause>) -> Cause {
     if causes.contains(&cause) { cause } else { Cause::new(OTHER_CAUSE) }
 }
 
-/// What was read of the mailboxes of a batch, if that is all of them: one that is left out may do anything.
+/// What was read of the mailboxes of a batch, if that is all of them: one that is left out may do
+/// anything.
 pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<Rights>, Error> {
     let mut missing = batch.clone();
     let read: Vec<Rights> =
@@ -133,8 +135,8 @@ pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<R
     Err(Error::Unavailable {
         cause: Cause::new("no-answer"),
         problem: format!(
-            "the platform left out {} of {} mailboxes when it was asked what they may do; its answer \
-             must have each of them once",
+            "the platform left out {} of {} mailboxes when it was asked what they may do; its \
+             answer must have each of them once",
             missing.len(),
             batch.len()
         ),

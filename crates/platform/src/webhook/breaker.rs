@@ -1,8 +1,9 @@
-//! The breaker: while a provider is down or asks to be left alone, calls wait here instead of there.
+//! The breaker: while a provider is down or asks to be left alone, calls wait here instead of
+//! there.
 //!
-//! Closed, every call passes. After some failures in a row it opens: calls wait for a rest that doubles with
-//! every opening, then one goes ahead as a probe. If that one is answered, all pass again; if not, it opens
-//! anew. Nobody has to close it by hand.
+//! Closed, every call passes. After some failures in a row it opens: calls wait for a rest that
+//! doubles with every opening, then one goes ahead as a probe. If that one is answered, all pass
+//! again; if not, it opens anew. Nobody has to close it by hand.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -239,7 +239,8 @@ impl Client {
         }
         let advice = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                "does not accept our signature; compare the secret with the provider's, and the clocks"
+                "does not accept our signature; compare the secret with the provider's, and the \
+                 clocks"
             }
             StatusCode::PAYLOAD_TOO_LARGE => {
                 "takes no requests of this size; lower --platform-batch"
@@ -285,7 +286,8 @@ fn tls(settings: &Settings) -> Result<ClientConfig, String> {
     if let Some(file) = &settings.root_certificate {
         let told = |problem: &dyn Display| {
             format!(
-                "{}: the platform's certificate authority can't be read ({problem}); give a file in PEM",
+                "{}: the platform's certificate authority can't be read ({problem}); give a file \
+                 in PEM",
                 file.display()
             )
         };

@@ -1,7 +1,8 @@
 //! Which addresses a provider may have: those of the public internet.
 //!
-//! The check is made on the address that is connected to, after its name was resolved, so that no name can
-//! point a request at a machine inside (server-side request forgery, also by a name whose address changes).
+//! The check is made on the address that is connected to, after its name was resolved, so that no
+//! name can point a request at a machine inside (server-side request forgery, also by a name whose
+//! address changes).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Networks that are not of the public internet, from the registries of special addresses of IANA
-/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>): first address and length of the prefix.
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>): first address and length of the
+/// prefix.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),

@@ -1,5 +1,5 @@
-//! The name of a request that changes something: the same decision about the same mailboxes has the same
-//! one, whichever process sends it and however often.
+//! The name of a request that changes something: the same decision about the same mailboxes has the
+//! same one, whichever process sends it and however often.
 
 use domain::PhaseId;
 use ring::digest::{Context, SHA256};
@@ -19,9 +19,9 @@ pub(super) struct Key {
 
 /// The key of a batch of a call.
 ///
-/// The position of the log that it was decided at is part of it: what is decided again later, as after a
-/// hold was placed and released, is another request, even where all else is the same. Before position 1
-/// nothing tells two decisions apart, so each request has a key of its own there.
+/// The position of the log that it was decided at is part of it: what is decided again later, as
+/// after a hold was placed and released, is another request, even where all else is the same.
+/// Before position 1 nothing tells two decisions apart, so each request has a key of its own there.
 pub(super) fn of(call: &SetRights, batch: &RoaringBitmap) -> Key {
     let capabilities: Vec<&str> = call.capabilities.iter().map(domain::Capability::name).collect();
     let phase = call.key.phase.as_ref().map_or("-", PhaseId::as_str);

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 /// No provider has us wait longer than this before we ask again.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// How long a provider asks to be left alone: seconds, or an instant as HTTP writes it (RFC 9110, section
+/// How long a provider asks to be left alone: seconds, or an instant as HTTP writes it (RFC 9110,
+/// section
 /// 10.2.3). `None` where it asks for nothing that can be read.
 pub(super) fn wait(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     let header = header.trim();

@@ -17,8 +17,8 @@ const MOST: usize = 8;
 pub struct Secrets(Vec<hmac::Key>);
 
 impl Secrets {
-    /// Reads secrets as `whsec_` and base64, one a line or with spaces between them. A request is signed
-    /// with each, so that the provider may change from one to the next at any time.
+    /// Reads secrets as `whsec_` and base64, one a line or with spaces between them. A request is
+    /// signed with each, so that the provider may change from one to the next at any time.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys: Vec<_> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() || keys.len() > MOST {
@@ -73,7 +73,8 @@ impl fmt::Debug for Secrets {
 mod tests {
     use super::*;
 
-    /// Secret, id, timestamp, body and signature as the libraries of Standard Webhooks publish them.
+    /// Secret, id, timestamp, body and signature as the libraries of Standard Webhooks publish
+    /// them.
     const PUBLISHED: [&str; 5] = [
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -19,7 +19,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// What requests are signed with.
     pub secrets: Secrets,
-    /// Does the provider keep an instant that it is told ahead? By its own word; it can't be found out.
+    /// Does the provider keep an instant that it is told ahead? By its own word; it can't be found
+    /// out.
     pub arms: bool,
     /// May it be inside: at a private or loopback address, and without TLS?
     pub private: bool,
@@ -40,7 +41,8 @@ pub struct Waits {
     pub connect: Duration,
     /// A request, from its beginning to the last byte of its answer.
     pub request: Duration,
-    /// How long a call waits for a provider that is down, or asked to be left alone, before it fails.
+    /// How long a call waits for a provider that is down, or asked to be left alone, before it
+    /// fails.
     pub patience: Duration,
 }
 
@@ -55,7 +57,8 @@ impl Default for Waits {
 }
 
 impl Settings {
-    /// The usual ones: 1,000 mailboxes in a request, 4 requests at once, nothing armed, nothing inside.
+    /// The usual ones: 1,000 mailboxes in a request, 4 requests at once, nothing armed, nothing
+    /// inside.
     pub fn new(endpoint: Endpoint, secrets: Secrets) -> Self {
         Self {
             endpoint,

@@ -1,6 +1,6 @@
-//! The contract of a platform, run on the SQLite directory, the `PostgreSQL` directory and a provider's
-//! API (the reference receiver), each test on a platform of its own; then the contract of a mail
-//! directory.
+//! The contract of a platform, run on the SQLite directory, the `PostgreSQL` directory and a
+//! provider's API (the reference receiver), each test on a platform of its own; then the contract
+//! of a mail directory.
 
 mod home;
 mod late;

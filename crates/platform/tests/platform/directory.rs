@@ -1,5 +1,5 @@
-//! The mail directory in a file: what only a file has to answer for. What every mail directory must do
-//! stands in `contract`.
+//! The mail directory in a file: what only a file has to answer for. What every mail directory must
+//! do stands in `contract`.
 
 use std::path::{Path, PathBuf};
 

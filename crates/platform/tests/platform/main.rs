@@ -1,5 +1,5 @@
-//! What a mail platform must do, on the SQLite directory, the `PostgreSQL` directory and a provider's API;
-//! and what only one of them has.
+//! What a mail platform must do, on the SQLite directory, the `PostgreSQL` directory and a
+//! provider's API; and what only one of them has.
 
 #![cfg(test)]
 

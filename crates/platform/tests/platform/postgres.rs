@@ -1,5 +1,5 @@
-//! The mail directory in `PostgreSQL`: what only it has to answer for. What every mail directory must do
-//! stands in `contract`.
+//! The mail directory in `PostgreSQL`: what only it has to answer for. What every mail directory
+//! must do stands in `contract`.
 
 mod inspected;
 
@@ -160,7 +160,8 @@ async fn production_refuses_any_clock_but_the_servers() {
 
 #[tokio::test]
 async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
-    // A server of its own: a transaction of any other test keeps `PostgreSQL` from finding room among dead rows.
+    // A server of its own: a transaction of any other test keeps `PostgreSQL` from finding room
+    // among dead rows.
     let mut own = Own::new();
     own.start();
     let made = async || PostgresDirectory::create(own.options(), Mode::Rehearsal).await;

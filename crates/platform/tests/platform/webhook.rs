@@ -1,5 +1,5 @@
-//! A provider that fails in every way there is: nobody is given up for it, nothing is done twice, and nothing
-//! personal is told.
+//! A provider that fails in every way there is: nobody is given up for it, nothing is done twice,
+//! and nothing personal is told.
 
 use std::sync::Arc;
 use std::time::Duration;

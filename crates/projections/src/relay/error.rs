@@ -9,8 +9,9 @@ pub enum Error {
     Mirror(#[from] bus::Error),
     /// The mirror's last message is not of this log.
     #[error(
-        "the mirror on the bus ends with an event that is not this log's event {position}: it mirrors \
-         another log; look at --store and --bus, or remove the stream, it is filled again from the log"
+        "the mirror on the bus ends with an event that is not this log's event {position}: it \
+         mirrors another log; look at --store and --bus, or remove the stream, it is filled again \
+         from the log"
     )]
     OtherLog {
         /// The position that the mirror's last message says it has.
@@ -18,9 +19,9 @@ pub enum Error {
     },
     /// The mirror has events that the log has not.
     #[error(
-        "the mirror on the bus has event {mirrored}, but the log ends at {head}: the log was restored \
-         from an older backup, or it is another one; look at --store, or remove the stream, it is \
-         filled again from the log"
+        "the mirror on the bus has event {mirrored}, but the log ends at {head}: the log was \
+         restored from an older backup, or it is another one; look at --store, or remove the \
+         stream, it is filled again from the log"
     )]
     MirrorAhead {
         /// The position of the mirror's last message.

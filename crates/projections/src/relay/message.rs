@@ -8,8 +8,8 @@
 //! | `position`, `previous` | its place in the log, and the one before | the same for all parts |
 //! | `part`, `parts` | | from 1; how many there are |
 //!
-//! A consumer that remembers the last position it has seen sees a hole where `previous` is beyond it,
-//! and a double where `position` is not. Deliberately absent: the operator's name and reason.
+//! A consumer that remembers the last position it has seen sees a hole where `previous` is beyond
+//! it, and a double where `position` is not. Deliberately absent: the operator's name and reason.
 
 use bus::{CloudEvent, Mirrored};
 use chrono::SecondsFormat;

@@ -1,4 +1,5 @@
-//! A digest of all rows: the same for the same log, however they came to be, and in either database.
+//! A digest of all rows: the same for the same log, however they came to be, and in either
+//! database.
 
 use sha2::{Digest, Sha256};
 
@@ -20,7 +21,8 @@ macro_rules! rows {
 const ROWS: Statement = Statement {
     sqlite: rows!("can_send, can_modify, can_receive, can_access, held, incident"),
     postgres: rows!(
-        "can_send::int, can_modify::int, can_receive::int, can_access::int, held::int, incident::int"
+        "can_send::int, can_modify::int, can_receive::int, can_access::int, held::int, \
+         incident::int"
     ),
 };
 const HOLDS: &str =

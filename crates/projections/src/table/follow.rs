@@ -1,4 +1,5 @@
-//! One step of the table, before anything is written: which events are taken, and whose rows they change.
+//! One step of the table, before anything is written: which events are taken, and whose rows they
+//! change.
 
 use eventstore::{EventStore, Filter};
 
@@ -20,8 +21,8 @@ pub(super) struct Bounds {
     bytes: usize,
 }
 
-/// A fraction of a second of writing; and for a table that is built from nothing, whose rows are then
-/// written once and as they came to be, what the longest programme needs several times over.
+/// A fraction of a second of writing; and for a table that is built from nothing, whose rows are
+/// then written once and as they came to be, what the longest programme needs several times over.
 pub(super) const BOUNDS: Bounds = Bounds { rows: 1 << 18, bytes: 1 << 26 };
 
 /// The next events of the log, folded.
@@ -32,8 +33,8 @@ pub(super) struct Taken {
     pub(super) progress: u64,
 }
 
-/// Takes the next events of the log: a page of them, or as many as change the rows that may change. While
-/// nobody has a row, everything there is, as long as it fits into memory.
+/// Takes the next events of the log: a page of them, or as many as change the rows that may change.
+/// While nobody has a row, everything there is, as long as it fits into memory.
 pub(super) async fn take(
     log: &dyn EventStore,
     before: &Stored,

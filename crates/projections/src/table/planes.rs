@@ -3,8 +3,9 @@
 use domain::{Capability, State};
 use roaring::RoaringBitmap;
 
-/// What a row says beside its number and its `changed_at`, in eight bits: two of lifecycle (registered,
-/// activated, lapsed, withdrawn), one of each of the platform's capabilities, held, incident.
+/// What a row says beside its number and its `changed_at`, in eight bits: two of lifecycle
+/// (registered, activated, lapsed, withdrawn), one of each of the platform's capabilities, held,
+/// incident.
 pub(super) type Code = u8;
 
 /// The platform's capabilities in the order of the columns.

@@ -1,10 +1,11 @@
 //! The same table in `PostgreSQL`, where several projectors may be ready to move it and one does.
 //!
-//! Invariants: rows and checkpoint are written in one transaction, which begins by moving the checkpoint
-//! from where this projector left it, under its lease's token; whoever takes over writes its own token
-//! first, so that one that was suspended can write nothing more, however long it slept. Where the table
-//! stands is in the database alone; the state behind it is folded from the log once, on the first tick.
-//! Deliberately absent: waiting. A projector whose turn it is not has nothing to do.
+//! Invariants: rows and checkpoint are written in one transaction, which begins by moving the
+//! checkpoint from where this projector left it, under its lease's token; whoever takes over writes
+//! its own token first, so that one that was suspended can write nothing more, however long it
+//! slept. Where the table stands is in the database alone; the state behind it is folded from the
+//! log once, on the first tick. Deliberately absent: waiting. A projector whose turn it is not has
+//! nothing to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,14 @@ use crate::status::{self, Status};
 use crate::stored::{Checkpoint, Stored, signed};
 use sql::{ANSWER, Migration, Param, Server, Writer, within};
 
-/// After so long without a word of its projector another takes over; one transaction takes a second or two.
+/// After so long without a word of its projector another takes over; one transaction takes a second
+/// or two.
 const TTL: Duration = Duration::from_secs(30);
 /// How many events are folded at a time to get to the checkpoint.
 const PAGE: usize = 256;
 
-/// The row-per-mailbox table of a programme's log, in the schema `projection` of a `PostgreSQL` database.
+/// The row-per-mailbox table of a programme's log, in the schema `projection` of a `PostgreSQL`
+/// database.
 pub struct PostgresTable {
     server: Server,
     programme: ProgrammeId,
@@ -50,7 +53,8 @@ impl PostgresTable {
     /// The name under which the log keeps who moves the table.
     pub const LEASE: &str = "mailboxes";
 
-    /// Connects to tables that [`PostgresTable::migrate`] has made. `owner` names this process and no other.
+    /// Connects to tables that [`PostgresTable::migrate`] has made. `owner` names this process and
+    /// no other.
     pub async fn connect(
         options: PgConnectOptions,
         programme: ProgrammeId,
@@ -63,15 +67,15 @@ impl PostgresTable {
         Ok(table)
     }
 
-    /// Makes the tables, or brings them up to date, and returns the steps that were missing; with `dry`, it
-    /// only returns them.
+    /// Makes the tables, or brings them up to date, and returns the steps that were missing; with
+    /// `dry`, it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows; where no mailbox
-    /// has a row yet, all of them. Where it is another projector's turn, it does nothing and looks again
-    /// when that one's lease may have run out.
+    /// Takes the next events of the log, as many as change some hundred thousand rows; where no
+    /// mailbox has a row yet, all of them. Where it is another projector's turn, it does nothing
+    /// and looks again when that one's lease may have run out.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.moving.lock().await;
         let known = held.take();
@@ -98,7 +102,8 @@ impl PostgresTable {
             return taken.map(|_| Tick::default());
         }
         let taken = taken?;
-        // From here on an error leaves nothing behind: the next tick asks the database where it stands.
+        // From here on an error leaves nothing behind: the next tick asks the database where it
+        // stands.
         self.write(&mut moving, &taken).await?;
         moving.stored = taken.after;
         *held = Some(moving);
@@ -110,14 +115,16 @@ impl PostgresTable {
         status::status(NAME, self.server.reader(), self.log.as_ref(), now).await
     }
 
-    /// A digest of all rows, the same for the same log however they came to be, and in either database.
+    /// A digest of all rows, the same for the same log however they came to be, and in either
+    /// database.
     pub async fn digest(&self) -> Result<String, Error> {
         let (reader, name) = self.server.reader();
         Ok(digest::digest(reader, name).await?)
     }
 
-    /// Empties the table and builds it again from the log; returns how many events that took. Readers find
-    /// it filling up meanwhile. Being killed half-way does no harm: whoever ticks next goes on.
+    /// Empties the table and builds it again from the log; returns how many events that took.
+    /// Readers find it filling up meanwhile. Being killed half-way does no harm: whoever ticks next
+    /// goes on.
     pub async fn rebuild(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         let mut held = self.moving.lock().await;
         let Some(lease) = self.lease().await? else { return Err(self.taken_over()) };
@@ -219,7 +226,8 @@ impl PostgresTable {
         }
     }
 
-    /// The state up to the checkpoint, folded from the log, which must be the one it was derived from.
+    /// The state up to the checkpoint, folded from the log, which must be the one it was derived
+    /// from.
     async fn fold_to(&self, checkpoint: Checkpoint) -> Result<Stored, Error> {
         let mut stored = Stored::default();
         while stored.checkpoint.position < checkpoint.position {

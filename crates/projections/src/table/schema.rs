@@ -9,8 +9,8 @@ use sql::{Durability, Format, Schema};
 const APPLICATION_ID: u32 = 0x7472_6d4d;
 const SCHEMA_VERSION: u32 = 1;
 
-/// A mailbox's id is worked out from its number, so it takes no room: `MAILBOX_PREFIX` is what the ids
-/// of the programme have in common.
+/// A mailbox's id is worked out from its number, so it takes no room: `MAILBOX_PREFIX` is what the
+/// ids of the programme have in common.
 const CREATE: &str = "
 CREATE TABLE mailbox (
     number INTEGER PRIMARY KEY,

@@ -1,10 +1,10 @@
 //! From changed sets to few statements.
 //!
-//! A set of some ten thousand mailboxes is scattered over the numbers, but mostly it is everyone of a
-//! range whose row says the same. So a statement names a range and what the rows said before; only what
-//! is scattered among its own kind is named number by number. Invariant: each changed row is written
-//! once in a transaction, and a row that was written is told by its `changed_at`, which is past the
-//! checkpoint, from one that only says the same.
+//! A set of some ten thousand mailboxes is scattered over the numbers, but mostly it is everyone of
+//! a range whose row says the same. So a statement names a range and what the rows said before;
+//! only what is scattered among its own kind is named number by number. Invariant: each changed row
+//! is written once in a transaction, and a row that was written is told by its `changed_at`, which
+//! is past the checkpoint, from one that only says the same.
 
 use std::ops::RangeInclusive;
 

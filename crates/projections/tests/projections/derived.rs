@@ -1,4 +1,5 @@
-//! What is derived from the log: equal to the log in every story, at every restart, as of every date.
+//! What is derived from the log: equal to the log in every story, at every restart, as of every
+//! date.
 
 mod asking;
 mod damage;

@@ -1,8 +1,8 @@
 //! What an import tells the log: sets and columns of days, without personal data.
 //!
-//! Ids are worked out from the import, the place in its file and what is told, so that a batch written
-//! again after a crash is the same events, and one that came out otherwise (on a later day, say) others.
-//! Everything goes through the registry's outbox.
+//! Ids are worked out from the import, the place in its file and what is told, so that a batch
+//! written again after a crash is the same events, and one that came out otherwise (on a later day,
+//! say) others. Everything goes through the registry's outbox.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,8 @@ fn set_and_days(days: &BTreeMap<u32, NaiveDate>) -> Result<(MailboxSet, DateColu
     Ok((days.keys().copied().collect(), column(days.values().copied().map(Some))?))
 }
 
-/// Rows were checked to have days that the log can hold; a registry that has others was tampered with.
+/// Rows were checked to have days that the log can hold; a registry that has others was tampered
+/// with.
 fn column(days: impl Iterator<Item = Option<NaiveDate>>) -> Result<DateColumn, Error> {
     let mut column = DateColumn::new();
     for day in days {

@@ -1,8 +1,9 @@
-//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked before the
-//! first row is imported.
+//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked
+//! before the first row is imported.
 //!
-//! Lines of `key = value`, quotes or not: `rows`, `sha256` (of the file as it lies there), `registered`
-//! (rows without a day of activation), `activated` (rows with one); each may be left out.
+//! Lines of `key = value`, quotes or not: `rows`, `sha256` (of the file as it lies there),
+//! `registered` (rows without a day of activation), `activated` (rows with one); each may be left
+//! out.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,8 +21,8 @@ struct Control {
     activated: Option<u64>,
 }
 
-/// Checks a file against the control file that is named, which must be there; or else against the one beside it, if
-/// there is one.
+/// Checks a file against the control file that is named, which must be there; or else against the
+/// one beside it, if there is one.
 pub(super) fn check(
     file: &Path,
     named: Option<&Path>,

@@ -44,7 +44,8 @@ pub(super) struct Held {
     pub(super) whole: HashMap<u32, Registration>,
 }
 
-/// Decides on a batch. `first_new` is the first number that this import gave, perhaps before a crash.
+/// Decides on a batch. `first_new` is the first number that this import gave, perhaps before a
+/// crash.
 pub(super) fn decide(
     batch: Vec<FileRow>,
     held: &Held,
@@ -196,7 +197,8 @@ impl Decision<'_> {
         }
         for (column, key) in [("codice_fiscale", codice_fiscale), ("address", address)] {
             if self.known.freed(key).is_some_and(|number| Some(number) != own) {
-                let reason = "another registration gives it up in this very file; put this row in a later one";
+                let reason = "another registration gives it up in this very file; put this row in \
+                              a later one";
                 return Err(invalid(column, reason.into()));
             }
         }

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use crate::store;
 
-/// Why an import did not come to its end. What it wrote before stays, and importing again goes on there.
+/// Why an import did not come to its end. What it wrote before stays, and importing again goes on
+/// there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file can't be read.
@@ -17,7 +18,8 @@ pub enum Error {
     },
     /// Reading stopped in the middle; a packed file may be cut off.
     #[error(
-        "the file could not be read to its end; the rows before that are in, import it whole to go on"
+        "the file could not be read to its end; the rows before that are in, import it whole to go \
+         on"
     )]
     Interrupted(#[source] io::Error),
     /// The file can't be a registry file; nothing was imported.
@@ -36,8 +38,9 @@ pub enum Error {
     Changed,
     /// The rows are those of other registrations of the same people.
     #[error(
-        "none of the first {rows} registration ids is known here but most of their holders or addresses \
-         are: this is the registry of another programme or of another export; nothing was imported"
+        "none of the first {rows} registration ids is known here but most of their holders or \
+         addresses are: this is the registry of another programme or of another export; nothing \
+         was imported"
     )]
     OtherRegistry {
         /// How many rows were looked at.
@@ -48,8 +51,8 @@ pub enum Error {
     Full,
     /// The registry and the log were not kept together.
     #[error(
-        "the log knows {in_log} registrations and the registry {in_registry}: one of them was restored \
-         without the other; restore both from one backup"
+        "the log knows {in_log} registrations and the registry {in_registry}: one of them was \
+         restored without the other; restore both from one backup"
     )]
     Apart {
         /// The next number by the log.

@@ -1,9 +1,9 @@
-//! Which ids, holders and addresses are taken, and by whom: in memory, since a file has them in random
-//! order and an index on the disk would be searched at random for each row.
+//! Which ids, holders and addresses are taken, and by whom: in memory, since a file has them in
+//! random order and an index on the disk would be searched at random for each row.
 //!
-//! Each is kept as a digest of eight bytes, and a match is only a question: the row itself answers. Two
-//! texts of one digest would leave the later one out, and the unique indexes made at the end refuse what
-//! that could let through; at two million rows the chance is one in millions.
+//! Each is kept as a digest of eight bytes, and a match is only a question: the row itself answers.
+//! Two texts of one digest would leave the later one out, and the unique indexes made at the end
+//! refuse what that could let through; at two million rows the chance is one in millions.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -20,7 +20,8 @@ const PAGE: u32 = 65_536;
 /// Of fewer rows nothing is concluded about a whole file.
 const TELLING: usize = 20;
 
-/// A digest of eight bytes, in halves: with its number it takes twelve bytes of memory, not sixteen.
+/// A digest of eight bytes, in halves: with its number it takes twelve bytes of memory, not
+/// sixteen.
 type Mark = [u32; 2];
 
 /// What is taken.
@@ -29,8 +30,8 @@ pub(super) struct Known {
     ids: HashMap<Mark, u32>,
     holders: HashMap<Mark, u32>,
     addresses: HashMap<Mark, u32>,
-    /// Holders and addresses that rows had when this import began and have no more. They are free again
-    /// only for another file: this one, read again, is then decided on as before.
+    /// Holders and addresses that rows had when this import began and have no more. They are free
+    /// again only for another file: this one, read again, is then decided on as before.
     freed: HashMap<String, u32>,
     /// Registration ids of holders who were erased, as hashes.
     erased: HashSet<Trace>,
@@ -67,7 +68,8 @@ impl Known {
         Ok(known)
     }
 
-    /// Notes what rows had before the last import of the same file; `resumed` where this still is it.
+    /// Notes what rows had before the last import of the same file; `resumed` where this still is
+    /// it.
     pub(super) fn free_all(&mut self, freed: Vec<Freed>, resumed: bool) {
         for freed in freed {
             self.free(freed);

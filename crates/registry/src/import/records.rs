@@ -1,9 +1,9 @@
 //! From bytes to records: where one row ends and the next begins.
 //!
-//! Invariant: whatever is wrong with a record costs that record alone. One that is too long is passed
-//! over to its line's end; one whose quote is never closed gives back the lines that were looked through
-//! for its end. Deliberately absent: taking fields apart, which the `csv` crate does where there are
-//! quotes at all.
+//! Invariant: whatever is wrong with a record costs that record alone. One that is too long is
+//! passed over to its line's end; one whose quote is never closed gives back the lines that were
+//! looked through for its end. Deliberately absent: taking fields apart, which the `csv` crate does
+//! where there are quotes at all.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};

@@ -1,4 +1,5 @@
-//! The bytes of a registry file: where they come from, how they are packed, and how many have passed.
+//! The bytes of a registry file: where they come from, how they are packed, and how many have
+//! passed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};

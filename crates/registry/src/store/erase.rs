@@ -1,8 +1,8 @@
 //! The end of what the registry knows of holders.
 //!
-//! Invariants: a number is never given again, and a file that still has an erased row does not bring it back:
-//! of its registration id a hash is kept, and nothing else. Deliberately absent: who may be erased, which is
-//! the domain's; and backups, which are the operator's.
+//! Invariants: a number is never given again, and a file that still has an erased row does not
+//! bring it back: of its registration id a hash is kept, and nothing else. Deliberately absent: who
+//! may be erased, which is the domain's; and backups, which are the operator's.
 
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
@@ -41,8 +41,9 @@ pub(crate) fn trace(registration_id: &str) -> Trace {
 }
 
 impl Registry {
-    /// Deletes the rows of these numbers, and writes the tables anew so that no trace of them is left; answers
-    /// how many there were. Done again, it does nothing more. No import may be under way.
+    /// Deletes the rows of these numbers, and writes the tables anew so that no trace of them is
+    /// left; answers how many there were. Done again, it does nothing more. No import may be under
+    /// way.
     pub async fn erase(&self, numbers: &RoaringBitmap) -> Result<u64, Error> {
         let mut importing = self.importing().await?;
         let (mut erased, mut rest) = (0, numbers.iter());

@@ -8,7 +8,8 @@ pub enum Error {
     Store(#[from] sql::Error),
     /// The registry is that of another programme.
     #[error(
-        "{place} is the registry of the programme {found}, not of {expected}: use its own plan, or another store"
+        "{place} is the registry of the programme {found}, not of {expected}: use its own plan, or \
+         another store"
     )]
     OtherProgramme {
         /// The store.

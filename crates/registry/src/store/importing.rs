@@ -1,9 +1,9 @@
 //! The one import that may run at a time, and the connection by which it writes.
 //!
-//! Invariant: in `PostgreSQL` the lock that keeps others out belongs to the very connection that writes, so
-//! an import that lost it can write nothing more, and one that is dropped, or whose process dies, leaves
-//! neither a lock nor half a batch behind. In a file, one process has one import; another is kept out by
-//! the engine's lock.
+//! Invariant: in `PostgreSQL` the lock that keeps others out belongs to the very connection that
+//! writes, so an import that lost it can write nothing more, and one that is dropped, or whose
+//! process dies, leaves neither a lock nor half a batch behind. In a file, one process has one
+//! import; another is kept out by the engine's lock.
 
 use sql::{ANSWER, Database, Failure, Param, Server, Statement, StoreName, Writer, within};
 use sqlx::{Connection, PgConnection};
@@ -27,9 +27,9 @@ enum Connected<'a> {
 }
 
 impl Registry {
-    /// Takes the right to import. In a file it waits for its turn; in `PostgreSQL`, where the other may be a
-    /// process on another machine, it is refused after two seconds: as long as the connection of an
-    /// import that was killed may linger.
+    /// Takes the right to import. In a file it waits for its turn; in `PostgreSQL`, where the other
+    /// may be a process on another machine, it is refused after two seconds: as long as the
+    /// connection of an import that was killed may linger.
     pub(crate) async fn importing(&self) -> Result<Importing<'_>, Error> {
         let connection = match &self.backend {
             Backend::File(database) => Connected::File { database, _turn: self.turn.lock().await },

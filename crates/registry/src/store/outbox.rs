@@ -1,4 +1,5 @@
-//! What the log is still to be told. Written with the rows it tells of, removed once the log has it.
+//! What the log is still to be told. Written with the rows it tells of, removed once the log has
+//! it.
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;

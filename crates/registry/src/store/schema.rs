@@ -1,4 +1,5 @@
-//! The tables. Days are counted from 1970-01-01, as in the log: `date(requested_on * 86400, 'unixepoch')`.
+//! The tables. Days are counted from 1970-01-01, as in the log: `date(requested_on * 86400,
+//! 'unixepoch')`.
 
 use sql::{Durability, Format, Schema};
 
@@ -29,8 +30,8 @@ pub(super) fn format() -> Format {
     }
 }
 
-/// `changed_row` keeps what rows were before the last import changed them: repeated, perhaps after a
-/// crash, it then decides as it did the first time.
+/// `changed_row` keeps what rows were before the last import changed them: repeated, perhaps after
+/// a crash, it then decides as it did the first time.
 const CREATE: &str = "
     CREATE TABLE registration (
         number INTEGER PRIMARY KEY,
@@ -73,16 +74,17 @@ const CREATE: &str = "
         name TEXT NOT NULL
     ) STRICT;";
 
-/// Whose rows are gone. Their numbers are never given again, and the id that the registry file has for them is
-/// kept as a hash, so that the same file read again does not bring them back; since version 2.
+/// Whose rows are gone. Their numbers are never given again, and the id that the registry file has
+/// for them is kept as a hash, so that the same file read again does not bring them back; since
+/// version 2.
 const ERASED: &str = "
     CREATE TABLE erased (
         number INTEGER PRIMARY KEY,
         registration BLOB NOT NULL
     ) STRICT;";
 
-/// Made after the first import, in one sort each: kept up row by row in random order, they would take
-/// most of its time. Until then the import itself keeps the rows apart.
+/// Made after the first import, in one sort each: kept up row by row in random order, they would
+/// take most of its time. Until then the import itself keeps the rows apart.
 pub(super) const INDEXES: [&str; 3] = [
     "CREATE UNIQUE INDEX IF NOT EXISTS one_per_id ON registration (registration_id)",
     "CREATE UNIQUE INDEX IF NOT EXISTS one_per_holder ON registration (codice_fiscale)",

@@ -25,9 +25,9 @@ async fn a_clock_set_to_1970_starts_nothing_and_says_what_to_do() {
     let error = world.tick_at("1970-01-01T00:00:00Z").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the clock shows 1970-01-01 00:00:00 UTC, but the log was written to at 2015-03-01 00:00:00 \
-         UTC; nothing is started: set this machine's clock; if it is right, another clock was ahead, \
-         and scheduling resumes when this one is within an hour of that instant"
+        "the clock shows 1970-01-01 00:00:00 UTC, but the log was written to at 2015-03-01 \
+         00:00:00 UTC; nothing is started: set this machine's clock; if it is right, another clock \
+         was ahead, and scheduling resumes when this one is within an hour of that instant"
     );
     assert!(error.may_retry());
     assert!(world.recorded().await.is_empty());
@@ -40,8 +40,8 @@ async fn a_clock_set_to_2100_starts_nothing_and_says_what_to_do() {
     assert_eq!(
         error.to_string(),
         "the clock shows 2100-01-01 00:00:00 UTC, more than 20 years after the plan's last phase \
-         (2018-03-17 23:00:00 UTC); nothing is started, as that cannot be undone: set this machine's \
-         clock"
+         (2018-03-17 23:00:00 UTC); nothing is started, as that cannot be undone: set this \
+         machine's clock"
     );
     assert!(world.recorded().await.is_empty());
 }

@@ -27,9 +27,9 @@ pub enum MessageCommand {
     /// Write the letter templates to a folder, to be edited
     ///
     /// Each file is KIND.LANGUAGE.txt: the subject, an empty line, the text, in Jinja syntax.
-    /// Variables: `link`, `code`, `token`, `redeem_by`, `until_day`, `until_hour`, `why`; those that
-    /// a letter does not have are empty. A letter is sent in both languages, the reader's first. Delete the
-    /// templates that you do not change, so that later versions can improve them.
+    /// Variables: `link`, `code`, `token`, `redeem_by`, `until_day`, `until_hour`, `why`; those
+    /// that a letter does not have are empty. A letter is sent in both languages, the reader's
+    /// first. Delete the templates that you do not change, so that later versions can improve them.
     ExportTemplates(LettersArgs),
 }
 

@@ -42,8 +42,8 @@ impl ServiceArgs {
     fn bus(&self) -> Result<BusSettings, Error> {
         let Some(place) = &self.bus else {
             return Err(Error::Usage(
-                "services need a bus; name one as --bus nats://HOST:4222, or run all in one process with \
-                 `tramonto run --store FOLDER`"
+                "services need a bus; name one as --bus nats://HOST:4222, or run all in one \
+                 process with `tramonto run --store FOLDER`"
                     .to_owned(),
             ));
         };

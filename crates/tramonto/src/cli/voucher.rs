@@ -27,8 +27,8 @@ pub enum VoucherCommand {
     Refuse(RefuseArgs),
     /// Have vouchers issued for verified requests, and print their codes
     ///
-    /// Workers issue vouchers. The command waits for the running engine, or runs a worker itself where
-    /// no engine holds the folder.
+    /// Workers issue vouchers. The command waits for the running engine, or runs a worker itself
+    /// where no engine holds the folder.
     ///
     /// A code is shown once and stored nowhere: whoever has the code can use the voucher. A file of
     /// codes is readable by its owner alone.

@@ -1,4 +1,5 @@
-//! What mail servers are told by the real binary, beside an engine on the same folder and within it.
+//! What mail servers are told by the real binary, beside an engine on the same folder and within
+//! it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -90,7 +90,8 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
         allowed.map(|right| right["capability"].as_str().unwrap_or_default().to_owned()).collect()
     };
     scene.ok(&["run", "--until-idle"]);
-    // What was recorded in the meantime took effect late: on the days themselves nothing was yet gone.
+    // What was recorded in the meantime took effect late: on the days themselves nothing was yet
+    // gone.
     assert_eq!(may("2014-12-17"), ["send", "modify", "receive", "access"]);
     assert_eq!(may("2015-03-18"), ["send", "modify", "receive", "access", "request-voucher"]);
     let words = scene.ok(&["mailbox", "show", &address, "--as-of", "2014-12-17"]);

@@ -19,8 +19,8 @@ use crate::smtp::{Mood, Server};
 
 /// Who the agency is at its relay, and where what comes back arrives.
 const AGENCY: &str = "notices@postacertificata.example";
-/// The holders' addresses for notices: one has none and is told in the own mailbox, three are with another provider,
-/// which knows only the first of them, and one does not exist.
+/// The holders' addresses for notices: one has none and is told in the own mailbox, three are with
+/// another provider, which knows only the first of them, and one does not exist.
 const NOTIFY: [&str; 5] = [
     "",
     "anna@outside.example",
@@ -53,7 +53,8 @@ fn told_soon() -> (Scene, Vec<String>) {
         "INSERT INTO mailbox VALUES (4000000000, '{AGENCY}', '{{PLAIN}}secret') RETURNING true"
     );
     by_hand(&scene, &account);
-    // The engine leaves the write-ahead log where the mail servers look for it; they are other users.
+    // The engine leaves the write-ahead log where the mail servers look for it; they are other
+    // users.
     scene.ok(&["run", "--until-idle"]);
     for (name, mode) in [("", 0o755), ("tramonto-store", 0o755)] {
         fs::set_permissions(scene.path(name), fs::Permissions::from_mode(mode)).expect("its mode");

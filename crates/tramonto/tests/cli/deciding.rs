@@ -118,7 +118,8 @@ fn decisions_are_taken_beside_an_engine_that_runs_and_are_seen_by_it() {
         .expect("a follower runs");
     let placed =
         scene.run(&["hold", "place", &address, "--capability", "access", "--reason", "order 8"]);
-    // The follower ends by itself once the engine gave the right back; a look at the store is the wait.
+    // The follower ends by itself once the engine gave the right back; a look at the store is the
+    // wait.
     let began = Instant::now();
     let followed = loop {
         let ended = follow.try_wait().expect("it can be asked");

@@ -1,7 +1,8 @@
-//! A whole run on a file system that fills up, or may not be written to: a sentence, and nothing is lost.
+//! A whole run on a file system that fills up, or may not be written to: a sentence, and nothing is
+//! lost.
 //!
-//! The file systems are real ones of their own, mounted in a name space that ends with the test: as root, or
-//! where users may have name spaces of their own.
+//! The file systems are real ones of their own, mounted in a name space that ends with the test: as
+//! root, or where users may have name spaces of their own.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +12,8 @@ use rehearsal::prove;
 
 use crate::scene::{Ran, Scene};
 
-/// Runs a shell script in which file systems can be mounted; `$T` is the binary, `$D` an empty folder.
+/// Runs a shell script in which file systems can be mounted; `$T` is the binary, `$D` an empty
+/// folder.
 fn in_a_name_space(scene: &Scene, script: &str) -> Ran {
     let folder = scene.path("mounted");
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -82,7 +84,8 @@ fn a_disk_that_may_not_be_written_to_is_told_and_left_as_it_is() {
         &scene,
         "mount --bind tramonto-store $D
          mount -o remount,bind,ro $D
-         for command in 'phase pause --reason x' 'run --until-idle' 'registry import registry.csv' 'status'; do
+         for command in 'phase pause --reason x' 'run --until-idle' 'registry import registry.csv' \
+         'status'; do
              if $T --store $D $command 2>>told; then echo $command; fi
          done",
     );

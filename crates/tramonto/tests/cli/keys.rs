@@ -1,4 +1,5 @@
-//! Keys in time: published before they sign, forgotten when they sign no more, ended when they leaked.
+//! Keys in time: published before they sign, forgotten when they sign no more, ended when they
+//! leaked.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -96,7 +97,8 @@ fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
 
 #[test]
 fn the_key_before_is_good_as_long_as_what_it_signed_may_be_of_use() {
-    // Extracts of the log of messages are kept by who asked for them, whatever the vouchers' last day is.
+    // Extracts of the log of messages are kept by who asked for them, whatever the vouchers' last
+    // day is.
     let scene = scene_with("redeem-by = 2089-12-31");
     assert_eq!(scene.json(&ROTATE)["until"], Value::Null);
     let plan = scene.read("plan.toml").replace("\"request-logs\", ", "");
@@ -170,8 +172,9 @@ impl Portal {
         answer
     }
 
-    /// What a library of another language makes of a token, with the keys that it fetches itself. Needs `PyJWT` and
-    /// `cryptography` in the Python that `TRAMONTO_PYTHON` names, or in `python3`.
+    /// What a library of another language makes of a token, with the keys that it fetches itself.
+    /// Needs `PyJWT` and `cryptography` in the Python that `TRAMONTO_PYTHON` names, or in
+    /// `python3`.
     fn read_in_python(&self, token: &str) -> Value {
         let jwks_uri = format!("http://{}/.well-known/jwks.json", self.1);
         // By no clock: vouchers do not expire here.

@@ -4,7 +4,8 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::scene::Scene;
 
-/// A store whose window for log requests is open today; the plan is the shipped one but for its end.
+/// A store whose window for log requests is open today; the plan is the shipped one but for its
+/// end.
 pub(crate) fn scene() -> Scene {
     scene_until("2090-03-18")
 }
@@ -125,7 +126,8 @@ fn platform(scene: &Scene, address: &str) {
          INSERT INTO log VALUES
              ('1@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', '{address}',
                  'Avviso', 'delivered', 'A', 'mx'),
-             ('2@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', 'c@altro.example',
+             ('2@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', \
+             'c@altro.example',
                  'Avviso', 'delivered', 'B', 'mx');
          CREATE VIEW bare AS SELECT message_id, at, sender, recipient, subject, event FROM log;"
     );

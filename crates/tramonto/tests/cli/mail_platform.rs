@@ -1,4 +1,5 @@
-//! `platform check` and `platform create-view`: what mail servers look up, and what keeps them from obeying.
+//! `platform check` and `platform create-view`: what mail servers look up, and what keeps them from
+//! obeying.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -50,7 +51,11 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
     let by_hand = |sql: &str| {
         let path = scene.path(file);
         let done = std::process::Command::new("python3")
-            .args(["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"])
+            .args([
+                "-c",
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+                          c.execute(sys.argv[2]); c.commit()",
+            ])
             .arg(path)
             .arg(sql)
             .status();
@@ -69,7 +74,8 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
     one("is not in write-ahead mode");
     by_hand("PRAGMA journal_mode = wal");
     by_hand(
-        "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$salt$hash' WHERE number = (SELECT min(number) FROM mailbox)",
+        "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$salt$hash' WHERE number = (SELECT \
+         min(number) FROM mailbox)",
     );
     one("holds password hashes and can be read by everybody");
 }
@@ -78,7 +84,11 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
 fn settings_of_the_mail_servers_are_looked_at_where_they_are_given() {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
-    scene.write("dovecot.txt", "auth_cache_size = 10 M\nmail_plugins = acl\npassdb {\n  driver = sql\n}\nplugin {\n  acl = vfile\n}\n");
+    scene.write(
+        "dovecot.txt",
+        "auth_cache_size = 10 M\nmail_plugins = acl\npassdb \
+                                {\n  driver = sql\n}\nplugin {\n  acl = vfile\n}\n",
+    );
     scene.write("postfix.txt", "smtpd_delay_reject = no\n");
     let found = found(&scene, &["--dovecot", "dovecot.txt", "--postfix", "postfix.txt"]);
     for told in ["auth_cache_size = 10 M", "smtpd_delay_reject = no", "as a neighbour"] {
@@ -98,7 +108,8 @@ fn rights_are_looked_up_in_a_view_of_ones_own_and_the_lookups_are_shown_in_its_w
     for _again in 0..2 {
         assert!(scene.ok(&made).contains("in the view accounts"));
     }
-    let sql = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT number, active FROM accounts WHERE username = ?', [sys.argv[2]]).fetchone())";
+    let sql = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT number, \
+               active FROM accounts WHERE username = ?', [sys.argv[2]]).fetchone())";
     let row = std::process::Command::new("python3")
         .args(["-c", sql])
         .arg(scene.path("tramonto-store/directory.db"))

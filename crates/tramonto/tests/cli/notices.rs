@@ -11,7 +11,8 @@ use crate::smtp::{Mood, Server};
 /// How the small mail server treats somebody, by the name of the address.
 const NAMES: [&str; 5] = ["anna", "bruno", "gone", "busy", "silent"];
 
-/// A store in which access ends soon and everybody is told at once; five have an address for notices.
+/// A store in which access ends soon and everybody is told at once; five have an address for
+/// notices.
 fn told_soon() -> Scene {
     let scene = Scene::empty();
     let soon = (RealClock.now() + TimeDelta::days(20)).date_naive();
@@ -26,8 +27,8 @@ fn told_soon() -> Scene {
     scene
 }
 
-/// Imports activated mailboxes whose holders named these addresses for notices; an empty one is none. Answers with the
-/// mailboxes' own addresses, by number.
+/// Imports activated mailboxes whose holders named these addresses for notices; an empty one is
+/// none. Answers with the mailboxes' own addresses, by number.
 pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
     let generated = Scene::empty();
     generated.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
@@ -61,9 +62,12 @@ fn listed(scene: &Scene) -> Value {
 fn report(number: u32, action: &str, status: &str) -> String {
     format!(
         "From: MAILER-DAEMON@relay.example\r\nTo: notices+access-ends.{number}@agency.example\r\n\
-         MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n\
-         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\n\
-         Final-Recipient: rfc822; somebody@home.example\r\nAction: {action}\r\nStatus: {status}\r\n\r\n--b--\r\n"
+         MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; \
+         boundary=\"b\"\r\n\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; \
+         relay.example\r\n\r\n\
+         Final-Recipient: rfc822; somebody@home.example\r\nAction: {action}\r\nStatus: \
+         {status}\r\n\r\n--b--\r\n"
     )
 }
 

@@ -151,9 +151,11 @@ fn the_page_of_settings_is_that_of_the_code() {
     let mut found = BTreeMap::new();
     collect(&built(), "", &mut found);
     let mut text = format!(
-        "# Settings\n\n{GENERATED}\nA setting is an option of a command, an environment variable, or a \
+        "# Settings\n\n{GENERATED}\nA setting is an option of a command, an environment variable, \
+         or a \
          key of the file that `--config` names: the name of the option with `_` for `-`, as in \
-         `bus = \"nats://bus\"`. Options override variables, variables override the file. `tramonto \
+         `bus = \"nats://bus\"`. Options override variables, variables override the file. \
+         `tramonto \
          config` shows the settings in force. Passwords are never in the file; it names the files \
          that hold them.\n\n"
     );
@@ -196,7 +198,8 @@ fn the_page_of_events_is_that_of_the_code() {
 #[test]
 fn the_page_of_metrics_is_that_of_the_code() {
     let mut text = format!(
-        "# Metrics\n\n{GENERATED}\nEvery process exports the metrics of its own parts on `/metrics`, \
+        "# Metrics\n\n{GENERATED}\nEvery process exports the metrics of its own parts on \
+         `/metrics`, \
          in the format of Prometheus.\n\n| metric | kind | labels | meaning |\n\
          | --- | --- | --- | --- |\n"
     );

@@ -1,4 +1,5 @@
-//! What ends a run from outside: whatever it is, the next run goes on and ends as if nothing had been.
+//! What ends a run from outside: whatever it is, the next run goes on and ends as if nothing had
+//! been.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

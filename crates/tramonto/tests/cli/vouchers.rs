@@ -295,7 +295,8 @@ fn keys_may_be_given_as_a_file_or_in_the_environment_and_are_then_only_read() {
         !scene.path("tramonto-store/keys").exists(),
         "none were made beside those that were given"
     );
-    // A code and a token that were made with the folder's keys count under those that were handed on.
+    // A code and a token that were made with the folder's keys count under those that were handed
+    // on.
     let arguments = [
         "voucher",
         "redeem",

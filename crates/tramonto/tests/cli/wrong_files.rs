@@ -69,7 +69,8 @@ fn a_second_engine_is_refused_with_the_first_one_s_number() {
         .spawn()
         .expect("an engine runs");
     let pid = format!("pid {}", engine.id());
-    // Only once it has the lock: whoever asked before that could get it first, and refuse the engine.
+    // Only once it has the lock: whoever asked before that could get it first, and refuse the
+    // engine.
     let began = Instant::now();
     let lock = scene.path("tramonto-store").join("engine.lock");
     let holder = || std::fs::read_to_string(&lock).unwrap_or_default();

@@ -34,8 +34,8 @@ impl Authority {
         file.to_str().unwrap().to_owned()
     }
 
-    /// Vouches for a server of those names. The files go into the folder and belong to who owns it: a database
-    /// server takes no key that others can read.
+    /// Vouches for a server of those names. The files go into the folder and belong to who owns it:
+    /// a database server takes no key that others can read.
     pub(crate) fn certify(&self, names: &[&str], folder: &Path) -> Certified {
         let key = KeyPair::generate().unwrap();
         let params =

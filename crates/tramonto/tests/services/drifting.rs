@@ -1,5 +1,5 @@
-//! Somebody changes a right by hand while services run: it is found, put right and certified, by whichever
-//! scheduler is there.
+//! Somebody changes a right by hand while services run: it is found, put right and certified, by
+//! whichever scheduler is there.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use sqlx::{Connection, Executor};
 
 use crate::world::{FEW, PLAN, World, done, tramonto};
 
-/// The tests' plan with a comparison that comes due each day at the time that it will be in five seconds. An
-/// occurrence before the plan is amended is none of it.
+/// The tests' plan with a comparison that comes due each day at the time that it will be in five
+/// seconds. An occurrence before the plan is amended is none of it.
 fn compared_soon() -> String {
     let soon = (RealClock.now() + TimeDelta::seconds(5)).with_timezone(&chrono_tz::Europe::Rome);
     let cron = format!("cron = \"{} {} {} * * *\"", soon.second(), soon.minute(), soon.hour());
@@ -41,7 +41,8 @@ async fn a_right_given_back_by_hand_goes_again_though_the_scheduler_is_killed_wh
     let (code, certificate) = asked(&world.store(), &["certify"]);
     assert_eq!(code, Some(4), "nobody has looked yet: {certificate}");
 
-    // By hand, and with a lock in the way of the second half of a comparison, which lists who is there.
+    // By hand, and with a lock in the way of the second half of a comparison, which lists who is
+    // there.
     let mut hand = world.connect().await;
     let given_back = "UPDATE directory.armed SET send_until = 'infinity' WHERE number IN
                       (SELECT number FROM directory.rights WHERE NOT can_send LIMIT 3)";

@@ -1,5 +1,5 @@
-//! The end of what is known of holders as people, in a database that services share: looked for by the binary,
-//! and by a dump of every table that is nothing of ours.
+//! The end of what is known of holders as people, in a database that services share: looked for by
+//! the binary, and by a dump of every table that is nothing of ours.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -115,7 +115,8 @@ impl Ending {
             "cleanup[2]: 3F2A41C0: message-id=<uno@comune.example>",
             "qmgr[3]: 3F2A41C0: from=<urp@comune.example>, size=1, nrcpt=1 (queue active)",
             &format!(
-                "lmtp[4]: 3F2A41C0: to=<{address}>, relay=x, delay=1, dsn=2.0.0, status=sent (250 Ok)"
+                "lmtp[4]: 3F2A41C0: to=<{address}>, relay=x, delay=1, dsn=2.0.0, status=sent (250 \
+                 Ok)"
             ),
             "qmgr[3]: 3F2A41C0: removed",
         ];
@@ -140,7 +141,8 @@ impl Ending {
         ran.status.code()
     }
 
-    /// Where one of the texts stands: every table of the database but the platform's own, every file of ours.
+    /// Where one of the texts stands: every table of the database but the platform's own, every
+    /// file of ours.
     async fn found(&self, texts: &[String]) -> Vec<String> {
         let mut texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
         let encoded: Vec<_> =
@@ -149,7 +151,8 @@ impl Ending {
         let mut found = Vec::new();
         let mut database = self.world.connect().await;
         let columns: Vec<(String, String)> = sqlx::query_as(
-            "SELECT format('%I.%I', table_schema, table_name), string_agg(CASE data_type WHEN 'bytea'
+            "SELECT format('%I.%I', table_schema, table_name), string_agg(CASE data_type WHEN \
+             'bytea'
                  THEN format('encode(%I, ''escape'')', column_name)
                  ELSE format('%I::text', column_name) END, ', ')
              FROM information_schema.columns JOIN information_schema.tables
@@ -350,20 +353,24 @@ impl Ending {
         answer.split_off(end + 4)
     }
 
-    /// A platform's own table, in which the mailbox got one message and sent another, and a stranger got one.
+    /// A platform's own table, in which the mailbox got one message and sent another, and a
+    /// stranger got one.
     async fn platform(&self, address: &str) {
         let rows = format!(
             "CREATE SCHEMA pec;
              CREATE TABLE pec.log (message_id text, at timestamptz, sender text, recipient text,
                  subject text, event text, related text, provider text);
              INSERT INTO pec.log VALUES
-                 ('1@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', '{address}',
+                 ('1@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', \
+                 '{address}',
                      'Avviso', 'delivered', 'A', 'mx'),
-                 ('2@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', 'c@altro.example',
+                 ('2@comune.example', '2015-07-10T10:00:00+02:00', 'urp@comune.example', \
+                 'c@altro.example',
                      'Avviso', 'delivered', 'B', 'mx'),
                  ('3@pc.example', '2015-03-10T10:00:00+02:00', '{address}', 'urp@comune.example',
                      'Domanda', 'accepted', NULL, 'mx');
-             CREATE VIEW pec.bare AS SELECT message_id, at, sender, recipient, subject, event FROM pec.log;
+             CREATE VIEW pec.bare AS SELECT message_id, at, sender, recipient, subject, event FROM \
+             pec.log;
              CREATE VIEW pec.hidden AS SELECT * FROM pec.log;
              CREATE ROLE reader LOGIN;
              GRANT USAGE ON SCHEMA pec TO reader;

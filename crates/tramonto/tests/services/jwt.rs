@@ -31,7 +31,8 @@ fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: &Value) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A server of one operator with an account that has `JetStream`, and a user with these permissions.
+/// A server of one operator with an account that has `JetStream`, and a user with these
+/// permissions.
 pub(crate) fn signed(publish: &[&str], subscribe: &[&str]) -> Signed {
     let operator = KeyPair::new_operator();
     let (system, account) = (KeyPair::new_account(), KeyPair::new_account());
@@ -54,7 +55,8 @@ pub(crate) fn signed(publish: &[&str], subscribe: &[&str]) -> Signed {
         "system_account": system.public_key(), "type": "operator", "version": 2,
     });
     let settings = format!(
-        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{\n  {}: {}\n  {}: {}\n}}\n",
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{\n  {}: {}\n  {}: \
+         {}\n}}\n",
         token(&operator, &operator, "operator", &vouched),
         system.public_key(),
         system.public_key(),

@@ -1,6 +1,7 @@
-//! The engine as services, with a real PostgreSQL and a real nats-server of the test's own, under whatever
-//! can happen to processes, servers and wires. After each: everyone accounted for by log and directory, no
-//! effect early, none lost, no outcome doubled, what is derived equal to a rebuild.
+//! The engine as services, with a real PostgreSQL and a real nats-server of the test's own, under
+//! whatever can happen to processes, servers and wires. After each: everyone accounted for by log
+//! and directory, no effect early, none lost, no outcome doubled, what is derived equal to a
+//! rebuild.
 
 #![cfg(test)]
 

@@ -1,4 +1,5 @@
-//! A wire that can be cut: a proxy that stops forwarding without closing anything, as a partition does.
+//! A wire that can be cut: a proxy that stops forwarding without closing anything, as a partition
+//! does.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A deployment that is closed: both servers take nobody without TLS, and every service has a login of its own
-//! with the rights that `deploy/postgres` and `deploy/nats` give it.
+//! A deployment that is closed: both servers take nobody without TLS, and every service has a login
+//! of its own with the rights that `deploy/postgres` and `deploy/nats` give it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -179,7 +179,8 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
     }
 }
 
-/// Says all of this to a port, and answers with all that it says until it ends, or says the last thing.
+/// Says all of this to a port, and answers with all that it says until it ends, or says the last
+/// thing.
 fn conversation(port: u16, said: &str, last: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -224,7 +225,8 @@ async fn requests_come_in_and_are_confirmed_where_intake_and_portal_have_logins_
         let ready = async || get(watched, "/readyz").is_some_and(|(code, _)| code == 200);
         secured.world.until("a service", ready).await;
     }
-    let message = "LHLO mx.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<richiestapec@agid.gov.it>\r\nDATA\r\n\
+    let message = "LHLO mx.example\r\nMAIL FROM:<a@b.example>\r\nRCPT \
+                   TO:<richiestapec@agid.gov.it>\r\nDATA\r\n\
                    From: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n.\r\nQUIT\r\n";
     let heard = conversation(ports[0], message, "\r\n221 ");
     assert!(heard.contains("\r\n354 ") && heard.matches("\r\n250 ").count() >= 3, "{heard}");

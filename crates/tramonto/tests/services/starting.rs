@@ -20,8 +20,8 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     let (code, body) = answer().unwrap();
     assert_eq!(code, 503, "{body}");
     assert_eq!(get(port, "/healthz").unwrap().0, 200, "to wait is not to hang");
-    // The server without the database, the database without its tables, then with them and a plan, and the
-    // bus last.
+    // The server without the database, the database without its tables, then with them and a plan,
+    // and the bus last.
     world.postgres.start();
     world.until("the missing database", async || scheduler.told().contains("create it")).await;
     make_database(world.postgres.port).await;

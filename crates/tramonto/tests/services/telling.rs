@@ -1,4 +1,5 @@
-//! Services tell holders through a mail relay, and the worker that hands notices over is killed in the middle.
+//! Services tell holders through a mail relay, and the worker that hands notices over is killed in
+//! the middle.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -29,7 +29,8 @@ const PAST_PHASES: i64 = 3;
 /// For all that a deployment does by itself.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever happen.
+/// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever
+/// happen.
 pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
     let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
     let plan = fs::read_to_string(plan).unwrap();
@@ -237,7 +238,8 @@ impl World {
     /// How many outcomes of effects are recorded.
     pub(crate) async fn outcomes(&self) -> i64 {
         self.ask(
-            "SELECT count(*) FROM tramonto.event JOIN tramonto.category ON category.id = event.category
+            "SELECT count(*) FROM tramonto.event JOIN tramonto.category ON category.id = \
+             event.category
              WHERE category.name = 'outcome'",
         )
         .await

@@ -34,8 +34,8 @@ impl fmt::Display for KeyRotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Rotated { kid, retired, signs_from, until, at_once } = self else {
             return f.write_str(
-                "the last rotation was not recorded; it is now, and no key was rotated: run it again \
-                 to rotate",
+                "the last rotation was not recorded; it is now, and no key was rotated: run it \
+                 again to rotate",
             );
         };
         let valid = until.map_or_else(|| "without end".to_owned(), |day| format!("through {day}"));
@@ -50,9 +50,9 @@ impl fmt::Display for KeyRotation {
         }
         write!(
             f,
-            "key {kid} is published from now on and signs from {}; what the one before signs is valid \
-             {valid}: make sure that whoever keeps `tramonto key export` has it again by then, \
-             and every service that has the keys from you",
+            "key {kid} is published from now on and signs from {}; what the one before signs is \
+             valid {valid}: make sure that whoever keeps `tramonto key export` has it again by \
+             then, and every service that has the keys from you",
             utc(*signs_from)
         )
     }

@@ -29,8 +29,8 @@ impl fmt::Display for NoticeBounced {
         }
         write!(
             f,
-            "nothing new: notice {notice} was never sent to mailbox {number}, or is known to have come \
-             back"
+            "nothing new: notice {notice} was never sent to mailbox {number}, or is known to have \
+             come back"
         )
     }
 }

@@ -12,8 +12,8 @@ pub struct Paused {}
 impl fmt::Display for Paused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "paused: no work is dispatched until `tramonto phase resume`; phases still start on their \
-             dates, and rights already armed still end",
+            "paused: no work is dispatched until `tramonto phase resume`; phases still start on \
+             their dates, and rights already armed still end",
         )
     }
 }

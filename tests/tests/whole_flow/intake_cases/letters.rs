@@ -263,10 +263,12 @@ async fn an_operator_s_templates_replace_the_built_in_ones() {
 fn report(letter: &str, action: &str) -> String {
     let id = letter.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
     format!(
-        "From: MAILER-DAEMON@mail.example\r\nContent-Type: multipart/report; report-type=delivery-status; \
+        "From: MAILER-DAEMON@mail.example\r\nContent-Type: multipart/report; \
+         report-type=delivery-status; \
          boundary=\"b\"\r\n\r\n--b\r\n\r\nIt could not be delivered.\r\n--b\r\n\
          Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example\r\n\r\n\
-         Action: {action}\r\nStatus: 5.1.1\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{id}\r\n--b--\r\n"
+         Action: {action}\r\nStatus: 5.1.1\r\n--b\r\nContent-Type: \
+         text/rfc822-headers\r\n\r\n{id}\r\n--b--\r\n"
     )
 }
 

@@ -112,7 +112,8 @@ impl Scene {
         self.came += 1;
         let id = self.came;
         let content = format!(
-            "From: <{sender}>\r\nSubject: voucher\r\nMessage-ID: <{id}@mail.example>\r\n\r\n{text}\r\n"
+            "From: <{sender}>\r\nSubject: voucher\r\nMessage-ID: \
+             <{id}@mail.example>\r\n\r\n{text}\r\n"
         );
         self.comes_as(sender, content).await
     }
@@ -172,7 +173,8 @@ impl Scene {
         let answer = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(page).unwrap();
             let request = format!(
-                "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \
+                 0\r\n\r\n"
             );
             stream.write_all(request.as_bytes()).unwrap();
             let mut answer = String::new();

@@ -148,8 +148,8 @@ fn an_amendment_that_waited_is_dropped_where_vouchers_stand_in_its_way_by_then()
         ("max-issued = 1", "max-issued = 1 is less than the 2 vouchers issued; write 2 or more"),
         (
             "redeem-by = 2015-03-18",
-            "redeem-by = 2015-03-18 is in the past and would expire 2 valid vouchers at once; write \
-             2015-03-19 or later",
+            "redeem-by = 2015-03-18 is in the past and would expire 2 valid vouchers at once; \
+             write 2015-03-19 or later",
         ),
     ] {
         let mut world = World::new(plan(""));

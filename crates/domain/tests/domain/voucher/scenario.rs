@@ -106,7 +106,8 @@ proptest! {
                 Step::Adopt => {
                     world.amend(Command::AdoptProposed, false);
                     let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
-                    prop_assert!(sum <= world.rules().0, "an amendment went below what was granted");
+                    prop_assert!(sum <= world.rules().0, "an amendment went below what was \
+                        granted");
                     continue;
                 }
             };

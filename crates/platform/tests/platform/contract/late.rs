@@ -87,8 +87,8 @@ pub(crate) async fn the_same_decision_made_twice_is_carried_out_once(home: Arc<H
     let close = decided(10, call(0..100, [Capability::Send], past()));
     let first = home.platform().set(&close).await.unwrap();
     assert_eq!(first.applied, set(0..100));
-    // Its answer was lost on the way, or the order came twice: a platform may remember that it was this very
-    // decision that it carried out, or find that it is so.
+    // Its answer was lost on the way, or the order came twice: a platform may remember that it was
+    // this very decision that it carried out, or find that it is so.
     let again = home.once_more().await.set(&close).await.unwrap();
     assert!(again.is_partition_of(&close.mailboxes) && again.failed.is_empty(), "{again:?}");
     // Held and released meanwhile: all is decided anew, and carried out anew.

@@ -35,7 +35,8 @@ pub(crate) async fn pages_hold_every_mailbox_once_whoever_put_it_there(home: Arc
     if let Home::File { .. } = &*home {
         for number in [-5_i64, 4_294_967_296] {
             let sql = format!(
-                "INSERT INTO {{}}mailbox (number, address) VALUES ({number}, 'n{number}@pec.example')"
+                "INSERT INTO {{}}mailbox (number, address) VALUES ({number}, \
+                 'n{number}@pec.example')"
             );
             home.by_hand(&sql).await;
         }

@@ -1,5 +1,5 @@
-//! What mail servers meet: a directory that is looked at for what is wrong with it, a view in names of one's
-//! own, and one that an earlier version made.
+//! What mail servers meet: a directory that is looked at for what is wrong with it, a view in names
+//! of one's own, and one that an earlier version made.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Plan;

@@ -11,7 +11,8 @@ use eventstore::{keys_stream, voucher_stream};
 use crate::derived::story::{Story, chosen, programme};
 
 impl Story {
-    /// Some ask for their vouchers; each is refused, or granted and then redeemed, taken back, replaced or left.
+    /// Some ask for their vouchers; each is refused, or granted and then redeemed, taken back,
+    /// replaced or left.
     pub(crate) async fn grant(&self, state: &State, a: u32, b: u32) {
         let some = |fate: u32| -> MailboxSet {
             let registered = state.rights.registered().iter();

@@ -1,4 +1,5 @@
-//! Several projectors on one table: one moves it, another takes over, and a stale one writes nothing.
+//! Several projectors on one table: one moves it, another takes over, and a stale one writes
+//! nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

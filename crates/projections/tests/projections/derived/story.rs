@@ -278,7 +278,8 @@ impl Story {
         }
     }
 
-    /// The platform is compared with the log: something is found, and something found before is there no more.
+    /// The platform is compared with the log: something is found, and something found before is
+    /// there no more.
     async fn compare(&self, state: &State, a: u32, b: u32) {
         let stream = drift_stream(&programme()).unwrap();
         let place = usize::try_from(a % 4).unwrap();

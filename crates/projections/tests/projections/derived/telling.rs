@@ -1,4 +1,5 @@
-//! Notices and canaries in the stories: some are let go out, claimed, and fare in all the ways there are.
+//! Notices and canaries in the stories: some are let go out, claimed, and fare in all the ways
+//! there are.
 
 use chrono::Duration;
 use domain::{
@@ -12,7 +13,8 @@ use uuid::Uuid;
 use crate::derived::story::{Story, chosen, phase, programme};
 
 impl Story {
-    /// A batch of a notice goes out, an operator has some of it tried again, and some of it comes back.
+    /// A batch of a notice goes out, an operator has some of it tried again, and some of it comes
+    /// back.
     pub(crate) async fn tell(&self, state: &State, a: u32, b: u32) {
         let notice =
             phase(["receive-only-soon", "access-closes-soon"][usize::from(a.is_multiple_of(2))]);
