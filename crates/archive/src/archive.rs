@@ -92,7 +92,8 @@ impl Archive {
         let ready = self.read_state(|state| {
             let open = state.log_requests.open().iter();
             let ready = open.filter(|(_, open)| {
-                matches!(&open.standing, LogStanding::Prepared { expires_at, .. } if now < *expires_at)
+                let LogStanding::Prepared { expires_at, .. } = &open.standing else { return false };
+                now < *expires_at
             });
             ready.map(|(request, open)| (*request, open.number)).collect::<Vec<_>>()
         });

@@ -155,8 +155,8 @@ impl Index {
     /// The indexed files.
     pub(crate) async fn sources(&self) -> Result<Vec<Source>, Error> {
         const ALL: &str = "
-            SELECT id, name, head_length, head, offset, tail, last_at, lines, kept, broken FROM \
-            source";
+            SELECT id, name, head_length, head, offset, tail, last_at, lines, kept, broken
+            FROM source";
         Ok(self.tables.all(ALL, Vec::new(), source).await?)
     }
 

@@ -1,8 +1,8 @@
 //! Canaries: mailboxes of our own that are probed before and after each boundary of the plan.
 //!
 //! Invariants: a probe *before* an instant happens in the second before it or never. A missed probe
-//! *after* it happens late, but before the next phase's instant, after which it would test another phase.
-//! An unexpected result is probed again by the plan's retry policy; the latest probe counts,
+//! *after* it happens late, but before the next phase's instant, after which it would test another
+//! phase. An unexpected result is probed again by the plan's retry policy; the latest probe counts,
 //! earlier ones stay in the log. Deliberately absent: the dialogues with mail servers, which belong
 //! to the prober.
 

@@ -110,7 +110,7 @@ impl Failures {
         &self.incidents
     }
 
-    /// Those given up for this work, open or resolved.
+    /// Mailboxes that failed permanently at this work, with incidents open or resolved.
     pub fn failed<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
         let work = work.into();
         let incidents = self.incidents.iter().filter(|(key, incident)| incident.is_of(key, work));

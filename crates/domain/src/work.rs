@@ -29,7 +29,7 @@ pub enum Change {
         /// The instant of the end; `None` to disarm.
         until: Option<DateTime<Utc>>,
     },
-    /// A voucher is to be issued to who asked for one.
+    /// Issue a voucher to its verified requester.
     Issue,
 }
 

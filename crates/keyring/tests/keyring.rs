@@ -1,5 +1,4 @@
-//! The keys of a programme: one for all who make them, nobody else's to read, and turned over in
-//! time.
+//! The keys of a programme: shared by all processes, private to their owner, and rotated over time.
 
 #![cfg(test)]
 
@@ -343,7 +342,7 @@ fn many_who_make_the_keys_at_once_get_the_same() {
         assert_eq!(ring.list(now()).unwrap(), first);
         assert_eq!(ring.keyed_hash("link").of(b"x"), hash);
     }
-    assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "nobody left a file of theirs behind");
+    assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "no draft is left over");
 }
 
 #[test]

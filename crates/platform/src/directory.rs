@@ -10,12 +10,12 @@
 mod clock;
 mod erase;
 mod fault;
+mod file;
 mod header;
 mod inspect;
 mod listing;
 mod numbers;
 mod open;
-mod place;
 mod provision;
 mod read;
 mod say;
@@ -33,7 +33,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
-use place::Place;
+use file::DirectoryFile;
 
 /// A mail directory in a file of its own.
 ///
@@ -41,7 +41,7 @@ use place::Place;
 /// other. Other programs may read the file at any time.
 #[derive(Debug)]
 pub struct Directory {
-    place: Place,
+    place: DirectoryFile,
     identity: Uuid,
     mode: Mode,
     writer: Mutex<SqliteConnection>,

@@ -6,7 +6,6 @@
 //! phases or due dates. The platform is told rights and instants.
 
 mod answer;
-mod came;
 mod columns;
 mod counted;
 mod directory;
@@ -16,6 +15,7 @@ mod faulty;
 mod fence;
 mod measured;
 mod mode;
+mod outcome;
 mod pace;
 mod paced;
 mod part;
@@ -75,8 +75,8 @@ pub trait Platform: Send + Sync {
     /// than `limit` is the last.
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error>;
 
-    /// Asks when rights end that have not ended yet: the instants to come by its own clock, as it
-    /// was told them or as somebody else wrote them there. One that can't be told ahead has none.
+    /// Reads the future ends of rights, by the platform's own clock, whoever set them. A platform
+    /// that cannot be armed has none.
     async fn ends(
         &self,
         _mailboxes: &MailboxSet,

@@ -33,7 +33,7 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
-use fault::Place;
+use fault::Address;
 
 pub use waits::Waits;
 
@@ -43,7 +43,7 @@ pub use waits::Waits;
 /// are made as needed and made again after they were lost.
 #[derive(Debug)]
 pub struct PostgresDirectory {
-    place: Place,
+    place: Address,
     identity: Uuid,
     mode: Mode,
     waits: Waits,
@@ -64,7 +64,7 @@ impl PostgresDirectory {
 
     /// Opens a directory that exists; no call waits longer than told.
     pub async fn open_with(options: PgConnectOptions, waits: Waits) -> Result<Self, Error> {
-        let place = Place::of(&options);
+        let place = Address::of(&options);
         let pool = waits.pool(options);
         let found = migrate::current(&pool, waits, &place).await?;
         Ok(Self { place, identity: found.identity, mode: found.mode, waits, pool })

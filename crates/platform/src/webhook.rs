@@ -68,21 +68,21 @@ impl Webhook {
     }
 
     /// Until when a call that begins now waits for a provider that is down.
-    fn patience(&self) -> Instant {
-        Instant::now() + self.settings.waits.patience
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.waits.recovery
     }
 
     async fn set_batch(
         &self,
         call: &SetRights,
         batch: RoaringBitmap,
-        patience: Instant,
+        deadline: Instant,
     ) -> (RoaringBitmap, Result<Sorted, Error>) {
         let answered = async {
             let addresses = self.addresses.addresses(&batch).await?;
             let request = wire::SetRequest::new(call, &batch, &addresses);
             let key = key::of(call, &batch);
-            self.client.set(&request, &key, patience).await
+            self.client.set(&request, &key, deadline).await
         };
         let sorted = answered.await.map(|answer| Sorted::of(answer.results, &batch));
         (batch, sorted)
@@ -95,9 +95,9 @@ impl Webhook {
         capabilities: Capabilities,
     ) -> Result<Vec<wire::Rights>, Error> {
         columns::controlled(capabilities)?;
-        let patience = self.patience();
+        let deadline = self.deadline();
         let pages: Vec<Vec<wire::Rights>> = stream::iter(batches(mailboxes, self.settings.batch))
-            .map(|batch| self.read_batch(batch, capabilities, patience))
+            .map(|batch| self.read_batch(batch, capabilities, deadline))
             .buffer_unordered(self.settings.requests)
             .try_collect()
             .await?;
@@ -108,11 +108,11 @@ impl Webhook {
         &self,
         batch: RoaringBitmap,
         capabilities: Capabilities,
-        patience: Instant,
+        deadline: Instant,
     ) -> Result<Vec<wire::Rights>, Error> {
         let addresses = self.addresses.addresses(&batch).await?;
         let request = wire::ReadRequest::new(&self.programme, capabilities, &batch, &addresses);
-        let answer = self.client.read(&request, patience).await?;
+        let answer = self.client.read(&request, deadline).await?;
         answer::complete(answer.mailboxes, &batch)
     }
 }
@@ -129,9 +129,9 @@ impl Platform for Webhook {
 
     async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
         columns::controlled(call.capabilities)?;
-        let patience = self.patience();
+        let deadline = self.deadline();
         let mut answered = stream::iter(batches(&call.mailboxes, self.settings.batch))
-            .map(|batch| self.set_batch(call, batch, patience))
+            .map(|batch| self.set_batch(call, batch, deadline))
             .buffer_unordered(self.settings.requests);
         let mut all = Sorted::default();
         let mut trouble = None;
@@ -165,7 +165,7 @@ impl Platform for Webhook {
 
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
         let request = wire::ListRequest { programme: self.programme.as_str(), from, limit };
-        self.client.list(&request, self.patience()).await
+        self.client.list(&request, self.deadline()).await
     }
 
     async fn ends(

@@ -145,7 +145,10 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map_that_is_one_to_one(
-            changes in proptest::collection::vec((0_u32..12, proptest::option::of(0_u8..12)), 0..200)
+            changes in proptest::collection::vec(
+                (0_u32..12, proptest::option::of(0_u8..12)),
+                0..200,
+            )
         ) {
             let (keys, mut addresses) = (Keys::default(), Addresses::default());
             let mut model: BTreeMap<u32, u8> = BTreeMap::new();

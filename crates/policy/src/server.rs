@@ -58,7 +58,7 @@ pub struct Server {
 }
 
 /// State shared by all connections.
-struct Desk {
+struct Connections {
     known: Arc<Known>,
     measures: Measures,
     limits: Limits,
@@ -122,7 +122,7 @@ fn listen(address: SocketAddr) -> io::Result<(Runtime, TcpListener)> {
 
 async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: CancellationToken) {
     let measures = Measures::begin();
-    let desk = Arc::new(Desk { known, measures, limits, stop: stop.clone() });
+    let connections = Arc::new(Connections { known, measures, limits, stop: stop.clone() });
     let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
@@ -138,16 +138,16 @@ async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: 
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            desk.measures.turned_away.increment(1);
+            connections.measures.turned_away.increment(1);
             continue;
         };
-        let desk = Arc::clone(&desk);
+        let connections = Arc::clone(&connections);
         tasks.spawn(async move {
-            desk.measures.connections.increment(1.0);
-            if let Err(error) = desk.serve(stream).await {
+            connections.measures.connections.increment(1.0);
+            if let Err(error) = connections.serve(stream).await {
                 tracing::debug!("a connection of a mail server ended: {error}");
             }
-            desk.measures.connections.decrement(1.0);
+            connections.measures.connections.decrement(1.0);
             drop(place);
         });
     }
@@ -156,7 +156,7 @@ async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: 
     tasks.wait().await;
 }
 
-impl Desk {
+impl Connections {
     /// Serves one connection to its end.
     async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;

@@ -1,8 +1,8 @@
-//! What is known: derived from the log, kept in files that can be dropped and built again.
+//! Projections: read models derived from the event log, which can be dropped and rebuilt.
 //!
-//! Each projection follows the log by one pass, `tick`, with its checkpoint in the same transaction
-//! as its rows; state is the input, so a restart is just another tick. Deliberately absent:
-//! decisions. Nothing here is the truth, the log is; and nothing that acts waits for anything here.
+//! Each projection follows the log in passes (`tick`) and commits its checkpoint in the transaction
+//! of its rows, so a restart is just another tick. Deliberately absent: decisions. The log is the
+//! truth, and no component that acts waits for a projection.
 
 mod as_of;
 mod current;

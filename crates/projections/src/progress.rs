@@ -29,7 +29,7 @@ pub struct PhaseProgress {
     pub already_so: u64,
     /// Kept from it by a hold.
     pub held: u64,
-    /// Given up, each under an incident, open or resolved.
+    /// Failed permanently, each under an incident, open or resolved.
     pub incident: u64,
     /// Waiting for another attempt.
     pub retrying: u64,
@@ -37,7 +37,7 @@ pub struct PhaseProgress {
     pub pending: u64,
 }
 
-/// Mailboxes that were given up for one cause.
+/// Mailboxes that failed permanently for one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncidentGroup {
     /// What it is called on the command line.

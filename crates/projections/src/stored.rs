@@ -159,7 +159,7 @@ impl Stored {
     }
 
     /// Writes what changed since `before`. False where another process has moved the checkpoint,
-    /// and the transaction has to be given up.
+    /// and the transaction must be rolled back.
     pub(crate) async fn save(
         &self,
         before: &Self,

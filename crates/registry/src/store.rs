@@ -52,7 +52,7 @@ enum Backend {
 pub struct Entry {
     /// The mailbox's number in sets.
     pub number: u32,
-    /// What is known of it.
+    /// Its registration.
     pub registration: Registration,
 }
 
@@ -71,8 +71,8 @@ pub struct Counts {
 const PAGE: usize = 8_192;
 
 impl Registry {
-    /// Opens the registry of a programme, which is made where there is no file. It belongs to that
-    /// programme for ever; another one's is refused.
+    /// Opens the registry of a programme, and creates it if there is no file. It belongs to that
+    /// programme permanently; the registry of another is refused.
     pub async fn open(path: &Path, programme: &ProgrammeId) -> Result<Self, Error> {
         let database = Database::open(path, &schema::format()).await?;
         Self::of(Backend::File(database), programme).await
@@ -85,7 +85,7 @@ impl Registry {
     }
 
     /// Connects to the registry of a programme in `PostgreSQL`, in the schema `registry`, which
-    /// [`Registry::migrate`] has made. It belongs to the first programme that connects, for ever.
+    /// [`Registry::migrate`] creates. It belongs permanently to the first programme that connects.
     pub async fn connect(
         options: PgConnectOptions,
         programme: &ProgrammeId,

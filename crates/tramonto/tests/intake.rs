@@ -12,13 +12,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const INTAKE: &str = "richiestapec@agid.gov.it";
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-struct Place {
+struct Scene {
     folder: TempDir,
 }
 
-impl Place {
+impl Scene {
     /// A store whose plan is that of CEC-PAC.
     fn new() -> Self {
         Self::that_ends("2018-03-18")
@@ -65,7 +65,7 @@ impl Place {
         let begun = Instant::now();
         while UnixStream::connect(self.socket()).is_err() {
             assert!(service.try_wait().unwrap().is_none(), "the service ended");
-            assert!(begun.elapsed() < PATIENCE, "the service does not listen");
+            assert!(begun.elapsed() < TIMEOUT, "the service does not listen");
             std::thread::yield_now();
         }
         service
@@ -94,9 +94,9 @@ impl Place {
 struct Lmtp(BufReader<UnixStream>);
 
 impl Lmtp {
-    fn connect(place: &Place) -> Self {
+    fn connect(place: &Scene) -> Self {
         let stream = UnixStream::connect(place.socket()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut lmtp = Self(BufReader::new(stream));
         assert!(lmtp.hear().unwrap().starts_with("220 "));
         lmtp.say("LHLO mx.example\r\n").unwrap();
@@ -134,7 +134,7 @@ impl Lmtp {
 
 #[test]
 fn what_was_answered_with_250_is_there_after_a_kill_and_once() {
-    let place = Place::new();
+    let place = Scene::new();
     let mut answered = Vec::new();
     for round in 0..8 {
         let mut service = place.serve();
@@ -189,7 +189,7 @@ fn what_was_answered_with_250_is_there_after_a_kill_and_once() {
 
 #[test]
 fn an_operator_sees_what_came_and_nobody_else_is_named() {
-    let place = Place::new();
+    let place = Scene::new();
     let file = place.folder.path().join("message.eml");
     std::fs::write(
         &file,
@@ -222,7 +222,7 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
 
 #[test]
 fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept() {
-    let place = Place::that_ends("2090-03-18");
+    let place = Scene::that_ends("2090-03-18");
     let file = place.folder.path().join("message.eml");
     // Somebody whom nobody knows asks: it waits for a person to look at it.
     let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
@@ -237,7 +237,7 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
         let mut service = place.serve();
         let begun = Instant::now();
         while count("held") == 0 {
-            assert!(begun.elapsed() < PATIENCE, "nobody looks at it");
+            assert!(begun.elapsed() < TIMEOUT, "nobody looks at it");
         }
         let process = service.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
@@ -271,7 +271,7 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
 
 #[test]
 fn an_address_that_an_amendment_moved_counts_without_a_restart() {
-    let place = Place::new();
+    let place = Scene::new();
     let mut service = place.serve();
     let mut lmtp = Lmtp::connect(&place);
     assert!(lmtp.deliver("<1@b.example>").unwrap().starts_with("250 "));
@@ -287,7 +287,7 @@ fn an_address_that_an_amendment_moved_counts_without_a_restart() {
         if named.deliver_to("voucher@agid.gov.it", &id).unwrap().starts_with("250 ") {
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "the new address is nobody's");
+        assert!(begun.elapsed() < TIMEOUT, "the new address is nobody's");
         let mut again = Lmtp::connect(&place);
         again.deliver(&id).unwrap();
     }
@@ -297,7 +297,7 @@ fn an_address_that_an_amendment_moved_counts_without_a_restart() {
 
 #[test]
 fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_letter_is_sent() {
-    let place = Place::new();
+    let place = Scene::new();
     let letters = place.folder.path().join("letters");
     let folder = letters.to_str().unwrap();
     let told = place.done(&["message", "export-templates", folder]);
@@ -317,7 +317,7 @@ fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_let
 
 #[test]
 fn a_plan_without_vouchers_has_no_intake() {
-    let place = Place { folder: tempfile::tempdir().unwrap() };
+    let place = Scene { folder: tempfile::tempdir().unwrap() };
     let refused = place.tramonto(&["service", "intake"]).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("tramonto"), "{told}");

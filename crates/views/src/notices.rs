@@ -35,9 +35,9 @@ pub struct NoticeProgress {
     pub failed: u64,
     /// Nobody knows.
     pub in_doubt: u64,
-    /// Let go out and not settled: not come to yet, in hand, or waiting for another attempt.
+    /// Released and not settled: not started, in flight, or waiting for another attempt.
     pub waiting: u64,
-    /// Not let go out yet.
+    /// Not released yet.
     pub left: u64,
     /// Once the phase has begun: those who were never told and never will be.
     pub never_told: u64,

@@ -194,8 +194,8 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
 
 fn incident_words(key: &IncidentKey, open: bool) -> String {
     if open {
-        format!("taking it away was given up: incident {key} waits for an operator")
+        format!("removal failed permanently: incident {key} waits for an operator")
     } else {
-        format!("taking it away was given up: an operator dealt with incident {key} otherwise")
+        format!("removal failed permanently: incident {key} was resolved without a retry")
     }
 }

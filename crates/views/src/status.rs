@@ -38,7 +38,7 @@ pub struct Status {
     pub canaries: Vec<Contradiction>,
     /// The revision of an amendment that waits for the platform to call off what it moves.
     pub proposed: Option<u32>,
-    /// What was given up.
+    /// Permanent failures.
     pub incidents: Vec<IncidentGroup>,
     /// What comes next.
     pub next: Option<Next>,
@@ -61,7 +61,7 @@ pub struct Current {
     pub started: bool,
 }
 
-/// What is known of drift.
+/// The state of drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct DriftStatus {
     /// When the platform was last compared with the log to the end.
@@ -87,9 +87,9 @@ pub struct Population {
     pub registered: u64,
     /// Activated at a post office, those withdrawn later included.
     pub activated: u64,
-    /// Given up early by their holders.
+    /// Withdrawn by their holders before the end.
     pub withdrawn: u64,
-    /// Never activated, and can't be any more.
+    /// Never activated, and no longer activatable.
     pub lapsed: u64,
     /// Kept something by a hold that is in force.
     pub held: u64,

@@ -50,11 +50,11 @@ pub(super) fn prober(
         root: None,
         timeout: Duration::from_secs(30),
     };
-    let doors = ProbeEndpoints::new(settings).unwrap().unwrap();
+    let endpoints = ProbeEndpoints::new(settings).unwrap().unwrap();
     Prober::new(
         Arc::clone(journal),
         Arc::new(engine::parts::RegistryNumbers(Arc::clone(registry))),
-        doors,
+        endpoints,
     )
 }
 

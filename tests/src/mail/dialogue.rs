@@ -3,7 +3,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Longer than any answer takes, even where the machine is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A conversation by lines, written down as it goes.
 pub(super) struct Dialogue {
@@ -15,7 +15,7 @@ pub(super) struct Dialogue {
 impl Dialogue {
     pub(super) fn with(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { reader: BufReader::new(stream), transcript: String::new() }
     }

@@ -15,7 +15,7 @@ use super::smtp::{ELSEWHERE, Smtp};
 use super::walk::HASH;
 use crate::{Nobody, World};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Two holders write to each other, somebody from outside writes to one of them and to nobody; then
 /// each of them has the entries of their own mailbox, and no others.
@@ -79,7 +79,7 @@ async fn entries(servers: &MailServers, index: &Index, address: &str, many: usiz
         found = index.messages(address, Period::ALL).await.unwrap();
         found.len() >= many
     };
-    let came = wait::until_async(PATIENCE, are_there).await;
+    let came = wait::until_async(TIMEOUT, are_there).await;
     assert!(came, "not in the log: {found:?}\n{}", servers.told());
     found
 }

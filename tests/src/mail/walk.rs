@@ -14,7 +14,8 @@ use rehearsal::Rehearsal;
 use crate::{Nobody, World};
 
 /// [`PASSWORD`], as `doveadm pw -s SHA512-CRYPT -r 1000` has it.
-pub(super) const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
+pub(super) const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$\
+    t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
 
 /// The first instant of each phase, and what is allowed from it.
 fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {

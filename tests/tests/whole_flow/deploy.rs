@@ -22,7 +22,7 @@ const SERVICES: [&str; 6] = ["scheduler", "worker", "projector", "relay", "api",
 /// What needs no bus and is no service of the target.
 const BESIDE: [&str; 2] = ["intake", "portal"];
 
-/// Everything that runs for ever, by name.
+/// Every long-running service, by name.
 fn every_service() -> Vec<&'static str> {
     SERVICES.into_iter().chain(BESIDE).collect()
 }

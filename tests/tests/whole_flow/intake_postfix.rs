@@ -22,7 +22,7 @@ const NOBODY: &str = "nobody@agency.example";
 const CITIZEN: &str = "citizen@mail.example";
 /// The size limit of Postfix and of the intake: more than the largest message of the corpus.
 const LARGEST: usize = 40 << 20;
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The LMTP server and its store.
 struct Port {
@@ -56,7 +56,7 @@ impl Port {
     /// Waits until this many messages have been stored since it was opened.
     async fn has_kept(&mut self, many: u64, servers: &MailServers) {
         let came = self.kept.wait_for(|kept| *kept >= many);
-        let Ok(came) = tokio::time::timeout(PATIENCE, came).await else {
+        let Ok(came) = tokio::time::timeout(TIMEOUT, came).await else {
             panic!(
                 "{} of {many} came: {}\n{}",
                 *self.kept.borrow(),

@@ -253,7 +253,7 @@ async fn nobody_is_reminded_twice_after_a_crash_between_claim_and_letter() {
     scene.world.clock.set(scene.world.clock.now() + chrono::TimeDelta::minutes(2));
     assert_eq!(scene.passes().await.len(), 1);
     scene.sent(3).await;
-    assert_eq!(scene.claim().await, 0, "an operator who asks again reminds nobody");
+    assert_eq!(scene.claim().await, 0, "a repeated command reminds nobody");
     scene.restart();
     assert_eq!(scene.passes().await, []);
 }

@@ -42,20 +42,21 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
             "postfix/smtp",
             "3F2A41C0: to=<c@d.example>, relay=mx.d.example[192.0.2.2]:25, delay=1, \
              delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77AB)",
-            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, status: Forwarded { \
-             next: Some(\"77AB\") } }",
+            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, \
+             status: Forwarded { next: Some(\"77AB\") } }",
         ),
         (
             "postfix-in/lmtp",
             "3F2A41C0: to=<c@d.example>, orig_to=<alias@d.example>, relay=mail[private/lmtp], \
              delay=1, dsn=2.0.0, status=sent (250 2.0.0 <c@d.example> Saved)",
-            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: Some(\"alias@d.example\"), \
-             status: Delivered }",
+            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", \
+             original: Some(\"alias@d.example\"), status: Delivered }",
         ),
         (
             "postfix/error",
             "3F2A41C0: to=<c@d.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (no)",
-            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, status: Delayed }",
+            "To { queue: \"3F2A41C0\", recipient: \"c@d.example\", original: None, \
+             status: Delayed }",
         ),
         (
             "postfix/bounce",
@@ -67,8 +68,8 @@ fn lines_that_concern_a_message_are_parsed_and_no_others() {
             "NOQUEUE: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: \
              Recipient address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP \
              helo=<x>",
-            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
-             queue: None, ends: false }",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", \
+             host: \"mail.example\", queue: None, ends: false }",
         ),
         (
             "dovecot",
@@ -109,22 +110,22 @@ fn what_ends_a_message_is_told_from_what_turns_one_recipient_away() {
             "3F2A41C0: reject: RCPT from mail.example[192.0.2.1]: 550 5.1.1 <c@d.example>: \
              Recipient address rejected: closed; from=<a@b.example> to=<c@d.example> proto=ESMTP \
              helo=<x>",
-            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
-             queue: Some(\"3F2A41C0\"), ends: false }",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", \
+             host: \"mail.example\", queue: Some(\"3F2A41C0\"), ends: false }",
         ),
         (
             "postfix/cleanup",
             "3F2A41C0: milter-reject: END-OF-MESSAGE from mail.example[192.0.2.1]: 5.7.1 Command \
              rejected; from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>",
-            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
-             queue: Some(\"3F2A41C0\"), ends: true }",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", \
+             host: \"mail.example\", queue: Some(\"3F2A41C0\"), ends: true }",
         ),
         (
             "postfix/cleanup",
             "3F2A41C0: reject: header Subject: viagra from mail.example[192.0.2.1]; \
              from=<a@b.example> to=<c@d.example> proto=ESMTP helo=<x>: 5.7.1 no",
-            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", host: \"mail.example\", \
-             queue: Some(\"3F2A41C0\"), ends: true }",
+            "Refused { sender: \"a@b.example\", recipient: \"c@d.example\", \
+             host: \"mail.example\", queue: Some(\"3F2A41C0\"), ends: true }",
         ),
     ] {
         assert_eq!(of(program, text).as_deref(), Some(expected), "{program}: {text}");

@@ -6,9 +6,10 @@ use sql::{Durability, Format, Param, PgConnectOptions, Schema, Tables};
 use tempfile::TempDir;
 
 use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
-use crate::reading::Place;
+use crate::reading::IndexedLog;
 
 const URP: &str = "urp@regione.example";
+const COMUNE: &str = "mail.comune.example";
 const START: &str = "2015-07-10T08:00:00Z";
 
 type Logged = (i64, Text, Text, Option<Text>, Option<Text>, Text, Text, Text);
@@ -18,21 +19,26 @@ type Text = &'static str;
 /// subject, event, related, provider.
 #[rustfmt::skip]
 const ROWS: &[Logged] = &[
-    (20, "3F2A0003@comune.example", URP, Some(BRUNO), None, "delivered", "3F2A0003", "mail.comune.example"),
-    (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(URP), Some("Ricorso"), "accepted", "3F2A0001", "mx1"),
-    (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(OFFICE), Some("Ricorso"), "accepted", "3F2A0001", "mx1"),
-    (5, "3F2A0001@pc.example", ANNA, Some(OFFICE), Some("Ricorso"), "forwarded", "3F2A0001 \
-        R3F2A0001", "mx1"),
-    (6, "3F2A0001@pc.example", ANNA, Some(URP), Some("Ricorso"), "forwarded", "3F2A0001 \
-        R3F2A0001", "mx1"),
-    (10, "3F2A0002@comune.example", OFFICE, Some(ANNA), None, "taken-in-charge", "3F2A0002", "mail.comune.example"),
-    (10, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "taken-in-charge", "3F2A0002", "mail.comune.example"),
-    (11, "3F2A0002@comune.example", OFFICE, Some("ANNA.ROSSI@postacertificata.example"), None, "stored", "3F2A0002", "mail.comune.example"),
-    (12, "3F2A0002@comune.example", OFFICE, Some(ANNA), None, "delivered", "3F2A0002", "mail.comune.example"),
-    (13, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "stored", "3F2A0002", "mail.comune.example"),
-    (14, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "delivered", "3F2A0002", "mail.comune.example"),
-    (18, "3F2A0003@comune.example", URP, Some(BRUNO), None, "taken-in-charge", "3F2A0003", "mail.comune.example"),
-    (19, "3F2A0003@comune.example", URP, Some(BRUNO), None, "stored", "3F2A0003", "mail.comune.example"),
+    (20, "3F2A0003@comune.example", URP, Some(BRUNO), None, "delivered", "3F2A0003", COMUNE),
+    (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(URP), Some("Ricorso"),
+     "accepted", "3F2A0001", "mx1"),
+    (4, "3F2A0001@pc.example", "Anna.Rossi@PostaCertificata.example", Some(OFFICE),
+     Some("Ricorso"), "accepted", "3F2A0001", "mx1"),
+    (5, "3F2A0001@pc.example", ANNA, Some(OFFICE), Some("Ricorso"), "forwarded",
+     "3F2A0001 R3F2A0001", "mx1"),
+    (6, "3F2A0001@pc.example", ANNA, Some(URP), Some("Ricorso"), "forwarded",
+     "3F2A0001 R3F2A0001", "mx1"),
+    (10, "3F2A0002@comune.example", OFFICE, Some(ANNA), None, "taken-in-charge", "3F2A0002",
+     COMUNE),
+    (10, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "taken-in-charge", "3F2A0002",
+     COMUNE),
+    (11, "3F2A0002@comune.example", OFFICE, Some("ANNA.ROSSI@postacertificata.example"), None,
+     "stored", "3F2A0002", COMUNE),
+    (12, "3F2A0002@comune.example", OFFICE, Some(ANNA), None, "delivered", "3F2A0002", COMUNE),
+    (13, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "stored", "3F2A0002", COMUNE),
+    (14, "3F2A0002@comune.example", OFFICE, Some(BRUNO), None, "delivered", "3F2A0002", COMUNE),
+    (18, "3F2A0003@comune.example", URP, Some(BRUNO), None, "taken-in-charge", "3F2A0003", COMUNE),
+    (19, "3F2A0003@comune.example", URP, Some(BRUNO), None, "stored", "3F2A0003", COMUNE),
     (24, "44AA41C0", ANNA, Some(BRUNO), None, "accepted", "44AA41C0", "mx1"),
     (25, "44AA41C0", ANNA, Some(BRUNO), None, "failed", "44AA41C0", "mx1"),
     (26, "44AA41C0", ANNA, Some(BRUNO), None, "reported", "44AA41C0 55CD66", "mx1"),
@@ -118,28 +124,27 @@ async fn check(archive: &dyn LogArchive) {
 
 const COLUMNS: &str = "message_id, at, sender, recipient, subject, event, related, provider";
 const IN_A_FILE: &str = "
-    CREATE TABLE mail (message_id TEXT, at TEXT, sender TEXT, recipient TEXT, subject TEXT, event \
-    TEXT,
-        related TEXT, provider TEXT, size INTEGER);
-    CREATE VIEW log AS SELECT message_id, at, sender, recipient, subject, event, related, provider \
-    FROM mail;
+    CREATE TABLE mail (message_id TEXT, at TEXT, sender TEXT, recipient TEXT, subject TEXT,
+        event TEXT, related TEXT, provider TEXT, size INTEGER);
+    CREATE VIEW log AS SELECT message_id, at, sender, recipient, subject, event, related, provider
+        FROM mail;
     CREATE VIEW bare AS SELECT message_id, at, sender, recipient, event, related FROM mail;";
 const ON_A_SERVER: Schema = Schema {
     name: "archive_contract_test",
     steps: &[(
         "a platform's tables",
-        "CREATE TABLE archive_contract_test.mail (message_id TEXT, at TIMESTAMPTZ, sender \
-         VARCHAR(200),
-             recipient TEXT, subject TEXT, event TEXT, related TEXT, provider TEXT, size INTEGER);
+        "CREATE TABLE archive_contract_test.mail (message_id TEXT, at TIMESTAMPTZ,
+             sender VARCHAR(200), recipient TEXT, subject TEXT, event TEXT, related TEXT,
+             provider TEXT, size INTEGER);
          CREATE VIEW archive_contract_test.log AS
              SELECT message_id, at, sender, recipient, subject, event, related, provider
              FROM archive_contract_test.mail;
          CREATE VIEW archive_contract_test.bare AS
-             SELECT message_id, at, sender, recipient, event, related FROM \
-             archive_contract_test.mail;
+             SELECT message_id, at, sender, recipient, event, related
+             FROM archive_contract_test.mail;
          CREATE VIEW archive_contract_test.local AS
-             SELECT message_id, at::timestamp AS at, sender, recipient, subject, event, related, \
-             provider
+             SELECT message_id, at::timestamp AS at, sender, recipient, subject, event, related,
+                 provider
              FROM archive_contract_test.mail;",
     )],
 };
@@ -194,7 +199,7 @@ async fn fill(tables: &Tables, values: &str) {
 
 #[tokio::test]
 async fn the_index_of_mail_logs_keeps_the_contract() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let log = place.file("mail.log", log().text().as_bytes());
     place.read(&[&log]).await;
     check(&place.index).await;

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use archive::{Entry, Held, Index};
 
 use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
-use crate::reading::Place;
+use crate::reading::IndexedLog;
 use crate::stopped::ended_after;
 
 /// More await points than indexing these files has.
 const MOST: usize = 2_000;
 
 /// A log in three files with unfinished messages at their ends.
-fn files(place: &Place) -> Vec<PathBuf> {
+fn files(place: &IndexedLog) -> Vec<PathBuf> {
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     for number in 0..12 {
         log.sent(ANNA, &[OFFICE, "urp@regione.example"], &format!("Ricorso n. {number}"));
@@ -27,14 +27,14 @@ fn files(place: &Place) -> Vec<PathBuf> {
     parts.map(|(name, lines)| place.file(name, lines.concat().as_bytes())).to_vec()
 }
 
-async fn told(place: &Place) -> (Held, Vec<Entry>, Vec<Entry>) {
+async fn told(place: &IndexedLog) -> (Held, Vec<Entry>, Vec<Entry>) {
     let held = place.index.held().await.unwrap();
     (held, place.of(ANNA).await, place.of(BRUNO).await)
 }
 
 #[tokio::test]
 async fn interrupted_indexing_resumes_and_each_line_counts_once() {
-    let whole = Place::new().await;
+    let whole = IndexedLog::new().await;
     let logs = files(&whole);
     let logs: Vec<&Path> = logs.iter().map(PathBuf::as_path).collect();
     let lines = whole.read(&logs).await.counts.lines;
@@ -42,7 +42,7 @@ async fn interrupted_indexing_resumes_and_each_line_counts_once() {
     assert_eq!((expected.0.messages, expected.1.len(), expected.2.len()), (24, 72, 36));
     let mut parts = BTreeSet::new();
     for waits in 0..MOST {
-        let mut place = Place::new().await;
+        let mut place = IndexedLog::new().await;
         let logs = files(&place);
         let logs: Vec<&Path> = logs.iter().map(PathBuf::as_path).collect();
         let ended = ended_after(waits, place.read(&logs)).await;

@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use crate::maillog::{ANNA, BRUNO, MailLog, OFFICE, Style};
 
-pub(crate) struct Place {
+pub(crate) struct IndexedLog {
     folder: TempDir,
     pub(crate) index: Index,
 }
 
-impl Place {
+impl IndexedLog {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
@@ -73,7 +73,7 @@ fn week(style: Style) -> MailLog {
 #[tokio::test]
 async fn a_mailbox_gets_its_own_entries_with_all_fields() {
     for style in [Style::Classic, Style::Rfc3339] {
-        let place = Place::new().await;
+        let place = IndexedLog::new().await;
         let log = place.file("mail.log", week(style).text().as_bytes());
         let read = place.read(&[&log]).await;
         assert_eq!((read.counts.broken, read.messages), (0, 3), "{style:?}");
@@ -107,7 +107,7 @@ async fn a_mailbox_gets_its_own_entries_with_all_fields() {
 
 #[tokio::test]
 async fn a_period_covers_whole_days_in_the_plan_s_zone() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T21:59:55Z");
     log.received(OFFICE, &[ANNA]);
     log.received(OFFICE, &[ANNA]);
@@ -123,7 +123,7 @@ async fn a_period_covers_whole_days_in_the_plan_s_zone() {
 
 #[tokio::test]
 async fn a_rotated_compressed_or_copied_file_counts_once() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let (mut log, mut later) =
         (week(Style::Classic), MailLog::new(Style::Classic, "2015-07-17T08:00:00Z"));
     later.sent(BRUNO, &[OFFICE], "Altro");
@@ -161,7 +161,7 @@ async fn a_rotated_compressed_or_copied_file_counts_once() {
 
 #[tokio::test]
 async fn a_file_that_differs_from_what_was_indexed_is_refused() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let mut text = String::new();
     for _ in 0..9 {
         text.push_str(&week(Style::Classic).text());
@@ -179,7 +179,7 @@ async fn a_file_that_differs_from_what_was_indexed_is_refused() {
 
 #[tokio::test]
 async fn broken_lines_are_counted_and_an_incomplete_last_line_waits() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let mut log = week(Style::Classic);
     log.lines.insert(3, "no line of syslog\n".to_owned());
     log.lines.insert(9, format!("{}\n", "x".repeat(200_000)));
@@ -187,7 +187,7 @@ async fn broken_lines_are_counted_and_an_incomplete_last_line_waits() {
     let text = log.text();
     let whole = place.file("whole", text.as_bytes());
     let expected = {
-        let place = Place::new().await;
+        let place = IndexedLog::new().await;
         let read = place.read(&[&whole]).await;
         assert_eq!(read.counts.broken, 3);
         (read.counts, place.of(ANNA).await)
@@ -204,7 +204,7 @@ async fn broken_lines_are_counted_and_an_incomplete_last_line_waits() {
 
 #[tokio::test]
 async fn a_truncated_compressed_file_is_read_as_far_as_it_goes() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     for number in 0..300 {
         log.sent(ANNA, &[OFFICE], &format!("Lettera {number}"));
@@ -222,7 +222,7 @@ async fn a_truncated_compressed_file_is_read_as_far_as_it_goes() {
 
 #[tokio::test]
 async fn a_damaged_file_is_reported_and_the_others_are_read() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let good = place.file("mail.log", week(Style::Rfc3339).text().as_bytes());
     let mut packed = zstd::encode_all(week(Style::Classic).text().as_bytes(), 1).unwrap();
     for at in [4, packed.len() / 2] {
@@ -249,7 +249,7 @@ async fn the_last_line_before_a_cut_determines_the_year_after_it() {
         let log = format!("{before}Jan  1 00:00:00 {delivered}");
         let mut told = Vec::new();
         for parts in [&[&log[..before.len()], &log][..], &[&log]] {
-            let place = Place::new().await;
+            let place = IndexedLog::new().await;
             for part in parts {
                 let file = place.file("mail.log", part.as_bytes());
                 place.read(&[&file]).await;
@@ -264,7 +264,7 @@ async fn the_last_line_before_a_cut_determines_the_year_after_it() {
 
 #[tokio::test]
 async fn deferrals_and_refusals_are_recorded_once() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     log.line("postfix/qmgr", &format!("3F2A41C0: from=<{ANNA}>, size=1, nrcpt=1 (queue active)"));
     for _ in 0..3 {
@@ -305,7 +305,7 @@ async fn deferrals_and_refusals_are_recorded_once() {
 
 #[tokio::test]
 async fn the_index_is_private_and_has_one_writer_at_a_time() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -332,10 +332,10 @@ proptest! {
         runtime.block_on(async {
             let log = week(if classic { Style::Classic } else { Style::Rfc3339 });
             let text = log.text();
-            let whole = Place::new().await;
+            let whole = IndexedLog::new().await;
             let file = whole.file("mail.log", text.as_bytes());
             whole.read(&[&file]).await;
-            let place = Place::new().await;
+            let place = IndexedLog::new().await;
             // Rotation cuts between lines; a growing log is read up to any byte.
             let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % text.len()).collect();
             ends.sort_unstable();
@@ -374,7 +374,7 @@ fn lines(host: &str, from: &str, said: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn a_refused_recipient_does_not_end_a_message() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let gone = "gone@postacertificata.example";
     let rejected = format!(
         "3F2A41C0: reject: RCPT from mail.comune.example[192.0.2.2]: 550 5.1.1 <{gone}>: Recipient \
@@ -401,7 +401,7 @@ async fn a_refused_recipient_does_not_end_a_message() {
 
 #[tokio::test]
 async fn a_stale_message_is_closed_by_a_later_run() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let begun = [("smtpd", "3F2A41C0: client=mail.comune.example[192.0.2.2]")];
     let first = place.file("mail.1", lines("mx1", "2015-07-10T08:00:00Z", &begun).as_bytes());
     place.read(&[&first]).await;
@@ -418,7 +418,7 @@ async fn a_stale_message_is_closed_by_a_later_run() {
 
 #[tokio::test]
 async fn a_host_with_a_fast_clock_splits_no_message() {
-    let place = Place::new().await;
+    let place = IndexedLog::new().await;
     let begun = [
         ("smtpd", "3F2A41C0: client=x[192.0.2.9], sasl_method=PLAIN, sasl_username=x"),
         ("cleanup", "3F2A41C0: message-id=<uno@pc.example>"),

@@ -1,12 +1,14 @@
 //! The one place that names subjects, streams and consumers, and says what they promise.
 //!
+//! Subjects begin with `tramonto.<programme>.`, names of streams with `tramonto_<programme>_`.
+//!
 //! | subject | carries | stream |
 //! |---|---|---|
-//! | `tramonto.<programme>.event.<category>.<kind>` | the mirror of the log | `tramonto_<programme>_event` |
-//! | `tramonto.<programme>.work.<effects>` | work orders, by their exact set of effects | `tramonto_<programme>_work` |
-//! | `tramonto.<programme>.dead.work`, `….dead.command` | dead letters, with their reason | `tramonto_<programme>_dead` |
-//! | `tramonto.<programme>.command.<kind>` | commands from outside, request and reply | none |
-//! | `tramonto.<programme>.wake` | "the queue has changed", without content | none |
+//! | `event.<category>.<kind>` | the mirror of the log | `event` |
+//! | `work.<effects>` | work orders, by their exact set of effects | `work` |
+//! | `dead.work`, `dead.command` | dead letters, with their reason | `dead` |
+//! | `command.<kind>` | commands from outside, request and reply | none |
+//! | `wake` | "the queue has changed", without content | none |
 
 use std::time::Duration;
 

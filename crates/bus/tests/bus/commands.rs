@@ -182,7 +182,7 @@ async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way)
         assert_eq!((*kind, &event.data), (&*letter.kind, &letter.data));
         assert!(letter.reason.contains(says), "{letter:?}");
     }
-    assert!(!listening.is_finished(), "none of them is handed out");
+    assert!(!listening.is_finished(), "none of them is delivered");
     way.inbox.close();
     assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }

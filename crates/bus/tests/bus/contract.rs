@@ -135,11 +135,14 @@ async fn a_full_queue_has_publishers_wait_until_an_order_is_done(
     queue.publish(order(send(), 1)).await.unwrap();
     queue.publish(order(send(), 2)).await.unwrap();
     assert!(timeout(A_MOMENT, queue.publish(order(send(), 3))).await.is_err());
-    let in_hand = next(&queue).await;
+    let in_flight = next(&queue).await;
     let third = queue.publish(order(send(), 3));
     tokio::pin!(third);
-    assert!(timeout(A_MOMENT, third.as_mut()).await.is_err(), "an order in hand keeps its place");
-    in_hand.ack().await.unwrap();
+    assert!(
+        timeout(A_MOMENT, third.as_mut()).await.is_err(),
+        "an unacknowledged order keeps its slot"
+    );
+    in_flight.ack().await.unwrap();
     timeout(WAIT_FOR, third).await.expect("a free place").unwrap();
 }
 
@@ -236,7 +239,7 @@ async fn closing_wakes_all_who_wait_and_lets_work_under_way_end(
 ) {
     let queue = make(Settings { capacity: 1, max_deliveries: 3 }).await;
     queue.publish(order(send(), 1)).await.unwrap();
-    let in_hand = next(&queue).await;
+    let in_flight = next(&queue).await;
     let close = async {
         tokio::task::yield_now().await;
         queue.close();
@@ -248,7 +251,7 @@ async fn closing_wakes_all_who_wait_and_lets_work_under_way_end(
     assert_eq!(published, Err(Error::Closed));
     assert!(!Error::Closed.may_retry());
     assert_eq!(queue.pull(send()).await.err(), Some(Error::Closed));
-    in_hand.ack().await.unwrap();
+    in_flight.ack().await.unwrap();
 }
 
 async fn giving_up_waiting_loses_no_order(make: impl AsyncFn(Settings) -> Queue) {
@@ -265,7 +268,7 @@ async fn the_backlog_counts_every_order_once(make: impl AsyncFn(Settings) -> Que
     for number in 0..4 {
         queue.publish(order(send(), number)).await.unwrap();
     }
-    let _in_hand = next(&queue).await;
+    let _in_flight = next(&queue).await;
     next(&queue).await.nak(Duration::MAX).await.unwrap();
     let backlog = queue.backlog().await.unwrap();
     assert_eq!(backlog, Backlog { waiting: 2, delayed: 1, in_flight: 1 });

@@ -11,7 +11,7 @@ use crate::{MailboxSet, ProviderId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
-    /// Through a confirmation link sent to an address on record.
+    /// Through a confirmation link sent to an address in the registry.
     Confirmation,
     /// By an officer.
     Officer,

@@ -82,7 +82,10 @@ fn one_by_one(differences: &[Difference]) -> Vec<(u32, Standing, Standing)> {
 proptest! {
     #[test]
     fn sets_differ_where_their_mailboxes_do(
-        rows in prop::collection::vec((prop::option::of(standing()), prop::option::of(standing())), 0..80)
+        rows in prop::collection::vec(
+            (prop::option::of(standing()), prop::option::of(standing())),
+            0..80,
+        )
     ) {
         let (expectation, platform) = (expectation(&rows), Platform::of(&rows));
         let differences = expectation.differences(platform.seen());
@@ -92,7 +95,8 @@ proptest! {
             .filter(|(_, expected, found)| expected != found)
             .collect();
         prop_assert_eq!(one_by_one(&differences), naive);
-        let compared = rows.iter().filter(|(expected, found)| expected.is_some() && found.is_some());
+        let compared =
+            rows.iter().filter(|(expected, found)| expected.is_some() && found.is_some());
         let counted = expectation.compared_but(&platform.unknown);
         prop_assert_eq!(counted, u64::try_from(compared.count()).unwrap());
         prop_assert!(differences.iter().all(|one| one.confirmed_by(&differences) == one.mailboxes));

@@ -1,4 +1,4 @@
-//! Every kind of event keeps its name and the shape of its payload for ever.
+//! Every kind of event keeps its name and the shape of its payload forever.
 //!
 //! `golden/KIND.vN.json` holds a payload of schema version N. A golden file never changes: a new
 //! shape needs a new schema version and a new file.

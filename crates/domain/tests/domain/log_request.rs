@@ -27,7 +27,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 impl World {
-    /// Four mailboxes, the even ones activated; the last of these given up.
+    /// Four mailboxes, the even ones activated; the last of these withdrawn.
     fn new() -> Self {
         let now = at("2014-12-01T12:00:00Z");
         let mut world = Self { state: State::default(), position: 0, now, made: 0 };
@@ -337,14 +337,16 @@ proptest! {
                     prop_assert!(received.contains(&event.request));
                     verified.push(event.request);
                 } else if let Event::LogExportPrepared(event) = &event {
-                    prop_assert!(verified.contains(&event.request) && !over.contains(&event.request));
+                    prop_assert!(verified.contains(&event.request));
+                    prop_assert!(!over.contains(&event.request));
                     until.insert(event.request, event.expires_at);
                 } else if let Event::LogExportAccessed(event) = &event {
-                    let handed_out = event.outcome == ExportAccess::Delivered;
+                    let delivered = event.outcome == ExportAccess::Delivered;
                     let may = until.get(&event.request).is_some_and(|until| world.now < *until);
-                    prop_assert_eq!(handed_out, may && !over.contains(&event.request));
+                    prop_assert_eq!(delivered, may && !over.contains(&event.request));
                 } else if let Event::LogExportExpired(event) = &event {
-                    prop_assert!(until.get(&event.request).is_some_and(|until| *until <= world.now));
+                    let until = until.get(&event.request);
+                    prop_assert!(until.is_some_and(|until| *until <= world.now));
                     over.push(event.request);
                 } else if let Event::LogRequestRefused(event) = &event {
                     over.push(event.request);
@@ -413,7 +415,7 @@ fn a_letter_that_came_on_the_last_day_is_in_time_whenever_it_is_entered() {
         let asked = asked(Uuid::from_u128(world.made), 0, Requester::Holder);
         let came = LogRequested { received_on, ..asked };
         world.ask(when, LogCommand::Request(came.clone())).map(|events| {
-            assert_eq!(events, [Event::LogRequested(came)], "the day is on record");
+            assert_eq!(events, [Event::LogRequested(came)], "the day is recorded");
         })
     };
     on(ENDED, "2018-03-17").unwrap();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-/// On the day on which the codes are handed over, in Rome already the second of April.
+/// When the codes are delivered: in Rome it is already 2 April.
 const HANDED: &str = "2015-04-01T22:30:00Z";
 const RULES: &str = "redeem-by = 2016-12-31\nremind = \"0 0 9 1 * *\"\nremind-after-days = 30";
 
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    /// The same, to all of whom the codes were handed over.
+    /// The same, after the codes of all were delivered.
     fn handed(lines: &str) -> Self {
         let mut world = Self::with(lines);
         world.deliver(0..6);
@@ -121,7 +121,7 @@ impl World {
 #[test]
 fn a_reminder_is_due_so_many_civil_days_after_the_code_was_handed_over() {
     for (instant, expected) in [
-        // Handed over on 2 April in Rome: the thirtieth day after is 2 May, from midnight there.
+        // Delivered on 2 April in Rome: the thirtieth day after is 2 May, from midnight there.
         ("2015-05-01T21:59:59Z", vec![]),
         ("2015-05-01T22:00:00Z", vec![0, 1, 2, 3, 4, 5]),
         // Still on the last day on which it could be redeemed, and not after.
@@ -189,7 +189,7 @@ fn whoever_used_lost_or_left_theirs_is_not_reminded() {
     world.ask(VoucherCommand::Revoke { number: 1 });
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
     world.hold(3, None);
-    // The code of the last was replaced, and handed over again much later.
+    // The code of the last was reissued, and delivered much later.
     world.ask(VoucherCommand::Reissue { number: 4 });
     assert_eq!(world.remind("2015-06-01T07:00:00Z"), [5]);
     for number in 0..6 {
@@ -396,7 +396,8 @@ proptest! {
                         prop_assert!(reminder_holds(&world.state, number, world.now));
                         reminded[place].push(today);
                         prop_assert!(reminded[place].len() <= MOST);
-                        prop_assert_eq!(world.state.vouchers.reminders_of(number), reminded[place].len());
+                        let reminders = world.state.vouchers.reminders_of(number);
+                        prop_assert_eq!(reminders, reminded[place].len());
                     }
                     prop_assert_eq!(world.claim(round), Vec::<u32>::new(), "a round is claimed \
                         once");

@@ -5,7 +5,7 @@ use roaring::RoaringBitmap;
 use sqlx::Connection;
 
 use super::super::Error;
-use super::place::unavailable;
+use super::file::unavailable;
 use super::{Directory, fault};
 
 /// Numbers in a statement.

@@ -3,7 +3,7 @@
 use sql::Failure;
 
 use super::super::{Cause, Error};
-use super::place::Place;
+use super::file::DirectoryFile;
 
 /// Why a transaction on the directory came to nothing; it left no trace in the file.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl From<sqlx::Error> for Problem {
 }
 
 impl Problem {
-    pub(super) fn at(self, place: &Place) -> Error {
+    pub(super) fn at(self, place: &DirectoryFile) -> Error {
         match self {
             Self::Database(error) => of(place, error),
             Self::Content(problem) => Error::Refused {
@@ -32,7 +32,7 @@ impl Problem {
     }
 }
 
-pub(super) fn of(place: &Place, error: sqlx::Error) -> Error {
+pub(super) fn of(place: &DirectoryFile, error: sqlx::Error) -> Error {
     let path = place.path().display();
     let advice = match Failure::of(&error) {
         Failure::Busy => "is locked by another program; end that program, or wait",
@@ -68,7 +68,7 @@ pub(super) fn of(place: &Place, error: sqlx::Error) -> Error {
     }
 }
 
-fn damaged(place: &Place, error: &sqlx::Error) -> Error {
+fn damaged(place: &DirectoryFile, error: &sqlx::Error) -> Error {
     Error::Refused {
         cause: Cause::UNUSABLE,
         problem: format!(
@@ -79,7 +79,7 @@ fn damaged(place: &Place, error: &sqlx::Error) -> Error {
     }
 }
 
-fn refused(place: &Place, error: &sqlx::Error) -> Error {
+fn refused(place: &DirectoryFile, error: &sqlx::Error) -> Error {
     Error::Refused {
         cause: Cause::UNUSABLE,
         problem: format!("the mail directory {} refuses: {error}", place.path().display()),

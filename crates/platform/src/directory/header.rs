@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::io::AsyncReadExt;
 
 use super::super::Error;
-use super::place::{out_of_reach, unavailable, unusable};
+use super::file::{out_of_reach, unavailable, unusable};
 use super::schema;
 
 /// The length of the header of an `SQLite` file.

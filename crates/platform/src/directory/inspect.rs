@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use super::super::{Error, said};
-use super::place::Place;
+use super::file::DirectoryFile;
 use super::{Directory, fault, header, open, schema};
 
 impl Directory {
@@ -16,7 +16,7 @@ impl Directory {
     /// it, a sentence for each finding with its remedy. `refusals` are what the plan in force has
     /// it say. A file that is no directory is an error.
     pub async fn inspect(path: &Path, refusals: Option<&Refusals>) -> Result<Vec<String>, Error> {
-        let place = Place::of(path).await?;
+        let place = DirectoryFile::of(path).await?;
         header::check(path).await?;
         let mut found = beside(path);
         if !header::is_write_ahead(path).await? {

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::super::Error;
-use super::place::{Place, unavailable, unusable};
+use super::file::{DirectoryFile, unavailable, unusable};
 use super::{Directory, Mode, fault, header, schema};
 
 /// How long another program's lock is waited for.
@@ -42,7 +42,7 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
         connection.close().await
     };
     if let Err(error) = written.await {
-        let place = Place::of(draft).await;
+        let place = DirectoryFile::of(draft).await;
         remove(draft).await;
         return Err(place.map_or_else(
             |_| unavailable(path, "can't be made; check that its folder exists and is writable"),
@@ -74,7 +74,7 @@ async fn remove(draft: &Path) {
 }
 
 pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
-    let place = Place::of(path).await?;
+    let place = DirectoryFile::of(path).await?;
     header::check(path).await?;
     let at = |error| fault::of(&place, error);
     let writing = options(path).pragma("cache_size", WRITER_CACHE);
@@ -107,7 +107,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// Can it be written to, and what is it? `SQLite` itself finds a file that was cut short.
 async fn check_content(
     connection: &mut SqliteConnection,
-    place: &Place,
+    place: &DirectoryFile,
 ) -> Result<(Uuid, Mode), Error> {
     let path = place.path();
     let at = |error| fault::of(place, error);

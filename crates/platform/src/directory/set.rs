@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use super::super::came::Came;
 use super::super::columns;
 use super::super::fence::Fence;
+use super::super::outcome::Outcome;
 use super::super::part::{Part, parts, runs};
 use super::super::{Answer, Right, SetRights};
 use super::fault::Problem;
@@ -29,20 +29,20 @@ pub(super) async fn set(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let now = clock::now(&mut transaction).await?;
     let change = Change::new(call, now);
-    let mut came = Came::default();
+    let mut outcome = Outcome::default();
     for part in parts(&call.mailboxes) {
         let is_so = std::slice::from_ref(&change.is_so);
         let (existing, so) = part.scan(&mut transaction, is_so).await?;
         let so = so.into_iter().next().unwrap_or_default();
         let mut fence = fence(&mut transaction, &part).await?;
-        let decided = came.sort(&part, &existing, &so, &fence, call);
+        let decided = outcome.sort(&part, &existing, &so, &fence, call);
         change.carry_out(&mut transaction, &part, &decided.wanted, &existing).await?;
         if fence.remember(call.decided_at, call.capabilities, &decided.all) {
             keep(&mut transaction, &part, &fence).await?;
         }
     }
     transaction.commit().await?;
-    Ok(came.answer())
+    Ok(outcome.answer())
 }
 
 /// What was decided about a part.

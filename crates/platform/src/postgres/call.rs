@@ -5,7 +5,7 @@ use sqlx::{PgConnection, Postgres};
 
 use super::super::Error;
 use super::PostgresDirectory;
-use super::fault::{Place, Problem};
+use super::fault::{Address, Problem};
 use super::waits::Waits;
 
 impl PostgresDirectory {
@@ -21,7 +21,7 @@ impl PostgresDirectory {
 pub(super) async fn within<T>(
     waits: Waits,
     pool: &sqlx::PgPool,
-    place: &Place,
+    place: &Address,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
 ) -> Result<T, Error> {
     let connection = pool.acquire().await.map_err(|error| place.fault(error))?;
@@ -35,8 +35,8 @@ pub(super) async fn within<T>(
     done.map_err(|problem| problem.at(place))
 }
 
-/// A connection that goes back to the others only after a call that went well: one that failed, or
-/// was given up in the middle, is closed, which rolls back what it did.
+/// A connection that returns to the pool only after a successful call: after a failed or cancelled
+/// one it is closed, which rolls back the transaction.
 struct Held(Option<PoolConnection<Postgres>>);
 
 impl Held {

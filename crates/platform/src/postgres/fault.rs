@@ -11,7 +11,7 @@ use super::super::{Cause, Error};
 
 /// Where a directory is, as its errors name it.
 #[derive(Debug, Clone)]
-pub(super) struct Place(String);
+pub(super) struct Address(String);
 
 /// Why a transaction on the directory came to nothing; it left no trace.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl From<sqlx::Error> for Problem {
 }
 
 impl Problem {
-    pub(super) fn at(self, place: &Place) -> Error {
+    pub(super) fn at(self, place: &Address) -> Error {
         match self {
             Self::Database(error) => place.fault(error),
             Self::Content(problem) | Self::Moved(problem) | Self::Refused(problem) => {
@@ -49,7 +49,7 @@ impl Problem {
     }
 }
 
-impl Place {
+impl Address {
     pub(super) fn of(options: &PgConnectOptions) -> Self {
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         Self(format!("{}:{}/{database}", options.get_host(), options.get_port()))

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::super::{Cause, Error, Mode};
 use super::call::within;
-use super::fault::{Place, Problem};
+use super::fault::{Address, Problem};
 use super::schema;
 use super::waits::Waits;
 
@@ -78,7 +78,7 @@ pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, E
 }
 
 /// The directory that is there, if this program can use it.
-pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Place) -> Result<Found, Error> {
+pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Address) -> Result<Found, Error> {
     let found = within(waits, pool, place, async |connection| found(connection).await).await?;
     let Some(found) = found else {
         return Err(place.unavailable(
@@ -127,7 +127,7 @@ async fn with<T>(
 ) -> Result<T, Error> {
     let waits = Waits::default();
     let pool = waits.pool(options.clone());
-    let done = within(waits, &pool, &Place::of(options), work).await;
+    let done = within(waits, &pool, &Address::of(options), work).await;
     // It is waited for no longer than for a connection; the server closes what is left.
     if tokio::time::timeout(waits.connect, pool.close()).await.is_err() {
         tracing::warn!("a connection to the mail directory did not close in time");

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::super::came::Came;
 use super::super::fence::Fence;
+use super::super::outcome::Outcome;
 use super::super::part::{Part, parts, runs};
 use super::super::{Answer, Right, SetRights, columns};
 use super::clock;
@@ -46,13 +46,13 @@ async fn once(connection: &mut PgConnection, call: &SetRights) -> Result<Answer,
     let parts: Vec<Part> = parts(&call.mailboxes).collect();
     let mut fences = lock(&mut transaction, parts.iter().map(Part::id)).await?;
     let change = Change::new(call, clock::now(&mut transaction).await?);
-    let mut came = Came::default();
+    let mut outcome = Outcome::default();
     for part in &parts {
         let mut fence = fences.remove(&part.id()).unwrap_or_default();
-        change.part(&mut transaction, part, &mut fence, &mut came).await?;
+        change.part(&mut transaction, part, &mut fence, &mut outcome).await?;
     }
     transaction.commit().await?;
-    Ok(came.answer())
+    Ok(outcome.answer())
 }
 
 /// Keeps other calls about these parts away until the transaction ends: what was decided about
@@ -117,12 +117,12 @@ impl<'a> Change<'a> {
         connection: &mut PgConnection,
         part: &Part,
         fence: &mut Fence,
-        came: &mut Came,
+        outcome: &mut Outcome,
     ) -> Result<(), Problem> {
         let SetRights { capabilities, decided_at, .. } = *self.call;
         let (existing, so) = scan(part, connection, std::slice::from_ref(&self.is_so)).await?;
         let so = so.into_iter().next().unwrap_or_default();
-        let decided = came.sort(part, &existing, &so, fence, self.call);
+        let decided = outcome.sort(part, &existing, &so, fence, self.call);
         self.carry_out(connection, part, &decided.wanted, &existing).await?;
         if fence.remember(decided_at, capabilities, &decided.all) {
             sqlx::query("UPDATE directory.decision SET decided = $2 WHERE part = $1")

@@ -192,6 +192,8 @@ pub(super) fn known(answer: ListAnswer, from: u32, limit: u32) -> Option<Known> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
@@ -247,14 +249,14 @@ mod tests {
             "Locked",
             "a-word-of-more-letters-than-anyone-would-need",
         ];
-        let refused = |(number, cause)| serde_json::json!({ "number": number, "outcome": "refused", "cause": cause });
+        let refused = |(at, cause)| json!({ "number": at, "outcome": "refused", "cause": cause });
         let results: Vec<_> = causes.iter().enumerate().map(refused).collect();
         let answer = sorted(&serde_json::to_string(&results).unwrap(), 0..6);
         assert_eq!(failed(&answer, OTHER_CAUSE), Some((set(0..6), false)), "{answer:?}");
         let ours = r#"[{"number": 1, "outcome": "refused", "cause": "superseded"}]"#;
         assert!(failed(&sorted(ours, [1]), "provider-superseded").is_some());
 
-        let tried = |(number, letter)| serde_json::json!({ "number": number, "outcome": "try-again", "cause": letter });
+        let tried = |(at, cause)| json!({ "number": at, "outcome": "try-again", "cause": cause });
         let many: Vec<_> = ('a'..='z').enumerate().map(tried).collect();
         let answer = sorted(&serde_json::to_string(&many).unwrap(), 0..26);
         assert_eq!(answer.failed.len(), MOST_CAUSES + 1);

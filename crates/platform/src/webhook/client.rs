@@ -82,25 +82,25 @@ impl Client {
         &self,
         request: &SetRequest<'_>,
         key: &Key,
-        patience: Instant,
+        deadline: Instant,
     ) -> Result<SetAnswer, Error> {
-        self.call(&self.set, request, &key.message, Some(&key.idempotency), patience).await
+        self.call(&self.set, request, &key.message, Some(&key.idempotency), deadline).await
     }
 
     pub(super) async fn read(
         &self,
         request: &ReadRequest<'_>,
-        patience: Instant,
+        deadline: Instant,
     ) -> Result<ReadAnswer, Error> {
-        self.call(&self.read, request, &key::asking(), None, patience).await
+        self.call(&self.read, request, &key::asking(), None, deadline).await
     }
 
     pub(super) async fn list(
         &self,
         request: &ListRequest<'_>,
-        patience: Instant,
+        deadline: Instant,
     ) -> Result<Known, Error> {
-        let answer = self.call(&self.list, request, &key::asking(), None, patience).await?;
+        let answer = self.call(&self.list, request, &key::asking(), None, deadline).await?;
         answer::known(answer, request.from, request.limit)
             .ok_or_else(|| self.unclear("in a list of mailboxes").error)
     }
@@ -111,13 +111,13 @@ impl Client {
         request: &(impl Serialize + Sync),
         message: &str,
         idempotency: Option<&str>,
-        patience: Instant,
+        deadline: Instant,
     ) -> Result<A, Error> {
         let body = serde_json::to_vec(request).map_err(|error| Error::Refused {
             cause: Cause::UNUSABLE,
             problem: format!("a request to the platform can't be written as JSON: {error}"),
         })?;
-        let Some(pass) = self.breaker.enter(patience).await else {
+        let Some(pass) = self.breaker.enter(deadline).await else {
             return Err(Error::Unavailable {
                 cause: Cause::UNAVAILABLE,
                 problem: format!(

@@ -19,8 +19,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// What requests are signed with.
     pub secrets: Secrets,
-    /// Does the provider keep an instant that it is told ahead? By its own word; it can't be found
-    /// out.
+    /// Does the provider end rights by itself at an armed instant? Stated by the operator, since it
+    /// cannot be detected.
     pub arms: bool,
     /// May it be inside: at a private or loopback address, and without TLS?
     pub private: bool,
@@ -43,7 +43,7 @@ pub struct Waits {
     pub request: Duration,
     /// How long a call waits for a provider that is down, or asked to be left alone, before it
     /// fails.
-    pub patience: Duration,
+    pub recovery: Duration,
 }
 
 impl Default for Waits {
@@ -51,7 +51,7 @@ impl Default for Waits {
         Self {
             connect: Duration::from_secs(5),
             request: Duration::from_secs(30),
-            patience: Duration::from_secs(20),
+            recovery: Duration::from_secs(20),
         }
     }
 }

@@ -18,7 +18,8 @@ macro_rules! suite {
         mod $name {
             $(#[tokio::test]
             async fn $claim() {
-                crate::contract::home::run(crate::contract::home::Kind::$kind, crate::contract::$module::$claim).await;
+                use crate::contract::{home, $module};
+                home::run(home::Kind::$kind, $module::$claim).await;
             })+
         }
     };
@@ -63,13 +64,13 @@ on_every_platform! {
     together::calls_at_the_same_time_add_up_and_none_is_in_anothers_way,
     together::mailboxes_that_come_in_the_middle_of_a_phase_keep_their_rights,
     together::two_who_do_the_same_do_it_once,
-    trouble::a_platform_out_of_reach_says_that_it_may_come_back_and_is_used_again_when_it_does,
+    trouble::an_unreachable_platform_fails_transiently_and_is_used_again_once_back,
     model::a_platform_does_what_a_map_of_instants_would,
 }
 
 on_every_directory! {
     rights::who_may_not_send_is_told_so,
-    provision::provisioning_keeps_rights_swaps_addresses_and_moves_its_checkpoint_with_its_rows,
+    provision::provisioning_keeps_rights_swaps_addresses_and_commits_its_checkpoint,
     provision::an_address_is_one_mailboxs_in_whatever_case,
     provision::of_several_rows_of_a_mailbox_the_last_one_counts,
     provision::who_is_erased_keeps_a_closed_number_and_nothing_else,

@@ -217,7 +217,7 @@ async fn whatever_is_no_usable_directory_is_told_in_a_sentence() {
     assert!(error.to_string().contains("check that its folder exists"), "{error}");
     let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let draft = left.into_iter().find(|name| name.to_string_lossy().contains("new"));
-    assert_eq!(draft, None, "no draft is left behind");
+    assert_eq!(draft, None, "no draft is left over");
     Directory::open(&file(&folder)).await.unwrap();
 }
 

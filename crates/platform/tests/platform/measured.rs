@@ -1,4 +1,4 @@
-//! What is measured of a platform is what was called and what came of it.
+//! A measured platform counts its calls and their outcomes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A provider that fails in every way there is: nobody is given up for it, nothing is done twice,
-//! and nothing personal is told.
+//! A provider that fails in every way: no mailbox fails permanently for it, nothing is done twice,
+//! and no personal data is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,12 +35,12 @@ fn close(numbers: impl IntoIterator<Item = u32>) -> SetRights {
     }
 }
 
-/// Patience for nothing, and time for little.
+/// Short timeouts, and no wait for recovery.
 fn settings(url: &str) -> Settings {
     let mut settings = Settings::new(url.parse().unwrap(), Secrets::parse(SECRET).unwrap());
     settings.private = true;
     settings.requests = 1;
-    settings.waits.patience = Duration::ZERO;
+    settings.waits.recovery = Duration::ZERO;
     settings
 }
 
@@ -187,12 +187,12 @@ async fn a_provider_that_fails_or_asks_for_rest_is_left_alone() {
 }
 
 #[tokio::test]
-async fn who_waits_is_served_as_soon_as_the_provider_is_back() {
+async fn a_waiting_call_is_made_as_soon_as_the_provider_is_back() {
     let mut acts = vec![say("500 Oh", "", ""); 6];
     acts.push(results([(1, "applied")]));
     let provider = Scripted::new(acts).await;
     let mut settings = settings(&format!("http://{}", provider.address));
-    settings.waits.patience = Duration::from_mins(1);
+    settings.waits.recovery = Duration::from_mins(1);
     let platform = webhook(settings).unwrap();
     for _ in 0..6 {
         platform.set(&close([1])).await.unwrap_err();

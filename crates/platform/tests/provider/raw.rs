@@ -104,7 +104,7 @@ pub(crate) async fn act(mut stream: TcpStream, act: Act) {
     drop(written);
 }
 
-/// A provider that does one thing after the other, and the last one for ever.
+/// A provider that plays a script and repeats its last act forever.
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Message>>>,

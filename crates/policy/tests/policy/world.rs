@@ -18,7 +18,7 @@ use registry::{Encoding, ImportRequest, Registry, Source};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-/// The bound on the age of what is known.
+/// The maximum age of the state.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 pub(crate) fn utc(text: &str) -> DateTime<Utc> {

@@ -87,7 +87,7 @@ impl Registry {
         self.all(row::KEYS, given, row::keys).await
     }
 
-    /// What is known of some numbers.
+    /// The brief records of some mailboxes.
     pub(crate) async fn briefs(&self, numbers: &[u32]) -> Result<Vec<Brief>, Error> {
         self.all(row::BRIEF, vec![super::given(numbers)], row::brief).await
     }

@@ -52,7 +52,7 @@ pub enum CanaryCommand {
 pub struct ProbeArgs {
     /// The servers to probe.
     #[command(flatten)]
-    pub doors: CanaryArgs,
+    pub endpoints: CanaryArgs,
     /// Protocol transcripts, besides the results
     #[arg(long)]
     pub transcript: bool,

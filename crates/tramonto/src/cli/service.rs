@@ -89,7 +89,12 @@ pub struct ServiceArgs {
     /// Address of /healthz, /readyz and /metrics; `off` for none
     ///
     /// Port 0 takes any free port.
-    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = values::USUAL_LISTEN)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TRAMONTO_LISTEN",
+        default_value = values::USUAL_LISTEN
+    )]
     pub listen: values::Listen,
     /// Seconds to finish in-flight work at shutdown
     #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN", default_value = "25")]
@@ -391,7 +396,12 @@ pub struct HealthcheckArgs {
     /// URL of the service; by default the address of `--listen` on this machine
     pub url: Option<Url>,
     /// Address on which the service was started
-    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value = values::USUAL_LISTEN)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TRAMONTO_LISTEN",
+        default_value = values::USUAL_LISTEN
+    )]
     pub listen: values::Listen,
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<E
 }
 
 async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
-    let Some(endpoints) = endpoints(&args.doors)? else {
+    let Some(endpoints) = endpoints(&args.endpoints)? else {
         return Err(Error::Usage(
             "no door is named; give --canary-smtp, --canary-submission or --canary-imap".to_owned(),
         ));

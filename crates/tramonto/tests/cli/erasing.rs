@@ -1,4 +1,4 @@
-//! The end of what is known of holders as people.
+//! Erasure of the holders' personal data.
 
 use std::io::Write;
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! Keys in time: published before they sign, forgotten when they sign no more, ended when they
-//! leaked.
+//! The lifetime of signing keys: published before they sign, removed after their last use, and
+//! revoked when they leak.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::scene::Scene;
 use crate::vouchers::{redeem, scene_with, verified};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const LIST: [&str; 2] = ["key", "list"];
 const ROTATE: [&str; 4] = ["key", "rotate", "--reason", "the yearly round"];
 
@@ -97,8 +97,7 @@ fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
 
 #[test]
 fn the_key_before_is_good_as_long_as_what_it_signed_may_be_of_use() {
-    // Extracts of the log of messages are kept by who asked for them, whatever the vouchers' last
-    // day is.
+    // Requesters keep their message-log exports, whatever the vouchers' last day is.
     let scene = scene_with("redeem-by = 2089-12-31");
     assert_eq!(scene.json(&ROTATE)["until"], Value::Null);
     let plan = scene.read("plan.toml").replace("\"request-logs\", ", "");
@@ -157,7 +156,7 @@ impl Portal {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         let begun = Instant::now();
         while TcpStream::connect(&address).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "the portal does not listen");
+            assert!(begun.elapsed() < TIMEOUT, "the portal does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self(child, address)

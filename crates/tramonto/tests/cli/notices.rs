@@ -1,4 +1,4 @@
-//! Notices: handed to a mail relay, listed, shown, reported back, handed over again.
+//! Notices: sent through a mail relay, listed, shown, bounced and sent again.
 
 use chrono::TimeDelta;
 use engine::RealClock;
@@ -140,7 +140,7 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
     let Ran { out, .. } = retry(&["--failed", "550-5.1.1", "--json"]);
     let done: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((&done["done"], &done["mailboxes"]), (&"notices-retried".into(), &1.into()));
-    assert!(retry(&["--in-doubt"]).out.contains("handed over again for 1 mailbox"));
+    assert!(retry(&["--in-doubt"]).out.contains("will be sent again for 1 mailbox"));
     assert_eq!(counts(&listed(&scene)), [2, 1, 0, 0, 3]);
     run(&scene, &relay);
     let again = listed(&scene);

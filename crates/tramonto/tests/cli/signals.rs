@@ -60,7 +60,7 @@ fn ends_well(scene: &Scene) {
 }
 
 #[test]
-fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
+fn one_signal_finishes_in_flight_orders_and_ends_it_cleanly() {
     for name in ["INT", "TERM", "HUP"] {
         let (scene, child) = busy("6");
         signal(name, &child);
@@ -73,7 +73,7 @@ fn one_signal_ends_it_cleanly_with_what_is_in_hand_done() {
 
 #[test]
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
-    // So many orders in hand, at a call a second, are finished in some seconds and not at once.
+    // At one call per second, this many in-flight orders take several seconds to finish.
     let (scene, child) = busy("32");
     signal("INT", &child);
     std::thread::sleep(Duration::from_millis(100));
@@ -81,14 +81,14 @@ fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let begun = Instant::now();
     let ran = Ran::of(&child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code, Some(130), "{}", ran.err);
-    assert!(begun.elapsed() < Duration::from_secs(3), "it waited for what was in hand");
+    assert!(begun.elapsed() < Duration::from_secs(3), "it waited for in-flight orders");
     ends_well(&scene);
 }
 
 #[test]
 fn a_terminal_that_is_closed_loses_nothing() {
     let (scene, mut child) = busy("6");
-    // Nobody reads any more, and the kernel tells the process that its terminal is gone.
+    // Nobody reads stderr any more, and the kernel signals that the terminal is gone.
     drop(child.stderr.take());
     signal("HUP", &child);
     let ran = child.wait().expect("it ends");

@@ -1,5 +1,5 @@
-//! The end of what is known of holders as people, in a database that services share: looked for by
-//! the binary, and by a dump of every table that is nothing of ours.
+//! Erasure of the holders' personal data in a database that services share: verified by the binary,
+//! and by an independent dump of every table.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -67,7 +67,7 @@ fn seed() -> u64 {
     std::env::var("TRAMONTO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
-async fn with_the_bus_gone(forgotten: bool) {
+async fn with_the_bus_gone(erased: bool) {
     let mut world = World::of(FEW).await;
     done(
         &world.store(),
@@ -77,8 +77,8 @@ async fn with_the_bus_gone(forgotten: bool) {
     world.until_outcomes(3).await;
     let before = warnings(&services);
     world.nats.end("KILL");
-    if forgotten {
-        world.nats.forget();
+    if erased {
+        world.nats.erase();
     }
     world.until_warned(&services, &["scheduler", "worker", "relay"], &before).await;
     world.nats.start();

@@ -19,8 +19,8 @@ use crate::world::{FEW, World};
 /// The change that is carried out and never answered.
 const UNANSWERED: u32 = 5;
 
-/// Stands before the receiver. One request it passes on without ever bringing back what came of it,
-/// and says so.
+/// A proxy in front of the receiver. It forwards one request without ever returning the response,
+/// and reports that.
 struct Front {
     url: String,
     serving: JoinHandle<()>,

@@ -81,8 +81,8 @@ impl Server {
         }
     }
 
-    /// Takes its data away; it must have ended.
-    pub(crate) fn forget(&self) {
+    /// Deletes its data; it must have ended.
+    pub(crate) fn erase(&self) {
         assert!(self.child.is_none());
         fs::remove_dir_all(&self.folder).unwrap();
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::smtp::{Mood, Server};
 use crate::world::{PLAN, World, tramonto};
 
-/// After this time nobody hands over what a lost worker had in hand: its patience and a margin.
+/// After this time nobody sends the in-flight notices of a lost worker: its claim and a margin.
 const CLAIM_OVER: Duration = Duration::from_mins(13);
 
 /// The tests' plan with access ending in three weeks, and everybody told of it at once.
@@ -85,7 +85,7 @@ async fn nobody_is_told_twice_though_the_worker_that_tells_them_is_killed_and_do
     let lost = said(&world).await;
     assert!(lost.sent.is_empty() && !lost.claimed.is_empty(), "{lost:?}");
 
-    // Another goes on with everybody else, and leaves those alone that the first one had in hand.
+    // Another worker sends to the others, and skips those that the first one had claimed.
     let another = world.start("worker", &post);
     world.until_complete().await;
     let everybody = "SELECT count(*) FROM directory.mailbox";
@@ -102,12 +102,12 @@ async fn nobody_is_told_twice_though_the_worker_that_tells_them_is_killed_and_do
     scheduler.kill();
     let _later = world.start_later("worker", CLAIM_OVER, &post);
     let in_doubt = async || said(&world).await.in_doubt.len() == lost.claimed.len();
-    world.until("doubt on record", in_doubt).await;
+    world.until("doubt recorded", in_doubt).await;
 
     let said = said(&world).await;
     assert_eq!(said.in_doubt, lost.claimed);
     let taken = taken(&relay);
-    assert!(taken.values().all(|times| *times == 1), "somebody was told twice: {taken:?}");
+    assert!(taken.values().all(|times| *times == 1), "somebody was notified twice: {taken:?}");
     let told: RoaringBitmap = taken.into_keys().collect();
     assert!(said.sent.is_subset(&told), "somebody counts as told and was not");
     assert!((&told - &said.sent).is_subset(&said.in_doubt));

@@ -1,4 +1,4 @@
-//! Those who watch services: one who asks over HTTP, and a collector of spans.
+//! Observers of services: an HTTP client, and a collector of spans.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -27,7 +27,7 @@ pub(crate) const FEW: u32 = 9_000;
 /// The phases of the tests' plan whose dates are past; those after them are a lifetime ahead.
 const PAST_PHASES: i64 = 3;
 /// For all that a deployment does by itself.
-const PATIENCE: Duration = Duration::from_mins(3);
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever
 /// happen.
@@ -273,9 +273,9 @@ impl World {
         self.until_completed(PAST_PHASES).await;
     }
 
-    /// Waits for something, but not for ever.
+    /// Waits for a condition, with a timeout.
     pub(crate) async fn until(&self, what: &str, so: impl AsyncFnMut() -> bool) {
-        assert!(wait::until_async(PATIENCE, so).await, "{what} did not come{}", self.told());
+        assert!(wait::until_async(TIMEOUT, so).await, "{what} did not come{}", self.told());
     }
 
     /// Waits until every service of these roles has warned of something since.

@@ -95,7 +95,8 @@ pub(crate) fn assert_known(expressions: &BTreeMap<String, String>) {
 /// Expressions as Prometheus itself reads them.
 pub(crate) fn assert_readable(expressions: &BTreeMap<String, String>) {
     let rules = expressions.values().enumerate().map(|(at, expression)| {
-        serde_json::json!({ "record": format!("panel:{at}"), "expr": expression.replace("$__rate_interval", "5m") })
+        let expression = expression.replace("$__rate_interval", "5m");
+        serde_json::json!({ "record": format!("panel:{at}"), "expr": expression })
     });
     let rules: Vec<_> = rules.collect();
     let folder = tempfile::tempdir().unwrap();

@@ -56,7 +56,10 @@ proptest! {
     }
 
     #[test]
-    fn any_scenario_of_a_restoring_plan_keeps_the_promises(steps in steps(), armed in any::<bool>()) {
+    fn any_scenario_of_a_restoring_plan_keeps_the_promises(
+        steps in steps(),
+        armed in any::<bool>(),
+    ) {
         let plan = Plan::parse("restoring.toml", RESTORING).unwrap().0;
         run(plan, if armed { ARMED } else { UNARMED }, &steps);
     }

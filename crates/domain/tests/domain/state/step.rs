@@ -95,7 +95,9 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0_u8..6, -200_i16..200).prop_map(|(place, days)| Step::Amend { place, days }),
         2 => Just(Step::Complete),
         2 => (0_usize..4, found, any::<bool>(), any::<u32>()).prop_map(
-            |(capability, found, repair, members)| Step::Drift { capability, found, repair, members }
+            |(capability, found, repair, members)| {
+                Step::Drift { capability, found, repair, members }
+            }
         ),
         1 => (0_usize..4, any::<u32>())
             .prop_map(|(capability, members)| Step::Settle { capability, members }),
@@ -205,7 +207,7 @@ impl World {
         if mailboxes.is_empty() {
             return;
         }
-        // Arming that fails is not on record: at its date the right is taken away all the same. A
+        // Failed arming is not recorded: at its date the right is taken away all the same. A
         // registration lapses with us, where nothing can fail.
         let lapses = task.capabilities.contains(Capability::Activate);
         let unrecorded = lapses || matches!(task.change, Change::Arm { .. });

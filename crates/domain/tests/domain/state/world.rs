@@ -14,7 +14,7 @@ pub(crate) const ARMED: PlatformCapabilities = PlatformCapabilities {
     controls: Capabilities::OF_PLATFORM,
     arm_ahead: Some(TimeDelta::days(30)),
 };
-/// A platform that can't be told ahead.
+/// A platform that cannot be armed.
 pub(crate) const UNARMED: PlatformCapabilities =
     PlatformCapabilities { controls: Capabilities::OF_PLATFORM, arm_ahead: None };
 

@@ -83,7 +83,7 @@ fn a_lapsed_registration_stays_eligible_and_a_withdrawn_mailbox_does_not() {
     assert_eq!(world.request(OPEN, &[1]), Ok(1));
     let failed = Err("the mailbox was withdrawn".to_owned());
     assert_eq!(world.request(OPEN, &[2]), failed);
-    // Given up between the request and the grant.
+    // The holder withdrew between the request and the issue.
     world.ask(OPEN, verify(set([1]))).unwrap();
     world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 1 }));
     assert_eq!(world.ask(OPEN, issue([1])), failed);

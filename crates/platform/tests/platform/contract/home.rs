@@ -166,7 +166,7 @@ impl Home {
         }
     }
 
-    /// Does any byte of the files hold this? A server's files are not looked into.
+    /// Do the files contain this text? Files of a server are not searched.
     pub(crate) fn is_in_the_files(&self, needle: &str) -> bool {
         let Self::File { folder, .. } = self else { return false };
         let files = std::fs::read_dir(folder.path()).unwrap();

@@ -6,7 +6,7 @@ use domain::Capability;
 
 use crate::contract::home::{Home, address, call, past};
 
-pub(crate) async fn provisioning_keeps_rights_swaps_addresses_and_moves_its_checkpoint_with_its_rows(
+pub(crate) async fn provisioning_keeps_rights_swaps_addresses_and_commits_its_checkpoint(
     home: Arc<Home>,
 ) {
     assert_eq!(home.checkpoint().await, 0);

@@ -6,7 +6,7 @@ use domain::Capability;
 
 use crate::contract::home::{Home, call, past, set};
 
-pub(crate) async fn a_platform_out_of_reach_says_that_it_may_come_back_and_is_used_again_when_it_does(
+pub(crate) async fn an_unreachable_platform_fails_transiently_and_is_used_again_once_back(
     home: Arc<Home>,
 ) {
     home.with(0..100).await;

@@ -62,7 +62,7 @@ impl Story {
                 kept: MailboxSet::from(number),
             }),
         ];
-        // Of some it is not known yet what came of it.
+        // Some outcomes are not recorded yet.
         let told = if b.is_multiple_of(3) { 5 } else { events.len() };
         self.append(archive_stream(&programme()).unwrap(), self.now(), &events[..told]).await;
     }

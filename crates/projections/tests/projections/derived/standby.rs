@@ -16,7 +16,7 @@ use crate::derived::postgres::{caught_up, made, rows};
 use crate::derived::story::{Story, programme};
 use crate::derived::table::expected;
 
-/// A log whose reader is suspended: it has its page in hand when it goes to sleep.
+/// A log whose reader is suspended with a page already read.
 struct Suspended {
     log: Arc<dyn EventStore>,
     asleep: Semaphore,
@@ -136,7 +136,7 @@ async fn a_stale_write(moved: bool) {
         let (next, now) = (Arc::clone(&next), story.now());
         async move { next.tick(now).await }
     });
-    // It has the lease, and its page in hand.
+    // It holds the lease, and has read its page.
     fresh_log.asleep.acquire().await.unwrap().forget();
     let following = if moved {
         assert_eq!(following.await.unwrap().unwrap().progress, 2);

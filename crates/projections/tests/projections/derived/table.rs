@@ -105,7 +105,8 @@ proptest! {
         run(async {
             let dir = tempfile::tempdir().unwrap();
             let story = Story::begin().await;
-            let projections = Projections::open(dir.path(), programme(), story.log()).await.unwrap();
+            let projections = Projections::open(dir.path(), programme(), story.log());
+            let projections = projections.await.unwrap();
             for step in &steps {
                 story.step(*step).await;
                 projections.tick(story.now()).await.unwrap();

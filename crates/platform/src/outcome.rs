@@ -7,7 +7,7 @@ use super::{Answer, Cause, Failure, SetRights};
 
 /// What came of the mailboxes of a call on a mail directory so far; each is in one of the sets.
 #[derive(Default)]
-pub(super) struct Came {
+pub(super) struct Outcome {
     applied: RoaringBitmap,
     already_so: RoaringBitmap,
     unknown: RoaringBitmap,
@@ -22,7 +22,7 @@ pub(super) struct Decided {
     pub(super) all: RoaringBitmap,
 }
 
-impl Came {
+impl Outcome {
     /// Sorts a part's mailboxes by what becomes of them.
     pub(super) fn sort(
         &mut self,

@@ -7,13 +7,13 @@ use super::super::{Cause, Error};
 /// Where a directory's file is, and which file it is: a file that was removed or replaced keeps
 /// answering whoever has it open, but nobody else sees what is written to it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct DirectoryFile {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl Place {
+impl DirectoryFile {
     /// The file that is there now.
     pub(super) async fn of(path: &Path) -> Result<Self, Error> {
         let found = tokio::fs::metadata(path).await.map_err(|error| out_of_reach(path, error))?;
