@@ -147,7 +147,11 @@ mod tests {
             ("confirm.en.txt", "Confirm\n\nDo it.\n", "lacks the link"),
             ("extract.it.txt", "Registro\n\nEccolo.\n", "lacks the link"),
             ("granted.it.txt", "Voucher\n\n{{ token }}\n", "lacks the code"),
-            ("granted.it.txt", "V\n\nEcco. {% if redeem_by %}{{ code }}{% endif %}", "lacks the code"),
+            (
+                "granted.it.txt",
+                "V\n\nEcco. {% if redeem_by %}{{ code }}{% endif %}",
+                "lacks the code",
+            ),
             ("help.it.txt", "Aiuto\n\n{{ name }}\n", "unknown variable name; expected one of code"),
         ] {
             let error = refused(name, text);

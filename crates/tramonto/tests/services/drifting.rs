@@ -65,9 +65,7 @@ async fn a_right_given_back_by_hand_goes_again_though_the_scheduler_is_killed_wh
     world.until("the comparison's end", async || world.recorded("drift-checked").await > 0).await;
     let can_send = "SELECT count(*) FROM directory.rights WHERE can_send";
     world.until("the right to go again", async || world.ask(can_send).await == 0).await;
-    world
-        .until("a certificate", async || asked(&world.store(), &["certify"]).0 == Some(0))
-        .await;
+    world.until("a certificate", async || asked(&world.store(), &["certify"]).0 == Some(0)).await;
     let (_, certificate) = asked(&world.store(), &["certify"]);
     assert_eq!((&certificate["certified"], &certificate["checks"]), (&true.into(), &1.into()));
     let (code, checked) = asked(&world.store(), &["check"]);
