@@ -11,6 +11,8 @@ pub mod erasure;
 pub mod holds;
 pub mod incidents;
 pub mod keys;
+pub mod log_requests;
+pub mod mail_logs;
 pub mod mailboxes;
 pub mod migrate;
 pub mod notices;

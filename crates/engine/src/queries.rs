@@ -7,6 +7,8 @@ mod canaries;
 mod drift;
 mod events;
 mod incidents;
+mod log_requests;
+mod mail_logs;
 mod mailbox;
 mod notices;
 mod plan;
@@ -15,6 +17,7 @@ mod status;
 mod vouchers;
 
 pub use events::{EventSink, EventsQuery};
+pub use mail_logs::MailLogsLeft;
 pub use mailbox::{AsOf, MailboxAsOf};
 pub use notices::NoticeDetails;
 pub use plan::{PlanInForce, plan_in_force};

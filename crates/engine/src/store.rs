@@ -4,6 +4,7 @@
 //! Everything beside the log is opened when it is first needed and closed with the store.
 //! Deliberately absent: the engine's lock, which only work on a folder needs.
 
+mod archive;
 mod create;
 mod derived;
 mod keys;
@@ -12,6 +13,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use ::archive::Archive;
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId};
 use eventstore::{Clock, EventStore, Filter, Journal};
@@ -22,6 +24,7 @@ use tokio::sync::OnceCell;
 use vouchers::{CodeBook, FORMAT, Office, SCHEMA};
 
 use crate::{EngineLock, Error, MailboxRef, RealClock, StorePlace};
+pub(crate) use archive::holder;
 pub use create::adopt;
 pub(crate) use create::other_programme;
 use derived::Derived;
@@ -42,6 +45,7 @@ pub struct Store {
     registry: OnceCell<Arc<Registry>>,
     vouchers: OnceCell<Office>,
     messages: OnceCell<Arc<intake::Store>>,
+    archive: OnceCell<Archive>,
     /// Keeps engines off a folder whose registry is filled.
     lock: Option<EngineLock>,
 }
@@ -94,6 +98,7 @@ impl Store {
             registry: OnceCell::new(),
             vouchers: OnceCell::new(),
             messages: OnceCell::new(),
+            archive: OnceCell::new(),
             lock: None,
         }
     }
@@ -107,6 +112,9 @@ impl Store {
     /// Closes what was opened.
     pub async fn close(self) -> Result<(), Error> {
         drop(self.vouchers);
+        if let Some(archive) = self.archive.into_inner() {
+            archive.close().await?;
+        }
         if let Some(messages) = self.messages.into_inner().and_then(Arc::into_inner) {
             messages.close().await?;
         }

@@ -19,8 +19,9 @@ mod holds;
 mod import;
 mod incidents;
 mod intake;
+mod log_requests;
 mod logging;
-pub(crate) mod logs;
+mod mail_logs;
 mod mailbox;
 mod mailbox_words;
 mod man;
@@ -101,7 +102,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
         Command::Erasure(args) => return Box::pin(erase::execute(args, &global)).await,
         Command::Voucher(command) => Box::pin(voucher::execute(command, &global)).await?,
-        Command::LogRequest(args) => return Box::pin(logs::requests(*args, &global)).await,
+        Command::LogRequest(args) => return Box::pin(log_requests::execute(*args, &global)).await,
         Command::Message(command) => Box::pin(intake::execute(command, &global)).await?,
         Command::Notice(command) => Box::pin(notices::execute(command, &global)).await?,
         Command::Incident(command) => Box::pin(incidents::execute(command, &global)).await?,
@@ -113,7 +114,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Event(EventCommand::List(args)) => {
             Box::pin(events::execute(&args, &global)).await?;
         }
-        Command::MailLog(args) => return Box::pin(logs::mail_logs(*args, &global)).await,
+        Command::MailLog(args) => return Box::pin(mail_logs::execute(*args, &global)).await,
         Command::Key(command) => Box::pin(voucher::keys::execute(&command, &global)).await?,
         Command::Store(StoreCommand::Migrate(args)) => migrate::execute(args, &global).await?,
         Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,

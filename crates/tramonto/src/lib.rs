@@ -6,7 +6,6 @@ pub mod cli;
 pub mod commands;
 mod config;
 pub mod exit;
-mod extracts;
 mod log;
 pub mod output;
 mod portal;

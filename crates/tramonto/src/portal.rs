@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use engine::parts::Discard;
 use engine::process::Process;
+use engine::store::Store;
 use eventstore::Clock;
 use tokio::net::TcpListener;
 
@@ -30,7 +31,10 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     let mut pages = Router::new()
         .merge(intake::portal(store, &keyring, Arc::clone(&clock)))
         .merge(published::keys(keyring, Arc::clone(&clock)));
-    if let Some(office) = crate::commands::logs::served(args.archive.as_ref(), global).await? {
+    let settings = global.settings_with(args.archive.as_ref())?;
+    if settings.has_archive() {
+        let store = Store::open_to_decide(settings.clone()).await?;
+        let office = settings.open_archive(Arc::clone(store.journal())).await?;
         let (journal, folder) = (Arc::clone(office.journal()), office.folder().to_owned());
         let appended = journal.store().appended();
         let (mut discard, process) = (Discard { journal, folder }, process.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::health::PartStatus;
-use engine::parts::{LETTERS, Letters, NoticeDelivery, RelayDelivery, intake_address};
+use engine::parts::{ExportLinks, LETTERS, Letters, NoticeDelivery, RelayDelivery, intake_address};
 use engine::process::Process;
 use eventstore::Clock;
 use intake::{
@@ -16,8 +16,7 @@ use mail::{RelayClient, Transport};
 use tokio::sync::watch;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
-use crate::commands::{self, VoucherDesk, logs};
-use crate::extracts::Links;
+use crate::commands::{self, VoucherDesk};
 use crate::{Error, RealClock};
 
 /// The memory for messages in flight.
@@ -51,11 +50,11 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let writer = MessageWriter::new(Arc::clone(&store), Arc::clone(&clock));
     let kept = writer.stored();
     let mut settings = settings(args)?;
-    let archive = args.archive.clone();
-    if logs::is_here(archive.as_ref(), global) {
-        let journal = Arc::clone(&journal);
-        let (registry, global) = (Arc::clone(&vouchers.registry), global.clone());
-        settings.extracts = Some(Arc::new(Links { journal, registry, archive, global }));
+    let store_settings = global.settings_with(args.archive.as_ref())?;
+    if store_settings.has_archive() {
+        let (journal, registry) = (Arc::clone(&journal), Arc::clone(&vouchers.registry));
+        let links = ExportLinks { journal, registry, settings: store_settings };
+        settings.extracts = Some(Arc::new(links));
     }
     let (office, registry) = (vouchers.office.clone(), Arc::clone(&vouchers.registry));
     let desk = RequestProcessor::new(Arc::clone(&store), office, registry, settings);

@@ -10,6 +10,7 @@ mod canaries;
 mod certificate;
 mod event;
 mod gates;
+mod log_request;
 mod mailbox;
 mod next;
 mod notices;
@@ -24,16 +25,18 @@ pub use canaries::{
 };
 pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;
+pub use log_request::LogRequestView;
 pub use mailbox::{Asked, Happened, HoldView, MailboxView};
 pub use next::Next;
 pub use notices::{NoticeProgress, Standing, notice_progress};
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use results::{
-    Amended, HoldPlaced, HoldReleased, HoldersErased, IncidentResolution, IncidentRetry,
-    KeyRetired, KeyRotation, MailboxWithdrawn, Migrations, NoticeBounced, NoticeRetry, PaceSet,
-    Paused, PlanAdopted, PlanAmendment, Rebuilt, RegistrationRecorded, RemindersClaimed, Resumed,
-    VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired, VouchersRequested,
-    VouchersVerified,
+    Amended, ExportPrepared, ExportsPrepared, HoldPlaced, HoldReleased, HoldersErased,
+    IncidentResolution, IncidentRetry, KeyRetired, KeyRotation, LinksExpired, LogRequestCreated,
+    LogRequestRefused, LogRequestVerified, MailLogsDestroyed, MailboxWithdrawn, Migrations,
+    NoticeBounced, NoticeRetry, PaceSet, Paused, PlanAdopted, PlanAmendment, Rebuilt,
+    RegistrationRecorded, RemindersClaimed, Resumed, VoucherRedeemed, VoucherRefused,
+    VoucherRevoked, VouchersExpired, VouchersRequested, VouchersVerified,
 };
 pub use rights::RightView;
 pub use status::{Current, DriftStatus, Population, Status};

@@ -5,6 +5,7 @@
 mod erasure;
 mod incidents;
 mod keys;
+mod logs;
 mod mailboxes;
 mod notices;
 mod plan;
@@ -15,6 +16,10 @@ mod vouchers;
 pub use erasure::HoldersErased;
 pub use incidents::{IncidentResolution, IncidentRetry};
 pub use keys::{KeyRetired, KeyRotation};
+pub use logs::{
+    ExportPrepared, ExportsPrepared, LinksExpired, LogRequestCreated, LogRequestRefused,
+    LogRequestVerified, MailLogsDestroyed,
+};
 pub use mailboxes::{HoldPlaced, HoldReleased, MailboxWithdrawn};
 pub use notices::{NoticeBounced, NoticeRetry};
 pub use plan::{Amended, Migrations, PlanAdopted, PlanAmendment, Rebuilt};

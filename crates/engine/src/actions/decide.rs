@@ -29,6 +29,11 @@ pub(super) fn today(state: &State, now: DateTime<Utc>) -> NaiveDate {
 }
 
 impl Store {
+    /// A result at the end of what this process has read of the log.
+    pub(super) async fn at_end<T>(&self, result: T) -> Result<At<T>, Error> {
+        Ok(At { result, position: self.journal().state().await?.position() })
+    }
+
     /// Decides on the present state and appends the events to a stream. A call whose key was used
     /// before returns what it led to then.
     pub(crate) async fn decide(

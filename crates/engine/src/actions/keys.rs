@@ -72,14 +72,14 @@ impl Action for RotateKeys {
         }
         let origin = caller.origin();
         if record(store, &keyring, &origin).await? > 0 {
-            return at(store, KeyRotation::Recorded {}).await;
+            return store.at_end(KeyRotation::Recorded {}).await;
         }
         let turn = Turn { signs_from: from.unwrap_or(now), verifies_until: end };
         let Rotation { kid, retired, at: signs_from, .. } =
             keyring.rotate(now, turn, &mut SysRng)?;
         record(store, &keyring, &origin).await?;
         let at_once = from.is_none();
-        at(store, KeyRotation::Rotated { kid, retired, signs_from, until, at_once }).await
+        store.at_end(KeyRotation::Rotated { kid, retired, signs_from, until, at_once }).await
     }
 }
 
@@ -106,13 +106,8 @@ impl Action for RetireKey {
             retired => retired?,
         };
         record(store, &keyring, &origin).await?;
-        at(store, KeyRetired { kid, verifies_until }).await
+        store.at_end(KeyRetired { kid, verifies_until }).await
     }
-}
-
-async fn at<T>(store: &Store, result: T) -> Result<At<T>, Error> {
-    let position = store.journal().state().await?.position();
-    Ok(At { result, position })
 }
 
 /// From when on the new key signs; `None` for at once.

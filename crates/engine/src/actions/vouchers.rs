@@ -66,7 +66,7 @@ impl Action for RequestVouchers {
         let office = office(store, caller).await?;
         let vouchers = office.request_all(&self.mailboxes, &caller.origin()).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
-        at_end(store, VouchersRequested { vouchers, left_as_they_were }).await
+        store.at_end(VouchersRequested { vouchers, left_as_they_were }).await
     }
 }
 
@@ -79,7 +79,7 @@ impl Action for VerifyVouchers {
         let origin = caller.origin();
         let vouchers = office.verify_all(&self.mailboxes, self.proof, &origin).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
-        at_end(store, VouchersVerified { vouchers, left_as_they_were }).await
+        store.at_end(VouchersVerified { vouchers, left_as_they_were }).await
     }
 }
 
@@ -91,7 +91,7 @@ impl Action for RefuseVoucher {
         let Self { mailbox, cause } = self;
         let (number, office) = (store.number_of(&mailbox).await?, office(store, caller).await?);
         office.refuse(number, &cause, &caller.origin()).await?;
-        at_end(store, VoucherRefused { mailbox: store.id_of(number), cause }).await
+        store.at_end(VoucherRefused { mailbox: store.id_of(number), cause }).await
     }
 }
 
@@ -103,7 +103,7 @@ impl Action for RevokeVoucher {
         let (number, office) =
             (store.number_of(&self.mailbox).await?, office(store, caller).await?);
         office.revoke(number, &caller.origin()).await?;
-        at_end(store, VoucherRevoked { mailbox: store.id_of(number) }).await
+        store.at_end(VoucherRevoked { mailbox: store.id_of(number) }).await
     }
 }
 
@@ -114,7 +114,7 @@ impl Action for RedeemVoucher {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRedeemed>, Error> {
         let office = office(store, caller).await?;
         let redemption = office.redeem(&self.code, &self.provider, &caller.origin()).await?;
-        at_end(store, VoucherRedeemed { redemption }).await
+        store.at_end(VoucherRedeemed { redemption }).await
     }
 }
 
@@ -124,7 +124,7 @@ impl Action for ExpireVouchers {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersExpired>, Error> {
         let vouchers = office(store, caller).await?.expire(&caller.origin()).await?;
-        at_end(store, VouchersExpired { vouchers }).await
+        store.at_end(VouchersExpired { vouchers }).await
     }
 }
 
@@ -136,7 +136,7 @@ impl Action for RemindHolders {
         let (office, messages) = (store.vouchers().await?, store.messages().await?);
         let now = store.journal().now();
         let vouchers = intake::claim_reminders(messages, office, now, &caller.origin()).await?;
-        at_end(store, RemindersClaimed { vouchers }).await
+        store.at_end(RemindersClaimed { vouchers }).await
     }
 }
 
@@ -147,9 +147,4 @@ async fn office(store: &Store, caller: &Caller) -> Result<Office, Error> {
         Some(key) => office.for_command(key.id("voucher")),
         None => office.clone(),
     })
-}
-
-async fn at_end<T>(store: &Store, result: T) -> Result<At<T>, Error> {
-    let position = store.journal().state().await?.position();
-    Ok(At { result, position })
 }

@@ -22,13 +22,15 @@ pub struct StoreSettings {
     pub root_certificate: Option<PathBuf>,
     /// The programme's keys; `None` for those in the folder of the store.
     pub keys: Option<KeySource>,
+    /// The folder of the mail-log index and the exports; `None` for that of the store.
+    pub archive: Option<PathBuf>,
 }
 
 impl StoreSettings {
     /// The settings of an embedded store with its own keys.
     pub fn embedded(folder: impl Into<PathBuf>) -> Self {
         let place = StorePlace::Folder(folder.into());
-        Self { place, password: None, root_certificate: None, keys: None }
+        Self { place, password: None, root_certificate: None, keys: None, archive: None }
     }
 
     /// The folder of an embedded store; a database is refused.

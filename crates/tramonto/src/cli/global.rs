@@ -93,7 +93,13 @@ impl Global {
             password,
             root_certificate: self.store_root_certificate.clone(),
             keys: self.keys(),
+            archive: None,
         })
+    }
+
+    /// The same, with the folder of the message logs where it is named.
+    pub fn settings_with(&self, archive: Option<&PathBuf>) -> Result<StoreSettings, Error> {
+        Ok(StoreSettings { archive: archive.cloned(), ..self.settings()? })
     }
 
     /// The keys that flags or the environment name; `None` for those of the store.

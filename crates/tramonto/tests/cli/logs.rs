@@ -214,7 +214,11 @@ fn one_row_that_can_t_be_understood_stops_the_extract_it_is_of_and_no_other() {
     let prepare = ["log-request", "prepare", "--log-table", "platform.db#log", "--reason", "round"];
     let round = scene.run(&prepare);
     assert_eq!(round.code, Some(3), "{}{}", round.out, round.err);
-    assert!(round.out.contains(&format!("request {} is left: ", requests[0])), "{}", round.out);
+    assert!(
+        round.out.contains(&format!("request {} cannot be served: ", requests[0])),
+        "{}",
+        round.out
+    );
     assert!(round.out.contains(&format!("request {}: 1 entries", requests[1])), "{}", round.out);
     assert!(!round.out.contains(&other), "{}", round.out);
 }

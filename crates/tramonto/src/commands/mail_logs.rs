@@ -1,0 +1,111 @@
+//! `tramonto mail-log`: the index of mail servers' logs, and its end.
+
+use std::process::ExitCode;
+
+use archive::{Indexed, IndexedFile};
+use engine::actions::mail_logs::{DestroyMailLogs, IndexMailLogs};
+use engine::queries::MailLogsLeft;
+use engine::store::Store;
+use serde_json::json;
+
+use super::act::act_on;
+use crate::Error;
+use crate::cli::{Global, IndexArgs, MailLogArgs, MailLogCommand};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::output::progress::{self, per_second};
+use crate::output::text::{count, mailboxes, table, utc};
+
+pub(super) async fn execute(args: MailLogArgs, global: &Global) -> Result<ExitCode, Error> {
+    let MailLogArgs { archive, command } = args;
+    let store = Store::open_to_decide(global.settings_with(archive.as_ref())?).await?;
+    match command {
+        MailLogCommand::Index(args) => index(store, args, global).await?,
+        MailLogCommand::Status => {
+            let left = store.mail_logs_left().await;
+            store.close().await?;
+            return status(&left?, global);
+        }
+        MailLogCommand::Destroy(why) => {
+            act_on(store, DestroyMailLogs, &why.reason, global).await?;
+        }
+    }
+    Ok(Exit::Done.into())
+}
+
+async fn index(store: Store, args: IndexArgs, global: &Global) -> Result<(), Error> {
+    let bar = progress::spinner("index", "lines", global.json);
+    let progress = |lines| bar.set_position(lines);
+    let IndexArgs { files, domain: domains, not_after } = args;
+    let action = IndexMailLogs { files, domains, not_after, progress };
+    let done = Box::pin(store.run(action, &global.caller(None))).await;
+    bar.finish_and_clear();
+    store.close().await?;
+    let done = done?;
+    let Indexed { files, counts, messages } = &done.result;
+    let speed = per_second(counts.lines, bar.elapsed());
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": done.done, "files": files, "lines": counts.lines,
+            "kept": counts.kept, "broken": counts.broken, "messages": messages,
+            "lines_per_second": speed }));
+    }
+    let header = ["file", "new lines", "of messages", "broken", ""];
+    out.text(table(&header, &[1, 2, 3], files.iter().map(row).collect()))?;
+    let (lines, speed, messages) = (count(counts.lines), count(speed), count(*messages));
+    out.line(format!("{lines} lines, {speed} lines/s; {messages} messages added or continued"))
+}
+
+fn row(file: &IndexedFile) -> Vec<String> {
+    let end = match (file.damaged, file.unfinished, file.known && file.counts.lines == 0) {
+        (true, ..) => "truncated or damaged: give it again once it is complete",
+        (_, true, _) => "ends within a line, which is read once it is complete",
+        (.., true) => "read before",
+        _ => "",
+    };
+    let [lines, kept, broken] =
+        [file.counts.lines, file.counts.kept, file.counts.broken].map(count);
+    vec![file.name.clone(), lines, kept, broken, end.to_owned()]
+}
+
+fn status(left: &MailLogsLeft, global: &Global) -> Result<ExitCode, Error> {
+    let (remaining, due) = (&left.remaining, left.is_due());
+    let mut out = Output::open();
+    if global.json {
+        let destroyed = remaining.destroyed.as_ref();
+        let destroyed = destroyed.map(|(at, record)| json!({ "at": at, "record": record }));
+        out.object(&json!({ "gone": left.is_gone(), "due": due, "held": remaining.held,
+            "kept": remaining.kept, "extracts": remaining.extracts, "destroyed": destroyed }))?;
+    } else {
+        out.line(words(left))?;
+    }
+    Ok(if due { Exit::Found.into() } else { Exit::Done.into() })
+}
+
+fn words(left: &MailLogsLeft) -> String {
+    let remaining = &left.remaining;
+    let (held, kept, extracts) = (remaining.held.messages, remaining.kept, remaining.extracts);
+    match &remaining.destroyed {
+        None => {
+            format!("the logs are not destroyed: {} messages, {extracts} extracts", count(held))
+        }
+        Some((at, event)) if left.is_gone() => {
+            let gone = format!("the logs are gone since {}; sha256 {}", utc(*at), event.digest);
+            if kept == 0 {
+                return gone;
+            }
+            format!(
+                "{gone}; but for {} messages of {} under a hold; once it is released, destroy them: \
+                 tramonto mail-log destroy",
+                count(kept),
+                mailboxes(left.under_hold)
+            )
+        }
+        Some((at, _)) => format!(
+            "logs were destroyed on {}, and there are {} messages that no hold keeps and {extracts} \
+             extracts; destroy them: tramonto mail-log destroy",
+            utc(*at),
+            count(held.saturating_sub(kept))
+        ),
+    }
+}

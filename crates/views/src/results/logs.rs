@@ -1,0 +1,133 @@
+//! Results of actions on log requests and on the mail logs.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use domain::{Event, LogsDestroyed, MailboxId};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::words::{count, utc};
+
+/// A request was recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogRequestCreated {
+    /// The request.
+    pub request: Uuid,
+    /// Whose log.
+    pub mailbox: MailboxId,
+}
+
+impl fmt::Display for LogRequestCreated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request;
+        write!(
+            f,
+            "request {request}: verify the requester, then run `tramonto log-request verify {request}`"
+        )
+    }
+}
+
+/// A requester was verified.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogRequestVerified {
+    /// The request.
+    pub request: Uuid,
+}
+
+impl fmt::Display for LogRequestVerified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request;
+        write!(f, "{request}: requester verified; run `tramonto log-request prepare {request}`")
+    }
+}
+
+/// A request was refused.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogRequestRefused {
+    /// The request.
+    pub request: Uuid,
+}
+
+impl fmt::Display for LogRequestRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: the request is refused", self.request)
+    }
+}
+
+/// Links expired, and their exports were deleted.
+#[derive(Debug, Clone, Serialize)]
+pub struct LinksExpired {
+    /// How many.
+    pub links: u64,
+}
+
+impl fmt::Display for LinksExpired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} links expired; their exports are deleted", count(self.links))
+    }
+}
+
+/// An export is ready.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExportPrepared {
+    /// The request.
+    pub request: Uuid,
+    /// Whose log.
+    pub mailbox: MailboxId,
+    /// Number of log entries.
+    pub rows: u64,
+    /// SHA-256 of the export, in hexadecimal.
+    pub sha256: String,
+    /// When its link expires.
+    pub expires_at: DateTime<Utc>,
+    /// Its link, a secret; `None` where a letter brings it to the holder.
+    pub link: Option<String>,
+}
+
+impl fmt::Display for ExportPrepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, until) = (count(self.rows), utc(self.expires_at));
+        let link = self.link.as_deref().unwrap_or("the link goes to the holder by letter");
+        write!(f, "request {}: {rows} entries, until {until}\n  {link}", self.request)
+    }
+}
+
+/// How many exports were prepared.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct ExportsPrepared {
+    /// Exports that are ready.
+    pub prepared: u64,
+    /// Requests that could not be served.
+    pub failed: u64,
+}
+
+/// The mail logs were destroyed.
+#[derive(Debug, Clone, Serialize)]
+pub struct MailLogsDestroyed {
+    /// Messages of the index.
+    pub messages: u64,
+    /// Addresses of the index.
+    pub addresses: u64,
+    /// Exports.
+    pub extracts: u64,
+    /// SHA-256 of what was destroyed, in hexadecimal.
+    pub digest: String,
+    /// The record in one line.
+    #[serde(skip)]
+    summary: String,
+}
+
+impl From<LogsDestroyed> for MailLogsDestroyed {
+    fn from(destroyed: LogsDestroyed) -> Self {
+        let summary = Event::LogsDestroyed(destroyed.clone()).describe();
+        let LogsDestroyed { messages, addresses, extracts, digest, .. } = destroyed;
+        Self { messages, addresses, extracts, digest, summary }
+    }
+}
+
+impl fmt::Display for MailLogsDestroyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; sha256 {}", self.summary, self.digest)
+    }
+}
