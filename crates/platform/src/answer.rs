@@ -6,38 +6,38 @@ use roaring::RoaringBitmap;
 
 use super::Cause;
 
-/// What became of each mailbox of a call: every one stands in exactly one of the sets.
+/// The outcome of a call for each mailbox; every mailbox is in exactly one of the sets.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answer {
-    /// At least one of the capabilities was changed, and now all of them are as asked.
+    /// At least one capability changed, and now all of them are as requested.
     pub applied: MailboxSet,
-    /// All of the capabilities were as asked before.
+    /// All of the capabilities were already as requested.
     pub already_so: MailboxSet,
-    /// Not done, by cause.
+    /// Failed, by cause.
     pub failed: Vec<Failure>,
 }
 
 /// A set of mailboxes for which a call failed in the same way.
 ///
-/// Where only some mailboxes were out of reach, as when a batch of a call got no answer, theirs is
-/// a transient failure of the cause [`Cause::UNAVAILABLE`]: like a call that fails as a whole, it
-/// spends nobody's attempt.
+/// If only some mailboxes were unreachable, for example because one batch got no response, they
+/// fail transiently with cause [`Cause::UNAVAILABLE`]: like a call that fails as a whole, this does
+/// not use up an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Whose.
+    /// The mailboxes.
     pub mailboxes: MailboxSet,
-    /// The code it is counted under.
+    /// The code under which the failure is counted.
     pub cause: Cause,
-    /// May the same call succeed for them later?
+    /// May the same call succeed later?
     pub transient: bool,
-    /// What the platform said, for people.
+    /// The platform's message, for operators.
     pub text: String,
 }
 
 impl Answer {
-    /// Do its sets, each mailbox in one of them, make up exactly those that were asked for?
+    /// Do the sets partition the requested mailboxes, each in exactly one of them?
     ///
-    /// A platform is not trusted to answer so: whoever was left out was not done.
+    /// A platform is not trusted to answer completely: a mailbox that is missing was not processed.
     pub fn is_partition_of(&self, asked: &MailboxSet) -> bool {
         let mut all = RoaringBitmap::new();
         let mut members = 0;
@@ -50,24 +50,24 @@ impl Answer {
     }
 }
 
-/// Who may do what, by the platform's own clock, at the moment it was asked.
+/// The rights at the moment of the read, by the platform's own clock.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Actual {
-    /// For each capability asked about, those that may.
+    /// For each capability read, the mailboxes that have it.
     pub now: BTreeMap<Capability, MailboxSet>,
-    /// Those the platform doesn't know.
+    /// Mailboxes unknown to the platform.
     pub unknown: MailboxSet,
 }
 
-/// Some of the mailboxes that a platform knows.
+/// A page of the mailboxes that a platform knows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Known {
     /// Their numbers.
     pub mailboxes: MailboxSet,
-    /// How many it knows that have no number of ours at all, such as an address that nobody
-    /// registered; told with the last page, and 0 with those before.
+    /// Mailboxes without one of our numbers, such as an address that nobody registered; reported
+    /// with the last page, and 0 with the pages before.
     pub numberless: u64,
 }
 
-/// The instants to come at which rights end, each with those for whom it does.
+/// The future instants at which rights end, each with its mailboxes.
 pub type Ends = BTreeMap<(Capability, DateTime<Utc>), MailboxSet>;

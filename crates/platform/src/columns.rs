@@ -1,11 +1,10 @@
-//! How a capability is kept in a mail directory, in whichever database: one column for each.
+//! How a mail directory stores capabilities, in either database: one column for each.
 
 use domain::{Capabilities, Capability};
 
 use super::{Cause, Error};
 
-/// The column that keeps the instant at which a capability ends; `None` where the directory has
-/// none.
+/// The column with the instant at which a capability ends; `None` if the directory has none.
 pub(super) const fn column(capability: Capability) -> Option<&'static str> {
     match capability {
         Capability::Send => Some("send_until"),
@@ -16,7 +15,7 @@ pub(super) const fn column(capability: Capability) -> Option<&'static str> {
     }
 }
 
-/// Refuses capabilities that a mail platform doesn't enforce.
+/// Refuses capabilities that a mail platform does not enforce.
 pub(super) fn controlled(capabilities: Capabilities) -> Result<(), Error> {
     let others = capabilities.without(Capabilities::OF_PLATFORM);
     if others.is_empty() {

@@ -1,9 +1,8 @@
-//! Sets found by counting: a phase leaves 65,536 rows alike, and then their numbers need not be
-//! listed.
+//! Sets found by counting: a phase leaves 65,536 rows alike, so their numbers need not be listed.
 //!
 //! Invariant: exact, never a guess. A range with as many rows as numbers holds them all; a
-//! condition that holds for none or for all of them names its set; of the others the smaller side
-//! is listed.
+//! condition that holds for none or for all of them determines its set; of the others the smaller
+//! side is listed.
 
 use roaring::RoaringBitmap;
 
@@ -18,27 +17,27 @@ enum Found {
     Everyone,
     /// Its members are listed.
     Members,
-    /// Those that are not in it are listed.
+    /// Its complement is listed.
     Others,
 }
 
-/// The rows of a part, counted: what is still to be listed, and then the sets.
+/// The counted rows of a part: first what is still to be listed, then the sets.
 #[derive(Debug)]
 pub(super) struct Counted<'a> {
     conditions: &'a [String],
-    /// Those that exist, where their number tells who they are.
+    /// The existing numbers, if the count alone determines them.
     dense: Option<RoaringBitmap>,
     ways: Vec<Found>,
 }
 
 impl<'a> Counted<'a> {
-    /// The columns by which the rows are counted: all, and those of each condition.
+    /// The columns that count the rows: all of them, and those of each condition.
     pub(super) fn columns(conditions: &[String]) -> Vec<String> {
         let filter = |condition: &String| format!("count(*) FILTER (WHERE {condition})");
         std::iter::once("count(*)".to_owned()).chain(conditions.iter().map(filter)).collect()
     }
 
-    /// What those columns hold of a part.
+    /// Reads the values of those columns for a part.
     pub(super) fn of(part: &Part, conditions: &'a [String], counts: &[u64]) -> Self {
         let all = counts.first().copied().unwrap_or(0);
         let ways = counts.iter().skip(1).map(|members| Found::of(*members, all)).collect();
@@ -53,8 +52,8 @@ impl<'a> Counted<'a> {
         existing.into_iter().chain(listed).collect()
     }
 
-    /// Those that exist, and of those the ones for which each condition holds, from what was
-    /// listed.
+    /// The existing numbers, and those of them for which each condition holds, from the listed
+    /// ones.
     pub(super) fn sets(self, lists: Vec<RoaringBitmap>) -> (RoaringBitmap, Vec<RoaringBitmap>) {
         let mut lists = lists.into_iter();
         let existing = self.dense.or_else(|| lists.next()).unwrap_or_default();
@@ -68,7 +67,7 @@ impl<'a> Counted<'a> {
 }
 
 impl Found {
-    /// How the set of the rows is found of which `members` of `all` are.
+    /// How to find a set with `members` of `all` rows.
     fn of(members: u64, all: u64) -> Self {
         match members {
             0 => Self::Nobody,
@@ -85,7 +84,7 @@ impl Found {
         }
     }
 
-    /// The condition of the rows to be listed; `None` where there is nothing to list.
+    /// The condition of the rows to be listed; `None` if nothing is to be listed.
     fn listed(self, condition: &str) -> Option<String> {
         match self {
             Self::Nobody | Self::Everyone => None,
@@ -94,7 +93,7 @@ impl Found {
         }
     }
 
-    /// The set, from those that exist and those that were listed.
+    /// The set, from the existing and the listed numbers.
     fn set(self, existing: &RoaringBitmap, listed: Option<RoaringBitmap>) -> RoaringBitmap {
         match (self, listed) {
             (Self::Everyone, _) => existing.clone(),
@@ -105,7 +104,7 @@ impl Found {
     }
 }
 
-/// Everyone from the part's first to its last number, if that many rows are there.
+/// All numbers from the part's first to its last, if there are that many rows.
 fn dense(part: &Part, rows: u64) -> Option<RoaringBitmap> {
     let span = u64::from(part.last - part.first) + 1;
     (rows == span).then(|| {
@@ -115,7 +114,7 @@ fn dense(part: &Part, rows: u64) -> Option<RoaringBitmap> {
     })
 }
 
-/// Everyone from the first to the last number of a page, if it has that many rows.
+/// All numbers from the first to the last of a page, if it has that many rows.
 pub(super) fn whole((rows, first, last): (u32, u32, u32)) -> Option<RoaringBitmap> {
     let mut all = RoaringBitmap::new();
     if rows > 0 {

@@ -1,11 +1,10 @@
 //! The embedded platform: a mail directory in one `SQLite` file, which Postfix and Dovecot look up.
 //!
-//! It is armed: a row keeps the instant at which each right ends, and the view `rights` compares
-//! them with the clock, so that a phase takes hold at its midnight even while nothing of ours runs.
-//! The file is in write-ahead mode and every change is flushed to the disk before it is answered.
-//! Invariant: a call is one transaction. What is answered as applied is in the file, and the file
-//! was still in its place afterwards. Deliberately absent: messages, and passwords other than as
-//! hashes.
+//! It is armed: a row stores the instant at which each right ends, and the view `rights` compares
+//! them with the clock, so that a phase takes effect at its midnight even if the engine is down.
+//! The file is in write-ahead mode, and every change is flushed to disk before it is acknowledged.
+//! Invariant: a call is one transaction; what is reported as applied is committed, and the file was
+//! still in place afterwards. Deliberately absent: messages, and passwords other than as hashes.
 
 mod clock;
 mod erase;
@@ -35,10 +34,10 @@ use uuid::Uuid;
 use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
 use file::DirectoryFile;
 
-/// A mail directory in a file of its own.
+/// A mail directory in its own file.
 ///
-/// One connection writes and one reads, each in a thread of its own; calls of a kind wait for each
-/// other. Other programs may read the file at any time.
+/// One connection writes and one reads, each in its own thread; calls of one kind are serialized.
+/// Other programs may read the file at any time.
 #[derive(Debug)]
 pub struct Directory {
     place: DirectoryFile,
@@ -49,43 +48,43 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes a new, empty directory. The file must not exist.
+    /// Creates an empty directory. The file must not exist.
     pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
         open::create(path, mode).await?;
         Self::open(path).await
     }
 
-    /// Opens a directory that exists.
+    /// Opens an existing directory.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         open::open(path).await
     }
 
-    /// Its identity, which a copy of the file shares and a new file has not.
+    /// Its identity, shared by copies of the file and different for every new one.
     pub fn identity(&self) -> Uuid {
         self.identity
     }
 
-    /// What its clock is.
+    /// The mode of its clock.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Where it is.
+    /// The path of its file.
     pub fn path(&self) -> &Path {
         self.place.path()
     }
 
-    /// Closes its connections; the write-ahead log is folded into the file. Dropping it closes them
-    /// too, but without waiting for it.
+    /// Closes its connections and checkpoints the write-ahead log. Dropping it closes them too,
+    /// without waiting for the checkpoint.
     ///
-    /// The files `-wal` and `-shm` stay, though the log is empty: without them a mail server, which
-    /// may only read, can't open the file, and Postfix ends on that. They go with the last
-    /// connection that could write, so one that can't is closed after it.
+    /// The files `-wal` and `-shm` stay, although the log is empty: without them a mail server,
+    /// which may only read, cannot open the file, and Postfix exits. The last writable connection
+    /// would delete them, so a read-only one is closed after it.
     pub async fn close(self) -> Result<(), Error> {
         let Self { place, writer, reader, .. } = self;
         let (mut writer, mut reader) = (writer.into_inner(), reader.into_inner());
         let at = |error| fault::of(&place, error);
-        // One that has read nothing yet does not hold on to them.
+        // A connection that has read nothing yet does not hold them open.
         sqlx::query("SELECT one FROM directory").execute(&mut reader).await.map_err(at)?;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await.map_err(at)?;
         writer.close().await.map_err(at)?;

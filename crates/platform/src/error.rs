@@ -1,30 +1,30 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why something failed, as a short code that failures are grouped by: lower-case letters, digits
-/// and hyphens, at most 60 of them.
+/// The cause of a failure, as a short code by which failures are grouped: lower-case letters,
+/// digits and hyphens, at most 60 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cause(Cow<'static, str>);
 
 impl Cause {
     /// The platform has no such mailbox.
     pub const UNKNOWN_MAILBOX: Self = Self(Cow::Borrowed("unknown-mailbox"));
-    /// The platform doesn't enforce that capability.
+    /// The platform does not enforce that capability.
     pub const NOT_CONTROLLED: Self = Self(Cow::Borrowed("not-controlled"));
-    /// The platform is out of reach, busy or full.
+    /// The platform is unreachable, busy or full.
     pub const UNAVAILABLE: Self = Self(Cow::Borrowed("platform-unavailable"));
-    /// The platform's data is not there any more.
+    /// The platform's data is gone.
     pub const GONE: Self = Self(Cow::Borrowed("platform-gone"));
-    /// The platform's data is damaged, or is no platform's data at all.
+    /// The platform's data is damaged or has a foreign format.
     pub const UNUSABLE: Self = Self(Cow::Borrowed("platform-unusable"));
 
-    /// Something later was decided and carried out: the call came late.
+    /// A later decision was carried out before: the call came late.
     pub const SUPERSEDED: Self = Self(Cow::Borrowed("superseded"));
 
     const LONGEST: usize = 60;
 
-    /// The code for a text of any form: `Quota exceeded!` becomes `quota-exceeded`. One in which
-    /// nothing is left becomes `unknown`.
+    /// Derives a code from any text: `Quota exceeded!` becomes `quota-exceeded`. A text without
+    /// letters or digits becomes `unknown`.
     pub fn new(text: &str) -> Self {
         let mut code = String::new();
         for letter in text.chars() {
@@ -53,32 +53,32 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Why a whole call to a platform failed. The first question is [`Error::may_retry`].
+/// Why a whole call to a platform failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The platform is busy, full, gone or out of reach; the same call may succeed later.
+    /// The platform is busy, full, gone or unreachable; the same call may succeed later.
     #[error("{problem}")]
     Unavailable {
-        /// The code it is counted under.
+        /// The code under which the failure is counted.
         cause: Cause,
-        /// What is wrong, where, and what to do about it.
+        /// What failed, where, and the next step.
         problem: String,
-        /// What lies beneath.
+        /// The underlying error.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The platform will never do this.
+    /// The platform will never carry this out.
     #[error("{problem}")]
     Refused {
-        /// The code it is counted under.
+        /// The code under which the failure is counted.
         cause: Cause,
-        /// What is wrong, where, and what to do about it.
+        /// What failed, where, and the next step.
         problem: String,
     },
 }
 
 impl Error {
-    /// May the same call succeed if it is simply made again later?
+    /// May the same call succeed if it is retried later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
@@ -86,7 +86,7 @@ impl Error {
         }
     }
 
-    /// The code it is counted under.
+    /// The code under which the failure is counted.
     pub fn cause(&self) -> &Cause {
         match self {
             Self::Unavailable { cause, .. } | Self::Refused { cause, .. } => cause,

@@ -2,28 +2,28 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How a platform is to fail, written `transient=1%,permanent=0.01%,latency=20ms`; what is left out
-/// does not happen.
+/// Simulated faults of a platform, written `transient=1%,permanent=0.01%,latency=20ms`; omitted
+/// ones do not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Faults {
-    /// How many calls, and how many mailboxes of a call, fail in a way that passes.
+    /// The share of calls, and of mailboxes in a call, that fail transiently.
     pub transient: Chance,
-    /// How many mailboxes fail for good.
+    /// The share of mailboxes that fail permanently.
     pub permanent: Chance,
-    /// How long a call takes, on average, beyond what it takes anyway.
+    /// The average additional latency of a call.
     pub latency: Duration,
 }
 
-/// A chance in parts per million.
+/// A probability in parts per million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Chance(u32);
 
 impl Chance {
-    /// It never happens.
+    /// Never.
     pub const NEVER: Self = Self(0);
     const CERTAIN: u32 = 1_000_000;
 
-    /// Does it happen for this even draw from all the numbers there are?
+    /// Does it happen for this uniformly distributed draw?
     pub fn falls_on(self, draw: u64) -> bool {
         draw % u64::from(Self::CERTAIN) < u64::from(self.0)
     }
@@ -43,7 +43,7 @@ impl FromStr for Chance {
         if !digits(whole) || !digits(fraction) || fraction.len() > 4 {
             return Err(wrong());
         }
-        // Four decimals of a percent are parts per million.
+        // Four decimals of a percentage are parts per million.
         let millionths = format!("{whole}{fraction:0<4}").parse().ok();
         millionths.filter(|parts| *parts <= Self::CERTAIN).map(Self).ok_or_else(wrong)
     }

@@ -7,11 +7,11 @@ use roaring::RoaringBitmap;
 use super::faults::{Chance, Faults};
 use super::{Actual, Answer, Cause, Ends, Error, Failure, Known, Platform, SetRights};
 
-/// A platform that fails as told, for rehearsals and tests.
+/// A platform with simulated faults, for rehearsals and tests.
 ///
-/// What fails follows from the seed, the number of the call and the mailbox, so a run can be
-/// repeated. A transient failure comes before or after the change was really made; a permanent one
-/// is a mailbox's own, and is the same at every call. What can be read is the truth.
+/// Faults are determined by the seed, the number of the call and the mailbox, so a run is
+/// reproducible. A transient failure comes before or after the change was really made; a permanent
+/// one belongs to a mailbox and repeats at every call. Reads are never falsified.
 #[derive(Debug)]
 pub struct Faulty<P> {
     inner: P,
@@ -20,7 +20,7 @@ pub struct Faulty<P> {
     calls: AtomicU64,
 }
 
-/// What a draw is for: draws for different purposes have nothing to do with each other.
+/// The purpose of a draw; draws for different purposes are independent.
 #[derive(Clone, Copy)]
 enum Draw {
     Permanent,
@@ -31,12 +31,12 @@ enum Draw {
 }
 
 impl<P> Faulty<P> {
-    /// The platform within, with these faults.
+    /// Wraps a platform with these faults.
     pub fn new(inner: P, faults: Faults, seed: u64) -> Self {
         Self { inner, faults, seed, calls: AtomicU64::new(0) }
     }
 
-    /// The platform within.
+    /// The wrapped platform.
     pub fn inner(&self) -> &P {
         &self.inner
     }
@@ -52,7 +52,7 @@ impl<P> Faulty<P> {
         mix(mix(mix(self.seed ^ salt.rotate_left(56)) ^ call) ^ u64::from(number))
     }
 
-    /// Those of the mailboxes that the draw falls on.
+    /// The mailboxes on which the draw falls.
     fn those(&self, mailboxes: &MailboxSet, what: Draw, chance: Chance, call: u64) -> MailboxSet {
         if chance == Chance::NEVER {
             return MailboxSet::new();
@@ -60,11 +60,11 @@ impl<P> Faulty<P> {
         mailboxes.iter().filter(|number| chance.falls_on(self.draw(what, call, *number))).collect()
     }
 
-    /// Counts the call and waits as long as the platform takes for it: its number.
+    /// Counts the call and simulates its latency; returns its number.
     async fn begin(&self) -> u64 {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if !self.faults.latency.is_zero() {
-            // Between a half and one and a half times as long as told.
+            // Between half and one and a half times the average.
             let thousandths =
                 500 + u32::try_from(self.draw(Draw::Latency, call, 0) % 1_000).unwrap_or(0);
             tokio::time::sleep(self.faults.latency * thousandths / 1_000).await;
@@ -149,7 +149,7 @@ impl<P: Platform> Platform for Faulty<P> {
 fn injected() -> Error {
     Error::Unavailable {
         cause: Cause::new("injected-transient"),
-        problem: "the platform was told to fail this call".to_owned(),
+        problem: "simulated failure of this call".to_owned(),
         source: None,
     }
 }
@@ -166,12 +166,12 @@ fn take_out(answer: &mut Answer, mailboxes: &RoaringBitmap) {
 
 fn add(answer: &mut Answer, mailboxes: MailboxSet, transient: bool, cause: &str) {
     if !mailboxes.is_empty() {
-        let text = "the platform was told to fail for this mailbox".to_owned();
+        let text = "simulated failure of this mailbox".to_owned();
         answer.failed.push(Failure { mailboxes, cause: Cause::new(cause), transient, text });
     }
 }
 
-/// The finalizer of `SplitMix64`: every bit of the answer hangs on every bit of the input.
+/// The finalizer of `SplitMix64`: every bit of the output depends on every bit of the input.
 fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,14 +1,13 @@
-//! The fence against late writes: which decision each mailbox of a part has from a mail directory.
+//! The fence against late writes: the newest decision on each mailbox of a part.
 //!
-//! A worker that was suspended past its lease goes on with what it decided before. Each call says
-//! at which position of the log it was decided; a directory remembers the newest one for every
-//! mailbox and capability, and a call that was decided earlier changes nothing for them. They are
-//! kept as sets, in one row for 65,536 numbers, so a phase pays for a few rows and not for wider
-//! ones. Invariant: a late call never passes. Only so many positions are told apart for a
-//! capability; the oldest are taken together under the later one of them, so a call that was
-//! decided hundreds of decisions ago may be kept out needlessly: it is decided again and comes
-//! back. A log that was put back from an older backup has positions that a directory knows as past:
-//! then the directory is put back too, or rebuilt.
+//! A worker that was suspended past its lease continues with an outdated decision. Each call
+//! carries the position of the log at which it was decided; a directory stores the newest one for
+//! every mailbox and capability, and ignores calls that were decided earlier. The positions are
+//! stored as sets, in one row for 65,536 numbers, so a phase costs a few rows. Invariant: a late
+//! call never passes. The number of distinct positions per capability is limited; the oldest are
+//! merged into the later one of them, so a call that is hundreds of decisions old may be rejected
+//! needlessly: it is decided and sent again. If the log is restored from an older backup, a
+//! directory knows positions beyond its end: then the directory must be restored too, or rebuilt.
 
 use std::collections::BTreeMap;
 
@@ -16,28 +15,27 @@ use domain::{Capabilities, Capability, MailboxSet};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-/// Positions that are told apart, for a capability in a part. No mailbox is in two of the sets, so
-/// a row has some 100 kB at worst, and a few hundred bytes where a phase was swept.
+/// Distinct positions per capability in a part. No mailbox is in two of the sets, so a row has some
+/// 100 kB at worst, and a few hundred bytes after a phase.
 const TOLD_APART: usize = 256;
 
-/// What was decided last for the mailboxes of one part; the sets of a capability have no common
-/// member.
+/// The last decisions on the mailboxes of one part; the sets of a capability are disjoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Fence(BTreeMap<Capability, BTreeMap<u64, MailboxSet>>);
 
 impl Fence {
-    /// Reads what [`Self::to_text`] wrote.
+    /// Parses the output of [`Self::to_text`].
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         serde_json::from_str(text)
             .map_err(|error| format!("holds decisions that are none: {error}"))
     }
 
-    /// As JSON: by capability and position, the mailboxes.
+    /// The mailboxes by capability and position, as JSON.
     pub(super) fn to_text(&self) -> Result<String, String> {
         serde_json::to_string(&self.0).map_err(|error| format!("can't keep its decisions: {error}"))
     }
 
-    /// Those for which something later was decided about one of the capabilities.
+    /// The mailboxes with a later decision on one of the capabilities.
     pub(super) fn later_than(&self, position: u64, capabilities: Capabilities) -> RoaringBitmap {
         let mut all = RoaringBitmap::new();
         for decided in capabilities.iter().filter_map(|capability| self.0.get(&capability)) {
@@ -49,14 +47,15 @@ impl Fence {
         all
     }
 
-    /// Remembers a decision for mailboxes that have no later one. Did that change anything?
+    /// Stores a decision for the mailboxes that have no later one. Returns whether anything
+    /// changed.
     pub(super) fn remember(
         &mut self,
         position: u64,
         capabilities: Capabilities,
         mailboxes: &RoaringBitmap,
     ) -> bool {
-        // Nothing is earlier than position 0, so there is nothing to keep out.
+        // Nothing precedes position 0, so there is nothing to reject.
         if position == 0 || mailboxes.is_empty() {
             return false;
         }

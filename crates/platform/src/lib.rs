@@ -1,9 +1,9 @@
-//! The port to a mail platform, and its adapters; the port to whatever issues vouchers.
+//! The port to mail platforms and its adapters; the port to issuers of vouchers.
 //!
 //! A call names a set of mailboxes and one right for all of them, so that 65,536 mailboxes cost one
-//! statement or one request; the answer says for every one of them what became of it. Every call is
-//! idempotent: what is already so is answered as already so. Deliberately absent: any notion of
-//! phases or due dates. The platform is told rights and instants.
+//! statement or one request; the answer has an outcome for every one of them. Calls are idempotent:
+//! a mailbox that needs no change is reported as such. Deliberately absent: any notion of phases or
+//! due dates. A platform handles rights and instants.
 
 mod answer;
 mod columns;
@@ -48,31 +48,31 @@ pub use view::{Identifier, Renamed, RightsView};
 pub use vouchers::IssueVouchers;
 pub use webhook::Webhook;
 
-/// A mail platform: it can be told who may do what, and asked who may.
+/// A mail platform: sets and reads the rights of mailboxes.
 #[async_trait]
 pub trait Platform: Send + Sync {
     /// The capabilities it enforces.
     fn controls(&self) -> Capabilities;
 
-    /// Can it be told an instant ahead, and then keep it by itself?
+    /// Can it be armed: does it end a right by itself at a future instant?
     ///
-    /// One that can't refuses a [`Right::Until`] that lies in the future.
+    /// A platform that cannot refuses a [`Right::Until`] in the future.
     fn arms(&self) -> bool;
 
     /// Sets one right for a set of mailboxes. An error means that the whole call failed; it may
-    /// have taken effect all the same, and making it again does no harm.
+    /// have taken effect all the same, and retrying it is harmless.
     async fn set(&self, call: &SetRights) -> Result<Answer, Error>;
 
-    /// Asks which of these mailboxes may do what, right now.
+    /// Reads the current rights of these mailboxes.
     async fn read(
         &self,
         mailboxes: &MailboxSet,
         capabilities: Capabilities,
     ) -> Result<Actual, Error>;
 
-    /// The mailboxes that it knows, ascending, a page at a time: up to `limit` of those numbered
-    /// `from` and above. The next page begins above the last number of this one; a page of fewer
-    /// than `limit` is the last.
+    /// The mailboxes that it knows, ascending, in pages: up to `limit` of those numbered `from` and
+    /// above. The next page starts above the last number of this one; a page with fewer than
+    /// `limit` is the last.
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error>;
 
     /// Reads the future ends of rights, by the platform's own clock, whoever set them. A platform

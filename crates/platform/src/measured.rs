@@ -1,4 +1,4 @@
-//! What is seen of a platform from outside: how long its calls take and what comes of them.
+//! Metrics of a platform: the duration of calls and their outcomes.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
 const DURATION: &str = "tramonto_platform_call_duration_seconds";
 const MAILBOXES: &str = "tramonto_platform_mailboxes_total";
 
-/// A platform whose calls are measured: their duration by call and result, and the mailboxes of
-/// those that change something by what became of them.
+/// A platform that records metrics: the duration of calls by call and result, and the outcomes of
+/// mailboxes in calls that change rights.
 #[derive(Debug)]
 pub struct Measured<P> {
     inner: P,
@@ -24,7 +24,7 @@ impl<P> Measured<P> {
         Self { inner }
     }
 
-    /// The platform within.
+    /// The wrapped platform.
     pub fn inner(&self) -> &P {
         &self.inner
     }

@@ -1,10 +1,9 @@
-/// What the clock of a mail directory is.
+/// The clock of a mail directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// The computer's that keeps it; the directory refuses any other.
+    /// The computer's clock; the directory refuses any other.
     Production,
-    /// The computer's, or an instant at which it stands still
-    /// ([`Directory::set_clock`](super::Directory),
+    /// The computer's clock, or a fixed instant ([`Directory::set_clock`](super::Directory),
     /// [`PostgresDirectory::set_clock`](super::PostgresDirectory)).
     Rehearsal,
 }

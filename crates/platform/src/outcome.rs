@@ -5,7 +5,7 @@ use super::fence::Fence;
 use super::part::Part;
 use super::{Answer, Cause, Failure, SetRights};
 
-/// What came of the mailboxes of a call on a mail directory so far; each is in one of the sets.
+/// The outcome of a call on a mail directory so far; each mailbox is in one of the sets.
 #[derive(Default)]
 pub(super) struct Outcome {
     applied: RoaringBitmap,
@@ -14,16 +14,16 @@ pub(super) struct Outcome {
     superseded: RoaringBitmap,
 }
 
-/// The mailboxes of a part that the call may decide about.
+/// The mailboxes of a part that are not superseded.
 pub(super) struct Decided {
-    /// Those that have to be changed for it.
+    /// Mailboxes whose rows must change.
     pub(super) wanted: RoaringBitmap,
-    /// All of them, those that are already so too.
+    /// All of them, including those that need no change.
     pub(super) all: RoaringBitmap,
 }
 
 impl Outcome {
-    /// Sorts a part's mailboxes by what becomes of them.
+    /// Sorts the mailboxes of a part by their outcome.
     pub(super) fn sort(
         &mut self,
         part: &Part,
@@ -53,7 +53,7 @@ impl Outcome {
         };
         let failures = [
             (self.unknown, Cause::UNKNOWN_MAILBOX, false, "the mail directory has no such mailbox"),
-            (self.superseded, Cause::SUPERSEDED, true, "something later was decided about it"),
+            (self.superseded, Cause::SUPERSEDED, true, "superseded by a later decision"),
         ];
         for (mailboxes, cause, transient, text) in failures {
             if !mailboxes.is_empty() {

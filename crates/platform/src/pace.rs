@@ -1,8 +1,8 @@
-//! How hard a platform may be driven.
+//! The rate limits of a platform.
 //!
-//! Invariant: a call begins only when every effect it is for lets it, and then counts for all of
-//! them at once, so two calls can't wait for each other. Deliberately absent: fairness between
-//! waiting calls.
+//! Invariant: a call starts only when the limits of all its effects admit it, and then counts for
+//! all of them at once, so two calls cannot deadlock. Deliberately absent: fairness between waiting
+//! calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,21 +12,21 @@ use domain::{Capabilities, Capability};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// A call may begin that much ahead of an even rhythm, to make up for timers that fire late: they
-/// tick in milliseconds, which would cost a pace of 1,000 a second half of its calls.
+/// How far a call may start ahead of an even rhythm, to compensate for late timers: they tick in
+/// milliseconds, which would cost a limit of 1,000 per second half of its calls.
 const MADE_UP: Duration = Duration::from_millis(2);
 
-/// The limits of one effect. `None` is no limit; 0 lets nothing begin until it is changed.
+/// The limits of one effect. `None` is no limit; 0 lets no call start until it is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Calls that may begin in a second, evenly spread.
+    /// Calls that may start per second, evenly spaced.
     pub calls_per_second: Option<u32>,
-    /// Calls that may be under way at once.
+    /// Maximum calls in flight.
     pub concurrent_calls: Option<u32>,
 }
 
-/// The pace of each effect, without limits at first. Clones are the same pace; a change takes hold
-/// at once, also for calls that already wait.
+/// The limits of all effects; none at first. Clones share them; a change takes effect at once, also
+/// for waiting calls.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     shared: Arc<Shared>,
@@ -42,11 +42,11 @@ struct Shared {
 struct Lane {
     limits: Limits,
     under_way: u32,
-    /// When the last call began, or would have in an even rhythm.
+    /// When the last call started, or would have in an even rhythm.
     last: Option<Instant>,
 }
 
-/// When a call may begin.
+/// When a call may start.
 enum Turn {
     Now,
     At(Instant),
@@ -65,16 +65,17 @@ impl Pace {
         self.shared.lanes().get(&effect).map_or_else(Limits::default, |lane| lane.limits)
     }
 
-    /// How many calls for the effect are under way.
+    /// The number of calls in flight for the effect.
     pub fn under_way(&self, effect: Capability) -> u32 {
         self.shared.lanes().get(&effect).map_or(0, |lane| lane.under_way)
     }
 
-    /// Waits until a call for these effects may begin; it counts as under way until the answer is
-    /// dropped. Dropping the future takes no turn.
+    /// Waits until a call for these effects may start; it counts as in flight until the result is
+    /// dropped. A cancelled wait does not count.
     pub async fn begin(&self, effects: Capabilities) -> UnderWay {
         loop {
-            // Registered before looking: a change between the look and the wait is not missed.
+            // Registered before the check, so that no change between the check and the wait is
+            // missed.
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
@@ -91,7 +92,7 @@ impl Pace {
 }
 
 impl Shared {
-    /// No code panics while it holds the lock.
+    /// The mutex is never poisoned: no code panics while it holds the lock.
     fn lanes(&self) -> MutexGuard<'_, BTreeMap<Capability, Lane>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,7 +118,7 @@ impl Shared {
 }
 
 impl Lane {
-    /// The time between two calls; `None` where it does not matter.
+    /// The time between two calls; `None` without a rate limit.
     fn interval(&self) -> Option<Duration> {
         let calls = self.limits.calls_per_second.filter(|calls| *calls > 0)?;
         Some(Duration::from_secs(1) / calls)
@@ -142,7 +143,7 @@ impl Lane {
     }
 }
 
-/// A call that is under way. Drop it when the call has ended.
+/// A call in flight. Drop it when the call has ended.
 #[derive(Debug)]
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct UnderWay {

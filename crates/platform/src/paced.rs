@@ -3,7 +3,7 @@ use domain::{Capabilities, MailboxSet};
 
 use super::{Actual, Answer, Ends, Error, Known, Pace, Platform, SetRights};
 
-/// A platform whose calls wait until the pace of their effects lets them begin.
+/// A platform whose calls wait for the rate limits of their effects.
 #[derive(Debug)]
 pub struct Paced<P> {
     inner: P,
@@ -11,12 +11,12 @@ pub struct Paced<P> {
 }
 
 impl<P> Paced<P> {
-    /// The platform within, at this pace; it can be changed through any clone of the pace.
+    /// Wraps a platform with these limits, which can be changed through any clone of them.
     pub fn new(inner: P, pace: Pace) -> Self {
         Self { inner, pace }
     }
 
-    /// The platform within.
+    /// The wrapped platform.
     pub fn inner(&self) -> &P {
         &self.inner
     }

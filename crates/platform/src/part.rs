@@ -1,14 +1,14 @@
-//! Sets of numbers as the mail directories go through them: a part at a time, by ranges where that
-//! pays.
+//! Splits sets of numbers for the mail directories: into parts, and into ranges where that is
+//! faster.
 
 use domain::MailboxSet;
 use roaring::RoaringBitmap;
 
-/// Rows that a range scan passes cost this many times less than rows that are looked up one by one.
+/// A row passed by a range scan is cheaper by this factor than a row that is looked up.
 const SCAN_IS_CHEAPER_BY: u64 = 8;
 
-/// The mailboxes of a call whose numbers share their upper 16 bits: one container of the set, and a
-/// few hundred kilobytes on their way at most.
+/// The mailboxes of a call whose numbers share their upper 16 bits: one container of the set, at
+/// most a few hundred kilobytes in transit.
 pub(super) struct Part {
     pub(super) mailboxes: RoaringBitmap,
     pub(super) first: u32,
@@ -29,22 +29,22 @@ pub(super) fn parts(mailboxes: &MailboxSet) -> impl Iterator<Item = Part> {
 }
 
 impl Part {
-    /// What its numbers share: their upper 16 bits.
+    /// The upper 16 bits of its numbers.
     pub(super) fn id(&self) -> u32 {
         self.first >> 16
     }
 
-    /// Is it so thinly spread that its numbers are better looked up than scanned past?
+    /// Is it so sparse that looking its numbers up is faster than a range scan?
     pub(super) fn is_listed(&self) -> bool {
         let span = u64::from(self.last - self.first) + 1;
         self.mailboxes.len() * SCAN_IS_CHEAPER_BY < span
     }
 }
 
-/// The ranges that hold all of `wanted` and no other member of `existing`; `wanted` is a part of
-/// it.
+/// The ranges that contain all of `wanted` and no other member of `existing`; `wanted` is a subset
+/// of it.
 ///
-/// Numbers that don't exist may lie in a range: that makes one range of a whole population.
+/// Ranges may contain numbers that do not exist: this makes one range of a whole population.
 pub(super) fn runs(wanted: &RoaringBitmap, existing: &RoaringBitmap) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     let mut others = (existing - wanted).into_iter().peekable();

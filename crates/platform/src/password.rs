@@ -1,13 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longer than any scheme's.
+/// Longer than the hash of any scheme.
 const LONGEST: usize = 1_000;
 
-/// Schemes under which the password itself would stand in the directory.
+/// Schemes that store the password itself.
 const PLAIN: [&str; 5] = ["PLAIN", "CLEAR", "CLEARTEXT", "PLAIN-MD4", "PLAIN-MD5"];
 
-/// A password's hash as Dovecot reads it, its scheme in braces before it, e.g.
+/// A password hash as Dovecot reads it, prefixed by its scheme in braces, e.g.
 /// `{SHA512-CRYPT}$6$…`; `doveadm pw -s SHA512-CRYPT` makes one. Neither its `Debug` form nor an
 /// error shows it.
 #[derive(Clone, PartialEq, Eq)]

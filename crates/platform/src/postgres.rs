@@ -1,14 +1,13 @@
-//! The mail directory in `PostgreSQL`: what Postfix and Dovecot look up, and any number of workers
+//! The mail directory in `PostgreSQL`, which Postfix and Dovecot query and any number of workers
 //! change.
 //!
-//! It is armed as the one in a file is: a row keeps the instant at which each right ends, and the
-//! view `directory.rights` compares them with the clock of the server. All of it is in the schema
-//! `directory` of one database, beside whatever else is there. Invariants: a call is one
-//! transaction, and what is answered as applied is committed; two calls about the same 65,536
-//! numbers go one after the other, in the same order everywhere, so none can deadlock; a call that
-//! was decided before what was carried out since changes nothing (`fence.rs`); every wait has an
-//! end. Deliberately absent: messages, passwords other than as hashes, and retries, which are the
-//! caller's.
+//! It is armed like the one in a file: a row stores the instant at which each right ends, and the
+//! view `directory.rights` compares them with the server's clock. Everything is in the schema
+//! `directory` of one database, beside other schemas. Invariants: a call is one transaction, and
+//! what is reported as applied is committed; calls about the same 65,536 numbers are serialized, in
+//! the same order everywhere, so none can deadlock; a call that was decided before the last one
+//! carried out changes nothing (`fence.rs`); every wait is bounded. Deliberately absent: messages,
+//! passwords other than as hashes, and retries, which are the caller's.
 
 mod call;
 mod clock;
@@ -39,8 +38,8 @@ pub use waits::Waits;
 
 /// A mail directory in the schema `directory` of a `PostgreSQL` database.
 ///
-/// Any number of them, in any number of processes, may be open on the same database. Connections
-/// are made as needed and made again after they were lost.
+/// Any number of instances, in any number of processes, may be open on the same database.
+/// Connections are opened on demand and reopened after they are lost.
 #[derive(Debug)]
 pub struct PostgresDirectory {
     place: Address,
@@ -51,18 +50,18 @@ pub struct PostgresDirectory {
 }
 
 impl PostgresDirectory {
-    /// Makes a new, empty directory. The database must exist, and have no schema `directory`.
+    /// Creates an empty directory. The database must exist, without a schema `directory`.
     pub async fn create(options: PgConnectOptions, mode: Mode) -> Result<Self, Error> {
         migrate::create(&options, mode).await?;
         Self::open(options).await
     }
 
-    /// Opens a directory that exists.
+    /// Opens an existing directory.
     pub async fn open(options: PgConnectOptions) -> Result<Self, Error> {
         Self::open_with(options, Waits::default()).await
     }
 
-    /// Opens a directory that exists; no call waits longer than told.
+    /// Opens an existing directory, with these timeouts.
     pub async fn open_with(options: PgConnectOptions, waits: Waits) -> Result<Self, Error> {
         let place = Address::of(&options);
         let pool = waits.pool(options);
@@ -70,35 +69,35 @@ impl PostgresDirectory {
         Ok(Self { place, identity: found.identity, mode: found.mode, waits, pool })
     }
 
-    /// Makes the directory where there is none, and brings an older one to the newest form. Does
-    /// nothing where there is nothing to do, and may run in several processes at once.
+    /// Creates the directory, or migrates an older one to the newest version. Idempotent; several
+    /// processes may run it at once.
     pub async fn migrate(options: PgConnectOptions, mode: Mode) -> Result<(), Error> {
         migrate::migrate(&options, mode).await
     }
 
-    /// What [`Self::migrate`] would do, a sentence for each step; nothing is changed.
+    /// The steps that [`Self::migrate`] would take, a sentence for each; nothing is changed.
     pub async fn pending(options: PgConnectOptions) -> Result<Vec<String>, Error> {
         migrate::pending(&options).await
     }
 
-    /// Its identity, which a copy of the database shares and a new directory has not.
+    /// Its identity, shared by copies of the database and different for every new directory.
     pub fn identity(&self) -> Uuid {
         self.identity
     }
 
-    /// What its clock is.
+    /// The mode of its clock.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Where it is: host, port and database, without user and password.
+    /// Its address: host, port and database, without user and password.
     pub fn place(&self) -> &str {
         self.place.name()
     }
 
-    /// Closes its connections. Dropping it closes them too, but without waiting for it.
+    /// Closes its connections. Dropping it closes them too, without waiting.
     pub async fn close(self) {
-        // A server that does not answer is not waited for longer than for a connection.
+        // An unresponsive server is waited for no longer than for a connection.
         if tokio::time::timeout(self.waits.connect, self.pool.close()).await.is_err() {
             tracing::warn!(place = self.place.name(), "its connections did not close in time");
         }

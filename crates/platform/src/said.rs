@@ -1,11 +1,11 @@
-//! What mail servers say, as a mail directory keeps it in whichever database.
+//! The refusal texts of mail servers, as mail directories store them in either database.
 
 use domain::Refusals;
 
-/// The columns of `refusal` that a plan has a say in, in the order of [`values`].
+/// The columns of `refusal` that a plan controls, in the order of [`values`].
 pub(super) const COLUMNS: &str = "send_status, send, receive_status, receive, login";
 
-/// What stands in them.
+/// Their values.
 pub(super) fn values(refusals: &Refusals) -> [String; 5] {
     let Refusals { send, receive, access } = refusals;
     [

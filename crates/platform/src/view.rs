@@ -1,10 +1,10 @@
-//! The rights under names of somebody else's: for mail servers whose queries are what they are.
+//! The view of rights with custom names, for mail servers whose queries cannot change.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// What the view `rights` has, in its order.
+/// The columns of the view `rights`, in order.
 pub(super) const COLUMNS: [&str; 13] = [
     "number",
     "address",
@@ -21,14 +21,14 @@ pub(super) const COLUMNS: [&str; 13] = [
     "receive_status",
 ];
 
-/// What a mail directory has of its own.
+/// Names used by the mail directory itself.
 const TAKEN: [&str; 7] =
     ["directory", "clock", "mailbox", "armed", "decision", "refusal", "rights"];
 
-/// The longest name that both databases take whole.
+/// The longest name that neither database truncates.
 const LONGEST: usize = 63;
 
-/// A name in a database: a letter or `_`, then letters, digits and `_`, 63 at most. It needs no
+/// An SQL identifier: a letter or `_`, then letters, digits and `_`, 63 at most. It needs no
 /// escaping within quotes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identifier(String);
@@ -71,7 +71,8 @@ impl FromStr for Renamed {
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((column, name)) = text.split_once('=') else {
             return Err(format!(
-                "write a column of ours and its new name, as address=username, not {text:?}"
+                "{text:?} is not a renamed column; write a column and its new name, as \
+                 address=username"
             ));
         };
         let known = COLUMNS.iter().find(|known| **known == column);
@@ -86,7 +87,7 @@ impl FromStr for Renamed {
     }
 }
 
-/// A view of the rights under another name, with columns that may have other names.
+/// A view of the rights with custom table and column names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RightsView {
     name: Identifier,
@@ -120,14 +121,13 @@ impl RightsView {
         &self.name.0
     }
 
-    /// The name that a column of `rights` has in it.
+    /// The name of a column of `rights` in the view.
     pub fn column<'a>(&'a self, column: &'a str) -> &'a str {
         let renamed = self.renamed.iter().rev().find(|renamed| renamed.column == column);
         renamed.map_or(column, |renamed| &renamed.name.0)
     }
 
-    /// A lookup of `rights` as one of this view: every word of it that is a name of ours is
-    /// replaced.
+    /// A query of `rights` rewritten for this view: every renamed identifier in it is replaced.
     pub fn lookup(&self, query: &str) -> String {
         let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let mut made = String::with_capacity(query.len());

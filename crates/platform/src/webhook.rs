@@ -1,14 +1,13 @@
-//! A provider's own API over HTTPS, as `deploy/webhook/openapi.json` describes it.
+//! The adapter of a provider's HTTPS API, as described by `deploy/webhook/openapi.json`.
 //!
-//! A call becomes signed requests of some hundreds or thousands of mailboxes, and each mailbox has
-//! its own answer. The provider knows a mailbox by its number, its id and its address; addresses
-//! are looked up for each request and are in no log, metric or error. Invariants: a redirect is
-//! never followed and no address of an inner network is ever connected to, unless that is allowed;
-//! every wait has an end and every answer a longest size; who was left out of an answer was not
-//! done; whatever hinders a whole request (a password, a path, an outage) gives nobody up.
+//! A call is sent as signed requests of hundreds or thousands of mailboxes, and each mailbox has
+//! its own outcome. The provider knows a mailbox by its number, its id and its address; addresses
+//! are looked up for each request and never appear in logs, metrics or errors. Invariants:
+//! redirects are never followed, and private networks are never connected to unless allowed; every
+//! wait and every response size is bounded; a mailbox missing from a response was not processed; a
+//! problem of a whole request (a password, a path, an outage) makes no mailbox fail permanently.
 //! Deliberately absent: provisioning, since the mailboxes are the provider's, and retries, which
-//! are the caller's. What is here instead is a breaker that has calls wait while the provider is
-//! down.
+//! are the caller's. A circuit breaker holds calls back while the provider is down.
 
 mod answer;
 mod batch;
@@ -38,10 +37,10 @@ use client::Client;
 pub use secret::Secrets;
 pub use settings::{Endpoint, Settings, Waits};
 
-/// Where the addresses of mailboxes are looked up: the registry, which alone has personal data.
+/// Looks up the addresses of mailboxes: the registry, which alone stores personal data.
 #[async_trait]
 pub trait Addresses: Send + Sync {
-    /// Number and address of those of the mailboxes that have one; whoever was erased is left out.
+    /// Number and address of these mailboxes; erased ones are left out.
     async fn addresses(&self, mailboxes: &RoaringBitmap) -> Result<Vec<(u32, String)>, Error>;
 }
 
@@ -54,9 +53,8 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// A programme's mailboxes at the provider with these settings. Nothing is sent yet. The clock
-    /// is the real one, in a rehearsal too: the provider compares the instant of a request with its
-    /// own.
+    /// A programme's mailboxes at the provider. Nothing is sent yet. The clock is the real one, in
+    /// a rehearsal too: the provider compares the timestamp of a request with its own clock.
     pub fn new(
         programme: ProgrammeId,
         settings: Settings,
@@ -67,7 +65,7 @@ impl Webhook {
         Ok(Self { programme, settings, client, addresses })
     }
 
-    /// Until when a call that begins now waits for a provider that is down.
+    /// The instant until which a call that starts now waits for a provider that is down.
     fn deadline(&self) -> Instant {
         Instant::now() + self.settings.waits.recovery
     }
@@ -88,7 +86,7 @@ impl Webhook {
         (batch, sorted)
     }
 
-    /// Every one of the mailboxes, with what it may do.
+    /// Reads the rights of every one of the mailboxes.
     async fn rights(
         &self,
         mailboxes: &MailboxSet,

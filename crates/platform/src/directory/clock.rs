@@ -5,7 +5,7 @@ use super::super::{Cause, Error};
 use super::fault::Problem;
 use super::{Directory, Mode, fault};
 
-/// The instant that it is in the directory.
+/// The current instant of the directory.
 pub(super) async fn now(connection: &mut SqliteConnection) -> Result<DateTime<Utc>, Problem> {
     let (micros,): (i64,) = sqlx::query_as(
         "SELECT CAST(round(1e6 * coalesce(rehearsed_at, unixepoch('subsec'))) AS INTEGER) FROM \
@@ -17,14 +17,13 @@ pub(super) async fn now(connection: &mut SqliteConnection) -> Result<DateTime<Ut
         .ok_or_else(|| Problem::Content("has a clock that shows no instant".to_owned()))
 }
 
-/// The instant of a count of unix seconds; one that no calendar has is the last that it has.
+/// The instant of a Unix timestamp; the last instant of the calendar if it is beyond.
 pub(super) fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl Directory {
-    /// Has the directory's clock stand still at an instant, or go with the computer's again. Only
-    /// for rehearsals.
+    /// Stops the directory's clock at an instant, or lets it run again. Only for rehearsals.
     pub async fn set_clock(&self, instant: Option<DateTime<Utc>>) -> Result<(), Error> {
         if self.mode == Mode::Production {
             return Err(Error::Refused {

@@ -1,5 +1,4 @@
-//! The end of what the directory knows of holders: their addresses and passwords. Their numbers
-//! stay, closed.
+//! Erasure of personal data in the directory: addresses and passwords. The numbers stay, closed.
 
 use roaring::RoaringBitmap;
 use sqlx::Connection;
@@ -8,14 +7,13 @@ use super::super::Error;
 use super::file::unavailable;
 use super::{Directory, fault};
 
-/// Numbers in a statement.
+/// Numbers per statement.
 const NUMBERS: usize = 8_192;
 
 impl Directory {
-    /// Takes address and password of these mailboxes away, whose rights stay as they are, and
-    /// writes the file anew so that no trace of them is left; answers how many had an address. Done
-    /// again, it does nothing more. While another program reads the file it can't be done, and may
-    /// be tried again.
+    /// Erases address and password of these mailboxes, keeps their rights, and rewrites the file so
+    /// that no residue is left; returns how many had an address. Idempotent. While another program
+    /// reads the file the call fails and may be retried.
     pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
         let at = |error| fault::of(&self.place, error);
         let mut writer = self.writer().await?;

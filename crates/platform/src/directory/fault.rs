@@ -1,16 +1,16 @@
-//! What a failure of the database means to whoever called, and what to do about it.
+//! Maps database errors to errors of the platform, with the next step.
 
 use sql::Failure;
 
 use super::super::{Cause, Error};
 use super::file::DirectoryFile;
 
-/// Why a transaction on the directory came to nothing; it left no trace in the file.
+/// Why a transaction on the directory failed; it was rolled back.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// The database said so.
+    /// The database reported an error.
     Database(sqlx::Error),
-    /// The file doesn't hold what this program writes.
+    /// The file has content that this program does not write.
     Content(String),
 }
 
@@ -38,7 +38,7 @@ pub(super) fn of(place: &DirectoryFile, error: sqlx::Error) -> Error {
         Failure::Busy => "is locked by another program; end that program, or wait",
         Failure::ReadOnlyFile => "is read-only; make the file and its folder writable",
         Failure::DiskFull => "has no space on its disk; free some space and try again",
-        // A full disk can also look like this, where the write-ahead log's index finds no space.
+        // A full disk can also surface here, if the index of the write-ahead log finds no space.
         Failure::Disk => {
             "cannot be read or written, as when its disk is full or failing; free some space or \
              check the disk, and try again"

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::{Cause, Error};
 
-/// Where a directory's file is, and which file it is: a file that was removed or replaced keeps
-/// answering whoever has it open, but nobody else sees what is written to it.
+/// The path and identity of a directory's file: a removed or replaced file still serves the
+/// processes that have it open, but no other process sees their writes.
 #[derive(Debug)]
 pub(super) struct DirectoryFile {
     path: PathBuf,
@@ -57,19 +57,19 @@ pub(super) fn out_of_reach(path: &Path, error: std::io::Error) -> Error {
     Error::Unavailable {
         cause: Cause::UNAVAILABLE,
         problem: format!(
-            "the mail directory {path} is out of reach; check its disk and its rights"
+            "the mail directory {path} is unreachable; check its disk and permissions"
         ),
         source: Some(Box::new(error)),
     }
 }
 
-/// Never usable as it is.
+/// A permanent error.
 pub(super) fn unusable(path: &Path, problem: &str) -> Error {
     let problem = format!("the mail directory {} {problem}", path.display());
     Error::Refused { cause: Cause::UNUSABLE, problem }
 }
 
-/// Not usable now.
+/// A transient error.
 pub(super) fn unavailable(path: &Path, problem: &str) -> Error {
     let problem = format!("the mail directory {} {problem}", path.display());
     Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source: None }

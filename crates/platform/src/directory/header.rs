@@ -1,5 +1,5 @@
-//! What a file's first bytes tell without asking the database, whose only answer to all of it would
-//! be "file is not a database".
+//! Reads the header of a file without the database, which reports every problem as "file is not a
+//! database".
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use super::schema;
 
 /// The length of the header of an `SQLite` file.
 const HEADER: u64 = 100;
-/// Where the header keeps what `PRAGMA user_version` and `application_id` say.
+/// Offsets of `PRAGMA user_version` and `application_id` in the header.
 const USER_VERSION: usize = 60;
-/// And the formats in which it is written and read, 2 for write-ahead mode.
+/// Offsets of the read and write formats; 2 is write-ahead mode.
 const FORMATS: std::ops::Range<usize> = 18..20;
 const APPLICATION_ID: usize = 68;
 
-/// Is it a file of this program that this program can use?
+/// Can this program use the file?
 pub(super) async fn check(path: &Path) -> Result<(), Error> {
     let file = tokio::fs::metadata(path).await.map_err(|error| out_of_reach(path, error))?;
     if !file.is_file() {
@@ -38,8 +38,7 @@ pub(super) async fn check(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Is it in write-ahead mode? The file itself says so, whichever of the files beside it are
-/// missing.
+/// Is it in write-ahead mode? The header alone tells, whichever companion files are missing.
 pub(super) async fn is_write_ahead(path: &Path) -> Result<bool, Error> {
     let header = first_bytes(path).await.map_err(|error| out_of_reach(path, error))?;
     Ok(header.get(FORMATS) == Some(&[2, 2]))

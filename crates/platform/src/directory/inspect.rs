@@ -1,4 +1,4 @@
-//! What keeps mail servers from obeying the file, each with what to do about it.
+//! Checks for what keeps mail servers from enforcing the directory, each with its remedy.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use super::file::DirectoryFile;
 use super::{Directory, fault, header, open, schema};
 
 impl Directory {
-    /// Looks at a directory as the mail servers do, without changing anything: what is wrong with
-    /// it, a sentence for each finding with its remedy. `refusals` are what the plan in force has
-    /// it say. A file that is no directory is an error.
+    /// Checks a directory as the mail servers see it, without changing anything; returns a sentence
+    /// with a remedy for each finding. `refusals` are those of the plan in force. A file that is
+    /// not a mail directory is an error.
     pub async fn inspect(path: &Path, refusals: Option<&Refusals>) -> Result<Vec<String>, Error> {
         let place = DirectoryFile::of(path).await?;
         header::check(path).await?;
@@ -27,8 +27,8 @@ impl Directory {
                  wal'"
             ));
         }
-        // Without its write-ahead log the file is whole, and a connection that took it for what it
-        // says would make one.
+        // Without its write-ahead log the file is complete, and a read-write connection would
+        // create one.
         let alone = !open::beside(path, "-wal").exists() || !open::beside(path, "-shm").exists();
         let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(alone);
         let mut connection = options.connect().await.map_err(|error| fault::of(&place, error))?;
@@ -39,7 +39,7 @@ impl Directory {
     }
 }
 
-/// The files beside it, and who may read them and reach them.
+/// Checks the companion files, and who may read and reach them.
 fn beside(path: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for suffix in ["-wal", "-shm"] {
@@ -56,7 +56,7 @@ fn beside(path: &Path) -> Vec<String> {
         let mode = mode(&file);
         if mode.is_some_and(|mode| mode & 0o044 == 0) {
             found.push(format!(
-                "{} can be read by its owner alone; give the mail servers' group the right: chgrp \
+                "{} can be read only by its owner; give the mail servers' group permission: chgrp \
                  GROUP, chmod 640",
                 file.display()
             ));
@@ -67,8 +67,8 @@ fn beside(path: &Path) -> Vec<String> {
     for folder in folders {
         if mode(folder).is_some_and(|mode| mode & 0o011 == 0) {
             found.push(format!(
-                "the folder {} keeps the mail servers out; let their group pass: chgrp GROUP, \
-                 chmod 750",
+                "the folder {} is not accessible to the mail servers; give their group permission: \
+                 chgrp GROUP, chmod 750",
                 folder.display()
             ));
         }
@@ -92,7 +92,7 @@ async fn content(
     if version < schema::VERSION {
         found.push(format!(
             "{place} has version {version} of its tables, and the lookups need {}; start the \
-             engine once, which brings it there",
+             engine once to migrate it",
             schema::VERSION
         ));
         return Ok(());
@@ -110,7 +110,7 @@ async fn content(
         .await?;
     if set {
         found.push(format!(
-            "the clock of {place} stands still; have it go again: UPDATE clock SET rehearsed_at = \
+            "the clock of {place} is stopped; start it again: UPDATE clock SET rehearsed_at = \
              NULL"
         ));
     }
@@ -121,8 +121,8 @@ async fn content(
     let files: Vec<PathBuf> = ["", "-wal"].map(|suffix| open::beside(path, suffix)).into();
     if passwords && files.iter().any(|file| mode(file).is_some_and(|mode| mode & 0o004 != 0)) {
         found.push(format!(
-            "{place} holds password hashes and can be read by everybody on this machine; give it a \
-             group of the mail servers' own: chgrp GROUP, chmod 640, for -wal and -shm too"
+            "{place} holds password hashes and can be read by every user of this machine; give it \
+             to the mail servers' group: chgrp GROUP, chmod 640, for -wal and -shm too"
         ));
     }
     if let Some(refusals) = refusals {
@@ -131,7 +131,7 @@ async fn content(
             sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
         if <[String; 5]>::from(says) != said::values(refusals) {
             found.push(format!(
-                "{place} has other refusals than the plan in force; run the engine, which writes \
+                "{place} has refusals that differ from the plan in force; run the engine to update \
                  them"
             ));
         }

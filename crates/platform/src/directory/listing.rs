@@ -1,5 +1,4 @@
-//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to
-//! come.
+//! Lists the directory's content, whoever wrote it: mailboxes in pages, and future ends of rights.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,8 @@ use super::super::{Ends, Known, columns, counted};
 use super::fault::Problem;
 use super::{clock, numbers};
 
-/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server.
+/// A page of its mailboxes, by the table of addresses: without an address there is no mailbox for a
+/// mail server.
 pub(super) async fn known(
     connection: &mut SqliteConnection,
     from: u32,
@@ -34,7 +34,7 @@ pub(super) async fn known(
     };
     let mut numberless = 0;
     if mailboxes.len() < u64::from(limit) {
-        // The file itself lets another program write numbers that are none.
+        // The file lets other programs write invalid numbers.
         let sql = "SELECT (SELECT count(*) FROM mailbox WHERE number < 0)
                         + (SELECT count(*) FROM mailbox WHERE number > 4294967295)";
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *snapshot).await?;
@@ -44,7 +44,7 @@ pub(super) async fn known(
     Ok(Known { mailboxes: MailboxSet::from(mailboxes), numberless })
 }
 
-/// The instants to come, from one snapshot and at one instant.
+/// The future ends of rights, from one snapshot and at one instant.
 pub(super) async fn ends(
     connection: &mut SqliteConnection,
     mailboxes: &MailboxSet,

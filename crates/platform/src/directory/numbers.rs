@@ -1,12 +1,12 @@
-//! Sets of numbers as they travel to and from the database: as text, one row for a whole set.
+//! Sets of numbers in transit to and from the database: as text, one row for a whole set.
 //!
-//! A row per number would cost ten times as much on its way through the driver.
+//! One row per number would cost ten times as much in the driver.
 
 use roaring::RoaringBitmap;
 
 use super::fault::Problem;
 
-/// Reads what `group_concat(number)` wrote; NULL is the empty set.
+/// Parses the output of `group_concat(number)`; NULL is the empty set.
 pub(super) fn parse(text: Option<&str>) -> Result<RoaringBitmap, Problem> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(RoaringBitmap::new());
@@ -14,7 +14,7 @@ pub(super) fn parse(text: Option<&str>) -> Result<RoaringBitmap, Problem> {
     let strange = |_| Problem::Content("holds a mailbox number that is none".to_owned());
     let mut numbers =
         text.split(',').map(str::parse).collect::<Result<Vec<u32>, _>>().map_err(strange)?;
-    // The rows come in the order of their key, but nothing promises it.
+    // The rows come in key order, but nothing guarantees it.
     if !numbers.is_sorted() {
         numbers.sort_unstable();
     }
@@ -22,7 +22,7 @@ pub(super) fn parse(text: Option<&str>) -> Result<RoaringBitmap, Problem> {
         .unwrap_or_else(|_| numbers.iter().collect()))
 }
 
-/// Writes a set as a JSON array, for `json_each`.
+/// Formats a set as a JSON array, for `json_each`.
 pub(super) fn json(numbers: &RoaringBitmap) -> String {
     let mut text = String::with_capacity(2 + 8 * usize::try_from(numbers.len()).unwrap_or(0));
     text.push('[');

@@ -1,4 +1,4 @@
-//! Making and opening the file, with a clear sentence for every file that is not a mail directory.
+//! Creates and opens the file, with a clear error for every file that is not a mail directory.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,21 +12,20 @@ use super::super::Error;
 use super::file::{DirectoryFile, unavailable, unusable};
 use super::{Directory, Mode, fault, header, schema};
 
-/// How long another program's lock is waited for.
+/// How long to wait for another program's lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// Pages of this size halve what a commit of a whole batch costs, as it writes most of the pages
-/// anyway.
+/// Pages of this size halve the cost of committing a whole batch, which writes most pages anyway.
 const PAGE_SIZE: u32 = 16_384;
-/// Pages of write-ahead log, 64 MB, from which on it is folded into the file: a page that several
-/// batches write goes there once.
+/// Pages of write-ahead log (64 MB) after which it is checkpointed: a page written by several
+/// batches is copied once.
 const CHECKPOINT_FROM: &str = "4000";
-/// Memory of the connection that writes, 64 MB, taken only as needed: with less, a big transaction
-/// writes the pages of the index of addresses several times over.
+/// The page cache of the writing connection, 64 MB, allocated on demand: with less, a large
+/// transaction writes the pages of the address index several times.
 const WRITER_CACHE: &str = "-64000";
 
-/// Makes a directory under another name and gives it its own only when it is whole.
+/// Creates a directory under a temporary name and renames it once it is complete.
 pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
-    // A write-ahead log without its file would be taken for the new file's, and spoil it.
+    // An orphaned write-ahead log would be applied to the new file and corrupt it.
     for name in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
         if tokio::fs::try_exists(&name).await.unwrap_or(true) {
             return Err(unusable(&name, "is in the way of a new one; open it, or move it away"));
@@ -49,7 +48,7 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
             |place| fault::of(&place, error),
         ));
     }
-    // A hard link, unlike a rename, never takes the place of a file that came to be meanwhile.
+    // Unlike a rename, a hard link never overwrites a file created in the meantime.
     let linked = tokio::fs::hard_link(draft, path).await;
     remove(draft).await;
     linked.map_err(|error| {
@@ -86,7 +85,7 @@ pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
     Ok(Directory { identity, mode, writer: Mutex::new(writer), reader: Mutex::new(reader), place })
 }
 
-/// Brings a file of an earlier version to the newest form.
+/// Migrates a file of an earlier version to the newest.
 async fn upgrade(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let (version,): (i32,) =
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut *connection).await?;
@@ -104,7 +103,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", CHECKPOINT_FROM)
 }
 
-/// Can it be written to, and what is it? `SQLite` itself finds a file that was cut short.
+/// Is it writable, and what is it? `SQLite` itself detects a truncated file.
 async fn check_content(
     connection: &mut SqliteConnection,
     place: &DirectoryFile,

@@ -1,4 +1,4 @@
-//! Which mailboxes the directory holds, and what it answers for those that may not.
+//! Provisioning: the mailboxes of the directory.
 
 use sql::Failure;
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
@@ -7,17 +7,17 @@ use super::super::Error;
 use super::fault::Problem;
 use super::{Directory, fault};
 
-/// Rows to a statement: more gain nothing, and the statement is prepared once for all full ones.
+/// Rows per statement: more gain nothing, and the statement for a full batch is prepared once.
 const ROWS: usize = 500;
 
 impl Directory {
-    /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
-    /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
-    /// mailbox; several may swap theirs in one call. A call rewrites most of the index of
-    /// addresses, so a hundred thousand rows at a time are several times faster than some
+    /// Adds mailboxes with every right, or changes the addresses of existing ones, whose rights
+    /// stay; stores the checkpoint of the log in the same transaction. An address belongs to one
+    /// mailbox; mailboxes may swap addresses within one call. A call rewrites most of the address
+    /// index, so batches of a hundred thousand rows are several times faster than batches of some
     /// thousands.
     pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
-        // No log is that long; SQLite's integers end where this one does.
+        // No log is that long: this is the largest integer of SQLite.
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
         let mut writer = self.writer().await?;
         provision(&mut writer, rows, checkpoint).await.map_err(|error| {
@@ -30,7 +30,7 @@ impl Directory {
         self.place.check().await
     }
 
-    /// How far the log was read when mailboxes were last provisioned; 0 in a new directory.
+    /// The position of the log up to which mailboxes are provisioned; 0 in a new directory.
     pub async fn checkpoint(&self) -> Result<u64, Error> {
         let mut reader = self.reader().await?;
         let (checkpoint,): (i64,) = sqlx::query_as("SELECT provisioned_to FROM directory")
@@ -49,8 +49,7 @@ async fn provision(
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if let Err(error) = add(&mut transaction, rows).await {
-        // A number or an address is there already. What was added goes, and rows are changed
-        // instead.
+        // A number or an address exists already: roll back, and update rows instead.
         if Failure::of(&error) != Failure::Duplicate {
             return Err(error);
         }
@@ -76,7 +75,7 @@ async fn add(connection: &mut SqliteConnection, rows: &[(u32, String)]) -> Resul
     Ok(())
 }
 
-/// Frees the addresses that the rows' mailboxes have now, so that another row can have them.
+/// Frees the current addresses of the rows' mailboxes, so that other rows can take them.
 async fn give_up_addresses(
     connection: &mut SqliteConnection,
     rows: &[(u32, String)],
@@ -108,8 +107,7 @@ async fn change(
     Ok(())
 }
 
-/// In the order of the index of addresses: its pages are visited one after the other, in half the
-/// time.
+/// Sorts rows by address: visiting the pages of the address index in order halves the time.
 fn by_address(rows: &[(u32, String)]) -> Vec<&(u32, String)> {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_by(|one, other| one.1.cmp(&other.1));

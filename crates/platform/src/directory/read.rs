@@ -8,7 +8,7 @@ use super::super::part::parts;
 use super::clock;
 use super::fault::Problem;
 
-/// Who may do what, from one snapshot of the file and at one instant.
+/// Reads rights, from one snapshot of the file and at one instant.
 pub(super) async fn read(
     connection: &mut SqliteConnection,
     mailboxes: &MailboxSet,

@@ -8,8 +8,8 @@ use super::fault::Problem;
 use super::numbers;
 
 impl Part {
-    /// Which mailboxes exist, and for which of those each of the conditions holds, from the part's
-    /// first to its last number; others than its own may be among them. Within one transaction.
+    /// The existing mailboxes from the part's first to its last number, and those of them for which
+    /// each condition holds; numbers outside the part may be among them. Within one transaction.
     pub(super) async fn scan(
         &self,
         connection: &mut SqliteConnection,

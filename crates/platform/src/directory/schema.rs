@@ -2,27 +2,27 @@
 
 use super::super::Mode;
 
-/// Tells a mail directory from any other `SQLite` file: `TrMd` in ASCII.
+/// Identifies a mail directory among `SQLite` files: `TrMd` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
-/// The newest form of the file that this program knows.
+/// The newest version of the file known to this program.
 pub(super) const VERSION: i32 = 3;
-/// What stands in the place of an instant where a right has no end.
+/// The value for a right without an end.
 ///
-/// A number and not NULL, because `SQLite` overwrites a row in place when its size stays the same:
-/// a phase over 1.2 million rows takes half the time. The smallest of four bytes, like every
-/// instant until 2038; it is no instant, as those are never negative.
+/// A number instead of NULL, because `SQLite` overwrites a row in place if its size stays the same:
+/// a phase over 1.2 million rows takes half the time. It is the smallest four-byte integer, as wide
+/// as every instant until 2038; real instants are never negative.
 pub(super) const NO_END: i64 = -2_147_483_648;
-/// The instant that it is in the directory, in unix seconds, for every `SQLite` since 3.38: that of
+/// The current instant of the directory, in Unix seconds, for every `SQLite` since 3.38: that of
 /// the mail servers may be old.
 const NOW: &str = "coalesce((SELECT rehearsed_at FROM clock), unixepoch())";
 
-/// What each mailbox's newest decision is, for 65,536 numbers in a row; since version 2.
+/// The newest decision on each mailbox, for ranges of 65,536 numbers; since version 2.
 const DECISION: &str = "CREATE TABLE decision (
            part INTEGER PRIMARY KEY,
            decided TEXT NOT NULL
          ) STRICT;";
 
-/// Statements that bring a directory of an earlier version to the newest form, in one transaction.
+/// Statements that migrate a directory of an earlier version, in one transaction.
 pub(super) fn upgrade(from: i32) -> String {
     let decision = if from < 2 { DECISION } else { "" };
     let rights = rights();
@@ -36,7 +36,7 @@ pub(super) fn upgrade(from: i32) -> String {
     )
 }
 
-/// What the mail servers look up. They may be given columns that are new at the end, and lose none.
+/// The view that mail servers query. New columns may be appended; none is ever removed.
 fn rights() -> String {
     format!(
         "CREATE VIEW rights AS
@@ -56,8 +56,8 @@ fn rights() -> String {
     )
 }
 
-/// Statements that make an empty directory. The instants are apart from the addresses so that a
-/// phase rewrites some 30 MB and not four times that.
+/// Statements that create an empty directory. Instants are stored apart from addresses, so that a
+/// phase rewrites some 30 MB instead of four times as much.
 pub(super) fn statements(mode: Mode) -> String {
     let (rehearsal, clock) = match mode {
         Mode::Production => (0, "CHECK (rehearsed_at IS NULL)"),

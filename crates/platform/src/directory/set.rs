@@ -1,10 +1,9 @@
-//! Setting a right for a set of mailboxes: one transaction, and mostly one statement for each
-//! 65,536 numbers.
+//! Sets a right for a set of mailboxes: one transaction, usually one statement for each 65,536
+//! numbers.
 //!
-//! Each such part is scanned once, to know which of its mailboxes exist and which are already so;
-//! the rest is written by ranges of the numbers that exist. What a statement changed is counted and
-//! must be what the scan foretold, or nothing is changed at all. What was decided later than the
-//! call stays (`fence.rs`).
+//! Each part is scanned once, for the mailboxes that exist and those that need no change; the rest
+//! is written by ranges of existing numbers. The count of changed rows must match the scan, or the
+//! transaction is rolled back. Later decisions are never overwritten (`fence.rs`).
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
@@ -18,14 +17,14 @@ use super::super::{Answer, Right, SetRights};
 use super::fault::Problem;
 use super::{clock, numbers, schema};
 
-/// More ranges than this are slower than one statement that looks each number up.
+/// Above this number of ranges, one statement that looks each number up is faster.
 const MOST_RANGES: usize = 16;
 
 pub(super) async fn set(
     connection: &mut SqliteConnection,
     call: &SetRights,
 ) -> Result<Answer, Problem> {
-    // A transaction that is dropped, because the caller gave up, is rolled back.
+    // A cancelled call drops the transaction, which rolls it back.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let now = clock::now(&mut transaction).await?;
     let change = Change::new(call, now);
@@ -45,7 +44,7 @@ pub(super) async fn set(
     Ok(outcome.answer())
 }
 
-/// What was decided about a part.
+/// The decisions on a part.
 async fn fence(connection: &mut SqliteConnection, part: &Part) -> Result<Fence, Problem> {
     let decided: Option<String> = sqlx::query_scalar("SELECT decided FROM decision WHERE part = ?")
         .bind(part.id())
@@ -68,11 +67,11 @@ async fn keep(
     Ok(())
 }
 
-/// A right, in the words of the database.
+/// A right in SQL.
 struct Change {
-    /// `SET` of the columns.
+    /// The assignments of `SET`.
     assignments: String,
-    /// Is a row already so?
+    /// The condition that a row needs no change.
     is_so: String,
 }
 
@@ -82,7 +81,7 @@ impl Change {
         let now = now.timestamp();
         let test = match value {
             schema::NO_END => format!("= {value}"),
-            // A right that ended earlier is gone just the same, and keeps the instant it ended at.
+            // A right that ended earlier has ended all the same, and keeps its instant.
             past if past <= now => format!("BETWEEN 0 AND {now}"),
             future => format!("= {future}"),
         };
@@ -127,8 +126,8 @@ impl Change {
     }
 }
 
-/// What is kept for a right. Instants are kept in whole seconds: one that is still to come is
-/// rounded up, so that nothing ends early, and one that is past stays past.
+/// The stored value of a right, in whole seconds: a future instant is rounded up, so that nothing
+/// ends early, and a past one stays past.
 fn value(right: Right, now: DateTime<Utc>) -> i64 {
     match right {
         Right::Allowed => schema::NO_END,

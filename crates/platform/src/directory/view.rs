@@ -4,8 +4,7 @@ use super::super::{Error, RightsView};
 use super::{Directory, fault};
 
 impl Directory {
-    /// Makes the view, or makes it anew where there is one of its name. A table of that name is
-    /// refused.
+    /// Creates or replaces the view. A table of that name is an error.
     pub async fn make_view(&self, view: &RightsView) -> Result<(), Error> {
         let (name, columns) = (view.name(), view.select());
         let sql = format!(
@@ -15,7 +14,7 @@ impl Directory {
         let mut writer = self.writer().await?;
         let made = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *writer).await;
         if let Err(error) = made {
-            // Nothing of it is left; where there was no transaction, there is nothing to roll back.
+            // Nothing of it is left; without a transaction there is nothing to roll back.
             drop(sqlx::raw_sql("ROLLBACK").execute(&mut *writer).await);
             return Err(fault::of(&self.place, error));
         }

@@ -1,4 +1,4 @@
-//! One call: a connection for its time, and an end to its waiting.
+//! One call: its own connection, and a bounded wait.
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -9,7 +9,7 @@ use super::fault::{Address, Problem};
 use super::waits::Waits;
 
 impl PostgresDirectory {
-    /// Does something with a connection of its own.
+    /// Runs an operation on its own connection.
     pub(super) async fn call<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,

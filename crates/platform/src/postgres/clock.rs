@@ -1,4 +1,4 @@
-//! Instants as the directory keeps them, and the one that it is.
+//! Instants as the directory stores them, and its clock.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -8,16 +8,15 @@ use super::PostgresDirectory;
 use super::fault::Problem;
 use super::schema::NOW;
 
-/// The instant that it is in the directory.
+/// The current instant of the directory.
 pub(super) async fn now(connection: &mut PgConnection) -> Result<DateTime<Utc>, Problem> {
     let (now,): (DateTime<Utc>,) =
         sqlx::query_as(AssertSqlSafe(format!("SELECT {NOW}"))).fetch_one(connection).await?;
     Ok(now)
 }
 
-/// An instant as the directory can keep it, in microseconds: one that is still to come is rounded
-/// up, so that nothing ends early, and one that is past stays past. Those before 1970 and after
-/// 9999 are kept as the ends of that time.
+/// An instant as the directory stores it, in microseconds: a future one is rounded up, so that
+/// nothing ends early, and a past one stays past. Instants before 1970 or after 9999 are clamped.
 pub(super) fn kept(instant: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let whole = instant.trunc_subsecs(6);
     let upwards = TimeDelta::microseconds(i64::from(whole < instant && instant > now));
@@ -25,7 +24,7 @@ pub(super) fn kept(instant: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> 
     whole.max(DateTime::UNIX_EPOCH).min(last())
 }
 
-/// An instant in the words of the database.
+/// An instant as an SQL literal.
 pub(super) fn literal(instant: DateTime<Utc>) -> String {
     format!("timestamptz '{}'", instant.format("%Y-%m-%d %H:%M:%S%.6f+00"))
 }
@@ -36,8 +35,7 @@ fn last() -> DateTime<Utc> {
 }
 
 impl PostgresDirectory {
-    /// Has the directory's clock stand still at an instant, or go with the server's again. Only for
-    /// rehearsals.
+    /// Stops the directory's clock at an instant, or lets it run again. Only for rehearsals.
     pub async fn set_clock(&self, instant: Option<DateTime<Utc>>) -> Result<(), Error> {
         if self.mode == Mode::Production {
             return Err(self

@@ -1,5 +1,4 @@
-//! The end of what the directory knows of holders: their addresses and passwords. Their numbers
-//! stay, closed.
+//! Erasure of personal data in the directory: addresses and passwords. The numbers stay, closed.
 
 use roaring::RoaringBitmap;
 
@@ -8,19 +7,19 @@ use super::PostgresDirectory;
 use super::fault::Problem;
 
 impl PostgresDirectory {
-    /// Takes address and password of these mailboxes away, whose rights stay as they are, and
-    /// writes the table anew so that no trace of them is left; answers how many had an address.
-    /// Done again, it does nothing more. Mail servers that look rights up wait for it.
+    /// Erases address and password of these mailboxes, keeps their rights, and rewrites the table
+    /// so that no residue is left; returns how many had an address. Idempotent. Queries of mail
+    /// servers wait for it.
     pub async fn erase(&self, mailboxes: &RoaringBitmap) -> Result<u64, Error> {
         let numbers: Vec<i64> = mailboxes.iter().map(i64::from).collect();
         self.call(async |connection| {
-            // Another user would be told nothing, and nothing would be written anew.
+            // For another user VACUUM would only warn, and rewrite nothing.
             let owned = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
                  WHERE oid = 'directory.mailbox'::regclass";
             let owned: bool = sqlx::query_scalar(owned).fetch_one(&mut *connection).await?;
             if !owned {
                 return Err(Problem::Refused(
-                    "can be written anew by the owner of its tables alone; do it as the user that \
+                    "can be rewritten only by the owner of its tables; run this as the user that \
                      runs `tramonto store migrate`"
                         .to_owned(),
                 ));

@@ -1,7 +1,7 @@
-//! What a failure of the database means to whoever called, and what to do about it.
+//! Maps database errors to errors of the platform, with the next step.
 //!
-//! Invariant: no sentence and no source holds a row. What `PostgreSQL` tells in its details (the
-//! key that exists already, the row that fails a check) has addresses in it, so only its message is
+//! Invariant: no message and no source contains a row. The details of a `PostgreSQL` error (the key
+//! that exists already, the row that fails a check) contain addresses, so only its message is
 //! passed on.
 
 use sql::Failure;
@@ -9,22 +9,22 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::super::{Cause, Error};
 
-/// Where a directory is, as its errors name it.
+/// The address of a directory, as its errors name it.
 #[derive(Debug, Clone)]
 pub(super) struct Address(String);
 
-/// Why a transaction on the directory came to nothing; it left no trace.
+/// Why a transaction on the directory failed; it was rolled back.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// The database said so.
+    /// The database reported an error.
     Database(sqlx::Error),
-    /// The database holds what this program does not write.
+    /// The database has content that this program does not write.
     Content(String),
-    /// A statement changed other rows than were there a moment ago.
+    /// A statement changed other rows than those scanned before.
     Moved(String),
-    /// What was asked for can't be, and will not be later.
+    /// The request is invalid, now and later.
     Refused(String),
-    /// Another process did more, later.
+    /// Another process has carried out a later decision.
     Superseded(String),
     /// The server did not answer in time.
     Silence,
@@ -59,13 +59,13 @@ impl Address {
         &self.0
     }
 
-    /// Never usable as it is.
+    /// A permanent error.
     pub(super) fn unusable(&self, problem: &str) -> Error {
         let problem = format!("the mail directory at {} {problem}", self.0);
         Error::Refused { cause: Cause::UNUSABLE, problem }
     }
 
-    /// Not usable now.
+    /// A transient error.
     pub(super) fn unavailable(&self, cause: Cause, problem: &str) -> Error {
         let problem = format!("the mail directory at {} {problem}", self.0);
         Error::Unavailable { cause, problem, source: None }
@@ -133,7 +133,7 @@ impl Address {
     }
 }
 
-/// The server's own words, without the details that can hold a row.
+/// The server's message, without the details that can contain a row.
 fn message(error: &sqlx::Error) -> String {
     let Some(database) = error.as_database_error() else { return error.to_string() };
     format!("{}, SQLSTATE {}", database.message(), database.code().unwrap_or_default())

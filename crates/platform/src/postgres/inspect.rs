@@ -1,4 +1,4 @@
-//! What keeps mail servers from obeying the directory, each with what to do about it.
+//! Checks for what keeps mail servers from enforcing the directory, each with its remedy.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Refusals;
@@ -8,13 +8,13 @@ use super::super::{Error, Mode, said};
 use super::PostgresDirectory;
 use super::fault::Problem;
 
-/// A clock that is this far off ends rights visibly late or early.
+/// A clock that deviates by more ends rights visibly late or early.
 const OFF: TimeDelta = TimeDelta::seconds(1);
 
 impl PostgresDirectory {
-    /// Looks at the directory as the mail servers do, without changing anything: what is wrong with
-    /// it, a sentence for each finding with its remedy. `refusals` are what the plan in force has
-    /// it say, and `now` is the instant by this machine's clock.
+    /// Checks the directory as the mail servers see it, without changing anything; returns a
+    /// sentence with a remedy for each finding. `refusals` are those of the plan in force, and
+    /// `now` is the instant by this machine's clock.
     pub async fn inspect(
         &self,
         refusals: Option<&Refusals>,
@@ -31,22 +31,23 @@ impl PostgresDirectory {
         let looked = self.call(async |connection| look(connection).await).await?;
         if looked.set {
             found.push(format!(
-                "the clock of the mail directory at {place} stands still; have it go again: UPDATE \
+                "the clock of the mail directory at {place} is stopped; start it again: UPDATE \
                  directory.clock SET rehearsed_at = NULL"
             ));
         }
         let off = (looked.clock - now).abs();
         if off > OFF {
             found.push(format!(
-                "the clock of the machine of PostgreSQL is {} seconds away from this machine's; \
-                 have both follow a time service",
+                "the clock of the PostgreSQL server differs from this machine's by {} seconds; \
+                 synchronize both with a time service",
                 off.num_seconds()
             ));
         }
         if !looked.role {
             found.push(
-                "there is no role tramonto_mail, so the mail servers look up rights as somebody \
-                 who may do more; run deploy/postgres/roles.sql and let them in by it"
+                "there is no role tramonto_mail, so the mail servers query rights with more \
+                 permissions than they need; run deploy/postgres/roles.sql and connect them with \
+                 that role"
                     .to_owned(),
             );
         } else if !looked.granted {
@@ -58,8 +59,8 @@ impl PostgresDirectory {
         }
         if refusals.is_some_and(|refusals| looked.says != said::values(refusals)) {
             found.push(format!(
-                "the mail directory at {place} has other refusals than the plan in force; run the \
-                 projector, which writes them"
+                "the mail directory at {place} has refusals that differ from the plan in force; \
+                 run the projector to update them"
             ));
         }
         Ok(found)

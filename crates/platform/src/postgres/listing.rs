@@ -1,5 +1,4 @@
-//! What the directory holds, whoever wrote it: its mailboxes page by page, and the ends still to
-//! come.
+//! Lists the directory's content, whoever wrote it: mailboxes in pages, and future ends of rights.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +13,8 @@ use super::clock;
 use super::fault::Problem;
 use super::scan::{numbers, set};
 
-/// A page of its mailboxes, by the table of addresses: who has none is no mailbox to a mail server.
-/// A number that is none can't be written there.
+/// A page of its mailboxes, by the table of addresses: without an address there is no mailbox for a
+/// mail server. A constraint rules out invalid numbers.
 pub(super) async fn known(
     connection: &mut PgConnection,
     from: u32,
@@ -30,7 +29,7 @@ pub(super) async fn known(
                FROM page";
     let page = sqlx::query(sql).bind(i64::from(from)).bind(i64::from(limit)).persistent(false);
     let page = page.fetch_one(connection).await?;
-    // A page is no longer than its limit, and the table holds no other numbers.
+    // A page is no longer than its limit, and the table has no other numbers.
     let number = |place: usize| -> Result<u32, Problem> {
         Ok(u32::try_from(page.try_get::<i64, _>(place)?).unwrap_or(u32::MAX))
     };
@@ -39,7 +38,7 @@ pub(super) async fn known(
     Ok(Known { mailboxes: MailboxSet::from(mailboxes), numberless: 0 })
 }
 
-/// The instants to come, from one snapshot and at one instant.
+/// The future ends of rights, from one snapshot and at one instant.
 pub(super) async fn ends(
     connection: &mut PgConnection,
     mailboxes: &MailboxSet,

@@ -1,7 +1,7 @@
-//! Making a directory, and telling whether the one that is there can be used.
+//! Creates a directory, and checks whether an existing one can be used.
 //!
-//! Invariant: under a lock of its own and in one transaction, so two that start at once make one
-//! directory, and one that is killed leaves none.
+//! Invariant: all under one advisory lock and in one transaction, so two concurrent starts create
+//! one directory, and a killed one leaves none.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
@@ -13,10 +13,10 @@ use super::fault::{Address, Problem};
 use super::schema;
 use super::waits::Waits;
 
-/// Taken while the tables are made or changed: `TrMd` in ASCII.
+/// The advisory lock held while tables are created or changed: `TrMd` in ASCII.
 const LOCK: i64 = 0x5472_4d64;
 
-/// A directory as it was found.
+/// A directory that was found.
 pub(super) struct Found {
     pub(super) version: i32,
     pub(super) identity: Uuid,
@@ -77,7 +77,7 @@ pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, E
     .await
 }
 
-/// The directory that is there, if this program can use it.
+/// The existing directory, if this program can use it.
 pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Address) -> Result<Found, Error> {
     let found = within(waits, pool, place, async |connection| found(connection).await).await?;
     let Some(found) = found else {
@@ -128,7 +128,7 @@ async fn with<T>(
     let waits = Waits::default();
     let pool = waits.pool(options.clone());
     let done = within(waits, &pool, &Address::of(options), work).await;
-    // It is waited for no longer than for a connection; the server closes what is left.
+    // The wait is as long as for a connection; the server closes what remains.
     if tokio::time::timeout(waits.connect, pool.close()).await.is_err() {
         tracing::warn!("a connection to the mail directory did not close in time");
     }

@@ -1,4 +1,4 @@
-//! Which mailboxes the directory holds.
+//! Provisioning: the mailboxes of the directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,14 @@ use super::fault::Problem;
 use super::set;
 
 impl PostgresDirectory {
-    /// Adds mailboxes with every right, or changes the address of those that it holds, whose rights
-    /// stay; and keeps how far the log was read, in the same transaction. An address belongs to one
-    /// mailbox, in whatever case it is written; several may swap theirs in one call. Where the log
-    /// was read further already, by another process, nothing is changed and the call may be made
-    /// again from there.
+    /// Adds mailboxes with every right, or changes the addresses of existing ones, whose rights
+    /// stay; stores the checkpoint of the log in the same transaction. An address belongs to one
+    /// mailbox, ignoring case; mailboxes may swap addresses within one call. If another process has
+    /// moved the checkpoint further, nothing is changed, and the call may be retried from there.
     pub async fn provision(&self, rows: &[(u32, String)], checkpoint: u64) -> Result<(), Error> {
-        // No log is that long; PostgreSQL's integers end where this one does.
+        // No log is that long: this is the largest integer of PostgreSQL.
         let checkpoint = i64::try_from(checkpoint).unwrap_or(i64::MAX);
-        // Of several rows of one mailbox the last one counts.
+        // If a mailbox has several rows, the last one counts.
         let rows: BTreeMap<u32, String> =
             rows.iter().map(|(number, address)| (*number, address.to_ascii_lowercase())).collect();
         let numbers: Vec<u32> = rows.keys().copied().collect();
@@ -28,7 +27,7 @@ impl PostgresDirectory {
             .await
     }
 
-    /// How far the log was read when mailboxes were last provisioned; 0 in a new directory.
+    /// The position of the log up to which mailboxes are provisioned; 0 in a new directory.
     pub async fn checkpoint(&self) -> Result<u64, Error> {
         let sql = "SELECT provisioned_to FROM directory.directory";
         let checkpoint: i64 = self
@@ -48,7 +47,7 @@ async fn provision(
     let keys: Vec<i64> = numbers.iter().copied().map(i64::from).collect();
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = connection.begin_with(begin).await?;
-    // Locked first: two that provision at once go one after the other.
+    // Locked first: concurrent calls are serialized.
     let known: i64 =
         sqlx::query_scalar("SELECT provisioned_to FROM directory.directory FOR UPDATE")
             .fetch_one(&mut *transaction)
@@ -59,7 +58,7 @@ async fn provision(
              {checkpoint}; go on from there"
         )));
     }
-    // A call that changes a range of numbers must not find new ones in it.
+    // A call that changes a range of numbers must not meet new ones in it.
     let parts: BTreeSet<u32> = numbers.iter().map(|number| number >> 16).collect();
     set::lock(&mut transaction, parts).await?;
     sqlx::query(
@@ -89,7 +88,7 @@ async fn provision(
     Ok(transaction.commit().await?)
 }
 
-/// An address that is another's already is told without saying which.
+/// A conflict of addresses is reported without naming the address.
 fn taken(error: sqlx::Error) -> Problem {
     if Failure::of(&error) == Failure::Duplicate {
         return Problem::Refused(

@@ -8,7 +8,7 @@ use super::clock;
 use super::fault::Problem;
 use super::scan::scan;
 
-/// Who may do what, from one snapshot and at one instant.
+/// Reads rights, from one snapshot and at one instant.
 pub(super) async fn read(
     connection: &mut PgConnection,
     mailboxes: &MailboxSet,

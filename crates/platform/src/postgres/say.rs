@@ -1,4 +1,4 @@
-//! What the mail servers say, and who may log in with which password.
+//! The mail servers' refusal texts, and the passwords of mailboxes.
 
 use domain::Refusals;
 use sqlx::AssertSqlSafe;
@@ -8,8 +8,8 @@ use super::super::{Error, said};
 use super::PostgresDirectory;
 
 impl PostgresDirectory {
-    /// Has the mail servers say this where a right has ended. Answers whether they said something
-    /// else before.
+    /// Sets the texts with which mail servers refuse after a right has ended. Returns whether they
+    /// changed.
     pub async fn say(&self, refusals: &Refusals) -> Result<bool, Error> {
         let columns = said::COLUMNS;
         let sql = format!(
@@ -27,9 +27,9 @@ impl PostgresDirectory {
         .await
     }
 
-    /// Gives mailboxes their passwords, or takes them away, in one transaction; those that it does
-    /// not hold are passed over. Answers how many it held. Operators may do the same in SQL:
-    /// `UPDATE directory.mailbox SET password = '{…}…' WHERE address = '…'`.
+    /// Sets or removes passwords of mailboxes in one transaction, and skips unknown mailboxes.
+    /// Returns how many are known. Operators may do the same in SQL: `UPDATE directory.mailbox SET
+    /// password = '{…}…' WHERE address = '…'`.
     pub async fn set_passwords(
         &self,
         passwords: &[(u32, Option<PasswordHash>)],

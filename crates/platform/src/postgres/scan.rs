@@ -6,8 +6,8 @@ use super::super::counted::Counted;
 use super::super::part::Part;
 use super::fault::Problem;
 
-/// Which mailboxes exist, and for which of those each of the conditions holds, from the part's
-/// first to its last number; others than its own may be among them.
+/// The existing mailboxes from the part's first to its last number, and those of them for which
+/// each condition holds; numbers outside the part may be among them.
 pub(super) async fn scan(
     part: &Part,
     connection: &mut PgConnection,
@@ -46,18 +46,18 @@ async fn select(
     Ok(select.fetch_one(connection).await?)
 }
 
-/// As `PostgreSQL` has them.
+/// Numbers as integers of `PostgreSQL`.
 pub(super) fn numbers(mailboxes: &RoaringBitmap) -> Vec<i64> {
     mailboxes.iter().map(i64::from).collect()
 }
 
-/// The numbers that `array_agg` put into a column; NULL is the empty set.
+/// The numbers in a column of `array_agg`; NULL is the empty set.
 pub(super) fn set(row: &PgRow, column: usize) -> Result<RoaringBitmap, Problem> {
     let numbers: Vec<i64> = row.try_get::<Option<_>, _>(column)?.unwrap_or_default();
     let strange = |_| Problem::Content("holds a mailbox number that is none".to_owned());
     let mut numbers =
         numbers.into_iter().map(u32::try_from).collect::<Result<Vec<_>, _>>().map_err(strange)?;
-    // Nothing promises the order of the key.
+    // Nothing guarantees key order.
     if !numbers.is_sorted() {
         numbers.sort_unstable();
     }

@@ -2,14 +2,14 @@
 
 use super::super::Mode;
 
-/// The newest form of the tables that this program knows.
+/// The newest version of the tables known to this program.
 pub(super) const VERSION: i32 = 2;
-/// The instant that it is in the directory. The start of the statement, so the planner may rely on
-/// it and a session that keeps a transaction open still sees it move.
+/// The current instant of the directory: the start of the statement, so the planner may treat it as
+/// stable, and it still advances in a session that keeps a transaction open.
 pub(super) const NOW: &str =
     "coalesce((SELECT rehearsed_at FROM directory.clock), statement_timestamp())";
 
-/// Statements that bring a directory of an earlier version to the newest form.
+/// Statements that migrate a directory of an earlier version.
 pub(super) fn upgrade() -> String {
     let rights = rights();
     format!(
@@ -22,8 +22,8 @@ pub(super) fn upgrade() -> String {
     )
 }
 
-/// What the mail servers look up. It is replaced and not made anew, so that they keep their right
-/// to it: new columns come at the end.
+/// The view that mail servers query. It is replaced, not recreated, so that grants on it stay: new
+/// columns are appended.
 fn rights() -> String {
     format!(
         "CREATE OR REPLACE VIEW directory.rights AS
@@ -43,13 +43,13 @@ fn rights() -> String {
     )
 }
 
-/// Statements that make an empty directory.
+/// Statements that create an empty directory.
 ///
-/// The instants are apart from the addresses, in pages that are left more than half empty and
-/// without an index on any of them: a phase then writes each new row beside the old one and touches
-/// no index, in a sixth of the time. At 45 every update found room, at 50 all but one in a hundred,
-/// at 100 none. Addresses are kept in lower case, as mail servers ask for them, so a plain index
-/// keeps them apart.
+/// Instants are stored apart from addresses, in pages with a fill factor below one half and without
+/// an index: a phase then writes each new row version into the same page and touches no index, in a
+/// sixth of the time. At 45 every update found room, at 50 all but one in a hundred, at 100 none.
+/// Addresses are stored in lower case, as mail servers query them, so a plain index keeps them
+/// unique.
 pub(super) fn statements(mode: Mode) -> String {
     let (rehearsal, clock) = match mode {
         Mode::Production => (false, "CHECK (rehearsed_at IS NULL)"),

@@ -1,9 +1,9 @@
-//! Setting a right for a set of mailboxes: one transaction, and mostly one statement that scans and
+//! Sets a right for a set of mailboxes: one transaction, usually with one statement that scans and
 //! one that writes for each 65,536 numbers.
 //!
-//! The rows of `decision` are locked first, in ascending order: they keep other calls about the
-//! same numbers away, and hold the fence. What a statement changed is counted and must be what the
-//! scan foretold, or nothing is changed at all.
+//! The rows of `decision` are locked first, in ascending order: they serialize calls about the same
+//! numbers, and hold the fence. The count of changed rows must match the scan, or the transaction
+//! is rolled back.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,10 @@ use super::clock;
 use super::fault::Problem;
 use super::scan::{numbers, scan};
 
-/// More ranges than this are slower than one statement that looks each number up.
+/// Above this number of ranges, one statement that looks each number up is faster.
 const MOST_RANGES: usize = 16;
 
-/// How often a call starts over because rows came or went, by another program's doing, while it
-/// ran.
+/// How often a call is retried after another program added or removed rows while it ran.
 const TRIES: u32 = 3;
 
 pub(super) async fn set(
@@ -40,7 +39,7 @@ pub(super) async fn set(
 }
 
 async fn once(connection: &mut PgConnection, call: &SetRights) -> Result<Answer, Problem> {
-    // What waits for a lock in one statement sees in the next what was committed meanwhile.
+    // A statement after a lock wait must see what was committed meanwhile.
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = connection.begin_with(begin).await?;
     let parts: Vec<Part> = parts(&call.mailboxes).collect();
@@ -55,8 +54,7 @@ async fn once(connection: &mut PgConnection, call: &SetRights) -> Result<Answer,
     Ok(outcome.answer())
 }
 
-/// Keeps other calls about these parts away until the transaction ends: what was decided about
-/// them.
+/// Locks these parts until the transaction ends; returns the decisions on them.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     parts: impl IntoIterator<Item = u32>,
@@ -80,12 +78,12 @@ pub(super) async fn lock(
         .collect()
 }
 
-/// A right, in the words of the database.
+/// A right in SQL.
 struct Change<'a> {
     call: &'a SetRights,
-    /// `SET` of the columns.
+    /// The assignments of `SET`.
     assignments: String,
-    /// Is a row already so?
+    /// The condition that a row needs no change.
     is_so: String,
 }
 
@@ -96,8 +94,7 @@ impl<'a> Change<'a> {
             Right::Until(instant) => {
                 let instant = clock::kept(instant, now);
                 let value = clock::literal(instant);
-                // A right that ended earlier is gone just the same, and keeps the instant it ended
-                // at.
+                // A right that ended earlier has ended all the same, and keeps its instant.
                 let past = instant <= now;
                 let test =
                     if past { format!("<= {}", clock::literal(now)) } else { format!("= {value}") };

@@ -4,9 +4,9 @@ use super::super::{Error, RightsView};
 use super::PostgresDirectory;
 
 impl PostgresDirectory {
-    /// Makes the view in the schema `directory`, or makes it anew where there is one of its name,
-    /// and lets the role `tramonto_mail` read it, where there is one. A table of that name is
-    /// refused. It takes the schema's owner.
+    /// Creates or replaces the view in the schema `directory`, and grants SELECT on it to the role
+    /// `tramonto_mail` if it exists. A table of that name is an error. Needs the owner of the
+    /// schema.
     pub async fn make_view(&self, view: &RightsView) -> Result<(), Error> {
         let (name, columns) = (view.name(), view.select());
         let sql = format!(

@@ -3,19 +3,19 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
-/// Connections that one process opens at most: a worker makes a call at a time.
+/// Maximum connections of one process: a worker makes one call at a time.
 const CONNECTIONS: u32 = 8;
 
-/// How long a directory waits for its server, at most.
+/// Timeouts of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waits {
-    /// For a connection, new or one of those in use.
+    /// For a connection, a new or a pooled one.
     pub connect: Duration,
-    /// For a lock that another transaction holds.
+    /// For a lock held by another transaction.
     pub lock: Duration,
-    /// For one statement, the lock included; the server ends it then.
+    /// For one statement, including locks; then the server cancels it.
     pub statement: Duration,
-    /// For a whole call, once it has a connection: where the server is gone without a word.
+    /// For a whole call, once it has a connection: for a server that vanished silently.
     pub call: Duration,
 }
 
@@ -31,10 +31,10 @@ impl Default for Waits {
 }
 
 impl Waits {
-    /// Connections with these limits; none is made yet.
+    /// A connection pool with these timeouts; no connection is opened yet.
     pub(super) fn pool(self, options: PgConnectOptions) -> PgPool {
         let settings = self.settings();
-        // Slow statements are seen in the duration of the call, which is measured.
+        // Slow statements show in the measured duration of the call.
         let options = options.disable_statement_logging();
         PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -49,8 +49,8 @@ impl Waits {
             .connect_lazy_with(options)
     }
 
-    /// For a session of the server. One whose client vanished in the middle of a transaction gives
-    /// its locks back in time; 0 would be no limit at all.
+    /// Settings of a session. A session whose client vanished within a transaction releases its
+    /// locks in time; 0 would mean no limit.
     fn settings(self) -> String {
         let milliseconds = |wait: Duration| wait.as_millis().max(1);
         format!(

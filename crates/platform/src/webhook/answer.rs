@@ -1,8 +1,7 @@
-//! From what a provider answers to what became of each mailbox.
+//! Maps a provider's response to the outcome of each mailbox.
 //!
-//! Nothing that a provider writes is taken over as it is: a cause is a word of letters and hyphens,
-//! of few enough different ones, so that no address and no name of a person gets into the log by
-//! it.
+//! A provider's texts are never stored as they are: a cause is a word of letters and hyphens, with
+//! few distinct ones per response, so that no address and no personal name gets into the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +12,24 @@ use roaring::RoaringBitmap;
 use super::super::{Actual, Answer, Cause, Ends, Error, Failure, Known};
 use super::wire::{Became, ListAnswer, Outcome, Rights};
 
-/// A cause of the provider's own is a word of no more letters than this.
+/// The maximum length of a provider's own cause.
 const LONGEST_CAUSE: usize = 40;
-/// So many causes of its own are told apart in one answer.
+/// The maximum number of distinct causes of a provider in one response.
 const MOST_CAUSES: usize = 16;
 const OTHER_CAUSE: &str = "provider-failure";
 
-/// What became of mailboxes; each is in one of the sets.
+/// The outcomes of mailboxes; each is in one of the sets.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     applied: RoaringBitmap,
     already_so: RoaringBitmap,
-    /// By cause, and whether trying again may help.
+    /// By cause, and whether a retry may help.
     failed: BTreeMap<(Cause, bool), RoaringBitmap>,
 }
 
 impl Sorted {
-    /// What became of the mailboxes of a batch. Who was not asked about is left out, and who is
-    /// told twice, and differently, is as good as not answered.
+    /// The outcomes of a batch. Mailboxes that were not requested are ignored, and contradictory
+    /// outcomes count as missing.
     pub(super) fn of(results: Vec<Outcome>, batch: &RoaringBitmap) -> Self {
         let mut told: BTreeMap<u32, Outcome> = BTreeMap::new();
         let mut unclear = RoaringBitmap::new();
@@ -70,9 +69,9 @@ impl Sorted {
         self.failed.entry((cause, transient)).or_default().insert(number);
     }
 
-    /// A whole batch came to nothing while others did not.
+    /// A whole batch failed while others did not.
     pub(super) fn whole_batch(&mut self, batch: RoaringBitmap, error: &Error) {
-        // Whatever it was, it says nothing about these mailboxes: none of them spends an attempt.
+        // The failure says nothing about these mailboxes: none of them uses up an attempt.
         let failed = if error.may_retry() {
             (Cause::UNAVAILABLE, true)
         } else {
@@ -81,7 +80,7 @@ impl Sorted {
         *self.failed.entry(failed).or_default() |= batch;
     }
 
-    /// Takes in what became of others.
+    /// Merges other outcomes.
     pub(super) fn add(&mut self, other: Self) {
         self.applied |= other.applied;
         self.already_so |= other.already_so;
@@ -109,7 +108,7 @@ pub(super) fn unclear_answer() -> Cause {
     Cause::new("unclear-answer")
 }
 
-/// The provider's own cause, under a name that none of ours has.
+/// The provider's own cause, prefixed so that it never equals one of ours.
 fn cause(result: &Outcome, causes: &mut BTreeSet<Cause>) -> Cause {
     let word = result.cause.as_deref().unwrap_or_default();
     let letters = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
@@ -123,8 +122,7 @@ fn cause(result: &Outcome, causes: &mut BTreeSet<Cause>) -> Cause {
     if causes.contains(&cause) { cause } else { Cause::new(OTHER_CAUSE) }
 }
 
-/// What was read of the mailboxes of a batch, if that is all of them: one that is left out may do
-/// anything.
+/// The rights of a batch, if the response is complete: a missing mailbox may have any right.
 pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<Rights>, Error> {
     let mut missing = batch.clone();
     let read: Vec<Rights> =
@@ -135,8 +133,8 @@ pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<R
     Err(Error::Unavailable {
         cause: Cause::new("no-answer"),
         problem: format!(
-            "the platform left out {} of {} mailboxes when it was asked what they may do; its \
-             answer must have each of them once",
+            "the platform left out {} of {} mailboxes when their rights were read; the response \
+             must contain each of them once",
             missing.len(),
             batch.len()
         ),
@@ -144,7 +142,7 @@ pub(super) fn complete(read: Vec<Rights>, batch: &RoaringBitmap) -> Result<Vec<R
     })
 }
 
-/// Who may do what.
+/// Collects rights by capability.
 pub(super) fn actual(read: &[Rights], capabilities: Capabilities) -> Actual {
     let mut now: BTreeMap<Capability, RoaringBitmap> =
         capabilities.iter().map(|capability| (capability, RoaringBitmap::new())).collect();
@@ -164,7 +162,7 @@ pub(super) fn actual(read: &[Rights], capabilities: Capabilities) -> Actual {
     Actual { now, unknown: unknown.into() }
 }
 
-/// The instants to come at which what is allowed now ends.
+/// The future instants at which current rights end.
 pub(super) fn ends(read: &[Rights], capabilities: Capabilities) -> Ends {
     let mut ends: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap> = BTreeMap::new();
     for rights in read.iter().filter(|rights| rights.known) {
@@ -177,7 +175,7 @@ pub(super) fn ends(read: &[Rights], capabilities: Capabilities) -> Ends {
     ends.into_iter().map(|(end, mailboxes)| (end, mailboxes.into())).collect()
 }
 
-/// A page of the mailboxes that are there; `None` where it is not the page that was asked for.
+/// A page of the provider's mailboxes; `None` if it is not the requested page.
 pub(super) fn known(answer: ListAnswer, from: u32, limit: u32) -> Option<Known> {
     let ListAnswer { numbers, others } = answer;
     let ascending = numbers.is_sorted_by(|one, next| one < next);

@@ -1,7 +1,7 @@
 use domain::MailboxSet;
 use roaring::RoaringBitmap;
 
-/// A set in pieces of so many mailboxes, ascending.
+/// Splits a set into batches of this size, ascending.
 pub(super) fn batches(mailboxes: &MailboxSet, size: usize) -> Vec<RoaringBitmap> {
     let mut batches = Vec::new();
     let mut rest = mailboxes.iter();

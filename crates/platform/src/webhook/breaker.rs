@@ -1,9 +1,8 @@
-//! The breaker: while a provider is down or asks to be left alone, calls wait here instead of
-//! there.
+//! A circuit breaker: while a provider is down or asks for a pause, calls wait here.
 //!
-//! Closed, every call passes. After some failures in a row it opens: calls wait for a rest that
-//! doubles with every opening, then one goes ahead as a probe. If that one is answered, all pass
-//! again; if not, it opens anew. Nobody has to close it by hand.
+//! Closed, every call passes. After consecutive failures it opens: calls wait for a pause that
+//! doubles with every opening, then one goes ahead as a probe. If the probe succeeds, the breaker
+//! closes; if not, it opens again. It never needs an operator.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,13 +11,13 @@ use metrics::gauge;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How many failures in a row open it.
+/// Consecutive failures that open it.
 const FAILURES: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_mins(1);
 const OPEN: &str = "tramonto_webhook_breaker_open";
 
-/// Lets calls pass, or has them wait.
+/// Admits calls, or lets them wait.
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: Mutex<State>,
@@ -27,17 +26,17 @@ pub(super) struct Breaker {
 
 #[derive(Debug, Default)]
 struct State {
-    /// In a row, since it was last closed or opened.
+    /// Consecutive failures since it was last closed or opened.
     failures: u32,
-    /// How often it was opened since it was last closed.
+    /// Openings since it was last closed.
     openings: u32,
-    /// What began before the last opening says nothing about what is now.
+    /// Results of calls that started before the last opening are ignored.
     generation: u64,
     not_before: Option<Instant>,
     probing: bool,
 }
 
-/// A call that may be made. One that is dropped without a word has said nothing about the provider.
+/// An admitted call. Dropped without a result, it does not count.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
@@ -57,15 +56,16 @@ impl Breaker {
         Self { state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// No code panics while it holds the lock.
+    /// The mutex is never poisoned: no code panics while it holds the lock.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a call may be made; `None` where that would be after the deadline.
+    /// Waits until a call may start; `None` if that would be after the deadline.
     pub(super) async fn enter(&self, deadline: Instant) -> Option<Pass<'_>> {
         loop {
-            // Registered before looking: a change between the look and the wait is not missed.
+            // Registered before the check, so that no change between the check and the wait is
+            // missed.
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
@@ -104,7 +104,7 @@ impl Breaker {
 }
 
 impl Pass<'_> {
-    /// The provider answered as it should.
+    /// The call succeeded.
     pub(super) fn answered(self) {
         let mut state = self.breaker.state();
         if state.generation == self.generation {
@@ -116,7 +116,7 @@ impl Pass<'_> {
         }
     }
 
-    /// It did not; it may have asked to be left alone for a while.
+    /// The call failed; the provider may have asked for a pause.
     pub(super) fn failed(self, asked: Option<Duration>) {
         let mut state = self.breaker.state();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! Requests: signed, bounded in time and size, never redirected, and past the breaker only.
+//! Requests: signed, bounded in time and size, never redirected, and only through the breaker.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -23,14 +23,15 @@ use super::key::{self, Key};
 use super::wire::{ListRequest, ReadAnswer, ReadRequest, SetAnswer, SetRequest};
 use super::{Secrets, Settings, retry_after};
 
-/// No answer is longer: an outcome has some 60 bytes, and no request more than 65,536 mailboxes.
+/// The maximum size of a response: an outcome has some 60 bytes, and no request more than 65,536
+/// mailboxes.
 const LONGEST_ANSWER: usize = 16 << 20;
 const REQUESTS: &str = "tramonto_webhook_requests_total";
 
-/// Speaks to a provider's API.
+/// The HTTP client of a provider's API.
 pub(super) struct Client {
     http: reqwest::Client,
-    /// How the provider is called in messages.
+    /// The name of the provider in messages.
     place: String,
     set: Url,
     read: Url,
@@ -40,10 +41,10 @@ pub(super) struct Client {
     clock: Arc<dyn Clock>,
 }
 
-/// A request that came to nothing, and what the breaker is to know of it.
+/// A failed request, and what the breaker must know of it.
 struct Trouble {
     error: Error,
-    /// Has the provider itself failed, and not only refused what it was sent?
+    /// Has the provider itself failed, rather than rejected the request?
     down: bool,
     asked: Option<Duration>,
 }
@@ -55,7 +56,7 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(settings).map_err(unusable)?)
             .redirect(reqwest::redirect::Policy::none())
-            // A proxy would resolve the name itself, past the check of its address.
+            // A proxy would resolve the name itself and bypass the check of its address.
             .no_proxy()
             .user_agent(concat!("tramonto/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.waits.connect)
@@ -172,13 +173,13 @@ impl Client {
         }
         let answer = self.body(response).await?;
         serde_json::from_slice(&answer).map_err(|error| {
-            // What the library quotes of an answer may be anything.
+            // The library quotes parts of the response, which may contain anything.
             let (line, column) = (error.line(), error.column());
             self.unclear(&format!("at line {line}, column {column}"))
         })
     }
 
-    /// The answer's bytes, as long as there are not too many.
+    /// The body of the response, if it is not too large.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Trouble> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreached(error))? {
@@ -200,7 +201,7 @@ impl Client {
         Trouble { error, down: true, asked: None }
     }
 
-    /// No answer, or only the beginning of one.
+    /// No response, or an incomplete one.
     fn unreached(&self, error: reqwest::Error) -> Trouble {
         let error = error.without_url();
         let place = &self.place;
@@ -224,7 +225,7 @@ impl Client {
         Trouble { error, down: true, asked: None }
     }
 
-    /// What a status other than 200 means.
+    /// The meaning of a status other than 200.
     fn refused(&self, response: &Response) -> Trouble {
         let (place, status) = (&self.place, response.status());
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -269,7 +270,7 @@ impl Client {
     }
 }
 
-/// Was the name refused for where it points?
+/// Was the name rejected because it resolves to a private network?
 fn is_inside(error: &reqwest::Error) -> bool {
     let mut beneath: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = beneath {

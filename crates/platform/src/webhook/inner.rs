@@ -1,17 +1,17 @@
-//! Which addresses a provider may have: those of the public internet.
+//! The addresses that a provider may have: those of the public internet.
 //!
 //! The check is made on the address that is connected to, after its name was resolved, so that no
-//! name can point a request at a machine inside (server-side request forgery, also by a name whose
-//! address changes).
+//! name can direct a request at an internal machine (server-side request forgery, including DNS
+//! rebinding).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Networks that are not of the public internet, from the registries of special addresses of IANA
-/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>): first address and length of the
-/// prefix.
+/// Networks outside the public internet, from IANA's registry of special-purpose addresses
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>): first address and prefix
+/// length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -30,9 +30,9 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The public addresses of IPv6 are all in here (`iana-ipv6-unicast-address-assignments`).
+/// All public IPv6 addresses are in this network (`iana-ipv6-unicast-address-assignments`).
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// Except for these, which are special, or hold an address of IPv4 that this rule could not see.
+/// Exceptions: special-purpose networks, and those that embed an IPv4 address.
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -83,13 +83,13 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// A name has no address but inner ones.
+/// The error for a name that has only private addresses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inside;
 
 impl fmt::Display for Inside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its name resolves to addresses of an inner network only")
+        f.write_str("its name resolves only to addresses of a private network")
     }
 }
 

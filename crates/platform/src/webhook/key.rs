@@ -1,5 +1,5 @@
-//! The name of a request that changes something: the same decision about the same mailboxes has the
-//! same one, whichever process sends it and however often.
+//! The idempotency key of a request: equal for the same decision about the same mailboxes,
+//! whichever process sends it and however often.
 
 use domain::PhaseId;
 use ring::digest::{Context, SHA256};
@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use super::super::SetRights;
 use super::wire;
 
-/// What a request is known by.
+/// The identifiers of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     /// The idempotency key: readable in its first parts, exact in the last.
@@ -19,9 +19,9 @@ pub(super) struct Key {
 
 /// The key of a batch of a call.
 ///
-/// The position of the log that it was decided at is part of it: what is decided again later, as
-/// after a hold was placed and released, is another request, even where all else is the same.
-/// Before position 1 nothing tells two decisions apart, so each request has a key of its own there.
+/// The position of the log at which it was decided is part of it: a decision that is made again
+/// later, for example after a hold was placed and released, is another request, even if all else is
+/// equal. Position 0 does not distinguish decisions, so each request has its own key there.
 pub(super) fn of(call: &SetRights, batch: &RoaringBitmap) -> Key {
     let capabilities: Vec<&str> = call.capabilities.iter().map(domain::Capability::name).collect();
     let phase = call.key.phase.as_ref().map_or("-", PhaseId::as_str);
@@ -42,7 +42,7 @@ pub(super) fn of(call: &SetRights, batch: &RoaringBitmap) -> Key {
     for number in batch {
         digest.update(&number.to_be_bytes());
     }
-    // Half of it is more than enough for batches to be told apart.
+    // Half of the digest is more than enough to distinguish batches.
     let digest = digest.finish();
     let half = digest.as_ref().first_chunk().copied().unwrap_or_default();
     let exact = format!("{:032x}", u128::from_be_bytes(half));

@@ -2,16 +2,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// No provider has us wait longer than this before we ask again.
+/// The maximum pause that a provider can ask for.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// How long a provider asks to be left alone: seconds, or an instant as HTTP writes it (RFC 9110,
-/// section
-/// 10.2.3). `None` where it asks for nothing that can be read.
+/// The pause that a provider asks for: seconds, or an HTTP date (RFC 9110, section 10.2.3). `None`
+/// if the header is invalid.
 pub(super) fn wait(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     let header = header.trim();
     if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds are a long time too.
+        // A number too large to parse is a long pause too.
         let seconds = header.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(LONGEST));
     }

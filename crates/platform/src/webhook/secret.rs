@@ -1,4 +1,4 @@
-//! Signing as *Standard Webhooks* has it (<https://github.com/standard-webhooks/standard-webhooks>,
+//! Signatures of *Standard Webhooks* (<https://github.com/standard-webhooks/standard-webhooks>,
 //! specification 1.0.0): HMAC-SHA256 over `id.timestamp.body`.
 
 use std::fmt;
@@ -7,18 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ring::hmac;
 
-/// The specification wants keys of 24 to 64 bytes.
+/// The specification requires keys of 24 to 64 bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
-/// More than one is for the time in which the provider changes from an old one to a new one.
+/// Several secrets are for the time in which the provider rotates them.
 const MOST: usize = 8;
 
-/// The secrets that requests are signed with. No form of it shows them.
+/// The secrets that sign requests. No form of it shows them.
 #[derive(Clone)]
 pub struct Secrets(Vec<hmac::Key>);
 
 impl Secrets {
-    /// Reads secrets as `whsec_` and base64, one a line or with spaces between them. A request is
-    /// signed with each, so that the provider may change from one to the next at any time.
+    /// Parses secrets, each `whsec_` and base64, separated by white space. A request is signed with
+    /// each of them, so that the provider can rotate them at any time.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys: Vec<_> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() || keys.len() > MOST {
@@ -31,7 +31,7 @@ impl Secrets {
         Ok(Self(keys))
     }
 
-    /// What the header `webhook-signature` says: a signature by each secret.
+    /// The value of the header `webhook-signature`: one signature per secret.
     pub(super) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
         let sign = |key| {
             let mut signing = hmac::Context::with_key(key);
@@ -43,7 +43,7 @@ impl Secrets {
     }
 }
 
-/// What is wrong is told without the text itself.
+/// An error never contains the secret.
 fn key(text: &str) -> Result<hmac::Key, String> {
     let encoded = text.strip_prefix("whsec_").ok_or(
         "a secret of the webhook does not begin with whsec_; write it as the provider gave it",
@@ -73,8 +73,8 @@ impl fmt::Debug for Secrets {
 mod tests {
     use super::*;
 
-    /// Secret, id, timestamp, body and signature as the libraries of Standard Webhooks publish
-    /// them.
+    /// Secret, id, timestamp, body and signature, as published by the libraries of Standard
+    /// Webhooks.
     const PUBLISHED: [&str; 5] = [
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",

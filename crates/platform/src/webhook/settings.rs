@@ -8,41 +8,40 @@ use url::{Host, Url};
 use super::Secrets;
 use super::inner::is_public;
 
-/// Where a provider's API is: `https://` and what stands before `/rights` in its document.
+/// The URL of a provider's API: `https://` and what precedes `/rights` in its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// How a provider's API is used.
+/// The settings of a provider's API.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it is.
+    /// Its URL.
     pub endpoint: Endpoint,
-    /// What requests are signed with.
+    /// The secrets that sign requests.
     pub secrets: Secrets,
     /// Does the provider end rights by itself at an armed instant? Stated by the operator, since it
     /// cannot be detected.
     pub arms: bool,
-    /// May it be inside: at a private or loopback address, and without TLS?
+    /// May it be on a private or loopback address, and without TLS?
     pub private: bool,
-    /// How many mailboxes go into a request at most.
+    /// Maximum mailboxes per request.
     pub batch: usize,
-    /// How many requests of a call are under way at once.
+    /// Concurrent requests of a call.
     pub requests: usize,
-    /// The only certificate authority that is trusted (PEM); those of the system without it.
+    /// The only trusted certificate authority (PEM); by default those of the system.
     pub root_certificate: Option<PathBuf>,
-    /// How long things may take.
+    /// Timeouts.
     pub waits: Waits,
 }
 
-/// How long things may take.
+/// Timeouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
-    /// To connect, the handshake of TLS included.
+    /// To connect, including the TLS handshake.
     pub connect: Duration,
-    /// A request, from its beginning to the last byte of its answer.
+    /// For a request, from its start to the last byte of the response.
     pub request: Duration,
-    /// How long a call waits for a provider that is down, or asked to be left alone, before it
-    /// fails.
+    /// How long a call waits for a provider that is down, or asked for a pause, before it fails.
     pub recovery: Duration,
 }
 
@@ -57,8 +56,8 @@ impl Default for Waits {
 }
 
 impl Settings {
-    /// The usual ones: 1,000 mailboxes in a request, 4 requests at once, nothing armed, nothing
-    /// inside.
+    /// Defaults: 1,000 mailboxes per request, 4 concurrent requests, not armed, public addresses
+    /// only.
     pub fn new(endpoint: Endpoint, secrets: Secrets) -> Self {
         Self {
             endpoint,
@@ -72,7 +71,7 @@ impl Settings {
         }
     }
 
-    /// What can be told to be wrong before any request is made.
+    /// Checks the settings before any request is made.
     pub(super) fn check(&self) -> Result<(), String> {
         let url = &self.endpoint.0;
         if self.private {
@@ -116,7 +115,7 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The text itself is not repeated: there may be a password in it.
+        // The text is not repeated: it may contain a password.
         let url = Url::parse(text)
             .map_err(|problem| format!("that is no URL ({problem}); write https://HOST/PATH"))?;
         if !matches!(url.scheme(), "https" | "http") || !url.has_host() {

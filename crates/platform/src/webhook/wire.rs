@@ -1,4 +1,4 @@
-//! What travels, as `deploy/webhook/openapi.json` describes it.
+//! The messages described by `deploy/webhook/openapi.json`.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Right, SetRights};
 
-/// A mailbox, by all that a provider may know it by.
+/// A mailbox, with every identifier that a provider may know it by.
 #[derive(Debug, Serialize)]
 pub(super) struct Mailbox<'a> {
     number: u32,
     id: MailboxId,
-    /// Not there for a holder who was erased.
+    /// Absent for an erased holder.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
 }
@@ -31,7 +31,7 @@ pub(super) struct SetRequest<'a> {
     mailboxes: Vec<Mailbox<'a>>,
 }
 
-/// Who may do what?
+/// Reads the rights of mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct ReadRequest<'a> {
     programme: &'a str,
@@ -39,7 +39,7 @@ pub(super) struct ReadRequest<'a> {
     mailboxes: Vec<Mailbox<'a>>,
 }
 
-/// Which mailboxes are there?
+/// Lists mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct ListRequest<'a> {
     pub(super) programme: &'a str,
@@ -47,20 +47,20 @@ pub(super) struct ListRequest<'a> {
     pub(super) limit: u32,
 }
 
-/// Some of the mailboxes that are there.
+/// A page of mailboxes.
 #[derive(Debug, Deserialize)]
 pub(super) struct ListAnswer {
     pub(super) numbers: Vec<u32>,
     pub(super) others: u64,
 }
 
-/// What became of the mailboxes of a request.
+/// The outcomes of a request.
 #[derive(Debug, Deserialize)]
 pub(super) struct SetAnswer {
     pub(super) results: Vec<Outcome>,
 }
 
-/// What became of a mailbox.
+/// The outcome of a mailbox.
 #[derive(Debug, Deserialize)]
 pub(super) struct Outcome {
     pub(super) number: u32,
@@ -70,7 +70,7 @@ pub(super) struct Outcome {
     pub(super) cause: Option<String>,
 }
 
-/// How a right came to be as it is, or why it did not.
+/// The result for a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Became {
@@ -80,25 +80,25 @@ pub(super) enum Became {
     UnknownMailbox,
     TryAgain,
     Refused,
-    /// A word that the document does not have.
+    /// A word outside the document.
     #[serde(other)]
     Unclear,
 }
 
-/// Who may do what.
+/// The rights that were read.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReadAnswer {
     pub(super) mailboxes: Vec<Rights>,
 }
 
-/// What a mailbox may do.
+/// The rights of a mailbox.
 #[derive(Debug, Deserialize)]
 pub(super) struct Rights {
     pub(super) number: u32,
     pub(super) known: bool,
     #[serde(default)]
     pub(super) allowed: Vec<String>,
-    /// When what is allowed now ends, where the provider keeps that.
+    /// When current rights end, if the provider stores that.
     #[serde(default)]
     pub(super) ends: BTreeMap<String, DateTime<Utc>>,
 }
@@ -155,7 +155,7 @@ fn mailboxes<'a>(
     batch.iter().map(mailbox).collect()
 }
 
-/// The instant at which a right ends, in milliseconds, never before it does; `None` for no end.
+/// The instant at which a right ends, in milliseconds, rounded up; `None` for no end.
 pub(super) fn until(right: Right) -> Option<String> {
     let Right::Until(instant) = right else { return None };
     let below = instant.trunc_subsecs(3);

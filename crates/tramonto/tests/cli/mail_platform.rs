@@ -33,11 +33,11 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
         assert!(found.len() == 1 && found[0].contains(told), "{told}: {found:?}");
     };
     mode(&scene, "", 0o700);
-    one("keeps the mail servers out");
+    one("is not accessible to the mail servers");
     mode(&scene, "", 0o755);
     assert_eq!(found(&scene, &[]), [""; 0]);
     mode(&scene, file, 0o600);
-    one("by its owner alone");
+    one("only by its owner");
     // An empty write-ahead log follows the mode of its file.
     for file in &files {
         mode(&scene, file, 0o644);
@@ -67,7 +67,7 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
         }
     };
     by_hand("UPDATE refusal SET send = 'no'");
-    one("other refusals than the plan in force");
+    one("refusals that differ from the plan");
     scene.ok(&["run", "--until-idle"]);
     assert_eq!(found(&scene, &[]), [""; 0], "the engine wrote the plan's");
     by_hand("PRAGMA journal_mode = delete");
@@ -77,7 +77,7 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
         "UPDATE mailbox SET password = '{SHA512-CRYPT}$6$salt$hash' WHERE number = (SELECT \
          min(number) FROM mailbox)",
     );
-    one("holds password hashes and can be read by everybody");
+    one("holds password hashes and can be read by every user");
 }
 
 #[test]
