@@ -1,9 +1,8 @@
-//! What travels on the bus to and from others: `CloudEvents` 1.0 in binary mode.
+//! The format of messages exchanged with other systems: `CloudEvents` 1.0 in binary mode.
 //!
-//! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. A
-//! header's value is printable ASCII, everything else being percent-encoded, as the specification
-//! has it. Deliberately absent: personal data. A mailbox is an id here, and an actor only a part
-//! (`operator`).
+//! Attributes are headers (`ce-id`, `ce-type`, …), the data is the message itself, as JSON. Header
+//! values are printable ASCII, with everything else percent-encoded, as specified. Deliberately
+//! absent: personal data. A mailbox is an id here, and an actor only a part (`operator`).
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,11 +11,11 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
-/// What all types begin with; the kind follows, e.g. `eu.tramonto.phase-started`.
+/// The prefix of all types; the kind follows, e.g. `eu.tramonto.phase-started`.
 const TYPE_PREFIX: &str = "eu.tramonto.";
-/// What all attributes' headers begin with.
+/// The prefix of the headers of attributes.
 const HEADER_PREFIX: &str = "ce-";
-/// The only version there is.
+/// The only supported version.
 const SPEC_VERSION: &str = "1.0";
 /// The media type of the data.
 pub(crate) const JSON: &str = "application/json";
@@ -24,17 +23,17 @@ pub(crate) const JSON: &str = "application/json";
 /// A message in the form of `CloudEvents` 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CloudEvent {
-    /// Identifies it permanently: the same id from the same source is the same message.
+    /// Its permanent identifier: the same id from the same source is the same message.
     pub id: String,
-    /// Where it comes from, e.g. `/tramonto/cec-pac`.
+    /// Its source, e.g. `/tramonto/cec-pac`.
     pub source: String,
-    /// What it is, e.g. `eu.tramonto.phase-started`.
+    /// Its type, e.g. `eu.tramonto.phase-started`.
     pub kind: String,
-    /// What it is about: a stream of the log, or a mailbox.
+    /// Its subject: a stream of the log, or a mailbox.
     pub subject: Option<String>,
     /// When it took effect.
     pub time: Option<DateTime<Utc>>,
-    /// Which shape the data has, e.g. `urn:tramonto:phase-started:v1`.
+    /// The schema of the data, e.g. `urn:tramonto:phase-started:v1`.
     pub data_schema: Option<String>,
     /// Everything else, by lower-case name: `position`, `previous`, `correlationid`, `traceparent`,
     /// …
@@ -54,16 +53,15 @@ impl CloudEvent {
         crate::command::type_of(kind)
     }
 
-    /// With an extension.
+    /// Adds an extension.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self.extensions.insert(name.to_owned(), value.to_string());
         self
     }
 
-    /// With what lets a tracer put it into its chain (W3C Trace Context): the trace is the
-    /// correlation id, the span is taken from the id of what did it. Ids of which either would be
-    /// zero have none.
+    /// Adds the W3C Trace Context: the trace is the correlation id, the span is derived from the id
+    /// of the cause. Nothing is added if either would be zero.
     #[must_use]
     pub fn traced(self, correlation: Uuid, span: Uuid) -> Self {
         let (_, span) = span.as_u64_pair();
@@ -73,12 +71,12 @@ impl CloudEvent {
         self.with("traceparent", format!("00-{}-{span:016x}-01", correlation.simple()))
     }
 
-    /// An extension that is a number.
+    /// A numeric extension.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.extensions.get(name)?.parse().ok()
     }
 
-    /// The headers it travels with. An attribute that is empty has none.
+    /// Its headers. Empty attributes have none.
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let time = self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         let optional = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -102,7 +100,7 @@ impl CloudEvent {
         headers
     }
 
-    /// Reads a message; the error says in one sentence what it lacks.
+    /// Parses a message; the error describes in one sentence what is missing.
     pub(crate) fn read<'a>(
         headers: impl Iterator<Item = (&'a str, &'a str)>,
         data: Bytes,
@@ -128,7 +126,7 @@ impl CloudEvent {
         let (id, source, kind) = (required("id")?, required("source")?, required("type")?);
         let time = attributes.remove("time").map(|time| {
             let read = DateTime::parse_from_rfc3339(&time);
-            read.map_err(|error| format!("ce-time {time:?} is no RFC 3339 instant: {error}"))
+            read.map_err(|error| format!("ce-time {time:?} is not an RFC 3339 instant: {error}"))
         });
         Ok(Self {
             id,
@@ -147,7 +145,7 @@ fn missing(name: &str) -> String {
     format!("the header ce-{name} is missing; send it as CloudEvents 1.0 in binary mode")
 }
 
-/// Printable ASCII without space, quote and percent stands for itself.
+/// Percent-encodes everything but printable ASCII without space, quote and percent.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -164,7 +162,7 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// Undoes percent-encoding; a percent sign that encodes nothing stands for itself.
+/// Undoes percent-encoding; an invalid escape is kept as it is.
 pub(crate) fn decoded(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -176,7 +174,12 @@ pub(crate) fn decoded(text: &str) -> Result<String, String> {
         bytes.push(code.unwrap_or(*byte));
         rest = after.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
     }
-    String::from_utf8(bytes).map_err(|error| format!("what is percent-encoded is no text: {error}"))
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "the percent-encoded bytes are not UTF-8: \
+        {error}"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! Commands from outside: asked for in one message, answered in one.
+//! Commands from other systems, by request and reply.
 //!
-//! Invariant: a command counts as taken only when it is answered, and it is answered only once its
-//! outcome is known; whoever has no answer sends the same command again, with the same id. What is
-//! refused, or can't be read, is kept as a dead letter before it is answered, without what it said
-//! where that may name somebody or hold a secret. Deliberately absent: a queue of commands. Nothing
-//! waits anywhere but at the sender.
+//! Invariant: a command is answered only once its outcome is known; a sender without an answer
+//! sends the same command again, with the same id. A refused or unreadable command is stored as a
+//! dead letter before it is answered, without its data if that may contain personal data or a
+//! secret. Deliberately absent: a queue of commands. Only the sender waits.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CloudEvent, Error};
 
-/// The largest command: a registration has some hundred bytes.
+/// The maximum size of a command: a registration has some hundred bytes.
 const LARGEST: usize = 64 * 1024;
 
 /// A kind of command.
@@ -22,46 +21,45 @@ const LARGEST: usize = 64 * 1024;
 pub struct CommandKind {
     /// Its name, e.g. `place-hold`.
     pub name: &'static str,
-    /// May what it says name somebody, or hold a secret? Then it is kept nowhere but where it is
-    /// carried out.
+    /// May its data contain personal data or a secret? Then only the component that carries it out
+    /// stores it.
     pub is_confidential: bool,
 }
 
-/// Where commands come in. Any number of processes may listen; each command comes to one of them.
-/// `tests/commands.rs` says what every adapter must do.
+/// Receives commands. Any number of processes may listen; each command reaches one of them.
+/// `tests/commands.rs` is the contract of every adapter.
 #[async_trait]
 pub trait CommandInbox: Send + Sync {
-    /// Waits for the next command that can be read. Those that can't are answered and kept here.
+    /// Waits for the next readable command. Unreadable ones are answered and dead-lettered here.
     async fn next(&self) -> Result<Box<dyn IncomingCommand>, Error>;
 
-    /// The newest commands that were refused or could not be read, oldest first.
+    /// The newest refused or unreadable commands, oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error>;
 
-    /// Ends every `next`, waiting or to come, with [`Error::Closed`]. Commands under way can still
+    /// Ends every `next`, current or future, with [`Error::Closed`]. Commands in flight can still
     /// be answered.
     fn close(&self);
 }
 
-/// A command in somebody's hands. Dropped without an answer, its sender sends it again.
+/// A command in flight. If it is dropped without an answer, its sender sends it again.
 #[async_trait]
 pub trait IncomingCommand: Send {
-    /// Which kind of command, e.g. `place-hold`: one of those the inbox was opened for.
+    /// The kind of command, e.g. `place-hold`: one of those for which the inbox was opened.
     fn kind(&self) -> &str;
 
     /// The event as sent. Its id identifies the command permanently: the same id is the same
     /// command.
     fn event(&self) -> &CloudEvent;
 
-    /// Answers it. One that is refused or invalid is kept first.
+    /// Answers it. A refused or invalid command is dead-lettered first.
     async fn answer(self: Box<Self>, answer: Answer) -> Result<(), Error>;
 }
 
-/// Where commands go out.
+/// Sends commands.
 #[async_trait]
 pub trait CommandSender: Send + Sync {
-    /// Sends a command, again and again with the same id, until it is answered. Where that takes
-    /// longer than `within`, [`Error::Unavailable`]: the command may or may not have been carried
-    /// out.
+    /// Sends a command, repeatedly with the same id, until it is answered. [`Error::Unavailable`]
+    /// if that takes longer than `within`: the command may or may not have been carried out.
     async fn send(
         &self,
         kind: &str,
@@ -70,80 +68,80 @@ pub trait CommandSender: Send + Sync {
     ) -> Result<Answer, Error>;
 }
 
-/// What came of a command.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The outcome.
     pub status: AnswerStatus,
-    /// The same in one sentence.
+    /// The outcome in one sentence.
     pub sentence: String,
-    /// The position in the log up to which its outcome is recorded; for accepted ones.
+    /// The position in the log of an accepted command's outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
 }
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnswerStatus {
-    /// It is carried out, now or before, and recorded.
+    /// Carried out, now or before, and recorded.
     Accepted,
-    /// It was understood, but may not be carried out.
+    /// Understood, but not permitted.
     Refused,
-    /// It can't be understood.
+    /// Not understood.
     Invalid,
-    /// It could not be looked at now: send it again later.
+    /// Not processed now: send it again later.
     Unavailable,
 }
 
-/// A command that was refused or could not be read.
+/// A refused or unreadable command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadCommand {
-    /// Which kind it was sent as.
+    /// The kind under which it was sent.
     pub kind: String,
-    /// Its id, where it had one.
+    /// Its id, if it had one.
     pub id: Option<String>,
     /// Why it was not carried out, in one sentence.
     pub reason: String,
-    /// What was sent; empty where its kind is confidential.
+    /// Its data; empty if its kind is confidential.
     pub data: Bytes,
 }
 
 impl CommandKind {
-    /// A kind that names mailboxes by id only.
+    /// A kind whose data names mailboxes by id only.
     pub const fn plain(name: &'static str) -> Self {
         Self { name, is_confidential: false }
     }
 
-    /// A kind that may name somebody, or hold a secret.
+    /// A kind whose data may contain personal data or a secret.
     pub const fn confidential(name: &'static str) -> Self {
         Self { name, is_confidential: true }
     }
 }
 
 impl Answer {
-    /// It is carried out, and recorded up to this position.
+    /// Carried out, and recorded up to this position.
     pub fn accepted(sentence: impl Into<String>, position: u64) -> Self {
         let (status, sentence) = (AnswerStatus::Accepted, sentence.into());
         Self { status, sentence, position: Some(position) }
     }
 
-    /// It may not be carried out.
+    /// Not permitted.
     pub fn refused(sentence: impl Into<String>) -> Self {
         Self { status: AnswerStatus::Refused, sentence: sentence.into(), position: None }
     }
 
-    /// It can't be understood.
+    /// Not understood.
     pub fn invalid(sentence: impl Into<String>) -> Self {
         Self { status: AnswerStatus::Invalid, sentence: sentence.into(), position: None }
     }
 
-    /// It could not be looked at now.
+    /// Not processed now.
     pub fn unavailable(sentence: impl Into<String>) -> Self {
         Self { status: AnswerStatus::Unavailable, sentence: sentence.into(), position: None }
     }
 
-    /// Is the command kept, for somebody to look at?
+    /// Is the command dead-lettered?
     pub(crate) fn is_kept(&self) -> bool {
         match self.status {
             AnswerStatus::Refused | AnswerStatus::Invalid => true,
@@ -157,7 +155,7 @@ pub(crate) fn type_of(kind: &str) -> String {
     CloudEvent::type_of(&format!("command.{kind}"))
 }
 
-/// Looks at a command before anybody carries it out; the error is one sentence to its sender.
+/// Validates a command before it is carried out; the error is a sentence for its sender.
 pub(crate) fn checked(
     kinds: &[CommandKind],
     kind: &str,
@@ -178,11 +176,11 @@ pub(crate) fn checked(
     }
     match serde_json::from_slice::<serde::de::IgnoredAny>(&event.data) {
         Ok(_) => Ok(event),
-        Err(error) => Err(format!("the data is no JSON document: {error}")),
+        Err(error) => Err(format!("the data is not a JSON document: {error}")),
     }
 }
 
-/// What a dead letter keeps of what was sent.
+/// The part of a command that a dead letter stores.
 pub(crate) fn kept(kinds: &[CommandKind], kind: &str, data: Bytes) -> Bytes {
     let withheld = kinds.iter().any(|known| known.name == kind && known.is_confidential);
     if withheld { Bytes::new() } else { data }

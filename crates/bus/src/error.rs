@@ -1,57 +1,57 @@
-/// Why the bus did not do what was asked. The first question is [`Error::may_retry`].
+/// Why a call on the bus failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It was closed: the program is stopping, and nothing more is dispatched or accepted.
     #[error("the bus is closed")]
     Closed,
-    /// The bus is out of reach; the same call may succeed later.
+    /// The bus is unreachable; the same call may succeed later.
     #[error("the bus at {place} is unavailable: {problem}")]
     Unavailable {
-        /// Which bus.
+        /// The address of the bus.
         place: String,
-        /// What it said and what to do about it.
+        /// What failed, and the next step.
         problem: String,
     },
-    /// Somebody else has published meanwhile; look again where the stream ends.
+    /// Another publisher has written meanwhile; read the end of the stream again.
     #[error("another publisher has written to {stream} meanwhile")]
     Overtaken {
-        /// Which stream.
+        /// The stream.
         stream: String,
     },
-    /// The bus will not have this program, or not what it asks for.
+    /// The bus rejects this program or its request.
     #[error("the bus at {place} refuses: {problem}")]
     Refused {
-        /// Which bus.
+        /// The address of the bus.
         place: String,
-        /// What it said and what to do about it.
+        /// What failed, and the next step.
         problem: String,
     },
-    /// Something on the bus is set up to promise less than is needed.
+    /// A setting on the bus guarantees less than is required.
     #[error("{what} has {setting} {found}, but {asked} is asked for; {mend}")]
     Weaker {
-        /// Which stream or consumer.
+        /// The stream or consumer.
         what: String,
-        /// Which of its settings.
+        /// The setting.
         setting: &'static str,
-        /// What the setting is.
+        /// Its value.
         found: String,
-        /// What it must be, or better.
+        /// The required value, or better.
         asked: String,
-        /// What to do about it.
+        /// The next step.
         mend: String,
     },
-    /// What was handed in can't travel.
+    /// The input cannot be sent.
     #[error("{what} can't be put on the bus: {problem}")]
     Unfit {
         /// What it is.
         what: String,
-        /// What is wrong with it and what to do.
+        /// What is wrong with it, and the next step.
         problem: String,
     },
 }
 
 impl Error {
-    /// May the same call succeed if it is simply made again later?
+    /// May the same call succeed if it is retried later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Overtaken { .. } => true,

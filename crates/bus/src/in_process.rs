@@ -1,9 +1,9 @@
-//! The queue within one process.
+//! The queue of work orders within one process.
 //!
-//! Invariant: an order holds its place (a permit of the semaphore) from `publish` until it is
-//! acknowledged or dead, so handing it back never waits and never overfills the queue.
+//! Invariant: an order holds its slot (a permit of the semaphore) from `publish` until it is
+//! acknowledged or dead-lettered, so requeueing it never waits and never exceeds the capacity.
 //! Deliberately absent: a time limit on deliveries. A worker of this process that dies drops its
-//! delivery, and dropping hands it back.
+//! delivery, which requeues the order.
 
 mod commands;
 mod mirror;
@@ -22,11 +22,11 @@ pub use mirror::InProcessMirror;
 
 use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
 
-/// Dead letters kept for a look: they are hints like all orders, and the sweep finds what they
-/// hinted at.
+/// Dead letters kept for inspection: they are hints like all orders, and the sweep finds their work
+/// again.
 const DEAD_LETTERS_KEPT: usize = 1_000;
 
-/// A longer delay is cut to this one, so that no sum of instants overflows.
+/// Longer delays are capped at this one, so that no sum of instants overflows.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
 
 /// A queue of work orders within one process. Clones are the same queue.
@@ -45,7 +45,8 @@ struct Shared {
 #[derive(Default)]
 struct Orders {
     ready: VecDeque<Entry>,
-    /// By the instant they are ready again; the number tells orders of one instant apart.
+    /// By the instant at which they are ready again; the number distinguishes orders of one
+    /// instant.
     delayed: BTreeMap<(Instant, u64), Entry>,
     delays: u64,
     in_flight: u64,
@@ -89,7 +90,8 @@ impl WorkQueue for InProcess {
     async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, Error> {
         let shared = &self.shared;
         loop {
-            // Registered before looking: a change between the look and the wait is not missed.
+            // Registered before the check, so that no change between the check and the wait is
+            // missed.
             let changed = shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
@@ -136,7 +138,7 @@ impl WorkQueue for InProcess {
 }
 
 impl Shared {
-    /// No code panics while it holds the lock, and each change under it is whole.
+    /// The mutex is never poisoned: no code panics while it holds the lock.
     fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +185,7 @@ impl Orders {
     }
 }
 
-/// An order in a worker's hands; it has no place any more once it was answered.
+/// An order in flight; it has no slot any more once it was answered.
 struct InHand {
     order: Arc<WorkOrder>,
     deliveries: u32,

@@ -1,13 +1,12 @@
-//! How facts and work travel: work orders, the mirror of the log, commands from outside; within one
-//! process, or between processes over NATS with `JetStream`.
+//! The bus: work orders, the mirror of the log and commands from other systems; within one process,
+//! or between processes over NATS with `JetStream`.
 //!
-//! A work order is only a hint: *look at these mailboxes*. Orders may be lost, doubled or reordered
-//! and nothing is lost with them, because whoever receives one works out for itself what is still
-//! to do. What the queue promises is narrower: an order dispatched and not acknowledged comes
-//! again, and a publisher that runs ahead of the workers waits. The mirror tells others what
-//! happened; nobody here reads it but to see where it ends. A command is taken when it is answered,
-//! and not before. Deliberately absent: anything the engine depends on. The store is the truth, and
-//! what is lost here is found again there.
+//! A work order is only a hint: *check these mailboxes*. Orders may be lost, duplicated or
+//! reordered without harm, because a worker determines itself what is still to be done. The queue
+//! guarantees less: an unacknowledged order is redelivered, and a publisher ahead of the workers
+//! waits. The mirror informs other systems; this program reads only its end. A command is accepted
+//! only when it is answered. Deliberately absent: anything the engine depends on. The store is the
+//! truth, and whatever is lost here is recovered from it.
 
 mod cloud_event;
 mod command;

@@ -1,4 +1,4 @@
-//! Commands within one process: for tests, and for an embedded engine that is driven by its host.
+//! Commands within one process: for tests, and for an embedded engine driven by its host.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +14,10 @@ use crate::{
     IncomingCommand,
 };
 
-/// Dead letters kept for a look.
+/// Dead letters kept for inspection.
 const KEPT: usize = 1_000;
 
-/// The inbox of one process, and the way into it. Clones are the same inbox.
+/// The inbox of one process and its sender. Clones are the same inbox.
 #[derive(Clone)]
 pub struct InProcessCommands {
     shared: Arc<Shared>,
@@ -31,7 +31,7 @@ struct Shared {
     closed: watch::Sender<bool>,
 }
 
-/// A command on its way, in the form in which it would travel.
+/// A command in its wire format.
 struct Sent {
     kind: String,
     event: CloudEvent,
@@ -67,7 +67,7 @@ impl CommandInbox for InProcessCommands {
             };
             drop(next);
             let size = sent.event.data.len();
-            // As if it had travelled: what a header would lack is missing here too.
+            // Encoded and decoded as on the wire: what a header would lose is lost here too.
             let headers = sent.event.headers();
             let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             let read = CloudEvent::read(headers, sent.event.data.clone());
@@ -146,7 +146,7 @@ impl IncomingCommand for InHand {
             let data = kept(&self.shared.kinds, &kind, event.data);
             dead.push_back(DeadCommand { kind, id, reason: answer.sentence.clone(), data });
         }
-        // A sender that no longer waits sends it again, or no longer wants to know.
+        // A sender that no longer waits sends it again, or is no longer interested.
         drop(reply.send(answer));
         Ok(())
     }

@@ -13,13 +13,12 @@ pub struct InProcessMirror {
 }
 
 impl InProcessMirror {
-    /// Everything published, in its order.
+    /// All published messages, in order.
     pub fn messages(&self) -> Vec<Mirrored> {
         self.held().clone()
     }
 
-    /// Loses all but the first messages, as a server does that comes back without the end of its
-    /// disk.
+    /// Loses all but the first messages, like a server whose disk lost its newest writes.
     pub fn lose_after(&self, messages: usize) {
         self.held().truncate(messages);
     }

@@ -1,4 +1,4 @@
-//! Asking the server: one way to send a request, one table of what its errors mean.
+//! Requests to the server: one function that sends them, one table of its errors.
 
 use async_nats::client::Request;
 use async_nats::jetstream::response::Response;
@@ -12,23 +12,23 @@ use serde_json::Value;
 use super::connection::Connection;
 use crate::Error;
 
-/// Where `JetStream` is asked for its streams and consumers.
+/// The subject prefix of `JetStream`'s API.
 const API: &str = "$JS.API";
 
-/// Why the server did not do what was asked, as far as somebody can act on it.
+/// Why a request failed, as far as callers distinguish it.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The stream, the consumer or the message does not exist.
     Missing,
     /// The stream holds as much as it may.
     Full,
-    /// The stream does not end where it was expected to.
+    /// The stream does not end at the expected message.
     Overtaken,
     /// Anything else.
     Failed(Error),
 }
 
-/// What the server says of a stored message; that it has one is what counts.
+/// The acknowledgement of a stored message; only its presence counts.
 #[derive(Deserialize)]
 struct Stored {
     #[serde(rename = "seq")]
@@ -36,7 +36,7 @@ struct Stored {
 }
 
 impl Connection {
-    /// Asks `JetStream`'s interface.
+    /// Sends a request to `JetStream`'s API.
     pub(super) async fn ask<T>(&self, subject: &str, payload: &Value) -> Result<T, Fault>
     where
         T: DeserializeOwned,
@@ -45,7 +45,7 @@ impl Connection {
         self.answer(&self.send(format!("{API}.{subject}"), request).await?)
     }
 
-    /// Publishes to a stream and waits until the server has it.
+    /// Publishes to a stream and waits for its acknowledgement.
     pub(super) async fn store(
         &self,
         subject: &str,
@@ -57,7 +57,7 @@ impl Connection {
         self.answer::<Stored>(&answer).map(drop)
     }
 
-    /// Asks a consumer for one message; `None` where none is ready.
+    /// Requests one message of a consumer; `None` if none is ready.
     pub(super) async fn fetch(
         &self,
         stream: &str,
@@ -65,15 +65,15 @@ impl Connection {
     ) -> Result<Option<Message>, Fault> {
         let payload = Bytes::from_static(br#"{"batch":1,"no_wait":true}"#);
         let subject = format!("{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        // An order arrives under its own subject, so that only a subscription of its own can tell
-        // what it answers.
+        // An order arrives under its own subject, so only a separate subscription identifies the
+        // answer.
         let request = Request::new().payload(payload).inbox(self.client.new_inbox());
         let message = self.send(subject, request).await?;
-        // A status instead of an order: none is ready, or the consumer is just moving.
+        // A status instead of an order: none is ready, or the consumer is moving.
         Ok(message.status.is_none().then_some(message))
     }
 
-    /// Sends a request; a subject without anybody behind it is [`Fault::Missing`].
+    /// Sends a request; a subject without a responder is [`Fault::Missing`].
     pub(super) async fn send(&self, subject: String, request: Request) -> Result<Message, Fault> {
         let sent = self.client.send_request(Subject::from(subject.as_str()), request).await;
         sent.map_err(|error| match error.kind() {
@@ -81,7 +81,7 @@ impl Connection {
             RequestErrorKind::TimedOut => Fault::Failed(match self.denied.told(&subject) {
                 Some(denied) => self.refused(denied),
                 None => self.unavailable(format!(
-                    "it did not answer within {} s; look at nats-server",
+                    "it did not answer within {} s; check nats-server",
                     self.timeout.as_secs_f32()
                 )),
             }),
@@ -106,13 +106,16 @@ impl Connection {
             Ok(Response::Ok(answer)) => Ok(answer),
             Ok(Response::Err { error }) => Err(self.fault(&error)),
             Err(error) => {
-                let problem = format!("its answer can't be read ({error}); is it a nats-server?");
+                let problem = format!(
+                    "its answer cannot be parsed ({error}); check that it is a \
+                                       nats-server"
+                );
                 Err(Fault::Failed(self.refused(problem)))
             }
         }
     }
 
-    /// What an error of `JetStream` means.
+    /// Maps an error of `JetStream`.
     pub(super) fn fault(&self, error: &jetstream::Error) -> Fault {
         match error.error_code() {
             ErrorCode::STREAM_NOT_FOUND
@@ -128,11 +131,11 @@ impl Connection {
         }
     }
 
-    /// The error of a fault that can't be met where it came up.
+    /// The error of a fault that its caller cannot handle.
     pub(super) fn failed(&self, fault: Fault) -> Error {
         match fault {
             Fault::Missing => self.unavailable(
-                "JetStream does not answer; switch it on in nats-server's configuration, or wait \
+                "JetStream does not answer; enable it in nats-server's configuration, or wait \
                  until the cluster has a leader",
             ),
             Fault::Full => self.unavailable("the stream is full"),

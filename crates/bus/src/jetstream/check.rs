@@ -1,7 +1,8 @@
-//! Declaring streams and consumers: made where they are missing, looked at where they are there.
+//! Declares streams and consumers: creates missing ones, and checks existing ones.
 //!
-//! One that promises less than is asked for is an error that names the setting; one that promises
-//! more is left alone, so that an operator can give a stream more replicas or more room.
+//! A stream or consumer that guarantees less than required is an error that names the setting; one
+//! that guarantees more is left alone, so that an operator can give a stream more replicas or a
+//! larger size.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -15,14 +16,14 @@ use super::api::Fault;
 use super::connection::Connection;
 use crate::Error;
 
-/// What the server says of a stream or a consumer, as far as it is looked at.
+/// The part of a stream's or consumer's description that is checked.
 #[derive(Deserialize)]
 struct Described<T> {
     config: T,
 }
 
 impl Connection {
-    /// Makes a stream, or looks whether the one that is there will do.
+    /// Creates a stream, or checks the existing one.
     pub(super) async fn declare_stream(&self, asked: &Config) -> Result<(), Error> {
         let look = format!("STREAM.INFO.{}", asked.name);
         let found = match self.ask::<Described<Config>>(&look, &json!({})).await {
@@ -32,10 +33,10 @@ impl Connection {
                 let make = format!("STREAM.CREATE.{}", asked.name);
                 match self.ask::<Value>(&make, &config).await {
                     Ok(_) => {
-                        tracing::info!(stream = asked.name, "made a stream on the bus");
+                        tracing::info!(stream = asked.name, "stream created");
                         return Ok(());
                     }
-                    // Somebody else may have made it first, by other settings.
+                    // Another process may have created it first, with other settings.
                     Err(fault) => match self.ask::<Described<Config>>(&look, &json!({})).await {
                         Ok(found) => found.config,
                         Err(_) => return Err(self.failed(fault)),
@@ -47,8 +48,7 @@ impl Connection {
         weaker_stream(asked, &found).map_or(Ok(()), Err)
     }
 
-    /// Makes a consumer, or looks whether the one that is there will do. [`Fault::Missing`] where
-    /// its stream is.
+    /// Creates a consumer, or checks the existing one. [`Fault::Missing`] if its stream is missing.
     pub(super) async fn declare_consumer(
         &self,
         stream: &str,
@@ -77,22 +77,22 @@ impl Connection {
     }
 
     fn unwritten(&self, error: &serde_json::Error) -> Error {
-        self.refused(format!("a request can't be written: {error}"))
+        self.refused(format!("a request cannot be encoded: {error}"))
     }
 }
 
-/// The first setting in which a stream promises less than is asked for.
+/// The first setting by which a stream guarantees less than required.
 fn weaker_stream(asked: &Config, found: &Config) -> Option<Error> {
     let edit = format!("nats stream edit {}", asked.name);
     let remove = format!(
-        "nothing depends on what it holds: remove it with `nats stream rm {}`, it is made again",
+        "nothing depends on its content: remove it with `nats stream rm {}`; it is created again",
         asked.name
     );
     let weaker = |setting, found: String, asked_for: String, mend: String| {
         let what = format!("the stream {}", asked.name);
         Some(Error::Weaker { what, setting, found, asked: asked_for, mend })
     };
-    let mend = |flags: String| format!("mend it with `{edit} {flags}`");
+    let mend = |flags: String| format!("correct it with `{edit} {flags}`");
 
     if found.retention != asked.retention {
         return weaker("retention", shown(found.retention), shown(asked.retention), remove);
@@ -163,7 +163,7 @@ fn weaker_stream(asked: &Config, found: &Config) -> Option<Error> {
     })
 }
 
-/// The first setting in which a consumer promises less than is asked for.
+/// The first setting by which a consumer guarantees less than required.
 fn weaker_consumer(
     stream: &str,
     asked: &consumer::Config,
@@ -172,8 +172,8 @@ fn weaker_consumer(
     let name = asked.name.clone().unwrap_or_default();
     let weaker = |setting, found: String, asked: String| {
         let mend = format!(
-            "remove it with `nats consumer rm {stream} {name}`, it is made again and no order is \
-             lost"
+            "remove it with `nats consumer rm {stream} {name}`; it is created again and no order \
+             is lost"
         );
         let what = format!("the consumer {name} of the stream {stream}");
         Some(Error::Weaker { what, setting, found, asked, mend })

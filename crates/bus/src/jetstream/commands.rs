@@ -23,17 +23,17 @@ use crate::{
     IncomingCommand,
 };
 
-/// All listeners of a programme are one group: each command comes to one of them.
+/// All listeners of a programme form one group: each command reaches one of them.
 const GROUP: &str = "command";
-/// The kind a dead letter was sent as.
+/// The header with the kind of a dead-lettered command.
 const KIND: &str = "Tramonto-Command";
 /// How long a sender waits for an answer before it sends again. Longer than a slow command takes,
-/// so that repeating does not add to a crowd.
+/// so that retries do not add to an overload.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long a sender waits where nobody listens.
+/// The pause of a sender while nobody listens.
 const REST: Duration = Duration::from_millis(200);
 
-/// Commands that come in over NATS.
+/// Receives commands over NATS.
 pub struct NatsCommandInbox {
     connection: Connection,
     kinds: Arc<[CommandKind]>,
@@ -41,14 +41,14 @@ pub struct NatsCommandInbox {
     closed: watch::Sender<bool>,
 }
 
-/// Commands that go out over NATS.
+/// Sends commands over NATS.
 pub struct NatsCommandSender {
     connection: Connection,
 }
 
 impl NatsCommandInbox {
-    /// Listens for these kinds of commands; declares the stream of dead letters, or says what about
-    /// it is too weak.
+    /// Listens for these kinds of commands; declares the stream of dead letters, or fails if it
+    /// guarantees too little.
     pub async fn open(connection: &Connection, kinds: &[CommandKind]) -> Result<Self, Error> {
         connection.declare_stream(&connection.topology.dead()).await?;
         let subjects = connection.topology.command_subject("*");
@@ -87,7 +87,7 @@ impl CommandInbox for NatsCommandInbox {
                 Ok(event) => return Ok(Box::new(Read { command, event: Arc::new(event) })),
                 Err(sentence) => {
                     if let Err(error) = command.answer(Answer::invalid(sentence)).await {
-                        tracing::warn!(%error, "a command that can't be read was not answered");
+                        tracing::warn!(%error, "unreadable command not answered");
                     }
                 }
             }
@@ -105,7 +105,7 @@ impl CommandInbox for NatsCommandInbox {
     }
 }
 
-/// A command as it came.
+/// A received command.
 struct Incoming {
     connection: Connection,
     kinds: Arc<[CommandKind]>,
@@ -113,7 +113,7 @@ struct Incoming {
     message: Message,
 }
 
-/// A command that can be read.
+/// A readable command.
 struct Read {
     command: Incoming,
     event: Arc<CloudEvent>,
@@ -155,7 +155,8 @@ impl Incoming {
     }
 }
 
-/// A kind as a label: what nobody knows is one kind, or outsiders could make any number of them.
+/// The kind as a metric label: all unknown kinds are one, or clients could create any number of
+/// labels.
 fn label(kinds: &[CommandKind], kind: &str) -> String {
     if kinds.iter().any(|known| known.name == kind) {
         kind.to_owned()
@@ -203,12 +204,12 @@ fn dead_command(message: &Message) -> DeadCommand {
 }
 
 impl NatsCommandSender {
-    /// A sender to the connection's programme.
+    /// A sender for the connection's programme.
     pub fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone() }
     }
 
-    /// Sends once; `None` where nobody answered in time.
+    /// Sends once; `None` if nobody answered in time.
     async fn ask(
         &self,
         subject: &str,
@@ -219,7 +220,10 @@ impl NatsCommandSender {
         let sent = self.connection.send(subject.to_owned(), request).await;
         match sent {
             Ok(message) => serde_json::from_slice(&message.payload).map(Some).map_err(|error| {
-                self.connection.refused(format!("the answer to the command can't be read: {error}"))
+                self.connection.refused(format!(
+                    "the answer to the command cannot be parsed: \
+                    {error}"
+                ))
             }),
             Err(Fault::Missing) => Ok(None),
             Err(Fault::Failed(error)) if error.may_retry() => Ok(None),

@@ -12,13 +12,13 @@ use super::options::{Login, NatsOptions};
 use super::topology::Topology;
 use crate::Error;
 
-/// The longest pause between two attempts to reach a server that went away.
+/// The longest pause between two reconnection attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// A connection to the bus, shared by everything of a process that travels on it.
+/// A connection to the bus, shared by a whole process.
 ///
-/// Once made it is kept: a server that goes away is retried until it is back, and
-/// whoever asks for something meanwhile hears [`Error::Unavailable`] after a bounded time.
+/// Once established it is kept: it reconnects until the server is back, and calls in the meantime
+/// fail with [`Error::Unavailable`] after a bounded time.
 #[derive(Clone)]
 pub struct Connection {
     pub(super) client: Client,
@@ -29,7 +29,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, or says within a bounded time why not.
+    /// Connects, or fails within a bounded time.
     pub async fn open(options: &NatsOptions) -> Result<Self, Error> {
         let (addresses, place) = options.addresses()?;
         let name = format!("tramonto {}", options.programme);
@@ -68,17 +68,17 @@ impl Connection {
         })
     }
 
-    /// Is a server in reach at this moment?
+    /// Is a server connected at this moment?
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
-    /// Where the bus is, without credentials.
+    /// The address of the bus, without credentials.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// The programme whose bus it is.
+    /// The programme of the bus.
     pub fn programme(&self) -> &ProgrammeId {
         self.topology.programme()
     }
@@ -98,7 +98,7 @@ async fn login(
     in_url: Option<(String, Option<String>)>,
 ) -> Result<ConnectOptions, Error> {
     let connect = ConnectOptions::new();
-    // The client looks at no user of a URL by itself.
+    // The client ignores the user of a URL.
     let mut connect = match (&options.login, in_url) {
         (Login::Open, None) => connect,
         (Login::Open, Some((user, password))) => {
@@ -115,7 +115,7 @@ async fn login(
             connect.credentials_file(file).await.map_err(|error| Error::Refused {
                 place: place.to_owned(),
                 problem: format!(
-                    "the credentials file {} can't be used: {}",
+                    "the credentials file {} cannot be read: {}",
                     file.display(),
                     error.kind()
                 ),
@@ -143,17 +143,17 @@ fn pause(attempts: usize) -> Duration {
 fn tell(place: &str, event: &Event) {
     match event {
         Event::Connected => tracing::info!(place, "connected to the bus"),
-        Event::Disconnected => tracing::warn!(place, "the bus went away; it is being looked for"),
+        Event::Disconnected => tracing::warn!(place, "disconnected from the bus; reconnecting"),
         Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
-            tracing::warn!(place, %event, "the bus complains");
+            tracing::warn!(place, %event, "bus reported an error");
         }
         Event::LameDuckMode | Event::Draining | Event::Closed => {
-            tracing::debug!(place, %event, "the connection to the bus changes");
+            tracing::debug!(place, %event, "bus connection changed");
         }
     }
 }
 
-/// The refusal of the server's certificate, which the client hands on as a failure to read.
+/// The rejection of the server's certificate, which the client reports as a read error.
 fn distrusted(place: &str, error: &ConnectError) -> Option<Error> {
     let mut beneath = error.source();
     while let Some(error) = beneath {
@@ -163,8 +163,8 @@ fn distrusted(place: &str, error: &ConnectError) -> Option<Error> {
             said.map(ToString::to_string).filter(|said| said.contains("certificate"))
         {
             let problem = format!(
-                "it is not trusted ({said}); name the authority that made its certificate with \
-                 --bus-root-certificate, and the host as the certificate has it"
+                "it is not trusted ({said}); name the authority that issued its certificate with \
+                 --bus-root-certificate, and the host as in the certificate"
             );
             return Some(Error::Refused { place: place.to_owned(), problem });
         }
@@ -173,31 +173,31 @@ fn distrusted(place: &str, error: &ConnectError) -> Option<Error> {
     None
 }
 
-/// The client's own error is not shown: it can hold the URL, and with it a password.
+/// The client's own error is not shown: it may contain the URL, and with it a password.
 fn not_connected(place: &str, kind: ConnectErrorKind, within: Duration) -> Error {
     let refused =
         |problem: &str| Error::Refused { place: place.to_owned(), problem: problem.to_owned() };
     let unavailable = |problem: String| Error::Unavailable { place: place.to_owned(), problem };
     match kind {
-        ConnectErrorKind::ServerParse => refused("the URL is none; write nats://HOST:PORT"),
+        ConnectErrorKind::ServerParse => refused("the URL is invalid; write nats://HOST:PORT"),
         ConnectErrorKind::Authentication => {
-            refused("the credentials can't be used to sign in; look at the credentials file")
+            refused("the credentials cannot be used to sign in; check the credentials file")
         }
         ConnectErrorKind::AuthorizationViolation => {
-            refused("the credentials are wrong or missing; look at the user, token or file")
+            refused("the credentials are wrong or missing; check the user, token or file")
         }
         ConnectErrorKind::Tls => {
-            refused("no encrypted connection can be made; look at the root certificates")
+            refused("no encrypted connection can be made; check the root certificates")
         }
         ConnectErrorKind::Dns => {
-            unavailable("its name can't be resolved; look at the URL and the name server".into())
+            unavailable("its name cannot be resolved; check the URL and the name server".into())
         }
         ConnectErrorKind::TimedOut => unavailable(format!(
-            "it did not answer within {} s; start nats-server or look at the URL",
+            "it did not answer within {} s; start nats-server or check the URL",
             within.as_secs_f32()
         )),
         ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
-            unavailable("nobody listens there; start nats-server or look at the URL".into())
+            unavailable("connection refused; start nats-server or check the URL".into())
         }
     }
 }

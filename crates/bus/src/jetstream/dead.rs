@@ -1,4 +1,4 @@
-//! Dead letters: orders that failed permanently, stored with their reason before anything else.
+//! Dead letters: orders that failed permanently, stored with their reason first of all.
 
 use std::collections::VecDeque;
 
@@ -11,24 +11,24 @@ use super::api::Fault;
 use super::connection::Connection;
 use crate::Error;
 
-/// Why it failed permanently, in one sentence.
+/// The header with the reason, one sentence.
 pub(super) const REASON: &str = "Tramonto-Reason";
-/// How often it was dispatched before.
+/// The header with the number of deliveries.
 pub(super) const DELIVERIES: &str = "Tramonto-Deliveries";
-/// How many dead letters are given back, the newest.
+/// Maximum dead letters returned, the newest.
 const SHOWN: usize = 1_000;
 
-/// Something to be kept for a look.
+/// A message to be dead-lettered.
 pub(super) struct Dead {
     /// `order` or `command`.
     pub(super) what: &'static str,
-    /// Under which subject.
+    /// Its subject.
     pub(super) subject: String,
-    /// What it came with.
+    /// Its headers.
     pub(super) headers: HeaderMap,
-    /// What it says.
+    /// Its payload.
     pub(super) payload: Bytes,
-    /// Why it failed permanently, in one sentence.
+    /// The reason, one sentence.
     pub(super) reason: String,
 }
 
@@ -39,7 +39,7 @@ struct Made {
 }
 
 impl Connection {
-    /// Stores a dead letter, and the stream for it where that is gone.
+    /// Stores a dead letter, and declares the stream again if it is gone.
     pub(super) async fn bury(&self, dead: Dead) -> Result<(), Error> {
         let Dead { what, subject, mut headers, payload, reason } = dead;
         headers.insert(REASON, one_line(&reason));
@@ -83,7 +83,7 @@ impl Connection {
     }
 }
 
-/// A header holds one line of text.
+/// A header value is one line of text.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|each| if each.is_control() { ' ' } else { each }).take(1_000).collect()
 }

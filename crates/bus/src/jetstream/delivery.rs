@@ -1,8 +1,7 @@
-//! An order in a worker's hands, while the server is told again and again that it is being worked
-//! on.
+//! An order in flight, with progress acknowledgements to the server.
 //!
-//! Every answer waits for the server's word within a bound. An answer that is lost is harmless: the
-//! order comes again when nothing is heard of it, and whoever gets it finds nothing left to do.
+//! Every answer waits for the server's confirmation within a bound. A lost answer is harmless: the
+//! order is redelivered, and its receiver finds nothing left to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +18,17 @@ use super::api::Fault;
 use super::queue::{Shared, dead_order};
 use crate::{Delivery, Error, WorkOrder};
 
-/// A longer delay is cut to this one; the sweep finds the work again long before.
+/// Longer delays are capped at this one; the sweep finds the work again long before.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
 
-/// An order in a worker's hands; dropped without an answer it is handed back.
+/// An order in flight; if it is dropped without an answer it is requeued.
 pub(super) struct InHand {
     order: WorkOrder,
     count: u32,
     held: Option<Held>,
 }
 
-/// What an answer needs.
+/// The context of an answer.
 struct Held {
     shared: Arc<Shared>,
     message: Message,
@@ -38,8 +37,8 @@ struct Held {
 }
 
 impl InHand {
-    /// Takes a message as an order. `None` where it was dispatched too often or is no order: it was
-    /// put away with its reason.
+    /// Parses a message as an order. `None` if it was delivered too often or is not an order: it
+    /// was dead-lettered with its reason.
     pub(super) async fn new(shared: Arc<Shared>, message: Message) -> Result<Option<Self>, Fault> {
         let count = delivered(&message);
         let progress = tokio::spawn(keep(Arc::clone(&shared), message.clone())).abort_handle();
@@ -49,7 +48,7 @@ impl InHand {
                 return Ok(Some(Self { order, count, held: Some(held) }));
             }
             Ok(_) => too_often(count - 1),
-            Err(error) => format!("it is no work order: {error}"),
+            Err(error) => format!("it is not a work order: {error}"),
         };
         held.give_up(reason).await.map_err(Fault::Failed)?;
         Ok(None)
@@ -84,14 +83,14 @@ impl Drop for InHand {
         let (Some(held), Ok(runtime)) = (self.held.take(), Handle::try_current()) else { return };
         runtime.spawn(async move {
             if let Err(error) = held.hand_back(Duration::ZERO).await {
-                tracing::debug!(%error, "an order was not handed back; it comes again by itself");
+                tracing::debug!(%error, "order not requeued; it will be redelivered");
             }
         });
     }
 }
 
 impl Held {
-    /// Tells the server, and waits until it has heard.
+    /// Answers, and waits for the server's confirmation.
     async fn answer(&self, kind: AckKind) -> Result<(), Error> {
         self.progress.abort();
         let connection = &self.shared.connection;
@@ -100,7 +99,7 @@ impl Held {
         match connection.send(subject.into_string(), request).await {
             Ok(_) => Ok(()),
             Err(Fault::Missing) => Err(connection.unavailable(
-                "it no longer knows the order, which comes again if there is still something to do",
+                "the order is unknown there; it is dispatched again if its work is not done",
             )),
             Err(fault) => Err(connection.failed(fault)),
         }
@@ -121,9 +120,9 @@ impl Held {
         Ok(())
     }
 
-    /// Puts the order away: first where it can be looked at, then out of the queue.
+    /// Dead-letters the order: first stores it, then removes it from the queue.
     async fn give_up(&self, reason: String) -> Result<(), Error> {
-        tracing::warn!(subject = %self.message.subject, %reason, "gave up a work order");
+        tracing::warn!(subject = %self.message.subject, %reason, "work order dead-lettered");
         let dead = dead_order(&self.shared, &self.message, self.count, reason);
         self.shared.connection.bury(dead).await?;
         self.answer(AckKind::Term).await?;
@@ -138,7 +137,7 @@ impl Drop for Held {
     }
 }
 
-/// Tells the server, as long as a worker may be believed, that its order is being worked on.
+/// Acknowledges progress to the server, for as long as a worker is trusted.
 async fn keep(shared: Arc<Shared>, message: Message) {
     let Some(subject) = message.reply.clone() else { return };
     let since = Instant::now();
@@ -146,7 +145,7 @@ async fn keep(shared: Arc<Shared>, message: Message) {
         sleep(shared.times.ack_wait / 3).await;
         let told = shared.connection.client.publish(subject.clone(), AckKind::Progress.into());
         if let Err(error) = told.await {
-            tracing::debug!(%error, "the server was not told of the progress of an order");
+            tracing::debug!(%error, "progress of an order not acknowledged");
         }
     }
 }
@@ -155,8 +154,8 @@ fn too_often(count: u32) -> String {
     format!("dispatched {count} times and never completed; the sweep dispatches its work again")
 }
 
-/// How often the server has handed this message out, from the subject it wants the answer on:
-/// `$JS.ACK.<stream>.<consumer>.<delivered>.…`, or with a domain and an account before the stream.
+/// The server's delivery count, from the reply subject `$JS.ACK.<stream>.<consumer>.<delivered>.…`,
+/// which may have a domain and an account before the stream.
 fn delivered(message: &Message) -> u32 {
     let reply = message.reply.as_ref().map_or("", |subject| subject.as_str());
     let tokens: Vec<_> = reply.split('.').collect();

@@ -1,20 +1,19 @@
-//! What the server did not let this program do. It answers such a request with nothing at all, and
-//! says why on the side; without that, a missing right would look like a server that hangs.
+//! Permission violations. The server does not answer a denied request and reports the denial
+//! separately; without this, a missing permission would look like a server that hangs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::{Event, ServerError};
 
-/// Of the same kind as the server's sentences: a program is denied the same few things again and
-/// again.
+/// A program is denied the same few subjects repeatedly.
 const KEPT: usize = 32;
 
-/// The subjects that were denied, newest last.
+/// The denied subjects, newest last.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Denied(Arc<Mutex<Vec<String>>>);
 
 impl Denied {
-    /// Notes an event of the connection, where it is a denial.
+    /// Stores an event of the connection, if it is a denial.
     pub(super) fn note(&self, event: &Event) {
         let Event::ServerError(ServerError::Other(said)) = event else { return };
         let Some(subject) = subject(said) else { return };
@@ -27,8 +26,7 @@ impl Denied {
         }
     }
 
-    /// Was this denied, or the inbox in which its answer would have come? Tells what to do about
-    /// it.
+    /// Was this subject denied, or the inbox of its answer? Returns the next step.
     pub(super) fn told(&self, subject: &str) -> Option<String> {
         let subjects = self.subjects();
         let denied =

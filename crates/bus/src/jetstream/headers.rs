@@ -1,12 +1,12 @@
-//! `CloudEvents` to and from the headers of NATS.
+//! Converts `CloudEvents` to and from NATS headers.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use crate::CloudEvent;
 
-/// The headers of an event. A name that can't be a header's is left out: it can't be one of
-/// `CloudEvents`.
+/// The headers of an event. A name that is invalid in NATS is left out: it is invalid in
+/// `CloudEvents` too.
 pub(super) fn headers_of(event: &CloudEvent) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in event.headers() {
@@ -17,7 +17,7 @@ pub(super) fn headers_of(event: &CloudEvent) -> HeaderMap {
     headers
 }
 
-/// The event in a message; the error says in one sentence what it lacks.
+/// Parses the event of a message; the error describes in one sentence what is missing.
 pub(super) fn read_event(headers: Option<&HeaderMap>, data: Bytes) -> Result<CloudEvent, String> {
     let headers = headers.into_iter().flat_map(HeaderMap::iter);
     let last = headers.filter_map(|(name, values)| {

@@ -1,10 +1,10 @@
 //! The mirror of the log on a stream.
 //!
-//! A page is sent without waiting for each acknowledgement, and every message says after which one
-//! it belongs: the first by the number of the last one there, each other by the id of the one
-//! before it. (By numbers alone, a publisher that was overtaken could get in with the middle of its
-//! page, where its count happens to meet the new end; ids alone are lost by a server that
-//! restarts.) So when one is refused, all that follow are, and the order holds.
+//! A page is published without waiting for each acknowledgement, and every message names its
+//! predecessor: the first by the sequence number of the stream's last message, each other by the id
+//! of the one before it. (By numbers alone, an overtaken publisher could append the middle of its
+//! page if its count happens to match the new end; ids alone are lost by a server that restarts.)
+//! So if one is rejected, all that follow are, and the order holds.
 
 use async_nats::HeaderValue;
 use async_nats::header::{
@@ -48,7 +48,7 @@ struct Got {
 }
 
 impl JetStreamMirror {
-    /// Opens the programme's mirror: declares its stream, or says what about it is too weak.
+    /// Opens the programme's mirror: declares its stream, or fails if it guarantees too little.
     pub async fn open(connection: &Connection) -> Result<Self, Error> {
         connection.declare_stream(&connection.topology.event()).await?;
         let mut context = jetstream::new(connection.client.clone());
@@ -68,8 +68,8 @@ impl JetStreamMirror {
         let found = self.connection.ask::<Got>(&get, &json!({ "seq": sequence })).await?;
         let last = mark_of(found.message).ok_or_else(|| {
             let problem = format!(
-                "the last message of {} is none of this program's; remove the stream with `nats \
-                 stream rm {}`, it is filled again from the log",
+                "the last message of {} was not published by this program; remove the stream with \
+                 `nats stream rm {}`; it is refilled from the log",
                 self.stream, self.stream
             );
             Fault::Failed(self.connection.refused(problem))
@@ -77,7 +77,7 @@ impl JetStreamMirror {
         Ok(Tail { sequence, last: Some(last) })
     }
 
-    /// What a message that was not stored means.
+    /// Maps the error of a message that was not stored.
     fn not_stored(&self, message: &Mirrored, error: &PublishError) -> Error {
         let overtaken = || Error::Overtaken { stream: self.stream.clone() };
         match error.kind() {
@@ -111,7 +111,7 @@ impl EventMirror for JetStreamMirror {
         match self.end().await {
             Ok(tail) => Ok(tail),
             Err(Fault::Missing) => {
-                // The server lost it with its disk, or is just starting.
+                // The server lost it with its disk, or is starting.
                 self.connection.declare_stream(&self.connection.topology.event()).await?;
                 self.end().await.map_err(|fault| self.connection.failed(fault))
             }
@@ -146,7 +146,7 @@ impl EventMirror for JetStreamMirror {
         for (message, stored) in sent {
             match stored.await {
                 Ok(stored) if stored.duplicate => {
-                    // Stored before, but not where this publisher saw the end.
+                    // Stored before, but not at the end that this publisher saw.
                     failure.get_or_insert(Error::Overtaken { stream: self.stream.clone() });
                 }
                 Ok(_) => {}
@@ -162,7 +162,7 @@ impl EventMirror for JetStreamMirror {
     }
 }
 
-/// What a stored message says it is.
+/// The mark of a stored message.
 fn mark_of(message: RawMessage) -> Option<Mark> {
     let message = StreamMessage::try_from(message).ok()?;
     Mark::of(&read_event(Some(&message.headers), message.payload).ok()?)

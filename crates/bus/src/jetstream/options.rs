@@ -8,48 +8,48 @@ use domain::ProgrammeId;
 use crate::Error;
 use crate::cloud_event::decoded;
 
-/// Where the bus is and who comes.
+/// The servers of the bus, the credentials and the limits.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
     /// The servers, e.g. `nats://n1:4222` or `tls://n1:4222`; any one of a cluster is enough to
-    /// start. The first one may carry a user and a password (`nats://USER:PASSWORD@n1:4222`); they
-    /// are never shown.
+    /// start. The first one may contain a user and a password (`nats://USER:PASSWORD@n1:4222`),
+    /// which are never shown.
     pub urls: Vec<Secret>,
-    /// Who comes.
+    /// The credentials.
     pub login: Login,
-    /// The certificates (PEM) of those whom a server's certificate may come from; the system's
-    /// without. With it, the connection is encrypted or not made at all.
+    /// The trusted certificate authorities (PEM); by default those of the system. With it, the
+    /// connection is always encrypted.
     pub tls_root: Option<PathBuf>,
-    /// The certificate and the key (PEM) by which this program shows who it is.
+    /// The client certificate and its key (PEM).
     pub tls_client: Option<(PathBuf, PathBuf)>,
-    /// The programme whose subjects and streams they are.
+    /// The programme whose subjects and streams are used.
     pub programme: ProgrammeId,
-    /// On how many servers each stream is kept: 1, or 3 in a cluster.
+    /// Replicas of each stream: 1, or 3 in a cluster.
     pub replicas: usize,
-    /// How long one request may take before the bus counts as out of reach.
+    /// The timeout of one request.
     pub timeout: Duration,
-    /// How long the first connection may take.
+    /// The timeout of the first connection.
     pub connect_within: Duration,
 }
 
-/// Who comes to the bus.
+/// How to authenticate.
 #[derive(Debug, Clone, Default)]
 pub enum Login {
-    /// Whom the first URL names, or nobody in particular.
+    /// By the user of the first URL, or anonymously.
     #[default]
     Open,
-    /// The user whom the first URL names, with this password.
+    /// By the user of the first URL, with this password.
     Password(Secret),
-    /// A credentials file, as `nsc` writes it.
+    /// By a credentials file, as `nsc` writes it.
     CredentialsFile(PathBuf),
-    /// A user and a password.
+    /// By a user and a password.
     User {
         /// The user.
         user: String,
         /// The password.
         password: Secret,
     },
-    /// A token.
+    /// By a token.
     Token(Secret),
 }
 
@@ -58,7 +58,7 @@ pub enum Login {
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text from being shown.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -75,7 +75,7 @@ impl fmt::Debug for Secret {
 }
 
 impl NatsOptions {
-    /// One server, nobody in particular, no replicas: for trying.
+    /// One server, anonymous, no replicas: for trying things out.
     pub fn new(url: &str, programme: ProgrammeId) -> Self {
         Self {
             urls: vec![Secret::new(url)],
@@ -89,21 +89,22 @@ impl NatsOptions {
         }
     }
 
-    /// The user and the password that come in the first URL.
+    /// The user and the password of the first URL.
     pub(super) fn user(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
         let plain = |text: &str| decoded(text).unwrap_or_else(|_| text.to_owned());
         let first = addresses.first()?;
         Some((plain(first.username()?), first.password().map(plain)))
     }
 
-    /// The addresses, and how they are shown: hosts and ports alone.
+    /// The addresses, and their form in messages: hosts and ports alone.
     pub(super) fn addresses(&self) -> Result<(Vec<ServerAddr>, String), Error> {
         let mut addresses = Vec::new();
         for (number, url) in self.urls.iter().enumerate() {
             let address: ServerAddr = url.reveal().parse().map_err(|error: std::io::Error| {
-                // Its own words can hold the URL, and with it a password; its kind can't.
+                // The parser's own message may contain the URL, and with it a password; its kind
+                // cannot.
                 let (number, kind) = (number + 1, error.kind());
-                let problem = format!("URL {number} is none ({kind}); write nats://HOST:PORT");
+                let problem = format!("URL {number} is invalid ({kind}); write nats://HOST:PORT");
                 Error::Refused { place: "its URL".to_owned(), problem }
             })?;
             addresses.push(address);

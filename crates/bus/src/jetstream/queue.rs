@@ -1,12 +1,11 @@
 //! The queue of work orders on a work-queue stream.
 //!
-//! Orders of exactly the same effects share a subject and a consumer, and a worker asks only those
-//! whose effects are all among its own. Nobody waits inside the server: a worker asks for what is
-//! ready, and otherwise waits for a wake on a core subject, or for the next look. So a worker that
-//! gives up waiting leaves no request behind that would take an order nobody looks at.
-//! Invariant: only an acknowledged order is done. A stream or a consumer that is gone is declared
-//! again, empty; what it held is found again by the sweep.
-//! Deliberately absent: orders kept by a process. What a worker holds is one order in its hands.
+//! Orders of exactly the same effects share a subject and a consumer, and a worker polls the
+//! consumers whose effects are all among its own. No request waits inside the server: a worker
+//! requests what is ready, and otherwise waits for a wake on a core subject, or for the next poll.
+//! So a worker that stops waiting leaves no pending request that would consume an order. Invariant:
+//! only an acknowledged order is done. A missing stream or consumer is declared again, empty; the
+//! sweep finds its work again. Deliberately absent: prefetching. A worker holds one order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,15 +29,17 @@ use super::dead::{DELIVERIES, Dead};
 use super::delivery::InHand;
 use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
 
-/// How long an order can wait unseen when its wake was lost, or came back in another process.
+/// The poll interval: how long an order can wait unseen if its wake was lost, or if another process
+/// requeued it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How long a delivery stays in a worker's hands.
+/// Time limits of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InHandTimes {
-    /// An order of which nothing is heard for so long comes again: its worker died or hangs.
+    /// An order without a progress acknowledgement for so long is redelivered: its worker died or
+    /// hangs.
     pub ack_wait: Duration,
-    /// A worker that is alive is believed for so long; then its order comes again.
+    /// Even a live worker is trusted only for so long; then its order is redelivered.
     pub longest: Duration,
 }
 
@@ -54,7 +55,7 @@ pub struct JetStreamQueue {
     shared: Arc<Shared>,
 }
 
-/// What the queue and its deliveries have in common.
+/// The state shared by the queue and its deliveries.
 pub(super) struct Shared {
     pub(super) connection: Connection,
     pub(super) max_deliveries: u32,
@@ -62,15 +63,15 @@ pub(super) struct Shared {
     capacity: u32,
     changed: Arc<Notify>,
     closed: watch::Sender<bool>,
-    /// When the orders that this process handed back are ready again.
+    /// When the orders that this process requeued are ready again.
     delays: Mutex<Vec<Instant>>,
-    /// The consumers that are known to be there, so that each is looked at once.
+    /// The declared consumers, so that each is checked once.
     declared: Mutex<Declared>,
     turn: AtomicUsize,
     listener: AbortHandle,
 }
 
-/// The consumers of one life of the stream.
+/// The consumers of one incarnation of the stream.
 #[derive(Default)]
 struct Declared {
     stream_created: String,
@@ -102,7 +103,7 @@ struct ConsumerState {
 }
 
 impl JetStreamQueue {
-    /// Opens the programme's queue: declares its streams, or says what about them is too weak.
+    /// Opens the programme's queue: declares its streams, or fails if they guarantee too little.
     pub async fn open(
         connection: &Connection,
         settings: Settings,
@@ -178,12 +179,12 @@ impl Shared {
         }
     }
 
-    /// Tells everybody who waits on this queue, here and in other processes, that it has changed.
+    /// Wakes everybody who waits on this queue, here and in other processes.
     pub(super) async fn wake(&self) {
         self.changed.notify_waiters();
         let subject = self.connection.topology.wake_subject();
         if let Err(error) = self.connection.client.publish(subject, "".into()).await {
-            tracing::debug!(%error, "a wake was lost; those who wait look by themselves");
+            tracing::debug!(%error, "wake lost; waiting workers poll");
         }
     }
 
@@ -191,7 +192,7 @@ impl Shared {
         self.delays.lock().unwrap_or_else(PoisonError::into_inner).push(ready_at);
     }
 
-    /// The instants to come at which orders that were handed back here are ready again.
+    /// The future instants at which orders requeued here are ready again.
     fn delays(&self) -> Vec<Instant> {
         let now = Instant::now();
         let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +200,7 @@ impl Shared {
         delays.clone()
     }
 
-    /// Waits for a change, or until it is time to look without one.
+    /// Waits for a change, or until the next poll is due.
     async fn wait(&self, changed: impl Future<Output = ()>) {
         let next = self.delays().into_iter().min();
         let until_next = next.map(|ready_at| ready_at.saturating_duration_since(Instant::now()));
@@ -250,7 +251,7 @@ impl Shared {
         }
     }
 
-    /// Asks, one after the other, the consumers that may have an order ready for these effects.
+    /// Polls, one after the other, the consumers that may have an order for these effects.
     async fn look(self: &Arc<Self>, effects: Capabilities) -> Result<Option<InHand>, Fault> {
         let topology = &self.connection.topology;
         let stream = topology.work_stream();
@@ -266,15 +267,15 @@ impl Shared {
             .filter(|set| set.is_subset(effects))
             .collect();
         if !sets.is_empty() {
-            // Each look starts with another set, so that none waits behind a busy one.
+            // Each poll starts with another set, so that none starves behind a busy one.
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % sets.len();
             sets.rotate_left(turn);
         }
         for set in sets {
-            // A task of its own: a worker that stops waiting meanwhile must not lose the order.
+            // In a separate task: a worker that stops waiting meanwhile must not lose the order.
             let fetch = tokio::spawn(Arc::clone(self).take(set, found.created.clone()));
             let taken = fetch.await.map_err(|error| {
-                Fault::Failed(self.connection.unavailable(format!("a look failed: {error}")))
+                Fault::Failed(self.connection.unavailable(format!("a poll failed: {error}")))
             })?;
             if let Some(delivery) = taken? {
                 return Ok(Some(delivery));
@@ -317,7 +318,7 @@ impl Shared {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream that was made again has none of its consumers.
+    /// A recreated stream has none of its consumers.
     fn declared_since(&self, stream_created: &str) {
         let mut declared = self.declared();
         if declared.stream_created != stream_created {
@@ -326,7 +327,7 @@ impl Shared {
         }
     }
 
-    /// The server lost the stream, with its disk: from here on it is an empty one.
+    /// The server lost the stream with its disk: it starts again empty.
     async fn declare(&self) -> Result<(), Error> {
         self.connection.declare_stream(&self.connection.topology.work(self.capacity)).await
     }
@@ -363,14 +364,14 @@ impl Drop for Shared {
     }
 }
 
-/// A dead letter as the port gives it; one that is no order can be looked at on the bus alone.
+/// A dead letter of the port; one that is not an order can be inspected only on the bus.
 fn letter(message: &Message) -> Option<DeadLetter> {
     let order = serde_json::from_slice(&message.payload).ok()?;
     let deliveries = message.headers.as_ref()?.get(DELIVERIES)?.as_str().parse().ok()?;
     Some(DeadLetter { order, deliveries })
 }
 
-/// The dead letter of an order that was dispatched this often.
+/// The dead letter of an order that was delivered this often.
 pub(super) fn dead_order(shared: &Shared, message: &Message, count: u32, reason: String) -> Dead {
     let mut headers = HeaderMap::new();
     headers.insert(DELIVERIES, count.to_string());

@@ -1,4 +1,4 @@
-//! The one place that names subjects, streams and consumers, and says what they promise.
+//! Names all subjects, streams and consumers, and defines their guarantees.
 //!
 //! Subjects begin with `tramonto.<programme>.`, names of streams with `tramonto_<programme>_`.
 //!
@@ -16,12 +16,11 @@ use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use domain::{Capabilities, ProgrammeId};
 
-/// Within this time a message sent twice is stored once: longer than any of our own repetitions
-/// takes.
+/// A message sent twice within this time is stored once: longer than any of our own retries take.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 /// Long enough for an operator to inspect the dead letters.
 const DEAD_LETTERS_AGE: Duration = Duration::from_hours(24 * 90);
-/// The newest are enough to see what is wrong.
+/// The newest are enough for a diagnosis.
 const DEAD_LETTERS: i64 = 100_000;
 
 /// The names of one programme's bus.
@@ -52,7 +51,7 @@ impl Topology {
         self.stream("event")
     }
 
-    /// Where an event of the log is mirrored.
+    /// The subject of an event of the log.
     pub(super) fn event_subject(&self, category: &str, kind: &str) -> String {
         self.subject(&format!("event.{}.{}", plain(category), plain(kind)))
     }
@@ -65,7 +64,7 @@ impl Topology {
         self.stream("dead")
     }
 
-    /// Where orders of exactly these effects travel.
+    /// The subject of orders with exactly these effects.
     pub(super) fn work_subject(&self, effects: Capabilities) -> String {
         self.subject(&format!("work.{}", token(effects)))
     }
@@ -74,7 +73,7 @@ impl Topology {
         self.subject("work.*")
     }
 
-    /// The effects of orders on this subject; `None` where it is no subject of work.
+    /// The effects of orders on this subject; `None` if it is not a subject of work.
     pub(super) fn effects_on(&self, subject: &str) -> Option<Capabilities> {
         effects_of(subject.strip_prefix(&self.subject("work."))?)
     }
@@ -87,7 +86,7 @@ impl Topology {
         self.subject("dead.command")
     }
 
-    /// Where a kind of command is asked for; `*` for all of them.
+    /// The subject of a kind of command; `*` for all of them.
     pub(super) fn command_subject(&self, kind: &str) -> String {
         self.subject(&format!(
             "command.{}",
@@ -99,7 +98,7 @@ impl Topology {
         self.subject("wake")
     }
 
-    /// The mirror of the log, whole: nothing ages, and no message can be taken out of it by hand.
+    /// The complete mirror of the log: nothing expires, and no message can be deleted by hand.
     pub(super) fn event(&self) -> Config {
         Config {
             name: self.event_stream(),
@@ -110,8 +109,8 @@ impl Topology {
         }
     }
 
-    /// Each order on it is one worker's, and gone when it is done. It refuses more than `capacity`
-    /// orders instead of forgetting the oldest: that is the back-pressure.
+    /// Each order goes to one worker and is deleted once it is done. A full stream rejects orders
+    /// instead of discarding the oldest: that is the back-pressure.
     pub(super) fn work(&self, capacity: u32) -> Config {
         Config {
             name: self.work_stream(),
@@ -134,7 +133,7 @@ impl Topology {
         }
     }
 
-    /// What all streams have in common.
+    /// The settings common to all streams.
     fn kept(&self) -> Config {
         Config {
             storage: StorageType::File,
@@ -151,15 +150,15 @@ impl Topology {
         }
     }
 
-    /// The consumer of orders of exactly these effects. Its filter meets no other's, which a work
-    /// queue demands, and a worker asks those consumers whose effects are all among its own.
+    /// The consumer of orders of exactly these effects. Filters are disjoint, which a work queue
+    /// requires, and a worker polls the consumers whose effects are all among its own.
     ///
-    /// The server counts deliveries without end: an order that it gave up itself would stay in the
-    /// stream permanently, with an advisory that nobody may hear.
+    /// The server's own delivery limit is unused: an order beyond it would stay in the stream
+    /// permanently, with an advisory that may get lost.
     ///
-    /// Its name tells which life of the stream it belongs to. A stream that is lost and made again
-    /// counts from 1 again, and an answer to an order of the life before must not be taken for one
-    /// to an order that happens to have the same number.
+    /// Its name contains the incarnation of its stream. A recreated stream counts from 1 again, and
+    /// an answer to an order of the previous incarnation must not be taken for one to an order with
+    /// the same number.
     pub(super) fn work_consumer(
         &self,
         effects: Capabilities,
@@ -191,7 +190,7 @@ fn token(effects: Capabilities) -> String {
     names.join("_")
 }
 
-/// A name as one token: what has a meaning in subjects is replaced.
+/// A name as one token: characters with a meaning in subjects are replaced.
 fn plain(name: &str) -> String {
     let allowed = |each: char| each.is_ascii_alphanumeric() || matches!(each, '-' | '_');
     name.chars().map(|each| if allowed(each) { each } else { '_' }).collect()

@@ -10,7 +10,7 @@ mod commands;
 mod contract;
 mod declared;
 mod given;
-mod in_hand;
+mod in_flight;
 mod mirror;
 mod reached;
 mod restarted;

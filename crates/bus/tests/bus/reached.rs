@@ -73,5 +73,5 @@ async fn a_server_without_jetstream_is_told_from_one_that_has_it() {
     let connection = Connection::open(&options(&server)).await.unwrap();
     let opened = bus::JetStreamMirror::open(&connection).await;
     let told = opened.err().unwrap().to_string();
-    assert!(told.contains("JetStream does not answer; switch it on"), "{told}");
+    assert!(told.contains("JetStream does not answer; enable it"), "{told}");
 }

@@ -66,6 +66,6 @@ async fn what_is_no_order_is_put_away_with_its_reason_and_holds_nobody_up() {
     assert_eq!(letter.payload, "poison");
     let reason = |headers: &HeaderMap| headers.get("Tramonto-Reason").unwrap().to_string();
     let reason = letter.headers.as_ref().map(reason).unwrap();
-    assert!(reason.starts_with("it is no work order: "), "{reason}");
+    assert!(reason.starts_with("it is not a work order: "), "{reason}");
     assert!(queue.dead_letters().await.unwrap().is_empty(), "it is no order's");
 }
