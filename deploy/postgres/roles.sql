@@ -11,7 +11,7 @@
 --
 -- | role               | for                       | may                                                  |
 -- |--------------------|---------------------------|------------------------------------------------------|
--- | tramonto_writer    | scheduler, worker, api, intake | append events, take leases, write the registry, the mail directory, the book of voucher codes and what came by e-mail |
+-- | tramonto_writer    | scheduler, worker, api, intake | append events, take leases, write the registry, the mail directory, the voucher codes and received e-mail |
 -- | tramonto_projector | projector                 | read the log and the registry, take leases, move checkpoints, write projections and the mail directory |
 -- | tramonto_relay     | relay                     | read the log, take leases, move checkpoints          |
 -- | tramonto_reader    | auditors, dashboards      | read the log and the projections; no personal data   |

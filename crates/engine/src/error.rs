@@ -33,7 +33,7 @@ pub enum Error {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The office of the vouchers.
+    /// Vouchers.
     #[error(transparent)]
     Vouchers(#[from] vouchers::Error),
     /// The log of messages.

@@ -49,7 +49,7 @@ impl Home {
         self.0.join("registry.db")
     }
 
-    /// The book of voucher codes: hashes and numbers.
+    /// The store of voucher codes: numbers and hashes.
     pub fn vouchers(&self) -> PathBuf {
         self.0.join("vouchers.db")
     }

@@ -21,7 +21,7 @@ use projections::{History, PostgresTable, Status};
 use registry::Registry;
 use sql::Tables;
 use tokio::sync::OnceCell;
-use vouchers::{CodeBook, FORMAT, Office, SCHEMA};
+use vouchers::{CodeStore, FORMAT, SCHEMA, Vouchers};
 
 use crate::{EngineLock, Error, MailboxRef, RealClock, StorePlace};
 pub(crate) use archive::holder;
@@ -43,7 +43,7 @@ pub struct Store {
     /// The same, opened because a query needs them after all.
     derived_later: OnceCell<Derived>,
     registry: OnceCell<Arc<Registry>>,
-    vouchers: OnceCell<Office>,
+    vouchers: OnceCell<Vouchers>,
     messages: OnceCell<Arc<intake::Store>>,
     archive: OnceCell<Archive>,
     /// Keeps engines off a folder whose registry is filled.
@@ -241,11 +241,11 @@ impl Store {
     }
 
     /// The vouchers, with the programme's keys and the table of codes.
-    pub async fn vouchers(&self) -> Result<&Office, Error> {
+    pub async fn vouchers(&self) -> Result<&Vouchers, Error> {
         self.vouchers.get_or_try_init(|| self.open_vouchers()).await
     }
 
-    async fn open_vouchers(&self) -> Result<Office, Error> {
+    async fn open_vouchers(&self) -> Result<Vouchers, Error> {
         let keyring = Arc::new(self.settings.keyring()?);
         let tables = match &self.settings.place {
             StorePlace::Postgres(_) => {
@@ -253,9 +253,9 @@ impl Store {
             }
             StorePlace::Folder(_) => Tables::open(&self.settings.home()?.vouchers(), &FORMAT).await,
         };
-        let book = CodeBook::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
+        let codes = CodeStore::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
         let (journal, registry) = (Arc::clone(&self.journal), Arc::clone(self.registry().await?));
-        Ok(Office::new(journal, registry, Arc::new(book), keyring))
+        Ok(Vouchers::new(journal, registry, Arc::new(codes), keyring))
     }
 
     /// The messages that came by e-mail, and the letters that go out.

@@ -2,7 +2,7 @@
 //! letters.
 //!
 //! Invariants: state is the only input, so that a restart is another tick and nothing is done
-//! twice; a code is made after its holder has confirmed, and exists in the letter alone.
+//! twice; a code is generated after its holder has confirmed, and exists in the letter alone.
 //! Deliberately absent: the decision about a message, which is in `case`.
 
 mod grants;
@@ -21,7 +21,7 @@ use lettre::Address;
 use mail::Transport;
 use registry::{Entry as RegistryEntry, Registry};
 use uuid::Uuid;
-use vouchers::{Grant, Office};
+use vouchers::{Credentials, Vouchers};
 
 pub use self::reminders::claim_reminders;
 use crate::Error;
@@ -63,11 +63,11 @@ pub struct ProcessorSettings {
 /// Processes messages, confirmations and letters.
 pub struct RequestProcessor {
     store: Arc<Store>,
-    office: Office,
+    vouchers: Vouchers,
     registry: Arc<Registry>,
     settings: ProcessorSettings,
     /// Codes whose letters have not left yet. After a crash they are reissued.
-    grants: HashMap<u32, Grant>,
+    unsent: HashMap<u32, Credentials>,
     /// Rounds of reminders whose letters are all queued, as last read.
     rounds_queued: Option<usize>,
     /// A due round without eligible holders, or that can't be sent.
@@ -79,17 +79,17 @@ impl RequestProcessor {
     /// A processor that has done nothing yet.
     pub fn new(
         store: Arc<Store>,
-        office: Office,
+        vouchers: Vouchers,
         registry: Arc<Registry>,
         settings: ProcessorSettings,
     ) -> Self {
         let origin = Origin::part("intake");
         Self {
             store,
-            office,
+            vouchers,
             registry,
             settings,
-            grants: HashMap::new(),
+            unsent: HashMap::new(),
             rounds_queued: None,
             skipped_round: None,
             origin,
@@ -98,7 +98,7 @@ impl RequestProcessor {
 
     /// One pass.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
-        let now = self.office.journal().now();
+        let now = self.vouchers.journal().now();
         let mut progress = 0;
         for message in self.store.messages(MessageStatus::New, 0, BATCH).await? {
             self.process(&message, now).await?;
@@ -179,7 +179,7 @@ impl RequestProcessor {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let Some(letter) = reading.undelivered.as_deref() else { return Ok(false) };
-        let key = self.office.keyring().keyed_hash(SEAL);
+        let key = self.vouchers.keyring().keyed_hash(SEAL);
         let Some(letter) = mail::open_number(&key, letter) else { return Ok(false) };
         let recorded = self.store.record_bounce(letter, message.number, now).await?;
         if recorded {
@@ -191,7 +191,7 @@ impl RequestProcessor {
 
     /// Is the voucher window open at an instant?
     async fn is_open(&self, at: DateTime<Utc>) -> Result<bool, Error> {
-        let snapshot = self.office.journal().state().await?;
+        let snapshot = self.vouchers.journal().state().await?;
         let Some(plan) = snapshot.plan() else { return Ok(false) };
         let Some(rules) = &plan.vouchers else { return Ok(false) };
         let today = domain::civil_date(at, plan.zone);
@@ -219,7 +219,7 @@ impl RequestProcessor {
         found: impl IntoIterator<Item = (RegistryEntry, bool)>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Holder>, Error> {
-        let snapshot = self.office.journal().state().await?;
+        let snapshot = self.vouchers.journal().state().await?;
         let state = &*snapshot;
         let mut holders: Vec<Holder> = Vec::new();
         for (entry, by_code) in found {

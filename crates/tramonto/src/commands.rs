@@ -38,7 +38,7 @@ mod status;
 pub(crate) mod voucher;
 
 pub(crate) use notices::delivery;
-pub(crate) use voucher::Desk as VoucherDesk;
+pub(crate) use voucher::OpenVouchers;
 
 use std::error::Error as _;
 use std::ffi::OsString;

@@ -16,7 +16,7 @@ use mail::{RelayClient, Transport};
 use tokio::sync::watch;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
-use crate::commands::{self, VoucherDesk};
+use crate::commands::{self, OpenVouchers};
 use crate::{Error, RealClock};
 
 /// The memory for messages in flight.
@@ -43,8 +43,8 @@ pub(crate) fn reader(args: &ReadingArgs) -> Reader {
 pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, Error> {
     let process = Process::start(LETTERS, args.watch.0).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let vouchers = VoucherDesk::open(global).await?;
-    let journal = Arc::clone(vouchers.office.journal());
+    let opened = OpenVouchers::open(global).await?;
+    let journal = Arc::clone(opened.vouchers.journal());
     let address = watch::Sender::new(intake_address(&journal).await?);
     let store = Arc::new(open(global).await?);
     let writer = MessageWriter::new(Arc::clone(&store), Arc::clone(&clock));
@@ -52,21 +52,21 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let mut settings = settings(args)?;
     let store_settings = global.settings_with(args.archive.as_ref())?;
     if store_settings.has_archive() {
-        let (journal, registry) = (Arc::clone(&journal), Arc::clone(&vouchers.registry));
+        let (journal, registry) = (Arc::clone(&journal), Arc::clone(&opened.registry));
         let links = ExportLinks { journal, registry, settings: store_settings };
         settings.extracts = Some(Arc::new(links));
     }
-    let (office, registry) = (vouchers.office.clone(), Arc::clone(&vouchers.registry));
-    let desk = RequestProcessor::new(Arc::clone(&store), office, registry, settings);
+    let (vouchers, registry) = (opened.vouchers.clone(), Arc::clone(&opened.registry));
+    let processor = RequestProcessor::new(Arc::clone(&store), vouchers, registry, settings);
     let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(writer));
     let server = server.await?;
     process.health.report(LETTERS, PartStatus::Working);
     tracing::info!(service = LETTERS, bound = %server.address(), "listening for messages");
-    let mut letters = Letters::new(desk, journal, Arc::clone(&store), address);
+    let mut letters = Letters::new(processor, journal, Arc::clone(&store), address);
     let processing = process.run(&mut letters, clock, kept);
     tokio::join!(server.run(process.stop.clone()), processing);
     drop(letters);
-    vouchers.close().await?;
+    opened.close().await?;
     if let Some(store) = Arc::into_inner(store) {
         store.close().await?;
     }

@@ -1,31 +1,34 @@
 use domain::{InvalidCode, Rejection};
-/// Why the office did not do what was asked. The first question is [`Error::may_retry`].
+
+/// Why a command about vouchers failed. Callers ask [`Error::may_retry`] first.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of the domain.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// What was shown has not the form of a code.
+    /// A malformed or mistyped code.
     #[error(transparent)]
-    Misread(#[from] InvalidCode),
-    /// It has the form of a code and is none; told as one that was misread.
+    InvalidCode(#[from] InvalidCode),
+    /// A well-formed code that was never generated. The message is that of a mistyped code.
     #[error("{}", InvalidCode::Check)]
-    NoSuchCode,
-    /// What was shown is no token of ours.
+    UnknownCode,
+    /// An invalid token.
     #[error(transparent)]
     Token(keyring::Refused),
-    /// The code of a voucher was made and nobody recorded that it was handed over.
-    #[error("its code was made before and may be lost; replace it with `tramonto voucher reissue`")]
-    Minted,
-    /// A voucher that no worker has issued yet.
+    /// The code of the voucher was generated before, and its delivery is not recorded.
     #[error(
-        "the voucher has not been issued yet; a worker issues it while `tramonto run`, or \
-         `tramonto worker`, runs and the programme is not paused"
+        "the code was generated before and may be lost; replace it with `tramonto voucher reissue`"
+    )]
+    CodeExists,
+    /// No worker has issued the voucher yet.
+    #[error(
+        "the voucher has not been issued yet; a worker issues it while `tramonto run` or \
+         `tramonto service worker` runs and the programme is not paused"
     )]
     Pending,
-    /// A command has the id of another one, which was carried out.
+    /// Another command with the same id was carried out.
     #[error(
-        "the id of this command is another command's, which was carried out; send it with an id of its own"
+        "another command with this id was carried out; send this command with an id of its own"
     )]
     IdTaken,
     /// The log.
@@ -37,40 +40,41 @@ pub enum Error {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] keyring::Error),
-    /// The book of codes.
-    #[error("the book of codes: {0}")]
-    Tables(#[from] sql::Error),
-    /// The keys are not those that its codes were hashed with.
+    /// The store of codes.
+    #[error("voucher codes: {0}")]
+    Codes(#[from] sql::Error),
+    /// The store of codes was created with other keys.
     #[error(
-        "the codes at {place} were hashed with other keys than those at {keys}; name the folder of those with --keys"
+        "the codes in {store} were hashed with other keys than those in {keys}; name the folder of \
+         the original keys with --keys"
     )]
     OtherKeys {
-        /// Which file or server.
-        place: String,
+        /// The file, or the server.
+        store: String,
         /// The file of the keys.
         keys: String,
     },
-    /// The operating system gave no random bits.
-    #[error("the operating system gave no random bits ({0}); try again")]
+    /// The operating system returned no random bits.
+    #[error("the operating system returned no random bits ({0}); try again")]
     Random(String),
 }
 
 impl Error {
-    /// May the same succeed if it is simply done again later?
+    /// May the same call succeed later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Random(_) | Self::Pending => true,
-            Self::Tables(fault) => fault.may_retry(),
+            Self::Codes(error) => error.may_retry(),
             Self::Log(error) => {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
             }
             Self::Registry(error) => error.may_retry(),
             Self::Keys(error) | Self::Token(keyring::Refused::Keys(error)) => error.may_retry(),
             Self::Rejected(_)
-            | Self::Misread(_)
-            | Self::NoSuchCode
+            | Self::InvalidCode(_)
+            | Self::UnknownCode
             | Self::Token(_)
-            | Self::Minted
+            | Self::CodeExists
             | Self::IdTaken
             | Self::OtherKeys { .. } => false,
         }

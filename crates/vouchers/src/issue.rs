@@ -1,9 +1,9 @@
-//! Issuing vouchers, as a worker has it done: one append for a batch.
+//! Issuing vouchers for workers: one append for a batch.
 //!
-//! Invariants: a voucher is issued by an event on the stream of the programme's vouchers, appended at the
-//! version it was decided at, so that a holder has one, ever, and the plan's limit is exact whoever else
-//! issues; each event names the request that it answers as its cause. Deliberately absent: codes and keys. A
-//! code is made by whoever delivers it.
+//! Invariants: a voucher is issued by an event on the programme's voucher stream, appended at the
+//! version it was decided at, so that each holder gets one, ever, and the plan's limit is exact
+//! under concurrent workers; each event names its request as the cause. Deliberately absent: codes
+//! and keys. A code is generated when it is delivered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::office::{deciding, following};
+use crate::decide::{decision, following};
 
-/// Causes, and so events, in one append.
+/// Causes in one append, with one event each.
 const CAUSES: usize = 1_024;
 
 /// Issues the vouchers of a programme.
@@ -32,20 +32,20 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Issues by this log, to the holders in this registry.
+    /// Issues vouchers of the journal's programme to the holders in the registry.
     pub fn new(journal: Arc<Journal>, registry: Arc<Registry>) -> Self {
         Self { journal, registry, origin: Origin::part("worker") }
     }
 
-    /// Issues vouchers to those of these mailboxes that may have one now, and tells to whom.
+    /// Issues vouchers to the eligible of these mailboxes, and returns those.
     async fn issue_to(&self, mailboxes: &RoaringBitmap) -> Result<RoaringBitmap, Error> {
         let causes = self.journal.state().await?.vouchers.by_cause(mailboxes);
         let causes: Vec<(Uuid, RoaringBitmap)> = causes.into_iter().collect();
         let mut issued = RoaringBitmap::new();
-        for some in causes.chunks(CAUSES) {
-            let these = some.iter().fold(RoaringBitmap::new(), |all, (_, set)| all | set);
+        for batch in causes.chunks(CAUSES) {
+            let these = batch.iter().fold(RoaringBitmap::new(), |all, (_, set)| all | set);
             let mut origins = BTreeMap::new();
-            for (cause, _) in some {
+            for (cause, _) in batch {
                 let origin = following(&self.journal, &self.origin, Some(*cause)).await?;
                 origins.insert(*cause, origin);
             }
@@ -54,7 +54,7 @@ impl Issuer {
         Ok(issued)
     }
 
-    /// One append: an event for each cause.
+    /// Appends an event for each cause, in one transaction.
     async fn append(
         &self,
         mailboxes: &RoaringBitmap,
@@ -62,18 +62,18 @@ impl Issuer {
     ) -> Result<RoaringBitmap, Error> {
         let decide = |state: &Snapshot<'_>, now| {
             let issue = VoucherCommand::Issue { mailboxes: mailboxes.clone() };
-            // Whoever may have none any more, or none now, is left out.
+            // Ineligible mailboxes are skipped.
             let decided = state.decide_voucher(issue, now).unwrap_or_default();
             Ok::<_, Error>(decided.iter().flat_map(|event| by_cause(event, state)).collect())
         };
         let write = |events: &[(Event, Uuid)], now| {
-            let written = events.iter().map(|(event, cause)| {
+            let events = events.iter().map(|(event, cause)| {
                 let origin = origins.get(cause).unwrap_or(&self.origin);
                 self.journal.new_event(event, now, origin)
             });
-            written.collect()
+            events.collect()
         };
-        let (events, _) = self.journal.decide_as(&deciding(&self.journal)?, decide, write).await?;
+        let (events, _) = self.journal.decide_as(&decision(&self.journal)?, decide, write).await?;
         let events = events.iter().map(|(event, _)| event);
         Ok(events.filter_map(issued).fold(RoaringBitmap::new(), |all, set| all | &**set))
     }
@@ -82,7 +82,7 @@ impl Issuer {
 #[async_trait]
 impl IssueVouchers for Issuer {
     async fn issue(&self, mailboxes: &MailboxSet) -> Result<Answer, platform::Error> {
-        // Whom the registry does not know, nothing can be delivered to.
+        // Nothing can be delivered to a holder who is not in the registry.
         let known = self.registry.requested_before(mailboxes, NaiveDate::MAX).await;
         let known = known.map_err(|error| failed(error.into()))?;
         let applied = self.issue_to(&known).await.map_err(failed)?;
@@ -92,7 +92,7 @@ impl IssueVouchers for Issuer {
             mailboxes: MailboxSet::from(unknown),
             cause: Cause::new("voucher-holder-unknown"),
             transient: false,
-            text: "the registry has no such holder".to_owned(),
+            text: "the holder is not in the registry".to_owned(),
         });
         let failed = failed.into_iter().collect();
         Ok(Answer { applied: MailboxSet::from(applied), already_so, failed })
@@ -103,7 +103,7 @@ fn issued(event: &Event) -> Option<&MailboxSet> {
     if let Event::VouchersIssued(event) = event { Some(&event.mailboxes) } else { None }
 }
 
-/// The same vouchers by what led to them.
+/// The same vouchers by cause, with an event each.
 fn by_cause(event: &Event, state: &State) -> Vec<(Event, Uuid)> {
     let Event::VouchersIssued(VouchersIssued { revision, mailboxes }) = event else {
         return Vec::new();

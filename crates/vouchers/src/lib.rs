@@ -1,21 +1,27 @@
-//! The office of the vouchers: where what is decided about one is carried out, and where codes are made.
+//! The vouchers of a programme: requests, issuing, codes, redemptions.
 //!
-//! Invariants: whoever is granted one, or has a code replaced, is so by an event on the stream of the
-//! programme's vouchers, appended at the version that it was decided at; for each of these events one code is
-//! made, once, and it works only while it is the last of its voucher; a code is nowhere but in the answer to
-//! who had it made, what is kept is its keyed hash. Deliberately absent: the rules, which are the domain's,
-//! and how a request or a code travels.
+//! Invariants: every change is an event on the programme's voucher stream, appended at the version
+//! it was decided at; each issue of a voucher has one code, generated once, and only the latest
+//! code of a voucher can be redeemed; a code is only ever returned to the caller who has it
+//! generated, and the store keeps its keyed hash. Deliberately absent: the rules, which are in
+//! `domain`, and how requests and codes travel.
 
-mod book;
+mod code_store;
+mod decide;
+mod deliver;
 mod error;
 mod issue;
-mod office;
+mod redeem;
 mod report;
+mod request;
 mod token;
+mod vouchers;
 
-pub use book::{CodeBook, FORMAT, Kept, SCHEMA};
+pub use code_store::{CodeId, CodeStore, FORMAT, SCHEMA};
+pub use deliver::{Credentials, NewCode, Undelivered};
 pub use error::Error;
 pub use issue::Issuer;
-pub use office::{Grant, Minted, Office, Redemption, Shown, Undelivered};
+pub use redeem::Redemption;
 pub use report::{Month, ProviderMonth, Report};
 pub use token::{TYP, Token, VoucherId};
+pub use vouchers::{Status, Vouchers};

@@ -1,4 +1,4 @@
-//! What became of the vouchers, in numbers.
+//! Vouchers counted by outcome, month and provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,72 +6,72 @@ use chrono::{DateTime, Utc};
 use domain::{ProviderId, State, VoucherMonth, reminders_waiting};
 use serde::Serialize;
 
-/// The vouchers of a programme, counted.
+/// The number of vouchers of a programme, by outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Requests that wait.
+    /// Pending requests, including those verified.
     pub requested: u64,
-    /// Those of them of whom it is sure who asked.
+    /// Pending requests whose requester was verified.
     pub verified: u64,
-    /// Whose last request was refused.
+    /// Mailboxes whose last request was refused.
     pub refused: u64,
-    /// Granted, ever.
+    /// Issued vouchers.
     pub issued: u64,
-    /// Of these, those whose present code was handed over.
+    /// Issued vouchers whose current code was delivered.
     pub delivered: u64,
-    /// Of these, redeemed.
+    /// Issued vouchers that were redeemed.
     pub redeemed: u64,
-    /// Of these, not redeemed in time.
+    /// Issued vouchers that expired.
     pub expired: u64,
-    /// Of these, taken back.
+    /// Issued vouchers that were revoked.
     pub revoked: u64,
-    /// Of these, those that can be redeemed.
+    /// Issued vouchers that can still be redeemed.
     pub valid: u64,
-    /// Reminders that were claimed for letters, ever.
+    /// Reminders claimed so far.
     pub reminders: u64,
-    /// The round of reminders that came by the plan, was not claimed yet, and has somebody to remind.
+    /// The instant of the round of reminders that is due and has holders to remind.
     pub reminders_due: Option<DateTime<Utc>>,
-    /// How many it would remind.
+    /// Holders in the round that is due.
     pub reminders_waiting: u64,
-    /// How many the plan grants at most; absent where it sets no limit.
+    /// The plan's limit, if it has one.
     pub limit: Option<u64>,
-    /// How many are left of the limit.
+    /// Vouchers left below the limit.
     pub left: Option<u64>,
-    /// What was granted and what ended, by month.
+    /// Vouchers by month.
     pub months: Vec<Month>,
     /// Redemptions, by provider and month.
     pub redemptions: Vec<ProviderMonth>,
 }
 
-/// What became of vouchers in one month. A voucher is not a provider's until it is redeemed.
+/// The vouchers of one month. Only redemptions have a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Month {
     /// The month of the civil day, e.g. `2015-04`.
     pub month: String,
-    /// Granted.
+    /// Issued.
     pub issued: u64,
-    /// Redeemed, by whichever provider.
+    /// Redeemed, by any provider.
     pub redeemed: u64,
-    /// Not redeemed in time.
+    /// Expired.
     pub expired: u64,
-    /// Taken back.
+    /// Revoked.
     pub revoked: u64,
 }
 
-/// What one provider redeemed in one month.
+/// The redemptions of one provider in one month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderMonth {
-    /// Who.
+    /// The provider.
     pub provider: ProviderId,
     /// The month of the civil day, e.g. `2015-04`.
     pub month: String,
-    /// How many.
+    /// Redeemed vouchers.
     pub redeemed: u64,
 }
 
 impl Report {
-    /// What is known of them at an instant.
-    pub fn known(state: &State, now: DateTime<Utc>) -> Self {
+    /// Counts the vouchers of a state.
+    pub fn of(state: &State, now: DateTime<Utc>) -> Self {
         let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
         let (vouchers, limit) = (&state.vouchers, rules.and_then(|rules| rules.max_issued));
         let mut providers: BTreeMap<(&ProviderId, String), u64> = BTreeMap::new();
@@ -105,7 +105,7 @@ impl Report {
             valid: vouchers.valid().len(),
             reminders: vouchers.reminders().iter().map(|round| round.mailboxes.len()).sum(),
             reminders_due: round.map(|(due, _)| due),
-            reminders_waiting: round.map_or(0, |(_, many)| many),
+            reminders_waiting: round.map_or(0, |(_, count)| count),
             limit,
             left: limit.map(|limit| limit.saturating_sub(issued)),
             months: months.into_iter().map(month).collect(),

@@ -17,7 +17,7 @@ use mail::{Outcome, Transport};
 use rehearsal::Rehearsal;
 use sql::Tables;
 use uuid::Uuid;
-use vouchers::{CodeBook, FORMAT, Office};
+use vouchers::{CodeStore, FORMAT, Vouchers};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -70,9 +70,9 @@ impl Scene {
         let keyring = Keyring::open_or_make(&folder.keys(), at(OPEN), random).unwrap();
         let keyring = Arc::new(keyring);
         let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let book = Arc::new(CodeBook::open(tables, &keyring).await.unwrap());
+        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
         let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let office = Office::new(Arc::clone(journal), Arc::clone(registry), book, keyring);
+        let vouchers = Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, keyring);
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
         let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
         let transport: Arc<dyn Transport> = Arc::<Relay>::clone(&relay);
@@ -86,7 +86,7 @@ impl Scene {
             portal: Some("https://log.example".to_owned()),
         };
         let processor =
-            RequestProcessor::new(Arc::clone(&store), office, Arc::clone(registry), settings);
+            RequestProcessor::new(Arc::clone(&store), vouchers, Arc::clone(registry), settings);
         let mut found = None;
         for number in 0..100 {
             let of = registry.find(number).await.unwrap().unwrap().registration;

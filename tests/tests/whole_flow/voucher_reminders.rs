@@ -15,7 +15,7 @@ use platform::IssueVouchers;
 use rehearsal::Rehearsal;
 use roaring::RoaringBitmap;
 use sql::Tables;
-use vouchers::{CodeBook, FORMAT, Kept, Office};
+use vouchers::{CodeStore, FORMAT, Vouchers};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -32,7 +32,7 @@ struct Scene {
     world: World,
     running: Rehearsal,
     store: Arc<Store>,
-    office: Office,
+    vouchers: Vouchers,
     relay: Arc<Relay>,
     processor: RequestProcessor,
 }
@@ -63,28 +63,28 @@ impl Scene {
         let keyring = Keyring::open_or_make(&folder.keys(), world.clock.now(), random).unwrap();
         let keyring = Arc::new(keyring);
         let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let book = Arc::new(CodeBook::open(tables, &keyring).await.unwrap());
+        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
         let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let office = Office::new(Arc::clone(journal), Arc::clone(registry), book, keyring);
+        let vouchers = Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, keyring);
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
         let relay = Arc::new(Relay::default());
-        let processor = processor(&store, &office, &running, Some(&relay));
-        Self { world, running, store, office, relay, processor }
+        let processor = processor(&store, &vouchers, &running, Some(&relay));
+        Self { world, running, store, vouchers, relay, processor }
     }
 
     async fn hand_over(&self, holders: impl IntoIterator<Item = u32>) {
-        let (office, holders) = (&self.office, holders.into_iter().collect::<RoaringBitmap>());
-        office.request_all(&holders, &origin()).await.unwrap();
-        office.verify_all(&holders, Verification::Officer, &origin()).await.unwrap();
-        office.issuer().issue(&holders.clone().into()).await.unwrap();
-        office.mint_missing(&holders).await.unwrap();
-        let codes: Vec<_> = holders.iter().map(|number| Kept { number, issue: 1 }).collect();
-        office.handed_over(&codes, &origin()).await.unwrap();
+        let (vouchers, holders) = (&self.vouchers, holders.into_iter().collect::<RoaringBitmap>());
+        vouchers.request_all(&holders, &origin()).await.unwrap();
+        vouchers.verify_all(&holders, Verification::Officer, &origin()).await.unwrap();
+        vouchers.issuer().issue(&holders.clone().into()).await.unwrap();
+        let codes = vouchers.generate_missing(&holders).await.unwrap();
+        let codes: Vec<_> = codes.iter().map(|new| new.id).collect();
+        vouchers.record_delivered(&codes, &origin()).await.unwrap();
     }
 
     /// Another process on the same store.
     fn another(&self) -> RequestProcessor {
-        processor(&self.store, &self.office, &self.running, Some(&self.relay))
+        processor(&self.store, &self.vouchers, &self.running, Some(&self.relay))
     }
 
     /// A restart after a crash: memory is lost.
@@ -106,7 +106,7 @@ impl Scene {
 
     async fn claim(&self) -> u64 {
         let now = self.world.clock.now();
-        claim_reminders(&self.store, &self.office, now, &origin()).await.unwrap()
+        claim_reminders(&self.store, &self.vouchers, now, &origin()).await.unwrap()
     }
 
     /// The reminders by status.
@@ -146,7 +146,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn processor(
     store: &Arc<Store>,
-    office: &Office,
+    vouchers: &Vouchers,
     running: &Rehearsal,
     relay: Option<&Arc<Relay>>,
 ) -> RequestProcessor {
@@ -163,7 +163,7 @@ fn processor(
         portal: None,
     };
     let registry = Arc::clone(&running.engine.store.registry);
-    RequestProcessor::new(Arc::clone(store), office.clone(), registry, settings)
+    RequestProcessor::new(Arc::clone(store), vouchers.clone(), registry, settings)
 }
 
 /// A letter's text with its lines rejoined; letters that are not ASCII stay encoded.
@@ -286,7 +286,7 @@ async fn two_processors_queue_each_letter_once() {
     once.dedup();
     assert_eq!(once.len(), letters.len(), "somebody was reminded twice");
     let reminders = scene.reminders().await;
-    let snapshot = scene.office.journal().state().await.unwrap();
+    let snapshot = scene.vouchers.journal().state().await.unwrap();
     let claimed: Vec<u64> =
         snapshot.vouchers.reminders().iter().map(|round| round.mailboxes.len()).collect();
     // More than one batch; a holder without any address is skipped.
@@ -300,19 +300,18 @@ async fn a_voucher_redeemed_or_revoked_after_the_claim_gets_no_reminder() {
     let (mut scene, people) = Scene::with(RULES, 4).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     assert_eq!(scene.claim().await, 4);
-    let grant = scene.office.reissue(people[0], &origin()).await.unwrap();
+    let reissued = scene.vouchers.reissue(people[0], &origin()).await.unwrap();
     let provider = "posta-sicura".parse().unwrap();
-    scene.office.redeem(&grant.code.shown(), &provider, &origin()).await.unwrap();
-    scene.office.revoke(people[1], &origin()).await.unwrap();
+    scene.vouchers.redeem(&reissued.code.shown(), &provider, &origin()).await.unwrap();
+    scene.vouchers.revoke(people[1], &origin()).await.unwrap();
     // Its code was reissued, and the new one is not delivered yet.
-    let grant = scene.office.reissue(people[2], &origin()).await.unwrap();
+    let reissued = scene.vouchers.reissue(people[2], &origin()).await.unwrap();
     let letters = scene.passes().await;
     assert_eq!(letters.len(), 1);
     let expected = BTreeMap::from([("obsolete".to_owned(), 3), ("sent".to_owned(), 1)]);
     assert_eq!(scene.reminders().await, expected);
     // Delivered in time, it is due again thirty days later.
-    let code = Kept { number: people[2], issue: grant.issue };
-    scene.office.handed_over(&[code], &origin()).await.unwrap();
+    scene.vouchers.record_delivered(&[reissued.id], &origin()).await.unwrap();
     assert_eq!(scene.until(JUNE).await.len(), 2);
     assert_eq!(scene.until(AUGUST).await.len(), 0, "two claims each are enough");
 }
@@ -322,21 +321,21 @@ async fn without_a_relay_no_reminder_is_recorded_and_it_is_sent_once_later() {
     let (mut scene, _) = Scene::with(RULES, 3).await;
     let relay = std::mem::replace(
         &mut scene.processor,
-        processor(&scene.store, &scene.office, &scene.running, None),
+        processor(&scene.store, &scene.vouchers, &scene.running, None),
     );
     for instant in [MAY, JUNE] {
         assert_eq!(scene.until(instant).await, []);
     }
-    let report = scene.office.report().await.unwrap();
+    let report = scene.vouchers.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (0, Some(at(JUNE))));
     assert_eq!(report.reminders_waiting, 3);
     scene.processor = relay;
     assert_eq!(scene.until("2015-06-10T10:00:00Z").await.len(), 3);
-    let report = scene.office.report().await.unwrap();
+    let report = scene.vouchers.report().await.unwrap();
     assert_eq!((report.reminders, report.reminders_due), (3, None));
     // After that reminder, the next one is due in the August round.
     assert_eq!(scene.until(JULY).await, []);
-    let report = scene.office.report().await.unwrap();
+    let report = scene.vouchers.report().await.unwrap();
     assert_eq!(
         (report.reminders_due, report.reminders_waiting),
         (None, 0),

@@ -9,7 +9,7 @@ use views::{
     RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
     VouchersRequested, VouchersVerified,
 };
-use vouchers::Office;
+use vouchers::Vouchers;
 
 use super::{Action, At, Caller};
 use crate::store::Store;
@@ -63,8 +63,8 @@ impl Action for RequestVouchers {
     type Result = VouchersRequested;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersRequested>, Error> {
-        let office = office(store, caller).await?;
-        let vouchers = office.request_all(&self.mailboxes, &caller.origin()).await?;
+        let all = vouchers(store, caller).await?;
+        let vouchers = all.request_all(&self.mailboxes, &caller.origin()).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
         store.at_end(VouchersRequested { vouchers, left_as_they_were }).await
     }
@@ -75,9 +75,8 @@ impl Action for VerifyVouchers {
     type Result = VouchersVerified;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersVerified>, Error> {
-        let office = office(store, caller).await?;
-        let origin = caller.origin();
-        let vouchers = office.verify_all(&self.mailboxes, self.proof, &origin).await?;
+        let (all, origin) = (vouchers(store, caller).await?, caller.origin());
+        let vouchers = all.verify_all(&self.mailboxes, self.proof, &origin).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
         store.at_end(VouchersVerified { vouchers, left_as_they_were }).await
     }
@@ -89,8 +88,8 @@ impl Action for RefuseVoucher {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRefused>, Error> {
         let Self { mailbox, cause } = self;
-        let (number, office) = (store.number_of(&mailbox).await?, office(store, caller).await?);
-        office.refuse(number, &cause, &caller.origin()).await?;
+        let number = store.number_of(&mailbox).await?;
+        vouchers(store, caller).await?.refuse(number, &cause, &caller.origin()).await?;
         store.at_end(VoucherRefused { mailbox: store.id_of(number), cause }).await
     }
 }
@@ -100,9 +99,8 @@ impl Action for RevokeVoucher {
     type Result = VoucherRevoked;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRevoked>, Error> {
-        let (number, office) =
-            (store.number_of(&self.mailbox).await?, office(store, caller).await?);
-        office.revoke(number, &caller.origin()).await?;
+        let number = store.number_of(&self.mailbox).await?;
+        vouchers(store, caller).await?.revoke(number, &caller.origin()).await?;
         store.at_end(VoucherRevoked { mailbox: store.id_of(number) }).await
     }
 }
@@ -112,8 +110,8 @@ impl Action for RedeemVoucher {
     type Result = VoucherRedeemed;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRedeemed>, Error> {
-        let office = office(store, caller).await?;
-        let redemption = office.redeem(&self.code, &self.provider, &caller.origin()).await?;
+        let vouchers = vouchers(store, caller).await?;
+        let redemption = vouchers.redeem(&self.code, &self.provider, &caller.origin()).await?;
         store.at_end(VoucherRedeemed { redemption }).await
     }
 }
@@ -123,7 +121,7 @@ impl Action for ExpireVouchers {
     type Result = VouchersExpired;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersExpired>, Error> {
-        let vouchers = office(store, caller).await?.expire(&caller.origin()).await?;
+        let vouchers = vouchers(store, caller).await?.expire(&caller.origin()).await?;
         store.at_end(VouchersExpired { vouchers }).await
     }
 }
@@ -133,18 +131,18 @@ impl Action for RemindHolders {
     type Result = RemindersClaimed;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<RemindersClaimed>, Error> {
-        let (office, messages) = (store.vouchers().await?, store.messages().await?);
+        let (all, messages) = (store.vouchers().await?, store.messages().await?);
         let now = store.journal().now();
-        let vouchers = intake::claim_reminders(messages, office, now, &caller.origin()).await?;
+        let vouchers = intake::claim_reminders(messages, all, now, &caller.origin()).await?;
         store.at_end(RemindersClaimed { vouchers }).await
     }
 }
 
 /// The vouchers for this very call: a repeated one leads to nothing more.
-async fn office(store: &Store, caller: &Caller) -> Result<Office, Error> {
-    let office = store.vouchers().await?;
+async fn vouchers(store: &Store, caller: &Caller) -> Result<Vouchers, Error> {
+    let vouchers = store.vouchers().await?;
     Ok(match &caller.key {
-        Some(key) => office.for_command(key.id("voucher")),
-        None => office.clone(),
+        Some(key) => vouchers.for_command(key.id("voucher")),
+        None => vouchers.clone(),
     })
 }

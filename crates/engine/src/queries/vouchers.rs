@@ -9,6 +9,6 @@ impl Store {
     /// How many vouchers were requested, issued and redeemed, by month and provider.
     pub async fn voucher_report(&self) -> Result<Report, Error> {
         let now = self.now().await?;
-        Ok(Report::known(&*self.journal().state().await?, now))
+        Ok(Report::of(&*self.journal().state().await?, now))
     }
 }

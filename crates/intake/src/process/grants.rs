@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, State, Verification, VoucherStanding};
-use vouchers::Grant;
+use vouchers::Credentials;
 
 use super::RequestProcessor;
 use crate::Error;
@@ -43,7 +43,7 @@ impl Refusal {
 /// The code for a letter that is due.
 pub(super) enum CodeResult {
     /// The code.
-    Issued(Grant),
+    Issued(Credentials),
     /// It was delivered in another way: the letter is obsolete.
     AlreadyDelivered,
     /// There is none.
@@ -58,11 +58,11 @@ impl RequestProcessor {
         asked_at: DateTime<Utc>,
     ) -> Result<Option<Refusal>, Error> {
         let standing = {
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             let standing = vouchers.standing(mailbox);
-            // It was granted but never delivered: the holder gets it once they confirm.
+            // It was issued but never delivered: the holder gets it once they confirm.
             if standing == VoucherStanding::Valid && !delivered {
                 return Ok(None);
             }
@@ -76,7 +76,7 @@ impl RequestProcessor {
             // The window may have closed meanwhile: the request was made in time.
             VoucherStanding::Requested | VoucherStanding::Verified => Ok(None),
             VoucherStanding::None | VoucherStanding::Refused => {
-                match self.office.request_asked(mailbox, asked_at, &self.origin).await {
+                match self.vouchers.request_made_at(mailbox, asked_at, &self.origin).await {
                     Ok(()) => Ok(None),
                     Err(vouchers::Error::Rejected(_)) => Ok(Some(Refusal::NotEligible)),
                     Err(error) => Err(error.into()),
@@ -103,7 +103,7 @@ impl RequestProcessor {
     }
 
     /// Verifies the request of a holder who has confirmed, so that a worker issues the voucher, or
-    /// returns the refusal. The code is made with its letter.
+    /// returns the refusal. The code is generated with its letter.
     async fn grant(
         &self,
         mailbox: u32,
@@ -113,16 +113,17 @@ impl RequestProcessor {
         if let Some(why) = self.request(mailbox, asked_at).await? {
             return Ok(Some(why));
         }
-        let verified = self.office.verify(mailbox, Verification::Confirmation, &self.origin).await;
+        let verified =
+            self.vouchers.verify(mailbox, Verification::Confirmation, &self.origin).await;
         match verified {
             // An issued voucher needs no verification.
             Ok(()) | Err(vouchers::Error::Rejected(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        match self.office.deliverable(mailbox).await {
+        match self.vouchers.deliverable(mailbox).await {
             Ok(_) => Ok(None),
             Err(vouchers::Error::Rejected(_)) => {
-                let snapshot = self.office.journal().state().await?;
+                let snapshot = self.vouchers.journal().state().await?;
                 Ok(Some(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),
@@ -136,7 +137,7 @@ impl RequestProcessor {
         now: DateTime<Utc>,
     ) -> Result<CodeResult, Error> {
         {
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             match vouchers.standing(mailbox) {
@@ -154,18 +155,18 @@ impl RequestProcessor {
             }
             let issue = vouchers.issue_of(mailbox);
             // It may have been reissued meanwhile.
-            if let Some(grant) = self.grants.remove(&mailbox).filter(|grant| grant.issue == issue) {
-                return Ok(CodeResult::Issued(grant));
+            if let Some(code) = self.unsent.remove(&mailbox).filter(|it| it.id.issue == issue) {
+                return Ok(CodeResult::Issued(code));
             }
         }
-        let issued = match self.office.deliver(mailbox).await {
-            Err(vouchers::Error::Minted) => self.office.reissue(mailbox, &self.origin).await,
+        let issued = match self.vouchers.deliver(mailbox).await {
+            Err(vouchers::Error::CodeExists) => self.vouchers.reissue(mailbox, &self.origin).await,
             issued => issued,
         };
         match issued {
-            Ok(grant) => Ok(CodeResult::Issued(grant)),
+            Ok(code) => Ok(CodeResult::Issued(code)),
             Err(vouchers::Error::Rejected(_)) => {
-                let snapshot = self.office.journal().state().await?;
+                let snapshot = self.vouchers.journal().state().await?;
                 Ok(CodeResult::Refused(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use domain::{Capability, State, reminders_due};
 use eventstore::Origin;
-use vouchers::Office;
+use vouchers::Vouchers;
 
 use super::RequestProcessor;
 use crate::Error;
@@ -22,21 +22,21 @@ const LARGEST_BACKLOG: u32 = 50;
 /// queues the letters.
 pub async fn claim_reminders(
     store: &Store,
-    office: &Office,
+    vouchers: &Vouchers,
     scheduled_for: DateTime<Utc>,
     origin: &Origin,
 ) -> Result<u64, Error> {
     // The cursor starts after the rounds claimed so far: it must exist before this claim.
-    let claimed = office.journal().state().await?.vouchers.reminders().len();
+    let claimed = vouchers.journal().state().await?.vouchers.reminders().len();
     store.reminder_cursor(claimed).await?;
-    Ok(office.remind(scheduled_for, origin).await?)
+    Ok(vouchers.remind(scheduled_for, origin).await?)
 }
 
 impl RequestProcessor {
     /// Claims a due round and queues letters; returns how many were claimed or queued.
     pub(super) async fn queue_reminders(&mut self, now: DateTime<Utc>) -> Result<u64, Error> {
         let (due, rounds, paused) = {
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             let state = &*snapshot;
             let rounds = state.vouchers.reminders().len();
             (reminders_due(state), rounds, state.programme.is_paused())
@@ -56,7 +56,7 @@ impl RequestProcessor {
         }
         let mut progress = 0;
         if let Some(due) = due {
-            let many = claim_reminders(&self.store, &self.office, due, &self.origin).await?;
+            let many = claim_reminders(&self.store, &self.vouchers, due, &self.origin).await?;
             if many == 0 {
                 self.skipped_round = Some(due);
             } else {
@@ -71,10 +71,10 @@ impl RequestProcessor {
         if self.store.reminder_backlog(LARGEST_BACKLOG, now).await? {
             return Ok(0);
         }
-        let claimed = self.office.journal().state().await?.vouchers.reminders().len();
+        let claimed = self.vouchers.journal().state().await?.vouchers.reminders().len();
         let from = self.store.reminder_cursor(claimed).await?;
         let (to, cursor) = {
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             next(&snapshot, from, now)
         };
         self.rounds_queued = Some(cursor.round);

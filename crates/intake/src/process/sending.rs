@@ -7,7 +7,7 @@ use domain::{Capability, MailboxSet, State};
 use mail::{Headers, Letter, Outcome, Transport};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use vouchers::Grant;
+use vouchers::Credentials;
 
 use super::RequestProcessor;
 use super::grants::CodeResult;
@@ -37,7 +37,7 @@ const ADDRESS: &str = "intake-address";
 #[derive(Default)]
 struct Enclosed {
     token: Option<String>,
-    grant: Option<Grant>,
+    code: Option<Credentials>,
     /// The path of an export on the portal, a secret.
     export: Option<String>,
     facts: Facts,
@@ -93,7 +93,7 @@ impl RequestProcessor {
         let Some(to) = self.address(waiting, &content).await? else {
             return self.fail_unsent(waiting, "no-address", now).await;
         };
-        let address = self.office.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
+        let address = self.vouchers.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
         let (token, asked) = self.confirmation(waiting, address, now).await?;
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             // The code goes to the address from which the holder confirmed, or to nobody.
@@ -114,7 +114,7 @@ impl RequestProcessor {
         }
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             match self.code(mailbox, now).await {
-                Ok(CodeResult::Issued(grant)) => enclosed.grant = Some(grant),
+                Ok(CodeResult::Issued(code)) => enclosed.code = Some(code),
                 Ok(CodeResult::AlreadyDelivered) => {
                     return self.store.settle(waiting.number, LetterOutcome::Obsolete, now).await;
                 }
@@ -134,16 +134,15 @@ impl RequestProcessor {
             Err(cause) => Outcome::Refused { cause: cause.to_owned() },
         };
         let sent = after(&outcome, waiting, now);
-        if let Some(grant) = enclosed.grant {
+        if let Some(code) = enclosed.code {
             match sent {
                 // Of this issue only: the code may have been reissued meanwhile. Before the letter
                 // is recorded as sent: a crash in between leaves it in doubt, not lost.
                 LetterOutcome::Sent => {
-                    let code = vouchers::Kept { number: grant.number, issue: grant.issue };
-                    self.office.handed_over(&[code], &self.origin).await?;
+                    self.vouchers.record_delivered(&[code.id], &self.origin).await?;
                 }
                 // The letter has not left: the code can be used again.
-                LetterOutcome::Retry(_) => drop(self.grants.insert(grant.number, grant)),
+                LetterOutcome::Retry(_) => drop(self.unsent.insert(code.id.number, code)),
                 LetterOutcome::Failed | LetterOutcome::InDoubt | LetterOutcome::Obsolete => {}
             }
         }
@@ -164,7 +163,7 @@ impl RequestProcessor {
         let mut many = 0;
         for letter in self.store.expired_claims(now, BATCH).await? {
             let left = letter.kind == LetterKind::Granted && {
-                let snapshot = self.office.journal().state().await?;
+                let snapshot = self.vouchers.journal().state().await?;
                 let delivered = snapshot.vouchers.delivered();
                 letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
             };
@@ -187,7 +186,7 @@ impl RequestProcessor {
     ) -> Result<Option<(DueLetter, Facts)>, Error> {
         let links = self.settings.extracts.is_some();
         let checked = {
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             precheck(&snapshot, &waiting, links, now)
         };
         match checked {
@@ -270,11 +269,11 @@ impl RequestProcessor {
         let mut bits = [0; 32];
         SysRng.try_fill_bytes(&mut bits).map_err(|error| Error::Random(error.to_string()))?;
         let token = URL_SAFE_NO_PAD.encode(bits);
-        let hash = self.office.keyring().keyed_hash(PURPOSE).of(token.as_bytes());
+        let hash = self.vouchers.keyring().keyed_hash(PURPOSE).of(token.as_bytes());
         let mut expires_at = now + VALID;
         if waiting.route == Route::Mailbox {
             // After the mailbox stops receiving, the voucher could not be delivered there.
-            let snapshot = self.office.journal().state().await?;
+            let snapshot = self.vouchers.journal().state().await?;
             let closes = closes(&snapshot, now);
             expires_at = closes.map_or(expires_at, |closes| expires_at.min(closes));
         }
@@ -297,12 +296,12 @@ impl RequestProcessor {
             (Some(_), None) => return Err("no-portal"),
             (None, _) => None,
         };
-        let code = enclosed.grant.as_ref().map(|grant| Code {
-            shown: grant.code.shown(),
-            token: &grant.token,
-            redeem_by: grant.redeem_by,
+        let code = enclosed.code.as_ref().map(|credentials| Code {
+            shown: credentials.code.shown(),
+            token: &credentials.token,
+            redeem_by: credentials.redeem_by,
         });
-        let id = mail::seal_number(&self.office.keyring().keyed_hash(SEAL), waiting.number);
+        let id = mail::seal_number(&self.vouchers.keyring().keyed_hash(SEAL), waiting.number);
         let draft = Draft {
             id: &id,
             kind: waiting.kind,

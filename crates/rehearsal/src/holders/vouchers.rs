@@ -7,7 +7,7 @@ use domain::{Capability, Plan, ProviderId, State, Verification};
 use platform::Chance;
 use roaring::RoaringBitmap;
 use sql::Tables;
-use vouchers::{CodeBook, Error as VoucherError, FORMAT, Kept, Office};
+use vouchers::{CodeId, CodeStore, Error as VoucherError, FORMAT, Vouchers};
 
 use super::{Holders, MOMENT, keys, origin, window};
 use crate::generate::Draw;
@@ -26,7 +26,7 @@ const SHOWN: usize = 10;
 const LATER: TimeDelta = TimeDelta::days(9);
 /// One in that many of them loses the first code.
 const LOSES: usize = 5;
-/// Codes made at once.
+/// Codes generated at once.
 const BATCH: usize = 16_384;
 const PROVIDERS: [&str; 2] = ["posta-sicura", "altra-posta"];
 
@@ -89,14 +89,14 @@ impl Holders {
         let home = &engine.store.home;
         let keyring = keys(home, &*engine.clock())?;
         let tables = Tables::open(&home.vouchers(), &FORMAT).await;
-        let book = CodeBook::open(tables.map_err(VoucherError::from)?, &keyring).await?;
+        let codes = CodeStore::open(tables.map_err(VoucherError::from)?, &keyring).await?;
         let registry = Arc::clone(&engine.store.registry);
         let journal = Arc::clone(&engine.journal);
-        let office = Office::new(journal, registry, Arc::new(book), Arc::new(keyring));
+        let vouchers = Vouchers::new(journal, registry, Arc::new(codes), Arc::new(keyring));
         match task {
             Task::Stray(who) => {
                 for number in who {
-                    match office.request(number, &origin()).await {
+                    match vouchers.request(number, &origin()).await {
                         Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
                         Ok(()) => self.wrong("a voucher request was accepted outside its window"),
                         Err(error) => return Err(error.into()),
@@ -104,94 +104,89 @@ impl Holders {
                 }
                 Ok(())
             }
-            Task::Ask(who) => self.ask(&office, &who).await,
-            Task::Collect => self.collect(&office).await,
-            Task::Show => self.show(&office).await,
+            Task::Ask(who) => self.ask(&vouchers, &who).await,
+            Task::Collect => self.collect(&vouchers).await,
+            Task::Show => self.show(&vouchers).await,
         }
     }
 
-    async fn ask(&mut self, office: &Office, who: &RoaringBitmap) -> Result<(), Error> {
-        let asked = match office.request_all(who, &origin()).await {
+    async fn ask(&mut self, vouchers: &Vouchers, who: &RoaringBitmap) -> Result<(), Error> {
+        let asked = match vouchers.request_all(who, &origin()).await {
             Err(VoucherError::Rejected(_)) => 0,
             asked => asked?,
         };
         self.outcome.asked += asked;
         self.outcome.turned_away += who.len().saturating_sub(asked);
-        for number in requests(office).await?.iter().take(FORGED) {
-            office.refuse(number, "not-the-holder", &origin()).await?;
+        for number in requests(vouchers).await?.iter().take(FORGED) {
+            vouchers.refuse(number, "not-the-holder", &origin()).await?;
         }
-        office.verify_all(&requests(office).await?, Verification::Officer, &origin()).await?;
-        self.do_next(office.journal().now(), super::Task::Vouchers(Task::Collect));
+        vouchers.verify_all(&requests(vouchers).await?, Verification::Officer, &origin()).await?;
+        self.do_next(vouchers.journal().now(), super::Task::Vouchers(Task::Collect));
         Ok(())
     }
 
-    /// They are given the codes of the vouchers that workers have issued meanwhile.
-    async fn collect(&mut self, office: &Office) -> Result<(), Error> {
+    /// Delivers the codes of vouchers that workers have issued meanwhile.
+    async fn collect(&mut self, vouchers: &Vouchers) -> Result<(), Error> {
         let issued = {
-            let snapshot = office.journal().state().await?;
+            let snapshot = vouchers.journal().state().await?;
             let vouchers = &snapshot.vouchers;
             vouchers.valid() - vouchers.delivered()
         };
         let issued: Vec<u32> = issued.iter().collect();
-        let mut kept = 0;
+        let mut shown = 0;
         for batch in issued.chunks(BATCH) {
-            let minted = office.mint_missing(&batch.iter().copied().collect()).await?;
-            let handed: Vec<Kept> = minted
-                .iter()
-                .map(|minted| Kept { number: minted.number, issue: minted.issue })
-                .collect();
-            office.handed_over(&handed, &origin()).await?;
-            self.outcome.granted += u64::try_from(handed.len()).unwrap_or(0);
+            let codes = vouchers.generate_missing(&batch.iter().copied().collect()).await?;
+            let delivered: Vec<CodeId> = codes.iter().map(|new| new.id).collect();
+            vouchers.record_delivered(&delivered, &origin()).await?;
+            self.outcome.granted += u64::try_from(delivered.len()).unwrap_or(0);
             let had = self.had.len();
-            self.had.extend(handed.iter().map(|kept| kept.number));
-            if self.had.len() - had != u64::try_from(handed.len()).unwrap_or(0) {
+            self.had.extend(delivered.iter().map(|id| id.number));
+            if self.had.len() - had != u64::try_from(delivered.len()).unwrap_or(0) {
                 self.wrong("somebody was issued a second voucher");
             }
-            let shown = minted.iter().take(SHOWN.saturating_sub(kept));
-            for minted in shown {
-                kept += 1;
-                self.codes.insert(minted.number, minted.code.shown());
+            for new in codes.iter().take(SHOWN.saturating_sub(shown)) {
+                shown += 1;
+                self.codes.insert(new.id.number, new.code.shown());
             }
         }
         Ok(())
     }
 
-    async fn show(&mut self, office: &Office) -> Result<(), Error> {
+    async fn show(&mut self, vouchers: &Vouchers) -> Result<(), Error> {
         let codes = std::mem::take(&mut self.codes);
         for (place, (number, mut code)) in codes.into_iter().enumerate() {
             let [first, second] = PROVIDERS.map(str::parse::<ProviderId>);
             let (Ok(first), Ok(second)) = (first, second) else { continue };
             if place % LOSES == 0 {
-                let grant = match office.reissue(number, &origin()).await {
+                let reissued = match vouchers.reissue(number, &origin()).await {
                     Err(VoucherError::Rejected(_)) => {
                         self.outcome.turned_away += 1;
                         continue;
                     }
-                    grant => grant?,
+                    reissued => reissued?,
                 };
-                let handed = Kept { number, issue: grant.issue };
-                office.handed_over(&[handed], &origin()).await?;
-                self.must_fail(office, &code, &first, "a code that was replaced").await?;
-                code = grant.code.shown();
+                vouchers.record_delivered(&[reissued.id], &origin()).await?;
+                self.must_fail(vouchers, &code, &first, "a code that was replaced").await?;
+                code = reissued.code.shown();
             }
-            match office.redeem(&code, &first, &origin()).await {
+            match vouchers.redeem(&code, &first, &origin()).await {
                 Ok(_) => self.outcome.redeemed += 1,
                 Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
                 Err(error) => return Err(error.into()),
             }
-            self.must_fail(office, &code, &second, "a voucher a second time").await?;
+            self.must_fail(vouchers, &code, &second, "a voucher a second time").await?;
         }
         Ok(())
     }
 
     async fn must_fail(
         &mut self,
-        office: &Office,
+        vouchers: &Vouchers,
         code: &str,
         provider: &ProviderId,
         what: &str,
     ) -> Result<(), Error> {
-        match office.redeem(code, provider, &origin()).await {
+        match vouchers.redeem(code, provider, &origin()).await {
             Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
             Ok(_) => self.wrong(&format!("a provider redeemed {what}")),
             Err(error) => return Err(error.into()),
@@ -201,6 +196,6 @@ impl Holders {
 }
 
 /// The open requests.
-async fn requests(office: &Office) -> Result<RoaringBitmap, Error> {
-    Ok(office.journal().state().await?.vouchers.requested().clone())
+async fn requests(vouchers: &Vouchers) -> Result<RoaringBitmap, Error> {
+    Ok(vouchers.journal().state().await?.vouchers.requested().clone())
 }

@@ -1,5 +1,5 @@
 //! Vouchers by the shipped commands, from the requests to codes in a file: a process for each command, the log,
-//! the registry and the book of codes on the disk with fsync on.
+//! the registry and the store of codes on the disk with fsync on.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,7 +1,7 @@
-//! `tramonto voucher`: an operator at the office.
+//! `tramonto voucher`.
 //!
-//! Invariant: a code is shown or written once, to whoever asked for it to be made, and it is recorded as handed
-//! over only after that. It is never read from the command line, which others on the machine can see.
+//! Invariants: a code is printed or written once, and recorded as delivered only afterwards; it is
+//! never read from the command line, which other users of the machine can see.
 
 mod bulk;
 pub(crate) mod keys;
@@ -19,7 +19,7 @@ use engine::store::Store;
 use engine::{Home, StorePlace, issuing};
 use registry::Registry;
 use serde_json::{Value, json};
-use vouchers::{Grant, Kept, Office, Shown};
+use vouchers::{Credentials, Status, Vouchers};
 
 use super::act::{act, act_on, decide_on, read};
 use super::decide::origin;
@@ -30,35 +30,35 @@ use crate::cli::{
 use crate::output::Output;
 use crate::output::text::{count, table};
 
-/// The office of a store, opened for a command.
-pub(crate) struct Desk {
+/// A store opened for commands about vouchers.
+pub(crate) struct OpenVouchers {
     store: Store,
     /// The folder of the store, if it is one.
     home: Option<Home>,
-    pub(crate) office: Office,
+    pub(crate) vouchers: Vouchers,
     pub(crate) registry: Arc<Registry>,
 }
 
-impl Desk {
+impl OpenVouchers {
     pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
         let store = decide_on(global).await?;
-        let office = store.vouchers().await?.clone();
+        let vouchers = store.vouchers().await?.clone();
         let registry = Arc::clone(store.registry().await?);
         let home = match &global.store {
             StorePlace::Folder(_) => Some(global.home()?),
             StorePlace::Postgres(_) => None,
         };
-        Ok(Self { store, home, office, registry })
+        Ok(Self { store, home, vouchers, registry })
     }
 
     pub(crate) async fn close(self) -> Result<(), Error> {
-        drop((self.office, self.registry));
+        drop((self.vouchers, self.registry));
         self.store.close().await
     }
 
     /// Waits until workers have issued the vouchers that are due.
     async fn until_issued(&self, whose: Option<u32>) -> Result<(), Error> {
-        issuing::until_issued(self.home.as_ref(), self.office.journal(), &self.registry, whose)
+        issuing::until_issued(self.home.as_ref(), self.vouchers.journal(), &self.registry, whose)
             .await
     }
 
@@ -105,45 +105,50 @@ fn answer(global: &Global, told: &Value, words: &str) -> Result<(), Error> {
 }
 
 async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
+    let opened = OpenVouchers::open(global).await?;
     let origin = origin(global, &args.reason);
     let Some(mailbox) = &args.mailbox else {
-        let issued = bulk::issue_all(&desk, &args.codes, &origin, global).await;
-        desk.close().await?;
+        let issued = bulk::issue_all(&opened, &args.codes, &origin, global).await;
+        opened.close().await?;
         return issued;
     };
-    let number = desk.store.number_of(mailbox).await?;
-    desk.until_issued(Some(number)).await?;
-    let grant = desk.office.deliver(number).await?;
-    hand_over(&desk, "issued", &grant, global)?;
-    desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
-    desk.close().await
+    let number = opened.store.number_of(mailbox).await?;
+    opened.until_issued(Some(number)).await?;
+    let credentials = opened.vouchers.deliver(number).await?;
+    print_code(&opened, "issued", &credentials, global)?;
+    opened.vouchers.record_delivered(&[credentials.id], &origin).await?;
+    opened.close().await
 }
 
 async fn reissue(args: &ReissueArgs, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
+    let opened = OpenVouchers::open(global).await?;
     let origin = origin(global, &args.reason);
     let Some(mailbox) = &args.mailbox else {
-        let reissued = bulk::reissue_undelivered(&desk, &args.codes, &origin, global).await;
-        desk.close().await?;
+        let reissued = bulk::reissue_undelivered(&opened, &args.codes, &origin, global).await;
+        opened.close().await?;
         return reissued;
     };
-    let number = desk.store.number_of(mailbox).await?;
-    let grant = desk.office.reissue(number, &origin).await?;
-    hand_over(&desk, "reissued", &grant, global)?;
-    desk.office.handed_over(&[Kept { number, issue: grant.issue }], &origin).await?;
-    desk.close().await
+    let number = opened.store.number_of(mailbox).await?;
+    let credentials = opened.vouchers.reissue(number, &origin).await?;
+    print_code(&opened, "reissued", &credentials, global)?;
+    opened.vouchers.record_delivered(&[credentials.id], &origin).await?;
+    opened.close().await
 }
 
-/// Shows a code, to whoever had it made.
-fn hand_over(desk: &Desk, done: &str, grant: &Grant, global: &Global) -> Result<(), Error> {
-    let Grant { number, issue, code, token, redeem_by } = grant;
+/// Prints a code that was just generated.
+fn print_code(
+    opened: &OpenVouchers,
+    done: &str,
+    credentials: &Credentials,
+    global: &Global,
+) -> Result<(), Error> {
+    let Credentials { id, code, token, redeem_by } = credentials;
     let mut out = Output::open();
     if global.json {
         out.object(&json!({
             "done": done,
-            "mailbox": desk.id(*number),
-            "issue": issue,
+            "mailbox": opened.id(id.number),
+            "issue": id.issue,
             "code": code.shown(),
             "token": token,
             "redeem_by": redeem_by,
@@ -155,46 +160,46 @@ fn hand_over(desk: &Desk, done: &str, grant: &Grant, global: &Global) -> Result<
     if let Some(day) = redeem_by {
         out.line(format!("until  {day}"))?;
     }
-    out.line("it is kept nowhere and not shown again: hand it to its holder, and to nobody else")?;
+    out.line("the code is stored nowhere and not shown again; give it to its holder only")?;
     out.flush()
 }
 
 async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
-    let desk = Desk::open(global).await?;
-    let number = desk.store.number_of(mailbox).await?;
-    let shown = desk.office.show(number).await?;
-    let mailbox = desk.id(number);
-    desk.close().await?;
-    let (state, more) = standing(&shown);
+    let opened = OpenVouchers::open(global).await?;
+    let number = opened.store.number_of(mailbox).await?;
+    let status = opened.vouchers.status(number).await?;
+    let mailbox = opened.id(number);
+    opened.close().await?;
+    let (state, more) = standing(&status);
     if global.json {
         return Output::open().object(&json!({
             "mailbox": mailbox,
-            "voucher": shown.voucher,
+            "voucher": status.voucher,
             "state": state,
-            "issue": shown.issue,
-            "delivered": shown.delivered,
-            "redeem_by": shown.redeem_by,
-            "free_through": shown.free_through,
+            "issue": status.issue,
+            "delivered": status.delivered,
+            "redeem_by": status.redeem_by,
+            "free_through": status.free_through,
             "detail": more,
         }));
     }
     let mut out = Output::open();
-    out.line(format!("voucher {} of mailbox {}: {state}{more}", shown.voucher, mailbox))?;
-    if shown.issue > 0 {
-        let handed = if shown.delivered { "" } else { ", not recorded as handed over" };
-        out.line(format!("code {} of it{handed}", shown.issue))?;
+    out.line(format!("voucher {} of mailbox {}: {state}{more}", status.voucher, mailbox))?;
+    if status.issue > 0 {
+        let delivery = if status.delivered { "" } else { ", delivery not recorded" };
+        out.line(format!("code number {}{delivery}", status.issue))?;
     }
-    match (shown.free_through, shown.redeem_by) {
+    match (status.free_through, status.redeem_by) {
         (Some(day), _) => out.line(format!("its mailbox is free through {day}")),
         (None, Some(day)) => out.line(format!("it can be redeemed through {day}")),
         (None, None) => Ok(()),
     }
 }
 
-/// The name of a state, and what else there is to say of it.
-fn standing(shown: &Shown) -> (&'static str, String) {
+/// The name of a state, and its details.
+fn standing(status: &Status) -> (&'static str, String) {
     let plain = |name| (name, String::new());
-    match &shown.standing {
+    match &status.standing {
         VoucherStanding::None => plain("not-asked-for"),
         VoucherStanding::Requested => plain("requested"),
         VoucherStanding::Verified => plain("verified"),
@@ -221,18 +226,18 @@ async fn report(global: &Global) -> Result<(), Error> {
         format!("limit {}, {} left", count(limit), count(report.left.unwrap_or(0)))
     });
     out.line(format!(
-        "requests that wait: {}, of which verified {}; refused {}",
+        "requests: {} pending, {} of them verified; {} refused",
         count(report.requested),
         count(report.verified),
         count(report.refused)
     ))?;
     out.line(format!(
-        "issued {} ({limit}); handed over {}",
+        "issued: {} ({limit}); {} delivered",
         count(report.issued),
         count(report.delivered)
     ))?;
     out.line(format!(
-        "of these redeemed {}, expired {}, revoked {}; {} can be redeemed",
+        "outcomes: {} redeemed, {} expired, {} revoked; {} still valid",
         count(report.redeemed),
         count(report.expired),
         count(report.revoked),
@@ -243,7 +248,7 @@ async fn report(global: &Global) -> Result<(), Error> {
     }
     if let Some(due) = report.reminders_due {
         out.line(format!(
-            "reminders of {due} wait, {}: `tramonto service intake` sends them once it runs with a relay",
+            "reminders due since {due}: {}; `tramonto service intake` sends them through its relay",
             count(report.reminders_waiting)
         ))?;
     }
@@ -266,11 +271,11 @@ async fn report(global: &Global) -> Result<(), Error> {
     out.text(table(&["provider", "month", "redeemed"], &[2], rows))
 }
 
-/// A file that can't be read or written, by name.
+/// The error of a file that cannot be read or written.
 fn unusable(path: &Path, what: &str, source: std::io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
-        advice: format!("it can't be {what} ({source}); look at its path and its rights"),
+        advice: format!("it cannot be {what} ({source}); check its path and permissions"),
         source,
     }
 }

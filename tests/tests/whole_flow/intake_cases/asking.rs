@@ -41,9 +41,9 @@ async fn a_code_goes_to_the_holder_who_confirms_and_the_link_works_once() {
     let letters = scene.passes().await;
     assert_eq!(letters.len(), 1);
     let code = code(to(&letters, &holder.address));
-    assert_eq!(scene.office.read(&code).await.unwrap().number, holder.number);
+    assert_eq!(scene.vouchers.identify(&code).await.unwrap().number, holder.number);
     assert_eq!(scene.standing(&holder).await, VoucherStanding::Valid);
-    assert!(scene.office.show(holder.number).await.unwrap().delivered);
+    assert!(scene.vouchers.status(holder.number).await.unwrap().delivered);
     // A second request gets a refusal at the mailbox.
     scene.later(Duration::days(2));
     let letters = scene.comes("someone@mail.example", &holder.code).await;
@@ -164,7 +164,7 @@ async fn a_released_message_still_needs_the_holder_s_confirmation() {
         assert_eq!(scene.standing(holder).await, VoucherStanding::Valid);
     }
     for (code, holder) in codes.iter().zip([&one, &other]) {
-        assert_eq!(scene.office.read(code).await.unwrap().number, holder.number);
+        assert_eq!(scene.vouchers.identify(code).await.unwrap().number, holder.number);
     }
     // Released again on the same day, it yields no second letter.
     assert!(scene.store.release(number, Some(one.number)).await.unwrap());
@@ -229,7 +229,7 @@ async fn a_holder_who_never_activated_waits_for_an_officer() {
         let sender = format!("never{number}@mail.example");
         let letters = scene.comes(&sender, registration.codice_fiscale.as_str()).await;
         to(&letters, &sender);
-        assert_eq!(scene.office.show(number).await.unwrap().standing, VoucherStanding::None);
+        assert_eq!(scene.vouchers.status(number).await.unwrap().standing, VoucherStanding::None);
     }
     assert_eq!(scene.reasons().await, vec!["officer"; never]);
     assert!(never > 0);
@@ -245,7 +245,7 @@ async fn a_request_of_the_last_day_is_served_when_confirmed_later() {
     assert_eq!(scene.asks("POST", &link).await.0, 200);
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    assert_eq!(scene.office.read(&code).await.unwrap().number, holder.number);
+    assert_eq!(scene.vouchers.identify(&code).await.unwrap().number, holder.number);
     // New requests are told that the window is closed.
     let letters = scene.comes("b@mail.example", &late.code).await;
     assert!(to(&letters, "b@mail.example").contains("X-Tramonto-Letter: closed"));

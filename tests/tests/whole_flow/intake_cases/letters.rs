@@ -44,7 +44,7 @@ async fn a_code_is_not_sent_to_a_mailbox_that_no_longer_receives() {
     assert_eq!(scene.passes().await, []);
     assert_eq!(scene.reasons().await, ["mailbox-closed"]);
     assert_eq!(scene.standing(&holder).await, VoucherStanding::Valid);
-    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+    assert!(!scene.vouchers.status(holder.number).await.unwrap().delivered);
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_permanently_refused_letter_puts_its_message_in_quarantine() {
 async fn without_a_portal_links_wait_for_one() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = scene.person(true, 0).await;
-    scene.processor = processor(&scene.store, &scene.office, &scene.running, &scene.relay, None);
+    scene.processor = processor(&scene.store, &scene.vouchers, &scene.running, &scene.relay, None);
     let letters = scene.comes("a@mail.example", &holder.code).await;
     to(&letters, "a@mail.example");
     scene.later(Duration::hours(5));
@@ -88,10 +88,10 @@ async fn a_code_delivered_otherwise_or_revoked_is_handled_as_such() {
         assert_eq!(waiting, [holder.number].into());
         let origin = eventstore::Origin::part("operator");
         if revoked {
-            scene.office.revoke(holder.number, &origin).await.unwrap();
+            scene.vouchers.revoke(holder.number, &origin).await.unwrap();
         } else {
-            let code = vouchers::Kept { number: holder.number, issue: 1 };
-            scene.office.handed_over(&[code], &origin).await.unwrap();
+            let code = vouchers::CodeId { number: holder.number, issue: 1 };
+            scene.vouchers.record_delivered(&[code], &origin).await.unwrap();
         }
         scene.later(Duration::minutes(2));
         let letters = scene.passes().await;
@@ -110,12 +110,12 @@ async fn a_code_delivered_otherwise_or_revoked_is_handled_as_such() {
 async fn a_deferred_letter_is_retried_with_the_same_code() {
     let mut scene = Scene::at(RECEIVING).await;
     let holder = put_off(&mut scene).await;
-    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+    assert!(!scene.vouchers.status(holder.number).await.unwrap().delivered);
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    let kept = scene.office.read(&code).await.unwrap();
-    assert_eq!((kept.number, kept.issue), (holder.number, 1));
+    let id = scene.vouchers.identify(&code).await.unwrap();
+    assert_eq!((id.number, id.issue), (holder.number, 1));
 }
 
 #[tokio::test]
@@ -126,8 +126,8 @@ async fn a_code_lost_in_a_crash_is_reissued() {
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    assert_eq!(scene.office.read(&code).await.unwrap().issue, 2);
-    assert_eq!(scene.office.show(holder.number).await.unwrap().issue, 2);
+    assert_eq!(scene.vouchers.identify(&code).await.unwrap().issue, 2);
+    assert_eq!(scene.vouchers.status(holder.number).await.unwrap().issue, 2);
 }
 
 #[tokio::test]
@@ -140,14 +140,14 @@ async fn a_letter_in_doubt_is_not_sent_again_nor_its_code_recorded_as_delivered(
     assert_eq!(scene.passes().await, []);
     let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "in-doubt".to_owned(), 1)), "{letters:?}");
-    assert!(!scene.office.show(holder.number).await.unwrap().delivered);
+    assert!(!scene.vouchers.status(holder.number).await.unwrap().delivered);
     // A new request and confirmation get a new code, and the code in doubt becomes invalid.
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let link = link(to(&letters, &holder.address));
     assert_eq!(scene.asks("POST", &link).await.0, 200);
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    assert_eq!(scene.office.read(&code).await.unwrap().issue, 2);
+    assert_eq!(scene.vouchers.identify(&code).await.unwrap().issue, 2);
 }
 
 #[tokio::test]
@@ -171,12 +171,12 @@ async fn codes_in_delivery_are_not_reissued() {
     let holder = put_off(&mut scene).await;
     let lost = scene.person(true, 1).await.number;
     let origin = eventstore::Origin::part("operator");
-    scene.office.request(lost, &origin).await.unwrap();
-    scene.office.verify(lost, domain::Verification::Officer, &origin).await.unwrap();
-    scene.office.issuer().issue(&lost.into()).await.unwrap();
-    scene.office.deliver(lost).await.unwrap();
-    let undelivered = scene.office.undelivered().await.unwrap();
-    assert_eq!(undelivered.made, [holder.number, lost].into());
+    scene.vouchers.request(lost, &origin).await.unwrap();
+    scene.vouchers.verify(lost, domain::Verification::Officer, &origin).await.unwrap();
+    scene.vouchers.issuer().issue(&lost.into()).await.unwrap();
+    scene.vouchers.deliver(lost).await.unwrap();
+    let undelivered = scene.vouchers.undelivered().await.unwrap();
+    assert_eq!(undelivered.with_code, [holder.number, lost].into());
 
     let file = scene.world.home().folder().join("codes.csv");
     let store = scene.world.home().folder().to_owned();
@@ -188,12 +188,16 @@ async fn codes_in_delivery_are_not_reissued() {
     assert_eq!(format!("{done:?}"), format!("{:?}", ExitCode::SUCCESS));
     let written = std::fs::read_to_string(file).unwrap();
     assert_eq!(written.lines().count(), 2, "one header, one code");
-    assert_eq!(scene.office.show(lost).await.unwrap().issue, 2);
+    assert_eq!(scene.vouchers.status(lost).await.unwrap().issue, 2);
 
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    assert_eq!(scene.office.read(&code).await.unwrap().issue, 1, "the one that was under way");
+    assert_eq!(
+        scene.vouchers.identify(&code).await.unwrap().issue,
+        1,
+        "the one that was under way"
+    );
 }
 
 #[tokio::test]
@@ -203,16 +207,16 @@ async fn a_failure_to_make_a_code_defers_its_letter() {
     let holder = put_off(&mut scene).await;
     scene.restart();
     scene.later(Duration::minutes(2));
-    let mut book = by_hand(&scene.world.home().vouchers()).await;
-    book.execute("ALTER TABLE code RENAME TO away").await.unwrap();
-    scene.processor.tick().await.expect_err("the book of codes can't be written");
+    let mut codes = by_hand(&scene.world.home().vouchers()).await;
+    codes.execute("ALTER TABLE code RENAME TO away").await.unwrap();
+    scene.processor.tick().await.expect_err("the codes can't be written");
     let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "waiting".to_owned(), 1)), "{letters:?}");
-    book.execute("ALTER TABLE away RENAME TO code").await.unwrap();
+    codes.execute("ALTER TABLE away RENAME TO code").await.unwrap();
     scene.later(Duration::minutes(2));
     let letters = scene.passes().await;
     let code = code(to(&letters, &holder.address));
-    assert!(scene.office.read(&code).await.unwrap().issue > 1);
+    assert!(scene.vouchers.identify(&code).await.unwrap().issue > 1);
 }
 
 #[tokio::test]
@@ -235,8 +239,8 @@ async fn a_letter_sent_before_a_crash_counts_as_sent_with_its_code() {
     assert_eq!(scene.passes().await, [], "nothing is sent twice");
     let letters = scene.store.letter_counts().await.unwrap();
     assert!(letters.contains(&("granted".to_owned(), "sent".to_owned(), 1)), "{letters:?}");
-    assert_eq!(scene.office.read(&code).await.unwrap().issue, 1);
-    assert!(scene.office.show(holder.number).await.unwrap().delivered);
+    assert_eq!(scene.vouchers.identify(&code).await.unwrap().issue, 1);
+    assert!(scene.vouchers.status(holder.number).await.unwrap().delivered);
 }
 
 #[tokio::test]
@@ -250,7 +254,7 @@ async fn an_operator_s_templates_replace_the_built_in_ones() {
     settings.templates = Templates::in_folder(folder.path()).unwrap();
     let registry = Arc::clone(&scene.running.engine.store.registry);
     scene.processor =
-        RequestProcessor::new(Arc::clone(&scene.store), scene.office.clone(), registry, settings);
+        RequestProcessor::new(Arc::clone(&scene.store), scene.vouchers.clone(), registry, settings);
     let letters = scene.comes("a@mail.example", &holder.code).await;
     let letter = to(&letters, &holder.address);
     assert!(letter.contains("Subject: Ufficio PEC\r\n"), "{letter}");

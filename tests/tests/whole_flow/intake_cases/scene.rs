@@ -17,7 +17,7 @@ use rehearsal::Rehearsal;
 use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use vouchers::{CodeBook, FORMAT, Office};
+use vouchers::{CodeStore, FORMAT, Vouchers};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -40,7 +40,7 @@ pub(crate) struct Scene {
     pub(crate) world: World,
     pub(crate) running: Rehearsal,
     pub(crate) store: Arc<Store>,
-    pub(crate) office: Office,
+    pub(crate) vouchers: Vouchers,
     pub(crate) relay: Arc<Relay>,
     pub(crate) processor: RequestProcessor,
     pub(crate) page: SocketAddr,
@@ -64,10 +64,10 @@ impl Scene {
         let keyring = Keyring::open_or_make(&folder.keys(), world.clock.now(), random).unwrap();
         let keyring = Arc::new(keyring);
         let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let book = Arc::new(CodeBook::open(tables, &keyring).await.unwrap());
+        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
         let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let office =
-            Office::new(Arc::clone(journal), Arc::clone(registry), book, Arc::clone(&keyring));
+        let vouchers =
+            Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, Arc::clone(&keyring));
         let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
         let clock: Arc<dyn Clock> = Arc::<rehearsal::VirtualClock>::clone(&world.clock);
         let router = intake::portal(Arc::clone(&store), &keyring, clock);
@@ -75,14 +75,14 @@ impl Scene {
         let page = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let relay = Arc::new(Relay::default());
-        let processor = processor(&store, &office, &running, &relay, Some(PORTAL));
-        Self { world, running, store, office, relay, processor, page, came: 0 }
+        let processor = processor(&store, &vouchers, &running, &relay, Some(PORTAL));
+        Self { world, running, store, vouchers, relay, processor, page, came: 0 }
     }
 
     /// A restart after a crash: memory is lost.
     pub(crate) fn restart(&mut self) {
         self.processor =
-            processor(&self.store, &self.office, &self.running, &self.relay, Some(PORTAL));
+            processor(&self.store, &self.vouchers, &self.running, &self.relay, Some(PORTAL));
     }
 
     /// An activated holder with an address for notices, or without.
@@ -145,9 +145,9 @@ impl Scene {
 
     /// A worker issues what was verified; was there anything?
     pub(crate) async fn issued(&self) -> bool {
-        let journal = self.office.journal();
+        let journal = self.vouchers.journal();
         let pending = journal.state().await.unwrap().vouchers_to_issue(journal.now()).into();
-        let answer = self.office.issuer().issue(&pending).await.unwrap();
+        let answer = self.vouchers.issuer().issue(&pending).await.unwrap();
         !answer.applied.is_empty()
     }
 
@@ -156,7 +156,7 @@ impl Scene {
     }
 
     pub(crate) async fn standing(&self, person: &Person) -> VoucherStanding {
-        self.office.show(person.number).await.unwrap().standing
+        self.vouchers.status(person.number).await.unwrap().standing
     }
 
     pub(crate) async fn reasons(&self) -> Vec<String> {
@@ -188,14 +188,14 @@ impl Scene {
 
 pub(crate) fn processor(
     store: &Arc<Store>,
-    office: &Office,
+    vouchers: &Vouchers,
     running: &Rehearsal,
     relay: &Arc<Relay>,
     portal: Option<&str>,
 ) -> RequestProcessor {
     let settings = settings(relay, portal);
     let registry = Arc::clone(&running.engine.store.registry);
-    RequestProcessor::new(Arc::clone(store), office.clone(), registry, settings)
+    RequestProcessor::new(Arc::clone(store), vouchers.clone(), registry, settings)
 }
 
 pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> ProcessorSettings {

@@ -1,5 +1,5 @@
-//! Codes for many at once: made, written to a new file that is its owner's alone, flushed to the disk, and only
-//! then recorded as handed over, batch by batch.
+//! Codes for many holders, batch by batch: generated, written to a new private file, flushed to the
+//! disk, and only then recorded as delivered.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,14 +11,14 @@ use engine::issuing;
 use eventstore::Origin;
 use roaring::RoaringBitmap;
 use serde_json::json;
-use vouchers::{Kept, Minted};
+use vouchers::{CodeId, NewCode};
 
-use super::{Desk, unusable};
+use super::{OpenVouchers, unusable};
 use crate::cli::{CodesArgs, Global};
 use crate::output::text::count;
 use crate::{Error, requests};
 
-/// Codes written and recorded as delivered at once. What a crash leaves to be replaced is one batch at most.
+/// Codes written and recorded as delivered at once; a crash loses one batch at most.
 const BATCH: usize = 16_384;
 
 /// The file of codes.
@@ -30,50 +30,50 @@ struct Codes<'a> {
 }
 
 pub(super) async fn issue_all(
-    desk: &Desk,
+    opened: &OpenVouchers,
     args: &CodesArgs,
     origin: &Origin,
     global: &Global,
 ) -> Result<(), Error> {
     let mut codes = Codes::create(args)?;
-    let journal = desk.office.journal();
-    desk.until_issued(None).await?;
-    // Those whose code a letter of the intake brings are left to it; of the others who stopped before left some.
+    let journal = opened.vouchers.journal();
+    opened.until_issued(None).await?;
+    // Codes in letters of the intake are excluded. The others include leftovers of earlier runs.
     let issued = {
         let snapshot = journal.state().await?;
         let vouchers = &snapshot.vouchers;
         vouchers.valid() - vouchers.delivered()
     };
-    for batch in batches(&(issued - &under_way(global).await?)) {
-        let minted = desk.office.mint_missing(&batch).await?;
-        if !minted.is_empty() {
-            codes.hand_over(desk, minted, origin).await?;
+    for batch in batches(&(issued - &in_letters(global).await?)) {
+        let new = opened.vouchers.generate_missing(&batch).await?;
+        if !new.is_empty() {
+            codes.write(opened, new, origin).await?;
         }
     }
     let stopped = issuing::left_over(&*journal.state().await?, journal.now());
     if let Some(why) = stopped.as_ref().filter(|_| codes.written == 0) {
         return Err(vouchers::Error::Rejected(domain::Rejection(why.clone())).into());
     }
-    let lost = (desk.office.undelivered().await?.made - &under_way(global).await?).len();
+    let lost = (opened.vouchers.undelivered().await?.with_code - &in_letters(global).await?).len();
     codes.told("issued", stopped.as_deref(), lost, global)
 }
 
 pub(super) async fn reissue_undelivered(
-    desk: &Desk,
+    opened: &OpenVouchers,
     args: &CodesArgs,
     origin: &Origin,
     global: &Global,
 ) -> Result<(), Error> {
     let mut codes = Codes::create(args)?;
-    let lost = desk.office.undelivered().await?.made - &under_way(global).await?;
+    let lost = opened.vouchers.undelivered().await?.with_code - &in_letters(global).await?;
     for batch in batches(&lost) {
-        codes.hand_over(desk, desk.office.reissue_all(&batch, origin).await?, origin).await?;
+        codes.write(opened, opened.vouchers.reissue_all(&batch, origin).await?, origin).await?;
     }
     codes.told("reissued", None, 0, global)
 }
 
-/// Whose codes are in letters that the intake still tries to send: they are not lost.
-async fn under_way(global: &Global) -> Result<RoaringBitmap, Error> {
+/// Holders whose codes are in letters that the intake has yet to send; these codes are not lost.
+async fn in_letters(global: &Global) -> Result<RoaringBitmap, Error> {
     let Some(store) = requests::open_to_look(global).await? else {
         return Ok(RoaringBitmap::new());
     };
@@ -88,17 +88,17 @@ fn batches(numbers: &RoaringBitmap) -> Vec<RoaringBitmap> {
 }
 
 impl<'a> Codes<'a> {
-    /// A file that was not there: codes are written over nothing, and no older right of others is taken over.
+    /// Creates a new private file: an existing one would keep its content and permissions.
     fn create(args: &'a CodesArgs) -> Result<Self, Error> {
         let path: &PathBuf = args.out.as_ref().ok_or_else(|| {
             Error::Usage("name a new file for the codes with --out FILE".to_owned())
         })?;
         let made = File::options().write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|source| unusable(path, "made", source))?;
-        // Its name too is on the disk before any code counts as handed over.
+        let file = made.map_err(|source| unusable(path, "created", source))?;
+        // The directory entry is on the disk before any code is recorded as delivered.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
-        folder.map_err(|source| unusable(path, "made", source))?;
+        folder.map_err(|source| unusable(path, "created", source))?;
         let mut csv = csv::Writer::from_writer(BufWriter::new(file));
         let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
         header.extend(args.tokens.then_some("token"));
@@ -106,40 +106,39 @@ impl<'a> Codes<'a> {
         Ok(Self { path, csv, tokens: args.tokens, written: 0 })
     }
 
-    /// Writes codes to the disk, and records then that they were handed over.
-    async fn hand_over(
+    /// Writes codes to the disk, then records their delivery.
+    async fn write(
         &mut self,
-        desk: &Desk,
-        minted: Vec<Minted>,
+        opened: &OpenVouchers,
+        codes: Vec<NewCode>,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let handed: Vec<Kept> =
-            minted.iter().map(|one| Kept { number: one.number, issue: one.issue }).collect();
-        let numbers: RoaringBitmap = minted.iter().map(|one| one.number).collect();
-        let addresses = desk.office.registry().addresses_of(&numbers).await?;
+        let ids: Vec<CodeId> = codes.iter().map(|new| new.id).collect();
+        let numbers: RoaringBitmap = ids.iter().map(|id| id.number).collect();
+        let addresses = opened.vouchers.registry().addresses_of(&numbers).await?;
         let addresses: HashMap<u32, String> =
             addresses.into_iter().map(|(number, address, _)| (number, address)).collect();
-        for Minted { number, issue, code } in minted {
+        for NewCode { id, code } in codes {
             let mut row = vec![
-                desk.id(number).to_string(),
-                addresses.get(&number).cloned().unwrap_or_default(),
-                desk.office.voucher(number).to_string(),
-                issue.to_string(),
+                opened.id(id.number).to_string(),
+                addresses.get(&id.number).cloned().unwrap_or_default(),
+                opened.vouchers.voucher(id.number).to_string(),
+                id.issue.to_string(),
                 code.shown(),
             ];
             if self.tokens {
-                row.push(desk.office.token(number, issue).await?);
+                row.push(opened.vouchers.token(id).await?);
             }
             self.csv.write_record(&row).map_err(|error| failed(self.path, error))?;
             self.written = self.written.saturating_add(1);
         }
         let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
         flushed.map_err(|source| unusable(self.path, "written", source))?;
-        desk.office.handed_over(&handed, origin).await?;
+        opened.vouchers.record_delivered(&ids, origin).await?;
         Ok(())
     }
 
-    /// Tells what the file holds, and what it does not.
+    /// Prints how many codes the file holds, and why it holds no more.
     fn told(
         self,
         done: &str,
@@ -147,18 +146,18 @@ impl<'a> Codes<'a> {
         lost: u64,
         global: &Global,
     ) -> Result<(), Error> {
-        let more = stopped.map(|why| format!("; no more: {why}")).unwrap_or_default();
+        let more = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
         let again = if lost == 0 {
             String::new()
         } else {
             format!(
-                "; {} codes were made before and not recorded as handed over: replace them with \
-                 `tramonto voucher reissue --undelivered --out FILE`",
+                "; the delivery of {} earlier codes is not recorded; replace them with `tramonto \
+                 voucher reissue --undelivered --out FILE`",
                 count(lost)
             )
         };
         let (written, file) = (count(self.written), self.path.display());
-        let words = format!("{written} codes are in {file}{more}{again}");
+        let words = format!("{written} codes written to {file}{more}{again}");
         let told = json!({
             "done": done, "vouchers": self.written, "file": self.path,
             "stopped": stopped, "undelivered": lost,

@@ -1,5 +1,5 @@
-//! A log in memory that lets others run before each append and after it, so that a writer can be broken off at
-//! either moment: nothing was written yet, or it was and the writer never heard of it.
+//! A log in memory that yields before and after each append, so that a writer can be killed at
+//! either moment: before the append, or after it and before the answer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A programme in which vouchers are asked for.
+//! A programme whose holders request vouchers.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -22,11 +22,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
-use vouchers::{CodeBook, Error, FORMAT, Grant, Minted, Office, SCHEMA};
+use vouchers::{CodeStore, Credentials, Error, FORMAT, NewCode, SCHEMA, Vouchers};
 
 use crate::yielding::Yielding;
 
-/// A clock that is set.
+/// A clock that the test sets.
 #[derive(Clone)]
 pub(crate) struct Hand(Arc<Mutex<DateTime<Utc>>>);
 
@@ -36,18 +36,18 @@ impl Clock for Hand {
     }
 }
 
-/// Where a world lies.
-pub(crate) enum Place {
+/// Where the stores are.
+pub(crate) enum Stores {
     Folder,
     Server(Box<PgConnectOptions>, String),
 }
 
-/// A programme with people in it.
+/// A programme with registered holders.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) office: Office,
-    place: Place,
+    pub(crate) vouchers: Vouchers,
+    stores: Stores,
     clock: Hand,
 }
 
@@ -55,50 +55,50 @@ pub(crate) fn origin() -> Origin {
     Origin { reason: Some("a letter".to_owned()), ..Origin::part("operator:test") }
 }
 
-/// The plan of CEC-PAC with more said of its vouchers.
-pub(crate) fn plan(vouchers: &str) -> Plan {
+/// The plan of CEC-PAC with further voucher rules.
+pub(crate) fn plan(rules: &str) -> Plan {
     let text = include_str!("../../../../deploy/plans/cec-pac.toml");
     let eligible = "eligible = \"registered\"\n";
-    let replaced = vouchers.contains("eligible");
+    let replaced = rules.contains("eligible");
     let text = if replaced { text.replacen(eligible, "", 1) } else { text.to_owned() };
-    let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{vouchers}\n"), 1);
+    let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{rules}\n"), 1);
     Plan::parse("trial.toml", &text).unwrap().0
 }
 
-/// When a mailbox was asked for, and when it was activated.
+/// The days on which a mailbox was requested and activated.
 pub(crate) type Dates = (&'static str, Option<&'static str>);
 
-/// Someone who has a mailbox, and has had it for long.
+/// A mailbox requested and activated long ago.
 pub(crate) const OLD: Dates = ("2013-05-01", Some("2013-05-20"));
-/// Within the window.
+/// An instant within the window.
 pub(crate) const OPEN: &str = "2015-06-01T12:00:00+02:00";
 
 impl World {
-    /// In a folder, with the log in memory: quick.
-    pub(crate) async fn with(vouchers: &str, people: &[Dates]) -> Self {
+    /// In a folder, with the log in memory, which is fast.
+    pub(crate) async fn with(rules: &str, people: &[Dates]) -> Self {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
-        Self::begin(store, Place::Folder, clock, vouchers, people).await
+        Self::begin(store, Stores::Folder, clock, rules, people).await
     }
 
-    /// The same, where each append can be broken off before it and after it.
-    pub(crate) async fn that_yields(vouchers: &str, people: &[Dates]) -> Self {
+    /// The same, with yields before and after each append.
+    pub(crate) async fn that_yields(rules: &str, people: &[Dates]) -> Self {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let store = Yielding(MemoryStore::new(Arc::new(clock.clone())));
-        Self::begin(Arc::new(store), Place::Folder, clock, vouchers, people).await
+        Self::begin(Arc::new(store), Stores::Folder, clock, rules, people).await
     }
 
-    /// In a folder, as it is shipped.
-    pub(crate) async fn in_files(vouchers: &str, people: &[Dates]) -> Self {
+    /// In a folder, with the log in `SQLite`.
+    pub(crate) async fn in_files(rules: &str, people: &[Dates]) -> Self {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log.db");
         let store = Arc::new(SqliteStore::open(&log, Arc::new(clock.clone())).await.unwrap());
-        Self::begin_in(folder, store, Place::Folder, clock, vouchers, people).await
+        Self::begin_in(folder, store, Stores::Folder, clock, rules, people).await
     }
 
-    /// In a database.
-    pub(crate) async fn on_a_server(vouchers: &str, people: &[Dates]) -> Self {
+    /// In a `PostgreSQL` database of its own.
+    pub(crate) async fn on_a_server(rules: &str, people: &[Dates]) -> Self {
         let server = std::env::var("TRAMONTO_TEST_POSTGRES");
         let server =
             server.expect("run it by tests/run or tests/with-servers, which start PostgreSQL");
@@ -112,42 +112,36 @@ impl World {
         SCHEMA.migrate(options.clone(), false).await.unwrap();
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let store = PostgresStore::connect(options.clone(), Arc::new(clock.clone())).await.unwrap();
-        Self::begin(
-            Arc::new(store),
-            Place::Server(Box::new(options), name),
-            clock,
-            vouchers,
-            people,
-        )
-        .await
+        Self::begin(Arc::new(store), Stores::Server(Box::new(options), name), clock, rules, people)
+            .await
     }
 
     async fn begin(
         store: Arc<dyn EventStore>,
-        place: Place,
+        stores: Stores,
         clock: Hand,
-        vouchers: &str,
+        rules: &str,
         people: &[Dates],
     ) -> Self {
-        Self::begin_in(tempfile::tempdir().unwrap(), store, place, clock, vouchers, people).await
+        Self::begin_in(tempfile::tempdir().unwrap(), store, stores, clock, rules, people).await
     }
 
     async fn begin_in(
         folder: TempDir,
         store: Arc<dyn EventStore>,
-        place: Place,
+        stores: Stores,
         clock: Hand,
-        vouchers: &str,
+        rules: &str,
         people: &[Dates],
     ) -> Self {
-        let plan = plan(vouchers);
+        let plan = plan(rules);
         Keyring::open_or_make(&folder.path().join("keys"), clock.now(), &mut SysRng).unwrap();
-        let office = office(folder.path(), &place, &store, &clock, &plan).await;
+        let vouchers = open(folder.path(), &stores, &store, &clock, &plan).await;
         let adopted = State::default().decide(Command::Adopt(plan.clone()), clock.now()).unwrap();
         let stream = programme_stream(&plan.programme).unwrap();
-        let journal = office.journal();
+        let journal = vouchers.journal();
         journal.append(stream, ExpectedVersion::NoStream, &adopted, &origin()).await.unwrap();
-        let world = Self { folder, store, office, place, clock };
+        let world = Self { folder, store, vouchers, stores, clock };
         world.import(&plan, people).await;
         world
     }
@@ -157,9 +151,9 @@ impl World {
             "registration_id,codice_fiscale,surname,name,address,requested_on,activated_on,\
              last_sent_on,notify_email\n",
         );
-        for (place, (requested_on, activated_on)) in people.iter().enumerate() {
+        for (index, (requested_on, activated_on)) in people.iter().enumerate() {
             let born_on = NaiveDate::from_num_days_from_ce_opt(712_000).unwrap()
-                + chrono::Days::new(u64::try_from(place).unwrap());
+                + chrono::Days::new(u64::try_from(index).unwrap());
             let code = CodiceFiscale::compose(&Person {
                 surname: "Prova",
                 name: "Ada",
@@ -168,9 +162,9 @@ impl World {
                 birth_place: BirthPlace::ROME,
             });
             let activated_on = activated_on.unwrap_or_default();
-            let (code, address) = (code.as_str(), format!("ada{place}@posta.example"));
+            let (code, address) = (code.as_str(), format!("ada{index}@posta.example"));
             let row =
-                format!("R{place},{code},Prova,Ada,{address},{requested_on},{activated_on},,");
+                format!("R{index},{code},Prova,Ada,{address},{requested_on},{activated_on},,");
             rows.push_str(&row);
             rows.push('\n');
         }
@@ -192,13 +186,14 @@ impl World {
     }
 
     async fn registry(&self) -> Registry {
-        registry(self.folder.path(), &self.place, &self.office.journal().programme().clone()).await
+        registry(self.folder.path(), &self.stores, &self.vouchers.journal().programme().clone())
+            .await
     }
 
-    /// Another process on the same store.
-    pub(crate) async fn another(&self) -> Office {
-        let plan = self.office.journal().state().await.unwrap().plan().cloned().unwrap();
-        office(self.folder.path(), &self.place, &self.store, &self.clock, &plan).await
+    /// The vouchers as another process opens them.
+    pub(crate) async fn another(&self) -> Vouchers {
+        let plan = self.vouchers.journal().state().await.unwrap().plan().cloned().unwrap();
+        open(self.folder.path(), &self.stores, &self.store, &self.clock, &plan).await
     }
 
     /// Sets the clock.
@@ -206,26 +201,27 @@ impl World {
         *self.clock.0.lock().unwrap() = instant.parse().unwrap();
     }
 
-    /// One who asked, and of whom that is sure.
+    /// Requests a voucher and verifies the request.
     pub(crate) async fn verified(&self, number: u32) {
-        self.office.request(number, &origin()).await.unwrap();
-        self.office.verify(number, Verification::Officer, &origin()).await.unwrap();
+        self.vouchers.request(number, &origin()).await.unwrap();
+        self.vouchers.verify(number, Verification::Officer, &origin()).await.unwrap();
     }
 
-    /// One who was granted a voucher.
-    pub(crate) async fn granted(&self, number: u32) -> Grant {
+    /// Requests a voucher, has it issued and generates its code.
+    pub(crate) async fn issued(&self, number: u32) -> Credentials {
         self.verified(number).await;
-        issue(&self.office, number).await.unwrap()
+        issue(&self.vouchers, number).await.unwrap()
     }
 
-    pub(crate) async fn redeem(&self, shown: &str, provider: &str) -> Result<NaiveDate, Error> {
-        let redeemed = self.office.redeem(shown, &provider.parse().unwrap(), &origin()).await?;
+    pub(crate) async fn redeem(&self, presented: &str, provider: &str) -> Result<NaiveDate, Error> {
+        let redeemed =
+            self.vouchers.redeem(presented, &provider.parse().unwrap(), &origin()).await?;
         Ok(redeemed.free_through)
     }
 
-    /// Has a mailbox decide on a command.
+    /// Carries out a command of a mailbox.
     pub(crate) async fn mailbox(&self, number: u32, command: MailboxCommand) {
-        let journal = self.office.journal();
+        let journal = self.vouchers.journal();
         let today = civil_date(journal.now(), chrono_tz::Europe::Rome);
         let events = {
             let snapshot = journal.state().await.unwrap();
@@ -235,9 +231,9 @@ impl World {
         journal.append(stream, ExpectedVersion::Any, &events, &origin()).await.unwrap();
     }
 
-    /// The registration lapses: it was never activated, and can't be any more.
+    /// Records that a registration lapsed.
     pub(crate) async fn lapsed(&self, number: u32) {
-        let journal = self.office.journal();
+        let journal = self.vouchers.journal();
         let event = Event::RegistrationsLapsed(Outcome {
             phase: None,
             revision: 1,
@@ -254,47 +250,47 @@ impl World {
     }
 }
 
-/// A worker issues the voucher of a holder, and its code is delivered.
-pub(crate) async fn issue(office: &Office, number: u32) -> Result<Grant, Error> {
-    office.issuer().issue(&MailboxSet::from(number)).await.unwrap();
-    office.deliver(number).await
+/// Issues the voucher of a holder as a worker, and generates its code.
+pub(crate) async fn issue(vouchers: &Vouchers, number: u32) -> Result<Credentials, Error> {
+    vouchers.issuer().issue(&MailboxSet::from(number)).await.unwrap();
+    vouchers.deliver(number).await
 }
 
-/// A worker issues so many of the vouchers that are to be issued; their codes.
-pub(crate) async fn issue_some(office: &Office, most: usize) -> Result<Vec<Minted>, Error> {
-    let journal = office.journal();
+/// Issues at most `most` vouchers as a worker, and generates their codes.
+pub(crate) async fn issue_some(vouchers: &Vouchers, most: usize) -> Result<Vec<NewCode>, Error> {
+    let journal = vouchers.journal();
     let these: MailboxSet = {
         let known = journal.state().await?;
         known.vouchers_to_issue(journal.now()).iter().take(most).collect()
     };
-    let answer = office.issuer().issue(&these).await.unwrap();
-    office.mint_missing(&answer.applied).await
+    let answer = vouchers.issuer().issue(&these).await.unwrap();
+    vouchers.generate_missing(&answer.applied).await
 }
 
-async fn office(
+async fn open(
     folder: &Path,
-    place: &Place,
+    stores: &Stores,
     store: &Arc<dyn EventStore>,
     clock: &Hand,
     plan: &Plan,
-) -> Office {
+) -> Vouchers {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let programme = plan.programme.clone();
-    let registry = registry(folder, place, &programme).await;
+    let registry = registry(folder, stores, &programme).await;
     let keyring = Keyring::open(&folder.join("keys")).unwrap();
-    let tables = match place {
-        Place::Folder => Tables::open(&folder.join("vouchers.db"), &FORMAT).await.unwrap(),
-        Place::Server(options, _) => Tables::connect((**options).clone(), &SCHEMA).await.unwrap(),
+    let tables = match stores {
+        Stores::Folder => Tables::open(&folder.join("vouchers.db"), &FORMAT).await.unwrap(),
+        Stores::Server(options, _) => Tables::connect((**options).clone(), &SCHEMA).await.unwrap(),
     };
-    let book = CodeBook::open(tables, &keyring).await.unwrap();
+    let codes = CodeStore::open(tables, &keyring).await.unwrap();
     let journal = Journal::new(programme, Arc::clone(store), clock, State::default(), 0);
-    Office::new(Arc::new(journal), Arc::new(registry), Arc::new(book), Arc::new(keyring))
+    Vouchers::new(Arc::new(journal), Arc::new(registry), Arc::new(codes), Arc::new(keyring))
 }
 
-async fn registry(folder: &Path, place: &Place, programme: &domain::ProgrammeId) -> Registry {
-    match place {
-        Place::Folder => Registry::open(&folder.join("registry.db"), programme).await.unwrap(),
-        Place::Server(options, _) => {
+async fn registry(folder: &Path, stores: &Stores, programme: &domain::ProgrammeId) -> Registry {
+    match stores {
+        Stores::Folder => Registry::open(&folder.join("registry.db"), programme).await.unwrap(),
+        Stores::Server(options, _) => {
             Registry::connect((**options).clone(), programme).await.unwrap()
         }
     }
@@ -302,10 +298,10 @@ async fn registry(folder: &Path, place: &Place, programme: &domain::ProgrammeId)
 
 impl Drop for World {
     fn drop(&mut self) {
-        let Place::Server(options, name) = &self.place else { return };
+        let Stores::Server(options, name) = &self.stores else { return };
         let server = (**options).clone().database("postgres");
         let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-        // A thread of its own, since a runtime can't wait inside another.
+        // In a thread of its own: a runtime cannot block inside another.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {

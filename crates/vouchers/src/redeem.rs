@@ -1,4 +1,4 @@
-//! Redeeming: what a provider shows, and what comes of it.
+//! Redemptions: a provider presents a code or a token.
 
 use chrono::NaiveDate;
 use domain::{Event, ProviderId, VoucherCode, VoucherCommand, VoucherStanding, free_through};
@@ -6,37 +6,37 @@ use eventstore::Origin;
 use keyring::Refused;
 use serde::Serialize;
 
-use super::Office;
-use crate::{Error, Kept, TYP, Token, VoucherId};
+use crate::{CodeId, Error, TYP, Token, VoucherId, Vouchers};
 
-/// No code is as long, however it is written; every token is longer.
+/// No code is longer in any spelling; every token is.
 const LONGEST_CODE: usize = 80;
 
-/// A voucher that was redeemed.
+/// A redeemed voucher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redemption {
-    /// Its name to providers.
+    /// The id of the voucher that providers see.
     pub voucher: VoucherId,
-    /// Who opens the mailbox.
+    /// The provider that opens the new mailbox.
     pub provider: ProviderId,
     /// The civil day.
     pub on: NaiveDate,
     /// The last day of the free year.
     pub free_through: NaiveDate,
-    /// Was it redeemed by the same provider before? Nothing is recorded then.
+    /// Had the same provider redeemed the voucher before? A repetition records nothing.
     pub again: bool,
 }
 
-impl Office {
-    /// A provider redeems what a holder showed: a code, however it is written, or a token. The same provider
-    /// who asks again is answered as the first time; another is told who was first, and when.
+impl Vouchers {
+    /// Redeems what a holder presented to a provider: a code in any spelling, or a token. A
+    /// repetition by the same provider returns the first result; another provider is rejected with
+    /// the name of the first and the day.
     pub async fn redeem(
         &self,
-        shown: &str,
+        presented: &str,
         provider: &ProviderId,
         origin: &Origin,
     ) -> Result<Redemption, Error> {
-        let Kept { number, issue } = self.read(shown).await?;
+        let CodeId { number, issue } = self.identify(presented).await?;
         let redeem = || VoucherCommand::Redeem { number, issue, provider: provider.clone() };
         let events = self.decide(origin, redeem).await?;
         let redeemed = events.into_iter().find_map(|event| {
@@ -55,24 +55,24 @@ impl Office {
         })
     }
 
-    /// Which code of which voucher was shown. That it was made says nothing of what it is worth.
-    pub async fn read(&self, shown: &str) -> Result<Kept, Error> {
-        let shown = shown.trim();
-        if shown.len() > LONGEST_CODE {
-            return self.read_token(shown);
+    /// Which code of which voucher is presented. It may be invalid by now.
+    pub async fn identify(&self, presented: &str) -> Result<CodeId, Error> {
+        let presented = presented.trim();
+        if presented.len() > LONGEST_CODE {
+            return self.identify_token(presented);
         }
-        // The check symbol first: what was misread is looked up nowhere.
-        let code: VoucherCode = shown.parse()?;
-        self.book.find(&code).await?.ok_or(Error::NoSuchCode)
+        // The check symbol first: a mistyped code causes no query.
+        let code: VoucherCode = presented.parse()?;
+        self.codes.find(&code).await?.ok_or(Error::UnknownCode)
     }
 
-    fn read_token(&self, shown: &str) -> Result<Kept, Error> {
+    fn identify_token(&self, presented: &str) -> Result<CodeId, Error> {
         let programme = self.journal.programme();
-        let verified = self.keyring.verify::<Token>(TYP, shown, self.journal.now());
+        let verified = self.keyring.verify::<Token>(TYP, presented, self.journal.now());
         let token = verified.map_err(Error::Token)?;
         let number = token.sub.number(&self.names).filter(|_| token.iss == programme.as_str());
         let number = number.ok_or(Error::Token(Refused::Malformed))?;
-        Ok(Kept { number, issue: token.issue })
+        Ok(CodeId { number, issue: token.issue })
     }
 
     async fn redeemed_on(&self, number: u32) -> Result<NaiveDate, Error> {
@@ -85,7 +85,7 @@ impl Office {
             | VoucherStanding::Refused
             | VoucherStanding::Valid
             | VoucherStanding::Expired
-            | VoucherStanding::Revoked => Err(Error::NoSuchCode),
+            | VoucherStanding::Revoked => Err(Error::UnknownCode),
         }
     }
 }

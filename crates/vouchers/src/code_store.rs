@@ -1,0 +1,214 @@
+//! The store of codes: which voucher a code belongs to, by its keyed hash.
+//!
+//! Invariants: no code is stored, only its hash; each issue of a voucher has one entry, ever, and
+//! whoever inserts it delivers the code; a store opens only with the keys it was created with.
+//! Deliberately absent: whether a voucher is valid, which the log says.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use domain::VoucherCode;
+use keyring::{KeyedHash, Keyring};
+use roaring::RoaringBitmap;
+use sql::{Durability, Format, Param, Schema, Statement, Tables, Transaction};
+
+use crate::{Error, NewCode};
+
+/// "TRMV".
+const APPLICATION_ID: u32 = 0x5452_4D56;
+
+/// The tables in `PostgreSQL`.
+pub const SCHEMA: Schema =
+    Schema { name: "vouchers", steps: &[("voucher codes", include_str!("../migrations/1.sql"))] };
+
+/// The tables in a file.
+pub static FORMAT: LazyLock<Format> = LazyLock::new(|| Format {
+    application_id: APPLICATION_ID,
+    schema_version: 1,
+    create: CREATE.to_owned(),
+    upgrades: &[],
+    other_version: "use a newer version of the program",
+    durability: Durability::Original,
+});
+
+const CREATE: &str = "
+    CREATE TABLE code (
+        number INTEGER NOT NULL,
+        issue INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        PRIMARY KEY (number, issue)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX one_per_code ON code (hash);
+    CREATE TABLE mark (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        hash BLOB NOT NULL
+    ) STRICT;";
+
+/// Inserts any number of entries from one JSON text: `[[number, issue, "hash in hex"], …]`.
+const INSERT: Statement = Statement {
+    sqlite: "
+        INSERT INTO code (number, issue, hash)
+        SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($1) WHERE true
+        ON CONFLICT (number, issue) DO NOTHING",
+    postgres: "
+        INSERT INTO code (number, issue, hash)
+        SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, decode(value ->> 2, 'hex')
+        FROM jsonb_array_elements($1::jsonb)
+        ON CONFLICT (number, issue) DO NOTHING",
+};
+const OF_NUMBERS: Statement = Statement {
+    sqlite: "
+        SELECT number, issue, hash FROM code WHERE number IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT number, issue, hash FROM code WHERE number = ANY ($1)",
+};
+/// Entries or numbers in one statement.
+const PAGE: usize = 8_192;
+
+/// The store of codes.
+#[derive(Debug)]
+pub struct CodeStore {
+    tables: Tables,
+    hash: KeyedHash,
+}
+
+/// Which code of which voucher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CodeId {
+    /// The mailbox of the voucher.
+    pub number: u32,
+    /// The number of the code: 1 for the first, one more for each reissue.
+    pub issue: u32,
+}
+
+type Row = (i64, i64, Vec<u8>);
+
+impl CodeStore {
+    /// Opens the store in tables of [`FORMAT`] or [`SCHEMA`]. Fails if it was created with other
+    /// keys.
+    pub async fn open(tables: Tables, keyring: &Keyring) -> Result<Self, Error> {
+        let mark = keyring.keyed_hash("voucher-book").of(b"mark").to_vec();
+        let store = Self { tables, hash: keyring.keyed_hash("voucher-code") };
+        let mut found = store.mark().await?;
+        if found.is_none() {
+            const MARK: &str = "INSERT INTO mark VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+            let mut transaction = store.tables.begin().await?;
+            transaction.run(MARK, vec![Param::Bytes(mark.clone())]).await?;
+            transaction.commit().await?;
+            found = store.mark().await?;
+        }
+        if found == Some(mark) {
+            return Ok(store);
+        }
+        let keys = keyring.file().display().to_string();
+        Err(Error::OtherKeys { store: store.tables.name().to_string(), keys })
+    }
+
+    /// The hash by which the store recognises its keys.
+    async fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
+        let read = |(hash,): (Vec<u8>,)| Ok(hash);
+        Ok(self.tables.all("SELECT hash FROM mark", Vec::new(), read).await?.pop())
+    }
+
+    /// Inserts codes and returns those to deliver. If an issue has an entry already, the earlier
+    /// code counts and this one is invalid.
+    pub async fn insert(&self, codes: &[NewCode]) -> Result<Vec<CodeId>, Error> {
+        let mut inserted = Vec::with_capacity(codes.len());
+        let mut transaction = self.tables.begin().await?;
+        for page in codes.chunks(PAGE) {
+            let hashed: Vec<_> = page.iter().map(|new| (new.id, self.hash_of(&new.code))).collect();
+            let rows = transaction.run(INSERT, vec![Param::Text(json(&hashed))]).await?;
+            if usize::try_from(rows).is_ok_and(|rows| rows == page.len()) {
+                inserted.extend(hashed.iter().map(|(id, _)| *id));
+            } else {
+                inserted.extend(stored(&mut transaction, &hashed).await?);
+            }
+        }
+        transaction.commit().await?;
+        Ok(inserted)
+    }
+
+    /// The voucher of a code; `None` for a code that was never generated.
+    pub async fn find(&self, code: &VoucherCode) -> Result<Option<CodeId>, Error> {
+        const FIND: &str = "SELECT number, issue FROM code WHERE hash = $1";
+        let hash = vec![Param::Bytes(self.hash_of(code).to_vec())];
+        let read = |(number, issue): (i64, i64)| code_id(number, issue);
+        Ok(self.tables.all(FIND, hash, read).await?.pop())
+    }
+
+    /// Every code that was generated for these mailboxes.
+    pub async fn codes_of(&self, numbers: &RoaringBitmap) -> Result<Vec<CodeId>, Error> {
+        let mut all = Vec::new();
+        for page in pages(numbers) {
+            let read = |(number, issue, _): Row| code_id(number, issue);
+            all.extend(self.tables.all(OF_NUMBERS, vec![page], read).await?);
+        }
+        Ok(all)
+    }
+
+    /// The number of codes.
+    pub async fn len(&self) -> Result<u64, Error> {
+        let read = |(count,): (i64,)| u64::try_from(count).map_err(|error| error.to_string());
+        let counted = self.tables.all("SELECT count(*) FROM code", Vec::new(), read).await?;
+        Ok(counted.into_iter().sum())
+    }
+
+    /// Is the store without codes?
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.len().await? == 0)
+    }
+
+    /// Closes the file, or the connections.
+    pub async fn close(self) -> Result<(), Error> {
+        Ok(self.tables.close().await?)
+    }
+
+    fn hash_of(&self, code: &VoucherCode) -> [u8; 32] {
+        self.hash.of(code.canonical().as_bytes())
+    }
+}
+
+/// The entries that are stored with exactly these hashes.
+async fn stored(
+    transaction: &mut Transaction<'_>,
+    hashed: &[(CodeId, [u8; 32])],
+) -> Result<Vec<CodeId>, Error> {
+    let numbers = hashed.iter().map(|(id, _)| i64::from(id.number)).collect();
+    let rows: Vec<Row> = transaction.rows(OF_NUMBERS, vec![Param::Numbers(numbers)]).await?;
+    let rows: HashSet<Row> = rows.into_iter().collect();
+    let row = |(id, hash): &(CodeId, [u8; 32])| {
+        (i64::from(id.number), i64::from(id.issue), hash.to_vec())
+    };
+    let stored = hashed.iter().filter(|entry| rows.contains(&row(entry)));
+    Ok(stored.map(|(id, _)| *id).collect())
+}
+
+fn code_id(number: i64, issue: i64) -> Result<CodeId, String> {
+    match (u32::try_from(number), u32::try_from(issue)) {
+        (Ok(number), Ok(issue)) => Ok(CodeId { number, issue }),
+        _ => Err(format!("({number}, {issue}) is not a code of a voucher")),
+    }
+}
+
+fn json(hashed: &[(CodeId, [u8; 32])]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(hashed.len() * 90 + 2);
+    for (CodeId { number, issue }, hash) in hashed {
+        text.push(if text.is_empty() { '[' } else { ',' });
+        // Writing to a string never fails.
+        write!(text, "[{number},{issue},\"").unwrap_or(());
+        for byte in hash {
+            write!(text, "{byte:02x}").unwrap_or(());
+        }
+        text.push_str("\"]");
+    }
+    text.push(']');
+    text
+}
+
+fn pages(numbers: &RoaringBitmap) -> impl Iterator<Item = Param> {
+    let mut rest = numbers.iter();
+    std::iter::from_fn(move || {
+        let page: Vec<i64> = rest.by_ref().take(PAGE).map(i64::from).collect();
+        (!page.is_empty()).then_some(Param::Numbers(page))
+    })
+}

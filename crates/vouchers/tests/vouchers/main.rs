@@ -1,0 +1,11 @@
+//! Vouchers with a log, a registry, a code store and keys of their own.
+
+#![cfg(test)]
+
+mod code_store;
+mod crashes;
+mod races;
+mod rules;
+mod tokens;
+mod world;
+mod yielding;
