@@ -1,4 +1,4 @@
-//! For the tests: a `PostgreSQL` database of one's own, gone when it is dropped.
+//! For tests: a `PostgreSQL` database of one's own, dropped at the end.
 
 #![cfg(test)]
 
@@ -31,7 +31,7 @@ impl Drop for Fresh {
     fn drop(&mut self) {
         let (server, drop) =
             (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // A thread of its own, since a runtime can't wait inside another.
+        // In a separate thread, since a runtime cannot block inside another.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(on(&server, drop));

@@ -1,12 +1,12 @@
-//! Importing a registry file: rows into the registry, and what they say into the log.
+//! Imports a registry file: its rows into the registry, and their events into the log.
 //!
-//! Invariants: `read = accepted + unchanged + changed + rejected`; a bad row never stops the good
-//! ones; memory does not grow with the size of a row or the number of bad ones; importing the same
-//! file again writes nothing. Killed anywhere and run again with the same file, it ends as if run
-//! once: each batch is one transaction of the registry that also holds, in its outbox, the events
-//! that tell of it, and the log is told from there, by ids that are the same each time.
-//! Deliberately absent: undoing. What was read before a file broke off stays, and the whole file
-//! goes on from there.
+//! Invariants: `read = accepted + unchanged + changed + rejected`; an invalid row never stops valid
+//! ones; memory does not grow with the size of a row or the number of invalid ones; importing the
+//! same file again writes nothing. An import that is killed anywhere and run again with the same
+//! file ends as if run once: each batch is one transaction of the registry that also stores its
+//! events in the outbox, from which they are appended to the log under ids that are the same each
+//! time. Deliberately absent: undoing. What was read before a file turned out truncated stays, and
+//! importing the complete file continues from there.
 
 mod announce;
 mod control;
@@ -43,81 +43,81 @@ pub use source::Source;
 /// The encoding of a registry file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// What the format says.
+    /// UTF-8, as the format requires.
     #[default]
     Utf8,
-    /// What Italian exports often come in.
+    /// The usual encoding of Italian exports.
     Windows1252,
 }
 
-/// What to import, and on whose behalf.
+/// What to import, and for whom.
 pub struct Request<'a> {
     /// The file.
     pub source: Source,
-    /// Where rejected rows go; `None` keeps only their number.
+    /// The file for rejected rows; `None` only counts them.
     pub rejects: Option<PathBuf>,
     /// Its encoding.
     pub encoding: Encoding,
-    /// Are columns that a registry has not passed over, or a reason to refuse the file?
+    /// Are unknown columns ignored, or is the file refused?
     pub ignore_extra: bool,
     /// The plan in force; its programme must be the registry's.
     pub plan: &'a Plan,
-    /// The present: no date may lie beyond it.
+    /// The present: no date may be later.
     pub now: DateTime<Utc>,
-    /// Who imports, for the events.
+    /// The actor of the events.
     pub actor: &'a str,
-    /// Why, for the events.
+    /// The reason in the events.
     pub reason: Option<&'a str>,
-    /// Told how far it is after each batch.
+    /// Called after each batch.
     pub progress: &'a mut (dyn FnMut(Progress) + Send),
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes of the file read, packed as they are.
+    /// Bytes of the file read, compressed as they are.
     pub bytes_read: u64,
-    /// All bytes of the file, where that is known.
+    /// All bytes of the file, if known.
     pub bytes_total: Option<u64>,
-    /// Rows decided on.
+    /// Rows processed.
     pub rows: u64,
 }
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// SHA-256 of the file as it was read, in hexadecimal.
+    /// SHA-256 of the file as read, in hexadecimal.
     pub sha256: String,
     /// Rows read.
     pub read: u64,
-    /// Rows that were new and good.
+    /// New valid rows.
     pub accepted: u64,
-    /// Rows already known as they are.
+    /// Known rows without a change.
     pub unchanged: u64,
-    /// Rows already known that told something new.
+    /// Known rows with a change.
     pub changed: u64,
-    /// Rows that were refused.
+    /// Rejected rows.
     pub rejected: u64,
-    /// Where the refused rows are, if there are any and they were wanted.
+    /// The file of rejected rows, if there are any and it was requested.
     pub rejects: Option<PathBuf>,
-    /// Did it go on where an earlier run of the same file was broken off?
+    /// Did it resume an interrupted import of the same file?
     pub resumed: bool,
-    /// Was the balance recorded in the log? The same file again, with nothing new in it, leaves no
-    /// trace.
+    /// Was the balance recorded in the log? Importing the same file again without news records
+    /// nothing.
     pub recorded: bool,
 }
 
-/// Where the rejected rows of a file go, unless told otherwise.
+/// The default file for rejected rows of a file.
 pub fn rejects_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".rejects.csv");
     name.into()
 }
 
-/// Batches that may wait between the thread that reads and the task that writes.
+/// Batches that may wait between the reading thread and the writing task.
 const AHEAD: usize = 2;
 
-/// How much is done at a time. It does not change what an import comes to, but for the number of
+/// The sizes of batches. They do not change the result of an import, except for the number of
 /// events.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
@@ -174,14 +174,14 @@ async fn in_batches(
         Some(file) => file.unchanged()?,
         None => meter.sha256(),
     };
-    // Rejects are no news where the same file was read before.
+    // Rejects are no news if the same file was read before.
     running.finish(again == Again::Finished, || rejects.finish()).await
 }
 
-/// What is found out of a source before its rows are read.
+/// The properties of a source found before its rows are read.
 struct Looked {
     opened: Opened,
-    /// By what it is known again after a crash.
+    /// Its identity, by which an import is resumed after a crash.
     identity: String,
     file: Option<LookedFile>,
 }
@@ -194,7 +194,7 @@ struct LookedFile {
 }
 
 impl LookedFile {
-    /// Its SHA-256, if it is still the file that it was taken of.
+    /// Its SHA-256, if the file has not changed since.
     fn unchanged(self) -> Result<String, Error> {
         let now = fs::metadata(&self.path).map_err(|error| Error::unreadable(&self.path, error))?;
         let same = now.len() == self.length && now.modified().ok() == self.modified;
@@ -202,7 +202,7 @@ impl LookedFile {
     }
 }
 
-/// Reads a file once through, for its SHA-256 and its control file; a stream is only looked at.
+/// Reads a file once, for its SHA-256 and its control file; of a stream only the start.
 fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
     let control = source.control();
     match source {

@@ -1,10 +1,10 @@
-//! The registry: who is behind a mailbox's number. The one place where personal data is kept.
+//! The registry: the holder of each mailbox number. The only store of personal data.
 //!
-//! Purpose: from address, registration id or number to the registration, and the addresses that a
-//! mail directory is filled with. Invariants: numbers are dense from 0 and never reused; no two
-//! registrations share an id, a holder or an address; a file belongs to one programme; what is to
-//! be told to the log lies in the outbox from the same transaction that changed the rows.
-//! Deliberately absent: what a mailbox may do, which is folded from the log and needs no name.
+//! Maps addresses, registration ids and numbers to registrations, and provides the addresses for a
+//! mail directory. Invariants: numbers are dense from 0 and never reused; no two registrations
+//! share an id, a holder or an address; a file belongs to one programme; events for the log are
+//! written to the outbox in the transaction that changes the rows. Deliberately absent: what a
+//! mailbox may do, which is folded from the log and needs no name.
 
 mod erase;
 mod error;
@@ -31,16 +31,16 @@ pub(crate) use outbox::Announcement;
 pub(crate) use row::{Brief, Keys, Numbered, digest};
 pub(crate) use write::{Freed, ImportState, Write};
 
-/// The registry of one programme, in a `SQLite` file of its own or in a `PostgreSQL` database.
+/// The registry of one programme, in a separate `SQLite` file or in a `PostgreSQL` database.
 #[derive(Debug)]
 pub struct Registry {
     backend: Backend,
     programme: ProgrammeId,
-    /// Held by the one import of this process that may run at a time.
+    /// Held by the only import of this process that may run at a time.
     turn: Mutex<()>,
 }
 
-/// Where the rows are.
+/// The database.
 #[derive(Debug)]
 enum Backend {
     File(Database),
@@ -56,7 +56,7 @@ pub struct Entry {
     pub registration: Registration,
 }
 
-/// How many registrations are in which state.
+/// The number of registrations by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// All of them.
@@ -67,7 +67,7 @@ pub struct Counts {
     pub used: u64,
 }
 
-/// How many numbers are asked for in one statement.
+/// Numbers per statement.
 const PAGE: usize = 8_192;
 
 impl Registry {
@@ -94,7 +94,7 @@ impl Registry {
         Self::of(Backend::Server(server), programme).await
     }
 
-    /// Makes the tables in `PostgreSQL`, or brings them up to date, and returns the steps that were
+    /// Creates the tables in `PostgreSQL`, or migrates them, and returns the steps that were
     /// missing; with `dry`, it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
@@ -118,13 +118,13 @@ impl Registry {
         }
     }
 
-    /// The programme it says it belongs to.
+    /// The programme that it belongs to, according to the database.
     async fn owner(&self) -> Result<Option<String>, Error> {
         let name = |(name,): (String,)| Ok(name);
         Ok(self.all("SELECT name FROM programme", Vec::new(), name).await?.pop())
     }
 
-    /// Makes it this programme's, if nobody was quicker.
+    /// Assigns it to this programme, unless another was first.
     async fn belong(&self) -> Result<(), Error> {
         const BELONG: &str = "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
         let given = vec![Param::Text(self.programme.to_string())];
@@ -171,7 +171,7 @@ impl Registry {
         Ok(self.entries(&[number]).await?.pop())
     }
 
-    /// The registration that asked for an address; capitals do not count.
+    /// The registration with an address; case is ignored.
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
         let address = Param::Text(address.trim().to_ascii_lowercase());
         Ok(self.all(row::BY_ADDRESS, vec![address], row::entry).await?.pop())
@@ -189,7 +189,7 @@ impl Registry {
         Ok(self.all(row::BY_ID, vec![id], row::entry).await?.pop())
     }
 
-    /// Number, address and whether it was activated, for the numbers of a range, in their order.
+    /// Number, address and whether it was activated, for a range of numbers, in order.
     pub async fn addresses(
         &self,
         numbers: RangeInclusive<u32>,
@@ -199,7 +199,7 @@ impl Registry {
         self.all(row::ADDRESSES, given, row::address).await
     }
 
-    /// The same for the numbers of a set; those that are not in the registry are left out.
+    /// The same for a set of numbers; unknown ones are left out.
     pub async fn addresses_of(
         &self,
         numbers: &RoaringBitmap,
@@ -215,8 +215,8 @@ impl Registry {
         }
     }
 
-    /// Number, address and the address named for notices, for the numbers of a set; those that are
-    /// not in the registry are left out.
+    /// Number, address and the address for notices, for a set of numbers; unknown ones are left
+    /// out.
     pub async fn contacts(
         &self,
         numbers: &RoaringBitmap,
@@ -232,7 +232,7 @@ impl Registry {
         }
     }
 
-    /// Those of a set whose mailbox was asked for before a day.
+    /// The members of a set whose mailbox was requested before a day.
     pub async fn requested_before(
         &self,
         numbers: &RoaringBitmap,
@@ -251,7 +251,7 @@ impl Registry {
         }
     }
 
-    /// How many registrations there are, by state.
+    /// The number of registrations, by state.
     pub async fn counts(&self) -> Result<Counts, Error> {
         let count = |count: i64| u64::try_from(count).map_err(|error| error.to_string());
         let read = |(registered, activated, used): (i64, i64, i64)| {
@@ -262,7 +262,7 @@ impl Registry {
         Ok(counted.unwrap_or_default())
     }
 
-    /// The number that the next registration gets.
+    /// The number of the next registration.
     pub async fn next_number(&self) -> Result<u32, Error> {
         let read = |(next,): (i64,)| row::number_of(next);
         Ok(self.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
@@ -279,7 +279,7 @@ impl Registry {
         self.reader().1
     }
 
-    /// All rows of a statement, each read into what it stands for.
+    /// All rows of a statement, each parsed.
     async fn all<T: Row, R>(
         &self,
         statement: impl Into<Statement>,

@@ -1,8 +1,8 @@
-//! What an import tells the log: sets and columns of days, without personal data.
+//! The events of an import: sets and columns of days, without personal data.
 //!
-//! Ids are worked out from the import, the place in its file and what is told, so that a batch
-//! written again after a crash is the same events, and one that came out otherwise (on a later day,
-//! say) others. Everything goes through the registry's outbox.
+//! Ids are derived from the import, the line in its file and the content, so that a batch written
+//! again after a crash has the same events, and one with another result (for example on a later
+//! day) has others. Everything goes through the registry's outbox.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ use super::Error;
 use super::decide::Decided;
 use crate::store::{Announcement, ImportState, Importing};
 
-/// Events handed to the log in one append.
+/// Events per append to the log.
 const APPEND: u32 = 32;
-/// Events looked at in one reading, from the newest.
+/// Events per read, from the newest.
 const PAGE: usize = 64;
 
-/// Who tells the log, and of which import.
+/// The import and its actor, for the events.
 pub(super) struct Announcer<'a> {
     pub(super) import: &'a ImportState,
     pub(super) programme: &'a ProgrammeId,
@@ -84,7 +84,7 @@ fn set_and_days(days: &BTreeMap<u32, NaiveDate>) -> Result<(MailboxSet, DateColu
     Ok((days.keys().copied().collect(), column(days.values().copied().map(Some))?))
 }
 
-/// Rows were checked to have days that the log can hold; a registry that has others was tampered
+/// Rows are validated to have days that the log can encode; a registry with others was tampered
 /// with.
 fn column(days: impl Iterator<Item = Option<NaiveDate>>) -> Result<DateColumn, Error> {
     let mut column = DateColumn::new();
@@ -101,7 +101,7 @@ pub(super) fn stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
     Ok(StreamName::new(format!("registry-{programme}"))?)
 }
 
-/// Hands the outbox to the log, until it is empty.
+/// Appends the outbox to the log, until it is empty.
 pub(super) async fn drain(
     store: &dyn EventStore,
     importing: &mut Importing<'_>,
@@ -118,7 +118,7 @@ pub(super) async fn drain(
     }
 }
 
-/// The number after the last one that the log knows.
+/// The number after the last one in the log.
 pub(super) async fn next_in_log(
     store: &dyn EventStore,
     programme: &ProgrammeId,

@@ -1,9 +1,8 @@
-//! `FILE.control`, or the file that is named for it: what the sender says the file holds. Checked
-//! before the first row is imported.
+//! The control file (`FILE.control`, or one that is named): the sender's statement of the file's
+//! content. Checked before the first row is imported.
 //!
-//! Lines of `key = value`, quotes or not: `rows`, `sha256` (of the file as it lies there),
-//! `registered` (rows without a day of activation), `activated` (rows with one); each may be left
-//! out.
+//! Lines of `key = value`, with or without quotes: `rows`, `sha256` (of the file as delivered),
+//! `registered` (rows without a day of activation), `activated` (rows with one); all are optional.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,8 +20,8 @@ struct Control {
     activated: Option<u64>,
 }
 
-/// Checks a file against the control file that is named, which must be there; or else against the
-/// one beside it, if there is one.
+/// Checks a file against the named control file, which must exist, or else against the one beside
+/// it, if there is one.
 pub(super) fn check(
     file: &Path,
     named: Option<&Path>,
@@ -71,7 +70,7 @@ fn parse(text: &str) -> Result<Control, String> {
         let value = value.trim().trim_matches('"');
         let count = || {
             let plain = value.replace('_', "");
-            plain.parse().map(Some).map_err(|_no| format!("{} is no whole number", key.trim()))
+            plain.parse().map(Some).map_err(|_no| format!("{} is not a whole number", key.trim()))
         };
         match key.trim() {
             "rows" => control.rows = count()?,
@@ -81,7 +80,7 @@ fn parse(text: &str) -> Result<Control, String> {
             other => {
                 let other: String = other.escape_debug().take(40).collect();
                 return Err(format!(
-                    "it has the key {other}, and known are rows, sha256, registered, activated"
+                    "it has the unknown key {other}; known are rows, sha256, registered, activated"
                 ));
             }
         }
@@ -89,7 +88,7 @@ fn parse(text: &str) -> Result<Control, String> {
     Ok(control)
 }
 
-/// All rows, and those with a day of activation.
+/// Counts all rows, and those with a day of activation.
 fn count(file: &Path, ignore_extra: bool) -> Result<(u64, u64), Error> {
     let mut records = Records::new(source::open_file(file)?.text);
     let header = read_header(&mut records, ignore_extra)?;

@@ -1,4 +1,4 @@
-//! What becomes of each row of a batch: accepted, unchanged, changed or rejected. Pure.
+//! Decides on each row of a batch: accepted, unchanged, changed or rejected. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,19 +9,19 @@ use super::known::Known;
 use super::rows::FileRow;
 use crate::store::{Brief, Freed, Numbered};
 
-/// A row that was refused.
+/// A rejected row.
 pub(super) struct Rejected {
     pub(super) line: u64,
     pub(super) raw: String,
     pub(super) invalid: InvalidRegistration,
 }
 
-/// What a batch comes to.
+/// The result of a batch.
 #[derive(Default)]
 pub(super) struct Decided {
     /// New rows: consecutive numbers in the order of the file.
     pub(super) new: Vec<Numbered>,
-    /// Rows as they are from now on, by number.
+    /// Changed rows, by number.
     pub(super) changed: BTreeMap<u32, Numbered>,
     /// Mailboxes that were activated, or on another day than was known.
     pub(super) activated: BTreeMap<u32, NaiveDate>,
@@ -32,19 +32,19 @@ pub(super) struct Decided {
     pub(super) accepted: u64,
     pub(super) unchanged: u64,
     pub(super) changed_count: u64,
-    /// No number was left for a new row.
+    /// Was no number left for a new row?
     pub(super) full: bool,
 }
 
-/// What the registry holds of the rows that a batch may be about.
+/// The registry's rows that a batch may concern.
 #[derive(Default)]
 pub(super) struct Held {
     pub(super) briefs: HashMap<u32, Brief>,
-    /// Those that the batch may change, whole.
+    /// Those that the batch may change, completely.
     pub(super) whole: HashMap<u32, Registration>,
 }
 
-/// Decides on a batch. `first_new` is the first number that this import gave, perhaps before a
+/// Decides on a batch. `first_new` is the first number that this import assigned, perhaps before a
 /// crash.
 pub(super) fn decide(
     batch: Vec<FileRow>,
@@ -86,7 +86,7 @@ impl Decision<'_> {
         digest: i64,
     ) -> Result<(), InvalidRegistration> {
         if self.known.is_erased(&registration.registration_id) {
-            let reason = "its holder's personal data were erased, and do not come back";
+            let reason = "its holder's personal data was erased and is not restored";
             return Err(invalid("registration_id", reason.into()));
         }
         let number = self.known.next;
@@ -112,7 +112,7 @@ impl Decision<'_> {
         if !self.known.seen.insert(number) {
             return Err(invalid(
                 "registration_id",
-                "the id stands on an earlier line of this file".into(),
+                "the id is on an earlier line of this file".into(),
             ));
         }
         let before = self.held.whole.get(&number);
@@ -121,8 +121,7 @@ impl Decision<'_> {
             return Ok(());
         };
         if before.activated_on.is_some() && registration.activated_on.is_none() {
-            let reason =
-                "it is known as activated, and that can't be undone: withdraw the mailbox instead";
+            let reason = "it is activated, which cannot be undone: withdraw the mailbox instead";
             return Err(invalid("activated_on", reason.into()));
         }
         self.refuse_taken(&registration, Some(number))?;
@@ -140,7 +139,7 @@ impl Decision<'_> {
         Ok(())
     }
 
-    /// Before a crash, this import may have accepted or changed it itself.
+    /// Counts a row as unchanged, unless this import accepted or changed it before a crash.
     fn count_unchanged(&mut self, number: u32) {
         if number >= self.first_new {
             self.decided.accepted += 1;
@@ -168,7 +167,7 @@ impl Decision<'_> {
         self.known.take(number, registration_id, codice_fiscale.as_str(), address);
     }
 
-    /// Refuses what another row has, or had when this import began.
+    /// Rejects an id, holder or address that another row has, or had when this import started.
     fn refuse_taken(
         &self,
         registration: &Registration,
@@ -197,8 +196,8 @@ impl Decision<'_> {
         }
         for (column, key) in [("codice_fiscale", codice_fiscale), ("address", address)] {
             if self.known.freed(key).is_some_and(|number| Some(number) != own) {
-                let reason = "another registration gives it up in this very file; put this row in \
-                              a later one";
+                let reason = "another registration releases it in this file; put this row in a \
+                              later one";
                 return Err(invalid(column, reason.into()));
             }
         }
@@ -211,7 +210,7 @@ impl Decision<'_> {
         (id == registration.registration_id).then_some(number)
     }
 
-    /// Id, holder and address of a row, as this batch has left it so far.
+    /// Id, holder and address of a row, including this batch's changes so far.
     fn keys(&self, number: u32) -> Option<(&str, &str, &str)> {
         let new = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         let new = new.and_then(|at| self.decided.new.get(at));
@@ -224,7 +223,7 @@ impl Decision<'_> {
     }
 }
 
-/// The columns that differ, but for the day of activation, which has an event of its own.
+/// The columns that differ, except for the day of activation, which has its own event.
 fn differing(before: &Registration, now: &Registration) -> Vec<&'static str> {
     let columns = [
         ("codice_fiscale", before.codice_fiscale != now.codice_fiscale),

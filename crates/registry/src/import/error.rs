@@ -3,78 +3,77 @@ use std::path::{Path, PathBuf};
 
 use crate::store;
 
-/// Why an import did not come to its end. What it wrote before stays, and importing again goes on
-/// there.
+/// Why an import failed. What it wrote before stays, and importing again resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file can't be read.
-    #[error("{path} can't be read; look at the path and its rights")]
+    /// The file cannot be read.
+    #[error("cannot read {path}; check the path and its permissions")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// Reading stopped in the middle; a packed file may be cut off.
+    /// Reading stopped in the middle; a compressed file may be truncated.
     #[error(
-        "the file could not be read to its end; the rows before that are in, import it whole to go \
-         on"
+        "the file could not be read to its end; the rows before are imported, import the complete \
+         file to resume"
     )]
     Interrupted(#[source] io::Error),
-    /// The file can't be a registry file; nothing was imported.
-    #[error("the file can't be imported: {0}")]
+    /// The file is not a registry file; nothing was imported.
+    #[error("the file cannot be imported: {0}")]
     Unusable(String),
-    /// The file is not what its control file says; nothing was imported.
+    /// The file does not match its control file; nothing was imported.
     #[error("{path} does not match the file beside it: {problem}; nothing was imported")]
     Control {
         /// The control file.
         path: PathBuf,
-        /// Each disagreement.
+        /// Each mismatch.
         problem: String,
     },
-    /// The file was changed while it was read.
-    #[error("the file changed while it was read; import it again once it is whole")]
+    /// The file changed while it was read.
+    #[error("the file changed while it was read; import it again once it is complete")]
     Changed,
-    /// The rows are those of other registrations of the same people.
+    /// The rows are other registrations of the same people.
     #[error(
         "none of the first {rows} registration ids is known here but most of their holders or \
          addresses are: this is the registry of another programme or of another export; nothing \
          was imported"
     )]
     OtherRegistry {
-        /// How many rows were looked at.
+        /// Rows checked.
         rows: usize,
     },
-    /// The registry has no number left to give.
+    /// The registry has no unused number left.
     #[error("the registry is full: {} registrations are the most", u32::MAX)]
     Full,
-    /// The registry and the log were not kept together.
+    /// The registry and the log do not match.
     #[error(
         "the log knows {in_log} registrations and the registry {in_registry}: one of them was \
          restored without the other; restore both from one backup"
     )]
     Apart {
-        /// The next number by the log.
+        /// The next number according to the log.
         in_log: u64,
-        /// The next number by the registry.
+        /// The next number according to the registry.
         in_registry: u64,
     },
-    /// The registry answered with an error.
+    /// The registry reported an error.
     #[error(transparent)]
     Registry(#[from] store::Error),
-    /// The event store answered with an error.
+    /// The event store reported an error.
     #[error(transparent)]
     Log(#[from] eventstore::Error),
-    /// An event could not be written or read.
+    /// An event could not be encoded or decoded.
     #[error(transparent)]
     Event(#[from] domain::Decoding),
-    /// The file of rejects can't be written.
-    #[error("the rejected rows can't be written to {path}; look at its folder")]
+    /// The file of rejects cannot be written.
+    #[error("cannot write rejected rows to {path}; check its folder and permissions")]
     Rejects {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -85,7 +84,7 @@ impl Error {
         Self::Unreadable { path: path.to_owned(), source }
     }
 
-    /// May the same call succeed if it is simply made again later?
+    /// May the same call succeed if it is retried later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Registry(error) => error.may_retry(),

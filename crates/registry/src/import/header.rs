@@ -1,16 +1,16 @@
-//! The header line: which character ends a field, and where each column stands.
+//! The header line: the separator of fields, and the order of columns.
 
 use domain::Registration;
 
 use super::Error;
 
-/// What the header says of the rows.
+/// The layout of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) delimiter: u8,
-    /// How many fields a row has.
+    /// Fields per row.
     pub(super) fields: usize,
-    /// For each of [`Registration::COLUMNS`], its place in a row.
+    /// The index of each of [`Registration::COLUMNS`] in a row.
     pub(super) places: [usize; 9],
 }
 
@@ -35,22 +35,21 @@ impl Header {
         if !missing.is_empty() {
             let missing = missing.join(", ");
             return Err(unusable(&format!(
-                "its header has no column {missing}; the first line must name {}",
+                "line 1 has no column {missing}; expected columns, separated by `,` or `;`: {}",
                 Registration::COLUMNS.join(", ")
             )));
         }
         let known = |name: &&String| Registration::COLUMNS.contains(&name.as_str());
         for column in Registration::COLUMNS {
             if names.iter().filter(|name| *name == column).count() > 1 {
-                return Err(unusable(&format!("its header names the column {column} twice")));
+                return Err(unusable(&format!("line 1 has the column {column} twice")));
             }
         }
         let extra: Vec<&str> =
             names.iter().filter(|name| !known(name)).map(String::as_str).collect();
         if !extra.is_empty() && !ignore_extra {
             return Err(unusable(&format!(
-                "its header has columns that a registry has not ({}); take them out or say \
-                 --ignore-extra",
+                "line 1 has unknown columns ({}); remove them or use --ignore-extra",
                 extra.join(", ").escape_debug().take(200).collect::<String>()
             )));
         }

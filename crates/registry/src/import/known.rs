@@ -1,9 +1,9 @@
-//! Which ids, holders and addresses are taken, and by whom: in memory, since a file has them in
-//! random order and an index on the disk would be searched at random for each row.
+//! The index of used ids, holders and addresses: in memory, since a file has them in random order
+//! and an index on disk would be searched at random for each row.
 //!
-//! Each is kept as a digest of eight bytes, and a match is only a question: the row itself answers.
-//! Two texts of one digest would leave the later one out, and the unique indexes made at the end
-//! refuse what that could let through; at two million rows the chance is one in millions.
+//! Each is stored as an eight-byte digest, and a match is verified against the row itself. On a
+//! collision the later text is left out, and the unique indexes created at the end reject what that
+//! could let through; with two million rows the probability is one in millions.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -17,29 +17,28 @@ use crate::store::{Freed, Registry, Trace, trace};
 
 /// Rows read from the registry at a time.
 const PAGE: u32 = 65_536;
-/// Of fewer rows nothing is concluded about a whole file.
+/// With fewer rows, nothing is concluded about a whole file.
 const TELLING: usize = 20;
 
-/// A digest of eight bytes, in halves: with its number it takes twelve bytes of memory, not
-/// sixteen.
+/// An eight-byte digest, in halves: with its number it takes twelve bytes of memory, not sixteen.
 type Mark = [u32; 2];
 
-/// What is taken.
+/// The index.
 pub(super) struct Known {
     hasher: RandomState,
     ids: HashMap<Mark, u32>,
     holders: HashMap<Mark, u32>,
     addresses: HashMap<Mark, u32>,
-    /// Holders and addresses that rows had when this import began and have no more. They are free
-    /// again only for another file: this one, read again, is then decided on as before.
+    /// Holders and addresses that rows had when this import started and no longer have. They are
+    /// available only to other files: this one, read again, gets the same decisions as before.
     freed: HashMap<String, u32>,
     /// Registration ids of holders who were erased, as hashes.
     erased: HashSet<Trace>,
-    /// Rows that this import has changed, before a crash or since.
+    /// Rows that this import has changed, also before a crash.
     pub(super) changed: RoaringBitmap,
-    /// Rows that this reading of the file has come by.
+    /// Rows that this pass over the file has met.
     pub(super) seen: RoaringBitmap,
-    /// The number that the next registration gets.
+    /// The number of the next registration.
     pub(super) next: u32,
 }
 
@@ -68,8 +67,8 @@ impl Known {
         Ok(known)
     }
 
-    /// Notes what rows had before the last import of the same file; `resumed` where this still is
-    /// it.
+    /// Adds what rows had before the last import of the same file; `resumed` if that import goes
+    /// on.
     pub(super) fn free_all(&mut self, freed: Vec<Freed>, resumed: bool) {
         for freed in freed {
             self.free(freed);
@@ -83,7 +82,7 @@ impl Known {
         self.ids.get(&mark(&self.hasher, registration_id)).copied()
     }
 
-    /// Was the holder of the registration of that id erased?
+    /// Was the holder of this registration id erased?
     pub(super) fn is_erased(&self, registration_id: &str) -> bool {
         !self.erased.is_empty() && self.erased.contains(&trace(registration_id))
     }
@@ -96,12 +95,12 @@ impl Known {
         self.addresses.get(&mark(&self.hasher, address)).copied()
     }
 
-    /// Whose holder or address it was when this import began.
+    /// The row that had this holder or address when this import started.
     pub(super) fn freed(&self, key: &str) -> Option<u32> {
         self.freed.get(key).copied()
     }
 
-    /// Notes what a row has. What a digest is already kept for stays with its row.
+    /// Adds the keys of a row. On a collision the earlier row stays.
     pub(super) fn take(&mut self, number: u32, id: &str, codice_fiscale: &str, address: &str) {
         let hash = |text: &str| mark(&self.hasher, text);
         let (id, holder, address) = (hash(id), hash(codice_fiscale), hash(address));
@@ -110,7 +109,7 @@ impl Known {
         self.addresses.entry(address).or_insert(number);
     }
 
-    /// Notes what a row had before it was changed.
+    /// Adds what a row had before it was changed.
     pub(super) fn free(&mut self, freed: Freed) {
         let Freed { number, codice_fiscale, address } = freed;
         self.changed.insert(number);
@@ -123,7 +122,7 @@ impl Known {
         }
     }
 
-    /// The numbers of all rows that a batch may be about, each once.
+    /// The numbers of all rows that a batch may concern, each once.
     pub(super) fn candidates(&self, batch: &[FileRow]) -> Vec<u32> {
         let of = |registration: &Registration| {
             [
@@ -137,7 +136,7 @@ impl Known {
         numbers.collect::<RoaringBitmap>().into_iter().collect()
     }
 
-    /// Are these the same people under other ids? Looked at before anything is written.
+    /// Are these the same people under other ids? Checked before anything is written.
     pub(super) fn are_others(&self, batch: &[FileRow]) -> Option<usize> {
         let good: Vec<&Registration> =
             batch.iter().filter_map(|row| Some(&row.checked.as_ref().ok()?.0)).collect();

@@ -1,21 +1,21 @@
-//! From bytes to records: where one row ends and the next begins.
+//! Splits bytes into records.
 //!
-//! Invariant: whatever is wrong with a record costs that record alone. One that is too long is
-//! passed over to its line's end; one whose quote is never closed gives back the lines that were
-//! looked through for its end. Deliberately absent: taking fields apart, which the `csv` crate does
-//! where there are quotes at all.
+//! Invariant: an invalid record affects that record alone. One that is too long is skipped to the
+//! end of its line; one with an unclosed quote returns the lines that were searched for its end.
+//! Deliberately absent: splitting records into fields, which the `csv` crate does if there are
+//! quotes at all.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// The longest record, in bytes.
 pub(super) const LONGEST: usize = 64 * 1024;
-/// So many further lines may a quoted field run through; a registry has no reason for even one.
+/// Maximum continuation lines of a quoted field; a registry needs none.
 const LINES: usize = 8;
-/// So much of a record that is too long is kept, for the file of rejects.
+/// The bytes of an overlong record that are stored in the file of rejects.
 const KEPT: usize = 1_024;
 
-/// A record as it stands in the file.
+/// A record as in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// The number of its first line, from 1.
@@ -24,12 +24,12 @@ pub(super) struct Record {
     pub(super) fault: Option<Fault>,
 }
 
-/// What keeps a record from being taken apart.
+/// Why a record cannot be split into fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Only its start is here.
+    /// Only its start is included.
     TooLong,
-    /// Only its first line is here.
+    /// Only its first line is included.
     Unclosed,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Records<R> {
     input: BufReader<R>,
     delimiter: u8,
     line: u64,
-    /// Lines that were looked through and given back.
+    /// Lines that were searched and returned.
     waiting: VecDeque<Line>,
 }
 
@@ -53,7 +53,7 @@ impl<R: Read> Records<R> {
         Self { input, delimiter: b',', line: 0, waiting: VecDeque::new() }
     }
 
-    /// From here on fields end at this byte.
+    /// Sets the separator of the fields from here on.
     pub(super) fn delimited_by(&mut self, delimiter: u8) {
         self.delimiter = delimiter;
     }
@@ -78,7 +78,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads on until the quote is closed.
+    /// Continues until the quote is closed.
     fn continued(&mut self, line: u64, first: Vec<u8>, mut quotes: Quotes) -> io::Result<Record> {
         let mut more: Vec<Line> = Vec::new();
         let mut length = first.len();
@@ -131,7 +131,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Is a quoted field open? A quote opens a field only at its start, as RFC 4180 has it.
+/// Is a quoted field open? A quote opens a field only at its start (RFC 4180).
 struct Quotes {
     delimiter: u8,
     at_start: bool,
@@ -143,7 +143,7 @@ impl Quotes {
         Self { delimiter, at_start: true, open: false }
     }
 
-    /// Takes the next bytes. A doubled quote closes and opens again, which comes to the same.
+    /// Processes the next bytes. A doubled quote closes and reopens, which is equivalent.
     fn open_after(&mut self, bytes: &[u8]) -> bool {
         let mut just_closed = false;
         for byte in bytes {

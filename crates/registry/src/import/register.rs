@@ -1,4 +1,4 @@
-//! One registration by itself: the same checks and the same writing as a file of one row.
+//! A single registration: validated and written like a file of one row.
 
 use chrono::{DateTime, Utc};
 use domain::{InvalidRegistration, Plan, Registration, RegistrationRules};
@@ -12,10 +12,10 @@ use super::{Error, SIZES};
 use crate::Registry;
 use crate::store::digest;
 
-/// The fields of a registration, as a row of a registry file has them. It is personal data.
+/// The fields of a registration, as in a row of a registry file. Personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The registry's own name for it.
+    /// The registry's id of it.
     pub registration_id: String,
     /// The holder.
     pub codice_fiscale: String,
@@ -25,24 +25,24 @@ pub struct Row {
     pub name: String,
     /// The address.
     pub address: String,
-    /// The day it was asked for.
+    /// The day of the request.
     pub requested_on: String,
-    /// The day it was activated; empty where it was not.
+    /// The day of activation; empty if not activated.
     pub activated_on: String,
-    /// The day of the last message sent; empty where there was none.
+    /// The day of the last message sent; empty if none.
     pub last_sent_on: String,
-    /// An address for notices; empty where there is none.
+    /// An address for notices; empty if none.
     pub notify_email: String,
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registered {
     /// It is new.
     Accepted,
-    /// It was there as it is.
+    /// It is known, without a change.
     Unchanged,
-    /// It was there and says something new.
+    /// It is known, with a change.
     Changed,
     /// It breaks a rule; nothing was written.
     Rejected(InvalidRegistration),
@@ -63,7 +63,7 @@ impl Row {
         ]
     }
 
-    /// By what an import of it is known again after a crash.
+    /// Its identity, by which its import is resumed after a crash.
     fn identity(&self) -> String {
         hex(&Sha256::digest(self.fields().join("\n")))
     }
@@ -86,7 +86,7 @@ impl From<&Registration> for Row {
     }
 }
 
-/// Writes one registration, unless a rule refuses it.
+/// Writes one registration, if it is valid.
 pub async fn register(
     store: &dyn EventStore,
     registry: &Registry,
@@ -104,7 +104,7 @@ pub async fn register(
         let digest = digest(&registration);
         (registration, digest)
     });
-    // Nobody writes it to a file of rejects: its sender gets the reason.
+    // There is no file of rejects: the sender gets the reason.
     let batch = vec![FileRow { line: 1, raw: String::new(), checked }];
     let rejected = running.batch(batch).await?.pop();
     running.summary.sha256 = identity;

@@ -1,4 +1,4 @@
-//! `FILE.rejects.csv`: each refused row with its line, column and reason. Personal data.
+//! `FILE.rejects.csv`: each rejected row with its line, column and reason. Personal data.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use super::decide::Rejected;
 
-/// Rejects on their way into a file, which appears whole or not at all.
+/// The writer of a file of rejects, which appears completely or not at all.
 pub(super) struct Rejects {
-    /// Where it will be; `None` where the caller wants none.
+    /// Its final path; `None` if the caller wants no file.
     path: Option<PathBuf>,
     draft: Option<csv::Writer<BufWriter<File>>>,
 }
@@ -34,8 +34,8 @@ impl Rejects {
         write().map_err(|error| failed(path, error.into()))
     }
 
-    /// Puts the file in its place; where nothing was rejected, an earlier one is removed. Returns
-    /// its path where there is one.
+    /// Renames the file to its final path; without rejects, an earlier one is removed. Returns its
+    /// path if there is one.
     pub(super) fn finish(self) -> Result<Option<PathBuf>, Error> {
         let Some(path) = self.path else { return Ok(None) };
         let put = match self.draft {

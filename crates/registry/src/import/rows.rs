@@ -1,4 +1,4 @@
-//! From records to checked registrations, on a thread of its own, a batch at a time.
+//! Parses records into validated registrations, in its own thread, in batches.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::store::digest;
 /// A row of the file.
 pub(super) struct FileRow {
     pub(super) line: u64,
-    /// As it stands in the file, for the file of rejects.
+    /// Its text in the file, for the file of rejects.
     pub(super) raw: String,
     pub(super) checked: Result<(Registration, i64), InvalidRegistration>,
 }
@@ -30,11 +30,11 @@ pub(super) struct Reading {
     pub(super) batch: usize,
 }
 
-/// Where a row has no column to blame.
+/// The column of a reject that concerns the whole row.
 pub(super) const WHOLE_ROW: &str = "-";
 
 impl Reading {
-    /// Reads to the end and hands over batch after batch; stops where nobody takes them any more.
+    /// Reads to the end and sends one batch after the other; stops when the receiver is gone.
     pub(super) fn run(
         self,
         text: impl Read,
@@ -43,7 +43,7 @@ impl Reading {
         if let Err(error) = self.read(text, batches)
             && batches.blocking_send(Err(error)).is_err()
         {
-            tracing::debug!("nobody waits for the rows any more");
+            tracing::debug!("the receiver of rows is gone");
         }
     }
 
@@ -62,7 +62,7 @@ impl Reading {
                 batch.push(self.row(&record, &header));
             }
             let ended = batch.is_empty();
-            // An end that is told is told from a thread that died.
+            // A final message distinguishes the end from a panicked thread.
             let message = (!ended).then_some(batch);
             if batches.blocking_send(Ok(message)).is_err() || ended {
                 return Ok(());
@@ -99,7 +99,7 @@ impl Reading {
                 let column = header.places.iter().position(|at| *at == place);
                 let column = column.and_then(|at| Registration::COLUMNS.get(at));
                 let reason =
-                    "not UTF-8: if the whole file is windows-1252, say --encoding windows-1252";
+                    "not UTF-8: if the whole file is windows-1252, use --encoding windows-1252";
                 InvalidRegistration { column: column.unwrap_or(&WHOLE_ROW), reason: reason.into() }
             }),
         }
@@ -146,14 +146,14 @@ pub(super) fn read_header<R: Read>(
     let first = records.next().map_err(Error::Interrupted)?;
     let first = first.ok_or_else(|| Error::Unusable(empty.into()))?;
     if first.fault.is_some() {
-        return Err(Error::Unusable("its first line is no header of a registry file".into()));
+        return Err(Error::Unusable("its first line is not the header of a registry file".into()));
     }
     let header = Header::read(&first.bytes, ignore_extra)?;
     records.delimited_by(header.delimiter);
     Ok(header)
 }
 
-/// Takes a record with quotes apart.
+/// Splits a record with quotes into fields.
 pub(super) fn quoted(
     text: &str,
     header: &Header,
@@ -172,7 +172,7 @@ pub(super) fn quoted(
         {
             Ok(record)
         }
-        Ok(_) | Err(_) => Err(whole("its quotes are not as RFC 4180 has them".into())),
+        Ok(_) | Err(_) => Err(whole("its quotes do not follow RFC 4180".into())),
     }
 }
 

@@ -1,7 +1,7 @@
-//! An import under way: batches of checked rows into the registry, and what they say into the log.
+//! A running import: batches of validated rows into the registry, and their events into the log.
 //!
-//! Purpose: the one way in which registrations are written, for a file and for a single row alike.
-//! Rows come in as checked values and rejected rows go out as values; files are the caller's.
+//! Registrations are written here only, for a file and for a single row alike. Input and rejects
+//! are values; files are the caller's.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use super::rows::FileRow;
 use super::{Error, Sizes, Summary};
 use crate::store::{Brief, ImportState, Importing, Registry, Write};
 
-/// Who imports and why, for the events.
+/// The actor and reason of the events.
 #[derive(Clone, Copy)]
 pub(super) struct By<'a> {
     pub(super) actor: &'a str,
     pub(super) reason: Option<&'a str>,
 }
 
-/// What an import works on.
+/// The context of an import.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) store: &'a dyn EventStore,
@@ -35,19 +35,19 @@ pub(super) struct Context<'a> {
     pub(super) sizes: Sizes,
 }
 
-/// Whether the same source was imported before.
+/// Was the same source imported before?
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
-    /// It was not.
+    /// No.
     No,
-    /// The last import was of it and broke off.
+    /// The last import was of it and was interrupted.
     Resumed,
-    /// The last import was of it and came to its end.
+    /// The last import was of it and finished.
     Finished,
 }
 
 impl<'a> Context<'a> {
-    /// Takes the right to import, once the registry and the log are found to agree.
+    /// Acquires the import lock, after checking that the registry and the log agree.
     pub(super) async fn importing(&self) -> Result<Importing<'a>, Error> {
         let (store, registry) = (self.store, self.registry);
         registry.expect(&self.plan.programme)?;
@@ -61,7 +61,7 @@ impl<'a> Context<'a> {
         Err(Error::Apart { in_log, in_registry })
     }
 
-    /// The import to make: the last one, where that broke off and was of the same source, or a new
+    /// The import to run: the last one, if it was interrupted and had the same source, or a new
     /// one.
     pub(super) async fn state(&self, source: &str) -> Result<(ImportState, Again), Error> {
         let last = self.registry.last_import().await?;
@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
         Ok((import, again))
     }
 
-    /// Begins an import.
+    /// Starts an import.
     pub(super) async fn begin(
         &self,
         importing: Importing<'a>,
@@ -103,20 +103,20 @@ impl<'a> Context<'a> {
     }
 }
 
-/// An import under way.
+/// A running import.
 pub(super) struct Running<'a> {
     store: &'a dyn EventStore,
     importing: Importing<'a>,
     announcer: Announcer<'a>,
     known: Known,
     pub(super) summary: Summary,
-    /// Batches written since the log was last told.
+    /// Batches written since the last append to the log.
     untold: u32,
     sizes: Sizes,
 }
 
 impl Running<'_> {
-    /// Writes a batch and returns the rows that were rejected.
+    /// Writes a batch and returns the rejected rows.
     pub(super) async fn batch(&mut self, batch: Vec<FileRow>) -> Result<Vec<Rejected>, Error> {
         let Some(line) = batch.first().map(|row| row.line) else { return Ok(Vec::new()) };
         if self.summary.read == 0
@@ -144,7 +144,7 @@ impl Running<'_> {
         Ok(rejected)
     }
 
-    /// What the registry has of the rows that the batch may be about.
+    /// The registry's rows that the batch may concern.
     async fn held(&self, batch: &[FileRow]) -> Result<Held, Error> {
         let candidates = self.known.candidates(batch);
         if candidates.is_empty() {
@@ -181,8 +181,8 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Makes the indexes, puts the rejects in their place and records the balance, in this order;
-    /// each of them may be done again. Rejects that are known are no news.
+    /// Creates the indexes, publishes the rejects and records the balance, in this order; each step
+    /// is idempotent. Known rejects are no news.
     pub(super) async fn finish(
         mut self,
         rejects_are_known: bool,

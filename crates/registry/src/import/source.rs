@@ -1,5 +1,4 @@
-//! The bytes of a registry file: where they come from, how they are packed, and how many have
-//! passed.
+//! The bytes of a registry file: their source, compression and progress.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -11,32 +10,32 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 
-/// Where the rows come from.
+/// The source of the rows.
 pub enum Source {
-    /// A file, plain, gzip or zstd by its first bytes.
+    /// A file, plain, gzip or zstd, detected by its first bytes.
     File(PathBuf),
-    /// The same, held to what a control file says of it.
+    /// A file with a named control file.
     Controlled {
         /// The file.
         file: PathBuf,
-        /// What it must hold.
+        /// Its control file.
         control: PathBuf,
     },
-    /// Anything that can be read once, such as standard input; the same packings.
+    /// A stream that can be read once, such as standard input; the same compressions.
     Stream(Box<dyn Read + Send>),
 }
 
 impl Source {
-    /// The control file that is named.
+    /// The named control file.
     pub(super) fn control(&self) -> Option<PathBuf> {
         if let Self::Controlled { control, .. } = self { Some(control.clone()) } else { None }
     }
 }
 
-/// Read ahead to tell the packing, and to know a stream again after a crash.
+/// Read ahead to detect the compression, and to identify a stream after a crash.
 const PREFIX: u64 = 64 * 1024;
 
-/// How far the reading is: looked at from outside while a thread reads.
+/// The progress of the reading thread, readable from outside.
 #[derive(Clone, Default)]
 pub(super) struct Meter {
     bytes: Arc<AtomicU64>,
@@ -48,7 +47,7 @@ impl Meter {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of what has passed, in hexadecimal.
+    /// The SHA-256 of the bytes so far, in hexadecimal.
     pub(super) fn sha256(&self) -> String {
         hex(&self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize())
     }
@@ -56,12 +55,12 @@ impl Meter {
 
 /// An opened source.
 pub(super) struct Opened {
-    /// The unpacked bytes.
+    /// The uncompressed bytes.
     pub(super) text: Box<dyn Read + Send>,
     pub(super) meter: Meter,
-    /// By what it is known again: the SHA-256 of its start.
+    /// Its identity: the SHA-256 of its start.
     pub(super) start: String,
-    /// How many packed bytes there are, where that is known.
+    /// The number of compressed bytes, if known.
     pub(super) total: Option<u64>,
 }
 
@@ -78,7 +77,7 @@ pub(super) fn open_file(path: &Path) -> Result<Opened, Error> {
     Ok(opened)
 }
 
-/// Looks at the first bytes of a stream.
+/// Reads the first bytes of a stream.
 pub(super) fn open_stream(mut raw: Box<dyn Read + Send>) -> io::Result<Opened> {
     let mut prefix = Vec::new();
     raw.by_ref().take(PREFIX).read_to_end(&mut prefix)?;

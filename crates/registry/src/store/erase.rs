@@ -1,8 +1,8 @@
-//! The end of what the registry knows of holders.
+//! Erasure of holders in the registry.
 //!
-//! Invariants: a number is never given again, and a file that still has an erased row does not
-//! bring it back: of its registration id a hash is kept, and nothing else. Deliberately absent: who
-//! may be erased, which is the domain's; and backups, which are the operator's.
+//! Invariants: a number is never reused, and a file that still contains an erased row does not
+//! restore it: only a hash of its registration id is kept. Deliberately absent: who may be erased,
+//! which is the domain's; and backups, which are the operator's.
 
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ const DELETE: [Statement; 2] = [
     },
 ];
 
-/// By what an erased registration is known again.
+/// The hash that identifies an erased registration.
 pub(crate) type Trace = [u8; 32];
 
 /// The hash of a registration id.
@@ -41,9 +41,8 @@ pub(crate) fn trace(registration_id: &str) -> Trace {
 }
 
 impl Registry {
-    /// Deletes the rows of these numbers, and writes the tables anew so that no trace of them is
-    /// left; answers how many there were. Done again, it does nothing more. No import may be under
-    /// way.
+    /// Deletes the rows of these numbers, and rewrites the tables so that no residue is left;
+    /// returns how many there were. Idempotent. No import may run.
     pub async fn erase(&self, numbers: &RoaringBitmap) -> Result<u64, Error> {
         let mut importing = self.importing().await?;
         let (mut erased, mut rest) = (0, numbers.iter());
@@ -64,7 +63,7 @@ impl Registry {
         Ok(erased)
     }
 
-    /// The hashes of the registration ids of everyone who was erased.
+    /// The hashes of the registration ids of all erased holders.
     pub(crate) async fn erased(&self) -> Result<Vec<Trace>, Error> {
         let read = |(hash,): (Vec<u8>,)| {
             hash.try_into()
@@ -74,7 +73,7 @@ impl Registry {
     }
 }
 
-/// Deletes the rows of some numbers within a transaction; answers how many there were.
+/// Deletes the rows of some numbers within a transaction; returns how many there were.
 pub(super) async fn run(writer: &mut Writer<'_>, numbers: &[u32]) -> Result<u64, sqlx::Error> {
     let ids: Vec<(i64, String)> = writer.rows(IDS, vec![given(numbers)]).await?;
     let kept: Vec<String> = ids.iter().map(|(number, id)| kept(*number, id)).collect();

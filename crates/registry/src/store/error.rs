@@ -1,12 +1,12 @@
 use domain::ProgrammeId;
 
-/// Why the registry did not do what was asked. The first question is [`Error::may_retry`].
+/// Why a call on the registry failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database failed.
     #[error("registry {0}")]
     Store(#[from] sql::Error),
-    /// The registry is that of another programme.
+    /// The registry belongs to another programme.
     #[error(
         "{place} is the registry of the programme {found}, not of {expected}: use its own plan, or \
          another store"
@@ -14,9 +14,9 @@ pub enum Error {
     OtherProgramme {
         /// The store.
         place: String,
-        /// Whose it is.
+        /// Its programme.
         found: String,
-        /// Whose it should have been.
+        /// The expected programme.
         expected: ProgrammeId,
     },
     /// Another process is importing into it.

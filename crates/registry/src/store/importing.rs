@@ -1,9 +1,9 @@
-//! The one import that may run at a time, and the connection by which it writes.
+//! The import lock, and the connection by which an import writes.
 //!
-//! Invariant: in `PostgreSQL` the lock that keeps others out belongs to the very connection that
-//! writes, so an import that lost it can write nothing more, and one that is dropped, or whose
-//! process dies, leaves neither a lock nor half a batch behind. In a file, one process has one
-//! import; another is kept out by the engine's lock.
+//! Invariant: in `PostgreSQL` the lock belongs to the connection that writes, so an import that
+//! lost it can write nothing more, and one that is dropped, or whose process dies, leaves neither a
+//! lock nor half a batch behind. In a file, one process has one import; other processes are
+//! excluded by the engine's lock.
 
 use sql::{ANSWER, Database, Failure, Param, Server, Statement, StoreName, Writer, within};
 use sqlx::{Connection, PgConnection};
@@ -12,10 +12,10 @@ use tokio::sync::MutexGuard;
 use super::schema::INDEXES;
 use super::{Backend, Error, Registry, Write, erase, outbox};
 
-/// "TRMI": which of the locks that `PostgreSQL` keeps by number.
+/// "TRMI": the number of the advisory lock in `PostgreSQL`.
 const LOCK: i64 = 0x5452_4D49;
 
-/// The right to import.
+/// The import lock.
 pub(crate) struct Importing<'a> {
     pub(crate) registry: &'a Registry,
     connection: Connected<'a>,
@@ -27,9 +27,9 @@ enum Connected<'a> {
 }
 
 impl Registry {
-    /// Takes the right to import. In a file it waits for its turn; in `PostgreSQL`, where the other
-    /// may be a process on another machine, it is refused after two seconds: as long as the
-    /// connection of an import that was killed may linger.
+    /// Acquires the import lock. In a file it waits; in `PostgreSQL`, where the holder may be a
+    /// process on another machine, it fails after two seconds: as long as the connection of a
+    /// killed import may linger.
     pub(crate) async fn importing(&self) -> Result<Importing<'_>, Error> {
         let connection = match &self.backend {
             Backend::File(database) => Connected::File { database, _turn: self.turn.lock().await },
@@ -45,7 +45,7 @@ impl Registry {
     }
 }
 
-/// Waits at most two seconds for the lock; false where another has it.
+/// Waits at most two seconds for the lock; false if it is held by another.
 async fn lock(connection: &mut PgConnection, name: &StoreName) -> Result<bool, sql::Error> {
     let asked = async {
         let mut transaction = connection.begin().await?;
@@ -62,12 +62,12 @@ async fn lock(connection: &mut PgConnection, name: &StoreName) -> Result<bool, s
 }
 
 impl Importing<'_> {
-    /// Writes all of it or nothing.
+    /// Writes everything or nothing.
     pub(crate) async fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
         self.whole(&Piece::Import(write)).await.map(|_| ())
     }
 
-    /// Erases all of them or nobody; answers how many rows there were.
+    /// Erases all of them or none; returns how many rows there were.
     pub(super) async fn erase(&mut self, numbers: &[u32]) -> Result<u64, Error> {
         self.whole(&Piece::Erasure(numbers)).await
     }
@@ -82,12 +82,12 @@ impl Importing<'_> {
         done.map_err(|error| name.error(error).into())
     }
 
-    /// The log has everything up to that place in the outbox.
+    /// Removes events from the outbox up to this one, which are now in the log.
     pub(crate) async fn announced(&mut self, place: i64) -> Result<(), Error> {
         self.run(outbox::REMOVE.into(), vec![Param::Number(place)]).await
     }
 
-    /// Makes the indexes that are not there yet.
+    /// Creates the missing indexes.
     pub(crate) async fn index(&mut self) -> Result<(), Error> {
         for index in INDEXES {
             self.run(index.into(), Vec::new()).await?;
@@ -113,7 +113,7 @@ impl Importing<'_> {
     }
 }
 
-/// What is done in one transaction.
+/// The content of one transaction.
 enum Piece<'a> {
     Import(Write<'a>),
     Erasure(&'a [u32]),

@@ -1,5 +1,5 @@
-//! What the log is still to be told. Written with the rows it tells of, removed once the log has
-//! it.
+//! The outbox: events to be appended to the log. Written with the rows that they concern, removed
+//! once the log has them.
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
@@ -27,7 +27,7 @@ const ADD: &str = "
 pub(super) const REMOVE: &str = "DELETE FROM outbox WHERE place <= $1";
 
 impl Registry {
-    /// The oldest events that the log was perhaps not told yet, at most `limit`.
+    /// The oldest events that the log may not have yet, at most `limit`.
     pub(crate) async fn announcements(&self, limit: u32) -> Result<Vec<Announcement>, Error> {
         self.all(WAITING, vec![Param::Number(limit.into())], read).await
     }

@@ -1,4 +1,4 @@
-//! How a registration stands in the table.
+//! Encodes registrations as rows of the table.
 
 use chrono::{Days, NaiveDate};
 use domain::Registration;
@@ -17,7 +17,7 @@ macro_rules! select {
     };
 }
 
-/// The rows of the numbers that are given as `$1`.
+/// The rows of the numbers given as `$1`.
 macro_rules! of_numbers {
     ($select:expr, $rest:literal) => {
         Statement {
@@ -51,13 +51,13 @@ pub(super) const REQUESTED_BEFORE: Statement =
     of_numbers!("SELECT number FROM registration", " AND requested_on < $2 ORDER BY number");
 pub(super) const COUNTS: &str =
     "SELECT count(*), count(activated_on), count(last_sent_on) FROM registration";
-/// The number of somebody who was erased is not given again.
+/// The numbers of erased holders are not reused.
 pub(super) const NEXT_NUMBER: &str = "
     SELECT coalesce(max(number) + 1, 0) FROM (
         SELECT max(number) AS number FROM registration
         UNION ALL SELECT max(number) FROM erased) AS last";
 
-/// A registration, its number, and what tells whether it changed.
+/// A registration, its number, and the digest that shows changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Numbered {
     pub(crate) number: u32,
@@ -65,7 +65,7 @@ pub(crate) struct Numbered {
     pub(crate) digest: i64,
 }
 
-/// What no two registrations share.
+/// The unique keys of a registration.
 pub(crate) struct Keys {
     pub(crate) number: u32,
     pub(crate) registration_id: String,
@@ -73,13 +73,13 @@ pub(crate) struct Keys {
     pub(crate) address: String,
 }
 
-/// The keys of a registration, and what tells whether it changed.
+/// The keys of a registration, and the digest that shows changes.
 pub(crate) struct Brief {
     pub(crate) keys: Keys,
     pub(crate) digest: i64,
 }
 
-/// Eight bytes of SHA-256 over the fields: the same registration gives the same digest.
+/// Eight bytes of SHA-256 over the fields: equal registrations have equal digests.
 pub(crate) fn digest(registration: &Registration) -> i64 {
     let Registration { registration_id, codice_fiscale, surname, name, address, .. } = registration;
     let mut hash = Sha256::new();
@@ -128,7 +128,7 @@ pub(super) fn address(row: AddressRow) -> Result<(u32, String, bool), String> {
 pub(super) type EntryRow =
     (i64, String, String, String, String, String, i64, Option<i64>, Option<i64>, Option<String>);
 
-/// A whole row. What does not fit was not written by this program.
+/// Parses a whole row. An invalid row was not written by this program.
 pub(super) fn entry(row: EntryRow) -> Result<Entry, String> {
     let (
         number,
@@ -161,7 +161,7 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, String> {
     Ok(Entry { number, registration })
 }
 
-/// Number, address, and the address named for notices.
+/// Number, address, and the address for notices.
 pub(super) fn contact(
     (number, address, notify): (i64, String, Option<String>),
 ) -> Result<(u32, String, Option<String>), String> {

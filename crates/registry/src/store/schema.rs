@@ -30,8 +30,8 @@ pub(super) fn format() -> Format {
     }
 }
 
-/// `changed_row` keeps what rows were before the last import changed them: repeated, perhaps after
-/// a crash, it then decides as it did the first time.
+/// `changed_row` stores rows as they were before the last import changed them: run again after a
+/// crash, the import then decides as it did the first time.
 const CREATE: &str = "
     CREATE TABLE registration (
         number INTEGER PRIMARY KEY,
@@ -74,17 +74,16 @@ const CREATE: &str = "
         name TEXT NOT NULL
     ) STRICT;";
 
-/// Whose rows are gone. Their numbers are never given again, and the id that the registry file has
-/// for them is kept as a hash, so that the same file read again does not bring them back; since
-/// version 2.
+/// Erased holders. Their numbers are never reused, and the registration id is kept as a hash, so
+/// that importing the same file again does not restore them; since version 2.
 const ERASED: &str = "
     CREATE TABLE erased (
         number INTEGER PRIMARY KEY,
         registration BLOB NOT NULL
     ) STRICT;";
 
-/// Made after the first import, in one sort each: kept up row by row in random order, they would
-/// take most of its time. Until then the import itself keeps the rows apart.
+/// Created after the first import, with one sort each: maintained row by row in random order, they
+/// would take most of its time. Until then the import itself ensures uniqueness.
 pub(super) const INDEXES: [&str; 3] = [
     "CREATE UNIQUE INDEX IF NOT EXISTS one_per_id ON registration (registration_id)",
     "CREATE UNIQUE INDEX IF NOT EXISTS one_per_holder ON registration (codice_fiscale)",

@@ -1,4 +1,4 @@
-//! What an import writes, each batch in one transaction.
+//! The writes of an import, each batch in one transaction.
 
 use chrono::{DateTime, Utc};
 use eventstore::NewEvent;
@@ -8,17 +8,17 @@ use sqlx::{PgConnection, SqliteConnection};
 use super::row::{self, from_day};
 use super::{Brief, Entry, Error, Keys, Numbered, Registry, outbox};
 
-/// Rows in one statement of `SQLite`. Each statement crosses to the database's thread once.
+/// Rows per statement of `SQLite`. Each statement crosses to the database's thread once.
 const ROWS: usize = 100;
 const HEAD: &str = "
     INSERT INTO registration (number, registration_id, codice_fiscale, surname, name, address,
         requested_on, activated_on, last_sent_on, notify_email, digest) ";
 const ONE: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-/// In `PostgreSQL` all rows of a batch go in one statement, as one array for each column.
+/// In `PostgreSQL` all rows of a batch go in one statement, as one array per column.
 const ARRAYS: &str = "
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
         $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[])";
-/// A row that is there is one that changed; its number is the one thing that never does.
+/// An existing row is a changed one; only its number never changes.
 const TAIL: &str = " ON CONFLICT (number) DO UPDATE SET
     registration_id = excluded.registration_id, codice_fiscale = excluded.codice_fiscale,
     surname = excluded.surname, name = excluded.name, address = excluded.address,
@@ -29,17 +29,17 @@ const TAIL: &str = " ON CONFLICT (number) DO UPDATE SET
 /// An import that has written something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImportState {
-    /// Its place among the imports of this registry.
+    /// Its sequence number in this registry.
     pub(crate) number: i64,
-    /// By what its source is known again.
+    /// The identity of its source.
     pub(crate) source: String,
     pub(crate) started_at: DateTime<Utc>,
-    /// The next number when it began: rows from there on are its own.
+    /// The next number when it started: rows from there on are its own.
     pub(crate) first_new: u32,
     pub(crate) finished: bool,
 }
 
-/// What a row was before the last import changed it.
+/// A row's keys before the last import changed it.
 #[derive(Debug, Clone)]
 pub(crate) struct Freed {
     pub(crate) number: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Write<'a> {
     pub(crate) events: &'a [NewEvent],
 }
 
-/// What an import's row holds.
+/// The row of an import.
 type ImportRow = (i64, String, i64, i64, bool);
 
 impl Registry {
@@ -72,7 +72,7 @@ impl Registry {
         Ok(self.all(LAST, Vec::new(), read).await?.pop())
     }
 
-    /// What the last import has changed.
+    /// The rows that the last import has changed.
     pub(crate) async fn freed(&self) -> Result<Vec<Freed>, Error> {
         const ALL: &str = "SELECT number, codice_fiscale, address FROM changed_row";
         let read = |(number, codice_fiscale, address): (i64, String, String)| {
@@ -100,7 +100,7 @@ impl Registry {
 
 impl Write<'_> {
     pub(super) async fn run(&self, writer: &mut Writer<'_>) -> Result<(), sqlx::Error> {
-        // What an earlier import has changed is of no use any more.
+        // Changes of an earlier import are no longer needed.
         const STALE: &str = "
             DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = $1)";
         writer.run(STALE, vec![Param::Number(self.import.number)]).await?;
@@ -113,7 +113,7 @@ impl Write<'_> {
             Writer::Postgres(connection) => insert_arrays(connection, self.rows).await?,
         }
         for freed in self.freed {
-            // What it was at the very first is what counts.
+            // The state before the first change is what counts.
             const ADD: &str =
                 "INSERT INTO changed_row VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING";
             let Freed { number, codice_fiscale, address } = freed.clone();
