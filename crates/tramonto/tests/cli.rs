@@ -36,6 +36,8 @@ mod mail_platform;
 mod mail_servers;
 #[path = "cli/notices.rs"]
 mod notices;
+#[path = "cli/package.rs"]
+mod package;
 #[path = "cli/planning.rs"]
 mod planning;
 #[path = "cli/privacy.rs"]
