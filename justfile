@@ -31,6 +31,10 @@ bench *ARGS:
 reference:
     UPDATE=1 cargo test -q -p tramonto --test cli reference
 
+# A tarball and a Debian package of the `dist` profile, in `dist`.
+dist *ARGS:
+    deploy/package/build {{ARGS}}
+
 # Format everything.
 fmt:
     cargo fmt --all

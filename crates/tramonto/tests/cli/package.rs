@@ -130,6 +130,7 @@ fn assert_files_are_in_their_places(tarball: &str) {
         ("deploy/postgres", "/usr/share/tramonto/postgres", &[".conf", ".sql"]),
         ("deploy/mail/postfix", "/usr/share/tramonto/mail/postfix", &[".cf"]),
         ("docs/reference", "/usr/share/doc/tramonto/docs/reference", &[".md"]),
+        ("deploy/mail", "/usr/share/doc/tramonto/deploy/mail", &[".md"]),
     ];
     for (folder, target, endings) in folders {
         for name in names(folder, endings) {
@@ -145,7 +146,7 @@ fn assert_files_are_in_their_places(tarball: &str) {
 
     let packed = packed();
     for path in &packed {
-        let found = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let found = fs::metadata(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o022), (0, 0, 0), "{path}");
     }
     let secrets = fs::metadata(format!("{SETTINGS}/secrets")).expect("a folder for secrets");
