@@ -1,12 +1,12 @@
-//! What counts in a view of the past.
+//! Cutoffs for views of the past.
 //!
-//! Two cutoffs: an event counts if it had taken effect by one instant and was recorded by the
-//! other. A registry file tells many days at once, so of its columns the days count, not the day it
-//! was read: a registration, an activation, counts from its civil date. A corrected date of request
-//! holds in place of the one before, from when the correction was recorded.
+//! Two cutoffs: an event counts if it took effect by one instant and was recorded by the other. A
+//! registry file reports many days at once, so the days in its columns count, not the day of the
+//! import: a registration or an activation counts from its civil date. A corrected date of request
+//! replaces the former one from when the correction was recorded.
 //!
-//! Events are folded in the order of the log, not of their effect: whoever wrote an event knew
-//! those before it, and of two outcomes for one right the later record is the later word.
+//! Events are folded in the order of the log, not of their effect: the author of an event knew
+//! those before it, and of two outcomes for one right the later record prevails.
 
 use std::borrow::Cow;
 
@@ -15,24 +15,24 @@ use chrono_tz::Tz;
 use domain::{DateColumn, Event, Fact, MailboxesRegistered, State, civil_date};
 use roaring::RoaringBitmap;
 
-/// Which part of the log counts.
+/// The part of the log that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cutoff {
-    /// What had taken effect by this instant.
+    /// Events that took effect by this instant.
     pub as_of: DateTime<Utc>,
-    /// What had been recorded by this instant.
+    /// Events that were recorded by this instant.
     pub known_at: DateTime<Utc>,
-    /// The zone that civil dates are read in.
+    /// The time zone of civil dates.
     pub zone: Tz,
 }
 
 impl Cutoff {
-    /// What was known at an instant of that same instant.
+    /// The state of an instant as known at that instant.
     pub fn at(instant: DateTime<Utc>, zone: Tz) -> Self {
         Self { as_of: instant, known_at: instant, zone }
     }
 
-    /// Does the event count? Those whose columns tell days count as soon as they are known.
+    /// Does the event count? Events with columns of days count as soon as they are recorded.
     pub fn takes(&self, fact: &Fact) -> bool {
         let by_day = matches!(
             fact.event,
@@ -49,9 +49,9 @@ pub(crate) struct PopulationAsOf {
     cutoff: Cutoff,
     today: NaiveDate,
     state: State,
-    /// Those whose date of request, as it was known, is still to come.
+    /// Mailboxes whose date of request is still in the future.
     unrequested: RoaringBitmap,
-    /// Those of whom an activation is known whose date had come.
+    /// Mailboxes with an activation whose date has come.
     activated: RoaringBitmap,
 }
 
@@ -102,8 +102,8 @@ impl PopulationAsOf {
     }
 }
 
-/// The events of one mailbox that count, each as it counts for it: of a batch of registrations, the
-/// mailbox's own row with the days that had come.
+/// The events of one mailbox that count: of a batch of registrations, the mailbox's own row with
+/// the days that have come.
 pub(crate) fn counted<'a>(
     facts: impl Iterator<Item = &'a Fact>,
     number: u32,
@@ -150,13 +150,13 @@ fn own_row(
     let activated = event.activated_on.get(place).filter(|day| *day <= today);
     let requested = event.requested_on.get(place);
     let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
-    // The days come out of such columns, so they go into one.
+    // The days come from such a column, so they fit into one.
     requested_on.push(requested).ok()?;
     activated_on.push(activated).ok()?;
     Some(MailboxesRegistered { first: number, requested_on, activated_on })
 }
 
-/// The day of a mailbox in a column that goes by the order of a set's numbers.
+/// The day of a mailbox in a column ordered by the numbers of a set.
 fn day_of(set: &RoaringBitmap, days: &DateColumn, number: u32) -> Option<NaiveDate> {
     if !set.contains(number) {
         return None;

@@ -1,7 +1,6 @@
 use domain::{Capabilities, Lifecycle, Mailbox, State};
 
-/// One mailbox as the sets have it now: the same as the fold of its own history, without reading
-/// it.
+/// One mailbox according to the current sets: equal to the fold of its history, without reading it.
 pub fn mailbox_now(state: &State, number: u32) -> Mailbox {
     let rights = &state.rights;
     let lifecycle = if rights.withdrawn().contains(number) {

@@ -1,10 +1,10 @@
-/// Why a projection did not do what was asked. The first question is [`Error::may_retry`].
+/// Why a projection failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] eventstore::Error),
-    /// The projection met an event that it can't understand and stays before it.
+    /// The projection cannot decode an event and stops before it.
     #[error(
         "{projection} stops before event {position} ({kind}): {problem}; what it shows ends there. \
          Run a version of tramonto that knows the event, or `tramonto store rebuild` where the \
@@ -28,9 +28,9 @@ pub enum Error {
     LogShorter {
         /// Which projection.
         projection: &'static str,
-        /// Where the projection stands.
+        /// The projection's checkpoint.
         checkpoint: u64,
-        /// Where the log ends.
+        /// The end of the log.
         head: u64,
     },
     /// The projection was derived from another log.
@@ -39,34 +39,34 @@ pub enum Error {
          has; run `tramonto store rebuild`"
     )]
     OtherLog {
-        /// Which file.
+        /// The file.
         place: String,
     },
-    /// Another process has the lease and moves it.
+    /// Another process holds the lease.
     #[error(
         "another projector has taken over {place}; leave the work to it, or stop it and wait half \
          a minute"
     )]
     TakenOver {
-        /// Which server.
+        /// The server.
         place: String,
     },
     /// The database failed.
     #[error("projection {}", .0.with_remedy("run `tramonto store rebuild`"))]
     Store(#[from] sql::Error),
-    /// Files that are to be built again could not be removed.
-    #[error("{place} can't be removed; look at its rights and those of its folder")]
+    /// Files to be rebuilt could not be removed.
+    #[error("{place} cannot be removed; check its permissions and those of its folder")]
     Remove {
-        /// Which file.
+        /// The file.
         place: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Whether the same call may succeed later.
+    /// May the same call succeed later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Log(error) => error.may_retry(),
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// What a failure to read the log means to the projection that reads it.
+    /// Maps an error of reading the log for the projection that reads it.
     pub(crate) fn reading(projection: &'static str, error: eventstore::Error) -> Self {
         if let eventstore::Error::LogShorter { checkpoint, head } = error {
             return Self::LogShorter { projection, checkpoint, head };

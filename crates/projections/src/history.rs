@@ -1,9 +1,9 @@
 //! The history of one mailbox, and any state of the past.
 //!
-//! A mailbox's history is its own stream merged by position with the set events that hold it: found
-//! by number range in the index of [`Sets`], then by membership. Invariant: a history is complete
-//! up to the end of the log; what the index does not reach yet is looked through. Deliberately
-//! absent: names and addresses.
+//! A mailbox's history is its own stream merged by position with the set events that contain it:
+//! found by number range in the index of [`Sets`], then by membership. Invariant: a history is
+//! complete up to the end of the log; events beyond the index are scanned. Deliberately absent:
+//! names and addresses.
 
 use std::sync::Arc;
 
@@ -17,34 +17,34 @@ use crate::error::Error;
 use crate::sets::Sets;
 
 const NAME: &str = "history";
-/// How many events are read at a time.
+/// Events per read.
 const PAGE: usize = 256;
 
-/// One event in the history of a mailbox, and who wrote it why.
+/// One event in the history of a mailbox, with its actor and reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// What happened.
     pub fact: Fact,
-    /// Who did it.
+    /// Its metadata.
     pub origin: Recorded,
 }
 
-/// What is recorded beside an event.
+/// The metadata of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Recorded {
     /// The stream it was written to.
     pub stream: String,
-    /// Who did it.
+    /// Its actor.
     pub actor: String,
-    /// Why, in the words of the operator who did it.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// The correlation id.
     pub correlation_id: Uuid,
-    /// The event that directly led to it.
+    /// The event that directly caused it.
     pub causation_id: Option<Uuid>,
 }
 
-/// The past, as the log has it.
+/// Reads the past from the log.
 #[derive(Clone)]
 pub struct History {
     programme: ProgrammeId,
@@ -53,13 +53,12 @@ pub struct History {
 }
 
 impl History {
-    /// The past of the programme whose log the sets are derived from.
+    /// The history of the programme whose log the sets are derived from.
     pub fn new(programme: ProgrammeId, log: Arc<dyn EventStore>, sets: Arc<Sets>) -> Self {
         Self { programme, log, sets }
     }
 
-    /// Every event that concerns a mailbox, in the order of the log. Empty where nobody asked for
-    /// it.
+    /// Every event that concerns a mailbox, in the order of the log. Empty for an unknown mailbox.
     pub async fn history(&self, number: u32) -> Result<Vec<Entry>, Error> {
         let (candidates, index_ends_at) = self.sets.candidates(number).await?;
         let mut found = self.own(&mailbox_stream(&self.programme, number)?).await?;
@@ -90,14 +89,14 @@ impl History {
         Ok(folded(number, entries, &cutoff))
     }
 
-    /// Everything that was known at a cutoff of the whole population, its phases and its incidents.
+    /// The whole population, its phases and its incidents as of a cutoff.
     pub async fn population_as_of(&self, cutoff: Cutoff) -> Result<State, Error> {
         let mut population = PopulationAsOf::new(cutoff);
         let mut position = 0;
         loop {
             let page = self.read(position, PAGE).await?;
             for event in &page.events {
-                // Times of recording never go back, so nothing that follows counts.
+                // Recording times never decrease, so no later event counts.
                 if event.recorded_at > cutoff.known_at {
                     return Ok(population.into_state());
                 }

@@ -1,58 +1,58 @@
-//! How far each phase is and what went wrong, as plain counts. Worked out from the state alone, so
-//! it can't disagree with what the engine acts on; deliberately absent: a file of its own.
+//! The progress of each phase and the incidents, as plain counts. Derived from the state alone, so
+//! it cannot contradict the engine; deliberately absent: a file of its own.
 
 use chrono::{DateTime, Utc};
 use domain::{Account, Capabilities, IncidentKey, PhaseId, Started, State};
 use serde::Serialize;
 
-/// How far a phase is. Everyone of its frozen population is counted in exactly one of `done`,
-/// `already_so`, `held`, `incident`, `retrying` and `pending`.
+/// The progress of a phase. Every mailbox of its frozen population is counted in exactly one of
+/// `done`, `already_so`, `held`, `incident`, `retrying` and `pending`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PhaseProgress {
     /// The phase.
     pub phase: PhaseId,
-    /// What people call it.
+    /// Its title.
     pub title: String,
-    /// When it is due by the plan in force, or was when it started.
+    /// When it is due by the plan in force, or was due when it started.
     pub due_at: DateTime<Utc>,
     /// When it was started.
     pub started_at: Option<DateTime<Utc>>,
-    /// By how much it was started late, in seconds.
+    /// The delay of its start, in seconds.
     pub late_seconds: u64,
-    /// When everyone was accounted for.
+    /// When every mailbox was accounted for.
     pub completed_at: Option<DateTime<Utc>>,
-    /// How many its frozen population is.
+    /// The size of its frozen population.
     pub population: u64,
-    /// Changed by the phase, at its date or armed ahead.
+    /// Changed by the phase, at its date or armed before.
     pub done: u64,
-    /// Found already so.
+    /// Needed no change.
     pub already_so: u64,
-    /// Kept from it by a hold.
+    /// Exempt by a hold.
     pub held: u64,
     /// Failed permanently, each under an incident, open or resolved.
     pub incident: u64,
     /// Waiting for another attempt.
     pub retrying: u64,
-    /// Not yet come to.
+    /// Not yet processed.
     pub pending: u64,
 }
 
 /// Mailboxes that failed permanently for one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncidentGroup {
-    /// What it is called on the command line.
+    /// Its key on the command line.
     pub key: IncidentKey,
-    /// The phase it is for.
+    /// Its phase.
     pub phase: Option<PhaseId>,
-    /// Why, as a short code.
+    /// The cause, as a short code.
     pub cause: String,
-    /// What could not be changed.
+    /// The capabilities that could not be changed.
     pub capabilities: Capabilities,
-    /// How many wait for an operator.
+    /// Mailboxes that wait for an operator.
     pub open: u64,
-    /// How many an operator dealt with otherwise.
+    /// Mailboxes resolved by an operator.
     pub resolved: u64,
-    /// The most attempts made for any of them.
+    /// The maximum attempts for any of them.
     pub attempts: u32,
     /// When the first of them was recorded.
     pub first_seen: DateTime<Utc>,
@@ -60,8 +60,8 @@ pub struct IncidentGroup {
     pub last_seen: DateTime<Utc>,
 }
 
-/// How far each phase of the plan is, in the order of the plan; one that has not started counts
-/// nobody.
+/// The progress of each phase, in the order of the plan; a phase that has not started counts no
+/// mailbox.
 pub fn phase_progress(state: &State, now: DateTime<Utc>) -> Vec<PhaseProgress> {
     let Some(plan) = state.plan() else { return Vec::new() };
     let each = plan.phases.iter().enumerate().map(|(place, phase)| {
@@ -97,7 +97,7 @@ fn of(
     }
 }
 
-/// The incidents, grouped by phase and cause, those of the most open mailboxes first.
+/// The incidents, grouped by phase and cause, those with the most open mailboxes first.
 pub fn incidents(state: &State) -> Vec<IncidentGroup> {
     let groups = state.failures.incidents().iter().map(|(key, incident)| IncidentGroup {
         key: key.clone(),

@@ -19,37 +19,37 @@ use crate::table::Table;
 const SETS: &str = "state.db";
 const TABLE: &str = "mailboxes.db";
 
-/// The projections of one programme, kept in one folder: the sets with the history's index in
-/// `state.db`, the row-per-mailbox table in `mailboxes.db`.
+/// The projections of one programme, in one folder: the sets with the history's index in
+/// `state.db`, the table with one row per mailbox in `mailboxes.db`.
 pub struct Projections {
     sets: Arc<Sets>,
     table: Arc<Table>,
     history: History,
 }
 
-/// What building the projections again came to.
+/// The result of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
-    /// How many events were read.
+    /// Events read.
     pub events: u64,
-    /// What was there before, brought up to the same event; `None` where it could not be read.
+    /// The projections before, up to the same event; `None` if they could not be read.
     pub before: Option<Digests>,
-    /// What is there now.
+    /// The projections after.
     pub after: Digests,
 }
 
-/// A digest over all that each projection stores.
+/// A digest of all that each projection stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Digests {
     /// Of the sets and the history's index.
     pub sets: String,
-    /// Of the row-per-mailbox table.
+    /// Of the table.
     pub table: String,
 }
 
 impl Projections {
-    /// Opens the projections in the folder `dir`; their files are made if they do not exist. Files
-    /// that were derived from another log are refused.
+    /// Opens the projections in the folder `dir`, and creates missing files. Files derived from
+    /// another log are refused.
     pub async fn open(
         dir: &Path,
         programme: ProgrammeId,
@@ -63,23 +63,22 @@ impl Projections {
         Ok(Self { sets, table: Arc::new(table), history })
     }
 
-    /// The state to begin from and the position it was folded up to: what a
-    /// [`eventstore::Journal`] is opened with.
+    /// The stored state and its position: the starting point of an [`eventstore::Journal`].
     pub async fn state(&self) -> Result<(State, u64), Error> {
         self.sets.load().await
     }
 
-    /// The sets, to be ticked often: each tick saves a start some of the log.
+    /// The sets, to be ticked often: each tick shortens the next start.
     pub fn sets(&self) -> &Arc<Sets> {
         &self.sets
     }
 
-    /// The row-per-mailbox table, to be ticked when there is time.
+    /// The table, to be ticked at low priority.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
     }
 
-    /// The history of mailboxes, and the past.
+    /// The history of mailboxes.
     pub fn history(&self) -> &History {
         &self.history
     }
@@ -90,8 +89,7 @@ impl Projections {
         Ok(Tick { progress: sets.progress + table.progress, next_wake: None })
     }
 
-    /// Ticks until there is nothing left to do; returns how many events that were for each
-    /// projection.
+    /// Ticks until nothing is left; returns the number of events for each projection.
     pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<[u64; 2], Error> {
         let mut progress = [0, 0];
         let [sets, table] = &mut progress;
@@ -105,18 +103,18 @@ impl Projections {
         }
     }
 
-    /// How far each has come.
+    /// The status of each projection.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
         Ok(vec![self.sets.status(now).await?, self.table.status(now).await?])
     }
 
-    /// A digest over all that is stored: equal for the same log, however it was read.
+    /// A digest of all that is stored: equal for the same log, however it was read.
     pub async fn digests(&self) -> Result<Digests, Error> {
         Ok(Digests { sets: self.sets.digest().await?, table: self.table.digest().await? })
     }
 
-    /// Drops what is in the folder and builds it again from the log. Nothing else may have the
-    /// files open. Being killed half-way does no harm: the next start, or tick, goes on.
+    /// Deletes the files in the folder and rebuilds them from the log. No other process may have
+    /// them open. An interrupted rebuild is harmless: the next start, or tick, resumes it.
     pub async fn rebuild(
         dir: &Path,
         programme: ProgrammeId,
@@ -155,8 +153,8 @@ impl Projections {
     }
 }
 
-/// Removes a database and what lies beside it; the database last, so that none stays without its
-/// log.
+/// Removes a database and its companion files; the database last, so that it never exists without
+/// its log.
 fn remove(path: &Path) -> Result<(), Error> {
     for more in ["-shm", "-wal", ""] {
         let mut name = path.as_os_str().to_owned();

@@ -1,11 +1,11 @@
 //! The outbox relay: mirrors the log on the bus, every event once and in order.
 //!
-//! Invariant: where to go on is read from the mirror's own last message, never from what was
-//! acknowledged; a mirror that lost its end, or everything, is filled again from there, with an
-//! alarm. The lease keeps two relays from working against each other, but the order does not depend
-//! on it: the mirror refuses a page that does not follow its last message. The checkpoint that is
-//! saved with the lease only tells how far the mirror was believed to be. Deliberately absent: a
-//! choice of events. Who reads the mirror chooses, by subject.
+//! Invariant: the relay resumes from the mirror's own last message, never from what was
+//! acknowledged; a mirror that lost its end, or everything, is refilled from there, with a warning.
+//! The lease keeps two relays from competing, but the order does not depend on it: the mirror
+//! rejects a page that does not follow its last message. The checkpoint stored with the lease only
+//! shows the last known end of the mirror. Deliberately absent: filtering of events. Consumers
+//! filter by subject.
 
 mod error;
 mod expand;
@@ -25,14 +25,14 @@ pub use error::Error;
 use expand::Members;
 use message::Writer;
 
-/// How the log is mirrored.
+/// The settings of a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelaySettings {
-    /// This process among all relays.
+    /// The owner of the lease: this process.
     pub owner: String,
-    /// How long another relay waits when this one is silent.
+    /// The time to live of the lease.
     pub lease_ttl: Duration,
-    /// How many messages are under way at once.
+    /// Maximum messages in flight.
     pub page: usize,
     /// How events about many mailboxes are published.
     pub expand: Expand,
@@ -41,14 +41,14 @@ pub struct RelaySettings {
 /// How events about many mailboxes are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expand {
-    /// As they are, with the set.
+    /// As one message, with the set.
     #[default]
     No,
     /// One message for each mailbox, in place of the set.
     PerMailbox,
 }
 
-/// Mirrors the log; one of any number that may run.
+/// Mirrors the log; any number may run, one is active.
 pub struct Relay {
     log: Arc<dyn EventStore>,
     mirror: Arc<dyn EventMirror>,
@@ -56,22 +56,22 @@ pub struct Relay {
     settings: RelaySettings,
 }
 
-/// How far one pass has come.
+/// The progress of one pass.
 struct Pass {
     tail: Tail,
     waiting: Vec<Mirrored>,
-    /// The last position that is published whole.
+    /// The last position that is completely published.
     published_to: u64,
-    /// The same, once what waits is published.
+    /// The same, once the pending messages are published.
     whole_to: u64,
     messages: u64,
     until: Instant,
-    /// One for each correlation id of what waits.
+    /// One for each correlation id of the pending messages.
     spans: BTreeMap<Uuid, Span>,
 }
 
 impl Pass {
-    /// From now on something of this event waits.
+    /// Adds an event to the pending ones.
     fn begin(&mut self, event: &RecordedEvent) {
         let correlation_id = event.event.correlation_id;
         self.spans.entry(correlation_id).or_insert_with(
@@ -79,14 +79,14 @@ impl Pass {
         );
     }
 
-    /// It has used up its time, and has something to show for it.
+    /// Has it used up its time, and made progress?
     fn is_over(&self) -> bool {
         self.messages > 0 && Instant::now() >= self.until
     }
 }
 
 impl Relay {
-    /// The lease's name: the relay is one reader of the log, whoever holds it.
+    /// The lease's name: the relay is one reader of the log, whichever process runs it.
     pub const LEASE: &str = "relay";
 
     /// A relay from a log to its mirror.
@@ -100,7 +100,7 @@ impl Relay {
     }
 
     /// One pass: publishes what the mirror lacks, for at most a part of the lease's time. Progress
-    /// 0 where nothing is missing, or where another relay holds the lease.
+    /// 0 if nothing is missing, or if another relay holds the lease.
     pub async fn tick(&self) -> Result<Tick, Error> {
         let RelaySettings { owner, lease_ttl, page, .. } = &self.settings;
         let until = Instant::now() + *lease_ttl / 3;
@@ -113,7 +113,7 @@ impl Relay {
         if first > head {
             return Err(Error::MirrorAhead { mirrored: first, head });
         }
-        // With the event that the mirror ends at, to see that it is the log's.
+        // Includes the last mirrored event, to check that it is in this log.
         let all = Filter::default();
         let found = self.log.read_all(first.saturating_sub(1), &all, (*page).max(1) + 1).await?;
         let whole_to = whole_to(&tail, &found.events)?;
@@ -188,14 +188,14 @@ impl Relay {
             return Ok(());
         }
         match self.log.save_checkpoint(lease, position).await {
-            // Another relay has taken over; where it goes on, it reads from the mirror.
+            // Another relay has taken over; the mirror tells where it resumes.
             Ok(()) | Err(eventstore::Error::Fenced { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// The last position that the mirror holds whole, after a look whether its last message is of the
+/// The last position that the mirror has completely, after checking that its last message is the
 /// log's event at that position.
 fn whole_to(tail: &Tail, events: &[RecordedEvent]) -> Result<u64, Error> {
     let Some(Mark { position, part, id }) = &tail.last else { return Ok(0) };

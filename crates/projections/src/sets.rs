@@ -1,8 +1,8 @@
-//! The population as sets, on disk: what a start begins from, and the index that finds the set
-//! events which concern one mailbox.
+//! The population as sets, on disk: the starting point of the engine, and the index of set events
+//! by mailbox.
 //!
-//! Invariant: after a tick, what [`Sets::load`] gives equals the state folded from the log up to
-//! the checkpoint, and every event up to it that names mailboxes has its spans in the index. Sets,
+//! Invariant: after a tick, [`Sets::load`] returns the state folded from the log up to the
+//! checkpoint, and every event up to it that names mailboxes has its spans in the index. Sets,
 //! rest, index and checkpoint are written in one transaction. Deliberately absent: personal data.
 
 use std::path::Path;
@@ -35,9 +35,9 @@ CREATE TABLE span (
     PRIMARY KEY (chunk, position)
 ) STRICT, WITHOUT ROWID;
 ";
-/// How many events are taken in one transaction: set events can hold some hundred kilobytes each.
+/// Events per transaction: set events can have some hundred kilobytes each.
 const PAGE: usize = 256;
-/// Rows of one statement: five values each, well under what `SQLite` lets a statement bind.
+/// Rows per statement: five values each, well below the limit of `SQLite`.
 const ROWS: usize = 1000;
 
 /// The sets and the index of a programme's log, in one file.
@@ -45,11 +45,11 @@ pub struct Sets {
     database: Database,
     programme: ProgrammeId,
     log: Arc<dyn EventStore>,
-    /// What was last written; `None` where the file has to be read again.
+    /// The state as last written; `None` if the file must be read again.
     stored: Mutex<Option<Arc<Stored>>>,
 }
 
-/// An event that may concern a mailbox: its number lies in the event's range.
+/// An event that may concern a mailbox: its number is in the event's range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     chunk: u16,
@@ -60,7 +60,7 @@ struct Span {
 }
 
 impl Sets {
-    /// Opens the file at `path`, which is made if it does not exist.
+    /// Opens the file at `path`, and creates a missing one.
     pub async fn open(
         path: &Path,
         programme: ProgrammeId,
@@ -79,8 +79,7 @@ impl Sets {
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
 
-    /// The state as it was last written, and the position it was folded up to. Refused where the
-    /// log is not the one it was derived from.
+    /// The state as last written, and its position. Fails if it was derived from another log.
     pub async fn load(&self) -> Result<(State, u64), Error> {
         let stored = self.stored.lock().await.take();
         let stored = self.again(stored).await?;
@@ -89,7 +88,7 @@ impl Sets {
         Ok(loaded)
     }
 
-    /// Takes the next events of the log, if there are any.
+    /// Processes the next events of the log, if there are any.
     pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.stored.lock().await;
         let before = self.again(held.take()).await?;
@@ -105,7 +104,7 @@ impl Sets {
                     after.evolve(&fact);
                     progress += 1;
                 }
-                // What comes before it is taken first.
+                // The events before it are processed first.
                 Err(_) if progress > 0 => break,
                 Err(error) => {
                     *held = Some(before);
@@ -117,19 +116,19 @@ impl Sets {
             *held = Some(before);
             return Ok(Tick::default());
         }
-        // Where another process got there first, the next tick reads the file again.
+        // If another process was faster, the next tick reads the file again.
         if self.write(&before, &after, &spans).await? {
             *held = Some(Arc::new(after));
         }
         Ok(Tick { progress, next_wake: None })
     }
 
-    /// How far it has come, and how far behind it is.
+    /// Its checkpoint and its lag.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
         status(NAME, self.database.reader(), self.log.as_ref(), now).await
     }
 
-    /// A digest of all that is stored, the same for the same log however it came to be.
+    /// A digest of all that is stored, the same for the same log, however it was built.
     pub async fn digest(&self) -> Result<String, Error> {
         let name = &self.database.name;
         let stored = Stored::load(&self.database.readers, name, &self.programme).await?;
@@ -148,10 +147,10 @@ impl Sets {
         Ok(format!("{:x}", digest.finalize()))
     }
 
-    /// The positions of the events in the index whose range holds the number, and how far the index
-    /// goes: what came later has to be looked through.
+    /// The positions of the indexed events whose range contains the number, and the end of the
+    /// index: later events must be scanned.
     pub(crate) async fn candidates(&self, number: u32) -> Result<(Vec<u64>, u64), Error> {
-        // One statement, so that index and checkpoint are of the same moment.
+        // One statement, so that index and checkpoint are from the same snapshot.
         let rows = sqlx::query_as::<_, (bool, i64)>(
             "SELECT 0, position FROM checkpoint UNION ALL
              SELECT 1, position FROM span WHERE chunk = ?1 AND ?2 BETWEEN low AND high ORDER BY 1, \
@@ -170,7 +169,7 @@ impl Sets {
         Ok((positions, checkpoint))
     }
 
-    /// Closes the file; what is asked of it later is an error.
+    /// Closes the file; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
         Ok(self.database.close().await?)
     }

@@ -5,22 +5,22 @@ use serde::Serialize;
 use crate::error::Error;
 use sql::{Reader, StoreName};
 
-/// How far a projection has come.
+/// The status of a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Which projection.
     pub name: &'static str,
-    /// The last event that is in it.
+    /// The last event that it includes.
     pub checkpoint: u64,
     /// The last event of the log.
     pub head: u64,
-    /// How many events it is behind.
+    /// The events that it lacks.
     pub lag_events: u64,
-    /// For how long the oldest event that is not in it has been in the log, in seconds.
+    /// The age of the oldest event that it lacks, in seconds.
     pub lag_seconds: u64,
 }
 
-/// The position that a projection's checkpoint is at.
+/// The position of a projection's checkpoint.
 pub(crate) async fn position(reader: Reader<'_>, name: &StoreName) -> Result<u64, Error> {
     let row = reader.rows("SELECT position FROM checkpoint", Vec::new()).await;
     let row: Option<(i64,)> = row.map_err(|error| name.error(error))?.pop();
@@ -28,7 +28,7 @@ pub(crate) async fn position(reader: Reader<'_>, name: &StoreName) -> Result<u64
     Ok(position.map_err(|error| name.corrupt(error))?)
 }
 
-/// The status of the projection whose checkpoint is there.
+/// The status of a projection, from its checkpoint.
 pub(crate) async fn status(
     name: &'static str,
     (reader, store): (Reader<'_>, &StoreName),

@@ -1,12 +1,10 @@
-//! A [`State`] on disk, beside whatever is derived from it, with the checkpoint it was folded up
-//! to.
+//! A [`State`] on disk, with its checkpoint and whatever is derived from it.
 //!
-//! Purpose: a start needs only the tail of the log. Each set is kept in chunks of 65,536 numbers
-//! (one Roaring container), and only chunks that changed are written; the small rest is one JSON
-//! document. Invariants: what is loaded equals the state folded from the log up to the checkpoint;
-//! a file belongs to one log, known by the ids of its first event and of the event at the
-//! checkpoint. Deliberately absent: trust. A file of another log is refused rather than gone on
-//! from.
+//! A start needs only the tail of the log. Each set is stored in chunks of 65,536 numbers (one
+//! Roaring container), and only changed chunks are written; the small rest is one JSON document.
+//! Invariants: the loaded state equals the fold of the log up to the checkpoint; a file belongs to
+//! one log, identified by the ids of its first event and of the event at the checkpoint. A file of
+//! another log is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +19,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use sql::StoreName;
 
-/// The tables that any file with a state in it has.
+/// The tables of any file with a state in it.
 pub(crate) const CREATE: &str = "
 CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -42,11 +40,11 @@ CREATE TABLE chunk (
 ) STRICT;
 ";
 
-/// What to do about a file whose tables are of another version.
+/// The next step for a file with tables of another version.
 pub(crate) const OTHER_VERSION: &str = "run `tramonto store rebuild` with the version of the \
                                         program you want to use";
 
-/// Where a file's state stands in its log.
+/// The position of a stored state in its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Checkpoint {
     pub(crate) position: u64,
@@ -62,7 +60,7 @@ impl Checkpoint {
     }
 }
 
-/// The state as it was last written.
+/// The state as last written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stored {
     pub(crate) state: State,
@@ -70,13 +68,13 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Takes the next event of the log.
+    /// Applies the next event of the log.
     pub(crate) fn evolve(&mut self, fact: &Fact) {
         self.state.evolve(fact);
         self.checkpoint = self.checkpoint.after(fact);
     }
 
-    /// Loads what the file holds, and makes sure that it is of this programme and this log.
+    /// Loads the file, and checks that it belongs to this programme and this log.
     pub(crate) async fn load(
         readers: &SqlitePool,
         store: &StoreName,
@@ -133,7 +131,7 @@ impl Stored {
         Ok(Self { state, checkpoint })
     }
 
-    /// Is the log the one that this was derived from?
+    /// Is it derived from this log?
     pub(crate) async fn check(
         &self,
         projection: &'static str,
@@ -158,8 +156,8 @@ impl Stored {
         Ok(())
     }
 
-    /// Writes what changed since `before`. False where another process has moved the checkpoint,
-    /// and the transaction must be rolled back.
+    /// Writes the changes since `before`. False if another process has moved the checkpoint, and
+    /// the transaction must be rolled back.
     pub(crate) async fn save(
         &self,
         before: &Self,
@@ -219,8 +217,7 @@ impl Stored {
     }
 }
 
-/// A digest over everything that [`Stored`] keeps: equal states have equal digests, however they
-/// came to be.
+/// A digest of everything in [`Stored`]: equal states have equal digests, however they were built.
 pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) -> Result<(), Error> {
     let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| store.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());
@@ -266,7 +263,7 @@ fn checkpoint_of(row: &SqliteRow, store: &StoreName) -> Result<(String, Checkpoi
     Ok((row.try_get("programme").map_err(fault)?, checkpoint))
 }
 
-/// The chunks that a set has members in.
+/// The chunks in which a set has members.
 pub(crate) fn chunks_of(set: &RoaringBitmap) -> Vec<u16> {
     let mut chunks = Vec::new();
     let mut members = set.iter();
@@ -290,7 +287,7 @@ pub(crate) fn within(chunk: u16) -> RoaringBitmap {
     all
 }
 
-/// The portable bytes of a set, the same however the set came to be; `None` for the empty set.
+/// The portable bytes of a set, in canonical form; `None` for the empty set.
 fn canonical(set: &RoaringBitmap) -> Option<Vec<u8>> {
     if set.is_empty() {
         return None;
@@ -301,7 +298,7 @@ fn canonical(set: &RoaringBitmap) -> Option<Vec<u8>> {
     Some(MailboxSet::from(set).to_portable())
 }
 
-/// A position or a count as `SQLite` keeps it.
+/// A position or a count as an `SQLite` integer.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

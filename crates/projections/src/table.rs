@@ -1,13 +1,11 @@
-//! One plain SQL row per mailbox, for people and tools that ask in SQL; it follows behind.
+//! The table with one SQL row per mailbox, for ad-hoc queries; it lags behind.
 //!
-//! Invariants: a row says what the state folded up to the checkpoint says of its mailbox, and
-//! `changed_at` is the event that last changed the row; rows and checkpoint are written in one
-//! transaction. It has a file of its own, because `SQLite` has one writer a file: rewriting a
-//! million rows takes a second or two, and the sets, a start of the engine and a history must not
-//! wait for that. Deliberately absent: anyone who waits for it. A tick changes a bounded number of
-//! rows, so that whoever runs it decides how much of the machine it may have; but a table that is
-//! empty is filled in one go, each row as it came to be, since writing every row once costs a
-//! fraction of writing its whole history.
+//! Invariants: a row is the state of its mailbox at the checkpoint, and `changed_at` is the event
+//! that last changed it; rows and checkpoint are written in one transaction. It has its own file,
+//! because `SQLite` has one writer per file: rewriting a million rows takes a second or two, and
+//! the sets, a start of the engine and a history must not wait for that. No component waits for it.
+//! A tick changes a bounded number of rows, so that its caller controls the load; an empty table is
+//! filled in one go, since writing every row once costs a fraction of writing its whole history.
 
 mod digest;
 mod follow;
@@ -34,17 +32,17 @@ pub use postgres::PostgresTable;
 
 const NAME: &str = "mailbox table";
 
-/// The row-per-mailbox table of a programme's log, in a file of its own.
+/// The table of a programme's log, in its own file.
 pub struct Table {
     database: Database,
     programme: ProgrammeId,
     log: Arc<dyn EventStore>,
-    /// What was last written; `None` where the file has to be read again.
+    /// The state as last written; `None` if the file must be read again.
     stored: Mutex<Option<Arc<Stored>>>,
 }
 
 impl Table {
-    /// Opens the file at `path`, which is made if it does not exist.
+    /// Opens the file at `path`, and creates a missing one.
     pub async fn open(
         path: &Path,
         programme: ProgrammeId,
@@ -54,8 +52,8 @@ impl Table {
         Ok(Self { database, programme, log, stored: Mutex::new(None) })
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows; where no
-    /// mailbox has a row yet, all of them.
+    /// Processes the next events of the log, until some hundred thousand rows change; all of them
+    /// while the table is empty.
     pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.stored.lock().await;
         let before = self.again(held.take()).await?;
@@ -65,26 +63,26 @@ impl Table {
             return taken.map(|_| Tick::default());
         }
         let taken = taken?;
-        // Where another process got there first, the next tick reads the file again.
+        // If another process was faster, the next tick reads the file again.
         if self.write(&before, &taken).await? {
             *held = Some(Arc::new(taken.after));
         }
         Ok(Tick { progress: taken.progress, next_wake: None })
     }
 
-    /// How far it has come, and how far behind it is.
+    /// Its checkpoint and its lag.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
         status(NAME, self.database.reader(), self.log.as_ref(), now).await
     }
 
-    /// A digest of all rows, the same for the same log however they came to be, and in either
+    /// A digest of all rows, the same for the same log, however they were built, and in either
     /// database.
     pub async fn digest(&self) -> Result<String, Error> {
         let (reader, name) = self.database.reader();
         Ok(digest::digest(reader, name).await?)
     }
 
-    /// Closes the file; what is asked of it later is an error.
+    /// Closes the file; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
         Ok(self.database.close().await?)
     }

@@ -1,4 +1,4 @@
-//! Which events can be told mailbox by mailbox: those that say the same of each of their mailboxes.
+//! Events that can be expanded by mailbox: those with the same content for each of their mailboxes.
 
 use domain::{MailboxSet, Subjects};
 use eventstore::RecordedEvent;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 
-/// The mailboxes of an event and what it says of each; none for an event that stays whole.
+/// The mailboxes of an event and its content for each; none for an event that is not expanded.
 #[derive(Default)]
 pub(super) struct Members {
     mailboxes: MailboxSet,
@@ -16,7 +16,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// The mailboxes of which this event says the same.
+    /// The mailboxes for which this event has the same content.
     pub(super) fn of(event: &RecordedEvent) -> Result<Self, Error> {
         let fact = event.fact()?;
         let Subjects::Alike(mailboxes) = fact.event.subjects() else {
@@ -37,7 +37,7 @@ impl Members {
         Ok(Self { mailboxes, said })
     }
 
-    /// How many messages they are.
+    /// The number of messages.
     pub(super) fn parts(&self) -> u32 {
         u32::try_from(self.mailboxes.len()).unwrap_or(u32::MAX)
     }
@@ -49,19 +49,19 @@ impl Members {
         (done.saturating_add(1)..).zip(rest)
     }
 
-    /// What the event says of one mailbox, without the braces.
+    /// The content for one mailbox, without the braces.
     pub(super) fn said(&self) -> &str {
         &self.said
     }
 
-    /// The id of the message that is this part; `None` where there is no such part.
+    /// The message id of this part; `None` if there is no such part.
     pub(super) fn message_id(&self, event: Uuid, part: u32) -> Option<String> {
         let number = self.mailboxes.select(part.checked_sub(1)?)?;
         Some(message_id(event, number).to_string())
     }
 }
 
-/// The id of the message in which an event is told of one mailbox.
+/// The id of the message for one mailbox of an event.
 pub(super) fn message_id(event: Uuid, number: u32) -> Uuid {
     Uuid::new_v5(&event, number.to_string().as_bytes())
 }

@@ -1,4 +1,4 @@
-//! How an event of the log is written as a message of the mirror.
+//! The format of a log event as a message of the mirror.
 //!
 //! | attribute | of an event | of its part for one mailbox |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | `position`, `previous` | its place in the log, and the one before | the same for all parts |
 //! | `part`, `parts` | | from 1; how many there are |
 //!
-//! A consumer that remembers the last position it has seen sees a hole where `previous` is beyond
-//! it, and a double where `position` is not. Deliberately absent: the operator's name and reason.
+//! A consumer that stores the last position it has seen detects a gap if `previous` is beyond it,
+//! and a duplicate if `position` is not. Deliberately absent: the operator's name and reason.
 
 use bus::{CloudEvent, Mirrored};
 use chrono::SecondsFormat;
@@ -18,7 +18,7 @@ use eventstore::RecordedEvent;
 
 use super::expand::{Members, message_id};
 
-/// The category of the subject that one mailbox's parts travel on.
+/// The category of the subjects of single mailboxes.
 const MAILBOX: &str = "mailbox";
 
 /// Writes the messages of one programme.
@@ -46,7 +46,7 @@ impl Writer {
         Mirrored { category, kind: event.kind.clone(), event: message }
     }
 
-    /// What an event says of one mailbox.
+    /// The content of an event for one mailbox.
     pub(super) fn part(
         &self,
         recorded: &RecordedEvent,
@@ -69,11 +69,11 @@ impl Writer {
         Mirrored { category: MAILBOX.to_owned(), kind: event.kind.clone(), event: message }
     }
 
-    /// What both forms have in common.
+    /// The attributes common to both forms.
     fn common(&self, recorded: &RecordedEvent) -> CloudEvent {
         let event = &recorded.event;
         let recorded_at = recorded.recorded_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        // `operator:anna` is a person; that it was an operator is not.
+        // `operator:anna` identifies a person; `operator` does not.
         let actor = event.actor.split(':').next().unwrap_or_default();
         let mut message = CloudEvent {
             source: self.source.clone(),

@@ -1,11 +1,11 @@
-//! A digest of all rows: the same for the same log, however they came to be, and in either
+//! A digest of all rows: the same for the same log, however they were built, and in either
 //! database.
 
 use sha2::{Digest, Sha256};
 
 use sql::{Error, Param, Reader, Statement, StoreName};
 
-/// Rows read at a time.
+/// Rows per read.
 const PAGE: i64 = 65_536;
 
 macro_rules! rows {

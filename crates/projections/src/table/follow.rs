@@ -1,5 +1,5 @@
-//! One step of the table, before anything is written: which events are taken, and whose rows they
-//! change.
+//! One step of the table, before anything is written: which events are processed, and whose rows
+//! they change.
 
 use eventstore::{EventStore, Filter};
 
@@ -9,32 +9,32 @@ use super::write::Changes;
 use crate::error::Error;
 use crate::stored::Stored;
 
-/// How many events are read at a time.
+/// Events per read.
 const PAGE: usize = 64;
 
-/// How much is taken in one transaction.
+/// The limits of one transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Rows that change, give or take the last event.
+    /// Changed rows, approximately.
     rows: u64,
-    /// Bytes of the sets of rows that change, where nobody has a row yet.
+    /// Bytes of the sets of changed rows, while the table is empty.
     bytes: usize,
 }
 
-/// A fraction of a second of writing; and for a table that is built from nothing, whose rows are
-/// then written once and as they came to be, what the longest programme needs several times over.
+/// A fraction of a second of writing; for a table built from nothing, whose rows are written once
+/// in their final state, several times the need of the longest programme.
 pub(super) const BOUNDS: Bounds = Bounds { rows: 1 << 18, bytes: 1 << 26 };
 
 /// The next events of the log, folded.
 pub(super) struct Taken {
     pub(super) after: Stored,
     pub(super) changes: Changes,
-    /// How many events it was.
+    /// Their number.
     pub(super) progress: u64,
 }
 
-/// Takes the next events of the log: a page of them, or as many as change the rows that may change.
-/// While nobody has a row, everything there is, as long as it fits into memory.
+/// Reads the next events of the log: a page of them, or until the limit of changed rows. While the
+/// table is empty, all events, as long as they fit into memory.
 pub(super) async fn take(
     log: &dyn EventStore,
     before: &Stored,
@@ -50,7 +50,7 @@ pub(super) async fn take(
     }
 }
 
-/// Takes a page; false where it was the last, or took what may be taken.
+/// Reads a page; false if it was the last, or reached the limit.
 async fn page(
     log: &dyn EventStore,
     taken: &mut Taken,
@@ -63,7 +63,7 @@ async fn page(
     for event in &page.events {
         let fact = match event.fact() {
             Ok(fact) => fact,
-            // What comes before it is taken first.
+            // The events before it are processed first.
             Err(_) if taken.progress > 0 => return Ok(false),
             Err(error) => return Err(Error::reading(NAME, error)),
         };
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// A log of so many events, each of ten registrations.
+    /// A log of so many events, with ten registrations each.
     async fn log(events: u32) -> MemoryStore {
         let log = Arc::new(MemoryStore::new(Arc::new(Noon)));
         let programme: ProgrammeId = "cec-pac".parse().unwrap();

@@ -1,10 +1,10 @@
-//! The rows of some mailboxes as eight sets: one for each bit of a row's code.
+//! The rows of some mailboxes as eight bit planes: one set for each bit of a row's code.
 
 use domain::{Capability, State};
 use roaring::RoaringBitmap;
 
-/// What a row says beside its number and its `changed_at`, in eight bits: two of lifecycle
-/// (registered, activated, lapsed, withdrawn), one of each of the platform's capabilities, held,
+/// The content of a row besides its number and its `changed_at`, in eight bits: two of lifecycle
+/// (registered, activated, lapsed, withdrawn), one for each of the platform's capabilities, held,
 /// incident.
 pub(super) type Code = u8;
 
@@ -12,14 +12,14 @@ pub(super) type Code = u8;
 pub(super) const COLUMNS: [Capability; 4] =
     [Capability::Send, Capability::Modify, Capability::Receive, Capability::Access];
 
-/// For each bit of a [`Code`], those in whose row it is set.
+/// For each bit of a [`Code`], the mailboxes in whose row it is set.
 pub(super) struct Planes {
     planes: [RoaringBitmap; 8],
     registered: RoaringBitmap,
 }
 
 impl Planes {
-    /// The rows of these mailboxes; those who are not registered have none.
+    /// The rows of these mailboxes; unregistered ones have none.
     pub(super) fn of(state: &State, these: &RoaringBitmap) -> Self {
         let rights = &state.rights;
         let registered = these & rights.registered();
@@ -38,14 +38,14 @@ impl Planes {
         Self { planes: [low, high, send, modify, receive, access, held, incident], registered }
     }
 
-    /// Those of whom the other says something else.
+    /// The mailboxes whose rows differ.
     pub(super) fn differ(&self, other: &Self) -> RoaringBitmap {
         let pairs = self.planes.iter().zip(&other.planes);
         let registered = &self.registered ^ &other.registered;
         pairs.fold(registered, |all, (one, other)| all | (one ^ other))
     }
 
-    /// The code of each of a range of mailboxes, from `first` on.
+    /// The codes of a range of mailboxes, from `first` on.
     pub(super) fn codes(&self, first: u32, count: usize) -> Vec<Code> {
         let mut codes = vec![0; count];
         for (bit, plane) in self.planes.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Planes {
         codes
     }
 
-    /// These split by their code.
+    /// Splits mailboxes by their code.
     pub(super) fn split(&self, these: RoaringBitmap) -> Vec<(Code, RoaringBitmap)> {
         let mut groups = vec![(0, these)];
         for (bit, plane) in self.planes.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Planes {
         groups
     }
 
-    /// Those among these whose row has exactly this code.
+    /// The mailboxes among these whose row has exactly this code.
     pub(super) fn with_code(&self, code: Code, these: &RoaringBitmap) -> RoaringBitmap {
         let found = these & &self.registered;
         self.planes.iter().enumerate().fold(found, |found, (bit, plane)| {

@@ -1,11 +1,10 @@
-//! The same table in `PostgreSQL`, where several projectors may be ready to move it and one does.
+//! The table in `PostgreSQL`, which one of several projectors moves.
 //!
-//! Invariants: rows and checkpoint are written in one transaction, which begins by moving the
-//! checkpoint from where this projector left it, under its lease's token; whoever takes over writes
-//! its own token first, so that one that was suspended can write nothing more, however long it
-//! slept. Where the table stands is in the database alone; the state behind it is folded from the
-//! log once, on the first tick. Deliberately absent: waiting. A projector whose turn it is not has
-//! nothing to do.
+//! Invariants: rows and checkpoint are written in one transaction, which starts by moving the
+//! checkpoint from where this projector left it, under its lease's token; a successor writes its
+//! own token first, so that a suspended projector can write nothing more, however long it slept.
+//! Only the database has the checkpoint; the state at the checkpoint is folded from the log once,
+//! on the first tick. A projector without the lease does not wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +24,12 @@ use crate::status::{self, Status};
 use crate::stored::{Checkpoint, Stored, signed};
 use sql::{ANSWER, Migration, Param, Server, Writer, within};
 
-/// After so long without a word of its projector another takes over; one transaction takes a second
-/// or two.
+/// The time to live of the lease; one transaction takes a second or two.
 const TTL: Duration = Duration::from_secs(30);
-/// How many events are folded at a time to get to the checkpoint.
+/// Events per read while folding up to the checkpoint.
 const PAGE: usize = 256;
 
-/// The row-per-mailbox table of a programme's log, in the schema `projection` of a `PostgreSQL`
-/// database.
+/// The table of a programme's log, in the schema `projection` of a `PostgreSQL` database.
 pub struct PostgresTable {
     server: Server,
     programme: ProgrammeId,
@@ -41,20 +38,19 @@ pub struct PostgresTable {
     moving: Mutex<Option<Moving>>,
 }
 
-/// What the projector whose turn it is holds.
+/// The context of the projector that holds the lease.
 struct Moving {
     token: u64,
     connection: PgConnection,
-    /// What was last written.
+    /// The state as last written.
     stored: Stored,
 }
 
 impl PostgresTable {
-    /// The name under which the log keeps who moves the table.
+    /// The name of the lease.
     pub const LEASE: &str = "mailboxes";
 
-    /// Connects to tables that [`PostgresTable::migrate`] has made. `owner` names this process and
-    /// no other.
+    /// Connects to tables created by [`PostgresTable::migrate`]. `owner` identifies this process.
     pub async fn connect(
         options: PgConnectOptions,
         programme: ProgrammeId,
@@ -67,15 +63,15 @@ impl PostgresTable {
         Ok(table)
     }
 
-    /// Makes the tables, or brings them up to date, and returns the steps that were missing; with
-    /// `dry`, it only returns them.
+    /// Creates the tables, or migrates them, and returns the steps that were missing; with `dry`,
+    /// it only returns them.
     pub async fn migrate(options: PgConnectOptions, dry: bool) -> Result<Vec<Migration>, Error> {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
-    /// Takes the next events of the log, as many as change some hundred thousand rows; where no
-    /// mailbox has a row yet, all of them. Where it is another projector's turn, it does nothing
-    /// and looks again when that one's lease may have run out.
+    /// Processes the next events of the log, until some hundred thousand rows change; all of them
+    /// while the table is empty. If another projector holds the lease, it does nothing and tries
+    /// again when that lease may have expired.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.moving.lock().await;
         let known = held.take();
@@ -102,29 +98,28 @@ impl PostgresTable {
             return taken.map(|_| Tick::default());
         }
         let taken = taken?;
-        // From here on an error leaves nothing behind: the next tick asks the database where it
-        // stands.
+        // After an error the context is dropped: the next tick reads the checkpoint from the
+        // database.
         self.write(&mut moving, &taken).await?;
         moving.stored = taken.after;
         *held = Some(moving);
         Ok(Tick { progress: taken.progress, next_wake: None })
     }
 
-    /// How far it has come, and how far behind it is.
+    /// Its checkpoint and its lag.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
         status::status(NAME, self.server.reader(), self.log.as_ref(), now).await
     }
 
-    /// A digest of all rows, the same for the same log however they came to be, and in either
+    /// A digest of all rows, the same for the same log, however they were built, and in either
     /// database.
     pub async fn digest(&self) -> Result<String, Error> {
         let (reader, name) = self.server.reader();
         Ok(digest::digest(reader, name).await?)
     }
 
-    /// Empties the table and builds it again from the log; returns how many events that took.
-    /// Readers find it filling up meanwhile. Being killed half-way does no harm: whoever ticks next
-    /// goes on.
+    /// Empties the table and rebuilds it from the log; returns the number of events read. Readers
+    /// see it filling up. An interrupted rebuild is harmless: the next tick resumes it.
     pub async fn rebuild(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         let mut held = self.moving.lock().await;
         let Some(lease) = self.lease().await? else { return Err(self.taken_over()) };
@@ -155,7 +150,7 @@ impl PostgresTable {
                 return Err(self.taken_over());
             }
             if tick.progress == 0 {
-                // Given back, so that whoever keeps the table goes on at once.
+                // Released, so that the regular projector continues at once.
                 self.log.claim(Self::LEASE, &self.owner, Duration::ZERO).await?;
                 return Ok(events);
             }
@@ -163,7 +158,7 @@ impl PostgresTable {
         }
     }
 
-    /// Closes the connections; what is asked of it later is an error.
+    /// Closes the connections; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
         *self.moving.lock().await = None;
         self.server.close().await;
@@ -174,7 +169,7 @@ impl PostgresTable {
         Ok(self.log.claim(Self::LEASE, &self.owner, TTL).await?)
     }
 
-    /// Where the table stands, from the database; it must be this programme's.
+    /// The checkpoint, from the database; it must be this programme's.
     async fn stands(&self) -> Result<Checkpoint, Error> {
         const ROW: &str = "SELECT programme, position, first_event, last_event FROM checkpoint";
         let (reader, name) = self.server.reader();
@@ -199,19 +194,19 @@ impl PostgresTable {
         status::position(reader, name).await
     }
 
-    /// What this projector goes on from under a lease: what it knows, if it had it before.
+    /// The starting point under a lease: the known one, if this projector held it before.
     async fn take_over(&self, known: Option<Moving>, lease: &Lease) -> Result<Moving, Error> {
         if let Some(known) = known.filter(|known| known.token == lease.token) {
             return Ok(known);
         }
         let connection = self.stamped(lease).await?;
-        // Read after the token was written: nobody else moves it from here on.
+        // Read after the token was written: no other process moves it from here on.
         let checkpoint = self.stands().await?;
         let stored = self.fold_to(checkpoint).await?;
         Ok(Moving { token: lease.token, connection, stored })
     }
 
-    /// Writes the lease's token beside the checkpoint, so that no older one is good any more.
+    /// Writes the lease's token beside the checkpoint, which invalidates older ones.
     async fn stamped(&self, lease: &Lease) -> Result<PgConnection, Error> {
         const STAMP: &str = "
             INSERT INTO checkpoint VALUES (1, $1, 0, NULL, NULL, $2)
@@ -258,7 +253,7 @@ impl PostgresTable {
         let begun = within(ANSWER, connection.begin()).await;
         let mut transaction = begun.map_err(fault)?;
         let mut writer = Writer::Postgres(&mut transaction);
-        // Derived data: what a power cut takes back, it takes back with the checkpoint.
+        // Derived data: a power failure loses rows and checkpoint together.
         let unhurried = writer.run("SET LOCAL synchronous_commit = off", Vec::new()).await;
         unhurried.map_err(fault)?;
         let Checkpoint { position, first_event, last_event } = taken.after.checkpoint;

@@ -1,4 +1,4 @@
-//! The tables, written for whoever opens them with `sqlite3` or `psql`.
+//! The tables, designed for users of `sqlite3` or `psql`.
 
 use domain::{MailboxId, ProgrammeId};
 
@@ -9,8 +9,8 @@ use sql::{Durability, Format, Schema};
 const APPLICATION_ID: u32 = 0x7472_6d4d;
 const SCHEMA_VERSION: u32 = 1;
 
-/// A mailbox's id is worked out from its number, so it takes no room: `MAILBOX_PREFIX` is what the
-/// ids of the programme have in common.
+/// A mailbox's id is computed from its number, so it takes no space: `MAILBOX_PREFIX` is the common
+/// prefix of the programme's ids.
 const CREATE: &str = "
 CREATE TABLE mailbox (
     number INTEGER PRIMARY KEY,
@@ -39,7 +39,7 @@ pub(super) const SCHEMA: Schema = Schema {
     steps: &[("a row for each mailbox", include_str!("../../migrations/projection/1.sql"))],
 };
 
-/// What the ids of a programme's mailboxes have in common.
+/// The common prefix of the ids of a programme's mailboxes.
 pub(super) fn prefix(programme: &ProgrammeId) -> String {
     let id = MailboxId::new(programme, 0).to_string();
     id.strip_suffix("00000000").unwrap_or(&id).to_owned()

@@ -1,10 +1,10 @@
-//! From changed sets to few statements.
+//! Turns changed sets into few statements.
 //!
-//! A set of some ten thousand mailboxes is scattered over the numbers, but mostly it is everyone of
-//! a range whose row says the same. So a statement names a range and what the rows said before;
-//! only what is scattered among its own kind is named number by number. Invariant: each changed row
-//! is written once in a transaction, and a row that was written is told by its `changed_at`, which
-//! is past the checkpoint, from one that only says the same.
+//! The members of a large changed set are scattered over the numbers, but usually they are all
+//! mailboxes of a range whose rows are equal. So a statement names a range and the former content
+//! of the rows; only scattered numbers are listed. Invariant: each changed row is written once in a
+//! transaction, and a written row is distinguished from an equal one by its `changed_at`, which is
+//! past the checkpoint.
 
 use std::ops::RangeInclusive;
 
@@ -18,13 +18,13 @@ use crate::error::Error;
 use crate::stored::{Stored, signed};
 use sql::{Param, Statement, StoreName, Writer};
 
-/// How many new rows one statement takes.
+/// New rows per statement.
 const BATCH: usize = 8192;
-/// A range must be worth its statement: at least so many rows each.
+/// The minimum average rows per range for which ranges are faster.
 const ROWS_A_RANGE: u64 = 64;
 
-/// A row's number is its place after the first; its code, and its event above it, are its value. In
-/// `SQLite` the id is worked out when it is asked for.
+/// A row's number is its index after the first; its value is its code, with its event in the bits
+/// above. In `SQLite` the id is computed when it is read.
 macro_rules! insert {
     ($into:literal, $select:literal, $bit:literal, $from:literal) => {
         concat!(
@@ -63,7 +63,7 @@ const INSERT: Statement = Statement {
     ),
 };
 
-/// The values of the new and of the old row, with its place left open.
+/// The values of the new and of the old row, without the condition on numbers.
 macro_rules! update {
     ($place:literal) => {
         concat!(
@@ -82,7 +82,7 @@ const UPDATE_LISTED: Statement = Statement {
     postgres: update!("number = ANY ($17)"),
 };
 
-/// Whose rows changed, by the event that changed them.
+/// The changed rows, by the event that changed them.
 #[derive(Default)]
 pub(super) struct Changes {
     by_event: Vec<(u64, RoaringBitmap)>,
@@ -99,12 +99,12 @@ impl Changes {
         }
     }
 
-    /// How many rows changed.
+    /// The number of changed rows.
     pub(super) fn rows(&self) -> u64 {
         self.all.len()
     }
 
-    /// How much memory the sets take, about.
+    /// The approximate memory of the sets.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -124,17 +124,17 @@ impl Changes {
     }
 }
 
-/// Rows that said the same and come to say the same, by the same event.
+/// Rows with equal old and equal new content, changed by the same event.
 struct Update {
     rows: RoaringBitmap,
     old: Code,
     new: Code,
     changed_at: u64,
-    /// Ranges in which all rows with the old code are meant; `None` where they are too many.
+    /// Ranges in which all rows with the old code are included; `None` if they are too many.
     ranges: Option<Vec<RangeInclusive<u32>>>,
 }
 
-/// What is to be written of rows that are there already.
+/// The updates of existing rows.
 fn updates(before: &Stored, after: &Stored, changes: &Changes) -> Vec<Update> {
     let known = before.state.rights.registered();
     let (Some(first), Some(last)) = (changes.all.min(), changes.all.max()) else {
@@ -156,7 +156,7 @@ fn updates(before: &Stored, after: &Stored, changes: &Changes) -> Vec<Update> {
     updates
 }
 
-/// The ranges in which `rows` are all of their kind; `None` where listing them is cheaper.
+/// The ranges in which `rows` are all rows of their code; `None` if listing them is cheaper.
 fn ranges(
     rows: &RoaringBitmap,
     kind: impl Fn(&RoaringBitmap) -> RoaringBitmap,
@@ -180,7 +180,7 @@ fn ranges(
     Some(ranges)
 }
 
-/// Brings all rows from what they said before to what they say after.
+/// Updates all rows from their former to their new content.
 pub(super) async fn rows(
     writer: &mut Writer<'_>,
     programme: &ProgrammeId,
@@ -205,7 +205,7 @@ pub(super) async fn rows(
     Ok(())
 }
 
-/// Writes one update; returns how many rows it found.
+/// Writes one update; returns the number of rows found.
 async fn update(
     writer: &mut Writer<'_>,
     update: &Update,
@@ -238,7 +238,7 @@ fn bound(code: Code) -> Vec<Param> {
     std::iter::once(Param::Text(lifecycle.to_owned())).chain(flags).collect()
 }
 
-/// Writes the rows of mailboxes that are new.
+/// Writes the rows of new mailboxes.
 async fn insert(
     writer: &mut Writer<'_>,
     prefix: &str,
@@ -270,7 +270,7 @@ async fn insert(
     Ok(())
 }
 
-/// Each row's code, with the position of its event above it.
+/// Each row's code, with the position of its event in the bits above.
 fn values(
     planes: &Planes,
     by_last_event: &[(u64, RoaringBitmap)],
@@ -290,7 +290,7 @@ fn values(
     values
 }
 
-/// Brings the holds up to date.
+/// Updates the holds.
 async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result<(), sqlx::Error> {
     const REMOVE: Statement = Statement {
         sqlite: "DELETE FROM hold WHERE hold = $1",
