@@ -211,7 +211,7 @@ async fn a_retried_letter_gets_a_new_link_and_one_in_doubt_is_not_sent_again() {
     assert_eq!(scene.passes().await, []);
     scene.later(600);
     assert_eq!(scene.passes().await, []);
-    assert_eq!(scene.standing().await, ["extract doubt 1", "extract sent 1"]);
+    assert_eq!(scene.standing().await, ["extract in-doubt 1", "extract sent 1"]);
 }
 
 #[tokio::test]
@@ -225,6 +225,6 @@ async fn an_expired_link_is_not_sent() {
     scene.record(Event::LogExportExpired(LogExportExpired { request, number })).await;
     assert!(scene.send().await);
     assert_eq!(scene.passes().await, []);
-    assert_eq!(scene.standing().await, ["extract moot 2"]);
+    assert_eq!(scene.standing().await, ["extract obsolete 2"]);
     assert_eq!(*scene.links.made.lock().unwrap(), 0);
 }

@@ -37,7 +37,7 @@ struct Said {
 }
 
 async fn said(world: &World) -> Said {
-    let notices = Filter { categories: vec!["notices".to_owned()] };
+    let notices = Filter { categories: vec!["notice".to_owned()] };
     let page = world.log().await.read_all(0, &notices, 100_000).await.unwrap();
     let mut said = Said::default();
     for recorded in &page.events {

@@ -228,6 +228,9 @@ async fn a_letter_sent_before_a_crash_counts_as_sent_with_its_code() {
     let stop = "CREATE TRIGGER stop BEFORE UPDATE OF status ON letter WHEN NEW.status = 'sent' AND \
                 OLD.kind = 'granted' BEGIN SELECT RAISE(ABORT, 'stopped'); END";
     letters.execute(stop).await.unwrap();
+    while scene.processor.tick().await.unwrap().progress > 0 {}
+    assert!(scene.issued().await, "the verified request awaits a voucher");
+    scene.later(Duration::seconds(2));
     while scene.processor.tick().await.is_ok_and(|tick| tick.progress > 0) {}
     let left = std::mem::take(&mut *scene.relay.letters.lock().unwrap());
     let code = code(to(&left, &holder.address));

@@ -20,13 +20,13 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
             "codice_fiscale",
             "check character",
         ),
-        (row(20).replace("@posta", "posta"), "address", "has an @"),
-        (row(20).replace("2011-02-03", "2011-02-31"), "requested_on", "no such day"),
+        (row(20).replace("@posta", "posta"), "address", "has no @"),
+        (row(20).replace("2011-02-03", "2011-02-31"), "requested_on", "does not exist in the calendar"),
         (row(20).replace("2011-02-03", "2031-02-03"), "requested_on", "in the future"),
         (
             row(20).replace(",2011-02-03,,", ",2011-02-03,2011-02-02,"),
             "activated_on",
-            "before it was asked",
+            "before it was requested",
         ),
         (row(20).replace("R20,", "R0,"), "registration_id", "earlier line of this file"),
         (
