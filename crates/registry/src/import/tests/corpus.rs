@@ -21,7 +21,11 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
             "check character",
         ),
         (row(20).replace("@posta", "posta"), "address", "has no @"),
-        (row(20).replace("2011-02-03", "2011-02-31"), "requested_on", "does not exist in the calendar"),
+        (
+            row(20).replace("2011-02-03", "2011-02-31"),
+            "requested_on",
+            "does not exist in the calendar",
+        ),
         (row(20).replace("2011-02-03", "2031-02-03"), "requested_on", "in the future"),
         (
             row(20).replace(",2011-02-03,,", ",2011-02-03,2011-02-02,"),
