@@ -1,32 +1,32 @@
-//! E-mails as they come to an intake, right ones and all the others, each with what it is.
+//! A corpus of e-mails for an intake, valid and invalid ones, each with its expected reading.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::CodiceFiscale;
 use intake::{Kind, Reader, Reading};
 
-/// Whose codice fiscale most of them name.
+/// The codice fiscale that most of them name.
 pub const CODE: &str = "RSSMRA85T10A562S";
-/// Who is named besides in one of them.
+/// A second one, named in one of them.
 pub const OTHER: &str = "BNCLRA90A41H501F";
-/// Whose mailbox some of them name.
+/// The mailbox that some of them name.
 pub const MAILBOX: &str = "mario.rossi@postacertificata.example";
-/// The name under which our own mail servers write down what they found out about a sender.
+/// The authentication service id of our own mail servers.
 pub const AUTHSERV_ID: &str = "mx.agency.example";
 
-/// A message, and what is to be made of it.
+/// A message, and its expected reading.
 pub struct Example {
     /// What it is an example of.
     pub name: &'static str,
-    /// Who sent it, by the envelope.
+    /// The envelope sender.
     pub sender: &'static str,
-    /// The message, with lines that end with CR LF.
+    /// The message, with CR LF line ends.
     pub bytes: Vec<u8>,
-    /// What it is: the reader's code.
+    /// The expected kind: the reader's code.
     pub kind: &'static str,
-    /// The codici fiscali that are found.
+    /// The expected codici fiscali.
     pub codes: &'static [&'static str],
-    /// The addresses that are found.
+    /// The expected addresses.
     pub addresses: &'static [&'static str],
     /// Is it in a certified-mail envelope?
     pub certified: bool,
@@ -50,7 +50,7 @@ fn example(name: &'static str, kind: &'static str, message: impl AsRef<[u8]>) ->
     }
 }
 
-/// The usual headers, more of them, and what follows.
+/// The usual headers, additional ones, and the rest.
 fn mail(name: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let id = name.replace(' ', "-");
     let mut message = format!(
@@ -69,21 +69,21 @@ fn plain(name: &'static str, kind: &'static str, headers: &str, text: &str) -> E
     example(name, kind, mail(name, headers, text))
 }
 
-/// In lines of 76 letters, as RFC 2045 wants it.
+/// Base64 in lines of 76 characters (RFC 2045).
 fn base64(bytes: impl AsRef<[u8]>) -> String {
     let text = STANDARD.encode(bytes);
     let lines: Vec<_> = text.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
     lines.join("\r\n")
 }
 
-/// A certified-mail provider's envelope around a message: signed, with the provider's own words,
-/// the message, and the data of its certificate (DM 2 November 2005, annex).
+/// A certified-mail provider's envelope around a message: signed, with the provider's own text, the
+/// message, and the certification data (DM 2 November 2005, annex).
 fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
     let attached = match encoding {
         "base64" => base64(inner).into_bytes(),
         _ => inner.to_vec(),
     };
-    // Its own, for envelopes lie in each other.
+    // A boundary of its own, since envelopes are nested.
     let b = name.replace(' ', "-");
     let mut body = format!(
         "This is an S/MIME signed message\r\n\r\n--{b}s\r\nContent-Type: multipart/mixed; \
@@ -119,7 +119,7 @@ fn envelope(name: &str, kind: &str, inner: &[u8], encoding: &str) -> Vec<u8> {
     mail(name, &headers, body)
 }
 
-/// All of them but the one that is too large for any mail server.
+/// All of them, except for the one that is too large for any mail server.
 pub fn corpus() -> Vec<Example> {
     let mut all = people();
     all.extend(certified());
@@ -346,7 +346,7 @@ impl Example {
         Self { certified: true, ..self }
     }
 
-    /// What is made of it is what is to be made of it.
+    /// Asserts that the reading is the expected one.
     pub fn agrees(&self, reading: &Reading) {
         let Self { name, kind, codes, addresses, certified, authentication, .. } = self;
         assert_eq!(reading.kind.code(), *kind, "{name}");
@@ -363,7 +363,7 @@ impl Example {
     }
 }
 
-/// Reads as an intake does whose mail servers write down what they found out.
+/// The reader of an intake whose mail servers add authentication results.
 pub fn reader() -> Reader {
     Reader { authserv_id: Some(AUTHSERV_ID.to_owned()), ..Reader::default() }
 }

@@ -1,7 +1,7 @@
-//! What the whole-flow tests share: a small world in which the real engine runs the real plan.
+//! A small world shared by the whole-flow tests, in which the real engine runs the real plan.
 //!
-//! Deliberately absent: doubles of our own parts. The store, the directory and the registry are the
-//! real ones on a real disk; only the clock is virtual.
+//! Deliberately absent: mocks of our own parts. The store, the directory and the registry are real,
+//! on a real disk; only the clock is virtual.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 
-/// Nobody looks.
+/// An observer that does nothing.
 pub struct Nobody;
 
 impl Observer for Nobody {
@@ -40,7 +40,7 @@ impl Observer for Nobody {
 
 /// A store with a population, before the first phase.
 pub struct World {
-    /// The folder, gone afterwards.
+    /// The folder, deleted at the end.
     pub folder: tempfile::TempDir,
     /// The clock.
     pub clock: Arc<VirtualClock>,
@@ -49,15 +49,15 @@ pub struct World {
 }
 
 impl World {
-    /// A store with so many generated registrations.
+    /// A store with this many generated registrations.
     pub async fn with(registrations: u32) -> Self {
         Self::of(Plan::cec_pac().unwrap(), registrations).await
     }
 
-    /// The same of another plan.
+    /// The same, with another plan.
     pub async fn of(mut plan: Plan, registrations: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Once a month is enough to see that left-overs are looked for; every night takes minutes.
+        // Monthly runs exercise the search for residue well enough; nightly ones take minutes.
         for recurring in &mut plan.recurring {
             "0 30 3 1 * *".clone_into(&mut recurring.cron);
         }
@@ -68,7 +68,7 @@ impl World {
         world
     }
 
-    /// Where the store is.
+    /// The path of the store.
     pub fn home(&self) -> Home {
         Home::new(self.folder.path().join("store"))
     }
@@ -118,7 +118,7 @@ impl World {
         Rehearsal::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
     }
 
-    /// What the mail servers would look up, with plain SQL: what a mailbox may do now.
+    /// What a mailbox may do now, queried with plain SQL like the mail servers do.
     pub async fn actual(&self, number: u32) -> Option<Capabilities> {
         let mut directory = connect(&self.home().directory()).await;
         let query =
@@ -134,12 +134,12 @@ impl World {
     }
 }
 
-/// Reads a file of ours with nothing of ours.
+/// Opens a file of ours without our code.
 pub async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).read_only(true).connect().await.unwrap()
 }
 
-/// Carries a command about one mailbox out, as the command line does.
+/// Executes a command about one mailbox, as the command line does.
 pub async fn command(running: &Rehearsal, number: u32, command: MailboxCommand) {
     let journal = &running.engine.journal;
     let stream = mailbox_stream(journal.programme(), number).unwrap();
@@ -154,22 +154,22 @@ pub async fn command(running: &Rehearsal, number: u32, command: MailboxCommand) 
     journal.append(stream, version, &events, &Origin::part("test")).await.unwrap();
 }
 
-/// The kinds of mailboxes that a generated population has, one number of each.
+/// One number of each kind of mailbox in a generated population.
 pub struct Kinds {
     /// Registered, never activated.
     pub never_activated: u32,
-    /// Activated on the last day on which it was possible.
+    /// Activated on the last possible day.
     pub activated_late: u32,
-    /// Activated early, in use.
+    /// Activated early, and in use.
     pub used: u32,
-    /// Others that are active.
+    /// Other active ones.
     pub others: Vec<u32>,
 }
 
-/// A number, the day it was activated on, the day it last sent on.
+/// A number, its day of activation, and the day of the last message sent.
 type Row = (u32, Option<i64>, Option<i64>);
 
-/// Picks one of each kind, by plain SQL on the registry.
+/// Picks one of each kind, with plain SQL on the registry.
 pub async fn kinds(home: &Home) -> Kinds {
     let mut registry = connect(&home.registry()).await;
     let rows: Vec<Row> = sqlx::query_as(

@@ -1,9 +1,9 @@
-//! Real mail servers, asked over the network as citizens and their correspondents ask them.
+//! Real mail servers, used over the network as citizens and their correspondents use them.
 //!
-//! A walk ([`walk`]) takes one mailbox of each kind through the whole plan and has Postfix and
-//! Dovecot answer for every right, a second before and after each boundary. How the servers come to
-//! know the rights is an [`Enforcement`]'s. Deliberately absent: a mail library. What is asserted
-//! is what stands on the wire.
+//! A walk ([`walk`]) takes one mailbox of each kind through the whole plan and checks every right
+//! with Postfix and Dovecot, a second before and after each boundary. An [`Enforcement`] defines
+//! how the servers learn the rights. Deliberately absent: a mail library. Assertions are about the
+//! protocol itself.
 
 mod asked;
 mod canaries;

@@ -4,14 +4,14 @@ use domain::{InvalidCode, VoucherCode};
 
 const SYMBOLS: &str = "0123456789ABCDEFGHJKMNPQRTVWXYZ";
 
-/// What is accepted is read back as the same code, and neither with one wrong symbol nor with two
-/// neighbours that changed places; and a code is read however somebody writes it.
+/// An accepted text decodes to the same code; a code with one wrong symbol or two swapped
+/// neighbours is rejected; and a code is recognized in every spelling.
 pub fn code(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(code) = text.parse() {
         accepted(&text, &code);
     }
-    // The same bytes as a code and as the way somebody writes it.
+    // The same bytes as a code and as a way of typing it.
     let (bits, hand) = bytes.split_at(bytes.len().min(16));
     let bits = bits.iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     let code = VoucherCode::from_random(bits);
@@ -47,7 +47,7 @@ fn accepted(text: &str, code: &VoucherCode) {
     }
 }
 
-/// A code in somebody's hand: small letters, look-alikes, and what people put in between.
+/// A code as typed: lower case, look-alikes, and separators.
 fn written(code: &VoucherCode, hand: &[u8]) -> String {
     let mut text = String::new();
     let mut hand = hand.iter().copied().chain(std::iter::repeat(0));

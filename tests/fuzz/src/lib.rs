@@ -1,9 +1,9 @@
-//! What strangers send us, made up by a machine that watches which of our lines it reaches.
+//! Fuzz targets for untrusted input, with coverage feedback.
 //!
-//! Each target is a function that takes any bytes and says no more than: this may not happen.
-//! libFuzzer looks for bytes that prove it wrong (`tests/fuzz/run`); the tests hand each target its
-//! seeds. Invariant: a target is a pure function of its bytes, so that what was found once is found
-//! again. Deliberately absent: doubles of our own parts; what is called is what is shipped.
+//! Each target is a function that takes any bytes and panics if an invariant is broken. libFuzzer
+//! searches for such bytes (`tests/fuzz/run`); the tests run each target on its seeds. Invariant: a
+//! target is a pure function of its bytes, so that every finding is reproducible. Deliberately
+//! absent: mocks of our own parts; the targets call what is shipped.
 
 #![expect(clippy::panic, reason = "that is how a target tells what it found")]
 
@@ -27,7 +27,7 @@ pub use message::message;
 pub use seeds::{TARGETS, Target, write};
 pub use syslog::syslog;
 
-/// Makes a program of a target: one for libFuzzer, or one that reads the files that it is given.
+/// Makes a binary of a target: one for libFuzzer, or one that reads the files given as arguments.
 #[cfg(feature = "libfuzzer")]
 #[macro_export]
 macro_rules! target {
@@ -36,7 +36,7 @@ macro_rules! target {
     };
 }
 
-/// Makes a program of a target: one for libFuzzer, or one that reads the files that it is given.
+/// Makes a binary of a target: one for libFuzzer, or one that reads the files given as arguments.
 #[cfg(not(feature = "libfuzzer"))]
 #[macro_export]
 macro_rules! target {
@@ -50,7 +50,7 @@ macro_rules! target {
     };
 }
 
-/// How many lines end in these bytes.
+/// The number of lines in these bytes.
 fn lines_of(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').skip(1).count()
 }

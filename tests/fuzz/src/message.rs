@@ -1,20 +1,19 @@
-//! An e-mail as it comes to the intake.
+//! An e-mail received by the intake.
 
 use intake::{Kind, Reader};
 use mail::Headers;
 
 use crate::lmtp::INTAKE;
 
-/// The name under which our own servers write, in the seeds too.
+/// The authentication service id of our own mail servers, in the seeds too.
 pub(crate) const AUTHSERV_ID: &str = "mx.agency.example";
 /// More people than a request names.
 const MOST: usize = 32;
 
-/// Any bytes are read, and read the same again; who is named is written as we look people up, no
-/// more of them than a bound; and whoever is named is found again when all traces of them are
-/// looked for.
+/// Any bytes are parsed, with the same result each time; names are normalized as for a lookup, and
+/// their number is bounded; and a search for all traces of a named person finds the message.
 ///
-/// The first byte says who sent it, by the envelope.
+/// The first byte determines the envelope sender.
 pub fn message(bytes: &[u8]) {
     let [first, bytes @ ..] = bytes else { return };
     let sender = [None, Some(""), Some("citizen@mail.example"), Some(INTAKE)];

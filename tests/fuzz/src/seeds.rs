@@ -1,4 +1,4 @@
-//! What each target begins with, and the words of its language, which nobody would hit upon.
+//! The seeds of each target, and the dictionary of its language.
 
 use std::path::Path;
 use std::{fs, io};
@@ -8,17 +8,17 @@ use domain::VoucherCode;
 use crate::corpus::{self, CODE, MAILBOX};
 use crate::lmtp::INTAKE;
 
-/// A target, with what it begins with.
+/// A target and its seeds.
 pub struct Target {
     /// Its name, in `tests/fuzz/targets`.
     pub name: &'static str,
-    /// What it says of any bytes.
+    /// The check of any bytes.
     pub check: fn(&[u8]),
     seeds: fn() -> Vec<Vec<u8>>,
     words: &'static [&'static str],
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 4] = [
     Target { name: "code", check: crate::code, seeds: codes, words: &["\u{2013}", "\u{a0}"] },
     Target { name: "lmtp", check: crate::lmtp, seeds: conversations, words: &LMTP },
@@ -26,7 +26,7 @@ pub const TARGETS: [Target; 4] = [
     Target { name: "syslog", check: crate::syslog, seeds: logs, words: &SYSLOG },
 ];
 
-/// Larger seeds make each try slow and find no more.
+/// Larger seeds make each run slow and find no more.
 const LARGEST: usize = 16 * 1024;
 
 const LMTP: [&str; 16] = [
@@ -181,13 +181,13 @@ fn logs() -> Vec<Vec<u8>> {
 }
 
 impl Target {
-    /// What it begins with.
+    /// Its seeds.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
         (self.seeds)()
     }
 }
 
-/// Writes the seeds of each target and its words as libFuzzer reads them: `lmtp/0`, …, `lmtp.dict`.
+/// Writes the seeds and the dictionary of each target for libFuzzer: `lmtp/0`, …, `lmtp.dict`.
 pub fn write(folder: &Path) -> io::Result<()> {
     for target in &TARGETS {
         let seeds = folder.join(target.name);

@@ -1,21 +1,21 @@
-//! The log of a mail server, as it grows.
+//! A growing mail server log.
 
 use std::collections::BTreeMap;
 
 use archive::{Counts, Domains, Kind, LogReader, Message};
 use chrono::{DateTime, Utc};
 
-/// Whose messages are kept.
+/// The domain whose messages are kept.
 const DOMAIN: &str = "postacertificata.example";
-/// Lines in a log that is given its time stamps here.
+/// Lines in a log that gets its time stamps here.
 const LINES: usize = 400;
 
-/// A log that was read while it grew says what it says when it is read at once: no line counts
-/// twice or is lost. If the time stamps of a log are in order, this also holds for the events of
-/// each recipient of ours.
+/// A log read while it grows yields the same as a log read at once: no line is counted twice or
+/// lost. If the time stamps of a log are ordered, this also holds for the events of each recipient
+/// of ours.
 ///
-/// The first byte says whether the lines get their time stamps here, the second where the log is
-/// cut.
+/// The first byte determines whether the lines get their time stamps here, the second where the log
+/// is cut.
 pub fn syslog(bytes: &[u8]) {
     let [first, second, text @ ..] = bytes else { return };
     let stamped = first & 1 == 1;
@@ -44,7 +44,7 @@ fn read(parts: &[&[u8]]) -> (Counts, Vec<Message>) {
     let domains = Domains::new([DOMAIN.to_owned()]);
     let mut logs = LogReader::new(domains, chrono_tz::Europe::Rome, not_after);
     for part in parts {
-        // A file that begins otherwise than it did is another one, and says so.
+        // A file with another start is another file, and must be reported as such.
         assert!(logs.read(part).is_ok(), "it goes on as it began");
     }
     logs.end()
@@ -70,7 +70,7 @@ fn ours(messages: &[Message]) -> BTreeMap<(DateTime<Utc>, Kind, &str), usize> {
     events
 }
 
-/// The lines, each a second after the one before.
+/// The lines, one second apart.
 fn with_stamps(text: &[u8]) -> Vec<u8> {
     let mut log = Vec::new();
     for (second, line) in text.split_inclusive(|byte| *byte == b'\n').take(LINES).enumerate() {

@@ -1,9 +1,9 @@
-//! Each target with its seeds: what libFuzzer begins with holds without it.
+//! Each target on its seeds, without libFuzzer.
 
 use super::TARGETS;
 
 #[test]
-fn no_seed_proves_a_target_wrong() {
+fn every_target_accepts_its_seeds() {
     for target in &TARGETS {
         let seeds = target.seeds();
         assert!(seeds.len() >= 5, "{} begins with little", target.name);
@@ -14,7 +14,7 @@ fn no_seed_proves_a_target_wrong() {
 }
 
 #[test]
-fn every_start_of_a_seed_is_read_too() {
+fn every_target_accepts_each_prefix_of_its_seeds() {
     for target in &TARGETS {
         for seed in target.seeds() {
             for length in (0..seed.len()).step_by(1 + seed.len() / 40) {

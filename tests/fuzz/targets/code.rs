@@ -1,4 +1,4 @@
-//! What people write for a voucher's code.
+//! Voucher codes as people type them.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 

@@ -1,4 +1,4 @@
-//! What a mail server says, in whatever pieces it comes.
+//! An LMTP session, in any chunks.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 

@@ -1,4 +1,4 @@
-//! What comes as an e-mail.
+//! An e-mail.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 

@@ -1,4 +1,4 @@
-//! Writes what the targets begin with into a folder.
+//! Writes the seeds of the targets into a folder.
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args_os().nth(1).unwrap_or_else(|| "seeds".into());

@@ -1,4 +1,4 @@
-//! What stands in a mail server's log.
+//! A mail server's log.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 

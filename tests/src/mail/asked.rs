@@ -17,11 +17,11 @@ use super::enforcement::{Enforcement, FileDirectory};
 use super::servers::Lookups;
 use crate::World;
 
-/// The walk lasts for minutes, during which nothing but the test follows the log.
+/// The walk takes minutes, during which only the test follows the log.
 const BOUND: Duration = Duration::from_hours(1);
 
-/// Postfix asks for each mail. Who there is, and who may log in, stays with a directory that nobody
-/// asks for rights to send and to receive.
+/// Postfix asks the policy server for each mail. The existence of mailboxes and logins come from a
+/// directory, which nobody asks for rights to send and to receive.
 pub struct AskedForEachMail {
     directory: FileDirectory,
     clock: Arc<VirtualClock>,
@@ -32,7 +32,7 @@ pub struct AskedForEachMail {
 }
 
 impl AskedForEachMail {
-    /// As a process that is gone.
+    /// Simulates a killed process.
     pub fn stop_answering(&mut self) {
         if let Some(Answering { stop, thread, .. }) = self.answering.take() {
             stop.cancel();
@@ -40,7 +40,7 @@ impl AskedForEachMail {
         }
     }
 
-    /// As one that was started again.
+    /// Simulates its restart.
     pub fn answer_again(&mut self) {
         self.answering = Some(Answering::on(self.address, Arc::clone(&self.known)));
     }
@@ -94,7 +94,7 @@ impl Enforcement for AskedForEachMail {
     }
 }
 
-/// A thread of its own: the test waits for the mail servers, and they for the answers.
+/// In a separate thread: the test waits for the mail servers, and they wait for the answers.
 struct Answering {
     address: SocketAddr,
     stop: CancellationToken,

@@ -1,4 +1,4 @@
-//! Mailboxes of our own on real mail servers, and what the log holds of them in the end.
+//! Canaries on real mail servers, and their evidence in the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::servers::MailServers;
 use super::walk::HASH;
 use crate::{Nobody, World};
 
-/// The plan of CEC-PAC with two canaries, from the end of a population that is generated.
+/// The plan of CEC-PAC with two canaries, from the end of a generated population.
 pub(super) fn watched(registrations: u32) -> Plan {
     let mut file = Vec::new();
     generate(&Options { registrations, seed: 1 }, &mut file).unwrap();
     let file = String::from_utf8(file).unwrap();
     let rows = file.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-    // Activated, and not on the last day, which is somebody else's part in the walk.
+    // Activated, but not on the last day, which the walk uses for another mailbox.
     let activated = rows.filter(|row| !row[6].is_empty() && row[6] < "2014-11-01");
     let mut addresses: Vec<_> = activated.map(|row| row[4].to_owned()).collect();
     let addresses = addresses.split_off(addresses.len() - 2);
@@ -58,7 +58,7 @@ pub(super) fn prober(
     )
 }
 
-/// What the log holds of canaries.
+/// The canary probes in the log.
 pub(super) async fn evidence(journal: &Journal) -> Vec<CanaryProbed> {
     let filter = Filter { categories: vec!["canary".to_owned()] };
     let page = journal.store().read_all(0, &filter, 1_000).await.unwrap();
@@ -73,8 +73,8 @@ pub(super) async fn evidence(journal: &Journal) -> Vec<CanaryProbed> {
     probed.collect()
 }
 
-/// The evidence shows each boundary as it was to be: before it what the phase before allows, after
-/// it what the phase allows, in the words of the plan, and nobody by name.
+/// The evidence shows each boundary as expected: before it what the previous phase allows, after it
+/// what the phase allows, in the plan's texts, and no personal data.
 pub(super) fn shows_every_boundary(plan: &Plan, evidence: &[CanaryProbed]) {
     let canaries = plan.canaries.as_ref().unwrap();
     for (place, window) in windows(plan).iter().enumerate() {
@@ -106,7 +106,7 @@ fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
         let expected = allowed.contains(finding.capability);
         assert_eq!((finding.expected, finding.agrees()), (expected, Some(true)), "{probed:#?}");
     }
-    // What was found stands in the conversation too, in the plan's words.
+    // The finding appears in the transcript too, with the plan's texts.
     let heard = |text: &str| {
         let mut lines = probed.transcripts.iter().flat_map(|transcript| &transcript.lines);
         lines.any(|line| line.starts_with("< ") && line.contains(text))
@@ -127,14 +127,14 @@ fn shows(probed: &CanaryProbed, allowed: Capabilities, plan: &Plan) {
     assert_eq!((probed.began_at, probed.ended_at), (began, began));
 }
 
-/// How many rights the latest probes found other than expected.
+/// The rights that the latest probes found other than expected.
 pub(super) fn wrong(canaries: &Canaries) -> Vec<(&str, &ProbeAnswer)> {
     let found = canaries.contradictions().into_iter();
     found.map(|(_, finding)| (finding.capability.name(), &finding.found)).collect()
 }
 
-/// Somebody gives a canary back what a phase has taken away: the servers let it send, and the log
-/// says so, until it is put right.
+/// Somebody restores a canary's right by hand: the servers let it send, and the log reports it,
+/// until it is repaired.
 pub async fn a_right_given_back_by_hand() {
     let world = World::of(watched(60), 60).await;
     let directory = FileDirectory::of(&world).await;
@@ -162,7 +162,7 @@ pub async fn a_right_given_back_by_hand() {
         let told = views::contradictions(&snapshot);
         assert_eq!((told.len(), told[0].number), (1, one));
     }
-    // Put right, the next probe agrees.
+    // After the repair, the next probe agrees.
     running.engine.stop().await.unwrap();
     directory.stop_sending(&addresses[0]).await;
     world.clock.set(after + chrono::Duration::minutes(1));

@@ -2,13 +2,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longer than any answer takes, even where the machine is busy with other tests.
+/// Longer than any answer takes, even on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A conversation by lines, written down as it goes.
+/// A line-based conversation with a transcript.
 pub(super) struct Dialogue {
     reader: BufReader<TcpStream>,
-    /// What was said, with `>` before what we said.
+    /// The transcript, with `>` before our own lines.
     transcript: String,
 }
 
@@ -26,19 +26,19 @@ impl Dialogue {
         stream.write_all(format!("{text}\r\n").as_bytes()).unwrap();
     }
 
-    /// So many bytes of a message, which are not written down.
+    /// Sends bytes of a message, which are left out of the transcript.
     pub(super) fn say_bytes(&mut self, bytes: &[u8]) {
         self.reader.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next line, without its end. A server that hangs up instead fails the test with all that
-    /// was said.
+    /// The next line, without its end. If the server hangs up instead, the test fails with the
+    /// transcript.
     pub(super) fn hear(&mut self) -> String {
         let line = self.hear_or_end();
         line.unwrap_or_else(|| panic!("the server hung up:\n{}", self.transcript))
     }
 
-    /// The next line, or `None` where the server hung up.
+    /// The next line, or `None` if the server hung up.
     pub(super) fn hear_or_end(&mut self) -> Option<String> {
         let mut line = Vec::new();
         match self.reader.read_until(b'\n', &mut line) {
@@ -52,7 +52,7 @@ impl Dialogue {
         Some(line)
     }
 
-    /// So many bytes, as they are announced by an IMAP literal.
+    /// Reads this many bytes, as announced by an IMAP literal.
     pub(super) fn hear_bytes(&mut self, count: usize) -> String {
         let mut bytes = vec![0; count];
         self.reader.read_exact(&mut bytes).unwrap();

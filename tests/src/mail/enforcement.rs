@@ -12,31 +12,31 @@ use sqlx::{ConnectOptions, Connection};
 use super::servers::Lookups;
 use crate::{World, connect};
 
-/// How mail servers come to know the rights.
+/// How mail servers learn the rights.
 #[async_trait]
 pub trait Enforcement: Sized + Send + Sync {
-    /// Made ready for a world that no engine runs on yet.
+    /// Prepares a world on which no engine runs yet.
     async fn of(world: &World) -> Self;
 
     /// The engine on this world, working through it.
     async fn engine(&self, world: &World) -> Rehearsal;
 
-    /// What the mail servers are given. Asked once everybody's mailbox is there.
+    /// The lookup settings of the mail servers. Called once every mailbox exists.
     fn lookups(&self) -> Lookups;
 
-    /// Gives a mailbox a password, by the SQL that operators are told.
+    /// Gives a mailbox a password, with the documented SQL.
     async fn set_password(&self, address: &str, hash: &str);
 
-    /// Has it be this instant for the mail servers. No engine is at work.
+    /// Sets the clock of the mail servers. No engine runs.
     async fn set_clock(&self, instant: DateTime<Utc>);
 
-    /// What is answered to one who may not send, and writes from one address to another.
+    /// The expected reply to a mailbox that may not send, for a sender and a recipient.
     fn no_sending(&self, from: &str, _to: &str, why: &str) -> String {
         format!("550 5.7.1 <{from}>: SASL login name rejected: {why}")
     }
 
-    /// No engine is needed any more: what it left is added up once more, and what is not the
-    /// world's is taken away.
+    /// The engine is no longer needed: checks its results once more, and removes what is not part
+    /// of the world.
     async fn end(self, world: &World);
 }
 
@@ -44,10 +44,9 @@ pub trait Enforcement: Sized + Send + Sync {
 pub struct FileDirectory(PathBuf);
 
 impl FileDirectory {
-    /// A statement of an operator's.
+    /// Executes a statement as an operator does.
     async fn execute(&self, statement: &'static str, values: [Option<String>; 2]) {
-        // The same order as our own: the mail servers must find the write-ahead log when we are
-        // gone.
+        // Open before ours is closed: the mail servers must find the write-ahead log.
         let mut reader = connect(&self.0).await;
         sqlx::query("SELECT 1 FROM directory").execute(&mut reader).await.unwrap();
         let mut writer = SqliteConnectOptions::new().filename(&self.0).connect().await.unwrap();
@@ -62,14 +61,14 @@ impl FileDirectory {
 }
 
 impl FileDirectory {
-    /// Somebody lets a mailbox send again, whatever the plan says.
+    /// Somebody lets a mailbox send again, against the plan.
     pub(super) async fn let_send(&self, address: &str) {
         let statement = "UPDATE armed SET send_until = -2147483648 WHERE number = \
                          (SELECT number FROM mailbox WHERE address = ?)";
         self.execute(statement, [Some(address.to_owned()), None]).await;
     }
 
-    /// And not any more, since long ago.
+    /// Ends that again, in the past.
     pub(super) async fn stop_sending(&self, address: &str) {
         let statement = "UPDATE armed SET send_until = 1 WHERE number = \
                          (SELECT number FROM mailbox WHERE address = ?)";
@@ -80,7 +79,7 @@ impl FileDirectory {
 #[async_trait]
 impl Enforcement for FileDirectory {
     async fn of(world: &World) -> Self {
-        // The servers are other users than we are.
+        // The servers run as other users.
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(world.folder.path(), open).unwrap();
         Self(world.home().directory())

@@ -1,29 +1,29 @@
 use super::dialogue::Dialogue;
 
-/// A session with an IMAP server, logged in.
+/// A logged-in session with an IMAP server.
 pub struct Imap {
     dialogue: Dialogue,
     tag: u32,
 }
 
-/// What a command was answered.
+/// The answer to a command.
 #[derive(Debug)]
 pub struct Answer {
-    /// The lines before the last, literals included.
+    /// The lines before the last, including literals.
     pub data: Vec<String>,
     /// The last line, without its tag.
     pub done: String,
 }
 
 impl Answer {
-    /// Was it done?
+    /// Did it succeed?
     pub fn is_ok(&self) -> bool {
         self.done.starts_with("OK")
     }
 }
 
 impl Imap {
-    /// Logs in, or says how that was refused.
+    /// Logs in, or returns the refusal.
     pub fn log_in(port: u16, address: &str, password: &str) -> Result<Self, String> {
         let mut dialogue = Dialogue::with(port);
         assert!(dialogue.hear().starts_with("* OK"));
@@ -32,7 +32,7 @@ impl Imap {
         if answer.is_ok() { Ok(session) } else { Err(answer.done) }
     }
 
-    /// Says a command and waits for its end.
+    /// Sends a command and waits for its end.
     pub fn command(&mut self, command: &str) -> Answer {
         self.tag += 1;
         let tag = format!("a{}", self.tag);
@@ -51,8 +51,7 @@ impl Imap {
         }
     }
 
-    /// The first line that comes unasked which starts so, or `None` where the server ended the
-    /// session.
+    /// The first unsolicited line with this prefix, or `None` if the server ended the session.
     pub fn unasked(&mut self, start: &str) -> Option<String> {
         loop {
             let line = self.dialogue.hear_or_end()?;
@@ -62,20 +61,20 @@ impl Imap {
         }
     }
 
-    /// Puts a message into INBOX.
+    /// Appends a message to INBOX.
     pub fn append(&mut self, subject: &str) -> Answer {
         let message = format!("Subject: {subject}\r\n\r\nKept.");
         self.command(&format!("APPEND INBOX {{{}+}}\r\n{message}", message.len()))
     }
 
-    /// How many messages of this subject INBOX holds; it must be selected.
+    /// The number of messages with this subject in the selected INBOX.
     pub fn count(&mut self, subject: &str) -> usize {
         let found = self.command(&format!("SEARCH SUBJECT \"{subject}\""));
         let found = found.data.iter().find(|line| line.starts_with("* SEARCH"));
         found.map_or(0, |line| line.split_whitespace().count() - 2)
     }
 
-    /// Every message's flags, without `\Recent`, which is the session's own.
+    /// The flags of every message, without `\Recent`, which depends on the session.
     pub fn flags(&mut self) -> Vec<String> {
         let all = self.command("FETCH 1:* FLAGS");
         let lines = all.data.into_iter().filter(|line| line.contains("FETCH"));
@@ -83,7 +82,7 @@ impl Imap {
     }
 }
 
-/// The number of bytes that follow a line that ends so: `{12}`.
+/// The number of bytes announced at the end of a line: `{12}`.
 fn literal(line: &str) -> Option<usize> {
     line.strip_suffix('}')?.rsplit_once('{')?.1.parse().ok()
 }

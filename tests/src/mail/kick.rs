@@ -1,4 +1,4 @@
-//! Who is logged in when access closes.
+//! Open sessions when access closes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ impl OpenSessions for SecondTry {
     }
 }
 
-/// An open session ends once access has closed, though the first attempt at that fails; the session
-/// of one whose access is kept goes on.
+/// An open session ends after access has closed, even if the first attempt fails; the session of a
+/// mailbox with a hold continues.
 pub async fn open_sessions_end() {
     let world = World::with(400).await;
     let directory = FileDirectory::of(&world).await;

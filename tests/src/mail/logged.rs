@@ -1,4 +1,4 @@
-//! What real mail servers log of a mailbox, read into the index of messages while they write it.
+//! Logs of real mail servers, indexed while they are written.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::{Nobody, World};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Two holders write to each other, somebody from outside writes to one of them and to nobody; then
-/// each of them has the entries of their own mailbox, and no others.
+/// Two holders write to each other, and somebody from outside writes to one of them and to an
+/// unknown address; then each has the entries of their own mailbox only.
 pub async fn what_postfix_logs_is_read() {
     let world = World::with(400).await;
     let directory = FileDirectory::of(&world).await;
@@ -37,7 +37,7 @@ pub async fn what_postfix_logs_is_read() {
     assert!(smtp.log_in(anna, PASSWORD).starts_with("235 "));
     assert!(smtp.send(anna, bruno, "between two").starts_with("250 "));
     let sent = [Kind::Accepted, Kind::Delivered];
-    // Read while it is written: each time goes on where the one before has ended.
+    // Indexed while it is written: each pass resumes where the last one ended.
     let first = entries(&servers, &index, anna, sent.len()).await;
     assert_eq!(first.iter().map(|entry| entry.kind).collect::<Vec<_>>(), sent);
     assert!(Smtp::deliver(servers.smtp, anna, "from outside").starts_with("250 "));
@@ -55,7 +55,7 @@ pub async fn what_postfix_logs_is_read() {
         let delivered = of(Kind::Delivered).find(|entry| entry.message_id == message.message_id);
         assert_eq!(delivered.unwrap().recipients, std::slice::from_ref(recipient));
     }
-    // A line has no year and no zone of its own.
+    // A line has neither a year nor a zone.
     let (from, until) = (begun - chrono::Duration::seconds(1), RealClock.now());
     assert!(all.iter().all(|entry| from <= entry.at && entry.at <= until), "{all:?}");
 
@@ -65,7 +65,7 @@ pub async fn what_postfix_logs_is_read() {
     index.close().await.unwrap();
 }
 
-/// The entries of a mailbox, once there are so many.
+/// The entries of a mailbox, once there are this many.
 async fn entries(servers: &MailServers, index: &Index, address: &str, many: usize) -> Vec<Entry> {
     let mut found = Vec::new();
     let are_there = async || {

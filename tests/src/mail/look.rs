@@ -1,5 +1,5 @@
-//! What every mailbox may do, as the servers answer it: each right is used, or its refusal heard
-//! word for word.
+//! Checks what every mailbox may do on real servers: each right is exercised, or its refusal
+//! compared word for word.
 
 use domain::{Capabilities, Capability};
 
@@ -9,10 +9,10 @@ use super::pop3::Pop3;
 use super::servers::MailServers;
 use super::smtp::Smtp;
 
-/// Everybody's password.
+/// The password of all mailboxes.
 pub(super) const PASSWORD: &str = "segreta-2015";
 
-/// What the plan of CEC-PAC has the servers say.
+/// The refusals of the CEC-PAC plan.
 const NO_SENDING: &str = "la CEC-PAC e' in chiusura: da questa casella non si possono piu' inviare \
                           messaggi / CEC-PAC is closing: this mailbox can no longer send";
 const NO_RECEIVING: &str = "la CEC-PAC e' in chiusura: questa casella non riceve piu' messaggi / \
@@ -20,28 +20,28 @@ const NO_RECEIVING: &str = "la CEC-PAC e' in chiusura: questa casella non riceve
 const NO_ACCESS: &str = "il servizio CEC-PAC e' cessato: questa casella non e' piu' accessibile / \
                          CEC-PAC has ended: this mailbox is closed";
 
-/// What a wrong password is answered, whoever it is for, also where there is no such mailbox.
+/// The reply to a wrong password, also for an unknown mailbox.
 const WRONG_IMAP: &str = "NO [AUTHENTICATIONFAILED] Authentication failed.";
 const WRONG_SMTP: &str = "535 5.7.8 Error: authentication failed: (reason unavailable)";
 const WRONG_POP3: &str = "-ERR [AUTH] Authentication failed.";
 
-/// A look at everybody at one moment.
+/// A check of all mailboxes at one moment.
 pub(super) struct Look<'a> {
     pub(super) servers: &'a MailServers,
     pub(super) people: &'a [Person],
-    /// Its name, in the subjects of its messages and in what fails.
+    /// Its name, for subjects and failures.
     pub(super) moment: String,
-    /// What the plan allows to everybody.
+    /// What the plan allows in general.
     pub(super) allowed: Capabilities,
-    /// Were the decisions about single mailboxes taken?
+    /// Were the decisions about single mailboxes made?
     pub(super) decided: bool,
-    /// How it is told who may not send, by sender, recipient and the plan's words.
+    /// The expected refusal of sending, by sender, recipient and the plan's text.
     pub(super) no_sending: &'a (dyn Fn(&str, &str, &str) -> String + Sync),
 }
 
 impl Look<'_> {
     pub(super) fn at_everybody(&self) {
-        // All at once: Dovecot takes its time over each wrong password.
+        // In parallel: Dovecot delays the reply to each wrong password.
         std::thread::scope(|scope| {
             for person in self.people {
                 scope.spawn(|| {
@@ -54,13 +54,13 @@ impl Look<'_> {
         });
     }
 
-    /// Fails with the moment, the mailbox and what was said.
+    /// Fails with the moment, the mailbox and the transcript.
     fn expect(&self, person: &Person, expected: &str, heard: &str) {
         let (moment, kind) = (&self.moment, person.kind);
         assert_eq!(heard, expected, "{moment}, {kind:?}\n{}", self.servers.told());
     }
 
-    /// Mail from outside, at port 25.
+    /// Receives mail from outside, at port 25.
     fn receiving(&self, person: &Person, may: Option<Capabilities>) {
         let address = &person.address;
         let subject = format!("to-{}-{}", person.number, self.moment);
@@ -82,7 +82,7 @@ impl Look<'_> {
         self.expect(person, &refusal, &reply);
     }
 
-    /// Mail of theirs, at the submission port.
+    /// Sends mail, at the submission port.
     fn sending(&self, person: &Person, may: Option<Capabilities>) {
         let address = &person.address;
         let mut session = Smtp::open(self.servers.submission);
@@ -116,7 +116,7 @@ impl Look<'_> {
         session.command("QUIT");
     }
 
-    /// Reading, by both protocols.
+    /// Reads mail, by both protocols.
     fn logging_in(&self, person: &Person, may: Option<Capabilities>) {
         let address = &person.address;
         let refused = |outcome: Result<(), String>| outcome.err().unwrap_or_default();
@@ -154,7 +154,7 @@ impl Look<'_> {
         }
     }
 
-    /// A message is put in and taken out again.
+    /// Adds a message and deletes it again.
     fn changing(&self, mut imap: Imap, mut pop3: Pop3) {
         let selected = imap.command("SELECT INBOX").done;
         assert!(selected.starts_with("OK [READ-WRITE]"), "{}: {selected}", self.moment);
@@ -175,7 +175,7 @@ impl Look<'_> {
         assert!(pop3.retrieve(1).iter().any(|line| line.starts_with("Subject:")));
     }
 
-    /// Every message can be fetched, and nothing that is tried changes anything.
+    /// Every message can be fetched, and no attempt changes anything.
     fn consulting(&self, person: &Person, mut imap: Imap, mut pop3: Pop3) {
         let moment = &self.moment;
         let selected = imap.command("SELECT INBOX").done;
@@ -192,7 +192,7 @@ impl Look<'_> {
             let answer = imap.command(command);
             assert!(!answer.is_ok(), "{moment}: {command}: {answer:?}");
         }
-        // These may say that they were done; what counts is that nothing was.
+        // These may report success; what counts is that nothing changed.
         imap.command("STORE 1:* +FLAGS (\\Deleted)");
         imap.command("EXPUNGE");
         imap.command("CLOSE");

@@ -1,4 +1,4 @@
-//! One mailbox of each kind, and what each may do, worked out from the sources and not by the
+//! One mailbox of each kind, and its expected rights, derived from the sources and not by the
 //! engine.
 
 use chrono::NaiveDate;
@@ -8,20 +8,20 @@ use uuid::Uuid;
 
 use crate::{World, command, connect, kinds};
 
-/// What became of a mailbox.
+/// The kind of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
-    /// Asked for and never activated: it lapses, and never was on the platform.
+    /// Requested and never activated: it lapses, and is never on the platform.
     NeverActivated,
     /// Nothing is special about it.
     Ordinary,
-    /// Its holder leaves early.
+    /// Its holder withdraws early.
     Withdrawn,
-    /// Somebody keeps these capabilities.
+    /// A hold keeps these capabilities.
     Held(Capabilities),
 }
 
-/// A mailbox of ours.
+/// A mailbox of the test.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
     pub(super) number: u32,
@@ -30,8 +30,8 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// What they may do where the plan allows so much to everybody; `None` where the platform
-    /// doesn't know them.
+    /// The expected rights when the plan allows these in general; `None` if the platform does not
+    /// know the mailbox.
     pub(super) fn may(&self, allowed: Capabilities, decided: bool) -> Option<Capabilities> {
         match self.kind {
             Kind::NeverActivated => None,
@@ -41,7 +41,7 @@ impl Person {
         }
     }
 
-    /// The decision about it, if there is one.
+    /// Makes the decision about it, if there is one.
     pub(super) async fn decide(&self, running: &Rehearsal) {
         let decision = match self.kind {
             Kind::NeverActivated | Kind::Ordinary => return,
@@ -56,7 +56,7 @@ impl Person {
     }
 }
 
-/// One of each kind. The last one can be read and reached to the end: what others send goes there.
+/// One of each kind. The last one can be read and receives until the end: the others send to it.
 pub(super) async fn people(world: &World) -> Vec<Person> {
     let found = kinds(&world.home()).await;
     let held = |capabilities: &[Capability]| Kind::Held(capabilities.iter().copied().collect());

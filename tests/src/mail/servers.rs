@@ -1,4 +1,4 @@
-//! Postfix and Dovecot of the test's own, with the files of `deploy/mail`.
+//! A Postfix and a Dovecot for one test, with the files of `deploy/mail`.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -14,30 +14,30 @@ use tempfile::TempDir;
 #[path = "../wait.rs"]
 pub(super) mod wait;
 
-/// How the servers find the rights.
+/// The lookup settings of the servers.
 #[derive(Debug, Clone)]
 pub struct Lookups {
-    /// The folder of `deploy/mail` that they are given: `sqlite`, `pgsql` or `policy`.
+    /// The folder of `deploy/mail` in use: `sqlite`, `pgsql` or `policy`.
     pub kind: &'static str,
-    /// The settings that it needs, as `NAME=VALUE`.
+    /// Its settings, as `NAME=VALUE`.
     pub settings: Vec<String>,
 }
 
-/// The servers, running; they end with this.
+/// The running servers; dropping this ends them.
 pub struct MailServers {
     folder: TempDir,
     child: Child,
-    /// Where mail from outside is delivered.
+    /// The port for mail from outside.
     pub smtp: u16,
-    /// Where who is logged in sends.
+    /// The submission port.
     pub submission: u16,
-    /// Where mail is read by IMAP.
+    /// The IMAP port.
     pub imap: u16,
-    /// Where mail is read by POP3.
+    /// The POP3 port.
     pub pop3: u16,
 }
 
-/// Found from whichever crate's tests start the servers.
+/// Found from every crate whose tests start the servers.
 fn script() -> PathBuf {
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let scripts = folders.find_map(|folder| {
@@ -49,15 +49,14 @@ fn script() -> PathBuf {
     scripts.unwrap()
 }
 
-/// How often they are started before that is a failure: a port that was free may be taken before
-/// they have it, and an `smtpd` that found no door for logins is kept waiting by Postfix for a
-/// minute.
+/// Attempts to start them: a free port may be taken before they bind it, and Postfix delays an
+/// `smtpd` without a socket for logins by a minute.
 const TRIES: u32 = 3;
-/// How long each may take to greet.
+/// The time that each may take to greet.
 const GREETING: Duration = Duration::from_mins(1);
 
-/// Ports that nothing listens on at this moment, all different: from those that no system gives to
-/// a connection of its own, and other ones each time that a process asks.
+/// Distinct ports on which nothing listens now: outside the ephemeral range, and other ones at each
+/// call.
 fn free_ports() -> [u16; 4] {
     static ASKED: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 100).unwrap() * 100;
@@ -77,7 +76,7 @@ impl MailServers {
         Self::start_with(lookups, &[])
     }
 
-    /// The same, with more settings of Postfix, as `NAME = VALUE`.
+    /// The same, with additional settings of Postfix, as `NAME = VALUE`.
     pub fn start_with(lookups: &Lookups, more: &[&str]) -> Self {
         let mut problem = String::new();
         for _ in 0..TRIES {
@@ -91,7 +90,8 @@ impl MailServers {
     }
 
     fn greeting(lookups: &Lookups, more: &[&str]) -> Result<Self, String> {
-        // Short, for the sockets in it; and the servers, who are no root, must get to their files.
+        // A short path, for its sockets; and the servers, which do not run as root, must be able to
+        // read it.
         let folder = tempfile::Builder::new().prefix("tm").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let lines: String = more.iter().flat_map(|setting| [*setting, "\n"]).collect();
@@ -126,11 +126,11 @@ impl MailServers {
         Ok(servers)
     }
 
-    /// The end of what they have logged; for a failure.
+    /// The end of their logs, for a failure.
     pub fn told(&self) -> String {
         let end = |name| {
             let told = fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
-            // What the files of deploy/mail/policy are for.
+            // The purpose of the files of deploy/mail/policy.
             let lines: Vec<_> =
                 told.lines().filter(|line| !line.contains("overriding earlier entry")).collect();
             format!("{name}:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"))
@@ -138,13 +138,13 @@ impl MailServers {
         ["script.log", "log/dovecot.log", "log/postfix.log"].map(end).join("\n")
     }
 
-    /// What Postfix logs, as a syslog daemon would write it.
+    /// Postfix's log, in syslog format.
     pub fn log_of_postfix(&self) -> PathBuf {
         self.folder.path().join("log/postfix.log")
     }
 
-    /// Has the door between Postfix and Dovecot shut, so that accepted mail waits in the queue; or
-    /// opens it again.
+    /// Blocks the socket between Postfix and Dovecot, so that accepted mail waits in the queue; or
+    /// unblocks it.
     pub fn hold_deliveries(&self, hold: bool) {
         let [open, shut] = ["sock/lmtp", "sock/shut"].map(|name| self.folder.path().join(name));
         if hold {
@@ -154,12 +154,12 @@ impl MailServers {
         }
     }
 
-    /// Has Postfix try its queue now instead of in some minutes.
+    /// Makes Postfix retry its queue now instead of in some minutes.
     pub fn flush(&self) {
         self.postqueue("-f");
     }
 
-    /// What Postfix has in its queue, and why it is still there.
+    /// Postfix's queue, with the reasons.
     pub fn queue(&self) -> String {
         self.postqueue("-p")
     }
@@ -172,23 +172,23 @@ impl MailServers {
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
-    /// Waits until the queue has come to be as it is to be.
+    /// Waits until the queue satisfies a condition.
     pub fn wait_for_queue(&self, is: impl Fn(&str) -> bool) {
         let came = wait::until(Duration::from_mins(1), || is(&self.queue()));
         assert!(came, "still in the queue: {}\n{}", self.queue(), self.told());
     }
 
-    /// The messages that lie in a mailbox, as its files have them.
+    /// The messages in a mailbox, from its files.
     pub fn messages(&self, address: &str) -> impl Iterator<Item = String> {
         let (name, domain) = address.split_once('@').unwrap();
         let home = self.folder.path().join("vmail").join(domain).join(name).join("Maildir");
         let folders = ["new", "cur"].map(|folder| fs::read_dir(home.join(folder)));
         let files = folders.into_iter().flatten().flatten().map(|entry| entry.unwrap().path());
-        // A file may be moved from `new` to `cur` while we look; then it is seen the next time.
+        // A file may be moved from `new` to `cur` meanwhile; then the next call sees it.
         files.filter_map(|file| fs::read_to_string(file).ok())
     }
 
-    /// How many messages of this subject lie in a mailbox.
+    /// The number of messages with this subject in a mailbox.
     pub fn delivered(&self, address: &str, subject: &str) -> usize {
         let line = format!("Subject: {subject}\n");
         self.messages(address).filter(|text| text.contains(&line)).count()
@@ -201,8 +201,8 @@ impl MailServers {
         assert!(came, "{subject} did not arrive:\n{}", self.told());
     }
 
-    /// Waits until a message that was in the queue has arrived. One that was being tried when the
-    /// queue was told to be tried goes back to it, so the queue is told again.
+    /// Waits until a queued message has arrived. A message whose delivery was in progress during
+    /// the flush returns to the queue, so the flush is repeated.
     pub fn wait_for_queued(&self, address: &str, subject: &str) {
         let arrives = || {
             self.flush();
@@ -212,7 +212,7 @@ impl MailServers {
         assert!(came, "{subject} did not arrive:\n{}", self.told());
     }
 
-    /// Where they keep their configuration and sockets.
+    /// The folder of their configuration and sockets.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -230,7 +230,7 @@ impl Drop for MailServers {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             let process = self.child.id().to_string();
-            // One that ends in this moment needs no word.
+            // A server that exits at this moment needs no signal.
             drop(Command::new("kill").args(["-s", "TERM", &process]).status());
         }
         self.child.wait().unwrap();

@@ -17,7 +17,7 @@ use super::enforcement::Enforcement;
 use super::servers::Lookups;
 use crate::{World, connect};
 
-/// The mail directory in a `PostgreSQL` database of the test's own.
+/// The mail directory in a `PostgreSQL` database of one test.
 pub struct SharedDirectory(PgConnectOptions);
 
 fn server() -> PgConnectOptions {
@@ -95,7 +95,7 @@ impl Enforcement for SharedDirectory {
     }
 }
 
-/// A directory whose clock is the engine's whenever the engine calls.
+/// A directory whose clock follows the engine's at every call.
 struct InStep {
     directory: PostgresDirectory,
     clock: Arc<VirtualClock>,

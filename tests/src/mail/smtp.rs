@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::dialogue::Dialogue;
 
-/// Who writes to the mailboxes from outside.
+/// The sender of mail from outside.
 pub(super) const ELSEWHERE: &str = "protocollo@comune.example";
 
 /// A session with an SMTP server.
@@ -19,7 +19,7 @@ impl Smtp {
         session
     }
 
-    /// Says a line; the last line of the reply.
+    /// Sends a line; returns the last line of the reply.
     pub fn command(&mut self, line: &str) -> String {
         self.0.say(line);
         self.reply()
@@ -40,8 +40,7 @@ impl Smtp {
         self.command(&format!("AUTH PLAIN {secret}"))
     }
 
-    /// Sends a message as far as it goes: the first reply that is a refusal, or the one that took
-    /// it.
+    /// Sends a message as far as possible: the first refusal, or the final reply.
     pub fn send(&mut self, from: &str, to: &str, subject: &str) -> String {
         for line in [&format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>"), "DATA"] {
             let reply = self.command(line);
@@ -55,7 +54,7 @@ impl Smtp {
         ))
     }
 
-    /// Delivers a message from outside, as a provider's server does.
+    /// Delivers a message from outside, like a provider's server.
     pub fn deliver(port: u16, to: &str, subject: &str) -> String {
         let mut session = Self::open(port);
         let reply = session.send(ELSEWHERE, to, subject);
@@ -63,8 +62,8 @@ impl Smtp {
         reply
     }
 
-    /// Hands a message over as it is, to all of these at once, which must be taken; its lines end
-    /// with CR LF.
+    /// Delivers a message unchanged to all of these, which must be accepted; its lines end with CR
+    /// LF.
     pub fn hand_over(&mut self, from: &str, to: &[&str], message: &[u8]) {
         let took = |reply: String| assert!(reply.starts_with("250 "), "{reply}");
         took(self.command(&format!("MAIL FROM:<{from}> BODY=8BITMIME")));

@@ -13,11 +13,11 @@ use rehearsal::Rehearsal;
 
 use crate::{Nobody, World};
 
-/// [`PASSWORD`], as `doveadm pw -s SHA512-CRYPT -r 1000` has it.
+/// The hash of [`PASSWORD`] by `doveadm pw -s SHA512-CRYPT -r 1000`.
 pub(super) const HASH: &str = "{SHA512-CRYPT}$6$rounds=1000$9sbp/KKjOtMm3YX2$\
     t.ajMrgaOO8P25WPwwrfjv0tvJkNDCS/VtgeeSWJvJiqJ.ma3u3.hrp0PRsTN/vBcu7cbKlpRBeZNzftFcECc.";
 
-/// The first instant of each phase, and what is allowed from it.
+/// The first instant of each phase, and what it allows.
 fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
     let allowed = |capabilities: &[Capability]| capabilities.iter().copied().collect();
     [
@@ -32,8 +32,8 @@ fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
 
 /// Takes one mailbox of each kind through the whole plan, on real mail servers.
 ///
-/// Each boundary is passed while no engine runs, so what takes hold there is what was armed before
-/// it. The engine then comes back and records it, and the servers are asked once more.
+/// No engine runs at a boundary, so what takes effect there was armed before. The engine then
+/// restarts and records it, and the servers are checked once more.
 pub async fn walk<E: Enforcement>() {
     let world = World::of(watched(400), 400).await;
     let enforcement = E::of(&world).await;
@@ -69,8 +69,8 @@ pub async fn walk<E: Enforcement>() {
         }
         let second = Duration::seconds(1);
         running.run_until(instant - second, &mut Nobody).await.unwrap();
-        // The engine has no reason to touch the platform at this very second; the servers' clock
-        // does not wait.
+        // The engine has no reason to call the platform at this very second, but the servers' clock
+        // advances.
         enforcement.set_clock(instant - second).await;
         probe(&servers, &running).await;
         look("before", before).at_everybody();
@@ -95,7 +95,7 @@ pub async fn walk<E: Enforcement>() {
     enforcement.end(&world).await;
 }
 
-/// Our own mailboxes are probed at this instant, by a prober that has just started.
+/// Probes the canaries at this instant, with a prober that has just started.
 async fn probe(servers: &MailServers, running: &Rehearsal) {
     let engine = &running.engine;
     let mut prober = prober(servers, &engine.journal, &engine.store.registry);
@@ -103,8 +103,8 @@ async fn probe(servers: &MailServers, running: &Rehearsal) {
     assert_eq!(prober.tick().await.unwrap().progress, 0, "a boundary is probed once");
 }
 
-/// What is under way when a boundary passes: a message that was accepted and not delivered, and a
-/// sender who is logged in.
+/// What is in progress at a boundary: an accepted message that is not delivered yet, and a
+/// logged-in sender.
 struct Crossing<'a> {
     servers: &'a MailServers,
     reader: &'a Person,
@@ -132,8 +132,7 @@ impl<'a> Crossing<'a> {
         Self { servers, reader, queued, session }
     }
 
-    /// Accepted is accepted: it is delivered, whatever has ended. Logged in is not allowed: it may
-    /// not send.
+    /// An accepted message is delivered, whatever has ended. A logged-in sender may not send.
     fn end(mut self, allowed: Capabilities) {
         let address = &self.reader.address;
         if let Some(subject) = self.queued {

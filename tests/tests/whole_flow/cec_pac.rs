@@ -1,5 +1,5 @@
-//! The real plan over a population that has a mailbox of every kind, looked at on every date of the
-//! sources, one second before it and at it, with the eyes of the mail servers.
+//! The real plan over a population with a mailbox of every kind, checked on every date of the
+//! sources, one second before it and at it, with the queries of the mail servers.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{Capabilities, Capability, MailboxCommand};
@@ -37,8 +37,7 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
     let nothing = Capabilities::NONE;
     let receiving = allowed(&[Capability::Receive, Capability::Access]);
     let reading = allowed(&[Capability::Access]);
-    // instant, what an ordinary mailbox may do before it, from it, and what the held one may from
-    // it
+    // instant, rights of an ordinary mailbox before it, from it, and rights of the held one from it
     let dates = [
         (RECEIVE_ONLY, ALL, receiving, receiving),
         (CONSULTATION, receiving, reading, receiving),
@@ -79,11 +78,11 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
 }
 
 #[tokio::test]
-async fn every_date_holds_for_every_kind_of_mailbox_when_acted_upon_at_the_date() {
+async fn every_date_holds_for_every_kind_of_mailbox_when_changed_at_the_date() {
     every_date_holds(None).await;
 }
 
 #[tokio::test]
-async fn every_date_holds_for_every_kind_of_mailbox_when_armed_ahead() {
+async fn every_date_holds_for_every_kind_of_mailbox_when_armed() {
     every_date_holds(Some(Duration::days(14))).await;
 }

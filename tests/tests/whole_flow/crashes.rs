@@ -1,4 +1,5 @@
-//! The engine may stop anywhere: what was begun is ended, once, and everyone is accounted for.
+//! The engine may crash anywhere: what was started is finished, once, and every mailbox is
+//! accounted for.
 
 use engine::EngineSettings;
 use rehearsal::{phases, prove};

@@ -1,10 +1,10 @@
-//! What is in `deploy/` is what the engine is: each file is held to the program that reads it, and
-//! each flag, variable, setting and metric that it names to the one that the engine has.
+//! The files in `deploy/` match the engine: each file is validated by the program that reads it,
+//! and each flag, variable, setting and metric in it exists in the engine.
 //!
 //! Needs what `tests/run` installs: Python with `PyYAML`, Kubernetes' client and a validator of
-//! OpenAPI, promtool, systemd-analyze, nats-server. What can't be had fails; nothing is skipped.
-//! Deliberately absent: a container engine and a cluster. No image is built here and no manifest is
-//! applied.
+//! OpenAPI, promtool, systemd-analyze, nats-server. A missing tool is a failure; nothing is
+//! skipped. Deliberately absent: a container engine and a cluster. No image is built here and no
+//! manifest is applied.
 
 mod command_line;
 mod compose;
@@ -16,10 +16,10 @@ mod openapi;
 mod prometheus;
 mod systemd;
 
-/// The services, as their commands are called.
+/// The services, by the names of their commands.
 const SERVICES: [&str; 6] = ["scheduler", "worker", "projector", "relay", "api", "policy"];
 
-/// What needs no bus and is no service of the target.
+/// Services without a bus that are not part of the systemd target.
 const BESIDE: [&str; 2] = ["intake", "portal"];
 
 /// Every long-running service, by name.
@@ -32,7 +32,7 @@ fn command(name: &str) -> Vec<String> {
     vec!["service".to_owned(), name.to_owned()]
 }
 
-/// The variable that says where a service is watched.
+/// The variable with the address of a service's probe endpoints.
 fn watched_by(name: &str) -> String {
     if BESIDE.contains(&name) {
         return format!("TRAMONTO_{}_WATCH", name.to_uppercase());
@@ -40,5 +40,5 @@ fn watched_by(name: &str) -> String {
     "TRAMONTO_LISTEN".to_owned()
 }
 
-/// The port on which a service in a container answers.
+/// The port of a service in a container.
 const PORT: u64 = 9464;

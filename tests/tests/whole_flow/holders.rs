@@ -1,4 +1,5 @@
-//! What holders ask for while the programme runs: each gets what is due, and nobody more.
+//! Requests of holders during a programme: each gets what they are entitled to, and nobody else
+//! does.
 
 use chrono::TimeDelta;
 use domain::{
@@ -34,14 +35,14 @@ async fn holders_get_their_vouchers_and_logs_through_a_whole_programme_that_cras
 }
 
 #[tokio::test]
-async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
+async fn the_proof_finds_a_voucher_issued_twice_or_too_late() {
     let world = World::with(200).await;
     let mut running = world.rehearsing(EngineSettings::default(), None).await;
     running.holders = Holders::new("100%".parse().unwrap(), 7);
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
     let granted = journal.state().await.unwrap().vouchers.issued().min().unwrap();
-    // By a hand that decides nothing.
+    // Appended by hand, without a decision.
     let mailboxes = MailboxSet::from_iter([granted]);
     let reminded = mailboxes.clone();
     let again = [
@@ -64,7 +65,7 @@ async fn a_voucher_that_was_granted_twice_or_too_late_is_found_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
+async fn the_proof_finds_a_wrongly_delivered_export() {
     let world = World::with(60).await;
     let mut running = world.rehearsing(EngineSettings::default(), None).await;
     running.run(&mut Nobody).await.unwrap();
@@ -97,7 +98,7 @@ async fn a_log_that_was_handed_out_wrongly_is_found_in_the_log_of_events() {
         Event::LogExportAccessed(LogExportAccessed { request, number, outcome })
     };
     let proof = Verification::Officer;
-    // By a hand that decides nothing, after the window.
+    // Appended by hand, without a decision, after the window.
     let events = [
         requested(first, asks),
         requested(second, never),

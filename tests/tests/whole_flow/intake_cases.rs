@@ -1,5 +1,5 @@
-//! From a request by e-mail to a code in the holder's hands, and everything on the way that gives
-//! nobody anything.
+//! From a request by e-mail to a code delivered to the holder, with every way in which nobody gets
+//! anything.
 
 mod asking;
 mod letters;

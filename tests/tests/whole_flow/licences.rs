@@ -1,4 +1,4 @@
-//! Every library that is compiled in may be used and passed on with ours, under Apache-2.0.
+//! Every compiled-in library may be used and distributed under Apache-2.0.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Licences that ask for no more than to be named.
+/// Licences that require attribution at most.
 const PERMISSIVE: [&str; 11] = [
     "0BSD",
     "Apache-2.0",
@@ -21,10 +21,10 @@ const PERMISSIVE: [&str; 11] = [
     "Zlib",
 ];
 
-/// Does an expression leave us a choice that is permissive? `/` is how `OR` was written once.
+/// Does an expression offer a permissive choice? `/` is the old form of `OR`.
 fn is_permissive(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
-    // `A OR B AND C` is read as if it were `(A OR B) AND C`, which is the narrower of the two here.
+    // `A OR B AND C` is parsed as `(A OR B) AND C`, which is the narrower reading here.
     plain.split(" AND ").all(|all| all.split(" OR ").any(|one| PERMISSIVE.contains(&one.trim())))
 }
 
@@ -52,7 +52,7 @@ fn every_dependency_is_permissively_licensed() {
 }
 
 #[test]
-fn a_licence_that_asks_for_more_is_found_out() {
+fn a_more_restrictive_licence_is_detected() {
     for (expression, permissive) in [
         ("MIT OR Apache-2.0", true),
         ("MIT/Apache-2.0", true),

@@ -1,6 +1,6 @@
-//! Postfix and Dovecot obey: what a right is worth is what the servers do.
+//! Postfix and Dovecot enforce the rights.
 //!
-//! Needs root, and installs what is missing; each test has servers of its own.
+//! Needs root, and installs what is missing; each test has its own servers.
 
 use eventstore::Clock;
 use whole_flow::mail::{
@@ -20,12 +20,12 @@ async fn mail_servers_obey_a_directory_in_postgresql_at_every_boundary() {
 }
 
 #[tokio::test]
-async fn mail_servers_that_ask_for_each_mail_obey_at_every_boundary() {
+async fn mail_servers_with_a_policy_server_obey_at_every_boundary() {
     Box::pin(walk::<AskedForEachMail>()).await;
 }
 
 #[tokio::test]
-async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
+async fn mail_waits_while_the_policy_server_is_down_and_is_delivered_later() {
     let world = World::with(50).await;
     let mut asked = AskedForEachMail::of(&world).await;
     let now = world.clock.now();
@@ -35,8 +35,7 @@ async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
     let mut registry = connect(&world.home().registry()).await;
     let some = "SELECT address FROM registration WHERE activated_on IS NOT NULL LIMIT 1";
     let address: String = sqlx::query_scalar(some).fetch_one(&mut registry).await.unwrap();
-    // Not read yet: the mail is told to come again by us, and where nobody is there, by Postfix
-    // itself.
+    // Not read yet: the policy server defers the mail, and without one, Postfix itself does.
     let servers = MailServers::start(&asked.lookups());
     let deliver = |subject| Smtp::deliver(servers.smtp, &address, subject);
     for round in ["not-read-yet", "gone", "back"] {
@@ -57,16 +56,16 @@ async fn mail_waits_while_nobody_answers_and_comes_once_somebody_does() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_open_ends_when_access_closes_though_the_first_attempt_fails() {
+async fn an_open_session_ends_when_access_closes_even_if_the_first_attempt_fails() {
     open_sessions_end().await;
 }
 
 #[tokio::test]
-async fn a_canary_tells_of_a_right_that_somebody_gave_back_until_it_is_gone_again() {
+async fn a_canary_reports_a_right_restored_by_hand_until_it_is_removed() {
     Box::pin(a_right_given_back_by_hand()).await;
 }
 
 #[tokio::test]
-async fn what_a_real_postfix_logs_of_a_mailbox_is_the_log_of_its_messages_and_of_no_other() {
+async fn the_log_of_a_real_postfix_yields_the_entries_of_each_mailbox_only() {
     what_postfix_logs_is_read().await;
 }

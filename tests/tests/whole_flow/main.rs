@@ -1,4 +1,4 @@
-//! The whole flow with real parts on a real disk, and all that is in `deploy/`.
+//! The whole flow with real parts on a real disk, and all files in `deploy/`.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! The plan's notices in a rehearsal: within their window, at their pace, each mailbox once,
+//! The plan's notices in a rehearsal: within their window, at their rate, each mailbox once,
 //! whatever crashes.
 
 use std::collections::BTreeMap;
@@ -11,13 +11,12 @@ use roaring::RoaringBitmap;
 use whole_flow::{Nobody, World};
 
 #[tokio::test]
-async fn everyone_is_told_once_of_each_phase_before_it_begins() {
+async fn every_holder_is_notified_once_before_each_phase() {
     let mut world = World::with(300).await;
     for rule in &mut world.plan.notices {
         rule.batch = 50;
     }
-    // The store was adopted with the plan as it ships: the pace of this one is amended before it
-    // runs.
+    // The store was adopted with the shipped plan: its rate is amended before it runs.
     let settings = EngineSettings { notices: NoticeDelivery::sink(), ..EngineSettings::default() };
     let mut running = world.rehearsing(settings, Some(7)).await;
     let journal = running.engine.journal.clone();

@@ -1,5 +1,5 @@
-//! The proof of a rehearsal excuses nobody without a reason: logs made by hand, each with one
-//! mailbox that still has what a completed phase took from all others.
+//! The proof of a rehearsal accepts no exception without a reason: hand-written logs, each with one
+//! mailbox that still has what a completed phase removed from all others.
 
 use std::sync::Arc;
 
@@ -40,8 +40,7 @@ fn incident() -> Event {
     })
 }
 
-/// Mailboxes 0 and 1; the phase took place, 0 lost its rights, and of 1 the log says what is handed
-/// in.
+/// Mailboxes 0 and 1; the phase was completed, 0 lost its rights, and 1 has these events.
 async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path().join("store"));
@@ -87,7 +86,7 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
     let stream = programme_stream(journal.programme()).unwrap();
     clock.set(due_at);
     journal.append(stream.clone(), ExpectedVersion::Any, &events, &origin).await.unwrap();
-    // The proof speaks of the day of the newest event.
+    // The proof is about the day of the newest event.
     clock.set("2015-06-01T00:00:00Z".parse().unwrap());
     let later = [Event::ProgrammePaused(ProgrammePaused {})];
     journal.append(stream, ExpectedVersion::Any, &later, &origin).await.unwrap();
@@ -126,7 +125,7 @@ async fn is_excused(of_the_second: Vec<Event>) -> bool {
 }
 
 #[tokio::test]
-async fn nobody_is_excused_without_a_reason() {
+async fn no_exception_without_a_reason() {
     assert!(!is_excused(Vec::new()).await);
 }
 

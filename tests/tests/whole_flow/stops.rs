@@ -1,5 +1,5 @@
-//! Stopped after every single append, publication, effect and acknowledgement in turn, and started
-//! again: the log says the same of everyone in the end, and no effect happens twice.
+//! Crashes after every single append, publication, effect and acknowledgement in turn: after a
+//! restart the log ends with the same content for every mailbox, and no effect happens twice.
 
 #[path = "../../../crates/workers/tests/workers/notices/fuse.rs"]
 mod fuse;
@@ -27,7 +27,7 @@ use whole_flow::World;
 
 use fuse::{Fuse, StoppingLog};
 
-/// How often the platform really changed a right: the effect of one idempotency key.
+/// The number of real changes by idempotency key.
 type Effects = Arc<Mutex<BTreeMap<(Capability, u32), u32>>>;
 
 struct Stopping<T> {
@@ -123,7 +123,7 @@ impl Platform for Stopping<Arc<Directory>> {
     }
 }
 
-/// Takes the store from where it is to the end of the plan; where the fuse blows, it is a crash.
+/// Runs the store to the end of the plan; a blown fuse is a crash.
 async fn run(
     (home, plan, clock): (&Home, &Plan, &Arc<VirtualClock>),
     arm: bool,
@@ -155,7 +155,7 @@ async fn run(
     let mut engine = Engine::with_ports(store, programme, handed, ports, settings).await.unwrap();
     let blown = fuse.blown.clone();
     let work = async {
-        // After a crash time has not gone back: it goes on at the instant it was stopped at.
+        // After a crash the clock continues at the instant of the crash.
         engine.until_idle(&CancellationToken::new()).await.unwrap();
         for place in 0..plan.phases.len() {
             for instant in
@@ -185,15 +185,16 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A log as it is whatever it was stopped by: what was said of each mailbox, in order, by what, due
-/// when. Ids, times of recording, attempts and how many share an event are left out, and so is
-/// whether an effect was found done: after a stop between effect and record it is *already so*.
+/// The content of a log that does not depend on crashes: the events of each mailbox, in order, with
+/// their phase and due date. Left out are ids, recording times, attempts, the number of mailboxes
+/// per event, and whether an effect was found done: after a crash between effect and record it is
+/// *already so*.
 async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
     let clock = Arc::new(VirtualClock::at(chrono::DateTime::UNIX_EPOCH));
     let log = SqliteStore::open_read_only(&home.log(), clock).await.unwrap();
     let events = log.read_all(0, &Filter::default(), usize::MAX).await.unwrap().events;
     let mut told: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    // What concerns the programme as a whole stands under a number that no mailbox has.
+    // Events of the whole programme have a number that no mailbox has.
     for recorded in events {
         let event = recorded.fact().unwrap().event;
         let kind = event.kind().0;
@@ -272,11 +273,11 @@ async fn stopped_everywhere(arm: bool) {
 }
 
 #[tokio::test]
-async fn stopped_after_every_step_it_ends_the_same_when_acting_at_the_date() {
+async fn a_crash_after_any_step_changes_nothing_when_changed_at_the_date() {
     stopped_everywhere(false).await;
 }
 
 #[tokio::test]
-async fn stopped_after_every_step_it_ends_the_same_when_armed_ahead() {
+async fn a_crash_after_any_step_changes_nothing_when_armed() {
     stopped_everywhere(true).await;
 }

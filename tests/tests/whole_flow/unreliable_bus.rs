@@ -1,5 +1,5 @@
-//! A bus that doubles, loses and shuffles what it carries: the end is the same, nothing is said
-//! twice.
+//! A bus that duplicates, loses and reorders messages: the result is the same, and nothing is
+//! recorded twice.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use whole_flow::World;
 use workers::SweepSettings;
 
-/// What became of the orders that were handed in.
+/// The fate of the published orders.
 #[derive(Debug, Default)]
 struct Told {
     lost: u32,
@@ -32,7 +32,7 @@ struct Told {
 struct Unreliable {
     inner: InProcess,
     dice: Mutex<ChaCha8Rng>,
-    /// Orders that come after those handed in later.
+    /// Orders delivered after later ones.
     late: Mutex<VecDeque<WorkOrder>>,
     told: Arc<Mutex<Told>>,
 }
@@ -81,7 +81,7 @@ impl WorkQueue for Unreliable {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orders_that_are_doubled_lost_and_shuffled_change_nothing() {
+async fn duplicate_lost_and_reordered_orders_change_nothing() {
     let mut world = World::with(600).await;
     world.plan.recurring.clear();
     let clock = Arc::new(VirtualClock::at(begins_at(&world.plan)));
@@ -90,7 +90,7 @@ async fn orders_that_are_doubled_lost_and_shuffled_change_nothing() {
     let store = Store::open(world.home(), Arc::clone(&shared), true, &programme).await.unwrap();
     let told = Arc::<Mutex<Told>>::default();
     let queue = Unreliable {
-        // Doubled orders must find room, or their publisher waits for itself.
+        // Duplicates must find a free slot, or their publisher deadlocks.
         inner: InProcess::new(bus::Settings { capacity: 1_000, ..bus::Settings::default() }),
         dice: Mutex::new(ChaCha8Rng::seed_from_u64(1)),
         late: Mutex::default(),

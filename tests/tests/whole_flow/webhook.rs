@@ -1,5 +1,5 @@
-//! The whole plan through a provider's API that fails in every way, with an engine that crashes on
-//! the way: everybody is done, once, and all adds up.
+//! The whole plan through a provider's API that fails in every way, with an engine that crashes:
+//! every mailbox is processed once, and the counts match.
 
 #[path = "../../../crates/platform/tests/provider/raw.rs"]
 #[expect(dead_code, reason = "each suite uses a part of it")]
@@ -31,7 +31,7 @@ use workers::SweepSettings;
 use raw::{Act, Message, act};
 use receiver::Receiver;
 
-/// What becomes of a request. Where it is done all the same, the caller must find that out.
+/// The fate of a request. If it was carried out all the same, the caller must find that out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Passes,
@@ -62,7 +62,7 @@ const FATES: [Fate; 11] = [
     Fate::TricklesAfter,
 ];
 
-/// What stands between the engine and the receiver.
+/// A proxy between the engine and the receiver.
 struct Unreliable {
     url: String,
     told: Arc<Mutex<BTreeMap<Fate, u32>>>,
@@ -156,7 +156,7 @@ async fn passed_on(place: &str, request: &Message) -> Message {
     raw::read(&mut stream).await.unwrap()
 }
 
-/// The answer, with every other mailbox left out.
+/// The response without every other mailbox.
 fn half(answer: &Message) -> Message {
     let mut body: Value = serde_json::from_slice(&answer.body).unwrap();
     for list in ["results", "mailboxes"] {
@@ -173,13 +173,12 @@ fn half(answer: &Message) -> Message {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() {
-    // A comparison asks hundreds of times, and many an answer is waited for in vain: once a year is
-    // enough.
+    // A comparison makes hundreds of requests, and many responses time out: once a year is enough.
     let mut plan = Plan::cec_pac().unwrap();
     plan.drift = Some(DriftRules { cron: "0 0 4 1 10 *".to_owned(), repair: true });
     let world = World::of(plan, 400).await;
     let receiver = Receiver::start().await;
-    // The provider knows its mailboxes by address; the numbers come with the first request.
+    // The provider knows its mailboxes by address; it learns the numbers with the first request.
     let query = "SELECT number, address FROM registration WHERE activated_on IS NOT NULL";
     let rows = sqlx::query(query).fetch_all(&mut connect(&world.home().registry()).await).await;
     let rows: Vec<(u32, String)> =
@@ -218,7 +217,7 @@ async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() 
         assert_eq!((report.pending, report.retrying, report.incidents), (0, 0, 0), "{report:?}");
         assert_eq!(report.done + report.already_so, report.population, "{report:?}");
     }
-    // In the log, every right of everybody ended once.
+    // In the log, every right of every mailbox ended once.
     let mut ended: BTreeMap<Capability, (RoaringBitmap, u64)> = BTreeMap::new();
     let outcomes = Filter { categories: vec!["outcome".to_owned()] };
     let page = running.engine.store.log.read_all(0, &outcomes, 100_000).await.unwrap();
@@ -236,12 +235,12 @@ async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() 
         let (all, count) = &ended[&capability];
         assert_eq!((all, *count), (&activated, activated.len()), "{capability}");
     }
-    // At the provider too, by its own count: sending and changing together, receiving, access.
+    // The same by the provider's own count: sending and changing together, receiving, access.
     assert_eq!(receiver.count("SELECT count(number) FROM mailbox").await, activated.len());
     let other = "SELECT count(*) FROM mailbox WHERE changes <> 3 OR send_until IS NULL
                  OR modify_until IS NULL OR receive_until IS NULL OR access_until IS NULL";
     assert_eq!(receiver.count(other).await, 0);
-    // Nothing was provisioned in the directory that nobody asked for.
+    // Nothing was provisioned in the unused directory.
     let mut directory = connect(&world.home().directory()).await;
     let found = sqlx::query("SELECT count(*) FROM mailbox").fetch_one(&mut directory).await;
     assert_eq!(found.unwrap().get::<i64, _>(0), 0);

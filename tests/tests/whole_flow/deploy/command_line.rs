@@ -1,5 +1,5 @@
-//! The command line of the engine itself, asked in this process: what it takes is what may be
-//! written.
+//! The command line of the engine itself, parsed in this process: what it accepts may be written in
+//! `deploy/`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,16 +46,15 @@ fn shown(command: &str) -> Vec<Shown> {
     entries.into_iter().map(entry).collect()
 }
 
-/// How long a service takes to stop where nothing else is said.
+/// The default shutdown timeout of a service.
 pub(crate) fn stop_within() -> Duration {
     let options = shown("service worker");
     let option = options.iter().find(|option| option.flag == "--stop-within").unwrap();
     Duration::from_secs(option.default.as_ref().unwrap().parse().unwrap())
 }
 
-/// The engine takes this command line with these variables. They are handed in as the flags that
-/// they stand for, since a test has no environment of its own; a variable that the command does not
-/// know is refused here.
+/// The engine accepts this command line with these variables. They are passed as the equivalent
+/// flags, since a test has no environment of its own; a variable unknown to the command fails here.
 pub(crate) fn assert_taken(arguments: &[String], variables: &BTreeMap<String, String>) {
     let words = arguments.iter().map(String::as_str).take_while(|word| !word.starts_with('-'));
     let command = words.collect::<Vec<_>>().join(" ");
@@ -74,7 +73,7 @@ pub(crate) fn assert_taken(arguments: &[String], variables: &BTreeMap<String, St
     }
 }
 
-/// No secret stands among the variables, only the files that hold one.
+/// No variable contains a secret, only the path of a file with one.
 pub(crate) fn assert_no_secret<'a>(names: impl IntoIterator<Item = &'a String>) {
     for name in names {
         let secret = ["PASSWORD", "TOKEN", "SECRET", "KEY"].iter().any(|word| name.contains(word));
@@ -83,7 +82,7 @@ pub(crate) fn assert_no_secret<'a>(names: impl IntoIterator<Item = &'a String>) 
 }
 
 #[test]
-fn a_variable_or_a_flag_that_the_engine_does_not_know_is_found_out() {
+fn an_unknown_variable_or_flag_is_detected() {
     let refused = |arguments: &[&str], name: &str, value: &str| {
         let arguments: Vec<_> = arguments.iter().map(|&text| text.to_owned()).collect();
         let variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);

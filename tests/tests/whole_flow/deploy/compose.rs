@@ -15,7 +15,7 @@ fn compose() -> Value {
     yaml(&["deploy/compose.yaml".to_owned()]).remove(0).remove(0)
 }
 
-/// The same with all that it offers in force.
+/// The same, with all commented-out options enabled.
 fn all_offered() -> Value {
     offered_yaml("deploy/compose.yaml").remove(0)
 }
@@ -160,7 +160,7 @@ fn named_is_there(compose: &Value) {
     }
 }
 
-/// The words of a container's check, as the container gets them.
+/// The command of a container's health check, as the container gets it.
 fn check(service: &Value) -> Vec<String> {
     let words = list(service, "/healthcheck/test").iter();
     let mut words: Vec<_> = words.map(|word| word.as_str().unwrap().replace("$$", "$")).collect();
@@ -177,7 +177,7 @@ fn each_service_is_asked_for_its_health_by_its_own_binary() {
         assert_eq!(words[0], "tramonto", "{name}");
         let variables = variables(service);
         let listen = variables.get("TRAMONTO_LISTEN").cloned();
-        // Who is told by another variable where it is watched is asked there by name.
+        // Services with another variable for their probe endpoints are named explicitly.
         let named = words.contains(&variables[&watched_by(name)]);
         assert_ne!(listen.is_some(), named, "{name}");
         let listen = listen.map(|listen| ("TRAMONTO_LISTEN".to_owned(), listen));

@@ -1,4 +1,4 @@
-//! The image: what its builder is given, in which order, and what comes out of it.
+//! The image: the build context, the order of the build, and the result.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::command_line::assert_taken;
 use super::files::{assert_pinned, read, root, told};
 use super::{PORT, SERVICES, command};
 
-/// One instruction, its comments and line ends taken away.
+/// One instruction, without comments and line breaks.
 #[derive(Debug, Clone, PartialEq)]
 struct Instruction {
     word: String,
@@ -38,7 +38,7 @@ fn of<'a>(stage: &'a [Instruction], word: &str) -> Vec<&'a str> {
     fitting.map(|instruction| instruction.rest.as_str()).collect()
 }
 
-/// Does the builder get this file? The last pattern that fits decides.
+/// Is this file in the build context? The last matching pattern decides.
 fn is_sent(path: &str) -> bool {
     let mut sent = true;
     for line in read(".dockerignore").lines() {
@@ -128,7 +128,7 @@ fn the_dependencies_are_built_before_the_sources_come_from_a_workspace_that_carg
     assert_eq!(builds[0], builds[1], "another command would build the dependencies once more");
     assert!(builds[0].rest.contains("--profile dist --locked"), "{builds:?}");
 
-    // What stands before the first build is carried out here, in an empty folder.
+    // The steps before the first build are executed here, in an empty folder.
     let folder = tempfile::tempdir().unwrap();
     for instruction in &build[..first] {
         match instruction.word.as_str() {
@@ -154,7 +154,7 @@ fn the_dependencies_are_built_before_the_sources_come_from_a_workspace_that_carg
     assert_eq!(metadata["packages"].as_array().unwrap().len(), members().len());
 }
 
-/// `COPY` of files into a folder, `./` or one that ends with a stroke.
+/// `COPY` of files into a folder, `./` or one that ends with a slash.
 fn copy_files(folder: &Path, rest: &str) {
     let mut paths: Vec<_> = rest.split(' ').collect();
     let target = folder.join(paths.pop().unwrap());

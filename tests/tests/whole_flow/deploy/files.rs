@@ -1,4 +1,4 @@
-//! Files of the repository, and the programs that they are held to.
+//! Files of the repository, and the programs that validate them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The paths of the files in a folder of the repository that end so, in order.
+/// The paths of the files with this ending in a folder of the repository, sorted.
 pub(crate) fn listed(folder: &str, ending: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root().join(folder)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -29,13 +29,13 @@ pub(crate) fn listed(folder: &str, ending: &str) -> Vec<String> {
     found
 }
 
-/// What a program printed, both ways, and whether it was content.
+/// The output of a program, both streams, and whether it succeeded.
 pub(crate) fn told(output: &Output) -> (bool, String) {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
 }
 
-/// A program that the tests need, installed where it is missing.
+/// A program needed by the tests, installed if missing.
 pub(crate) fn program(name: &str) -> PathBuf {
     let installed = Command::new(root().join("tests/servers/install")).arg(name).output().unwrap();
     let (ok, said) = told(&installed);
@@ -43,7 +43,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     String::from_utf8(installed.stdout).unwrap().trim().into()
 }
 
-/// What one of the scripts beside this file answers in Python.
+/// The output of a Python script beside this file.
 pub(crate) fn python(script: &str, arguments: &[String], input: &str) -> String {
     let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut running = Command::new(&python)
@@ -55,7 +55,7 @@ pub(crate) fn python(script: &str, arguments: &[String], input: &str) -> String 
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("can't run {python}: {error}; run tests/run"));
-    // A script that ended before it read this is told by what it said instead.
+    // If the script exited before it read this, its output tells why.
     drop(running.stdin.take().unwrap().write_all(input.as_bytes()));
     let output = running.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -66,13 +66,13 @@ pub(crate) fn python(script: &str, arguments: &[String], input: &str) -> String 
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The documents of YAML files, those of each file together.
+/// The documents of YAML files, grouped by file.
 pub(crate) fn yaml(paths: &[String]) -> Vec<Vec<Value>> {
     serde_json::from_str(&python("read_yaml.py", paths, "")).unwrap()
 }
 
-/// A file of settings with all that it offers in force: a line whose `#` is followed at once by
-/// something else is an offer, and no remark.
+/// A settings file with all commented-out options enabled: a `#` directly followed by text is an
+/// option, not a remark.
 pub(crate) fn offered(path: &str) -> String {
     let text = read(path);
     let lines = text.lines().map(|line| match line.trim_start().strip_prefix('#') {
@@ -84,7 +84,7 @@ pub(crate) fn offered(path: &str) -> String {
     all
 }
 
-/// The documents of a YAML file with all that it offers in force.
+/// The documents of a YAML file with all commented-out options enabled.
 pub(crate) fn offered_yaml(path: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("offered.yaml");
@@ -92,18 +92,18 @@ pub(crate) fn offered_yaml(path: &str) -> Vec<Value> {
     yaml(&[file.to_str().unwrap().to_owned()]).remove(0)
 }
 
-/// What stands at a path such as `/spec/replicas`, which must be there.
+/// The value at a path such as `/spec/replicas`, which must exist.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     value.pointer(path).unwrap_or_else(|| panic!("there is no {path} in {value}"))
 }
 
-/// A text that must be there.
+/// A required text.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     let found = at(value, path);
     found.as_str().unwrap_or_else(|| panic!("{path} is no text: {found}"))
 }
 
-/// A list that must be there.
+/// A required list.
 pub(crate) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     let found = at(value, path);
     found.as_array().unwrap_or_else(|| panic!("{path} is no list: {found}"))
@@ -115,8 +115,7 @@ pub(crate) fn texts(value: &Value) -> Vec<String> {
     items.iter().map(|item| item.as_str().unwrap_or_else(|| panic!("{item}")).to_owned()).collect()
 }
 
-/// An image is named without the host it comes from, and by a version, so that it is the same
-/// tomorrow.
+/// An image is named without its registry host, and with a version, so that it is reproducible.
 pub(crate) fn assert_pinned(image: &str) {
     let (name, tag) = image.split_once(':').unwrap_or_else(|| panic!("{image} has no version"));
     assert!(!name.contains('/'), "{image} names the host that it comes from");

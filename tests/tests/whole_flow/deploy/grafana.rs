@@ -11,7 +11,7 @@ fn dashboard() -> Value {
     serde_json::from_str(&read("deploy/grafana/tramonto.json")).unwrap()
 }
 
-/// Each expression, by the panel it is shown in.
+/// Each expression, by its panel.
 fn expressions(dashboard: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for panel in list(dashboard, "/panels") {
@@ -27,7 +27,7 @@ fn expressions(dashboard: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn each_panel_has_a_place_of_its_own() {
+fn panels_do_not_overlap() {
     let dashboard = dashboard();
     let (mut ids, mut taken) = (BTreeSet::new(), BTreeMap::new());
     for panel in list(&dashboard, "/panels") {
@@ -49,7 +49,7 @@ fn each_panel_has_a_place_of_its_own() {
 }
 
 #[test]
-fn each_panel_asks_the_chosen_source_for_what_the_engine_measures() {
+fn each_panel_queries_the_chosen_source_for_existing_metrics() {
     let dashboard = dashboard();
     let variable = at(&dashboard, "/templating/list/0");
     assert_eq!((text(variable, "/name"), text(variable, "/type")), ("datasource", "datasource"));
@@ -67,7 +67,7 @@ fn each_panel_asks_the_chosen_source_for_what_the_engine_measures() {
 }
 
 #[test]
-fn what_an_operator_watches_is_on_it() {
+fn the_metrics_of_the_runbook_are_on_the_dashboard() {
     let shown: Vec<_> = expressions(&dashboard()).into_values().collect();
     for metric in [
         "tramonto_phase_due_timestamp_seconds",

@@ -12,7 +12,7 @@ use super::{PORT, command, every_service};
 
 const FOLDER: &str = "deploy/kubernetes";
 
-/// Who is asked by others than Prometheus, and by which Service.
+/// Pods with other clients than Prometheus, and their Services.
 const ASKED: [(&str, &str); 3] =
     [("policy", "policy-mail"), ("intake", "intake-mail"), ("portal", "portal-web")];
 
@@ -28,7 +28,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> BTreeMap<&'a str, &'a Value>
     fitting.map(|object| (text(object, "/metadata/name"), object)).collect()
 }
 
-/// The pods that are made: of each service, and of the job.
+/// The pods that are created: of each service, and of the job.
 fn pods(objects: &[Value]) -> Vec<(&str, &Value)> {
     let templates = ["Deployment", "Job"].into_iter().flat_map(|kind| of_kind(objects, kind));
     templates.map(|(name, object)| (name, at(object, "/spec/template"))).collect()
@@ -231,7 +231,7 @@ fn every_selector_finds_the_pods_of_its_service_and_no_others() {
         ("Service", "/spec/selector"),
     ] {
         let mut ours = of_kind(&objects, kind);
-        // Those that others ask are beside the headless ones for Prometheus.
+        // Pods with other clients have a Service beside the headless one for Prometheus.
         ours.retain(|name, _| !ASKED.iter().any(|(_, service)| service == name));
         assert_eq!(
             ours.keys().copied().collect::<BTreeSet<_>>(),

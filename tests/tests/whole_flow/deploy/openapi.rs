@@ -1,4 +1,4 @@
-//! What a provider implements, held to the schema of OpenAPI 3.1.
+//! The API that a provider implements, validated by the schema of OpenAPI 3.1.
 
 use serde_json::{Value, json};
 

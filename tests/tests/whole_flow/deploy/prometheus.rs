@@ -1,4 +1,4 @@
-//! What is scraped, what an operator must hear of, and the names that both rest on.
+//! Scraping, alerts, and the names that both use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ fn alerts() -> BTreeMap<String, serde_json::Value> {
     groups.map(|rule| (text(rule, "/alert").to_owned(), rule.clone())).collect()
 }
 
-/// What the sources of the crates measure: the metrics, and the labels that they are given.
+/// The metrics in the sources of the crates, and their labels.
 fn measured() -> (BTreeSet<String>, BTreeSet<String>) {
     fn gather(folder: &Path, metrics: &mut BTreeSet<String>, labels: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -51,7 +51,7 @@ fn measured() -> (BTreeSet<String>, BTreeSet<String>) {
     (metrics, labels)
 }
 
-/// The words of an expression that are neither functions, numbers nor texts: metrics and labels.
+/// The metrics and labels of an expression: its words other than functions, numbers and texts.
 fn words(expression: &str) -> BTreeSet<String> {
     const KEYWORDS: [&str; 11] =
         ["by", "on", "ignoring", "without", "and", "or", "unless", "bool", "m", "s", "h"];
@@ -74,7 +74,7 @@ fn words(expression: &str) -> BTreeSet<String> {
     found
 }
 
-/// Every metric and every label of these expressions is one that the engine, or Prometheus, gives.
+/// Every metric and label of these expressions exists in the engine or in Prometheus.
 pub(crate) fn assert_known(expressions: &BTreeMap<String, String>) {
     let (metrics, labels) = measured();
     let theirs = ["up", "le", "job", "instance", "component"];
@@ -92,7 +92,7 @@ pub(crate) fn assert_known(expressions: &BTreeMap<String, String>) {
     }
 }
 
-/// Expressions as Prometheus itself reads them.
+/// Expressions parsed by Prometheus itself.
 pub(crate) fn assert_readable(expressions: &BTreeMap<String, String>) {
     let rules = expressions.values().enumerate().map(|(at, expression)| {
         let expression = expression.replace("$__rate_interval", "5m");
@@ -122,7 +122,7 @@ fn prometheus_takes_the_rules_and_the_configurations() {
 }
 
 #[test]
-fn each_alert_is_heard_when_it_should_be_and_not_before() {
+fn each_alert_fires_when_it_should_and_not_before() {
     let (ok, said) = promtool(&["test", "rules", "alerts.test.yml"]);
     assert!(ok, "{said}");
     let tested = read(&format!("{FOLDER}/alerts.test.yml"));
@@ -133,7 +133,7 @@ fn each_alert_is_heard_when_it_should_be_and_not_before() {
 }
 
 #[test]
-fn each_alert_says_how_bad_it_is_and_what_to_do() {
+fn each_alert_has_a_severity_and_a_next_step() {
     for (name, alert) in alerts() {
         assert!(["warning", "critical"].contains(&text(&alert, "/labels/severity")), "{name}");
         assert!(text(&alert, "/annotations/summary").ends_with('.'), "{name}");
@@ -143,7 +143,7 @@ fn each_alert_says_how_bad_it_is_and_what_to_do() {
 }
 
 #[test]
-fn each_alert_asks_for_what_the_engine_measures() {
+fn each_alert_uses_existing_metrics() {
     let expression =
         |(name, alert): (String, serde_json::Value)| (name, text(&alert, "/expr").to_owned());
     assert_known(&alerts().into_iter().map(expression).collect());

@@ -1,4 +1,4 @@
-//! Every service as a unit of systemd.
+//! Every service as a systemd unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,15 +8,15 @@ use super::command_line::{assert_no_secret, assert_taken, stop_within};
 use super::files::{listed, program, read, told};
 use super::{BESIDE, SERVICES, watched_by};
 
-/// Ten times the exposure that `systemd-analyze security` may find. A service that speaks to the
-/// network can't come much below 10.
+/// Ten times the exposure that `systemd-analyze security` may report. A networked service cannot
+/// get much below 10.
 const EXPOSED: &str = "--threshold=15";
 
-/// The units that are no instance of another.
+/// The units that are not template instances.
 const UNITS: [&str; 3] =
     ["tramonto-migrate.service", "tramonto-intake.service", "tramonto-portal.service"];
 
-/// The units as they are started, with a program that every machine has in place of ours.
+/// The units as started, with a program that every machine has in place of ours.
 fn units(folder: &Path) -> Vec<String> {
     let put = |name: &str, text: &str| {
         let file = folder.join(name);
@@ -46,14 +46,14 @@ fn values(unit: &str, key: &str) -> Vec<String> {
 
 fn variables(path: &str) -> BTreeMap<String, String> {
     let text = read(path);
-    // What is offered behind a comment must be true as well.
+    // Commented-out options must be valid as well.
     let lines = text.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
     let set = lines.filter_map(|line| line.split_once('=')).filter(|(name, _)| !name.contains(' '));
     set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[test]
-fn systemd_takes_every_unit_without_a_word() {
+fn systemd_accepts_every_unit_without_warnings() {
     let folder = tempfile::tempdir().unwrap();
     let mut units = units(folder.path());
     assert_eq!(verify(&units), (true, String::new()));
