@@ -163,8 +163,8 @@ async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way)
         ("pause", CloudEvent { id: String::new(), ..command("pause") }, "ce-id is missing"),
         ("pause", CloudEvent { source: String::new(), ..command("pause") }, "ce-source is missing"),
         ("pause", command("place-hold"), "ce-type"),
-        ("pause", CloudEvent { data: "{".into(), ..command("pause") }, "no JSON document"),
-        ("pause", CloudEvent { data: "".into(), ..command("pause") }, "no JSON document"),
+        ("pause", CloudEvent { data: "{".into(), ..command("pause") }, "not a JSON document"),
+        ("pause", CloudEvent { data: "".into(), ..command("pause") }, "not a JSON document"),
         ("pause", CloudEvent { data: vec![b' '; 70_000].into(), ..command("pause") }, "at most"),
     ];
     let listening = tokio::spawn({

@@ -166,7 +166,7 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
     secured.world.check().await;
     for service in services {
         let told = service.told();
-        assert!(!told.contains("complain"), "the bus refused something:\n{told}");
+        assert!(!told.contains("bus reported an error"), "the bus refused something:\n{told}");
         assert!(!told.contains("may not"), "the database refused something:\n{told}");
         assert!(!told.contains(STORE_SECRET) && !told.contains(BUS_SECRET), "{told}");
         assert_eq!(service.stop().await, Some(0));
@@ -269,5 +269,5 @@ async fn one_process_that_is_every_service_needs_the_roles_of_all_of_them() {
     let mut secured = Secured::of(FEW).await;
     let service = secured.start_service("run", SMALL_ORDERS);
     secured.world.check().await;
-    assert!(!service.told().contains("complain"), "{}", service.told());
+    assert!(!service.told().contains("bus reported an error"), "{}", service.told());
 }

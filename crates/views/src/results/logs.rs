@@ -23,7 +23,8 @@ impl fmt::Display for LogRequestCreated {
         let request = self.request;
         write!(
             f,
-            "request {request}: verify the requester, then run `tramonto log-request verify {request}`"
+            "request {request}: verify the requester, then run \
+             `tramonto log-request verify {request}`"
         )
     }
 }
