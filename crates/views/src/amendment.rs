@@ -1,23 +1,23 @@
-//! What putting another plan in place of the one in force would change, phase by phase.
+//! Preview of an amendment: its differences from the plan in force, phase by phase.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capabilities, Capability, PhaseId, Plan, State, population, utc};
 use serde::Serialize;
 
-/// What an amendment would do, worked out from the sets; nothing is changed by asking.
+/// The effects of an amendment, derived from the sets; a preview changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AmendmentPreview {
-    /// The revision that it would become.
+    /// The revision after the amendment.
     pub revision: u32,
-    /// Is the plan the same as the one in force?
+    /// Is the plan equal to the one in force?
     pub same: bool,
     /// The phases of either plan, in the order of their dates.
     pub phases: Vec<PhaseChange>,
-    /// What has been done and stays done, a sentence each.
+    /// Completed effects that cannot be undone, a sentence each.
     pub cannot_be_undone: Vec<String>,
-    /// What else one should know before agreeing, a sentence each.
+    /// Further notices to the operator, a sentence each.
     pub notices: Vec<String>,
-    /// Why it is refused, a sentence each; empty where it can be made.
+    /// Why it is refused, a sentence each; empty if it can be made.
     pub refused: Vec<String>,
 }
 
@@ -26,35 +26,35 @@ pub struct AmendmentPreview {
 pub struct PhaseChange {
     /// The phase.
     pub phase: PhaseId,
-    /// Its first day now; `None` where the phase is new.
+    /// Its first day now; `None` for a new phase.
     pub from_now: Option<NaiveDate>,
-    /// Its first day then; `None` where the phase is removed.
+    /// Its first day then; `None` for a removed phase.
     pub from_then: Option<NaiveDate>,
     /// Has it started? Then its population is frozen.
     pub started: bool,
-    /// What it takes away now.
+    /// The capabilities that it removes now.
     pub removes_now: Capabilities,
-    /// What it would take away.
+    /// The capabilities that it would remove.
     pub removes_then: Capabilities,
-    /// How many mailboxes it touches.
+    /// The affected mailboxes.
     pub touches: Touched,
 }
 
-/// Whom a phase touches now and whom it would touch, as differences of the two sets.
+/// The mailboxes that a phase affects now and then, and the differences of the two sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Touched {
     /// By the plan in force.
     pub now: u64,
     /// By the amended plan.
     pub then: u64,
-    /// Touched then and not now.
+    /// Affected then and not now.
     pub added: u64,
-    /// Touched now and not then.
+    /// Affected now and not then.
     pub removed: u64,
 }
 
 impl AmendmentPreview {
-    /// Compares the plan in force with another one; `None` before a plan was adopted.
+    /// Compares the plan in force with another one; `None` before a plan is adopted.
     pub fn of(state: &State, next: &Plan, now: DateTime<Utc>) -> Option<Self> {
         let plan = state.plan()?;
         let mut ids: Vec<(NaiveDate, &PhaseId)> = Vec::new();
@@ -75,14 +75,14 @@ impl AmendmentPreview {
         })
     }
 
-    /// Does anything change that concerns mailboxes?
+    /// Does anything change for mailboxes?
     pub fn changes_phases(&self) -> bool {
         self.phases.iter().any(PhaseChange::changes)
     }
 }
 
 impl PhaseChange {
-    /// Is it another phase then?
+    /// Does the phase change?
     pub fn changes(&self) -> bool {
         self.from_now != self.from_then
             || self.removes_now != self.removes_then
@@ -122,7 +122,7 @@ fn change(state: &State, plan: &Plan, next: &Plan, id: &PhaseId) -> PhaseChange 
     }
 }
 
-/// What started phases have taken away.
+/// The effects of started phases.
 fn done(state: &State, plan: &Plan) -> Vec<String> {
     let started = plan.phases.iter().filter_map(|phase| state.phases.get(&phase.id));
     let told = started.map(|started| {

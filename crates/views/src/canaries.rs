@@ -1,88 +1,88 @@
-//! What our own mailboxes were answered beside each boundary, and which probes were missed.
+//! Canary probes at each boundary, and missed ones.
 
 use chrono::{DateTime, Utc};
 use domain::{Finding, PhaseId, Side, State, Transcript, Window, windows};
 use serde::Serialize;
 
-/// How one side of a boundary stands for one canary.
+/// The state of one side of a boundary for one canary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CanaryStanding {
     /// The phase.
     pub phase: PhaseId,
-    /// On which side of its instant.
+    /// The side of its instant.
     pub side: Side,
     /// Its instant.
     pub due_at: DateTime<Utc>,
     /// The canary's mailbox.
     pub number: u32,
-    /// Was it probed?
+    /// The state of the probe.
     pub state: ProbeState,
-    /// The latest probe, where there is one.
+    /// The latest probe, if there is one.
     pub probe: Option<ProbeMade>,
 }
 
-/// Was a canary probed?
+/// The state of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeState {
-    /// It was.
+    /// Made.
     Probed,
-    /// It can still be.
+    /// Still possible.
     Open,
-    /// It was not, and can't be any more.
+    /// Not made, and no longer possible.
     Missed,
-    /// Its time has not come.
+    /// Not due yet.
     ToCome,
 }
 
-/// What one canary is answered now.
+/// The current findings for one canary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CanaryFindings {
     /// The canary's mailbox.
     pub number: u32,
-    /// What was expected and found, by capability.
+    /// Expected and actual, by capability.
     pub findings: Vec<Finding>,
-    /// The conversations with the mail servers.
+    /// The transcripts of the dialogues with mail servers.
     pub transcripts: Vec<Transcript>,
 }
 
-/// A probe that was made.
+/// A probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProbeMade {
-    /// When it began.
+    /// When it started.
     pub began_at: DateTime<Utc>,
-    /// When its last answer had come.
+    /// When it ended.
     pub ended_at: DateTime<Utc>,
     /// Probes made for that side of the boundary.
     pub attempts: u32,
-    /// How many probes before this one found a right other than expected.
+    /// Earlier probes that found an unexpected right.
     pub contradicted: u32,
-    /// What it found.
+    /// Its findings.
     pub findings: Vec<Finding>,
-    /// Where in the log its conversations are.
+    /// The position of its transcripts in the log.
     pub position: u64,
-    /// The conversations, where they were asked for.
+    /// The transcripts, if requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub transcripts: Vec<Transcript>,
 }
 
-/// A right of a canary that its latest probe found other than expected.
+/// A canary's right that its latest probe found other than expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Contradiction {
-    /// The phase beside whose instant it was probed.
+    /// The phase of the boundary.
     pub phase: PhaseId,
-    /// On which side.
+    /// The side of its instant.
     pub side: Side,
     /// The canary's mailbox.
     pub number: u32,
     /// When it was probed.
     pub began_at: DateTime<Utc>,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// Both sides of each boundary for each of these canaries, and for those that were probed before;
-/// in the order of the plan.
+/// Both sides of each boundary for each of these canaries, and for those probed before; in the
+/// order of the plan.
 pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<CanaryStanding> {
     let mut all = numbers.to_vec();
     all.extend(state.canaries.probes().iter().map(|probe| probe.number));
@@ -120,7 +120,7 @@ pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<Canar
     pairs.filter_map(|(window, number)| one(window, number)).collect()
 }
 
-/// What the latest probe of each canary found other than expected.
+/// Unexpected findings of the latest probe of each canary.
 pub fn contradictions(state: &State) -> Vec<Contradiction> {
     let found = state.canaries.contradictions().into_iter();
     found

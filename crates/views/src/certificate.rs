@@ -1,77 +1,77 @@
-//! What can be said of drift on a day, and what that rests on.
+//! The certificate of a day without drift, and its evidence.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capability, Compared, DriftChecked, State};
 use serde::Serialize;
 
-/// A comparison of the platform with the log, as a certificate names it.
+/// A comparison of the platform with the log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckView {
     /// When it ended.
     pub recorded_at: DateTime<Utc>,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: u64,
-    /// The position of the log when it began.
+    /// The position of the log when it started.
     pub from_position: u64,
     /// The position of the log when it ended.
     pub to_position: u64,
     /// Mailboxes of the registry that were compared.
     pub mailboxes: u64,
-    /// Capability by capability, how many.
+    /// The number of rights compared, by capability.
     pub capabilities: Vec<Compared>,
     /// Mailboxes that the platform knew.
     pub known: u64,
-    /// How many of those the registry did not know.
+    /// Mailboxes of the platform unknown to the registry.
     pub unknown_to_registry: u64,
-    /// How many mailboxes of the registry the platform did not know.
+    /// Mailboxes of the registry unknown to the platform.
     pub unknown_to_platform: u64,
-    /// How many rights drifted.
+    /// Drifting rights.
     pub drifting: u64,
 }
 
-/// Drift that was open.
+/// Open drift.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenDrift {
     /// The capability.
     pub capability: Capability,
-    /// What the log said.
+    /// The right according to the log.
     pub expected: String,
-    /// What the platform said.
+    /// The right according to the platform.
     pub found: String,
-    /// Was it to be put right?
+    /// Is it to be repaired?
     pub repair: bool,
     /// When it was found.
     pub since: DateTime<Utc>,
-    /// Where that stands in the log.
+    /// The position of that event in the log.
     pub found_at: u64,
-    /// Of how many.
+    /// The number of mailboxes.
     pub mailboxes: u64,
 }
 
-/// Says of a day that no drift was open at its end, and what was looked at; or why that can't be
-/// said.
+/// Certifies that no drift was open at the end of a day, with the evidence; or states why that
+/// cannot be certified.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftCertificate {
     /// The day.
     pub date: NaiveDate,
-    /// The instant it is said of: the end of that day, or now.
+    /// The certified instant: the end of that day, or now.
     pub as_of: DateTime<Utc>,
-    /// Can it be said?
+    /// Is it certified?
     pub certified: bool,
-    /// Why it can't, a sentence each.
+    /// Why not, a sentence each.
     pub because: Vec<String>,
-    /// How many comparisons there had been.
+    /// The number of comparisons before.
     pub checks: usize,
-    /// The last of them.
+    /// The last comparison before.
     pub last_check: Option<CheckView>,
-    /// The first one after that.
+    /// The first comparison after.
     pub next_check: Option<CheckView>,
-    /// What was open.
+    /// Open drift.
     pub open: Vec<OpenDrift>,
 }
 
 impl CheckView {
-    /// A comparison, with where and when it was recorded.
+    /// A comparison, with its position and time of recording.
     pub fn of(check: &DriftChecked, position: u64, recorded_at: DateTime<Utc>) -> Self {
         Self {
             recorded_at,
@@ -89,7 +89,7 @@ impl CheckView {
 }
 
 impl DriftCertificate {
-    /// From the state as of that instant and all comparisons that were ever made, in their order.
+    /// Derives the certificate from the state as of that instant and all comparisons, in order.
     pub fn of(
         date: NaiveDate,
         as_of: DateTime<Utc>,

@@ -8,15 +8,15 @@ use uuid::Uuid;
 /// An event of the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct EventView {
-    /// Its place in the log.
+    /// Its position in the log.
     pub position: u64,
-    /// The stream it belongs to.
+    /// Its stream.
     pub stream: String,
-    /// Its place in the stream.
+    /// Its version in the stream.
     pub version: u64,
-    /// What kind of event it is.
+    /// Its kind.
     pub kind: String,
-    /// The version of the payload's shape.
+    /// The version of the payload's schema.
     pub schema_version: u16,
     /// Its id.
     pub id: Uuid,
@@ -24,28 +24,28 @@ pub struct EventView {
     pub effective_at: DateTime<Utc>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
-    /// Who did it.
+    /// Its actor.
     pub actor: String,
-    /// Why, in the words of the operator who did it.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// What it belongs to.
+    /// The correlation id.
     pub correlation_id: Uuid,
-    /// The event that directly led to it.
+    /// The event that directly caused it.
     pub causation_id: Option<Uuid>,
-    /// In one line, sets told by their size.
+    /// A summary in one line, with the sizes of sets.
     pub summary: String,
-    /// What happened, exactly as it is stored.
+    /// The payload, exactly as stored.
     pub payload: Box<RawValue>,
 }
 
 impl EventView {
-    /// The event as it is shown; one that this program can't read is an error that names it.
+    /// The view of an event; an event that cannot be decoded is an error that names it.
     pub fn of(recorded: &RecordedEvent) -> Result<Self, Error> {
         let fact = recorded.fact()?;
         Self::with(recorded, &fact.event)
     }
 
-    /// The same where the event was read already.
+    /// The view of a decoded event.
     pub fn with(recorded: &RecordedEvent, event: &Event) -> Result<Self, Error> {
         let RecordedEvent { position, stream, version, recorded_at, event: written } = recorded;
         let payload = RawValue::from_string(written.payload.clone()).map_err(|problem| {

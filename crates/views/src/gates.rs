@@ -1,9 +1,9 @@
-//! What no platform enforces but the programme itself decides: message logs and vouchers.
+//! Eligibility for what the programme itself decides: message logs and vouchers.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capability, Lifecycle, Plan, civil_date};
 
-/// Is it such a gate, and could it ever be opened to a holder at this point of a mailbox's life?
+/// Is it such a capability, and could a mailbox of this lifecycle ever be eligible?
 pub(crate) fn may_concern(capability: Capability, lifecycle: Lifecycle) -> bool {
     match (capability, lifecycle) {
         (Capability::RequestLogs, Lifecycle::Activated)
@@ -24,7 +24,7 @@ pub(crate) fn may_concern(capability: Capability, lifecycle: Lifecycle) -> bool 
     }
 }
 
-/// What is asked for at a gate.
+/// What the holder requests.
 pub(crate) fn thing(gate: Capability) -> &'static str {
     match gate {
         Capability::RequestLogs => "the log of its messages",
@@ -36,7 +36,7 @@ pub(crate) fn thing(gate: Capability) -> &'static str {
     }
 }
 
-/// Why a holder may not ask at a gate that the plan has open; `None` where they may.
+/// Why a holder is not eligible while the plan allows it; `None` if eligible.
 pub(crate) fn refusal(
     gate: Capability,
     plan: &Plan,

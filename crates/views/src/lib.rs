@@ -1,9 +1,7 @@
-//! The shapes in which the engine answers, and the words it uses: the same for the command line and
-//! for whoever asks over the wire.
+//! The engine's answers and their wording, shared by the command line and the API.
 //!
-//! Pure: an answer is worked out from a state, the events that concern it and an instant that is
-//! handed in. Invariant: no answer holds personal data; a mailbox is its id and its number.
-//! Deliberately absent: where the answers are printed or sent.
+//! Pure: an answer is derived from a state, the relevant events and an instant. Invariant: no
+//! answer contains personal data; a mailbox is its id and its number. Deliberately absent: output.
 
 mod amendment;
 mod canaries;

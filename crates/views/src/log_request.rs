@@ -8,9 +8,9 @@ use uuid::Uuid;
 pub struct LogRequestView {
     /// The request.
     pub request: Uuid,
-    /// Whose log.
+    /// Its mailbox.
     pub mailbox: MailboxId,
-    /// Who requests it.
+    /// The requester.
     pub by: Requester,
     /// When it was recorded.
     pub received_at: DateTime<Utc>,

@@ -9,52 +9,52 @@ use uuid::Uuid;
 use crate::next::{self, Next};
 use crate::rights::{self, RightView};
 
-/// One mailbox: what it may do, what happened to it, what comes next. No name and no address.
+/// One mailbox: its rights, its history and what is next. No name and no address.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MailboxView {
     /// Its id.
     pub id: MailboxId,
     /// Its number in the log's sets.
     pub number: u32,
-    /// The instant that all of this is said of.
+    /// The instant of the view.
     pub as_of: DateTime<Utc>,
-    /// By when what is said here had been recorded.
+    /// The recording time up to which events count.
     pub known_at: DateTime<Utc>,
-    /// The phase that the plan was in; `None` while it was in service.
+    /// The plan's phase; `None` while in service.
     pub phase: Option<PhaseId>,
-    /// Where it stands in its life.
+    /// Its lifecycle.
     pub lifecycle: Lifecycle,
-    /// The day it was asked for.
+    /// The day of its request.
     pub requested_on: Option<NaiveDate>,
-    /// What it may do, each with its reason.
+    /// Its rights, each with its reason.
     pub rights: Vec<RightView>,
-    /// The holds on it that were not released.
+    /// Its holds that were not released.
     pub holds: Vec<HoldView>,
-    /// The incidents it is part of.
+    /// Its incidents.
     pub incidents: Vec<IncidentKey>,
-    /// What happened, in the order of the log.
+    /// Its history, in the order of the log.
     pub happened: Vec<Happened>,
-    /// What comes next by the plan, in the order of time.
+    /// Its next changes by the plan, in the order of time.
     pub next: Vec<Next>,
 }
 
 /// A hold on a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HoldView {
-    /// Its id, by which it is released.
+    /// Its id.
     pub hold: Uuid,
-    /// What it keeps.
+    /// The capabilities that it keeps.
     pub capabilities: Capabilities,
     /// The last day; `None` until released.
     pub until: Option<NaiveDate>,
-    /// Does it still keep anything?
+    /// Is it in force?
     pub in_force: bool,
 }
 
-/// Something that happened to a mailbox.
+/// An event in the history of a mailbox.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Happened {
-    /// The event's place in the log.
+    /// Its position in the log.
     pub position: u64,
     /// When it took effect.
     pub effective_at: DateTime<Utc>,
@@ -62,27 +62,28 @@ pub struct Happened {
     pub recorded_at: DateTime<Utc>,
     /// The kind of event.
     pub kind: &'static str,
-    /// In plain words.
+    /// A description.
     pub what: String,
-    /// Who did it.
+    /// Its actor.
     pub actor: String,
-    /// Why, in the words of the operator who did it.
+    /// The operator's reason.
     pub reason: Option<String>,
 }
 
-/// What is asked about a mailbox.
+/// The cutoffs of a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
-    /// As of which instant.
+    /// The instant of the view.
     pub as_of: DateTime<Utc>,
-    /// Of what had been recorded by when.
+    /// The recording time up to which events count.
     pub known_at: DateTime<Utc>,
-    /// The day on which the mailbox was asked for, as it was known then.
+    /// The day of the mailbox's request, as recorded by then.
     pub requested_on: Option<NaiveDate>,
 }
 
 impl MailboxView {
-    /// A mailbox that was folded from `entries`, by the plan and the failures of the same moment.
+    /// The view of a mailbox folded from `entries`, with the plan and the failures of the same
+    /// moment.
     pub fn of(
         mailbox: &Mailbox,
         entries: &[Entry],
@@ -134,7 +135,7 @@ fn happened(entry: &Entry, number: u32) -> Happened {
     }
 }
 
-/// The day it was asked for: the last word on it.
+/// The day of its request, as last recorded.
 fn requested_on(entries: &[Entry], number: u32) -> Option<NaiveDate> {
     let day = |entry: &Entry| {
         if let Event::MailboxesRegistered(event) = &entry.fact.event {

@@ -1,4 +1,4 @@
-//! What comes next, for a programme and for one mailbox.
+//! Upcoming events, of a programme and of one mailbox.
 
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Failures, Lifecycle, Mailbox, Plan, State};
@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::gates;
 
-/// Something that is to come.
+/// An upcoming event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Next {
     /// When.
     pub at: DateTime<Utc>,
-    /// What, in plain words.
+    /// A description.
     pub what: String,
 }
 
-/// The next thing that an engine has to do by itself.
+/// The next event that an engine causes by itself.
 pub(crate) fn of_programme(state: &State, plan: &Plan, now: DateTime<Utc>) -> Option<Next> {
     let waiting = plan.phases.iter().position(|phase| !state.phases.has_started(&phase.id));
     let phase = waiting.and_then(|place| Some((plan.starts_at(place), plan.phases.get(place)?)));
@@ -28,7 +28,7 @@ pub(crate) fn of_programme(state: &State, plan: &Plan, now: DateTime<Utc>) -> Op
     phase.into_iter().chain(retry).min()
 }
 
-/// What comes next for one mailbox, in the order of time.
+/// The upcoming events of one mailbox, in the order of time.
 pub(crate) fn of_mailbox(
     mailbox: &Mailbox,
     plan: &Plan,
@@ -62,7 +62,7 @@ pub(crate) fn of_mailbox(
     next
 }
 
-/// What a phase takes from the mailbox and what it opens to its holder.
+/// What a phase removes from the mailbox and what it opens to its holder.
 fn phase_brings(mailbox: &Mailbox, plan: &Plan, place: usize) -> Vec<String> {
     let removes = plan.removes(place);
     let at = plan.starts_at(place);

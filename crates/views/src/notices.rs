@@ -1,4 +1,4 @@
-//! How the plan's notices stand.
+//! The progress of the plan's notices.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,49 +9,49 @@ use domain::{NoticeAccount, NoticeRule, PhaseId, Plan, State, notice_account, no
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
-/// A batch that nobody has come to for so long has no sender.
+/// A batch without progress for so long has no sender.
 const STALLED: TimeDelta = TimeDelta::minutes(15);
 
-/// How one notice stands. Every count is of mailboxes.
+/// The progress of one notice. Every count is of mailboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoticeProgress {
     /// The notice.
     pub notice: PhaseId,
     /// The phase that it announces.
     pub announces: PhaseId,
-    /// From when it goes out.
+    /// When it opens.
     pub opens_at: DateTime<Utc>,
-    /// From when it does not any more: the start of its phase.
+    /// When it closes: the start of its phase.
     pub closes_at: DateTime<Utc>,
-    /// The zone in which the dates are civil.
+    /// The time zone of civil dates.
     pub zone: Tz,
-    /// Where it stands in time.
+    /// Its standing in time.
     pub standing: Standing,
-    /// The relay took it over.
+    /// Accepted by the relay.
     pub sent: u64,
-    /// Of those, it came back.
+    /// Of those, bounced.
     pub bounced: u64,
-    /// It failed, and is not tried again by itself.
+    /// Failed, and not retried automatically.
     pub failed: u64,
-    /// Nobody knows.
+    /// In doubt.
     pub in_doubt: u64,
     /// Released and not settled: not started, in flight, or waiting for another attempt.
     pub waiting: u64,
     /// Not released yet.
     pub left: u64,
-    /// Once the phase has begun: those who were never told and never will be.
+    /// Once the phase has started: never notified.
     pub never_told: u64,
-    /// Nobody hands over what may go out.
+    /// Does no process send released notices?
     pub stalled: bool,
-    /// What failed, by cause.
+    /// Failures, by cause.
     pub failures: BTreeMap<String, u64>,
-    /// What is in doubt, by cause.
+    /// Doubts, by cause.
     pub doubts: BTreeMap<String, u64>,
-    /// What came back, by cause.
+    /// Bounces, by cause.
     pub bounces: BTreeMap<String, u64>,
 }
 
-/// Where a notice stands in time.
+/// The standing of a notice in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Standing(pub domain::NoticeStanding);
@@ -66,7 +66,7 @@ impl fmt::Display for Standing {
     }
 }
 
-/// How every notice of the plan stands, in its order.
+/// The progress of every notice of the plan, in order.
 pub fn notice_progress(state: &State, now: DateTime<Utc>) -> Vec<NoticeProgress> {
     let Some(plan) = state.plan() else { return Vec::new() };
     plan.notices.iter().filter_map(|rule| progress(state, plan, rule, now)).collect()

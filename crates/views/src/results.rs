@@ -1,6 +1,6 @@
-//! What actions answer: the same fields over every front end, and one sentence for people.
+//! Results of actions: the same fields for every front end, and one sentence for people.
 //!
-//! Invariant: no personal data, but where an action makes a secret for whoever asked for it.
+//! Invariant: no personal data, except a secret that the action created for its caller.
 
 mod erasure;
 mod incidents;

@@ -1,4 +1,4 @@
-//! What one mailbox may do at an instant, each capability with its reason.
+//! The rights of one mailbox at an instant, each with its reason.
 
 use crate::words::local;
 use chrono::{DateTime, Utc};
@@ -12,13 +12,13 @@ use crate::mailbox::Asked;
 /// One capability of one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RightView {
-    /// Which.
+    /// The capability.
     pub capability: Capability,
-    /// May it be used now?
+    /// Is it allowed now?
     pub allowed: bool,
-    /// When that is to end, where it is known.
+    /// When it ends, if known.
     pub until: Option<DateTime<Utc>>,
-    /// Why, in plain words.
+    /// The reason.
     pub why: String,
 }
 
@@ -33,7 +33,7 @@ impl RightView {
     }
 }
 
-/// All capabilities of a mailbox, in the order in which a shutdown takes them away.
+/// All capabilities of a mailbox, in the order in which a shutdown removes them.
 pub(crate) fn of(
     mailbox: &Mailbox,
     plan: &Plan,
@@ -102,7 +102,7 @@ fn of_platform(
     now: DateTime<Utc>,
 ) -> RightView {
     let no = |why: &str| RightView::new(capability, false, why);
-    // A platform that was told an instant keeps it by itself, before anyone recorded that it did.
+    // An armed platform ends a right by itself, before that is recorded.
     let told = mailbox.armed.get(&capability).is_some_and(|until| *until <= now);
     let has = mailbox.has.contains(capability) && !told;
     match mailbox.lifecycle {
@@ -147,7 +147,7 @@ fn in_service(capability: Capability, plan: &Plan, now: DateTime<Utc>) -> RightV
     RightView::new(capability, true, why).until(until)
 }
 
-/// The hold that keeps it longest, and until when.
+/// The hold that keeps it longest, and its end.
 fn hold_on(
     mailbox: &Mailbox,
     capability: Capability,
@@ -172,7 +172,7 @@ fn taken(plan: &Plan, capability: Capability, now: DateTime<Utc>) -> String {
     }
 }
 
-/// Why a right that should be gone is still there.
+/// Why a right that should have ended has not.
 fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) -> String {
     let number = mailbox.number;
     let concerns = |capabilities: Capabilities| capabilities.contains(capability);

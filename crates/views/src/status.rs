@@ -7,67 +7,66 @@ use crate::canaries::{Contradiction, contradictions};
 use crate::next::{self, Next};
 use crate::notices::{NoticeProgress, notice_progress};
 
-/// Where a programme stands.
+/// The status of a programme.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The programme.
     pub programme: ProgrammeId,
-    /// What people call it.
+    /// Its title.
     pub title: String,
     /// The revision of the plan in force.
     pub revision: u32,
-    /// The zone that its dates are civil in.
+    /// The time zone of its dates.
     pub zone: String,
-    /// The instant that all of this is said of.
+    /// The instant of the status.
     pub now: DateTime<Utc>,
-    /// The phase that the plan is in; `None` while it is in service.
+    /// The plan's phase; `None` while in service.
     pub phase: Option<Current>,
-    /// Did an operator stop the sweep?
+    /// Did an operator pause the sweep?
     pub paused: bool,
-    /// How many mailboxes there are.
+    /// The number of mailboxes by lifecycle.
     pub population: Population,
     /// The phases, in the order of the plan.
     pub phases: Vec<PhaseProgress>,
     /// The notices, in the order of the plan.
     pub notices: Vec<NoticeProgress>,
-    /// How far requests for vouchers have come; `None` where the plan has no vouchers.
+    /// The progress of voucher requests; `None` if the plan has no vouchers.
     pub vouchers: Option<VoucherProgress>,
-    /// Where the platform says something else than the log.
+    /// Differences between the platform and the log.
     pub drift: DriftStatus,
-    /// What the latest probe of each of our own mailboxes found other than expected.
+    /// Unexpected findings of the latest probe of each canary.
     pub canaries: Vec<Contradiction>,
-    /// The revision of an amendment that waits for the platform to call off what it moves.
+    /// The revision of an amendment that waits for the platform to disarm what it moves.
     pub proposed: Option<u32>,
     /// Permanent failures.
     pub incidents: Vec<IncidentGroup>,
-    /// What comes next.
+    /// The next event.
     pub next: Option<Next>,
     /// The last position of the log.
     pub log: u64,
-    /// How far what is derived from the log has come.
+    /// The checkpoints of the projections.
     pub projections: Vec<Projection>,
 }
 
-/// The phase that a plan is in.
+/// The current phase of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Current {
     /// Its name.
     pub phase: PhaseId,
-    /// What people call it.
+    /// Its title.
     pub title: String,
-    /// Since when, by the plan.
+    /// Its start by the plan.
     pub since: DateTime<Utc>,
-    /// Was it started? One that is due and was not waits for an engine to run.
+    /// Was it started? A due phase that was not waits for an engine to run.
     pub started: bool,
 }
 
 /// The state of drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct DriftStatus {
-    /// When the platform was last compared with the log to the end.
+    /// When the last complete comparison of platform and log ended.
     pub checked_at: Option<DateTime<Utc>>,
-    /// Rights that were found otherwise and are not put right yet, one for each mailbox and
-    /// capability.
+    /// Rights that differ and are not repaired yet, one for each mailbox and capability.
     pub open: u64,
 }
 
@@ -80,23 +79,23 @@ impl DriftStatus {
     }
 }
 
-/// How many mailboxes stand where in their life.
+/// The number of mailboxes by lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Population {
-    /// Asked for.
+    /// Registered.
     pub registered: u64,
-    /// Activated at a post office, those withdrawn later included.
+    /// Activated, including later withdrawn ones.
     pub activated: u64,
     /// Withdrawn by their holders before the end.
     pub withdrawn: u64,
     /// Never activated, and no longer activatable.
     pub lapsed: u64,
-    /// Kept something by a hold that is in force.
+    /// With a hold in force.
     pub held: u64,
 }
 
 impl Status {
-    /// Where a programme stands at an instant; `None` before a plan was adopted.
+    /// The status at an instant; `None` before a plan is adopted.
     pub fn of(
         state: &State,
         now: DateTime<Utc>,
@@ -146,7 +145,7 @@ impl Status {
         })
     }
 
-    /// How many mailboxes wait for an operator.
+    /// The number of mailboxes that wait for an operator.
     pub fn open_incidents(&self) -> u64 {
         self.incidents.iter().map(|incident| incident.open).sum()
     }

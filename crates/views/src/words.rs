@@ -1,10 +1,10 @@
-//! Numbers and instants as people read them.
+//! Numbers and instants for people.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 pub use domain::utc;
 
-/// A number with commas between the thousands.
+/// A number with thousands separators.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -22,7 +22,7 @@ pub fn mailboxes(number: u64) -> String {
     if number == 1 { "1 mailbox".to_owned() } else { format!("{} mailboxes", count(number)) }
 }
 
-/// An instant on the zone's clocks, to the minute.
+/// An instant in the zone's local time, to the minute.
 pub(crate) fn local(instant: DateTime<Utc>, zone: Tz) -> String {
     instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }

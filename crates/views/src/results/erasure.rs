@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use crate::words::{count, mailboxes};
 
-/// Personal data were erased.
+/// Personal data was erased.
 #[derive(Debug, Clone, Serialize)]
 pub struct HoldersErased {
-    /// Whose; `None` for everyone who could be erased.
+    /// The mailbox; `None` for all erasable ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<MailboxId>,
-    /// How much there was, by the name of what held it; empty where nothing was left to erase.
+    /// The number of erased records, by store; empty if nothing was left to erase.
     pub places: BTreeMap<String, u64>,
-    /// How many holders are not erased: a hold keeps them, or something is still due to them.
+    /// Holders that are not erased: a hold keeps them, or they still have claims.
     pub kept: u64,
 }
 

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::words::mailboxes;
 
-/// Mailboxes of an incident are tried again.
+/// Mailboxes of an incident are retried.
 #[derive(Debug, Clone, Serialize)]
 pub struct IncidentRetry {
-    /// Which incident.
+    /// The incident.
     pub incident: IncidentKey,
-    /// How many mailboxes.
+    /// The number of mailboxes.
     pub mailboxes: u64,
 }
 
@@ -26,9 +26,9 @@ impl fmt::Display for IncidentRetry {
 /// An incident was resolved.
 #[derive(Debug, Clone, Serialize)]
 pub struct IncidentResolution {
-    /// Which incident.
+    /// The incident.
     pub incident: IncidentKey,
-    /// How many mailboxes.
+    /// The number of mailboxes.
     pub mailboxes: u64,
 }
 

@@ -15,18 +15,19 @@ pub enum KeyRotation {
     Rotated {
         /// The new key.
         kid: String,
-        /// The one before.
+        /// The previous key.
         #[serde(skip)]
         retired: String,
-        /// From when on the new key signs.
+        /// When the new key starts to sign.
         signs_from: DateTime<Utc>,
-        /// The last day on which what the old key signed is valid; `None` without end.
+        /// The last day on which the old key's signatures are valid; `None` without end.
         until: Option<NaiveDate>,
         /// Whether the new key signs already.
         #[serde(skip)]
         at_once: bool,
     },
-    /// Only the last rotation was recorded, which a process had left out.
+    /// The last rotation was recorded, which an interrupted process had omitted; no key was
+    /// rotated.
     Recorded {},
 }
 
@@ -61,9 +62,9 @@ impl fmt::Display for KeyRotation {
 /// A key was retired.
 #[derive(Debug, Clone, Serialize)]
 pub struct KeyRetired {
-    /// Which.
+    /// The key.
     pub kid: String,
-    /// Until when what it signed is valid.
+    /// When its signatures stop being valid.
     pub verifies_until: DateTime<Utc>,
 }
 

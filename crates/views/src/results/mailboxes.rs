@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// A mailbox was withdrawn.
 #[derive(Debug, Clone, Serialize)]
 pub struct MailboxWithdrawn {
-    /// Which.
+    /// The mailbox.
     pub mailbox: MailboxId,
 }
 
@@ -24,11 +24,11 @@ impl fmt::Display for MailboxWithdrawn {
 /// A hold was placed.
 #[derive(Debug, Clone, Serialize)]
 pub struct HoldPlaced {
-    /// On which mailbox.
+    /// The mailbox.
     pub mailbox: MailboxId,
     /// The hold.
     pub hold: Uuid,
-    /// What it keeps.
+    /// The capabilities that it keeps.
     pub capabilities: Capabilities,
     /// Its last day; `None` until it is released.
     pub until: Option<NaiveDate>,
@@ -48,7 +48,7 @@ impl fmt::Display for HoldPlaced {
 /// A hold was released.
 #[derive(Debug, Clone, Serialize)]
 pub struct HoldReleased {
-    /// On which mailbox.
+    /// The mailbox.
     pub mailbox: MailboxId,
     /// The hold.
     pub hold: Uuid,

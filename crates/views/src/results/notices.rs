@@ -7,17 +7,16 @@ use serde::Serialize;
 
 use crate::words::mailboxes;
 
-/// A notice came back.
+/// A notice bounced.
 #[derive(Debug, Clone, Serialize)]
 pub struct NoticeBounced {
-    /// Which notice.
+    /// The notice.
     pub notice: PhaseId,
     /// The number of the mailbox.
     pub number: u32,
-    /// Why, as a short code.
+    /// The cause, as a short code.
     pub cause: String,
-    /// Whether it was recorded now; `false` where the notice was never sent, or is known to have
-    /// come back.
+    /// Whether it was recorded now; `false` if the notice was never sent, or its bounce is known.
     pub new: bool,
 }
 
@@ -38,9 +37,9 @@ impl fmt::Display for NoticeBounced {
 /// A notice is sent again.
 #[derive(Debug, Clone, Serialize)]
 pub struct NoticeRetry {
-    /// Which notice.
+    /// The notice.
     pub notice: PhaseId,
-    /// For how many mailboxes.
+    /// The number of mailboxes.
     pub mailboxes: u64,
 }
 

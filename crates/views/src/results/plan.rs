@@ -21,26 +21,26 @@ impl fmt::Display for PlanAdopted {
     }
 }
 
-/// What became of an amendment.
+/// The outcome of an amendment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Amended {
     /// It is in force.
     InForce,
-    /// It waits until the platform has called off what it moves.
+    /// It waits until the platform has disarmed what it moves.
     Proposed,
-    /// The same was proposed before and waits.
+    /// The same amendment was proposed before and waits.
     ProposedBefore,
-    /// The plan in force was asked for: the amendment that waited is dropped.
+    /// The plan in force was proposed: the waiting amendment is dropped.
     Dropped,
 }
 
-/// A plan was amended, or is going to be.
+/// A plan was amended, or will be.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanAmendment {
-    /// The revision that the amendment makes.
+    /// The revision of the amendment.
     pub revision: u32,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Amended,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for PlanAmendment {
     }
 }
 
-/// Steps that brought the tables of a shared store up to date.
+/// Migration steps of the tables of a shared store.
 #[derive(Debug, Clone, Serialize)]
 pub struct Migrations {
     /// Whether they were only listed.
@@ -87,10 +87,10 @@ impl fmt::Display for Migrations {
     }
 }
 
-/// Read models were derived again.
+/// Read models were rebuilt.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rebuilt {
-    /// Whether they equal what was there; `None` where that could not be read.
+    /// Whether they equal the former ones; `None` if those could not be read.
     pub equal: Option<bool>,
     /// The digests before and after, of an embedded store.
     #[serde(flatten)]

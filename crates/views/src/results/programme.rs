@@ -31,11 +31,11 @@ impl fmt::Display for Resumed {
 /// Calls to the platform for one capability were limited.
 #[derive(Debug, Clone, Serialize)]
 pub struct PaceSet {
-    /// Which.
+    /// The capability.
     pub capability: Capability,
     /// Calls per second; `None` without a limit.
     pub calls_per_second: Option<u32>,
-    /// Calls at the same time; `None` without a limit.
+    /// Concurrent calls; `None` without a limit.
     pub concurrent_calls: Option<u32>,
 }
 

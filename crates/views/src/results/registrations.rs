@@ -7,7 +7,7 @@ use serde::Serialize;
 /// A registration is recorded.
 #[derive(Debug, Clone, Serialize)]
 pub struct RegistrationRecorded {
-    /// Whether anything was recorded now; `false` where it was there as it is.
+    /// Whether anything was recorded now; `false` if it was known without a change.
     pub new: bool,
 }
 

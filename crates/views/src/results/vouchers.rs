@@ -8,10 +8,10 @@ use vouchers::Redemption;
 
 use crate::words::count;
 
-/// How many of the named holders an action concerned.
+/// The number of the named holders that an action affected.
 #[derive(Debug, Clone, Serialize)]
 pub struct VouchersRequested {
-    /// Vouchers it was done for.
+    /// Affected vouchers.
     pub vouchers: u64,
     /// Holders for whom it was done before, or who are not eligible.
     pub left_as_they_were: u64,
@@ -20,7 +20,7 @@ pub struct VouchersRequested {
 /// Requests were verified.
 #[derive(Debug, Clone, Serialize)]
 pub struct VouchersVerified {
-    /// Vouchers it was done for.
+    /// Affected vouchers.
     pub vouchers: u64,
     /// Holders for whom it was done before, or who are not eligible.
     pub left_as_they_were: u64,
@@ -49,9 +49,9 @@ fn counted(f: &mut fmt::Formatter<'_>, done: &str, now: u64, rest: u64) -> fmt::
 /// A request was refused.
 #[derive(Debug, Clone, Serialize)]
 pub struct VoucherRefused {
-    /// Whose.
+    /// Its mailbox.
     pub mailbox: MailboxId,
-    /// Why, as a short code.
+    /// The cause, as a short code.
     pub cause: String,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for VoucherRefused {
 /// A voucher was revoked.
 #[derive(Debug, Clone, Serialize)]
 pub struct VoucherRevoked {
-    /// Whose.
+    /// Its mailbox.
     pub mailbox: MailboxId,
 }
 
@@ -92,10 +92,10 @@ impl fmt::Display for VoucherRedeemed {
     }
 }
 
-/// Vouchers that were not redeemed in time ended.
+/// Vouchers that were not redeemed in time expired.
 #[derive(Debug, Clone, Serialize)]
 pub struct VouchersExpired {
-    /// How many.
+    /// The number of vouchers.
     pub vouchers: u64,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for VouchersExpired {
 /// A batch of reminders was claimed.
 #[derive(Debug, Clone, Serialize)]
 pub struct RemindersClaimed {
-    /// How many.
+    /// The number of vouchers.
     pub vouchers: u64,
 }
 

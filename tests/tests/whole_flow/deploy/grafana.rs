@@ -67,7 +67,7 @@ fn each_panel_queries_the_chosen_source_for_existing_metrics() {
 }
 
 #[test]
-fn the_metrics_of_the_runbook_are_on_the_dashboard() {
+fn the_metrics_for_operators_are_on_the_dashboard() {
     let shown: Vec<_> = expressions(&dashboard()).into_values().collect();
     for metric in [
         "tramonto_phase_due_timestamp_seconds",
