@@ -1,4 +1,4 @@
-/// Why a pass of the sweep or an order failed. The first question is [`Error::may_retry`].
+/// Why a pass or an order failed. Callers ask [`Error::may_retry`] first.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log.
@@ -7,13 +7,13 @@ pub enum Error {
     /// The queue of work orders.
     #[error(transparent)]
     Bus(#[from] bus::Error),
-    /// The mail platform, where it was to be compared with the log.
+    /// The mail platform, during a comparison with the log.
     #[error(transparent)]
     Platform(#[from] platform::Error),
 }
 
 impl Error {
-    /// May the same pass succeed if it is simply made again later?
+    /// May the same pass succeed later?
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Store(error) => {

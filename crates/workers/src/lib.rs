@@ -1,9 +1,8 @@
-//! Who acts: the sweep that finds work, the worker that has it done, the port to the mail
-//! platform, the sender of notices, and the prober of our own mailboxes.
+//! The controllers: the sweep that finds work, the worker that carries it out, the reconciliation
+//! with the platform, the sender of notices, and the prober of canaries.
 //!
-//! Controllers, not callbacks: both look at the state and act on the difference between what is
-//! desired and what is applied, so a lost, doubled or stale work order does no harm.
-//! Deliberately absent: dates. When a phase starts is the scheduler's to say.
+//! Each reads the state and acts on the difference between desired and applied, so lost, duplicated
+//! and stale work orders are harmless. Deliberately absent: dates. The scheduler starts phases.
 
 pub mod canary;
 mod error;

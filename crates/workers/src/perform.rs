@@ -11,25 +11,25 @@ use platform::{
     Answer, Cause, EffectKey, Error, Failure, IssueVouchers, Pace, Platform, Right, SetRights,
 };
 
-/// What a set of mailboxes needs alike.
+/// One change for a set of mailboxes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assignment {
-    /// Why.
+    /// The idempotency key.
     pub(crate) key: EffectKey,
-    /// What is to become of the rights.
+    /// The change of the rights.
     pub(crate) change: Change,
-    /// Which rights.
+    /// The capabilities.
     pub(crate) capabilities: Capabilities,
-    /// Whose.
+    /// The mailboxes.
     pub(crate) mailboxes: MailboxSet,
-    /// The position of the log that this was worked out from: the platform lets no older one undo it.
+    /// The log position of the decision; the platform refuses to undo it by an older one.
     pub(crate) decided_at: u64,
-    /// Of these, those whom the platform was told ahead: they need only be read back.
+    /// The mailboxes that were armed: a read-back suffices for them.
     pub(crate) confirm: MailboxSet,
 }
 
 impl Assignment {
-    /// The work that its attempts are counted for.
+    /// The work that its attempts belong to.
     pub(crate) fn attempted(&self) -> Attempted<'_> {
         match self.change {
             Change::Issue => Attempted::Vouchers,
@@ -40,17 +40,17 @@ impl Assignment {
     }
 }
 
-/// What a worker's orders are carried out by; what is not there, it takes no orders for.
+/// The ports that carry out effects. A worker takes no orders for an absent port.
 #[derive(Default)]
 pub(crate) struct Effects {
     /// Changes rights.
     pub(crate) platform: Option<Arc<dyn Platform>>,
-    /// Issues vouchers, at its own pace.
+    /// Issues vouchers, with its rate limiter.
     pub(crate) vouchers: Option<(Arc<dyn IssueVouchers>, Pace)>,
 }
 
 impl Effects {
-    /// The effects that can be carried out.
+    /// The effects of the ports that are present.
     pub(crate) fn all(&self) -> Capabilities {
         let rights = Capabilities::OF_WORKERS.without(Capability::RequestVoucher.into());
         let rights = self.platform.as_ref().map_or(Capabilities::NONE, |_| rights);
@@ -65,7 +65,7 @@ impl Effects {
         &self,
         assignment: &Assignment,
         now: impl Fn() -> DateTime<Utc> + Send,
-    ) -> Vec<Came> {
+    ) -> Vec<AttemptOutcome> {
         match (assignment.change, &self.platform, &self.vouchers) {
             (Change::Issue, _, Some((vouchers, pace))) => {
                 issue(&**vouchers, pace, assignment, now).await
@@ -73,7 +73,7 @@ impl Effects {
             (Change::Close { .. } | Change::Restore | Change::Arm { .. }, Some(platform), _) => {
                 perform(&**platform, assignment, now).await
             }
-            // An order of an effect that this worker does not carry out is not taken.
+            // A worker takes no orders for an absent port.
             (Change::Issue, _, None)
             | (Change::Close { .. } | Change::Restore | Change::Arm { .. }, None, _) => Vec::new(),
         }
@@ -85,9 +85,9 @@ async fn issue(
     pace: &Pace,
     assignment: &Assignment,
     now: impl Fn() -> DateTime<Utc>,
-) -> Vec<Came> {
+) -> Vec<AttemptOutcome> {
     let Assignment { capabilities, mailboxes, .. } = assignment;
-    let _under_way = pace.begin(*capabilities).await;
+    let _in_flight = pace.begin(*capabilities).await;
     match vouchers.issue(mailboxes).await {
         Ok(answer) => {
             counter!(
@@ -101,15 +101,15 @@ async fn issue(
     }
 }
 
-/// What came of it, for a set of mailboxes.
+/// The outcome for a set of mailboxes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Came {
-    /// It is as it should be.
-    So { verdict: Verdict, effective_at: DateTime<Utc>, mailboxes: MailboxSet },
-    /// It did not work for these mailboxes.
+pub(crate) enum AttemptOutcome {
+    /// The rights are as desired.
+    Done { verdict: Verdict, effective_at: DateTime<Utc>, mailboxes: MailboxSet },
+    /// The attempt failed for these mailboxes.
     Failed { cause: Cause, transient: bool, mailboxes: MailboxSet },
-    /// The platform as a whole was out of reach: nobody's attempt is spent.
-    OutOfReach { cause: Cause, mailboxes: MailboxSet },
+    /// The platform was unavailable; this counts as no attempt.
+    Unavailable { cause: Cause, mailboxes: MailboxSet },
 }
 
 /// Carries an assignment out; every one of its mailboxes is in exactly one of the outcomes.
@@ -117,13 +117,13 @@ async fn perform(
     platform: &dyn Platform,
     assignment: &Assignment,
     now: impl Fn() -> DateTime<Utc>,
-) -> Vec<Came> {
+) -> Vec<AttemptOutcome> {
     let Assignment { change, capabilities, mailboxes, confirm, .. } = assignment;
     let controlled = capabilities.intersection(Capabilities::OF_PLATFORM);
     if controlled.is_empty() {
-        // A gate of the engine itself: to record it is to do it.
+        // The engine itself enforces these capabilities: recording the outcome is the change.
         let (verdict, mailboxes) = (Verdict::Applied, mailboxes.clone());
-        return vec![Came::So { verdict, effective_at: now(), mailboxes }];
+        return vec![AttemptOutcome::Done { verdict, effective_at: now(), mailboxes }];
     }
     let mut outcomes = Vec::new();
     let mut rest = RoaringBitmap::clone(mailboxes);
@@ -134,7 +134,11 @@ async fn perform(
             Ok(gone) => {
                 rest -= &*gone;
                 let verdict = Verdict::Confirmed;
-                outcomes.push(Came::So { verdict, effective_at: *due_at, mailboxes: gone });
+                outcomes.push(AttemptOutcome::Done {
+                    verdict,
+                    effective_at: *due_at,
+                    mailboxes: gone,
+                });
             }
             Err(error) => return vec![whole_call(&error, mailboxes.clone())],
         }
@@ -147,7 +151,7 @@ async fn perform(
         mailboxes: MailboxSet::from(rest),
         capabilities: controlled,
         right: match change {
-            // A withdrawal has no instant of its own: it is due when it is seen.
+            // A withdrawal has no instant of its own: it is due now.
             Change::Close { due_at } if *due_at == DateTime::<Utc>::MIN_UTC => Right::Until(now()),
             Change::Close { due_at } => Right::Until(*due_at),
             Change::Restore => Right::Allowed,
@@ -164,7 +168,7 @@ async fn perform(
     outcomes
 }
 
-/// Those who, by the platform's own word and clock, have none of the capabilities any more.
+/// The mailboxes that have none of the capabilities now, according to the platform.
 async fn confirmed(
     platform: &dyn Platform,
     mailboxes: &MailboxSet,
@@ -176,40 +180,40 @@ async fn confirmed(
     for capability in capabilities.iter() {
         match actual.now.get(&capability) {
             Some(may) => gone -= &**may,
-            // A platform that does not answer for a capability has confirmed nothing.
+            // Without an answer for a capability nothing is confirmed.
             None => gone.clear(),
         }
     }
     Ok(MailboxSet::from(gone))
 }
 
-fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Came> {
+fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<AttemptOutcome> {
     if !answer.is_partition_of(asked) {
         let (cause, mailboxes) = (Cause::new("unclear-answer"), asked.clone());
-        return vec![Came::Failed { cause, transient: true, mailboxes }];
+        return vec![AttemptOutcome::Failed { cause, transient: true, mailboxes }];
     }
-    let so = |verdict, mailboxes| Came::So { verdict, effective_at: now, mailboxes };
+    let done = |verdict, mailboxes| AttemptOutcome::Done { verdict, effective_at: now, mailboxes };
     let mut outcomes =
-        vec![so(Verdict::Applied, answer.applied), so(Verdict::AlreadySo, answer.already_so)];
-    // Whoever decided later has done it, or found it needless, and records that: there is nothing to say.
+        vec![done(Verdict::Applied, answer.applied), done(Verdict::AlreadySo, answer.already_so)];
+    // A later decision supersedes this one; its worker records the outcome.
     let failed = answer.failed.into_iter().filter(|failure| failure.cause != Cause::SUPERSEDED);
     outcomes.extend(failed.map(|failure| {
         let Failure { mailboxes, cause, transient, .. } = failure;
-        // Part of the platform was out of reach: like the whole of it, that is no attempt of theirs.
+        // Part of the platform was unavailable: no attempt, as for the whole of it.
         if transient && cause == Cause::UNAVAILABLE {
-            return Came::OutOfReach { cause, mailboxes };
+            return AttemptOutcome::Unavailable { cause, mailboxes };
         }
-        Came::Failed { cause, transient, mailboxes }
+        AttemptOutcome::Failed { cause, transient, mailboxes }
     }));
     outcomes
 }
 
-fn whole_call(error: &Error, mailboxes: MailboxSet) -> Came {
+fn whole_call(error: &Error, mailboxes: MailboxSet) -> AttemptOutcome {
     let cause = error.cause().clone();
     tracing::warn!(%cause, mailboxes = mailboxes.len(), "no outcome: {error}");
     if error.may_retry() {
-        Came::OutOfReach { cause, mailboxes }
+        AttemptOutcome::Unavailable { cause, mailboxes }
     } else {
-        Came::Failed { cause, transient: false, mailboxes }
+        AttemptOutcome::Failed { cause, transient: false, mailboxes }
     }
 }

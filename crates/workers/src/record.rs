@@ -1,9 +1,9 @@
-//! What came of an assignment, as events: one for each distinct outcome, with the set it holds for.
+//! The outcomes of an assignment as events: one for each distinct outcome, with its mailboxes.
 //!
-//! Invariant: what the log says already is not said again. A worker that was suspended, cut off or
-//! overtaken comes back with outcomes that another has recorded since; only what is still news to the
-//! state is left of them. Deliberately absent: what is desired. An outcome is a fact, and is recorded
-//! even where nobody wants it any more, since the next sweep can only mend what it knows.
+//! Invariant: nothing is recorded twice. A worker that was suspended or partitioned returns with
+//! outcomes that another worker has recorded meanwhile; only those new to the state are recorded.
+//! Deliberately absent: the desired state. An outcome is a fact and is recorded even if it is no
+//! longer desired, because the next sweep can only repair what the log says.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{
@@ -13,16 +13,16 @@ use domain::{
 use rand::{Rng, RngExt};
 use roaring::RoaringBitmap;
 
-use crate::perform::{Assignment, Came};
+use crate::perform::{Assignment, AttemptOutcome};
 use platform::Cause;
 
-/// What the causes of failures to issue vouchers begin with.
+/// The prefix of the causes of failures to issue vouchers.
 const VOUCHER: &str = "voucher-";
 
 /// Turns outcomes into events.
 pub(crate) struct Recorder<'a, R> {
     pub(crate) assignment: &'a Assignment,
-    /// What the log says up to where the events are to stand: what is news, and what failed before.
+    /// The state before these events.
     pub(crate) state: &'a State,
     pub(crate) retry: RetryPolicy,
     pub(crate) now: DateTime<Utc>,
@@ -30,25 +30,26 @@ pub(crate) struct Recorder<'a, R> {
 }
 
 impl<R: Rng> Recorder<'_, R> {
-    /// The events, each with the instant it took effect.
-    pub(crate) fn events(mut self, outcomes: &[Came]) -> Vec<(Event, DateTime<Utc>)> {
-        outcomes.iter().flat_map(|came| self.event(came)).collect()
+    /// The events, each with the instant of its effect.
+    pub(crate) fn events(mut self, outcomes: &[AttemptOutcome]) -> Vec<(Event, DateTime<Utc>)> {
+        outcomes.iter().flat_map(|outcome| self.event(outcome)).collect()
     }
 
-    fn event(&mut self, came: &Came) -> Vec<(Event, DateTime<Utc>)> {
-        match came {
-            Came::So { verdict, effective_at, mailboxes } => {
-                let events = self.so(*verdict, mailboxes);
+    fn event(&mut self, outcome: &AttemptOutcome) -> Vec<(Event, DateTime<Utc>)> {
+        match outcome {
+            AttemptOutcome::Done { verdict, effective_at, mailboxes } => {
+                let events = self.done(*verdict, mailboxes);
                 events.into_iter().map(|event| (event, *effective_at)).collect()
             }
-            // Arming is a convenience: at its date the right is taken away all the same.
-            Came::Failed { cause, mailboxes, .. } | Came::OutOfReach { cause, mailboxes }
+            // Arming is optional: on its date the right is removed in any case.
+            AttemptOutcome::Failed { cause, mailboxes, .. }
+            | AttemptOutcome::Unavailable { cause, mailboxes }
                 if matches!(self.assignment.change, Change::Arm { .. }) =>
             {
-                tracing::warn!(%cause, mailboxes = mailboxes.len(), "could not be armed");
+                tracing::warn!(%cause, mailboxes = mailboxes.len(), "arming failed");
                 Vec::new()
             }
-            Came::Failed { cause, transient, mailboxes } => {
+            AttemptOutcome::Failed { cause, transient, mailboxes } => {
                 self.by_attempts(mailboxes, |this, made, mailboxes| {
                     let attempts = made.saturating_add(1);
                     if *transient && attempts < this.retry.attempts {
@@ -58,19 +59,19 @@ impl<R: Rng> Recorder<'_, R> {
                     }
                 })
             }
-            Came::OutOfReach { cause, mailboxes } => self
+            AttemptOutcome::Unavailable { cause, mailboxes } => self
                 .by_attempts(mailboxes, |this, made, mailboxes| this.wait(cause, made, mailboxes)),
         }
     }
 
-    /// An event for each number of attempts made before; whom another has dealt with since is left out.
+    /// An event for each number of earlier attempts; settled mailboxes are skipped.
     fn by_attempts(
         &mut self,
         mailboxes: &MailboxSet,
         mut event: impl FnMut(&mut Self, u32, MailboxSet) -> Event,
     ) -> Vec<(Event, DateTime<Utc>)> {
         let (at, work) = (self.now, self.assignment.attempted());
-        let failed = self.news_of_any(self.assignment.capabilities, mailboxes);
+        let failed = self.unrecorded_of_any(self.assignment.capabilities, mailboxes);
         let groups = self.state.failures.by_attempts(work, &failed);
         groups
             .into_iter()
@@ -78,10 +79,10 @@ impl<R: Rng> Recorder<'_, R> {
             .collect()
     }
 
-    fn so(&self, verdict: Verdict, mailboxes: &MailboxSet) -> Vec<Event> {
+    fn done(&self, verdict: Verdict, mailboxes: &MailboxSet) -> Vec<Event> {
         let Assignment { key, change, capabilities, .. } = self.assignment;
         if let Change::Issue = change {
-            // Whoever issued them has recorded it: the record is the voucher.
+            // The issuer has recorded it: the record is the voucher.
             return Vec::new();
         }
         let (revision, phase) = (key.revision, key.phase.clone());
@@ -89,14 +90,14 @@ impl<R: Rng> Recorder<'_, R> {
             // A withdrawal has no instant of its own.
             let due_at = if phase.is_none() { self.now } else { *due_at };
             let removal = |capability| {
-                let news =
-                    Some(self.news(capability, mailboxes)).filter(|news| !news.is_empty())?;
-                let (phase, mailboxes) = (phase.clone(), MailboxSet::from(news));
+                let new =
+                    Some(self.unrecorded(capability, mailboxes)).filter(|new| !new.is_empty())?;
+                let (phase, mailboxes) = (phase.clone(), MailboxSet::from(new));
                 Event::removal(capability, Outcome { phase, revision, due_at, verdict, mailboxes })
             };
             return capabilities.iter().filter_map(removal).collect();
         }
-        let mailboxes = self.news_of_any(*capabilities, mailboxes);
+        let mailboxes = self.unrecorded_of_any(*capabilities, mailboxes);
         if mailboxes.is_empty() {
             return Vec::new();
         }
@@ -112,30 +113,34 @@ impl<R: Rng> Recorder<'_, R> {
         }]
     }
 
-    /// Those of whom the log does not say already what the change makes of the capability.
-    fn news(&self, capability: Capability, mailboxes: &RoaringBitmap) -> RoaringBitmap {
+    /// The mailboxes whose change of the capability is not recorded yet.
+    fn unrecorded(&self, capability: Capability, mailboxes: &RoaringBitmap) -> RoaringBitmap {
         let rights = &self.state.rights;
         match &self.assignment.change {
             Change::Close { .. } => mailboxes - rights.closed(capability),
             Change::Restore => mailboxes & rights.closed(capability),
             Change::Issue => mailboxes & self.state.vouchers.verified(),
             Change::Arm { until: Some(until) } => {
-                let told = rights.armed(capability).find(|(at, _)| at == until);
-                told.map_or_else(|| mailboxes.clone(), |(_, told)| mailboxes - told)
+                let recorded = rights.armed(capability).find(|(at, _)| at == until);
+                recorded.map_or_else(|| mailboxes.clone(), |(_, armed)| mailboxes - armed)
             }
             Change::Arm { until: None } => {
-                let told = rights.armed(capability);
-                mailboxes & told.fold(RoaringBitmap::new(), |all, (_, told)| all | told)
+                let armed = rights.armed(capability);
+                mailboxes & armed.fold(RoaringBitmap::new(), |all, (_, set)| all | set)
             }
         }
     }
 
-    fn news_of_any(&self, capabilities: Capabilities, mailboxes: &RoaringBitmap) -> RoaringBitmap {
-        let each = capabilities.iter().map(|capability| self.news(capability, mailboxes));
-        each.fold(RoaringBitmap::new(), |all, news| all | news)
+    fn unrecorded_of_any(
+        &self,
+        capabilities: Capabilities,
+        mailboxes: &RoaringBitmap,
+    ) -> RoaringBitmap {
+        let each = capabilities.iter().map(|capability| self.unrecorded(capability, mailboxes));
+        each.fold(RoaringBitmap::new(), |all, set| all | set)
     }
 
-    /// Exponential backoff with full jitter: any wait up to a bound that doubles with each attempt.
+    /// Exponential backoff with full jitter: a random wait up to a bound that doubles per attempt.
     fn wait(&mut self, cause: &Cause, attempts: u32, mailboxes: MailboxSet) -> Event {
         let longest = self.retry.longest_wait(attempts.max(1));
         let wait = Duration::milliseconds(self.jitter.random_range(0..=i64::from(longest) * 1_000));
@@ -149,8 +154,8 @@ impl<R: Rng> Recorder<'_, R> {
         })
     }
 
-    /// Incidents are grouped by phase and cause; those of vouchers and of rights that belong to no phase stay
-    /// apart by their causes.
+    /// The recorded cause. Incidents are grouped by phase and cause, and neither vouchers nor
+    /// withdrawals have a phase: a prefix keeps them apart.
     fn cause(&self, cause: &Cause) -> String {
         match self.assignment.change {
             Change::Issue if !cause.as_str().starts_with(VOUCHER) => format!("{VOUCHER}{cause}"),

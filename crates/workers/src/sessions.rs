@@ -1,8 +1,8 @@
-//! The port through which sessions that are open are ended, and the adapter that runs a command for it.
+//! The port that ends open sessions, and the adapter that runs a command for it.
 //!
-//! A right that has ended is asked for at the next login; who is logged in already stays so until somebody
-//! ends that session. Deliberately absent: retries, which are the caller's, and what was said by the command,
-//! which may hold addresses.
+//! Mail servers check a right at login only, so an open session survives the end of access until it
+//! is ended. Deliberately absent: retries, which are the caller's, and the output of the command,
+//! which may contain addresses.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,61 +16,61 @@ use async_trait::async_trait;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// Where sessions are.
+/// Ends sessions on the mail servers.
 #[async_trait]
 pub trait OpenSessions: Send + Sync {
-    /// Ends every session of these addresses. Where there is none, there is nothing to do; doing it again does
-    /// no harm.
+    /// Ends every session of these addresses, if any. Idempotent.
     async fn end(&self, addresses: &[String]) -> Result<(), SessionsError>;
 }
 
-/// Why sessions may still be open. All of it may be tried again.
+/// Why sessions may still be open. Every error may be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionsError {
     /// The command could not be started.
-    #[error(
-        "the command that ends sessions, {program}, can't be started; check that it is there and may be run"
-    )]
+    #[error("cannot start {program}, which ends sessions; check that it exists and is executable")]
     Start {
-        /// Which.
+        /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// It did not take the addresses, or its end could not be waited for.
-    #[error("the command that ends sessions, {program}, could not be told the addresses")]
-    Telling {
-        /// Which.
+    /// Writing the addresses to it, or waiting for it, failed.
+    #[error("cannot pass addresses to {program}, which ends sessions")]
+    Input {
+        /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// It ended without success.
+    /// It exited with a failure.
     #[error(
-        "the command that ends sessions, {program}, ended with {status}; run it by hand to see why"
+        "{program}, which ends sessions, exited with {status}; run it by hand to see the cause"
     )]
     Failed {
-        /// Which.
+        /// The program.
         program: String,
-        /// How.
+        /// Its exit status.
         status: std::process::ExitStatus,
     },
-    /// It did not end, and was ended.
-    #[error("the command that ends sessions, {program}, did not end within {} seconds and was stopped", within.as_secs())]
-    Endless {
-        /// Which.
+    /// It did not exit in time and was killed.
+    #[error(
+        "{program}, which ends sessions, did not exit within {} seconds and was killed",
+        within.as_secs()
+    )]
+    Timeout {
+        /// The program.
         program: String,
-        /// What it had.
+        /// The timeout.
         within: Duration,
     },
 }
 
-/// A command that is given addresses on its standard input, one a line, and ends their sessions.
+/// A command that reads addresses from standard input, one a line, and ends their sessions.
 ///
-/// Written as a program's path and arguments with spaces between them. No shell reads it: nothing is quoted and
-/// nothing expanded.
+/// Its text form is a program's path and its arguments, separated by spaces. No shell is involved,
+/// so nothing is quoted or expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionCommand {
     program: OsString,
@@ -79,10 +79,10 @@ pub struct SessionCommand {
 }
 
 impl SessionCommand {
-    /// A minute: `doveadm` asks one process of Dovecot's.
+    /// A minute: `doveadm` queries a single process of Dovecot.
     const WITHIN: Duration = Duration::from_mins(1);
 
-    /// The same, given up after so long.
+    /// The same command with another timeout.
     #[must_use]
     pub fn within(self, within: Duration) -> Self {
         Self { within, ..self }
@@ -101,8 +101,8 @@ impl FromStr for SessionCommand {
         let program = words.next().filter(|program| Path::new(program).is_absolute());
         let Some(program) = program else {
             return Err(
-                "write the whole path of a program, and its arguments with spaces between them; no shell \
-                 reads it"
+                "expected the absolute path of a program and its arguments, separated by spaces; \
+                 no shell is involved"
                     .to_owned(),
             );
         };
@@ -137,19 +137,19 @@ impl OpenSessions for SessionCommand {
         let work = async {
             if let Some(mut input) = child.stdin.take() {
                 match input.write_all(lines.as_bytes()).await {
-                    // It has enough: how it ended says whether that was well.
+                    // It stopped reading: its exit status decides.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-                    told => told?,
+                    written => written?,
                 }
             }
             child.wait().await
         };
         let ended = tokio::time::timeout(self.within, work).await;
         let Ok(ended) = ended else {
-            return Err(SessionsError::Endless { program: self.program(), within: self.within });
+            return Err(SessionsError::Timeout { program: self.program(), within: self.within });
         };
         let status =
-            ended.map_err(|source| SessionsError::Telling { program: self.program(), source })?;
+            ended.map_err(|source| SessionsError::Input { program: self.program(), source })?;
         if status.success() {
             return Ok(());
         }

@@ -1,11 +1,10 @@
-//! The worker: takes an order, works out what its mailboxes still need, has the platform do it or vouchers
-//! issued, and records what came of it.
+//! The worker: takes an order, computes what its mailboxes still need, calls the platform or issues
+//! vouchers, and records the outcomes.
 //!
-//! Invariants: an order is acknowledged only after its outcome is in the log; a worker that dies
-//! before that leaves an order that comes again, and the platform answers "already so". An outcome is
-//! never doubled: it is appended at the version of the stream that it was compared with, and where
-//! another worker was faster, it is compared again and what is not news any more left out.
-//! Deliberately absent: any memory between orders.
+//! Invariants: an order is acknowledged only after its outcome is in the log; after a crash it is
+//! redelivered, and the platform answers "already so". No outcome is recorded twice: it is appended
+//! at the stream version that it was compared with, and compared again after a conflict.
+//! Deliberately absent: any state between orders.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,14 +23,14 @@ use roaring::RoaringBitmap;
 use tracing::Instrument;
 
 use crate::Error;
-use crate::perform::{Assignment, Effects};
+use crate::perform::{Assignment, AttemptOutcome, Effects};
 use crate::record::Recorder;
 use platform::{IssueVouchers, Pace, Platform};
 
-/// How long an order rests before it is tried again when the log was out of reach.
+/// The delay of a redelivery while the log is unavailable.
 const STORE_REST: Duration = Duration::from_millis(500);
 
-/// Carries out work orders, one at a time; several may run side by side.
+/// Carries out work orders, one at a time; several workers may run concurrently.
 pub struct Worker {
     journal: Arc<Journal>,
     queue: Arc<dyn WorkQueue>,
@@ -41,14 +40,14 @@ pub struct Worker {
     jitter: Mutex<ChaCha8Rng>,
 }
 
-/// What a worker may still do for an order's mailboxes.
+/// The work that an order's mailboxes still need.
 struct Needed {
     assignments: Vec<Assignment>,
     retry: RetryPolicy,
 }
 
 impl Worker {
-    /// A worker that takes orders of these effects.
+    /// A worker that takes orders for these effects.
     pub fn new(
         journal: Arc<Journal>,
         queue: Arc<dyn WorkQueue>,
@@ -77,7 +76,7 @@ impl Worker {
         Self { journal, queue, effects, reach, takes, jitter }
     }
 
-    /// The same worker, which issues vouchers too where it takes orders of them.
+    /// The same worker, which also issues vouchers if it takes orders for them.
     #[must_use]
     pub fn issuing(mut self, vouchers: Arc<dyn IssueVouchers>, pace: Pace) -> Self {
         self.effects.vouchers = Some((vouchers, pace));
@@ -89,7 +88,7 @@ impl Worker {
         self.takes.intersection(self.effects.all())
     }
 
-    /// Waits for one order and carries it out. An error that may be retried has handed it back.
+    /// Waits for an order and carries it out. On an error the order returns to the queue.
     pub async fn next(&self) -> Result<(), Error> {
         let delivery = self.queue.pull(self.takes()).await?;
         self.carry_out(delivery).await
@@ -113,11 +112,11 @@ impl Worker {
             effects = %order.effects,
             mailboxes = order.mailboxes.len()
         );
-        self.needed_and_done(order).instrument(span).await
+        self.carry_out_needed(order).instrument(span).await
     }
 
-    async fn needed_and_done(&self, order: &WorkOrder) -> Result<(), Error> {
-        let Some(needed) = self.look(order).await? else { return Ok(()) };
+    async fn carry_out_needed(&self, order: &WorkOrder) -> Result<(), Error> {
+        let Some(needed) = self.needed(order).await? else { return Ok(()) };
         for assignment in needed.assignments {
             let outcomes = self.effects.perform(&assignment, || self.journal.now()).await;
             self.record(order, &assignment, outcomes, needed.retry).await?;
@@ -125,8 +124,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Works out what the order's mailboxes need now, whatever they needed when it was written.
-    async fn look(&self, order: &WorkOrder) -> Result<Option<Needed>, Error> {
+    /// Computes what the order's mailboxes need now, whatever they needed when it was dispatched.
+    async fn needed(&self, order: &WorkOrder) -> Result<Option<Needed>, Error> {
         let now = self.journal.now();
         let snapshot = self.journal.state().await?;
         let state = &*snapshot;
@@ -136,7 +135,7 @@ impl Worker {
         let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, snapshot.position());
         let assign = |(task, mailboxes, repairs): (Task, RoaringBitmap, Option<u64>)| {
             let confirm = match task.change {
-                Change::Close { .. } => told(state, &task, now) & &mailboxes,
+                Change::Close { .. } => armed(state, &task, now) & &mailboxes,
                 Change::Restore | Change::Arm { .. } | Change::Issue => RoaringBitmap::new(),
             };
             Assignment {
@@ -159,7 +158,7 @@ impl Worker {
             let ordered = !task.capabilities.intersection(order.effects).is_empty();
             ordered && task.capabilities.is_subset(takes)
         };
-        // What puts drift right is an effect of its own, though the same right is taken again.
+        // A repair of drift is an effect of its own, even if the same right is removed again.
         let split = |task: Task| {
             let mailboxes = &task.mailboxes & wanted;
             let repair = state.drift.under_repair(task.capabilities, &mailboxes);
@@ -177,7 +176,7 @@ impl Worker {
         &self,
         order: &WorkOrder,
         assignment: &Assignment,
-        outcomes: Vec<crate::perform::Came>,
+        outcomes: Vec<AttemptOutcome>,
         retry: RetryPolicy,
     ) -> Result<(), Error> {
         let stream = outcome_stream(self.journal.programme(), assignment.key.phase.as_ref())?;
@@ -199,9 +198,9 @@ impl Worker {
     }
 }
 
-/// Counts the mailboxes of an outcome that is in the log.
+/// Counts the mailboxes of a recorded outcome.
 fn count(event: &Event) {
-    let told = |effect: String, outcome: &'static str, mailboxes: &MailboxSet| {
+    let add = |effect: String, outcome: &'static str, mailboxes: &MailboxSet| {
         let counter = counter!("tramonto_outcomes_total", "effect" => effect, "outcome" => outcome);
         counter.increment(mailboxes.len());
     };
@@ -211,24 +210,24 @@ fn count(event: &Event) {
             Verdict::AlreadySo => "already-so",
             Verdict::Confirmed => "confirmed",
         };
-        told(capability.to_string(), verdict, &outcome.mailboxes);
+        add(capability.to_string(), verdict, &outcome.mailboxes);
     } else if let Event::RightsRestored(restored) = event {
-        told(restored.capabilities.to_string(), "restored", &restored.mailboxes);
+        add(restored.capabilities.to_string(), "restored", &restored.mailboxes);
     } else if let Event::RightsArmed(armed) = event {
-        told(armed.capabilities.to_string(), "armed", &armed.mailboxes);
+        add(armed.capabilities.to_string(), "armed", &armed.mailboxes);
     } else if let Event::EffectFailed(failure) = event {
-        told(failure.capabilities.to_string(), "transient", &failure.mailboxes);
+        add(failure.capabilities.to_string(), "transient", &failure.mailboxes);
     } else if let Event::IncidentOpened(incident) = event {
-        told(incident.capabilities.to_string(), "permanent", &incident.mailboxes);
+        add(incident.capabilities.to_string(), "permanent", &incident.mailboxes);
     }
 }
 
-/// Those whom the platform was told that all of the task's rights end at an instant now past.
-fn told(state: &domain::State, task: &Task, now: DateTime<Utc>) -> RoaringBitmap {
-    let mut told = task.mailboxes.clone();
+/// The mailboxes whose armed ends of all the task's rights have passed.
+fn armed(state: &domain::State, task: &Task, now: DateTime<Utc>) -> RoaringBitmap {
+    let mut armed = task.mailboxes.clone();
     for capability in task.capabilities.iter() {
-        let armed = state.rights.armed(capability).filter(|(until, _)| *until <= now);
-        told &= armed.fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
+        let ended = state.rights.armed(capability).filter(|(until, _)| *until <= now);
+        armed &= ended.fold(RoaringBitmap::new(), |all, (_, mailboxes)| all | mailboxes);
     }
-    told
+    armed
 }

@@ -65,7 +65,7 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
     let ended = events.lines().find(|line| line.contains("sending-disabled")).unwrap();
     let ended: Value = serde_json::from_str(ended).unwrap();
     let correlation = ended["correlation_id"].as_str().unwrap();
-    for span in ["hand out", "order", "append"] {
+    for span in ["dispatch", "order", "append"] {
         assert!(collector.has("tramonto", span, correlation), "{span}: {}", collector.all());
     }
 }

@@ -51,7 +51,7 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
 
 /// The spans that a phase leaves in each service, from its date to the bus.
 const SPANS: [(&str, &[&str]); 3] = [
-    ("scheduler", &["due", "hand out", "complete", "append"]),
+    ("scheduler", &["due", "dispatch", "complete", "append"]),
     ("worker", &["order", "append"]),
     ("relay", &["mirror"]),
 ];

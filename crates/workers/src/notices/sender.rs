@@ -217,8 +217,8 @@ impl Sender {
         Ok(self.journal.version_of(&notice_stream(self.journal.programme())?).await?)
     }
 
-    /// False on a conflict with a concurrent append. Not the journal's decision loop: a claim depends on what
-    /// the mailer can send now, so the next tick makes it again.
+    /// False on a conflict with a concurrent append. Not the journal's decision loop: a claim
+    /// depends on what the mailer can send now, so the next tick makes it again.
     async fn append(&self, expected: ExpectedVersion, events: &[Event]) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! From what one look found to what is told: a second look, and nothing twice.
+//! From the differences of one reading to recorded drift: a second reading, and no duplicates.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,14 +13,14 @@ use roaring::RoaringBitmap;
 use super::Reconciler;
 use crate::Error;
 
-/// How often a range is looked at again because another comparison told something in between.
-const TELLINGS: u32 = 16;
+/// The most conflicts with concurrent comparisons before a range fails.
+const MOST_CONFLICTS: u32 = 16;
 
 type Drifting = BTreeMap<Capability, RoaringBitmap>;
 
 impl Reconciler {
-    /// Tells what differs in a range, and what does no more; answers with all that drift.
-    pub(super) async fn tell(
+    /// Records new and settled drift of a range, and returns all drift in it.
+    pub(super) async fn record_drift(
         &self,
         expectations: &[Expectation],
         seen: Observation<'_>,
@@ -33,9 +33,9 @@ impl Reconciler {
         let sound = sound(expectations, seen, &found);
         let stream = drift_stream(self.journal.programme())?;
         let mut overtaken = 0;
-        // Not the journal's decision loop: each attempt asks the platform again.
+        // Not the journal's decision loop: each attempt reads the platform again.
         loop {
-            // Read before the state: what another comparison tells in between makes the append a conflict.
+            // Read before the state, so that a concurrent comparison causes a conflict.
             let version = self.journal.version_of(&stream).await?;
             let (again, compared_at) = {
                 let snapshot = self.journal.state().await?;
@@ -46,14 +46,14 @@ impl Reconciler {
                 let now = self.journal.now();
                 (expected(&snapshot, now, self.reach, range.clone()), snapshot.position())
             };
-            let confirmed = self.look_again(&found, &again).await?;
+            let confirmed = self.confirm(&found, &again).await?;
             let events = {
                 let snapshot = self.journal.state().await?;
                 news(&snapshot, &confirmed, &sound, repair, compared_at)
             };
             if !events.is_empty() {
                 match self.journal.append(stream.clone(), version, &events, origin).await {
-                    Err(eventstore::Error::Conflict(_)) if overtaken < TELLINGS => {
+                    Err(eventstore::Error::Conflict(_)) if overtaken < MOST_CONFLICTS => {
                         overtaken += 1;
                         continue;
                     }
@@ -68,8 +68,8 @@ impl Reconciler {
         }
     }
 
-    /// Of what was found, that which a later state of the log and the platform, asked again, both say too.
-    async fn look_again(
+    /// The differences that a later state and a second reading of the platform confirm.
+    async fn confirm(
         &self,
         found: &[Difference],
         again: &[Expectation],
@@ -83,7 +83,7 @@ impl Reconciler {
         let actual = self.platform.read(&those, controls).await?;
         let ends = self.platform.ends(&those, controls).await?;
         let seen = Observation { now: &actual.now, ends: &ends, unknown: &actual.unknown };
-        // Nobody else was asked about again.
+        // The second reading covers these mailboxes only.
         let again = again.iter().map(|one| one.clone().among(&those));
         let again: Vec<_> = again.flat_map(|one| one.differences(seen)).collect();
         let confirmed = found.iter().map(|difference| Difference {
@@ -94,7 +94,7 @@ impl Reconciler {
     }
 }
 
-/// Those compared and found as they should be, capability by capability.
+/// The mailboxes without drift, by capability.
 fn sound(expectations: &[Expectation], seen: Observation<'_>, found: &[Difference]) -> Drifting {
     let of = |expectation: &Expectation| {
         let mut sound = expectation.all_compared() - seen.unknown;
@@ -107,7 +107,7 @@ fn sound(expectations: &[Expectation], seen: Observation<'_>, found: &[Differenc
     answered.map(of).collect()
 }
 
-/// Drift that is open by the log and was found to be there no more.
+/// Open drift that no longer exists.
 fn settled(state: &State, sound: &Drifting) -> Vec<Event> {
     let mut settled = Drifting::new();
     for open in state.drift.open() {
@@ -122,7 +122,7 @@ fn settled(state: &State, sound: &Drifting) -> Vec<Event> {
     some.map(event).collect()
 }
 
-/// The events of a range: what was confirmed and not told before, and what is settled.
+/// The events of a range: confirmed drift that is not open yet, and settled drift.
 fn news(
     state: &State,
     confirmed: &[Difference],
@@ -133,12 +133,12 @@ fn news(
     let mut events = settled(state, sound);
     for difference in confirmed {
         let Difference { capability, expected, found, .. } = *difference;
-        let told = state.drift.open().iter().filter(|open| {
+        let known = state.drift.open().iter().filter(|open| {
             (open.capability, open.expected, open.found) == (capability, expected, found)
                 && (open.repair || !repair)
         });
         let mailboxes =
-            told.fold(difference.mailboxes.clone(), |news, open| news - &open.mailboxes);
+            known.fold(difference.mailboxes.clone(), |news, open| news - &open.mailboxes);
         if !mailboxes.is_empty() {
             let mailboxes = MailboxSet::from(mailboxes);
             let found = DriftFound { capability, expected, found, compared_at, repair, mailboxes };

@@ -1,4 +1,4 @@
-//! One comparison under way: where it stands, what was counted, and its steps.
+//! One comparison: its position, its counts and its steps.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use roaring::RoaringBitmap;
 use super::Reconciler;
 use crate::Error;
 
-/// Numbers in a range at most, and in a page of what the platform knows: one Roaring container.
+/// The most numbers in a range, and mailboxes in a page: one Roaring container.
 const RANGE: u32 = 0x1_0000;
 
-/// Where a comparison stands.
+/// The next step of a comparison.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// The range of the next mailbox from this number on is compared.
+    /// Compare the range of the next mailbox from this number on.
     Compare(u32),
-    /// What the platform knows is listed from this number on.
+    /// List the mailboxes of the platform from this number on.
     List(u32),
-    /// It is told.
+    /// Record the result.
     Conclude,
 }
 
-/// A comparison under way.
+/// A comparison.
 pub(super) struct Run {
     pub(super) scheduled_for: Option<DateTime<Utc>>,
     pub(super) repair: bool,
@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    /// Counts what was looked at; a mailbox that the platform does not know was not compared.
+    /// Counts compared mailboxes; those unknown to the platform were not compared.
     fn count(&mut self, expectation: &Expectation, unknown: &RoaringBitmap, drifting: u64) {
         let capability = expectation.capability;
         let compared = Compared { capability, compared: 0, left_out: 0, drifting: 0 };
@@ -73,7 +73,7 @@ impl Run {
         counts.drifting += drifting;
     }
 
-    fn told(self, to_position: u64) -> DriftChecked {
+    fn checked(self, to_position: u64) -> DriftChecked {
         DriftChecked {
             scheduled_for: self.scheduled_for,
             repair: self.repair,
@@ -90,9 +90,9 @@ impl Run {
 }
 
 impl Reconciler {
-    /// Takes a step of the comparison under way; what it came to, where that was its last. After an error
-    /// the same step is taken again with half as many mailboxes, so that a platform that fails now and then
-    /// in answering for so many is come to the end of.
+    /// Takes the next step of the comparison, and returns the result of the last one. After an
+    /// error the same step is retried with half as many mailboxes, so that the comparison completes
+    /// even if the platform sometimes fails on large calls.
     pub(super) async fn step(&mut self, origin: &Origin) -> Result<Option<DriftChecked>, Error> {
         let Some(mut run) = self.run.take() else { return Ok(None) };
         let taken = match run.step {
@@ -124,7 +124,7 @@ impl Reconciler {
                 return Ok(Step::List(0));
             };
             let within = run.span - 1;
-            // A range that grew again may reach back to what is done.
+            // A range that grew again may reach back to compared mailboxes.
             let range = from.max(first & !within)..=(first | within);
             let mut numbers = RoaringBitmap::new();
             numbers.insert_range(range.clone());
@@ -136,8 +136,9 @@ impl Reconciler {
         let actual = self.platform.read(&numbers, controls).await?;
         let ends = self.platform.ends(&numbers, controls).await?;
         let seen = Observation { now: &actual.now, ends: &ends, unknown: &actual.unknown };
-        let confirmed = self.tell(&expectations, seen, range.clone(), run.repair, origin).await?;
-        // Counted only once the whole range is done: after an error it is taken again.
+        let confirmed =
+            self.record_drift(&expectations, seen, range.clone(), run.repair, origin).await?;
+        // Counted only after the whole range: after an error it is retried.
         run.mailboxes += numbers.len();
         run.unknown_to_platform |= active & &*actual.unknown;
         for expectation in &expectations {
@@ -151,7 +152,7 @@ impl Reconciler {
     async fn list(&self, run: &mut Run, from: u32) -> Result<Step, Error> {
         let limit = run.span;
         let page = self.platform.known(from, limit).await?;
-        // The log knows of a mailbox before a platform does, so it is read afterwards.
+        // The log knows a mailbox before the platform does, so it is read second.
         let snapshot = self.journal.state().await?;
         run.unknown_to_registry |= &*page.mailboxes - snapshot.rights.activated();
         run.known += page.mailboxes.len();
@@ -169,7 +170,7 @@ impl Reconciler {
         let stream = drift_stream(self.journal.programme())?;
         let attempt = async {
             if !run.unknown_to_platform.is_empty() {
-                // Who was on the way when the range was read has come by now.
+                // Mailboxes that were being created when the range was read exist by now.
                 let asked = MailboxSet::from(run.unknown_to_platform.clone());
                 let actual = self.platform.read(&asked, self.reach.controls).await?;
                 run.unknown_to_platform &= &*actual.unknown;
@@ -184,14 +185,14 @@ impl Reconciler {
             }
         };
         let position = self.journal.state().await?.position();
-        let checked = run.told(position);
+        let checked = run.checked(position);
         let event = Event::DriftChecked(checked.clone());
         // Not the journal's decision loop: after a conflict the whole run is stale.
         self.journal.append(stream, expected, &[event], origin).await?;
         tracing::info!(
             mailboxes = checked.mailboxes,
             drifting = checked.drifting(),
-            "the platform was compared with the log"
+            "platform compared with the log"
         );
         Ok(Some(checked))
     }

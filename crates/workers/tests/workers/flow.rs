@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Until there is nothing to hand out and nothing under way.
+    /// Runs until no work is left and no order is in flight.
     async fn settle(&mut self) {
         for _ in 0..1_000 {
             let progress = self.sweep.tick().await.unwrap().progress;

@@ -7,13 +7,14 @@ mod engine;
 #[path = "../../../platform/tests/platform/contract/home.rs"]
 mod home;
 
-/// Each claim, on one kind of platform.
+/// The suite, on one kind of platform.
 macro_rules! suite {
     ($name:ident on $kind:ident: $($module:ident::$claim:ident,)+) => {
         mod $name {
             $(#[tokio::test]
             async fn $claim() {
-                crate::on_platform::home::run(crate::on_platform::home::Kind::$kind, crate::on_platform::$module::$claim).await;
+                use crate::on_platform::{$module, home};
+                home::run(home::Kind::$kind, $module::$claim).await;
             })+
         }
     };

@@ -29,7 +29,7 @@ async fn a_command_that_does_not_end_well_says_how_and_names_nobody() {
     for (command, told) in [
         (command("/nowhere/end-sessions"), "can't be started"),
         (command("/bin/false"), "ended with exit status: 1"),
-        (endless, "did not end within"),
+        (endless, "did not exit within"),
     ] {
         let error: SessionsError = command.end(&addresses).await.unwrap_err();
         let error = error.to_string();

@@ -1,5 +1,5 @@
-//! Vouchers as work: ordered by the sweep, issued by workers through their port, once, at their pace, and with
-//! an incident where that fails.
+//! Vouchers as work: ordered by the sweep, issued once by workers through their port, at a limited
+//! rate, with an incident after a permanent failure.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -30,17 +30,17 @@ impl Clock for Hand {
     }
 }
 
-/// What the port answers instead of issuing.
+/// The faults of the port.
 enum Fault {
     Unavailable,
     Refused,
-    /// It issues, and its answer is lost.
+    /// It issues, but its answer is lost.
     AnswerLost,
     /// These fail permanently.
     Some(u32),
 }
 
-/// Issues by the log, as the port demands; first it answers with faults.
+/// Issues according to the log, after a sequence of faults.
 struct Issuer {
     journal: Arc<Journal>,
     faults: Mutex<VecDeque<Fault>>,
@@ -181,7 +181,7 @@ impl World {
         self.journal.state().await.unwrap().voucher_progress()
     }
 
-    /// Until there is nothing to hand out and nothing under way.
+    /// Runs until no work is left and no order is in flight.
     async fn settle(&mut self) {
         for _ in 0..1_000 {
             let progress = self.sweep.tick().await.unwrap().progress;
@@ -194,7 +194,7 @@ impl World {
         panic!("the sweep does not come to an end");
     }
 
-    /// The next order, lost on its way.
+    /// Takes the next order from the queue and loses it.
     async fn loses_an_order(&mut self) -> WorkOrder {
         self.sweep.tick().await.unwrap();
         let delivery = self.queue.pull(Capability::RequestVoucher.into()).await.unwrap();
@@ -203,7 +203,7 @@ impl World {
         order
     }
 
-    /// How often each holder was issued a voucher, by the log, and by whom.
+    /// The issued vouchers in the log: holder and actor.
     async fn issued(&self) -> Vec<(u32, String)> {
         let filter = Filter { categories: vec!["voucher".to_owned()] };
         let page = self.journal.store().read_all(0, &filter, 1_000).await.unwrap();
@@ -226,7 +226,7 @@ impl World {
         facts.map(|fact| fact.event.describe_for(number)).collect()
     }
 
-    /// The first eight have one voucher each, as the plan allows, and a worker issued it.
+    /// The first eight have one voucher each, the limit of the plan, issued by a worker.
     async fn eight_have_theirs(&self) {
         let expected: Vec<_> = (0..8).map(|number| (number, "worker".to_owned())).collect();
         assert_eq!(self.issued().await, expected);
@@ -247,7 +247,7 @@ async fn verified_requests_are_ordered_and_issued_up_to_the_limit() {
     world.settle().await;
     world.eight_have_theirs().await;
     let progress = world.progress().await;
-    assert_eq!((progress.issued, progress.pending), (8, 2), "two are left over");
+    assert_eq!((progress.issued, progress.pending), (8, 2), "two are beyond the limit");
     assert!(world.issuer.calls.lock().unwrap().iter().all(|(_, mailboxes)| mailboxes.len() <= 3));
 }
 
@@ -268,7 +268,7 @@ async fn nothing_is_ordered_while_the_programme_is_paused_and_a_stale_order_does
 }
 
 #[tokio::test]
-async fn a_lost_order_is_made_up_for_and_a_duplicated_or_stale_one_issues_nothing_twice() {
+async fn lost_orders_are_replaced_and_duplicates_issue_nothing_twice() {
     let mut world = World::new(SMALL).await;
     let lost = world.loses_an_order().await;
     world.settle().await;
@@ -307,7 +307,7 @@ async fn a_worker_that_dies_after_issuing_and_before_its_answer_leaves_nothing_t
     world.fails([Fault::AnswerLost]);
     world.settle().await;
     world.eight_have_theirs().await;
-    assert_eq!(world.progress().await.retrying, 0, "what was issued did not fail");
+    assert_eq!(world.progress().await.retrying, 0, "issued vouchers did not fail");
 }
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn an_outage_spends_no_attempt_and_the_next_attempt_waits() {
     world.fails([Fault::Unavailable]);
     world.settle().await;
     let progress = world.progress().await;
-    // Those who wait hold no place: the other two had theirs.
+    // Holders that wait hold no place within the limit: the other two got theirs.
     assert_eq!((progress.issued, progress.retrying, progress.pending), (2, 8, 0));
     let next = {
         let known = world.journal.state().await.unwrap();
@@ -331,12 +331,12 @@ async fn an_outage_spends_no_attempt_and_the_next_attempt_waits() {
 }
 
 #[tokio::test]
-async fn what_fails_permanently_is_an_incident_and_is_issued_once_an_operator_retries_it() {
+async fn a_permanent_failure_is_an_incident_and_issued_after_a_retry() {
     let mut world = World::new(SweepSettings::default()).await;
     world.fails([Fault::Some(4)]);
     world.settle().await;
     let progress = world.progress().await;
-    assert_eq!((progress.failed, progress.issued), (1, 8), "its place went to another");
+    assert_eq!((progress.failed, progress.issued), (1, 8), "its place went to another holder");
     let described = world.outcomes_of(4).await;
     let failed = "issuing the voucher failed permanently after 1 attempts (voucher-out-of-paper)";
     assert!(described.iter().any(|text| text.starts_with(failed)), "{described:?}");
@@ -364,7 +364,7 @@ async fn a_port_that_refuses_opens_an_incident_for_the_whole_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_wait_for_the_pace_of_vouchers() {
+async fn orders_wait_for_the_rate_limit_of_vouchers() {
     let mut world = World::new(SweepSettings { batch: 2, orders: 8 }).await;
     let limits = Limits { calls_per_second: Some(1), concurrent_calls: None };
     world.pace.set(Capability::RequestVoucher, limits);

@@ -12,7 +12,7 @@ use eventstore::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Burns down with each step; then it blocks for ever, as a dead process does.
+/// Burns down with each step; then it blocks forever, like a dead process.
 pub(crate) struct Fuse {
     steps: AtomicU64,
     length: u64,

@@ -152,7 +152,7 @@ impl Engine {
         self.settle().await;
     }
 
-    /// Until there is nothing to hand out and nothing under way.
+    /// Runs until no work is left and no order is in flight.
     pub(crate) async fn settle(&mut self) {
         let worker = self.worker();
         for _ in 0..1_000 {
