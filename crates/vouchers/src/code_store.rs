@@ -12,7 +12,7 @@ use keyring::{KeyedHash, Keyring};
 use roaring::RoaringBitmap;
 use sql::{Durability, Format, Param, Schema, Statement, Tables, Transaction};
 
-use crate::{Error, NewCode};
+use crate::Error;
 
 /// "TRMV".
 const APPLICATION_ID: u32 = 0x5452_4D56;
@@ -78,6 +78,15 @@ pub struct CodeId {
     pub number: u32,
     /// The number of the code: 1 for the first, one more for each reissue.
     pub issue: u32,
+}
+
+/// A code that was just generated, for its holder only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCode {
+    /// Which code of which voucher.
+    pub id: CodeId,
+    /// The code that the holder presents to a provider.
+    pub code: VoucherCode,
 }
 
 type Row = (i64, i64, Vec<u8>);

@@ -9,16 +9,7 @@ use rand::rngs::SysRng;
 use roaring::RoaringBitmap;
 
 use crate::decide::one;
-use crate::{CodeId, Error, TYP, Token, Vouchers};
-
-/// A code that was just generated, for its holder only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewCode {
-    /// Which code of which voucher.
-    pub id: CodeId,
-    /// The code that the holder presents to a provider.
-    pub code: VoucherCode,
-}
+use crate::{CodeId, Error, NewCode, TYP, Token, Vouchers};
 
 /// What a holder presents to redeem a voucher: its code, or a token that a provider can verify
 /// offline.

@@ -17,8 +17,8 @@ mod request;
 mod token;
 mod vouchers;
 
-pub use code_store::{CodeId, CodeStore, FORMAT, SCHEMA};
-pub use deliver::{Credentials, NewCode, Undelivered};
+pub use code_store::{CodeId, CodeStore, FORMAT, NewCode, SCHEMA};
+pub use deliver::{Credentials, Undelivered};
 pub use error::Error;
 pub use issue::Issuer;
 pub use redeem::Redemption;

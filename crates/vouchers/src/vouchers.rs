@@ -10,7 +10,7 @@ use registry::Registry;
 use uuid::Uuid;
 
 use crate::token::NAMES;
-use crate::{CodeStore, Error, Issuer, Report, VoucherId};
+use crate::{CodeStore, Error, Report, VoucherId};
 
 /// The vouchers of a programme.
 ///
@@ -65,11 +65,6 @@ impl Vouchers {
     #[must_use]
     pub fn for_command(&self, command: Uuid) -> Self {
         Self { command: Some(command), ..self.clone() }
-    }
-
-    /// Issues these vouchers for a worker.
-    pub fn issuer(&self) -> Issuer {
-        Issuer::new(Arc::clone(&self.journal), Arc::clone(&self.registry))
     }
 
     /// The store of codes.
