@@ -41,6 +41,11 @@ pub trait Action {
     /// What it answers.
     type Result;
 
+    /// What the answer with this result says was done: [`Self::DONE`] unless the result differs.
+    fn done(_result: &Self::Result) -> &'static str {
+        Self::DONE
+    }
+
     /// Carries it out. Use [`Store::run`], which names the answer.
     fn run(
         self,
@@ -139,6 +144,6 @@ impl Store {
         caller: &Caller,
     ) -> Result<Done<A::Result>, Error> {
         let At { result, position } = action.run(self, caller).await?;
-        Ok(Done { done: A::DONE, result, position })
+        Ok(Done { done: A::done(&result), result, position })
     }
 }

@@ -54,6 +54,13 @@ impl Action for RotateKeys {
     const DONE: &'static str = "rotated";
     type Result = KeyRotation;
 
+    fn done(result: &KeyRotation) -> &'static str {
+        match result {
+            KeyRotation::Rotated { .. } => Self::DONE,
+            KeyRotation::Recorded {} => "recorded",
+        }
+    }
+
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<KeyRotation>, Error> {
         let keyring = store.settings().keyring()?;
         let now = store.journal().now();
