@@ -54,7 +54,12 @@ pub(super) async fn folded(
         Ok::<_, Error>((state, position, Some(opened)))
     };
     loaded.await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "read models are unusable; reading the log from its beginning");
+        let remedy = "run `tramonto store rebuild`";
+        tracing::warn!(
+            %error,
+            remedy,
+            "read models are unusable; reading the log from its beginning"
+        );
         (State::default(), 0, None)
     })
 }
