@@ -213,7 +213,10 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
     let holder = ["message", "release", "1", "--holder", "nobody@postacertificata.example"];
     let refused = place.tramonto(&holder).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && told.contains("in the registry"), "{told}");
+    assert!(
+        !refused.status.success() && told.contains("the registry has no such address"),
+        "{told}"
+    );
     for wrong in [["message", "show", "2"], ["message", "release", "1"]] {
         let refused = place.tramonto(&wrong).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{wrong:?}");

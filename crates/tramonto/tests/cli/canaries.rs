@@ -94,7 +94,7 @@ fn an_engine_that_comes_late_probes_the_phase_that_it_finds_and_says_what_was_mi
     assert_eq!((all.len(), missed), (10, 9), "both sides of five boundaries");
     let last = scene.json(&["canary", "show", "ended", "--transcript"]);
     assert_eq!(last[1]["number"], number);
-    assert_eq!(last[1]["probe"]["transcripts"][0]["door"], "smtp");
+    assert_eq!(last[1]["probe"]["transcripts"][0]["protocol"], "smtp");
     let told = scene.ok(&["canary", "show"]);
     assert!(told.contains("CONTRADICTS") && told.contains("missed"), "{told}");
     let status = scene.ok(&["status"]);
@@ -117,7 +117,7 @@ fn what_is_lacking_for_a_probe_is_told_in_a_sentence() {
     let told = scene.refused(&["canary", "probe", "--canary-smtp", "smtp://127.0.0.1:1"]);
     assert!(told.contains("the plan has no canaries"), "{told}");
     let told = scene.refused(&["run", "--until-idle", "--canary-imap", "imap://127.0.0.1:1"]);
-    assert!(told.contains("the canaries have no password"), "{told}");
+    assert!(told.contains("canaries have no password"), "{told}");
     let told = scene.ok(&["canary", "show"]);
     assert!(told.starts_with("nothing is known of canaries"), "{told}");
 }

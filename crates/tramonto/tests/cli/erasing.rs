@@ -126,9 +126,9 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
     assert!(before["places"][&extract].as_u64() > Some(0), "packed, and found: {before}");
     let erase = ["erasure", "start", &address, "--reason", "asked for by its holder"];
     let elsewhere = scene.refused(&[&erase[..], &["--archive", "nowhere"]].concat());
-    assert!(elsewhere.contains("there is no log of messages in the folder"), "{elsewhere}");
+    assert!(elsewhere.contains("there are no mail logs in the folder"), "{elsewhere}");
     let never = scene.refused(&[&erase[..], &["--no-archive"]].concat());
-    assert!(never.contains("there is a log of messages in the folder"), "{never}");
+    assert!(never.contains("there are mail logs in the folder"), "{never}");
     let told = scene.ok(&erase);
     assert!(told.contains("withdrawn-extracts 1"), "{told}");
     let after = left(&scene, &known_by(&row));
@@ -142,7 +142,7 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
         "--reason",
         "order 7",
     ]);
-    assert!(asked.contains("the personal data of its holder are erased"), "{asked}");
+    assert!(asked.contains("the holder's personal data were erased"), "{asked}");
     assert_eq!(scene.json(&["log-request", "prepare", "--reason", "round"])["request"], *request);
     scene.ok(&["mail-log", "index", "mail.log"]);
     assert_eq!(left(&scene, &known_by(&row)).code, Some(0), "nobody comes back");

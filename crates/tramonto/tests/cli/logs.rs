@@ -114,7 +114,7 @@ fn a_log_with_the_addresses_of_others_alone_leaves_nothing_in_the_index() {
                 "--reason",
                 "x"
             ])
-            .contains("is open")
+            .contains("is not open")
     );
     assert!(!scene.ok(&["log-request", "list"]).contains(&address));
 }

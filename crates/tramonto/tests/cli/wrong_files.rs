@@ -48,7 +48,7 @@ fn a_store_of_a_newer_version_names_both_versions() {
 fn a_truncated_store_is_told_to_be_damaged() {
     let scene = Scene::of_500();
     let path = scene.path("tramonto-store/log.db");
-    for (length, said) in [(0, "empty"), (50, "ends inside its header"), (8192, "cut off")] {
+    for (length, said) in [(0, "empty"), (50, "ends inside its header"), (8192, "truncated")] {
         let file = std::fs::File::options().write(true).open(&path).expect("a log");
         let before = std::fs::read(&path).expect("a log");
         file.set_len(length).expect("it can be cut");
