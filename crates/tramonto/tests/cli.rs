@@ -1,5 +1,4 @@
-//! The command line as its users meet it: the real binary, real files, what it prints and how it
-//! ends.
+//! The command line as users see it: the real binary, real files, its output and its exit codes.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't be set up has failed")]
 

@@ -1,4 +1,4 @@
-//! The real process takes messages from a mail server, and may be killed at any moment.
+//! The real process receives messages from a mail server, and may be killed at any moment.
 
 #![cfg(test)]
 
@@ -19,12 +19,12 @@ struct Scene {
 }
 
 impl Scene {
-    /// A store whose plan is that of CEC-PAC.
+    /// A store with the plan of CEC-PAC.
     fn new() -> Self {
         Self::that_ends("2018-03-18")
     }
 
-    /// The same, whose last phase begins then.
+    /// The same, with this start of the last phase.
     fn that_ends(end: &str) -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         let plan = place.folder.path().join("plan.toml");
@@ -56,7 +56,7 @@ impl Scene {
         self.folder.path().join("lmtp")
     }
 
-    /// The service, which listens already.
+    /// The running service; it listens already.
     fn serve(&self) -> Child {
         let listen = format!("unix:{}", self.socket().display());
         let mut command =
@@ -71,7 +71,7 @@ impl Scene {
         service
     }
 
-    /// The Message-IDs of all that is kept, by their messages' numbers.
+    /// The Message-IDs of all stored messages, by number.
     fn kept(&self) -> Vec<String> {
         let mut all = Vec::new();
         for status in ["new", "held", "done"] {
@@ -90,7 +90,7 @@ impl Scene {
     }
 }
 
-/// A conversation with the service.
+/// An LMTP session with the service.
 struct Lmtp(BufReader<UnixStream>);
 
 impl Lmtp {
@@ -108,15 +108,15 @@ impl Lmtp {
         self.0.get_mut().write_all(text.as_bytes())
     }
 
-    /// The next line; `None` where the service is gone.
+    /// The next line; `None` if the service is gone.
     fn hear(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.0.read_line(&mut line).unwrap_or(0);
         (read > 0 && line.ends_with("\r\n")).then_some(line)
     }
 
-    /// Hands a message over, in one piece as servers that pipeline do; the answer to it, `None`
-    /// where none came.
+    /// Delivers a message in one piece, like servers that pipeline; returns the reply, `None` if
+    /// there was none.
     fn deliver(&mut self, id: &str) -> Option<String> {
         self.deliver_to(INTAKE, id)
     }
@@ -133,13 +133,13 @@ impl Lmtp {
 }
 
 #[test]
-fn what_was_answered_with_250_is_there_after_a_kill_and_once() {
+fn an_acknowledged_message_is_stored_once_despite_kills() {
     let place = Scene::new();
     let mut answered = Vec::new();
     for round in 0..8 {
         let mut service = place.serve();
         let mut lmtp = Lmtp::connect(&place);
-        // Killed later in each round, while it answers.
+        // Killed later in each round, while it replies.
         let killer = std::thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel();
             scope.spawn(move || {
@@ -164,13 +164,13 @@ fn what_was_answered_with_250_is_there_after_a_kill_and_once() {
         assert!(!killer.is_empty() && killer.len() < 1_000);
         answered.extend(killer);
     }
-    // What was under way when it was killed comes again, and so does what had been answered.
+    // Messages in flight at the kill are sent again, and so are acknowledged ones.
     let mut service = place.serve();
     let mut lmtp = Lmtp::connect(&place);
     for id in answered.iter().take(5) {
         assert!(lmtp.deliver(id).unwrap().starts_with("250 "));
     }
-    // Asked to stop, it tells who waits to come later, and leaves no socket.
+    // On shutdown it asks waiting clients to retry, and removes its socket.
     let process = service.id().to_string();
     assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
     let mut rest = String::new();
@@ -227,7 +227,7 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
 fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept() {
     let place = Scene::that_ends("2090-03-18");
     let file = place.folder.path().join("message.eml");
-    // Somebody whom nobody knows asks: it waits for a person to look at it.
+    // A request from an unknown sender waits for an operator.
     let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
     std::fs::write(&file, text).unwrap();
     place.done(&["message", "receive", file.to_str().unwrap()]);
@@ -260,7 +260,7 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     assert_eq!((count("refused"), count("held")), (1, 0));
     assert!(place.done(&["message", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
 
-    // Of another an operator finds out whose it is.
+    // For another one, an operator identifies the holder.
     std::fs::write(&file, text.replace("RSSMRA", "VRDLGI")).unwrap();
     place.done(&["message", "receive", file.to_str().unwrap()]);
     looked_at();
@@ -282,7 +282,7 @@ fn an_address_that_an_amendment_moved_counts_without_a_restart() {
     let text = std::fs::read_to_string(&plan).unwrap();
     std::fs::write(&plan, text.replace(INTAKE, "voucher@agid.gov.it")).unwrap();
     place.done(&["plan", "amend", plan.to_str().unwrap(), "--reason", "a test"]);
-    // The next message has the service look at the log; without one it looks each minute.
+    // The next message makes the service read the log; without one it does so every minute.
     let begun = Instant::now();
     for number in 2.. {
         let id = format!("<{number}@b.example>");

@@ -1,5 +1,5 @@
-//! The real process may be killed at any moment: what was begun is ended once, and nobody is
-//! missed.
+//! The real process may be killed at any moment: what it started is finished once, and no mailbox
+//! is missed.
 
 #![cfg(test)]
 
@@ -24,7 +24,7 @@ fn tramonto(store: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Asks the log with nothing of ours.
+/// Queries the log without our code.
 async fn ask(store: &Path, question: &'static str) -> i64 {
     let options = SqliteConnectOptions::new().filename(store.join("log.db")).read_only(true);
     let mut log = options.connect().await.unwrap();
@@ -34,7 +34,7 @@ async fn ask(store: &Path, question: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
+async fn a_run_killed_twenty_times_in_mid_sweep_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
     let registry = folder.path().join("registry.csv");
@@ -47,7 +47,7 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
         let mut running =
             tramonto(&store, &["run", "--batch", "100", "--workers", "1"]).spawn().unwrap();
         let begun = Instant::now();
-        // Killed after a few more events each time, in the middle of whatever that is.
+        // Killed after a few more events each time, wherever that is.
         while ask(&store, HEAD).await <= begun_at + i64::from(kill % 4) {
             assert!(begun.elapsed() < Duration::from_mins(1), "the run came to nothing");
             assert!(running.try_wait().unwrap().is_none(), "the run ended by itself");
@@ -64,7 +64,7 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_as_if_it_had_not_been() {
     assert!(proof.effects > 0);
 }
 
-/// A store with 500 registrations, whose requests for logs end then.
+/// A store with 500 registrations, whose window for log requests ends then.
 fn store(folder: &Path, end: &str) -> std::path::PathBuf {
     let store = folder.join("store");
     let plan = include_str!("../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
@@ -83,7 +83,7 @@ fn done(store: &Path, arguments: &[&str]) {
     assert!(tramonto(store, arguments).status().unwrap().success(), "{arguments:?}");
 }
 
-/// Asks a file of the store with nothing of ours; `None` where it can't be asked now.
+/// Queries a file of the store without our code; `None` if it cannot be queried now.
 async fn asked(file: &Path, question: &'static str) -> Option<i64> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     let mut connection = options.connect().await.ok()?;
@@ -92,7 +92,7 @@ async fn asked(file: &Path, question: &'static str) -> Option<i64> {
     answer.ok()
 }
 
-/// Starts a command and kills it once that is so, or lets it end.
+/// Starts a command and kills it once the condition holds, or lets it end.
 async fn killed_once(store: &Path, arguments: &[&str], mut so: impl AsyncFnMut() -> bool) {
     let mut running = tramonto(store, arguments).spawn().unwrap();
     let begun = Instant::now();

@@ -163,8 +163,8 @@ pub struct WorkerArgs {
     pub service: ServiceArgs,
     /// Effects to carry out, separated by commas; all by default
     ///
-    /// They are activate, send, modify, receive, access, and request-voucher, which issues vouchers.
-    /// Where workers take some effects each, every effect needs a worker.
+    /// They are activate, send, modify, receive, access, and request-voucher, which issues
+    /// vouchers. Where workers take some effects each, every effect needs a worker.
     #[arg(long, value_name = "EFFECTS", value_parser = values::effects)]
     pub effects: Option<Capabilities>,
     /// Orders carried out concurrently

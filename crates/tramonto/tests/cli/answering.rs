@@ -1,5 +1,4 @@
-//! What mail servers are told by the real binary, beside an engine on the same folder and within
-//! it.
+//! Answers of the real binary to mail servers, beside an engine on the same folder and within it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +9,7 @@ use crate::scene::Scene;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Nobody may send any more; receiving ends in a lifetime.
+/// No mailbox may send any more; receiving ends in the far future.
 fn plan() -> String {
     let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
     let mut plan = std::fs::read_to_string(plan).expect("the plan");
@@ -28,7 +27,7 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port")
 }
 
-/// A process that answers; killed when it is dropped.
+/// A policy server; killed when it is dropped.
 struct Answering {
     child: Child,
     address: SocketAddr,
@@ -47,7 +46,7 @@ impl Answering {
         Self { child: child.expect("it runs"), address }
     }
 
-    /// What is answered about somebody, over a connection of its own; nothing where nobody listens.
+    /// The answer for an address, over a new connection; empty if nothing listens.
     fn ask(&self, attribute: &str, address: &str) -> String {
         let request = format!("request=smtpd_access_policy\n{attribute}={address}\n\n");
         let asked = || {
@@ -77,7 +76,7 @@ impl Answering {
         }
     }
 
-    /// Ends it as a service is ended; returns what it said.
+    /// Ends it with SIGTERM; returns its output.
     fn stop(mut self) -> String {
         let sent = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status();
         assert!(sent.expect("kill").success());
@@ -91,7 +90,7 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        // One that has ended already can't be killed.
+        // A process that has exited cannot be killed.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -126,7 +125,7 @@ fn a_store_is_followed_from_before_it_exists_beside_the_engine_that_works_on_it(
 }
 
 #[test]
-fn the_engine_answers_itself_where_it_is_told_to() {
+fn an_engine_answers_mail_servers_itself() {
     let scene = Scene::empty();
     scene.write("plan.toml", &plan());
     scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
@@ -142,7 +141,7 @@ fn the_engine_answers_itself_where_it_is_told_to() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_with_what_to_do() {
+fn an_address_in_use_is_reported_with_the_next_step() {
     let scene = Scene::empty();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken =

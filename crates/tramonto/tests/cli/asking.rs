@@ -1,4 +1,4 @@
-//! Reads: what is told of a store, in words and in JSON.
+//! Read commands, as text and as JSON.
 
 use crate::scene::Scene;
 
@@ -27,7 +27,7 @@ fn the_registry_on_standard_input_is_imported_as_a_file_is() {
 }
 
 #[test]
-fn bad_rows_end_with_code_3_and_lie_in_a_file_with_their_reasons() {
+fn invalid_rows_exit_with_code_3_and_are_written_to_a_file_with_reasons() {
     let scene = Scene::empty();
     scene.ok(&["registry", "generate", "--registrations", "50", "--out", "registry.csv"]);
     let text = scene.read("registry.csv").replacen("@postacertificata.example", "@@", 1);
@@ -90,8 +90,8 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
         allowed.map(|right| right["capability"].as_str().unwrap_or_default().to_owned()).collect()
     };
     scene.ok(&["run", "--until-idle"]);
-    // What was recorded in the meantime took effect late: on the days themselves nothing was yet
-    // gone.
+    // What was recorded in the meantime took effect late: on the days themselves no right had ended
+    // yet.
     assert_eq!(may("2014-12-17"), ["send", "modify", "receive", "access"]);
     assert_eq!(may("2015-03-18"), ["send", "modify", "receive", "access", "request-voucher"]);
     let words = scene.ok(&["mailbox", "show", &address, "--as-of", "2014-12-17"]);
@@ -108,7 +108,7 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
 }
 
 #[test]
-fn what_had_not_been_recorded_by_then_is_not_known() {
+fn events_recorded_later_are_not_part_of_a_past_view() {
     let scene = Scene::of_500();
     let (address, _) = scene.activated();
     let told = scene.refused(&["mailbox", "show", &address, "--known-at", "2014-01-01T00:00:00Z"]);
@@ -116,7 +116,7 @@ fn what_had_not_been_recorded_by_then_is_not_known() {
 }
 
 #[test]
-fn a_mailbox_that_nobody_asked_for_is_told_without_repeating_its_address() {
+fn an_unknown_mailbox_is_reported_without_its_address() {
     let scene = Scene::of_500();
     let told = scene.refused(&["mailbox", "show", "nobody.here@postacertificata.example"]);
     assert!(told.contains("the registry has no such address"), "{told}");
@@ -148,7 +148,7 @@ fn events_are_filtered_by_kind_category_position_and_number() {
 }
 
 #[test]
-fn projections_rebuilt_equal_what_was_there() {
+fn rebuilt_projections_equal_the_former_ones() {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
     let rebuilt = scene.json(&["store", "rebuild"]);

@@ -1,4 +1,4 @@
-//! Notices through a real Postfix that wants TLS and a login, and what it sends back.
+//! Notices through a real Postfix that requires TLS and a login, and its bounces.
 //!
 //! Needs root, and installs what is missing, like all tests with mail servers.
 
@@ -17,9 +17,9 @@ use crate::notices::import_with;
 use crate::scene::Scene;
 use crate::smtp::{Mood, Server};
 
-/// Who the agency is at its relay, and where what comes back arrives.
+/// The agency's account at its relay, which receives the bounces.
 const AGENCY: &str = "notices@postacertificata.example";
-/// The holders' addresses for notices: one has none and is told in the own mailbox, three are with
+/// The holders' addresses for notices: one has none and is notified in the mailbox, three are with
 /// another provider, which knows only the first of them, and one does not exist.
 const NOTIFY: [&str; 5] = [
     "",
@@ -29,7 +29,7 @@ const NOTIFY: [&str; 5] = [
     "nobody@postacertificata.example",
 ];
 
-/// A store in which sending ends soon, and an account of the agency's own beside the mailboxes.
+/// A store in which sending ends soon, and an account of the agency beside the mailboxes.
 fn told_soon() -> (Scene, Vec<String>) {
     let scene = Scene::empty();
     let soon = (RealClock.now() + TimeDelta::days(20)).date_naive();
@@ -53,8 +53,7 @@ fn told_soon() -> (Scene, Vec<String>) {
         "INSERT INTO mailbox VALUES (4000000000, '{AGENCY}', '{{PLAIN}}secret') RETURNING true"
     );
     by_hand(&scene, &account);
-    // The engine leaves the write-ahead log where the mail servers look for it; they are other
-    // users.
+    // The engine leaves the write-ahead log for the mail servers, which run as other users.
     scene.ok(&["run", "--until-idle"]);
     for (name, mode) in [("", 0o755), ("tramonto-store", 0o755)] {
         fs::set_permissions(scene.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
@@ -99,7 +98,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
         ran.err
     };
 
-    // Who is not let in claims nothing, and says why.
+    // A worker whose login is refused claims nothing, and reports why.
     for (password, trusted, why) in [("right", false, "relay-tls"), ("wrong", true, "relay-login")]
     {
         let told = run(password, trusted);

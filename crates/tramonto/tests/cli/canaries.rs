@@ -1,4 +1,4 @@
-//! Canaries on the command line, before a mail server that says what it is told to say.
+//! Canaries on the command line, with a scripted mail server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::scene::Scene;
 
-/// A server at port 25 that answers for every recipient alike; it ends with the test.
+/// A server on port 25 with the same reply for every recipient; it ends with the test.
 struct Mx {
     url: String,
     reply: Arc<Mutex<&'static str>>,
@@ -63,7 +63,7 @@ fn watched() -> (Scene, String, u64) {
 }
 
 #[test]
-fn a_probe_that_is_asked_for_is_shown_with_what_was_said_and_not_recorded() {
+fn a_probe_on_demand_is_shown_with_its_transcript_and_not_recorded() {
     let (scene, address, number) = watched();
     let mx = Mx::saying(CLOSED);
     let probe = ["canary", "probe", "--canary-smtp", &mx.url, "--transcript"];
@@ -110,7 +110,7 @@ fn an_engine_that_comes_late_probes_the_phase_that_it_finds_and_says_what_was_mi
 }
 
 #[test]
-fn what_is_lacking_for_a_probe_is_told_in_a_sentence() {
+fn a_missing_setting_for_a_probe_is_reported() {
     let scene = Scene::of_500();
     let told = scene.refused(&["canary", "probe"]);
     assert!(told.contains("no door is named; give --canary-smtp"), "{told}");

@@ -1,4 +1,4 @@
-//! Decisions: what an operator does is recorded with who did it and why.
+//! Operators' commands are recorded with actor and reason.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ fn every_operator_command_records_its_actor_and_its_reason() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_the_reason() {
+fn invalid_commands_are_refused_with_the_reason() {
     let scene = Scene::of_500();
     let (address, _) = scene.activated();
     let why = ["--reason", "a test"];
@@ -118,7 +118,7 @@ fn decisions_are_taken_beside_an_engine_that_runs_and_are_seen_by_it() {
         .expect("a follower runs");
     let placed =
         scene.run(&["hold", "place", &address, "--capability", "access", "--reason", "order 8"]);
-    // The follower ends by itself once the engine gave the right back; a look at the store is the
+    // The follower ends by itself once the engine has restored the right; reading the store is the
     // wait.
     let began = Instant::now();
     let followed = loop {

@@ -1,8 +1,7 @@
-//! A whole run on a file system that fills up, or may not be written to: a sentence, and nothing is
-//! lost.
+//! A whole run on a full or read-only file system: one clear error, and nothing is lost.
 //!
-//! The file systems are real ones of their own, mounted in a name space that ends with the test: as
-//! root, or where users may have name spaces of their own.
+//! The file systems are real ones, mounted in a mount namespace that ends with the test: as root,
+//! or with user namespaces.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,9 +11,8 @@ use rehearsal::prove;
 
 use crate::scene::{Ran, Scene};
 
-/// Runs a shell script in which file systems can be mounted; `$T` is the binary, `$D` an empty
-/// folder.
-fn in_a_name_space(scene: &Scene, script: &str) -> Ran {
+/// Runs a shell script that may mount file systems; `$T` is the binary, `$D` an empty folder.
+fn in_a_namespace(scene: &Scene, script: &str) -> Ran {
     let folder = scene.path("mounted");
     std::fs::create_dir_all(&folder).expect("a folder");
     let attempt = |options: &[&str], script: &str| {
@@ -51,9 +49,9 @@ fn is_one_sentence(told: &str) {
 }
 
 #[test]
-fn a_disk_that_fills_up_stops_the_run_with_advice_and_with_room_again_it_ends_well() {
+fn a_full_disk_stops_the_run_with_advice_and_a_later_run_completes() {
     let scene = Scene::of_500();
-    let ran = in_a_name_space(
+    let ran = in_a_namespace(
         &scene,
         "mount -t tmpfs -o size=16m none $D
          cp -r tramonto-store $D/store
@@ -78,9 +76,9 @@ fn a_disk_that_fills_up_stops_the_run_with_advice_and_with_room_again_it_ends_we
 }
 
 #[test]
-fn a_disk_that_may_not_be_written_to_is_told_and_left_as_it_is() {
+fn a_read_only_disk_is_reported_and_not_changed() {
     let scene = Scene::of_500();
-    let ran = in_a_name_space(
+    let ran = in_a_namespace(
         &scene,
         "mount --bind tramonto-store $D
          mount -o remount,bind,ro $D
@@ -95,7 +93,7 @@ fn a_disk_that_may_not_be_written_to_is_told_and_left_as_it_is() {
         is_one_sentence(sentence);
     }
     assert_eq!(told.lines().count(), 4, "{told}");
-    // The same store, where it may be written to, is as it was.
+    // The same store on a writable mount is unchanged.
     scene.ok(&["run", "--until-idle"]);
     is_proved(&scene.path("tramonto-store"));
 }

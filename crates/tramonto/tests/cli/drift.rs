@@ -1,4 +1,4 @@
-//! Somebody changes the mail directory by hand: it is found, told, put right, and certified.
+//! A manual change of the mail directory is found, reported, repaired, and certified.
 
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::scene::Scene;
 
-/// Runs SQL on the mail directory, as an administrator of the mail servers would.
+/// Runs SQL on the mail directory, as an administrator of the mail servers could.
 pub(crate) fn by_hand(scene: &Scene, sql: &str) -> Option<bool> {
     let options = SqliteConnectOptions::new().filename(scene.path("tramonto-store/directory.db"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -18,7 +18,7 @@ pub(crate) fn by_hand(scene: &Scene, sql: &str) -> Option<bool> {
     })
 }
 
-/// A store whose service has ended, and a mailbox of it.
+/// A store whose service has ended, and one of its mailboxes.
 fn ended() -> (Scene, u64) {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
@@ -36,14 +36,14 @@ fn may_log_in(scene: &Scene, number: u64) -> bool {
     by_hand(scene, &format!("SELECT can_login FROM rights WHERE number = {number}")).expect("a row")
 }
 
-/// What a command prints as JSON, and the code it ends with.
+/// The JSON output of a command, and its exit code.
 fn asked(scene: &Scene, arguments: &[&str]) -> (Option<i32>, Value) {
     let ran = scene.run(&[arguments, &["--json"]].concat());
     (ran.code, serde_json::from_str(&ran.out).expect("JSON"))
 }
 
 #[test]
-fn a_mailbox_reopened_by_hand_is_found_told_put_right_and_certified() {
+fn a_mailbox_reopened_by_hand_is_found_repaired_and_certified() {
     let (scene, number) = ended();
     let clean = scene.ok(&["drift", "check"]);
     assert!(clean.ends_with("no drift\n"), "{clean}");
@@ -75,7 +75,7 @@ fn a_mailbox_reopened_by_hand_is_found_told_put_right_and_certified() {
 }
 
 #[test]
-fn a_certificate_is_not_given_for_what_nobody_looked_at() {
+fn no_certificate_without_a_comparison() {
     let (scene, number) = ended();
     let ran = scene.run(&["drift", "certify", "--date", "2014-01-01"]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);

@@ -9,7 +9,7 @@ use rehearsal::prove;
 use crate::logs;
 use crate::scene::{Ran, Scene};
 
-/// Asks whether texts are left, by standard input.
+/// Searches for texts given on standard input.
 fn left(scene: &Scene, texts: &[&str]) -> Ran {
     let mut command = scene.command(&["erasure", "verify", "--json"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -20,7 +20,7 @@ fn left(scene: &Scene, texts: &[&str]) -> Ran {
     Ran::of(&running.wait_with_output().expect("it ends"))
 }
 
-/// The texts by which somebody is known, in the row of the generated registry file.
+/// The identifying texts of a holder, from the row of the generated registry file.
 fn known_by(row: &[String]) -> [&str; 2] {
     [&row[1], &row[4]]
 }
@@ -193,7 +193,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
 #[test]
 fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds() {
     let scene = Scene::empty();
-    // Once a month is enough to see that left-overs are looked for.
+    // Monthly runs exercise the search for residue well enough.
     let plan = domain::Plan::CEC_PAC.replace("0 30 3 * * *", "0 30 3 1 * *");
     assert_ne!(plan, domain::Plan::CEC_PAC);
     scene.write("plan.toml", &plan);
@@ -203,7 +203,7 @@ fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds
     let holders = &told["holders"];
     assert_eq!(holders["wrong"], serde_json::json!([]));
     assert_eq!(holders["logs"], 13);
-    // The registry file is its owner's, wherever it was made.
+    // The registry file belongs to its owner, wherever it was made.
     std::fs::rename(scene.path("tramonto-store/registry.csv"), scene.path("registry.csv"))
         .expect("moved");
     let rows: Vec<_> = (1..=400).map(|line| scene.row(line)).collect();

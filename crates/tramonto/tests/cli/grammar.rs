@@ -8,7 +8,7 @@ use tramonto::exit::Exit;
 
 use crate::scene::Scene;
 
-/// Every command without subcommands, by its words.
+/// Every command without subcommands, with its words.
 fn leaves() -> Vec<(String, Command)> {
     fn collect(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
         let subs: Vec<_> =
@@ -36,7 +36,7 @@ fn every_command() -> Vec<Command> {
     found
 }
 
-/// The words of an example up to the first sign of the shell, without quotes.
+/// The words of an example up to the first shell operator, without quotes.
 fn words(example: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in example.split('\'').enumerate() {

@@ -1,4 +1,4 @@
-//! Whether a service is ready, asked by the binary itself.
+//! The health check of a service by the binary itself.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::scene::Scene;
 
-/// A service that gives one answer, and says what it was asked.
+/// A service with one fixed response, which returns the request.
 fn service(answer: &'static str) -> (u16, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -23,7 +23,7 @@ fn service(answer: &'static str) -> (u16, JoinHandle<String>) {
 const READY: &str = "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
 #[test]
-fn a_service_that_is_ready_is_told_by_code_0() {
+fn a_ready_service_exits_with_code_0() {
     let scene = Scene::empty();
     let (port, serving) = service(READY);
     scene.ok(&["service", "check", "--listen", &format!("0.0.0.0:{port}")]);
@@ -39,7 +39,7 @@ fn a_service_that_is_ready_is_told_by_code_0() {
 }
 
 #[test]
-fn a_service_that_is_not_ready_is_told_with_the_reason() {
+fn a_service_that_is_not_ready_is_reported_with_the_reason() {
     let scene = Scene::empty();
     let waiting = "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"store\":{\"state\":\"waiting\"}}";
     for (answer, says) in [(waiting, "waiting"), ("", "no service of ours"), ("220 smtp", "ours")] {

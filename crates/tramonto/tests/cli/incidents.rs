@@ -1,9 +1,9 @@
-//! Incidents: listed, tried again, resolved.
+//! Incidents: listed, retried, resolved.
 
 use crate::scene::Scene;
 
 #[test]
-fn incidents_are_listed_by_cause_tried_again_and_resolved() {
+fn incidents_are_listed_by_cause_retried_and_resolved() {
     let scene = Scene::empty();
     scene.run(&[
         "rehearse",

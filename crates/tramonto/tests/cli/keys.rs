@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 const LIST: [&str; 2] = ["key", "list"];
 const ROTATE: [&str; 4] = ["key", "rotate", "--reason", "the yearly round"];
 
-/// A rotation with these arguments too.
+/// A rotation with additional arguments.
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&ROTATE[..], more].concat()
 }
@@ -25,7 +25,7 @@ fn states(listed: &Value) -> Vec<&str> {
     keys.iter().map(|key| key["state"].as_str().expect("a state")).collect()
 }
 
-/// What is kept in the folder of keys.
+/// The content of the key folder.
 fn kept(scene: &Scene) -> Value {
     serde_json::from_str(&scene.read("tramonto-store/keys/keyring.json")).expect("JSON")
 }
@@ -56,7 +56,7 @@ fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
     assert!(waiting.contains("waits to sign already"), "{waiting}");
     assert_eq!(scene.events(&["--kind", "keys-rotated"]).len(), 1);
 
-    // Its day has come: whoever opens the folder forgets with what the one before signed.
+    // Its day has come: the next process that opens the folder deletes the previous private key.
     let mut file = kept(&scene);
     assert!(file["signing"][0]["private"].is_string(), "it signs for a week");
     file["signing"][0]["retired"]["at"] = json!("2026-01-01T00:00:00Z");
@@ -68,7 +68,7 @@ fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
 }
 
 #[test]
-fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
+fn a_key_signs_on_the_given_day_which_must_not_be_too_near() {
     let scene = scene_with("");
     let listed = scene.json(&LIST);
     let today = listed[0]["created_at"].as_str().and_then(|at| at.get(..10)).expect("a day");
@@ -85,7 +85,7 @@ fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
     let listed = scene.json(&LIST);
     assert_eq!(states(&listed), ["retired", "retired", "active"]);
     assert_eq!(listed[2]["kid"], at_once["kid"]);
-    // The log has said of the key that waited what it says of it now.
+    // The log has the same event of the waiting key as now.
     let recorded = scene.events(&["--kind", "keys-rotated"]);
     let said: Vec<_> = recorded.iter().map(|event| &event["payload"]).collect();
     assert_eq!(said.len(), 3);
@@ -96,7 +96,7 @@ fn a_key_signs_on_the_day_that_is_said_and_none_is_too_near() {
 }
 
 #[test]
-fn the_key_before_is_good_as_long_as_what_it_signed_may_be_of_use() {
+fn the_previous_key_verifies_as_long_as_its_signatures_are_needed() {
     // Requesters keep their message-log exports, whatever the vouchers' last day is.
     let scene = scene_with("redeem-by = 2089-12-31");
     assert_eq!(scene.json(&ROTATE)["until"], Value::Null);
@@ -108,7 +108,7 @@ fn the_key_before_is_good_as_long_as_what_it_signed_may_be_of_use() {
 }
 
 #[test]
-fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
+fn signatures_of_a_leaked_key_end_at_once_and_the_log_records_it() {
     let scene = scene_with("");
     let (address, _) = scene.activated();
     verified(&scene, &address);
@@ -145,7 +145,7 @@ fn what_a_key_signed_that_leaked_ends_at_once_on_record() {
     assert!(scene.refused(&other).contains("there is no key -another"));
 }
 
-/// The public server; killed when it is dropped.
+/// The public portal; killed when it is dropped.
 struct Portal(Child, String);
 
 impl Portal {
@@ -171,12 +171,11 @@ impl Portal {
         answer
     }
 
-    /// What a library of another language makes of a token, with the keys that it fetches itself.
-    /// Needs `PyJWT` and `cryptography` in the Python that `TRAMONTO_PYTHON` names, or in
-    /// `python3`.
+    /// Verifies a token with a library of another language, which fetches the keys itself. Needs
+    /// `PyJWT` and `cryptography` in the Python that `TRAMONTO_PYTHON` names, or in `python3`.
     fn read_in_python(&self, token: &str) -> Value {
         let jwks_uri = format!("http://{}/.well-known/jwks.json", self.1);
-        // By no clock: vouchers do not expire here.
+        // Without a clock: vouchers do not expire here.
         let given = json!({ "jwks_uri": jwks_uri, "token": token, "issuer": "cec-pac", "now": 0 });
         let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../vouchers/tests/verify_token.py");
@@ -218,7 +217,7 @@ fn a_provider_fetches_the_published_keys_and_has_each_before_it_signs() {
     let read = portal.read_in_python(token);
     assert_eq!((&read["issue"], &read["iss"]), (&json!(1), &json!("cec-pac")), "{read}");
 
-    // What is done to the keys meanwhile counts from the next request on.
+    // Changes of the keys take effect on the next request.
     let next = scene.json(&ROTATE)["kid"].as_str().expect("a kid").to_owned();
     assert!(portal.asked().contains(&next), "it signs in a week");
     let last = scene.json(&[&ROTATE[..], &["--at-once"]].concat());

@@ -1,10 +1,10 @@
-//! `tramonto log-request`: from mail logs to a link, and to the end.
+//! `tramonto log-request`: from mail logs to a link, and to their destruction.
 
 use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::scene::Scene;
 
-/// A store whose window for log requests is open today; the plan is the shipped one but for its
+/// A store whose window for log requests is open today; the plan is the shipped one with another
 /// end.
 pub(crate) fn scene() -> Scene {
     scene_until("2090-03-18")
@@ -119,7 +119,7 @@ fn a_log_with_the_addresses_of_others_alone_leaves_nothing_in_the_index() {
     assert!(!scene.ok(&["log-request", "list"]).contains(&address));
 }
 
-/// A platform's own table, in which the mailbox got one message and a stranger another.
+/// A platform's own table, with one message for the mailbox and one for another address.
 fn platform(scene: &Scene, address: &str) {
     let rows = format!(
         "CREATE TABLE log (message_id, at, sender, recipient, subject, event, related, provider);
@@ -162,7 +162,7 @@ fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() 
 }
 
 #[test]
-fn a_holder_s_link_goes_by_letter_and_is_shown_to_nobody_and_an_authority_s_is_shown() {
+fn a_holder_s_link_is_only_sent_by_letter_and_an_authority_s_is_shown() {
     let scene = scene();
     let address = with_an_address(&scene);
     for (by, shown) in [("holder", false), ("authority", true)] {
@@ -175,7 +175,7 @@ fn a_holder_s_link_goes_by_letter_and_is_shown_to_nobody_and_an_authority_s_is_s
     }
 }
 
-/// The mailbox of somebody who activated it and has an address for notices.
+/// An activated mailbox whose holder has an address for notices.
 fn with_an_address(scene: &Scene) -> String {
     let registry = scene.read("registry.csv");
     let mut rows = registry.lines();
@@ -189,7 +189,7 @@ fn with_an_address(scene: &Scene) -> String {
 }
 
 #[test]
-fn one_row_that_can_t_be_understood_stops_the_extract_it_is_of_and_no_other() {
+fn an_invalid_row_stops_only_the_export_that_needs_it() {
     let scene = scene();
     let (address, _) = scene.activated();
     let other = with_an_address(&scene);
@@ -246,11 +246,11 @@ fn no_letter_is_queued_for_an_unverified_request() {
 }
 
 #[test]
-fn what_a_hold_keeps_is_told_and_is_due_to_be_destroyed_once_it_is_released() {
+fn messages_kept_by_a_hold_are_reported_and_destroyed_after_its_release() {
     let scene = scene_until("2018-03-18");
     let (address, number) = scene.activated();
     mail_log(&scene, &address);
-    // The window is over, so no command reads logs any more.
+    // The window has ended, so no command indexes logs any more.
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let index = archive::Index::open(&scene.path("tramonto-store/archive.db")).await.unwrap();
         let domain = address.rsplit_once('@').unwrap().1.to_owned();

@@ -1,12 +1,12 @@
-//! `platform check` and `platform create-view`: what mail servers look up, and what keeps them from
-//! obeying.
+//! `platform check` and `platform create-view`: the mail servers' lookups, and what keeps them from
+//! enforcing rights.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::scene::Scene;
 
-/// What is found, one a line; the exit code agrees.
+/// The findings, one per line; the exit code agrees.
 fn found(scene: &Scene, more: &[&str]) -> Vec<String> {
     let ran = scene.run(&[&["platform", "check"], more].concat());
     let lines = ran.out.lines().filter_map(|line| line.strip_prefix("found: "));
@@ -20,7 +20,7 @@ fn mode(scene: &Scene, name: &str, mode: u32) {
 }
 
 #[test]
-fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
+fn each_known_problem_of_the_file_is_reported_with_its_remedy() {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
     let file = "tramonto-store/directory.db";
@@ -61,7 +61,7 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
             .status();
         assert!(done.expect("python3 runs").success(), "{sql}");
         for file in files.iter().filter(|file| !scene.path(file).exists()) {
-            // Python's connection was the last one that could write, and took them away.
+            // Python had the last writable connection, which deleted them.
             fs::write(scene.path(file), "").expect("put back");
             mode(&scene, file, 0o644);
         }
@@ -81,7 +81,7 @@ fn each_known_pitfall_of_the_file_is_found_and_told_with_its_remedy() {
 }
 
 #[test]
-fn settings_of_the_mail_servers_are_looked_at_where_they_are_given() {
+fn settings_of_the_mail_servers_are_checked_if_given() {
     let scene = Scene::of_500();
     scene.ok(&["run", "--until-idle"]);
     scene.write(
@@ -99,7 +99,7 @@ fn settings_of_the_mail_servers_are_looked_at_where_they_are_given() {
 }
 
 #[test]
-fn rights_are_looked_up_in_a_view_of_ones_own_and_the_lookups_are_shown_in_its_words() {
+fn a_custom_view_serves_rights_and_the_lookups_use_its_names() {
     let scene = Scene::of_500();
     let (address, number) = scene.activated();
     scene.ok(&["run", "--until-idle"]);

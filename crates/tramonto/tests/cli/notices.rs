@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::scene::{Ran, Scene};
 use crate::smtp::{Mood, Server};
 
-/// How the small mail server treats somebody, by the name of the address.
+/// How the small mail server treats each local part.
 const NAMES: [&str; 5] = ["anna", "bruno", "gone", "busy", "silent"];
 
-/// A store in which access ends soon and everybody is told at once; five have an address for
+/// A store in which access ends soon and every holder is notified at once; five have an address for
 /// notices.
 fn told_soon() -> Scene {
     let scene = Scene::empty();
@@ -27,8 +27,8 @@ fn told_soon() -> Scene {
     scene
 }
 
-/// Imports activated mailboxes whose holders named these addresses for notices; an empty one is
-/// none. Answers with the mailboxes' own addresses, by number.
+/// Imports activated mailboxes whose holders have these addresses for notices; an empty one is
+/// none. Returns the mailboxes' addresses, by number.
 pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
     let generated = Scene::empty();
     generated.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
@@ -44,21 +44,21 @@ pub(crate) fn import_with(scene: &Scene, notify: &[&str]) -> Vec<String> {
     addresses
 }
 
-/// Lets the engine run with this relay until there is nothing to do.
+/// Runs the engine with this relay until it is idle.
 fn run(scene: &Scene, relay: &Server) {
     let url = format!("smtp://{}", relay.address);
     let post = ["--smtp-url", &url, "--notices-from", "notices@agency.example"];
     scene.ok(&[&["run", "--until-idle"][..], &post].concat());
 }
 
-/// How the notice stands.
+/// The progress of the notice.
 fn listed(scene: &Scene) -> Value {
     let listed = scene.json(&["notice", "list"]);
     let mut notices = listed.as_array().expect("a list").iter();
     notices.find(|notice| notice["notice"] == "access-ends").expect("it is one of them").clone()
 }
 
-/// What a mail server reports of a notice.
+/// A mail server's delivery status notification for a notice.
 fn report(number: u32, action: &str, status: &str) -> String {
     format!(
         "From: MAILER-DAEMON@relay.example\r\nTo: notices+access-ends.{number}@agency.example\r\n\
@@ -77,12 +77,12 @@ fn counts(notice: &Value) -> [u64; 5] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
+async fn notices_are_listed_shown_retried_and_resolved() {
     let relay = Server::start(Mood::Willing).await;
     let scene = told_soon();
     run(&scene, &relay);
     let notice = listed(&scene);
-    // Who is busy is tried again later.
+    // A busy server is retried later.
     assert_eq!(counts(&notice), [2, 0, 1, 1, 1], "{notice}");
     assert_eq!(
         (&notice["failures"]["550-5.1.1"], &notice["standing"]),
@@ -103,7 +103,7 @@ async fn notices_are_listed_and_shown_and_what_came_of_each_is_dealt_with() {
     let told = scene.refused(&["notice", "show", "nothing"]);
     assert!(told.contains("its notices: sending-ends, receiving-ends, access-ends"), "{told}");
 
-    // The first mailbox's came back; its second report is no news, and nobody else's is.
+    // The first mailbox's notice bounced; a second report is no news, and no other's bounced.
     let bounce = |message: &str| {
         scene.write("report.eml", message);
         scene.ok(&["notice", "bounce", "report.eml"])

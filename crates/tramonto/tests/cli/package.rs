@@ -1,8 +1,8 @@
 //! The Debian package: built from the binary under test, installed on this machine, used, purged.
 //!
-//! Needs root, dpkg and gzip, and what `tests/run` installs: systemd, and `cyclonedx-python-lib` in the
-//! Python that `TRAMONTO_PYTHON` names, or in `python3`. It installs below the real `/usr`, so it fails on a
-//! machine that has the package or the program already, and changes nothing there.
+//! Needs root, dpkg and gzip, and what `tests/run` installs: systemd, and `cyclonedx-python-lib` in
+//! the Python that `TRAMONTO_PYTHON` names, or in `python3`. It installs below the real `/usr`, so
+//! it fails on a machine that has the package or the program already, and changes nothing there.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,9 +7,9 @@ use tramonto_plans::{FUTURE, moved};
 
 use crate::scene::Scene;
 
-/// Plans to try things with.
+/// Plans for the tests.
 mod tramonto_plans {
-    /// Two phases far ahead.
+    /// Two phases in the far future.
     pub(super) const FUTURE: &str = r#"
 programme = "far"
 title = "Far ahead"
@@ -32,7 +32,7 @@ from = 2091-01-01
 allows = []
 "#;
 
-    /// The same with another date of its last phase.
+    /// The same with another date for its last phase.
     pub(super) fn moved() -> String {
         FUTURE.replace("2091-01-01", "2092-06-01")
     }
@@ -74,13 +74,13 @@ fn a_plan_is_shown_with_instants_and_sources_and_as_a_file_to_edit() {
 }
 
 #[test]
-fn an_amendment_shows_what_it_changes_and_changes_nothing_until_it_is_made() {
+fn a_preview_shows_the_changes_of_an_amendment_and_makes_none() {
     let scene = Scene::empty();
     scene.write("plan.toml", FUTURE);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
     scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     scene.ok(&["registry", "import", "registry.csv"]);
-    // The first phase now also takes the activation of those who never activated.
+    // The first phase now also ends activation for mailboxes never activated.
     let amended =
         moved().replace("[\"receive\", \"access\"]", "[\"activate\", \"receive\", \"access\"]");
     scene.write("next.toml", &amended);
@@ -104,7 +104,7 @@ fn an_amendment_shows_what_it_changes_and_changes_nothing_until_it_is_made() {
 }
 
 #[test]
-fn an_amendment_of_what_the_platform_was_told_waits_until_it_is_called_off() {
+fn an_amendment_of_armed_instants_waits_until_they_are_disarmed() {
     let scene = Scene::empty();
     let soon = (RealClock.now() + TimeDelta::days(10)).date_naive().to_string();
     let plan = FUTURE.replace("2090-01-01", &soon);

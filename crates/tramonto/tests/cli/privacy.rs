@@ -1,4 +1,4 @@
-//! Personal data stays in the registry: not in the log, not in answers, not in messages.
+//! Personal data stays in the registry: not in the log, not in output, not in messages.
 
 use crate::scene::Scene;
 
@@ -46,7 +46,7 @@ fn no_name_address_or_codice_fiscale_leaves_the_registry() {
     for place in 1..=500 {
         let row = scene.row(place);
         for private in [&row[1], &row[2], &row[4], &row[8]] {
-            // The shortest made-up surnames are also parts of common words.
+            // The shortest generated surnames are also parts of common words.
             if private.len() < 6 {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! The reference in `docs/reference` is generated from the code and equals it.
 //!
-//! `UPDATE=1 cargo test -p tramonto --test cli reference` (`just reference`) writes it anew.
+//! `UPDATE=1 cargo test -p tramonto --test cli reference` (`just reference`) regenerates it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use tramonto::cli::{GROUPS, command};
 
 const GENERATED: &str = "<!-- Generated from the code: `just reference` writes it anew. -->\n";
 
-/// Compares a page with what the code says, or writes it where that is asked for.
+/// Compares a page with the generated text, or writes it if requested.
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
     if std::env::var_os("UPDATE").is_some() {
@@ -28,7 +28,7 @@ fn built() -> Command {
     command
 }
 
-/// A cell of a table: one line, and no bar that would end it.
+/// A table cell: one line, with bars escaped.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
@@ -58,7 +58,7 @@ fn names(argument: &Arg) -> String {
     }
 }
 
-/// A table of arguments with the columns that say something.
+/// A table of arguments, without empty columns.
 fn arguments<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
     let mut text = String::new();
     for argument in arguments {
@@ -109,7 +109,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn the_page_of_commands_is_that_of_the_code() {
+fn the_page_of_commands_is_up_to_date() {
     let command = built();
     let mut text = format!(
         "# Commands\n\n{GENERATED}\nEvery command takes the [options of every \
@@ -125,11 +125,11 @@ fn the_page_of_commands_is_that_of_the_code() {
     check("commands.md", &format!("{}\n", text.trim_end()));
 }
 
-/// Options by their variable, with the commands that take them.
+/// Options by their variable, with the commands that accept them.
 type Settings = BTreeMap<String, (Arg, Vec<String>)>;
 
 #[test]
-fn the_page_of_settings_is_that_of_the_code() {
+fn the_page_of_settings_is_up_to_date() {
     fn collect(command: &Command, path: &str, found: &mut BTreeMap<(usize, String), Settings>) {
         const ORDER: [&str; 5] =
             ["Options of every command", "Services", "Mail platform", "Notices", "Canaries"];
@@ -182,7 +182,7 @@ fn the_page_of_settings_is_that_of_the_code() {
 }
 
 #[test]
-fn the_page_of_events_is_that_of_the_code() {
+fn the_page_of_events_is_up_to_date() {
     let mut text = format!(
         "# Events\n\n{GENERATED}\nEvery kind of event in the log, in the order of the code. \
          `tramonto event list --kind KIND` lists them.\n\n| kind | version | meaning |\n\
@@ -196,7 +196,7 @@ fn the_page_of_events_is_that_of_the_code() {
 }
 
 #[test]
-fn the_page_of_metrics_is_that_of_the_code() {
+fn the_page_of_metrics_is_up_to_date() {
     let mut text = format!(
         "# Metrics\n\n{GENERATED}\nEvery process exports the metrics of its own parts on \
          `/metrics`, \
@@ -214,7 +214,7 @@ fn the_page_of_metrics_is_that_of_the_code() {
 
 #[test]
 fn every_metric_in_the_sources_is_in_the_table_and_no_other() {
-    /// The channel on which PostgreSQL notifies about appends: no metric.
+    /// The channel on which PostgreSQL notifies about appends: not a metric.
     const CHANNEL: &str = "tramonto_appended";
     fn collect(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {

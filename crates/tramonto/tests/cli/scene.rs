@@ -1,4 +1,4 @@
-//! A folder of its own and the real binary.
+//! A folder for one test, and the real binary.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -11,7 +11,7 @@ pub(crate) struct Scene {
     folder: TempDir,
 }
 
-/// What a command came to.
+/// The result of a command.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
@@ -23,7 +23,7 @@ impl Scene {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    /// A store with 500 made-up registrations under the plan of CEC-PAC.
+    /// A store with 500 generated registrations under the plan of CEC-PAC.
     pub(crate) fn of_500() -> Self {
         let scene = Self::empty();
         scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
@@ -43,7 +43,7 @@ impl Scene {
         std::fs::read_to_string(self.path(name)).expect("a file can be read")
     }
 
-    /// The binary, with nothing of the tester's environment.
+    /// The binary, without the tester's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
         command.args(arguments).current_dir(self.folder.path());
@@ -59,20 +59,20 @@ impl Scene {
         Ran::of(&self.command(arguments).output().expect("the binary runs"))
     }
 
-    /// Runs what must succeed, and answers with what it printed.
+    /// Runs a command that must succeed, and returns its output.
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.out, ran.err);
         ran.out
     }
 
-    /// The same for an answer in JSON.
+    /// The same for JSON output.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let out = self.ok(&[arguments, &["--json"]].concat());
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
     }
 
-    /// Runs what must fail with code 1 and one sentence, and answers with the sentence.
+    /// Runs a command that must fail with code 1 and one sentence, and returns the sentence.
     pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(1), "{arguments:?}: {}{}", ran.out, ran.err);
@@ -84,20 +84,20 @@ impl Scene {
         ran.err
     }
 
-    /// The events of the log, as `event list --json` has them.
+    /// The events of the log, from `event list --json`.
     pub(crate) fn events(&self, arguments: &[&str]) -> Vec<Value> {
         let out = self.ok(&[&["event", "list", "--json"], arguments].concat());
         out.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
     }
 
-    /// The fields of a row of the generated registry, from 1.
+    /// The fields of a row of the generated registry, counted from 1.
     pub(crate) fn row(&self, line: usize) -> Vec<String> {
         let text = self.read("registry.csv");
         let row = text.lines().nth(line).expect("a row");
         row.split(',').map(str::to_owned).collect()
     }
 
-    /// The address of the first activated mailbox and its place, which is its number.
+    /// The address of the first activated mailbox and its index, which is its number.
     pub(crate) fn activated(&self) -> (String, u64) {
         (1..=500_u64)
             .map(|place| (self.row(usize::try_from(place).expect("small")), place - 1))

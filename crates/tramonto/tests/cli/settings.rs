@@ -1,10 +1,10 @@
-//! Settings: flags before the environment before the file, and no secret in what is shown.
+//! Settings: flags override the environment, which overrides the file; no secret is shown.
 
 use serde_json::Value;
 
 use crate::scene::{Ran, Scene};
 
-/// Value and origin of a setting, as `tramonto config` shows them.
+/// Value and origin of a setting, from `tramonto config`.
 fn setting(shown: &Value, name: &str) -> (String, String) {
     let settings = shown.as_array().expect("a list");
     let found = settings.iter().find(|setting| setting["name"] == name).expect("a setting");
@@ -59,7 +59,7 @@ fn no_secret_is_shown_wherever_it_comes_from() {
         assert!(!ran.out.contains("hidden"), "{}", ran.out);
         assert!(ran.out.contains("***") && ran.out.contains("bus.example"), "{}", ran.out);
     }
-    // Nor in an error, whatever is wrong.
+    // Nor in an error.
     for wrong in ["postgres://anna:hidden@:x/t", "mysql://anna:hidden@db.example/t"] {
         let ran = scene.run(&["status", "--store", wrong]);
         assert_ne!(ran.code, Some(0));
@@ -71,7 +71,7 @@ fn no_secret_is_shown_wherever_it_comes_from() {
 }
 
 #[test]
-fn a_file_with_a_mistake_is_refused_with_what_is_meant() {
+fn a_file_with_a_mistake_is_refused_with_a_suggestion() {
     let scene = Scene::empty();
     for (text, told) in [
         ("buss = \"nats://x\"", "is \"bus\" meant?"),

@@ -1,5 +1,4 @@
-//! What ends a run from outside: whatever it is, the next run goes on and ends as if nothing had
-//! been.
+//! Signals that end a run: the next run resumes and completes as if nothing had happened.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use rehearsal::prove;
 
 use crate::scene::{Ran, Scene};
 
-/// A store with so much to do, at such a pace, that a run is in the middle of it for a while.
+/// A store with enough work, and a rate low enough, that a run is in the middle of it for a while.
 fn busy(workers: &str) -> (Scene, Child) {
     let scene = Scene::of_500();
     for effect in ["send", "modify", "receive", "access"] {
@@ -46,8 +45,8 @@ fn signal(name: &str, child: &Child) {
     assert!(sent.expect("kill").success());
 }
 
-/// Works off the rest without a brake, and has it proved.
-fn ends_well(scene: &Scene) {
+/// Completes the work without rate limits, and proves the result.
+fn completes(scene: &Scene) {
     for effect in ["send", "modify", "receive", "access"] {
         scene.ok(&["phase", "limit", effect, "--reason", "full speed"]);
     }
@@ -67,7 +66,7 @@ fn one_signal_finishes_in_flight_orders_and_ends_it_cleanly() {
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
         assert!(ran.err.contains("everything recorded is kept"), "{name}: {}", ran.err);
-        ends_well(&scene);
+        completes(&scene);
     }
 }
 
@@ -82,7 +81,7 @@ fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let ran = Ran::of(&child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code, Some(130), "{}", ran.err);
     assert!(begun.elapsed() < Duration::from_secs(3), "it waited for in-flight orders");
-    ends_well(&scene);
+    completes(&scene);
 }
 
 #[test]
@@ -93,5 +92,5 @@ fn a_terminal_that_is_closed_loses_nothing() {
     signal("HUP", &child);
     let ran = child.wait().expect("it ends");
     assert_eq!(ran.code(), Some(0));
-    ends_well(&scene);
+    completes(&scene);
 }

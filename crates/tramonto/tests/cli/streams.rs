@@ -1,4 +1,4 @@
-//! Output that nobody reads any more, and output that goes nowhere.
+//! Output to a closed pipe, and to a full device.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::scene::{Ran, Scene};
 
 #[test]
-fn a_reader_that_goes_away_ends_the_command_quietly() {
+fn a_closed_pipe_ends_the_command_quietly() {
     let scene = Scene::of_500();
     for round in 0..40 {
         let verb = if round % 2 == 0 { "pause" } else { "resume" };
@@ -27,7 +27,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         let mut line = String::new();
         reader.read_line(&mut line).expect("a line");
         drop(reader);
-        // A follower finds out when it has something to say.
+        // A follower notices it on its next write.
         scene.ok(&["phase", "limit", "send", "--reason", "to have an event"]);
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");

@@ -1,4 +1,4 @@
-//! Vouchers, as an operator meets them.
+//! Vouchers on the command line.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{Ran, Scene};
 
-/// A store in which vouchers can be asked for today, with more said of them in the plan.
+/// A store in which vouchers can be requested today, with additional rules in the plan.
 pub(crate) fn scene_with(vouchers: &str) -> Scene {
     let scene = Scene::empty();
     let plan = include_str!("../../../../deploy/plans/cec-pac.toml");
@@ -22,7 +22,7 @@ pub(crate) fn scene_with(vouchers: &str) -> Scene {
     scene
 }
 
-/// Redeems what is typed.
+/// Redeems the typed code.
 pub(crate) fn redeem(scene: &Scene, code: &str, provider: &str) -> Ran {
     let arguments = ["voucher", "redeem", "--provider", provider, "--reason", "order 1", "--json"];
     let mut command = scene.command(&arguments);
@@ -80,7 +80,7 @@ fn a_voucher_goes_through_its_life_on_the_command_line() {
 }
 
 #[test]
-fn a_code_that_was_lost_is_replaced_and_one_that_was_taken_back_is_worth_nothing() {
+fn a_lost_code_is_reissued_and_a_revoked_one_is_invalid() {
     let scene = scene_with("");
     let (address, _) = scene.activated();
     verified(&scene, &address);
@@ -151,7 +151,7 @@ fn a_list_of_requests_with_a_wrong_line_changes_nothing_and_names_the_line() {
 }
 
 #[test]
-fn keys_are_listed_turned_over_and_published_and_never_shown() {
+fn keys_are_listed_rotated_and_published_and_never_shown() {
     let scene = scene_with("redeem-by = 2089-12-31");
     let (address, _) = scene.activated();
     verified(&scene, &address);
@@ -224,12 +224,12 @@ fn nobody_is_reminded_before_their_days_are_over_nor_by_a_plan_that_says_nothing
 }
 
 #[test]
-fn a_rotation_that_was_not_recorded_is_before_there_is_another() {
+fn an_unrecorded_rotation_is_recorded_before_the_next_one() {
     let scene = scene_with("");
     scene.ok(&["key", "create", "--keys", "elsewhere"]);
     let rotate = ["key", "rotate", "--at-once", "--keys", "elsewhere", "--reason", "file 81"];
     let first = scene.json(&rotate)["kid"].clone();
-    // A log that knows nothing of it, as after a process that ended in between.
+    // A log without it, as after a process that crashed in between.
     let other = [&rotate[..], &["--store", "other"]].concat();
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial", "--store", "other"]);
     assert_eq!(scene.json(&other)["done"], "recorded");
@@ -243,7 +243,7 @@ fn a_rotation_that_was_not_recorded_is_before_there_is_another() {
 }
 
 #[test]
-fn keys_may_be_given_as_a_file_or_in_the_environment_and_are_then_only_read() {
+fn keys_from_a_file_or_the_environment_are_read_only() {
     let scene = scene_with("");
     let (address, _) = scene.activated();
     verified(&scene, &address);
@@ -295,8 +295,7 @@ fn keys_may_be_given_as_a_file_or_in_the_environment_and_are_then_only_read() {
         !scene.path("tramonto-store/keys").exists(),
         "none were made beside those that were given"
     );
-    // A code and a token that were made with the folder's keys count under those that were handed
-    // on.
+    // A code and a token made with the folder's keys are valid with the exported ones.
     let arguments = [
         "voucher",
         "redeem",

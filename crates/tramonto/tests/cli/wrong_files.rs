@@ -1,4 +1,4 @@
-//! Stores that are missing, broken, somebody else's, or in use.
+//! Stores that are missing, damaged, foreign, or in use.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::scene::Scene;
 const READS: [&[&str]; 3] = [&["status"], &["event", "list"], &["incident", "list"]];
 
 #[test]
-fn a_store_that_is_not_there_is_not_made_by_looking() {
+fn a_read_command_does_not_create_a_store() {
     let scene = Scene::empty();
     for arguments in READS {
         let told = scene.refused(arguments);
@@ -22,7 +22,7 @@ fn a_store_that_is_not_there_is_not_made_by_looking() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_store_is_refused_and_not_changed() {
     let scene = Scene::empty();
     std::fs::create_dir(scene.path("tramonto-store")).expect("a folder");
     scene.write("tramonto-store/log.db", "a shopping list, rather long, and certainly no database");
@@ -45,7 +45,7 @@ fn a_store_of_a_newer_version_names_both_versions() {
 }
 
 #[test]
-fn a_truncated_store_is_told_to_be_damaged() {
+fn a_truncated_store_is_reported_as_damaged() {
     let scene = Scene::of_500();
     let path = scene.path("tramonto-store/log.db");
     for (length, said) in [(0, "empty"), (50, "ends inside its header"), (8192, "truncated")] {
@@ -69,8 +69,8 @@ fn a_second_engine_is_refused_with_the_first_one_s_number() {
         .spawn()
         .expect("an engine runs");
     let pid = format!("pid {}", engine.id());
-    // Only once it has the lock: whoever asked before that could get it first, and refuse the
-    // engine.
+    // Only once it has the lock: a command before that could get it first, and the engine would be
+    // refused.
     let began = Instant::now();
     let lock = scene.path("tramonto-store").join("engine.lock");
     let holder = || std::fs::read_to_string(&lock).unwrap_or_default();
@@ -91,7 +91,7 @@ fn a_second_engine_is_refused_with_the_first_one_s_number() {
 }
 
 #[test]
-fn a_directory_that_vanished_is_told_and_made_anew_with_the_rights_of_the_log() {
+fn a_missing_directory_is_reported_and_rebuilt_with_the_rights_of_the_log() {
     let scene = Scene::of_500();
     let (address, number) = scene.activated();
     scene.ok(&["hold", "place", &address, "--capability", "access", "--reason", "order 1"]);
@@ -112,7 +112,7 @@ fn a_directory_that_vanished_is_told_and_made_anew_with_the_rights_of_the_log() 
     assert_eq!(rights(&scene), before);
 }
 
-/// Number and whether it can log in, by the view that the mail servers look up.
+/// Number and whether it can log in, from the view of the mail servers.
 fn rights(scene: &Scene) -> Vec<(u64, bool)> {
     use sqlx::{ConnectOptions, Connection};
     let path = scene.path("tramonto-store/directory.db");

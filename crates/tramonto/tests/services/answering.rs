@@ -1,4 +1,4 @@
-//! What mail servers are told while the database is there, while it is not, and afterwards.
+//! Answers to mail servers while the database is up, while it is down, and afterwards.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use crate::proxy::Proxy;
 use crate::servers::free_port;
 use crate::world::{FEW, World, done, store};
 
-/// One connection, as Postfix keeps it: asked again and again.
+/// One persistent connection, like Postfix's.
 struct MailServer {
     address: SocketAddr,
     stream: Option<TcpStream>,
@@ -48,7 +48,7 @@ async fn a_database_that_is_away_defers_mail_and_lets_none_through_nor_refuses_a
     let roles = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/postgres/roles.sql");
     let roles = std::fs::read_to_string(roles).unwrap();
     database.execute(AssertSqlSafe(roles)).await.unwrap();
-    // The least that it needs: of the registry, numbers and addresses.
+    // Minimal permissions: numbers and addresses of the registry.
     database.execute("CREATE ROLE mailer LOGIN IN ROLE tramonto_policy").await.unwrap();
     let some = "SELECT address FROM registry.registration WHERE activated_on IS NOT NULL LIMIT 2";
     let some: Vec<(String,)> = sqlx::query_as(some).fetch_all(&mut database).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_database_that_is_away_defers_mail_and_lets_none_through_nor_refuses_a
     let back = async |server: &mut MailServer, address: &str, right: &str| {
         !deferred(server, address, right).await
     };
-    // A server that has stopped refuses to be spoken to; a wire that is cut says nothing at all.
+    // A stopped server refuses connections; a cut connection is silent.
     for gone in ["stopped", "cut off"] {
         if gone == "stopped" {
             world.postgres.end("INT");

@@ -1,4 +1,4 @@
-//! Certificates of the test's own: an authority, and what it vouches for.
+//! A test certificate authority, and the certificates that it issues.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-/// One who makes certificates.
+/// A certificate authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -28,14 +28,14 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), certificate }
     }
 
-    /// Its own certificate, by which others know whom it vouches for.
+    /// Writes its root certificate.
     pub(crate) fn write(&self, file: &Path) -> String {
         fs::write(file, &self.certificate).unwrap();
         file.to_str().unwrap().to_owned()
     }
 
-    /// Vouches for a server of those names. The files go into the folder and belong to who owns it:
-    /// a database server takes no key that others can read.
+    /// Issues a certificate for a server with these names. The files are written into the folder
+    /// and belong to its owner: a database server accepts no key that others can read.
     pub(crate) fn certify(&self, names: &[&str], folder: &Path) -> Certified {
         let key = KeyPair::generate().unwrap();
         let params =

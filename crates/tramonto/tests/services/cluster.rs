@@ -1,4 +1,4 @@
-//! Three servers of the bus, of which one is lost.
+//! A bus of three servers, of which one is lost.
 
 use crate::servers::{Server, free_port};
 use crate::world::{FEW, SMALL_ORDERS, World, done};
@@ -10,7 +10,7 @@ async fn a_cluster_of_three_that_loses_a_node_in_mid_phase_changes_nothing() {
         &world.store(),
         &["phase", "limit", "send", "--calls-per-second", "4", "--reason", "a brake"],
     );
-    // The world's own server stays out of it, but for looking at the mirror in the end.
+    // The world's own server is used only to read the mirror at the end.
     world.nats.end("KILL");
     let routes = [free_port(), free_port(), free_port()];
     let all: Vec<_> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
@@ -34,7 +34,7 @@ async fn a_cluster_of_three_that_loses_a_node_in_mid_phase_changes_nothing() {
     }
     world.until_outcomes(3).await;
     nodes.remove(0).end("KILL");
-    // Whoever looks at the mirror asks a node that is left.
+    // The mirror is read from a remaining node.
     world.nats = nodes.remove(0);
     world.check().await;
     drop((services, nodes));

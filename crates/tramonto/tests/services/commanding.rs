@@ -1,4 +1,4 @@
-//! Commands over the real bus: carried out once, answered once recorded, kept when refused.
+//! Commands over the real bus: executed once, answered once recorded, dead-lettered when refused.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::world::{FEW, World};
 
-/// How many events are about vouchers.
+/// The number of events about vouchers.
 const VOUCHER_EVENTS: &str = "SELECT count(*) FROM tramonto.event
     JOIN tramonto.category ON category.id = event.category WHERE category.name = 'voucher'";
 
-/// One who sends commands.
+/// A client that sends commands.
 struct Outside {
     sender: NatsCommandSender,
     connection: Connection,
@@ -41,7 +41,7 @@ impl Outside {
     }
 
     async fn kept(&self) -> Vec<(String, Option<String>)> {
-        // Opened now and not before: an inbox takes its share of what is sent.
+        // Opened only now: an open inbox receives its share of the commands.
         let inbox = NatsCommandInbox::open(&self.connection, &[]).await.unwrap();
         let kept = inbox.dead_letters().await.unwrap();
         kept.into_iter().map(|dead| (dead.kind, dead.id)).collect()
@@ -52,7 +52,7 @@ fn programme() -> ProgrammeId {
     "cec-pac".parse().unwrap()
 }
 
-/// A registration that nobody has made yet, as JSON.
+/// A new registration, as JSON.
 fn somebody(world: &World) -> Value {
     let file = world.folder.path().join("others.csv");
     let path = file.to_str().unwrap();
@@ -60,7 +60,7 @@ fn somebody(world: &World) -> Value {
     crate::world::done(&world.store(), &generate);
     let mut file = csv::Reader::from_path(&file).unwrap();
     let names = file.headers().unwrap().clone();
-    // One that was never activated, so that it can be.
+    // A mailbox that was never activated, so that it can be.
     let row = file.records().map(Result::unwrap).find(|row| row[6].is_empty()).unwrap();
     let mut fields = serde_json::Map::new();
     for (name, value) in names.iter().zip(&row).filter(|(_, value)| !value.is_empty()) {
@@ -88,7 +88,7 @@ async fn commands_are_carried_out_once_and_answered_when_they_are_recorded() {
     assert_eq!(again, pause, "the same command again");
     let resume = outside.send("resume", "r-1", &json!({ "reason": reason })).await;
     assert_eq!(resume.status, AnswerStatus::Accepted);
-    // Long overtaken by the resumption, and still the same answer.
+    // Long superseded by the resumption, and still the same answer.
     assert_eq!(outside.send("pause", "p-1", &json!({ "reason": reason })).await, pause);
     assert_eq!(world.ask(head).await, before + 2);
 
@@ -163,7 +163,7 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
     let keys = world.folder.path().join("keys").to_str().unwrap().to_owned();
     let store = world.store();
     crate::world::done(&store, &["key", "create", "--keys", &keys]);
-    // Either has the keys in its own way.
+    // Each has the keys in another way.
     let file = format!("{keys}/keyring.json");
     let _services =
         [["--keys", &keys], ["--keyring-file", &file]].map(|keys| world.start("api", &keys));
@@ -183,17 +183,18 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
         assert_eq!(answer.status, AnswerStatus::Accepted, "{}", answer.sentence);
     }
     assert_eq!(world.ask(VOUCHER_EVENTS).await, before + 4);
-    // The refusal again: carried out before, it refuses nothing that was asked since.
+    // The refusal again: executed before, it does not refuse a later request.
     let again = outside.send("refuse-voucher", "v-2", &turned_down).await;
     assert_eq!(again.status, AnswerStatus::Accepted, "{}", again.sentence);
     assert_eq!(world.ask(VOUCHER_EVENTS).await, before + 4);
 
-    // Workers issue vouchers. Started only now: until here nobody else writes about vouchers.
+    // Workers issue vouchers. Started only now, so that no other process writes about vouchers
+    // before.
     let _engine = ["scheduler", "worker", "projector"].map(|role| world.start(role, &[]));
     world.until("a voucher", async || world.recorded("vouchers-issued").await == 1).await;
     let issue = ["voucher", "issue", "0", "--reason", "letter 12", "--json", "--keys", &keys];
     let granted: Value = serde_json::from_str(&crate::world::printed(&store, &issue)).unwrap();
-    // The request again, long granted, is answered as the first time; another request is not.
+    // The request again, issued long before, gets the same answer; another request does not.
     let again = outside.send("request-voucher", "v-3", &asked).await;
     assert_eq!(again.status, AnswerStatus::Accepted, "{}", again.sentence);
     let another = outside.send("request-voucher", "v-5", &asked).await;
@@ -219,7 +220,7 @@ async fn vouchers_are_asked_for_and_redeemed_over_the_bus_once_whoever_asks_agai
     assert_eq!((again.status, &again.sentence), (AnswerStatus::Accepted, &won.sentence));
     assert_eq!(world.ask(VOUCHER_EVENTS).await, recorded, "it was redeemed once");
 
-    // An id that was used is no other command's, whatever it asks for.
+    // A used id belongs to its command only, whatever the new one says.
     let elsewhere = json!({ "mailbox": MailboxId::new(&programme(), 1), "reason": "letter 13" });
     let taken = outside.send("request-voucher", "v-1", &elsewhere).await;
     assert_eq!(taken.status, AnswerStatus::Refused, "{}", taken.sentence);

@@ -1,5 +1,5 @@
-//! Somebody changes a right by hand while services run: it is found, put right and certified, by
-//! whichever scheduler is there.
+//! A manual change of a right while services run is found, repaired and certified, by whichever
+//! scheduler runs.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use sqlx::{Connection, Executor};
 
 use crate::world::{FEW, PLAN, World, done, tramonto};
 
-/// The tests' plan with a comparison that comes due each day at the time that it will be in five
-/// seconds. An occurrence before the plan is amended is none of it.
+/// The tests' plan with a daily comparison that is due in five seconds. Earlier occurrences are
+/// skipped.
 fn compared_soon() -> String {
     let soon = (RealClock.now() + TimeDelta::seconds(5)).with_timezone(&chrono_tz::Europe::Rome);
     let cron = format!("cron = \"{} {} {} * * *\"", soon.second(), soon.minute(), soon.hour());
@@ -21,14 +21,14 @@ fn compared_soon() -> String {
     plan
 }
 
-/// What a command of `drift` prints as JSON, and the code it ends with.
+/// The JSON output of a `drift` command, and its exit code.
 fn asked(store: &str, arguments: &[&str]) -> (Option<i32>, Value) {
     let ran = tramonto(store).arg("drift").args(arguments).arg("--json").output().unwrap();
     let printed = serde_json::from_slice(&ran.stdout);
     (ran.status.code(), printed.unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}")))
 }
 
-/// How often drift was found, and how many comparisons came to their end.
+/// The number of drift events and of completed comparisons.
 async fn told(world: &World) -> (i64, i64) {
     (world.recorded("drift-found").await, world.recorded("drift-checked").await)
 }
@@ -41,8 +41,8 @@ async fn a_right_given_back_by_hand_goes_again_though_the_scheduler_is_killed_wh
     let (code, certificate) = asked(&world.store(), &["certify"]);
     assert_eq!(code, Some(4), "nobody has looked yet: {certificate}");
 
-    // By hand, and with a lock in the way of the second half of a comparison, which lists who is
-    // there.
+    // A manual change, with a lock that blocks the second half of a comparison, which lists the
+    // mailboxes.
     let mut hand = world.connect().await;
     let given_back = "UPDATE directory.armed SET send_until = 'infinity' WHERE number IN
                       (SELECT number FROM directory.rights WHERE NOT can_send LIMIT 3)";

@@ -1,4 +1,4 @@
-//! Every part in one process on a folder, watched as the services are.
+//! All parts in one process on a folder, with the same probe endpoints as the services.
 
 use std::fs;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::wait;
 use crate::watching::{Collector, get};
 use crate::world::{PLAN, done, tramonto};
 
-/// What an engine on a folder measures, under the names that the services use.
+/// The metrics of an engine on a folder, with the names that the services use.
 const MEASURED: [&str; 10] = [
     "tramonto_build_info{",
     "tramonto_overdue_mailboxes{phase=\"receive-only\"} 0",
@@ -57,7 +57,7 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
         assert!(body.contains("engine") && body.contains("working"), "{body}");
     }
     send("TERM", running.id());
-    // Not here: the collector must answer meanwhile.
+    // In another thread: the collector must answer meanwhile.
     let ended = tokio::task::spawn_blocking(move || running.wait().unwrap()).await.unwrap();
     assert!(ended.success(), "{}", fs::read_to_string(path("told")).unwrap());
     let events = tramonto(&store).args(["event", "list", "--json"]).output().unwrap().stdout;
@@ -71,7 +71,7 @@ async fn an_engine_on_a_folder_answers_measures_and_sends_spans() {
 }
 
 #[test]
-fn an_address_that_is_taken_ends_an_engine_that_was_told_to_answer_there() {
+fn an_engine_fails_if_its_address_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
     let store = store.to_str().unwrap();

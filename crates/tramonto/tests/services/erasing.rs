@@ -15,12 +15,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::servers::free_port;
 use crate::world::{World, done, printed, tramonto};
 
-/// The shipped plan, whose last phase has begun.
+/// The shipped plan, whose last phase has started.
 const ENDED: &str = include_str!("../../../../deploy/plans/cec-pac.toml");
 const REGISTRATIONS: u32 = 300;
 const FOUND: i32 = 4;
 
-/// A deployment whose due phases are complete, and what an operator has on their disk.
+/// A deployment whose due phases are complete, and the operator's files.
 struct Ending {
     world: World,
     store: String,
@@ -30,7 +30,7 @@ struct Ending {
 }
 
 impl Ending {
-    /// Under a plan of which so many phases are past.
+    /// With a plan of which this many phases are past.
     async fn of(plan: &str, past: i64) -> Self {
         let mut world = World::under(plan, REGISTRATIONS).await;
         let services = ["scheduler", "worker", "projector"].map(|role| world.start(role, &[]));
@@ -47,7 +47,7 @@ impl Ending {
         ending
     }
 
-    /// Arguments with the folders that a database has not.
+    /// Arguments with the folders that a database does not have.
     fn with<'a>(arguments: &[&'a str], folders: &'a [String; 2]) -> Vec<&'a str> {
         let mut all = vec!["--keys", &folders[0]];
         all.extend_from_slice(arguments);
@@ -82,17 +82,17 @@ impl Ending {
         (ran.status.code(), String::from_utf8(told).unwrap())
     }
 
-    /// The first activated mailbox: its number.
+    /// The number of the first activated mailbox.
     fn activated(&self) -> usize {
         self.rows.iter().position(|row| !row[6].is_empty()).unwrap()
     }
 
-    /// The texts by which somebody is known.
+    /// The identifying texts of a holder.
     fn known_by(&self, number: usize) -> [String; 2] {
         [self.rows[number][1].clone(), self.rows[number][4].clone()]
     }
 
-    /// Two e-mails that speak of somebody, the second in base64, and one that does not.
+    /// Two e-mails that name a holder, the second in base64, and one that does not.
     fn send_e_mails(&self, number: usize) {
         let [code, address] = self.known_by(number);
         let base64 = BASE64_STANDARD.encode(&code);
@@ -107,7 +107,7 @@ impl Ending {
         }
     }
 
-    /// A mail log in which the mailbox got a message, in the index.
+    /// Indexes a mail log with a message for the mailbox.
     fn index_a_log(&self, number: usize) {
         let [_, address] = self.known_by(number);
         let lines = [
@@ -127,7 +127,7 @@ impl Ending {
         assert_eq!(indexed["messages"], 1);
     }
 
-    /// The exit code of `erasure verify`, which gets the texts by standard input.
+    /// The exit code of `erasure verify`, which reads the texts on standard input.
     fn verify(&self, texts: &[String]) -> Option<i32> {
         let folders = self.folders();
         let mut command = tramonto(&self.store);
@@ -141,8 +141,8 @@ impl Ending {
         ran.status.code()
     }
 
-    /// Where one of the texts stands: every table of the database but the platform's own, every
-    /// file of ours.
+    /// The places that contain one of the texts: every table of the database but the platform's
+    /// own, every file of ours.
     async fn found(&self, texts: &[String]) -> Vec<String> {
         let mut texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
         let encoded: Vec<_> =
@@ -187,7 +187,7 @@ impl Ending {
     }
 }
 
-/// Every file below a folder, which need not be there.
+/// Every file below a folder, which may be missing.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -267,7 +267,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     let file = ending.path("registry.csv");
     let (code, again) = ending.refused(&["registry", "import", file.to_str().unwrap()]);
     assert_eq!(code, Some(3), "one row is refused, the others are known: {again}");
-    // The projector that was stopped has the right to the table for half a minute more.
+    // The stopped projector holds the lease of the table for half a minute more.
     let rebuild = ["store", "rebuild"];
     let done_anew = async || {
         let ran = tramonto(&ending.store).args(rebuild).output().unwrap();
@@ -275,7 +275,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
         ran.status.success()
     };
     ending.world.until("a rebuild", done_anew).await;
-    // Who rebuilt it has given the right back.
+    // The rebuild has released the lease.
     assert!(ending.done(&rebuild).contains("equal to what was there"));
     assert_eq!(ending.json(&["status"])["phases"], status["phases"]);
     assert_eq!(ending.found(&known_by).await, [""; 0], "nobody comes back");
@@ -316,7 +316,7 @@ struct Ends(Child);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        // One that has ended already can't be killed.
+        // A process that has exited cannot be killed.
         drop(self.0.kill());
         drop(self.0.wait());
     }
@@ -325,7 +325,7 @@ impl Drop for Ends {
 const HEAD: &str = "SELECT position FROM tramonto.log_head";
 
 impl Ending {
-    /// The extract behind a link, as its holder gets it from the portal.
+    /// The export of a link, as its holder gets it from the portal.
     async fn fetched(&self, link: &str, codice_fiscale: &str) -> Vec<u8> {
         let path = link.strip_prefix("http://127.0.0.1:8090").unwrap();
         let listen = format!("127.0.0.1:{}", free_port());
@@ -350,8 +350,7 @@ impl Ending {
         answer.split_off(end + 4)
     }
 
-    /// A platform's own table, in which the mailbox got one message and sent another, and a
-    /// stranger got one.
+    /// A platform's own table: one message to the mailbox, one from it, and one to another address.
     async fn platform(&self, address: &str) {
         let rows = format!(
             "CREATE SCHEMA pec;

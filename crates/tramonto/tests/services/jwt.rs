@@ -1,4 +1,4 @@
-//! Operator, account and user of a bus that knows its users by signed tokens, as `nsc` makes them
+//! Operator, account and user of a bus with decentralized JWT authentication, as `nsc` makes them
 //! (<https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt>).
 
 use base64::Engine;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
-/// What a server must know, and what its user has.
+/// The settings of a server, and the credentials of its user.
 pub(crate) struct Signed {
     /// Settings of nats-server.
     pub(crate) settings: String,
@@ -14,7 +14,7 @@ pub(crate) struct Signed {
     pub(crate) credentials: String,
 }
 
-/// A token by which one vouches for another.
+/// A token issued by one key for another.
 fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: &Value) -> String {
     let header = json!({ "typ": "JWT", "alg": "ed25519-nkey" });
     let claims = json!({
@@ -31,8 +31,7 @@ fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: &Value) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A server of one operator with an account that has `JetStream`, and a user with these
-/// permissions.
+/// A server of one operator with a `JetStream` account, and a user with these permissions.
 pub(crate) fn signed(publish: &[&str], subscribe: &[&str]) -> Signed {
     let operator = KeyPair::new_operator();
     let (system, account) = (KeyPair::new_account(), KeyPair::new_account());

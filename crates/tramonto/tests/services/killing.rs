@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::world::{FEW, MANY, SMALL_ORDERS, Service, World, done, warnings};
 
-/// What runs, and how many of each.
+/// The running services, as often as each is listed.
 const ROLES: [&str; 13] = [
     "scheduler",
     "scheduler",
@@ -30,7 +30,7 @@ fn start(world: &mut World, role: &'static str) -> Service {
 #[tokio::test]
 async fn services_killed_thirty_times_during_a_phase_of_100_000_end_as_if_they_had_not_been() {
     let mut world = World::of(MANY).await;
-    // A brake, or there is nothing left to kill.
+    // A rate limit, so that there is time for the kills.
     for effect in ["send", "modify", "receive"] {
         let pace = [
             "phase",
@@ -62,7 +62,7 @@ async fn services_killed_thirty_times_during_a_phase_of_100_000_end_as_if_they_h
     world.check().await;
 }
 
-/// The same each day, unless `TRAMONTO_SEED` names another.
+/// A fixed seed, unless `TRAMONTO_SEED` sets another.
 fn seed() -> u64 {
     std::env::var("TRAMONTO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }

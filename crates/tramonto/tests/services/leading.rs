@@ -1,13 +1,13 @@
-//! Who works at what only one works at, and that it is known.
+//! Leases: one process is active for each, and says so.
 
 use crate::servers::free_port;
 use crate::watching::get;
 use crate::world::{FEW, SMALL_ORDERS, World};
 
-/// Each thing that one process at a time does.
+/// The leases.
 const LEASED: [&str; 5] = ["sweep", "directory", "mailboxes", "relay", "drift"];
 
-/// Which of them this process says that it leads.
+/// The leases that this process reports to hold.
 fn led(port: u16) -> Vec<&'static str> {
     let metrics = get(port, "/metrics").map(|(_, metrics)| metrics).unwrap_or_default();
     let leads = |of: &&str| metrics.contains(&format!("tramonto_leader{{of=\"{of}\"}} 1"));
@@ -36,7 +36,7 @@ async fn of_two_processes_one_leads_at_each_thing_and_the_other_takes_over() {
     let standing_by = get(ports[0], "/readyz").unwrap().1 + &get(ports[1], "/readyz").unwrap().1;
     assert_eq!(standing_by.matches("standby").count(), LEASED.len(), "{standing_by}");
     one.kill();
-    // The table is left to its projector for half a minute, since a step of it may take long.
+    // The table's lease lasts half a minute, since a step of it may take long.
     let soon = ["sweep", "directory", "relay", "drift"];
     let taken_over = || soon.iter().all(|of| led(ports[1]).contains(of));
     world.until("the other at the rest", async || taken_over()).await;

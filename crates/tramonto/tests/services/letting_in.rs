@@ -1,4 +1,4 @@
-//! Who is let in by a database and a bus that are closed, and what who is not is told.
+//! Authentication at a database and a bus that require it, and the errors without it.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use crate::jwt::signed;
 use crate::secured::{BUS_SECRET, STORE_SECRET, Secured, close_bus, close_database, secret};
 use crate::world::{FEW, World, tramonto};
 
-/// One line for people, which holds no secret.
+/// One sentence, without any secret.
 fn assert_one_sentence(output: &Output, says: &str) {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -55,7 +55,7 @@ async fn a_database_is_trusted_by_its_certificate_and_trusts_a_password() {
     assert_one_sentence(&ask(&in_url, &trusting[..2]), "check user, password");
 }
 
-/// A bus that asks for TLS and for what these settings say, and a database that asks for nothing.
+/// A bus with TLS and these settings, and a database without authentication.
 async fn with_bus(users: &str) -> (World, String) {
     let mut world = World::stopped(FEW).await;
     let authority = Authority::new();
@@ -66,7 +66,7 @@ async fn with_bus(users: &str) -> (World, String) {
     (world, ours)
 }
 
-/// A service that gets this far says so, or what keeps it from that.
+/// A service that connects reports that, or why it cannot.
 async fn assert_says(world: &mut World, bus: &str, access: &[&str], says: &str) {
     let service = world.start_at("relay", &world.store(), bus, access);
     world.until(says, async || service.told().contains(says)).await;

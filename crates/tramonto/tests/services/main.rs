@@ -1,7 +1,6 @@
-//! The engine as services, with a real PostgreSQL and a real nats-server of the test's own, under
-//! whatever can happen to processes, servers and wires. After each: everyone accounted for by log
-//! and directory, no effect early, none lost, no outcome doubled, what is derived equal to a
-//! rebuild.
+//! The engine as services, with a real PostgreSQL and a real nats-server for each test, under
+//! failures of processes, servers and networks. Afterwards, log and directory account for every
+//! mailbox, no effect is early, lost or recorded twice, and projections equal a rebuild.
 
 #![cfg(test)]
 

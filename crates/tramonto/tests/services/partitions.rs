@@ -1,9 +1,9 @@
-//! Wires that carry nothing any more, and workers that stand still.
+//! Network partitions, and suspended workers.
 
 use crate::proxy::Proxy;
 use crate::world::{FEW, SMALL_ORDERS, World, done, store};
 
-/// One worker behind proxies, and all else beside it.
+/// One worker behind proxies, and everything else beside it.
 async fn cut_off(cut_the_store: bool) {
     let mut world = World::of(FEW).await;
     for effect in ["send", "receive"] {
@@ -22,7 +22,7 @@ async fn cut_off(cut_the_store: bool) {
     let wire = if cut_the_store { &to_store } else { &to_bus };
     wire.cut();
     let _other = world.start("worker", &[]);
-    // What the first worker has in flight belongs to these phases too: the other one did it.
+    // The other worker completed what the first one had in flight for these phases too.
     world.until_completed(2).await;
     wire.mend();
     world.check().await;
@@ -51,10 +51,10 @@ async fn workers_that_stood_still_past_their_lease_are_fenced_off() {
     world.until_outcomes(2).await;
     still.signal("STOP");
     let other = world.start("worker", &["--workers", "4"]);
-    // What the first worker has in flight belongs to this phase: the other one did it.
+    // The other worker completed what the first one had in flight for this phase.
     world.until_completed(1).await;
     still.signal("CONT");
-    // And the other way round: whoever took over stands still in its turn.
+    // And vice versa: the successor is suspended in turn.
     other.signal("STOP");
     world.until_completed(2).await;
     other.signal("CONT");

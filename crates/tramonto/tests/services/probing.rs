@@ -1,4 +1,4 @@
-//! Mailboxes of our own, probed by one worker of two.
+//! Canaries, probed by one worker of two.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::world::World;
 
 const REGISTRATIONS: u32 = 500;
 
-/// The plan of CEC-PAC with the first mailbox that was activated as its canary.
+/// The plan of CEC-PAC with the first activated mailbox as its canary.
 fn watched() -> String {
     let mut file = Vec::new();
     generate(&Options { registrations: REGISTRATIONS, seed: 1 }, &mut file).unwrap();
@@ -22,7 +22,7 @@ fn watched() -> String {
     format!("{plan}\n[canaries]\naddresses = [\"{address}\"]\n")
 }
 
-/// A server at port 25 for which everybody can still receive; it ends with the test.
+/// A server on port 25 that accepts every recipient; it ends with the test.
 fn obeying_nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The platform is a provider's API: a worker is killed while a request of its is carried out.
+//! The platform is a provider's API: a worker is killed while its request is carried out.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +38,7 @@ impl Front {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let Some(request) = raw::read(&mut stream).await else { continue };
-                // One at a time, so that the order of requests is that of their effects.
+                // One at a time, so that requests and effects have the same order.
                 let mut behind = TcpStream::connect(&place).await.unwrap();
                 behind.write_all(&request.bytes()).await.unwrap();
                 let answer = raw::read(&mut behind).await.unwrap();
@@ -50,7 +50,7 @@ impl Front {
                 }
                 let head = answer.head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
                 let answer = raw::Message { head, ..answer };
-                // Whoever asked may have been killed by now.
+                // The client may have been killed by now.
                 drop(stream.write_all(&answer.bytes()).await);
             }
         });
@@ -121,7 +121,7 @@ async fn a_worker_killed_while_the_provider_carries_its_request_out_leaves_every
         let due = if ended == Capability::Access { &RoaringBitmap::new() } else { &everybody };
         assert_eq!((&all, count), (due, due.len()), "{ended}");
     }
-    // At the provider, by its own count: sending and changing together, then receiving.
+    // The same by the provider's own count: sending and changing together, then receiving.
     let undone = "SELECT count(*) FROM mailbox WHERE changes <> 2 OR send_until IS NULL
                   OR modify_until IS NULL OR receive_until IS NULL OR access_until IS NOT NULL";
     assert_eq!(receiver.count(undone).await, 0);

@@ -1,5 +1,4 @@
-//! A wire that can be cut: a proxy that stops forwarding without closing anything, as a partition
-//! does.
+//! A proxy that can stop forwarding without closing connections, like a network partition.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,12 +29,12 @@ impl Proxy {
         Self { port: own, open, task }
     }
 
-    /// Nothing passes any more, and nobody is told.
+    /// Stops forwarding silently.
     pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
 
-    /// What was held up passes, and what comes.
+    /// Forwards what was held up, and what follows.
     pub(crate) fn mend(&self) {
         self.open.send_replace(true);
     }

@@ -1,5 +1,5 @@
-//! A deployment that is closed: both servers take nobody without TLS, and every service has a login
-//! of its own with the rights that `deploy/postgres` and `deploy/nats` give it.
+//! A secured deployment: both servers require TLS, and every service has its own login with the
+//! permissions of `deploy/postgres` and `deploy/nats`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use crate::servers::free_port;
 use crate::watching::get;
 use crate::world::{FEW, SMALL_ORDERS, Service, World, done};
 
-/// The services, and the role of `deploy/postgres/roles.sql` that each has.
+/// The services, and the role of `deploy/postgres/roles.sql` of each.
 const ROLES: [(&str, &str); 8] = [
     ("scheduler", "tramonto_writer"),
     ("worker", "tramonto_writer"),
@@ -26,18 +26,18 @@ const ROLES: [(&str, &str); 8] = [
     ("portal", "tramonto_portal"),
 ];
 
-/// What one process needs that is every service.
+/// The roles of one process that runs every service.
 const EVERY_ROLE: &str = "tramonto_writer, tramonto_projector, tramonto_relay";
 
-/// What no log, no answer and no error may ever hold.
+/// Secrets that no log, answer or error may contain.
 pub(crate) const STORE_SECRET: &str = "Amaranto-31";
 pub(crate) const BUS_SECRET: &str = "Zafferano-74";
 
-/// The servers' names as their certificates have them.
+/// The servers' names in their certificates.
 const NAMES: &[&str] = &["localhost", "127.0.0.1"];
 pub(crate) const HOST: &str = NAMES[0];
 
-/// A closed deployment.
+/// A secured deployment.
 pub(crate) struct Secured {
     pub(crate) world: World,
     store_password: String,
@@ -57,7 +57,7 @@ pub(crate) fn secret(folder: &Path, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The database takes a password over TLS, and from the test alone, as its owner, less.
+/// The database requires TLS and a password, except from the test itself as its owner.
 pub(crate) fn close_database(world: &mut World, authority: &Authority, names: &[&str]) {
     let folder = world.folder.path().join("postgres");
     authority.certify(names, &folder);
@@ -67,7 +67,7 @@ pub(crate) fn close_database(world: &mut World, authority: &Authority, names: &[
     world.postgres.set(&["ssl=on".to_owned()]);
 }
 
-/// The settings of a bus that takes nobody without TLS, and of the others what these say.
+/// The settings of a bus that requires TLS, with these additional ones.
 pub(crate) fn close_bus(world: &mut World, authority: &Authority, users: &str) {
     let folder = world.folder.path();
     let certified = authority.certify(NAMES, folder);
@@ -93,7 +93,7 @@ impl Secured {
         Self::started(world, authority).await
     }
 
-    /// Both servers, which were closed before, run; each service has its login.
+    /// Starts both servers, secured before; each service has its login.
     pub(crate) async fn started(world: World, authority: String) -> Self {
         let folder = world.folder.path();
         let store_password = secret(folder, "store-password", STORE_SECRET);
@@ -149,7 +149,7 @@ impl Secured {
         self.world.start_at(role, store, bus, &more)
     }
 
-    /// Starts a service with the logins that it is meant to have.
+    /// Starts a service with its own logins.
     pub(crate) fn start_service(&mut self, role: &'static str, more: &[&str]) -> Service {
         let (store, bus) = (self.store_as(role), self.bus_as("tramonto"));
         self.start_as(role, &store, &bus, more)
@@ -179,8 +179,8 @@ async fn a_phase_completes_where_each_service_has_its_own_login_and_no_right_too
     }
 }
 
-/// Says all of this to a port, and answers with all that it says until it ends, or says the last
-/// thing.
+/// Sends all of this to a port, and returns all output until the end, or until the last expected
+/// text.
 fn conversation(port: u16, said: &str, last: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();

@@ -1,4 +1,4 @@
-//! Servers of the test's own, as processes that can be killed.
+//! Servers for one test, as processes that can be killed.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use crate::wait;
 
-/// A port that nothing listens on at this moment.
+/// A port on which nothing listens now.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A script that starts a server, or finds a program.
+/// A script that starts a server, or locates a program.
 pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/servers").join(name)
 }
 
-/// PostgreSQL or nats-server, in a folder and on a port that it keeps when it is started again.
+/// PostgreSQL or nats-server, with a folder and a port that it keeps across restarts.
 pub(crate) struct Server {
     name: &'static str,
     folder: PathBuf,
@@ -34,7 +34,7 @@ impl Server {
         Self { name, folder, port: free_port(), settings, child: None }
     }
 
-    /// More settings, for when it is started.
+    /// Additional settings, for the next start.
     pub(crate) fn set(&mut self, settings: &[String]) {
         self.settings.extend_from_slice(settings);
     }
@@ -61,7 +61,7 @@ impl Server {
         assert!(wait::until(Duration::from_mins(1), answers), "{} is not there", self.name);
     }
 
-    /// PostgreSQL listens a while before it lets anybody in.
+    /// PostgreSQL listens some time before it accepts connections.
     fn answers(&self) -> bool {
         let reached = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
         let lets_in = || {
@@ -94,7 +94,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // An immediate stop for PostgreSQL, whose children end with it; nats-server has none.
+        // An immediate shutdown for PostgreSQL, which ends its children; nats-server has none.
         self.end(if self.name == "postgres" { "QUIT" } else { "KILL" });
     }
 }

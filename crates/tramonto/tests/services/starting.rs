@@ -1,4 +1,4 @@
-//! Any order of start, and what a service answers about itself meanwhile.
+//! Any order of start, and the probe endpoints meanwhile.
 
 use crate::servers::free_port;
 use crate::watching::{Collector, get};
@@ -49,7 +49,7 @@ async fn services_that_start_before_everything_they_need_wait_and_say_for_what()
     world.check().await;
 }
 
-/// The spans that a phase leaves in each service, from its date to the bus.
+/// The spans of a phase in each service, from its date to the bus.
 const SPANS: [(&str, &[&str]); 3] = [
     ("scheduler", &["due", "dispatch", "complete", "append"]),
     ("worker", &["order", "append"]),

@@ -45,7 +45,7 @@ async fn workers_that_take_some_effects_each_do_all_of_them_for_a_scheduler_that
         world.start("worker", &["--effects", "send,modify"]),
         world.start("worker", &["--effects", "activate,receive,access"]),
     ];
-    // It hands out more at once than the others, who declared the stream of orders, were told of.
+    // Its limit of orders in flight is higher than that of the others, which declared the stream.
     let _scheduler = world.start("scheduler", &["--batch", "100", "--orders", "200"]);
     world.check().await;
 }

@@ -1,5 +1,4 @@
-//! Services tell holders through a mail relay, and the worker that hands notices over is killed in
-//! the middle.
+//! Services notify holders through a mail relay, and the sending worker is killed in the middle.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::world::{PLAN, World, tramonto};
 /// After this time nobody sends the in-flight notices of a lost worker: its claim and a margin.
 const CLAIM_OVER: Duration = Duration::from_mins(13);
 
-/// The tests' plan with access ending in three weeks, and everybody told of it at once.
+/// The tests' plan with access ending in three weeks, and every holder notified at once.
 fn told_now() -> String {
     let soon = (RealClock.now() + TimeDelta::days(20)).date_naive();
     let plan = PLAN.replace("from = 2095-09-18", &format!("from = {soon}"));
@@ -26,12 +25,12 @@ fn told_now() -> String {
     plan.replace(hours, "cron = \"* * * * * *\"")
 }
 
-/// What the log says of notices.
+/// The notices in the log.
 #[derive(Debug, Default)]
 struct Said {
     claimed: RoaringBitmap,
     sent: RoaringBitmap,
-    /// Those who cannot receive any more and named no other address.
+    /// Mailboxes that no longer receive and have no other address.
     failed: RoaringBitmap,
     in_doubt: RoaringBitmap,
 }
@@ -59,7 +58,7 @@ async fn said(world: &World) -> Said {
     said
 }
 
-/// How often the relay took the notice of each mailbox, which the sender's address names.
+/// How often the relay accepted the notice of each mailbox, which the sender's address identifies.
 fn taken(relay: &Server) -> BTreeMap<u32, u32> {
     let mut times = BTreeMap::new();
     for letter in relay.taken() {
@@ -71,7 +70,7 @@ fn taken(relay: &Server) -> BTreeMap<u32, u32> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_told_twice_though_the_worker_that_tells_them_is_killed_and_doubt_is_on_record() {
+async fn nobody_is_notified_twice_after_the_sending_worker_is_killed_and_doubts_are_recorded() {
     let mut world = World::under(&told_now(), 500).await;
     let relay = Server::start(Mood::Willing).await;
     let url = format!("smtp://{}", relay.address);
@@ -98,7 +97,7 @@ async fn nobody_is_told_twice_though_the_worker_that_tells_them_is_killed_and_do
     world.until("everybody else", settled).await;
     assert!(said(&world).await.in_doubt.is_empty(), "the time of the first one is not over");
     another.kill();
-    // It would refuse to act while its clock is behind the log.
+    // A worker refuses to act while its clock is behind the log.
     scheduler.kill();
     let _later = world.start_later("worker", CLAIM_OVER, &post);
     let in_doubt = async || said(&world).await.in_doubt.len() == lost.claimed.len();

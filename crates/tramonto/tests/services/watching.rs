@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
 
-/// Asks a service over HTTP: the code and the body; `None` while nobody listens.
+/// An HTTP request to a service: status and body; `None` while nothing listens.
 pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
@@ -24,7 +24,7 @@ pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((code, body.to_owned()))
 }
 
-/// A span as far as the tests look.
+/// The tested fields of a span.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
     pub(crate) service: String,
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) correlation_id: String,
 }
 
-/// A collector that keeps what it is sent.
+/// A collector that stores the spans it receives.
 pub(crate) struct Collector {
     pub(crate) endpoint: String,
     kept: Arc<Mutex<BTreeSet<Seen>>>,
@@ -53,13 +53,13 @@ impl Collector {
         Self { endpoint, kept }
     }
 
-    /// Did a span of this name come from this service, with this correlation id?
+    /// Did this service send a span with this name and correlation id?
     pub(crate) fn has(&self, service: &str, span: &str, correlation_id: &str) -> bool {
         let [service, span, correlation_id] = [service, span, correlation_id].map(str::to_owned);
         self.kept.lock().unwrap().contains(&Seen { service, span, correlation_id })
     }
 
-    /// All that came, for a test that fails.
+    /// All received spans, for a failure.
     pub(crate) fn all(&self) -> String {
         format!("{:#?}", self.kept.lock().unwrap())
     }

@@ -19,18 +19,17 @@ use tempfile::TempDir;
 use crate::servers::{Server, script, send};
 use crate::wait;
 
-/// Registrations of a population in which some 100,000 mailboxes are active.
+/// Registrations of a population with some 100,000 active mailboxes.
 pub(crate) const MANY: u32 = 177_000;
-/// Those of one that is done in seconds.
+/// Registrations of a population that takes seconds.
 pub(crate) const FEW: u32 = 9_000;
 
-/// The phases of the tests' plan whose dates are past; those after them are a lifetime ahead.
+/// The phases of the tests' plan whose dates are past; the later ones are in the far future.
 const PAST_PHASES: i64 = 3;
-/// For all that a deployment does by itself.
+/// The timeout for everything that a deployment does by itself.
 const TIMEOUT: Duration = Duration::from_mins(3);
 
-/// The plan of CEC-PAC with its last two phases a lifetime ahead: nothing of theirs may ever
-/// happen.
+/// The plan of CEC-PAC with its last two phases in the far future: they must have no effect.
 pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
     let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/plans/cec-pac.toml");
     let plan = fs::read_to_string(plan).unwrap();
@@ -43,25 +42,25 @@ pub(crate) static PLAN: LazyLock<String> = LazyLock::new(|| {
 /// Fencing tokens by the names of their leases.
 pub(crate) type Tokens = BTreeMap<String, i64>;
 
-/// A service that runs.
+/// A running service.
 pub(crate) struct Service {
     pub(crate) role: &'static str,
     child: Child,
     log: PathBuf,
 }
 
-/// A deployment in a folder of its own.
+/// A deployment in its own folder.
 pub(crate) struct World {
     pub(crate) postgres: Server,
     pub(crate) nats: Server,
     pub(crate) folder: TempDir,
-    /// How the test itself comes to the bus.
+    /// The test's own connection to the bus.
     pub(crate) client: async_nats::ConnectOptions,
     logs: u32,
     _alone: File,
 }
 
-/// The command that starts it: a service, or `run`, which is all of them.
+/// The command that starts it: a service, or `run` for all of them.
 fn words(role: &'static str) -> &'static [&'static str] {
     match role {
         "run" => &["run"],
@@ -76,7 +75,7 @@ fn words(role: &'static str) -> &'static [&'static str] {
 }
 
 impl World {
-    /// Both servers run, the tables are made, the plan is adopted and the population is in.
+    /// Both servers run, the tables exist, the plan is adopted and the population is imported.
     pub(crate) async fn of(registrations: u32) -> Self {
         let mut world = Self::stopped(registrations).await;
         world.postgres.start();
@@ -84,7 +83,7 @@ impl World {
         world
     }
 
-    /// Everything is in, and no server runs yet.
+    /// Everything is imported, and no server runs yet.
     pub(crate) async fn stopped(registrations: u32) -> Self {
         let alone = alone();
         let imported = import(registrations).await;
@@ -98,7 +97,7 @@ impl World {
         Self::empty_in(folder, alone)
     }
 
-    /// A population under a plan of its own, in servers that run.
+    /// A population under this plan, with running servers.
     pub(crate) async fn under(plan: &str, registrations: u32) -> Self {
         let mut world = Self::empty();
         world.postgres.start();
@@ -108,7 +107,7 @@ impl World {
         world
     }
 
-    /// Nothing runs and nothing is there.
+    /// Empty, without servers.
     pub(crate) fn empty() -> Self {
         Self::empty_in(open_folder(), alone())
     }
@@ -119,23 +118,23 @@ impl World {
         Self { postgres, nats, folder, client, logs: 0, _alone: alone }
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     pub(crate) fn store(&self) -> String {
         store(self.postgres.port)
     }
 
-    /// Where the bus is.
+    /// The URL of the bus.
     pub(crate) fn bus(&self) -> String {
         format!("nats://127.0.0.1:{}", self.nats.port)
     }
 
-    /// Starts a service that finds both servers.
+    /// Starts a service that uses both servers.
     pub(crate) fn start(&mut self, role: &'static str, more: &[&str]) -> Service {
         let (store, bus) = (self.store(), self.bus());
         self.start_at(role, &store, &bus, more)
     }
 
-    /// Starts a service that looks for the servers there.
+    /// Starts a service that uses servers at these URLs.
     pub(crate) fn start_at(
         &mut self,
         role: &'static str,
@@ -152,7 +151,7 @@ impl World {
         self.spawn(role, command)
     }
 
-    /// Starts a service whose clock is ahead: what takes so long has passed for it.
+    /// Starts a service whose clock is ahead by this time.
     pub(crate) fn start_later(
         &mut self,
         role: &'static str,
@@ -172,7 +171,7 @@ impl World {
         self.spawn(role, command)
     }
 
-    /// Starts a service that needs no bus.
+    /// Starts a service without a bus.
     pub(crate) fn start_beside(
         &mut self,
         role: &'static str,
@@ -192,7 +191,7 @@ impl World {
         Service { role, child, log }
     }
 
-    /// Starts one of each, with orders small enough for many of them, and a worker with a brake.
+    /// Starts one of each, with orders small enough for many of them, and a rate-limited worker.
     pub(crate) fn start_all(&mut self) -> Vec<Service> {
         let scheduler = self.start("scheduler", SMALL_ORDERS);
         let mut services = vec![scheduler];
@@ -202,7 +201,7 @@ impl World {
         services
     }
 
-    /// Asks the database with nothing of ours.
+    /// Queries the database without our code.
     pub(crate) async fn ask(&self, question: &'static str) -> i64 {
         let mut database = self.connect().await;
         let (answer,) = sqlx::query_as(question).fetch_one(&mut database).await.unwrap();
@@ -220,12 +219,12 @@ impl World {
         Arc::new(PostgresStore::connect(options, Arc::new(RealClock)).await.unwrap())
     }
 
-    /// How many phases are complete.
+    /// The number of completed phases.
     pub(crate) async fn completed(&self) -> i64 {
         self.recorded("phase-completed").await
     }
 
-    /// How many events of a kind the log has.
+    /// The number of events of a kind in the log.
     pub(crate) async fn recorded(&self, kind: &str) -> i64 {
         let mut database = self.connect().await;
         let count = "SELECT count(*) FROM tramonto.event JOIN tramonto.kind ON kind.id = event.kind
@@ -235,7 +234,7 @@ impl World {
         count
     }
 
-    /// How many outcomes of effects are recorded.
+    /// The number of recorded outcomes of effects.
     pub(crate) async fn outcomes(&self) -> i64 {
         self.ask(
             "SELECT count(*) FROM tramonto.event JOIN tramonto.category ON category.id = \
@@ -245,12 +244,12 @@ impl World {
         .await
     }
 
-    /// Waits until there are so many outcomes.
+    /// Waits until there are this many outcomes.
     pub(crate) async fn until_outcomes(&self, count: i64) {
         self.until("outcomes", async || self.outcomes().await >= count).await;
     }
 
-    /// Waits until another process has taken each of these over from the one that leads now.
+    /// Waits until another process has taken over each of these leases from its current holder.
     pub(crate) async fn until_taken_over(&self, leased: &[&str], from: &Tokens) {
         let taken_over = async || {
             let now = self.tokens().await;
@@ -259,7 +258,7 @@ impl World {
         self.until("a new leader of each", taken_over).await;
     }
 
-    /// The fencing token of each lease: it rises when another process takes the lease over.
+    /// The fencing token of each lease, which grows when another process takes it over.
     pub(crate) async fn tokens(&self) -> Tokens {
         let mut database = self.connect().await;
         let tokens = "SELECT name, token FROM tramonto.subscription";
@@ -268,7 +267,7 @@ impl World {
         tokens.into_iter().collect()
     }
 
-    /// Waits until every phase that is due is complete.
+    /// Waits until every due phase is complete.
     pub(crate) async fn until_complete(&self) {
         self.until_completed(PAST_PHASES).await;
     }
@@ -278,7 +277,7 @@ impl World {
         assert!(wait::until_async(TIMEOUT, so).await, "{what} did not come{}", self.told());
     }
 
-    /// Waits until every service of these roles has warned of something since.
+    /// Waits until every service of these roles has logged a warning since.
     pub(crate) async fn until_warned(&self, services: &[Service], roles: &[&str], since: &[usize]) {
         let warned = async || {
             let now = warnings(services);
@@ -288,12 +287,12 @@ impl World {
         self.until("a warning of each", warned).await;
     }
 
-    /// Waits until so many phases are complete.
+    /// Waits until this many phases are complete.
     pub(crate) async fn until_completed(&self, count: i64) {
         self.until("completed phases", async || self.completed().await >= count).await;
     }
 
-    /// The ends of what the services said, for a test that fails.
+    /// The ends of the services' logs, for a failure.
     fn told(&self) -> String {
         let mut told = String::new();
         for entry in fs::read_dir(self.folder.path()).unwrap() {
@@ -312,26 +311,26 @@ impl World {
         told
     }
 
-    /// All that must hold once every due phase is complete.
+    /// Checks all invariants once every due phase is complete.
     pub(crate) async fn check(&self) {
         self.until_complete().await;
         assert_eq!(self.completed().await, PAST_PHASES, "a phase completed twice, or early");
         let proof = prove_shared(&options(self.postgres.port)).await.unwrap();
         assert_eq!(proof.problems, [""; 0], "{}", self.told());
         assert!(proof.effects > 0);
-        // Nothing of the phases to come: everyone can still log in.
+        // No effect of the future phases: everyone can still log in.
         let shut_out = "SELECT count(*) FROM directory.rights WHERE NOT can_login";
         assert_eq!(self.ask(shut_out).await, 0, "access ended early");
         self.check_copies().await;
     }
 
-    /// What is derived from the log, and its mirror.
+    /// Checks the projections and the mirror.
     pub(crate) async fn check_copies(&self) {
         self.derived_is_what_a_rebuild_derives().await;
         self.mirror_is_the_log().await;
     }
 
-    /// The stream on the bus, message by message, against the log, event by event.
+    /// Compares the stream on the bus with the log, message by message.
     async fn mirror_is_the_log(&self) {
         let log = "SELECT id::text FROM tramonto.event ORDER BY position";
         let mut database = self.connect().await;
@@ -340,14 +339,14 @@ impl World {
         let is_the_log = async || {
             let log: Vec<String> = sqlx::query_scalar(log).fetch_all(&mut database).await.unwrap();
             let mirror = mirrored(&bus).await;
-            // The relay may still be at it; what it has published must be right already.
+            // The relay may still be publishing; what it has published must be correct already.
             assert!(log.starts_with(&mirror), "the mirror is no prefix of the log{}", self.told());
             mirror == log
         };
         self.until("the rest of the mirror", is_the_log).await;
     }
 
-    /// The table that the projectors keep, against one derived anew from the log, in a file.
+    /// Compares the projectors' table with one rebuilt from the log, in a file.
     async fn derived_is_what_a_rebuild_derives(&self) {
         let (options, log) = (options(self.postgres.port), self.log().await);
         let programme: ProgrammeId = "cec-pac".parse().unwrap();
@@ -364,7 +363,7 @@ impl World {
     }
 }
 
-/// The ids of the events in the mirror's stream, in its order.
+/// The ids of the events in the mirror's stream, in order.
 async fn mirrored(bus: &async_nats::jetstream::Context) -> Vec<String> {
     let Ok(mut stream) = bus.get_stream("tramonto_cec-pac_event").await else { return Vec::new() };
     let state = stream.info().await.unwrap().state.clone();
@@ -376,11 +375,11 @@ async fn mirrored(bus: &async_nats::jetstream::Context) -> Vec<String> {
     ids
 }
 
-/// So that a phase is some hundred orders.
+/// So that a phase has some hundred orders.
 pub(crate) const SMALL_ORDERS: &[&str] = &["--batch", "500", "--orders", "16"];
 
 impl Service {
-    /// Ends it without a word.
+    /// Kills it.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -391,7 +390,7 @@ impl Service {
         send(name, self.child.id());
     }
 
-    /// Asks it to end, and returns its exit code once it has.
+    /// Asks it to stop, and returns its exit code.
     pub(crate) async fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         let mut ended = None;
@@ -404,7 +403,7 @@ impl Service {
         ended.and_then(|status| status.code())
     }
 
-    /// What it said.
+    /// Its log.
     pub(crate) fn told(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -412,19 +411,19 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // One that has ended already can't be killed.
+        // A process that has exited cannot be killed.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// How many warnings and errors each service has logged.
+/// The number of warnings and errors that each service has logged.
 pub(crate) fn warnings(services: &[Service]) -> Vec<usize> {
     let count = |told: String| told.matches("WARN").count() + told.matches("ERROR").count();
     services.iter().map(|service| count(service.told())).collect()
 }
 
-/// The binary, with nothing of the tester's environment.
+/// The binary, without the tester's environment.
 pub(crate) fn tramonto(store: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
     for (name, _) in std::env::vars_os() {
@@ -436,12 +435,12 @@ pub(crate) fn tramonto(store: &str) -> Command {
     command
 }
 
-/// Runs what must succeed.
+/// Runs a command that must succeed.
 pub(crate) fn done(store: &str, arguments: &[&str]) {
     drop(printed(store, arguments));
 }
 
-/// The same, and what it printed.
+/// The same, and returns its output.
 pub(crate) fn printed(store: &str, arguments: &[&str]) -> String {
     let ran = tramonto(store).args(arguments).output().unwrap();
     assert!(
@@ -453,7 +452,7 @@ pub(crate) fn printed(store: &str, arguments: &[&str]) -> String {
     String::from_utf8(ran.stdout).unwrap()
 }
 
-/// Makes the tables, the plan and the population.
+/// Creates the tables, the plan and the population.
 pub(crate) fn populate(folder: &Path, port: u16, plan: &str, registrations: u32) {
     let store = store(port);
     let (file, registry) = (folder.join("plan.toml"), folder.join("registry.csv"));
@@ -473,20 +472,20 @@ pub(crate) async fn make_database(port: u16) {
     database.close().await.unwrap();
 }
 
-/// The folder that the processes of all tests share.
+/// The folder shared by the processes of all tests.
 fn shared() -> PathBuf {
     let folder = std::env::var_os("TRAMONTO_TEST_SHARED");
     folder.expect("TRAMONTO_TEST_SHARED is not set; run tests/run or tests/with-servers").into()
 }
 
-/// One deployment at a time, whichever process it is in: they measure themselves by the clock.
+/// One deployment at a time across processes: the tests depend on timing.
 fn alone() -> File {
     let file = File::create(shared().join("one-deployment")).unwrap();
     file.lock().unwrap();
     file
 }
 
-/// A cluster with a population, made by the first test that needs it; the others copy it.
+/// A cluster with a population, created by the first test that needs it; the others copy it.
 async fn import(registrations: u32) -> PathBuf {
     let imported = shared().join(registrations.to_string());
     if !imported.exists() {
@@ -506,7 +505,7 @@ async fn import(registrations: u32) -> PathBuf {
 }
 
 fn servers(folder: &Path) -> (Server, Server) {
-    // Processes are killed here, and the power never fails: nobody need wait for the disk.
+    // Processes are killed here, but the power never fails: no flush to disk is needed.
     let settings = ["fsync=off", "full_page_writes=off"];
     let postgres = Server::new("postgres", folder.join("postgres"), &settings);
     (postgres, Server::new("nats", folder.join("nats"), &[]))
