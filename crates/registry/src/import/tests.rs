@@ -240,7 +240,7 @@ async fn an_erased_holder_does_not_come_back_with_the_file(on: On) {
     assert_eq!(balance(&summary), (10, 0, 8, 0, 2), "the last number's holder among them");
     assert!(world.registry.find(9).await.unwrap().is_none());
     let rejects = fs::read_to_string(rejects_of(&path)).unwrap();
-    assert!(rejects.contains("personal data were erased"), "{rejects}");
+    assert!(rejects.contains("personal data was erased"), "{rejects}");
     let more = world.write("more.csv", rows(0..11));
     assert_eq!(balance(&world.import(&more).await.unwrap()), (11, 1, 8, 0, 2));
     assert!(world.registry.find(10).await.unwrap().is_some(), "with a number of its own");

@@ -43,7 +43,7 @@ async fn a_command_that_does_not_end_well_says_how_and_names_nobody() {
 fn a_command_is_written_with_its_whole_path() {
     for text in ["", "end-sessions", "./end-sessions -c x"] {
         let problem = text.parse::<SessionCommand>().unwrap_err();
-        assert!(problem.contains("whole path"), "{text}: {problem}");
+        assert!(problem.contains("absolute path"), "{text}: {problem}");
     }
     assert_eq!(command("/bin/end  -c   x").to_string(), "/bin/end -c x");
 }
