@@ -1,10 +1,10 @@
-"""Write the bill of materials (CycloneDX 1.6, JSON) and the licences of the libraries in the binary.
+"""Write the bill of materials (CycloneDX 1.6, JSON) and the licences of the linked libraries.
 
 Usage: bom.py VERSION FOLDER, which gets `bom.cdx.json` and `THIRD-PARTY-LICENSES`.
 
-Only what the binary links is listed: `cargo tree` leaves out the dependencies of build scripts, macros
-and tests. C libraries inside a crate and Rust's standard library are listed too. The licence texts come
-from the sources of each library; a crate that ships none gets the standard text of its licence.
+Only what the binary links is listed: `cargo tree` leaves out the dependencies of build scripts,
+macros and tests. C libraries inside a crate and Rust's standard library are listed too. The licence
+texts come from the sources of each library; a crate that ships none gets the standard text.
 """
 
 import json
