@@ -207,7 +207,7 @@ impl Client {
         let place = &self.place;
         let problem = if is_inside(&error) {
             format!(
-                "the platform {place} is at an address of an inner network; allow that with \
+                "the platform {place} is at an address of a private network; allow that with \
                  --platform-private, or look at its name"
             )
         } else if error.is_timeout() {

@@ -91,7 +91,7 @@ impl Settings {
         };
         if inside {
             return Err(format!(
-                "the platform {} is at an address of an inner network; allow that with \
+                "the platform {} is at an address of a private network; allow that with \
                  --platform-private, or name another",
                 self.endpoint
             ));

@@ -259,7 +259,7 @@ async fn an_inner_address_is_refused_when_it_is_connected_to_unless_it_is_allowe
     inside.private = false;
     let platform = webhook(inside).unwrap();
     let error = platform.set(&close([1])).await.unwrap_err();
-    assert!(error.may_retry() && told(&error).contains("inner network"), "{error}");
+    assert!(error.may_retry() && told(&error).contains("private network"), "{error}");
     assert!(provider.requests().is_empty());
     let allowed = webhook(settings(&format!("http://localhost:{port}"))).unwrap();
     assert_eq!(allowed.set(&close([1])).await.unwrap().applied, set([1]));

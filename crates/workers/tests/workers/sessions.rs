@@ -27,8 +27,8 @@ async fn a_command_that_does_not_end_well_says_how_and_names_nobody() {
     let addresses = addresses(10_000);
     let endless = command("/bin/sleep 3600").within(Duration::from_millis(50));
     for (command, told) in [
-        (command("/nowhere/end-sessions"), "can't be started"),
-        (command("/bin/false"), "ended with exit status: 1"),
+        (command("/nowhere/end-sessions"), "cannot start /nowhere/end-sessions"),
+        (command("/bin/false"), "exited with exit status: 1"),
         (endless, "did not exit within"),
     ] {
         let error: SessionsError = command.end(&addresses).await.unwrap_err();
