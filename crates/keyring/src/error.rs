@@ -38,8 +38,8 @@ pub enum Error {
     },
     /// They are read-only here.
     #[error(
-        "the keys at {path} are only read here; rotate them where they were made, with `tramonto \
-         key rotate --keys DIR`, and give the new ones to every service"
+        "the keys at {path} are read-only here; rotate them where they were created, with \
+         `tramonto key rotate --keys DIR`, and give the new ones to every service"
     )]
     OnlyRead {
         /// The file, or the name of the source.
@@ -55,7 +55,7 @@ pub enum Error {
     },
     /// The next key exists already.
     #[error(
-        "key {kid} waits to sign already; let it, or have a new one sign at once with \
+        "key {kid} is already waiting to sign; keep it, or make a new one sign at once with \
          `tramonto key rotate --at-once`"
     )]
     Waiting {
@@ -63,14 +63,15 @@ pub enum Error {
         kid: String,
     },
     /// There is no such key.
-    #[error("there is no key {kid}; `tramonto key list` has them all")]
+    #[error("there is no key {kid}; list them with `tramonto key list`")]
     Unknown {
         /// The requested key.
         kid: String,
     },
     /// The key is active or signs next.
     #[error(
-        "key {kid} signs, or is to; have a new one sign first, with `tramonto key rotate --at-once`"
+        "key {kid} is active or next; make a new one sign first, with `tramonto key rotate \
+         --at-once`"
     )]
     Signs {
         /// The key.
@@ -78,7 +79,7 @@ pub enum Error {
     },
     /// The key ends as early already.
     #[error(
-        "key {kid} verifies until {verifies_until}; an end is brought forward and never put off"
+        "key {kid} verifies until {verifies_until}; an end can be brought forward but not postponed"
     )]
     Ended {
         /// The key.

@@ -19,13 +19,13 @@ use crate::key::{Key, Private};
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Not a signed token, or of another algorithm or use.
-    #[error("this is no such token; compare it with what was sent")]
+    #[error("not a token of this kind; compare it with the one that was sent")]
     Malformed,
     /// No key that verifies now has this `kid`.
-    #[error("no key that counts now has signed it; ask for a new one")]
+    #[error("not signed by a valid key; request a new one")]
     UnknownKey,
     /// It was changed, or signed with another key.
-    #[error("its signature is not ours; ask its holder for the token as it was sent")]
+    #[error("its signature is invalid; ask its holder for the token as it was sent")]
     Signature,
     /// The keys cannot be read.
     #[error(transparent)]

@@ -172,10 +172,10 @@ fn rearmed(
     armed: u64,
     then: Option<DateTime<Utc>>,
 ) -> String {
-    let then = then.map_or("that it does not end".to_owned(), utc);
+    let then = then.map_or("without an end".to_owned(), utc);
     format!(
-        "the platform was told for {armed} mailboxes that {capability} ends at {}; it is told \
-         {then} instead, and an engine has to run before that instant for it",
+        "the platform is armed for {armed} mailboxes: {capability} ends at {}; it is armed anew \
+         ({then}), for which an engine must run before that instant",
         utc(until)
     )
 }

@@ -110,21 +110,21 @@ impl DriftCertificate {
 fn because(open: &[OpenDrift], last: Option<&CheckView>, next: Option<&CheckView>) -> Vec<String> {
     let mut because = Vec::new();
     match last {
-        None => because.push("the platform had not been compared by then".to_owned()),
+        None => because.push("the platform had not been compared before".to_owned()),
         Some(last) if last.unknown_to_platform > 0 => because.push(format!(
-            "the platform did not know {} of the registry",
+            "the platform lacked {} of the registry",
             crate::words::mailboxes(last.unknown_to_platform)
         )),
         Some(_) => {}
     }
     let drifting: u64 = open.iter().map(|open| open.mailboxes).sum();
     if drifting > 0 {
-        because.push(format!("{drifting} rights that had been found to drift were not put right"));
+        because.push(format!("{drifting} drifting rights were not repaired"));
     }
     if let Some(next) = next.filter(|next| next.drifting > 0) {
         because.push(format!(
-            "the next comparison, at position {}, found {} rights that drifted, and since when is \
-             not known",
+            "the next comparison, at position {}, found {} drifting rights, which may have drifted \
+             before",
             next.position, next.drifting
         ));
     }

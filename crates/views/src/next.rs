@@ -24,7 +24,7 @@ pub(crate) fn of_programme(state: &State, plan: &Plan, now: DateTime<Utc>) -> Op
         Next { at, what: format!("phase {} {verb}", phase.id) }
     });
     let retry = state.failures.next_retry(now);
-    let retry = retry.map(|at| Next { at, what: "failed effects are tried again".to_owned() });
+    let retry = retry.map(|at| Next { at, what: "failed effects are retried".to_owned() });
     phase.into_iter().chain(retry).min()
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn of_mailbox(
     }
     for waiting in failures.waiting() {
         if waiting.mailboxes.contains(mailbox.number) && waiting.retry_at > now {
-            let what = "what failed is tried again".to_owned();
+            let what = "the failed effects are retried".to_owned();
             next.push(Next { at: waiting.retry_at, what });
         }
     }
@@ -88,15 +88,15 @@ fn phase_brings(mailbox: &Mailbox, plan: &Plan, place: usize) -> Vec<String> {
         brings.push(format!("{ends} ends"));
     }
     if !kept.is_empty() {
-        brings.push(format!("{kept} would end, but a hold keeps it"));
+        brings.push(format!("{kept} would end, but is kept by a hold"));
     }
     let allows = plan.phases.get(place).map_or(Capabilities::NONE, |phase| phase.allows);
     let opens = allows.without(plan.allowed_before(place));
     for gate in opens.iter().filter(|gate| gates::may_concern(*gate, mailbox.lifecycle)) {
-        brings.push(format!("{} can be asked for", gates::thing(gate)));
+        brings.push(format!("{} can be requested", gates::thing(gate)));
     }
     for gate in removes.iter().filter(|gate| gates::may_concern(*gate, mailbox.lifecycle)) {
-        brings.push(format!("{} can't be asked for any more", gates::thing(gate)));
+        brings.push(format!("{} can no longer be requested", gates::thing(gate)));
     }
     brings
 }

@@ -56,7 +56,7 @@ fn activate(mailbox: &Mailbox, plan: &Plan, now: DateTime<Utc>) -> RightView {
     let capability = Capability::Activate;
     let no = |why: &str| RightView::new(capability, false, why);
     match mailbox.lifecycle {
-        Lifecycle::Unknown => no("nobody had asked for this mailbox"),
+        Lifecycle::Unknown => no("this mailbox was not registered"),
         Lifecycle::Activated => no("it is activated already"),
         Lifecycle::Lapsed => no("the registration has lapsed"),
         Lifecycle::Withdrawn => no("the mailbox was withdrawn"),
@@ -71,7 +71,7 @@ fn activate(mailbox: &Mailbox, plan: &Plan, now: DateTime<Utc>) -> RightView {
 fn gate(capability: Capability, mailbox: &Mailbox, plan: &Plan, asked: Asked) -> RightView {
     let (now, lifecycle) = (asked.as_of, mailbox.lifecycle);
     if lifecycle == Lifecycle::Unknown {
-        return RightView::new(capability, false, "nobody had asked for this mailbox");
+        return RightView::new(capability, false, "this mailbox was not registered");
     }
     if !plan.allowed_at(now).contains(capability) {
         let mut to_come = plan.due(now).end..plan.phases.len();
@@ -81,7 +81,7 @@ fn gate(capability: Capability, mailbox: &Mailbox, plan: &Plan, asked: Asked) ->
         let why = match opens {
             Some(place) => {
                 let from = local(plan.starts_at(place), plan.zone);
-                format!("can be asked for from {from}")
+                format!("can be requested from {from}")
             }
             None => taken(plan, capability, now),
         };
@@ -89,7 +89,7 @@ fn gate(capability: Capability, mailbox: &Mailbox, plan: &Plan, asked: Asked) ->
     }
     match gates::refusal(capability, plan, lifecycle, asked.requested_on, now) {
         Some(refusal) => RightView::new(capability, false, refusal),
-        None => RightView::new(capability, true, "the holder may ask")
+        None => RightView::new(capability, true, "the holder is eligible")
             .until(plan.ends_at(capability, now)),
     }
 }
@@ -106,13 +106,13 @@ fn of_platform(
     let told = mailbox.armed.get(&capability).is_some_and(|until| *until <= now);
     let has = mailbox.has.contains(capability) && !told;
     match mailbox.lifecycle {
-        Lifecycle::Unknown => return no("nobody had asked for this mailbox"),
+        Lifecycle::Unknown => return no("this mailbox was not registered"),
         Lifecycle::Registered | Lifecycle::Lapsed => return no("the mailbox was never activated"),
         Lifecycle::Withdrawn if has => {
-            let why = "the holder gave the mailbox up; it is about to be closed";
+            let why = "the holder withdrew; the mailbox will be closed";
             return RightView::new(capability, true, why);
         }
-        Lifecycle::Withdrawn => return no("the holder gave the mailbox up"),
+        Lifecycle::Withdrawn => return no("the holder withdrew"),
         Lifecycle::Activated => {}
     }
     let allowed = plan.allowed_at(now).contains(capability);
@@ -131,10 +131,8 @@ fn of_platform(
             RightView::new(capability, true, why)
         }
         (false, false, None) => no(&taken(plan, capability, now)),
-        (false, true, _) => no("the plan allows it; it is about to be given back"),
-        (false, false, Some((id, _))) => {
-            no(&format!("hold {id} keeps it; it is about to be given back"))
-        }
+        (false, true, _) => no("the plan allows it; it will be restored"),
+        (false, false, Some((id, _))) => no(&format!("hold {id} keeps it; it will be restored")),
     }
 }
 
@@ -187,7 +185,7 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
         waiting.capabilities.contains(capability) && waiting.mailboxes.contains(number)
     };
     if failures.waiting().iter().any(waits) {
-        return "taking it away failed and is tried again".to_owned();
+        return "removal failed and will be retried".to_owned();
     }
     "it has not been carried out yet".to_owned()
 }

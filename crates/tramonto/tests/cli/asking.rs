@@ -97,7 +97,7 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
     let words = scene.ok(&["mailbox", "show", &address, "--as-of", "2014-12-17"]);
     for told in [
         "as of 2014-12-17 23:59:59 Europe/Rome",
-        "2015-03-18 00:00:00  send, modify ends; the voucher for a PEC can be asked for",
+        "2015-03-18 00:00:00  send, modify ends; the voucher for a PEC can be requested",
         "asked for on",
     ] {
         assert!(words.contains(told), "{told}: {words}");
@@ -157,5 +157,5 @@ fn rebuilt_projections_equal_the_former_ones() {
     for status in statuses.as_array().expect("each projection") {
         assert_eq!(status["lag_events"], 0, "{status}");
     }
-    assert!(scene.ok(&["store", "rebuild"]).contains("equal to what was there"));
+    assert!(scene.ok(&["store", "rebuild"]).contains("equal to the former ones"));
 }

@@ -53,7 +53,7 @@ fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
     assert_eq!((&said["kid"], &said["retired"]), (&rotated["kid"], &first));
     assert_eq!((&said["at"], said.get("verifies_until")), (&rotated["signs_from"], None));
     let waiting = scene.refused(&ROTATE);
-    assert!(waiting.contains("waits to sign already"), "{waiting}");
+    assert!(waiting.contains("is already waiting to sign"), "{waiting}");
     assert_eq!(scene.events(&["--kind", "keys-rotated"]).len(), 1);
 
     // Its day has come: the next process that opens the folder deletes the previous private key.
@@ -124,7 +124,7 @@ fn signatures_of_a_leaked_key_end_at_once_and_the_log_records_it() {
     assert_eq!(scene.json(&later)["verifies_until"], "2080-06-30T21:59:59.999999999Z");
     let retired = scene.json(&retire);
     let refused = redeem(&scene, token, "posta-sicura");
-    assert!(refused.err.contains("no key that counts now"), "{}", refused.err);
+    assert!(refused.err.contains("not signed by a valid key"), "{}", refused.err);
     assert_eq!(scene.json(&["key", "export"])["keys"].as_array().map(Vec::len), Some(1));
     let code = grant["code"].as_str().expect("a code");
     assert_eq!(redeem(&scene, code, "posta-sicura").code, Some(0), "the code is good as before");
@@ -138,7 +138,7 @@ fn signatures_of_a_leaked_key_end_at_once_and_the_log_records_it() {
     assert_eq!(recorded[2]["payload"]["retired"], json!(kid));
     for off in [&retire[..], &later] {
         let ended = scene.refused(off);
-        assert!(ended.contains("never put off"), "{ended}");
+        assert!(ended.contains("but not postponed"), "{ended}");
     }
     let mut other = retire;
     other[2] = "-another";

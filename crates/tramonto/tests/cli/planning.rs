@@ -127,7 +127,7 @@ fn an_amendment_of_armed_instants_waits_until_they_are_disarmed() {
     assert!(scene.ok(&["status"]).contains("revision 2 of the plan takes effect once"));
     assert!(scene.ok(&["plan", "show"]).contains("revision 2 is proposed"));
     assert!(amend("later.toml").contains("the amendment was proposed before"));
-    assert!(amend("plan.toml").contains("the amendment that waited is dropped"));
+    assert!(amend("plan.toml").contains("the waiting amendment is dropped"));
     assert_eq!(standing(), (Some(1), None));
     assert_eq!(scene.events(&["--kind", "amendment-dropped"]).len(), 1);
     assert!(!amend("plan.toml").contains("dropped"), "there is nothing to drop");

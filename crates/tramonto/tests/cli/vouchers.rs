@@ -282,7 +282,7 @@ fn keys_from_a_file_or_the_environment_are_read_only() {
         let refused = by(&rotate);
         assert_eq!(refused.code, Some(1));
         let told =
-            format!("the keys at {place} are only read here; rotate them where they were made");
+            format!("the keys at {place} are read-only here; rotate them where they were created");
         assert!(refused.err.contains(&told), "{}", refused.err);
         assert!(by(&["key", "create"]).err.contains("--keys"));
     }

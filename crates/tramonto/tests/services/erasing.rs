@@ -276,7 +276,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     };
     ending.world.until("a rebuild", done_anew).await;
     // The rebuild has released the lease.
-    assert!(ending.done(&rebuild).contains("equal to what was there"));
+    assert!(ending.done(&rebuild).contains("equal to the former ones"));
     assert_eq!(ending.json(&["status"])["phases"], status["phases"]);
     assert_eq!(ending.found(&known_by).await, [""; 0], "nobody comes back");
     assert_eq!(ending.verify(&known_by), Some(0));

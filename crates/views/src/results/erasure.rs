@@ -28,14 +28,14 @@ impl fmt::Display for HoldersErased {
             let each = self.places.iter().map(|(place, rows)| format!("{place} {}", count(*rows)));
             let each = each.collect::<Vec<_>>().join(", ");
             match self.mailbox {
-                Some(id) => write!(f, "the personal data of the holder of mailbox {id} are gone")?,
-                None => f.write_str("the personal data of everyone who can be erased are gone")?,
+                Some(id) => write!(f, "erased the personal data of the holder of mailbox {id}")?,
+                None => f.write_str("erased the personal data of all erasable holders")?,
             }
-            write!(f, ": {each}; deleting backups is up to you")?;
+            write!(f, ": {each}; delete backups yourself")?;
         }
         if self.kept > 0 {
             let kept = mailboxes(self.kept);
-            write!(f, "\nthose of {kept} are kept: by a hold, or for something still due to them")?;
+            write!(f, "\nkept for {kept}: by a hold, or for open claims")?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub struct IncidentRetry {
 impl fmt::Display for IncidentRetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { incident, mailboxes: count } = self;
-        write!(f, "incident {incident}: {} will be tried again", mailboxes(*count))
+        write!(f, "incident {incident}: {} will be retried", mailboxes(*count))
     }
 }
 

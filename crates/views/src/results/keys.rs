@@ -43,17 +43,17 @@ impl fmt::Display for KeyRotation {
         if *at_once {
             return write!(
                 f,
-                "key {kid} signs from now on; what the one before signed is valid {valid}: publish \
-                 `tramonto key export` again, and give the keys to every service that has \
-                 them from you; if the one before leaked, `tramonto key retire {retired}` \
-                 ends what it signed"
+                "key {kid} signs from now on; signatures of the previous key are valid {valid}: \
+                 publish `tramonto key export` again, and give the keys to every service that has \
+                 a copy; if the previous key leaked, `tramonto key retire {retired}` revokes its \
+                 signatures"
             );
         }
         write!(
             f,
-            "key {kid} is published from now on and signs from {}; what the one before signs is \
-             valid {valid}: make sure that whoever keeps `tramonto key export` has it again by \
-             then, and every service that has the keys from you",
+            "key {kid} is published from now on and signs from {}; signatures of the previous key \
+             are valid {valid}: publish `tramonto key export` again by then, and give the keys to \
+             every service that has a copy",
             utc(*signs_from)
         )
     }
@@ -72,8 +72,8 @@ impl fmt::Display for KeyRetired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "what key {} signed is invalid from {} on: publish `tramonto key export` again, and \
-             give the keys to every service that has them from you",
+            "signatures of key {} are invalid from {} on: publish `tramonto key export` again, and \
+             give the keys to every service that has a copy",
             self.kid,
             utc(self.verifies_until)
         )

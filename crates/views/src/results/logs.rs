@@ -14,7 +14,7 @@ use crate::words::{count, utc};
 pub struct LogRequestCreated {
     /// The request.
     pub request: Uuid,
-    /// Whose log.
+    /// Its mailbox.
     pub mailbox: MailboxId,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for LogRequestRefused {
 /// Links expired, and their exports were deleted.
 #[derive(Debug, Clone, Serialize)]
 pub struct LinksExpired {
-    /// How many.
+    /// The number of links.
     pub links: u64,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for LinksExpired {
 pub struct ExportPrepared {
     /// The request.
     pub request: Uuid,
-    /// Whose log.
+    /// Its mailbox.
     pub mailbox: MailboxId,
     /// Number of log entries.
     pub rows: u64,
@@ -82,7 +82,7 @@ pub struct ExportPrepared {
     pub sha256: String,
     /// When its link expires.
     pub expires_at: DateTime<Utc>,
-    /// Its link, a secret; `None` where a letter brings it to the holder.
+    /// Its link, a secret; `None` if a letter delivers it to the holder.
     pub link: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for ExportPrepared {
     }
 }
 
-/// How many exports were prepared.
+/// Exports were prepared.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct ExportsPrepared {
     /// Exports that are ready.
@@ -112,7 +112,7 @@ pub struct MailLogsDestroyed {
     pub addresses: u64,
     /// Exports.
     pub extracts: u64,
-    /// SHA-256 of what was destroyed, in hexadecimal.
+    /// SHA-256 of the destroyed data, in hexadecimal.
     pub digest: String,
     /// The record in one line.
     #[serde(skip)]

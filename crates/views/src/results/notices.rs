@@ -24,12 +24,12 @@ impl fmt::Display for NoticeBounced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { notice, number, cause, new } = self;
         if *new {
-            return write!(f, "notice {notice} of mailbox {number} came back ({cause})");
+            return write!(f, "notice {notice} of mailbox {number} bounced ({cause})");
         }
         write!(
             f,
-            "nothing new: notice {notice} was never sent to mailbox {number}, or is known to have \
-             come back"
+            "nothing new: notice {notice} was never sent to mailbox {number}, or its bounce is \
+             recorded"
         )
     }
 }

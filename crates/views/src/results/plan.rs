@@ -52,9 +52,8 @@ impl fmt::Display for PlanAmendment {
                 return write!(f, "the plan is amended: revision {revision} is in force");
             }
             Amended::Dropped => {
-                return f.write_str(
-                    "the amendment that waited is dropped; the plan in force stays in force",
-                );
+                return f
+                    .write_str("the waiting amendment is dropped; the plan in force is unchanged");
             }
             Amended::Proposed => "is proposed",
             Amended::ProposedBefore => "was proposed before",
@@ -104,9 +103,9 @@ impl fmt::Display for Rebuilt {
             write!(f, " from {} events", count(digests.events))?;
         }
         f.write_str(match self.equal {
-            Some(true) => ": equal to what was there",
-            Some(false) => ": NOT equal to what was there, which was wrong",
-            None => ": what was there could not be read",
+            Some(true) => ": equal to the former ones",
+            Some(false) => ": NOT equal to the former ones, which were wrong",
+            None => ": the former ones could not be read",
         })
     }
 }
