@@ -107,7 +107,7 @@ async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
             progress = Instant::now();
         }
         if progress.elapsed() > NO_PROGRESS {
-            return Err(Error::Usage(format!(
+            return Err(Error::Unavailable(format!(
                 "no worker issues vouchers: {left} verified requests wait; start `tramonto service \
                  worker` with request-voucher among its --effects, or `tramonto run`"
             )));

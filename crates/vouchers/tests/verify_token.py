@@ -1,7 +1,7 @@
-"""A provider of certified mail, who has the published keys and a token, and nothing of ours.
+"""Verifies a token as a provider does, with the published keys and a library of its own.
 
-Standard input: {"jwks": ..., "token": ..., "issuer": ..., "now": seconds from 1970}, or "jwks_uri" in place of "jwks", from
-where the keys are fetched. Prints what the token says as JSON, or the name of what is wrong with it.
+Standard input: {"jwks": ..., "token": ..., "issuer": ..., "now": seconds since 1970}, or "jwks_uri" instead of "jwks", the
+URL of the keys. Prints the claims as JSON, or the name of the error.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! The sweep and the workers over a small population: what is due is done, once, and accounted for.
+//! The sweep and the workers over a small population: due work is done once and accounted for.
 
 use std::sync::{Arc, Mutex};
 
@@ -137,7 +137,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_phase_takes_away_what_it_does_not_allow_and_completes() {
+async fn a_phase_removes_what_it_does_not_allow_and_completes() {
     let mut world = World::new(None).await;
     world.settle().await;
     world.set_clock("2015-03-17T22:59:59Z").await;
@@ -172,7 +172,7 @@ async fn armed_rights_end_by_themselves_and_are_confirmed() {
 }
 
 #[tokio::test]
-async fn a_hold_keeps_what_it_names_and_a_withdrawal_ends_everything() {
+async fn a_hold_keeps_its_capabilities_and_a_withdrawal_ends_all() {
     let mut world = World::new(Some(Duration::days(14))).await;
     world.set_clock("2015-03-10T00:00:00Z").await;
     world.start_due_phases().await;

@@ -1,4 +1,4 @@
-//! The command that ends sessions: what it is given, and each way in which it fails.
+//! The command that ends sessions: its input, and its failures.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn addresses(count: u32) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_command_gets_every_address_on_a_line_of_its_own_and_no_shell_reads_it() {
+async fn a_command_reads_one_address_a_line_and_no_shell_is_involved() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("$HOME;told");
     let addresses = addresses(10_000);
@@ -23,7 +23,7 @@ async fn a_command_gets_every_address_on_a_line_of_its_own_and_no_shell_reads_it
 }
 
 #[tokio::test]
-async fn a_command_that_does_not_end_well_says_how_and_names_nobody() {
+async fn a_failed_command_names_its_failure_and_no_address() {
     let addresses = addresses(10_000);
     let endless = command("/bin/sleep 3600").within(Duration::from_millis(50));
     for (command, told) in [
@@ -35,12 +35,12 @@ async fn a_command_that_does_not_end_well_says_how_and_names_nobody() {
         let error = error.to_string();
         assert!(error.contains(told) && !error.contains('@'), "{command}: {error}");
     }
-    // One that needs no more than it has read is content.
+    // A command may stop reading early and succeed.
     command("/bin/true").end(&addresses).await.unwrap();
 }
 
 #[test]
-fn a_command_is_written_with_its_whole_path() {
+fn a_command_needs_an_absolute_path() {
     for text in ["", "end-sessions", "./end-sessions -c x"] {
         let problem = text.parse::<SessionCommand>().unwrap_err();
         assert!(problem.contains("absolute path"), "{text}: {problem}");

@@ -1,4 +1,4 @@
-//! Holds and amendments, as the platform comes to know of them.
+//! Holds and amendments, as seen by the platform.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ async fn none_may(home: &Home, capability: Capability) -> bool {
     home.may(capability, mailboxes()).await.is_empty()
 }
 
-pub(crate) async fn a_hold_on_a_closed_mailbox_gives_back_what_it_names_until_it_is_released(
+pub(crate) async fn a_hold_on_a_closed_mailbox_restores_its_capabilities_until_released(
     home: Arc<Home>,
 ) {
     let mut engine = engine(&home).await;
@@ -64,9 +64,7 @@ pub(crate) async fn a_hold_on_a_closed_mailbox_gives_back_what_it_names_until_it
     assert!(none_may(&home, Capability::Access).await && none_may(&home, Capability::Modify).await);
 }
 
-pub(crate) async fn a_phase_that_is_postponed_before_it_is_armed_ends_nothing_early(
-    home: Arc<Home>,
-) {
+pub(crate) async fn a_phase_postponed_before_arming_ends_nothing_early(home: Arc<Home>) {
     let mut engine = engine(&home).await;
     engine.at("2015-01-10T00:00:00Z").await;
     engine.decide(Command::Amend(plan_with("receive-only", "2015-04-18"))).await;
@@ -81,7 +79,7 @@ pub(crate) async fn a_phase_that_is_postponed_before_it_is_armed_ends_nothing_ea
     assert!(none_may(&home, Capability::Send).await, "armed for the new date");
 }
 
-pub(crate) async fn an_armed_instant_is_called_off_before_the_amendment_that_moves_it_counts(
+pub(crate) async fn an_armed_end_is_disarmed_before_the_amendment_that_moves_it_applies(
     home: Arc<Home>,
 ) {
     let mut engine = engine(&home).await;
@@ -114,7 +112,7 @@ pub(crate) async fn an_armed_instant_is_called_off_before_the_amendment_that_mov
     assert!(none_may(&home, Capability::Send).await && none_may(&home, Capability::Modify).await);
 }
 
-/// A platform that can be cut off.
+/// A platform that can be disconnected.
 struct Away {
     inner: Arc<dyn Platform>,
     away: AtomicBool,
@@ -164,7 +162,7 @@ impl Platform for Away {
     }
 }
 
-pub(crate) async fn an_amendment_waits_for_a_platform_that_is_away_and_is_dropped_at_the_date(
+pub(crate) async fn an_amendment_waits_for_an_unavailable_platform_and_is_dropped_at_the_date(
     home: Arc<Home>,
 ) {
     let away = Arc::new(Away { inner: home.once_more().await, away: AtomicBool::new(false) });
@@ -195,7 +193,7 @@ pub(crate) async fn an_amendment_waits_for_a_platform_that_is_away_and_is_droppe
     assert!(none_may(&home, Capability::Send).await, "the plan in force was carried out");
 }
 
-pub(crate) async fn ends_that_were_not_called_off_at_first_are_tried_again(home: Arc<Home>) {
+pub(crate) async fn failed_disarming_is_retried(home: Arc<Home>) {
     let away = Arc::new(Away { inner: home.once_more().await, away: AtomicBool::new(false) });
     let platform: Arc<dyn Platform> = Arc::<Away>::clone(&away);
     let mut engine = Engine::on(Arc::clone(&home), Plan::cec_pac().unwrap(), platform).await;
@@ -210,11 +208,10 @@ pub(crate) async fn ends_that_were_not_called_off_at_first_are_tried_again(home:
     assert_eq!(snapshot.programme.revision(), 2, "at {wake}");
 }
 
-pub(crate) async fn an_instant_that_took_effect_though_it_was_moved_is_mended(home: Arc<Home>) {
+pub(crate) async fn an_end_that_took_effect_although_it_was_moved_is_reverted(home: Arc<Home>) {
     let mut engine = engine(&home).await;
     engine.at("2015-03-10T00:00:00Z").await;
-    // As an older program did it: the amendment counts at once, and nothing is called off before
-    // the date.
+    // The amendment is recorded as applied without disarming anything before the date.
     let amended =
         domain::PlanAdopted { revision: 2, plan: plan_with("receive-only", "2015-06-18") };
     let stream = eventstore::programme_stream(engine.journal.programme()).unwrap();
@@ -225,7 +222,7 @@ pub(crate) async fn an_instant_that_took_effect_though_it_was_moved_is_mended(ho
     assert!(all_may(&home, Capability::Send).await);
 }
 
-pub(crate) async fn an_amendment_that_restores_gives_back_what_it_must(home: Arc<Home>) {
+pub(crate) async fn an_amendment_restores_the_rights_that_it_allows_again(home: Arc<Home>) {
     let mut engine = engine(&home).await;
     engine.at("2015-03-10T00:00:00Z").await;
     engine.at(RECEIVE_ONLY).await;

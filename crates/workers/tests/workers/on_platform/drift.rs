@@ -1,4 +1,4 @@
-//! Somebody changes the directory behind the engine's back.
+//! Changes to the directory that the engine did not make.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ async fn engine(home: Arc<Home>) -> Engine {
     Engine::new(home, Plan::cec_pac().unwrap()).await
 }
 
-/// After sending has ended.
+/// An engine after sending has ended.
 async fn in_receive_only(home: Arc<Home>) -> Engine {
     let mut engine = engine(home).await;
     engine.at("2015-03-10T00:00:00Z").await;
@@ -34,7 +34,7 @@ async fn in_receive_only(home: Arc<Home>) -> Engine {
 }
 
 impl Home {
-    /// Somebody writes into the table: a right has no end any more.
+    /// Removes the end of a right by hand.
     async fn allow_by_hand(&self, column: &str, number: u32) {
         let no_end = match self {
             Self::File { .. } => "-2147483648",
@@ -45,7 +45,7 @@ impl Home {
             .await;
     }
 
-    /// Somebody writes into the table: a right ends at an instant.
+    /// Sets the end of a right by hand.
     async fn end_by_hand(&self, column: &str, number: u32, instant: &str) {
         let seconds = at(instant).timestamp();
         let value = match self {
@@ -69,7 +69,7 @@ fn found(
     Event::DriftFound(DriftFound { capability, expected, found, compared_at, repair, mailboxes })
 }
 
-pub(crate) async fn a_right_given_back_by_hand_is_found_told_and_taken_again(home: Arc<Home>) {
+pub(crate) async fn a_right_restored_by_hand_is_found_recorded_and_removed_again(home: Arc<Home>) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
     assert_eq!(engine.check(true).await.drifting(), 0);
     home.allow_by_hand("send_until", 33).await;
@@ -96,7 +96,7 @@ pub(crate) async fn a_right_given_back_by_hand_is_found_told_and_taken_again(hom
     assert_eq!(engine.told().await.len(), 1);
 }
 
-pub(crate) async fn a_right_taken_by_hand_is_found_and_given_back(home: Arc<Home>) {
+pub(crate) async fn a_right_removed_by_hand_is_found_and_restored(home: Arc<Home>) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
     home.end_by_hand("receive_until", 140_000, "2015-03-01T00:00:00Z").await;
     assert_eq!(engine.check(true).await.drifting(), 1);
@@ -108,7 +108,7 @@ pub(crate) async fn a_right_taken_by_hand_is_found_and_given_back(home: Arc<Home
     assert_eq!((engine.open_drift().await, engine.check(true).await.drifting()), (0, 0));
 }
 
-pub(crate) async fn an_end_that_somebody_moved_is_told_anew(home: Arc<Home>) {
+pub(crate) async fn an_end_moved_by_hand_is_recorded_again(home: Arc<Home>) {
     let mut engine = engine(Arc::clone(&home)).await;
     engine.at("2015-03-10T00:00:00Z").await;
     assert_eq!(engine.check(true).await.drifting(), 0, "what is armed is as it should be");
@@ -128,7 +128,7 @@ pub(crate) async fn an_end_that_somebody_moved_is_told_anew(home: Arc<Home>) {
     assert_eq!(home.may(Capability::Send, mailboxes()).await, set([]));
 }
 
-pub(crate) async fn what_is_only_reported_is_told_once_and_left_until_somebody_puts_it_right(
+pub(crate) async fn drift_without_repair_is_recorded_once_and_left_open_until_settled(
     home: Arc<Home>,
 ) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
@@ -143,14 +143,16 @@ pub(crate) async fn what_is_only_reported_is_told_once_and_left_until_somebody_p
     assert_eq!(engine.check(false).await.drifting(), 1);
     let settled = DriftSettled { capability: Capability::Send, mailboxes: set([33]) };
     assert_eq!(engine.told().await.last(), Some(&Event::DriftSettled(settled)));
-    // And then it is to be put right after all.
+    // Now with repair.
     assert_eq!(engine.check(true).await.drifting(), 1);
     engine.settle().await;
     assert_eq!(home.may(Capability::Send, mailboxes()).await, set([]));
     assert_eq!(engine.open_drift().await, 0);
 }
 
-pub(crate) async fn who_is_known_to_one_side_only_is_reported_and_never_touched(home: Arc<Home>) {
+pub(crate) async fn mailboxes_known_to_one_side_only_are_reported_and_never_changed(
+    home: Arc<Home>,
+) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
     home.remove(66).await;
     home.with([1, 200_000]).await;
@@ -159,7 +161,7 @@ pub(crate) async fn who_is_known_to_one_side_only_is_reported_and_never_touched(
     let before = engine.events().await.len();
     let checked = engine.check(true).await;
     assert_eq!(checked.unknown_to_platform, set([66]));
-    // 1 is a registration that was never activated, 200,000 none at all.
+    // 1 is a registration never activated; 200,000 does not exist.
     assert_eq!(checked.unknown_to_registry, set([1, 200_000]));
     assert_eq!((checked.known, checked.numberless, checked.drifting()), (66, 0, 0));
     let compared = checked.capabilities.iter().map(|one| one.compared);
@@ -170,11 +172,11 @@ pub(crate) async fn who_is_known_to_one_side_only_is_reported_and_never_touched(
     assert_eq!(home.may(Capability::Access, [1, 66, 200_000]).await, set([]));
 }
 
-pub(crate) async fn what_was_found_is_repaired_after_a_crash_too(home: Arc<Home>) {
+pub(crate) async fn drift_found_before_a_crash_is_repaired_after_it(home: Arc<Home>) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
     home.allow_by_hand("send_until", 33).await;
     home.allow_by_hand("send_until", 140_000).await;
-    // Killed after the first range: what that found is in the log, and no summary is.
+    // Killed after the first range: its drift is recorded, and no summary.
     plan_a_check(&mut engine).await;
     while engine.open_drift().await == 0 {
         engine.reconciler.tick().await.unwrap();
@@ -191,7 +193,7 @@ pub(crate) async fn what_was_found_is_repaired_after_a_crash_too(home: Arc<Home>
     assert_eq!(engine.reconciler.tick().await.unwrap().progress, 0, "for good");
 }
 
-/// The plan compares, and an occurrence came due.
+/// Adopts a plan with drift checks and makes an occurrence due.
 async fn plan_a_check(engine: &mut Engine) {
     let scheduled_for = engine.journal.now();
     let name = DriftRules::recurring_name();
@@ -200,10 +202,10 @@ async fn plan_a_check(engine: &mut Engine) {
     engine.append(stream, Event::RecurringWorkDue(due)).await;
 }
 
-pub(crate) async fn nothing_is_drift_while_a_phase_is_carried_out(home: Arc<Home>) {
+pub(crate) async fn work_in_flight_of_a_phase_is_not_drift(home: Arc<Home>) {
     let mut engine = engine(Arc::clone(&home)).await;
     engine.at("2015-01-10T00:00:00Z").await;
-    // Not armed ahead, so that all of it is done at the date.
+    // Not armed, so that all work is done at the date.
     engine.set_clock("2015-03-18T01:00:00Z").await;
     engine.start_due_phases().await;
     let mut hands = JoinSet::new();
@@ -228,7 +230,7 @@ pub(crate) async fn nothing_is_drift_while_a_phase_is_carried_out(home: Arc<Home
     assert_eq!(home.may(Capability::Send, mailboxes()).await, set([]));
 }
 
-pub(crate) async fn a_comparison_comes_to_its_end_on_a_platform_that_fails(home: Arc<Home>) {
+pub(crate) async fn a_comparison_completes_on_a_platform_that_fails_sometimes(home: Arc<Home>) {
     let faults = "transient=40%".parse().unwrap();
     let platform = Arc::new(Faulty::new(home.once_more().await, faults, 7));
     let mut engine = Engine::on(Arc::clone(&home), Plan::cec_pac().unwrap(), platform).await;
@@ -253,12 +255,10 @@ pub(crate) async fn a_comparison_comes_to_its_end_on_a_platform_that_fails(home:
     assert_eq!((checked.mailboxes, checked.known, checked.drifting()), (65, 65, 1));
 }
 
-/// What somebody does to a mailbox: which right, and when it ends, in days; `None`: never.
+/// A change by hand: a right, and its end in days; `None` for no end.
 type Edit = (usize, usize, Option<i64>);
 
-pub(crate) async fn the_comparison_in_ranges_finds_what_a_look_at_each_mailbox_finds(
-    home: Arc<Home>,
-) {
+pub(crate) async fn comparing_ranges_finds_what_comparing_each_mailbox_finds(home: Arc<Home>) {
     let mut engine = in_receive_only(Arc::clone(&home)).await;
     let columns = [
         (Capability::Send, "send_until"),

@@ -1,4 +1,4 @@
-//! The parts that act, over a mail directory of either kind and a log in memory.
+//! The sweep, workers and reconciler over a mail directory and a log in memory.
 
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +28,7 @@ impl Clock for Hands {
 pub(crate) const ARM_AHEAD: Duration = Duration::days(14);
 const EVERYTHING: Capabilities = Capabilities::OF_PLATFORM.with(Capability::Activate);
 
-/// Every third of the first hundred numbers, a block across a border, and one far off: with gaps.
+/// Numbers with gaps: every third of a hundred, a block across a container boundary, one far away.
 pub(crate) fn mailboxes() -> Vec<u32> {
     (0..100).step_by(3).chain(65_520..65_550).chain([140_000]).collect()
 }
@@ -44,13 +44,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The plan adopted and the mailboxes there, on 1 December 2014.
+    /// The adopted plan and its mailboxes, on 1 December 2014.
     pub(crate) async fn new(home: Arc<Home>, plan: Plan) -> Self {
         let platform = home.once_more().await;
         Self::on(home, plan, platform).await
     }
 
-    /// The same on a platform that is handed in.
+    /// The same on another platform.
     pub(crate) async fn on(home: Arc<Home>, plan: Plan, platform: Arc<dyn Platform>) -> Self {
         let begin = "2014-12-01T00:00:00Z".parse().unwrap();
         let clock = Arc::new(Hands(Mutex::new(begin)));
@@ -64,7 +64,7 @@ impl Engine {
         engine
     }
 
-    /// New parts, which know nothing but the log and the platform.
+    /// New parts over the log and the platform.
     fn over(
         home: Arc<Home>,
         clock: Arc<Hands>,
@@ -84,7 +84,7 @@ impl Engine {
         Self { home, clock, journal, platform, queue, sweep, reconciler }
     }
 
-    /// As after a crash: nothing but the log and the directory is left.
+    /// As after a crash: only the log and the directory remain.
     pub(crate) async fn crashed(self) -> Self {
         let store = Arc::clone(self.journal.store());
         let programme = self.journal.programme().clone();
@@ -145,7 +145,7 @@ impl Engine {
         }
     }
 
-    /// It is that instant, and all that is due at it is done.
+    /// Sets the clock and does all work that is due.
     pub(crate) async fn at(&mut self, instant: &str) {
         self.set_clock(instant).await;
         self.start_due_phases().await;
@@ -171,7 +171,7 @@ impl Engine {
         self.reconciler.check(repair, &Origin::part("test")).await.unwrap()
     }
 
-    /// All that comparing ever told, without the summaries.
+    /// The drift events, without the summaries.
     pub(crate) async fn told(&self) -> Vec<Event> {
         let all = self.journal.store().read_all(0, &Filter::default(), usize::MAX).await.unwrap();
         let stream = drift_stream(self.journal.programme()).unwrap();
