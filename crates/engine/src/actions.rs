@@ -7,6 +7,7 @@
 //! returns the first result.
 
 mod decide;
+pub mod drift;
 pub mod erasure;
 pub mod holds;
 pub mod incidents;
@@ -14,12 +15,14 @@ pub mod keys;
 pub mod log_requests;
 pub mod mail_logs;
 pub mod mailboxes;
+pub mod messages;
 pub mod migrate;
 pub mod notices;
 pub mod plan;
 pub mod programme;
 pub mod projections;
 pub mod registrations;
+pub mod voucher_codes;
 pub mod vouchers;
 
 use eventstore::Origin;

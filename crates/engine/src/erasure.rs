@@ -6,6 +6,7 @@
 
 mod message_logs;
 mod owners;
+mod residue;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use crate::store::Store;
 use crate::{EngineLock, Error, Home, StorePlace};
 pub use message_logs::MessageLogs;
+pub use residue::residue;
 
 /// An owner of personal data.
 #[async_trait]

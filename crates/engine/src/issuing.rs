@@ -18,7 +18,8 @@ use vouchers::Issuer;
 use workers::{SweepSettings, Worker};
 
 use crate::platform_choice::apply_rate_limits;
-use crate::{Error, Home};
+use crate::store::Store;
+use crate::{Error, StorePlace};
 
 /// How often the log is read while another process issues vouchers.
 const POLL: Duration = Duration::from_millis(100);
@@ -26,21 +27,20 @@ const POLL: Duration = Duration::from_millis(100);
 const NO_PROGRESS: Duration = Duration::from_secs(20);
 
 /// Whose vouchers a command waits for; everyone's where it names nobody.
-pub type Whose = Option<u32>;
+type Whose = Option<u32>;
 
-/// Returns once workers have nothing left to issue to them. `home` is the folder of an embedded store.
-pub async fn until_issued(
-    home: Option<&Home>,
-    journal: &Arc<Journal>,
-    registry: &Arc<Registry>,
-    whose: Whose,
-) -> Result<(), Error> {
+/// Returns once workers have nothing left to issue to them.
+pub(crate) async fn until_issued(store: &Store, whose: Whose) -> Result<(), Error> {
+    let journal = store.journal();
     if pending(journal, whose).await?.is_empty() {
         return Ok(());
     }
-    let lock = home.map(Home::try_lock).transpose()?.flatten();
+    let lock = match &store.settings().place {
+        StorePlace::Folder(_) => store.settings().home()?.try_lock()?,
+        StorePlace::Postgres(_) => None,
+    };
     match lock {
-        Some(_lock) => here(journal, registry, whose).await,
+        Some(_lock) => here(journal, store.registry().await?, whose).await,
         None => elsewhere(journal, whose).await,
     }
 }
@@ -117,7 +117,7 @@ async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
 }
 
 /// Why verified requests are left without a voucher; `None` where none is left.
-pub fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<String> {
+pub(crate) fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<String> {
     let verified = state.vouchers.verified().clone();
     if verified.is_empty() {
         return None;

@@ -13,7 +13,7 @@ pub mod erasure;
 mod error;
 pub mod health;
 mod home;
-pub mod issuing;
+mod issuing;
 mod mailbox_ref;
 pub mod metrics;
 pub mod parts;
@@ -28,7 +28,6 @@ pub mod settings;
 mod signals;
 pub mod store;
 mod tasks;
-pub mod traces;
 
 pub use clock::RealClock;
 pub use command_handler::{COMMANDS, CommandHandler};

@@ -8,7 +8,6 @@ mod act;
 mod canary;
 mod completion;
 mod config;
-mod decide;
 mod derived;
 mod drift;
 mod erase;
@@ -38,7 +37,6 @@ mod status;
 pub(crate) mod voucher;
 
 pub(crate) use notices::delivery;
-pub(crate) use voucher::OpenVouchers;
 
 use std::error::Error as _;
 use std::ffi::OsString;

@@ -16,7 +16,7 @@ use mail::{RelayClient, Transport};
 use tokio::sync::watch;
 
 use crate::cli::{Global, LmtpArgs, ReadingArgs};
-use crate::commands::{self, OpenVouchers};
+use crate::commands;
 use crate::{Error, RealClock};
 
 /// The memory for messages in flight.
@@ -43,8 +43,10 @@ pub(crate) fn reader(args: &ReadingArgs) -> Reader {
 pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, Error> {
     let process = Process::start(LETTERS, args.watch.0).await?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let opened = OpenVouchers::open(global).await?;
-    let journal = Arc::clone(opened.vouchers.journal());
+    let opened = engine::store::Store::open_to_decide(global.settings()?).await?;
+    let vouchers = opened.vouchers().await?.clone();
+    let registry = Arc::clone(opened.registry().await?);
+    let journal = Arc::clone(opened.journal());
     let address = watch::Sender::new(intake_address(&journal).await?);
     let store = Arc::new(open(global).await?);
     let writer = MessageWriter::new(Arc::clone(&store), Arc::clone(&clock));
@@ -52,11 +54,10 @@ pub(crate) async fn lmtp(args: &LmtpArgs, global: &Global) -> Result<ExitCode, E
     let mut settings = settings(args)?;
     let store_settings = global.settings_with(args.archive.as_ref())?;
     if store_settings.has_archive() {
-        let (journal, registry) = (Arc::clone(&journal), Arc::clone(&opened.registry));
+        let (journal, registry) = (Arc::clone(&journal), Arc::clone(&registry));
         let links = ExportLinks { journal, registry, settings: store_settings };
         settings.extracts = Some(Arc::new(links));
     }
-    let (vouchers, registry) = (opened.vouchers.clone(), Arc::clone(&opened.registry));
     let processor = RequestProcessor::new(Arc::clone(&store), vouchers, registry, settings);
     let server = Server::bind(&args.listen, rules(args, &address), limits(args), Arc::new(writer));
     let server = server.await?;

@@ -248,14 +248,14 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     };
     looked_at();
     let released = place.done(&["message", "release", "1"]);
-    assert_eq!(released, "message 1 is looked at again, as one that a person wrote\n");
+    assert_eq!(released, "message 1 is processed again, as written by a person\n");
     assert_eq!((count("new"), count("held")), (1, 0));
     let early = ["message", "refuse", "1", "--reason", "no request"];
     assert_eq!(place.tramonto(&early).output().unwrap().status.code(), Some(1));
     looked_at();
     assert_eq!(
         place.done(&["message", "refuse", "1", "--reason", "no request"]),
-        "message 1 is turned down, and kept\n"
+        "message 1 is refused, and kept\n"
     );
     assert_eq!((count("refused"), count("held")), (1, 0));
     assert!(place.done(&["message", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
@@ -265,7 +265,7 @@ fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept()
     place.done(&["message", "receive", file.to_str().unwrap()]);
     looked_at();
     let told = place.done(&["message", "release", "2", "--holder", "3"]);
-    assert_eq!(told, "message 2 is looked at again, as that holder's request\n");
+    assert_eq!(told, "message 2 is processed again, as that holder's request\n");
     let shown = place.done(&["message", "show", "2", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let (status, mailbox) = (&shown["status"], &shown["mailbox"]);

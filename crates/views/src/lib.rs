@@ -31,10 +31,10 @@ pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
 pub use results::{
     Amended, ExportPrepared, ExportsPrepared, HoldPlaced, HoldReleased, HoldersErased,
     IncidentResolution, IncidentRetry, KeyRetired, KeyRotation, LinksExpired, LogRequestCreated,
-    LogRequestRefused, LogRequestVerified, MailLogsDestroyed, MailboxWithdrawn, Migrations,
-    NoticeBounced, NoticeRetry, PaceSet, Paused, PlanAdopted, PlanAmendment, Rebuilt,
-    RegistrationRecorded, RemindersClaimed, Resumed, VoucherRedeemed, VoucherRefused,
-    VoucherRevoked, VouchersExpired, VouchersRequested, VouchersVerified,
+    LogRequestRefused, LogRequestVerified, MailLogsDestroyed, MailboxWithdrawn, MessageRefused,
+    MessageReleased, Migrations, NoticeBounced, NoticeRetry, PaceSet, Paused, PlanAdopted,
+    PlanAmendment, Rebuilt, RegistrationRecorded, RemindersClaimed, Resumed, VoucherRedeemed,
+    VoucherRefused, VoucherRevoked, VouchersExpired, VouchersRequested, VouchersVerified,
 };
 pub use rights::RightView;
 pub use status::{Current, DriftStatus, Population, Status};

@@ -7,6 +7,7 @@ mod incidents;
 mod keys;
 mod logs;
 mod mailboxes;
+mod messages;
 mod notices;
 mod plan;
 mod programme;
@@ -21,6 +22,7 @@ pub use logs::{
     LogRequestVerified, MailLogsDestroyed,
 };
 pub use mailboxes::{HoldPlaced, HoldReleased, MailboxWithdrawn};
+pub use messages::{MessageRefused, MessageReleased};
 pub use notices::{NoticeBounced, NoticeRetry};
 pub use plan::{Amended, Migrations, PlanAdopted, PlanAmendment, Rebuilt};
 pub use programme::{PaceSet, Paused, Resumed};

@@ -1,8 +1,10 @@
 //! Registrations: one by itself, its activation, or a registry file.
 
+use std::path::PathBuf;
+
 use chrono::NaiveDate;
 use domain::Plan;
-use registry::{Registered, Row};
+use registry::{Encoding, ImportRequest, Progress, Registered, Row, Source, Summary};
 use views::RegistrationRecorded;
 
 use super::{Action, At, Caller};
@@ -21,6 +23,43 @@ pub struct Activate {
     pub registration_id: String,
     /// The day.
     pub activated_on: NaiveDate,
+}
+
+/// Imports a registry file. The same file again changes nothing.
+pub struct ImportRegistry<'a> {
+    /// The file.
+    pub source: Source,
+    /// Its encoding.
+    pub encoding: Encoding,
+    /// Where rejected rows go.
+    pub rejects: PathBuf,
+    /// Whether unknown columns are skipped.
+    pub ignore_extra: bool,
+    /// Takes the progress after each batch.
+    pub progress: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+impl Action for ImportRegistry<'_> {
+    const DONE: &'static str = "imported";
+    type Result = Summary;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<Summary>, Error> {
+        let Self { source, encoding, rejects, ignore_extra, progress } = self;
+        let plan = plan_of(store).await?;
+        let request = ImportRequest {
+            source,
+            rejects: Some(rejects),
+            encoding,
+            ignore_extra,
+            plan: &plan,
+            now: store.journal().now(),
+            actor: &caller.actor,
+            reason: caller.reason.as_ref().map(crate::Reason::as_str),
+            progress,
+        };
+        let summary = registry::import(&**store.log(), store.registry().await?, request).await?;
+        Ok(At { result: summary, position: store.log().head().await? })
+    }
 }
 
 impl Action for Register {

@@ -16,6 +16,14 @@ use crate::actions::Caller;
 use crate::{EngineLock, Error, RealClock, StorePlace};
 
 impl Store {
+    /// Opens a store to import a registry: the plan of CEC-PAC is adopted where it has none.
+    pub async fn open_to_import(settings: StoreSettings, caller: &Caller) -> Result<Self, Error> {
+        let reason =
+            "the first import adopts the plan of CEC-PAC".parse().map_err(Error::Invalid)?;
+        let caller = Caller::new(&*caller.actor, Some(reason));
+        Self::open_to_fill(settings, &Plan::cec_pac()?, &caller).await
+    }
+
     /// Opens a store to fill its registry: an embedded one is made where it is missing and locked
     /// against an engine, and `plan` is adopted where the store has no plan.
     pub async fn open_to_fill(

@@ -6,31 +6,23 @@
 mod certificate;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use domain::DriftChecked;
-use engine::EngineSettings;
-use eventstore::Origin;
-use platform::{Directory, Platform, PostgresDirectory};
+use engine::actions::drift::CheckDrift;
 use serde_json::json;
-use workers::Reconciler;
 
 use super::act::decide_on;
-use crate::cli::{DriftCommand, Global, PlatformArgs};
+use crate::Error;
+use crate::cli::{DriftCommand, Global, PlatformArgs, Reason};
 use crate::exit::Exit;
-use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
-use crate::{Error, StorePlace};
-use engine::parts::{MailDirectory, PendingMailboxes};
-use engine::platform_choice::{PlatformChoice, PlatformLink};
 
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
         DriftCommand::Check(args) => compare(false, None, &args.platform, global).await,
         DriftCommand::Repair(args) => {
-            let reason = Some(args.reason.as_str().to_owned());
-            compare(true, reason, &args.platform, global).await
+            compare(true, Some(&args.reason), &args.platform, global).await
         }
         DriftCommand::Certify(args) => certificate::execute(args, global).await,
     }
@@ -38,56 +30,18 @@ pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<Ex
 
 async fn compare(
     repair: bool,
-    reason: Option<String>,
+    reason: Option<&Reason>,
     platform: &PlatformArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
     let store = decide_on(global).await?;
-    let journal = Arc::clone(store.journal());
-    let (platform, provisioned) = match platform.choice()? {
-        PlatformChoice::Directory => directory(global).await?,
-        PlatformChoice::Webhook(settings) => {
-            let registry = Arc::clone(store.registry().await?);
-            let provider =
-                engine::platform_choice::webhook(&settings, store.programme(), registry)?;
-            let provider: Arc<dyn Platform> = Arc::new(provider);
-            (provider, None)
-        }
-    };
-    let log = Arc::clone(store.log());
-    let pending = provisioned.map(|directory| PendingMailboxes::new(log, directory));
-    if let Some(pending) = &pending
-        && pending.any().await?
-    {
-        return Err(Error::Usage(
-            "registered mailboxes are not in the mail directory yet; run the engine, then check again"
-                .to_owned(),
-        ));
-    }
-    // An end that is not armed yet is no drift.
-    let link = PlatformLink::new(platform, pending, EngineSettings::default().arm_ahead);
-    link.apply_rate_limits(&*journal.state().await?);
-    let origin = Origin { actor: global.actor(), reason, ..Origin::part("") };
-    let mut reconciler = Reconciler::new(journal, Arc::clone(&link.platform), link.reach);
-    let checked = reconciler.check(repair, &origin).await?;
+    let action = CheckDrift { platform: &platform.choice()?, repair };
+    let done = Box::pin(store.run(action, &global.caller(reason))).await;
     store.close().await?;
+    let checked = done?.result;
     tell(&checked, global)?;
     let clean = repair || checked.drifting() == 0;
     Ok(if clean { Exit::Done.into() } else { Exit::Found.into() })
-}
-
-/// A platform, and how it is given its mailboxes, where it is.
-type Found = (Arc<dyn Platform>, Option<Arc<dyn MailDirectory>>);
-
-/// The mail directory of the store.
-async fn directory(global: &Global) -> Result<Found, Error> {
-    if let StorePlace::Postgres(url) = &global.store {
-        let directory = PostgresDirectory::open(postgres_options(global, url)?).await?;
-        let directory = Arc::new(directory);
-        return Ok((Arc::<PostgresDirectory>::clone(&directory), Some(directory)));
-    }
-    let directory = Arc::new(Directory::open(&global.home()?.directory()).await?);
-    Ok((Arc::<Directory>::clone(&directory), Some(directory)))
 }
 
 fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {

@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use engine::actions::erasure::{EraseAll, EraseHolder, FinishErasure};
-use engine::erasure::MessageLogs;
-use engine::traces::traces;
+use engine::erasure::{MessageLogs, residue};
 use serde_json::json;
 
 use super::act::{act, answer, decide_on};
+use crate::Error;
 use crate::cli::{EraseArgs, EraseCommand, Global, SearchTerm, VerifyErasureArgs};
 use crate::exit::Exit;
-use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::{count, table};
-use crate::{Error, StorePlace};
 
 /// So many texts are looked for at once at most.
 const MOST_TEXTS: usize = 100;
@@ -51,33 +48,7 @@ async fn verify(
 ) -> Result<ExitCode, Error> {
     let texts = if args.texts.is_empty() { given()? } else { args.texts };
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().to_owned()).collect();
-    let found = match &global.store {
-        StorePlace::Folder(folder) => {
-            global.home()?.expect_store()?;
-            in_files(folder.clone(), texts.clone()).await?
-        }
-        StorePlace::Postgres(url) => {
-            sql::residue(postgres_options(global, url)?, &SCHEMAS, &texts).await?
-        }
-    };
-    let mut found = found;
-    if let Some(archive) = logs.folder() {
-        if matches!(global.store, StorePlace::Postgres(_))
-            || global.home()?.folder() != archive.folder()
-        {
-            let (folder, texts) = (archive.folder().to_owned(), texts.clone());
-            found.extend(in_files(folder, texts).await?);
-        }
-        if archive.archive().exists() {
-            let index = archive::Index::open_read_only(&archive.archive()).await?;
-            let rows = index.residue(&texts).await?;
-            index.close().await?;
-            found.push(("log of messages, as it is read".to_owned(), rows));
-        }
-    }
-    if let Some(letters) = in_messages(global, &texts).await? {
-        found.push(("e-mails, as they are read".to_owned(), letters));
-    }
+    let found = residue(&global.settings()?, logs, &texts).await?;
     let left: u64 = found.iter().map(|(_, traces)| traces).sum();
     let mut out = Output::open();
     if global.json {
@@ -94,27 +65,6 @@ async fn verify(
     }
     Ok(if left == 0 { Exit::Done.into() } else { Exit::Found.into() })
 }
-
-async fn in_files(folder: PathBuf, texts: Vec<String>) -> Result<Vec<(String, u64)>, Error> {
-    let looked = tokio::task::spawn_blocking(move || traces(&folder, &texts)).await;
-    looked.map_err(|_stopped| Error::Usage("the search was stopped".to_owned()))?
-}
-
-/// In how many e-mails one of the texts stands as their reader sees it, whatever they are encoded in; `None` where no
-/// e-mail ever came.
-async fn in_messages(global: &Global, texts: &[String]) -> Result<Option<u64>, Error> {
-    let Some(store) = crate::requests::open_to_look(global).await? else { return Ok(None) };
-    let mut messages = 0;
-    for text in texts {
-        messages += store.residue(text).await?;
-    }
-    store.close().await?;
-    Ok(Some(messages))
-}
-
-/// Everything of ours in a database.
-const SCHEMAS: [&str; 7] =
-    ["tramonto", "registry", "directory", "projection", "vouchers", "intake", "archive"];
 
 /// The texts on standard input, one a line.
 fn given() -> Result<Vec<SearchTerm>, Error> {

@@ -2,21 +2,18 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use domain::{Plan, ProgrammeId, State};
-use eventstore::{Clock, EventStore, Journal, Origin};
-use registry::{Encoding, ImportRequest, Registry, Source, Summary, rejects_of};
+use engine::actions::registrations::ImportRegistry;
+use engine::store::Store;
+use registry::{Encoding, Progress, Source, Summary, rejects_of};
 use serde_json::json;
 
+use crate::Error;
 use crate::cli::{Global, ImportArgs};
-use crate::embedded::Store;
 use crate::exit::Exit;
-use crate::log::{Log, postgres_options};
 use crate::output::Output;
 use crate::output::progress::{self, show_read};
 use crate::output::text::count;
-use crate::{Error, RealClock, StorePlace};
 
 /// The name of the file of rejects where the rows came from standard input.
 const STREAM_REJECTS: &str = "registry.rejects.csv";
@@ -44,93 +41,19 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
         }
     };
     let rejects = if from_stream { STREAM_REJECTS.into() } else { rejects_of(&args.file) };
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let usual = Plan::cec_pac()?;
-    let programme = usual.programme.clone();
-    let store = Target::open(global, Arc::clone(&clock), &programme).await?;
-    let log = store.log();
-    let actor = global.actor();
-    let reason = args.reason.as_ref().map(|reason| reason.as_str().to_owned());
-    let journal = if let Some(programme) = Store::programme(&*log).await? {
-        Journal::new(programme, Arc::clone(&log), Arc::clone(&clock), State::default(), 0)
-    } else {
-        let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
-        let origin = Origin { reason, ..Origin::part(&actor) };
-        engine::store::adopt(Arc::clone(&log), &global.store, &usual, Arc::clone(&clock), &origin)
-            .await?
-    };
-    let plan = journal.state().await?.plan().cloned().unwrap_or(usual);
+    let ignore_extra = args.ignore_extra;
+    let store = Store::open_to_import(global.settings()?, &global.caller(None)).await?;
     let bar = progress::file("import", global.json);
-    let summary = registry::import(
-        &*log,
-        store.registry(),
-        ImportRequest {
-            source,
-            rejects: Some(rejects),
-            encoding,
-            ignore_extra: args.ignore_extra,
-            plan: &plan,
-            now: journal.now(),
-            actor: &actor,
-            reason: reason.as_deref(),
-            progress: &mut |read| show_read(&bar, read.bytes_read, read.bytes_total, read.rows),
-        },
-    )
-    .await;
+    let mut progress =
+        |read: Progress| show_read(&bar, read.bytes_read, read.bytes_total, read.rows);
+    let action =
+        ImportRegistry { source, encoding, rejects, ignore_extra, progress: &mut progress };
+    let done = Box::pin(store.run(action, &global.caller(args.reason.as_ref()))).await;
     bar.finish_and_clear();
-    drop(journal);
     store.close().await?;
-    let summary = summary?;
+    let summary = done?.result;
     tell(&summary, global)?;
     Ok(if summary.rejected > 0 { Exit::Rejected.into() } else { Exit::Done.into() })
-}
-
-/// Where the rows and what they say go.
-enum Target {
-    Folder(Box<Store>),
-    Shared(Log, Box<Registry>),
-}
-
-impl Target {
-    async fn open(
-        global: &Global,
-        clock: Arc<dyn Clock>,
-        usual: &ProgrammeId,
-    ) -> Result<Self, Error> {
-        let StorePlace::Postgres(url) = &global.store else {
-            let store = Store::open(global.home()?, clock, false, usual).await?;
-            return Ok(Self::Folder(Box::new(store)));
-        };
-        let log = Log::open_to_decide(&global.settings()?, clock).await?;
-        let theirs = Store::programme(&*log.port()).await?;
-        let options = postgres_options(global, url)?;
-        let registry = Registry::connect(options, theirs.as_ref().unwrap_or(usual)).await?;
-        Ok(Self::Shared(log, Box::new(registry)))
-    }
-
-    fn log(&self) -> Arc<dyn EventStore> {
-        match self {
-            Self::Folder(store) => Arc::new(store.log.clone()),
-            Self::Shared(log, _) => log.port(),
-        }
-    }
-
-    fn registry(&self) -> &Registry {
-        match self {
-            Self::Folder(store) => &store.registry,
-            Self::Shared(_, registry) => registry,
-        }
-    }
-
-    async fn close(self) -> Result<(), Error> {
-        match self {
-            Self::Folder(store) => store.close().await,
-            Self::Shared(log, registry) => {
-                log.close().await;
-                Ok(registry.close().await?)
-            }
-        }
-    }
 }
 
 /// A store is not made for a file that is not there.

@@ -7,11 +7,13 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use engine::actions::messages::{RefuseMessage, ReleaseMessage};
 use intake::{Kind, Message, NewMessage, Templates};
 use mail::Headers;
 use serde_json::{Value, json};
 
-use super::{act, message_on_input, read};
+use super::act::{act, answer, decide_on};
+use super::{message_on_input, read};
 use crate::cli::{
     Global, LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, RefuseMessageArgs,
     ReleaseMessageArgs, ShowMessageArgs,
@@ -28,8 +30,15 @@ pub(super) async fn execute(command: MessageCommand, global: &Global) -> Result<
         MessageCommand::Receive(args) => receive(&args, global).await,
         MessageCommand::List(args) => list(&args, global).await,
         MessageCommand::Show(args) => show(&args, global).await,
-        MessageCommand::Release(args) => release(&args, global).await,
-        MessageCommand::Refuse(args) => refuse(&args, global).await,
+        MessageCommand::Release(ReleaseMessageArgs { number, holder }) => {
+            let store = decide_on(global).await?;
+            let done = store.run(ReleaseMessage { number, holder }, &global.caller(None)).await;
+            store.close().await?;
+            answer(&done?, global)
+        }
+        MessageCommand::Refuse(RefuseMessageArgs { number, reason }) => {
+            act(RefuseMessage { number }, &reason, global).await
+        }
         MessageCommand::ExportTemplates(args) => export_templates(&args, global),
     }
 }
@@ -45,7 +54,11 @@ async fn receive(args: &MessageArgs, global: &Global) -> Result<(), Error> {
     let store = requests::open(global).await?;
     let number = store.insert_one(NewMessage { sender, received_at, content }).await?;
     store.close().await?;
-    done(global, "message-kept", number, "is kept")
+    let mut out = Output::open();
+    if global.json {
+        return out.object(&json!({ "done": "message-kept", "number": number }));
+    }
+    out.line(format!("message {number} is kept"))
 }
 
 async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
@@ -149,40 +162,6 @@ async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
     out.line("its text is somebody's personal data; --content writes it")
 }
 
-async fn release(args: &ReleaseMessageArgs, global: &Global) -> Result<(), Error> {
-    let holder = match &args.holder {
-        None => None,
-        Some(target) => {
-            let store = act::read(global).await?;
-            let number = store.number_of(target).await?;
-            store.close().await?;
-            Some(number)
-        }
-    };
-    let store = requests::open(global).await?;
-    let released = store.release(args.number, holder).await?;
-    store.close().await?;
-    if !released {
-        return Err(not_held(args.number));
-    }
-    let words = match holder {
-        None => "is looked at again, as one that a person wrote",
-        Some(_) => "is looked at again, as that holder's request",
-    };
-    done(global, "message-released", args.number, words)
-}
-
-async fn refuse(args: &RefuseMessageArgs, global: &Global) -> Result<(), Error> {
-    let store = requests::open(global).await?;
-    let now = eventstore::Clock::now(&RealClock);
-    let refused = store.refuse(args.number, args.reason.as_str(), now).await?;
-    store.close().await?;
-    if !refused {
-        return Err(not_held(args.number));
-    }
-    done(global, "message-refused", args.number, "is turned down, and kept")
-}
-
 fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
     let unusable = |path: &Path, source: std::io::Error| Error::File {
         path: path.to_owned(),
@@ -209,20 +188,6 @@ fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
     ))
 }
 
-fn done(global: &Global, what: &str, number: i64, words: &str) -> Result<(), Error> {
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({ "done": what, "number": number }));
-    }
-    out.line(format!("message {number} {words}"))
-}
-
 fn unknown(number: i64) -> Error {
     Error::Usage(format!("there is no message {number}; look at `tramonto message list`"))
-}
-
-fn not_held(number: i64) -> Error {
-    Error::Usage(format!(
-        "message {number} does not wait in quarantine; look at `tramonto message list`"
-    ))
 }

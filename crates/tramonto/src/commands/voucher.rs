@@ -3,69 +3,33 @@
 //! Invariants: a code is printed or written once, and recorded as delivered only afterwards; it is
 //! never read from the command line, which other users of the machine can see.
 
-mod bulk;
+mod code_file;
 pub(crate) mod keys;
 mod whom;
 
 use std::path::Path;
-use std::sync::Arc;
 
-use domain::{MailboxId, VoucherStanding};
+use domain::VoucherStanding;
+use engine::actions::voucher_codes::{
+    CodeSink, IssueVoucher, IssueVouchers, IssuedCode, ReissueUndelivered, ReissueVoucher,
+};
 use engine::actions::vouchers::{
     ExpireVouchers, RedeemVoucher, RefuseVoucher, RemindHolders, RequestVouchers, RevokeVoucher,
     VerifyVouchers,
 };
-use engine::store::Store;
-use engine::{Home, StorePlace, issuing};
-use registry::Registry;
+use engine::actions::{Action, Done};
 use serde_json::{Value, json};
-use vouchers::{Credentials, Status, Vouchers};
+use vouchers::Status;
 
 use super::act::{act, act_on, decide_on, read};
-use super::decide::origin;
 use crate::Error;
 use crate::cli::{
-    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
+    Global, IssueArgs, OneArgs, PROOF, Reason, RedeemArgs, RefuseArgs, ReissueArgs, Target,
+    VoucherCommand,
 };
 use crate::output::Output;
 use crate::output::text::{count, table};
-
-/// A store opened for commands about vouchers.
-pub(crate) struct OpenVouchers {
-    store: Store,
-    /// The folder of the store, if it is one.
-    home: Option<Home>,
-    pub(crate) vouchers: Vouchers,
-    pub(crate) registry: Arc<Registry>,
-}
-
-impl OpenVouchers {
-    pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
-        let store = decide_on(global).await?;
-        let vouchers = store.vouchers().await?.clone();
-        let registry = Arc::clone(store.registry().await?);
-        let home = match &global.store {
-            StorePlace::Folder(_) => Some(global.home()?),
-            StorePlace::Postgres(_) => None,
-        };
-        Ok(Self { store, home, vouchers, registry })
-    }
-
-    pub(crate) async fn close(self) -> Result<(), Error> {
-        drop((self.vouchers, self.registry));
-        self.store.close().await
-    }
-
-    /// Waits until workers have issued the vouchers that are due.
-    async fn until_issued(&self, whose: Option<u32>) -> Result<(), Error> {
-        issuing::until_issued(self.home.as_ref(), self.vouchers.journal(), &self.registry, whose)
-            .await
-    }
-
-    fn id(&self, number: u32) -> MailboxId {
-        self.store.id_of(number)
-    }
-}
+use code_file::CodeFile;
 
 pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<(), Error> {
     match command {
@@ -83,7 +47,7 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Refuse(RefuseArgs { mailbox, cause, reason }) => {
             act(RefuseVoucher { mailbox, cause }, &reason, global).await
         }
-        VoucherCommand::Issue(args) => issue(&args, global).await,
+        VoucherCommand::Issue(args) => issue(args, global).await,
         VoucherCommand::Redeem(RedeemArgs { code, provider, reason }) => {
             let code = whom::secret(&code)?;
             act(RedeemVoucher { code, provider }, &reason, global).await
@@ -91,7 +55,7 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Revoke(OneArgs { mailbox, reason }) => {
             act(RevokeVoucher { mailbox }, &reason, global).await
         }
-        VoucherCommand::Reissue(args) => reissue(&args, global).await,
+        VoucherCommand::Reissue(args) => reissue(args, global).await,
         VoucherCommand::Show(args) => show(&args.mailbox, global).await,
         VoucherCommand::Report => report(global).await,
         VoucherCommand::Expire(args) => act(ExpireVouchers, &args.reason, global).await,
@@ -104,72 +68,73 @@ fn answer(global: &Global, told: &Value, words: &str) -> Result<(), Error> {
     if global.json { out.object(told) } else { out.line(words) }
 }
 
-async fn issue(args: &IssueArgs, global: &Global) -> Result<(), Error> {
-    let opened = OpenVouchers::open(global).await?;
-    let origin = origin(global, &args.reason);
-    let Some(mailbox) = &args.mailbox else {
-        let issued = bulk::issue_all(&opened, &args.codes, &origin, global).await;
-        opened.close().await?;
-        return issued;
+async fn issue(args: IssueArgs, global: &Global) -> Result<(), Error> {
+    let IssueArgs { mailbox, codes, reason, .. } = args;
+    let Some(mailbox) = mailbox else {
+        let mut file = CodeFile::create(&codes)?;
+        let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
+        let done = run(action, &reason, global).await?;
+        return file.report(&done, global);
     };
-    let number = opened.store.number_of(mailbox).await?;
-    opened.until_issued(Some(number)).await?;
-    let credentials = opened.vouchers.deliver(number).await?;
-    print_code(&opened, "issued", &credentials, global)?;
-    opened.vouchers.record_delivered(&[credentials.id], &origin).await?;
-    opened.close().await
+    let mut shown = ShownCode { done: IssueVoucher::DONE, json: global.json };
+    run(IssueVoucher { mailbox, codes: &mut shown }, &reason, global).await.map(|_| ())
 }
 
-async fn reissue(args: &ReissueArgs, global: &Global) -> Result<(), Error> {
-    let opened = OpenVouchers::open(global).await?;
-    let origin = origin(global, &args.reason);
-    let Some(mailbox) = &args.mailbox else {
-        let reissued = bulk::reissue_undelivered(&opened, &args.codes, &origin, global).await;
-        opened.close().await?;
-        return reissued;
+async fn reissue(args: ReissueArgs, global: &Global) -> Result<(), Error> {
+    let ReissueArgs { mailbox, codes, reason, .. } = args;
+    let Some(mailbox) = mailbox else {
+        let mut file = CodeFile::create(&codes)?;
+        let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
+        let done = run(action, &reason, global).await?;
+        return file.report(&done, global);
     };
-    let number = opened.store.number_of(mailbox).await?;
-    let credentials = opened.vouchers.reissue(number, &origin).await?;
-    print_code(&opened, "reissued", &credentials, global)?;
-    opened.vouchers.record_delivered(&[credentials.id], &origin).await?;
-    opened.close().await
+    let mut shown = ShownCode { done: ReissueVoucher::DONE, json: global.json };
+    run(ReissueVoucher { mailbox, codes: &mut shown }, &reason, global).await.map(|_| ())
+}
+
+/// Carries out an action that prints nothing by itself.
+async fn run<A: Action>(
+    action: A,
+    reason: &Reason,
+    global: &Global,
+) -> Result<Done<A::Result>, Error> {
+    let store = decide_on(global).await?;
+    let done = Box::pin(store.run(action, &global.caller(Some(reason)))).await;
+    store.close().await?;
+    done
 }
 
 /// Prints a code that was just generated.
-fn print_code(
-    opened: &OpenVouchers,
-    done: &str,
-    credentials: &Credentials,
-    global: &Global,
-) -> Result<(), Error> {
-    let Credentials { id, code, token, redeem_by } = credentials;
-    let mut out = Output::open();
-    if global.json {
-        out.object(&json!({
-            "done": done,
-            "mailbox": opened.id(id.number),
-            "issue": id.issue,
-            "code": code.shown(),
-            "token": token,
-            "redeem_by": redeem_by,
-        }))?;
-        return out.flush();
+struct ShownCode {
+    done: &'static str,
+    json: bool,
+}
+
+impl CodeSink for ShownCode {
+    fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error> {
+        let mut out = Output::open();
+        for IssuedCode { mailbox, issue, code, token, redeem_by, .. } in codes {
+            if self.json {
+                out.object(&json!({ "done": self.done, "mailbox": mailbox, "issue": issue,
+                    "code": code.shown(), "token": token, "redeem_by": redeem_by }))?;
+                continue;
+            }
+            out.line(format!("code   {}", code.shown()))?;
+            out.line(format!("token  {}", token.unwrap_or_default()))?;
+            if let Some(day) = redeem_by {
+                out.line(format!("until  {day}"))?;
+            }
+            out.line("the code is stored nowhere and not shown again; give it to its holder only")?;
+        }
+        out.flush()
     }
-    out.line(format!("code   {}", code.shown()))?;
-    out.line(format!("token  {token}"))?;
-    if let Some(day) = redeem_by {
-        out.line(format!("until  {day}"))?;
-    }
-    out.line("the code is stored nowhere and not shown again; give it to its holder only")?;
-    out.flush()
 }
 
 async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
-    let opened = OpenVouchers::open(global).await?;
-    let number = opened.store.number_of(mailbox).await?;
-    let status = opened.vouchers.status(number).await?;
-    let mailbox = opened.id(number);
-    opened.close().await?;
+    let store = decide_on(global).await?;
+    let found = store.voucher(mailbox).await;
+    store.close().await?;
+    let (mailbox, status) = found?;
     let (state, more) = standing(&status);
     if global.json {
         return Output::open().object(&json!({

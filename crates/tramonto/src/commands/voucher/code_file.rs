@@ -1,0 +1,82 @@
+//! The file of codes: new, readable by its owner alone, and flushed to the disk before a code counts
+//! as delivered.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use engine::actions::Done;
+use engine::actions::voucher_codes::{CodeSink, CodesDelivered, IssuedCode};
+use serde_json::json;
+
+use super::unusable;
+use crate::Error;
+use crate::cli::{CodesArgs, Global};
+use crate::output::text::count;
+
+/// The file of codes.
+pub(super) struct CodeFile<'a> {
+    path: &'a Path,
+    csv: csv::Writer<BufWriter<File>>,
+}
+
+impl<'a> CodeFile<'a> {
+    /// A new file: codes overwrite nothing, and inherit no file permissions.
+    pub(super) fn create(args: &'a CodesArgs) -> Result<Self, Error> {
+        let path: &PathBuf = args.out.as_ref().ok_or_else(|| {
+            Error::Invalid("name a new file for the codes with --out FILE".to_owned())
+        })?;
+        let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+        let file = made.map_err(|source| unusable(path, "created", source))?;
+        // Its name is on the disk too before any code counts as delivered.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
+        folder.map_err(|source| unusable(path, "created", source))?;
+        let mut csv = csv::Writer::from_writer(BufWriter::new(file));
+        let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
+        header.extend(args.tokens.then_some("token"));
+        csv.write_record(&header).map_err(|error| failed(path, error))?;
+        Ok(Self { path, csv })
+    }
+
+    /// Reports what the file holds, and what it does not.
+    pub(super) fn report(self, done: &Done<CodesDelivered>, global: &Global) -> Result<(), Error> {
+        let CodesDelivered { vouchers, stopped, undelivered } = &done.result;
+        let more = stopped.as_ref().map(|why| format!("; stopped: {why}")).unwrap_or_default();
+        let again = if *undelivered == 0 {
+            String::new()
+        } else {
+            format!(
+                "; the delivery of {} earlier codes is not recorded; replace them with `tramonto \
+                 voucher reissue --undelivered --out FILE`",
+                count(*undelivered)
+            )
+        };
+        let (written, file) = (count(*vouchers), self.path.display());
+        let words = format!("{written} codes written to {file}{more}{again}");
+        let told = json!({ "done": done.done, "vouchers": vouchers, "file": self.path,
+            "stopped": stopped, "undelivered": undelivered });
+        super::answer(global, &told, &words)
+    }
+}
+
+impl CodeSink for CodeFile<'_> {
+    fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error> {
+        for IssuedCode { mailbox, address, voucher, issue, code, token, .. } in codes {
+            let address = address.unwrap_or_default();
+            let mut row =
+                vec![mailbox.to_string(), address, voucher.to_string(), issue.to_string()];
+            row.push(code.shown());
+            row.extend(token);
+            self.csv.write_record(&row).map_err(|error| failed(self.path, error))?;
+        }
+        let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
+        flushed.map_err(|source| unusable(self.path, "written", source))
+    }
+}
+
+fn failed(path: &Path, error: csv::Error) -> Error {
+    let source = std::io::Error::other(error);
+    unusable(path, "written", source)
+}
