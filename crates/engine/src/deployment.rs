@@ -86,7 +86,7 @@ impl Deployment {
         let store: Arc<dyn EventStore> = Arc::new(log.clone());
         let programme = || async {
             embedded::Store::programme(&*store).await?.ok_or_else(|| {
-                Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
+                Error::NotFound("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
             })
         };
         let programme = found(process, "programme", programme).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) -> Result<SocketAddr, Error> {
     let unusable = |problem: std::io::Error| {
-        Error::Usage(format!(
+        Error::Unavailable(format!(
             "cannot listen on {address} ({problem}); name another address with --listen, or off"
         ))
     };

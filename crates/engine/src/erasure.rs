@@ -17,7 +17,7 @@ use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use crate::store::Store;
-use crate::{EngineLock, Error, Home, StorePlace};
+use crate::{EngineLock, Error, Home, StoreUrl};
 pub use message_logs::MessageLogs;
 pub use residue::residue;
 
@@ -101,9 +101,9 @@ pub(crate) struct Owners {
 impl Owners {
     pub(crate) async fn open(store: &Store, archive: Option<&Home>) -> Result<Self, Error> {
         let settings = store.settings();
-        let lock = match &settings.place {
-            StorePlace::Folder(_) => Some(settings.home()?.lock()?),
-            StorePlace::Postgres(_) => None,
+        let lock = match &settings.url {
+            StoreUrl::Folder(_) => Some(settings.home()?.lock()?),
+            StoreUrl::Postgres(_) => None,
         };
         let mut owners: Vec<Box<dyn Erase>> = Vec::new();
         if let Some(home) = archive {

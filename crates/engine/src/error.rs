@@ -85,9 +85,6 @@ pub enum Error {
         "the id of this command is another command's, which was carried out; send it with an id of its own"
     )]
     KeyTaken,
-    /// What was asked for can't be done; the sentence says what can.
-    #[error("{0}")]
-    Usage(String),
 }
 
 impl Error {
@@ -117,8 +114,7 @@ impl Error {
             | Self::Invalid(_)
             | Self::NotFound(_)
             | Self::Refused(_)
-            | Self::KeyTaken
-            | Self::Usage(_) => false,
+            | Self::KeyTaken => false,
         }
     }
 }

@@ -98,7 +98,7 @@ impl Home {
         if self.exists() {
             return Ok(());
         }
-        Err(Error::Usage(format!(
+        Err(Error::NotFound(format!(
             "there is no store at {}; make one with `tramonto registry import FILE.csv`, or name it with --store",
             self.0.display()
         )))
@@ -107,7 +107,7 @@ impl Home {
     /// Takes the right to run the engine here.
     pub fn lock(&self) -> Result<EngineLock, Error> {
         self.locked()?.map_err(|holder| {
-            Error::Usage(format!(
+            Error::Unavailable(format!(
                 "another tramonto process (pid {holder}) works on the store at {}; stop it first, or \
                  name another store with --store",
                 self.0.display()

@@ -19,7 +19,7 @@ use workers::{SweepSettings, Worker};
 
 use crate::platform_choice::apply_rate_limits;
 use crate::store::Store;
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// How often the log is read while another process issues vouchers.
 const POLL: Duration = Duration::from_millis(100);
@@ -35,9 +35,9 @@ pub(crate) async fn until_issued(store: &Store, whose: Whose) -> Result<(), Erro
     if pending(journal, whose).await?.is_empty() {
         return Ok(());
     }
-    let lock = match &store.settings().place {
-        StorePlace::Folder(_) => store.settings().home()?.try_lock()?,
-        StorePlace::Postgres(_) => None,
+    let lock = match &store.settings().url {
+        StoreUrl::Folder(_) => store.settings().home()?.try_lock()?,
+        StoreUrl::Postgres(_) => None,
     };
     match lock {
         Some(_lock) => here(journal, store.registry().await?, whose).await,

@@ -127,7 +127,8 @@ fn install() -> Result<PrometheusHandle, Error> {
             builder.set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &EVENTS)
         });
     let installed = builder.and_then(PrometheusBuilder::install_recorder);
-    installed.map_err(|error| Error::Usage(format!("cannot install the metrics recorder: {error}")))
+    installed
+        .map_err(|error| Error::Refused(format!("cannot install the metrics recorder: {error}")))
 }
 
 async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {

@@ -23,14 +23,14 @@ use sql::Tables;
 use tokio::sync::OnceCell;
 use vouchers::{CodeStore, FORMAT, SCHEMA, Vouchers};
 
-use crate::{EngineLock, Error, MailboxRef, RealClock, StorePlace};
+use crate::{EngineLock, Error, MailboxRef, RealClock, StoreUrl};
 pub(crate) use archive::holder;
 pub use create::adopt;
 pub(crate) use create::other_programme;
 use derived::Derived;
 pub use keys::KeySource;
 pub use log::Log;
-pub use settings::{StoreSettings, connect_options, expect_certificates};
+pub use settings::{StoreSettings, expect_certificates};
 
 /// An open store.
 pub struct Store {
@@ -78,10 +78,10 @@ impl Store {
             return Err(Error::NotFound(format!(
                 "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto registry import \
                  FILE.csv` first",
-                settings.place
+                settings.url
             )));
         };
-        let (state, position, derived) = derived::folded(&settings.place, &programme, &port).await;
+        let (state, position, derived) = derived::folded(&settings.url, &programme, &port).await;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let journal = Arc::new(Journal::new(programme, port, clock, state, position));
         Ok(Self { log: Some(log), derived, ..Self::over(settings, journal) })
@@ -163,7 +163,7 @@ impl Store {
 
     /// The past of mailboxes and of the population.
     pub async fn history(&self) -> Result<History, Error> {
-        let open = || Derived::open(&self.settings.place, self.programme(), self.log());
+        let open = || Derived::open(&self.settings.url, self.programme(), self.log());
         let derived = match &self.derived {
             Some(derived) => derived,
             None => self.derived_later.get_or_try_init(open).await?,
@@ -179,7 +179,7 @@ impl Store {
         if let Some(derived) = &self.derived {
             return Ok(derived.projections.status(now).await?);
         }
-        if matches!(self.settings.place, StorePlace::Folder(_)) {
+        if matches!(self.settings.url, StoreUrl::Folder(_)) {
             return Ok(Vec::new());
         }
         let options = self.settings.connect_options()?;
@@ -225,7 +225,7 @@ impl Store {
     }
 
     async fn open_registry(&self) -> Result<Arc<Registry>, Error> {
-        if matches!(self.settings.place, StorePlace::Postgres(_)) {
+        if matches!(self.settings.url, StoreUrl::Postgres(_)) {
             let options = self.settings.connect_options()?;
             return Ok(Arc::new(Registry::connect(options, self.programme()).await?));
         }
@@ -247,11 +247,11 @@ impl Store {
 
     async fn open_vouchers(&self) -> Result<Vouchers, Error> {
         let keyring = Arc::new(self.settings.keyring()?);
-        let tables = match &self.settings.place {
-            StorePlace::Postgres(_) => {
+        let tables = match &self.settings.url {
+            StoreUrl::Postgres(_) => {
                 Tables::connect(self.settings.connect_options()?, &SCHEMA).await
             }
-            StorePlace::Folder(_) => Tables::open(&self.settings.home()?.vouchers(), &FORMAT).await,
+            StoreUrl::Folder(_) => Tables::open(&self.settings.home()?.vouchers(), &FORMAT).await,
         };
         let codes = CodeStore::open(tables.map_err(vouchers::Error::from)?, &keyring).await?;
         let (journal, registry) = (Arc::clone(&self.journal), Arc::clone(self.registry().await?));

@@ -145,7 +145,10 @@ async fn connect(path: &std::path::Path) -> Result<SqliteConnection, Error> {
 }
 
 fn unreadable(path: &std::path::Path, error: &sqlx::Error) -> Error {
-    Error::Usage(format!("{}: cannot be read for the completeness check: {error}", path.display()))
+    Error::Unavailable(format!(
+        "{}: cannot be read for the completeness check: {error}",
+        path.display()
+    ))
 }
 
 async fn read_log(home: &Home) -> Result<FromLog, Error> {
@@ -170,7 +173,7 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
             log.newest = log.newest.max(recorded_at);
             let version = u16::try_from(version).unwrap_or(u16::MAX);
             let event = Event::decode(&kind, version, &payload)
-                .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
+                .map_err(|error| Error::Invalid(format!("event {position}: {error}")))?;
             log.add(event, position, &actor, effective_at);
         }
     }

@@ -82,7 +82,7 @@ pub use voucher::{
     VoucherCommand,
 };
 
-use crate::StorePlace;
+use crate::StoreUrl;
 use crate::config::ConfigFile;
 
 /// Shut down a mass mailbox service on fixed dates, for every mailbox, with proof
@@ -222,12 +222,12 @@ impl Cli {
             // name the store that is in use.
             let named = matches.value_source("store") == Some(ValueSource::CommandLine);
             args.store = match &cli.global.store {
-                StorePlace::Folder(folder) if named => Some(folder.clone()),
-                StorePlace::Postgres(_) if named => {
+                StoreUrl::Folder(folder) if named => Some(folder.clone()),
+                StoreUrl::Postgres(_) if named => {
                     let problem = "a rehearsal is kept in a folder, not in a database";
                     return Err(Self::command().error(ErrorKind::ValueValidation, problem));
                 }
-                StorePlace::Folder(_) | StorePlace::Postgres(_) => None,
+                StoreUrl::Folder(_) | StoreUrl::Postgres(_) => None,
             };
             args.json = cli.global.json;
         }

@@ -50,7 +50,7 @@ use crate::cli::{
     Cli, Command, EventCommand, Global, PhaseCommand, RegistryCommand, ServiceCommand, StoreCommand,
 };
 use crate::exit::Exit;
-use crate::{Error, output, portal, requests};
+use crate::{Error, portal, requests};
 
 /// Runs the command that the arguments name; returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -76,10 +76,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     match done {
         Ok(code) => code,
-        Err(error) if output::is_closed(&error) => Exit::Done.into(),
         Err(error) => {
-            report(&error);
-            Exit::Failed.into()
+            let exit = Exit::from(&error);
+            if exit == Exit::Failed {
+                report(&error);
+            }
+            exit.into()
         }
     }
 }
@@ -195,7 +197,9 @@ fn message_on_input(largest: u64) -> Result<Vec<u8>, Error> {
     if u64::try_from(read).is_ok_and(|read| read <= largest) {
         return Ok(message);
     }
-    Err(Error::Usage(format!("the message is larger than {largest} bytes; give a single message")))
+    Err(Error::Invalid(format!(
+        "the message is larger than {largest} bytes; give a single message"
+    )))
 }
 
 /// The plan in a file, or the plan of CEC-PAC without one.

@@ -141,5 +141,5 @@ fn flags(command: &Command, found: &mut BTreeSet<String>) {
 }
 
 fn wrong(path: &Path, problem: &str) -> Error {
-    Error::Usage(format!("the configuration {}: {problem}", path.display()))
+    Error::Invalid(format!("the configuration {}: {problem}", path.display()))
 }

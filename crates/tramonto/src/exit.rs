@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::{Error, output};
+
 /// How a command ended, as its exit code tells scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -66,6 +68,13 @@ pub(crate) const MORE: [(&str, Exit, &str); 10] = [
     ("mail-log status", Exit::Found, "a second destruction is due"),
     ("erasure verify", Exit::Found, "a search term was found"),
 ];
+
+impl From<&Error> for Exit {
+    /// A closed pipe ends a command quietly; every other failure has one code.
+    fn from(error: &Error) -> Self {
+        if output::is_closed(error) { Self::Done } else { Self::Failed }
+    }
+}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

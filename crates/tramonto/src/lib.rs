@@ -12,4 +12,4 @@ mod portal;
 mod requests;
 
 pub use ::engine::embedded;
-pub use ::engine::{EngineLock, Error, Home, RealClock, StorePlace};
+pub use ::engine::{EngineLock, Error, Home, RealClock, StoreUrl};

@@ -4,20 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use secrecy::SecretString;
-use sqlx::postgres::PgConnectOptions;
-use url::Url;
 
 use crate::Error;
-use crate::cli::Global;
-pub(crate) use engine::store::{Log, connect_options as reached, expect_certificates};
+pub(crate) use engine::store::{Log, expect_certificates};
 
 /// The password of the platform's table of messages, where no file names one.
 pub(crate) const LOG_TABLE_PASSWORD: &str = "TRAMONTO_LOG_TABLE_PASSWORD";
-
-/// The options that connect to the database of a store.
-pub(crate) fn postgres_options(global: &Global, _url: &Url) -> Result<PgConnectOptions, Error> {
-    global.settings()?.connect_options()
-}
 
 /// A secret from the file that holds it, or else from a variable of the environment.
 pub(crate) fn password(file: Option<&Path>, variable: &str) -> Result<Option<SecretString>, Error> {

@@ -43,7 +43,7 @@ pub(crate) async fn serve(args: &PortalArgs, global: &Global) -> Result<(), Erro
     }
     let failed = |problem: std::io::Error| {
         let address = args.listen;
-        Error::Usage(format!(
+        Error::Unavailable(format!(
             "cannot listen on {address} ({problem}); name another address with --listen"
         ))
     };

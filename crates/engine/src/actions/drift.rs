@@ -12,7 +12,7 @@ use super::{Action, At, Caller};
 use crate::parts::{MailDirectory, PendingMailboxes};
 use crate::platform_choice::{PlatformChoice, PlatformLink, webhook};
 use crate::store::Store;
-use crate::{EngineSettings, Error, StorePlace};
+use crate::{EngineSettings, Error, StoreUrl};
 
 /// Compares the platform with the log and records the differences.
 pub struct CheckDrift<'a> {
@@ -54,17 +54,17 @@ type Opened = (Arc<dyn Platform>, Option<Arc<dyn MailDirectory>>);
 
 async fn open(store: &Store, choice: &PlatformChoice) -> Result<Opened, Error> {
     let settings = store.settings();
-    Ok(match (choice, &settings.place) {
+    Ok(match (choice, &settings.url) {
         (PlatformChoice::Webhook(provider), _) => {
             let registry = Arc::clone(store.registry().await?);
             (Arc::new(webhook(provider, store.programme(), registry)?), None)
         }
-        (PlatformChoice::Directory, StorePlace::Postgres(_)) => {
+        (PlatformChoice::Directory, StoreUrl::Postgres(_)) => {
             let opened = PostgresDirectory::open(settings.connect_options()?).await?;
             let directory = Arc::new(opened);
             (Arc::<PostgresDirectory>::clone(&directory), Some(directory))
         }
-        (PlatformChoice::Directory, StorePlace::Folder(_)) => {
+        (PlatformChoice::Directory, StoreUrl::Folder(_)) => {
             let directory = Arc::new(Directory::open(&settings.home()?.directory()).await?);
             (Arc::<Directory>::clone(&directory), Some(directory))
         }

@@ -7,15 +7,15 @@ use registry::Registry;
 use views::Migrations;
 
 use crate::store::StoreSettings;
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// Makes the tables of a shared store, or brings them up to date; a dry run only lists the steps.
 pub async fn migrate(settings: &StoreSettings, dry_run: bool) -> Result<Migrations, Error> {
-    if let StorePlace::Folder(_) = &settings.place {
+    if let StoreUrl::Folder(_) = &settings.url {
         return Err(Error::Invalid(format!(
             "{} is a folder and needs no migration; name a database with --store \
              postgres://USER@HOST/NAME",
-            settings.place
+            settings.url
         )));
     }
     let options = settings.connect_options()?;

@@ -6,7 +6,7 @@ use views::{Amended, PlanAdopted, PlanAmendment};
 
 use super::{Action, At, Caller, Done};
 use crate::store::{Log, Store, StoreSettings, other_programme, programme_of};
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock, StoreUrl};
 
 /// Adopts a plan in a store whose programme has none in force.
 pub struct AdoptPlan {
@@ -37,7 +37,7 @@ pub async fn adopt(
 }
 
 async fn programme_in(settings: &StoreSettings) -> Result<Option<ProgrammeId>, Error> {
-    if let StorePlace::Folder(_) = &settings.place
+    if let StoreUrl::Folder(_) = &settings.url
         && !settings.home()?.exists()
     {
         return Ok(None);
@@ -56,7 +56,7 @@ impl Action for AdoptPlan {
         let plan = self.plan;
         let programme = plan.programme.clone();
         if *store.programme() != programme {
-            let place = &store.settings().place;
+            let place = &store.settings().url;
             return Err(other_programme(place, store.programme(), &programme));
         }
         let stream = programme_stream(&programme)?;

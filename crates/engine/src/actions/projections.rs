@@ -7,13 +7,13 @@ use projections::{PostgresTable, Projections};
 use views::Rebuilt;
 
 use crate::store::{Log, StoreSettings, programme_of};
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock, StoreUrl};
 
 /// Derives the read models again and compares them with what was there.
 pub async fn rebuild(settings: &StoreSettings) -> Result<Rebuilt, Error> {
-    match &settings.place {
-        StorePlace::Folder(_) => rebuild_embedded(settings).await,
-        StorePlace::Postgres(_) => rebuild_shared(settings).await,
+    match &settings.url {
+        StoreUrl::Folder(_) => rebuild_embedded(settings).await,
+        StoreUrl::Postgres(_) => rebuild_shared(settings).await,
     }
 }
 

@@ -7,7 +7,7 @@ use domain::{LogStanding, State};
 
 use super::Pending;
 use crate::store::StoreSettings;
-use crate::{Error, Home, StorePlace};
+use crate::{Error, Home, StoreUrl};
 
 /// The folder of the mail logs of a store.
 pub struct MessageLogs {
@@ -25,11 +25,11 @@ impl MessageLogs {
         never: bool,
     ) -> Result<Self, Error> {
         let is_named = named.is_some();
-        let home = match (named, &settings.place) {
+        let home = match (named, &settings.url) {
             (Some(folder), _) => Home::new(folder),
-            (None, StorePlace::Folder(folder)) => Home::new(folder.clone()),
-            (None, StorePlace::Postgres(_)) if never => return Ok(Self { folder: None, never }),
-            (None, StorePlace::Postgres(_)) => {
+            (None, StoreUrl::Folder(folder)) => Home::new(folder.clone()),
+            (None, StoreUrl::Postgres(_)) if never => return Ok(Self { folder: None, never }),
+            (None, StoreUrl::Postgres(_)) => {
                 return Err(Error::Invalid(
                     "the mail logs are kept in a folder, not in a database; name it with --archive, \
                      or say --no-archive where there never were any"
@@ -69,12 +69,12 @@ impl MessageLogs {
         settings: &StoreSettings,
         pending: &Pending,
     ) -> Result<Option<Home>, Error> {
-        match (&self.folder, &settings.place) {
+        match (&self.folder, &settings.url) {
             (Some(home), _) => Ok(Some(home.clone())),
-            (None, StorePlace::Folder(_)) if pending.logs_may_come && !self.never => {
+            (None, StoreUrl::Folder(_)) if pending.logs_may_come && !self.never => {
                 settings.home().map(Some)
             }
-            (None, StorePlace::Folder(_) | StorePlace::Postgres(_)) => Ok(None),
+            (None, StoreUrl::Folder(_) | StoreUrl::Postgres(_)) => Ok(None),
         }
     }
 

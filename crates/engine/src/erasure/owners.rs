@@ -9,7 +9,7 @@ use platform::{Directory, PostgresDirectory};
 
 use super::{Erase, Whose};
 use crate::store::StoreSettings;
-use crate::{Error, Home, StorePlace};
+use crate::{Error, Home, StoreUrl};
 
 /// The index of mail logs, and the folder of its exports.
 pub(super) struct MailLogIndex {
@@ -70,7 +70,7 @@ pub(super) struct Messages(intake::Store);
 impl Messages {
     /// `None` where no message ever came.
     pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
-        if matches!(settings.place, StorePlace::Folder(_)) && !settings.home()?.intake().exists() {
+        if matches!(settings.url, StoreUrl::Folder(_)) && !settings.home()?.intake().exists() {
             return Ok(None);
         }
         Ok(Some(Self(settings.open_messages().await?)))
@@ -107,7 +107,7 @@ pub(super) enum MailDirectory {
 impl MailDirectory {
     /// `None` where there is none.
     pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
-        if matches!(settings.place, StorePlace::Postgres(_)) {
+        if matches!(settings.url, StoreUrl::Postgres(_)) {
             let directory = PostgresDirectory::open(settings.connect_options()?).await?;
             return Ok(Some(Self::Server(Box::new(directory))));
         }

@@ -11,7 +11,7 @@ use archive::{Index, SearchTerms};
 
 use super::MessageLogs;
 use crate::store::StoreSettings;
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// The schemas of a shared store.
 const SCHEMAS: [&str; 7] =
@@ -23,12 +23,12 @@ pub async fn residue(
     logs: &MessageLogs,
     terms: &[String],
 ) -> Result<Vec<(String, u64)>, Error> {
-    let (mut found, folder) = match &settings.place {
-        StorePlace::Folder(folder) => {
+    let (mut found, folder) = match &settings.url {
+        StoreUrl::Folder(folder) => {
             settings.home()?.expect_store()?;
             (in_files(folder.clone(), terms).await?, Some(folder))
         }
-        StorePlace::Postgres(_) => {
+        StoreUrl::Postgres(_) => {
             (sql::residue(settings.connect_options()?, &SCHEMAS, terms).await?, None)
         }
     };

@@ -140,13 +140,15 @@ impl Context {
 
     pub(super) fn files(&self) -> Result<&StoreFiles, Error> {
         self.files.as_ref().ok_or_else(|| {
-            Error::Usage("this part works on an embedded store; name a folder with --store".into())
+            Error::Invalid(
+                "this part works on an embedded store; name a folder with --store".into(),
+            )
         })
     }
 
     pub(super) fn shared(&self) -> Result<&SharedStore, Error> {
         self.shared.as_ref().ok_or_else(|| {
-            Error::Usage(
+            Error::Invalid(
                 "this part works on a shared store; name it as --store postgres://USER@HOST/NAME"
                     .into(),
             )

@@ -84,7 +84,7 @@ pub async fn intake_address(journal: &Journal) -> Result<String, Error> {
     let state = journal.state().await?;
     let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
     rules.map(|rules| rules.intake.clone()).ok_or_else(|| {
-        Error::Usage(
+        Error::Refused(
             "the plan in force has no [vouchers], and no address for requests; amend the plan first"
                 .to_owned(),
         )

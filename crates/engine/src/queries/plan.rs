@@ -6,7 +6,7 @@ use serde::Serialize;
 use views::AmendmentPreview;
 
 use crate::store::{Store, StoreSettings};
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// The plan in force.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub struct PlanInForce {
 
 /// The plan in force; the plan that ships, where no store exists or none is adopted.
 pub async fn plan_in_force(settings: StoreSettings) -> Result<PlanInForce, Error> {
-    if let StorePlace::Folder(_) = &settings.place
+    if let StoreUrl::Folder(_) = &settings.url
         && !settings.home()?.exists()
     {
         return Ok(PlanInForce::of(Plan::cec_pac()?, 0, None));

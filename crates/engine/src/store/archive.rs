@@ -10,15 +10,15 @@ use eventstore::Journal;
 use registry::Registry;
 
 use super::{Store, StoreSettings};
-use crate::{Error, Home, StorePlace};
+use crate::{Error, Home, StoreUrl};
 
 impl StoreSettings {
     /// The folder of the mail-log index and of the exports.
     pub fn archive_home(&self) -> Result<Home, Error> {
-        match (&self.archive, &self.place) {
+        match (&self.archive, &self.url) {
             (Some(folder), _) => Ok(Home::new(folder)),
-            (None, StorePlace::Folder(_)) => self.home(),
-            (None, StorePlace::Postgres(_)) => Err(Error::Invalid(
+            (None, StoreUrl::Folder(_)) => self.home(),
+            (None, StoreUrl::Postgres(_)) => Err(Error::Invalid(
                 "the index of mail logs is kept in a folder, not in a database; name it with --archive"
                     .to_owned(),
             )),
@@ -27,7 +27,7 @@ impl StoreSettings {
 
     /// Whether the folder of the message logs is known.
     pub fn has_archive(&self) -> bool {
-        self.archive.is_some() || matches!(self.place, StorePlace::Folder(_))
+        self.archive.is_some() || matches!(self.url, StoreUrl::Folder(_))
     }
 
     /// Opens the message logs over an open event log; creates them where they are missing.

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{Log, Store, StoreSettings, programme_of};
 use crate::actions::Caller;
-use crate::{EngineLock, Error, RealClock, StorePlace};
+use crate::{EngineLock, Error, RealClock, StoreUrl};
 
 impl Store {
     /// Opens a store to import a registry: the plan of CEC-PAC is adopted where it has none.
@@ -32,22 +32,22 @@ impl Store {
         caller: &Caller,
     ) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let (log, lock) = match &settings.place {
-            StorePlace::Postgres(_) => {
+        let (log, lock) = match &settings.url {
+            StoreUrl::Postgres(_) => {
                 (Log::open_to_decide(&settings, Arc::clone(&clock)).await?, None)
             }
-            StorePlace::Folder(_) => {
+            StoreUrl::Folder(_) => {
                 let (log, lock) = make(&settings, Arc::clone(&clock)).await?;
                 (log, Some(lock))
             }
         };
         if programme_of(&*log.port()).await?.is_none() {
-            drop(adopt(log.port(), &settings.place, plan, clock, &caller.origin()).await?);
+            drop(adopt(log.port(), &settings.url, plan, clock, &caller.origin()).await?);
         }
         let store = Self::with_log(settings, log).await?;
-        let registry = match &store.settings.place {
-            StorePlace::Postgres(_) => store.open_registry().await?,
-            StorePlace::Folder(_) => {
+        let registry = match &store.settings.url {
+            StoreUrl::Postgres(_) => store.open_registry().await?,
+            StoreUrl::Folder(_) => {
                 let path = store.settings.home()?.registry();
                 Arc::new(Registry::open(&path, store.programme()).await?)
             }

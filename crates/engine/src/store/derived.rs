@@ -7,7 +7,7 @@ use eventstore::EventStore;
 use projections::Projections;
 use tempfile::TempDir;
 
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// The read models of a store.
 pub(super) struct Derived {
@@ -18,11 +18,11 @@ pub(super) struct Derived {
 
 impl Derived {
     pub(super) async fn open(
-        place: &StorePlace,
+        place: &StoreUrl,
         programme: &ProgrammeId,
         log: &Arc<dyn EventStore>,
     ) -> Result<Self, Error> {
-        let (path, folder) = if let StorePlace::Folder(folder) = place {
+        let (path, folder) = if let StoreUrl::Folder(folder) = place {
             (folder.clone(), None)
         } else {
             let folder = tempfile::tempdir().map_err(|source| Error::File {
@@ -41,11 +41,11 @@ impl Derived {
 /// The state that the read models have folded already, where they can be used: a broken read model
 /// never fails a query, which then folds the log from its beginning.
 pub(super) async fn folded(
-    place: &StorePlace,
+    place: &StoreUrl,
     programme: &ProgrammeId,
     log: &Arc<dyn EventStore>,
 ) -> (State, u64, Option<Derived>) {
-    if matches!(place, StorePlace::Postgres(_)) {
+    if matches!(place, StoreUrl::Postgres(_)) {
         return (State::default(), 0, None);
     }
     let loaded = async {

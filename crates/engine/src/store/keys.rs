@@ -13,7 +13,7 @@ use rand::rngs::SysRng;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StoreSettings;
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock, StoreUrl};
 
 /// Where the keys are.
 #[derive(Debug, Clone)]
@@ -46,10 +46,10 @@ impl StoreSettings {
     /// The programme's keys. Keys in the store's own folder are made where they are missing; keys
     /// elsewhere must exist, because others may have them already.
     pub fn keyring(&self) -> Result<Keyring, Error> {
-        match (&self.keys, &self.place) {
+        match (&self.keys, &self.url) {
             (Some(source), _) => Ok(source.open()?),
-            (None, StorePlace::Folder(_)) => self.make_keys(),
-            (None, StorePlace::Postgres(_)) => Err(unnamed()),
+            (None, StoreUrl::Folder(_)) => self.make_keys(),
+            (None, StoreUrl::Postgres(_)) => Err(unnamed()),
         }
     }
 
@@ -60,18 +60,18 @@ impl StoreSettings {
     }
 
     fn key_folder(&self) -> Result<PathBuf, Error> {
-        match (&self.keys, &self.place) {
+        match (&self.keys, &self.url) {
             (Some(KeySource::Folder(folder)), _) => Ok(folder.clone()),
             (Some(KeySource::File(_) | KeySource::Given { .. }), _) => Err(Error::Invalid(
                 "keys that are given are read-only; name the folder to make them in with --keys"
                     .to_owned(),
             )),
-            (None, StorePlace::Folder(_)) => {
+            (None, StoreUrl::Folder(_)) => {
                 let home = self.home()?;
                 home.expect_store()?;
                 Ok(home.keys())
             }
-            (None, StorePlace::Postgres(_)) => Err(unnamed()),
+            (None, StoreUrl::Postgres(_)) => Err(unnamed()),
         }
     }
 }

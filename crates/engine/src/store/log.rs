@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eventstore::{Clock, EventStore, PostgresStore, SqliteStore};
 
 use super::StoreSettings;
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// An open event log.
 #[derive(Clone)]
@@ -39,12 +39,12 @@ impl Log {
         settings: &StoreSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        match &settings.place {
-            StorePlace::Folder(_) => {
+        match &settings.url {
+            StoreUrl::Folder(_) => {
                 let log = SqliteStore::open_read_only(&embedded(settings)?, clock).await?;
                 Ok(Self::Sqlite(log))
             }
-            StorePlace::Postgres(_) => Self::shared(settings, clock).await,
+            StoreUrl::Postgres(_) => Self::shared(settings, clock).await,
         }
     }
 
@@ -53,11 +53,11 @@ impl Log {
         settings: &StoreSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        match &settings.place {
-            StorePlace::Folder(_) => {
+        match &settings.url {
+            StoreUrl::Folder(_) => {
                 Ok(Self::Sqlite(SqliteStore::open(&embedded(settings)?, clock).await?))
             }
-            StorePlace::Postgres(_) => Self::shared(settings, clock).await,
+            StoreUrl::Postgres(_) => Self::shared(settings, clock).await,
         }
     }
 

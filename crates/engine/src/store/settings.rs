@@ -2,20 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use url::Url;
+use sqlx::postgres::PgConnectOptions;
 
 use super::KeySource;
-use crate::{Error, Home, StorePlace, without_secrets};
+use crate::{Error, Home, StoreUrl};
 
 /// A store and what opens it.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
     /// The folder or the database.
-    pub place: StorePlace,
+    pub url: StoreUrl,
     /// The password of the database user.
     pub password: Option<SecretString>,
     /// The certificate authority of the database (PEM); with it, the server's name is verified too.
@@ -29,44 +27,51 @@ pub struct StoreSettings {
 impl StoreSettings {
     /// The settings of an embedded store with its own keys.
     pub fn embedded(folder: impl Into<PathBuf>) -> Self {
-        let place = StorePlace::Folder(folder.into());
-        Self { place, password: None, root_certificate: None, keys: None, archive: None }
+        let url = StoreUrl::Folder(folder.into());
+        Self { url, password: None, root_certificate: None, keys: None, archive: None }
     }
 
     /// The folder of an embedded store; a database is refused.
     pub fn home(&self) -> Result<Home, Error> {
-        self.place.home()
+        match &self.url {
+            StoreUrl::Folder(folder) => Ok(Home::new(folder)),
+            url @ StoreUrl::Postgres(_) => Err(Error::Invalid(format!(
+                "this command works on an embedded store, a folder, and {url} is a database; name a \
+                 folder with --store"
+            ))),
+        }
     }
 
     /// The options that connect to the database; a folder is refused.
     pub fn connect_options(&self) -> Result<PgConnectOptions, Error> {
-        let StorePlace::Postgres(url) = &self.place else {
+        let StoreUrl::Postgres(url) = &self.url else {
             return Err(Error::Invalid(format!(
                 "{} is a folder, not a database; name one with --store postgres://USER@HOST/NAME",
-                self.place
+                self.url
             )));
         };
-        let options = connect_options(url, self.password.as_ref())?;
-        let Some(authority) = &self.root_certificate else { return Ok(options) };
-        expect_certificates(authority)?;
-        Ok(options.ssl_root_cert(authority).ssl_mode(PgSslMode::VerifyFull))
+        if let Some(authority) = &self.root_certificate {
+            expect_certificates(authority)?;
+        }
+        let password = self.password.as_ref().map(ExposeSecret::expose_secret);
+        url.connect_options(password, self.root_certificate.as_deref()).map_err(Error::Invalid)
     }
 
     /// The messages of the intake, for writing.
     pub async fn open_messages(&self) -> Result<intake::Store, Error> {
-        Ok(match &self.place {
-            StorePlace::Folder(_) => {
+        Ok(match &self.url {
+            StoreUrl::Folder(_) => {
                 let home = self.home()?;
                 home.expect_store()?;
                 intake::Store::open(&home.intake()).await?
             }
-            StorePlace::Postgres(_) => intake::Store::connect(self.connect_options()?).await?,
+            StoreUrl::Postgres(_) => intake::Store::connect(self.connect_options()?).await?,
         })
     }
 
     /// The messages of the intake, for reading; `None` where none ever came.
     pub async fn open_messages_to_read(&self) -> Result<Option<intake::Store>, Error> {
-        if matches!(self.place, StorePlace::Postgres(_)) {
+        if matches!(self.url, StoreUrl::Postgres(_)) {
             return Ok(Some(intake::Store::connect(self.connect_options()?).await?));
         }
         let home = self.home()?;
@@ -76,25 +81,6 @@ impl StoreSettings {
         }
         Ok(Some(intake::Store::open_read_only(&home.intake()).await?))
     }
-}
-
-/// The options that connect to a database.
-pub fn connect_options(
-    url: &Url,
-    password: Option<&SecretString>,
-) -> Result<PgConnectOptions, Error> {
-    let options = PgConnectOptions::from_str(url.as_str()).map_err(|_hidden: sqlx::Error| {
-        // The library's own words can hold the URL.
-        let shown = without_secrets(url);
-        Error::Invalid(format!(
-            "{shown} is not the URL of a database; write postgres://USER@HOST/NAME"
-        ))
-    })?;
-    let options = options.application_name("tramonto");
-    Ok(match password {
-        Some(password) => options.password(password.expose_secret()),
-        None => options,
-    })
 }
 
 /// Checks that a file holds PEM certificates; the TLS libraries would only report an unreachable
@@ -113,4 +99,17 @@ pub fn expect_certificates(file: &Path) -> Result<(), Error> {
         "{} holds no certificate; name the file (PEM) with the certificate of the authority",
         file.display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_no_database_and_a_database_no_folder() {
+        let folder = StoreSettings::embedded("some/folder");
+        assert!(folder.home().is_ok() && folder.connect_options().is_err());
+        let database = StoreSettings { url: "postgresql://db/t".parse().unwrap(), ..folder };
+        assert!(database.home().is_err() && database.connect_options().is_ok());
+    }
 }

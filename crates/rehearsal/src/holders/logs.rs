@@ -180,7 +180,7 @@ async fn read_log(office: &Archive, engine: &Engine, readers: &[u32]) -> Result<
         ] {
             let stamp = format!("2015-05-04T10:{second:02}:00+02:00");
             writeln!(text, "{stamp} mx1 postfix/{part}[7]: {queue:X}: {line}")
-                .map_err(|error| Error::Usage(error.to_string()))?;
+                .map_err(|error| Error::Invalid(error.to_string()))?;
         }
     }
     let path = engine.store.home.folder().join("mail.log");

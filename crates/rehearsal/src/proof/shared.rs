@@ -9,7 +9,9 @@ use engine::Error;
 
 pub(super) async fn read(options: &PgConnectOptions) -> Result<(FromLog, Directory), Error> {
     let unreadable = |error: sqlx::Error| {
-        Error::Usage(format!("the database cannot be read for the completeness check: {error}"))
+        Error::Unavailable(format!(
+            "the database cannot be read for the completeness check: {error}"
+        ))
     };
     let mut connection = options.connect().await.map_err(unreadable)?;
     let log = read_log(&mut connection).await.map_err(unreadable)?;
@@ -17,7 +19,7 @@ pub(super) async fn read(options: &PgConnectOptions) -> Result<(FromLog, Directo
     for (position, kind, version, effective_at, recorded_at, actor, payload) in log {
         let version = u16::try_from(version).unwrap_or(u16::MAX);
         let event = Event::decode(&kind, version, &payload)
-            .map_err(|error| Error::Usage(format!("event {position}: {error}")))?;
+            .map_err(|error| Error::Invalid(format!("event {position}: {error}")))?;
         from_log.newest = from_log.newest.max(recorded_at);
         from_log.add(event, position, &actor, effective_at);
     }

@@ -8,7 +8,7 @@ use engine::store::{KeySource, StoreSettings};
 use secrecy::SecretString;
 
 use crate::log::password;
-use crate::{Error, Home, StorePlace};
+use crate::{Error, Home, StoreUrl};
 
 /// The database password, where no file holds it.
 const PASSWORD: &str = "TRAMONTO_STORE_PASSWORD";
@@ -28,7 +28,7 @@ pub struct Global {
         hide_env_values = true,
         default_value = "tramonto-store"
     )]
-    pub store: StorePlace,
+    pub store: StoreUrl,
     /// File with the database user's password
     #[arg(long, global = true, value_name = "FILE", env = "TRAMONTO_STORE_PASSWORD_FILE")]
     pub store_password_file: Option<PathBuf>,
@@ -79,17 +79,17 @@ pub struct Global {
 impl Global {
     /// The store, which must be a folder.
     pub fn home(&self) -> Result<Home, Error> {
-        self.store.home()
+        self.settings()?.home()
     }
 
     /// The store that is meant, and what opens it.
     pub fn settings(&self) -> Result<StoreSettings, Error> {
         let password = match &self.store {
-            StorePlace::Folder(_) => None,
-            StorePlace::Postgres(_) => password(self.store_password_file.as_deref(), PASSWORD)?,
+            StoreUrl::Folder(_) => None,
+            StoreUrl::Postgres(_) => password(self.store_password_file.as_deref(), PASSWORD)?,
         };
         Ok(StoreSettings {
-            place: self.store.clone(),
+            url: self.store.clone(),
             password,
             root_certificate: self.store_root_certificate.clone(),
             keys: self.keys(),

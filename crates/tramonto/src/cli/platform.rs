@@ -109,13 +109,13 @@ impl PlatformArgs {
         };
         let secret = password(self.platform_secret_file.as_deref(), PLATFORM_SECRET)?;
         let Some(secret) = secret else {
-            return Err(Error::Usage(format!(
+            return Err(Error::Invalid(format!(
                 "the platform has no secret to sign requests with; name its file with \
                  --platform-secret-file, or set {PLATFORM_SECRET}"
             )));
         };
         let secrets = Secrets::parse(secrecy::ExposeSecret::expose_secret(&secret));
-        let mut settings = Settings::new(endpoint.clone(), secrets.map_err(Error::Usage)?);
+        let mut settings = Settings::new(endpoint.clone(), secrets.map_err(Error::Invalid)?);
         settings.arms = self.platform_arms;
         settings.private = self.platform_private;
         settings.batch = usize::from(self.platform_batch);

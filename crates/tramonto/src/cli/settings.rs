@@ -9,7 +9,7 @@ use workers::SweepSettings;
 
 use super::{AnswerArgs, Global, ServiceArgs, SweepArgs};
 use crate::log::{expect_certificates, password};
-use crate::{Error, StorePlace};
+use crate::{Error, StoreUrl};
 
 /// The variables that hold a password or a token of the bus where no file is named.
 const BUS_PASSWORD: &str = "TRAMONTO_BUS_PASSWORD";
@@ -29,8 +29,8 @@ impl ServiceArgs {
 
     /// The servers of the deployment.
     pub fn servers(&self, global: &Global) -> Result<DeploymentSettings, Error> {
-        let StorePlace::Postgres(_) = &global.store else {
-            return Err(Error::Usage(format!(
+        let StoreUrl::Postgres(_) = &global.store else {
+            return Err(Error::Invalid(format!(
                 "services share a database and {} is a folder; name one as --store \
                  postgres://USER@HOST/NAME, or run all in one process with `tramonto run`",
                 global.store
@@ -41,7 +41,7 @@ impl ServiceArgs {
 
     fn bus(&self) -> Result<BusSettings, Error> {
         let Some(place) = &self.bus else {
-            return Err(Error::Usage(
+            return Err(Error::Invalid(
                 "services need a bus; name one as --bus nats://HOST:4222, or run all in one \
                  process with `tramonto run --store FOLDER`"
                     .to_owned(),
@@ -52,7 +52,7 @@ impl ServiceArgs {
         }
         let plain = place.0.iter().any(|url| url.scheme() != "tls");
         if self.bus_tls && plain && self.bus_root_certificate.is_none() {
-            return Err(Error::Usage(
+            return Err(Error::Invalid(
                 "--bus-tls needs a bus with TLS; write --bus tls://HOST:4222".to_owned(),
             ));
         }
@@ -78,7 +78,7 @@ impl ServiceArgs {
         let first = self.bus.as_ref().and_then(|place| place.0.first());
         let user = first.map(|url| url.username().to_owned()).unwrap_or_default();
         if user.is_empty() {
-            return Err(Error::Usage(
+            return Err(Error::Invalid(
                 "a password for the bus needs its user; write --bus nats://USER@HOST:4222"
                     .to_owned(),
             ));

@@ -28,7 +28,7 @@ pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Err
         root: root.as_deref(),
         timeout: args.canary_timeout.0,
     };
-    ProbeEndpoints::new(settings).map_err(Error::Usage)
+    ProbeEndpoints::new(settings).map_err(Error::Invalid)
 }
 
 pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<ExitCode, Error> {
@@ -40,7 +40,7 @@ pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<E
 
 async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
     let Some(endpoints) = endpoints(&args.endpoints)? else {
-        return Err(Error::Usage(
+        return Err(Error::Invalid(
             "no door is named; give --canary-smtp, --canary-submission or --canary-imap".to_owned(),
         ));
     };

@@ -10,7 +10,7 @@ use crate::config::ConfigFile;
 use crate::log::LOG_TABLE_PASSWORD;
 use crate::output::Output;
 use crate::output::text::table;
-use engine::without_secrets;
+use sql::without_secrets;
 
 /// One setting.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ pub(super) fn execute(_args: &ConfigArgs, global: &Global) -> Result<(), Error> 
     let file = ConfigFile::named_by(&arguments)?;
     let command = file.apply(Cli::command())?;
     let matches = command.try_get_matches_from(arguments);
-    let matches = matches.map_err(|error| Error::Usage(error.to_string()))?;
+    let matches = matches.map_err(|error| Error::Invalid(error.to_string()))?;
     let Some((_, ours)) = matches.subcommand() else { return Ok(()) };
     let settings = settings(ours, &file);
     let mut out = Output::open();
@@ -83,7 +83,7 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
 /// A value as it may be shown: what names a place goes through the form that hides its password.
 fn shown(flag: &str, value: &str) -> String {
     match flag {
-        "store" => value.parse().map_or_else(hidden, |place: crate::StorePlace| place.to_string()),
+        "store" => value.parse().map_or_else(hidden, |place: crate::StoreUrl| place.to_string()),
         "bus" => value.parse().map_or_else(hidden, |place: crate::cli::BusPlace| place.to_string()),
         _ if value.contains("://") => url::Url::parse(value)
             .map_or_else(|_| hidden(String::new()), |url| without_secrets(&url)),

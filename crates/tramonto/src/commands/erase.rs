@@ -77,12 +77,12 @@ fn given() -> Result<Vec<SearchTerm>, Error> {
             source,
         })?;
         if !line.trim().is_empty() {
-            texts.push(line.parse().map_err(Error::Usage)?);
+            texts.push(line.parse().map_err(Error::Invalid)?);
         }
     }
     match texts.len() {
-        0 => Err(Error::Usage("there is nothing to look for; give one text a line".to_owned())),
+        0 => Err(Error::Invalid("there is nothing to look for; give one text a line".to_owned())),
         1..=MOST_TEXTS => Ok(texts),
-        _ => Err(Error::Usage(format!("look for {MOST_TEXTS} texts at a time at most"))),
+        _ => Err(Error::Invalid(format!("look for {MOST_TEXTS} texts at a time at most"))),
     }
 }

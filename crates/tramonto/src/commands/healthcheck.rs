@@ -20,13 +20,17 @@ pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
     let asked = tokio::time::timeout(PATIENCE, ask(&host, &path)).await;
     let answer = asked.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()));
     let answer = answer.map_err(|problem| {
-        Error::Usage(format!("nobody answers at {host} ({problem}); see that the service runs"))
+        Error::Unavailable(format!(
+            "nobody answers at {host} ({problem}); see that the service runs"
+        ))
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.split(' ').nth(1) {
         Some("200") => Ok(()),
-        Some("503") => Err(Error::Usage(format!("the service at {host} is not ready: {body}"))),
-        _ => Err(Error::Usage(format!(
+        Some("503") => {
+            Err(Error::Unavailable(format!("the service at {host} is not ready: {body}")))
+        }
+        _ => Err(Error::Invalid(format!(
             "what answers at {host} is no service of ours; look at the address"
         ))),
     }
@@ -36,7 +40,7 @@ pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
 fn place(args: &HealthcheckArgs) -> Result<(String, String), Error> {
     let Some(url) = &args.url else {
         let Some(address) = args.listen.0 else {
-            return Err(Error::Usage(
+            return Err(Error::Invalid(
                 "the service listens nowhere (--listen off); give the URL of one that does"
                     .to_owned(),
             ));
@@ -45,7 +49,7 @@ fn place(args: &HealthcheckArgs) -> Result<(String, String), Error> {
     };
     let host = Some(url).filter(|url| url.scheme() == "http").and_then(Url::host_str);
     let Some(host) = host else {
-        return Err(Error::Usage("write the URL as http://HOST:9464".to_owned()));
+        return Err(Error::Invalid("write the URL as http://HOST:9464".to_owned()));
     };
     let path = if url.path() == "/" { "/readyz" } else { url.path() };
     Ok((format!("{host}:{}", url.port().unwrap_or(80)), path.to_owned()))

@@ -23,7 +23,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let from_stream = args.file == Path::new("-");
     let source = if from_stream {
         if args.control.is_some() {
-            return Err(Error::Usage(
+            return Err(Error::Invalid(
                 "rows from standard input can't be held to a control file before they are read; give \
                  the path of a file"
                     .to_owned(),
@@ -65,7 +65,7 @@ fn expect_file(file: &Path) -> Result<(), Error> {
     })?;
     if found.is_dir() {
         let file = file.display();
-        return Err(Error::Usage(format!("{file} is a directory; give the path of a file")));
+        return Err(Error::Invalid(format!("{file} is a directory; give the path of a file")));
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn encoding(name: &str) -> Result<Encoding, Error> {
     match name.to_ascii_lowercase().as_str() {
         "utf-8" | "utf8" => Ok(Encoding::Utf8),
         "windows-1252" | "cp1252" | "latin1" | "iso-8859-1" => Ok(Encoding::Windows1252),
-        _ => Err(Error::Usage(format!(
+        _ => Err(Error::Invalid(format!(
             "--encoding {name:?} is not known here; write utf-8 or windows-1252"
         ))),
     }

@@ -189,5 +189,5 @@ fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
 }
 
 fn unknown(number: i64) -> Error {
-    Error::Usage(format!("there is no message {number}; look at `tramonto message list`"))
+    Error::NotFound(format!("there is no message {number}; look at `tramonto message list`"))
 }

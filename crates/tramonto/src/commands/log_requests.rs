@@ -10,6 +10,7 @@ use engine::actions::log_requests::{
 };
 use engine::store::Store;
 use indicatif::ProgressBar;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use uuid::Uuid;
 use views::{EventView, ExportPrepared, LogRequestView};
@@ -18,7 +19,7 @@ use super::act::act_on;
 use crate::Error;
 use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTablePlace, PROOF, PrepareArgs};
 use crate::exit::Exit;
-use crate::log::{LOG_TABLE_PASSWORD, password, reached};
+use crate::log::{LOG_TABLE_PASSWORD, password};
 use crate::output::Output;
 use crate::output::progress;
 use crate::output::text::{table, utc};
@@ -91,7 +92,9 @@ async fn log_table(args: &PrepareArgs) -> Result<Option<LogTable>, Error> {
         Some(LogTablePlace::File(path, table)) => Some(LogTable::open(path, table.clone()).await?),
         Some(LogTablePlace::Postgres(url, table)) => {
             let file = args.log_table_password_file.as_deref();
-            let options = reached(url, password(file, LOG_TABLE_PASSWORD)?.as_ref())?;
+            let password = password(file, LOG_TABLE_PASSWORD)?;
+            let password = password.as_ref().map(ExposeSecret::expose_secret);
+            let options = url.connect_options(password, None).map_err(Error::Invalid)?;
             Some(LogTable::connect(options, table.clone()).await?)
         }
     })

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::Error;
 use crate::cli::{Cli, Command, ServiceArgs, ServiceCommand};
-use engine::without_secrets;
+use sql::without_secrets;
 
 /// How long a collector may take; the engine does not wait for it but when it ends.
 const EXPORT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     let usual = if service.is_some() { "info,sqlx=warn,async_nats=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Error::Usage(format!(
+        Error::Invalid(format!(
             "--log {filter:?} is no filter ({error}); write for example --log debug"
         ))
     })?;
@@ -64,7 +64,7 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     let logs: Box<dyn Layer<_> + Send + Sync> =
         if cli.global.log_json { Box::new(logs.json()) } else { Box::new(logs) };
     let begun = Registry::default().with(logs).with(spans).with(filter).try_init();
-    begun.map_err(|error| Error::Usage(format!("the log can't be begun: {error}")))?;
+    begun.map_err(|error| Error::Refused(format!("the log can't be begun: {error}")))?;
     Ok(Spans(provider))
 }
 
@@ -101,7 +101,7 @@ fn provider(
     let exporter = exporter.map_err(|_can_hold_the_url: ExporterBuildError| {
         let place =
             Url::parse(endpoint).map_or("what is no URL".to_owned(), |u| without_secrets(&u));
-        Error::Usage(format!(
+        Error::Invalid(format!(
             "spans can't be sent to {place}; write --otlp-endpoint http://HOST:4318"
         ))
     })?;

@@ -32,7 +32,7 @@ pub(crate) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
     let root = args.smtp_root_certificate.as_deref().map(read).transpose()?;
     let host = from.to_string();
     let hello = host.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let relay = Relay::new(&place.0, password, root.as_deref(), hello).map_err(Error::Usage)?;
+    let relay = Relay::new(&place.0, password, root.as_deref(), hello).map_err(Error::Invalid)?;
     let settings = RelaySettings {
         from: from.clone(),
         connections: usize::from(args.smtp_connections),

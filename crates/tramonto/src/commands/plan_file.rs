@@ -31,7 +31,7 @@ pub(super) fn write(plan: &Plan) -> Result<String, Error> {
         return Ok(Plan::CEC_PAC.to_owned());
     }
     let mut text = String::new();
-    compose(&mut text, plan).map_err(|error| Error::Usage(format!("the plan: {error}")))?;
+    compose(&mut text, plan).map_err(|error| Error::Invalid(format!("the plan: {error}")))?;
     Ok(text)
 }
 

@@ -19,10 +19,9 @@ use serde_json::json;
 
 use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
 use crate::embedded::Store;
-use crate::log::postgres_options;
 use crate::output::Output;
 use crate::output::text::mailboxes;
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock, StoreUrl};
 use engine::parts::{Part, Provision};
 
 mod check;
@@ -39,15 +38,15 @@ pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Resul
 
 async fn view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
     let columns = args.columns.columns.clone();
-    let view = RightsView::new(args.name.clone(), columns).map_err(Error::Usage)?;
+    let view = RightsView::new(args.name.clone(), columns).map_err(Error::Invalid)?;
     match &global.store {
-        StorePlace::Folder(_) => {
+        StoreUrl::Folder(_) => {
             let directory = Directory::open(&global.home()?.directory()).await?;
             directory.make_view(&view).await?;
             directory.close().await?;
         }
-        StorePlace::Postgres(url) => {
-            let directory = PostgresDirectory::open(postgres_options(global, url)?).await?;
+        StoreUrl::Postgres(_) => {
+            let directory = PostgresDirectory::open(global.settings()?.connect_options()?).await?;
             directory.make_view(&view).await?;
             directory.close().await;
         }
@@ -65,7 +64,7 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let _lock = home.lock()?;
     let place = home.directory();
     if place.exists() {
-        return Err(Error::Usage(format!(
+        return Err(Error::Refused(format!(
             "{} is there; a directory is never overwritten: move the file away first",
             place.display()
         )));
@@ -73,7 +72,9 @@ async fn rebuild(global: &Global) -> Result<(), Error> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
     let Some(programme) = Store::programme(&log).await? else {
-        return Err(Error::Usage("the log has no plan yet; there is nothing to make".to_owned()));
+        return Err(Error::NotFound(
+            "the log has no plan yet; there is nothing to make".to_owned(),
+        ));
     };
     let registry = Arc::new(Registry::open(&home.registry(), &programme).await?);
     let draft = Draft::at(&place)?;

@@ -32,7 +32,7 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let place = Place::new(args.store.clone())?;
     let home = Home::new(place.path());
     if home.exists() {
-        return Err(Error::Usage(format!(
+        return Err(Error::Refused(format!(
             "{} already holds a store and a rehearsal begins with a new one; name another folder",
             home.folder().display()
         )));

@@ -9,11 +9,11 @@ use eventstore::{Clock, Origin};
 
 use crate::cli::{Global, RunArgs};
 use crate::embedded::Store;
-use crate::{Error, RealClock, StorePlace, commands};
+use crate::{Error, RealClock, StoreUrl, commands};
 
 /// Runs until it is stopped; a second signal ends it at once, which loses nothing either.
 pub async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
-    if let StorePlace::Postgres(_) = &global.store {
+    if let StoreUrl::Postgres(_) = &global.store {
         return super::serving::all(args, global).await;
     }
     // A wrong setting ends the command before anything is opened.

@@ -16,8 +16,8 @@ use crate::cli::{
     WorkerArgs,
 };
 use crate::embedded::Store;
-use crate::log::{Log, postgres_options};
-use crate::{Error, RealClock, StorePlace};
+use crate::log::Log;
+use crate::{Error, RealClock, StoreUrl};
 
 pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<ExitCode, Error> {
     let engine = EngineSettings {
@@ -75,9 +75,9 @@ async fn run(
 /// Answers mail servers until it is stopped. Its port is open from the start: until the store has
 /// been read, mail is deferred.
 pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<ExitCode, Error> {
-    if let StorePlace::Postgres(url) = &global.store {
+    if let StoreUrl::Postgres(_) = &global.store {
         // A wrong flag ends the command; only a missing server is waited for.
-        postgres_options(global, url)?;
+        global.settings()?.connect_options()?;
     }
     let settings = args.service.process();
     let process = Process::start(ANSWERS, settings.listen).await?;
@@ -102,14 +102,16 @@ pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<ExitCod
 async fn open(global: &Global, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
     let log = Log::open_to_read(&global.settings()?, clock).await?;
     let Some(programme) = Store::programme(&*log.port()).await? else {
-        return Err(Error::Usage("no plan is adopted; run `tramonto plan adopt FILE`".to_owned()));
+        return Err(Error::NotFound(
+            "no plan is adopted; run `tramonto plan adopt FILE`".to_owned(),
+        ));
     };
     let registry = match &global.store {
-        StorePlace::Folder(_) => {
+        StoreUrl::Folder(_) => {
             Registry::open_read_only(&global.home()?.registry(), &programme).await?
         }
-        StorePlace::Postgres(url) => {
-            Registry::connect(postgres_options(global, url)?, &programme).await?
+        StoreUrl::Postgres(_) => {
+            Registry::connect(global.settings()?.connect_options()?, &programme).await?
         }
     };
     Ok((log, Arc::new(registry)))

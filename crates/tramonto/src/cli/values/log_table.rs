@@ -4,10 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use sql::TableName;
-use url::Url;
-
-use engine::without_secrets;
+use sql::{PostgresUrl, TableName};
 
 const FORM: &str = "write postgres://USER@HOST/NAME#SCHEMA.TABLE, or FILE#TABLE for a SQLite file";
 
@@ -17,7 +14,7 @@ pub enum LogTablePlace {
     /// In a `SQLite` file.
     File(PathBuf, TableName),
     /// In a `PostgreSQL` database.
-    Postgres(Url, TableName),
+    Postgres(PostgresUrl, TableName),
 }
 
 impl FromStr for LogTablePlace {
@@ -34,12 +31,8 @@ impl FromStr for LogTablePlace {
         if !database.contains("://") {
             return Ok(Self::File(database.into(), table));
         }
-        let url = Url::parse(database)
-            .map_err(|problem| format!("that is no URL ({problem}); {FORM}"))?;
-        if matches!(url.scheme(), "postgres" | "postgresql") {
-            return Ok(Self::Postgres(url, table));
-        }
-        Err(format!("a table can't be at {}://; {FORM}", url.scheme()))
+        let url: Result<PostgresUrl, String> = database.parse();
+        Ok(Self::Postgres(url.map_err(|problem| format!("{problem}#SCHEMA.TABLE"))?, table))
     }
 }
 
@@ -47,7 +40,7 @@ impl fmt::Display for LogTablePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, table) => write!(f, "{}#{table}", path.display()),
-            Self::Postgres(url, table) => write!(f, "{}#{table}", without_secrets(url)),
+            Self::Postgres(url, table) => write!(f, "{url}#{table}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Capabilities, Capability};
 use url::Url;
 
-use engine::without_secrets;
+use sql::without_secrets;
 
 /// No time limit of ours is longer than a day.
 const LONGEST: u64 = 86_400;

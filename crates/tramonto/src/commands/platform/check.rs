@@ -12,9 +12,8 @@ use super::super::act::read as read_store;
 use super::mail_settings;
 use crate::cli::{Global, PlatformCheckArgs};
 use crate::exit::Exit;
-use crate::log::postgres_options;
 use crate::output::Output;
-use crate::{Error, RealClock, StorePlace};
+use crate::{Error, RealClock, StoreUrl};
 
 /// A lookup that a mail server is given: its file, and the text of it.
 type Lookup = (&'static str, &'static str);
@@ -43,19 +42,19 @@ pub(super) async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<E
     let view = match &args.view {
         Some(name) => {
             let columns = args.columns.columns.clone();
-            Some(RightsView::new(name.clone(), columns).map_err(Error::Usage)?)
+            Some(RightsView::new(name.clone(), columns).map_err(Error::Invalid)?)
         }
         None => None,
     };
     let refusals = refusals(global).await?;
     let (lookups, mut found) = match &global.store {
-        StorePlace::Folder(_) => {
+        StoreUrl::Folder(_) => {
             let place = global.home()?.directory();
             let found = Directory::inspect(&place, refusals.as_ref()).await?;
             (lookups(&SQLITE, &[("DIRECTORY", place.display().to_string())], view.as_ref()), found)
         }
-        StorePlace::Postgres(url) => {
-            let options = postgres_options(global, url)?;
+        StoreUrl::Postgres(_) => {
+            let options = global.settings()?.connect_options()?;
             let values = [
                 ("PGHOST", options.get_host().to_owned()),
                 ("PGPORT", options.get_port().to_string()),

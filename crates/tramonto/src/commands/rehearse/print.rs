@@ -43,7 +43,7 @@ impl Outcome {
             }));
         }
         let mut text = String::new();
-        self.lines(&mut text).map_err(|error| Error::Usage(error.to_string()))?;
+        self.lines(&mut text).map_err(|error| Error::Invalid(error.to_string()))?;
         out.text(text)
     }
 

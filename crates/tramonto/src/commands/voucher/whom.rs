@@ -29,7 +29,10 @@ pub(super) async fn named(store: &Store, args: &ManyArgs) -> Result<RoaringBitma
             continue;
         }
         let wrong = |problem: &str| {
-            Error::Usage(format!("line {line} of {}: {problem}; nothing was done", path.display()))
+            Error::Invalid(format!(
+                "line {line} of {}: {problem}; nothing was done",
+                path.display()
+            ))
         };
         let target: Target = text.parse().map_err(|problem: String| wrong(&problem))?;
         let number = match target {
@@ -57,7 +60,7 @@ pub(super) fn secret(path: &Path) -> Result<String, Error> {
     let read = opened(path)?.take(LONGEST).read_line(&mut line);
     read.map_err(|source| unusable(path, "read", source))?;
     if line.trim().is_empty() {
-        return Err(Error::Usage(format!(
+        return Err(Error::Invalid(format!(
             "{} holds no code; write the code, or the token, on its first line",
             if path == Path::new("-") {
                 "standard input".into()
