@@ -39,8 +39,7 @@ pub struct Incident {
     pub last_seen: DateTime<Utc>,
 }
 
-/// The work that attempts are counted for: an attempt at one is none at another, though neither may
-/// belong to a phase.
+/// The work for which attempts are counted: attempts at one work do not count for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempted<'a> {
     /// Changing rights, for this phase or for none.
@@ -136,7 +135,7 @@ impl Failures {
             .fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
     }
 
-    /// The mailboxes split by how many attempts were made at this work.
+    /// Splits mailboxes by the number of attempts at this work.
     pub fn by_attempts<'a>(
         &self,
         work: impl Into<Attempted<'a>>,

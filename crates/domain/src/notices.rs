@@ -184,7 +184,7 @@ impl NoticeState {
         &self.bounced
     }
 
-    /// The mailboxes by the number of attempts made so far.
+    /// The mailboxes by the number of attempts so far.
     pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
         let mut rest = RoaringBitmap::clone(mailboxes);
         let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();

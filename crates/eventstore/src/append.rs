@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::{NewEvent, StreamName};
 
-/// What a writer expects of a stream; where it does not hold, there is a [`Conflict`].
+/// The expected version of a stream; otherwise there is a [`Conflict`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedVersion {
     /// Anything. For facts that nothing can contradict.
@@ -56,7 +56,7 @@ impl Append {
     }
 }
 
-/// Where an event stands.
+/// The place of an event in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Its position in the whole log.
@@ -68,7 +68,7 @@ pub struct Written {
 /// The answer to an append.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Appended {
-    /// For each event, in the order sent, where it stands; `None` where its stream was skipped.
+    /// For each event, in the order sent, its place; `None` if its stream was skipped.
     pub written: Vec<Option<Written>>,
     /// The streams that were skipped, under [`OnConflict::SkipConflicting`].
     pub conflicts: Vec<Conflict>,
@@ -88,7 +88,7 @@ pub struct Conflict {
     pub stream: StreamName,
     /// What the writer expected.
     pub expected: ExpectedVersion,
-    /// The version of its last event; `None` where it has none.
+    /// The version of its last event; `None` if it has none.
     pub actual: Option<u64>,
 }
 

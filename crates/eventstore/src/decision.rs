@@ -25,7 +25,7 @@ impl Decision {
         Self { stream, others: Vec::new() }
     }
 
-    /// The same decision, made again also when another stream has grown meanwhile.
+    /// The same decision, repeated also when another stream has grown meanwhile.
     #[must_use]
     pub fn depends_on(mut self, other: StreamName) -> Self {
         self.others.push(other);
@@ -69,7 +69,7 @@ impl Decided for (Event, DateTime<Utc>) {
 }
 
 impl Journal {
-    /// Decides and appends. Returns the events and where they stand; without events, nothing is
+    /// Decides and appends. Returns the events and their places; without events, nothing is
     /// appended.
     pub async fn decide<D: Decided, E: From<Error>>(
         &self,
@@ -84,7 +84,7 @@ impl Journal {
         .await
     }
 
-    /// The same, with events written otherwise: with ids that follow from a command, for instance.
+    /// The same, with a custom encoding of events: for instance with ids derived from a command.
     pub async fn decide_as<D, E: From<Error>>(
         &self,
         on: &Decision,

@@ -2,7 +2,7 @@ use sql::{Failure, StoreName};
 
 use crate::Conflict;
 
-/// Why the store did not do what was asked. The first question is [`Error::may_retry`].
+/// Why a call on the store failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     // Conflict: another writer was faster. Read again and decide again.
@@ -22,7 +22,7 @@ pub enum Error {
     #[error("event store {0}")]
     Store(#[from] sql::Error),
 
-    // Corrupt: what is stored is not what this reader can go on from.
+    // Corrupt: the stored data is not what this reader expects.
     /// A reader's checkpoint lies beyond the end of the log.
     #[error(
         "the log ends at {head} but {checkpoint} was already read: it was restored from an older \
@@ -77,7 +77,7 @@ impl Error {
         matches!(self, Self::Store(error) if error.may_retry())
     }
 
-    /// What an error of the database means.
+    /// Maps an error of the database.
     pub(crate) fn of(store: &StoreName, error: sqlx::Error) -> Self {
         if Failure::of(&error) == Failure::Value {
             return Self::InvalidAppend(format!("the server cannot store a value: {error}"));
@@ -86,7 +86,7 @@ impl Error {
     }
 }
 
-/// Whether something is there already that may be there only once.
+/// Is it a violation of uniqueness?
 pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     Failure::of(error) == Failure::Duplicate
 }

@@ -22,7 +22,7 @@ pub(crate) trait Transaction {
         wanted: &[usize],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// Writes what is pending in the group: streams, events, the head of the log.
+    /// Writes the pending streams and events of the group, and the head of the log.
     fn write(
         &mut self,
         group: &mut Group<'_>,
@@ -35,7 +35,7 @@ pub(crate) trait Transaction {
     ) -> impl Future<Output = Result<HashMap<Uuid, Existing>, sqlx::Error>> + Send;
 }
 
-/// Where the log ends, as its counter row says.
+/// The end of the log, from its counter row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) position: u64,
@@ -50,12 +50,12 @@ pub(crate) struct Stream<'r> {
     pub(crate) name: &'r StreamName,
     /// Its number; 0 before a new stream's first event.
     pub(crate) id: i64,
-    /// Its category's number, for the adapter to keep; 0 until it is known.
+    /// The number of its category, for the adapter; 0 until it is known.
     pub(crate) category: i64,
     pub(crate) last: Option<u64>,
     /// Does the database have it?
     pub(crate) stored: bool,
-    /// Is what the database has of it out of date?
+    /// Does it differ from the database?
     pub(crate) changed: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Stream<'r> {
 pub(crate) struct Pending<'r> {
     pub(crate) event: &'r NewEvent,
     pub(crate) written: Written,
-    /// Which of [`Group::streams`] it goes to.
+    /// Its stream, as an index into [`Group::streams`].
     pub(crate) stream: usize,
 }
 
@@ -74,18 +74,18 @@ pub(crate) struct Group<'r> {
     requests: &'r [Request],
     /// The streams of all requests, each once.
     pub(crate) streams: Vec<Stream<'r>>,
-    /// For each request, where its own streams are among them.
+    /// For each request, the indexes of its streams.
     streams_of: Vec<Vec<usize>>,
     pub(crate) head: Head,
     pub(crate) pending: Vec<Pending<'r>>,
 }
 
-/// The answers to the requests, and where the log ends then.
+/// The answers to the requests, and the resulting end of the log.
 pub(crate) struct Outcome<'r> {
     pub(crate) answers: Vec<Result<Appended, Error>>,
     pub(crate) head: u64,
     pub(crate) wrote: bool,
-    /// Where the log ended before.
+    /// The former end of the log.
     start: u64,
     streams: Vec<Stream<'r>>,
 }

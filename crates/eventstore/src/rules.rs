@@ -186,8 +186,8 @@ impl Request {
     }
 }
 
-/// What makes a recorded event the same fact as one that is sent again: all but its circumstances,
-/// which may differ when another process repeats what this one began.
+/// The identity of a recorded event: everything but its circumstances, which may differ when
+/// another process repeats an append.
 pub(crate) struct Fact<'a> {
     pub(crate) stream: &'a str,
     pub(crate) kind: &'a str,

@@ -63,8 +63,8 @@ impl Subscription {
         Ok(Self::after(store, filter, head))
     }
 
-    /// Waits for the next delivery. After an error the same read is tried again. A dropped call
-    /// loses nothing.
+    /// Waits for the next delivery. After an error the same read is retried. A dropped call loses
+    /// nothing.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
             if let Some(event) = self.buffer.pop_front() {

@@ -1,30 +1,29 @@
-//! From an address to the mailbox's number, for millions of them, and no address in memory.
+//! Maps addresses to mailbox numbers, for millions of them, without an address in memory.
 //!
-//! An address is kept as two keyed hashes of 64 bits, whose keys are drawn when the process starts
-//! and leave it nowhere: one finds the place in the table, both together must agree. That two of
-//! two million addresses, or a stranger's and one of ours, agree in all 128 bits has a chance of
-//! less than one in 10^25. Invariants: a number has at most one address, the one that was told
-//! last, and an address at most one number. Some 26 bytes a mailbox: 16 of hashes, and some 10 of
-//! table.
+//! An address is stored as two keyed hashes of 64 bits, whose keys are random and never leave the
+//! process: one determines the slot in the table, and both must match. The probability that two of
+//! two million addresses, or a foreign address and one of ours, match in all 128 bits is below one
+//! in 10^25. Invariants: a number has at most one address, the latest one, and an address at most
+//! one number. Some 26 bytes per mailbox: 16 of hashes, and some 10 of table.
 
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-/// An address, as it is kept.
+/// A stored address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(u64, u64);
 
-/// The place of a number without an address.
+/// The key of a number without an address.
 const NONE: Key = Key(0, 0);
 
-/// What makes keys of addresses. A clone makes the same ones.
+/// Derives keys from addresses. A clone derives the same ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys(RandomState, RandomState);
 
 impl Keys {
-    /// The key of an address; capitals do not count.
+    /// The key of an address; case is ignored.
     pub(crate) fn of(&self, address: &[u8]) -> Key {
         let plain = address.to_ascii_lowercase();
         match Key(self.0.hash_one(&plain), self.1.hash_one(&plain)) {
@@ -34,7 +33,7 @@ impl Keys {
     }
 }
 
-/// Who has which address.
+/// The addresses of mailboxes.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     /// Numbers, found by the first half of their key.
@@ -44,7 +43,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Makes room for so many, so that the table need not grow while somebody waits for it.
+    /// Reserves capacity, so that the table need not grow during a lookup.
     pub(crate) fn reserve(&mut self, count: usize) {
         let keys = &self.keys;
         let missing = count.saturating_sub(self.table.len());
@@ -62,14 +61,14 @@ impl Addresses {
         Some(key_of(&self.keys, number)).filter(|key| *key != NONE)
     }
 
-    /// From now on the mailbox has this address, and no other; `None` for no address any more.
+    /// Sets the mailbox's only address; `None` removes it.
     pub(crate) fn set(&mut self, number: u32, key: Option<Key>) {
         if self.key(number) == key {
             return;
         }
         self.remove(number);
         let Some(key) = key else { return };
-        // Where another has it, it is that one's no more: the registry has each address once.
+        // An address of another mailbox is taken over: the registry has each address once.
         if let Some(other) = self.find(key) {
             self.remove(other);
         }
@@ -84,12 +83,12 @@ impl Addresses {
         self.table.insert_unique(key.0, number, |number| key_of(keys, *number).0);
     }
 
-    /// How many addresses there are.
+    /// The number of addresses.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// How much memory it takes, in bytes.
+    /// Its memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.table.allocation_size() + self.keys.capacity() * size_of::<Key>()
     }
@@ -132,7 +131,7 @@ mod tests {
     #[test]
     fn a_mailbox_costs_less_than_32_bytes() {
         let (keys, mut addresses) = (Keys::default(), Addresses::default());
-        // A sixteenth of CEC-PAC, which fills its table as far.
+        // A sixteenth of CEC-PAC, with the same load factor.
         let count = 2_121_783 / 16;
         addresses.reserve(count);
         for number in 0..u32::try_from(count).unwrap() {

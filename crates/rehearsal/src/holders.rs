@@ -53,7 +53,7 @@ pub struct Holders {
     schedule: Option<Schedule>,
     /// Codes that have not been shown yet.
     codes: BTreeMap<u32, String>,
-    /// The holders who were given a code.
+    /// Holders with a code.
     had: RoaringBitmap,
     /// The link of the last export.
     link: Option<(String, String)>,
@@ -68,7 +68,7 @@ enum Task {
 }
 
 impl Holders {
-    /// Holders of whom that share requests a voucher.
+    /// Holders of whom this share requests a voucher.
     pub fn new(asking: Chance, seed: u64) -> Self {
         let (codes, outcome) = (BTreeMap::new(), HolderOutcome::default());
         let had = RoaringBitmap::new();

@@ -83,7 +83,7 @@ pub async fn prove_shared(options: &PgConnectOptions) -> Result<Proof, Error> {
     Ok(add_up(&log, &directory))
 }
 
-/// Who may do what, as text of numbers turned into sets; under `None`, who is there at all.
+/// The mailboxes by capability; under `None`, all mailboxes.
 type Directory = BTreeMap<Option<Capability>, RoaringBitmap>;
 
 fn add_up(log: &FromLog, directory: &Directory) -> Proof {
@@ -182,8 +182,8 @@ async fn read_log(home: &Home) -> Result<FromLog, Error> {
 }
 
 impl FromLog {
-    /// Those whom a hold lets keep the capability when the newest event was recorded: one that was
-    /// over by then excuses nobody.
+    /// Mailboxes whose hold kept the capability when the newest event was recorded: an expired hold
+    /// is no reason.
     fn held(&self, capability: Capability) -> RoaringBitmap {
         let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
         let lasts = |hold: &&Hold| {
@@ -270,7 +270,7 @@ impl FromLog {
                 self.plan = Some(Box::new(event.plan));
             }
             Event::DriftFound(event) => {
-                // What was found and is put right is how it is, until it is said to be put right.
+                // Drift under repair is the actual state, until its repair is recorded.
                 if event.repair {
                     let closed = self.closed.entry(event.capability).or_default();
                     match event.found {
@@ -307,7 +307,7 @@ fn is_of_rights(phase: Option<&PhaseId>, cause: &str) -> bool {
     phase.is_some() || !cause.starts_with("voucher-")
 }
 
-/// Who may do what by the view that the mail servers look up; under `None`, who is there at all.
+/// The rights by the view of the mail servers; under `None`, all mailboxes.
 async fn read_directory(home: &Home) -> Result<Directory, Error> {
     let path = home.directory();
     let mut connection = connect(&path).await?;
@@ -327,8 +327,8 @@ async fn read_directory(home: &Home) -> Result<Directory, Error> {
     Ok(sets_of(row))
 }
 
-/// The row of numbers that a directory answers with: everyone, and who may send, modify, receive,
-/// log in.
+/// The row of numbers of a directory: all mailboxes, and those that may send, modify, receive, log
+/// in.
 fn sets_of((all, send, modify, receive, access): Texts) -> Directory {
     let sets = [
         (None, all),

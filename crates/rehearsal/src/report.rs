@@ -11,7 +11,7 @@ pub struct PhaseReport {
     pub phase: PhaseId,
     /// When it was due.
     pub due_at: DateTime<Utc>,
-    /// When it was recorded as started; `None` where it has not.
+    /// When its start was recorded; `None` if it has not started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it was recorded as complete.
     pub completed_at: Option<DateTime<Utc>>,

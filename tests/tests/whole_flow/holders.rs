@@ -58,10 +58,10 @@ async fn the_proof_finds_a_voucher_issued_twice_or_too_late() {
     running.engine.stop().await.unwrap();
     let problems = prove(&world.home()).await.unwrap().problems;
     let says = |what: &str| problems.iter().any(|problem| problem.contains(what));
-    assert!(says("grants a second voucher"), "{problems:?}");
-    assert!(says("grants vouchers outside their time"), "{problems:?}");
-    assert!(says("grants what was not verified"), "{problems:?}");
-    assert!(says("reminds somebody more often than the plan allows"), "{problems:?}");
+    assert!(says("issues a second voucher"), "{problems:?}");
+    assert!(says("issues vouchers outside their time"), "{problems:?}");
+    assert!(says("issues what was not verified"), "{problems:?}");
+    assert!(says("reminds a holder more often than the plan allows"), "{problems:?}");
 }
 
 #[tokio::test]
@@ -123,11 +123,11 @@ async fn the_proof_finds_a_wrongly_delivered_export() {
     for what in [
         "takes a request for a log outside its time",
         "takes a request for the log of a mailbox that never was one",
-        "prepares an extract that nobody may have",
+        "prepares an export without an eligible request",
         "hands out an extract of another mailbox",
         "ends a link before its time",
         "hands out an extract without a link, or after its end",
-        "destroys logs that somebody may still ask for",
+        "destroys logs that may still be requested",
     ] {
         assert!(problems.iter().any(|problem| problem.contains(what)), "{what}: {problems:?}");
     }

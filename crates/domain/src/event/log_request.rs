@@ -213,7 +213,7 @@ impl Payload for LogExportAccessed {
             ExportAccess::Delivered => "message-log export delivered",
             ExportAccess::Expired => "link of the message-log export opened after it expired",
             ExportAccess::NotTheHolder => {
-                "link of the message-log export opened by somebody who could not name the holder"
+                "link of the message-log export opened without the holder's codice fiscale"
             }
             ExportAccess::Missing => {
                 "link of the message-log export opened, but the file is missing"

@@ -1,4 +1,4 @@
-//! Voucher codes, made to be read out over the telephone.
+//! Voucher codes, designed to be read out over the telephone.
 //!
 //! 17 symbols from an alphabet of 31 carry 84.2 random bits; the eighteenth is a check symbol. 31
 //! is prime and the weights 1 to 18 differ, so every single substitution and every transposition is

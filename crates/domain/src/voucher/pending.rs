@@ -10,15 +10,14 @@ use super::{VoucherContext, Vouchers};
 use crate::failure::Attempted;
 use crate::{State, VoucherRules, civil_date};
 
-/// How many vouchers were asked for, and how far that has come.
+/// The progress of voucher requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct VoucherProgress {
     /// Open requests whose requester has not been verified.
     pub unverified: u64,
-    /// Verified requests that no worker has taken up yet, those that no voucher is left for
-    /// included.
+    /// Verified requests not yet processed, including those beyond the plan's limit.
     pub pending: u64,
-    /// Verified requests that failed and are tried again.
+    /// Verified requests that failed and will be retried.
     pub retrying: u64,
     /// Verified requests that failed permanently; an operator has to act.
     pub failed: u64,
@@ -39,8 +38,8 @@ impl Vouchers {
         (verified - context.erased) - &self.issued
     }
 
-    /// Takes away whom the plan's limit has no voucher left for, the highest numbers first; was it
-    /// anybody?
+    /// Removes the mailboxes beyond the plan's limit, the highest numbers first; returns whether
+    /// there were any.
     pub(super) fn limit(&self, mailboxes: &mut RoaringBitmap, rules: &VoucherRules) -> bool {
         let Some(limit) = rules.max_issued else { return false };
         let left = limit.saturating_sub(self.issued.len());
@@ -51,8 +50,8 @@ impl Vouchers {
 }
 
 impl State {
-    /// Whom a voucher is to be issued to now: verified requests of those who may still have one,
-    /// within the plan's window and limit, less those that wait for another attempt or failed
+    /// The mailboxes to which a voucher is to be issued now: eligible ones with a verified request,
+    /// within the plan's window and limit, except those that wait for another attempt or failed
     /// permanently.
     pub fn vouchers_to_issue(&self, now: DateTime<Utc>) -> RoaringBitmap {
         let none = RoaringBitmap::new;

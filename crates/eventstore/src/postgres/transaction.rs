@@ -235,7 +235,7 @@ fn narrow(numbers: Vec<i64>) -> Result<Vec<i32>, sqlx::Error> {
     numbers.into_iter().map(|number| i32::try_from(number).map_err(decode)).collect()
 }
 
-/// Which of the things asked for a row answers; the database counts from 1.
+/// The index of a row's item; the database counts from 1.
 fn index_of(ordinal: i64) -> Result<usize, sqlx::Error> {
     usize::try_from(ordinal - 1).map_err(decode)
 }

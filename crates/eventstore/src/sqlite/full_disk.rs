@@ -1,4 +1,5 @@
-//! A disk that is full, as a limit on the pages of the file: nothing is lost, and it goes on later.
+//! A full disk, simulated by a limit on the pages of the file: nothing is lost, and writing resumes
+//! later.
 
 use std::sync::Arc;
 

@@ -91,7 +91,7 @@ fn check_version(version: u32, name: &StoreName) -> Result<(), Error> {
         .into())
 }
 
-/// Makes a store where there is none. Where two processes do so at once, one file wins for both.
+/// Creates a missing store. If two processes do so at once, one file wins for both.
 async fn make(path: &Path, name: &StoreName) -> Result<(), Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

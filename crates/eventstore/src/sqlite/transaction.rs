@@ -150,7 +150,7 @@ fn json_array<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     texts.collect::<serde_json::Value>().to_string()
 }
 
-/// Which of the things asked for a row answers.
+/// The index of a row's item.
 fn index_of(row: &SqliteRow) -> Result<usize, sqlx::Error> {
     usize::try_from(row.try_get::<i64, _>(0)?).map_err(|error| sqlx::Error::Decode(error.into()))
 }

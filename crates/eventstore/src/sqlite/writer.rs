@@ -216,7 +216,7 @@ impl Writer {
         saved.await.map_err(|error| Error::of(&self.name, error))?.into_result(lease, position)
     }
 
-    /// Takes the write lock at once: a transaction that reads first cannot wait for it.
+    /// Takes the write lock at once: a transaction that starts with a read cannot wait for it.
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await.map(|_| ())
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// As Postfix 3.7 sends one.
+/// A request of Postfix 3.7.
 const REAL: &str = "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n\
     client_address=192.0.2.7\nclient_name=unknown\nhelo_name=mail.example\nqueue_id=\n\
     sender=someone@mail.example\nrecipient=anna@box.example\nrecipient_count=0\n\
@@ -65,7 +65,7 @@ fn the_first_of_several_values_counts_and_none_is_shown() {
 }
 
 proptest! {
-    /// Whatever comes, in whatever pieces: no panic, and the same as in one piece.
+    /// Any bytes, in any chunks: no panic, and the same result as in one chunk.
     #[test]
     fn pieces_make_no_difference(
         bytes in prop_oneof![

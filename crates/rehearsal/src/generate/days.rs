@@ -63,8 +63,8 @@ fn weight(day: NaiveDate) -> u64 {
     (900 + rush) * of_week
 }
 
-/// When a registration was activated: mostly within weeks, sometimes after years, never after the
-/// last day, on which whoever would have come later is found.
+/// The day of activation: usually within weeks, sometimes after years, never after the last day,
+/// which replaces later ones.
 pub(super) fn activation(draw: &mut Draw, requested_on: NaiveDate) -> NaiveDate {
     let within = match draw.below(100) {
         0..30 => 4,

@@ -2,8 +2,8 @@ use chrono::{Days, NaiveDate};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The seeded source of everything that is made up. `ChaCha8` is specified, so that another version
-/// of its library gives the same numbers; how they become draws is written here, for the same
+/// The seeded source of all generated data. `ChaCha8` is specified, so that another version of its
+/// library gives the same numbers; the conversion to draws is implemented here, for the same
 /// reason.
 pub(crate) struct Draw(ChaCha8Rng);
 
@@ -24,7 +24,7 @@ impl Draw {
         u32::try_from(scaled >> 32).unwrap_or(0)
     }
 
-    /// A place in a list of that length; 0 where it is empty.
+    /// An index into a list of this length; 0 if it is empty.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         let bound = u32::try_from(length).unwrap_or(u32::MAX);
         usize::try_from(self.below(bound)).unwrap_or(0)

@@ -8,7 +8,7 @@ use super::draw::Draw;
 use super::names::Names;
 use super::places::Places;
 
-/// A person made up.
+/// A generated person.
 pub(super) struct Holder<'a> {
     pub(super) codice_fiscale: CodiceFiscale,
     pub(super) surname: &'a str,
@@ -20,7 +20,7 @@ pub(super) struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// `name.surname`, with a number where the name is taken.
+    /// `name.surname`, with a number if the name is already used.
     pub(super) fn write_local_part(&self, piece: &mut Vec<u8>) -> io::Result<()> {
         let (name, surname) = self.plain;
         piece.extend_from_slice(name.as_bytes());
@@ -30,7 +30,7 @@ impl Holder<'_> {
     }
 }
 
-/// People made up one after the other, no two of whom share an address or a codice fiscale.
+/// Generated people, with distinct addresses and codici fiscali.
 pub(super) struct Holders {
     surnames: Names,
     his: Names,
@@ -70,7 +70,8 @@ impl Holders {
             let born_on = birthday(draw);
             let birth_place = self.places.draw(draw);
             let person = Person { surname, name, born_on, sex, birth_place };
-            // Some have a twin in code who is not in this registry.
+            // Some share the base form of their codice fiscale with a person who is not in this
+            // registry.
             let omocodia = usize::from(draw.one_in(500));
             if let Some(free) = free(&mut self.given, &person, omocodia) {
                 break free;

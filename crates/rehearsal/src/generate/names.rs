@@ -187,7 +187,7 @@ impl Names {
         self.names.len()
     }
 
-    /// The name at a place, as it is written and as it stands in an address.
+    /// The name at an index, in its written form and its form in an address.
     pub(super) fn get(&self, place: usize) -> (&str, &str) {
         self.names.get(place).map(|name| (&*name.written, &*name.plain)).unwrap_or_default()
     }
@@ -203,7 +203,7 @@ impl Names {
 /// particle, some with an accent at the end.
 fn composed() -> impl Iterator<Item = String> {
     let whole = ONSETS.len() * MIDDLES.len() * ENDINGS.len();
-    // A prime that divides none of the three lengths: every combination comes once.
+    // A prime that divides none of the three lengths: every combination occurs once.
     (0..whole).map(move |step| step * 7_919 % whole).enumerate().filter_map(
         |(place, combination)| {
             let onset = ONSETS.get(combination % ONSETS.len())?;

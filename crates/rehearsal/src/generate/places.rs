@@ -9,14 +9,14 @@ const CITIES: [&str; 20] = [
     "H501", "F205", "F839", "L219", "G273", "D969", "A944", "D612", "A662", "C351", "F158", "L781",
     "L736", "G224", "L424", "B354", "L049", "H224", "G478", "A271",
 ];
-/// The codes of countries from which many came: Albania, Romania, Germany, Switzerland, France …
+/// The codes of frequent countries of birth: Albania, Romania, Germany, Switzerland, France …
 const COUNTRIES: [&str; 12] = [
     "Z100", "Z129", "Z112", "Z133", "Z110", "Z404", "Z330", "Z600", "Z614", "Z602", "Z103", "Z114",
 ];
 /// The letters that the codes of municipalities start with.
 const LETTERS: &str = "ABCDEFGHILM";
 
-/// Every place, as often as it is likelier than the others.
+/// Every place, repeated by its weight.
 pub(super) struct Places(Vec<BirthPlace>);
 
 impl Places {

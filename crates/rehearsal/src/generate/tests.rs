@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// The SHA-256 of 5,000 registrations of seed 42. It changes only with a decision to change what
-/// the generator makes, which the changelog then tells.
+/// The SHA-256 of 5,000 registrations of seed 42. It changes only with a deliberate change of the
+/// generator, which the changelog mentions.
 const GOLDEN: &str = "d1038141b2e6b266d708dff1eaf61952ac2a6bedaa8da40df3183f84b9c4c4b3";
 
 fn made(registrations: u32, seed: u64) -> (Counts, String) {

@@ -55,7 +55,7 @@ impl Extracts {
         } else if let Event::LogExportPrepared(event) = event {
             let theirs = self.open.get(&event.request) == Some(&event.number);
             let sure = self.verified.contains(&event.request);
-            self.unless(theirs && sure, row, "prepares an extract that nobody may have");
+            self.unless(theirs && sure, row, "prepares an export without an eligible request");
             self.links.insert(event.request, event.expires_at);
         } else if let Event::LogExportAccessed(event) = event
             && event.outcome == ExportAccess::Delivered
@@ -75,7 +75,7 @@ impl Extracts {
             self.open.remove(&event.request);
         } else if let Event::LogsDestroyed(_) = event {
             let over = !row.allowed(Capability::RequestLogs) && self.open.is_empty();
-            self.unless(over, row, "destroys logs that somebody may still ask for");
+            self.unless(over, row, "destroys logs that may still be requested");
             self.destroyed = true;
         }
     }

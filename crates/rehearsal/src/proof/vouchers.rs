@@ -1,4 +1,4 @@
-//! The vouchers added up: did anyone get two, one too late, or one that was not theirs to ask for?
+//! Checks the vouchers: none was issued twice, too late, or to an ineligible holder.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::row::Row;
 /// What the rows say of vouchers.
 #[derive(Default)]
 pub(super) struct Granted {
-    /// The civil day on which each mailbox was asked for, by number.
+    /// The civil day on which each mailbox was requested, by number.
     asked_on: Vec<Option<NaiveDate>>,
     activated: RoaringBitmap,
     withdrawn: RoaringBitmap,
@@ -19,7 +19,7 @@ pub(super) struct Granted {
     verified: RoaringBitmap,
     issued: RoaringBitmap,
     redeemed: RoaringBitmap,
-    /// Those that expired or were taken back.
+    /// Expired or revoked ones.
     ended: RoaringBitmap,
     /// The present code of those whose first was replaced.
     replaced: BTreeMap<u32, u32>,
@@ -74,7 +74,7 @@ impl Granted {
     pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
         let Some(rules) = row.plan.vouchers.as_deref() else {
             let grants = matches!(event, Event::VouchersIssued(_));
-            self.unless(!grants, row, "grants vouchers under a plan that has none");
+            self.unless(!grants, row, "issues vouchers under a plan that has none");
             return;
         };
         if let Event::VouchersRequested(event) = event {
@@ -83,7 +83,7 @@ impl Granted {
             self.none(
                 &(&*event.mailboxes - &self.requested),
                 row,
-                "verifies what nobody asked for",
+                "verifies a request that was not made",
             );
             self.verified |= &*event.mailboxes;
         } else if let Event::VouchersRefused(event) = event {
@@ -92,7 +92,12 @@ impl Granted {
         } else if let Event::VouchersIssued(event) = event {
             self.issue(&event.mailboxes, rules, row);
         } else if let Event::VouchersDelivered(event) = event {
-            self.none(&(&*event.mailboxes - &self.issued), row, "hands over what was not granted");
+            self.none(
+                &(&*event.mailboxes - &self.issued),
+                row,
+                "delivers a code that was not \
+                issued",
+            );
         } else if let Event::VoucherRedeemed(event) = event {
             self.redeem(event, rules, row);
         } else if let Event::VouchersExpired(event) = event {
@@ -125,7 +130,7 @@ impl Granted {
             day.is_none_or(|day| day >= rules.registered_before)
         };
         let late: RoaringBitmap = mailboxes.iter().filter(late).collect();
-        self.none(&late, row, "takes requests for mailboxes that were asked for too late");
+        self.none(&late, row, "accepts requests for mailboxes that were requested too late");
         if rules.eligible == Eligible::Activated {
             let idle = mailboxes - &self.activated;
             self.none(&idle, row, "takes requests for mailboxes that were never activated");
@@ -135,17 +140,17 @@ impl Granted {
 
     fn issue(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
         self.unless(row.actor == "worker", row, "issues vouchers though no worker did");
-        self.none(&(mailboxes & &self.issued), row, "grants a second voucher");
-        self.none(&(mailboxes - &self.verified), row, "grants what was not verified");
-        self.none(&(mailboxes & &self.withdrawn), row, "grants to a withdrawn mailbox");
+        self.none(&(mailboxes & &self.issued), row, "issues a second voucher");
+        self.none(&(mailboxes - &self.verified), row, "issues what was not verified");
+        self.none(&(mailboxes & &self.withdrawn), row, "issues to a withdrawn mailbox");
         let open = row.allowed(Capability::RequestVoucher)
             && rules.redeem_by.is_none_or(|last| row.day() <= last);
-        self.unless(open, row, "grants vouchers outside their time");
+        self.unless(open, row, "issues vouchers outside their time");
         self.issued |= mailboxes;
         self.requested -= mailboxes;
         self.verified -= mailboxes;
         let within = rules.max_issued.is_none_or(|most| self.issued.len() <= most);
-        self.unless(within, row, "grants more vouchers than the plan allows");
+        self.unless(within, row, "issues more vouchers than the plan allows");
     }
 
     fn redeem(&mut self, event: &VoucherRedeemed, rules: &VoucherRules, row: &Row<'_>) {
@@ -167,7 +172,7 @@ impl Granted {
         let full = usize::try_from(most).ok().and_then(|most| most.checked_sub(1));
         let full = full.map_or(Some(mailboxes), |place| self.reminded.get(place));
         let over = full.map(|full| mailboxes & full).unwrap_or_default();
-        self.none(&over, row, "reminds somebody more often than the plan allows");
+        self.none(&over, row, "reminds a holder more often than the plan allows");
         let mut again = mailboxes.clone();
         for before in &mut self.reminded {
             let both = &again & &*before;
@@ -205,7 +210,7 @@ impl Granted {
     }
 }
 
-/// The last day of a year that begins on a day; one that begins on 29 February ends on 28 February.
+/// The last day of a year that starts on a day; one that starts on 29 February ends on 28 February.
 fn end_of_year(first: NaiveDate) -> Option<NaiveDate> {
     let again = first.checked_add_months(Months::new(12))?;
     if again.day() == first.day() { again.pred_opt() } else { Some(again) }
