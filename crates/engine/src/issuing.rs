@@ -1,8 +1,8 @@
-//! Has vouchers issued for a command that waits for them.
+//! Waits until workers have issued the vouchers of a command.
 //!
-//! Only workers issue vouchers. Where the store is a folder that no engine works on, a worker does it in this
-//! process, under the engine's lock; otherwise the engine that runs is waited for. Deliberately absent:
-//! phases. A command about vouchers carries out no other work.
+//! Only workers issue vouchers. If the store is a folder without a running engine, a worker runs in
+//! this process, under the engine's lock; otherwise the running engine is waited for. Deliberately
+//! absent: phases. A command about vouchers carries out no other work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use crate::platform_choice::apply_rate_limits;
 use crate::store::Store;
 use crate::{Error, StoreUrl};
 
-/// How often the log is read while another process issues vouchers.
+/// The interval at which the log is read while another process issues vouchers.
 const POLL: Duration = Duration::from_millis(100);
-/// How long no progress of another process is waited for.
+/// The longest wait without progress of another process.
 const NO_PROGRESS: Duration = Duration::from_secs(20);
 
-/// Whose vouchers a command waits for; everyone's where it names nobody.
+/// The mailbox whose voucher a command waits for; `None` for all.
 type Whose = Option<u32>;
 
 /// Returns once workers have nothing left to issue to them.
@@ -45,7 +45,7 @@ pub(crate) async fn until_issued(store: &Store, whose: Whose) -> Result<(), Erro
     }
 }
 
-/// Those whom a worker would issue a voucher to now; nobody while the programme is paused.
+/// The mailboxes that a worker would issue vouchers to now; none while the programme is paused.
 async fn pending(journal: &Journal, whose: Whose) -> Result<RoaringBitmap, Error> {
     let state = journal.state().await?;
     if state.programme.is_paused() {
@@ -58,7 +58,7 @@ async fn pending(journal: &Journal, whose: Whose) -> Result<RoaringBitmap, Error
     })
 }
 
-/// A worker in this process carries out orders for them, batch by batch.
+/// Runs a worker in this process, batch by batch.
 async fn here(journal: &Arc<Journal>, registry: &Arc<Registry>, whose: Whose) -> Result<(), Error> {
     let queue = Arc::new(InProcess::new(bus::Settings::default()));
     let issuer = Arc::new(Issuer::new(Arc::clone(journal), Arc::clone(registry)));
@@ -116,7 +116,7 @@ async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
     }
 }
 
-/// Why verified requests are left without a voucher; `None` where none is left.
+/// Why verified requests are left without a voucher; `None` if none is left.
 pub(crate) fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<String> {
     let verified = state.vouchers.verified().clone();
     if verified.is_empty() {

@@ -1,5 +1,5 @@
-//! Vouchers by the shipped commands, from the requests to codes in a file: a process for each command, the log,
-//! the registry and the store of codes on the disk with fsync on.
+//! Vouchers by the shipped commands, from requests to codes in a file: one process per command,
+//! with fsync for the log, the registry and the store of codes.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use crate::report::{Report, seconds, whole};
 use crate::{Args, Fallible, rate};
 
-/// What the whole way must not fall below on one machine, in vouchers a second.
+/// The target from request to code on one machine, in vouchers per second.
 const AIM: f64 = 20_000.0;
 
-/// The shipped plan, with its end a lifetime ahead: vouchers can be asked for today.
+/// The shipped plan, with its end a lifetime ahead: vouchers can be requested today.
 fn plan() -> String {
     domain::Plan::CEC_PAC.replace("from = 2018-03-18", "from = 2090-03-18")
 }

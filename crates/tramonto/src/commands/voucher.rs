@@ -165,7 +165,7 @@ async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
 fn standing(status: &Status) -> (&'static str, String) {
     let plain = |name| (name, String::new());
     match &status.standing {
-        VoucherStanding::None => plain("not-asked-for"),
+        VoucherStanding::None => plain("not-requested"),
         VoucherStanding::Requested => plain("requested"),
         VoucherStanding::Verified => plain("verified"),
         VoucherStanding::Refused => plain("refused"),

@@ -45,7 +45,7 @@ fn a_voucher_goes_through_its_life_on_the_command_line() {
     let scene = scene_with("redeem-by = 2089-12-31");
     let (address, number) = scene.activated();
     let state = || scene.json(&["voucher", "show", &address])["state"].clone();
-    assert_eq!(state(), "not-asked-for");
+    assert_eq!(state(), "not-requested");
     let early = scene.refused(&["voucher", "issue", &address, "--reason", "letter 12"]);
     assert!(early.contains("record one first"), "{early}");
     verified(&scene, &address);

@@ -1,4 +1,4 @@
-//! Whom a command is about, and the code it is given.
+//! The mailboxes of a command, and its code.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
@@ -11,10 +11,10 @@ use super::unusable;
 use crate::Error;
 use crate::cli::{ManyArgs, Target};
 
-/// No code and no token is longer.
+/// The longest token; codes are shorter.
 const LONGEST: u64 = 16 * 1024;
 
-/// The mailbox that is named, or those in a file.
+/// The named mailbox, or those in a file.
 pub(super) async fn named(store: &Store, args: &ManyArgs) -> Result<RoaringBitmap, Error> {
     let mut who = RoaringBitmap::new();
     if let Some(mailbox) = &args.mailbox {
@@ -37,23 +37,23 @@ pub(super) async fn named(store: &Store, args: &ManyArgs) -> Result<RoaringBitma
         let target: Target = text.parse().map_err(|problem: String| wrong(&problem))?;
         let number = match target {
             Target::Number(number) => number,
-            // What is wrong with it is told without repeating it: it may be an address.
+            // The error does not repeat the text: it may be an address.
             other @ (Target::Address(_) | Target::Id(_)) => {
                 store.number_of(&other).await.map_err(|error| wrong(&error.to_string()))?
             }
         };
         if !known.contains(number) {
-            return Err(wrong("nobody asked for this mailbox"));
+            return Err(wrong("the mailbox is not registered"));
         }
         who.insert(number);
     }
     Ok(who)
 }
 
-/// A code or a token from a file, or typed. It is repeated nowhere.
+/// A code or a token from a file or from standard input. No message repeats it.
 pub(super) fn secret(path: &Path) -> Result<String, Error> {
     if path == Path::new("-") && io::stdin().is_terminal() {
-        // To whoever sits there; what is printed is for whoever reads the answer.
+        // A prompt on standard error: standard output is for the result.
         eprint!("code: ");
     }
     let mut line = String::new();
