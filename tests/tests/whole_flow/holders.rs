@@ -124,9 +124,9 @@ async fn the_proof_finds_a_wrongly_delivered_export() {
         "takes a request for a log outside its time",
         "takes a request for the log of a mailbox that never was one",
         "prepares an export without an eligible request",
-        "hands out an extract of another mailbox",
+        "delivers an export of another mailbox",
         "ends a link before its time",
-        "hands out an extract without a link, or after its end",
+        "delivers an export without a link, or after its end",
         "destroys logs that may still be requested",
     ] {
         assert!(problems.iter().any(|problem| problem.contains(what)), "{what}: {problems:?}");

@@ -67,7 +67,7 @@ fn of_all(servers: &[Server]) -> NatsOptions {
     all
 }
 
-/// Until the cluster has found itself together, it has no leader to answer.
+/// Retries until the cluster has elected a leader.
 async fn again<T>(mut work: impl AsyncFnMut() -> Result<T, bus::Error>) -> T {
     let tried = async {
         loop {
@@ -93,7 +93,7 @@ fn message(position: u64) -> Mirrored {
     Mirrored { category: "outcome".into(), kind: "sending-disabled".into(), event }
 }
 
-/// Publishes a page as the relay does: from where the mirror ends.
+/// Publishes a page like the relay: from the end of the mirror.
 async fn mirrored(mirror: &JetStreamMirror, to: u64) -> Tail {
     again(async || {
         let tail = mirror.last().await?;

@@ -1,4 +1,4 @@
-//! What every way of taking commands from outside must do, whatever carries them.
+//! The contract of command inboxes and senders, for every adapter.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use bus::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// An inbox and a way into it.
+/// An inbox and its sender.
 struct Way {
     inbox: Arc<dyn CommandInbox>,
     sender: Arc<dyn CommandSender>,
 }
 
-/// Longer than any answer takes that comes at all.
+/// Longer than any answer takes.
 const WAIT_FOR: Duration = Duration::from_secs(10);
-/// Long enough to see that no answer comes.
+/// Long enough to conclude that no answer comes.
 const A_MOMENT: Duration = Duration::from_millis(100);
 const KINDS: [CommandKind; 3] = [
     CommandKind::plain("place-hold"),
@@ -31,13 +31,13 @@ macro_rules! contract {
         contract!($adapter, $make,
             a_command_arrives_as_it_was_sent_and_its_answer_comes_back,
             a_command_that_nobody_answered_is_sent_again_with_the_same_id,
-            a_command_that_could_not_be_looked_at_is_sent_again,
+            a_command_that_was_not_processed_is_sent_again,
             a_refused_command_is_answered_and_kept,
-            what_can_not_be_read_is_answered_and_kept_and_goes_no_further,
-            of_a_confidential_command_nothing_is_kept_that_it_said,
-            who_waits_in_vain_is_told_so,
+            an_unreadable_command_is_answered_and_dead_lettered,
+            the_data_of_a_confidential_command_is_not_kept,
+            a_sender_without_an_answer_gets_an_error,
             of_two_listeners_one_gets_a_command,
-            closing_wakes_who_listens_and_lets_a_command_under_way_be_answered,
+            closing_wakes_listeners_and_lets_a_command_in_flight_be_answered,
         );
     };
     ($adapter:ident, $make:expr, $($claim:ident),+ $(,)?) => {
@@ -105,7 +105,7 @@ async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id(way: Way)
     assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
 }
 
-async fn a_command_that_could_not_be_looked_at_is_sent_again(way: Way) {
+async fn a_command_that_was_not_processed_is_sent_again(way: Way) {
     let sent = command("pause");
     let carry_out = async {
         let first = next(&way.inbox).await;
@@ -131,7 +131,7 @@ async fn a_refused_command_is_answered_and_kept(way: Way) {
     assert_eq!((&*letter.reason, &letter.data), ("mailbox 7 is withdrawn", &sent.data));
 }
 
-async fn of_a_confidential_command_nothing_is_kept_that_it_said(way: Way) {
+async fn the_data_of_a_confidential_command_is_not_kept(way: Way) {
     let sent = command("register");
     let carry_out = async {
         let command = next(&way.inbox).await;
@@ -157,7 +157,7 @@ async fn of_a_confidential_command_nothing_is_kept_that_it_said(way: Way) {
     assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }
 
-async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way) {
+async fn an_unreadable_command_is_answered_and_dead_lettered(way: Way) {
     let malformed: [(&str, CloudEvent, &str); 7] = [
         ("sing", command("sing"), "is no command; send one of place-hold, pause"),
         ("pause", CloudEvent { id: String::new(), ..command("pause") }, "ce-id is missing"),
@@ -187,7 +187,7 @@ async fn what_can_not_be_read_is_answered_and_kept_and_goes_no_further(way: Way)
     assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }
 
-async fn who_waits_in_vain_is_told_so(way: Way) {
+async fn a_sender_without_an_answer_gets_an_error(way: Way) {
     let answer = way.sender.send("pause", &command("pause"), A_MOMENT).await;
     let Err(error) = answer else { panic!("{answer:?}") };
     assert!(matches!(error, Error::Unavailable { .. }) && error.may_retry(), "{error}");
@@ -213,7 +213,7 @@ async fn of_two_listeners_one_gets_a_command(way: Way) {
     assert_eq!(one.await.unwrap() + other.await.unwrap(), 20);
 }
 
-async fn closing_wakes_who_listens_and_lets_a_command_under_way_be_answered(way: Way) {
+async fn closing_wakes_listeners_and_lets_a_command_in_flight_be_answered(way: Way) {
     let sent = command("pause");
     let carry_out = async {
         let command = next(&way.inbox).await;

@@ -1,8 +1,8 @@
-//! What every queue of work orders must do, whatever carries it.
+//! The contract of work queues, for every adapter.
 //!
 //! Each adapter runs the whole suite: a line of `contract!` with its name, whether tokio's clock
-//! may stand still for it, and how a queue is made. Waiting for what must not come takes a moment
-//! of real time where the clock does not stand still.
+//! may be paused, and a constructor. Waiting for something that must not happen takes a moment of
+//! real time if the clock is not paused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 type Queue = Arc<dyn WorkQueue>;
 
-/// Longer than any queue takes for anything that it does at all.
+/// Longer than any operation of a queue takes.
 const WAIT_FOR: Duration = Duration::from_secs(10);
-/// Long enough to see that something does not come.
+/// Long enough to conclude that nothing happens.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
 macro_rules! contract {
@@ -29,14 +29,14 @@ macro_rules! contract {
             an_order_arrives_as_it_was_published,
             orders_wait_for_a_worker_of_their_effects,
             a_worker_that_waits_is_woken_by_an_order,
-            a_full_queue_has_publishers_wait_until_an_order_is_done,
-            an_acknowledged_order_never_comes_again,
-            a_dropped_delivery_comes_again,
-            an_order_handed_back_comes_again_after_its_delay_and_not_before,
-            an_order_that_is_never_done_becomes_a_dead_letter_and_frees_its_place,
+            a_full_queue_blocks_publishers_until_an_order_is_acknowledged,
+            an_acknowledged_order_is_never_redelivered,
+            a_dropped_delivery_is_redelivered,
+            a_requeued_order_is_redelivered_after_its_delay,
+            an_order_never_acknowledged_is_dead_lettered_and_frees_its_slot,
             every_order_is_done_by_many_workers_that_sometimes_fail,
-            closing_wakes_all_who_wait_and_lets_work_under_way_end,
-            giving_up_waiting_loses_no_order,
+            closing_wakes_all_waiters_and_lets_orders_in_flight_finish,
+            a_cancelled_wait_loses_no_order,
             the_backlog_counts_every_order_once,
         );
     };
@@ -58,7 +58,7 @@ contract!(in_process, stands_still: true, async |settings| {
     queue
 });
 
-// A programme for each case, so that no two of them meet on the server.
+// A programme for each case, so that tests do not interfere on the server.
 contract!(jetstream, stands_still: false, async |settings| {
     let url = std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run \
         tests/run");
@@ -128,7 +128,7 @@ async fn a_worker_that_waits_is_woken_by_an_order(make: impl AsyncFn(Settings) -
     assert_eq!(delivery.order().mailboxes, 3.into());
 }
 
-async fn a_full_queue_has_publishers_wait_until_an_order_is_done(
+async fn a_full_queue_blocks_publishers_until_an_order_is_acknowledged(
     make: impl AsyncFn(Settings) -> Queue,
 ) {
     let queue = make(SMALL).await;
@@ -146,7 +146,7 @@ async fn a_full_queue_has_publishers_wait_until_an_order_is_done(
     timeout(WAIT_FOR, third).await.expect("a free place").unwrap();
 }
 
-async fn an_acknowledged_order_never_comes_again(make: impl AsyncFn(Settings) -> Queue) {
+async fn an_acknowledged_order_is_never_redelivered(make: impl AsyncFn(Settings) -> Queue) {
     let queue = make(SMALL).await;
     queue.publish(order(send(), 1)).await.unwrap();
     next(&queue).await.ack().await.unwrap();
@@ -154,7 +154,7 @@ async fn an_acknowledged_order_never_comes_again(make: impl AsyncFn(Settings) ->
     assert_eq!(queue.backlog().await.unwrap(), Backlog::default());
 }
 
-async fn a_dropped_delivery_comes_again(make: impl AsyncFn(Settings) -> Queue) {
+async fn a_dropped_delivery_is_redelivered(make: impl AsyncFn(Settings) -> Queue) {
     let queue = make(SMALL).await;
     let published = order(send(), 1);
     queue.publish(published.clone()).await.unwrap();
@@ -163,9 +163,7 @@ async fn a_dropped_delivery_comes_again(make: impl AsyncFn(Settings) -> Queue) {
     assert_eq!((again.order(), again.count()), (&published, 2));
 }
 
-async fn an_order_handed_back_comes_again_after_its_delay_and_not_before(
-    make: impl AsyncFn(Settings) -> Queue,
-) {
+async fn a_requeued_order_is_redelivered_after_its_delay(make: impl AsyncFn(Settings) -> Queue) {
     let queue = make(SMALL).await;
     queue.publish(order(send(), 1)).await.unwrap();
     let delay = 4 * A_MOMENT;
@@ -182,7 +180,7 @@ async fn an_order_handed_back_comes_again_after_its_delay_and_not_before(
     assert_eq!(next(&queue).await.count(), 3);
 }
 
-async fn an_order_that_is_never_done_becomes_a_dead_letter_and_frees_its_place(
+async fn an_order_never_acknowledged_is_dead_lettered_and_frees_its_slot(
     make: impl AsyncFn(Settings) -> Queue,
 ) {
     let queue = make(Settings { capacity: 1, max_deliveries: 3 }).await;
@@ -234,7 +232,7 @@ async fn every_order_is_done_by_many_workers_that_sometimes_fail(
     assert_eq!(numbers, (0..200).collect::<Vec<_>>());
 }
 
-async fn closing_wakes_all_who_wait_and_lets_work_under_way_end(
+async fn closing_wakes_all_waiters_and_lets_orders_in_flight_finish(
     make: impl AsyncFn(Settings) -> Queue,
 ) {
     let queue = make(Settings { capacity: 1, max_deliveries: 3 }).await;
@@ -254,7 +252,7 @@ async fn closing_wakes_all_who_wait_and_lets_work_under_way_end(
     in_flight.ack().await.unwrap();
 }
 
-async fn giving_up_waiting_loses_no_order(make: impl AsyncFn(Settings) -> Queue) {
+async fn a_cancelled_wait_loses_no_order(make: impl AsyncFn(Settings) -> Queue) {
     let queue = make(SMALL).await;
     for _ in 0..3 {
         assert!(nothing_comes(&queue).await);

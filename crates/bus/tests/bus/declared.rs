@@ -20,7 +20,7 @@ async fn declared(context: &Context, what: &str) -> Config {
 }
 
 #[tokio::test]
-async fn a_weaker_stream_stops_the_start_with_the_setting_and_how_to_mend_it() {
+async fn a_weaker_stream_is_an_error_with_the_setting_and_its_remedy() {
     let server = Server::start(&[]).await;
     let (context, connection) = (context(&server).await, connected(&server).await);
     queue(&connection).await;
@@ -50,7 +50,7 @@ async fn a_weaker_stream_stops_the_start_with_the_setting_and_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn nobody_takes_a_message_out_of_the_mirror() {
+async fn no_message_can_be_deleted_from_the_mirror() {
     let server = Server::start(&[]).await;
     let (context, connection) = (context(&server).await, connected(&server).await);
     drop(JetStreamMirror::open(&connection).await.unwrap());
@@ -65,7 +65,7 @@ async fn nobody_takes_a_message_out_of_the_mirror() {
 }
 
 #[tokio::test]
-async fn a_weaker_consumer_is_not_worked_with() {
+async fn a_weaker_consumer_is_an_error() {
     let server = Server::start(&[]).await;
     let (context, connection) = (context(&server).await, connected(&server).await);
     let queue = queue(&connection).await;

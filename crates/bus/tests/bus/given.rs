@@ -1,4 +1,4 @@
-//! Orders, and a patient worker.
+//! Orders, and helpers that retry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::server::Server;
 
-/// Longer than anything takes that happens at all, on a busy machine.
+/// Longer than anything takes, even on a busy machine.
 pub(crate) const WAIT_FOR: Duration = Duration::from_mins(1);
 pub(crate) const SETTINGS: Settings = Settings { capacity: 8, max_deliveries: 3 };
 
@@ -46,7 +46,7 @@ pub(crate) fn order(number: u32) -> WorkOrder {
     }
 }
 
-/// Pulls as a worker does: what may be tried again is.
+/// Pulls like a worker, with retries.
 pub(crate) async fn next(queue: &Arc<dyn WorkQueue>) -> Box<dyn Delivery> {
     let pull = async {
         loop {
@@ -59,7 +59,7 @@ pub(crate) async fn next(queue: &Arc<dyn WorkQueue>) -> Box<dyn Delivery> {
     timeout(WAIT_FOR, pull).await.expect("an order")
 }
 
-/// Publishes as a sweep does: what may be tried again is.
+/// Publishes like a sweep, with retries.
 pub(crate) async fn publish(queue: &Arc<dyn WorkQueue>, order: &WorkOrder) {
     let publish = async {
         while let Err(error) = queue.publish(order.clone()).await {

@@ -12,7 +12,7 @@ use crate::server::Server;
 const ACK_WAIT: Duration = Duration::from_millis(600);
 
 #[tokio::test]
-async fn a_long_order_does_not_come_twice_while_its_worker_lives() {
+async fn a_long_order_is_not_redelivered_while_its_worker_lives() {
     let server = Server::start(&[]).await;
     let times = InHandTimes { ack_wait: ACK_WAIT, ..InHandTimes::default() };
     let queue = queue_with(&connected(&server).await, times).await;
@@ -25,7 +25,7 @@ async fn a_long_order_does_not_come_twice_while_its_worker_lives() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_is_heard_of_comes_again() {
+async fn an_order_without_progress_is_redelivered() {
     let server = Server::start(&[]).await;
     let times = InHandTimes { ack_wait: ACK_WAIT, longest: Duration::ZERO };
     let queue = queue_with(&connected(&server).await, times).await;
@@ -51,7 +51,7 @@ async fn an_order_published_twice_is_taken_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_order_is_put_away_with_its_reason_and_holds_nobody_up() {
+async fn an_invalid_order_is_dead_lettered_and_blocks_nothing() {
     let server = Server::start(&[]).await;
     let queue = queue(&connected(&server).await).await;
     let client = async_nats::connect(server.url()).await.unwrap();

@@ -1,7 +1,7 @@
-//! The bus: one contract suite for each port on every adapter, and what happens when a server
-//! stops, comes back, comes back empty or refuses.
+//! The bus: one contract suite for each port on every adapter, and servers that stop, restart, lose
+//! their data or reject requests.
 //!
-//! Tests of outages have nats-servers of their own (`tests/servers/nats`), which they may kill.
+//! Tests of outages have their own nats-servers (`tests/servers/nats`), which they may kill.
 
 #![cfg(test)]
 

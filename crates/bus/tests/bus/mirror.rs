@@ -1,4 +1,4 @@
-//! What every mirror of the log must do, whatever carries it.
+//! The contract of mirrors of the log, for every adapter.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ macro_rules! contract {
             an_empty_mirror_ends_nowhere,
             a_page_is_published_in_order_and_its_last_message_is_the_end,
             a_part_of_an_event_says_which,
-            who_does_not_know_the_end_publishes_nothing,
-            who_was_overtaken_does_not_get_in_with_the_middle_of_a_page,
+            a_publisher_with_a_wrong_end_publishes_nothing,
+            an_overtaken_publisher_does_not_append_the_middle_of_a_page,
             the_same_page_twice_is_stored_once,
             an_event_without_its_position_is_refused,
-            of_two_who_publish_at_once_one_is_overtaken,
+            of_two_concurrent_publishers_one_is_overtaken,
         );
     };
     ($adapter:ident, $make:expr, $($claim:ident),+ $(,)?) => {
@@ -90,7 +90,7 @@ async fn a_part_of_an_event_says_which(mirror: Mirror) {
     assert_eq!(mirror.last().await.unwrap().last.unwrap().part, 7);
 }
 
-async fn who_does_not_know_the_end_publishes_nothing(mirror: Mirror) {
+async fn a_publisher_with_a_wrong_end_publishes_nothing(mirror: Mirror) {
     let stale = Tail::default();
     let end = mirror.publish(&stale, &[message(1), message(2)]).await.unwrap();
     let refused = mirror.publish(&stale, &[message(1), message(2), message(3)]).await.unwrap_err();
@@ -98,7 +98,7 @@ async fn who_does_not_know_the_end_publishes_nothing(mirror: Mirror) {
     assert_eq!(mirror.last().await.unwrap(), end);
 }
 
-async fn who_was_overtaken_does_not_get_in_with_the_middle_of_a_page(mirror: Mirror) {
+async fn an_overtaken_publisher_does_not_append_the_middle_of_a_page(mirror: Mirror) {
     let stale = mirror.publish(&Tail::default(), &[message(1)]).await.unwrap();
     let end = mirror.publish(&stale, &[message(2), message(3)]).await.unwrap();
     let page: Vec<_> = (2..=9).map(message).collect();
@@ -123,7 +123,7 @@ async fn an_event_without_its_position_is_refused(mirror: Mirror) {
     assert_eq!(mirror.last().await.unwrap(), Tail::default());
 }
 
-async fn of_two_who_publish_at_once_one_is_overtaken(mirror: Mirror) {
+async fn of_two_concurrent_publishers_one_is_overtaken(mirror: Mirror) {
     let pages: [Vec<_>; 2] = [(1..=50).map(message).collect(), (1..=50).map(message).collect()];
     let start = Tail::default();
     let (one, other) =

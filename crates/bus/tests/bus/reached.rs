@@ -16,7 +16,7 @@ fn with_user(server: &Server, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_has_the_password_comes_in_however_it_is_given() {
+async fn a_password_is_accepted_however_it_is_given() {
     let server = guarded().await;
     let programme = options(&server).programme;
     let in_url = with_user(&server, &format!("tramonto:{PASSWORD}"));
@@ -33,7 +33,7 @@ async fn who_has_the_password_comes_in_however_it_is_given() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_told_why_and_no_secret_is_shown() {
+async fn a_refused_login_is_an_error_without_secrets() {
     let server = guarded().await;
     let wrong = format!("not-{PASSWORD}");
     let in_url = with_user(&server, &format!("tramonto:{wrong}"));
@@ -55,7 +55,7 @@ async fn who_is_refused_is_told_why_and_no_secret_is_shown() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_it_is_said_within_a_bound() {
+async fn an_unreachable_server_is_reported_within_a_bound() {
     let url = format!("nats://127.0.0.1:{}", free_port());
     let mut options = NatsOptions::new(&url, "cec-pac".parse().unwrap());
     options.connect_within = Duration::from_secs(1);
@@ -68,7 +68,7 @@ async fn where_nobody_listens_it_is_said_within_a_bound() {
 }
 
 #[tokio::test]
-async fn a_server_without_jetstream_is_told_from_one_that_has_it() {
+async fn a_server_without_jetstream_is_reported_as_such() {
     let server = Server::start(&["--jetstream=false"]).await;
     let connection = Connection::open(&options(&server)).await.unwrap();
     let opened = bus::JetStreamMirror::open(&connection).await;

@@ -25,7 +25,7 @@ async fn orders_outlive_a_server_that_is_killed_and_comes_back() {
 }
 
 #[tokio::test]
-async fn while_the_server_is_away_everything_says_so_within_a_bound() {
+async fn calls_fail_within_a_bound_while_the_server_is_down() {
     let mut server = Server::start(&[]).await;
     let connection = connected(&server).await;
     let queue = queue(&connection).await;
@@ -62,7 +62,7 @@ async fn a_server_that_comes_back_without_its_data_gets_streams_and_consumers_ag
     std::fs::remove_dir_all(server.data()).unwrap();
     server.restart().await;
 
-    // What was in the queue is gone; the sweep would hand it out again. What comes now is taken.
+    // The content of the queue is lost; the sweep would dispatch it again. New orders are accepted.
     let pulled = tokio::spawn({
         let queue = std::sync::Arc::clone(&queue);
         async move { next(&queue).await.order().mailboxes.clone() }

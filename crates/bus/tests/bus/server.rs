@@ -1,4 +1,4 @@
-//! A nats-server of a test's own, which ends with the test.
+//! A nats-server for one test, which ends with it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-/// A nats-server on a free port, with its data in a folder of its own.
+/// A nats-server on a free port, with its own data folder.
 pub(crate) struct Server {
     folder: TempDir,
     port: u16,
-    /// Its configuration, where it has one of its own.
+    /// Its configuration file, if it has one.
     config: Option<PathBuf>,
     options: Vec<String>,
     process: Option<Child>,
@@ -31,14 +31,14 @@ impl Server {
         Self { folder, port: free_port(), config: None, options, process: None }
     }
 
-    /// Launches a node of deploy/nats with ports and a folder of its own, and does not wait for it.
+    /// Launches a node of deploy/nats with its own ports and folder, without waiting for it.
     pub(crate) fn node(number: usize, options: Vec<String>) -> Self {
         let mut server = Self::prepared(options);
         let node = format!("node{number}.conf");
         for file in ["common.conf", "users.conf", &node] {
             let text = std::fs::read_to_string(deployed(file)).unwrap();
             let data = server.data().display().to_string();
-            // A folder on the command line does not replace the one in the file.
+            // A folder on the command line does not override the one in the file.
             let text = text.replace("/var/lib/nats", &data);
             assert!(file != "common.conf" || text.contains(&data));
             std::fs::write(server.folder.path().join(file), text).unwrap();
@@ -56,7 +56,7 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// Ends it as a power cut does.
+    /// Kills it.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -64,7 +64,7 @@ impl Server {
         }
     }
 
-    /// The same server again, on the same port.
+    /// Restarts it on the same port.
     pub(crate) async fn restart(&mut self) {
         self.launch();
         self.wait().await;
@@ -112,7 +112,7 @@ impl Drop for Server {
     }
 }
 
-/// A script of the folder that has the servers of all tests.
+/// A script of the folder with the servers of all tests.
 fn script(name: &str) -> PathBuf {
     root().join("tests/servers").join(name)
 }

@@ -1,5 +1,4 @@
-//! The mail directory in a file: what only a file has to answer for. What every mail directory must
-//! do stands in `contract`.
+//! The mail directory in a file: tests specific to files. The common contract is in `contract`.
 
 use std::path::{Path, PathBuf};
 
@@ -52,12 +51,12 @@ async fn directory(folder: &TempDir, numbers: impl IntoIterator<Item = u32>) -> 
     directory
 }
 
-/// Another program's connection, as a mail server has one.
+/// Another program's connection, like a mail server's.
 async fn plain(path: &Path) -> SqliteConnection {
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap()
 }
 
-/// What a mail server reads for an address: can send, read only, can receive, can log in.
+/// A mail server's lookup of an address: can send, read only, can receive, can log in.
 async fn looked_up(connection: &mut SqliteConnection, address: &str) -> Option<[bool; 4]> {
     let sql = "SELECT can_send, read_only, can_receive, can_login FROM rights WHERE address = ?";
     let row = sqlx::query(sql).bind(address).fetch_optional(connection).await.unwrap()?;
@@ -90,7 +89,7 @@ async fn an_address_is_found_in_any_case_through_the_index() {
 }
 
 #[tokio::test]
-async fn a_file_of_an_earlier_version_is_brought_to_the_newest_form() {
+async fn a_file_of_an_earlier_version_is_migrated() {
     let folder = TempDir::new().unwrap();
     directory(&folder, 0..3).await.close().await.unwrap();
     let mut other = plain(&file(&folder)).await;
@@ -148,7 +147,7 @@ async fn production_refuses_any_clock_but_the_computers() {
 }
 
 #[tokio::test]
-async fn a_file_that_vanished_is_said_to_be_gone_and_nothing_counts_as_done() {
+async fn a_missing_file_is_reported_and_nothing_counts_as_done() {
     let folder = TempDir::new().unwrap();
     let directory = directory(&folder, 0..3).await;
     let away = folder.path().join("away.db");
@@ -176,7 +175,7 @@ async fn a_file_that_vanished_is_said_to_be_gone_and_nothing_counts_as_done() {
 }
 
 #[tokio::test]
-async fn whatever_is_no_usable_directory_is_told_in_a_sentence() {
+async fn every_unusable_directory_is_a_clear_error() {
     let folder = TempDir::new().unwrap();
     let made = directory(&folder, 0..20_000).await;
     made.close().await.unwrap();
@@ -222,7 +221,7 @@ async fn whatever_is_no_usable_directory_is_told_in_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_directory_that_can_not_be_written_to_may_be_tried_again() {
+async fn a_read_only_directory_is_a_transient_error() {
     let folder = TempDir::new().unwrap();
     directory(&folder, 0..3).await.close().await.unwrap();
     let path = file(&folder);

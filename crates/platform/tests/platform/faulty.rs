@@ -1,4 +1,4 @@
-//! A platform that fails as told fails in the right number of ways, and its answers still add up.
+//! A platform with simulated faults fails as often as configured, and its answers stay consistent.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use platform::{
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-/// Takes sending away, in memory.
+/// Removes the right to send, in memory.
 #[derive(Default)]
 struct Simple {
     gone: Mutex<MailboxSet>,
@@ -72,7 +72,7 @@ fn failed(answer: &Answer, transient: bool) -> MailboxSet {
 }
 
 #[tokio::test]
-async fn about_as_many_fail_as_were_told() {
+async fn about_as_many_calls_fail_as_configured() {
     let platform = faulty("transient=10%,permanent=1%", 1);
     let all: MailboxSet = (0..100_000).collect();
     let (mut whole, mut transient, mut answers) = (0, 0, 0);
@@ -95,7 +95,7 @@ async fn about_as_many_fail_as_were_told() {
 }
 
 #[tokio::test]
-async fn who_fails_for_good_fails_every_time_and_is_never_changed() {
+async fn a_permanent_failure_repeats_and_changes_nothing() {
     let platform = faulty("permanent=5%", 2);
     let all: MailboxSet = (0..2_000).collect();
     let first = platform.set(&silence(all.clone())).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_transient_failure_may_come_before_or_after_the_change() {
 }
 
 #[tokio::test]
-async fn trying_again_gets_everybody_done_in_the_end() {
+async fn retries_change_every_mailbox_in_the_end() {
     let platform = faulty("transient=30%", 3);
     let mut left: MailboxSet = (0..10_000).collect();
     for _ in 0..60 {

@@ -1,5 +1,5 @@
-//! What a mail platform must do, on the SQLite directory, the `PostgreSQL` directory and a
-//! provider's API; and what only one of them has.
+//! The contract of mail platforms, on the SQLite directory, the `PostgreSQL` directory and a
+//! provider's API; and tests specific to one of them.
 
 #![cfg(test)]
 

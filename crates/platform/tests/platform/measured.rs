@@ -14,7 +14,7 @@ use metrics::{
 use platform::{Directory, EffectKey, Measured, Mode, Platform, Right, SetRights};
 use tempfile::TempDir;
 
-/// Keeps how often a series was written and what was added to it, by name and labels.
+/// Records the writes to each series and their sum, by name and labels.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<BTreeMap<String, Arc<Series>>>>);
 

@@ -1,4 +1,4 @@
-//! The pace of calls, under a clock that moves only when nothing else can.
+//! Rate limits, under a paused clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ async fn without_limits_nothing_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_begin_in_an_even_rhythm_and_never_faster_than_told() {
+async fn calls_start_in_an_even_rhythm_within_the_limit() {
     for (rate, calls) in
         [(1_u32, 11_u32), (10, 101), (700, 1_401), (1_000, 2_001), (50_000, 50_001)]
     {
@@ -51,7 +51,7 @@ async fn calls_begin_in_an_even_rhythm_and_never_faster_than_told() {
         pace.set(SEND, per_second(rate));
         let taken = time_for(&pace, calls).await;
         let ideal = Duration::from_secs(1) * (calls - 1) / rate;
-        // The timer ticks in milliseconds, and what it is late by is made up for.
+        // The timer ticks in milliseconds, and its delay is compensated.
         let slack = Duration::from_millis(4);
         let range = ideal.saturating_sub(slack)..ideal + slack;
         assert!(range.contains(&taken), "{calls} calls at {rate} a second took {taken:?}");
@@ -68,7 +68,7 @@ async fn a_pause_in_the_work_is_not_made_up_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_calls_are_under_way_than_told() {
+async fn no_more_calls_are_in_flight_than_allowed() {
     let pace = Pace::default();
     pace.set(SEND, at_once(2));
     let first = pace.begin(SEND.into()).await;
@@ -80,7 +80,7 @@ async fn no_more_calls_are_under_way_than_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_takes_hold_for_calls_that_already_wait() {
+async fn a_change_takes_effect_for_waiting_calls() {
     let pace = Pace::default();
     for (before, after) in [
         (per_second(0), per_second(5)),
@@ -115,7 +115,7 @@ async fn effects_have_each_their_pace_and_a_call_for_two_waits_for_both() {
     assert_eq!((pace.under_way(SEND), pace.under_way(Capability::Receive)), (0, 0));
 }
 
-/// Takes a second for each call, and keeps how many were under way at most.
+/// Takes a second for each call, and records the maximum in flight.
 #[derive(Default)]
 struct Slow {
     under_way: AtomicU32,

@@ -1,5 +1,4 @@
-//! The mail directory in `PostgreSQL`: what only it has to answer for. What every mail directory
-//! must do stands in `contract`.
+//! The mail directory in `PostgreSQL`: tests specific to it. The common contract is in `contract`.
 
 mod inspected;
 
@@ -30,7 +29,7 @@ async fn run(connection: &mut PgConnection, sql: impl Into<String>) -> Result<()
     sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(connection).await.map(drop)
 }
 
-/// A database of a test's own, dropped by [`Database::drop`] whatever the test came to.
+/// A database for one test, dropped by [`Database::drop`] whatever the result.
 struct Database {
     options: PgConnectOptions,
 }
@@ -160,8 +159,8 @@ async fn production_refuses_any_clock_but_the_servers() {
 
 #[tokio::test]
 async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
-    // A server of its own: a transaction of any other test keeps `PostgreSQL` from finding room
-    // among dead rows.
+    // Its own server: a transaction of any other test keeps `PostgreSQL` from reusing the space of
+    // dead rows.
     let mut own = Own::new();
     own.start();
     let made = async || PostgresDirectory::create(own.options(), Mode::Rehearsal).await;
@@ -183,7 +182,8 @@ async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
         "{steps}"
     );
 
-    // Every phase in turn finds room beside the rows: no index is written, the table does not grow.
+    // Every phase in turn finds free space in its pages: no index is written, the table does not
+    // grow.
     for (count, capability) in
         [Capability::Send, Capability::Receive, Capability::Access].into_iter().enumerate()
     {
@@ -218,7 +218,7 @@ async fn provisioning_never_goes_back_behind_another_process() {
 }
 
 #[tokio::test]
-async fn a_lock_of_another_program_is_waited_for_only_so_long() {
+async fn the_wait_for_a_lock_of_another_program_is_bounded() {
     let database = Database::new().await;
     PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
     let directory = PostgresDirectory::open_with(database.options(), short()).await.unwrap();
@@ -250,7 +250,7 @@ async fn mailboxes_come_only_before_or_after_a_change_of_numbers_beside_them() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_is_not_its_own_is_found_out_and_nothing_is_changed() {
+async fn a_foreign_trigger_is_detected_and_nothing_is_changed() {
     let database = Database::new().await;
     let directory = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
     directory.provision(&rows(0..10), 1).await.unwrap();
@@ -266,7 +266,7 @@ async fn a_trigger_that_is_not_its_own_is_found_out_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_and_a_database_that_is_not_there_are_told_with_advice() {
+async fn missing_permissions_and_a_missing_database_are_clear_errors() {
     let database = Database::new().await;
     PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
     let role = format!("nobody_{}", uuid::Uuid::now_v7().simple());
@@ -282,7 +282,7 @@ async fn a_user_without_rights_and_a_database_that_is_not_there_are_told_with_ad
     assert_eq!(error.cause(), &Cause::GONE, "{error}");
 }
 
-/// A `PostgreSQL` that a test may stop.
+/// A `PostgreSQL` server that a test may stop.
 struct Own {
     folder: TempDir,
     port: u16,
@@ -292,7 +292,7 @@ struct Own {
 impl Own {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        // The server runs as another user where the test is root's.
+        // The server runs as another user if the test runs as root.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -313,7 +313,7 @@ impl Own {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// As `pg_ctl stop -m immediate` does.
+    /// Like `pg_ctl stop -m immediate`.
     fn crash(&mut self) {
         self.signal("-QUIT");
         self.process.take().unwrap().wait().unwrap();
@@ -331,14 +331,14 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         if self.process.is_some() {
-            // A stopped process ignores every other signal, and this wait would never end.
+            // A suspended process ignores other signals, and this wait would never end.
             self.signal("-CONT");
             self.crash();
         }
     }
 }
 
-/// Calls until the platform answers: each refusal on the way says that it may be tried again.
+/// Calls until the platform answers: each error on the way must be retryable.
 async fn until_it_answers<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
     let mut answer = None;
     let answers = async || match call().await {
@@ -376,7 +376,7 @@ async fn a_server_that_crashes_and_comes_back_is_used_again_and_nothing_answered
     assert_eq!(answer.already_so, (0..500).collect());
     assert_eq!(answer.applied, (500..1_000).collect());
 
-    // One that hangs is not waited for longer than told, and used again once it goes on.
+    // A hanging server is not waited for beyond the timeout, and used again once it resumes.
     let id = own.process.as_ref().unwrap().id();
     let workers = format!("pgrep -P {id} | xargs kill");
     let all = |signal: &str| {

@@ -67,7 +67,7 @@ fn results(outcomes: impl IntoIterator<Item = (u32, &'static str)>) -> Act {
     say("200 OK", "", &json!({ "results": results }).to_string())
 }
 
-/// As it is told, and as it is written to a log: with everything beneath it.
+/// The error with all its sources, as in a log.
 fn told(error: &Error) -> String {
     let told = format!("{error} {error:?}");
     assert!(!told.contains("rossi") && !told.contains("MfKQ"), "{told}");
@@ -75,7 +75,7 @@ fn told(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn whatever_hinders_a_whole_request_gives_nobody_up_and_says_what_to_do() {
+async fn a_failed_request_fails_no_mailbox_permanently_and_has_a_next_step() {
     let elsewhere = Scripted::new([results([(1, "applied")])]).await;
     let location = format!("location: http://{}/rights\r\n", elsewhere.address);
     let whole = Message::answer("200 OK", "", &json!({ "results": [] }).to_string());
@@ -124,7 +124,7 @@ async fn whatever_hinders_a_whole_request_gives_nobody_up_and_says_what_to_do() 
 }
 
 #[tokio::test]
-async fn a_provider_that_is_silent_or_answers_a_byte_at_a_time_is_not_waited_for() {
+async fn the_wait_for_a_silent_or_slow_provider_is_bounded() {
     let whole = Message::answer("200 OK", "", &" ".repeat(10_000));
     for act in [Act::Silence, Act::Trickle(whole)] {
         let provider = Scripted::new([act]).await;
@@ -148,7 +148,7 @@ async fn a_request_that_is_wrong_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn who_is_left_out_is_not_done_and_a_batch_without_an_answer_spends_no_attempt() {
+async fn a_missing_mailbox_is_not_done_and_a_lost_batch_uses_up_no_attempt() {
     let acts = [
         results([(1, "applied")]),
         say("500 Oh", "", ""),
@@ -171,7 +171,7 @@ async fn who_is_left_out_is_not_done_and_a_batch_without_an_answer_spends_no_att
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_or_asks_for_rest_is_left_alone() {
+async fn the_breaker_opens_for_a_failing_or_busy_provider() {
     let (provider, platform) = scripted([say("429 Slow", "retry-after: 60\r\n", "")]).await;
     platform.set(&close([1])).await.unwrap_err();
     let error = platform.set(&close([1])).await.unwrap_err();
@@ -254,7 +254,7 @@ async fn an_inner_address_is_refused_when_it_is_connected_to_unless_it_is_allowe
         let error = webhook(settings).map(drop).unwrap_err();
         assert!(told(&error).contains("--platform-private"), "{error}");
     }
-    // A name can point anywhere, and elsewhere tomorrow.
+    // A name can resolve to any address, and to another one later.
     let mut inside = settings(&format!("https://localhost:{port}"));
     inside.private = false;
     let platform = webhook(inside).unwrap();
@@ -265,7 +265,7 @@ async fn an_inner_address_is_refused_when_it_is_connected_to_unless_it_is_allowe
     assert_eq!(allowed.set(&close([1])).await.unwrap().applied, set([1]));
 }
 
-/// A certificate for this machine that vouches for itself, and its key.
+/// A self-signed certificate for this machine, and its key.
 fn certificate() -> (String, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -317,7 +317,7 @@ fn fits(name: &str, body: &[u8]) {
     assert!(problems.is_empty(), "{name}: {problems:?} in {body}");
 }
 
-/// Passes a request on to the receiver and answers with what it says: both are kept.
+/// Forwards a request to the receiver and its response back, and stores both.
 async fn passed_on(receiver: &Receiver, request: &Message) -> Message {
     let place = receiver.settings().endpoint.to_string();
     let place = place.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -327,11 +327,11 @@ async fn passed_on(receiver: &Receiver, request: &Message) -> Message {
 }
 
 #[tokio::test]
-async fn what_travels_is_what_the_document_says() {
+async fn messages_conform_to_the_document() {
     let receiver = Receiver::start().await;
     let rows: Vec<_> = (0..5).map(|number| (number, address(number))).collect();
     receiver.provision(&rows).await;
-    // The requests are caught on their way, and made again by hand.
+    // The requests are intercepted, and repeated by hand.
     let (provider, platform) = scripted([say("503 No", "", "")]).await;
     let until = |text: &str| Right::Until(text.parse().unwrap());
     let calls = [
@@ -381,7 +381,7 @@ async fn what_travels_is_what_the_document_says() {
 }
 
 #[test]
-fn the_document_is_one_of_openapi_whose_every_reference_leads_somewhere() {
+fn the_document_is_valid_openapi_without_dangling_references() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! HTTP as bytes: a provider that answers whatever a test wants, and sometimes nothing.
+//! HTTP as bytes: a provider that responds as a test wants, or not at all.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A request or an answer: what stands before the body, and the body.
+/// A request or a response: its head, and its body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Message {
     pub(crate) head: String,
@@ -16,7 +16,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// A header's value; `None` where it has none of that name.
+    /// A header's value; `None` if it is absent.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
@@ -28,7 +28,7 @@ impl Message {
         self.head.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// An answer with a status, further headers and a body.
+    /// A response with a status, further headers and a body.
     pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!(
@@ -42,7 +42,7 @@ impl Message {
     }
 }
 
-/// Reads one message; `None` where the other side says no more.
+/// Reads one message; `None` if the peer sends no more.
 pub(crate) async fn read(stream: &mut TcpStream) -> Option<Message> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
@@ -58,23 +58,23 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Option<Message> {
     Some(message)
 }
 
-/// What a provider does with a request.
+/// A provider's reaction to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Say(Message),
-    /// Breaks the connection off, with a reset.
+    /// Resets the connection.
     Reset,
-    /// Says nothing for as long as it is asked.
+    /// Stays silent for as long as the client waits.
     Silence,
-    /// Says it a byte at a time.
+    /// Responds one byte at a time.
     Trickle(Message),
-    /// Begins an answer and never ends it.
+    /// Starts a response and never ends it.
     Endless,
 }
 
-/// Does it, on a connection whose request was read.
+/// Performs it on a connection whose request was read.
 pub(crate) async fn act(mut stream: TcpStream, act: Act) {
-    // Whoever asked may be gone by then; that is his business.
+    // The client may be gone by then.
     let written = match act {
         Act::Say(message) => stream.write_all(&message.bytes()).await,
         Act::Reset => stream.set_zero_linger(),
@@ -134,7 +134,7 @@ impl Scripted {
         Self { address, requests, serving }
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Message> {
         self.requests.lock().unwrap().clone()
     }

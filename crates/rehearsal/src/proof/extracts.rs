@@ -61,10 +61,10 @@ impl Extracts {
             && event.outcome == ExportAccess::Delivered
         {
             let theirs = self.open.get(&event.request) == Some(&event.number);
-            self.unless(theirs, row, "hands out an extract of another mailbox");
+            self.unless(theirs, row, "delivers an export of another mailbox");
             let link = self.links.get(&event.request);
             let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
-            self.unless(in_time, row, "hands out an extract without a link, or after its end");
+            self.unless(in_time, row, "delivers an export without a link, or after its end");
             self.served.insert(event.request);
         } else if let Event::LogExportExpired(event) = event {
             let link = self.links.remove(&event.request);

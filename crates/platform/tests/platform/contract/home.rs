@@ -1,4 +1,4 @@
-//! A platform of each kind, and another program that reads what is behind it with plain SQL.
+//! A platform of each kind, and independent access to its data with plain SQL.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) enum Home {
     },
 }
 
-/// Runs a test on a directory of its own, which is gone afterwards, whatever the test came to.
+/// Runs a test on its own directory, which is deleted afterwards, whatever the result.
 pub(crate) async fn run<F>(kind: Kind, test: impl FnOnce(Arc<Home>) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -135,7 +135,7 @@ impl Home {
         }
     }
 
-    /// With mailboxes of these numbers, each with an address of its own.
+    /// Adds mailboxes with these numbers and distinct addresses.
     pub(crate) async fn with(&self, numbers: impl IntoIterator<Item = u32>) {
         let rows: Vec<_> = numbers.into_iter().map(|number| (number, address(number))).collect();
         self.provision(&rows, 1).await.unwrap();
@@ -208,12 +208,12 @@ impl Home {
         }
     }
 
-    /// Another program takes a mailbox out of the directory.
+    /// Another program removes a mailbox from the directory.
     pub(crate) async fn remove(&self, number: u32) {
         self.by_hand(&format!("DELETE FROM {{}}mailbox WHERE number = {number}")).await;
     }
 
-    /// Another program changes what is behind the platform; `{}` stands before the name of a table.
+    /// Another program changes the platform's data; `{}` precedes the name of a table.
     pub(crate) async fn by_hand(&self, sql: &str) {
         match self {
             Self::File { server, .. } => {
@@ -228,7 +228,7 @@ impl Home {
         }
     }
 
-    /// The platform goes away; what it holds stays whole.
+    /// Makes the platform unreachable; its data is kept.
     pub(crate) async fn leave(&self) {
         match self {
             Self::File { folder, .. } => {
@@ -259,7 +259,7 @@ impl Home {
         }
     }
 
-    /// Somebody gives a mailbox its right to send back by hand.
+    /// Somebody restores a mailbox's right to send by hand.
     pub(crate) async fn give_back(&self, number: u32) {
         let (table, no_end) = match self {
             Self::File { .. } => ("armed", "-2147483648"),
@@ -270,8 +270,8 @@ impl Home {
         self.by_hand(&sql).await;
     }
 
-    /// What a mail server reads for an address: can send, read only, can receive, can log in. Mail
-    /// servers ask `PostgreSQL` in lower case.
+    /// A mail server's lookup of an address: can send, read only, can receive, can log in. Mail
+    /// servers query `PostgreSQL` in lower case.
     pub(crate) async fn looked_up(&self, address: &str) -> Option<[bool; 4]> {
         const COLUMNS: [usize; 4] = [0, 1, 2, 3];
         match self {
@@ -293,7 +293,7 @@ impl Home {
         }
     }
 
-    /// What Postfix answers to whoever may not send.
+    /// Postfix's refusal of a mailbox that may not send.
     pub(crate) async fn refusal(&self, address: &str) -> Option<String> {
         match self {
             Self::File { server, .. } => {
@@ -322,7 +322,7 @@ impl Home {
     }
 }
 
-/// As another process would use it: a call is one request, as it is one transaction in a directory.
+/// The adapter of another process: a call is one request, as it is one transaction in a directory.
 fn webhook(receiver: &Receiver) -> Webhook {
     let mut settings = receiver.settings();
     settings.batch = 65_536;

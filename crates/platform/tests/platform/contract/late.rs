@@ -1,4 +1,4 @@
-//! A worker that was suspended comes back with what it decided long ago.
+//! A suspended worker resumes with outdated decisions.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ fn decided(at: u64, call: SetRights) -> SetRights {
     SetRights { decided_at: at, ..call }
 }
 
-pub(crate) async fn what_was_decided_earlier_comes_too_late(home: Arc<Home>) {
+pub(crate) async fn an_earlier_decision_is_superseded(home: Arc<Home>) {
     home.with(0..100).await;
     let hold = decided(20, call(0..100, [Capability::Send], Right::Allowed));
     let close = decided(10, call(0..100, [Capability::Send], past()));
     assert_eq!(home.platform().set(&close).await.unwrap().applied, set(0..100));
     assert_eq!(home.platform().set(&hold).await.unwrap().applied, set(0..100));
-    // Another process was suspended in the middle of `close`, and goes on with it.
+    // Another process was suspended in the middle of `close`, and resumes.
     let suspended = home.once_more().await;
     let answer = suspended.set(&close).await.unwrap();
     assert!(answer.is_partition_of(&close.mailboxes));
@@ -25,12 +25,12 @@ pub(crate) async fn what_was_decided_earlier_comes_too_late(home: Arc<Home>) {
     assert_eq!(failure.mailboxes, set(0..100));
     assert_eq!((&failure.cause, failure.transient), (&Cause::SUPERSEDED, true));
     assert_eq!(home.may(Capability::Send, 0..100).await, set(0..100));
-    // What it decides anew, from the log as it is, is carried out.
+    // Its new decision, from the current log, is carried out.
     let anew = decided(21, call(0..100, [Capability::Send], past()));
     assert_eq!(suspended.set(&anew).await.unwrap().applied, set(0..100));
 }
 
-pub(crate) async fn a_decision_about_one_right_keeps_no_other_out(home: Arc<Home>) {
+pub(crate) async fn a_decision_about_one_right_supersedes_no_other(home: Arc<Home>) {
     home.with(0..10).await;
     let platform = home.platform();
     platform.set(&decided(20, call(0..10, [Capability::Send], past()))).await.unwrap();
@@ -43,7 +43,7 @@ pub(crate) async fn a_decision_about_one_right_keeps_no_other_out(home: Arc<Home
     assert_eq!(home.may(Capability::Receive, 0..10).await, set([]), "nothing of it was done");
 }
 
-pub(crate) async fn what_was_already_so_is_decided_all_the_same(home: Arc<Home>) {
+pub(crate) async fn a_decision_without_a_change_counts_too(home: Arc<Home>) {
     home.with(0..10).await;
     let platform = home.platform();
     let allowed = decided(20, call(0..10, [Capability::Send], Right::Allowed));
@@ -54,7 +54,7 @@ pub(crate) async fn what_was_already_so_is_decided_all_the_same(home: Arc<Home>)
     assert_eq!(platform.set(&same).await.unwrap().applied, set(0..10), "from the same look");
 }
 
-pub(crate) async fn who_comes_late_is_answered_mailbox_by_mailbox(home: Arc<Home>) {
+pub(crate) async fn a_late_call_is_answered_mailbox_by_mailbox(home: Arc<Home>) {
     home.with((0..100).chain(65_530..65_540)).await;
     let platform = home.platform();
     let until = Right::Until(at("2115-03-17T23:00:00Z"));
@@ -87,11 +87,11 @@ pub(crate) async fn the_same_decision_made_twice_is_carried_out_once(home: Arc<H
     let close = decided(10, call(0..100, [Capability::Send], past()));
     let first = home.platform().set(&close).await.unwrap();
     assert_eq!(first.applied, set(0..100));
-    // Its answer was lost on the way, or the order came twice: a platform may remember that it was
-    // this very decision that it carried out, or find that it is so.
+    // The answer was lost, or the order was duplicated: a platform may recognize the decision, or
+    // find that nothing changes.
     let again = home.once_more().await.set(&close).await.unwrap();
     assert!(again.is_partition_of(&close.mailboxes) && again.failed.is_empty(), "{again:?}");
-    // Held and released meanwhile: all is decided anew, and carried out anew.
+    // Held and released meanwhile: everything is decided again, and carried out again.
     let hold = decided(11, call(0..100, [Capability::Send], Right::Allowed));
     assert_eq!(home.platform().set(&hold).await.unwrap().applied, set(0..100));
     let anew = decided(12, call(0..100, [Capability::Send], past()));

@@ -1,4 +1,4 @@
-//! What a platform holds when it is asked for all of it.
+//! Listing the mailboxes of a platform.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(crate) async fn pages_of_any_size_add_up_across_gaps(home: Arc<Home>) {
     }
 }
 
-pub(crate) async fn the_ends_to_come_are_those_that_the_platform_keeps(home: Arc<Home>) {
+pub(crate) async fn future_ends_are_those_that_the_platform_stores(home: Arc<Home>) {
     home.with((0..100).chain(70_000..70_010)).await;
     let (now, midnight) = (at("2015-03-01T00:00:00Z"), at("2015-03-17T23:00:00Z"));
     home.set_clock(now).await;

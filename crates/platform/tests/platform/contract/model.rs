@@ -1,4 +1,4 @@
-//! A platform against a map of instants, under random calls.
+//! Model test: a platform against a map of instants, under random calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use proptest::test_runner::TestRunner;
 
 use crate::contract::home::{Home, call, set};
 
-/// How many runs of steps one directory is taken through; each goes on where the one before ended.
+/// The number of runs on one directory; each continues where the last one ended.
 const RUNS: usize = 40;
 
-/// What is done to a directory and to its model.
+/// A call on a directory and its model.
 #[derive(Debug, Clone)]
 enum Step {
     Set { mailboxes: BTreeSet<u32>, capabilities: Vec<Capability>, until: Option<i64> },
@@ -25,7 +25,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // Dense, ragged and far-flung numbers: each takes another way through the directory.
+    // Dense, ragged and sparse numbers: each takes another code path of the directory.
     let number = prop_oneof![8 => 0..120_u32, 1 => 65_500..65_580_u32, 1 => any::<u32>()];
     let numbers = prop_oneof![
         proptest::collection::btree_set(number, 0..60),
@@ -46,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Each mailbox's instants by capability; a capability that is not in it has no end.
+/// Each mailbox's instants by capability; an absent capability has no end.
 type Model = BTreeMap<u32, BTreeMap<Capability, i64>>;
 
 fn expected(model: &mut Model, step: &Step, now: i64) -> Answer {

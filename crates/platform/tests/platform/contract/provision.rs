@@ -1,4 +1,4 @@
-//! Mailboxes as they come, and change their addresses.
+//! Provisioning of mailboxes, and changes of their addresses.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) async fn provisioning_keeps_rights_swaps_addresses_and_commits_its_ch
     assert_eq!(can_send(6_000).await, None);
 }
 
-pub(crate) async fn an_address_is_one_mailboxs_in_whatever_case(home: Arc<Home>) {
+pub(crate) async fn an_address_belongs_to_one_mailbox_ignoring_case(home: Arc<Home>) {
     home.provision(&[(1, "Maria.Rossi@PEC.example".to_owned())], 1).await.unwrap();
     for address in ["maria.rossi@pec.example", "MARIA.ROSSI@PEC.EXAMPLE"] {
         assert_eq!(home.looked_up(address).await, Some([true, false, true, true]), "{address}");
@@ -48,7 +48,7 @@ pub(crate) async fn of_several_rows_of_a_mailbox_the_last_one_counts(home: Arc<H
     assert_eq!(home.checkpoint().await, 2);
 }
 
-pub(crate) async fn who_is_erased_keeps_a_closed_number_and_nothing_else(home: Arc<Home>) {
+pub(crate) async fn an_erased_mailbox_keeps_a_closed_number_and_nothing_else(home: Arc<Home>) {
     home.with(0..50).await;
     let password = "{SHA512-CRYPT}$6$erased-with-it".parse().unwrap();
     assert_eq!(home.set_passwords(&[(7, Some(password))]).await, 1);

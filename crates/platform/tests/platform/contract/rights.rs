@@ -1,4 +1,4 @@
-//! Rights as they are set, kept and read.
+//! Rights are set, stored and read.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) async fn what_is_set_is_what_a_mail_server_looks_up(home: Arc<Home>) 
     }
 }
 
-pub(crate) async fn who_may_not_send_is_told_so(home: Arc<Home>) {
+pub(crate) async fn a_refused_sender_gets_the_text_of_the_plan(home: Arc<Home>) {
     home.with(0..2).await;
     home.platform().set(&call([1], [Capability::Send], past())).await.unwrap();
     let refusal = home.refusal(&address(1)).await;
@@ -36,7 +36,7 @@ pub(crate) async fn who_may_not_send_is_told_so(home: Arc<Home>) {
     assert_eq!(home.refusal(&address(0)).await, None);
 }
 
-pub(crate) async fn what_is_read_is_what_is_so_and_not_what_was_told(home: Arc<Home>) {
+pub(crate) async fn rights_are_read_as_they_are_and_not_as_they_were_set(home: Arc<Home>) {
     home.with(0..10).await;
     let platform = home.platform();
     let close = call(0..10, [Capability::Send], past());
@@ -45,7 +45,7 @@ pub(crate) async fn what_is_read_is_what_is_so_and_not_what_was_told(home: Arc<H
     home.remove(7).await;
     let actual = platform.read(&set(0..10), Capability::Send.into()).await.unwrap();
     assert_eq!((&actual.now[&Capability::Send], &actual.unknown), (&set([4]), &set([7])));
-    // Told again, only what is not so is changed.
+    // On a repeated call, only differing mailboxes change.
     let answer = platform.set(&close).await.unwrap();
     assert_eq!(answer.applied, set([4]));
     assert_eq!(answer.already_so, set((0..10).filter(|number| ![4, 7].contains(number))));
@@ -88,7 +88,7 @@ pub(crate) async fn a_fraction_of_a_second_ends_nothing_early_and_brings_nothing
     assert_eq!(home.may(Capability::Send, [1]).await, set([]), "set at its instant, gone at once");
 }
 
-pub(crate) async fn an_armed_right_is_confirmed_moved_and_given_back(home: Arc<Home>) {
+pub(crate) async fn an_armed_right_is_confirmed_moved_and_restored(home: Arc<Home>) {
     home.with(0..10).await;
     let platform = home.platform();
     let (midnight, later) = (at("2015-03-17T23:00:00Z"), at("2015-06-30T22:00:00Z"));
@@ -124,7 +124,7 @@ pub(crate) async fn a_repeated_call_changes_nothing_and_says_so(home: Arc<Home>)
     assert_eq!(home.platform().set(&nobody).await.unwrap(), Answer::default());
 }
 
-pub(crate) async fn a_mailbox_that_is_not_there_fails_for_good_and_the_others_are_done(
+pub(crate) async fn an_unknown_mailbox_fails_permanently_and_the_others_are_changed(
     home: Arc<Home>,
 ) {
     home.with([1, 2, 4]).await;
@@ -144,7 +144,7 @@ pub(crate) async fn a_mailbox_that_is_not_there_fails_for_good_and_the_others_ar
     assert_eq!(actual.now[&Capability::Access], set([1, 4]));
 }
 
-pub(crate) async fn a_gate_of_the_engine_is_not_for_the_platform(home: Arc<Home>) {
+pub(crate) async fn a_capability_of_the_engine_is_refused_by_the_platform(home: Arc<Home>) {
     home.with([1]).await;
     let platform = home.platform();
     assert!(platform.arms() && platform.controls() == Capabilities::OF_PLATFORM);
@@ -157,9 +157,7 @@ pub(crate) async fn a_gate_of_the_engine_is_not_for_the_platform(home: Arc<Home>
     }
 }
 
-pub(crate) async fn sets_across_borders_and_thinly_spread_ones_are_done_to_the_last_mailbox(
-    home: Arc<Home>,
-) {
+pub(crate) async fn large_and_sparse_sets_are_changed_completely(home: Arc<Home>) {
     let ends = [u32::MAX - 1, u32::MAX];
     let all = set((0..400).chain(65_400..65_700).chain(131_060..131_080).chain(ends));
     home.with(all.iter()).await;

@@ -1,4 +1,4 @@
-//! Several at once, and some that give up.
+//! Concurrent and cancelled calls.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use tokio::task::JoinSet;
 
 use crate::contract::home::{Home, call, past, set};
 
-pub(crate) async fn a_call_that_is_given_up_leaves_the_platform_whole(home: Arc<Home>) {
+pub(crate) async fn a_cancelled_call_leaves_the_platform_consistent(home: Arc<Home>) {
     home.with(0..20_000).await;
     let all = call(0..20_000, [Capability::Send], past());
     for polls in 0..12 {
-        // Dropped after that many polls, wherever it then is.
+        // Dropped after this many polls, wherever it is then.
         let mut left = polls;
         let mut setting = home.platform().set(&all);
         std::future::poll_fn(|context| {
@@ -32,8 +32,8 @@ pub(crate) async fn a_call_that_is_given_up_leaves_the_platform_whole(home: Arc<
     assert!(home.may(Capability::Send, 0..20_000).await.is_empty());
 }
 
-pub(crate) async fn calls_at_the_same_time_add_up_and_none_is_in_anothers_way(home: Arc<Home>) {
-    // On both sides of a border, so each call locks two parts.
+pub(crate) async fn concurrent_calls_add_up_without_deadlock(home: Arc<Home>) {
+    // On both sides of a boundary between parts, so each call locks two.
     let numbers = 65_036..66_036;
     home.with(numbers.clone()).await;
     let mut calls = JoinSet::new();
@@ -45,7 +45,7 @@ pub(crate) async fn calls_at_the_same_time_add_up_and_none_is_in_anothers_way(ho
             for (round, capability) in
                 [Capability::Send, Capability::Receive, Capability::Access].iter().enumerate()
             {
-                // Each of the mailboxes is in the calls of two of the eight.
+                // Each of the mailboxes is in two of the eight calls.
                 let round = u32::try_from(round).unwrap();
                 let own = numbers.clone().filter(|number| (number + turn + round) % 4 == 0);
                 let call = call(own, [*capability], past());
@@ -71,7 +71,7 @@ pub(crate) async fn calls_at_the_same_time_add_up_and_none_is_in_anothers_way(ho
 pub(crate) async fn mailboxes_that_come_in_the_middle_of_a_phase_keep_their_rights(
     home: Arc<Home>,
 ) {
-    // Numbers with holes, which are changed as one range, and filled meanwhile.
+    // Numbers with gaps, which are changed as one range, and filled meanwhile.
     home.with((0..6_000).step_by(2)).await;
     let other = home.once_more().await;
     let phases = async {
@@ -94,7 +94,7 @@ pub(crate) async fn mailboxes_that_come_in_the_middle_of_a_phase_keep_their_righ
     assert_eq!(home.may(Capability::Send, 0..6_000).await, set((1..6_000).step_by(2)));
 }
 
-pub(crate) async fn two_who_do_the_same_do_it_once(home: Arc<Home>) {
+pub(crate) async fn two_equal_concurrent_calls_change_rights_once(home: Arc<Home>) {
     home.with(0..5_000).await;
     let (one, other) = (home.once_more().await, home.once_more().await);
     let all = call(0..5_000, [Capability::Send, Capability::Modify], past());
@@ -105,7 +105,7 @@ pub(crate) async fn two_who_do_the_same_do_it_once(home: Arc<Home>) {
     let everything = Answer { applied: set(0..5_000), ..Answer::default() };
     assert_eq!(answers, [nothing, everything]);
 
-    // One closes and one holds, at the same time: whoever decided later has the last word.
+    // One closes and one holds, at the same time: the later decision prevails.
     let close = SetRights { decided_at: 5, ..all.clone() };
     let hold = SetRights { decided_at: 6, right: Right::Allowed, ..all };
     let (first, second) = (home.once_more().await, home.once_more().await);

@@ -1,4 +1,4 @@
-//! A platform that is gone for a while.
+//! A platform that is unreachable for a while.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What mail servers say, and the passwords that they compare.
+//! The refusals of mail servers, and the passwords that they check.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use platform::PasswordHash;
 
 use crate::contract::home::{Home, address, call, past};
 
-pub(crate) async fn the_words_of_a_plan_are_what_the_mail_servers_say(home: Arc<Home>) {
+pub(crate) async fn the_refusals_of_a_plan_are_those_of_the_mail_servers(home: Arc<Home>) {
     home.with(0..3).await;
     home.platform().set(&call([1], [Capability::Send], past())).await.unwrap();
     assert!(!home.say(&Refusals::default()).await, "a new directory says the usual");
@@ -26,7 +26,7 @@ pub(crate) async fn the_words_of_a_plan_are_what_the_mail_servers_say(home: Arc<
     assert_eq!(home.refusal(&address(0)).await, None);
 }
 
-pub(crate) async fn a_password_stays_with_its_mailbox_until_it_is_taken_away(home: Arc<Home>) {
+pub(crate) async fn a_password_stays_with_its_mailbox_until_it_is_removed(home: Arc<Home>) {
     home.with(0..3).await;
     let hash = |text: &str| Some(text.parse::<PasswordHash>().unwrap());
     let one = "{SHA512-CRYPT}$6$salt$one";

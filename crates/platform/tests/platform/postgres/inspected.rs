@@ -1,5 +1,5 @@
-//! What mail servers meet: a directory that is looked at for what is wrong with it, a view in names
-//! of one's own, and one that an earlier version made.
+//! The mail servers' side: findings of an inspection, a view with custom names, and a directory of
+//! an earlier version.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Plan;
@@ -9,11 +9,11 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::{Database, Own, close, connect, rows, run, until_it_answers};
 
-/// What the tables and the view have: of each column its name, its type and its default.
+/// The columns of the tables and the view, with type and default.
 const COLUMNS: &str = "SELECT concat_ws(' ', table_name, column_name, data_type, column_default)
                        FROM information_schema.columns WHERE table_schema = 'directory' ORDER BY 1";
 
-/// The directory as the first version made it.
+/// The directory as created by the first version.
 const FIRST: &str = "
     DROP VIEW directory.rights;
     ALTER TABLE directory.mailbox DROP COLUMN password;
@@ -31,14 +31,14 @@ const FIRST: &str = "
       FROM directory.mailbox JOIN directory.armed USING (number);
     UPDATE directory.directory SET version = 1;";
 
-/// The instant by the clock of the server, which is this machine's too.
+/// The current instant by the server's clock, which is this machine's too.
 async fn now(connection: &mut PgConnection) -> DateTime<Utc> {
     sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(connection).await.unwrap()
 }
 
 #[tokio::test]
-async fn what_keeps_mail_servers_from_obeying_is_found_until_it_is_set_right() {
-    // A role belongs to a whole server, and others make theirs on the one that is shared.
+async fn problems_of_mail_servers_are_found_until_they_are_fixed() {
+    // A role belongs to a whole server, and other tests create theirs on the shared one.
     let mut server = Own::new();
     server.start();
     let create = || PostgresDirectory::create(server.options(), Mode::Production);
@@ -65,7 +65,7 @@ async fn what_keeps_mail_servers_from_obeying_is_found_until_it_is_set_right() {
     is(&found(-90).await, &["differs from this machine's by 90 seconds"]);
     assert_eq!(directory.inspect(None, now(&mut plain).await).await.unwrap(), [""; 0]);
 
-    // A view of one's own, made anew as often as one likes, and read by the same role.
+    // A custom view, recreated any number of times, and readable by the same role.
     let view = |name: &str, column: &str| {
         let columns = vec!["address=username".parse().unwrap(), column.parse().unwrap()];
         RightsView::new(name.parse().unwrap(), columns).unwrap()
