@@ -1,5 +1,4 @@
-//! What is derived from the log: equal to the log in every story, at every restart, as of every
-//! date.
+//! Projections equal the log in every scenario, at every restart, as of every date.
 
 mod asking;
 mod damage;

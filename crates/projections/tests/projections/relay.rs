@@ -1,4 +1,4 @@
-//! The mirror of the log: every event once, in order, whatever is lost or doubled on the way.
+//! The mirror of the log: every event once, in order, whatever is lost or duplicated on the way.
 
 mod given;
 mod jetstream;

@@ -49,11 +49,11 @@ impl Clock for Noon {
 on_both!(
     a_file_goes_into_the_registry_and_its_days_into_the_log_without_personal_data,
     the_same_file_again_writes_nothing,
-    an_erased_holder_does_not_come_back_with_the_file,
-    what_a_later_file_tells_anew_is_recorded_by_column_and_only_that,
+    the_same_file_does_not_restore_an_erased_holder,
+    only_changes_of_a_later_file_are_recorded_by_column,
     another_programme_or_another_registry_of_the_same_people_is_refused,
-    a_log_and_a_registry_that_were_not_kept_together_are_told_apart,
-    progress_is_told_and_ends_with_the_whole_file,
+    a_log_and_a_registry_of_different_backups_are_an_error,
+    progress_is_reported_and_ends_with_the_whole_file,
 );
 
 /// Where the registry is kept.
@@ -95,7 +95,7 @@ impl World {
         Self { on, folder, database, registry, store, plan }
     }
 
-    /// As after a crash: what was in memory is gone, the registry and the log are there.
+    /// Simulates a crash: memory is lost, the registry and the log remain.
     pub(super) async fn reopened(self) -> Self {
         let Self { on, folder, database, registry, store, plan } = self;
         drop(registry);
@@ -173,7 +173,7 @@ pub(super) fn code(index: u32) -> CodiceFiscale {
     CodiceFiscale::compose(&person)
 }
 
-/// A good row; every third is activated.
+/// A valid row; every third is activated.
 pub(super) fn row(index: u32) -> String {
     let activated = if index.is_multiple_of(3) { "2012-04-05" } else { "" };
     let code = code(index);
@@ -230,7 +230,7 @@ async fn the_same_file_again_writes_nothing(on: On) {
     assert_eq!((world.rows().await, world.log().await), (rows, log));
 }
 
-async fn an_erased_holder_does_not_come_back_with_the_file(on: On) {
+async fn the_same_file_does_not_restore_an_erased_holder(on: On) {
     let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     world.import(&path).await.unwrap();
@@ -247,7 +247,7 @@ async fn an_erased_holder_does_not_come_back_with_the_file(on: On) {
     assert!(world.log().await.len() > log.len());
 }
 
-/// What an event tells, in short.
+/// An event in short.
 fn told(event: &Event) -> String {
     if let Event::RegistrationsCorrected(event) = event {
         format!("{:?} {:?}", event.mailboxes, event.fields)
@@ -260,7 +260,7 @@ fn told(event: &Event) -> String {
     }
 }
 
-async fn what_a_later_file_tells_anew_is_recorded_by_column_and_only_that(on: On) {
+async fn only_changes_of_a_later_file_are_recorded_by_column(on: On) {
     let world = World::new(on).await;
     world.import(&world.write("first.csv", rows(0..10))).await.unwrap();
     let before = world.log().await.len();
@@ -331,7 +331,7 @@ async fn in_batches_of(world: &World, path: &Path, rows: usize) -> Result<Summar
     in_batches(&*world.store, &world.registry, request, Sizes { rows, untold: 1 }).await
 }
 
-async fn a_log_and_a_registry_that_were_not_kept_together_are_told_apart(on: On) {
+async fn a_log_and_a_registry_of_different_backups_are_an_error(on: On) {
     let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     world.import(&path).await.unwrap();
@@ -340,7 +340,7 @@ async fn a_log_and_a_registry_that_were_not_kept_together_are_told_apart(on: On)
     assert!(matches!(error, Error::Apart { in_log: 10, in_registry: 0 }), "{error}");
 }
 
-async fn progress_is_told_and_ends_with_the_whole_file(on: On) {
+async fn progress_is_reported_and_ends_with_the_whole_file(on: On) {
     let world = World::new(on).await;
     let path = world.write("cec.csv", rows(0..10));
     let mut told = Vec::new();

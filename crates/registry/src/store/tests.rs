@@ -119,7 +119,7 @@ async fn keeps_apart(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn what_can_not_be_opened_says_why_and_is_left_as_it_was() {
+async fn an_unusable_file_is_a_clear_error_and_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("text"), "not a database, but long enough to be looked at ".repeat(9))
@@ -151,7 +151,7 @@ async fn what_can_not_be_opened_says_why_and_is_left_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_file_cut_off_in_the_middle_is_told_as_damaged() {
+async fn a_truncated_file_is_reported_as_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     filled(&path).await.close().await.unwrap();
@@ -166,7 +166,7 @@ async fn a_file_cut_off_in_the_middle_is_told_as_damaged() {
 }
 
 #[tokio::test]
-async fn who_was_erased_is_in_no_byte_and_their_number_is_not_given_again() {
+async fn an_erased_holder_leaves_no_residue_and_the_number_is_not_reused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     let registry = filled(&path).await;
@@ -196,7 +196,7 @@ async fn erases(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn a_registry_of_the_version_before_is_brought_up_to_date() {
+async fn a_registry_of_the_previous_version_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     filled(&path).await.close().await.unwrap();

@@ -1,5 +1,4 @@
-//! Requests for the log of messages in the stories: some are asked, and fare in all the ways there
-//! are.
+//! Log requests in the scenarios, with every outcome.
 
 use domain::{
     Event, ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequestRefused,
@@ -11,8 +10,8 @@ use uuid::Uuid;
 use crate::derived::story::{Story, chosen, programme};
 
 impl Story {
-    /// Two ask: one is refused, the other is served, looks, and is too late in the end; then the
-    /// logs go.
+    /// Two requests: one is refused, the other is served, opened, and expires; then the logs are
+    /// destroyed.
     pub(crate) async fn ask_for_logs(&self, state: &State, a: u32, b: u32) {
         let mut registered = state.rights.registered().iter();
         let Some(number) = registered.find(|number| chosen(*number, a, 5) == 0) else { return };

@@ -1,4 +1,4 @@
-//! What goes wrong gets a sentence that says what to do.
+//! Damage is a clear error with the next step.
 
 use eventstore::{Append, EventStore, ExpectedVersion, StreamName};
 use projections::{Error, Projections, Sets};
@@ -9,7 +9,7 @@ async fn open(story: &Story, dir: &tempfile::TempDir) -> Result<Projections, Err
     Projections::open(dir.path(), programme(), story.log()).await
 }
 
-/// A story of some registrations, all in the projections.
+/// A scenario of some registrations, all in the projections.
 async fn told(dir: &tempfile::TempDir, registrations: u32) -> Story {
     let story = Story::begin().await;
     for seed in 0..registrations {

@@ -1,4 +1,4 @@
-//! Erasures in the stories: of some holders nothing personal is kept any more.
+//! Erasures in the scenarios: personal data of some holders is deleted.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use eventstore::erasure_stream;
 use crate::derived::story::{Story, chosen, programme};
 
 impl Story {
-    /// Of some it is decided, of some of those it is done.
+    /// Orders erasures for some, and completes some of those.
     pub(crate) async fn erase(&self, state: &State, a: u32) {
         let some = |of: u32| -> MailboxSet {
             let registered = state.rights.registered().iter();

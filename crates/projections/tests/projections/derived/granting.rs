@@ -1,4 +1,4 @@
-//! Vouchers in the stories: some are asked for, and fare in all the ways there are.
+//! Vouchers in the scenarios, with every outcome.
 
 use chrono::NaiveDate;
 use domain::{
@@ -11,8 +11,8 @@ use eventstore::{keys_stream, voucher_stream};
 use crate::derived::story::{Story, chosen, programme};
 
 impl Story {
-    /// Some ask for their vouchers; each is refused, or granted and then redeemed, taken back,
-    /// replaced or left.
+    /// Some request their vouchers; each is refused, or issued and then redeemed, revoked, reissued
+    /// or left.
     pub(crate) async fn grant(&self, state: &State, a: u32, b: u32) {
         let some = |fate: u32| -> MailboxSet {
             let registered = state.rights.registered().iter();

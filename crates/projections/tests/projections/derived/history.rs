@@ -27,7 +27,7 @@ proptest! {
             let projections = open(&story, &dir).await;
             for (count, step) in steps.iter().enumerate() {
                 story.step(*step).await;
-                // The index stops somewhere; a history is complete all the same.
+                // The index ends somewhere; a history is complete all the same.
                 if count == indexed {
                     projections.catch_up(story.now()).await.unwrap();
                 }

@@ -1,4 +1,4 @@
-//! With the log in a file: the same, and killed anywhere, rows and checkpoint are of one event.
+//! With the log in a file: the same, and after a kill rows and checkpoint are from one event.
 
 use projections::{Sets, Table};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! The row-per-mailbox table in `PostgreSQL`: row by row what the log says, and what the file says.
+//! The table in `PostgreSQL`: equal to the log row by row, and to the file.
 
 use domain::{Event, MailboxWithdrawn};
 use projections::{Error, PostgresTable, Table};
@@ -92,7 +92,7 @@ async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
             let table = connect(&story, &fresh).await;
             killed_after(polls, Box::pin(table.rebuild(story.now()))).await.is_some()
         };
-        // Rows and checkpoint in one statement, so of one moment.
+        // Rows and checkpoint in one statement, so from one snapshot.
         let both = "SELECT position, (SELECT count(*) FROM projection.mailbox)
              FROM projection.checkpoint";
         let both: Option<(i64, i64)> =

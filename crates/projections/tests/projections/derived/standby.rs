@@ -95,7 +95,7 @@ async fn one_works_while_the_other_stands_by_and_then_takes_over() {
     assert!(idle.next_wake.is_some_and(|wake| wake > story.now()), "it looks again");
     let error = other.rebuild(story.now()).await.unwrap_err();
     assert!(matches!(error, Error::TakenOver { .. }), "{error}");
-    // The first is gone; its lease runs out.
+    // The first is gone; its lease expires.
     story.advance(chrono::Duration::seconds(31));
     assert_eq!(other.tick(story.now()).await.unwrap().progress, 1);
     story.register(5, 3).await;
@@ -112,7 +112,7 @@ async fn one_works_while_the_other_stands_by_and_then_takes_over() {
     assert_eq!(rows(&fresh).await, expected(&story).await);
 }
 
-/// `moved`: does the one that takes over write before the stale one wakes, or has it only begun?
+/// `moved`: does the successor write before the stale one wakes, or has it only started?
 async fn a_stale_write(moved: bool) {
     let fresh = made().await;
     let story = Story::begin().await;

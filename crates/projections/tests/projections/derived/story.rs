@@ -1,5 +1,5 @@
-//! Random programmes: every event comes from the domain's own decisions, or is what a worker could
-//! record of the domain's own tasks.
+//! Random programmes: every event comes from the domain's own decisions, or is a possible outcome
+//! of the domain's own tasks.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -33,7 +33,7 @@ impl Clock for Hand {
     }
 }
 
-/// What happens next; the numbers choose among what is possible.
+/// The next step; the numbers choose among the possible ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     kind: u8,
@@ -123,7 +123,7 @@ impl Story {
         self.store.append(Append::to(stream, ExpectedVersion::Any, events)).await.unwrap();
     }
 
-    /// A newer program tells of something that this one does not know.
+    /// A newer program appends an event unknown to this one.
     pub(crate) async fn beam_up(&self) {
         let unknown = NewEvent {
             id: self.journal.new_id(),
@@ -141,7 +141,7 @@ impl Story {
         self.store.append(append).await.unwrap();
     }
 
-    /// The log as an older backup has it.
+    /// The log of an older backup.
     pub(crate) async fn log_up_to(&self, events: usize) -> Arc<dyn EventStore> {
         let log = MemoryStore::new(self.hand.clone());
         for event in self.store.read_all(0, &Filter::default(), events).await.unwrap().events {
@@ -261,7 +261,7 @@ impl Story {
         self.one_mailbox(number, MailboxCommand::PlaceHold { hold, capabilities, until }).await;
     }
 
-    /// An operator has a part of an incident tried again, or resolves it.
+    /// An operator retries a part of an incident, or resolves it.
     async fn operator(&self, state: &State, a: u32, b: u32) {
         self.compare(state, a, b).await;
         let stream = incident_stream(&programme()).unwrap();
@@ -278,8 +278,7 @@ impl Story {
         }
     }
 
-    /// The platform is compared with the log: something is found, and something found before is
-    /// there no more.
+    /// The platform is compared with the log: drift is found, and earlier drift is gone.
     async fn compare(&self, state: &State, a: u32, b: u32) {
         let stream = drift_stream(&programme()).unwrap();
         let place = usize::try_from(a % 4).unwrap();
@@ -315,7 +314,7 @@ impl Story {
         self.append(stream, self.now(), &events).await;
     }
 
-    /// A worker carries out a part of what is to be done, with all that can come of it.
+    /// A worker carries out a part of the work, with every possible outcome.
     pub(crate) async fn work(&self, state: &State, a: u32, b: u32) {
         let arm_ahead = a.is_multiple_of(2).then(|| Duration::days(40));
         let reach = PlatformCapabilities { controls: Capabilities::OF_PLATFORM, arm_ahead };
@@ -366,7 +365,7 @@ impl Story {
             }
         };
         let stream = outcome_stream(&programme(), task.phase.as_ref()).unwrap();
-        // What was armed took effect at the date and is recorded when it was read back.
+        // An armed right ended at its date, which is recorded when it is read back.
         let at = match task.change {
             Change::Close { due_at } if fate == 1 && task.phase.is_some() => due_at,
             Change::Close { .. } | Change::Restore | Change::Arm { .. } | Change::Issue => {
@@ -397,7 +396,7 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// Runs a future for so many polls and drops it where it stands; what it ended with, if it did.
+/// Runs a future for this many polls and drops it there; returns its result, if it has one.
 pub(crate) async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut polled = 0;
@@ -411,9 +410,9 @@ pub(crate) async fn killed_after<T>(polls: usize, future: impl Future<Output = T
     .await
 }
 
-/// A generator that leaves something out proves nothing about it.
+/// A generator that omits a kind proves nothing about it.
 #[test]
-fn the_stories_tell_of_every_kind_of_event() {
+fn the_scenarios_contain_every_kind_of_event() {
     let mut told = BTreeSet::new();
     let mut runner = TestRunner::deterministic();
     for _ in 0..60 {
@@ -424,7 +423,7 @@ fn the_stories_tell_of_every_kind_of_event() {
         });
         told.extend(page.events.into_iter().map(|event| event.event.kind));
     }
-    // What says nothing of any mailbox is left out.
+    // Kinds without mailboxes are left out.
     let beside = [
         "plan-amended",
         "amendment-proposed",

@@ -38,7 +38,7 @@ fn has_incident(state: &State, number: u32) -> bool {
     state.failures.incidents().values().any(|incident| incident.open.contains(number))
 }
 
-/// What the rows must be, worked out mailbox by mailbox and event by event.
+/// The expected rows, derived mailbox by mailbox and event by event.
 pub(crate) async fn expected(story: &Story) -> Vec<String> {
     let mut state = State::default();
     let mut rows: BTreeMap<u32, (String, u64)> = BTreeMap::new();
@@ -75,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_row_says_what_the_log_says_and_since_which_event(
+    fn every_row_equals_the_log_and_names_its_last_event(
         steps in steps(), every in 1_usize..40,
     ) {
         run(async {
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn built_again_it_is_the_same(steps in steps()) {
+    fn a_rebuild_is_equal(steps in steps()) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
             let story = Story::begin().await;
@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn how_far_behind_it_is_can_be_read() {
+async fn the_lag_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let story = Story::begin().await;
     let table = open(&story, &dir).await;

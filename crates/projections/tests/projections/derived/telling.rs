@@ -1,5 +1,4 @@
-//! Notices and canaries in the stories: some are let go out, claimed, and fare in all the ways
-//! there are.
+//! Notices and canaries in the scenarios, with every outcome.
 
 use chrono::Duration;
 use domain::{
@@ -13,8 +12,7 @@ use uuid::Uuid;
 use crate::derived::story::{Story, chosen, phase, programme};
 
 impl Story {
-    /// A batch of a notice goes out, an operator has some of it tried again, and some of it comes
-    /// back.
+    /// A batch of a notice is sent, an operator retries some of it, and some of it bounces.
     pub(crate) async fn tell(&self, state: &State, a: u32, b: u32) {
         let notice =
             phase(["receive-only-soon", "access-closes-soon"][usize::from(a.is_multiple_of(2))]);
@@ -67,7 +65,7 @@ impl Story {
         self.append(notice_stream(&programme()).unwrap(), self.now(), &events).await;
     }
 
-    /// A mailbox of ours is probed, now and then not for the first time, and answered in any way.
+    /// A canary is probed, sometimes repeatedly, with any result.
     pub(crate) async fn probe(&self, state: &State, a: u32, b: u32) {
         let Some(number) = state.rights.activated().select(a % 3) else { return };
         let found = match b % 3 {

@@ -1,4 +1,4 @@
-//! A log, and what a relay makes of it.
+//! A log, and its relay.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Log {
         Self { store, hand, journal }
     }
 
-    /// A log of so many events without mailboxes.
+    /// A log with this many events without mailboxes.
     pub(crate) async fn with(programme: ProgrammeId, events: u64) -> Self {
         let log = Self::empty(programme);
         log.append(events).await;
@@ -98,7 +98,7 @@ pub(crate) fn settings(owner: &str) -> RelaySettings {
     RelaySettings { owner: owner.into(), lease_ttl: TTL, page: 7, expand: Expand::No }
 }
 
-/// Ticks until there is nothing left to do; returns how many messages that were.
+/// Ticks until nothing is left; returns the number of messages.
 pub(crate) async fn catch_up(relay: &Relay) -> u64 {
     let mut messages = 0;
     loop {

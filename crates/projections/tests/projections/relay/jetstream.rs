@@ -19,7 +19,7 @@ async fn mirror(server: &Server) -> Arc<dyn EventMirror> {
     Arc::new(JetStreamMirror::open(&connection).await.unwrap())
 }
 
-/// Position, part and id of every message in the stream, as the server has them.
+/// Position, part and id of every message in the stream, read from the server.
 async fn mirrored(server: &Server) -> Vec<(u64, u32, String)> {
     let client = async_nats::connect(server.url()).await.unwrap();
     let stream = jetstream::new(client).get_stream("tramonto_cec-pac_event").await.unwrap();
@@ -34,7 +34,7 @@ async fn mirrored(server: &Server) -> Vec<(u64, u32, String)> {
     messages
 }
 
-/// What must be in the stream: the log, each event once, in its order.
+/// The expected stream: the log, each event once, in order.
 async fn logged(log: &Log) -> Vec<(u64, u32, String)> {
     let page = log.store.read_all(0, &Filter::default(), 10_000).await.unwrap();
     page.events.iter().map(|each| (each.position, 0, each.event.id.to_string())).collect()
@@ -46,7 +46,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_with_an_older_disk_or_none_is_filled_again() {
+async fn a_server_with_an_older_or_empty_disk_is_refilled() {
     let mut server = Server::start(&[]).await;
     let mirror = mirror(&server).await;
     let log = Log::with(programme(), 130).await;
@@ -76,7 +76,7 @@ async fn a_server_that_comes_back_with_an_older_disk_or_none_is_filled_again() {
     assert_eq!(mirrored(&server).await, logged(&log).await);
 }
 
-/// Ticks as a service does, until there is nothing left to do: what may be tried again is.
+/// Ticks like a service until nothing is left, with retries.
 async fn ticked(relay: &Relay) {
     loop {
         match relay.tick().await {
@@ -104,7 +104,7 @@ async fn relays_that_take_the_lease_from_each_other_mirror_every_event_once_in_o
                     Ok(tick) => published += tick.progress,
                     Err(error) => assert!(error.may_retry(), "{error}"),
                 }
-                // One that only stands by must not keep the others from their turn.
+                // A relay on standby must not keep the others from their turn.
                 mirror.last().await.unwrap();
             }
             published
@@ -112,7 +112,7 @@ async fn relays_that_take_the_lease_from_each_other_mirror_every_event_once_in_o
     }
     let watched = mirror(&server).await;
     for round in 1..=40_u64 {
-        // The lease runs out again and again, in the middle of whatever its holder does.
+        // The lease expires again and again, in the middle of its holder's work.
         log.advance(TTL * 2);
         if round % 4 == 0 {
             log.append(20).await;

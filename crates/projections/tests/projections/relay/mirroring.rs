@@ -33,7 +33,7 @@ async fn every_event_is_mirrored_once_in_order() {
 }
 
 #[tokio::test]
-async fn an_event_says_where_it_stands_and_what_it_belongs_to() {
+async fn a_message_has_the_position_and_the_correlation_of_its_event() {
     let (mirror, port) = mirror();
     let log = Log::with(programme(), 2).await;
     catch_up(&log.relay(&port, settings("one"))).await;
@@ -62,7 +62,7 @@ async fn an_event_says_where_it_stands_and_what_it_belongs_to() {
 }
 
 #[tokio::test]
-async fn a_mirror_that_lost_its_end_is_filled_again_from_there() {
+async fn a_mirror_that_lost_its_end_is_refilled_from_there() {
     let (mirror, port) = mirror();
     let log = Log::with(programme(), 20).await;
     let relay = log.relay(&port, settings("one"));
@@ -76,7 +76,7 @@ async fn a_mirror_that_lost_its_end_is_filled_again_from_there() {
 }
 
 #[tokio::test]
-async fn two_relays_take_turns_and_nothing_is_doubled() {
+async fn two_relays_take_turns_without_duplicates() {
     let (mirror, port) = mirror();
     let log = Log::with(programme(), 20).await;
     let (one, other) = (log.relay(&port, settings("one")), log.relay(&port, settings("other")));
@@ -105,7 +105,7 @@ async fn the_mirror_of_another_log_is_left_alone() {
 }
 
 #[tokio::test]
-async fn an_event_of_many_mailboxes_is_told_to_each_where_that_is_wanted() {
+async fn an_event_of_many_mailboxes_is_expanded_if_configured() {
     let (mirror, port) = mirror();
     let log = Log::with(programme(), 1).await;
     log.append_outcome([3, 70_000, 70_001]).await;
@@ -130,7 +130,7 @@ async fn an_event_of_many_mailboxes_is_told_to_each_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn parts_are_taken_up_in_the_middle_wherever_the_mirror_ends() {
+async fn expansion_resumes_in_the_middle_wherever_the_mirror_ends() {
     let (mirror, port) = mirror();
     let log = Log::with(programme(), 2).await;
     log.append_outcome(100..120).await;
@@ -141,7 +141,8 @@ async fn parts_are_taken_up_in_the_middle_wherever_the_mirror_ends() {
     assert_eq!(before.len(), 24);
     for kept in 0..before.len() {
         mirror.lose_after(kept);
-        // What was begun mailbox by mailbox is ended so, even by a relay that is set otherwise.
+        // An event that was started mailbox by mailbox is completed so, even by a relay with other
+        // settings.
         let begun = (3..22).contains(&kept);
         let settings = if begun { settings("one") } else { per_mailbox() };
         catch_up(&log.relay(&port, settings)).await;

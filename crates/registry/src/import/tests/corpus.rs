@@ -1,13 +1,13 @@
-//! Bad rows, each with the line, the column and the reason by which it is refused.
+//! Invalid rows, each with the line, the column and the reason of its rejection.
 
 use super::*;
 
 on_both!(
     every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_go_in,
-    bad_utf_8_costs_its_row_and_names_its_column,
-    the_rejected_row_is_kept_as_it_stands,
-    an_address_given_up_in_a_file_is_free_for_the_next_one,
-    a_registration_that_lost_a_duplicate_to_another_line_can_come_again,
+    invalid_utf_8_rejects_its_row_and_names_its_column,
+    a_rejected_row_is_stored_unchanged,
+    an_address_released_in_a_file_is_free_for_the_next_one,
+    a_registration_rejected_as_a_duplicate_can_be_imported_later,
 );
 
 async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_go_in(on: On) {
@@ -48,7 +48,7 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
     for (index, (bad, column, reason)) in cases.into_iter().enumerate() {
         let file = rows(0..3) + &bad + &row(5) + &row(6);
         let path = world.write(&format!("{index}.csv"), file);
-        // Each in a registry of its own.
+        // Each in a separate registry.
         let world = World::new(on).await;
         let summary = world.import(&path).await.unwrap();
         let rejected = World::rejects(&path);
@@ -61,7 +61,7 @@ async fn every_bad_row_is_refused_with_line_column_and_reason_and_the_good_ones_
     }
 }
 
-async fn bad_utf_8_costs_its_row_and_names_its_column(on: On) {
+async fn invalid_utf_8_rejects_its_row_and_names_its_column(on: On) {
     let world = World::new(on).await;
     let mut file = rows(0..2).into_bytes();
     file.extend(row(2).replace("Rossi", "Ni*o").bytes().map(|b| if b == b'*' { 0xe8 } else { b }));
@@ -78,7 +78,7 @@ async fn bad_utf_8_costs_its_row_and_names_its_column(on: On) {
     assert!(!rejects_of(&path).exists(), "the rejects of an earlier import are of no use any more");
 }
 
-async fn the_rejected_row_is_kept_as_it_stands(on: On) {
+async fn a_rejected_row_is_stored_unchanged(on: On) {
     let world = World::new(on).await;
     let bad = row(1).replace("2011-02-03", "soon").replace("Rossi", "\"De, Rossi\"");
     let path = world.write("cec.csv", rows(0..1) + &bad);
@@ -90,7 +90,7 @@ async fn the_rejected_row_is_kept_as_it_stands(on: On) {
     assert_eq!(&rejected[3], bad.trim_end());
 }
 
-async fn an_address_given_up_in_a_file_is_free_for_the_next_one(on: On) {
+async fn an_address_released_in_a_file_is_free_for_the_next_one(on: On) {
     let world = World::new(on).await;
     world.import(&world.write("first.csv", rows(0..4))).await.unwrap();
     let moved = rows(0..4).replace("rossi1@", "rossi100@") + &row(9).replace("rossi9@", "rossi1@");
@@ -106,7 +106,7 @@ async fn an_address_given_up_in_a_file_is_free_for_the_next_one(on: On) {
     assert_eq!(balance(&world.import(&later).await.unwrap()), (1, 1, 0, 0, 0));
 }
 
-async fn a_registration_that_lost_a_duplicate_to_another_line_can_come_again(on: On) {
+async fn a_registration_rejected_as_a_duplicate_can_be_imported_later(on: On) {
     let world = World::new(on).await;
     let twice = rows(0..2) + &row(0);
     let path = world.write("cec.csv", twice);

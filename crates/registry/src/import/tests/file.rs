@@ -1,14 +1,14 @@
-//! The file itself: packings, encodings, delimiters, headers, control files.
+//! The file itself: compressions, encodings, separators, headers, control files.
 
 use std::io::{Cursor, Read, Write};
 
 use super::*;
 
 on_both!(
-    every_way_of_writing_the_same_rows_is_read_the_same,
-    columns_may_stand_in_any_order_and_extra_ones_only_if_told_so,
+    every_format_of_the_same_rows_is_read_alike,
+    columns_may_be_in_any_order_and_extra_ones_need_a_flag,
     a_file_that_can_not_be_used_is_refused_before_anything_is_written,
-    a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on,
+    a_truncated_compressed_file_is_reported_and_the_whole_one_resumes,
     a_stream_is_imported_like_the_file_of_the_same_bytes,
     a_control_file_must_match_or_nothing_is_imported,
 );
@@ -24,7 +24,7 @@ fn gzip(text: &str) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-async fn every_way_of_writing_the_same_rows_is_read_the_same(on: On) {
+async fn every_format_of_the_same_rows_is_read_alike(on: On) {
     let plain = rows(0..6);
     let zstd = zstd::encode_all(plain.as_bytes(), 1).unwrap();
     let halves = [gzip(&plain[..300]), gzip(&plain[300..])].concat();
@@ -58,7 +58,7 @@ async fn every_way_of_writing_the_same_rows_is_read_the_same(on: On) {
     }
 }
 
-async fn columns_may_stand_in_any_order_and_extra_ones_only_if_told_so(on: On) {
+async fn columns_may_be_in_any_order_and_extra_ones_need_a_flag(on: On) {
     let world = World::new(on).await;
     let turned: String = rows(0..3)
         .lines()
@@ -103,7 +103,7 @@ async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written(on: O
     assert_eq!(balance(&imported(&world, HEADER).await.unwrap()), (0, 0, 0, 0, 0));
 }
 
-async fn a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on(on: On) {
+async fn a_truncated_compressed_file_is_reported_and_the_whole_one_resumes(on: On) {
     let world = World::new(on).await;
     let whole = gzip(&rows(0..3_000));
     let error = imported(&world, &whole[..whole.len() / 2]).await.unwrap_err();
@@ -114,7 +114,7 @@ async fn a_packed_file_that_was_cut_off_is_told_and_the_whole_one_goes_on(on: On
     assert_eq!(world.rows().await.len(), 3_000);
 }
 
-/// Gives one byte at a time, like a slow pipe.
+/// Returns one byte at a time, like a slow pipe.
 struct Drops(Cursor<Vec<u8>>);
 
 impl Read for Drops {

@@ -1,4 +1,4 @@
-//! Killed at every point and run again, an import ends as if run once.
+//! An import that is killed at any point and run again ends as if run once.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,7 +11,7 @@ on_both!(
     the_log_failing_before_or_after_any_append_changes_nothing_in_the_end,
 );
 
-/// The file that came before, and the one whose import is killed: new rows, changed ones, bad ones.
+/// The earlier file, and the one whose import is killed: new, changed and invalid rows.
 fn files() -> (String, String) {
     let second = rows(0..18)
         .replace("rossi1@", "rossi100@")
@@ -24,7 +24,7 @@ fn files() -> (String, String) {
     (rows(0..9), second)
 }
 
-/// Rows, log and rejects of a world after everything.
+/// Rows, log and rejects of a world at the end.
 async fn outcome(world: &World, path: &Path) -> (Vec<Registration>, Vec<NewEvent>, String) {
     assert!(world.registry.announcements(1).await.unwrap().is_empty(), "the log was told all");
     (world.rows().await, world.log().await, fs::read_to_string(rejects_of(path)).unwrap())
@@ -67,11 +67,11 @@ async fn killed_at_any_moment_and_run_again_it_ends_as_if_run_once(on: On) {
             break;
         }
     }
-    // A server that answers fast is waited for less often than it is asked.
+    // A fast server is polled rarely: there are fewer points at which to kill.
     assert!(moments > 10, "it was killed at {moments} moments only");
 }
 
-/// A log that fails at one append, before or after it took it.
+/// A log that fails at one append, before or after writing it.
 struct Failing {
     log: Arc<dyn EventStore>,
     left: std::sync::atomic::AtomicU32,

@@ -1,4 +1,4 @@
-//! What only a registry that is shared by processes has to hold.
+//! Tests specific to a registry that is shared by processes.
 
 use super::*;
 use crate::store::{self, ImportState, Write};
@@ -9,7 +9,7 @@ async fn another(world: &World) -> Registry {
 }
 
 #[tokio::test]
-async fn of_two_imports_at_once_the_second_is_refused_with_a_sentence() {
+async fn the_second_of_two_concurrent_imports_is_refused() {
     let world = World::new(On::Postgres).await;
     let path = world.write("cec.csv", rows(0..10));
     let other = another(&world).await;

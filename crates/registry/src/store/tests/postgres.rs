@@ -1,4 +1,4 @@
-//! The registry in `PostgreSQL`: the same answers, and what can't be connected to says why.
+//! The registry in `PostgreSQL`: the same results, and clear errors without a connection.
 
 use sqlx::{ConnectOptions, Executor};
 
@@ -43,7 +43,7 @@ async fn it_is_there_again_for_its_own_programme_alone() {
 }
 
 #[tokio::test]
-async fn of_programmes_that_come_at_once_one_has_it() {
+async fn one_of_several_concurrent_programmes_gets_it() {
     let fresh = Fresh::new().await;
     Registry::migrate(fresh.options(), false).await.unwrap();
     let (one, other) = (programme("one"), programme("other"));
@@ -101,7 +101,7 @@ async fn a_server_that_can_not_be_used_is_told_apart() {
     let error = Registry::connect(missing, &programme("cec-pac")).await.unwrap_err();
     assert!(matches!(error, Error::Store(sql::Error::Rejected { .. })), "{error}");
     assert!(error.to_string().contains("no such database"), "{error}");
-    // Nothing listens on the port that nobody may have.
+    // Nothing listens on this reserved port.
     let silent = fresh.options().port(1).password("a secret");
     let error = Registry::connect(silent, &programme("cec-pac")).await.unwrap_err();
     assert!(error.may_retry(), "{error}");
