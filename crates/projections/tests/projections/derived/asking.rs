@@ -7,9 +7,9 @@ use domain::{
 use eventstore::archive_stream;
 use uuid::Uuid;
 
-use crate::derived::story::{Story, chosen, programme};
+use crate::derived::scenario::{Scenario, chosen, programme};
 
-impl Story {
+impl Scenario {
     /// Two requests: one is refused, the other is served, opened, and expires; then the logs are
     /// destroyed.
     pub(crate) async fn ask_for_logs(&self, state: &State, a: u32, b: u32) {

@@ -3,33 +3,33 @@
 use eventstore::{Append, EventStore, ExpectedVersion, StreamName};
 use projections::{Error, Projections, Sets};
 
-use crate::derived::story::{Story, programme};
+use crate::derived::scenario::{Scenario, programme};
 
-async fn open(story: &Story, dir: &tempfile::TempDir) -> Result<Projections, Error> {
-    Projections::open(dir.path(), programme(), story.log()).await
+async fn open(scenario: &Scenario, dir: &tempfile::TempDir) -> Result<Projections, Error> {
+    Projections::open(dir.path(), programme(), scenario.log()).await
 }
 
 /// A scenario of some registrations, all in the projections.
-async fn told(dir: &tempfile::TempDir, registrations: u32) -> Story {
-    let story = Story::begin().await;
+async fn told(dir: &tempfile::TempDir, registrations: u32) -> Scenario {
+    let scenario = Scenario::begin().await;
     for seed in 0..registrations {
-        story.register(3, seed).await;
+        scenario.register(3, seed).await;
     }
-    let projections = open(&story, dir).await.unwrap();
-    projections.catch_up(story.now()).await.unwrap();
+    let projections = open(&scenario, dir).await.unwrap();
+    projections.catch_up(scenario.now()).await.unwrap();
     projections.close().await.unwrap();
-    story
+    scenario
 }
 
-async fn refusal(story: &Story, dir: &tempfile::TempDir) -> Error {
-    open(story, dir).await.err().expect("it is opened")
+async fn refusal(scenario: &Scenario, dir: &tempfile::TempDir) -> Error {
+    open(scenario, dir).await.err().expect("it is opened")
 }
 
 #[tokio::test]
 async fn a_file_that_was_derived_from_another_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     told(&dir, 3).await;
-    let other = Story::begin().await;
+    let other = Scenario::begin().await;
     for seed in 0..9 {
         other.register(3, seed).await;
     }
@@ -45,10 +45,10 @@ async fn a_file_that_was_derived_from_another_log_is_refused() {
 #[tokio::test]
 async fn a_log_that_went_another_way_after_a_backup_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 3).await;
+    let scenario = told(&dir, 3).await;
     // The same first event, and another one at the checkpoint.
-    let restored = Story::begin().await;
-    let first = story.store.read_all(0, &eventstore::Filter::default(), 1).await.unwrap();
+    let restored = Scenario::begin().await;
+    let first = scenario.store.read_all(0, &eventstore::Filter::default(), 1).await.unwrap();
     let first = first.events.into_iter().next().unwrap();
     let log = eventstore::MemoryStore::new(restored.hand.clone());
     let copied = Append::to(first.stream, ExpectedVersion::Any, vec![first.event]);
@@ -68,8 +68,8 @@ async fn a_log_that_went_another_way_after_a_backup_is_refused() {
 #[tokio::test]
 async fn a_log_shorter_than_the_checkpoint_is_named_with_both_ends() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 5).await;
-    let log = story.log_up_to(2).await;
+    let scenario = told(&dir, 5).await;
+    let log = scenario.log_up_to(2).await;
     let error = Projections::open(dir.path(), programme(), log).await.err().unwrap();
     assert!(matches!(error, Error::LogShorter { checkpoint: 6, head: 2, .. }), "{error}");
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
@@ -78,18 +78,18 @@ async fn a_log_shorter_than_the_checkpoint_is_named_with_both_ends() {
 #[tokio::test]
 async fn an_unknown_event_stops_a_projection_right_before_it() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 1).await;
-    story.register(3, 9).await;
-    story.beam_up().await;
-    let projections = open(&story, &dir).await.unwrap();
-    projections.tick(story.now()).await.unwrap();
+    let scenario = told(&dir, 1).await;
+    scenario.register(3, 9).await;
+    scenario.beam_up().await;
+    let projections = open(&scenario, &dir).await.unwrap();
+    projections.tick(scenario.now()).await.unwrap();
     for _ in 0..2 {
-        let error = projections.tick(story.now()).await.unwrap_err();
+        let error = projections.tick(scenario.now()).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("event 4 (mailbox-beamed-up)"), "{text}");
         assert!(text.contains("tramonto store rebuild"), "{text}");
     }
-    let status = projections.status(story.now()).await.unwrap();
+    let status = projections.status(scenario.now()).await.unwrap();
     let at: Vec<_> = status.iter().map(|status| (status.checkpoint, status.lag_events)).collect();
     assert_eq!(at, [(3, 1), (3, 1)], "all before it is there");
     assert_eq!(projections.state().await.unwrap().0.rights.registered().len(), 6);
@@ -98,19 +98,19 @@ async fn an_unknown_event_stops_a_projection_right_before_it() {
 #[tokio::test]
 async fn the_file_of_another_programme_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 1).await;
+    let scenario = told(&dir, 1).await;
     let other = "other".parse().unwrap();
-    let error = Projections::open(dir.path(), other, story.log()).await.err().unwrap();
+    let error = Projections::open(dir.path(), other, scenario.log()).await.err().unwrap();
     assert!(error.to_string().contains("belongs to the programme cec-pac"), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_projection_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
+    let scenario = Scenario::begin().await;
     let path = dir.path().join("state.db");
     std::fs::write(&path, "a letter to my mother, which is longer than a header").unwrap();
-    let error = refusal(&story, &dir).await;
+    let error = refusal(&scenario, &dir).await;
     assert!(error.to_string().contains("not a SQLite database"), "{error}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
 }
@@ -118,24 +118,24 @@ async fn a_file_that_is_no_projection_is_left_alone() {
 #[tokio::test]
 async fn tables_of_a_newer_program_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 1).await;
+    let scenario = told(&dir, 1).await;
     let path = dir.path().join("state.db");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("PRAGMA user_version = 99").execute(&pool).await.unwrap();
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.unwrap();
     pool.close().await;
-    let error = refusal(&story, &dir).await;
+    let error = refusal(&scenario, &dir).await;
     assert!(error.to_string().contains("version 99"), "{error}");
 }
 
 #[tokio::test]
 async fn a_set_cut_short_is_damage() {
     let dir = tempfile::tempdir().unwrap();
-    let story = told(&dir, 4).await;
+    let scenario = told(&dir, 4).await;
     let path = dir.path().join("state.db");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("UPDATE chunk SET members = x'00'").execute(&pool).await.unwrap();
-    let sets = Sets::open(&path, programme(), story.log()).await.unwrap();
+    let sets = Sets::open(&path, programme(), scenario.log()).await.unwrap();
     let error = sets.load().await.unwrap_err();
     assert!(matches!(error, Error::Store(sql::Error::Corrupt(_))), "{error}");
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");

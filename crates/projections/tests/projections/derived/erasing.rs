@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use domain::{ErasureGround, ErasureOrdered, Event, HoldersErased, MailboxSet, State};
 use eventstore::erasure_stream;
 
-use crate::derived::story::{Story, chosen, programme};
+use crate::derived::scenario::{Scenario, chosen, programme};
 
-impl Story {
+impl Scenario {
     /// Orders erasures for some, and completes some of those.
     pub(crate) async fn erase(&self, state: &State, a: u32) {
         let some = |of: u32| -> MailboxSet {

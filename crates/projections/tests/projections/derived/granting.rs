@@ -8,9 +8,9 @@ use domain::{
 };
 use eventstore::{keys_stream, voucher_stream};
 
-use crate::derived::story::{Story, chosen, programme};
+use crate::derived::scenario::{Scenario, chosen, programme};
 
-impl Story {
+impl Scenario {
     /// Some request their vouchers; each is refused, or issued and then redeemed, revoked, reissued
     /// or left.
     pub(crate) async fn grant(&self, state: &State, a: u32, b: u32) {

@@ -4,10 +4,10 @@ use domain::{Lifecycle, Mailbox};
 use projections::{Cutoff, History, Projections, mailbox_now};
 use proptest::prelude::*;
 
-use crate::derived::story::{Story, programme, run, steps};
+use crate::derived::scenario::{Scenario, programme, run, steps};
 
-async fn open(story: &Story, dir: &tempfile::TempDir) -> Projections {
-    Projections::open(dir.path(), programme(), story.log()).await.unwrap()
+async fn open(scenario: &Scenario, dir: &tempfile::TempDir) -> Projections {
+    Projections::open(dir.path(), programme(), scenario.log()).await.unwrap()
 }
 
 async fn as_of(history: &History, number: u32, cutoff: Cutoff) -> Mailbox {
@@ -23,17 +23,17 @@ proptest! {
     ) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::begin().await;
-            let projections = open(&story, &dir).await;
+            let scenario = Scenario::begin().await;
+            let projections = open(&scenario, &dir).await;
             for (count, step) in steps.iter().enumerate() {
-                story.step(*step).await;
+                scenario.step(*step).await;
                 // The index ends somewhere; a history is complete all the same.
                 if count == indexed {
-                    projections.catch_up(story.now()).await.unwrap();
+                    projections.catch_up(scenario.now()).await.unwrap();
                 }
             }
-            let state = story.state().await;
-            let now = Cutoff::at(story.now(), Rome);
+            let state = scenario.state().await;
+            let now = Cutoff::at(scenario.now(), Rome);
             let past = projections.history().population_as_of(now).await.unwrap();
             assert_eq!(past, state, "the population as of now is the population");
             for number in 0..=state.rights.next_number() {
@@ -57,9 +57,9 @@ proptest! {
     ) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::told(&steps).await;
-            let projections = open(&story, &dir).await;
-            projections.catch_up(story.now()).await.unwrap();
+            let scenario = Scenario::told(&steps).await;
+            let projections = open(&scenario, &dir).await;
+            projections.catch_up(scenario.now()).await.unwrap();
             let start = Utc.with_ymd_and_hms(2014, 1, 1, 0, 0, 0).unwrap();
             let cutoff = Cutoff {
                 as_of: start + Duration::hours(as_of_hours),
@@ -67,7 +67,7 @@ proptest! {
                 zone: Rome,
             };
             let state = projections.history().population_as_of(cutoff).await.unwrap();
-            for number in 0..=story.state().await.rights.next_number() {
+            for number in 0..=scenario.state().await.rights.next_number() {
                 let mailbox = as_of(projections.history(), number, cutoff).await;
                 assert_eq!(mailbox, mailbox_now(&state, number), "{cutoff:?}");
             }
@@ -78,10 +78,10 @@ proptest! {
 #[tokio::test]
 async fn a_registration_counts_from_its_day_and_is_known_from_the_import() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    story.register(40, 5).await;
-    let projections = open(&story, &dir).await;
-    let imported = story.now();
+    let scenario = Scenario::begin().await;
+    scenario.register(40, 5).await;
+    let projections = open(&scenario, &dir).await;
+    let imported = scenario.now();
     let earlier = imported - Duration::days(120);
     let history = projections.history();
     let then = Cutoff { as_of: earlier, known_at: imported, zone: Rome };
@@ -97,9 +97,9 @@ async fn a_registration_counts_from_its_day_and_is_known_from_the_import() {
 #[tokio::test]
 async fn nobody_has_no_history() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    story.register(3, 1).await;
-    let projections = open(&story, &dir).await;
+    let scenario = Scenario::begin().await;
+    scenario.register(3, 1).await;
+    let projections = open(&scenario, &dir).await;
     assert_eq!(projections.history().history(3).await.unwrap(), Vec::new());
     assert_eq!(projections.history().history(u32::MAX).await.unwrap(), Vec::new());
 }

@@ -3,19 +3,19 @@
 use projections::{Sets, Table};
 use proptest::prelude::*;
 
-use crate::derived::story::{Story, killed_after, programme, run, steps};
+use crate::derived::scenario::{Scenario, killed_after, programme, run, steps};
 use crate::derived::table::{expected, found};
 
-async fn open(story: &Story, dir: &tempfile::TempDir) -> (Sets, Table) {
+async fn open(scenario: &Scenario, dir: &tempfile::TempDir) -> (Sets, Table) {
     let at = |name: &str| dir.path().join(name);
-    let sets = Sets::open(&at("state.db"), programme(), story.log()).await.unwrap();
-    let table = Table::open(&at("mailboxes.db"), programme(), story.log()).await.unwrap();
+    let sets = Sets::open(&at("state.db"), programme(), scenario.log()).await.unwrap();
+    let table = Table::open(&at("mailboxes.db"), programme(), scenario.log()).await.unwrap();
     (sets, table)
 }
 
-async fn caught_up(story: &Story, (sets, table): &(Sets, Table)) {
-    while sets.tick(story.now()).await.unwrap().progress > 0 {}
-    while table.tick(story.now()).await.unwrap().progress > 0 {}
+async fn caught_up(scenario: &Scenario, (sets, table): &(Sets, Table)) {
+    while sets.tick(scenario.now()).await.unwrap().progress > 0 {}
+    while table.tick(scenario.now()).await.unwrap().progress > 0 {}
 }
 
 proptest! {
@@ -25,21 +25,21 @@ proptest! {
     fn sets_and_rows_say_what_a_log_in_a_file_says(steps in steps(), every in 1_usize..30) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::begin_in(&dir).await;
-            let mut opened = open(&story, &dir).await;
+            let scenario = Scenario::begin_in(&dir).await;
+            let mut opened = open(&scenario, &dir).await;
             for (count, step) in steps.iter().enumerate() {
-                story.step(*step).await;
+                scenario.step(*step).await;
                 if count % every == 0 {
                     // Killed wherever it is by then.
-                    killed_after(every, opened.0.tick(story.now())).await;
-                    killed_after(every, opened.1.tick(story.now())).await;
+                    killed_after(every, opened.0.tick(scenario.now())).await;
+                    killed_after(every, opened.1.tick(scenario.now())).await;
                     drop(opened);
-                    opened = open(&story, &dir).await;
+                    opened = open(&scenario, &dir).await;
                 }
             }
-            caught_up(&story, &opened).await;
-            assert_eq!(opened.0.load().await.unwrap().0, story.state().await);
-            assert_eq!(found(&dir).await, expected(&story).await);
+            caught_up(&scenario, &opened).await;
+            assert_eq!(opened.0.load().await.unwrap().0, scenario.state().await);
+            assert_eq!(found(&dir).await, expected(&scenario).await);
         });
     }
 }
@@ -47,25 +47,25 @@ proptest! {
 #[tokio::test]
 async fn killed_at_any_moment_the_files_are_of_one_event_and_go_on_from_it() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin_in(&dir).await;
+    let scenario = Scenario::begin_in(&dir).await;
     let mut moments = [0, 0];
     for polls in 1.. {
-        story.register(7, polls).await;
-        story.advance(chrono::Duration::hours(40));
-        let opened = open(&story, &dir).await;
+        scenario.register(7, polls).await;
+        scenario.advance(chrono::Duration::hours(40));
+        let opened = open(&scenario, &dir).await;
         let polls = usize::try_from(polls).unwrap();
-        let sets = killed_after(polls, opened.0.tick(story.now())).await;
-        let table = killed_after(polls, opened.1.tick(story.now())).await;
+        let sets = killed_after(polls, opened.0.tick(scenario.now())).await;
+        let table = killed_after(polls, opened.1.tick(scenario.now())).await;
         drop(opened);
-        let opened = open(&story, &dir).await;
+        let opened = open(&scenario, &dir).await;
         let (state, position) = opened.0.load().await.unwrap();
         let registered = 7 * (position.max(1) - 1);
         assert_eq!(state.rights.registered().len(), registered, "killed after {polls}");
-        let position = opened.1.status(story.now()).await.unwrap().checkpoint;
+        let position = opened.1.status(scenario.now()).await.unwrap().checkpoint;
         let registered = 7 * (position.max(1) - 1);
         assert_eq!(found(&dir).await.len(), usize::try_from(registered).unwrap());
-        caught_up(&story, &opened).await;
-        assert_eq!(found(&dir).await, expected(&story).await, "killed after {polls}");
+        caught_up(&scenario, &opened).await;
+        assert_eq!(found(&dir).await, expected(&scenario).await, "killed after {polls}");
         for (moments, ended) in moments.iter_mut().zip([sets.is_some(), table.is_some()]) {
             *moments += usize::from(!ended);
         }

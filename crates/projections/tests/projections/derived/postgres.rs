@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::derived::fresh::Fresh;
-use crate::derived::story::{Story, killed_after, programme, run, steps};
+use crate::derived::scenario::{Scenario, killed_after, programme, run, steps};
 use crate::derived::table::{expected, found};
 
 pub(crate) async fn made() -> Fresh {
@@ -17,14 +17,14 @@ pub(crate) async fn made() -> Fresh {
     fresh
 }
 
-pub(crate) async fn connect(story: &Story, fresh: &Fresh) -> PostgresTable {
+pub(crate) async fn connect(scenario: &Scenario, fresh: &Fresh) -> PostgresTable {
     let connected =
-        PostgresTable::connect(fresh.options(), programme(), story.log(), "projector-1".into());
+        PostgresTable::connect(fresh.options(), programme(), scenario.log(), "projector-1".into());
     connected.await.unwrap()
 }
 
-pub(crate) async fn caught_up(story: &Story, table: &PostgresTable) {
-    while table.tick(story.now()).await.unwrap().progress > 0 {}
+pub(crate) async fn caught_up(scenario: &Scenario, table: &PostgresTable) {
+    while table.tick(scenario.now()).await.unwrap().progress > 0 {}
 }
 
 async fn operator(fresh: &Fresh) -> PgConnection {
@@ -54,26 +54,26 @@ proptest! {
         run(async {
             let dir = tempfile::tempdir().unwrap();
             let fresh = made().await;
-            let story = Story::begin().await;
-            let mut table = connect(&story, &fresh).await;
+            let scenario = Scenario::begin().await;
+            let mut table = connect(&scenario, &fresh).await;
             for (count, step) in steps.iter().enumerate() {
-                story.step(*step).await;
+                scenario.step(*step).await;
                 if count % every == 0 {
-                    table.tick(story.now()).await.unwrap();
+                    table.tick(scenario.now()).await.unwrap();
                     drop(table);
-                    table = connect(&story, &fresh).await;
+                    table = connect(&scenario, &fresh).await;
                 }
             }
-            caught_up(&story, &table).await;
-            assert_eq!(rows(&fresh).await, expected(&story).await);
+            caught_up(&scenario, &table).await;
+            assert_eq!(rows(&fresh).await, expected(&scenario).await);
             let path = dir.path().join("mailboxes.db");
-            let file = Table::open(&path, programme(), story.log()).await.unwrap();
-            while file.tick(story.now()).await.unwrap().progress > 0 {}
+            let file = Table::open(&path, programme(), scenario.log()).await.unwrap();
+            while file.tick(scenario.now()).await.unwrap().progress > 0 {}
             assert_eq!(rows(&fresh).await, found(&dir).await);
             let digest = table.digest().await.unwrap();
             assert_eq!(digest, file.digest().await.unwrap(), "the holds too");
-            let events = table.rebuild(story.now()).await.unwrap();
-            assert_eq!(events, story.log().head().await.unwrap());
+            let events = table.rebuild(scenario.now()).await.unwrap();
+            assert_eq!(events, scenario.log().head().await.unwrap());
             assert_eq!(digest, table.digest().await.unwrap(), "built again");
         });
     }
@@ -82,15 +82,15 @@ proptest! {
 #[tokio::test]
 async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
     let fresh = made().await;
-    let story = Story::begin().await;
+    let scenario = Scenario::begin().await;
     for seed in 0..60 {
-        story.register(70, seed).await;
+        scenario.register(70, seed).await;
     }
     let mut moments = 0;
     for polls in 1.. {
         let ended = {
-            let table = connect(&story, &fresh).await;
-            killed_after(polls, Box::pin(table.rebuild(story.now()))).await.is_some()
+            let table = connect(&scenario, &fresh).await;
+            killed_after(polls, Box::pin(table.rebuild(scenario.now()))).await.is_some()
         };
         // Rows and checkpoint in one statement, so from one snapshot.
         let both = "SELECT position, (SELECT count(*) FROM projection.mailbox)
@@ -99,9 +99,9 @@ async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
             sqlx::query_as(both).fetch_optional(&mut operator(&fresh).await).await.unwrap();
         let (position, count) = both.unwrap_or((0, 0));
         assert_eq!(count, (position - 1).max(0) * 70, "killed after {polls} polls");
-        let table = connect(&story, &fresh).await;
-        caught_up(&story, &table).await;
-        assert_eq!(rows(&fresh).await, expected(&story).await, "killed after {polls} polls");
+        let table = connect(&scenario, &fresh).await;
+        caught_up(&scenario, &table).await;
+        assert_eq!(rows(&fresh).await, expected(&scenario).await, "killed after {polls} polls");
         if ended {
             break;
         }
@@ -113,33 +113,33 @@ async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
 #[tokio::test]
 async fn it_stops_before_an_event_that_it_does_not_know_and_names_it() {
     let fresh = made().await;
-    let story = Story::begin().await;
-    story.register(3, 1).await;
-    story.beam_up().await;
-    let table = connect(&story, &fresh).await;
-    table.tick(story.now()).await.unwrap();
+    let scenario = Scenario::begin().await;
+    scenario.register(3, 1).await;
+    scenario.beam_up().await;
+    let table = connect(&scenario, &fresh).await;
+    table.tick(scenario.now()).await.unwrap();
     for _ in 0..2 {
-        let error = table.tick(story.now()).await.unwrap_err();
+        let error = table.tick(scenario.now()).await.unwrap_err();
         assert!(error.to_string().contains("event 3 (mailbox-beamed-up)"), "{error}");
     }
-    let status = table.status(story.now()).await.unwrap();
+    let status = table.status(scenario.now()).await.unwrap();
     assert_eq!((status.checkpoint, status.lag_events), (2, 1), "all before it is there");
 }
 
 #[tokio::test]
 async fn a_log_that_is_shorter_or_another_is_reported() {
     let fresh = made().await;
-    let story = Story::begin().await;
+    let scenario = Scenario::begin().await;
     for seed in 0..5 {
-        story.register(3, seed).await;
+        scenario.register(3, seed).await;
     }
-    caught_up(&story, &connect(&story, &fresh).await).await;
+    caught_up(&scenario, &connect(&scenario, &fresh).await).await;
     let owner = || "projector-1".to_owned();
-    let shorter = story.log_up_to(2).await;
+    let shorter = scenario.log_up_to(2).await;
     let table = PostgresTable::connect(fresh.options(), programme(), shorter, owner()).await;
-    let error = table.unwrap().tick(story.now()).await.unwrap_err();
+    let error = table.unwrap().tick(scenario.now()).await.unwrap_err();
     assert!(matches!(error, Error::LogShorter { checkpoint: 6, head: 2, .. }), "{error}");
-    let other = Story::begin().await;
+    let other = Scenario::begin().await;
     for seed in 0..9 {
         other.register(3, seed).await;
     }
@@ -153,34 +153,34 @@ async fn a_log_that_is_shorter_or_another_is_reported() {
 #[tokio::test]
 async fn a_row_changed_by_another_hand_is_noticed() {
     let fresh = made().await;
-    let story = Story::begin().await;
-    story.register(40, 3).await;
-    let table = connect(&story, &fresh).await;
-    caught_up(&story, &table).await;
+    let scenario = Scenario::begin().await;
+    scenario.register(40, 3).await;
+    let table = connect(&scenario, &fresh).await;
+    caught_up(&scenario, &table).await;
     let change = "UPDATE projection.mailbox SET can_send = NOT can_send";
     sqlx::query(change).execute(&mut operator(&fresh).await).await.unwrap();
-    let number = story.state().await.rights.active().min().unwrap();
+    let number = scenario.state().await.rights.active().min().unwrap();
     let withdrawn = Event::MailboxWithdrawn(MailboxWithdrawn { number });
     let stream = eventstore::mailbox_stream(&programme(), number).unwrap();
-    story.append(stream, story.now(), &[withdrawn]).await;
-    let error = table.tick(story.now()).await.unwrap_err();
+    scenario.append(stream, scenario.now(), &[withdrawn]).await;
+    let error = table.tick(scenario.now()).await.unwrap_err();
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
-    assert_eq!(table.status(story.now()).await.unwrap().lag_events, 1, "nothing was written");
+    assert_eq!(table.status(scenario.now()).await.unwrap().lag_events, 1, "nothing was written");
 }
 
 #[tokio::test]
 async fn the_tables_of_another_programme_or_of_none_are_refused() {
     let fresh = Fresh::new().await;
-    let story = Story::begin().await;
+    let scenario = Scenario::begin().await;
     let connect_as = |name: &str| {
         let (options, name) = (fresh.options(), name.parse().unwrap());
-        PostgresTable::connect(options, name, story.log(), "projector-1".into())
+        PostgresTable::connect(options, name, scenario.log(), "projector-1".into())
     };
     let error = connect_as("cec-pac").await.err().unwrap().to_string();
     assert!(error.contains("no schema projection"), "{error}");
     assert!(error.contains("tramonto store migrate"), "{error}");
     PostgresTable::migrate(fresh.options(), false).await.unwrap();
-    caught_up(&story, &connect(&story, &fresh).await).await;
+    caught_up(&scenario, &connect(&scenario, &fresh).await).await;
     let error = connect_as("other").await.err().unwrap().to_string();
     assert!(error.contains("belongs to the programme cec-pac"), "{error}");
 }

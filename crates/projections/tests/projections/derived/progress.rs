@@ -1,7 +1,7 @@
 use projections::{incidents, phase_progress};
 use proptest::prelude::*;
 
-use crate::derived::story::{Story, phase, run, steps};
+use crate::derived::scenario::{Scenario, phase, run, steps};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -9,9 +9,9 @@ proptest! {
     #[test]
     fn everyone_of_a_phase_is_counted_once(steps in steps()) {
         run(async {
-            let story = Story::told(&steps).await;
-            let state = story.state().await;
-            let phases = phase_progress(&state, story.now());
+            let scenario = Scenario::told(&steps).await;
+            let state = scenario.state().await;
+            let phases = phase_progress(&state, scenario.now());
             assert_eq!(phases.len(), state.plan().unwrap().phases.len());
             for phase in phases {
                 let counted = [
@@ -27,8 +27,8 @@ proptest! {
     #[test]
     fn an_incident_counts_its_own_and_knows_since_when(steps in steps()) {
         run(async {
-            let story = Story::told(&steps).await;
-            let state = story.state().await;
+            let scenario = Scenario::told(&steps).await;
+            let state = scenario.state().await;
             let groups = incidents(&state);
             assert!(groups.is_sorted_by(|one, next| one.open >= next.open));
             for group in groups {
@@ -36,7 +36,7 @@ proptest! {
                 assert_eq!(group.open, incident.open.len());
                 assert_eq!(group.resolved, incident.resolved.len());
                 assert!(group.open + group.resolved > 0);
-                assert!(group.first_seen <= group.last_seen && group.last_seen <= story.now());
+                assert!(group.first_seen <= group.last_seen && group.last_seen <= scenario.now());
             }
         });
     }
@@ -44,8 +44,8 @@ proptest! {
 
 #[tokio::test]
 async fn a_phase_that_has_not_started_is_shown_with_its_date() {
-    let story = Story::begin().await;
-    let phases = phase_progress(&story.state().await, story.now());
+    let scenario = Scenario::begin().await;
+    let phases = phase_progress(&scenario.state().await, scenario.now());
     let first = phases.first().unwrap();
     assert_eq!(first.phase, phase("activations-closed"));
     assert_eq!(first.due_at.to_rfc3339(), "2014-12-17T23:00:00+00:00");

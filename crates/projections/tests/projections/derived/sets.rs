@@ -2,14 +2,14 @@ use domain::State;
 use projections::Sets;
 use proptest::prelude::*;
 
-use crate::derived::story::{Story, programme, run, steps};
+use crate::derived::scenario::{Scenario, programme, run, steps};
 
-async fn open(story: &Story, dir: &tempfile::TempDir) -> Sets {
-    Sets::open(&dir.path().join("state.db"), programme(), story.log()).await.unwrap()
+async fn open(scenario: &Scenario, dir: &tempfile::TempDir) -> Sets {
+    Sets::open(&dir.path().join("state.db"), programme(), scenario.log()).await.unwrap()
 }
 
-async fn caught_up(story: &Story, sets: &Sets) -> (State, u64) {
-    while sets.tick(story.now()).await.unwrap().progress > 0 {}
+async fn caught_up(scenario: &Scenario, sets: &Sets) -> (State, u64) {
+    while sets.tick(scenario.now()).await.unwrap().progress > 0 {}
     sets.load().await.unwrap()
 }
 
@@ -20,21 +20,21 @@ proptest! {
     fn what_is_loaded_is_what_the_log_folds_to(steps in steps(), restart in 1_usize..9) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::begin().await;
-            let mut sets = open(&story, &dir).await;
+            let scenario = Scenario::begin().await;
+            let mut sets = open(&scenario, &dir).await;
             for (count, step) in steps.iter().enumerate() {
-                story.step(*step).await;
-                sets.tick(story.now()).await.unwrap();
+                scenario.step(*step).await;
+                sets.tick(scenario.now()).await.unwrap();
                 if count % restart == 0 {
                     drop(sets);
-                    sets = open(&story, &dir).await;
+                    sets = open(&scenario, &dir).await;
                 }
             }
-            let (known, head) = caught_up(&story, &sets).await;
+            let (known, head) = caught_up(&scenario, &sets).await;
             drop(sets);
-            let (loaded, position) = open(&story, &dir).await.load().await.unwrap();
+            let (loaded, position) = open(&scenario, &dir).await.load().await.unwrap();
             assert_eq!(loaded, known);
-            assert_eq!(loaded, story.state().await);
+            assert_eq!(loaded, scenario.state().await);
             assert_eq!(position, head);
         });
     }
@@ -43,15 +43,15 @@ proptest! {
     fn a_digest_does_not_tell_in_how_many_passes_the_log_was_read(steps in steps()) {
         run(async {
             let (often, once) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-            let story = Story::begin().await;
-            let ticked = open(&story, &often).await;
+            let scenario = Scenario::begin().await;
+            let ticked = open(&scenario, &often).await;
             for step in &steps {
-                story.step(*step).await;
-                ticked.tick(story.now()).await.unwrap();
+                scenario.step(*step).await;
+                ticked.tick(scenario.now()).await.unwrap();
             }
-            caught_up(&story, &ticked).await;
-            let at_once = open(&story, &once).await;
-            caught_up(&story, &at_once).await;
+            caught_up(&scenario, &ticked).await;
+            let at_once = open(&scenario, &once).await;
+            caught_up(&scenario, &at_once).await;
             assert_eq!(ticked.digest().await.unwrap(), at_once.digest().await.unwrap());
         });
     }
@@ -60,34 +60,34 @@ proptest! {
 #[tokio::test]
 async fn two_processes_on_one_file_do_not_overwrite_each_other() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    let (one, other) = (open(&story, &dir).await, open(&story, &dir).await);
+    let scenario = Scenario::begin().await;
+    let (one, other) = (open(&scenario, &dir).await, open(&scenario, &dir).await);
     for round in 0..6 {
-        story.register(5, round).await;
+        scenario.register(5, round).await;
         let turn = if round % 2 == 0 { &one } else { &other };
-        turn.tick(story.now()).await.unwrap();
+        turn.tick(scenario.now()).await.unwrap();
     }
     for sets in [&one, &other] {
-        let (state, position) = caught_up(&story, sets).await;
-        assert_eq!(state, story.state().await);
+        let (state, position) = caught_up(&scenario, sets).await;
+        assert_eq!(state, scenario.state().await);
         assert_eq!(position, 7);
     }
-    let (state, _) = open(&story, &dir).await.load().await.unwrap();
-    assert_eq!(state, story.state().await);
+    let (state, _) = open(&scenario, &dir).await.load().await.unwrap();
+    assert_eq!(state, scenario.state().await);
 }
 
 #[tokio::test]
 async fn only_chunks_that_changed_are_written() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    let sets = open(&story, &dir).await;
+    let scenario = Scenario::begin().await;
+    let sets = open(&scenario, &dir).await;
     for seed in 0..12 {
-        story.register(20_000, seed).await;
+        scenario.register(20_000, seed).await;
     }
-    caught_up(&story, &sets).await;
+    caught_up(&scenario, &sets).await;
     let before = rowids(&dir).await;
-    story.register(10, 77).await;
-    caught_up(&story, &sets).await;
+    scenario.register(10, 77).await;
+    caught_up(&scenario, &sets).await;
     let after = rowids(&dir).await;
     let rewritten: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
     // 240,010 numbers end in the fourth chunk: that of the registered and that of the activated.

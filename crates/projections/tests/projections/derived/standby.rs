@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::derived::fresh::Fresh;
 use crate::derived::postgres::{caught_up, made, rows};
-use crate::derived::story::{Story, programme};
+use crate::derived::scenario::{Scenario, programme};
 use crate::derived::table::expected;
 
 /// A log whose reader is suspended with a page already read.
@@ -84,56 +84,56 @@ async fn projector(fresh: &Fresh, log: Arc<dyn EventStore>, owner: &str) -> Post
 #[tokio::test]
 async fn one_works_while_the_other_stands_by_and_then_takes_over() {
     let fresh = made().await;
-    let story = Story::begin().await;
-    story.register(5, 1).await;
-    let one = projector(&fresh, story.log(), "one").await;
-    let other = projector(&fresh, story.log(), "other").await;
-    assert_eq!(one.tick(story.now()).await.unwrap().progress, 2);
-    story.register(5, 2).await;
-    let idle = other.tick(story.now()).await.unwrap();
+    let scenario = Scenario::begin().await;
+    scenario.register(5, 1).await;
+    let one = projector(&fresh, scenario.log(), "one").await;
+    let other = projector(&fresh, scenario.log(), "other").await;
+    assert_eq!(one.tick(scenario.now()).await.unwrap().progress, 2);
+    scenario.register(5, 2).await;
+    let idle = other.tick(scenario.now()).await.unwrap();
     assert_eq!(idle.progress, 0);
-    assert!(idle.next_wake.is_some_and(|wake| wake > story.now()), "it looks again");
-    let error = other.rebuild(story.now()).await.unwrap_err();
+    assert!(idle.next_wake.is_some_and(|wake| wake > scenario.now()), "it looks again");
+    let error = other.rebuild(scenario.now()).await.unwrap_err();
     assert!(matches!(error, Error::TakenOver { .. }), "{error}");
     // The first is gone; its lease expires.
-    story.advance(chrono::Duration::seconds(31));
-    assert_eq!(other.tick(story.now()).await.unwrap().progress, 1);
-    story.register(5, 3).await;
-    assert_eq!(one.tick(story.now()).await.unwrap().progress, 0, "now it is the other's turn");
-    caught_up(&story, &other).await;
-    assert_eq!(rows(&fresh).await, expected(&story).await);
-    story.advance(chrono::Duration::seconds(31));
-    story.register(5, 4).await;
+    scenario.advance(chrono::Duration::seconds(31));
+    assert_eq!(other.tick(scenario.now()).await.unwrap().progress, 1);
+    scenario.register(5, 3).await;
+    assert_eq!(one.tick(scenario.now()).await.unwrap().progress, 0, "now it is the other's turn");
+    caught_up(&scenario, &other).await;
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
+    scenario.advance(chrono::Duration::seconds(31));
+    scenario.register(5, 4).await;
     assert_eq!(
-        one.tick(story.now()).await.unwrap().progress,
+        one.tick(scenario.now()).await.unwrap().progress,
         1,
         "and back, from where that one was"
     );
-    assert_eq!(rows(&fresh).await, expected(&story).await);
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
 }
 
 /// `moved`: does the successor write before the stale one wakes, or has it only started?
 async fn a_stale_write(moved: bool) {
     let fresh = made().await;
-    let story = Story::begin().await;
-    story.register(50, 1).await;
+    let scenario = Scenario::begin().await;
+    scenario.register(50, 1).await;
     let (asleep, woken) = (Semaphore::new(0), Semaphore::new(0));
-    let suspended = Arc::new(Suspended { log: story.log(), asleep, woken });
+    let suspended = Arc::new(Suspended { log: scenario.log(), asleep, woken });
     let stale = Arc::new(projector(&fresh, suspended.clone(), "stale").await);
     let ticking = tokio::spawn({
-        let (stale, now) = (Arc::clone(&stale), story.now());
+        let (stale, now) = (Arc::clone(&stale), scenario.now());
         async move { stale.tick(now).await }
     });
     suspended.asleep.acquire().await.unwrap().forget();
-    story.advance(chrono::Duration::seconds(31));
+    scenario.advance(chrono::Duration::seconds(31));
     let fresh_log = Arc::new(Suspended {
-        log: story.log(),
+        log: scenario.log(),
         asleep: Semaphore::new(0),
         woken: Semaphore::new(if moved { 99 } else { 0 }),
     });
     let next = Arc::new(projector(&fresh, fresh_log.clone(), "next").await);
     let following = tokio::spawn({
-        let (next, now) = (Arc::clone(&next), story.now());
+        let (next, now) = (Arc::clone(&next), scenario.now());
         async move { next.tick(now).await }
     });
     // It holds the lease, and has read its page.
@@ -152,11 +152,11 @@ async fn a_stale_write(moved: bool) {
     if let Some(following) = following {
         assert_eq!(following.await.unwrap().unwrap().progress, 2);
     }
-    assert_eq!(rows(&fresh).await, expected(&story).await);
-    story.register(5, 2).await;
-    assert_eq!(stale.tick(story.now()).await.unwrap().progress, 0, "it stands by");
-    assert_eq!(next.tick(story.now()).await.unwrap().progress, 1);
-    assert_eq!(rows(&fresh).await, expected(&story).await);
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
+    scenario.register(5, 2).await;
+    assert_eq!(stale.tick(scenario.now()).await.unwrap().progress, 0, "it stands by");
+    assert_eq!(next.tick(scenario.now()).await.unwrap().progress, 1);
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
 }
 
 #[tokio::test]

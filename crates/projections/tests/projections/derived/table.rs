@@ -6,10 +6,10 @@ use projections::{Projections, Table, mailbox_now};
 use proptest::prelude::*;
 use sqlx::{Row, SqlitePool};
 
-use crate::derived::story::{Story, programme, run, steps};
+use crate::derived::scenario::{Scenario, programme, run, steps};
 
-async fn open(story: &Story, dir: &tempfile::TempDir) -> Table {
-    Table::open(&dir.path().join("mailboxes.db"), programme(), story.log()).await.unwrap()
+async fn open(scenario: &Scenario, dir: &tempfile::TempDir) -> Table {
+    Table::open(&dir.path().join("mailboxes.db"), programme(), scenario.log()).await.unwrap()
 }
 
 async fn read(dir: &tempfile::TempDir) -> SqlitePool {
@@ -39,10 +39,10 @@ fn has_incident(state: &State, number: u32) -> bool {
 }
 
 /// The expected rows, derived mailbox by mailbox and event by event.
-pub(crate) async fn expected(story: &Story) -> Vec<String> {
+pub(crate) async fn expected(scenario: &Scenario) -> Vec<String> {
     let mut state = State::default();
     let mut rows: BTreeMap<u32, (String, u64)> = BTreeMap::new();
-    for event in story.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap().events {
+    for event in scenario.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap().events {
         state.evolve(&event.fact().unwrap());
         for number in state.rights.registered() {
             let row = row_of(&mailbox_now(&state, number), has_incident(&state, number), 0);
@@ -80,21 +80,21 @@ proptest! {
     ) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::begin().await;
-            let mut table = open(&story, &dir).await;
+            let scenario = Scenario::begin().await;
+            let mut table = open(&scenario, &dir).await;
             for (count, step) in steps.iter().enumerate() {
-                story.step(*step).await;
+                scenario.step(*step).await;
                 if count % every == 0 {
-                    table.tick(story.now()).await.unwrap();
+                    table.tick(scenario.now()).await.unwrap();
                     drop(table);
-                    table = open(&story, &dir).await;
+                    table = open(&scenario, &dir).await;
                 }
             }
-            while table.tick(story.now()).await.unwrap().progress > 0 {}
-            assert_eq!(found(&dir).await, expected(&story).await);
+            while table.tick(scenario.now()).await.unwrap().progress > 0 {}
+            assert_eq!(found(&dir).await, expected(&scenario).await);
             let held: Vec<String> = sqlx::query_scalar("SELECT hold FROM hold ORDER BY hold")
                 .fetch_all(&read(&dir).await).await.unwrap();
-            let holds = story.state().await;
+            let holds = scenario.state().await;
             let holds: Vec<String> = holds.rights.holds().keys().map(ToString::to_string).collect();
             assert_eq!(held, holds);
         });
@@ -104,22 +104,22 @@ proptest! {
     fn a_rebuild_is_equal(steps in steps()) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
-            let story = Story::begin().await;
-            let projections = Projections::open(dir.path(), programme(), story.log());
+            let scenario = Scenario::begin().await;
+            let projections = Projections::open(dir.path(), programme(), scenario.log());
             let projections = projections.await.unwrap();
             for step in &steps {
-                story.step(*step).await;
-                projections.tick(story.now()).await.unwrap();
+                scenario.step(*step).await;
+                projections.tick(scenario.now()).await.unwrap();
             }
-            projections.catch_up(story.now()).await.unwrap();
+            projections.catch_up(scenario.now()).await.unwrap();
             let before = projections.digests().await.unwrap();
             projections.close().await.unwrap();
-            let log = story.log();
-            let rebuilt = Projections::rebuild(dir.path(), programme(), log, story.now()).await;
+            let log = scenario.log();
+            let rebuilt = Projections::rebuild(dir.path(), programme(), log, scenario.now()).await;
             let rebuilt = rebuilt.unwrap();
             assert_eq!(rebuilt.after, before);
             assert_eq!(rebuilt.before, Some(before));
-            assert_eq!(rebuilt.events, story.log().head().await.unwrap());
+            assert_eq!(rebuilt.events, scenario.log().head().await.unwrap());
         });
     }
 }
@@ -127,31 +127,31 @@ proptest! {
 #[tokio::test]
 async fn the_lag_is_reported() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    let table = open(&story, &dir).await;
-    story.advance(chrono::Duration::seconds(30));
-    story.register(5, 1).await;
-    story.advance(chrono::Duration::seconds(12));
-    let behind = table.status(story.now()).await.unwrap();
+    let scenario = Scenario::begin().await;
+    let table = open(&scenario, &dir).await;
+    scenario.advance(chrono::Duration::seconds(30));
+    scenario.register(5, 1).await;
+    scenario.advance(chrono::Duration::seconds(12));
+    let behind = table.status(scenario.now()).await.unwrap();
     assert_eq!((behind.checkpoint, behind.lag_events, behind.lag_seconds), (0, 2, 42));
-    table.tick(story.now()).await.unwrap();
-    let level = table.status(story.now()).await.unwrap();
+    table.tick(scenario.now()).await.unwrap();
+    let level = table.status(scenario.now()).await.unwrap();
     assert_eq!((level.checkpoint, level.lag_events, level.lag_seconds), (2, 0, 0));
 }
 
 #[tokio::test]
 async fn a_row_changed_by_another_hand_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::begin().await;
-    story.register(40, 3).await;
-    let table = open(&story, &dir).await;
-    while table.tick(story.now()).await.unwrap().progress > 0 {}
+    let scenario = Scenario::begin().await;
+    scenario.register(40, 3).await;
+    let table = open(&scenario, &dir).await;
+    while table.tick(scenario.now()).await.unwrap().progress > 0 {}
     let change = "UPDATE mailbox SET can_send = 1 - can_send";
     sqlx::query(change).execute(&read(&dir).await).await.unwrap();
-    let number = story.state().await.rights.active().min().unwrap();
+    let number = scenario.state().await.rights.active().min().unwrap();
     let withdrawn = domain::Event::MailboxWithdrawn(domain::MailboxWithdrawn { number });
     let stream = eventstore::mailbox_stream(&programme(), number).unwrap();
-    story.append(stream, story.now(), &[withdrawn]).await;
-    let error = table.tick(story.now()).await.unwrap_err();
+    scenario.append(stream, scenario.now(), &[withdrawn]).await;
+    let error = table.tick(scenario.now()).await.unwrap_err();
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }

@@ -9,9 +9,9 @@ use domain::{
 use eventstore::{canary_stream, notice_stream};
 use uuid::Uuid;
 
-use crate::derived::story::{Story, chosen, phase, programme};
+use crate::derived::scenario::{Scenario, chosen, phase, programme};
 
-impl Story {
+impl Scenario {
     /// A batch of a notice is sent, an operator retries some of it, and some of it bounces.
     pub(crate) async fn tell(&self, state: &State, a: u32, b: u32) {
         let notice =

@@ -46,7 +46,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..90)
 }
 
-pub(crate) struct Story {
+pub(crate) struct Scenario {
     pub(crate) hand: Arc<Hand>,
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) journal: Journal,
@@ -66,7 +66,7 @@ fn hand() -> Arc<Hand> {
     Arc::new(Hand(Mutex::new(start)))
 }
 
-impl Story {
+impl Scenario {
     /// A programme with its plan adopted.
     pub(crate) async fn begin() -> Self {
         let hand = hand();
@@ -90,11 +90,11 @@ impl Story {
     }
 
     pub(crate) async fn told(steps: &[Step]) -> Self {
-        let story = Self::begin().await;
+        let scenario = Self::begin().await;
         for step in steps {
-            story.step(*step).await;
+            scenario.step(*step).await;
         }
-        story
+        scenario
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -117,7 +117,7 @@ impl Story {
         if events.is_empty() {
             return;
         }
-        let origin = Origin::part("story");
+        let origin = Origin::part("scenario");
         let new = |event| self.journal.new_event(event, at, &origin).unwrap();
         let events = events.iter().map(new).collect();
         self.store.append(Append::to(stream, ExpectedVersion::Any, events)).await.unwrap();
@@ -418,8 +418,8 @@ fn the_scenarios_contain_every_kind_of_event() {
     for _ in 0..60 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         let page = run(async {
-            let story = Story::told(&steps).await;
-            story.store.read_all(0, &Filter::default(), usize::MAX).await.unwrap()
+            let scenario = Scenario::told(&steps).await;
+            scenario.store.read_all(0, &Filter::default(), usize::MAX).await.unwrap()
         });
         told.extend(page.events.into_iter().map(|event| event.event.kind));
     }
