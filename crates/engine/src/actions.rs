@@ -60,7 +60,7 @@ pub trait Action {
 /// A result and the position up to which the log holds what led to it.
 #[derive(Debug)]
 pub struct At<T> {
-    /// What came of it.
+    /// The outcome.
     pub result: T,
     /// The end of what was recorded.
     pub position: u64,
@@ -78,7 +78,7 @@ impl<T> At<T> {
 pub struct Done<T> {
     /// What was done.
     pub done: &'static str,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub result: T,
     /// The log holds it up to this position.

@@ -53,7 +53,7 @@ pub(crate) struct Pending {
     pub(crate) ended: bool,
     /// Whether mail logs may still be indexed that were not by now.
     pub(crate) logs_may_come: bool,
-    /// Whether the destruction of the mail logs is on record.
+    /// Whether the destruction of the mail logs is recorded.
     pub(crate) logs_destroyed: bool,
 }
 

@@ -1,9 +1,9 @@
 //! A store on the disk: one folder, a file for each thing that is written by itself.
 //!
-//! The log, what is derived from it, the personal data and the mail directory live in files of their
-//! own: two writers are two cores, and personal data stands in one file only.
-//! Invariant: one engine works on a folder at a time, by a lock that ends with its process. Commands
-//! that only read, or append one decision, need no lock.
+//! The log, what is derived from it, the personal data and the mail directory live in files of
+//! their own: two writers are two cores, and personal data stands in one file only.
+//! Invariant: one engine works on a folder at a time, by a lock that ends with its process.
+//! Commands that only read, or append one decision, need no lock.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -108,8 +108,8 @@ impl Home {
     pub fn lock(&self) -> Result<EngineLock, Error> {
         self.locked()?.map_err(|holder| {
             Error::Unavailable(format!(
-                "another tramonto process (pid {holder}) works on the store at {}; stop it first, or \
-                 name another store with --store",
+                "another tramonto process (pid {holder}) works on the store at {}; stop it first, \
+                 or name another store with --store",
                 self.0.display()
             ))
         })

@@ -1,7 +1,8 @@
 //! The engine: everything a front end may call.
 //!
-//! Purpose: the one application layer. Front ends parse, authenticate, call it and render the result;
-//! they decide nothing. Deliberately absent: command lines, files that flags name, and printing.
+//! Purpose: the one application layer. Front ends parse, authenticate, call it and render the
+//! result; they decide nothing. Deliberately absent: command lines, files that flags name, and
+//! printing.
 
 pub mod actions;
 mod clock;

@@ -76,8 +76,8 @@ impl Store {
         let port = log.port();
         let Some(programme) = programme_of(&*port).await? else {
             return Err(Error::NotFound(format!(
-                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto registry import \
-                 FILE.csv` first",
+                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto \
+                 registry import FILE.csv` first",
                 settings.url
             )));
         };
@@ -232,8 +232,8 @@ impl Store {
         let path = self.settings.home()?.registry();
         if !path.exists() {
             return Err(Error::NotFound(format!(
-                "there is no registry at {}; import one with `tramonto registry import FILE.csv`, or name the \
-                 mailbox by its id",
+                "there is no registry at {}; import one with `tramonto registry import FILE.csv`, \
+                 or name the mailbox by its id",
                 path.display()
             )));
         }

@@ -1,8 +1,8 @@
 //! What each command does, and how the process ends.
 //!
 //! Invariants: a failure is one sentence on standard error and an exit code ([`Exit`]), never a
-//! backtrace; a closed pipe ends the command quietly. Deliberately absent: the grammar of the command
-//! line, which is `cli`'s.
+//! backtrace; a closed pipe ends the command quietly. Deliberately absent: the grammar of the
+//! command line, which is `cli`'s.
 
 mod act;
 mod canary;

@@ -1,8 +1,8 @@
 //! One TOML file beside flags and environment: flags win, then the environment, then the file.
 //!
-//! A key of the file is the name of a flag with `_` for `-`, e.g. `bus = "nats://localhost"`, and its value
-//! goes through the same checks as on the command line, because it is handed to the same parser as a
-//! default. Deliberately absent: passwords. The file names the files they are in.
+//! A key of the file is the name of a flag with `_` for `-`, e.g. `bus = "nats://localhost"`, and
+//! its value goes through the same checks as on the command line, because it is handed to the same
+//! parser as a default. Deliberately absent: passwords. The file names the files they are in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -46,7 +46,8 @@ impl ConfigFile {
         self.values.contains_key(flag)
     }
 
-    /// Makes the file's values the defaults of the command line. A key that no command has is refused.
+    /// Makes the file's values the defaults of the command line. A key that no command has is
+    /// refused.
     pub(crate) fn apply(&self, command: Command) -> Result<Command, Error> {
         let Some(path) = &self.path else { return Ok(command) };
         let mut known = BTreeSet::new();

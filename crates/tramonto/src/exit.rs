@@ -46,7 +46,8 @@ impl Exit {
         }
     }
 
-    /// What it means where a command can end with more than success, failure and a wrong command line.
+    /// What it means where a command can end with more than success, failure and a wrong command
+    /// line.
     pub fn of(command: &str) -> impl Iterator<Item = (Self, &'static str)> {
         let common = [Self::Done, Self::Failed, Self::Usage];
         let more = MORE.iter().filter(move |(path, _, _)| *path == command);

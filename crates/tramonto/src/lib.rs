@@ -1,4 +1,5 @@
-//! The wiring of the one binary: the embedded engine, the rehearsal, and what the command line calls.
+//! The wiring of the one binary: the embedded engine, the rehearsal, and what the command line
+//! calls.
 //!
 //! Deliberately absent: rules. What is true is the domain's, and each part's own crate says how.
 

@@ -1,4 +1,5 @@
-//! What opens a store by the command line: its settings, and secrets from files or from the environment.
+//! What opens a store by the command line: its settings, and secrets from files or from the
+//! environment.
 
 use std::fs;
 use std::path::Path;

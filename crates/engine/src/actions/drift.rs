@@ -1,6 +1,7 @@
 //! Drift: what the platform allows otherwise than the log, compared now.
 //!
-//! Deliberately absent: any change of the platform. What is found is recorded; the engine repairs it.
+//! Deliberately absent: any change of the platform. What is found is recorded; the engine repairs
+//! it.
 
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ impl Action for CheckDrift<'_> {
             && pending.any().await?
         {
             return Err(Error::Unavailable(
-                "registered mailboxes are not in the mail directory yet; run the engine, then check \
-                 again"
+                "registered mailboxes are not in the mail directory yet; run the engine, then \
+                 check again"
                     .to_owned(),
             ));
         }

@@ -1,4 +1,4 @@
-//! The programme's keys: rotating and retiring them, on record.
+//! The programme's keys: rotating and retiring them, with a record of each.
 //!
 //! Invariant: the keys come first and then the log, for no event may name a key that does not
 //! exist. What a process that ended in between has not recorded is recorded by the next one.
@@ -129,8 +129,8 @@ fn first_signature(
     let from = first_instant(day.unwrap_or(usual), plan.zone);
     if from.signed_duration_since(now) < LEAST_NOTICE {
         return Err(Error::Invalid(
-            "a key is published at least a day before it signs; name a later day with --from, or let it \
-             sign with --at-once"
+            "a key is published at least a day before it signs; name a later day with --from, or \
+             let it sign with --at-once"
                 .to_owned(),
         ));
     }

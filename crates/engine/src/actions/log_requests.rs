@@ -172,8 +172,7 @@ impl PrepareExports<'_> {
         };
         let by_letter = self.by_letter && has_address && goes;
         if by_letter {
-            // Before the export is on record: the letter waits for it, and a crash in between
-            // forgets nobody.
+            // Before the export is recorded: the letter waits for it, so a crash loses no letter.
             let now = store.journal().now();
             store.messages().await?.queue_extract(request, number, now).await?;
         }

@@ -31,8 +31,8 @@ impl MessageLogs {
             (None, StoreUrl::Postgres(_)) if never => return Ok(Self { folder: None, never }),
             (None, StoreUrl::Postgres(_)) => {
                 return Err(Error::Invalid(
-                    "the mail logs are kept in a folder, not in a database; name it with --archive, \
-                     or say --no-archive where there never were any"
+                    "the mail logs are kept in a folder, not in a database; name it with \
+                     --archive, or say --no-archive where there never were any"
                         .to_owned(),
                 ));
             }
@@ -47,8 +47,8 @@ impl MessageLogs {
             }
             (false, false) if is_named => {
                 return Err(Error::NotFound(
-                    "there are no mail logs in the folder that --archive names; name the folder that \
-                     has them, or say --no-archive where there never were any"
+                    "there are no mail logs in the folder that --archive names; name the folder \
+                     that has them, or say --no-archive where there never were any"
                         .to_owned(),
                 ));
             }

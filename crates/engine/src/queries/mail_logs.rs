@@ -34,8 +34,8 @@ impl Store {
         Ok(MailLogsLeft { remaining, under_hold })
     }
 
-    /// The mailboxes whose log a hold keeps, with their addresses. Of erased holders nothing is left
-    /// to keep.
+    /// The mailboxes whose log a hold keeps, with their addresses. Of erased holders nothing is
+    /// left to keep.
     pub(crate) async fn logs_under_hold(&self) -> Result<Vec<(u32, String)>, Error> {
         let held = {
             let state = self.journal().state().await?;

@@ -78,8 +78,8 @@ impl StoreSettings {
 
 fn unnamed() -> Error {
     Error::Refused(
-        "keys are never kept in a database; name their folder with --keys, or make them there first \
-         with `tramonto key create --keys DIR`"
+        "keys are never kept in a database; name their folder with --keys, or make them there \
+         first with `tramonto key create --keys DIR`"
             .to_owned(),
     )
 }

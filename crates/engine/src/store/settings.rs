@@ -36,8 +36,8 @@ impl StoreSettings {
         match &self.url {
             StoreUrl::Folder(folder) => Ok(Home::new(folder)),
             url @ StoreUrl::Postgres(_) => Err(Error::Invalid(format!(
-                "this command works on an embedded store, a folder, and {url} is a database; name a \
-                 folder with --store"
+                "this command works on an embedded store, a folder, and {url} is a database; name \
+                 a folder with --store"
             ))),
         }
     }

@@ -1,7 +1,7 @@
 //! `tramonto drift`: the mail platform compared with the log, now; and what can be said of a day.
 //!
-//! It runs beside an engine or services and needs neither: what it finds it records, and what is to be put
-//! right is theirs to do. Deliberately absent: any change of the platform.
+//! It runs beside an engine or services and needs neither: what it finds it records, and what is to
+//! be put right is theirs to do. Deliberately absent: any change of the platform.
 
 mod certificate;
 

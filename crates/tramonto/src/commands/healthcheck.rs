@@ -1,4 +1,5 @@
-//! `tramonto service check`: is a service ready? For whoever can run a program beside it and has no other.
+//! `tramonto service check`: is a service ready? For whoever can run a program beside it and has no
+//! other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -24,8 +24,8 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let source = if from_stream {
         if args.control.is_some() {
             return Err(Error::Invalid(
-                "rows from standard input can't be held to a control file before they are read; give \
-                 the path of a file"
+                "rows from standard input can't be held to a control file before they are read; \
+                 give the path of a file"
                     .to_owned(),
             ));
         }

@@ -1,7 +1,7 @@
 //! `tramonto message`: what came by e-mail, and what an operator does about it.
 //!
-//! Deliberately absent from every list: who wrote, and what. A message is named by its number; its text is
-//! shown only where that is asked for.
+//! Deliberately absent from every list: who wrote, and what. A message is named by its number; its
+//! text is shown only where that is asked for.
 
 use std::fs::File;
 use std::io::Write;

@@ -134,8 +134,8 @@ impl ExportSink for Links {
                 return out.object(&left);
             }
             out.line(format!(
-                "request {request} cannot be served: {problem}\n  repair it and prepare it again, or \
-                 refuse it: tramonto log-request refuse {request}"
+                "request {request} cannot be served: {problem}\n  repair it and prepare it again, \
+                 or refuse it: tramonto log-request refuse {request}"
             ))
         })
     }

@@ -1,5 +1,5 @@
-//! Where the engine's own messages go: to standard error, so that answers stay clean; and its spans to a
-//! collector, where one is named.
+//! Where the engine's own messages go: to standard error, so that answers stay clean; and its spans
+//! to a collector, where one is named.
 
 use std::time::Duration;
 

@@ -95,15 +95,15 @@ fn words(left: &MailLogsLeft) -> String {
                 return gone;
             }
             format!(
-                "{gone}; but for {} messages of {} under a hold; once it is released, destroy them: \
-                 tramonto mail-log destroy",
+                "{gone}; but for {} messages of {} under a hold; once it is released, destroy \
+                 them: tramonto mail-log destroy",
                 count(kept),
                 mailboxes(left.under_hold)
             )
         }
         Some((at, _)) => format!(
-            "logs were destroyed on {}, and there are {} messages that no hold keeps and {extracts} \
-             extracts; destroy them: tramonto mail-log destroy",
+            "logs were destroyed on {}, and there are {} messages that no hold keeps and \
+             {extracts} extracts; destroy them: tramonto mail-log destroy",
             utc(*at),
             count(held.saturating_sub(kept))
         ),

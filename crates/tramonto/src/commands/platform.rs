@@ -1,7 +1,7 @@
 //! `tramonto platform rebuild`: the mail directory, made anew from the log and the registry.
 //!
-//! Invariant: the file gets its name only once every right stands in it as the log has it, so that being
-//! killed half-way never leaves a directory in which what was closed is open.
+//! Invariant: the file gets its name only once every right stands in it as the log has it, so that
+//! being killed half-way never leaves a directory in which what was closed is open.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `tramonto platform check`: what the mail servers are to ask, and what would keep them from obeying.
+//! `tramonto platform check`: what the mail servers are to ask, and what would keep them from
+//! obeying.
 
 use std::path::Path;
 use std::process::ExitCode;

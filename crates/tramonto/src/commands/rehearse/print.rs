@@ -125,8 +125,8 @@ impl Outcome {
         if self.proof.holds() {
             writeln!(
                 out,
-                "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in the \
-                 log agree with the {} mailboxes of the directory, which was read independently",
+                "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in \
+                 the log agree with the {} mailboxes of the directory, which was read independently",
                 self.proof.activated, self.proof.effects, self.proof.in_directory
             )
         } else {

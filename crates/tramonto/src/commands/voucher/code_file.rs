@@ -1,5 +1,5 @@
-//! The file of codes: new, readable by its owner alone, and flushed to the disk before a code counts
-//! as delivered.
+//! The file of codes: new, readable by its owner alone, and flushed to the disk before a code
+//! counts as delivered.
 
 use std::fs::File;
 use std::io::BufWriter;
