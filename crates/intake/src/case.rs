@@ -1,7 +1,7 @@
 //! The decision about a message, from its content, the holders it names and the plan.
 //!
 //! Invariants: the reply is the same whether or not a named person exists; a confirmation is
-//! requested at an address on record and nowhere else, so that a request in another's name yields
+//! requested at a registered address and nowhere else, so that a request in another's name yields
 //! nothing. Deliberately absent: store and log, and whether a holder is entitled to a voucher.
 
 use mail::Authentication;
@@ -91,7 +91,7 @@ fn of_holder(holder: Holder, reply: Option<LetterKind>) -> Decision {
         Some(_) => {
             Decision { status: MessageStatus::Done, reason: "asked", mailbox, reply, confirm }
         }
-        // No address on record can confirm: an officer decides.
+        // No registered address can confirm: an officer decides.
         None => Decision { mailbox, ..Decision::held("officer", reply) },
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) kind: LetterKind,
     pub(crate) from: &'a Address,
     pub(crate) to: &'a str,
-    /// Does it go to the sender of a message, rather than to an address on record?
+    /// Does it go to the sender of a message, rather than to a registered address?
     pub(crate) is_reply: bool,
     /// The Message-ID of the message that it replies to.
     pub(crate) in_reply_to: Option<&'a str>,

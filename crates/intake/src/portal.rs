@@ -70,8 +70,10 @@ async fn confirm(State(state): State<Arc<AppState>>, Path(token): Path<String>) 
 fn gone() -> Response {
     respond(
         StatusCode::GONE,
-        "<p>Il collegamento è già stato utilizzato oppure è scaduto. Scriva di nuovo per riceverne un altro.</p>\
-         <p lang=\"en\">This link has already been used or has expired. Write again to receive a new one.</p>",
+        "<p>Il collegamento è già stato utilizzato oppure è scaduto. Scriva di nuovo per riceverne \
+         un altro.</p>\
+         <p lang=\"en\">This link has already been used or has expired. Write again to receive a \
+         new one.</p>",
     )
 }
 
@@ -88,7 +90,8 @@ fn respond(status: StatusCode, page: &str) -> Response {
         (HeaderName::from_static("x-robots-tag"), "noindex"),
     ];
     let page = format!(
-        "<!DOCTYPE html><html lang=\"it\"><head><meta charset=\"utf-8\"><title>Voucher</title></head>\
+        "<!DOCTYPE html><html lang=\"it\"><head><meta \
+         charset=\"utf-8\"><title>Voucher</title></head>\
          <body><h1>Voucher PEC</h1>{page}</body></html>"
     );
     (status, headers, Html(page)).into_response()

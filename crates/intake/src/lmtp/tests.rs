@@ -49,7 +49,8 @@ fn codes(replies: &str) -> Vec<&str> {
 
 fn whole(body: &str) -> String {
     format!(
-        "LHLO mx\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<{INTAKE}>\r\nDATA\r\n{body}\r\n.\r\nQUIT\r\n"
+        "LHLO mx\r\nMAIL FROM:<a@b.example>\r\nRCPT \
+         TO:<{INTAKE}>\r\nDATA\r\n{body}\r\n.\r\nQUIT\r\n"
     )
 }
 

@@ -107,7 +107,7 @@ fn next(
     (these.into_iter().map(|number| (number, route(state, number, now))).collect(), cursor)
 }
 
-/// The address on record that a holder reads: the mailbox while it receives and can be opened, the
+/// The registered address that a holder reads: the mailbox while it receives and can be opened, the
 /// address for notices after that.
 pub(super) fn route(state: &State, number: u32, now: DateTime<Utc>) -> Route {
     if receives(state, number, now) { Route::Mailbox } else { Route::Notice }

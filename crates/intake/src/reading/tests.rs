@@ -123,9 +123,12 @@ fn automatic_messages_are_recognised_by_their_headers() {
 fn a_delivery_report_names_the_message_that_failed() {
     let report = |action: &str, kind: &str, returned: &str| {
         let report = format!(
-            "From: MAILER-DAEMON@b.example\r\nContent-Type: multipart/report; report-type=delivery-status; \
-             boundary=\"b\"\r\n\r\n--b\r\n\r\nwords\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
-             Reporting-MTA: dns; b.example\r\n\r\nFinal-Recipient: rfc822; x@b.example\r\n{action}\r\n\
+            "From: MAILER-DAEMON@b.example\r\nContent-Type: multipart/report; \
+             report-type=delivery-status; \
+             boundary=\"b\"\r\n\r\n--b\r\n\r\nwords\r\n--b\r\nContent-Type: \
+             message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; b.example\r\n\r\nFinal-Recipient: rfc822; \
+             x@b.example\r\n{action}\r\n\
              --b\r\nContent-Type: {kind}\r\n\r\n{returned}\r\n--b--\r\n"
         );
         Reader::default().read(Some(""), report.as_bytes()).undelivered
@@ -154,8 +157,10 @@ fn a_delivery_report_names_the_message_that_failed() {
 #[test]
 fn every_identifier_is_found_by_the_residue_scan() {
     // Declared as an attachment, but inside an envelope it is the message.
-    let envelope = "X-Trasporto: posta-certificata\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
-         Content-Type: application/octet-stream; name=postacert.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+    let envelope = "X-Trasporto: posta-certificata\r\nContent-Type: multipart/mixed; \
+                    boundary=b\r\n\r\n--b\r\n\
+         Content-Type: application/octet-stream; name=postacert.eml\r\nContent-Transfer-Encoding: \
+         base64\r\n\r\n\
          RnJvbTogYUBiLmV4YW1wbGUNCg0KUlNTTVJBODVUMTBBNTYyUw==\r\n--b--\r\n";
     // More codes than are collected come first.
     let mut crowd = "X-Other: x\r\n\r\n".to_owned();
@@ -175,7 +180,8 @@ fn every_identifier_is_found_by_the_residue_scan() {
     // In an attachment, after more parts than are read of a request.
     let hidden = "UlNTTVJBODVUMTBBNTYyUw==";
     let attached = format!(
-        "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b\r\nContent-Type: application/octet-stream\r\n\
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b\r\nContent-Type: \
+         application/octet-stream\r\n\
          Content-Transfer-Encoding: base64\r\n\r\n{hidden}\r\n--b--\r\n",
         "--b\r\n\r\nnothing\r\n".repeat(1_000)
     );

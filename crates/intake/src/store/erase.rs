@@ -69,7 +69,8 @@ impl Store {
     async fn delete(&self, messages: &[i64]) -> Result<(), Error> {
         const DELETE: [sql::Statement; 3] = [
             sql::Statement {
-                sqlite: "DELETE FROM confirmation WHERE message IN (SELECT value FROM json_each($1))",
+                sqlite: "DELETE FROM confirmation WHERE message IN (SELECT value FROM \
+                         json_each($1))",
                 postgres: "DELETE FROM confirmation WHERE message = ANY ($1)",
             },
             sql::Statement {

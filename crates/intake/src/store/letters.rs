@@ -82,7 +82,8 @@ pub(super) async fn write(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     const WRITE: &str = "
-        INSERT INTO letter (kind, message, mailbox, route, why, status, created_at, due_at, attempts)
+        INSERT INTO letter (kind, message, mailbox, route, why, status, created_at, due_at, \
+        attempts)
         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
     let given = vec![
         Param::Text(new.kind.code().to_owned()),

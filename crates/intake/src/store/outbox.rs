@@ -117,7 +117,8 @@ impl Store {
     ) -> Result<bool, Error> {
         const REPLIED: &str = "
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
-            WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.created_at > $2 LIMIT 1";
+            WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.created_at > \
+            $2 LIMIT 1";
         let given = vec![Param::Text(sender.to_ascii_lowercase()), Param::Number(micros(since))];
         Ok(!self.tables.all(REPLIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
@@ -131,7 +132,8 @@ impl Store {
     ) -> Result<bool, Error> {
         const NOTIFIED: &str = "
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND created_at > $2
-            AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') LIMIT 1";
+            AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') \
+            LIMIT 1";
         let given = vec![Param::Number(mailbox.into()), Param::Number(micros(since))];
         Ok(!self.tables.all(NOTIFIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
     }
@@ -183,7 +185,8 @@ impl Store {
     ) -> Result<bool, Error> {
         const WAITS: &str = "
             SELECT number FROM letter
-            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', 'claimed')";
+            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', \
+            'claimed')";
         let why = request.to_string();
         let given = vec![Param::Number(mailbox.into()), Param::Text(why.clone())];
         if !self.tables.all(WAITS, given, |(number,): (i64,)| Ok(number)).await?.is_empty() {

@@ -50,7 +50,8 @@ pub(crate) async fn measure(
         }
         rates.push(whole(rate(u64::try_from(BATCH * BATCHES)?, begun.elapsed())));
     }
-    let what = "appended: single events of some 155 bytes, 10,000 an append, to one stream / 10,000 streams";
+    let what = "appended: single events of some 155 bytes, 10,000 an append, to one stream / \
+                10,000 streams";
     report.row(what, format!("{} events/s", rates.join(" / ")), "");
     let stream = StreamName::new("bench-single")?;
     let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! E-mails handed over to the shipped LMTP server on loopback: each is on the disk, with fsync, before it is
-//! answered 250. What is made of them afterwards is not in the figures.
+//! E-mails delivered to the shipped LMTP server on loopback: each is on the disk, with fsync,
+//! before it is answered 250. What is made of them afterwards is not in the figures.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -132,7 +132,8 @@ async fn talk(
 fn headers(number: u32) -> String {
     format!(
         "Received: from mail.example (mail.example [192.0.2.9]) by mx.example\r\nFrom: A Citizen \
-         <citizen@mail.example>\r\nTo: {INTAKE}\r\nDate: Wed, 18 Mar 2015 09:00:00 +0100\r\nSubject: richiesta\r\n\
+         <citizen@mail.example>\r\nTo: {INTAKE}\r\nDate: Wed, 18 Mar 2015 09:00:00 \
+         +0100\r\nSubject: richiesta\r\n\
          Message-ID: <{number}@mail.example>\r\nMIME-Version: 1.0\r\n"
     )
 }
@@ -148,11 +149,16 @@ fn certified(number: u32) -> String {
     let data = format!("{}\r\n", "PHBv".repeat(19)).repeat(20);
     format!(
         "{}X-Trasporto: posta-certificata\r\nContent-Type: multipart/signed; \
-         protocol=\"application/x-pkcs7-signature\"; boundary=\"s\"\r\n\r\n--s\r\nContent-Type: multipart/mixed; \
-         boundary=\"p\"\r\n\r\n--p\r\nContent-Type: text/plain\r\n\r\nMessaggio di posta certificata\r\n--p\r\n\
-         Content-Type: message/rfc822; name=\"postacert.eml\"\r\n\r\n{}\r\n--p\r\nContent-Type: application/xml; \
-         name=\"daticert.xml\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{data}--p--\r\n--s\r\nContent-Type: \
-         application/pkcs7-signature; name=\"smime.p7s\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+         protocol=\"application/x-pkcs7-signature\"; boundary=\"s\"\r\n\r\n--s\r\nContent-Type: \
+         multipart/mixed; \
+         boundary=\"p\"\r\n\r\n--p\r\nContent-Type: text/plain\r\n\r\nMessaggio di posta \
+         certificata\r\n--p\r\n\
+         Content-Type: message/rfc822; name=\"postacert.eml\"\r\n\r\n{}\r\n--p\r\nContent-Type: \
+         application/xml; \
+         name=\"daticert.xml\"\r\nContent-Transfer-Encoding: \
+         base64\r\n\r\n{data}--p--\r\n--s\r\nContent-Type: \
+         application/pkcs7-signature; name=\"smime.p7s\"\r\nContent-Transfer-Encoding: \
+         base64\r\n\r\n\
          {certificate}--s--",
         headers(number),
         plain(number),

@@ -1,5 +1,6 @@
-//! Mail servers' logs into the index, and extracts out of it: generated lines of Postfix and Dovecot in rotated
-//! files, most of them compressed, as a service of 1,200,000 mailboxes writes them.
+//! Mail servers' logs into the index, and extracts out of it: generated lines of Postfix and
+//! Dovecot in rotated files, most of them compressed, as a service of 1,200,000 mailboxes writes
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,9 @@
-//! `just bench`: what the engine costs beside the script one would write instead, embedded and as services.
+//! `just bench`: what the engine costs beside the script one would write instead, embedded and as
+//! services.
 //!
-//! Everything is on the same file system, with fsync on, one after the other; medians where a figure is
-//! compared. Whoever measures hands its figures to the [`Report`], which prints them all at the end. It never
-//! fails on a figure: machines are noisy.
+//! Everything is on the same file system, with fsync on, one after the other; medians where a
+//! figure is compared. Whoever measures hands its figures to the [`Report`], which prints them all
+//! at the end. It never fails on a figure: machines are noisy.
 
 mod append;
 mod embedded;
@@ -37,13 +38,28 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = ALL)]
     registrations: u32,
     /// How often a figure that is compared is measured; its median is told.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     rounds: u32,
     /// How many phases of a small population are timed from their instants.
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 24,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     small_phases: u32,
     /// How many lines of mail logs are read into the index.
-    #[arg(long, value_name = "N", default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5_000_000,
+        value_parser = clap::value_parser!(u64).range(1_000..)
+    )]
     lines: u64,
 }
 
@@ -59,7 +75,7 @@ enum Way {
     Webhook,
     /// From requests for vouchers to codes in a file.
     Vouchers,
-    /// E-mails handed over to the intake.
+    /// E-mails delivered to the intake.
     Lmtp,
     /// Mail servers' logs read into the index, and extracts out of it.
     Logs,

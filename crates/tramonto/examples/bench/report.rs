@@ -1,4 +1,5 @@
-//! The one place where results are printed: a table in Markdown for each way to run, all at the end.
+//! The one place where results are printed: a table in Markdown for each way to run, all at the
+//! end.
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 

@@ -1,5 +1,5 @@
-//! The engine as services on PostgreSQL and JetStream, every one a process of its own and the relay on, beside
-//! the bare script on the same PostgreSQL.
+//! The engine as services on PostgreSQL and JetStream, every one a process of its own and the relay
+//! on, beside the bare script on the same PostgreSQL.
 
 mod deployment;
 mod phase;
@@ -37,8 +37,8 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
         (Plan::parse("plan", PLAN)?.0, Plan::parse("small plan", SMALL_PLAN)?.0);
     let mut deployment = Deployment::begin(plan.programme.clone())?;
     report.section(format!(
-        "Services: PostgreSQL with fsync on, JetStream, every service a process of its own, {} registrations, \
-         medians of {}.",
+        "Services: PostgreSQL with fsync on, JetStream, every service a process of its own, {} \
+         registrations, medians of {}.",
         whole(f64::from(args.registrations)),
         args.rounds
     ));
@@ -156,7 +156,8 @@ async fn small(
     rates::measure(deployment, "small", report).await
 }
 
-/// A phase timed on a copy of a database, and again with a longer lead where the services came too late.
+/// A phase timed on a copy of a database, and again with a longer lead where the services came too
+/// late.
 async fn on_a_copy(
     deployment: &mut Deployment,
     from: &str,

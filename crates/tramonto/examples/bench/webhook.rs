@@ -1,5 +1,6 @@
-//! Rights changed through a provider's API, against the reference receiver on this machine: what the adapter,
-//! the signatures and the way there and back cost, with the receiver's own database behind it.
+//! Rights changed through a provider's API, against the reference receiver on this machine: what
+//! the adapter, the signatures and the way there and back cost, with the receiver's own database
+//! behind it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -77,8 +78,8 @@ pub(crate) async fn measure(report: &mut Report) -> Fallible<()> {
     let mut settings = Settings::new(url.parse()?, Secrets::parse(SECRET)?);
     settings.private = true;
     report.section(format!(
-        "A provider's API: {MAILBOXES} mailboxes at the reference receiver (Python, SQLite with fsync) on the \
-         same machine, {} to a request, {} requests at once",
+        "A provider's API: {MAILBOXES} mailboxes at the reference receiver (Python, SQLite with \
+         fsync) on the same machine, {} to a request, {} requests at once",
         settings.batch, settings.requests
     ));
     let programme: domain::ProgrammeId = "cec-pac".parse()?;

@@ -121,8 +121,8 @@ async fn grow(running: &Running, stop: CancellationToken) -> Fallible<u32> {
     Ok(events)
 }
 
-/// Asks over several connections at once, each from a thread of its own, as the processes of a mail server
-/// do; the times of all answers in microseconds.
+/// Asks over several connections at once, each from a thread of its own, as the processes of a mail
+/// server do; the times of all answers in microseconds.
 fn ask(
     address: SocketAddr,
     addresses: &Arc<Vec<String>>,

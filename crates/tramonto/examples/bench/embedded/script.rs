@@ -1,4 +1,5 @@
-//! The bare script that one would write instead: one UPDATE and one INSERT … SELECT in a transaction.
+//! The bare script that one would write instead: one UPDATE and one INSERT … SELECT in a
+//! transaction.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -34,7 +34,8 @@ pub(crate) fn address(number: u32) -> String {
     format!("nome{}.cognome{number}@{DOMAIN}", number % 997)
 }
 
-/// Writes so many lines into files below the folder: the newest plain, of the others half by gzip, half by zstd.
+/// Writes so many lines into files below the folder: the newest plain, of the others half by gzip,
+/// half by zstd.
 pub(crate) fn logs(folder: &Path, lines: u64) -> Fallible<Vec<PathBuf>> {
     let mut stories = Stories { draw: Draw(42), under_way: VecDeque::new(), message: 0 };
     let mut files = Vec::new();
@@ -161,14 +162,15 @@ fn sent(queue: &str, from: &str, to: &str, client: &str) -> [String; 8] {
             "postfix/smtpd[711]: {queue}: client={client}, sasl_method=PLAIN, sasl_username={from}"
         ),
         format!(
-            "postfix/cleanup[712]: {queue}: info: header Subject: Richiesta di informazioni {queue} from \
-             {client}; from=<{from}> to=<{to}> proto=ESMTP helo=<pc>"
+            "postfix/cleanup[712]: {queue}: info: header Subject: Richiesta di informazioni \
+             {queue} from {client}; from=<{from}> to=<{to}> proto=ESMTP helo=<pc>"
         ),
         format!("postfix/cleanup[712]: {queue}: message-id=<opec{queue}.20150318@pc.example>"),
         format!("postfix/qmgr[713]: {queue}: from=<{from}>, size=10240, nrcpt=1 (queue active)"),
         format!(
-            "postfix/smtp[714]: {queue}: to=<{to}>, relay=mx.comune.example[192.0.2.2]:25, delay=1.2, \
-             delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4A{queue})"
+            "postfix/smtp[714]: {queue}: to=<{to}>, relay=mx.comune.example[192.0.2.2]:25, \
+             delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as \
+             4A{queue})"
         ),
         format!("postfix/qmgr[713]: {queue}: removed"),
         format!("postfix/smtpd[711]: disconnect from {client}"),
@@ -184,7 +186,8 @@ fn received(queue: &str, from: &str, to: &str, client: &str) -> [String; 8] {
         ),
         format!("postfix/qmgr[713]: {queue}: from=<{from}>, size=20480, nrcpt=1 (queue active)"),
         format!(
-            "dovecot: lmtp({to})<12><x{queue}>: msgid=<opec{queue}.20150318@provider.example>: saved mail to INBOX"
+            "dovecot: lmtp({to})<12><x{queue}>: msgid=<opec{queue}.20150318@provider.example>: \
+             saved mail to INBOX"
         ),
         format!(
             "postfix/lmtp[715]: {queue}: to=<{to}>, relay=mail[private/dovecot-lmtp], delay=0.2, \

@@ -1,4 +1,5 @@
-//! PostgreSQL, nats-server and the services, each a process of its own, all under the shifted clock.
+//! PostgreSQL, nats-server and the services, each a process of its own, all under the shifted
+//! clock.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,7 +17,8 @@ use super::process::{Process, free_port, is_ready, listens};
 use super::shifted::Shifted;
 use crate::Fallible;
 
-/// What makes a server of 24 GiB wait for its disk and not for its settings, engine and script alike.
+/// What makes a server of 24 GiB wait for its disk and not for its settings, engine and script
+/// alike.
 const SETTINGS: [&str; 3] = ["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"];
 
 pub(crate) struct Deployment {
@@ -55,7 +57,8 @@ impl Deployment {
         })
     }
 
-    /// From now on it is this instant, for PostgreSQL, which is started anew, and for all that starts later.
+    /// From now on it is this instant, for PostgreSQL, which is started anew, and for all that
+    /// starts later.
     pub(crate) async fn show(&mut self, instant: DateTime<Utc>) -> Fallible<()> {
         self.postgres.take().map_or(Ok(()), Process::stop)?;
         self.clock.show(instant);
@@ -87,7 +90,8 @@ impl Deployment {
     pub(crate) async fn create(&self, database: &str, like: Option<&str>) -> Fallible<()> {
         let mut any = self.connect("postgres").await?;
         let like = match like {
-            // By files, where the server lets one choose: not through its own log, and in half the time.
+            // By files, where the server lets one choose: not through its own log, and in half the
+            // time.
             Some(like) if any.server_version_num().is_some_and(|version| version >= 150_000) => {
                 format!(" TEMPLATE {like} STRATEGY FILE_COPY")
             }

@@ -22,7 +22,7 @@ pub(crate) struct Timing<'a> {
     pub(crate) lead: TimeDelta,
     /// How many worker processes.
     pub(crate) workers: usize,
-    /// Whether the platform was told ahead, and how long: `14d` or `off`.
+    /// Whether the platform is armed, and how long before: `14d` or `off`.
     pub(crate) arm_ahead: &'a str,
 }
 
@@ -51,8 +51,8 @@ impl Times {
     }
 }
 
-/// Starts the services, waits for the instant and for what follows, and stops them. `None` where they were
-/// not up before the instant: then the database is of no more use for it.
+/// Starts the services, waits for the instant and for what follows, and stops them. `None` where
+/// they were not up before the instant: then the database is of no more use for it.
 pub(crate) async fn time(
     deployment: &mut Deployment,
     timing: &Timing<'_>,

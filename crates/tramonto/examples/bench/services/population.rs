@@ -15,8 +15,8 @@ use crate::{Fallible, rate};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Adopts the plan, imports so many registrations, and has every service do what is to be done at that
-/// instant, with nothing armed. Returns how many mailboxes there are.
+/// Adopts the plan, imports so many registrations, and has every service do what is to be done at
+/// that instant, with nothing armed. Returns how many mailboxes there are.
 pub(crate) async fn make(
     deployment: &mut Deployment,
     database: &str,
@@ -68,8 +68,10 @@ async fn settle(deployment: &mut Deployment, database: &str, arm_ahead: &str) ->
         ["scheduler", "worker"].map(|service| format!("{service} --arm-ahead {arm_ahead}"));
     deployment.serve(database, &["projector", &scheduler, &worker]).await?;
     let journal = deployment.journal(database).await?;
-    let behind = "SELECT (SELECT max(position) FROM tramonto.event) > (SELECT position FROM projection.checkpoint)
-        OR (SELECT count(*) FROM directory.armed) < (SELECT count(activated_on) FROM registry.registration)";
+    let behind = "SELECT (SELECT max(position) FROM tramonto.event) > (SELECT position FROM \
+                  projection.checkpoint)
+        OR (SELECT count(*) FROM directory.armed) < (SELECT count(activated_on) FROM \
+        registry.registration)";
     let mut connection = deployment.connect(database).await?;
     loop {
         let is_idle = {

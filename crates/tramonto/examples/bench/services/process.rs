@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Fallible;
 
 /// For a process to be there, or to be gone.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A process that is ended with the value.
@@ -22,7 +22,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it; what it says goes to a file in the folder. `ends_by` is the signal that stops it cleanly.
+    /// Starts it; what it says goes to a file in the folder. `ends_by` is the signal that stops it
+    /// cleanly.
     pub(crate) fn start(
         name: &str,
         command: &mut Command,
@@ -40,7 +41,7 @@ impl Process {
     pub(crate) async fn until(&mut self, mut so: impl AsyncFnMut() -> bool) -> Fallible<()> {
         let begun = Instant::now();
         while !so().await {
-            if self.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+            if self.child.try_wait()?.is_some() || begun.elapsed() > TIMEOUT {
                 let told = fs::read_to_string(&self.told)?;
                 return Err(format!("{} is not there; it said:\n{told}", self.name).into());
             }
@@ -54,7 +55,7 @@ impl Process {
         self.signal(self.ends_by);
         let begun = Instant::now();
         while self.child.try_wait()?.is_none() {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 return Err(format!("{} does not stop", self.name).into());
             }
             std::thread::sleep(LOOK_AGAIN);

@@ -1,4 +1,5 @@
-//! How many events a second are appended to PostgreSQL, projected from it, and relayed to JetStream.
+//! How many events a second are appended to PostgreSQL, projected from it, and relayed to
+//! JetStream.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The bare script that one would write instead, on the same server: one UPDATE and one INSERT … SELECT in a
-//! transaction.
+//! The bare script that one would write instead, on the same server: one UPDATE and one INSERT …
+//! SELECT in a transaction.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,11 @@ pub(crate) async fn make(deployment: &Deployment, mailboxes: u64) -> Fallible<()
     let make = format!(
         "CREATE TABLE mailbox (id bigint PRIMARY KEY, address text NOT NULL UNIQUE,
              can_send boolean NOT NULL DEFAULT true, can_modify boolean NOT NULL DEFAULT true);
-         CREATE TABLE audit (mailbox bigint NOT NULL, action text NOT NULL, at timestamptz NOT NULL);
+         CREATE TABLE audit (mailbox bigint NOT NULL, action text NOT NULL, at timestamptz NOT \
+         NULL);
          INSERT INTO mailbox (id, address)
-             SELECT n, 'name.surname' || n || '@postacertificata.example' FROM generate_series(1, {mailboxes}) n"
+             SELECT n, 'name.surname' || n || '@postacertificata.example' FROM generate_series(1, \
+             {mailboxes}) n"
     );
     sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut database).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut database).await?;

@@ -1,11 +1,12 @@
 //! The clock that is shown to PostgreSQL and the services: the computer's own, shifted.
 //!
 //! A plan's instants are midnights, and the bench can't wait for one. A library of a few lines
-//! (`tests/servers/shift.c`) stands between each process and the C library and shifts the time of day, so the
-//! programs are the ones that are shipped, the plan is the real one, and its instant lies as far ahead as the bench
-//! likes. Clocks that only measure are left alone: a second stays a second. A process is shifted once, when it
-//! starts. (libfaketime does the same and more; but whoever asks it for the time in a signal handler may get the
-//! true time, and PostgreSQL then ends a session for having waited ten years.)
+//! (`tests/servers/shift.c`) stands between each process and the C library and shifts the time of
+//! day, so the programs are the ones that are shipped, the plan is the real one, and its instant
+//! lies as far ahead as the bench likes. Clocks that only measure are left alone: a second stays a
+//! second. A process is shifted once, when it starts. (libfaketime does the same and more; but
+//! whoever asks it for the time in a signal handler may get the true time, and PostgreSQL then ends
+//! a session for having waited ten years.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,9 @@ impl Shifted {
         self.through("LD_PRELOAD", command);
     }
 
-    /// Has the server that a script starts see it, and not the script: what it leaves in shared memory under
-    /// its process id could not be used any more when the process becomes another user's.
+    /// Has the server that a script starts see it, and not the script: what it leaves in shared
+    /// memory under its process id could not be used any more when the process becomes another
+    /// user's.
     pub(crate) fn for_server(&self, command: &mut Command) {
         self.through("PRELOAD", command);
     }
