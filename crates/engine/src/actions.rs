@@ -7,6 +7,7 @@
 //! returns the first result.
 
 mod decide;
+pub mod directory;
 pub mod drift;
 pub mod erasure;
 pub mod holds;

@@ -106,7 +106,7 @@ fn a_missing_directory_is_reported_and_rebuilt_with_the_rights_of_the_log() {
     }
     let told = scene.refused(&["run", "--until-idle"]);
     assert!(told.contains("directory.db"), "{told}");
-    assert!(scene.ok(&["platform", "rebuild"]).contains("with the rights that the log has"));
+    assert!(scene.ok(&["platform", "rebuild"]).contains("with the rights of the log"));
     assert_eq!(rights(&scene), before);
     scene.ok(&["run", "--until-idle"]);
     assert_eq!(rights(&scene), before);

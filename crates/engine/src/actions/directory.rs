@@ -1,0 +1,137 @@
+//! The mail directory of an embedded store, created again from the log and the registry.
+//!
+//! Invariant: the file gets its name only once it holds every right as the log has it, so that an
+//! interrupted rebuild never leaves a directory that allows what has ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::{Capabilities, Capability, MailboxSet, Plan, State};
+use eventstore::{Clock, EventStore, Journal, SqliteStore};
+use platform::{Directory, EffectKey, Mode, Platform, Right, SetRights};
+use registry::Registry;
+use roaring::RoaringBitmap;
+
+use crate::parts::{Part, Provision};
+use crate::store::{StoreSettings, programme_of};
+use crate::{Error, RealClock};
+
+/// A directory that was created.
+pub struct DirectoryRebuilt {
+    /// Its file.
+    pub file: PathBuf,
+    /// How many activated mailboxes it holds.
+    pub mailboxes: u64,
+}
+
+/// Creates the mail directory of an embedded store, which must be missing.
+pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error> {
+    let home = settings.home()?;
+    home.expect_store()?;
+    let _lock = home.lock()?;
+    let place = home.directory();
+    if place.exists() {
+        return Err(Error::Refused(format!(
+            "{} is there; a directory is never overwritten: move the file away first",
+            place.display()
+        )));
+    }
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
+    let Some(programme) = programme_of(&log).await? else {
+        return Err(Error::NotFound(
+            "the log has no plan yet; there is nothing to make".to_owned(),
+        ));
+    };
+    let registry = Arc::new(Registry::open(&home.registry(), &programme).await?);
+    let draft = Draft::at(&place)?;
+    let directory = Arc::new(Directory::create(&draft.0, Mode::Production).await?);
+    let log: Arc<dyn EventStore> = Arc::new(log);
+    let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
+    let mut provision =
+        Provision::new(Arc::clone(&journal), registry, Arc::<Directory>::clone(&directory));
+    provision.tick(journal.now()).await?;
+    drop(provision);
+    let snapshot = journal.state().await?;
+    let state = &*snapshot;
+    if let Some(plan) = state.plan() {
+        for call in calls(state, plan, journal.now()) {
+            directory.set(&call).await?;
+        }
+    }
+    if let Some(directory) = Arc::into_inner(directory) {
+        directory.close().await?;
+    }
+    draft.take_place(&place)?;
+    Ok(DirectoryRebuilt { file: place, mailboxes: state.rights.activated().len() })
+}
+
+/// The calls that give a directory that allows everything the rights of the log.
+fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<SetRights> {
+    let key = EffectKey {
+        programme: plan.programme.clone(),
+        revision: state.programme.revision(),
+        phase: None,
+        repairs: None,
+    };
+    let rights = &state.rights;
+    let call = |capability: Capability, mailboxes: RoaringBitmap, right| SetRights {
+        key: key.clone(),
+        mailboxes: MailboxSet::from(mailboxes),
+        capabilities: Capabilities::from(capability),
+        right,
+        // A new directory: nothing was decided in it before.
+        decided_at: 0,
+    };
+    let mut calls = Vec::new();
+    for capability in Capabilities::OF_PLATFORM.iter() {
+        let closed = rights.activated() - rights.open(capability);
+        calls.push(call(capability, closed, Right::Until(now)));
+        let armed = rights.armed(capability);
+        calls.extend(armed.map(|(until, set)| call(capability, set.clone(), Right::Until(until))));
+    }
+    calls
+}
+
+/// A directory that has not got its name yet.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn at(place: &Path) -> Result<Self, Error> {
+        let mut name = place.as_os_str().to_owned();
+        name.push(".rebuilding");
+        let draft = Self(name.into());
+        draft.remove()?;
+        Ok(draft)
+    }
+
+    /// What an earlier attempt left.
+    fn remove(&self) -> Result<(), Error> {
+        for more in ["-shm", "-wal", ""] {
+            let mut name = self.0.as_os_str().to_owned();
+            name.push(more);
+            match fs::remove_file(&name) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(Path::new(&name), source));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_place(self, place: &Path) -> Result<(), Error> {
+        fs::rename(&self.0, place).map_err(|source| failed(place, source))?;
+        // Its write-ahead log, which is empty.
+        self.remove()
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        advice: format!("the directory can't be put in place ({source}); look at its folder"),
+        source,
+    }
+}
