@@ -378,12 +378,12 @@ async fn a_server_that_crashes_and_comes_back_is_used_again_and_nothing_answered
 
     // A hanging server is not waited for beyond the timeout, and used again once it resumes.
     let id = own.process.as_ref().unwrap().id();
-    let workers = format!("pgrep -P {id} | xargs kill");
     let all = |signal: &str| {
         assert!(
             Command::new("sh")
                 .arg("-c")
-                .arg(format!("{workers} {signal}"))
+                // A session may end between the two commands.
+                .arg(format!("for each in $(pgrep -P {id}); do kill {signal} $each; done; true"))
                 .status()
                 .unwrap()
                 .success()

@@ -163,7 +163,7 @@ fn everyone_is_erased_at_the_end_and_the_log_and_its_counts_stay_whole() {
     let status = scene.json(&["status"]);
     let told = scene.ok(&[&["erasure", "start", "--all"][..], &why].concat());
     assert!(told.contains("registry 499"), "{told}");
-    assert!(told.contains("those of 1 mailbox are kept"), "{told}");
+    assert!(told.contains("kept for 1 mailbox: by a hold"), "{told}");
     let mut texts = rows.iter().enumerate().filter(|(place, _)| *place != number);
     let some: Vec<&str> =
         texts.by_ref().step_by(11).flat_map(|(_, row)| known_by(row)).take(90).collect();

@@ -233,8 +233,12 @@ fn no_letter_is_queued_for_an_unverified_request() {
     let unverified =
         scene.refused(&["log-request", "prepare", request, "--send", "--reason", "round"]);
     assert!(unverified.contains("requester has not been verified"), "{unverified}");
+    // The store of letters is created with the first letter.
+    let path = scene.path("tramonto-store/intake.db");
+    if !path.exists() {
+        return;
+    }
     let letters: i64 = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-        let path = scene.path("tramonto-store/intake.db");
         let mut file = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(path)
             .connect()

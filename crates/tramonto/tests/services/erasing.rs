@@ -299,7 +299,7 @@ async fn at_the_end_everyone_is_erased_from_every_table() {
     assert_eq!(ending.json(&["mail-log", "status"])["gone"], true);
     let told = ending.done(&all);
     assert!(told.contains("messages 3, registry 299"), "{told}");
-    assert!(told.contains("those of 1 mailbox are kept"), "{told}");
+    assert!(told.contains("kept for 1 mailbox: by a hold"), "{told}");
     assert_eq!(ending.found(&everyone).await, [""; 0]);
     for some in everyone.chunks(100) {
         assert_eq!(ending.verify(some), Some(0));

@@ -89,7 +89,7 @@ async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written(on: O
         (HEADER.replace(",name", "").into(), "no column name;"),
         (HEADER.replace(",name", ",surname,name").into(), "surname twice"),
         (utf_16, "UTF-16"),
-        (vec![b'x'; 100_000], "no header"),
+        (vec![b'x'; 100_000], "its first line is not the header"),
     ];
     for (bytes, says) in cases {
         let error = imported(&world, bytes).await.unwrap_err();
