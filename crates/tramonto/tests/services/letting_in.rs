@@ -132,7 +132,7 @@ async fn a_bus_trusts_a_credentials_file() {
     let with = |file| [&trusting[..], &[file]].concat();
     assert_says(&mut world, &bus, &with(&right), RUNS).await;
     assert_says(&mut world, &bus, &with(&wrong), "the credentials are wrong or missing").await;
-    assert_says(&mut world, &bus, &with(&none), "none.creds can't be used").await;
+    assert_says(&mut world, &bus, &with(&none), "none.creds cannot be read").await;
     assert_says(&mut world, &bus, &with("/nowhere/at.creds"), "/nowhere/at.creds").await;
 }
 
