@@ -34,8 +34,8 @@ async fn a_weaker_stream_is_an_error_with_the_setting_and_its_remedy() {
     assert_eq!(
         open().await.as_deref(),
         Some(
-            "the stream tramonto_cec-pac_work has maximum messages 2, but 8 is asked for; correct it \
-             with `nats stream edit tramonto_cec-pac_work --max-msgs=8`"
+            "the stream tramonto_cec-pac_work has maximum messages 2, but 8 is asked for; \
+             correct it with `nats stream edit tramonto_cec-pac_work --max-msgs=8`"
         )
     );
     let stronger = Config { max_messages: 1_000, ..good.clone() };
