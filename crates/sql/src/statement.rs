@@ -38,6 +38,52 @@ pub enum Param {
     Numbers(Vec<i64>),
 }
 
+macro_rules! from {
+    ($($type:ty => $param:ident),+ $(,)?) => {$(
+        impl From<$type> for Param {
+            fn from(value: $type) -> Self {
+                Self::$param(value.into())
+            }
+        }
+    )+};
+}
+
+from! {
+    i64 => Number, u32 => Number, Option<i64> => OptionalNumber, bool => Flag,
+    &str => Text, String => Text, Option<String> => OptionalText,
+    &[u8] => Bytes, Vec<u8> => Bytes, [u8; 32] => Bytes, Vec<i64> => Numbers,
+}
+
+impl From<Option<u32>> for Param {
+    fn from(value: Option<u32>) -> Self {
+        Self::OptionalNumber(value.map(i64::from))
+    }
+}
+
+impl From<Option<&str>> for Param {
+    fn from(value: Option<&str>) -> Self {
+        Self::OptionalText(value.map(str::to_owned))
+    }
+}
+
+/// The parameters of a statement, each converted to a [`Param`].
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::Param::from($value)),*] };
+}
+
+/// A statement in which each piece ends in a column that is one of the numbers in `$1`, e.g.
+/// `among!("DELETE FROM letter WHERE mailbox")`.
+#[macro_export]
+macro_rules! among {
+    ($($piece:literal),+) => {
+        $crate::Statement {
+            sqlite: concat!($($piece, " IN (SELECT value FROM json_each($1))"),+),
+            postgres: concat!($($piece, " = ANY ($1)"),+),
+        }
+    };
+}
+
 /// A row that can be read from either database.
 pub trait Row: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
 

@@ -84,6 +84,18 @@ impl Tables {
         }
     }
 
+    /// Runs one statement in a transaction of its own; returns how many rows it touched.
+    pub async fn run(
+        &self,
+        statement: impl Into<Statement>,
+        params: Vec<Param>,
+    ) -> Result<u64, Error> {
+        let mut transaction = self.begin().await?;
+        let touched = transaction.run(statement, params).await?;
+        transaction.commit().await?;
+        Ok(touched)
+    }
+
     /// All rows of a statement, each parsed; a row that cannot be parsed is damage.
     pub async fn all<T: Row, R>(
         &self,
