@@ -21,7 +21,6 @@ SKIPPED = {"benches", "examples", "resources", "sqlcipher", "testdata", "tests"}
 BUNDLED = {
     "libsqlite3-sys": ("sqlite", "blessing", "sqlite3/sqlite3.h", r'SQLITE_VERSION +"([\d.]+)"'),
     "ring": None,  # its C and assembly are its own, and carry its version
-    "zstd-sys": ("zstd", "BSD-3-Clause", "Cargo.toml", r'version = "[\d.]+\+zstd\.([\d.]+)"'),
 }
 
 

@@ -10,6 +10,7 @@ mod expired;
 mod prepare;
 mod serve;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use keyring::Keyring;
 use uuid::Uuid;
 
 use crate::export::sha256;
-use crate::link::Hashes;
+use crate::hashes::{ErasedAddresses, Hashes};
 use crate::{Error, Index, IndexRequest, Indexed};
 
 pub use destroy::Remaining;
@@ -115,8 +116,12 @@ impl Archive {
         request: IndexRequest,
         progress: impl FnMut(u64),
     ) -> Result<Indexed, Error> {
-        let erased_addresses = self.hashes.erased_addresses(&self.index).await?;
+        let erased_addresses = self.erased_addresses().await?;
         self.index.read_logs_without(erased_addresses, request, progress).await
+    }
+
+    async fn erased_addresses(&self) -> Result<ErasedAddresses, Error> {
+        Ok(self.hashes.erased_addresses(self.index.erased_hashes().await?))
     }
 
     /// The files in the folder of exports.
@@ -139,7 +144,7 @@ impl Archive {
 pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unwritable(folder, error)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
@@ -147,6 +152,15 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         paths.collect::<Result<Vec<_>, _>>().map_err(|error| unwritable(folder, error))?;
     paths.sort();
     Ok(paths)
+}
+
+/// Deletes a file; false if it did not exist.
+pub(crate) fn remove(file: &Path) -> Result<bool, Error> {
+    match std::fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unwritable(file, error)),
+    }
 }
 
 pub(crate) fn unwritable(path: &Path, source: std::io::Error) -> Error {

@@ -30,7 +30,7 @@ pub struct Entry {
     pub provider: Option<String>,
 }
 
-/// What happened.to a message.
+/// What happened to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Accepted from a user of this service (*accettazione*).

@@ -5,15 +5,14 @@
 //! interrupted erasure completes it.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use keyring::Keyring;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-use crate::archive::{files_in, unwritable};
-use crate::link::Hashes;
+use crate::archive::{files_in, remove};
+use crate::hashes::Hashes;
 use crate::search::SearchTerms;
 use crate::{Error, Index};
 
@@ -55,7 +54,7 @@ pub async fn erase(
         let name = file.file_stem().and_then(|name| name.to_str());
         let request = name.and_then(|name| name.parse::<Uuid>().ok());
         // Any other name is a temporary file of an interrupted preparation.
-        if request.is_none_or(|request| requests.contains(&request)) && delete(&file)? {
+        if request.is_none_or(|request| requests.contains(&request)) && remove(&file)? {
             erased.extracts += u64::from(request.is_some());
         }
     }
@@ -67,18 +66,9 @@ pub async fn erase(
     Box::pin(index.erase(whose.numbers, whose.addresses, &texts, hashes)).await?;
     // After the index: exports prepared from now on do not name them.
     for file in files_in(extracts)? {
-        if texts.match_zip(&file)? && delete(&file)? {
+        if texts.match_zip(&file)? && remove(&file)? {
             erased.withdrawn += 1;
         }
     }
     Ok(erased)
-}
-
-/// Deletes a file; false if it did not exist.
-fn delete(file: &Path) -> Result<bool, Error> {
-    match std::fs::remove_file(file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(unwritable(file, error)),
-    }
 }

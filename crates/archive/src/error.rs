@@ -50,6 +50,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn export(error: impl std::fmt::Display) -> Self {
+        Self::Export(error.to_string())
+    }
+
     /// May the same call succeed later?
     pub fn may_retry(&self) -> bool {
         match self {

@@ -186,7 +186,7 @@ impl Export {
             ("manifest.json", &manifest),
             ("manifest.jws", signature.as_bytes()),
         ];
-        let bytes = zipped(&files).map_err(|error| Error::Export(error.to_string()))?;
+        let bytes = zipped(&files).map_err(Error::export)?;
         let sha256 = sha256(&bytes);
         Ok(Self { bytes, files: 4, rows: count, first, last, sha256 })
     }
@@ -209,7 +209,7 @@ fn json(rows: &[Row<'_>]) -> Result<Vec<u8>, Error> {
     let mut text = b"[".to_vec();
     for (index, row) in rows.iter().enumerate() {
         text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-        let row = serde_json::to_vec(row).map_err(|error| Error::Export(error.to_string()))?;
+        let row = serde_json::to_vec(row).map_err(Error::export)?;
         text.extend_from_slice(&row);
     }
     text.extend_from_slice(b"\n]\n");
@@ -217,15 +217,10 @@ fn json(rows: &[Row<'_>]) -> Result<Vec<u8>, Error> {
 }
 
 fn json_of(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec_pretty(value).map_err(|error| Error::Export(error.to_string()))
+    serde_json::to_vec_pretty(value).map_err(Error::export)
 }
 
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }

@@ -14,8 +14,8 @@ mod write;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
-use sql::{Durability, Format, Param, Tables};
+use chrono::DateTime;
+use sql::{Durability, Format, Tables};
 
 use crate::Error;
 use crate::source::{Counts, Source};
@@ -140,14 +140,9 @@ impl Index {
         const COUNTS: &str = "
             SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM name),
                 (SELECT count(*) FROM source), (SELECT count(*) FROM link)";
-        let read = |(messages, names, files, links): (i64, i64, i64, i64)| {
-            let count = |number: i64| u64::try_from(number).map_err(|error| error.to_string());
-            Ok(Held {
-                messages: count(messages)?,
-                names: count(names)?,
-                files: count(files)?,
-                links: count(links)?,
-            })
+        let read = |counts: (i64, i64, i64, i64)| {
+            let [messages, names, files, links] = <[i64; 4]>::from(counts).map(i64::unsigned_abs);
+            Ok(Held { messages, names, files, links })
         };
         Ok(self.tables.all(COUNTS, Vec::new(), read).await?.pop().unwrap_or_default())
     }
@@ -186,29 +181,19 @@ type SourceRow = (i64, String, i64, Vec<u8>, i64, Vec<u8>, Option<i64>, i64, i64
 
 fn source(row: SourceRow) -> Result<Source, String> {
     let (id, name, head_length, head, offset, tail, last_at, lines, kept, broken) = row;
-    let count = |number: i64| u64::try_from(number).map_err(|error| error.to_string());
+    let [offset, lines, kept, broken] = [offset, lines, kept, broken].map(i64::unsigned_abs);
     Ok(Source {
         id: Some(id),
         name,
         head: (usize::try_from(head_length).map_err(|error| error.to_string())?, head),
-        offset: count(offset)?,
+        offset,
         tail,
-        last_at: last_at.and_then(instant),
-        counts: Counts { lines: count(lines)?, kept: count(kept)?, broken: count(broken)? },
+        last_at: last_at.and_then(DateTime::from_timestamp_millis),
+        counts: Counts { lines, kept, broken },
     })
 }
 
-/// An instant, as it is stored.
-pub(crate) fn millis(at: DateTime<Utc>) -> i64 {
-    at.timestamp_millis()
-}
-
-/// The instant that is stored.
-pub(crate) fn instant(millis: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(millis)
-}
-
 /// A count, as it is stored.
-pub(crate) fn stored(count: u64) -> Param {
-    Param::Number(i64::try_from(count).unwrap_or(i64::MAX))
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::Kind;
-use crate::link::ErasedAddresses;
+use crate::hashes::ErasedAddresses;
 use crate::message::{Domains, Message, MessageEvent};
 use crate::parsers::{Record, Status};
 use crate::syslog::Line;

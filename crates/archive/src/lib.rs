@@ -11,6 +11,7 @@ mod entry;
 mod erase;
 mod error;
 mod export;
+mod hashes;
 mod index;
 mod join;
 mod link;
@@ -23,7 +24,6 @@ mod search;
 mod source;
 mod syslog;
 mod table;
-mod zip_members;
 
 pub use archive::{Access, Archive, Holder, Ready, Remaining, Terms, delete_expired};
 pub use entry::{Entry, Kind, LogArchive, Period};

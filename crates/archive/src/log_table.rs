@@ -8,7 +8,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sql::{Column, ForeignTable, Param, PgConnectOptions, Statement, StoreName, TableName};
+use sql::{Column, ForeignTable, PgConnectOptions, Statement, StoreName, TableName, params};
 
 use crate::{Entry, Error, Kind, LogArchive, Period};
 
@@ -22,16 +22,8 @@ const INSTANT: &str = "timestamp with time zone";
 #[derive(Debug)]
 pub struct LogTable(ForeignTable);
 
-type Row = (
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
+type Text = Option<String>;
+type Row = (Text, Text, Text, Text, Text, Text, Text, Text);
 
 impl LogTable {
     /// A table in an existing `SQLite` file.
@@ -142,7 +134,7 @@ impl LogArchive for LogTable {
                 FROM {table} WHERE lower(sender::text) = $1 OR lower(recipient::text) = $1"#,
         };
         let address = address.to_lowercase();
-        let rows: Vec<Row> = self.0.rows(ROWS, vec![Param::Text(address.clone())]).await?;
+        let rows: Vec<Row> = self.0.rows(ROWS, params![address.as_str()]).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
             entries.extend(self.entry(row, &address)?.filter(|entry| period.contains(entry.at)));
@@ -154,32 +146,21 @@ impl LogArchive for LogTable {
 /// Sorts entries, and merges rows of one event to several recipients.
 fn joined(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|one, other| {
-        let key = |entry: &Entry| (entry.at, entry.kind);
-        key(one)
-            .cmp(&key(other))
-            .then_with(|| one.message_id.cmp(&other.message_id))
-            .then_with(|| one.sender.cmp(&other.sender))
-            .then_with(|| one.related.cmp(&other.related))
-            .then_with(|| one.subject.cmp(&other.subject))
-            .then_with(|| one.provider.cmp(&other.provider))
-            .then_with(|| one.recipients.cmp(&other.recipients))
+        event(one).cmp(&event(other)).then_with(|| one.recipients.cmp(&other.recipients))
     });
-    let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
-    for mut entry in entries {
-        if let Some(last) = joined.last_mut() {
-            let recipients = std::mem::take(&mut entry.recipients);
-            let before = std::mem::take(&mut last.recipients);
-            let same = *last == entry;
-            last.recipients = before;
-            if same {
-                let new = recipients.into_iter().filter(|new| !last.recipients.contains(new));
-                let new: Vec<String> = new.collect();
-                last.recipients.extend(new);
-                continue;
-            }
-            entry.recipients = recipients;
+    entries.dedup_by(|next, kept| {
+        let same = event(next) == event(kept);
+        if same {
+            kept.recipients.append(&mut next.recipients);
+            kept.recipients.dedup();
         }
-        joined.push(entry);
-    }
-    joined
+        same
+    });
+    entries
+}
+
+/// An entry without its recipients.
+fn event(entry: &Entry) -> impl Ord {
+    let Entry { message_id, at, sender, recipients: _, subject, kind, related, provider } = entry;
+    (at, kind, message_id, sender, related, subject, provider)
 }

@@ -7,9 +7,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -42,16 +43,12 @@ pub fn portal(archive: Arc<Archive>) -> Router {
         .with_state(portal)
 }
 
-async fn check(State(portal): State<Portal>, Path(secret): Path<String>) -> Response<Body> {
+async fn check(State(portal): State<Portal>, Path(secret): Path<String>) -> Response {
     let access = portal.archive.check_link(&secret).await;
     portal.respond(access)
 }
 
-async fn serve(
-    State(portal): State<Portal>,
-    Path(secret): Path<String>,
-    body: Bytes,
-) -> Response<Body> {
+async fn serve(State(portal): State<Portal>, Path(secret): Path<String>, body: Bytes) -> Response {
     let mut fields = url::form_urlencoded::parse(&body);
     let code = fields.find(|(name, _)| name == "codice_fiscale").map(|(_, value)| value);
     let access = portal.archive.serve(&secret, code.as_deref().unwrap_or_default()).await;
@@ -59,41 +56,37 @@ async fn serve(
 }
 
 impl Portal {
-    fn respond(&self, access: Result<Access, Error>) -> Response<Body> {
-        match access {
-            Ok(Access::Export(bytes)) => file(bytes),
-            Ok(Access::Ready { asks_holder }) => page(StatusCode::OK, &ready(asks_holder)),
-            Ok(Access::NotTheHolder) => page(
+    fn respond(&self, access: Result<Access, Error>) -> Response {
+        let (status, italian, english) = match access {
+            Ok(Access::Export(bytes)) => return file(bytes),
+            Ok(Access::Ready { asks_holder }) => return page(StatusCode::OK, &ready(asks_holder)),
+            Ok(Access::NotTheHolder) => (
                 StatusCode::FORBIDDEN,
-                "<p>Il codice fiscale non corrisponde, oppure è stato inserito in modo errato \
-                 troppe volte.</p>\
-                 <p lang=\"en\">The codice fiscale does not match, or was entered incorrectly too \
-                 often.</p>",
+                "Il codice fiscale non corrisponde, oppure è stato inserito in modo errato troppe \
+                 volte.",
+                "The codice fiscale does not match, or was entered incorrectly too often.",
             ),
-            Ok(Access::Expired) => page(
-                StatusCode::GONE,
-                "<p>Il collegamento è scaduto.</p><p lang=\"en\">The link has expired.</p>",
-            ),
-            Ok(Access::Missing) => page(
+            Ok(Access::Expired) => {
+                (StatusCode::GONE, "Il collegamento è scaduto.", "The link has expired.")
+            }
+            Ok(Access::Missing) => (
                 StatusCode::NOT_FOUND,
-                "<p>L'estratto non è disponibile: ne chieda una nuova preparazione all'ufficio.</p>\
-                 <p lang=\"en\">The export is not available: ask the office to prepare it \
-                 again.</p>",
+                "L'estratto non è disponibile: ne chieda una nuova preparazione all'ufficio.",
+                "The export is not available: ask the office to prepare it again.",
             ),
-            Ok(Access::Unknown) if self.too_many() => page(
-                StatusCode::TOO_MANY_REQUESTS,
-                "<p>Troppe richieste.</p><p lang=\"en\">Too many requests.</p>",
-            ),
-            Ok(Access::Unknown) => page(
-                StatusCode::NOT_FOUND,
-                "<p>Il collegamento non è valido.</p><p lang=\"en\">The link is not valid.</p>",
-            ),
-            Err(_) => page(
+            Ok(Access::Unknown) if self.too_many() => {
+                (StatusCode::TOO_MANY_REQUESTS, "Troppe richieste.", "Too many requests.")
+            }
+            Ok(Access::Unknown) => {
+                (StatusCode::NOT_FOUND, "Il collegamento non è valido.", "The link is not valid.")
+            }
+            Err(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "<p>Il servizio non è disponibile: riprovi più tardi.</p>\
-                 <p lang=\"en\">The service is not available: try again later.</p>",
+                "Il servizio non è disponibile: riprovi più tardi.",
+                "The service is not available: try again later.",
             ),
-        }
+        };
+        page(status, &format!("<p>{italian}</p><p lang=\"en\">{english}</p>"))
     }
 
     fn too_many(&self) -> bool {
@@ -121,31 +114,26 @@ fn ready(asks_holder: bool) -> String {
     )
 }
 
-fn page(status: StatusCode, content: &str) -> Response<Body> {
+fn page(status: StatusCode, content: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"it\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" \
          content=\"noindex\"><title>Registro dei messaggi</title></head><body><main>\
          <h1>Registro dei messaggi</h1>{content}</main></body></html>"
     );
-    let mut response = Response::new(Body::from(html));
-    *response.status_mut() = status;
-    head(&mut response, "text/html; charset=utf-8");
-    response
+    (status, headers(), Html(html)).into_response()
 }
 
-fn file(bytes: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(bytes));
-    head(&mut response, "application/zip");
-    let name = HeaderValue::from_static("attachment; filename=\"registro-messaggi.zip\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    response
+fn file(bytes: Vec<u8>) -> Response {
+    let file = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"registro-messaggi.zip\""),
+    ];
+    (headers(), file, bytes).into_response()
 }
 
-fn head(response: &mut Response<Body>, kind: &'static str) {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, kind),
+fn headers() -> [(HeaderName, &'static str); 4] {
+    [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -153,7 +141,5 @@ fn head(response: &mut Response<Body>, kind: &'static str) {
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    ]
 }

@@ -1,7 +1,7 @@
 //! Reads mail logs in memory, exactly as they are indexed, up to the messages that would be
 //! written: for tests and fuzzing.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use crate::join::{Join, Open};
 use crate::message::{Domains, Message};
-use crate::source::{Counts, OpenFile, Source, Stop, unreadable};
+use crate::source::{Counts, End, Next, OpenFile, Source, unreadable};
 use crate::{Error, parsers, syslog};
 
 /// A growing log.
@@ -35,18 +35,11 @@ impl LogReader {
     pub fn read(&mut self, log: &[u8]) -> Result<(), Error> {
         let path = Path::new("log");
         let failed = |source| unreadable(path, source);
-        let content = crate::source::uncompressed(Cursor::new(log.to_vec())).map_err(failed)?;
+        let content = compression::decompressed(Cursor::new(log.to_vec())).map_err(failed)?;
         let (mut file, mut stamps) =
             crate::source::resume(path, content, &self.sources, self.zone, self.not_after)?;
         let mut join = Join::new(self.domains.clone(), std::mem::take(&mut self.open), self.next);
-        loop {
-            match file.next() {
-                Ok(true) => take_line(&mut file, &mut stamps, &mut join),
-                Ok(false) => file.count(stamps.last_at(), false, false),
-                Err(Stop::End(_)) => break,
-                Err(Stop::Failed(source)) => return Err(failed(source)),
-            }
-        }
+        while take_line(&mut file, &mut stamps, &mut join).map_err(failed)?.is_none() {}
         let source = Source { id: Some(1), ..file.state() };
         let joined = join.take_out();
         let ids = joined.done.iter().chain(joined.open.iter().map(|(_, open)| &open.message));
@@ -67,19 +60,26 @@ impl LogReader {
     }
 }
 
-/// Parses the current line and joins it.
-pub(crate) fn take_line(file: &mut OpenFile, stamps: &mut syslog::Stamps, join: &mut Join) {
-    let text = file.text();
-    let (is_syslog, kept) = match syslog::line(&text, stamps) {
-        Some(line) => {
-            let record = parsers::parse(&line);
-            if let Some(record) = record {
-                join.take(&line, record);
+/// Reads the next line, parses and joins it; the end of the file if there is none.
+pub(crate) fn take_line(
+    file: &mut OpenFile,
+    stamps: &mut syslog::Stamps,
+    join: &mut Join,
+) -> io::Result<Option<End>> {
+    let (mut is_syslog, mut kept) = (false, false);
+    match file.next()? {
+        Next::End(end) => return Ok(Some(end)),
+        Next::TooLong => {}
+        Next::Line => {
+            if let Some(line) = syslog::line(&file.text(), stamps) {
+                is_syslog = true;
+                if let Some(record) = parsers::parse(&line) {
+                    kept = true;
+                    join.take(&line, record);
+                }
             }
-            (true, record.is_some())
         }
-        None => (false, false),
-    };
-    drop(text);
+    }
     file.count(stamps.last_at(), is_syslog, kept);
+    Ok(None)
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
+use zip::ZipArchive;
 
 use crate::Error;
-use crate::zip_members::{is_zip, members};
 
+/// The magic number of a ZIP file.
+const ZIP: [u8; 4] = *b"PK\x03\x04";
 /// Terms in one automaton, whose memory grows with their length.
 const BATCH: usize = 10_000;
 
@@ -90,6 +92,21 @@ impl SearchTerms {
 
 fn count_in(search: &AhoCorasick, bytes: impl Read) -> io::Result<u64> {
     search.stream_find_iter(bytes).try_fold(0, |found, next| next.map(|_| found + 1))
+}
+
+/// Does a file start like a ZIP file?
+fn is_zip(path: &Path) -> io::Result<bool> {
+    let mut head = [0; ZIP.len()];
+    Ok(File::open(path)?.read_exact(&mut head).is_ok() && head == ZIP)
+}
+
+/// Calls `visit` with every unpacked member of a ZIP file.
+fn members(path: &Path, mut visit: impl FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<()> {
+    let mut archive = ZipArchive::new(BufReader::new(File::open(path)?))?;
+    for index in 0..archive.len() {
+        visit(&mut archive.by_index(index)?)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

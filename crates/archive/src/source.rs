@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use flate2::read::MultiGzDecoder;
+use compression::decompressed;
 use sha2::{Digest, Sha256};
-use zstd::stream::read::Decoder;
 
 use crate::Error;
 use crate::syslog::{self, Stamps};
@@ -54,6 +53,15 @@ pub struct Counts {
     pub broken: u64,
 }
 
+/// What comes next in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Line,
+    /// A line whose text is not kept.
+    TooLong,
+    End(End),
+}
+
 /// How reading a file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -75,12 +83,6 @@ pub(crate) struct OpenFile {
     /// The last bytes that were read.
     tail: Vec<u8>,
     head: Vec<u8>,
-}
-
-impl std::fmt::Debug for OpenFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenFile").field("source", &self.source).finish_non_exhaustive()
-    }
 }
 
 /// The instant of a file's first line, by which files are ordered.
@@ -125,13 +127,7 @@ pub(crate) fn resume(
         known.iter().filter(|source| source.is_headed(&head)).max_by_key(|source| source.head.0);
     let mut content: Box<dyn BufRead + Send> =
         Box::new(BufReader::with_capacity(BUFFER, Cursor::new(head.clone()).chain(content)));
-    let Some(found) = found else {
-        let source = Source { name, ..Source::default() };
-        let opened =
-            OpenFile { source, grew: false, content, line: Vec::new(), tail: Vec::new(), head };
-        return Ok((opened, stamps));
-    };
-    let source = Source { name, ..found.clone() };
+    let source = Source { name, ..found.cloned().unwrap_or_default() };
     if let Some(last_at) = source.last_at {
         stamps.resume(last_at);
     }
@@ -142,7 +138,7 @@ pub(crate) fn resume(
     // A copy that ends earlier contains known lines only.
     if at_end(skipped).map_err(failed)? == Some(before) {
         at_end(content.by_ref().take(overlap).read_to_end(&mut tail)).map_err(failed)?;
-        let whole = u64::try_from(tail.len()).unwrap_or(0) == overlap;
+        let whole = found.is_some() && u64::try_from(tail.len()).unwrap_or(0) == overlap;
         if whole && Sha256::digest(&tail).as_slice() != source.tail {
             return Err(Error::OtherContent { path: path.to_owned() });
         }
@@ -159,40 +155,30 @@ impl Source {
 }
 
 impl OpenFile {
-    /// Advances to the next complete line; false if it is too long.
-    pub(crate) fn next(&mut self) -> Result<bool, Stop> {
+    /// Advances to the next complete line.
+    pub(crate) fn next(&mut self) -> io::Result<Next> {
         self.line.clear();
-        let mut limited = self.content.by_ref().take(LONGEST_LINE);
-        let read = limited.read_until(b'\n', &mut self.line);
-        match read {
-            Ok(0) => return Err(Stop::End(End::Whole)),
-            Ok(_) => {}
-            Err(error) if is_cut(&error) => return Err(Stop::End(End::Damaged)),
-            Err(error) => return Err(Stop::Failed(error)),
-        }
-        let whole = |length: usize| u64::try_from(length).unwrap_or(0);
-        let (mut length, mut long) = (whole(self.line.len()), false);
-        while self.line.last() != Some(&b'\n') {
-            if length % LONGEST_LINE != 0 {
-                return Err(Stop::End(End::InALine));
-            }
-            long = true;
-            // Only its length and its end matter now. It may be gigabytes of zeros after a power
-            // cut, or an attempt to exhaust memory.
+        let mut length = 0;
+        while !self.line.ends_with(b"\n") {
+            // Of a long line only its length and its end matter. It may be gigabytes of zeros after
+            // a power cut, or an attempt to exhaust memory.
             self.line.drain(..self.line.len().saturating_sub(HEAD));
             let mut limited = self.content.by_ref().take(LONGEST_LINE);
-            match limited.read_until(b'\n', &mut self.line) {
-                Ok(0) => return Err(Stop::End(End::InALine)),
-                Ok(read) => length += whole(read),
-                Err(error) if is_cut(&error) => return Err(Stop::End(End::Damaged)),
-                Err(error) => return Err(Stop::Failed(error)),
+            let read = match limited.read_until(b'\n', &mut self.line) {
+                Ok(read) => u64::try_from(read).unwrap_or(0),
+                Err(error) if is_cut(&error) => return Ok(Next::End(End::Damaged)),
+                Err(error) => return Err(error),
+            };
+            length += read;
+            if read < LONGEST_LINE && !self.line.ends_with(b"\n") {
+                return Ok(Next::End(if length == 0 { End::Whole } else { End::InALine }));
             }
         }
         self.source.offset += length;
         self.source.counts.lines += 1;
         self.grew = true;
         self.remember();
-        Ok(!long)
+        Ok(if length > LONGEST_LINE { Next::TooLong } else { Next::Line })
     }
 
     /// The line without its end, as lossy UTF-8.
@@ -244,13 +230,6 @@ impl OpenFile {
     }
 }
 
-/// Why there is no next line.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    End(End),
-    Failed(io::Error),
-}
-
 /// The uncompressed content of a file, and its modification time.
 fn content(path: &Path) -> Result<(Box<dyn Read + Send>, DateTime<Utc>), Error> {
     let failed = |source| unreadable(path, source);
@@ -260,21 +239,7 @@ fn content(path: &Path) -> Result<(Box<dyn Read + Send>, DateTime<Utc>), Error> 
         return Err(failed(ErrorKind::IsADirectory.into()));
     }
     let written = metadata.modified().map_or_else(|_| DateTime::<Utc>::MAX_UTC, DateTime::from);
-    Ok((uncompressed(file).map_err(failed)?, written))
-}
-
-/// Decompresses content by its magic number.
-pub(crate) fn uncompressed(
-    mut file: impl Read + Send + 'static,
-) -> io::Result<Box<dyn Read + Send>> {
-    let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic)?;
-    let file = Cursor::new(magic.clone()).chain(file);
-    Ok(match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file))),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(Decoder::new(file)?),
-        _ => Box::new(file),
-    })
+    Ok((decompressed(file).map_err(failed)?, written))
 }
 
 fn head(content: &mut dyn Read) -> io::Result<Vec<u8>> {
@@ -294,13 +259,10 @@ fn at_end<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn is_cut(error: &io::Error) -> bool {
-    // zstd errors of damaged frames have no kind and no OS error number.
-    let by_zstd = error.kind() == ErrorKind::Other && error.raw_os_error().is_none();
-    by_zstd
-        || matches!(
-            error.kind(),
-            ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData
-        )
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData
+    )
 }
 
 pub(crate) fn unreadable(path: &Path, source: io::Error) -> Error {
@@ -323,9 +285,9 @@ mod tests {
         let path = Path::new("log");
         let zone = chrono_tz::Europe::Rome;
         let (mut file, _) = resume(path, content, &[], zone, DateTime::<Utc>::MAX_UTC).unwrap();
-        assert!(!file.next().unwrap(), "too long");
+        assert_eq!(file.next().unwrap(), Next::TooLong);
         assert!(file.line.capacity() < 1 << 20 && file.tail.capacity() < 1 << 20);
-        assert!(file.next().unwrap());
+        assert_eq!(file.next().unwrap(), Next::Line);
         assert_eq!(file.text(), "next");
         assert_eq!((file.state().offset, file.lines()), ((50 << 20) + 6, 2));
     }

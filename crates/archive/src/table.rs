@@ -16,14 +16,13 @@ pub(crate) fn csv(
     entries: &[Entry],
     shown: impl Fn(DateTime<Utc>) -> String,
 ) -> Result<Vec<u8>, Error> {
-    let failed = |error: csv::Error| Error::Export(error.to_string());
     let mut writer = WriterBuilder::new()
         .delimiter(b';')
         .terminator(Terminator::CRLF)
         .from_writer(BYTE_ORDER_MARK.to_vec());
     let head =
         ["message_id", "at", "sender", "recipients", "subject", "event", "related", "provider"];
-    writer.write_record(head).map_err(failed)?;
+    writer.write_record(head).map_err(Error::export)?;
     for entry in entries {
         let row = [
             escaped(&entry.message_id),
@@ -35,9 +34,9 @@ pub(crate) fn csv(
             escaped(&entry.related.join(" ")),
             escaped(entry.provider.as_deref().unwrap_or_default()),
         ];
-        writer.write_record(&row).map_err(failed)?;
+        writer.write_record(&row).map_err(Error::export)?;
     }
-    writer.into_inner().map_err(|error| Error::Export(error.to_string()))
+    writer.into_inner().map_err(Error::export)
 }
 
 /// Neutralises formulas: subjects are written by strangers.

@@ -5,6 +5,7 @@ use crate::workspace::{crates, manifest, named, root, sources};
 /// The crates in the order of the flow: each may know only those above it.
 const ORDER: &[&str] = &[
     "domain",
+    "compression",
     "sql",
     "eventstore",
     "bus",

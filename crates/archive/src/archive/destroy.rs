@@ -4,13 +4,11 @@
 //! interrupted one and records the same. Messages of mailboxes under a hold are kept until a later
 //! destruction.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use domain::{LogCommand, LogsDestroyed};
 use eventstore::Origin;
 
-use super::{Archive, unwritable};
+use super::{Archive, remove};
 use crate::{Error, Held};
 
 /// What is left of the logs, and the record of their destruction.
@@ -66,10 +64,9 @@ impl Archive {
             let extracts = u64::try_from(self.extracts()?.len()).unwrap_or(u64::MAX);
             self.index.begin_destruction(kept.collect(), extracts).await?
         };
-        let addresses: Vec<&str> = under_hold.iter().map(|(_, address)| address.as_str()).collect();
-        self.index.wipe(&addresses).await?;
+        self.index.wipe(&addresses(under_hold)).await?;
         for file in self.extracts()? {
-            std::fs::remove_file(&file).map_err(|source| unwritable(&file, source))?;
+            remove(&file)?;
         }
         let is_recorded = recorded.is_some_and(|(_, recorded)| recorded == destruction);
         if !is_recorded {
@@ -81,10 +78,7 @@ impl Archive {
 
     /// What is left of the logs, given the mailboxes under a hold with their addresses.
     pub async fn remaining(&self, under_hold: &[(u32, String)]) -> Result<Remaining, Error> {
-        let mut kept = BTreeSet::new();
-        for (_, address) in under_hold {
-            kept.extend(self.index.rows_of(address).await?);
-        }
+        let kept = self.index.rows_of_any(&addresses(under_hold)).await?;
         Ok(Remaining {
             kept: u64::try_from(kept.len()).unwrap_or(u64::MAX),
             held: self.index.held().await?,
@@ -92,4 +86,8 @@ impl Archive {
             destroyed: self.read_state(|state| state.log_requests.destroyed().cloned()).await?,
         })
     }
+}
+
+fn addresses(under_hold: &[(u32, String)]) -> Vec<&str> {
+    under_hold.iter().map(|(_, address)| address.as_str()).collect()
 }

@@ -1,14 +1,14 @@
 //! Deletes exports of closed requests; safe beside a process that prepares new ones.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::LogStanding;
 use eventstore::Journal;
 use uuid::Uuid;
 
-use super::{files_in, unwritable};
+use super::{files_in, remove};
 use crate::Error;
 
 /// A temporary file older than this was left by a crash.
@@ -31,8 +31,7 @@ pub async fn delete_expired(journal: &Journal, folder: &Path) -> Result<u64, Err
     };
     let mut deleted = 0;
     for file in files.iter().filter(|file| is_expired(file, &open, journal.now())) {
-        remove(file)?;
-        deleted += 1;
+        deleted += u64::from(remove(file)?);
     }
     Ok(deleted)
 }
@@ -44,14 +43,4 @@ fn is_expired(file: &Path, open: &BTreeSet<Uuid>, now: DateTime<Utc>) -> bool {
     }
     let written = file.metadata().and_then(|about| about.modified());
     written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > STALE)
-}
-
-/// Deletes a file, if it exists.
-pub(super) fn remove(file: &PathBuf) -> Result<(), Error> {
-    match std::fs::remove_file(file) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(unwritable(file, source))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

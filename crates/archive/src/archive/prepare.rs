@@ -70,7 +70,7 @@ impl Archive {
         }
         let period = Period::days(open.from, open.through, zone);
         let mut entries = archive.messages(&holder.address, period).await?;
-        let erased_addresses = self.hashes.erased_addresses(&self.index).await?;
+        let erased_addresses = self.erased_addresses().await?;
         entries.retain(|entry| {
             let mut parties = entry.sender.iter().chain(&entry.recipients);
             !parties.any(|party| erased_addresses.has(party))

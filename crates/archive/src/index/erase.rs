@@ -1,14 +1,13 @@
 //! Deletes from the index: everything, or what concerns some addresses.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use domain::{LogsDestroyed, MailboxSet};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::Param;
+use sql::params;
 
 use super::{Index, read, stored, write};
-use crate::export::hexadecimal;
 use crate::search::SearchTerms;
 use crate::{Error, join::Joined};
 
@@ -62,33 +61,26 @@ impl Index {
         };
         let numbers: Vec<u32> = destroyed.kept.iter().collect();
         let numbers = serde_json::to_string(&numbers);
-        let given = vec![
+        let given = params![
             stored(destroyed.messages),
             stored(destroyed.addresses),
             stored(destroyed.extracts),
-            Param::Text(destroyed.digest.clone()),
-            Param::Text(numbers.map_err(|error| Error::Export(error.to_string()))?),
+            destroyed.digest.as_str(),
+            numbers.map_err(Error::export)?,
         ];
-        let mut writing = self.tables.begin().await?;
-        writing.run("INSERT INTO destruction VALUES (1, $1, $2, $3, $4, $5)", given).await?;
-        writing.commit().await?;
+        self.tables.run("INSERT INTO destruction VALUES (1, $1, $2, $3, $4, $5)", given).await?;
         Ok(destroyed)
     }
 
     /// Ends a destruction, which is recorded in the log.
     pub(crate) async fn end_destruction(&self) -> Result<(), Error> {
-        let mut writing = self.tables.begin().await?;
-        writing.run("DELETE FROM destruction", Vec::new()).await?;
-        Ok(writing.commit().await?)
+        self.tables.run("DELETE FROM destruction", Vec::new()).await?;
+        Ok(())
     }
 
     /// Deletes everything but the messages of these addresses, and overwrites deleted data.
     pub(crate) async fn wipe(&self, kept: &[&str]) -> Result<(), Error> {
-        let mut rows = BTreeSet::new();
-        for address in kept {
-            rows.extend(self.rows_of(address).await?);
-        }
-        let rows: Vec<i64> = rows.into_iter().collect();
+        let rows = self.rows_of_any(kept).await?;
         let done = read::messages(&self.tables, &rows).await?;
         let mut writing = self.tables.begin().await?;
         for table in TABLES {
@@ -98,6 +90,12 @@ impl Index {
         write::joined(&mut writing, &joined, &mut HashMap::new()).await?;
         writing.commit().await?;
         Ok(self.tables.vacuum(&[]).await?)
+    }
+
+    /// The hashes of erased holders' addresses.
+    pub(crate) async fn erased_hashes(&self) -> Result<Vec<Vec<u8>>, Error> {
+        const ALL: &str = "SELECT hash FROM erased";
+        Ok(self.tables.all(ALL, Vec::new(), |(hash,): (Vec<u8>,)| Ok(hash)).await?)
     }
 
     /// Requests with a link, of these mailboxes.
@@ -126,29 +124,25 @@ impl Index {
         hashes: Vec<Vec<u8>>,
     ) -> Result<(), Error> {
         let _lock = self.lock()?;
-        let mut rows = BTreeSet::new();
-        for address in addresses {
-            rows.extend(self.rows_of(address).await?);
-        }
-        let rows: Vec<i64> = rows.into_iter().collect();
+        let rows = self.rows_of_any(addresses).await?;
         let mut writing = self.tables.begin().await?;
         for hash in hashes {
             const ERASED: &str = "INSERT OR IGNORE INTO erased VALUES ($1)";
-            writing.run(ERASED, vec![Param::Bytes(hash)]).await?;
+            writing.run(ERASED, params![hash]).await?;
         }
         for rows in rows.chunks(10_000) {
             const MESSAGES: &str =
                 "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
             const OPEN: &str =
                 "DELETE FROM unfinished WHERE message IN (SELECT value FROM json_each($1))";
-            writing.run(MESSAGES, vec![Param::Numbers(rows.to_vec())]).await?;
-            writing.run(OPEN, vec![Param::Numbers(rows.to_vec())]).await?;
+            writing.run(MESSAGES, params![rows.to_vec()]).await?;
+            writing.run(OPEN, params![rows.to_vec()]).await?;
         }
         for address in addresses {
             const POSTINGS: &str = "
                 DELETE FROM posting WHERE (segment, name) IN
                 (SELECT segment.id, name.id FROM segment, name WHERE name.text = $1)";
-            let given = vec![Param::Text(address.to_lowercase())];
+            let given = params![address.to_lowercase()];
             writing.run(POSTINGS, given.clone()).await?;
             writing.run("DELETE FROM name WHERE text = $1", given).await?;
         }
@@ -156,7 +150,7 @@ impl Index {
         for numbers in numbers.chunks(10_000) {
             const LINKS: &str =
                 "DELETE FROM link WHERE number IN (SELECT value FROM json_each($1))";
-            writing.run(LINKS, vec![Param::Numbers(numbers.to_vec())]).await?;
+            writing.run(LINKS, params![numbers.to_vec()]).await?;
         }
         writing.commit().await?;
         self.redact(terms).await?;
@@ -169,8 +163,8 @@ impl Index {
         let mut hash = Sha256::new();
         let mut last = 0;
         loop {
-            let given = vec![Param::Number(last), Param::Number(PAGE)];
-            let rows = self.tables.all(NEXT, given, |(id,): (i64,)| Ok(id)).await?;
+            let read = |(id,): (i64,)| Ok(id);
+            let rows = self.tables.all(NEXT, params![last, PAGE], read).await?;
             let Some(end) = rows.last() else { break };
             last = *end;
             for message in read::messages(&self.tables, &rows).await? {
@@ -181,7 +175,7 @@ impl Index {
                     hash.update([0x1f]);
                 }
                 for event in &message.events {
-                    hash.update(super::millis(event.at).to_be_bytes());
+                    hash.update(event.at.timestamp_millis().to_be_bytes());
                     hash.update(event.kind.name());
                     for text in [&event.recipient, &event.related] {
                         hash.update(text.as_deref().unwrap_or_default());
@@ -191,6 +185,6 @@ impl Index {
                 hash.update([0x1e]);
             }
         }
-        Ok(hexadecimal(&hash.finalize()))
+        Ok(format!("{:x}", hash.finalize()))
     }
 }

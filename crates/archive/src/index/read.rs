@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use sql::{Param, Tables};
+use chrono::DateTime;
+use sql::{Tables, params};
 
-use super::{Index, instant};
+use super::Index;
 use crate::codec::{unpack, unpack_ascending};
 use crate::message::{Message, MessageEvent};
 use crate::{Entry, Error, Kind, LogArchive, Period};
@@ -13,44 +14,9 @@ use crate::{Entry, Error, Kind, LogArchive, Period};
 /// Messages read in one statement.
 const PAGE: usize = 4096;
 
-/// A stored message.
-#[derive(Debug)]
-pub(super) struct MessageRow {
-    pub(super) id: i64,
-    pub(super) at: i64,
-    pub(super) sender: Option<i64>,
-    pub(super) message_id: Option<String>,
-    pub(super) subject: Option<String>,
-    pub(super) provider: Option<i64>,
-    pub(super) login: bool,
-    pub(super) queue: String,
-    pub(super) events: Vec<u8>,
-}
-
 #[rustfmt::skip]
-type Columns =
+type Row =
     (i64, i64, Option<i64>, Option<String>, Option<String>, Option<i64>, bool, String, Vec<u8>);
-
-impl MessageRow {
-    pub(super) fn given(self) -> Vec<Param> {
-        vec![
-            Param::Number(self.id),
-            Param::Number(self.at),
-            Param::OptionalNumber(self.sender),
-            Param::OptionalText(self.message_id),
-            Param::OptionalText(self.subject),
-            Param::OptionalNumber(self.provider),
-            Param::Flag(self.login),
-            Param::Text(self.queue),
-            Param::Bytes(self.events),
-        ]
-    }
-
-    fn read(columns: Columns) -> Self {
-        let (id, at, sender, message_id, subject, provider, login, queue, events) = columns;
-        Self { id, at, sender, message_id, subject, provider, login, queue, events }
-    }
-}
 
 /// The messages of these rows, in order.
 pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message>, Error> {
@@ -59,24 +25,23 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
         WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id";
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(PAGE) {
-        let read = |columns: Columns| Ok(MessageRow::read(columns));
-        let rows = tables.all(ROWS, vec![Param::Numbers(ids.to_vec())], read).await?;
+        let rows: Vec<Row> = tables.all(ROWS, params![ids.to_vec()], Ok).await?;
         let mut wanted = BTreeSet::new();
         let mut events = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let unpacked = instant(row.at).and_then(|first| unpack(first, &row.events));
-            let unpacked = unpacked.ok_or_else(|| {
-                let problem = format!("message {} cannot be unpacked", row.id);
-                Error::from(tables.name().corrupt(problem))
+        for (id, at, sender, _, _, provider, _, _, packed) in &rows {
+            let first = DateTime::from_timestamp_millis(*at);
+            let unpacked = first.and_then(|first| unpack(first, packed)).ok_or_else(|| {
+                Error::from(tables.name().corrupt(format!("message {id} cannot be unpacked")))
             })?;
             let recipients =
                 unpacked.iter().filter_map(|event| i64::try_from(event.recipient).ok());
-            wanted.extend(recipients.chain(row.sender).chain(row.provider));
+            wanted.extend(recipients.chain(*sender).chain(*provider));
             events.push(unpacked);
         }
         let names = names(tables, wanted.into_iter().collect()).await?;
         let name = |id: i64| if id == 0 { Some(String::new()) } else { names.get(&id).cloned() };
         for (row, events) in rows.into_iter().zip(events) {
+            let (id, _, sender, identifier, subject, provider, login, queue, _) = row;
             let events = events.into_iter().map(|event| MessageEvent {
                 at: event.at,
                 kind: event.kind,
@@ -84,13 +49,13 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
                 related: event.related,
             });
             found.push(Message {
-                id: Some(row.id),
-                queue: row.queue,
-                identifier: row.message_id,
-                sender: row.sender.and_then(name),
-                subject: row.subject,
-                provider: row.provider.and_then(name),
-                login: row.login,
+                id: Some(id),
+                queue,
+                identifier,
+                sender: sender.and_then(name),
+                subject,
+                provider: provider.and_then(name),
+                login,
                 events: events.collect(),
             });
         }
@@ -100,18 +65,30 @@ pub(super) async fn messages(tables: &Tables, ids: &[i64]) -> Result<Vec<Message
 
 async fn names(tables: &Tables, ids: Vec<i64>) -> Result<HashMap<i64, String>, Error> {
     const NAMES: &str = "SELECT id, text FROM name WHERE id IN (SELECT value FROM json_each($1))";
-    let names = tables.all(NAMES, vec![Param::Numbers(ids)], Ok::<(i64, String), String>).await?;
+    let names = tables.all(NAMES, params![ids], Ok::<(i64, String), String>).await?;
     Ok(names.into_iter().collect())
 }
 
 impl Index {
+    /// The rows of all messages from or to one of these addresses.
+    pub(crate) async fn rows_of_any(
+        &self,
+        addresses: &[impl AsRef<str>],
+    ) -> Result<Vec<i64>, Error> {
+        let mut rows = BTreeSet::new();
+        for address in addresses {
+            rows.extend(self.rows_of(address.as_ref()).await?);
+        }
+        Ok(rows.into_iter().collect())
+    }
+
     /// The rows of all messages from or to an address.
     pub(crate) async fn rows_of(&self, address: &str) -> Result<Vec<i64>, Error> {
         const FIND: &str = "
             SELECT posting.messages FROM segment CROSS JOIN posting
             ON posting.segment = segment.id
                 AND posting.name = (SELECT id FROM name WHERE text = $1)";
-        let given = vec![Param::Text(address.to_lowercase())];
+        let given = params![address.to_lowercase()];
         let read = |(bytes,): (Vec<u8>,)| {
             unpack_ascending(&bytes).ok_or_else(|| "posting list cannot be unpacked".to_owned())
         };

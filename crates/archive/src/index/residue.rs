@@ -3,7 +3,7 @@
 //! Invariant: both use the same fields and the same matching, so that a scan after an erasure finds
 //! nothing.
 
-use sql::Param;
+use sql::params;
 
 use super::Index;
 use crate::Error;
@@ -42,7 +42,7 @@ impl Index {
         for (statement, rows) in [(NAMES, names), (IDENTIFIERS, identifiers), (SUBJECTS, subjects)]
         {
             if !rows.is_empty() {
-                writing.run(statement, vec![Param::Numbers(rows)]).await?;
+                writing.run(statement, params![rows]).await?;
             }
         }
         Ok(writing.commit().await?)
@@ -57,9 +57,8 @@ impl Index {
         if texts.is_empty() {
             return Ok(found);
         }
-        let page = |last| vec![Param::Number(last), Param::Number(PAGE)];
         loop {
-            let rows: Vec<(i64, String)> = self.tables.all(NAMES, page(last), Ok).await?;
+            let rows: Vec<(i64, String)> = self.tables.all(NAMES, params![last, PAGE], Ok).await?;
             let Some((end, _)) = rows.last() else { break };
             last = *end;
             let matching = rows.iter().filter(|(_, text)| texts.matches(text));
@@ -67,7 +66,7 @@ impl Index {
         }
         last = 0;
         loop {
-            let rows: Vec<Message> = self.tables.all(MESSAGES, page(last), Ok).await?;
+            let rows: Vec<Message> = self.tables.all(MESSAGES, params![last, PAGE], Ok).await?;
             let Some((end, ..)) = rows.last() else { break };
             last = *end;
             for (id, identifier, subject) in &rows {

@@ -6,16 +6,15 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sql::{Param, Statement, Transaction};
+use sql::{Param, Statement, Transaction, params};
 use tokio::sync::mpsc;
 
-use super::read::{self, MessageRow};
-use super::{Index, instant, millis, stored};
+use super::{Index, read, stored};
 use crate::codec::{Packed, pack, pack_ascending};
+use crate::hashes::ErasedAddresses;
 use crate::join::{Join, Joined, Open};
-use crate::link::ErasedAddresses;
 use crate::message::{Domains, Message};
-use crate::source::{Counts, End, OpenFile, Source, Stop, first_instant, open, unreadable};
+use crate::source::{Counts, End, OpenFile, Source, first_instant, open, unreadable};
 use crate::syslog::Stamps;
 use crate::{Error, reader};
 
@@ -124,7 +123,7 @@ impl Index {
         }
         // The reading thread ends when the channel closes.
         drop(steps);
-        reading.await.map_err(|error| Error::Export(error.to_string()))?;
+        reading.await.map_err(Error::export)?;
         done?;
         for file in &indexed.files {
             indexed.counts.lines += file.counts.lines;
@@ -150,7 +149,8 @@ impl Index {
         }
         let found = |(place, id, heard_at): (String, i64, i64)| {
             let message = messages.remove(&Some(id))?;
-            Some((place, Open { message, last: instant(heard_at)? }))
+            let last = DateTime::from_timestamp_millis(heard_at)?;
+            Some((place, Open { message, last }))
         };
         Ok(places.into_iter().filter_map(found).collect())
     }
@@ -165,14 +165,13 @@ impl Index {
         self::joined(&mut writing, joined, names).await?;
         if !joined.dropped.is_empty() {
             const DROP: &str = "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
-            writing.run(DROP, vec![Param::Numbers(joined.dropped.clone())]).await?;
+            writing.run(DROP, params![joined.dropped.clone()]).await?;
         }
         writing.run("DELETE FROM unfinished", Vec::new()).await?;
         for (place, open) in &joined.open {
             const OPEN: &str = "INSERT INTO unfinished VALUES ($1, $2, $3)";
-            let id = Param::Number(open.message.id.unwrap_or(0));
-            let given = vec![Param::Text(place.clone()), id, Param::Number(millis(open.last))];
-            writing.run(OPEN, given).await?;
+            let (id, last) = (open.message.id.unwrap_or(0), open.last.timestamp_millis());
+            writing.run(OPEN, params![place.as_str(), id, last]).await?;
         }
         write_source(&mut writing, source).await?;
         writing.commit().await?;
@@ -237,11 +236,8 @@ impl Reading {
         let before = file.state();
         let mut written = before.counts.lines;
         let end = loop {
-            match file.next() {
-                Ok(true) => reader::take_line(file, stamps, &mut self.join),
-                Ok(false) => file.count(stamps.last_at(), false, false),
-                Err(Stop::End(end)) => break end,
-                Err(Stop::Failed(error)) => return Err(error),
+            if let Some(end) = reader::take_line(file, stamps, &mut self.join)? {
+                break end;
             }
             if file.lines() - written >= LINES {
                 written = file.lines();
@@ -303,15 +299,15 @@ async fn add_names(
     if wanted.is_empty() {
         return Ok(());
     }
-    let json = serde_json::to_string(&wanted).map_err(|error| Error::Export(error.to_string()))?;
-    let found: Vec<(String, i64)> = writing.rows(FIND, vec![Param::Text(json)]).await?;
+    let json = serde_json::to_string(&wanted).map_err(Error::export)?;
+    let found: Vec<(String, i64)> = writing.rows(FIND, params![json]).await?;
     names.extend(found);
     let last: Vec<(i64,)> = writing.rows(LAST, Vec::new()).await?;
     let mut next = last.first().map_or(0, |(last,)| *last);
     let mut rows = Vec::new();
     for name in wanted.into_iter().filter(|name| !names.contains_key(name)).collect::<Vec<_>>() {
         next += 1;
-        rows.push(vec![Param::Number(next), Param::Text(name.clone())]);
+        rows.push(params![next, name.as_str()]);
         names.insert(name, next);
     }
     static MANY: LazyLock<String> = LazyLock::new(|| many("INSERT INTO name VALUES ", 2));
@@ -326,15 +322,12 @@ async fn write_messages(
     const ONE: &str = "INSERT OR REPLACE INTO message VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     static MANY: LazyLock<String> =
         LazyLock::new(|| many("INSERT OR REPLACE INTO message VALUES ", 9));
-    let mut rows = Vec::with_capacity(messages.len());
-    for message in messages {
-        rows.push(row(message, number).given());
-    }
+    let rows = messages.iter().map(|message| row(message, number)).collect();
     insert(writing, &MANY, ONE, rows).await
 }
 
 /// A message as it is stored.
-fn row(message: &Message, number: &impl Fn(&str) -> i64) -> MessageRow {
+fn row(message: &Message, number: &impl Fn(&str) -> i64) -> Vec<Param> {
     let first = message.events.iter().map(|event| event.at).min().unwrap_or_default();
     let packed = message.events.iter().map(|event| Packed {
         at: event.at,
@@ -342,17 +335,17 @@ fn row(message: &Message, number: &impl Fn(&str) -> i64) -> MessageRow {
         recipient: event.recipient.as_deref().map_or(0, |name| number(name).unsigned_abs()),
         related: event.related.clone(),
     });
-    MessageRow {
-        id: message.id.unwrap_or(0),
-        at: millis(first),
-        sender: message.sender.as_deref().map(number),
-        message_id: message.identifier.clone(),
-        subject: message.subject.clone(),
-        provider: message.provider.as_deref().map(number),
-        login: message.login,
-        queue: message.queue.clone(),
-        events: pack(first, &packed.collect::<Vec<_>>()),
-    }
+    params![
+        message.id.unwrap_or(0),
+        first.timestamp_millis(),
+        message.sender.as_deref().map(number),
+        message.identifier.as_deref(),
+        message.subject.as_deref(),
+        message.provider.as_deref().map(number),
+        message.login,
+        message.queue.as_str(),
+        pack(first, &packed.collect::<Vec<_>>()),
+    ]
 }
 
 async fn write_segment(
@@ -378,7 +371,7 @@ async fn write_segment(
     let segment = segment.first().map_or(0, |(segment,)| *segment);
     let rows = postings.into_iter().map(|(name, ids)| {
         let ids: Vec<u64> = ids.into_iter().collect();
-        vec![Param::Number(segment), Param::Number(name), Param::Bytes(pack_ascending(&ids))]
+        params![segment, name, pack_ascending(&ids)]
     });
     insert(writing, &MANY, ONE, rows.collect()).await
 }
@@ -386,14 +379,14 @@ async fn write_segment(
 async fn write_source(writing: &mut Transaction<'_>, source: &Source) -> Result<(), Error> {
     const WRITE: &str =
         "INSERT OR REPLACE INTO source VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let given = vec![
-        Param::OptionalNumber(source.id),
-        Param::Text(source.name.clone()),
+    let given = params![
+        source.id,
+        source.name.as_str(),
         stored(count(source.head.0)),
-        Param::Bytes(source.head.1.clone()),
+        source.head.1.as_slice(),
         stored(source.offset),
-        Param::Bytes(source.tail.clone()),
-        Param::OptionalNumber(source.last_at.map(millis)),
+        source.tail.as_slice(),
+        source.last_at.map(|at| at.timestamp_millis()),
         stored(source.counts.lines),
         stored(source.counts.kept),
         stored(source.counts.broken),

@@ -1,7 +1,7 @@
 //! The bytes of a registry file: their source, compression and progress.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,14 +83,8 @@ pub(super) fn open_stream(mut raw: Box<dyn Read + Send>) -> io::Result<Opened> {
     raw.by_ref().take(PREFIX).read_to_end(&mut prefix)?;
     let start = hex(&Sha256::digest(&prefix));
     let meter = Meter::default();
-    let packing = prefix.first_chunk::<4>().copied();
     let all = Cursor::new(prefix).chain(raw);
-    let metered = BufReader::with_capacity(256 * 1024, Metered { raw: all, meter: meter.clone() });
-    let text: Box<dyn Read + Send> = match packing {
-        Some([0x1f, 0x8b, ..]) => Box::new(flate2::bufread::MultiGzDecoder::new(metered)),
-        Some([0x28, 0xb5, 0x2f, 0xfd]) => Box::new(zstd::Decoder::with_buffer(metered)?),
-        _ => Box::new(metered),
-    };
+    let text = compression::decompressed(Metered { raw: all, meter: meter.clone() })?;
     Ok(Opened { text, meter, start, total: None })
 }
 

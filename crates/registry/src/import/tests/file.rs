@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Read, Write};
 
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
 use super::*;
 
 on_both!(
@@ -26,7 +28,7 @@ fn gzip(text: &str) -> Vec<u8> {
 
 async fn every_format_of_the_same_rows_is_read_alike(on: On) {
     let plain = rows(0..6);
-    let zstd = zstd::encode_all(plain.as_bytes(), 1).unwrap();
+    let zstd = compress_to_vec(plain.as_bytes(), CompressionLevel::Fastest);
     let halves = [gzip(&plain[..300]), gzip(&plain[300..])].concat();
     let quoted: String = plain
         .lines()

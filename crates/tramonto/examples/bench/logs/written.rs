@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe::Rome;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::Fallible;
 
@@ -55,7 +56,7 @@ pub(crate) fn logs(folder: &Path, lines: u64) -> Fallible<Vec<PathBuf>> {
         let file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
         let mut file: Box<dyn Finish> = match ending {
             ".gz" => Box::new(GzEncoder::new(file, Compression::fast())),
-            ".zst" => Box::new(zstd::Encoder::new(file, 1)?),
+            ".zst" => Box::new(ZstdEncoder { file, piece: Vec::new() }),
             _ => Box::new(file),
         };
         let (mut second, mut stamp) = (0, String::new());
@@ -84,9 +85,32 @@ impl<W: Write> Finish for GzEncoder<W> {
     }
 }
 
-impl<W: Write> Finish for zstd::Encoder<'_, W> {
-    fn finish(self: Box<Self>) -> std::io::Result<()> {
-        (*self).finish()?.flush()
+/// Compresses piece by piece, each into a frame of its own.
+struct ZstdEncoder {
+    file: BufWriter<File>,
+    piece: Vec<u8>,
+}
+
+impl Write for ZstdEncoder {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= 8 << 20 {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let frame = compress_to_vec(self.piece.as_slice(), CompressionLevel::Fastest);
+        self.piece.clear();
+        self.file.write_all(&frame)
+    }
+}
+
+impl Finish for ZstdEncoder {
+    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
+        self.flush()?;
+        self.file.flush()
     }
 }
 
