@@ -3,6 +3,25 @@
 //! Invariants: a message delivered twice is stored once; rows are deleted by erasure alone.
 //! Deliberately absent: decisions, and secrets: links are stored as keyed hashes, codes not at all.
 
+/// The codes of an enum, which are stored and shown.
+macro_rules! codes {
+    ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
+        impl $type {
+            /// The code that is stored and shown.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            pub(super) fn read(code: &str) -> Result<Self, String> {
+                match code {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err(concat!("unknown ", stringify!($type)).to_owned()),
+                }
+            }
+        }
+    };
+}
+
 mod bounces;
 mod confirmations;
 mod erase;

@@ -24,20 +24,11 @@ const BATCH_BYTES: usize = 32 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Writes messages to a store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MessageWriter {
     sender: mpsc::Sender<Pending>,
-    clock: DebugClock,
+    clock: Arc<dyn Clock>,
     stored: watch::Receiver<u64>,
-}
-
-#[derive(Clone)]
-struct DebugClock(Arc<dyn Clock>);
-
-impl std::fmt::Debug for DebugClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
-    }
 }
 
 impl MessageWriter {
@@ -47,7 +38,7 @@ impl MessageWriter {
         let (sender, receiver) = mpsc::channel(BATCH);
         let (count, stored) = watch::channel(0);
         tokio::spawn(write(store, receiver, count));
-        Self { sender, clock: DebugClock(clock), stored }
+        Self { sender, clock, stored }
     }
 
     /// The number of stored messages, updated after each commit.
@@ -60,7 +51,7 @@ impl MessageWriter {
 impl MessageHandler for MessageWriter {
     async fn store(&self, incoming: Incoming) -> Verdict {
         let (sender, content, share) = incoming.into_parts();
-        let message = NewMessage { sender: Some(sender), received_at: self.clock.0.now(), content };
+        let message = NewMessage { sender: Some(sender), received_at: self.clock.now(), content };
         let (reply, replied) = oneshot::channel();
         let stored = async {
             if self.sender.send(Pending { message, reply, share }).await.is_err() {

@@ -96,21 +96,13 @@ impl Connection {
         if let Err(failure) = self.command(Data).await {
             return failure.before_the_letter();
         }
-        let sent = timeout(LETTER, self.smtp.message(&letter.bytes)).await;
-        match sent
-            .map_err(|_late| Failure::Silence)
-            .and_then(|sent| sent.map_err(|error| Failure::of(&error)))
-        {
-            Ok(_) => Ok(Outcome::Accepted),
-            Err(Failure::Refusal(outcome)) => {
-                self.failed = true;
-                Ok(outcome)
-            }
-            Err(failure) => {
-                self.failed = true;
-                Ok(Outcome::InDoubt { cause: failure.cause() })
-            }
-        }
+        let sent = replied(LETTER, self.smtp.message(&letter.bytes)).await;
+        self.failed |= sent.is_err();
+        Ok(match sent {
+            Ok(_) => Outcome::Accepted,
+            Err(Failure::Refusal(outcome)) => outcome,
+            Err(failure) => Outcome::InDoubt { cause: failure.cause() },
+        })
     }
 
     /// The session, if it can carry another letter.
@@ -124,12 +116,19 @@ impl Connection {
     }
 
     async fn command(&mut self, command: impl Display) -> Result<Response, Failure> {
-        let replied = timeout(COMMAND, self.smtp.command(command)).await;
-        let replied = replied.map_err(|_late| Failure::Silence);
-        let replied = replied.and_then(|reply| reply.map_err(|error| Failure::of(&error)));
+        let replied = replied(COMMAND, self.smtp.command(command)).await;
         self.failed |= replied.is_err();
         replied
     }
+}
+
+/// The relay's reply within a time limit.
+async fn replied(
+    limit: Duration,
+    reply: impl Future<Output = Result<Response, smtp::Error>>,
+) -> Result<Response, Failure> {
+    let replied = timeout(limit, reply).await.map_err(|_late| Failure::Silence)?;
+    replied.map_err(|error| Failure::of(&error))
 }
 
 /// Why a command failed.

@@ -123,18 +123,18 @@ fn only_known_files(catalogue: &Catalogue, folder: &Path) -> Result<(), Template
 
 fn own_text(folder: &Path, name: &str) -> Result<Option<String>, TemplateError> {
     let path = folder.join(name);
-    match fs::metadata(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+    let read = match fs::metadata(&path) {
         Ok(found) if found.len() > LARGEST => {
-            Err(TemplateError::new(name, format!("larger than {LARGEST} bytes")))
+            return Err(TemplateError::new(name, format!("larger than {LARGEST} bytes")));
         }
-        Ok(_) => fs::read_to_string(&path).map(Some).map_err(|why| {
-            TemplateError::new(name, format!("cannot be read ({why}); expected UTF-8"))
-        }),
-        Err(why) => {
-            Err(TemplateError::new(name, format!("cannot be read ({why}); check its permissions")))
-        }
-    }
+        Ok(_) => fs::read_to_string(&path),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => Err(error),
+    };
+    read.map(Some).map_err(|why| {
+        let problem = "check its permissions and that it is UTF-8";
+        TemplateError::new(name, format!("cannot be read ({why}); {problem}"))
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use chrono::{NaiveDate, NaiveDateTime};
 use mail::Catalogue;
 use minijinja::{Value, context};
 
-use super::Draft;
 use crate::Error;
 use crate::reading::Language;
 use crate::store::LetterKind;
@@ -49,13 +48,17 @@ pub struct Templates(mail::Templates);
 
 /// The fields that a template can use.
 #[derive(Clone, Copy)]
-struct Fields<'a> {
-    link: Option<&'a str>,
-    code: Option<&'a str>,
-    token: Option<&'a str>,
-    why: Option<&'a str>,
-    redeem_by: Option<NaiveDate>,
-    until: Option<NaiveDateTime>,
+pub(crate) struct Fields<'a> {
+    pub(crate) link: Option<&'a str>,
+    pub(crate) code: Option<&'a str>,
+    /// The signed token of the code.
+    pub(crate) token: Option<&'a str>,
+    /// Why no voucher is granted, as a short code.
+    pub(crate) why: Option<&'a str>,
+    /// The last day on which the voucher can be redeemed.
+    pub(crate) redeem_by: Option<NaiveDate>,
+    /// When the link of an export expires, in the plan's zone.
+    pub(crate) until: Option<NaiveDateTime>,
 }
 
 impl Fields<'_> {
@@ -104,24 +107,20 @@ impl Templates {
 
     /// The subject and the text of a letter, in both languages, its reader's first. The error is a
     /// short code.
-    pub(super) fn render(&self, draft: &Draft<'_>) -> Result<(String, String), &'static str> {
-        let fields = Fields {
-            link: draft.link,
-            code: draft.code.as_ref().map(|code| code.shown.as_str()),
-            token: draft.code.as_ref().map(|code| code.token),
-            why: draft.why,
-            redeem_by: draft.code.as_ref().map_or(draft.redeem_by, |code| code.redeem_by),
-            until: draft.until,
-        };
+    pub(crate) fn render(
+        &self,
+        kind: LetterKind,
+        language: Language,
+        fields: &Fields<'_>,
+    ) -> Result<(String, String), &'static str> {
         let render = |language| {
-            let rendered =
-                self.0.render(&file_name(draft.kind, language), &fields.in_language(language));
+            let rendered = self.0.render(&file_name(kind, language), &fields.in_language(language));
             rendered.map_err(|error| {
                 tracing::error!("{error}");
                 "letter-template"
             })
         };
-        let (first, second) = match draft.language {
+        let (first, second) = match language {
             Language::Italian => (Language::Italian, Language::English),
             Language::English => (Language::English, Language::Italian),
         };

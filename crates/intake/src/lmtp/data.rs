@@ -4,54 +4,17 @@
 //! and the connection is closed, because the rest may be a smuggled message.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The memory that messages in flight may use, over all connections.
-#[derive(Debug, Clone)]
-pub(crate) struct MemoryBudget {
-    used: Arc<AtomicUsize>,
-    most: usize,
-}
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The memory that messages in flight may use, over all connections, in permits of [`STEP`] bytes.
+pub(crate) type MemoryBudget = Arc<Semaphore>;
 
 /// A share of the budget, released when dropped.
-#[derive(Debug)]
-pub(crate) struct MemoryShare {
-    budget: MemoryBudget,
-    bytes: usize,
-}
+pub(crate) type MemoryShare = Option<OwnedSemaphorePermit>;
 
 /// How much of the budget is reserved at a time.
-const STEP: usize = 64 * 1024;
-
-impl MemoryBudget {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { used: Arc::default(), most }
-    }
-
-    fn share(&self) -> MemoryShare {
-        MemoryShare { budget: self.clone(), bytes: 0 }
-    }
-}
-
-impl MemoryShare {
-    /// Grows to this many bytes; false if the budget is exhausted.
-    fn grow(&mut self, bytes: usize) -> bool {
-        while self.bytes < bytes {
-            let before = self.budget.used.fetch_add(STEP, Ordering::Relaxed);
-            self.bytes += STEP;
-            if before + STEP > self.budget.most {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-impl Drop for MemoryShare {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
+pub(super) const STEP: usize = 64 * 1024;
 
 /// Why a message is refused, in rising order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,24 +44,19 @@ enum Position {
 #[derive(Debug)]
 pub(super) struct Data {
     bytes: Vec<u8>,
+    budget: MemoryBudget,
     share: MemoryShare,
     most: usize,
     position: Position,
     refusal: Option<Refusal>,
 }
 
-/// A complete message. It holds its share of the budget until it is dropped.
-#[derive(Debug)]
-pub(super) struct Complete {
-    pub(super) bytes: Vec<u8>,
-    pub(super) share: MemoryShare,
-}
-
 impl Data {
     pub(super) fn new(most: usize, budget: &MemoryBudget) -> Self {
         Self {
             bytes: Vec::new(),
-            share: budget.share(),
+            budget: Arc::clone(budget),
+            share: None,
             most,
             position: Position::LineStart,
             refusal: None,
@@ -156,24 +114,41 @@ impl Data {
         let length = self.bytes.len().saturating_add(bytes.len());
         if length > self.most {
             self.refuse(Refusal::TooLarge);
-        } else if self.share.grow(length) {
+        } else if self.reserve(length) {
             self.bytes.extend_from_slice(bytes);
         } else {
             self.refuse(Refusal::NoMemory);
         }
     }
 
+    /// Reserves memory for this many bytes; false if the budget is exhausted.
+    fn reserve(&mut self, bytes: usize) -> bool {
+        let reserved = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = bytes.div_ceil(STEP).saturating_sub(reserved);
+        if missing == 0 {
+            return true;
+        }
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let acquired = Arc::clone(&self.budget).try_acquire_many_owned(missing);
+        let Ok(more) = acquired else { return false };
+        match &mut self.share {
+            Some(share) => share.merge(more),
+            None => self.share = Some(more),
+        }
+        true
+    }
+
     /// Records the refusal with the highest precedence and frees the bytes.
     fn refuse(&mut self, why: Refusal) {
         self.refusal = self.refusal.max(Some(why));
         self.bytes = Vec::new();
-        self.share = self.share.budget.share();
+        self.share = None;
     }
 
-    /// The complete message, or why it is refused.
-    pub(super) fn end(self) -> Result<Complete, Refusal> {
+    /// The complete message with its share of the budget, or why it is refused.
+    pub(super) fn end(self) -> Result<(Vec<u8>, MemoryShare), Refusal> {
         match self.refusal {
-            None => Ok(Complete { bytes: self.bytes, share: self.share }),
+            None => Ok((self.bytes, self.share)),
             Some(why) => Err(why),
         }
     }

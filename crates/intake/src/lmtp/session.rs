@@ -1,12 +1,13 @@
 //! An LMTP session without its socket: bytes in, replies and messages out.
 
 use std::fmt;
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::command::{self, Command, CommandError};
-use super::data::{Complete, Data, MemoryBudget, MemoryShare, Refusal};
+use super::data::{Data, MemoryBudget, MemoryShare, Refusal, STEP};
 use super::limiter::RateLimiter;
 
 /// The longest command line, CR LF included: RFC 5321 (4.5.3.1.4) asks for 512, extensions for
@@ -40,7 +41,8 @@ impl Rules {
         limiter: RateLimiter,
         memory: usize,
     ) -> Self {
-        Self { name, intake, largest, limiter, budget: MemoryBudget::new(memory) }
+        let budget = Arc::new(Semaphore::new(memory / STEP));
+        Self { name, intake, largest, limiter, budget }
     }
 }
 
@@ -49,25 +51,25 @@ impl Rules {
 pub struct Incoming {
     /// The envelope sender; empty for a bounce.
     pub sender: String,
-    complete: Complete,
+    bytes: Vec<u8>,
+    share: MemoryShare,
 }
 
 impl Incoming {
     /// The message.
     pub fn bytes(&self) -> &[u8] {
-        &self.complete.bytes
+        &self.bytes
     }
 
     /// The sender, the message, and its share of the memory budget, held until dropped.
     pub(crate) fn into_parts(self) -> (String, Vec<u8>, MemoryShare) {
-        let Complete { bytes, share } = self.complete;
-        (self.sender, bytes, share)
+        (self.sender, self.bytes, self.share)
     }
 }
 
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Incoming({} bytes)", self.complete.bytes.len())
+        write!(f, "Incoming({} bytes)", self.bytes.len())
     }
 }
 
@@ -166,7 +168,7 @@ impl Session {
 
     fn each(&mut self, replies: &mut Vec<u8>, reply: &str) {
         for _ in 0..self.recipients {
-            say(replies, format_args!("{reply}"));
+            say(replies, reply);
         }
         self.reset();
     }
@@ -174,7 +176,7 @@ impl Session {
     fn end_of_data(&mut self, replies: &mut Vec<u8>) -> Option<Incoming> {
         let sender = self.sender.take().unwrap_or_default();
         match self.data.take()?.end() {
-            Ok(complete) => return Some(Incoming { sender, complete }),
+            Ok((bytes, share)) => return Some(Incoming { sender, bytes, share }),
             Err(Refusal::NoMemory) => {
                 self.each(replies, "451 4.3.1 out of memory, try again later");
             }
@@ -213,13 +215,13 @@ impl Session {
                 say(replies, format_args!("250 SIZE {}", rules.largest));
             }
             Command::Smtp => self.error(replies, "500 5.5.1 this is LMTP, send LHLO"),
-            Command::Noop => say(replies, format_args!("250 2.0.0 ok")),
+            Command::Noop => say(replies, "250 2.0.0 ok"),
             Command::Vrfy => {
-                say(replies, format_args!("252 2.5.0 cannot verify, send the message"));
+                say(replies, "252 2.5.0 cannot verify, send the message");
             }
             Command::Rset => {
                 self.reset();
-                say(replies, format_args!("250 2.0.0 reset"));
+                say(replies, "250 2.0.0 reset");
             }
             Command::Quit => self.end(replies, "221 2.0.0 closing connection"),
             Command::Mail { sender, size } => self.mail(sender, size, rules, replies),
@@ -230,7 +232,7 @@ impl Session {
             }
             Command::Data => {
                 self.data = Some(Data::new(rules.largest, &rules.budget));
-                say(replies, format_args!("354 send the message, end with a single dot"));
+                say(replies, "354 send the message, end with a single dot");
             }
         }
     }
@@ -242,10 +244,10 @@ impl Session {
         } else if self.sender.is_some() {
             self.error(replies, "503 5.5.1 nested MAIL command");
         } else if size.is_some_and(|size| size > largest) {
-            say(replies, format_args!("552 5.3.4 message too large"));
+            say(replies, "552 5.3.4 message too large");
         } else {
             self.sender = Some(sender);
-            say(replies, format_args!("250 2.1.0 sender ok"));
+            say(replies, "250 2.1.0 sender ok");
         }
     }
 
@@ -254,14 +256,14 @@ impl Session {
             return self.error(replies, "503 5.5.1 send MAIL first");
         };
         if !recipient.eq_ignore_ascii_case(&rules.intake.borrow()) {
-            say(replies, format_args!("550 5.1.1 unknown recipient"));
+            say(replies, "550 5.1.1 unknown recipient");
         } else if self.recipients >= MOST_RECIPIENTS {
-            say(replies, format_args!("452 4.5.3 too many recipients"));
+            say(replies, "452 4.5.3 too many recipients");
         } else if self.recipients == 0 && !rules.limiter.admits(sender, now) {
-            say(replies, format_args!("451 4.7.1 too many messages, try again later"));
+            say(replies, "451 4.7.1 too many messages, try again later");
         } else {
             self.recipients += 1;
-            say(replies, format_args!("250 2.1.5 recipient ok"));
+            say(replies, "250 2.1.5 recipient ok");
         }
     }
 
@@ -270,12 +272,12 @@ impl Session {
         if self.errors >= MOST_ERRORS {
             self.end(replies, "421 4.7.0 too many errors");
         } else {
-            say(replies, format_args!("{reply}"));
+            say(replies, reply);
         }
     }
 
     fn end(&mut self, replies: &mut Vec<u8>, reply: &str) {
-        say(replies, format_args!("{reply}"));
+        say(replies, reply);
         self.ended = true;
     }
 
@@ -284,7 +286,7 @@ impl Session {
     }
 }
 
-fn say(replies: &mut Vec<u8>, line: fmt::Arguments<'_>) {
+fn say(replies: &mut Vec<u8>, line: impl fmt::Display) {
     replies.extend_from_slice(line.to_string().as_bytes());
     replies.extend_from_slice(b"\r\n");
 }

@@ -59,11 +59,8 @@ pub(super) fn precheck(
         (LetterKind::Reminder, Some(mailbox)) if reminder_holds(state, mailbox, now) => {
             let rules = state.plan().and_then(|plan| plan.vouchers.as_ref());
             let redeem_by = rules.and_then(|rules| rules.redeem_by);
-            Precheck::Send(Facts {
-                route: Some(route(state, mailbox, now)),
-                redeem_by,
-                until: None,
-            })
+            let route = Some(route(state, mailbox, now));
+            Precheck::Send(Facts { route, redeem_by, until: None })
         }
         (LetterKind::Extract, Some(mailbox)) => export(state, letter, mailbox, links, now),
         (LetterKind::Reminder, _) | (LetterKind::Extract, None) => Precheck::Obsolete,
@@ -109,11 +106,8 @@ fn export(
         LogStanding::Prepared { expires_at, .. } if links => {
             let zone = state.plan().map_or(chrono_tz::UTC, |plan| plan.zone);
             let until = Some(expires_at.with_timezone(&zone).naive_local());
-            Precheck::Send(Facts {
-                route: Some(route(state, mailbox, now)),
-                redeem_by: None,
-                until,
-            })
+            let route = Some(route(state, mailbox, now));
+            Precheck::Send(Facts { route, redeem_by: None, until })
         }
         LogStanding::Prepared { .. } | LogStanding::Verified | LogStanding::Requested => {
             Precheck::Postpone(now + RECHECK)

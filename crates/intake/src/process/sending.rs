@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, MailboxSet, State};
-use mail::{Headers, Letter, Outcome, Transport};
+use mail::{Draft, Headers, Letter, MARK, Outcome, Transport};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use vouchers::Credentials;
@@ -14,7 +14,7 @@ use super::grants::CodeResult;
 use super::notify_address;
 use super::precheck::{Facts, Precheck, precheck, request_of};
 use crate::Error;
-use crate::letter::{self, Code, Draft, SEAL};
+use crate::letter::{self, Fields, SEAL};
 use crate::portal::{CONFIRM, PURPOSE};
 use crate::store::{Confirmation, DueLetter, LetterKind, LetterOutcome, Route};
 
@@ -34,12 +34,10 @@ const UNCONFIGURED: TimeDelta = TimeDelta::minutes(5);
 const ADDRESS: &str = "intake-address";
 
 /// What a letter contains besides its text.
-#[derive(Default)]
 struct Enclosed {
-    token: Option<String>,
+    /// The path of its link on the portal, a secret.
+    path: Option<String>,
     code: Option<Credentials>,
-    /// The path of an export on the portal, a secret.
-    export: Option<String>,
     facts: Facts,
 }
 
@@ -94,7 +92,7 @@ impl RequestProcessor {
             return self.fail_unsent(waiting, "no-address", now).await;
         };
         let address = self.vouchers.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
-        let (token, asked) = self.confirmation(waiting, address, now).await?;
+        let (path, asked) = self.confirmation(waiting, address, now).await?.unzip();
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             // The code goes to the address from which the holder confirmed, or to nobody.
             let confirmed = self.store.confirmed_address(waiting.message, mailbox).await?;
@@ -105,18 +103,18 @@ impl RequestProcessor {
         if !self.store.claim(waiting, now + CLAIM, asked).await? {
             return Ok(());
         }
-        let mut enclosed = Enclosed { token, facts, ..Enclosed::default() };
+        let mut enclosed = Enclosed { path, code: None, facts };
         if waiting.kind == LetterKind::Extract {
             match self.export_link(waiting, now).await {
-                Ok(path) => enclosed.export = Some(path),
-                Err(sent) => return self.store.settle(waiting.number, sent, now).await,
+                Ok(path) => enclosed.path = Some(path),
+                Err(sent) => return self.store.settle(waiting, sent, now).await,
             }
         }
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             match self.code(mailbox, now).await {
                 Ok(CodeResult::Issued(code)) => enclosed.code = Some(code),
                 Ok(CodeResult::AlreadyDelivered) => {
-                    return self.store.settle(waiting.number, LetterOutcome::Obsolete, now).await;
+                    return self.store.settle(waiting, LetterOutcome::Obsolete, now).await;
                 }
                 Ok(CodeResult::Refused(why)) => {
                     return self.store.refuse_letter(waiting.number, why.code(), now).await;
@@ -124,7 +122,7 @@ impl RequestProcessor {
                 Err(error) => {
                     // It has not left.
                     let later = LetterOutcome::Retry(now + TimeDelta::minutes(1));
-                    self.store.settle(waiting.number, later, now).await?;
+                    self.store.settle(waiting, later, now).await?;
                     return Err(error);
                 }
             }
@@ -143,18 +141,10 @@ impl RequestProcessor {
                 }
                 // The letter has not left: the code can be used again.
                 LetterOutcome::Retry(_) => drop(self.unsent.insert(code.id.number, code)),
-                LetterOutcome::Failed | LetterOutcome::InDoubt | LetterOutcome::Obsolete => {}
+                LetterOutcome::Failed(_) | LetterOutcome::InDoubt | LetterOutcome::Obsolete => {}
             }
         }
-        match sent {
-            LetterOutcome::Failed => self.store.fail(waiting, (sent, "letter-failed"), now).await,
-            LetterOutcome::InDoubt => {
-                self.store.fail(waiting, (sent, "letter-in-doubt"), now).await
-            }
-            LetterOutcome::Sent | LetterOutcome::Retry(_) | LetterOutcome::Obsolete => {
-                self.store.settle(waiting.number, sent, now).await
-            }
-        }
+        self.store.settle(waiting, sent, now).await
     }
 
     /// Puts letters with an expired claim in doubt and returns their number. A letter whose code is
@@ -167,13 +157,9 @@ impl RequestProcessor {
                 let delivered = snapshot.vouchers.delivered();
                 letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
             };
-            if left {
-                self.store.settle(letter.number, LetterOutcome::Sent, now).await?;
-            } else {
-                let doubt = (LetterOutcome::InDoubt, "letter-in-doubt");
-                self.store.fail(&letter, doubt, now).await?;
-                many += 1;
-            }
+            let outcome = if left { LetterOutcome::Sent } else { LetterOutcome::InDoubt };
+            self.store.settle(&letter, outcome, now).await?;
+            many += u64::from(!left);
         }
         Ok(many)
     }
@@ -204,7 +190,7 @@ impl RequestProcessor {
             }
             Precheck::Obsolete => {
                 if self.store.claim(&waiting, now + CLAIM, None).await? {
-                    self.store.settle(waiting.number, LetterOutcome::Obsolete, now).await?;
+                    self.store.settle(&waiting, LetterOutcome::Obsolete, now).await?;
                 }
                 Ok(None)
             }
@@ -231,12 +217,12 @@ impl RequestProcessor {
     async fn fail_unsent(
         &self,
         waiting: &DueLetter,
-        why: &str,
+        why: &'static str,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         tracing::warn!(letter = waiting.number, cause = why, "letter cannot be sent");
         if self.store.claim(waiting, now + CLAIM, None).await? {
-            self.store.fail(waiting, (LetterOutcome::Failed, why), now).await?;
+            self.store.settle(waiting, LetterOutcome::Failed(why), now).await?;
         }
         Ok(())
     }
@@ -256,15 +242,15 @@ impl RequestProcessor {
         }))
     }
 
-    /// The token of a confirmation link, and what is stored of it.
+    /// The path of a confirmation link, and what is stored of it.
     async fn confirmation(
         &self,
         waiting: &DueLetter,
         address: [u8; 32],
         now: DateTime<Utc>,
-    ) -> Result<(Option<String>, Option<Confirmation>), Error> {
+    ) -> Result<Option<(String, Confirmation)>, Error> {
         if waiting.kind != LetterKind::Confirm {
-            return Ok((None, None));
+            return Ok(None);
         }
         let mut bits = [0; 32];
         SysRng.try_fill_bytes(&mut bits).map_err(|error| Error::Random(error.to_string()))?;
@@ -277,9 +263,11 @@ impl RequestProcessor {
             let closes = closes(&snapshot, now);
             expires_at = closes.map_or(expires_at, |closes| expires_at.min(closes));
         }
-        Ok((Some(token), Some(Confirmation { token: hash, address, expires_at })))
+        let confirmation = Confirmation { token: hash, address, expires_at };
+        Ok(Some((format!("{CONFIRM}{token}"), confirmation)))
     }
 
+    /// Writes a letter. The error is a short code.
     fn write(
         &self,
         waiting: &DueLetter,
@@ -290,34 +278,39 @@ impl RequestProcessor {
     ) -> Result<Letter, &'static str> {
         let reading = self.settings.reader.read(None, content);
         let from = self.settings.from.as_ref().ok_or("no-sender")?;
-        let confirm = enclosed.token.as_ref().map(|token| format!("{CONFIRM}{token}"));
-        let link = match (confirm.as_ref().or(enclosed.export.as_ref()), &self.settings.portal) {
+        let link = match (&enclosed.path, &self.settings.portal) {
             (Some(path), Some(portal)) => Some(format!("{portal}{path}")),
             (Some(_), None) => return Err("no-portal"),
             (None, _) => None,
         };
-        let code = enclosed.code.as_ref().map(|credentials| Code {
-            shown: credentials.code.shown(),
-            token: &credentials.token,
-            redeem_by: credentials.redeem_by,
-        });
-        let id = mail::seal_number(&self.vouchers.keyring().keyed_hash(SEAL), waiting.number);
-        let draft = Draft {
-            id: &id,
-            kind: waiting.kind,
-            from,
-            to,
-            is_reply: waiting.route == Route::Sender,
-            in_reply_to: reading.message_id.as_deref(),
-            language: reading.language,
-            date: now,
+        let (credentials, facts) = (enclosed.code.as_ref(), &enclosed.facts);
+        let code = credentials.map(|credentials| credentials.code.shown());
+        let fields = Fields {
             link: link.as_deref(),
-            code,
+            code: code.as_deref(),
+            token: credentials.map(|credentials| credentials.token.as_str()),
             why: waiting.why.as_deref(),
-            redeem_by: enclosed.facts.redeem_by,
-            until: enclosed.facts.until,
+            redeem_by: credentials.map_or(facts.redeem_by, |credentials| credentials.redeem_by),
+            until: facts.until,
         };
-        letter::write(&draft, &self.settings.templates)
+        let (kind, is_reply) = (waiting.kind, waiting.route == Route::Sender);
+        let to = Letter::recipient(to)?;
+        let (subject, text) = self.settings.templates.render(kind, reading.language, &fields)?;
+        let key = self.vouchers.keyring().keyed_hash(SEAL);
+        mail::compose(Draft {
+            from,
+            return_path: (!is_reply).then(|| from.clone()),
+            to,
+            id: &mail::seal_number(&key, waiting.number),
+            // A holder may never have sent the message that asked in their name.
+            in_reply_to: reading.message_id.as_deref().filter(|_| is_reply),
+            subject,
+            text,
+            date: now,
+            languages: "it, en",
+            automatic: letter::automatic(kind),
+            headers: &[("X-Auto-Response-Suppress", "All"), (MARK, kind.code())],
+        })
     }
 }
 
@@ -342,7 +335,7 @@ fn after(outcome: &Outcome, waiting: &DueLetter, now: DateTime<Utc>) -> LetterOu
         | Outcome::Refused { cause }
         | Outcome::Unreachable { cause } => {
             tracing::warn!(letter, cause, "letter failed permanently");
-            LetterOutcome::Failed
+            LetterOutcome::Failed("letter-failed")
         }
     }
 }

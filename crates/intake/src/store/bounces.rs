@@ -1,7 +1,7 @@
 //! Bounces of letters.
 
 use chrono::{DateTime, Utc};
-use sql::Param;
+use sql::params;
 
 use super::{Store, micros};
 use crate::Error;
@@ -34,17 +34,10 @@ impl Store {
             WHERE number = $4 AND status = 'new'
             AND EXISTS (SELECT 1 FROM letter WHERE number = $1 AND status = 'failed')";
         let mut writing = self.tables.begin().await?;
-        let given = vec![Param::Number(letter), Param::Number(micros(now))];
-        let failed = writing.run(FAIL, given).await?;
-        let given = || {
-            vec![Param::Number(letter), Param::Text(BOUNCED.to_owned()), Param::Number(micros(now))]
-        };
-        if failed > 0 {
-            writing.run(HOLD, given()).await?;
+        if writing.run(FAIL, params![letter, micros(now)]).await? > 0 {
+            writing.run(HOLD, params![letter, BOUNCED, micros(now)]).await?;
         }
-        let mut of_report = given();
-        of_report.push(Param::Number(report));
-        let done = writing.run(DONE, of_report).await? > 0;
+        let done = writing.run(DONE, params![letter, BOUNCED, micros(now), report]).await? > 0;
         writing.commit().await?;
         Ok(done)
     }

@@ -3,7 +3,7 @@
 //! Deliberately absent: links, which exist in the letters alone.
 
 use chrono::{DateTime, Utc};
-use sql::{Param, Transaction};
+use sql::{Transaction, params};
 
 use super::letters::{NewLetter, Route, write};
 use super::outbox::DueLetter;
@@ -40,15 +40,9 @@ pub(super) async fn insert(
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (letter) DO UPDATE SET token = excluded.token, address = excluded.address,
             expires_at = excluded.expires_at";
-    let given = vec![
-        Param::Number(letter.number),
-        Param::Bytes(confirmation.token.to_vec()),
-        Param::Bytes(confirmation.address.to_vec()),
-        Param::Number(mailbox.into()),
-        Param::Number(letter.message),
-        Param::Text(letter.route.code().to_owned()),
-        Param::Number(micros(confirmation.expires_at)),
-    ];
+    let Confirmation { token, address, expires_at } = *confirmation;
+    let (number, message, route) = (letter.number, letter.message, letter.route.code());
+    let given = params![number, token, address, mailbox, message, route, micros(expires_at)];
     writing.run(INSERT, given).await?;
     Ok(())
 }
@@ -59,7 +53,7 @@ impl Store {
         const CONFIRM: &str = "
             UPDATE confirmation SET used_at = $2
             WHERE token = $1 AND used_at IS NULL AND expires_at > $2";
-        self.change(CONFIRM, vec![Param::Bytes(token.to_vec()), Param::Number(micros(now))]).await
+        Ok(self.tables.run(CONFIRM, params![token, micros(now)]).await? > 0)
     }
 
     /// Confirmations that are not processed yet, oldest first.
@@ -71,7 +65,7 @@ impl Store {
             let (mailbox, route) = (number(mailbox)?, Route::read(&route)?);
             Ok(Confirmed { letter, mailbox, message, route })
         };
-        Ok(self.tables.all(CONFIRMED, vec![Param::Number(limit.into())], read).await?)
+        Ok(self.tables.all(CONFIRMED, params![limit], read).await?)
     }
 
     /// Marks a confirmation as processed and queues its letter.
@@ -83,9 +77,8 @@ impl Store {
     ) -> Result<(), Error> {
         const SETTLE: &str = "
             UPDATE confirmation SET settled_at = $2 WHERE letter = $1 AND settled_at IS NULL";
-        let given = vec![Param::Number(confirmed.letter), Param::Number(micros(now))];
         let mut writing = self.tables.begin().await?;
-        if writing.run(SETTLE, given).await? > 0 {
+        if writing.run(SETTLE, params![confirmed.letter, micros(now)]).await? > 0 {
             write(&mut writing, letter, now).await?;
         }
         Ok(writing.commit().await?)
@@ -101,7 +94,6 @@ impl Store {
             SELECT address FROM confirmation
             WHERE message = $1 AND mailbox = $2 AND used_at IS NOT NULL ORDER BY used_at";
         let read = |(address,): (Vec<u8>,)| Ok(address);
-        let given = vec![Param::Number(message), Param::Number(mailbox.into())];
-        Ok(self.tables.all(ADDRESS_OF, given, read).await?.pop())
+        Ok(self.tables.all(ADDRESS_OF, params![message, mailbox], read).await?.pop())
     }
 }

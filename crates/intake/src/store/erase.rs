@@ -4,7 +4,7 @@
 //! overwritten in the file too.
 
 use roaring::RoaringBitmap;
-use sql::Param;
+use sql::{Statement, among, params};
 
 use super::{Store, schema};
 use crate::Error;
@@ -26,24 +26,14 @@ impl Store {
             }
             // A message released for several holders is stored under the last one: the letters name
             // the others. Letters that reply to no message have message 0.
-            let of = sql::Statement {
-                sqlite: "
-                    SELECT number FROM message WHERE mailbox IN (SELECT value FROM json_each($1))
-                    UNION SELECT message FROM letter
-                    WHERE message <> 0 AND mailbox IN (SELECT value FROM json_each($1))",
-                postgres: "
-                    SELECT number FROM message WHERE mailbox = ANY ($1)
-                    UNION SELECT message FROM letter WHERE message <> 0 AND mailbox = ANY ($1)",
-            };
+            const THEIRS: Statement = among!(
+                "SELECT number FROM message WHERE mailbox",
+                " UNION SELECT message FROM letter WHERE message <> 0 AND mailbox"
+            );
+            const LETTERS: Statement = among!("DELETE FROM letter WHERE mailbox");
             let read = |(number,): (i64,)| Ok(number);
-            erased.extend(self.tables.all(of, vec![Param::Numbers(page.clone())], read).await?);
-            let letters = sql::Statement {
-                sqlite: "DELETE FROM letter WHERE mailbox IN (SELECT value FROM json_each($1))",
-                postgres: "DELETE FROM letter WHERE mailbox = ANY ($1)",
-            };
-            let mut writing = self.tables.begin().await?;
-            writing.run(letters, vec![Param::Numbers(page)]).await?;
-            writing.commit().await?;
+            erased.extend(self.tables.all(THEIRS, params![page.clone()], read).await?);
+            self.tables.run(LETTERS, params![page]).await?;
         }
         erased.sort_unstable();
         erased.dedup();
@@ -67,24 +57,14 @@ impl Store {
     }
 
     async fn delete(&self, messages: &[i64]) -> Result<(), Error> {
-        const DELETE: [sql::Statement; 3] = [
-            sql::Statement {
-                sqlite: "DELETE FROM confirmation WHERE message IN (SELECT value FROM \
-                         json_each($1))",
-                postgres: "DELETE FROM confirmation WHERE message = ANY ($1)",
-            },
-            sql::Statement {
-                sqlite: "DELETE FROM letter WHERE message IN (SELECT value FROM json_each($1))",
-                postgres: "DELETE FROM letter WHERE message = ANY ($1)",
-            },
-            sql::Statement {
-                sqlite: "DELETE FROM message WHERE number IN (SELECT value FROM json_each($1))",
-                postgres: "DELETE FROM message WHERE number = ANY ($1)",
-            },
+        const DELETE: [Statement; 3] = [
+            among!("DELETE FROM confirmation WHERE message"),
+            among!("DELETE FROM letter WHERE message"),
+            among!("DELETE FROM message WHERE number"),
         ];
         let mut writing = self.tables.begin().await?;
         for statement in DELETE {
-            writing.run(statement, vec![Param::Numbers(messages.to_vec())]).await?;
+            writing.run(statement, params![messages.to_vec()]).await?;
         }
         Ok(writing.commit().await?)
     }
@@ -104,9 +84,8 @@ impl Store {
             return Ok(found);
         }
         loop {
-            let given = vec![Param::Number(last), Param::Number(PAGE)];
             let read = |row: (i64, Option<String>)| Ok(row);
-            let page = self.tables.all(SENDERS, given, read).await?;
+            let page = self.tables.all(SENDERS, params![last, PAGE], read).await?;
             let Some((end, _)) = page.last() else { return Ok(found) };
             last = *end;
             for (number, sender) in page {

@@ -1,7 +1,7 @@
 //! Letters as they are queued.
 
 use chrono::{DateTime, Utc};
-use sql::{Param, Transaction};
+use sql::{Transaction, params};
 
 use super::micros;
 use crate::Error;
@@ -38,24 +38,6 @@ pub enum Route {
     Notice,
 }
 
-macro_rules! codes {
-    ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
-        impl $type {
-            /// The code that is stored and shown.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            pub(super) fn read(code: &str) -> Result<Self, String> {
-                match code {
-                    $($code => Ok(Self::$variant),)+
-                    _ => Err(concat!("unknown ", stringify!($type)).to_owned()),
-                }
-            }
-        }
-    };
-}
-
 codes!(LetterKind {
     Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
     Granted = "granted", Refused = "refused", Reminder = "reminder",
@@ -85,14 +67,8 @@ pub(super) async fn write(
         INSERT INTO letter (kind, message, mailbox, route, why, status, created_at, due_at, \
         attempts)
         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, 0)";
-    let given = vec![
-        Param::Text(new.kind.code().to_owned()),
-        Param::Number(new.message),
-        Param::OptionalNumber(new.mailbox.map(i64::from)),
-        Param::Text(new.route.code().to_owned()),
-        Param::OptionalText(new.why.map(str::to_owned)),
-        Param::Number(micros(now)),
-    ];
+    let NewLetter { kind, message, mailbox, route, why } = new;
+    let given = params![kind.code(), message, mailbox, route.code(), why, micros(now)];
     writing.run(WRITE, given).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use sql::Param;
+use sql::{Param, params};
 
 use super::{Store, instant, micros, number};
 use crate::Error;
@@ -52,23 +52,7 @@ pub enum MessageStatus {
     Refused,
 }
 
-impl MessageStatus {
-    /// The code that is stored and shown.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Held => "held",
-            Self::Done => "done",
-            Self::Refused => "refused",
-        }
-    }
-
-    fn read(code: &str) -> Result<Self, String> {
-        let all = [Self::New, Self::Held, Self::Done, Self::Refused];
-        let found = all.into_iter().find(|status| status.code() == code);
-        found.ok_or_else(|| "unknown message status".to_owned())
-    }
-}
+codes!(MessageStatus { New = "new", Held = "held", Done = "done", Refused = "refused" });
 
 impl FromStr for MessageStatus {
     type Err = String;
@@ -117,12 +101,9 @@ impl Store {
             VALUES ($1, $2, $3, $4, 'new') ON CONFLICT (digest) DO NOTHING";
         let mut writing = self.tables.begin().await?;
         for message in messages {
-            let given = vec![
-                Param::Bytes(digest(&message.content).to_vec()),
-                Param::Number(micros(message.received_at)),
-                Param::OptionalText(message.sender.clone()),
-                Param::Bytes(message.content.clone()),
-            ];
+            let NewMessage { sender, received_at, content } = message;
+            let (digest, received_at) = (digest(content), micros(*received_at));
+            let given = params![digest, received_at, sender.clone(), content.clone()];
             writing.run(INSERT, given).await?;
         }
         Ok(writing.commit().await?)
@@ -131,11 +112,10 @@ impl Store {
     /// Stores one message and returns its number, old or new.
     pub async fn insert_one(&self, message: NewMessage) -> Result<i64, Error> {
         const NUMBER: &str = "SELECT number FROM message WHERE digest = $1";
-        let digest = digest(&message.content).to_vec();
+        let digest = digest(&message.content);
         self.insert(&[message]).await?;
         let read = |(number,): (i64,)| Ok(number);
-        let found = self.tables.all(NUMBER, vec![Param::Bytes(digest)], read).await?;
-        Ok(found.first().copied().unwrap_or_default())
+        Ok(self.tables.all(NUMBER, params![digest], read).await?.pop().unwrap_or_default())
     }
 
     /// Messages of a status after a number, oldest first.
@@ -146,25 +126,20 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Message>, Error> {
         const PAGE: &str = select!("WHERE status = $1 AND number > $2 ORDER BY number LIMIT $3");
-        let given = vec![
-            Param::Text(status.code().to_owned()),
-            Param::Number(after),
-            Param::Number(limit.into()),
-        ];
-        Ok(self.tables.all(PAGE, given, message).await?)
+        Ok(self.tables.all(PAGE, params![status.code(), after, limit], message).await?)
     }
 
     /// One message; `None` if there is none with this number.
     pub async fn message(&self, number: i64) -> Result<Option<Message>, Error> {
         const ONE: &str = select!("WHERE number = $1");
-        Ok(self.tables.all(ONE, vec![Param::Number(number)], message).await?.pop())
+        Ok(self.tables.all(ONE, params![number], message).await?.pop())
     }
 
     /// The content of a message.
     pub async fn content(&self, number: i64) -> Result<Option<Vec<u8>>, Error> {
         const ONE: &str = "SELECT content FROM message WHERE number = $1";
         let read = |(content,): (Vec<u8>,)| Ok(content);
-        Ok(self.tables.all(ONE, vec![Param::Number(number)], read).await?.pop())
+        Ok(self.tables.all(ONE, params![number], read).await?.pop())
     }
 
     /// The number of messages by status and reason.
@@ -196,9 +171,7 @@ impl Store {
         const REFUSE: &str = "
             UPDATE message SET status = 'refused', reason = $2, decided_at = $3
             WHERE number = $1 AND status = 'held'";
-        let given =
-            vec![Param::Number(number), Param::Text(reason.to_owned()), Param::Number(micros(now))];
-        self.change(REFUSE, given).await
+        Ok(self.tables.run(REFUSE, params![number, reason, micros(now)]).await? > 0)
     }
 
     /// Releases a message from quarantine, to be processed as written by a person, or as this
@@ -209,8 +182,7 @@ impl Store {
             UPDATE message SET status = 'new', reason = NULL, mailbox = $2, decided_at = NULL,
                 releases = releases + 1
             WHERE number = $1 AND (status = 'held' OR status = 'done' AND $2 IS NOT NULL)";
-        let given = vec![Param::Number(number), Param::OptionalNumber(holder.map(i64::from))];
-        self.change(RELEASE, given).await
+        Ok(self.tables.run(RELEASE, params![number, holder]).await? > 0)
     }
 
     /// Puts a new message in quarantine; false if it is not new.
@@ -224,23 +196,16 @@ impl Store {
         const HOLD: &str = "
             UPDATE message SET status = 'held', reason = $2, mailbox = $3, decided_at = $4
             WHERE number = $1 AND status = 'new'";
-        let given = vec![
-            Param::Number(number),
-            Param::Text(reason.to_owned()),
-            Param::OptionalNumber(mailbox.map(i64::from)),
-            Param::Number(micros(now)),
-        ];
-        self.change(HOLD, given).await
+        Ok(self.tables.run(HOLD, params![number, reason, mailbox, micros(now)]).await? > 0)
     }
 
-    pub(super) async fn change(
+    /// Has a statement, with the number of a message or letter in each row, any rows?
+    pub(super) async fn any(
         &self,
         statement: &'static str,
         given: Vec<Param>,
     ) -> Result<bool, Error> {
-        let mut writing = self.tables.begin().await?;
-        let changed = writing.run(statement, given).await?;
-        writing.commit().await?;
-        Ok(changed > 0)
+        let found = self.tables.all(statement, given, |(number,): (i64,)| Ok(number));
+        Ok(!found.await?.is_empty())
     }
 }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
-use sql::{Param, Transaction};
+use sql::params;
 use uuid::Uuid;
 
 use super::confirmations::{self, Confirmation};
@@ -20,7 +20,8 @@ pub(crate) enum LetterOutcome {
     Sent,
     /// Not sent; retry at this instant.
     Retry(DateTime<Utc>),
-    Failed,
+    /// It failed permanently, with the reason as a short code.
+    Failed(&'static str),
     InDoubt,
     /// Not sent: its content no longer applied.
     Obsolete,
@@ -54,32 +55,6 @@ fn due_letter(
     })
 }
 
-/// Records the outcome of a claimed letter; false if it is not claimed.
-async fn settle(
-    writing: &mut Transaction<'_>,
-    letter: i64,
-    outcome: LetterOutcome,
-    now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    const SETTLE: &str = "
-        UPDATE letter SET status = $2, due_at = $3, settled_at = $4
-        WHERE number = $1 AND status = 'claimed'";
-    let (status, due) = match outcome {
-        LetterOutcome::Sent => ("sent", now),
-        LetterOutcome::Retry(due) => ("waiting", due),
-        LetterOutcome::Failed => ("failed", now),
-        LetterOutcome::InDoubt => ("in-doubt", now),
-        LetterOutcome::Obsolete => ("obsolete", now),
-    };
-    let given = vec![
-        Param::Number(letter),
-        Param::Text(status.to_owned()),
-        Param::Number(micros(due)),
-        Param::Number(micros(now)),
-    ];
-    Ok(writing.run(SETTLE, given).await? > 0)
-}
-
 impl Store {
     /// Applies the decision about a new message and queues its letters, in one transaction.
     pub(crate) async fn apply_decision(
@@ -92,13 +67,8 @@ impl Store {
         const DECIDE: &str = "
             UPDATE message SET status = $2, reason = $3, mailbox = $4, decided_at = $5
             WHERE number = $1 AND status = 'new'";
-        let given = vec![
-            Param::Number(message),
-            Param::Text(decision.status.code().to_owned()),
-            Param::Text(decision.reason.to_owned()),
-            Param::OptionalNumber(decision.mailbox.map(i64::from)),
-            Param::Number(micros(now)),
-        ];
+        let Decision { status, reason, mailbox, .. } = *decision;
+        let given = params![message, status.code(), reason, mailbox, micros(now)];
         let mut writing = self.tables.begin().await?;
         // On a conflict with another process, that one has queued the letters.
         if writing.run(DECIDE, given).await? > 0 {
@@ -119,8 +89,7 @@ impl Store {
             SELECT letter.number FROM letter JOIN message ON message.number = letter.message
             WHERE lower(message.sender) = $1 AND letter.route = 'sender' AND letter.created_at > \
             $2 LIMIT 1";
-        let given = vec![Param::Text(sender.to_ascii_lowercase()), Param::Number(micros(since))];
-        Ok(!self.tables.all(REPLIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+        self.any(REPLIED, params![sender.to_ascii_lowercase(), micros(since)]).await
     }
 
     /// Has a letter to this holder been queued since that may arrive? Reminders and exports don't
@@ -134,8 +103,7 @@ impl Store {
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND created_at > $2
             AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') \
             LIMIT 1";
-        let given = vec![Param::Number(mailbox.into()), Param::Number(micros(since))];
-        Ok(!self.tables.all(NOTIFIED, given, |(number,): (i64,)| Ok(number)).await?.is_empty())
+        self.any(NOTIFIED, params![mailbox, micros(since)]).await
     }
 
     /// Letters that are due, oldest first.
@@ -144,11 +112,19 @@ impl Store {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<DueLetter>, Error> {
+        self.of_status("waiting", now, limit).await
+    }
+
+    async fn of_status(
+        &self,
+        status: &str,
+        due: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueLetter>, Error> {
         const DUE: &str = "
             SELECT number, kind, message, mailbox, route, why, attempts FROM letter
-            WHERE status = 'waiting' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
-        let given = vec![Param::Number(micros(now)), Param::Number(limit.into())];
-        Ok(self.tables.all(DUE, given, due_letter).await?)
+            WHERE status = $1 AND due_at <= $2 ORDER BY due_at, number LIMIT $3";
+        Ok(self.tables.all(DUE, params![status, micros(due), limit], due_letter).await?)
     }
 
     /// Claims a letter until an instant; false on a conflict with another process. Its link is
@@ -163,8 +139,7 @@ impl Store {
             UPDATE letter SET status = 'claimed', due_at = $2, route = $3, attempts = attempts + 1
             WHERE number = $1 AND status = 'waiting'";
         let mut writing = self.tables.begin().await?;
-        let route = Param::Text(letter.route.code().to_owned());
-        let given = vec![Param::Number(letter.number), Param::Number(micros(until)), route];
+        let given = params![letter.number, micros(until), letter.route.code()];
         if writing.run(CLAIM, given).await? == 0 {
             return Ok(false);
         }
@@ -188,8 +163,7 @@ impl Store {
             WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', \
             'claimed')";
         let why = request.to_string();
-        let given = vec![Param::Number(mailbox.into()), Param::Text(why.clone())];
-        if !self.tables.all(WAITS, given, |(number,): (i64,)| Ok(number)).await?.is_empty() {
+        if self.any(WAITS, params![mailbox, why.as_str()]).await? {
             return Ok(false);
         }
         let (kind, mailbox, route) = (LetterKind::Extract, Some(mailbox), Route::Notice);
@@ -204,43 +178,38 @@ impl Store {
     pub(crate) async fn postpone(&self, letter: i64, until: DateTime<Utc>) -> Result<(), Error> {
         const POSTPONE: &str =
             "UPDATE letter SET due_at = $2 WHERE number = $1 AND status = 'waiting'";
-        let given = vec![Param::Number(letter), Param::Number(micros(until))];
-        self.change(POSTPONE, given).await.map(|_| ())
+        self.tables.run(POSTPONE, params![letter, micros(until)]).await?;
+        Ok(())
     }
 
-    /// Records the outcome of a claimed letter.
+    /// Records the outcome of a claimed letter. If it failed or is in doubt, its message goes to
+    /// quarantine for an operator.
     pub(crate) async fn settle(
         &self,
-        letter: i64,
+        letter: &DueLetter,
         outcome: LetterOutcome,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let mut writing = self.tables.begin().await?;
-        settle(&mut writing, letter, outcome, now).await?;
-        Ok(writing.commit().await?)
-    }
-
-    /// Records that a claimed letter failed or is in doubt, and puts its message in quarantine for
-    /// an operator.
-    pub(crate) async fn fail(
-        &self,
-        letter: &DueLetter,
-        (outcome, reason): (LetterOutcome, &str),
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        // A lost reply or reminder blocks no request.
+        const SETTLE: &str = "
+            UPDATE letter SET status = $2, due_at = $3, settled_at = $4
+            WHERE number = $1 AND status = 'claimed'";
         const HOLD: &str = "
             UPDATE message SET status = 'held', reason = $2, mailbox = $3, decided_at = $4
             WHERE number = $1 AND status = 'done'";
+        let (status, due, problem) = match outcome {
+            LetterOutcome::Sent => ("sent", now, None),
+            LetterOutcome::Retry(due) => ("waiting", due, None),
+            LetterOutcome::Failed(reason) => ("failed", now, Some(reason)),
+            LetterOutcome::InDoubt => ("in-doubt", now, Some("letter-in-doubt")),
+            LetterOutcome::Obsolete => ("obsolete", now, None),
+        };
         let mut writing = self.tables.begin().await?;
-        let settled = settle(&mut writing, letter.number, outcome, now).await?;
-        if settled && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted) {
-            let given = vec![
-                Param::Number(letter.message),
-                Param::Text(reason.to_owned()),
-                Param::OptionalNumber(letter.mailbox.map(i64::from)),
-                Param::Number(micros(now)),
-            ];
+        let given = params![letter.number, status, micros(due), micros(now)];
+        let settled = writing.run(SETTLE, given).await? > 0;
+        // A lost reply or reminder blocks no request.
+        let blocks = settled && matches!(letter.kind, LetterKind::Confirm | LetterKind::Granted);
+        if let Some(reason) = problem.filter(|_| blocks) {
+            let given = params![letter.message, reason, letter.mailbox, micros(now)];
             writing.run(HOLD, given).await?;
         }
         Ok(writing.commit().await?)
@@ -252,11 +221,7 @@ impl Store {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<DueLetter>, Error> {
-        const EXPIRED: &str = "
-            SELECT number, kind, message, mailbox, route, why, attempts FROM letter
-            WHERE status = 'claimed' AND due_at <= $1 ORDER BY due_at, number LIMIT $2";
-        let given = vec![Param::Number(micros(now)), Param::Number(limit.into())];
-        Ok(self.tables.all(EXPIRED, given, due_letter).await?)
+        self.of_status("claimed", now, limit).await
     }
 
     /// Mailboxes whose code is queued or being sent. Reissuing one of these would invalidate the
@@ -279,9 +244,8 @@ impl Store {
         const REFUSE: &str = "
             UPDATE letter SET kind = 'refused', why = $2, status = 'waiting', due_at = $3
             WHERE number = $1 AND status = 'claimed'";
-        let given =
-            vec![Param::Number(letter), Param::Text(why.to_owned()), Param::Number(micros(now))];
-        self.change(REFUSE, given).await.map(|_| ())
+        self.tables.run(REFUSE, params![letter, why, micros(now)]).await?;
+        Ok(())
     }
 
     /// The numbers of waiting letters and of letters in doubt; index-only counts.

@@ -6,7 +6,7 @@
 //! its letters may have been sent.
 
 use chrono::{DateTime, Utc};
-use sql::Param;
+use sql::{Param, params};
 
 use super::letters::{self, LetterKind, NewLetter, Route};
 use super::{Store, micros};
@@ -45,9 +45,7 @@ impl Store {
             return Ok(cursor);
         }
         let cursor = ReminderCursor { round: claimed, after: None };
-        let mut writing = self.tables.begin().await?;
-        writing.run(CREATE, cursor.parameters().into()).await?;
-        writing.commit().await?;
+        self.tables.run(CREATE, cursor.parameters().into()).await?;
         let found = self.tables.all(READ, Vec::new(), read).await?;
         Ok(found.into_iter().next().unwrap_or(cursor))
     }
@@ -86,8 +84,8 @@ impl Store {
         const WAIT: &str = "
             SELECT number FROM letter
             WHERE status = 'waiting' AND due_at <= $1 AND kind = 'reminder' LIMIT $2";
-        let given = vec![Param::Number(micros(now)), Param::Number(many.into())];
-        let found = self.tables.all(WAIT, given, |(number,): (i64,)| Ok(number)).await?;
+        let read = |(number,): (i64,)| Ok(number);
+        let found = self.tables.all(WAIT, params![micros(now), many], read).await?;
         Ok(found.len() >= usize::try_from(many).unwrap_or(usize::MAX))
     }
 }

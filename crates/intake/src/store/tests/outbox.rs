@@ -91,20 +91,19 @@ pub(super) async fn a_letter_is_claimed_before_it_is_sent_and_sent_once(store: &
     assert!(!store.claim(received, later(10), None).await.unwrap(), "it is claimed");
     assert_eq!(due(store, later(60)).await, [(LetterKind::Confirm, 0)]);
     // It was not sent.
-    store.settle(received.number, LetterOutcome::Retry(later(1)), now()).await.unwrap();
+    store.settle(received, LetterOutcome::Retry(later(1)), now()).await.unwrap();
     assert_eq!(due(store, later(1)).await, [(LetterKind::Confirm, 0), (LetterKind::Received, 1)]);
     assert!(store.claim(received, later(10), None).await.unwrap());
-    store.settle(received.number, LetterOutcome::Sent, later(1)).await.unwrap();
+    store.settle(received, LetterOutcome::Sent, later(1)).await.unwrap();
     // A settled letter keeps its outcome.
-    store.settle(received.number, LetterOutcome::Failed, later(1)).await.unwrap();
+    store.settle(received, LetterOutcome::Failed("letter-failed"), later(1)).await.unwrap();
     assert!(!store.claim(received, later(10), None).await.unwrap());
 
     assert!(store.claim(confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
     assert_eq!(store.expired_claims(later(9), 10).await.unwrap(), []);
     let overdue = store.expired_claims(later(10), 10).await.unwrap().pop().unwrap();
     assert_eq!(overdue.number, confirm.number);
-    let doubt = (LetterOutcome::InDoubt, "letter-in-doubt");
-    store.fail(&overdue, doubt, later(10)).await.unwrap();
+    store.settle(&overdue, LetterOutcome::InDoubt, later(10)).await.unwrap();
     assert_eq!(store.expired_claims(later(10), 10).await.unwrap(), []);
     let held = store.message(message).await.unwrap().unwrap();
     assert_eq!(
@@ -133,9 +132,9 @@ pub(super) async fn a_link_is_used_once_and_processed_once(store: &Store) {
     let confirm = store.due(now(), 1).await.unwrap().pop().unwrap();
     // The letter is retried, with another link.
     assert!(store.claim(&confirm, later(10), Some(asked([2; 32], later(60)))).await.unwrap());
-    store.settle(confirm.number, LetterOutcome::Retry(now()), now()).await.unwrap();
+    store.settle(&confirm, LetterOutcome::Retry(now()), now()).await.unwrap();
     assert!(store.claim(&confirm, later(10), Some(asked(TOKEN, later(60)))).await.unwrap());
-    store.settle(confirm.number, LetterOutcome::Sent, now()).await.unwrap();
+    store.settle(&confirm, LetterOutcome::Sent, now()).await.unwrap();
     assert_eq!(store.confirmed(100).await.unwrap(), []);
     assert_eq!(
         store.confirmed_address(message, HOLDER).await.unwrap(),
