@@ -2,7 +2,8 @@
 //!
 //! A walk ([`walk`]) takes one mailbox of each kind through the whole plan and checks every right
 //! with Postfix and Dovecot, a second before and after each boundary. An [`Enforcement`] defines
-//! how the servers learn the rights. Deliberately absent: a mail library. Assertions are about the
+//! how the servers learn the rights: in each of three ways one pair of servers is started, and all
+//! that is to be seen on it is checked in its walk. Deliberately absent: a mail library. Assertions are about the
 //! protocol itself.
 
 mod asked;
@@ -21,11 +22,8 @@ mod smtp;
 mod walk;
 
 pub use asked::AskedForEachMail;
-pub use canaries::a_right_given_back_by_hand;
 pub use enforcement::{Enforcement, FileDirectory};
 pub use imap::Imap;
-pub use kick::open_sessions_end;
-pub use logged::what_postfix_logs_is_read;
 pub use pop3::Pop3;
 pub use servers::{Lookups, MailServers};
 pub use shared::SharedDirectory;

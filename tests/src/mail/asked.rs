@@ -14,7 +14,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::enforcement::{Enforcement, FileDirectory};
-use super::servers::Lookups;
+use super::servers::{Lookups, MailServers};
+use super::smtp::Smtp;
 use crate::World;
 
 /// The walk takes minutes, during which only the test follows the log.
@@ -33,20 +34,15 @@ pub struct AskedForEachMail {
 
 impl AskedForEachMail {
     /// Simulates a killed process.
-    pub fn stop_answering(&mut self) {
+    fn stop_answering(&mut self) {
         if let Some(Answering { stop, thread, .. }) = self.answering.take() {
             stop.cancel();
             thread.join().unwrap();
         }
     }
-
-    /// Simulates its restart.
-    pub fn answer_again(&mut self) {
-        self.answering = Some(Answering::on(self.address, Arc::clone(&self.known)));
-    }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Enforcement for AskedForEachMail {
     async fn of(world: &World) -> Self {
         let directory = FileDirectory::of(world).await;
@@ -82,6 +78,31 @@ impl Enforcement for AskedForEachMail {
         self.directory.set_clock(instant).await;
         self.clock.set(instant);
         self.follower.lock().await.tick().await.unwrap();
+    }
+
+    /// Mail waits while the policy server is down, and is delivered later.
+    async fn check_before(
+        &mut self,
+        world: &World,
+        servers: &MailServers,
+        [address, _]: [&str; 2],
+    ) {
+        let deliver = |subject| Smtp::deliver(servers.smtp, address, subject);
+        // Not read yet: the policy server defers the mail, and without one, Postfix itself does.
+        for round in ["not-read-yet", "gone", "back"] {
+            match round {
+                "gone" => self.stop_answering(),
+                "back" => {
+                    self.answering = Some(Answering::on(self.address, Arc::clone(&self.known)));
+                    self.set_clock(world.clock.now()).await;
+                }
+                _ => {}
+            }
+            let reply = deliver(round);
+            let expected = if round == "back" { "250 2.0.0 Ok: queued" } else { "451 4.3.5 " };
+            assert!(reply.starts_with(expected), "{round}: {reply}\n{}", servers.told());
+        }
+        servers.wait_for(address, "back");
     }
 
     fn no_sending(&self, _from: &str, to: &str, why: &str) -> String {

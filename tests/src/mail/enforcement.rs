@@ -9,11 +9,12 @@ use rehearsal::{Rehearsal, prove};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use super::servers::Lookups;
+use super::logged::what_postfix_logs_is_read;
+use super::servers::{Lookups, MailServers};
 use crate::{World, connect};
 
 /// How mail servers learn the rights.
-#[async_trait]
+#[async_trait(?Send)]
 pub trait Enforcement: Sized + Send + Sync {
     /// Prepares a world on which no engine runs yet.
     async fn of(world: &World) -> Self;
@@ -34,6 +35,19 @@ pub trait Enforcement: Sized + Send + Sync {
     fn no_sending(&self, from: &str, _to: &str, why: &str) -> String {
         format!("550 5.7.1 <{from}>: SASL login name rejected: {why}")
     }
+
+    /// What else these servers are checked for, before the first boundary: two holders may do
+    /// everything, and the first one has a password.
+    async fn check_before(&mut self, _world: &World, _servers: &MailServers, _two: [&str; 2]) {}
+
+    /// Somebody lets a mailbox send again, against the plan; false if the servers learn that right
+    /// from the log, which nobody changes by hand.
+    async fn let_send(&self, _address: &str) -> bool {
+        false
+    }
+
+    /// The right ends again, at the instant of the plan.
+    async fn stop_sending(&self, _address: &str, _at: DateTime<Utc>) {}
 
     /// The engine is no longer needed: checks its results once more, and removes what is not part
     /// of the world.
@@ -60,23 +74,7 @@ impl FileDirectory {
     }
 }
 
-impl FileDirectory {
-    /// Somebody lets a mailbox send again, against the plan.
-    pub(super) async fn let_send(&self, address: &str) {
-        let statement = "UPDATE armed SET send_until = -2147483648 WHERE number = \
-                         (SELECT number FROM mailbox WHERE address = ?)";
-        self.execute(statement, [Some(address.to_owned()), None]).await;
-    }
-
-    /// Ends that again, in the past.
-    pub(super) async fn stop_sending(&self, address: &str) {
-        let statement = "UPDATE armed SET send_until = 1 WHERE number = \
-                         (SELECT number FROM mailbox WHERE address = ?)";
-        self.execute(statement, [Some(address.to_owned()), None]).await;
-    }
-}
-
-#[async_trait]
+#[async_trait(?Send)]
 impl Enforcement for FileDirectory {
     async fn of(world: &World) -> Self {
         // The servers run as other users.
@@ -97,6 +95,23 @@ impl Enforcement for FileDirectory {
     async fn set_password(&self, address: &str, hash: &str) {
         let statement = "UPDATE mailbox SET password = ? WHERE address = ?";
         self.execute(statement, [Some(hash.to_owned()), Some(address.to_owned())]).await;
+    }
+
+    async fn check_before(&mut self, world: &World, servers: &MailServers, two: [&str; 2]) {
+        what_postfix_logs_is_read(world, servers, two).await;
+    }
+
+    async fn let_send(&self, address: &str) -> bool {
+        let statement = "UPDATE armed SET send_until = -2147483648 WHERE number = \
+                         (SELECT number FROM mailbox WHERE address = ?)";
+        self.execute(statement, [Some(address.to_owned()), None]).await;
+        true
+    }
+
+    async fn stop_sending(&self, address: &str, at: DateTime<Utc>) {
+        let statement = "UPDATE armed SET send_until = CAST(? AS INTEGER) WHERE number = \
+                         (SELECT number FROM mailbox WHERE address = ?)";
+        self.execute(statement, [Some(at.timestamp().to_string()), Some(address.to_owned())]).await;
     }
 
     async fn end(self, world: &World) {

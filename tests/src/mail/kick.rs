@@ -5,18 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
 use domain::{Capabilities, Capability};
 use engine::parts::Sessions;
+use rehearsal::Rehearsal;
 use workers::{OpenSessions, SessionCommand, SessionsError};
 
-use super::enforcement::{Enforcement, FileDirectory};
 use super::imap::Imap;
 use super::look::PASSWORD;
-use super::people::{Kind, people};
+use super::people::{Kind, Person};
 use super::servers::MailServers;
-use super::walk::HASH;
-use crate::{Nobody, World};
 
 /// Fails once, as a command may while Dovecot restarts, and then ends sessions.
 struct SecondTry {
@@ -35,22 +32,39 @@ impl OpenSessions for SecondTry {
     }
 }
 
-/// An open session ends after access has closed, even if the first attempt fails; the session of a
-/// mailbox with a hold continues.
-pub async fn open_sessions_end() {
-    let world = World::with(400).await;
-    let directory = FileDirectory::of(&world).await;
-    let people = people(&world).await;
-    let kept: Capabilities = Capability::Access.into();
-    let ordinary = people.iter().find(|person| person.kind == Kind::Ordinary).unwrap();
-    let held = people.iter().find(|person| person.kind == Kind::Held(kept)).unwrap();
-    let mut running = directory.engine(&world).await;
-    running.run_until(running.engine.journal.now(), &mut Nobody).await.unwrap();
-    held.decide(&running).await;
-    for person in [ordinary, held] {
-        directory.set_password(&person.address, HASH).await;
+/// The IMAP sessions of two mailboxes when access closes: an ordinary one, and one with a hold.
+pub(super) struct Open {
+    theirs: Imap,
+    kept: Imap,
+}
+
+impl Open {
+    /// Logs both in.
+    pub(super) fn begin(servers: &MailServers, people: &[Person]) -> Self {
+        let log_in = |kind| {
+            let person = people.iter().find(|person| person.kind == kind).unwrap();
+            let session = Imap::log_in(servers.imap, &person.address, PASSWORD);
+            let mut session =
+                session.unwrap_or_else(|refusal| panic!("{refusal}\n{}", servers.told()));
+            assert!(session.command("SELECT INBOX").is_ok());
+            session
+        };
+        let access: Capabilities = Capability::Access.into();
+        Self { theirs: log_in(Kind::Ordinary), kept: log_in(Kind::Held(access)) }
     }
-    let servers = MailServers::start(&directory.lookups());
+
+    /// The session ends, though the first attempt to end it fails; the one of the mailbox with a
+    /// hold continues.
+    pub(super) async fn end(self) {
+        let Self { mut theirs, mut kept } = self;
+        let farewell = tokio::task::spawn_blocking(move || theirs.unasked("* BYE")).await.unwrap();
+        assert!(farewell.is_some(), "it was hung up on without a word");
+        assert!(kept.command("NOOP").is_ok(), "the session of one whose access is kept goes on");
+    }
+}
+
+/// Has the engine end sessions on these servers from now on.
+pub(super) fn end_sessions(servers: &MailServers, running: &Rehearsal) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/mail/end-sessions");
     let settings = servers.folder().join("etc/dovecot/dovecot.conf");
     let command = format!("{} -c {}", script.display(), settings.display()).parse().unwrap();
@@ -59,20 +73,4 @@ pub async fn open_sessions_end() {
         (Arc::clone(&running.engine.journal), Arc::clone(&running.engine.store.registry));
     let sessions = Sessions::new(journal, registry, Arc::new(sessions), "test".to_owned());
     running.engine.run_beside(Box::new(sessions));
-
-    let closed: DateTime<Utc> = "2015-09-17T22:00:00Z".parse().unwrap();
-    running.run_until(closed - Duration::seconds(1), &mut Nobody).await.unwrap();
-    let log_in = |address: &str| {
-        let mut session = Imap::log_in(servers.imap, address, PASSWORD).unwrap_or_else(|refusal| {
-            panic!("{refusal}\n{}", servers.told());
-        });
-        assert!(session.command("SELECT INBOX").is_ok());
-        session
-    };
-    let (mut theirs, mut kept) = (log_in(&ordinary.address), log_in(&held.address));
-    running.run_until(closed, &mut Nobody).await.unwrap();
-    let farewell = tokio::task::spawn_blocking(move || theirs.unasked("* BYE")).await.unwrap();
-    assert!(farewell.is_some(), "it was hung up on without a word");
-    assert!(kept.command("NOOP").is_ok(), "the session of one whose access is kept goes on");
-    running.engine.stop().await.unwrap();
 }

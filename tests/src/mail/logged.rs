@@ -7,30 +7,21 @@ use archive::{Domains, Entry, Index, IndexRequest, Kind, LogArchive, Period};
 use engine::RealClock;
 use eventstore::Clock;
 
-use super::enforcement::{Enforcement, FileDirectory};
 use super::look::PASSWORD;
-use super::people::{Kind as Who, people};
 use super::servers::{MailServers, wait};
 use super::smtp::{ELSEWHERE, Smtp};
-use super::walk::HASH;
-use crate::{Nobody, World};
+use crate::World;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Two holders write to each other, and somebody from outside writes to one of them and to an
 /// unknown address; then each has the entries of their own mailbox only.
-pub async fn what_postfix_logs_is_read() {
-    let world = World::with(400).await;
-    let directory = FileDirectory::of(&world).await;
-    let people = people(&world).await;
-    let mut running = directory.engine(&world).await;
-    running.run_until(world.clock.now(), &mut Nobody).await.unwrap();
-    running.engine.stop().await.unwrap();
-    let address = |who: Who| &people.iter().find(|person| person.kind == who).unwrap().address;
-    let (anna, bruno) = (address(Who::Ordinary), address(Who::Withdrawn));
-    directory.set_password(anna, HASH).await;
-    let servers = MailServers::start(&directory.lookups());
-    let index = Index::open(&world.home().archive()).await.unwrap();
+pub(super) async fn what_postfix_logs_is_read(
+    world: &World,
+    servers: &MailServers,
+    [anna, bruno]: [&str; 2],
+) {
+    let index = Index::open(&world.folder.path().join("postfix.db")).await.unwrap();
     let begun = RealClock.now();
 
     let mut smtp = Smtp::open(servers.submission);
@@ -38,28 +29,28 @@ pub async fn what_postfix_logs_is_read() {
     assert!(smtp.send(anna, bruno, "between two").starts_with("250 "));
     let sent = [Kind::Accepted, Kind::Delivered];
     // Indexed while it is written: each pass resumes where the last one ended.
-    let first = entries(&servers, &index, anna, sent.len()).await;
+    let first = entries(servers, &index, anna, sent.len()).await;
     assert_eq!(first.iter().map(|entry| entry.kind).collect::<Vec<_>>(), sent);
     assert!(Smtp::deliver(servers.smtp, anna, "from outside").starts_with("250 "));
     let nobody = anna.replace('@', ".nobody@");
     assert!(Smtp::deliver(servers.smtp, &nobody, "to nobody").starts_with("550 "));
 
-    let all = entries(&servers, &index, anna, 4).await;
+    let all = entries(servers, &index, anna, 4).await;
     let of = |kind| all.iter().filter(move |entry| entry.kind == kind);
     let (accepted, taken) =
         (of(Kind::Accepted).next().unwrap(), of(Kind::TakenInCharge).next().unwrap());
     assert_eq!(all.len(), 4);
-    assert_eq!(accepted.sender.as_ref(), Some(anna));
+    assert_eq!(accepted.sender.as_deref(), Some(anna));
     assert_eq!(taken.sender.as_deref(), Some(ELSEWHERE));
     for (message, recipient) in [(accepted, bruno), (taken, anna)] {
         let delivered = of(Kind::Delivered).find(|entry| entry.message_id == message.message_id);
-        assert_eq!(delivered.unwrap().recipients, std::slice::from_ref(recipient));
+        assert_eq!(delivered.unwrap().recipients, [recipient]);
     }
     // A line has neither a year nor a zone.
     let (from, until) = (begun - chrono::Duration::seconds(1), RealClock.now());
     assert!(all.iter().all(|entry| from <= entry.at && entry.at <= until), "{all:?}");
 
-    let theirs = entries(&servers, &index, bruno, 1).await;
+    let theirs = entries(servers, &index, bruno, 1).await;
     let messages: BTreeSet<_> = theirs.iter().map(|entry| &entry.message_id).collect();
     assert_eq!(messages, [&accepted.message_id].into());
     index.close().await.unwrap();

@@ -32,7 +32,7 @@ async fn on(options: &PgConnectOptions, statement: String) {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Enforcement for SharedDirectory {
     async fn of(world: &World) -> Self {
         let name = format!("mail_{}", uuid::Uuid::now_v7().simple());

@@ -3,8 +3,12 @@
 use chrono::{DateTime, Duration, Utc};
 use domain::{Capabilities, Capability};
 
-use super::canaries::{evidence, prober, shows_every_boundary, watched, wrong};
+use super::canaries::{
+    a_repair_is_seen, a_right_restored_by_hand_is_reported, evidence, prober, shows_every_boundary,
+    watched, wrong,
+};
 use super::enforcement::Enforcement;
+use super::kick::{self, end_sessions};
 use super::look::{Look, PASSWORD};
 use super::people::{Kind, Person, people};
 use super::servers::MailServers;
@@ -33,22 +37,28 @@ fn boundaries() -> [(DateTime<Utc>, Capabilities); 5] {
 /// Takes one mailbox of each kind through the whole plan, on real mail servers.
 ///
 /// No engine runs at a boundary, so what takes effect there was armed before. The engine then
-/// restarts and records it, and the servers are checked once more.
+/// restarts and records it, and the servers are checked once more. The same servers are used for
+/// everything else that is to be seen at a boundary: mail that is queued, sessions that are open,
+/// and a canary whose right is restored by hand.
 pub async fn walk<E: Enforcement>() {
     let world = World::of(watched(400), 400).await;
-    let enforcement = E::of(&world).await;
+    let mut enforcement = E::of(&world).await;
     let people = people(&world).await;
     let mut running = enforcement.engine(&world).await;
     running.run_until(running.engine.journal.now(), &mut Nobody).await.unwrap();
     for person in people.iter().filter(|person| person.kind != Kind::NeverActivated) {
         enforcement.set_password(&person.address, HASH).await;
     }
-    let no_sending = |from: &str, to: &str, why: &str| enforcement.no_sending(from, to, why);
     for address in &world.plan.canaries.as_ref().unwrap().addresses {
         assert!(people.iter().all(|person| person.address != *address), "a canary is nobody else");
         enforcement.set_password(address, HASH).await;
     }
     let servers = MailServers::start(&enforcement.lookups());
+    let of = |kind| people.iter().find(|person| person.kind == kind).unwrap().address.as_str();
+    enforcement.check_before(&world, &servers, [of(Kind::Ordinary), of(Kind::Withdrawn)]).await;
+    let no_sending = |from: &str, to: &str, why: &str| enforcement.no_sending(from, to, why);
+    let canary = &world.plan.canaries.as_ref().unwrap().addresses[0];
+    let mut restored = 0;
     let mut before = Capabilities::OF_PLATFORM;
     for (place, (instant, from)) in boundaries().into_iter().enumerate() {
         let decided = place > 0;
@@ -75,6 +85,8 @@ pub async fn walk<E: Enforcement>() {
         probe(&servers, &running).await;
         look("before", before).at_everybody();
         let crossing = Crossing::begin(&servers, &people, place, before);
+        let closes = before.contains(Capability::Access) && !from.contains(Capability::Access);
+        let sessions = closes.then(|| kick::Open::begin(&servers, &people));
 
         running.engine.stop().await.unwrap();
         enforcement.set_clock(instant + second).await;
@@ -83,12 +95,28 @@ pub async fn walk<E: Enforcement>() {
 
         world.clock.set(instant + second);
         running = enforcement.engine(&world).await;
+        if closes {
+            end_sessions(&servers, &running);
+        }
         running.run_until(instant + second, &mut Nobody).await.unwrap();
-        probe(&servers, &running).await;
+        if let Some(sessions) = sessions {
+            sessions.end().await;
+        }
+        if place == 1 && enforcement.let_send(canary).await {
+            a_right_restored_by_hand_is_reported(&world.plan, &servers, &running, canary).await;
+            running.engine.stop().await.unwrap();
+            enforcement.stop_sending(canary, instant).await;
+            world.clock.set(instant + second + Duration::minutes(1));
+            running = enforcement.engine(&world).await;
+            a_repair_is_seen(&servers, &running).await;
+            restored += 1;
+        } else {
+            probe(&servers, &running).await;
+        }
         before = from;
     }
     let journal = &running.engine.journal;
-    shows_every_boundary(&world.plan, &evidence(journal).await);
+    shows_every_boundary(&world.plan, &evidence(journal).await, restored);
     assert_eq!(wrong(&journal.state().await.unwrap().canaries), []);
     running.run(&mut Nobody).await.unwrap();
     running.engine.stop().await.unwrap();

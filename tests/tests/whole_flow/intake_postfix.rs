@@ -1,6 +1,6 @@
 //! The LMTP server behind a real Postfix: every message arrives unchanged, or waits.
 //!
-//! Needs root, and installs what is missing; each test has its own servers.
+//! Needs root, and installs what is missing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,9 +34,10 @@ struct Port {
 }
 
 impl Port {
-    /// Accepts a burst of this many messages per sender, then one per hour.
-    async fn open(world: &World, address: SocketAddr, per_sender: u32) -> Self {
-        let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
+    /// Accepts a burst of this many messages per sender, then one per hour, into the store of that
+    /// name.
+    async fn open(world: &World, name: &str, address: SocketAddr, per_sender: u32) -> Self {
+        let store = Arc::new(Store::open(&world.folder.path().join(name)).await.unwrap());
         let clock: Arc<dyn Clock> = Arc::<rehearsal::VirtualClock>::clone(&world.clock);
         let writer = MessageWriter::new(Arc::clone(&store), clock);
         let kept = writer.stored();
@@ -110,10 +111,16 @@ fn letter(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_postfix_accepts_reaches_the_intake() {
+async fn what_postfix_accepts_reaches_the_intake_now_or_once_it_listens_again() {
     let world = World::with(50).await;
-    let mut port = Port::open(&world, ([127, 0, 0, 1], 0).into(), 1_000).await;
+    let port = Port::open(&world, "all.db", ([127, 0, 0, 1], 0).into(), 1_000).await;
     let servers = postfix(&world, port.address).await;
+    let address = port.address;
+    everything_arrives(port, &servers).await;
+    deferred_messages_arrive_later(&world, address, &servers).await;
+}
+
+async fn everything_arrives(mut port: Port, servers: &MailServers) {
     let (examples, huge) = (corpus(), huge());
     let mut smtp = Smtp::open(servers.smtp);
     for example in &examples {
@@ -125,7 +132,7 @@ async fn whatever_postfix_accepts_reaches_the_intake() {
     let both = letter("for-two");
     smtp.hand_over(INTAKE, &[NOBODY, INTAKE], &both);
     let expected = examples.len() + 3;
-    port.has_kept(u64::try_from(expected).unwrap(), &servers).await;
+    port.has_kept(u64::try_from(expected).unwrap(), servers).await;
     servers.wait_for_queue(|queue| queue.contains("queue is empty"));
 
     let mut came = port.messages().await;
@@ -161,29 +168,25 @@ async fn whatever_postfix_accepts_reaches_the_intake() {
     port.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deferred_messages_wait_in_postfix_and_arrive_later() {
-    let world = World::with(50).await;
-    // The address is known before the server listens.
-    let mut port = Port::open(&world, ([127, 0, 0, 1], 0).into(), 1).await;
-    let address = port.address;
-    let servers = postfix(&world, address).await;
+/// Messages over the rate, and those that come while nothing listens, wait in Postfix.
+async fn deferred_messages_arrive_later(world: &World, address: SocketAddr, servers: &MailServers) {
+    let mut port = Port::open(world, "deferred.db", address, 1).await;
     let mut smtp = Smtp::open(servers.smtp);
     let letters = ["first", "over-the-pace", "while-we-were-gone"].map(letter);
     smtp.hand_over(CITIZEN, &[INTAKE], &letters[0]);
-    port.has_kept(1, &servers).await;
+    port.has_kept(1, servers).await;
     smtp.hand_over(CITIZEN, &[INTAKE], &letters[1]);
     servers.wait_for_queue(|queue| queue.contains("451 4.7.1 too many messages"));
     port.close().await;
     smtp.hand_over(CITIZEN, &[INTAKE], &letters[2]);
     servers.wait_for_queue(|queue| queue.contains("Connection refused"));
 
-    let mut port = Port::open(&world, address, 1_000).await;
+    let mut port = Port::open(world, "deferred.db", address, 1_000).await;
     servers.wait_for_queue(|queue| {
         servers.flush();
         queue.contains("queue is empty")
     });
-    port.has_kept(2, &servers).await;
+    port.has_kept(2, servers).await;
     let came = port.messages().await;
     assert_eq!(came.len(), 3);
     for letter in &letters {
