@@ -193,6 +193,11 @@ impl fmt::Debug for Capabilities {
     }
 }
 
+/// The removed capabilities that need an effect on mailboxes; the engine enforces the others.
+pub fn effects(removed: Capabilities) -> Capabilities {
+    removed.intersection(Capabilities::OF_PLATFORM.with(Capability::Activate))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,10 +11,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use roaring::RoaringBitmap;
 
-use crate::calendar::civil_date;
-use crate::rights::Hold;
-use crate::state::State;
-use crate::{Capabilities, Capability};
+use crate::{Capabilities, Capability, Hold, State, civil_date};
 
 /// Why a mailbox lacks a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

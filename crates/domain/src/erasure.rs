@@ -7,22 +7,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 
-use crate::programme::Rejection;
-use crate::state::State;
 use crate::{
-    Capabilities, ErasureGround, ErasureOrdered, Event, HoldersErased, LogStanding, MailboxSet,
-    Plan, civil_date,
+    Capabilities, Capability, ErasureGround, ErasureOrdered, Event, HoldersErased, LogStanding,
+    MailboxSet, Plan, Rejection, State,
 };
-
-/// Ordered and finished erasures, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Erasure {
-    /// Ordered, finished ones included.
-    pub(crate) ordered: RoaringBitmap,
-    pub(crate) erased: RoaringBitmap,
-}
 
 /// A command about erasure.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,32 +32,6 @@ pub enum ErasureCommand {
         /// The mailboxes that were pending when the stores erased them.
         mailboxes: RoaringBitmap,
     },
-}
-
-impl Erasure {
-    /// Mailboxes with an ordered erasure, finished or not.
-    pub fn ordered(&self) -> &RoaringBitmap {
-        &self.ordered
-    }
-
-    /// Mailboxes whose holders' data every store has erased.
-    pub fn erased(&self) -> &RoaringBitmap {
-        &self.erased
-    }
-
-    /// Mailboxes with an ordered, unfinished erasure.
-    pub fn pending(&self) -> RoaringBitmap {
-        &self.ordered - &self.erased
-    }
-
-    /// The next state. Never fails and never decides.
-    pub(crate) fn evolve(&mut self, event: &Event) {
-        if let Event::ErasureOrdered(event) = event {
-            self.ordered |= &*event.mailboxes;
-        } else if let Event::HoldersErased(event) = event {
-            self.erased |= &*event.mailboxes;
-        }
-    }
 }
 
 impl State {
@@ -117,7 +81,7 @@ impl State {
                  a holder on request, name the mailbox"
             ));
         }
-        let new = &(mailboxes & self.rights.registered()) - &self.erasure.ordered;
+        let new = &(mailboxes & self.rights.registered()) - self.erasure.ordered();
         let mut these = new.clone();
         for (_, ineligible) in self.ineligible(plan, now) {
             these -= ineligible;
@@ -141,8 +105,6 @@ impl State {
     /// Mailboxes that are not eligible for erasure now, by reason.
     fn ineligible(&self, plan: &Plan, now: DateTime<Utc>) -> Vec<(&'static str, RoaringBitmap)> {
         let rights = &self.rights;
-        let today = civil_date(now, plan.zone);
-        let held = rights.holds().values().filter(|hold| hold.is_in_force_on(today));
         let open = Capabilities::OF_PLATFORM.iter().map(|capability| rights.open(capability));
         let vouchers = &self.vouchers;
         let waiting = self.log_requests.open().values().filter(|request| {
@@ -155,7 +117,7 @@ impl State {
             ),
             (
                 "a hold on the mailbox is in force; release it first",
-                held.map(|hold| hold.number).collect(),
+                rights.under_hold(now, plan.zone),
             ),
             (
                 "the registration can still be activated; record the holder's withdrawal first",
@@ -164,7 +126,7 @@ impl State {
             (
                 "the mailbox is still open on the platform; record the holder's withdrawal and \
                  wait until the mailbox is closed",
-                open.fold(RoaringBitmap::new(), |all, open| all | open),
+                open.union(),
             ),
             (
                 "the link of a message-log export is still valid; wait until it expires, then run \
@@ -173,7 +135,7 @@ impl State {
             ),
             (
                 "the mailbox has a pending voucher request; issue or refuse the voucher first",
-                if plan.allowed_at(now).contains(crate::Capability::RequestVoucher) {
+                if plan.allowed_at(now).contains(Capability::RequestVoucher) {
                     vouchers.requested().clone()
                 } else {
                     RoaringBitmap::new()

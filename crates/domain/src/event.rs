@@ -1,14 +1,18 @@
 //! Every fact that the log can hold, by kind.
 //!
-//! A new kind is a row of the table below, a payload that implements [`Payload`], a golden file and
-//! its transition. The name of a kind and the shape of its payload never change: `tests/golden/`
+//! A new kind is a row of the table below, a payload with its texts, a golden file and its
+//! transition. The name of a kind and the shape of its payload never change: `tests/golden/`
 //! holds one JSON file for each. An unknown kind or schema version is an error that names it.
+
+#[macro_use]
+mod payload;
 
 mod canary;
 mod column;
 mod describe;
 mod drift;
 mod erasure;
+mod incident;
 mod keys;
 mod log_request;
 mod notice;
@@ -23,11 +27,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use self::describe::attempts;
+use self::payload::Payload;
+
 pub use canary::{CanaryProbed, Finding, ProbeAnswer, Protocol, Side, Transcript};
 pub use column::DateColumn;
-pub use describe::{late, mailboxes, utc};
+pub use describe::{late, utc};
 pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
 pub use erasure::{ErasureGround, ErasureOrdered, HoldersErased};
+pub use incident::IncidentKey;
 pub use keys::KeysRotated;
 pub use log_request::{
     ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequestRefused,
@@ -97,30 +105,6 @@ pub enum Decoding {
     },
 }
 
-/// What the payload of an event states about itself, so that no other code lists all kinds.
-trait Payload {
-    /// The mailboxes that the event concerns.
-    fn subjects(&self) -> Subjects<'_>;
-
-    /// The event in one line, with the sizes of its sets.
-    fn describe(&self) -> String;
-
-    /// What the event means for one of its mailboxes.
-    fn describe_for(&self, _number: u32) -> String {
-        self.describe()
-    }
-
-    /// The log request that the event belongs to.
-    fn log_request(&self) -> Option<Uuid> {
-        None
-    }
-}
-
-/// The description of an event about one mailbox.
-fn one(payload: &impl Payload, number: u32) -> String {
-    format!("mailbox {number}: {}", payload.describe_for(number))
-}
-
 /// Defines a pattern that matches every event of a group, for matches that treat the group as one.
 macro_rules! group {
     ([$group:ident] $($variant:ident)*) => {
@@ -133,16 +117,26 @@ macro_rules! group {
     ([] $($variant:ident)*) => {};
 }
 
+/// The payload of a variant: the type of its name, unless the table names another.
+macro_rules! payload_of {
+    ($variant:ident) => {
+        $variant
+    };
+    ($variant:ident $payload:ident) => {
+        $payload
+    };
+}
+
 macro_rules! events {
     ($($(group $group:ident)? {
-        $($variant:ident($payload:ty) = $kind:literal v $version:literal : $meaning:literal,)*
+        $($variant:ident $(($payload:ident))? = $kind:literal v $version:literal: $meaning:literal,)*
     })*) => {
         /// What happened.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Event {
             $($(
-                #[doc = concat!("`", $kind, "`: ", $meaning, "; [`", stringify!($payload), "`].")]
-                $variant($payload),
+                #[doc = concat!("`", $kind, "`: ", $meaning, ".")]
+                $variant(payload_of!($variant $($payload)?)),
             )*)*
         }
 
@@ -183,148 +177,99 @@ macro_rules! events {
 
 events! {
     group programme_events {
-        PlanAdopted(PlanAdopted) = "plan-adopted" v 1
-            : "The first plan of the programme was adopted",
-        PlanAmended(PlanAdopted) = "plan-amended" v 1
-            : "An amended plan took effect",
-        AmendmentProposed(PlanAdopted) = "amendment-proposed" v 1
-            : "An amended plan waits until the platform has disarmed what it moves",
-        AmendmentDropped(AmendmentDropped) = "amendment-dropped" v 1
-            : "A proposed amendment was dropped",
-        ProgrammePaused(ProgrammePaused) = "programme-paused" v 1
-            : "Dispatching of work was paused",
-        ProgrammeResumed(ProgrammeResumed) = "programme-resumed" v 1
-            : "Dispatching of work was resumed",
-        PaceChanged(PaceChanged) = "pace-changed" v 1
-            : "The limits of calls for one capability were changed",
-        RecurringWorkDue(RecurringWorkDue) = "recurring-work-due" v 1
-            : "Recurring work came due by its schedule",
+        PlanAdopted = "plan-adopted" v 1: "The first plan of the programme was adopted",
+        PlanAmended(PlanAdopted) = "plan-amended" v 1: "An amended plan took effect",
+        AmendmentProposed(PlanAdopted) = "amendment-proposed" v 1:
+            "An amended plan waits until the platform has disarmed what it moves",
+        AmendmentDropped = "amendment-dropped" v 1: "A proposed amendment was dropped",
+        ProgrammePaused = "programme-paused" v 1: "Dispatching of work was paused",
+        ProgrammeResumed = "programme-resumed" v 1: "Dispatching of work was resumed",
+        PaceChanged = "pace-changed" v 1: "The limits of calls for one capability were changed",
+        RecurringWorkDue = "recurring-work-due" v 1: "Recurring work came due by its schedule",
     }
     {
-        PhaseStarted(PhaseStarted) = "phase-started" v 1
-            : "A phase started, with its population frozen",
-        PhaseCompleted(PhaseCompleted) = "phase-completed" v 1
-            : "Every mailbox of a phase is accounted for",
+        PhaseStarted = "phase-started" v 1: "A phase started, with its population frozen",
+        PhaseCompleted = "phase-completed" v 1: "Every mailbox of a phase is accounted for",
     }
     {
-        MailboxesRegistered(MailboxesRegistered) = "mailboxes-registered" v 1
-            : "Mailboxes were registered",
-        MailboxesActivated(MailboxesActivated) = "mailboxes-activated" v 1
-            : "Mailboxes were activated",
-        MailboxWithdrawn(MailboxWithdrawn) = "mailbox-withdrawn" v 1
-            : "The holder gave a mailbox up",
-        HoldPlaced(HoldPlaced) = "hold-placed" v 1
-            : "A hold was placed on capabilities of a mailbox",
-        HoldReleased(HoldReleased) = "hold-released" v 1
-            : "A hold was released",
+        MailboxesRegistered = "mailboxes-registered" v 1: "Mailboxes were registered",
+        MailboxesActivated = "mailboxes-activated" v 1: "Mailboxes were activated",
+        MailboxWithdrawn = "mailbox-withdrawn" v 1: "The holder gave a mailbox up",
+        HoldPlaced = "hold-placed" v 1: "A hold was placed on capabilities of a mailbox",
+        HoldReleased = "hold-released" v 1: "A hold was released",
     }
     group informational_events {
-        RegistrationsCorrected(RegistrationsCorrected) = "registrations-corrected" v 1
-            : "Personal data of registrations was corrected",
-        RegistryImported(RegistryImported) = "registry-imported" v 1
-            : "The import of a registry file ended",
-        KeysRotated(KeysRotated) = "keys-rotated" v 1
-            : "A signing key was created, rotated or retired",
+        RegistrationsCorrected = "registrations-corrected" v 1:
+            "Personal data of registrations was corrected",
+        RegistryImported = "registry-imported" v 1: "The import of a registry file ended",
+        KeysRotated = "keys-rotated" v 1: "A signing key was created, rotated or retired",
     }
     {
-        RegistrationsLapsed(Outcome) = "registrations-lapsed" v 1
-            : "Registrations never activated lapsed",
-        SendingDisabled(Outcome) = "sending-disabled" v 1
-            : "Mailboxes lost the capability to send",
-        ModifyingDisabled(Outcome) = "modifying-disabled" v 1
-            : "Mailboxes lost the capability to modify",
-        ReceivingDisabled(Outcome) = "receiving-disabled" v 1
-            : "Mailboxes lost the capability to receive",
-        AccessClosed(Outcome) = "access-closed" v 1
-            : "Mailboxes lost access",
-        RightsRestored(RightsRestored) = "rights-restored" v 1
-            : "Mailboxes got a capability back",
-        RightsArmed(RightsArmed) = "rights-armed" v 1
-            : "The platform was armed, or disarmed, for mailboxes",
+        RegistrationsLapsed(Outcome) = "registrations-lapsed" v 1:
+            "Registrations never activated lapsed",
+        SendingDisabled(Outcome) = "sending-disabled" v 1: "Mailboxes lost the capability to send",
+        ModifyingDisabled(Outcome) = "modifying-disabled" v 1:
+            "Mailboxes lost the capability to modify",
+        ReceivingDisabled(Outcome) = "receiving-disabled" v 1:
+            "Mailboxes lost the capability to receive",
+        AccessClosed(Outcome) = "access-closed" v 1: "Mailboxes lost access",
+        RightsRestored = "rights-restored" v 1: "Mailboxes got a capability back",
+        RightsArmed = "rights-armed" v 1: "The platform was armed, or disarmed, for mailboxes",
     }
     group failure_events {
-        EffectFailed(EffectFailed) = "effect-failed" v 1
-            : "An effect failed and will be retried",
-        IncidentOpened(IncidentOpened) = "incident-opened" v 1
-            : "Mailboxes failed permanently and wait for an operator",
-        IncidentRetried(IncidentRetried) = "incident-retried" v 1
-            : "An operator had mailboxes of an incident retried",
-        IncidentResolved(IncidentResolved) = "incident-resolved" v 1
-            : "An operator resolved an incident by other means",
+        EffectFailed = "effect-failed" v 1: "An effect failed and will be retried",
+        IncidentOpened = "incident-opened" v 1:
+            "Mailboxes failed permanently and wait for an operator",
+        IncidentRetried = "incident-retried" v 1:
+            "An operator had mailboxes of an incident retried",
+        IncidentResolved = "incident-resolved" v 1:
+            "An operator resolved an incident by other means",
     }
     {
-        DriftFound(DriftFound) = "drift-found" v 1
-            : "The platform was found to differ from the log",
-        DriftSettled(DriftSettled) = "drift-settled" v 1
-            : "A difference of the platform was repaired or is gone",
-        DriftChecked(DriftChecked) = "drift-checked" v 1
-            : "A comparison of the platform with the log ended",
+        DriftFound = "drift-found" v 1: "The platform was found to differ from the log",
+        DriftSettled = "drift-settled" v 1: "A difference of the platform was repaired or is gone",
+        DriftChecked = "drift-checked" v 1: "A comparison of the platform with the log ended",
     }
     group notice_events {
-        NoticesReleased(NoticesReleased) = "notices-released" v 1
-            : "A batch of a notice may be sent",
-        NoticesClaimed(NoticesClaimed) = "notices-claimed" v 1
-            : "Notices are about to be sent",
-        NoticesSent(NoticesSent) = "notices-sent" v 1
-            : "The mail relay accepted notices",
-        NoticesDeferred(NoticesDeferred) = "notices-deferred" v 1
-            : "Notices could not be sent and will be retried",
-        NoticesFailed(NoticesFailed) = "notices-failed" v 1
-            : "Notices failed permanently",
-        NoticesInDoubt(NoticesInDoubt) = "notices-in-doubt" v 1
-            : "It is unknown whether the relay accepted notices",
-        NoticesRetried(NoticesRetried) = "notices-retried" v 1
-            : "An operator had notices sent again",
-        NoticesBounced(NoticesBounced) = "notices-bounced" v 1
-            : "Notices came back undelivered",
+        NoticesReleased = "notices-released" v 1: "A batch of a notice may be sent",
+        NoticesClaimed = "notices-claimed" v 1: "Notices are about to be sent",
+        NoticesSent = "notices-sent" v 1: "The mail relay accepted notices",
+        NoticesDeferred = "notices-deferred" v 1: "Notices could not be sent and will be retried",
+        NoticesFailed = "notices-failed" v 1: "Notices failed permanently",
+        NoticesInDoubt = "notices-in-doubt" v 1: "It is unknown whether the relay accepted notices",
+        NoticesRetried = "notices-retried" v 1: "An operator had notices sent again",
+        NoticesBounced = "notices-bounced" v 1: "Notices came back undelivered",
     }
     group canary_events {
-        CanaryProbed(CanaryProbed) = "canary-probed" v 1
-            : "A canary was probed beside a boundary",
+        CanaryProbed = "canary-probed" v 1: "A canary was probed beside a boundary",
     }
     group voucher_events {
-        VouchersRequested(VouchersRequested) = "vouchers-requested" v 1
-            : "Holders requested vouchers",
-        VouchersVerified(VouchersVerified) = "vouchers-verified" v 1
-            : "Requesters of vouchers were verified",
-        VouchersRefused(VouchersRefused) = "vouchers-refused" v 1
-            : "Requests for vouchers were refused",
-        VouchersIssued(VouchersIssued) = "vouchers-issued" v 1
-            : "Vouchers were issued",
-        VouchersDelivered(VouchersDelivered) = "vouchers-delivered" v 1
-            : "Codes of vouchers were delivered",
-        VoucherRedeemed(VoucherRedeemed) = "voucher-redeemed" v 1
-            : "A voucher was redeemed for a provider",
-        VouchersExpired(VouchersExpired) = "vouchers-expired" v 1
-            : "Vouchers expired unused",
-        VoucherRevoked(VoucherRevoked) = "voucher-revoked" v 1
-            : "A voucher was revoked",
-        VoucherReissued(VoucherReissued) = "voucher-reissued" v 1
-            : "The code of a voucher was replaced",
-        VoucherRemindersClaimed(VoucherRemindersClaimed) = "voucher-reminders-claimed" v 1
-            : "Reminders of unused vouchers are about to be sent",
+        VouchersRequested = "vouchers-requested" v 1: "Holders requested vouchers",
+        VouchersVerified = "vouchers-verified" v 1: "Requesters of vouchers were verified",
+        VouchersRefused = "vouchers-refused" v 1: "Requests for vouchers were refused",
+        VouchersIssued = "vouchers-issued" v 1: "Vouchers were issued",
+        VouchersDelivered = "vouchers-delivered" v 1: "Codes of vouchers were delivered",
+        VoucherRedeemed = "voucher-redeemed" v 1: "A voucher was redeemed for a provider",
+        VouchersExpired = "vouchers-expired" v 1: "Vouchers expired unused",
+        VoucherRevoked = "voucher-revoked" v 1: "A voucher was revoked",
+        VoucherReissued = "voucher-reissued" v 1: "The code of a voucher was replaced",
+        VoucherRemindersClaimed = "voucher-reminders-claimed" v 1:
+            "Reminders of unused vouchers are about to be sent",
     }
     group erasure_events {
-        ErasureOrdered(ErasureOrdered) = "erasure-ordered" v 1
-            : "The erasure of personal data was ordered",
-        HoldersErased(HoldersErased) = "holders-erased" v 1
-            : "Personal data of holders was erased",
+        ErasureOrdered = "erasure-ordered" v 1: "The erasure of personal data was ordered",
+        HoldersErased = "holders-erased" v 1: "Personal data of holders was erased",
     }
     group log_request_events {
-        LogRequested(LogRequested) = "log-requested" v 1
-            : "The log of a mailbox's messages was requested",
-        LogRequesterVerified(LogRequesterVerified) = "log-requester-verified" v 1
-            : "The requester of a log was verified",
-        LogExportPrepared(LogExportPrepared) = "log-export-prepared" v 1
-            : "The export of a log was prepared, with its link",
-        LogExportAccessed(LogExportAccessed) = "log-export-accessed" v 1
-            : "The link of an export was opened",
-        LogExportExpired(LogExportExpired) = "log-export-expired" v 1
-            : "The link of an export ended",
-        LogRequestRefused(LogRequestRefused) = "log-request-refused" v 1
-            : "A request for a log was refused",
-        LogsDestroyed(LogsDestroyed) = "logs-destroyed" v 1
-            : "The index of mail logs and all exports were destroyed",
+        LogRequested = "log-requested" v 1: "The log of a mailbox's messages was requested",
+        LogRequesterVerified = "log-requester-verified" v 1: "The requester of a log was verified",
+        LogExportPrepared = "log-export-prepared" v 1:
+            "The export of a log was prepared, with its link",
+        LogExportAccessed = "log-export-accessed" v 1: "The link of an export was opened",
+        LogExportExpired = "log-export-expired" v 1: "The link of an export ended",
+        LogRequestRefused = "log-request-refused" v 1: "A request for a log was refused",
+        LogsDestroyed = "logs-destroyed" v 1:
+            "The index of mail logs and all exports were destroyed",
     }
 }
 
@@ -339,20 +284,30 @@ impl Event {
         if let Self::AmendmentProposed(amendment) = self {
             return amendment.describe_proposal();
         }
-        self.statements().describe()
+        self.statements().describe(None)
     }
 
     /// What the event means for one of its mailboxes.
     pub fn describe_for(&self, number: u32) -> String {
         match self.as_removal() {
             Some((capability, outcome)) => outcome.describe_for(capability),
-            None => self.statements().describe_for(number),
+            None => self.statements().describe(Some(number)),
         }
     }
 
     /// The log request that the event belongs to; `None` for any other event.
     pub fn log_request(&self) -> Option<Uuid> {
-        self.statements().log_request()
+        if let Self::LogRequested(LogRequested { request, .. })
+        | Self::LogRequesterVerified(LogRequesterVerified { request, .. })
+        | Self::LogExportPrepared(LogExportPrepared { request, .. })
+        | Self::LogExportAccessed(LogExportAccessed { request, .. })
+        | Self::LogExportExpired(LogExportExpired { request, .. })
+        | Self::LogRequestRefused(LogRequestRefused { request, .. }) = self
+        {
+            Some(*request)
+        } else {
+            None
+        }
     }
 }
 

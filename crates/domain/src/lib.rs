@@ -7,28 +7,22 @@
 #[macro_use]
 mod event;
 
-mod amendment;
 mod calendar;
 mod canary;
 mod capability;
 mod codice_fiscale;
 mod compare;
-mod drift;
 mod entitled;
 mod erasure;
-mod failure;
 mod log_request;
 mod mailbox;
 mod mailbox_id;
 mod mailbox_set;
 mod notices;
-
-mod phases;
 mod plan;
 mod programme;
 mod registration;
-mod rights;
-mod snapshot;
+mod rejection;
 mod state;
 mod tick;
 mod voucher;
@@ -36,43 +30,41 @@ mod work;
 
 pub use calendar::{civil_date, first_instant, last_instant_of};
 pub use canary::{
-    Canaries, PROBED_CAPABILITIES, Probe, ProbesDue, Window, access_answer, login_answer,
-    modify_answer, probes_due, receive_answer, send_answer, windows,
+    PROBED_CAPABILITIES, ProbesDue, access_answer, login_answer, modify_answer, probes_due,
+    receive_answer, send_answer,
 };
-pub use capability::{Capabilities, Capability};
+pub use capability::{Capabilities, Capability, effects};
 pub use codice_fiscale::{BirthPlace, CodiceFiscale, InvalidCodiceFiscale, Person, Sex};
 pub use compare::{Difference, Expectation, Observation, expected};
-pub use drift::{Drift, Drifting};
 pub use entitled::{Denied, Entitled};
-pub use erasure::{Erasure, ErasureCommand};
+pub use erasure::ErasureCommand;
 pub use event::*;
-pub use failure::{Attempted, Failures, Incident, IncidentKey, Waiting};
-pub use log_request::{LogCommand, LogRequest, LogRequests, LogStanding, link_sweep_is_due};
+pub use log_request::{LogCommand, link_sweep_is_due};
 pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
-pub use mailbox_set::MailboxSet;
+pub use mailbox_set::{MailboxSet, mailboxes};
 pub use notices::{
-    Claim, Deferred, ExpiredClaim, MAILBOX, NoticeAccount, NoticeStanding, NoticeState,
-    NoticeWords, Notices, Outgoing, Release, expired_claims, next_notice_wake, notice_account,
-    notice_standing, outgoing, release,
+    ExpiredClaim, NoticeAccount, NoticeStanding, Outgoing, expired_claims, next_notice_wake,
+    notice_account, notice_standing, outgoing, release,
 };
-
-pub use phases::{Account, Phases, Started, effects, population};
 pub use plan::{
-    Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language,
-    MessageLogRules, NoticeRule, NoticeText, Phase, PhaseId, Plan, PlanError, PlanWarning, Problem,
-    ProgrammeId, ProviderId, Recurring, Refusal, Refusals, RemindRules, RetryPolicy, Sentence,
-    VoucherRules, Wording,
+    Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, MAILBOX,
+    MessageLogRules, NoticeRule, NoticeText, NoticeWords, Phase, PhaseId, Plan, PlanError,
+    PlanWarning, Problem, ProgrammeId, ProviderId, Recurring, Refusal, Refusals, RemindRules,
+    RetryPolicy, Sentence, VoucherRules, Wording,
 };
-pub use programme::{Command, Programme, Rejection};
+pub use programme::Command;
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};
-pub use rights::{Hold, Rights};
-pub use snapshot::SnapshotHeader;
-pub use state::State;
+pub use rejection::Rejection;
+pub use state::{
+    Account, Attempted, Canaries, Claim, Deferred, Drift, Drifting, Erasure, Failures, Hold,
+    Incident, LogRequest, LogRequests, LogStanding, NoticeState, Notices, Phases, Probe, Programme,
+    Release, ReminderRound, Rights, SnapshotHeader, Started, State, VoucherMonth, VoucherStanding,
+    Vouchers, Waiting, Window, population, windows,
+};
 pub use tick::Tick;
 pub use voucher::{
-    InvalidCode, ReminderRound, VoucherCode, VoucherCommand, VoucherMonth, VoucherProgress,
-    VoucherStanding, Vouchers, free_through, reminder_holds, reminders_due, reminders_waiting,
-    sweep_is_due,
+    InvalidCode, VoucherCode, VoucherCommand, VoucherProgress, free_through, reminder_holds,
+    reminders_due, reminders_waiting, sweep_is_due,
 };
 pub use work::{Change, PlatformCapabilities, Task, next_wake, tasks};

@@ -2,143 +2,272 @@
 //!
 //! Invariants: a request received within the window is served, even after the window; a later one
 //! is refused; the logs are destroyed once the window is over and no request is open. They hold if
-//! every event is appended to the programme's archive stream at the version of its decision. The
-//! state keeps open requests only; the event log has the others. Deliberately absent: addresses,
-//! messages, links.
-
-mod decide;
-
-use std::collections::BTreeMap;
+//! every event is appended to the programme's archive stream at the version of its decision. A
+//! repeated command yields no event, except that every access to an export is recorded.
+//! Deliberately absent: addresses, messages, links.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, ExportAccess, LogsDestroyed, MessageLogRules, Requester, State};
+use crate::{
+    Capability, Event, ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared,
+    LogRequest, LogRequestRefused, LogRequested, LogRequesterVerified, LogRequests, LogStanding,
+    LogsDestroyed, MessageLogRules, Plan, Rejection, Requester, State, Verification, civil_date,
+    first_instant,
+};
 
-pub use decide::LogCommand;
-pub(crate) use decide::{LogContext, may_destroy, may_index};
-
-/// The open log requests of a programme, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogRequests {
-    pub(crate) open: BTreeMap<Uuid, LogRequest>,
-    pub(crate) destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
-}
-
-/// An open log request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogRequest {
-    /// The mailbox.
-    pub number: u32,
-    /// Who requested it.
-    pub by: Requester,
-    /// When the request was recorded.
-    pub received_at: DateTime<Utc>,
-    /// The first civil day; `None` for no lower bound.
-    pub from: Option<NaiveDate>,
-    /// The last civil day; `None` for no upper bound.
-    pub through: Option<NaiveDate>,
-    /// Its progress.
-    pub standing: LogStanding,
-}
-
-/// The progress of a log request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogStanding {
-    /// The requester has not been verified.
-    Requested,
-    /// The export may be prepared.
-    Verified,
-    /// The export is ready.
-    Prepared {
-        /// SHA-256 of the archive, in hexadecimal.
-        sha256: String,
-        /// When its link expires.
-        expires_at: DateTime<Utc>,
-        /// Was it delivered?
-        delivered: bool,
+/// A command about message logs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogCommand {
+    /// Record a log request.
+    Request(LogRequested),
+    /// Record that the requester was verified.
+    Verify {
+        /// The request.
+        request: Uuid,
+        /// How the requester was verified.
+        proof: Verification,
     },
+    /// Record a prepared export; it replaces an earlier one of the same request.
+    Prepare(LogExportPrepared),
+    /// Record that the link of an export was opened.
+    Access {
+        /// The request.
+        request: Uuid,
+        /// The mailbox.
+        number: u32,
+        /// The result, unless the link has expired.
+        outcome: ExportAccess,
+    },
+    /// Expire all links that are past their time.
+    Expire,
+    /// Refuse a request.
+    Refuse {
+        /// The request.
+        request: Uuid,
+        /// Why, as a short code.
+        cause: String,
+    },
+    /// Record that logs and exports were destroyed.
+    Destroy(LogsDestroyed),
 }
 
-impl LogStanding {
-    /// Its name in listings.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Verified => "verified",
-            Self::Prepared { delivered: false, .. } => "prepared",
-            Self::Prepared { delivered: true, .. } => "delivered",
-        }
-    }
-}
+type Decided = Result<Vec<Event>, Rejection>;
 
-impl LogRequests {
-    /// The open requests by id.
-    pub fn open(&self) -> &BTreeMap<Uuid, LogRequest> {
-        &self.open
-    }
-
-    /// Verified requests, whose export can be prepared.
-    pub fn to_prepare(&self) -> impl Iterator<Item = (Uuid, &LogRequest)> {
-        let verified = |request: &&LogRequest| request.standing == LogStanding::Verified;
-        self.open.iter().map(|(id, request)| (*id, request)).filter(move |(_, it)| verified(it))
-    }
-
-    /// Requests whose link has expired.
-    pub fn expired(&self, now: DateTime<Utc>) -> impl Iterator<Item = (Uuid, &LogRequest)> {
-        let over = move |request: &LogRequest| match &request.standing {
-            LogStanding::Prepared { expires_at, .. } => *expires_at <= now,
-            LogStanding::Requested | LogStanding::Verified => false,
-        };
-        self.open.iter().map(|(id, request)| (*id, request)).filter(move |(_, it)| over(it))
-    }
-
-    /// The last destruction of the message logs, and when it was recorded.
-    pub fn destroyed(&self) -> Option<&(DateTime<Utc>, LogsDestroyed)> {
-        self.destroyed.as_ref()
-    }
-
-    /// The next state. Never fails and never decides.
-    pub(crate) fn evolve(&mut self, event: &Event, recorded_at: DateTime<Utc>) {
-        if let Event::LogRequested(event) = event {
-            let request = LogRequest {
-                number: event.number,
-                by: event.by,
-                received_at: recorded_at,
-                from: event.from,
-                through: event.through,
-                standing: LogStanding::Requested,
-            };
-            self.open.insert(event.request, request);
-        } else if let Event::LogRequesterVerified(event) = event {
-            self.set_standing(event.request, LogStanding::Verified);
-        } else if let Event::LogExportPrepared(event) = event {
-            let (sha256, expires_at) = (event.sha256.clone(), event.expires_at);
-            let prepared = LogStanding::Prepared { sha256, expires_at, delivered: false };
-            self.set_standing(event.request, prepared);
-        } else if let Event::LogExportAccessed(event) = event {
-            let standing = self.open.get_mut(&event.request).map(|request| &mut request.standing);
-            if let Some(LogStanding::Prepared { delivered, .. }) = standing {
-                *delivered |= event.outcome == ExportAccess::Delivered;
+impl State {
+    /// Decides a command about message logs. The events belong to the programme's archive stream,
+    /// at the version of the decision.
+    pub fn decide_log_request(&self, command: LogCommand, now: DateTime<Utc>) -> Decided {
+        let (plan, requests) = (self.adopted_plan()?, &self.log_requests);
+        match command {
+            LogCommand::Request(request) => self.request_log(request, plan, now),
+            LogCommand::Verify { request, proof } => {
+                let open = known(requests, request)?;
+                if open.standing != LogStanding::Requested {
+                    return Ok(Vec::new());
+                }
+                let number = open.number;
+                let event = LogRequesterVerified { request, number, proof };
+                Ok(vec![Event::LogRequesterVerified(event)])
             }
-        } else if let Event::LogExportExpired(event) = event {
-            self.open.remove(&event.request);
-        } else if let Event::LogRequestRefused(event) = event {
-            self.open.remove(&event.request);
-        } else if let Event::LogsDestroyed(event) = event {
-            self.destroyed = Some((recorded_at, event.clone()));
+            LogCommand::Prepare(prepared) => prepare(requests, prepared, now),
+            LogCommand::Access { request, number, outcome } => {
+                let outcome = access(requests, request, outcome, now);
+                let event = LogExportAccessed { request, number, outcome };
+                Ok(vec![Event::LogExportAccessed(event)])
+            }
+            LogCommand::Expire => {
+                let event = |(request, open): (Uuid, &LogRequest)| {
+                    let number = open.number;
+                    Event::LogExportExpired(LogExportExpired { request, number })
+                };
+                Ok(requests.expired(now).map(event).collect())
+            }
+            LogCommand::Refuse { request, cause } => {
+                let open = known(requests, request)?;
+                if let LogStanding::Prepared { .. } = open.standing {
+                    return Rejection::because(
+                        "the export is already prepared; its link expires by itself",
+                    );
+                }
+                let number = open.number;
+                let event = LogRequestRefused { request, number, cause };
+                Ok(vec![Event::LogRequestRefused(event)])
+            }
+            LogCommand::Destroy(destroyed) => {
+                self.may_destroy_logs(now)?;
+                Ok(vec![Event::LogsDestroyed(destroyed)])
+            }
         }
     }
 
-    fn set_standing(&mut self, request: Uuid, standing: LogStanding) {
-        if let Some(request) = self.open.get_mut(&request) {
-            request.standing = standing;
+    fn request_log(&self, asked: LogRequested, plan: &Plan, now: DateTime<Utc>) -> Decided {
+        let LogRequested { request, number, by, from, through, received_on } = asked;
+        let rights = &self.rights;
+        if self.log_requests.open().contains_key(&request) {
+            return Ok(Vec::new());
+        }
+        window(by, plan, received_at(received_on, plan, now)?)?;
+        if let Some((at, _)) = self.log_requests.destroyed() {
+            let on = civil_date(*at, plan.zone);
+            return Rejection::because(format!("the logs were destroyed on {on}"));
+        }
+        if !rights.registered().contains(number) {
+            return Rejection::because("the mailbox is not registered");
+        }
+        // Nobody can be verified as the holder any more.
+        if self.erasure.ordered().contains(number) {
+            return Rejection::because(
+                "the holder's personal data were erased, and the message log with them",
+            );
+        }
+        if !rights.activated().contains(number) {
+            return Rejection::because("the mailbox was never activated; it has no messages");
+        }
+        // A holder who withdrew has left the programme; the message log still exists.
+        if by == Requester::Holder && rights.withdrawn().contains(number) {
+            return Rejection::because(
+                "the mailbox was withdrawn; only an authority can request its log",
+            );
+        }
+        if let (Some(from), Some(through)) = (from, through)
+            && from > through
+        {
+            return Rejection::because(format!(
+                "the period ends on {through}, before its first day {from}"
+            ));
+        }
+        Ok(vec![Event::LogRequested(asked)])
+    }
+
+    /// May message logs still be indexed?
+    pub fn may_index_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+        let (plan, requests) = (self.adopted_plan()?, &self.log_requests);
+        if let Some((at, _)) = requests.destroyed() {
+            let on = civil_date(*at, plan.zone);
+            return Rejection::because(format!(
+                "the logs were destroyed on {on}; no log can be indexed any more"
+            ));
+        }
+        match last_day(plan) {
+            Some((last, ends)) if now >= ends && requests.open().is_empty() => Rejection::because(
+                format!("log requests ended on {last} and none is open; destroy the logs"),
+            ),
+            Some(_) | None => Ok(()),
         }
     }
+
+    /// May the message logs be destroyed?
+    pub fn may_destroy_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+        let Some((last, ends)) = last_day(self.adopted_plan()?) else {
+            return Rejection::because(
+                "the plan sets no end to log requests; logs are kept until then",
+            );
+        };
+        if now < ends {
+            return Rejection::because(format!(
+                "logs must be kept: requests are accepted through {last}"
+            ));
+        }
+        match self.log_requests.open().len() {
+            0 => Ok(()),
+            1 => Rejection::because(
+                "1 log request is open; serve or refuse it, and wait until its link expires",
+            ),
+            open => Rejection::because(format!(
+                "{open} log requests are open; serve or refuse them, and wait until their links \
+                 expire"
+            )),
+        }
+    }
+}
+
+fn prepare(requests: &LogRequests, prepared: LogExportPrepared, now: DateTime<Utc>) -> Decided {
+    let open = known(requests, prepared.request)?;
+    if open.standing == LogStanding::Requested {
+        return Rejection::because("the requester has not been verified; verify the request first");
+    }
+    if open.number != prepared.number {
+        return Rejection::because("the export belongs to another mailbox");
+    }
+    if prepared.expires_at <= now {
+        return Rejection::because("the link would expire before it exists");
+    }
+    Ok(vec![Event::LogExportPrepared(prepared)])
+}
+
+fn access(
+    requests: &LogRequests,
+    request: Uuid,
+    outcome: ExportAccess,
+    now: DateTime<Utc>,
+) -> ExportAccess {
+    match requests.open().get(&request).map(|open| &open.standing) {
+        Some(LogStanding::Prepared { expires_at, .. }) if now < *expires_at => outcome,
+        Some(LogStanding::Prepared { .. }) | None => ExportAccess::Expired,
+        Some(LogStanding::Requested | LogStanding::Verified) => ExportAccess::Missing,
+    }
+}
+
+fn known(requests: &LogRequests, request: Uuid) -> Result<&LogRequest, Rejection> {
+    requests.open().get(&request).ok_or_else(|| {
+        Rejection(format!("log request {request} is not open; list them with `log-request list`"))
+    })
+}
+
+/// The instant at which a request counts as received: now, or the start of the day on which it
+/// arrived.
+fn received_at(
+    on: Option<NaiveDate>,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Rejection> {
+    let Some(day) = on else { return Ok(now) };
+    let today = civil_date(now, plan.zone);
+    if day > today {
+        return Rejection::because(format!(
+            "the day of receipt {day} is in the future; today is {today}"
+        ));
+    }
+    Ok(first_instant(day, plan.zone))
+}
+
+/// Did the plan accept log requests at this instant?
+fn window(by: Requester, plan: &Plan, now: DateTime<Utc>) -> Result<(), Rejection> {
+    if plan.allowed_at(now).contains(Capability::RequestLogs) {
+        return Ok(());
+    }
+    let mut upcoming = plan.phases.iter().skip(plan.due(now).end);
+    let opens = upcoming.find(|phase| phase.allows.contains(Capability::RequestLogs));
+    match (opens, last_day(plan)) {
+        (Some(phase), _)
+            if by == Requester::Holder && plan.allowed_at(now).contains(Capability::Access) =>
+        {
+            Rejection::because(format!(
+                "the mailbox can still be read; its log can be requested from {} on",
+                phase.from
+            ))
+        }
+        (Some(phase), _) => {
+            Rejection::because(format!("message logs can be requested from {} on", phase.from))
+        }
+        (None, Some((last, _))) => {
+            Rejection::because(format!("the last day for log requests was {last}"))
+        }
+        (None, None) => Rejection::because("the plan does not provide for log requests"),
+    }
+}
+
+/// The last civil day for log requests and the instant at which it ends; `None` if the plan never
+/// allows them, or allows them without end.
+fn last_day(plan: &Plan) -> Option<(NaiveDate, DateTime<Utc>)> {
+    let allows = |index: &usize| {
+        let phase = plan.phases.get(*index);
+        phase.is_some_and(|phase| phase.allows.contains(Capability::RequestLogs))
+    };
+    let last = (0..plan.phases.len()).rev().find(allows)?;
+    let next = plan.phases.get(last.checked_add(1)?)?;
+    Some((next.from.pred_opt()?, plan.starts_at(last + 1)))
 }
 
 /// Did a link expire before the last occurrence of the link sweep?

@@ -9,11 +9,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::programme::Rejection;
-use crate::rights::Hold;
 use crate::{
-    Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
-    MailboxesRegistered, Outcome, Standing,
+    Capabilities, Capability, Event, Hold, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
+    MailboxesRegistered, Outcome, Rejection, Standing,
 };
 
 /// The lifecycle of a mailbox.

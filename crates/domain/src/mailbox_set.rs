@@ -37,6 +37,10 @@ impl MailboxSet {
         self.0
     }
 
+    pub(crate) fn inner_mut(&mut self) -> &mut RoaringBitmap {
+        &mut self.0
+    }
+
     /// The bitmap in Roaring's portable format, run-length encoded where that is shorter.
     #[expect(clippy::expect_used, reason = "writing into a Vec never fails")]
     pub fn to_portable(&self) -> Vec<u8> {
@@ -91,9 +95,21 @@ impl fmt::Debug for MailboxSet {
         if self.len() <= READABLE {
             f.debug_set().entries(self.iter()).finish()
         } else {
-            write!(f, "{{{} mailboxes}}", self.len())
+            write!(f, "{{{self}}}")
         }
     }
+}
+
+/// The size of the set, e.g. `1 mailbox`.
+impl fmt::Display for MailboxSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&mailboxes(self.len()))
+    }
+}
+
+/// A number of mailboxes, e.g. `1 mailbox`.
+pub fn mailboxes(count: u64) -> String {
+    if count == 1 { "1 mailbox".to_owned() } else { format!("{count} mailboxes") }
 }
 
 impl Serialize for MailboxSet {

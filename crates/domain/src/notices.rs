@@ -1,235 +1,211 @@
-//! Notices: which holders were notified of a phase, which will be, and what failed.
+//! Notices that are ready to send, and claims of lost senders.
 //!
-//! Each mailbox gets a notice at most once. Invariant: a mailbox is in at most one of sent, failed,
-//! in doubt and waiting; a released mailbox in none of the first three, and not claimed, is ready
-//! to send. The state of a notice outlives its removal by an amendment: its id is never reused for
-//! another phase.
-
-mod outgoing;
-mod snapshot;
-pub(crate) mod wording;
-
-use std::collections::BTreeMap;
+//! Level-triggered like all work: everything follows from the state and the instant alone.
 
 use chrono::{DateTime, Utc};
-use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
+use roaring::{MultiOps, RoaringBitmap};
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Event, MailboxSet, NoticeRule, PhaseId, Plan};
-
-pub use outgoing::{
-    ExpiredClaim, NoticeAccount, NoticeStanding, Outgoing, expired_claims, next_notice_wake,
-    notice_account, notice_standing, outgoing, release,
+use crate::{
+    Audience, Event, MailboxSet, NoticeRule, NoticeState, NoticesReleased, PhaseId, Plan, State,
+    effects, population,
 };
-pub(crate) use snapshot::NoticesHeader;
-pub use wording::{MAILBOX, NoticeWords};
 
-/// Mailboxes whose notices a sender is passing to the relay, or was when it was lost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
-    /// The sender passes none of them to the relay after this instant.
-    pub until: DateTime<Utc>,
-    /// The mailboxes without a recorded outcome.
-    pub mailboxes: RoaringBitmap,
+/// A notice with respect to its sending window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeStanding {
+    /// The window has not opened.
+    Upcoming,
+    /// The window is open.
+    Open,
+    /// The announced phase has begun: nothing is sent any more.
+    Over,
 }
 
-/// Mailboxes that share their next attempt.
+/// The audience of a notice, by progress.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NoticeAccount {
+    /// Accepted by the relay, even if it bounced later.
+    pub sent: RoaringBitmap,
+    /// Failed permanently.
+    pub failed: RoaringBitmap,
+    /// Delivery in doubt.
+    pub in_doubt: RoaringBitmap,
+    /// Claimed by a sender.
+    pub claimed: RoaringBitmap,
+    /// Waiting for the next attempt.
+    pub deferred: RoaringBitmap,
+    /// Released, and not processed yet.
+    pub released: RoaringBitmap,
+    /// Not released. Once the phase has begun, these holders were never notified.
+    pub left: RoaringBitmap,
+}
+
+/// Notices that are ready to send.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Deferred {
-    /// Why the last attempt failed, as a short code.
-    pub cause: String,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// The earliest instant of the next attempt.
-    pub retry_at: DateTime<Utc>,
+pub struct Outgoing {
+    /// The notice.
+    pub notice: PhaseId,
     /// The mailboxes.
     pub mailboxes: RoaringBitmap,
 }
 
-/// The state of one notice.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct NoticeState {
-    /// The last released batch.
-    pub(crate) last: Option<Release>,
-    /// All mailboxes released so far.
-    pub(crate) released: RoaringBitmap,
-    pub(crate) sent: RoaringBitmap,
-    pub(crate) claims: BTreeMap<Uuid, Claim>,
-    pub(crate) waiting: Vec<Deferred>,
-    pub(crate) in_doubt: BTreeMap<String, RoaringBitmap>,
-    pub(crate) failed: BTreeMap<String, RoaringBitmap>,
-    pub(crate) bounced: BTreeMap<String, RoaringBitmap>,
+/// A claim whose sender was lost: the delivery of its notices is in doubt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpiredClaim {
+    /// The notice.
+    pub notice: PhaseId,
+    /// The claim.
+    pub claim: Uuid,
+    /// The mailboxes without an outcome.
+    pub mailboxes: RoaringBitmap,
 }
 
-/// A released batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
-    /// The phase that the notice announces.
-    pub announces: PhaseId,
-    /// The occurrence.
-    pub scheduled_for: DateTime<Utc>,
-}
-
-/// The notices, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Notices {
-    pub(crate) by_notice: BTreeMap<PhaseId, NoticeState>,
-}
-
-impl Notices {
-    /// The state of a notice; `None` before its first batch is released.
-    pub fn get(&self, notice: &PhaseId) -> Option<&NoticeState> {
-        self.by_notice.get(notice)
-    }
-
-    /// Why the plan cannot be amended to the next one: a released notice would announce another
-    /// phase, and the holders notified so far would never learn of it.
-    pub(crate) fn amendment_problem(&self, next: &Plan) -> Option<String> {
-        let changed = next.notices.iter().find(|rule| {
-            let last = self.get(&rule.id).and_then(|state| state.last.as_ref());
-            last.is_some_and(|last| last.announces != rule.phase)
-        })?;
-        let NoticeRule { id, phase, .. } = changed;
-        Some(format!(
-            "notice {id} has already been sent for another phase and cannot announce {phase}; give \
-             it another id"
-        ))
-    }
-
-    /// The next state after an event about notices.
-    pub(crate) fn evolve(&mut self, event: &Event) {
-        if let Event::NoticesReleased(event) = event {
-            let (announces, scheduled_for) = (event.announces.clone(), event.scheduled_for);
-            let state = self.of(&event.notice);
-            state.last = Some(Release { announces, scheduled_for });
-            state.released |= &*event.mailboxes;
-        } else if let Event::NoticesClaimed(event) = event {
-            let mailboxes = event.mailboxes.clone().into_inner();
-            // The mailboxes stay in `waiting`, which holds the number of attempts.
-            let claim = Claim { until: event.until, mailboxes };
-            self.of(&event.notice).claims.insert(event.claim, claim);
-        } else if let Event::NoticesSent(event) = event {
-            let state = self.of(&event.notice);
-            state.clear(&event.mailboxes);
-            state.sent |= &*event.mailboxes;
-        } else if let Event::NoticesDeferred(event) = event {
-            let state = self.of(&event.notice);
-            state.clear(&event.mailboxes);
-            state.waiting.push(Deferred {
-                cause: event.cause.clone(),
-                attempts: event.attempts,
-                retry_at: event.retry_at,
-                mailboxes: event.mailboxes.clone().into_inner(),
-            });
-        } else if let Event::NoticesFailed(event) = event {
-            let state = self.of(&event.notice);
-            state.clear(&event.mailboxes);
-            *state.failed.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
-        } else if let Event::NoticesInDoubt(event) = event {
-            let state = self.of(&event.notice);
-            state.clear(&event.mailboxes);
-            *state.in_doubt.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
-        } else if let Event::NoticesRetried(event) = event {
-            self.of(&event.notice).clear(&event.mailboxes);
-        } else if let Event::NoticesBounced(event) = event {
-            let state = self.of(&event.notice);
-            *state.bounced.entry(event.cause.clone()).or_default() |= &*event.mailboxes;
+/// The standing of a notice. The window closes by the calendar or by the recorded start of the
+/// phase.
+pub fn notice_standing(
+    state: &State,
+    plan: &Plan,
+    rule: &NoticeRule,
+    now: DateTime<Utc>,
+) -> NoticeStanding {
+    match rule.window(plan) {
+        Some((opens, _)) if now < opens => NoticeStanding::Upcoming,
+        Some((_, closes)) if now < closes && !state.phases.has_started(&rule.phase) => {
+            NoticeStanding::Open
         }
-    }
-
-    fn of(&mut self, notice: &PhaseId) -> &mut NoticeState {
-        self.by_notice.entry(notice.clone()).or_default()
+        _ => NoticeStanding::Over,
     }
 }
 
-impl NoticeState {
-    /// A released batch.
-    pub fn last(&self) -> Option<&Release> {
-        self.last.as_ref()
-    }
-
-    /// All mailboxes released so far.
-    pub fn released(&self) -> &RoaringBitmap {
-        &self.released
-    }
-
-    /// Mailboxes whose notice the relay accepted.
-    pub fn sent(&self) -> &RoaringBitmap {
-        &self.sent
-    }
-
-    /// Claims without a complete outcome, by id.
-    pub fn claims(&self) -> &BTreeMap<Uuid, Claim> {
-        &self.claims
-    }
-
-    /// Mailboxes that wait for the next attempt.
-    pub fn waiting(&self) -> &[Deferred] {
-        &self.waiting
-    }
-
-    /// Mailboxes whose delivery is in doubt, by cause.
-    pub fn in_doubt(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.in_doubt
-    }
-
-    /// Mailboxes whose notice failed permanently, by cause.
-    pub fn failed(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.failed
-    }
-
-    /// Mailboxes whose notice bounced, by cause.
-    pub fn bounced(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.bounced
-    }
-
-    /// The mailboxes by the number of attempts so far.
-    pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
-        let mut rest = RoaringBitmap::clone(mailboxes);
-        let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();
-        for waiting in &self.waiting {
-            let these = &waiting.mailboxes & &rest;
-            if !these.is_empty() {
-                rest -= &these;
-                *split.entry(waiting.attempts).or_default() |= these;
-            }
+/// The audience of a notice, notified or not.
+fn audience(state: &State, plan: &Plan, rule: &NoticeRule) -> RoaringBitmap {
+    let rights = &state.rights;
+    match rule.to {
+        Audience::Active => rights.active(),
+        Audience::Registered => rights.registered() - rights.withdrawn(),
+        Audience::Losing => {
+            let Some(index) = plan.phases.iter().position(|phase| phase.id == rule.phase) else {
+                return RoaringBitmap::new();
+            };
+            let removed = effects(plan.removes(index));
+            let at = plan.starts_at(index);
+            // A mailbox is exempt only if holds keep every removed capability at that date.
+            let held = removed.iter().map(|right| rights.held(right, at, plan.zone));
+            let held = held.reduce(|all, set| all & set).unwrap_or_default();
+            population(rights, removed) - held
         }
-        if !rest.is_empty() {
-            split.insert(0, rest);
+    }
+}
+
+/// The audience of a notice, by progress.
+pub fn notice_account(state: &State, rule: &NoticeRule) -> NoticeAccount {
+    let Some(plan) = state.plan() else { return NoticeAccount::default() };
+    let concerned = audience(state, plan, rule);
+    let empty = NoticeState::default();
+    let notice = state.notices.get(&rule.id).unwrap_or(&empty);
+    let claimed = notice.claimed();
+    let deferred = notice.waiting().iter().map(|waiting| &waiting.mailboxes).union() - &claimed;
+    let released = notice.released() - notice.settled() - &claimed - &deferred;
+    NoticeAccount {
+        sent: notice.sent().clone(),
+        failed: notice.failed().values().union(),
+        in_doubt: notice.in_doubt().values().union(),
+        claimed,
+        deferred,
+        // A hold or withdrawal since the release removes a mailbox from the audience.
+        released: released & &concerned,
+        left: concerned - notice.released(),
+    }
+}
+
+/// Releases the next batch of a notice at an occurrence of its cron expression; `None` if no
+/// mailbox is left or the previous batch is unfinished.
+pub fn release(
+    state: &State,
+    notice: &PhaseId,
+    scheduled_for: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<Event> {
+    let plan = state.plan().filter(|_| !state.programme.is_paused())?;
+    let rule = plan.notice(notice)?;
+    let (opens, _) = rule.window(plan)?;
+    if notice_standing(state, plan, rule, now) != NoticeStanding::Open || scheduled_for < opens {
+        return None;
+    }
+    let last = state.notices.get(notice).and_then(NoticeState::last);
+    if last.is_some_and(|last| last.scheduled_for >= scheduled_for) {
+        return None;
+    }
+    let NoticeAccount { claimed, released, mut left, .. } = notice_account(state, rule);
+    if !claimed.is_empty() || !released.is_empty() {
+        return None;
+    }
+    if let Some(beyond) = left.select(rule.batch) {
+        left.remove_range(beyond..);
+    }
+    (!left.is_empty()).then(|| {
+        Event::NoticesReleased(NoticesReleased {
+            notice: notice.clone(),
+            announces: rule.phase.clone(),
+            revision: state.programme.revision(),
+            scheduled_for,
+            mailboxes: MailboxSet::from(left),
+        })
+    })
+}
+
+/// The notices that are ready to send, in the order of the plan.
+pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
+    let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+        return Vec::new();
+    };
+    let of = |rule: &NoticeRule| {
+        let notice = state.notices.get(&rule.id)?;
+        if notice_standing(state, plan, rule, now) != NoticeStanding::Open {
+            return None;
         }
-        split
-    }
-
-    /// Mailboxes that are sent, failed or in doubt: the engine does nothing more for them by
-    /// itself.
-    fn settled(&self) -> RoaringBitmap {
-        let ends = self.failed.values().chain(self.in_doubt.values());
-        ends.fold(self.sent.clone(), |all, set| all | set)
-    }
-
-    fn claimed(&self) -> RoaringBitmap {
-        self.claims.values().fold(RoaringBitmap::new(), |all, claim| all | &claim.mailboxes)
-    }
-
-    /// Mailboxes that wait for the next attempt, due or not.
-    fn deferred(&self) -> RoaringBitmap {
-        self.waiting.iter().fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
-    }
-
-    /// Removes the mailboxes from every set but `released` and `bounced`.
-    fn clear(&mut self, mailboxes: &RoaringBitmap) {
-        self.sent -= mailboxes;
-        let named = self.failed.values_mut().chain(self.in_doubt.values_mut());
-        let all = named
-            .chain(self.claims.values_mut().map(|claim| &mut claim.mailboxes))
-            .chain(self.waiting.iter_mut().map(|waiting| &mut waiting.mailboxes));
-        for set in all {
-            *set -= mailboxes;
+        let waiting = notice.waiting().iter().filter(|waiting| waiting.retry_at > now);
+        let mut mailboxes = notice.released() - notice.settled();
+        mailboxes -= notice.claimed();
+        mailboxes -= waiting.map(|waiting| &waiting.mailboxes).union();
+        if mailboxes.is_empty() {
+            return None;
         }
-        self.failed.retain(|_, set| !set.is_empty());
-        self.in_doubt.retain(|_, set| !set.is_empty());
-        self.claims.retain(|_, claim| !claim.mailboxes.is_empty());
-        self.waiting.retain(|waiting| !waiting.mailboxes.is_empty());
-    }
+        mailboxes &= audience(state, plan, rule);
+        (!mailboxes.is_empty()).then(|| Outgoing { notice: rule.id.clone(), mailboxes })
+    };
+    plan.notices.iter().filter_map(of).collect()
+}
+
+/// The claims past their instant, whose senders pass nothing to the relay any more.
+pub fn expired_claims(state: &State, now: DateTime<Utc>) -> Vec<ExpiredClaim> {
+    let claims = state.notices.all().flat_map(|(id, notice)| {
+        notice.claims().iter().map(move |(claim, made)| (id, claim, made))
+    });
+    let over = claims.filter(|(_, _, made)| made.until < now);
+    let over = over.map(|(notice, claim, made)| ExpiredClaim {
+        notice: notice.clone(),
+        claim: *claim,
+        mailboxes: made.mailboxes.clone(),
+    });
+    over.collect()
+}
+
+/// The next instant at which a sender may have work: a retry, or the expiry of a claim.
+pub fn next_notice_wake(state: &State, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let plan = state.plan()?;
+    let attempts = plan.notices.iter().filter_map(|rule| {
+        let (_, closes) = rule.window(plan)?;
+        let notice = state.notices.get(&rule.id)?;
+        let next = notice.waiting().iter().map(|waiting| waiting.retry_at).filter(|at| *at > now);
+        // A notice is not retried after its phase has begun.
+        next.min().filter(|at| *at < closes)
+    });
+    let claims = state.notices.all().flat_map(|(_, notice)| notice.claims().values());
+    let a_moment = chrono::TimeDelta::milliseconds(1);
+    let ends = claims.filter_map(|claim| claim.until.checked_add_signed(a_moment));
+    attempts.chain(ends.filter(|at| *at > now)).min()
 }

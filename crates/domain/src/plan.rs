@@ -10,8 +10,8 @@ use crate::{Capabilities, Capability};
 mod amend;
 mod canary;
 mod check;
+mod dates;
 mod draft;
-mod keys;
 mod message_logs;
 mod near;
 mod notice;
@@ -23,12 +23,14 @@ mod reader;
 mod refusals;
 mod section;
 mod shipped;
+mod wording;
 
 pub use canary::CanaryRules;
 pub use message_logs::MessageLogRules;
 pub use notice::{Audience, Language, NoticeRule, NoticeText};
 pub use problem::{PlanError, PlanWarning, Problem};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
+pub use wording::{MAILBOX, NoticeWords};
 
 /// The id of a programme, e.g. `cec-pac`: 1 to 40 lower-case letters, digits and hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

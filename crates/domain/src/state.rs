@@ -1,27 +1,47 @@
 //! The state of a programme, folded from the log, and the one table of its transitions.
+//!
+//! Each part of the state is a module below. Decisions and questions that read several parts are
+//! modules beside this one, which it does not know.
+
+mod canaries;
+mod drift;
+mod erasure;
+mod failures;
+mod log_requests;
+mod notices;
+mod phases;
+mod programme;
+mod rights;
+mod snapshot;
+mod vouchers;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 
-use crate::amendment;
-use crate::canary::Canaries;
-use crate::drift::Drift;
-use crate::erasure::Erasure;
-use crate::failure::{Attempted, Failures};
-use crate::log_request::{LogCommand, LogContext, LogRequests, may_destroy, may_index};
-use crate::notices::Notices;
-use crate::phases::{Account, Phases, Started};
-use crate::programme::{Command, Programme, Rejection, decide};
-use crate::rights::{Hold, Rights};
-use crate::voucher::{VoucherCommand, VoucherContext, Vouchers};
 use crate::{
-    Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Verdict,
+    Capability, DriftFound, Event, Fact, Outcome, PhaseId, PhaseStarted, Plan, Rejection, Verdict,
     VouchersIssued, VouchersRefused, civil_date,
 };
 
+pub use canaries::{Canaries, Probe, Window, windows};
+pub use drift::{Drift, Drifting};
+pub use erasure::Erasure;
+pub use failures::{Attempted, Failures, Incident, Waiting};
+pub use log_requests::{LogRequest, LogRequests, LogStanding};
+pub use notices::{Claim, Deferred, NoticeState, Notices, Release};
+pub use phases::{Account, Phases, Started, population};
+pub use programme::Programme;
+pub use rights::{Hold, Rights};
+pub use snapshot::SnapshotHeader;
+pub use vouchers::{ReminderRound, VoucherMonth, VoucherStanding, Vouchers};
+
 /// The state of a programme. Large parts are boxed, because futures hold a state across await
 /// points.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct State {
     /// The programme as a whole.
     pub programme: Programme,
@@ -46,89 +66,14 @@ pub struct State {
 }
 
 impl State {
-    /// Decides a command about the programme as a whole.
-    pub fn decide(&self, command: Command, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
-        if let Command::Amend(next) = command {
-            return amendment::amend(self, next, now);
-        }
-        if command == Command::AdoptProposed {
-            return Ok(amendment::adopt_proposed(self, now));
-        }
-        self.decide_without_platform(command, now)
-    }
-
-    /// Decides a command without regard to armed instants.
-    pub(crate) fn decide_without_platform(
-        &self,
-        command: Command,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Event>, Rejection> {
-        if let Command::Amend(next) = &command
-            && let Some(problem) = self.notices.amendment_problem(next)
-        {
-            return Rejection::because(problem);
-        }
-        if let Command::Amend(next) = &command
-            && let Some(problem) = self.vouchers.amendment_problem(next, now)
-        {
-            return Rejection::because(problem);
-        }
-        decide((&self.programme, &self.phases, &self.rights, &self.failures), command, now)
-    }
-
-    /// Decides a command about vouchers. The events belong to the programme's voucher stream, at
-    /// the version of the decision.
-    pub fn decide_voucher(
-        &self,
-        command: VoucherCommand,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Event>, Rejection> {
-        match self.voucher_context(now) {
-            Some(context) => self.vouchers.decide(command, &context),
-            None => Rejection::because("the programme has no plan yet; adopt one first"),
-        }
-    }
-
-    /// What decisions about vouchers read beside them; `None` before a plan is adopted.
-    pub(crate) fn voucher_context(&self, now: DateTime<Utc>) -> Option<VoucherContext<'_>> {
-        let (plan, rights) = (self.plan()?, &self.rights);
-        let (revision, erased) = (self.programme.revision(), self.erasure.ordered());
-        Some(VoucherContext { plan, revision, rights, erased, now })
-    }
-
-    /// Decides a command about message logs. The events belong to the programme's archive stream,
-    /// at the version of the decision.
-    pub fn decide_log_request(
-        &self,
-        command: LogCommand,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Event>, Rejection> {
-        self.log_requests.decide(command, &self.log_context(now)?)
-    }
-
-    /// May message logs be indexed?
-    pub fn may_index_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
-        may_index(&self.log_requests, &self.log_context(now)?)
-    }
-
-    /// May the message logs be destroyed?
-    pub fn may_destroy_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
-        may_destroy(&self.log_requests, &self.log_context(now)?)
-    }
-
-    fn log_context(&self, now: DateTime<Utc>) -> Result<LogContext<'_>, Rejection> {
-        match self.plan() {
-            Some(plan) => {
-                let erased = self.erasure.ordered();
-                Ok(LogContext { plan, rights: &self.rights, erased, now })
-            }
-            None => Rejection::because("the programme has no plan yet; adopt one first"),
-        }
-    }
-
     /// The plan in force.
     pub fn plan(&self) -> Option<&Plan> {
         self.programme.plan()
+    }
+
+    pub(crate) fn adopted_plan(&self) -> Result<&Plan, Rejection> {
+        let missing = || Rejection("the programme has no plan yet; adopt one first".to_owned());
+        self.plan().ok_or_else(missing)
     }
 
     /// The account of a started phase's population.
@@ -250,4 +195,24 @@ impl State {
         }
         self.failures.clear(phase, &outcome.mailboxes);
     }
+}
+
+/// Splits mailboxes by the attempts that the sets of those that wait for another count.
+fn split_by_attempts<'a>(
+    mailboxes: &RoaringBitmap,
+    waiting: impl Iterator<Item = (u32, &'a RoaringBitmap)>,
+) -> BTreeMap<u32, RoaringBitmap> {
+    let mut rest = mailboxes.clone();
+    let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();
+    for (attempts, waiting) in waiting {
+        let these = waiting & &rest;
+        if !these.is_empty() {
+            rest -= &these;
+            *split.entry(attempts).or_default() |= these;
+        }
+    }
+    if !rest.is_empty() {
+        split.insert(0, rest);
+    }
+    split
 }

@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use roaring::RoaringBitmap;
 
-use crate::amendment::next_end;
-use crate::state::State;
-use crate::{Capabilities, Capability, PhaseId, Plan};
+use crate::programme::next_end;
+use crate::{Capabilities, Capability, PhaseId, Plan, State};
 
 /// The change that a right needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,10 +60,13 @@ const CLOCK_STEP: Duration = Duration::minutes(1);
 
 type Heading = (Change, Option<PhaseId>);
 
+/// By heading, the mailboxes that need each capability changed.
+type Needs = BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>;
+
 /// All tasks that are due now, ordered by change: removals first, then arming, vouchers last.
 pub fn tasks(state: &State, now: DateTime<Utc>, platform: PlatformCapabilities) -> Vec<Task> {
     let Some(plan) = state.plan() else { return Vec::new() };
-    let mut needs: BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>> = BTreeMap::new();
+    let mut needs: Needs = BTreeMap::new();
     let phase = phase_in_force(state, plan, now);
     let lenient = phase_in_force(state, plan, now.checked_add_signed(CLOCK_STEP).unwrap_or(now));
     if let Some(phase) = phase {
@@ -111,13 +113,7 @@ fn allowed(plan: &Plan, phase: Option<usize>) -> Capabilities {
     plan.allowed_before(phase.map_or(0, |index| index + 1))
 }
 
-fn lapses(
-    state: &State,
-    plan: &Plan,
-    phase: usize,
-    now: DateTime<Utc>,
-    needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
-) {
+fn lapses(state: &State, plan: &Plan, phase: usize, now: DateTime<Utc>, needs: &mut Needs) {
     if !allowed(plan, Some(phase)).contains(Capability::Activate) {
         let heading = closing(plan, phase, Capability::Activate, now);
         let pending = state.rights.pending();
@@ -131,7 +127,7 @@ fn rights(
     (phase, lenient): (Option<usize>, Option<usize>),
     capability: Capability,
     now: DateTime<Utc>,
-    needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
+    needs: &mut Needs,
 ) {
     let open = state.rights.open(capability);
     let withdrawn = &open & state.rights.withdrawn();
@@ -179,7 +175,7 @@ fn arming(
     capability: Capability,
     now: DateTime<Utc>,
     ahead: Duration,
-    needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
+    needs: &mut Needs,
 ) {
     let held = state.rights.held(capability, now, plan.zone);
     let mut has = state.rights.open(capability) & state.rights.active();
@@ -205,7 +201,7 @@ fn arming(
         desired.insert(until, (phase, &has - &held));
     }
     for number in &(&held & &has) {
-        if let Some(until) = hold_end(state, plan, number, capability)
+        if let Some(until) = state.rights.hold_end(number, capability, plan.zone)
             && !plan.allowed_at(until).contains(capability)
             && next.is_none_or(|next| !next.allowed_at(until).contains(capability))
             && is_near(&until)
@@ -237,26 +233,7 @@ fn arming(
     add(needs, (Change::Arm { until: None }, None), capability, obsolete & has);
 }
 
-/// The latest end of the holds on a capability of a mailbox; `None` while one of them has no end.
-pub(crate) fn hold_end(
-    state: &State,
-    plan: &Plan,
-    number: u32,
-    capability: Capability,
-) -> Option<DateTime<Utc>> {
-    let holds = state.rights.holds().values();
-    let these =
-        holds.filter(|hold| hold.number == number && hold.capabilities.contains(capability));
-    let ends: Option<Vec<_>> = these.map(|hold| hold.ends_at(plan.zone)).collect();
-    ends?.into_iter().max()
-}
-
-fn add(
-    needs: &mut BTreeMap<Heading, Vec<(Capability, RoaringBitmap)>>,
-    heading: Heading,
-    capability: Capability,
-    mailboxes: RoaringBitmap,
-) {
+fn add(needs: &mut Needs, heading: Heading, capability: Capability, mailboxes: RoaringBitmap) {
     if !mailboxes.is_empty() {
         needs.entry(heading).or_default().push((capability, mailboxes));
     }

@@ -23,7 +23,7 @@ use sql::{Database, Durability, Format};
 const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d53;
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 /// An event's members within one chunk lie between `low` and `high`.
 const CREATE_SPAN: &str = "
 CREATE TABLE span (

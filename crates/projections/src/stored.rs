@@ -169,8 +169,8 @@ impl Stored {
         if !self.move_checkpoint(before, programme, transaction).await.map_err(fault)? {
             return Ok(false);
         }
-        let rest = self.state.header();
-        if before.checkpoint.position == 0 || rest != before.state.header() {
+        let ((rest, sets), (rest_before, old)) = (self.state.snapshot(), before.state.snapshot());
+        if before.checkpoint.position == 0 || rest != rest_before {
             let document = serde_json::to_string(&rest).map_err(|error| store.corrupt(error))?;
             sqlx::query("INSERT OR REPLACE INTO rest VALUES (1, ?)")
                 .bind(document)
@@ -179,13 +179,10 @@ impl Stored {
                 .map_err(fault)?;
         }
         let nobody = RoaringBitmap::new();
-        let (sets, old): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            (self.state.sets().into_iter().collect(), before.state.sets().into_iter().collect());
         let names: BTreeSet<&String> = sets.keys().chain(old.keys()).collect();
         for name in names {
-            let (now, then) = (sets.get(name), old.get(name));
-            let now = now.copied().unwrap_or(&nobody);
-            for chunk in chunks_of(&(now ^ then.copied().unwrap_or(&nobody))) {
+            let (now, then) = (sets.get(name).unwrap_or(&nobody), old.get(name).unwrap_or(&nobody));
+            for chunk in chunks_of(&(now ^ then)) {
                 let members = canonical(&(now & within(chunk)));
                 write_chunk(transaction, name, chunk, members).await.map_err(fault)?;
             }
@@ -219,12 +216,13 @@ impl Stored {
 
 /// A digest of everything in [`Stored`]: equal states have equal digests, however they were built.
 pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) -> Result<(), Error> {
-    let rest = serde_json::to_vec(&stored.state.header()).map_err(|error| store.corrupt(error))?;
+    let (rest, sets) = stored.state.snapshot();
+    let rest = serde_json::to_vec(&rest).map_err(|error| store.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());
     digest.update(rest);
-    for (name, set) in stored.state.sets().into_iter().collect::<BTreeMap<_, _>>() {
+    for (name, set) in sets {
         digest.update(name.as_bytes());
-        digest.update(canonical(set).unwrap_or_default());
+        digest.update(canonical(&set).unwrap_or_default());
     }
     Ok(())
 }

@@ -135,8 +135,8 @@ impl OpenDrift {
     fn of(open: &domain::Drifting) -> Self {
         Self {
             capability: open.capability,
-            expected: open.expected.describe(),
-            found: open.found.describe(),
+            expected: open.expected.to_string(),
+            found: open.found.to_string(),
             repair: open.repair,
             since: open.since,
             found_at: open.found_at,

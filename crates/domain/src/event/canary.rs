@@ -130,17 +130,13 @@ impl Protocol {
     }
 }
 
-impl Payload for CanaryProbed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
+payloads! {
+    CanaryProbed { phase, side, findings, .. }: one {
+        all: "{} {phase}: {}", side.name(), in_words(findings);
+        each: "canary probed {} {phase}: {}", side.name(), in_words(findings);
     }
+}
 
-    fn describe(&self) -> String {
-        let findings: Vec<_> = self.findings.iter().map(Finding::describe).collect();
-        format!("{} {}: {}", self.side.name(), self.phase, findings.join(", "))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("canary probed {}", self.describe())
-    }
+fn in_words(findings: &[Finding]) -> String {
+    findings.iter().map(Finding::describe).collect::<Vec<_>>().join(", ")
 }

@@ -1,13 +1,13 @@
 //! Comparisons of the platform with the log.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::describe::mailboxes;
-use super::{Payload, Subjects};
-use crate::{Capability, MailboxSet};
+use super::{Payload, Subjects, utc};
+use crate::{Capability, MailboxSet, mailboxes};
 
 /// The state of one capability of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,50 +93,30 @@ impl DriftChecked {
     }
 }
 
-impl DriftFound {
-    fn action(&self) -> &'static str {
-        if self.repair { "repair scheduled" } else { "reported only" }
+impl fmt::Display for Standing {
+    /// The standing as a predicate, e.g. `allowed until 2027-07-17T22:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Until(end) => write!(f, "allowed until {}", utc(*end)),
+            Self::Gone => f.write_str("gone"),
+        }
     }
 }
 
-impl Payload for DriftFound {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "{} of {}: expected {}, found {}; {}",
-            self.capability,
-            mailboxes(self.mailboxes.len()),
-            self.expected.describe(),
-            self.found.describe(),
-            self.action()
-        )
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!(
-            "drift: {} on the platform was {} instead of {}; {}",
-            self.capability,
-            self.found.describe(),
-            self.expected.describe(),
-            self.action()
-        )
-    }
+fn action(repair: bool) -> &'static str {
+    if repair { "repair scheduled" } else { "reported only" }
 }
 
-impl Payload for DriftSettled {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+payloads! {
+    DriftFound { capability, expected, found, repair, mailboxes, .. }: alike {
+        all: "{capability} of {mailboxes}: expected {expected}, found {found}; {}", action(*repair);
+        each: "drift: {capability} on the platform was {found} instead of {expected}; {}",
+            action(*repair);
     }
-
-    fn describe(&self) -> String {
-        format!("{} of {} no longer drifts", self.capability, mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("{} on the platform agrees with the log again", self.capability)
+    DriftSettled { capability, mailboxes }: alike {
+        all: "{capability} of {mailboxes} no longer drifts";
+        each: "{capability} on the platform agrees with the log again";
     }
 }
 
@@ -145,22 +125,20 @@ impl Payload for DriftChecked {
         Subjects::Various(Cow::Owned(&*self.unknown_to_registry | &*self.unknown_to_platform))
     }
 
-    fn describe(&self) -> String {
-        format!(
-            "{} compared with the platform: {} rights drifted, {} unknown to the registry, \
-             {} unknown to the platform",
-            mailboxes(self.mailboxes),
-            self.drifting(),
-            self.unknown_to_registry.len().saturating_add(self.numberless),
-            self.unknown_to_platform.len()
-        )
-    }
-
-    fn describe_for(&self, number: u32) -> String {
-        if self.unknown_to_platform.contains(number) {
-            "mailbox missing on the platform".to_owned()
-        } else {
-            "mailbox on the platform but not in the registry".to_owned()
+    fn describe(&self, mailbox: Option<u32>) -> String {
+        match mailbox {
+            None => format!(
+                "{} compared with the platform: {} rights drifted, {} unknown to the registry, {} \
+                 unknown to the platform",
+                mailboxes(self.mailboxes),
+                self.drifting(),
+                self.unknown_to_registry.len().saturating_add(self.numberless),
+                self.unknown_to_platform.len()
+            ),
+            Some(number) if self.unknown_to_platform.contains(number) => {
+                "mailbox missing on the platform".to_owned()
+            }
+            Some(_) => "mailbox on the platform but not in the registry".to_owned(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Erasure of personal data. The log itself knows holders by mailbox number only.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::describe::mailboxes;
 use super::{Payload, Subjects};
 use crate::MailboxSet;
 
@@ -37,40 +37,22 @@ pub struct HoldersErased {
     pub mailboxes: MailboxSet,
 }
 
-impl ErasureGround {
-    fn describe(self) -> &'static str {
-        match self {
+impl fmt::Display for ErasureGround {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::End => "the programme has ended",
             Self::Demand => "on request",
-        }
+        })
     }
 }
 
-impl Payload for ErasureOrdered {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+payloads! {
+    ErasureOrdered { ground, mailboxes }: alike {
+        all: "erasure of the personal data of {mailboxes} ordered ({ground})";
+        each: "erasure of the holder's personal data ordered ({ground})";
     }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("erasure of the personal data of {count} ordered ({})", self.ground.describe())
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("erasure of the holder's personal data ordered ({})", self.ground.describe())
-    }
-}
-
-impl Payload for HoldersErased {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("personal data of {} erased", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "the holder's personal data were erased".to_owned()
+    HoldersErased { mailboxes, .. }: alike {
+        all: "personal data of {mailboxes} erased";
+        each: "the holder's personal data were erased";
     }
 }

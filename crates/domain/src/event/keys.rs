@@ -1,8 +1,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::describe::utc;
-use super::{Payload, Subjects};
+use super::{Payload, Subjects, utc};
 
 /// The key that signs tokens and exports was rotated.
 ///
@@ -22,16 +21,10 @@ pub struct KeysRotated {
     pub verifies_until: Option<DateTime<Utc>>,
 }
 
-impl Payload for KeysRotated {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        let (kid, retired, at) = (&self.kid, &self.retired, utc(self.at));
-        let valid = self
-            .verifies_until
-            .map_or_else(|| "without end".to_owned(), |end| format!("until {}", utc(end)));
-        format!("key {kid} signs from {at}; signatures of {retired} are valid {valid}")
+payloads! {
+    KeysRotated { kid, retired, at, verifies_until }: programme {
+        all: "key {kid} signs from {}; signatures of {retired} are valid {}",
+            utc(*at),
+            verifies_until.map_or("without end".to_owned(), |end| format!("until {}", utc(end)));
     }
 }

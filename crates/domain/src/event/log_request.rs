@@ -2,13 +2,14 @@
 //!
 //! No address, subject or link is recorded: a mailbox is a number, an export its hash.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::describe::{mailboxes, utc};
-use super::{Payload, Subjects, one};
-use crate::{MailboxSet, Verification};
+use super::{Payload, Subjects, Verification, utc};
+use crate::MailboxSet;
 
 /// Who requests the message log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,143 +137,54 @@ pub struct LogsDestroyed {
     pub kept: MailboxSet,
 }
 
-impl Payload for LogRequested {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        match self.by {
-            Requester::Holder => "message log requested by the holder".to_owned(),
-            Requester::Authority => "message log requested by an authority".to_owned(),
-        }
+impl fmt::Display for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Holder => "the holder",
+            Self::Authority => "an authority",
+        })
     }
 }
 
-impl Payload for LogRequesterVerified {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("log requester verified {}", self.proof.describe())
-    }
-}
-
-impl Payload for LogExportPrepared {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        let (rows, expires) = (self.rows, utc(self.expires_at));
-        format!("message-log export prepared: {rows} entries, link valid until {expires}")
-    }
-}
-
-impl Payload for LogExportAccessed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        let outcome = match self.outcome {
-            ExportAccess::Viewed => "page of the message-log export opened",
-            ExportAccess::Delivered => "message-log export delivered",
-            ExportAccess::Expired => "link of the message-log export opened after it expired",
-            ExportAccess::NotTheHolder => {
+impl fmt::Display for ExportAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Viewed => "page of the message-log export opened",
+            Self::Delivered => "message-log export delivered",
+            Self::Expired => "link of the message-log export opened after it expired",
+            Self::NotTheHolder => {
                 "link of the message-log export opened without the holder's codice fiscale"
             }
-            ExportAccess::Missing => {
-                "link of the message-log export opened, but the file is missing"
-            }
-        };
-        outcome.to_owned()
+            Self::Missing => "link of the message-log export opened, but the file is missing",
+        })
     }
 }
 
-impl Payload for LogExportExpired {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "link of the message-log export expired; export deleted".to_owned()
-    }
+fn kept_by_holds(kept: &MailboxSet) -> String {
+    if kept.is_empty() { String::new() } else { format!(", logs of {kept} kept by holds") }
 }
 
-impl Payload for LogRequestRefused {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
+payloads! {
+    LogRequested { by, .. }: one {
+        each: "message log requested by {by}";
     }
-
-    fn log_request(&self) -> Option<Uuid> {
-        Some(self.request)
+    LogRequesterVerified { proof, .. }: one {
+        each: "log requester verified {proof}";
     }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
+    LogExportPrepared { rows, expires_at, .. }: one {
+        each: "message-log export prepared: {rows} entries, link valid until {}", utc(*expires_at);
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("log request refused ({})", self.cause)
+    LogExportAccessed { outcome, .. }: one {
+        each: "{outcome}";
     }
-}
-
-impl Payload for LogsDestroyed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
+    LogExportExpired { .. }: one {
+        each: "link of the message-log export expired; export deleted";
     }
-
-    fn describe(&self) -> String {
-        let kept = if self.kept.is_empty() {
-            String::new()
-        } else {
-            format!(", logs of {} kept by holds", mailboxes(self.kept.len()))
-        };
-        format!(
-            "{} messages, {} addresses and {} exports destroyed{kept}",
-            self.messages, self.addresses, self.extracts
-        )
+    LogRequestRefused { cause, .. }: one {
+        each: "log request refused ({cause})";
+    }
+    LogsDestroyed { messages, addresses, extracts, kept, .. }: programme {
+        all: "{messages} messages, {addresses} addresses and {extracts} exports destroyed{}",
+            kept_by_holds(kept);
     }
 }

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::describe::{mailboxes, utc};
-use super::{Payload, Subjects};
+use super::{Payload, Subjects, utc};
 use crate::{MailboxSet, PhaseId};
 
 /// An occurrence of a notice's cron expression released a batch.
@@ -109,124 +108,38 @@ pub struct NoticesBounced {
     pub mailboxes: MailboxSet,
 }
 
-impl Payload for NoticesReleased {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+payloads! {
+    NoticesReleased { notice, scheduled_for, mailboxes, .. }: alike {
+        all: "{notice} released for {mailboxes}, due {}", utc(*scheduled_for);
+        each: "notice {notice} scheduled";
     }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("{} released for {count}, due {}", self.notice, utc(self.scheduled_for))
+    NoticesClaimed { notice, mailboxes, .. }: alike {
+        all: "{notice} claimed for {mailboxes}";
+        each: "notice {notice} claimed by a sender";
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} scheduled", self.notice)
+    NoticesSent { notice, mailboxes }: alike {
+        all: "{notice} sent for {mailboxes}";
+        each: "notice {notice} sent to the holder";
     }
-}
-
-impl Payload for NoticesClaimed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+    NoticesDeferred { notice, cause, attempts, retry_at, mailboxes }: alike {
+        all: "{notice} deferred for {mailboxes} ({cause}), attempt {attempts}, next attempt from {}",
+            utc(*retry_at);
+        each: "notice {notice} deferred ({cause}); it will be retried";
     }
-
-    fn describe(&self) -> String {
-        format!("{} claimed for {}", self.notice, mailboxes(self.mailboxes.len()))
+    NoticesFailed { notice, cause, mailboxes, .. }: alike {
+        all: "{notice} failed permanently for {mailboxes} ({cause})";
+        each: "notice {notice} failed permanently ({cause})";
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} claimed by a sender", self.notice)
+    NoticesInDoubt { notice, cause, mailboxes }: alike {
+        all: "delivery of {notice} to {mailboxes} in doubt ({cause})";
+        each: "delivery of notice {notice} in doubt ({cause})";
     }
-}
-
-impl Payload for NoticesSent {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+    NoticesRetried { notice, mailboxes }: alike {
+        all: "{notice} retried for {mailboxes}";
+        each: "notice {notice} retried by an operator";
     }
-
-    fn describe(&self) -> String {
-        format!("{} sent for {}", self.notice, mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} sent to the holder", self.notice)
-    }
-}
-
-impl Payload for NoticesDeferred {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "{} deferred for {} ({}), attempt {}, next attempt from {}",
-            self.notice,
-            mailboxes(self.mailboxes.len()),
-            self.cause,
-            self.attempts,
-            utc(self.retry_at)
-        )
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} deferred ({}); it will be retried", self.notice, self.cause)
-    }
-}
-
-impl Payload for NoticesFailed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("{} failed permanently for {count} ({})", self.notice, self.cause)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} failed permanently ({})", self.notice, self.cause)
-    }
-}
-
-impl Payload for NoticesInDoubt {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("delivery of {} to {count} in doubt ({})", self.notice, self.cause)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("delivery of notice {} in doubt ({})", self.notice, self.cause)
-    }
-}
-
-impl Payload for NoticesRetried {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("{} retried for {}", self.notice, mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} retried by an operator", self.notice)
-    }
-}
-
-impl Payload for NoticesBounced {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("{} bounced for {} ({})", self.notice, mailboxes(self.mailboxes.len()), self.cause)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("notice {} bounced ({})", self.notice, self.cause)
+    NoticesBounced { notice, cause, mailboxes }: alike {
+        all: "{notice} bounced for {mailboxes} ({cause})";
+        each: "notice {notice} bounced ({cause})";
     }
 }

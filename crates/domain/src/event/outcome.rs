@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::describe::{mailboxes, utc};
-use super::{Payload, Subjects};
-use crate::{Capabilities, Capability, Event, IncidentKey, MailboxSet, PhaseId};
+use super::{Event, IncidentKey, Payload, Subjects, attempts, utc};
+use crate::{Capabilities, Capability, MailboxSet, PhaseId};
 
 /// How a capability was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,138 +163,6 @@ impl Outcome {
     }
 }
 
-impl Payload for Outcome {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let verdict = match self.verdict {
-            Verdict::Applied => "applied",
-            Verdict::Confirmed => "confirmed",
-            Verdict::AlreadySo => "already so",
-        };
-        let cause = self.phase.as_ref().map_or("withdrawal".to_owned(), |id| format!("phase {id}"));
-        format!("{cause}: {} {verdict}", mailboxes(self.mailboxes.len()))
-    }
-}
-
-impl Payload for RightsRestored {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("{} of {} restored", self.capabilities, mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("{} restored", self.capabilities)
-    }
-}
-
-impl Payload for RightsArmed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let (capabilities, count) = (self.capabilities, mailboxes(self.mailboxes.len()));
-        match self.until {
-            Some(until) => format!("{capabilities} of {count} armed to end at {}", utc(until)),
-            None => format!("armed end of {capabilities} of {count} cancelled"),
-        }
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        match self.until {
-            Some(until) => format!("platform armed: {} ends at {}", self.capabilities, utc(until)),
-            None => format!("platform disarmed: {} no longer ends", self.capabilities),
-        }
-    }
-}
-
-impl Payload for EffectFailed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "{}: {} of {}, attempt {}, next attempt from {}",
-            self.cause,
-            self.capabilities,
-            mailboxes(self.mailboxes.len()),
-            self.attempts,
-            utc(self.retry_at)
-        )
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!(
-            "{} failed ({}); next attempt from {}",
-            attempt(self.capabilities),
-            self.cause,
-            utc(self.retry_at)
-        )
-    }
-}
-
-impl Payload for IncidentOpened {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "{}: {} of {} failed permanently after {} attempts",
-            incident(self.phase.as_ref(), &self.cause),
-            self.capabilities,
-            mailboxes(self.mailboxes.len()),
-            self.attempts
-        )
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!(
-            "{} failed permanently after {} attempts ({}); it waits for an operator",
-            attempt(self.capabilities),
-            self.attempts,
-            self.cause
-        )
-    }
-}
-
-impl Payload for IncidentRetried {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let incident = incident(self.phase.as_ref(), &self.cause);
-        format!("{incident}: {} retried", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("incident retried by an operator ({})", self.cause)
-    }
-}
-
-impl Payload for IncidentResolved {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let incident = incident(self.phase.as_ref(), &self.cause);
-        format!("{incident}: {} resolved by an operator", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("incident resolved by an operator ({})", self.cause)
-    }
-}
-
 /// The effect that was attempted, e.g. `changing send,modify`.
 fn attempt(capabilities: Capabilities) -> String {
     if capabilities == Capability::RequestVoucher.into() {
@@ -304,6 +171,62 @@ fn attempt(capabilities: Capabilities) -> String {
     format!("changing {capabilities}")
 }
 
-fn incident(phase: Option<&PhaseId>, cause: &str) -> IncidentKey {
-    IncidentKey { phase: phase.cloned(), cause: cause.to_owned() }
+impl Payload for Outcome {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    /// For a mailbox, [`Event::describe_for`] asks [`Self::describe_for`], which knows the
+    /// capability.
+    fn describe(&self, _: Option<u32>) -> String {
+        let verdict = match self.verdict {
+            Verdict::Applied => "applied",
+            Verdict::Confirmed => "confirmed",
+            Verdict::AlreadySo => "already so",
+        };
+        let cause = self.phase.as_ref().map_or("withdrawal".to_owned(), |id| format!("phase {id}"));
+        format!("{cause}: {} {verdict}", self.mailboxes)
+    }
+}
+
+impl Payload for RightsArmed {
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::Alike(&self.mailboxes)
+    }
+
+    fn describe(&self, mailbox: Option<u32>) -> String {
+        let Self { capabilities, mailboxes, .. } = self;
+        match (self.until.map(utc), mailbox) {
+            (Some(end), None) => format!("{capabilities} of {mailboxes} armed to end at {end}"),
+            (None, None) => format!("armed end of {capabilities} of {mailboxes} cancelled"),
+            (Some(end), Some(_)) => format!("platform armed: {capabilities} ends at {end}"),
+            (None, Some(_)) => format!("platform disarmed: {capabilities} no longer ends"),
+        }
+    }
+}
+
+payloads! {
+    RightsRestored { capabilities, mailboxes, .. }: alike {
+        all: "{capabilities} of {mailboxes} restored";
+        each: "{capabilities} restored";
+    }
+    EffectFailed { capabilities, cause, attempts, retry_at, mailboxes, .. }: alike {
+        all: "{cause}: {capabilities} of {mailboxes}, attempt {attempts}, next attempt from {}",
+            utc(*retry_at);
+        each: "{} failed ({cause}); next attempt from {}", attempt(*capabilities), utc(*retry_at);
+    }
+    IncidentOpened { phase, capabilities, cause, attempts: made, mailboxes }: alike {
+        all: "{}: {capabilities} of {mailboxes} failed permanently after {}",
+            IncidentKey::new(phase.as_ref(), cause), attempts(*made);
+        each: "{} failed permanently after {} ({cause}); it waits for an operator",
+            attempt(*capabilities), attempts(*made);
+    }
+    IncidentRetried { phase, cause, mailboxes }: alike {
+        all: "{}: {mailboxes} retried", IncidentKey::new(phase.as_ref(), cause);
+        each: "incident retried by an operator ({cause})";
+    }
+    IncidentResolved { phase, cause, mailboxes }: alike {
+        all: "{}: {mailboxes} resolved by an operator", IncidentKey::new(phase.as_ref(), cause);
+        each: "incident resolved by an operator ({cause})";
+    }
 }

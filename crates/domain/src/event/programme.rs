@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::describe::{late, mailboxes, utc};
-use super::{Payload, Subjects};
+use super::{Payload, Subjects, late, utc};
 use crate::{Capabilities, Capability, MailboxSet, PhaseId, Plan};
 
 /// A plan was adopted or amended, or an amendment was proposed.
@@ -114,46 +113,6 @@ impl PlanAdopted {
     }
 }
 
-impl Payload for PlanAdopted {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        format!("plan revision {} with {} phases", self.revision, self.plan.phases.len())
-    }
-}
-
-impl Payload for AmendmentDropped {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        format!("revision {} dropped: {}", self.revision, self.because)
-    }
-}
-
-impl Payload for PhaseStarted {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Various(Cow::Borrowed(&self.population))
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "phase {} removes {} from {}{}",
-            self.phase,
-            self.removes,
-            mailboxes(self.population.len()),
-            late(self.late_seconds)
-        )
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("phase {} started{}", self.phase, late(self.late_seconds))
-    }
-}
-
 impl Payload for PhaseCompleted {
     fn subjects(&self) -> Subjects<'_> {
         let held = RoaringBitmap::clone(&self.held);
@@ -161,66 +120,47 @@ impl Payload for PhaseCompleted {
         Subjects::Various(Cow::Owned(failed.fold(held, |all, set| all | set)))
     }
 
-    fn describe(&self) -> String {
+    fn describe(&self, mailbox: Option<u32>) -> String {
+        let Self { phase, population, done, already_so, held, failed } = self;
+        if let Some(number) = mailbox {
+            let how = if held.contains(number) { "held" } else { "failed permanently" };
+            return format!("phase {phase} completed; this mailbox: {how}");
+        }
+        let held = held.len();
+        let failed: u64 = failed.iter().map(|failed| failed.mailboxes.len()).sum();
         format!(
-            "phase {}: {} done, {} already so, {} held, {} failed permanently of {}",
-            self.phase,
-            self.done,
-            self.already_so,
-            self.held.len(),
-            self.failed.iter().map(|failed| failed.mailboxes.len()).sum::<u64>(),
-            self.population
-        )
-    }
-
-    fn describe_for(&self, number: u32) -> String {
-        let how = if self.held.contains(number) { "held" } else { "failed permanently" };
-        format!("phase {} completed; this mailbox: {how}", self.phase)
-    }
-}
-
-impl Payload for ProgrammePaused {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        "sweep paused".to_owned()
-    }
-}
-
-impl Payload for ProgrammeResumed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        "sweep resumed".to_owned()
-    }
-}
-
-impl Payload for PaceChanged {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
-
-    fn describe(&self) -> String {
-        let limit = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
-        format!(
-            "rate limit of {}: calls per second {}, concurrent calls {}",
-            self.effect,
-            limit(self.calls_per_second),
-            limit(self.concurrent_calls)
+            "phase {phase}: {done} done, {already_so} already so, {held} held, {failed} failed \
+             permanently of {population}"
         )
     }
 }
 
-impl Payload for RecurringWorkDue {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
-    }
+fn limit(limit: Option<u32>) -> String {
+    limit.map_or("no limit".to_owned(), |limit| limit.to_string())
+}
 
-    fn describe(&self) -> String {
-        format!("{} for {}{}", self.name, utc(self.scheduled_for), late(self.late_seconds))
+payloads! {
+    PlanAdopted { revision, plan }: programme {
+        all: "plan revision {revision} with {} phases", plan.phases.len();
+    }
+    AmendmentDropped { revision, because }: programme {
+        all: "revision {revision} dropped: {because}";
+    }
+    PhaseStarted { phase, late_seconds, removes, population, .. }: various(population) {
+        all: "phase {phase} removes {removes} from {population}{}", late(*late_seconds);
+        each: "phase {phase} started{}", late(*late_seconds);
+    }
+    ProgrammePaused {}: programme {
+        all: "sweep paused";
+    }
+    ProgrammeResumed {}: programme {
+        all: "sweep resumed";
+    }
+    PaceChanged { effect, calls_per_second, concurrent_calls }: programme {
+        all: "rate limit of {effect}: calls per second {}, concurrent calls {}",
+            limit(*calls_per_second), limit(*concurrent_calls);
+    }
+    RecurringWorkDue { name, scheduled_for, late_seconds, .. }: programme {
+        all: "{name} for {}{}", utc(*scheduled_for), late(*late_seconds);
     }
 }

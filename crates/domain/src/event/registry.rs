@@ -7,9 +7,8 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::describe::mailboxes;
-use super::{Payload, Subjects};
-use crate::{Capabilities, DateColumn, MailboxSet};
+use super::{DateColumn, Payload, Subjects};
+use crate::{Capabilities, MailboxSet, mailboxes};
 
 /// Mailboxes were registered under consecutive numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +87,10 @@ pub struct HoldReleased {
     pub number: u32,
 }
 
+fn through(until: Option<NaiveDate>) -> String {
+    until.map_or("until released".to_owned(), |until| format!("through {until}"))
+}
+
 impl Payload for MailboxesRegistered {
     fn subjects(&self) -> Subjects<'_> {
         let count = u32::try_from(self.activated_on.len()).unwrap_or(u32::MAX);
@@ -96,21 +99,16 @@ impl Payload for MailboxesRegistered {
         Subjects::Various(Cow::Owned(numbers))
     }
 
-    fn describe(&self) -> String {
-        format!(
-            "{} from number {}, {} of them activated",
-            mailboxes(u64::try_from(self.requested_on.len()).unwrap_or(u64::MAX)),
-            self.first,
-            self.activated_on.iter().flatten().count()
-        )
-    }
-
-    fn describe_for(&self, number: u32) -> String {
+    fn describe(&self, mailbox: Option<u32>) -> String {
+        let Some(number) = mailbox else {
+            let count = mailboxes(u64::try_from(self.requested_on.len()).unwrap_or(u64::MAX));
+            let activated = self.activated_on.iter().flatten().count();
+            return format!("{count} from number {}, {activated} of them activated", self.first);
+        };
         let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        let requested = index.and_then(|index| self.requested_on.get(index));
-        let activated = index.and_then(|index| self.activated_on.get(index));
-        let requested = requested.map_or(String::new(), |day| format!(" on {day}"));
-        match activated {
+        let day = |column: &DateColumn| index.and_then(|index| column.get(index));
+        let requested = on(day(&self.requested_on));
+        match day(&self.activated_on) {
             Some(day) => format!("requested{requested}, activated at a post office on {day}"),
             None => format!("requested{requested}, not activated"),
         }
@@ -122,90 +120,38 @@ impl Payload for MailboxesActivated {
         Subjects::Various(Cow::Borrowed(&self.mailboxes))
     }
 
-    fn describe(&self) -> String {
-        format!("{} activated", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, number: u32) -> String {
+    fn describe(&self, mailbox: Option<u32>) -> String {
+        let Some(number) = mailbox else { return format!("{} activated", self.mailboxes) };
         let rank = self.mailboxes.rank(number).checked_sub(1);
         let index = rank.and_then(|rank| usize::try_from(rank).ok());
-        let day = index.and_then(|index| self.activated_on.get(index));
-        let day = day.map_or(String::new(), |day| format!(" on {day}"));
+        let day = on(index.and_then(|index| self.activated_on.get(index)));
         format!("activated at a post office{day}, according to a later registry file")
     }
 }
 
-impl Payload for RegistrationsCorrected {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Various(Cow::Borrowed(&self.mailboxes))
-    }
-
-    fn describe(&self) -> String {
-        format!("{}: {}", mailboxes(self.mailboxes.len()), self.fields.join(", "))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("registration corrected: {}", self.fields.join(", "))
-    }
+fn on(day: Option<NaiveDate>) -> String {
+    day.map_or(String::new(), |day| format!(" on {day}"))
 }
 
-impl Payload for RegistryImported {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Programme
+payloads! {
+    RegistrationsCorrected { mailboxes, fields, .. }: various(mailboxes) {
+        all: "{mailboxes}: {}", fields.join(", ");
+        each: "registration corrected: {}", fields.join(", ");
     }
-
-    fn describe(&self) -> String {
-        format!(
-            "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
-            self.read, self.accepted, self.unchanged, self.changed, self.rejected
-        )
+    RegistryImported { read, accepted, unchanged, changed, rejected, .. }: programme {
+        all: "read {read} = accepted {accepted} + unchanged {unchanged} + changed {changed} + \
+              rejected {rejected}";
     }
-}
-
-impl Payload for MailboxWithdrawn {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
+    MailboxWithdrawn { number }: one {
+        all: "mailbox {number}";
+        each: "withdrawn by the holder";
     }
-
-    fn describe(&self) -> String {
-        format!("mailbox {}", self.number)
+    HoldPlaced { number, capabilities, until, .. }: one {
+        all: "mailbox {number} keeps {capabilities} {}", through(*until);
+        each: "hold keeps {capabilities} {}", through(*until);
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        "withdrawn by the holder".to_owned()
-    }
-}
-
-impl HoldPlaced {
-    fn end(&self) -> String {
-        self.until.map_or("until released".to_owned(), |until| format!("through {until}"))
-    }
-}
-
-impl Payload for HoldPlaced {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn describe(&self) -> String {
-        format!("mailbox {} keeps {} {}", self.number, self.capabilities, self.end())
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("hold keeps {} {}", self.capabilities, self.end())
-    }
-}
-
-impl Payload for HoldReleased {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn describe(&self) -> String {
-        format!("mailbox {}, hold {}", self.number, self.hold)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("hold {} released", self.hold)
+    HoldReleased { hold, number }: one {
+        all: "mailbox {number}, hold {hold}";
+        each: "hold {hold} released";
     }
 }

@@ -1,10 +1,11 @@
 //! Vouchers. Events hold neither codes nor names: a mailbox is a number.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::describe::{mailboxes, utc};
-use super::{Payload, Subjects, one};
+use super::{Payload, Subjects, utc};
 use crate::{MailboxSet, ProviderId};
 
 /// How a requester was verified as the holder.
@@ -109,155 +110,53 @@ pub struct VoucherReissued {
     pub issue: u32,
 }
 
-impl Verification {
+impl fmt::Display for Verification {
     /// How, as the end of a sentence about a verification.
-    pub(super) fn describe(self) -> &'static str {
-        match self {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Confirmation => "by confirmation link",
             Self::Officer => "by an officer",
-        }
+        })
     }
 }
 
-impl Payload for VouchersRequested {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+payloads! {
+    VouchersRequested { mailboxes }: alike {
+        all: "{mailboxes} requested";
+        each: "voucher requested by the holder";
     }
-
-    fn describe(&self) -> String {
-        format!("{} requested", mailboxes(self.mailboxes.len()))
+    VouchersVerified { proof, mailboxes }: alike {
+        all: "{mailboxes} verified {proof}";
+        each: "voucher requester verified {proof}";
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        "voucher requested by the holder".to_owned()
+    VouchersRefused { cause, mailboxes }: alike {
+        all: "{mailboxes} refused ({cause})";
+        each: "voucher request refused ({cause})";
     }
-}
-
-impl Payload for VouchersVerified {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+    VouchersIssued { mailboxes, .. }: alike {
+        all: "{mailboxes} issued";
+        each: "voucher issued";
     }
-
-    fn describe(&self) -> String {
-        format!("{} verified {}", mailboxes(self.mailboxes.len()), self.proof.describe())
+    VouchersDelivered { mailboxes }: alike {
+        all: "{mailboxes}: code delivered";
+        each: "voucher code delivered";
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("voucher requester verified {}", self.proof.describe())
+    VoucherRedeemed { number, provider, free_through, .. }: one {
+        all: "mailbox {number}: redeemed by {provider}";
+        each: "voucher redeemed by {provider}: certified mailbox, free through {free_through}";
     }
-}
-
-impl Payload for VouchersRefused {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
+    VouchersExpired { redeem_by, mailboxes }: alike {
+        all: "{mailboxes} expired, not redeemed by {redeem_by}";
+        each: "voucher expired: not redeemed by {redeem_by}";
     }
-
-    fn describe(&self) -> String {
-        format!("{} refused ({})", mailboxes(self.mailboxes.len()), self.cause)
+    VoucherRemindersClaimed { scheduled_for, mailboxes }: alike {
+        all: "{mailboxes} to remind in the round of {}", utc(*scheduled_for);
+        each: "reminder of the voucher claimed for a letter";
     }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("voucher request refused ({})", self.cause)
+    VoucherRevoked { .. }: one {
+        each: "voucher revoked";
     }
-}
-
-impl Payload for VouchersIssued {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("{} issued", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "voucher issued".to_owned()
-    }
-}
-
-impl Payload for VouchersDelivered {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        format!("{}: code delivered", mailboxes(self.mailboxes.len()))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "voucher code delivered".to_owned()
-    }
-}
-
-impl Payload for VoucherRedeemed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn describe(&self) -> String {
-        format!("mailbox {}: redeemed by {}", self.number, self.provider)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        let (provider, last) = (&self.provider, self.free_through);
-        format!("voucher redeemed by {provider}: certified mailbox, free through {last}")
-    }
-}
-
-impl Payload for VouchersExpired {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("{count} expired, not redeemed by {}", self.redeem_by)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("voucher expired: not redeemed by {}", self.redeem_by)
-    }
-}
-
-impl Payload for VoucherRemindersClaimed {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::Alike(&self.mailboxes)
-    }
-
-    fn describe(&self) -> String {
-        let count = mailboxes(self.mailboxes.len());
-        format!("{count} to remind in the round of {}", utc(self.scheduled_for))
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "reminder of the voucher claimed for a letter".to_owned()
-    }
-}
-
-impl Payload for VoucherRevoked {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        "voucher revoked".to_owned()
-    }
-}
-
-impl Payload for VoucherReissued {
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::One(self.number)
-    }
-
-    fn describe(&self) -> String {
-        one(self, self.number)
-    }
-
-    fn describe_for(&self, _: u32) -> String {
-        format!("voucher code replaced by code {}", self.issue)
+    VoucherReissued { issue, .. }: one {
+        each: "voucher code replaced by code {issue}";
     }
 }

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{ADDRESSES, RECIPIENT};
 use super::parse::mail_address;
 use super::reader::{At, Reader};
-use super::section::Section;
+use super::section::{Key, Section};
 
 /// More canaries cannot be probed within the second before a boundary.
 const MOST: usize = 16;
+
+const RECIPIENT: Key = Key("recipient", r#""echo@elsewhere.example""#);
 
 /// Our own mailboxes that are probed around each boundary. They are registered and activated like
 /// any other mailbox but belong to no person.
@@ -25,7 +26,7 @@ pub struct CanaryRules {
 /// `None` where the section has a problem.
 pub(super) fn rules<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<CanaryRules> {
     let line = section.line;
-    let written = section.required_texts(reader, ADDRESSES);
+    let written = section.required_texts(reader, Key("addresses", r#"["canary@mail.example"]"#));
     let recipient = if section.has(RECIPIENT) {
         section.parsed(reader, RECIPIENT, plain_address).map(|recipient| Some(recipient.value))
     } else {

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::PhaseId;
-use super::keys::{LINK_DAYS, SWEEP};
-use super::parse::cron_shape;
+use super::parse::{SWEEP, cron_shape, part};
 use super::reader::Reader;
-use super::section::Section;
+use super::section::{Key, Section};
 
 /// Default validity of a link in days: long enough for a holiday, short enough for personal data.
 const DEFAULT_LINK_DAYS: u32 = 30;
@@ -44,15 +43,12 @@ pub(super) struct DraftMessageLogs {
 
 pub(super) fn draft<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftMessageLogs {
     let line = section.line;
-    let link_days = section.number(reader, LINK_DAYS, 1..=90, DEFAULT_LINK_DAYS);
+    let link_days = section.number(reader, Key("link-days", "30"), 1..=90, DEFAULT_LINK_DAYS);
     let swept = section.has(SWEEP);
     let sweep = swept.then(|| section.parsed(reader, SWEEP, cron_shape));
     section.finish(reader);
     let rules = || {
-        let sweep = match sweep {
-            Some(sweep) => Some(sweep?.value),
-            None => None,
-        };
+        let sweep = part(sweep)?.map(|sweep| sweep.value);
         Some(MessageLogRules { link_days: link_days?.value, sweep })
     };
     DraftMessageLogs { line, swept, rules: rules() }

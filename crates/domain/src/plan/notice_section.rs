@@ -1,16 +1,12 @@
 //! The sections `[[notice]]`: parsed, then checked against the phases that they mention.
 
 use super::draft::{self, Draft};
-use super::keys::{
-    BATCH, DAYS_BEFORE, ID, LANGUAGE, NOTICE, NOTICE_CRON, NOTICE_KEYS, NOTICE_PHASE, NOTICE_TEXT,
-    NOTICE_TEXT_KEYS, SUBJECT, TEXT, TO,
-};
 use super::near;
 use super::notice::{Audience, Language, NoticeRule, NoticeText};
 use super::parse::cron_shape;
 use super::reader::{At, Reader};
-use super::section::Section;
-use crate::notices::wording::{Piece, Placeholder, pieces};
+use super::section::{Key, Section};
+use super::wording::{Piece, Placeholder, pieces};
 use crate::{Capabilities, PhaseId, effects};
 
 /// Two years; a larger number is a typing error.
@@ -33,19 +29,19 @@ pub(super) fn notices<'t>(
     reader: &mut Reader<'t>,
     top: &mut Section<'t>,
 ) -> Option<Vec<DraftNotice>> {
-    let sections = top.tables(reader, NOTICE, NOTICE_KEYS)?;
+    let sections = top.tables(reader, Key("notice", "[[notice]]"))?;
     Some(sections.into_iter().map(|section| notice(reader, section)).collect())
 }
 
 fn notice<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftNotice {
-    let id = section.parsed(reader, ID, |text| {
+    let id = section.parsed(reader, Key("id", r#""receive-only""#), |text| {
         text.parse::<PhaseId>().map_err(|problem| problem.replace("phase name", "notice name"))
     });
-    let phase = section.parsed(reader, NOTICE_PHASE, str::parse::<PhaseId>);
-    let days_before = section.number(reader, DAYS_BEFORE, 1..=MOST_DAYS_BEFORE, 30);
-    let cron = section.parsed(reader, NOTICE_CRON, cron_shape);
-    let batch = section.number(reader, BATCH, 1..=MOST_AT_ONCE, 10_000);
-    let to = section.parsed(reader, TO, |text| match text {
+    let phase = section.parsed(reader, Key("phase", r#""receive-only""#), str::parse::<PhaseId>);
+    let days_before = section.number(reader, Key("days-before", "30"), 1..=MOST_DAYS_BEFORE, 30);
+    let cron = section.parsed(reader, Key("cron", r#""0 0 9-17 * * Mon-Fri""#), cron_shape);
+    let batch = section.number(reader, Key("batch", "10000"), 1..=MOST_AT_ONCE, 10_000);
+    let to = section.parsed(reader, Key("to", r#""losing""#), |text| match text {
         "losing" => Ok(Audience::Losing),
         "active" => Ok(Audience::Active),
         "registered" => Ok(Audience::Registered),
@@ -77,20 +73,21 @@ fn texts<'t>(
     intakes: &mut Vec<usize>,
 ) -> Option<Vec<NoticeText>> {
     let line = section.line;
-    let sections = section.tables(reader, NOTICE_TEXT, NOTICE_TEXT_KEYS)?;
+    let sections = section.tables(reader, Key("text", "[[notice.text]]"))?;
     if sections.is_empty() {
         reader.problem(line, "the notice has no text; add a section [[notice.text]]");
         return None;
     }
     let mut texts: Vec<Option<NoticeText>> = Vec::with_capacity(sections.len());
     for mut section in sections {
-        let language = section.parsed(reader, LANGUAGE, |text| match text {
+        let language = section.parsed(reader, Key("language", r#""it""#), |text| match text {
             "it" => Ok(Language::It),
             "en" => Ok(Language::En),
             _ => Err(format!(r#"unknown language {text:?}; write "it" or "en""#)),
         });
-        let subject = section.text(reader, SUBJECT);
-        let text = section.paragraphs(reader, TEXT);
+        let subject = section.text(reader, Key("subject", r#""From {first-day}: {ends}""#));
+        let example = r#""From {first-day} {ends} will not be possible.""#;
+        let text = section.paragraphs(reader, Key("text", example));
         for text in subject.iter().chain(&text) {
             placeholders(reader, text, mentions, intakes);
         }

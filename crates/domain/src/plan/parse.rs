@@ -3,23 +3,25 @@
 use chrono_tz::Tz;
 
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
-use super::keys::{
-    ALLOWS, ATTEMPTS, CANARIES, CANARY_KEYS, CATCH_UP, CRON, DRIFT, DRIFT_KEYS, ELIGIBLE,
-    FIRST_DELAY, FROM, ID, IN_SERVICE, IN_SERVICE_KEYS, INTAKE, LAST_DAY, LONGEST_DELAY,
-    MAX_ISSUED, MESSAGE_LOGS, MESSAGE_LOGS_KEYS, NAME, PHASE, PHASE_KEYS, PHASE_TITLE, PLAN,
-    PLAN_KEYS, PROGRAMME, RECURRING, RECURRING_KEYS, REDEEM_BY, REGISTERED_BEFORE, REMIND,
-    REMIND_AFTER, REMIND_AT_MOST, REPAIR, RESTORES, RETRY, RETRY_KEYS, SOURCES, SWEEP, TITLE,
-    VOUCHER_KEYS, VOUCHERS, ZONE,
-};
 use super::parse_refusals::refusals;
 use super::problem::{PlanError, PlanWarning};
 use super::reader::{At, Reader};
-use super::section::Section;
+use super::section::{Key, Section};
 use super::{canary, check, draft, message_logs, near, notice_section};
 use crate::{
     Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RemindRules,
     RetryPolicy, VoucherRules,
 };
+
+const CRON: Key = Key("cron", r#""0 30 3 * * *""#);
+const MAX_ISSUED: Key = Key("max-issued", "500_000");
+const REMIND: Key = Key("remind", r#""0 0 9 1 * *""#);
+const REMIND_AFTER: Key = Key("remind-after-days", "30");
+const REMIND_AT_MOST: Key = Key("remind-at-most", "2");
+const REPAIR: Key = Key("repair", "false");
+const RETRY: Key = Key("retry", "[retry]");
+/// Of the sections `[vouchers]` and `[message-logs]`.
+pub(super) const SWEEP: Key = Key("sweep", r#""0 15 0 * * *""#);
 
 /// One day: the longest delay that an operator would wait for.
 const LONGEST_WAIT_SECONDS: u32 = 86_400;
@@ -38,7 +40,7 @@ impl Plan {
     pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<PlanWarning>), PlanError> {
         let mut reader = Reader::new(text);
         let plan = reader.document().and_then(|table| {
-            let section = Section::new(&reader, PLAN, 1, table, PLAN_KEYS);
+            let section = Section::new(&reader, Key("plan", "the plan"), 1, table);
             document(&mut reader, section)
         });
         reader.finish(file_name, plan)
@@ -46,23 +48,25 @@ impl Plan {
 }
 
 fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
-    let programme = top.parsed(reader, PROGRAMME, str::parse::<ProgrammeId>);
-    let title = top.text(reader, TITLE);
-    let zone = top.parsed(reader, ZONE, zone);
+    let programme = top.parsed(reader, Key("programme", r#""cec-pac""#), str::parse::<ProgrammeId>);
+    let title = top.text(reader, Key("title", r#""The closing of CEC-PAC""#));
+    let zone = top.parsed(reader, Key("zone", r#""Europe/Rome""#), zone);
     let plan_sources = sources(reader, &mut top);
     let in_service = in_service(reader, &mut top);
     let phases = phases(reader, &mut top);
     let vouchers =
-        top.table(reader, VOUCHERS, VOUCHER_KEYS).map(|section| vouchers(reader, section));
-    let message_logs = top.table(reader, MESSAGE_LOGS, MESSAGE_LOGS_KEYS);
-    let message_logs = message_logs.map(|section| message_logs::draft(reader, section));
+        top.table(reader, Key("vouchers", "[vouchers]")).map(|section| vouchers(reader, section));
     let recurring = recurring(reader, &mut top);
-    let comparing = top.table(reader, DRIFT, DRIFT_KEYS).map(|section| drift(reader, section));
+    let comparing =
+        top.table(reader, Key("drift", "[drift]")).map(|section| drift(reader, section));
     let retry = retry(reader, &mut top);
     let refusals = refusals(reader, &mut top);
     let notices = notice_section::notices(reader, &mut top);
-    let canaries =
-        top.table(reader, CANARIES, CANARY_KEYS).map(|section| canary::rules(reader, section));
+    let canaries = top
+        .table(reader, Key("canaries", "[canaries]"))
+        .map(|section| canary::rules(reader, section));
+    let message_logs = top.table(reader, Key("message-logs", "[message-logs]"));
+    let message_logs = message_logs.map(|section| message_logs::draft(reader, section));
     top.finish(reader);
 
     let compares = comparing.is_some();
@@ -73,7 +77,6 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
     let in_service = draft.in_service?;
     let in_service_sources =
         in_service.sources?.into_iter().map(|source| format!("in service: {source}"));
-    let vouchers = draft.vouchers.map(|draft| draft.rules.map(Box::new));
     Some(Plan {
         programme: programme?.value,
         title: title?.value,
@@ -81,31 +84,25 @@ fn document<'t>(reader: &mut Reader<'t>, mut top: Section<'t>) -> Option<Plan> {
         sources: plan_sources?.into_iter().chain(in_service_sources).collect(),
         in_service: draft::set(&in_service.allows?),
         phases: draft.phases?.into_iter().map(DraftPhase::finish).collect::<Option<_>>()?,
-        vouchers: match vouchers {
-            Some(rules) => Some(rules?),
-            None => None,
-        },
-        message_logs: match draft.message_logs {
-            Some(draft) => Some(draft.rules?),
-            None => None,
-        },
+        vouchers: part(draft.vouchers.map(|draft| draft.rules))?.map(Box::new),
+        message_logs: part(draft.message_logs.map(|draft| draft.rules))?,
         recurring: draft
             .recurring?
             .into_iter()
             .map(|recurring| recurring.rule)
             .collect::<Option<_>>()?,
-        drift: match comparing {
-            Some(rules) => Some(rules?),
-            None => None,
-        },
+        drift: part(comparing)?,
         retry: retry?,
         refusals: refusals?,
         notices: draft.notices?.into_iter().map(|notice| notice.rule).collect::<Option<_>>()?,
-        canaries: match canaries {
-            Some(rules) => Some(Box::new(rules?)),
-            None => None,
-        },
+        canaries: part(canaries)?.map(Box::new),
     })
+}
+
+/// An optional part of the plan: `Some(None)` without it, `None` if it has a problem.
+#[expect(clippy::option_option, reason = "a missing part is sound, an invalid one is not")]
+pub(super) fn part<T>(written: Option<Option<T>>) -> Option<Option<T>> {
+    written.map_or(Some(None), |part| part.map(Some))
 }
 
 fn zone(text: &str) -> Result<Tz, String> {
@@ -116,13 +113,13 @@ fn zone(text: &str) -> Result<Tz, String> {
 }
 
 fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<String>> {
-    let texts = section.texts(reader, SOURCES)?;
+    let texts = section.texts(reader, Key("sources", r#"["Official Journal 12/2014, page 3"]"#))?;
     Some(texts.into_iter().map(|text| text.value).collect())
 }
 
 /// The allowed capabilities of a section: a required list, which may be empty.
 fn allows<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<At<Capability>>> {
-    let names = section.required_texts(reader, ALLOWS)?;
+    let names = section.required_texts(reader, Key("allows", r#"["receive", "access"]"#))?;
     let mut sound = true;
     let mut allowed: Vec<At<Capability>> = Vec::with_capacity(names.len());
     for At { line, value: name } in names {
@@ -142,7 +139,7 @@ fn allows<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<
 }
 
 fn in_service<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<DraftService> {
-    let mut section = top.required_table(reader, IN_SERVICE, IN_SERVICE_KEYS)?;
+    let mut section = top.required_table(reader, Key("in-service", "[in-service]"))?;
     let draft = DraftService {
         allows: allows(reader, &mut section),
         sources: sources(reader, &mut section),
@@ -152,7 +149,7 @@ fn in_service<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Draf
 }
 
 fn phases<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<DraftPhase>> {
-    let sections = top.tables(reader, PHASE, PHASE_KEYS)?;
+    let sections = top.tables(reader, Key("phase", "[[phase]]"))?;
     if sections.is_empty() {
         reader.problem(top.line, "the plan has no section [[phase]]; add one for each date");
         return None;
@@ -163,11 +160,11 @@ fn phases<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<Draf
 fn phase<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftPhase {
     let draft = DraftPhase {
         line: section.line,
-        id: section.parsed(reader, ID, str::parse::<PhaseId>),
-        title: section.text(reader, PHASE_TITLE).map(|title| title.value),
-        from: section.date(reader, FROM),
+        id: section.parsed(reader, Key("id", r#""receive-only""#), str::parse::<PhaseId>),
+        title: section.text(reader, Key("title", r#""Receive only""#)).map(|title| title.value),
+        from: section.date(reader, Key("from", "2015-03-18")),
         allows: allows(reader, &mut section),
-        restores: section.flag(reader, RESTORES),
+        restores: section.flag(reader, Key("restores", "true")),
         sources: sources(reader, &mut section),
     };
     section.finish(reader);
@@ -176,21 +173,22 @@ fn phase<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftPhase {
 
 fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouchers {
     let line = section.line;
-    let eligible = section.parsed(reader, ELIGIBLE, |text| match text {
+    let eligible = section.parsed(reader, Key("eligible", r#""registered""#), |text| match text {
         "registered" => Ok(Eligible::Registered),
         "activated" => Ok(Eligible::Activated),
         _ => Err(format!("invalid eligible {text:?}; write \"registered\" or \"activated\"")),
     });
-    let registered_before = section.date(reader, REGISTERED_BEFORE);
-    let last_day = section.optional_date(reader, LAST_DAY);
-    let redeem_by = section.optional_date(reader, REDEEM_BY);
+    let registered_before = section.date(reader, Key("registered-before", "2014-12-18"));
+    let last_day = section.optional_date(reader, Key("last-day", "2018-03-17"));
+    let redeem_by = section.optional_date(reader, Key("redeem-by", "2018-12-31"));
     // Without the key there is no limit.
     let limited = section.has(MAX_ISSUED);
     let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
     let swept = section.has(SWEEP);
     let sweep = swept.then(|| section.parsed(reader, SWEEP, cron_shape));
     let reminding = reminding(reader, &mut section);
-    let intake = section.parsed(reader, INTAKE, mail_address);
+    let intake =
+        section.parsed(reader, Key("intake", r#""requests@agency.example""#), mail_address);
     let sources = sources(reader, &mut section);
     section.finish(reader);
     let rules = || {
@@ -200,10 +198,7 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
             last_day: last_day.as_ref().map(|day| day.value),
             redeem_by: redeem_by.as_ref().map(|day| day.value),
             max_issued: Some(max_issued?.value.into()).filter(|_| limited),
-            sweep: match sweep {
-                Some(sweep) => Some(sweep?.value),
-                None => None,
-            },
+            sweep: part(sweep)?.map(|sweep| sweep.value),
             remind: reminding.rules.clone(),
             intake: intake?.value,
             sources: sources?,
@@ -232,7 +227,7 @@ fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftRem
     let Some(cron) = cron else {
         let line = after.as_ref().or(at_most.as_ref()).map_or(section.line, |at| at.line);
         if let Some(key) = bounded {
-            let (name, example) = (key.name, REMIND.example);
+            let (Key(name, _), Key(_, example)) = (key, REMIND);
             reader.problem(
                 line,
                 format!("{name} has no effect without remind; add for example remind = {example}"),
@@ -263,14 +258,14 @@ pub(super) fn mail_address(text: &str) -> Result<String, String> {
 }
 
 fn recurring<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Vec<DraftRecurring>> {
-    let sections = top.tables(reader, RECURRING, RECURRING_KEYS)?;
+    let sections = top.tables(reader, Key("recurring", "[[recurring]]"))?;
     let mut drafts = Vec::with_capacity(sections.len());
     for mut section in sections {
-        let name = section.parsed(reader, NAME, |text| {
+        let name = section.parsed(reader, Key("name", r#""left-overs""#), |text| {
             text.parse::<PhaseId>().map_err(|problem| problem.replace("phase name", "name"))
         });
         let cron = section.parsed(reader, CRON, cron_shape);
-        let catch_up = section.parsed(reader, CATCH_UP, |text| match text {
+        let catch_up = section.parsed(reader, Key("catch-up", r#""once""#), |text| match text {
             "skip" => Ok(CatchUp::Skip),
             "once" => Ok(CatchUp::Once),
             "all" => Ok(CatchUp::All),
@@ -313,11 +308,21 @@ fn retry<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<RetryPoli
     if !top.has(RETRY) {
         return Some(default);
     }
-    let mut section = top.table(reader, RETRY, RETRY_KEYS)?;
+    let mut section = top.table(reader, RETRY)?;
     let delays = 1..=LONGEST_WAIT_SECONDS;
-    let attempts = section.number(reader, ATTEMPTS, 1..=100, default.attempts);
-    let first = section.number(reader, FIRST_DELAY, delays.clone(), default.first_delay_seconds);
-    let longest = section.number(reader, LONGEST_DELAY, delays, default.longest_delay_seconds);
+    let attempts = section.number(reader, Key("attempts", "8"), 1..=100, default.attempts);
+    let first = section.number(
+        reader,
+        Key("first-delay-seconds", "30"),
+        delays.clone(),
+        default.first_delay_seconds,
+    );
+    let longest = section.number(
+        reader,
+        Key("longest-delay-seconds", "3600"),
+        delays,
+        default.longest_delay_seconds,
+    );
     section.finish(reader);
     let (first, longest) = (first?, longest?);
     if longest.value < first.value {

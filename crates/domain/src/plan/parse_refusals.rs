@@ -1,13 +1,14 @@
 //! The sections `[refusals.send]`, `[refusals.receive]` and `[refusals.access]`.
 
-use super::keys::{
-    ACCESS, ACCESS_REFUSAL_KEYS, Key, RECEIVE, REFUSAL_KEYS, REFUSALS, REFUSALS_KEYS, SEND, STATUS,
-};
 use super::reader::{At, Reader};
 use super::refusals::{
     EnhancedStatus, LONGEST_LINE, Refusal, Refusals, Sentence, Wording, check_ascii,
 };
-use super::section::Section;
+use super::section::{Key, Section};
+
+const REFUSALS: Key = Key("refusals", "[refusals]");
+const STATUS: Key = Key("status", r#""5.7.1""#);
+const ACCESS: Key = Key("access", "[refusals.access]");
 
 /// The refusals of the plan, with defaults; `None` if a section has a problem.
 pub(super) fn refusals<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<Refusals> {
@@ -15,11 +16,12 @@ pub(super) fn refusals<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Op
     if !top.has(REFUSALS) {
         return Some(default);
     }
-    let mut section = top.table(reader, REFUSALS, REFUSALS_KEYS)?;
-    let send = refusal(reader, &mut section, SEND, default.send);
-    let receive = refusal(reader, &mut section, RECEIVE, default.receive);
+    let mut section = top.table(reader, REFUSALS)?;
+    let send = refusal(reader, &mut section, Key("send", "[refusals.send]"), default.send);
+    let receive =
+        refusal(reader, &mut section, Key("receive", "[refusals.receive]"), default.receive);
     let access = if section.has(ACCESS) {
-        let access = section.table(reader, ACCESS, ACCESS_REFUSAL_KEYS);
+        let access = section.table(reader, ACCESS);
         access.and_then(|section| wording(reader, section))
     } else {
         Some(default.access)
@@ -37,7 +39,7 @@ fn refusal<'t>(
     if !refusals.has(key) {
         return Some(default);
     }
-    let mut section = refusals.table(reader, key, REFUSAL_KEYS)?;
+    let mut section = refusals.table(reader, key)?;
     let status = if section.has(STATUS) {
         let status =
             section.parsed(reader, STATUS, |text| EnhancedStatus::try_from(text.to_owned()));

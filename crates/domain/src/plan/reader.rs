@@ -7,8 +7,8 @@ use chrono::{Datelike, NaiveDate};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::Key;
 use super::problem::{PlanError, PlanWarning, Problem};
+use super::section::Key;
 
 /// Valid years of a plan. The compiled time zone rules end with 2099; later, midnight in summer
 /// would be an hour late.
@@ -100,49 +100,43 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports a value of the wrong type.
-    pub(super) fn wrong_kind(&mut self, line: usize, key: Key, value: &DeValue<'t>) {
-        let Key { name, example } = key;
+    pub(super) fn wrong_kind(&mut self, line: usize, Key(name, example): Key, value: &DeValue<'t>) {
         let kind = value.type_str();
         self.problem(line, format!("{name} has type {kind}; write for example {name} = {example}"));
     }
 
     /// A non-empty line of bounded length without control characters.
     pub(super) fn printable(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
-        let Key { name, example } = key;
-        let text = text.trim();
-        if text.is_empty() {
-            self.problem(line, format!("{name} is empty; write for example {name} = {example}"));
-        } else if text.chars().any(char::is_control) {
-            self.problem(
-                line,
-                format!("{name} contains a control character; write one plain line"),
-            );
-        } else if text.chars().count() > LONGEST_TEXT {
-            self.problem(
-                line,
-                format!("{name} is too long; write at most {LONGEST_TEXT} characters"),
-            );
-        } else {
-            return Some(text.to_owned());
-        }
-        None
+        self.bounded(line, key, text.trim(), false)
     }
 
     /// A non-empty text of bounded length without control characters but line ends.
     pub(super) fn paragraphs(&mut self, line: usize, key: Key, text: &str) -> Option<String> {
-        let Key { name, example } = key;
-        let text = text.trim_end().trim_start_matches('\n');
-        if text.is_empty() {
-            self.problem(line, format!("{name} is empty; write for example {name} = {example}"));
-        } else if text.chars().any(|letter| letter.is_control() && letter != '\n') {
-            let message = format!("{name} contains a control character; write plain lines");
-            self.problem(line, message);
-        } else if text.chars().count() > LONGEST_LETTER {
-            let message = format!("{name} is too long; write at most {LONGEST_LETTER} characters");
-            self.problem(line, message);
+        self.bounded(line, key, text.trim_end().trim_start_matches('\n'), true)
+    }
+
+    fn bounded(
+        &mut self,
+        line: usize,
+        Key(name, example): Key,
+        text: &str,
+        of_lines: bool,
+    ) -> Option<String> {
+        let (longest, form) = if of_lines {
+            (LONGEST_LETTER, "plain lines")
+        } else {
+            (LONGEST_TEXT, "one plain line")
+        };
+        let message = if text.is_empty() {
+            format!("{name} is empty; write for example {name} = {example}")
+        } else if text.chars().any(|letter| letter.is_control() && !(of_lines && letter == '\n')) {
+            format!("{name} contains a control character; write {form}")
+        } else if text.chars().count() > longest {
+            format!("{name} is too long; write at most {longest} characters")
         } else {
             return Some(text.to_owned());
-        }
+        };
+        self.problem(line, message);
         None
     }
 
@@ -156,8 +150,7 @@ impl<'t> Reader<'t> {
 
     /// A civil date, written as a TOML date or as a string of the same form.
     pub(super) fn date_from(&mut self, key: Key, value: &At<DeValue<'t>>) -> Option<At<NaiveDate>> {
-        let line = value.line;
-        let Key { name, example } = key;
+        let (line, Key(name, example)) = (value.line, key);
         let written = match &value.value {
             DeValue::Datetime(datetime) => datetime.to_string(),
             DeValue::String(text) => self.printable(line, key, text)?,
@@ -172,29 +165,17 @@ impl<'t> Reader<'t> {
         };
         // The round trip rejects forms that chrono accepts leniently, such as 2015-3-8.
         let date: Option<NaiveDate> = written.parse().ok();
-        match date.filter(|date| date.to_string() == written) {
-            Some(date) if YEARS.contains(&date.year()) => Some(At { line, value: date }),
+        let message = match date.filter(|date| date.to_string() == written) {
+            Some(date) if YEARS.contains(&date.year()) => return Some(At { line, value: date }),
             Some(date) => {
                 let Range { start, end } = YEARS;
-                self.problem(
-                    line,
-                    format!(
-                        "{name} = {date} is out of range; write a date from {start} to {}",
-                        end - 1
-                    ),
-                );
-                None
+                format!("{name} = {date} is out of range; write a date from {start} to {}", end - 1)
             }
-            None => {
-                self.problem(
-                    line,
-                    format!(
-                        "{name} = {written} is not a civil date; write for example {name} = \
-                         {example}"
-                    ),
-                );
-                None
-            }
-        }
+            None => format!(
+                "{name} = {written} is not a civil date; write for example {name} = {example}"
+            ),
+        };
+        self.problem(line, message);
+        None
     }
 }

@@ -7,9 +7,30 @@ use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, PLAN_KEYS};
 use super::near;
 use super::reader::{At, Reader};
+
+/// A key and an example value; for a section, its heading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key(pub(super) &'static str, pub(super) &'static str);
+
+/// The keys of the plan itself, for whoever writes one below a heading.
+const PLAN_KEYS: [&str; 14] = [
+    "programme",
+    "title",
+    "zone",
+    "sources",
+    "in-service",
+    "phase",
+    "vouchers",
+    "recurring",
+    "drift",
+    "retry",
+    "refusals",
+    "notice",
+    "canaries",
+    "message-logs",
+];
 
 /// A table of the document.
 pub(super) struct Section<'t> {
@@ -17,33 +38,40 @@ pub(super) struct Section<'t> {
     pub(super) line: usize,
     /// Keys that were not taken yet.
     left: Vec<(At<String>, At<DeValue<'t>>)>,
-    known: &'static [Key],
+    /// Keys that were asked for.
+    known: Vec<&'static str>,
 }
 
 impl<'t> Section<'t> {
-    /// Wraps a table; `known` lists its valid keys.
+    /// Wraps a table.
     pub(super) fn new(
         reader: &Reader<'t>,
-        Key { example: name, .. }: Key,
+        Key(_, name): Key,
         line: usize,
         table: DeTable<'t>,
-        known: &'static [Key],
     ) -> Self {
         let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'t>>)| {
             let At { line, value: key } = reader.at(key);
             (At { line, value: String::from(key) }, reader.at(value))
         };
-        Self { name, line, left: table.into_iter().map(entry).collect(), known }
+        Self { name, line, left: table.into_iter().map(entry).collect(), known: Vec::new() }
     }
 
     /// Is the key present and not taken yet?
-    pub(super) fn has(&self, key: Key) -> bool {
-        self.left.iter().any(|(name, _)| name.value == key.name)
+    pub(super) fn has(&mut self, key: Key) -> bool {
+        self.index(key).is_some()
+    }
+
+    fn index(&mut self, Key(name, _): Key) -> Option<usize> {
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
+        self.left.iter().position(|(written, _)| written.value == name)
     }
 
     /// Takes an optional value.
     pub(super) fn optional(&mut self, key: Key) -> Option<At<DeValue<'t>>> {
-        let index = self.left.iter().position(|(name, _)| name.value == key.name)?;
+        let index = self.index(key)?;
         Some(self.left.remove(index).1)
     }
 
@@ -55,7 +83,7 @@ impl<'t> Section<'t> {
     ) -> Option<At<DeValue<'t>>> {
         let value = self.optional(key);
         if value.is_none() {
-            let Key { name, example } = key;
+            let Key(name, example) = key;
             let section = self.name;
             reader.problem(
                 self.line,
@@ -67,22 +95,26 @@ impl<'t> Section<'t> {
 
     /// Takes a required string of one line.
     pub(super) fn text(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
-        let At { line, value } = self.required(reader, key)?;
-        let Some(text) = value.as_str() else {
-            reader.wrong_kind(line, key, &value);
-            return None;
-        };
-        reader.printable(line, key, text).map(|value| At { line, value })
+        self.string(reader, key, Reader::printable)
     }
 
     /// Takes a required string of one or more lines.
     pub(super) fn paragraphs(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<At<String>> {
+        self.string(reader, key, Reader::paragraphs)
+    }
+
+    fn string(
+        &mut self,
+        reader: &mut Reader<'t>,
+        key: Key,
+        check: impl FnOnce(&mut Reader<'t>, usize, Key, &str) -> Option<String>,
+    ) -> Option<At<String>> {
         let At { line, value } = self.required(reader, key)?;
         let Some(text) = value.as_str() else {
             reader.wrong_kind(line, key, &value);
             return None;
         };
-        reader.paragraphs(line, key, text).map(|value| At { line, value })
+        check(reader, line, key, text).map(|value| At { line, value })
     }
 
     /// Takes a required string and parses it.
@@ -132,10 +164,11 @@ impl<'t> Section<'t> {
             .into_iter()
             .partition::<Vec<_>, _>(|(name, _)| language(&name.value));
         self.left = left;
+        self.known.extend(["it", "en"]);
         let mut sound = true;
         let mut found = Vec::with_capacity(texts.len());
         for (At { value: name, .. }, At { line, value }) in texts {
-            let key = Key { name: "the text", example: "\"this mailbox is closed\"" };
+            let key = Key("the text", r#""this mailbox is closed""#);
             let text = if let Some(text) = value.as_str() {
                 reader.printable(line, key, text)
             } else {
@@ -198,7 +231,7 @@ impl<'t> Section<'t> {
         let number = u32::from_str_radix(written.as_str(), written.radix()).ok();
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
-            let (name, least, most) = (key.name, range.start(), range.end());
+            let (Key(name, _), least, most) = (key, range.start(), range.end());
             reader.problem(
                 line,
                 format!(
@@ -210,48 +243,31 @@ impl<'t> Section<'t> {
     }
 
     /// Takes a required sub-table.
-    pub(super) fn required_table(
-        &mut self,
-        reader: &mut Reader<'t>,
-        key: Key,
-        known: &'static [Key],
-    ) -> Option<Self> {
+    pub(super) fn required_table(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<Self> {
         if !self.has(key) {
-            reader.problem(
-                self.line,
-                format!("{} has no section {}; add it", self.name, key.example),
-            );
+            let message = format!("{} has no section {}; add it", self.name, key.1);
+            reader.problem(self.line, message);
         }
-        self.table(reader, key, known)
+        self.table(reader, key)
     }
 
     /// Takes an optional sub-table.
-    pub(super) fn table(
-        &mut self,
-        reader: &mut Reader<'t>,
-        key: Key,
-        known: &'static [Key],
-    ) -> Option<Self> {
+    pub(super) fn table(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<Self> {
         let At { line, value } = self.optional(key)?;
-        let (name, section) = (key.name, key.example);
+        let Key(name, section) = key;
         let DeValue::Table(table) = value else {
             let kind = value.type_str();
             let message = format!("{name} has type {kind}; write it once, as a section {section}");
             reader.problem(line, message);
             return None;
         };
-        Some(Self::new(reader, key, line, table, known))
+        Some(Self::new(reader, key, line, table))
     }
 
     /// Takes all sub-tables of a name, in the order of the file; `None` if the value is not a list.
-    pub(super) fn tables(
-        &mut self,
-        reader: &mut Reader<'t>,
-        key: Key,
-        known: &'static [Key],
-    ) -> Option<Vec<Self>> {
+    pub(super) fn tables(&mut self, reader: &mut Reader<'t>, key: Key) -> Option<Vec<Self>> {
         let Some(At { line, value }) = self.optional(key) else { return Some(Vec::new()) };
-        let (name, section) = (key.name, key.example);
+        let Key(name, section) = key;
         let DeValue::Array(array) = value else {
             let message =
                 format!("{name} is a list: write its section with two brackets, {section}");
@@ -263,7 +279,7 @@ impl<'t> Section<'t> {
         for element in array {
             match reader.at(element) {
                 At { line, value: DeValue::Table(table) } => {
-                    tables.push(Self::new(reader, key, line, table, known));
+                    tables.push(Self::new(reader, key, line, table));
                 }
                 At { line, value } => {
                     let kind = value.type_str();
@@ -278,16 +294,16 @@ impl<'t> Section<'t> {
 
     /// Reports every key that was not taken as unknown, with a suggestion.
     pub(super) fn finish(self, reader: &mut Reader<'t>) {
-        let names = || self.known.iter().map(|key| key.name);
+        let names = || self.known.iter().copied();
         for (At { line, value: key }, _) in &self.left {
             let section = self.name;
             let suggestion = match near::word(key, names()) {
                 Some(name) => format!("did you mean {name}?"),
                 // In TOML, a key after a heading belongs to that section.
-                None if PLAN_KEYS.iter().any(|known| known.name == key) => {
+                None if PLAN_KEYS.contains(&key.as_str()) => {
                     format!("{key} belongs to the plan: write it above the first section")
                 }
-                None => format!("its keys are {}", names().collect::<Vec<_>>().join(", ")),
+                None => format!("its keys are {}", self.known.join(", ")),
             };
             let key: String = key.chars().take(60).collect();
             reader.problem(*line, format!("{section} has no key {key:?}; {suggestion}"));

@@ -6,14 +6,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 
-use super::{VoucherStanding, Vouchers, free_through};
-use crate::programme::Rejection;
-use crate::rights::Rights;
+use super::free_through;
 use crate::{
-    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, ProviderId, Verification,
-    VoucherRedeemed, VoucherReissued, VoucherRevoked, VoucherRules, VouchersDelivered,
-    VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested, VouchersVerified,
-    civil_date,
+    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, ProviderId, Rejection, Rights, State,
+    Verification, VoucherRedeemed, VoucherReissued, VoucherRevoked, VoucherRules, VoucherStanding,
+    Vouchers, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
+    VouchersRequested, VouchersVerified, civil_date,
 };
 
 /// A command about vouchers.
@@ -78,111 +76,125 @@ pub enum VoucherCommand {
     },
 }
 
-/// The state that a decision depends on, beside the vouchers.
-pub(crate) struct VoucherContext<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) revision: u32,
-    pub(crate) rights: &'a Rights,
-    /// Mailboxes with an ordered erasure.
-    pub(crate) erased: &'a RoaringBitmap,
-    pub(crate) now: DateTime<Utc>,
+/// A state at an instant, with the plan's rules for vouchers.
+pub(super) struct Case<'a> {
+    pub(super) state: &'a State,
+    pub(super) vouchers: &'a Vouchers,
+    pub(super) plan: &'a Plan,
+    pub(super) rules: &'a VoucherRules,
+    pub(super) now: DateTime<Utc>,
+    pub(super) today: NaiveDate,
 }
 
-type Decided = Result<Vec<Event>, Rejection>;
+pub(super) type Decided = Result<Vec<Event>, Rejection>;
 
 /// Why an erased holder gets no voucher.
 const ERASED: &str = "the holder's personal data were erased: no voucher can be delivered";
 const HAD_ONE: &str = "the holder has had a voucher; each holder gets one, ever";
 const NO_REQUEST: &str = "the mailbox has no pending voucher request; record one first";
 
-impl Vouchers {
-    /// Decides a command.
-    pub(crate) fn decide(&self, command: VoucherCommand, context: &VoucherContext<'_>) -> Decided {
-        let Some(rules) = &context.plan.vouchers else {
-            return Rejection::because("the plan does not provide for vouchers");
-        };
-        let today = civil_date(context.now, context.plan.zone);
+impl State {
+    /// Decides a command about vouchers. The events belong to the programme's voucher stream, at
+    /// the version of the decision.
+    pub fn decide_voucher(&self, command: VoucherCommand, now: DateTime<Utc>) -> Decided {
+        let plan = self.adopted_plan()?;
+        match &plan.vouchers {
+            Some(rules) => Case::new(self, plan, rules, now).decide(command),
+            None => Rejection::because("the plan does not provide for vouchers"),
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(
+        state: &'a State,
+        plan: &'a Plan,
+        rules: &'a VoucherRules,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let today = civil_date(now, plan.zone);
+        Self { state, vouchers: &state.vouchers, plan, rules, now, today }
+    }
+
+    fn decide(&self, command: VoucherCommand) -> Decided {
+        let vouchers = self.vouchers;
         match command {
             VoucherCommand::Request { mailboxes, requested_in_time } => {
-                self.request(&mailboxes, &requested_in_time, rules, context)
+                self.request(&mailboxes, &requested_in_time)
             }
             VoucherCommand::Verify { mailboxes, proof } => {
-                let these = &(&mailboxes & &self.requested) - &self.verified;
-                let done = self.verified.is_superset(&mailboxes);
+                let these = &(&mailboxes & vouchers.requested()) - vouchers.verified();
+                let done = vouchers.verified().is_superset(&mailboxes);
                 let event = |mailboxes| VouchersVerified { proof, mailboxes };
                 self.pending(&mailboxes, these, done, |set| Event::VouchersVerified(event(set)))
             }
             VoucherCommand::Refuse { mailboxes, cause } => {
-                let done = self.refused.is_superset(&mailboxes);
-                let these = &mailboxes & &self.requested;
+                let done = vouchers.refused().is_superset(&mailboxes);
+                let these = &mailboxes & vouchers.requested();
                 let event = |mailboxes| VouchersRefused { cause: cause.clone(), mailboxes };
                 self.pending(&mailboxes, these, done, |set| Event::VouchersRefused(event(set)))
             }
-            VoucherCommand::Issue { mailboxes } => self.issue(&mailboxes, rules, today, context),
+            VoucherCommand::Issue { mailboxes } => self.issue(&mailboxes),
             VoucherCommand::Deliver { mailboxes } => {
-                let these = &(&mailboxes & self.valid()) - &self.delivered;
+                let these = &(&mailboxes & vouchers.valid()) - vouchers.delivered();
                 let event = |mailboxes| Event::VouchersDelivered(VouchersDelivered { mailboxes });
                 Ok(some(these).map(event).into_iter().collect())
             }
             VoucherCommand::Redeem { number, issue, provider } => {
-                self.redeem(number, issue, provider, rules, today)
+                self.redeem(number, issue, provider)
             }
             VoucherCommand::Expire => {
-                let Some(redeem_by) = rules.redeem_by.filter(|last| today > *last) else {
+                let Some(redeem_by) = self.rules.redeem_by.filter(|last| self.today > *last) else {
                     return Ok(Vec::new());
                 };
                 let event =
                     |mailboxes| Event::VouchersExpired(VouchersExpired { redeem_by, mailboxes });
-                Ok(some(self.valid()).map(event).into_iter().collect())
+                Ok(some(vouchers.valid()).map(event).into_iter().collect())
             }
-            VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for, rules, context),
-            VoucherCommand::Revoke { number } if self.revoked.contains(number) => Ok(Vec::new()),
+            VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for),
+            VoucherCommand::Revoke { number } if vouchers.revoked().contains(number) => {
+                Ok(Vec::new())
+            }
             VoucherCommand::Revoke { number } => {
                 self.must_be_valid(number)?;
                 Ok(vec![Event::VoucherRevoked(VoucherRevoked { number })])
             }
             VoucherCommand::Reissue { number } => {
                 self.must_be_valid(number)?;
-                in_time(rules, today)?;
-                let issue = self.issue_of(number).saturating_add(1);
+                self.in_time()?;
+                let issue = vouchers.issue_of(number).saturating_add(1);
                 Ok(vec![Event::VoucherReissued(VoucherReissued { number, issue })])
             }
         }
     }
 
-    fn request(
-        &self,
-        mailboxes: &RoaringBitmap,
-        requested_in_time: &RoaringBitmap,
-        rules: &VoucherRules,
-        context: &VoucherContext<'_>,
-    ) -> Decided {
-        if self.requested.is_superset(mailboxes) {
+    fn request(&self, mailboxes: &RoaringBitmap, requested_in_time: &RoaringBitmap) -> Decided {
+        let Self { rules, vouchers, .. } = self;
+        if vouchers.requested().is_superset(mailboxes) {
             // A request repeated after the last day was made in time.
             return Ok(Vec::new());
         }
-        window(context)?;
-        let today = civil_date(context.now, context.plan.zone);
-        if let Some(why) = rules.too_late_to_ask(today) {
+        self.window()?;
+        if let Some(why) = rules.too_late_to_ask(self.today) {
             return Rejection::because(why);
         }
-        let rights = context.rights;
+        let (rights, erased) = (&self.state.rights, self.state.erasure.ordered());
         let mut these = &(mailboxes & rights.registered()) - rights.withdrawn();
-        these -= context.erased;
+        these -= erased;
         these &= requested_in_time;
         if rules.eligible == Eligible::Activated {
             these &= rights.activated();
         }
-        these -= &self.issued;
-        these -= &self.requested;
+        these -= vouchers.issued();
+        these -= vouchers.requested();
         if let Some(mailboxes) = some(these) {
             return Ok(vec![Event::VouchersRequested(VouchersRequested { mailboxes })]);
         }
         let Some(number) = only(mailboxes) else { return Ok(Vec::new()) };
-        if self.issued.contains(number) {
+        if vouchers.issued().contains(number) {
             return Rejection::because(HAD_ONE);
         }
-        if context.erased.contains(number) {
+        if erased.contains(number) {
             return Rejection::because(ERASED);
         }
         match rules.ineligible(lifecycle(rights, number), requested_in_time.contains(number)) {
@@ -202,7 +214,7 @@ impl Vouchers {
     ) -> Decided {
         match (some(these), only(asked)) {
             (Some(these), _) => Ok(vec![event(these)]),
-            (None, Some(number)) if !done && self.issued.contains(number) => {
+            (None, Some(number)) if !done && self.vouchers.issued().contains(number) => {
                 Rejection::because("the voucher was already issued")
             }
             (None, Some(_)) if !done => Rejection::because(NO_REQUEST),
@@ -210,20 +222,16 @@ impl Vouchers {
         }
     }
 
-    fn issue(
-        &self,
-        mailboxes: &RoaringBitmap,
-        rules: &VoucherRules,
-        today: NaiveDate,
-        context: &VoucherContext<'_>,
-    ) -> Decided {
-        window(context)?;
-        in_time(rules, today)?;
-        let mut these = self.eligible(mailboxes, context);
+    fn issue(&self, mailboxes: &RoaringBitmap) -> Decided {
+        self.window()?;
+        self.in_time()?;
+        let mut these = self.eligible(mailboxes);
         if these.is_empty() {
-            return match only(mailboxes).map(|number| self.standing(number)) {
+            return match only(mailboxes).map(|number| self.vouchers.standing(number)) {
                 None => Ok(Vec::new()),
-                Some(VoucherStanding::Verified) if !context.erased.is_disjoint(mailboxes) => {
+                Some(VoucherStanding::Verified)
+                    if !self.state.erasure.ordered().is_disjoint(mailboxes) =>
+                {
                     Rejection::because(ERASED)
                 }
                 Some(VoucherStanding::Verified) => Rejection::because("the mailbox was withdrawn"),
@@ -241,26 +249,19 @@ impl Vouchers {
                 ) => Rejection::because(HAD_ONE),
             };
         }
-        if let Some(limit) = rules.max_issued
-            && self.limit(&mut these, rules)
+        if let Some(limit) = self.rules.max_issued
+            && self.limit(&mut these)
             && these.is_empty()
         {
             return Rejection::because(format!("all {limit} vouchers of the plan were issued"));
         }
-        let (revision, mailboxes) = (context.revision, MailboxSet::from(these));
+        let (revision, mailboxes) = (self.state.programme.revision(), MailboxSet::from(these));
         Ok(vec![Event::VouchersIssued(VouchersIssued { revision, mailboxes })])
     }
 
-    fn redeem(
-        &self,
-        number: u32,
-        issue: u32,
-        provider: ProviderId,
-        rules: &VoucherRules,
-        today: NaiveDate,
-    ) -> Decided {
-        let replaced = issue != self.issue_of(number);
-        if let VoucherStanding::Redeemed { provider: by, .. } = self.standing(number)
+    fn redeem(&self, number: u32, issue: u32, provider: ProviderId) -> Decided {
+        let replaced = issue != self.vouchers.issue_of(number);
+        if let VoucherStanding::Redeemed { provider: by, .. } = self.vouchers.standing(number)
             && by == provider
             && !replaced
         {
@@ -270,19 +271,19 @@ impl Vouchers {
         if replaced {
             return Rejection::because("the code was replaced by a newer one");
         }
-        in_time(rules, today)?;
-        let free_through = free_through(today);
+        self.in_time()?;
+        let (on, free_through) = (self.today, free_through(self.today));
         Ok(vec![Event::VoucherRedeemed(VoucherRedeemed {
             number,
             issue,
             provider,
-            on: today,
+            on,
             free_through,
         })])
     }
 
     fn must_be_valid(&self, number: u32) -> Result<(), Rejection> {
-        match self.standing(number) {
+        match self.vouchers.standing(number) {
             VoucherStanding::Valid => Ok(()),
             VoucherStanding::Redeemed { provider, on } => {
                 Rejection::because(format!("the voucher was redeemed by {provider} on {on}"))
@@ -297,6 +298,31 @@ impl Vouchers {
             }
         }
     }
+
+    /// Does the plan allow vouchers now?
+    pub(super) fn window(&self) -> Result<(), Rejection> {
+        let (plan, voucher) = (self.plan, Capability::RequestVoucher);
+        if plan.allowed_at(self.now).contains(voucher) {
+            return Ok(());
+        }
+        let mut upcoming = plan.phases.iter().skip(plan.due(self.now).end);
+        match upcoming.find(|phase| phase.allows.contains(voucher)) {
+            Some(phase) => {
+                Rejection::because(format!("vouchers can be requested from {} on", phase.from))
+            }
+            None => Rejection::because("vouchers can no longer be requested"),
+        }
+    }
+
+    /// Can vouchers still be redeemed?
+    pub(super) fn in_time(&self) -> Result<(), Rejection> {
+        match self.rules.redeem_by.filter(|last| self.today > *last) {
+            Some(last) => {
+                Rejection::because(format!("the last day to redeem a voucher was {last}"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The lifecycle of a mailbox; a lapsed registration counts as registered here.
@@ -309,28 +335,6 @@ fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
         Lifecycle::Registered
     } else {
         Lifecycle::Unknown
-    }
-}
-
-/// Does the plan allow vouchers now?
-pub(super) fn window(context: &VoucherContext<'_>) -> Result<(), Rejection> {
-    let (plan, voucher) = (context.plan, Capability::RequestVoucher);
-    if plan.allowed_at(context.now).contains(voucher) {
-        return Ok(());
-    }
-    let mut upcoming = plan.phases.iter().skip(plan.due(context.now).end);
-    match upcoming.find(|phase| phase.allows.contains(voucher)) {
-        Some(phase) => {
-            Rejection::because(format!("vouchers can be requested from {} on", phase.from))
-        }
-        None => Rejection::because("vouchers can no longer be requested"),
-    }
-}
-
-pub(super) fn in_time(rules: &VoucherRules, today: NaiveDate) -> Result<(), Rejection> {
-    match rules.redeem_by.filter(|last| today > *last) {
-        Some(last) => Rejection::because(format!("the last day to redeem a voucher was {last}")),
-        None => Ok(()),
     }
 }
 

@@ -5,10 +5,8 @@ use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
-use super::decide::{in_time, window};
-use super::{VoucherContext, Vouchers};
-use crate::failure::Attempted;
-use crate::{State, VoucherRules, civil_date};
+use super::decide::Case;
+use crate::{Attempted, State};
 
 /// The progress of voucher requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -27,25 +25,33 @@ pub struct VoucherProgress {
     pub delivered: u64,
 }
 
-impl Vouchers {
+impl Case<'_> {
     /// Those of these mailboxes that a voucher may be issued to, were there no limit.
-    pub(super) fn eligible(
-        &self,
-        mailboxes: &RoaringBitmap,
-        context: &VoucherContext<'_>,
-    ) -> RoaringBitmap {
-        let verified = &(mailboxes & &self.verified) - context.rights.withdrawn();
-        (verified - context.erased) - &self.issued
+    pub(super) fn eligible(&self, mailboxes: &RoaringBitmap) -> RoaringBitmap {
+        let verified = &(mailboxes & self.vouchers.verified()) - self.state.rights.withdrawn();
+        (verified - self.state.erasure.ordered()) - self.vouchers.issued()
     }
 
     /// Removes the mailboxes beyond the plan's limit, the highest numbers first; returns whether
     /// there were any.
-    pub(super) fn limit(&self, mailboxes: &mut RoaringBitmap, rules: &VoucherRules) -> bool {
-        let Some(limit) = rules.max_issued else { return false };
-        let left = limit.saturating_sub(self.issued.len());
+    pub(super) fn limit(&self, mailboxes: &mut RoaringBitmap) -> bool {
+        let Some(limit) = self.rules.max_issued else { return false };
+        let left = limit.saturating_sub(self.vouchers.issued().len());
         let beyond = mailboxes.len().saturating_sub(left);
         mailboxes.remove_biggest(beyond);
         beyond > 0
+    }
+
+    fn to_issue(&self) -> RoaringBitmap {
+        if self.window().and_then(|()| self.in_time()).is_err() {
+            return RoaringBitmap::new();
+        }
+        let failures = &self.state.failures;
+        let mut desired = self.eligible(self.vouchers.verified());
+        desired -= failures.backing_off(Attempted::Vouchers, self.now);
+        desired -= failures.failed(Attempted::Vouchers);
+        self.limit(&mut desired);
+        desired
     }
 }
 
@@ -54,36 +60,26 @@ impl State {
     /// within the plan's window and limit, except those that wait for another attempt or failed
     /// permanently.
     pub fn vouchers_to_issue(&self, now: DateTime<Utc>) -> RoaringBitmap {
-        let none = RoaringBitmap::new;
-        let Some(context) =
-            self.voucher_context(now).filter(|_| !self.vouchers.verified.is_empty())
-        else {
-            return none();
-        };
-        let Some(rules) = &context.plan.vouchers else { return none() };
-        let today = civil_date(now, context.plan.zone);
-        if window(&context).and_then(|()| in_time(rules, today)).is_err() {
-            return none();
-        }
-        let mut desired = self.vouchers.eligible(&self.vouchers.verified, &context);
-        desired -= self.failures.backing_off(Attempted::Vouchers, now);
-        desired -= self.failures.failed(Attempted::Vouchers);
-        self.vouchers.limit(&mut desired, rules);
-        desired
+        let plan = self.plan().filter(|_| !self.vouchers.verified().is_empty());
+        let case = plan.and_then(|plan| {
+            let rules = plan.vouchers.as_ref()?;
+            Some(Case::new(self, plan, rules, now))
+        });
+        case.map_or_else(RoaringBitmap::new, |case| case.to_issue())
     }
 
     /// How far requests for vouchers have come.
     pub fn voucher_progress(&self) -> VoucherProgress {
-        let Vouchers { requested, verified, issued, delivered, .. } = &*self.vouchers;
+        let (vouchers, verified) = (&self.vouchers, self.vouchers.verified());
         let failed = verified & self.failures.failed(Attempted::Vouchers);
         let retrying = verified & self.failures.retrying(Attempted::Vouchers);
         VoucherProgress {
-            unverified: requested.difference_len(verified),
+            unverified: vouchers.requested().difference_len(verified),
             pending: (verified - &failed).difference_len(&retrying),
             retrying: retrying.len(),
             failed: failed.len(),
-            issued: issued.len(),
-            delivered: delivered.len(),
+            issued: vouchers.issued().len(),
+            delivered: vouchers.delivered().len(),
         }
     }
 }

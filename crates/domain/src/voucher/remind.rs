@@ -9,78 +9,49 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use roaring::RoaringBitmap;
 
-use super::{VoucherCommand, VoucherContext, VoucherStanding, Vouchers, decide::some};
-use crate::programme::Rejection;
-use crate::{Event, RemindRules, State, VoucherRemindersClaimed, VoucherRules, civil_date};
+use super::VoucherCommand;
+use super::decide::{Case, Decided, some};
+use crate::{
+    Event, Rejection, RemindRules, State, VoucherRemindersClaimed, VoucherRules, VoucherStanding,
+    civil_date,
+};
 
-/// A claimed round of reminders.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReminderRound {
-    /// The instant at which it was due.
-    pub scheduled_for: DateTime<Utc>,
-    /// The civil day of the claim.
-    pub on: NaiveDate,
-    /// The mailboxes.
-    pub mailboxes: RoaringBitmap,
-}
-
-impl Vouchers {
-    /// The claimed rounds, oldest first.
-    pub fn reminders(&self) -> &[ReminderRound] {
-        &self.reminders
-    }
-
-    /// The number of reminders claimed for one holder.
-    pub fn reminders_of(&self, number: u32) -> usize {
-        self.reminders.iter().filter(|round| round.mailboxes.contains(number)).count()
-    }
-
+impl Case<'_> {
     /// Claims a round. No event if nobody is due, a later round was claimed already, or vouchers
     /// can no longer be redeemed.
-    pub(super) fn remind(
-        &self,
-        scheduled_for: DateTime<Utc>,
-        rules: &VoucherRules,
-        context: &VoucherContext<'_>,
-    ) -> Result<Vec<Event>, Rejection> {
-        let Some(remind) = &rules.remind else {
+    pub(super) fn remind(&self, scheduled_for: DateTime<Utc>) -> Decided {
+        let Some(remind) = &self.rules.remind else {
             return Rejection::because(
                 "the plan's section [vouchers] has no reminders; amend the plan with the key \
                  `remind` first",
             );
         };
-        let today = civil_date(context.now, context.plan.zone);
-        let claimed = self.reminders.last().is_some_and(|last| last.scheduled_for >= scheduled_for);
-        if claimed || is_over(rules, today) {
+        let last = self.vouchers.reminders().last();
+        let claimed = last.is_some_and(|last| last.scheduled_for >= scheduled_for);
+        if claimed || self.in_time().is_err() {
             return Ok(Vec::new());
         }
         let claim = |mailboxes| {
             Event::VoucherRemindersClaimed(VoucherRemindersClaimed { scheduled_for, mailboxes })
         };
         // The day of the round counts: a late claim reminds nobody who was not due then.
-        let on = civil_date(scheduled_for.min(context.now), context.plan.zone);
-        let mut due = self.due(remind, on, context);
-        let held = context.rights.holds().values().filter(|hold| hold.is_in_force_on(today));
-        due -= held.map(|hold| hold.number).collect::<RoaringBitmap>();
+        let on = civil_date(scheduled_for.min(self.now), self.plan.zone);
+        let due = self.due(remind, on) - self.state.rights.under_hold(self.now, self.plan.zone);
         Ok(some(due).map(claim).into_iter().collect())
     }
 
     /// Mailboxes that are due a reminder on a day, before holds are considered.
-    fn due(
-        &self,
-        rules: &RemindRules,
-        on: NaiveDate,
-        context: &VoucherContext<'_>,
-    ) -> RoaringBitmap {
-        let mut due = self.valid() & &self.delivered;
-        due -= context.rights.withdrawn();
-        due -= context.erased;
+    fn due(&self, rules: &RemindRules, on: NaiveDate) -> RoaringBitmap {
+        let vouchers = self.vouchers;
+        let mut due = vouchers.valid() & vouchers.delivered();
+        due -= self.state.rights.withdrawn();
+        due -= self.state.erasure.ordered();
         let least = Days::new(rules.after_days.into());
         let recent = |day: NaiveDate| day.checked_add_days(least).is_none_or(|day| on < day);
-        for (_, delivered) in self.delivered_on.iter().rev().take_while(|(day, _)| recent(**day)) {
+        for delivered in vouchers.delivered_while(recent) {
             due -= delivered;
         }
-        for round in self.reminders.iter().filter(|round| recent(round.on)) {
+        for round in vouchers.reminders().iter().filter(|round| recent(round.on)) {
             due -= &round.mailboxes;
         }
         due - self.reminded(rules.at_most)
@@ -90,7 +61,7 @@ impl Vouchers {
     fn reminded(&self, times: u32) -> RoaringBitmap {
         let mut at_least: Vec<RoaringBitmap> =
             (0..times.max(1)).map(|_| RoaringBitmap::new()).collect();
-        for round in &self.reminders {
+        for round in self.vouchers.reminders() {
             let mut again = round.mailboxes.clone();
             for level in &mut at_least {
                 let before = &again & &*level;
@@ -102,16 +73,12 @@ impl Vouchers {
     }
 }
 
-fn is_over(rules: &VoucherRules, today: NaiveDate) -> bool {
-    rules.redeem_by.is_some_and(|last| today > last)
-}
-
 /// The due, unclaimed round of reminders; `None` while the programme is paused.
 pub fn reminders_due(state: &State) -> Option<DateTime<Utc>> {
     let plan = state.plan().filter(|_| !state.programme.is_paused())?;
     plan.vouchers.as_ref()?.remind.as_ref()?;
     let due = state.programme.last_occurrence(&VoucherRules::reminders_name())?;
-    let claimed = state.vouchers.reminders.last().map(|last| last.scheduled_for);
+    let claimed = state.vouchers.reminders().last().map(|last| last.scheduled_for);
     claimed.is_none_or(|claimed| claimed < due).then_some(due)
 }
 
@@ -130,14 +97,11 @@ pub fn reminders_waiting(state: &State, now: DateTime<Utc>) -> Option<(DateTime<
 pub fn reminder_holds(state: &State, number: u32, now: DateTime<Utc>) -> bool {
     let Some(plan) = state.plan() else { return false };
     let Some(rules) = &plan.vouchers else { return false };
-    let today = civil_date(now, plan.zone);
-    let held = state.rights.holds().values();
-    let held = held.filter(|hold| hold.is_in_force_on(today)).any(|hold| hold.number == number);
     let vouchers = &state.vouchers;
     vouchers.standing(number) == VoucherStanding::Valid
-        && vouchers.delivered.contains(number)
-        && !is_over(rules, today)
-        && !held
+        && vouchers.delivered().contains(number)
+        && Case::new(state, plan, rules, now).in_time().is_ok()
+        && !state.rights.under_hold(now, plan.zone).contains(number)
         && !state.rights.withdrawn().contains(number)
         && !state.erasure.ordered().contains(number)
 }

@@ -1,67 +1,43 @@
 //! Log requests: each rule at its boundary, and random scenarios.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::TimeDelta;
 use domain::{
-    Capability, CatchUp, Command, DateColumn, Event, ExportAccess, Fact, HoldPlaced, LogCommand,
-    LogExportPrepared, LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn,
-    MailboxesRegistered, MessageLogRules, Plan, Requester, State, Verification,
+    Capability, CatchUp, Event, ExportAccess, HoldPlaced, LogCommand, LogExportPrepared,
+    LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn, MessageLogRules, Plan,
+    Requester, Verification,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
+
+use crate::history::{History, at, day, restored};
 
 const FIRST: &str = "2015-09-17T22:00:00Z";
 const LAST: &str = "2018-03-17T22:59:59.999999999Z";
 const ENDED: &str = "2018-03-17T23:00:00Z";
 
 struct World {
-    state: State,
-    position: u64,
-    now: DateTime<Utc>,
+    history: History,
     /// How many requests were made.
     made: u128,
-}
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
 }
 
 impl World {
     /// Four mailboxes, the even ones activated; the last of these withdrawn.
     fn new() -> Self {
-        let now = at("2014-12-01T12:00:00Z");
-        let mut world = Self { state: State::default(), position: 0, now, made: 0 };
-        for event in world.state.decide(Command::Adopt(Plan::cec_pac().unwrap()), now).unwrap() {
-            world.record(event);
-        }
-        let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
-        for number in 0..4 {
-            let day: NaiveDate = "2012-05-01".parse().unwrap();
-            requested_on.push(Some(day)).unwrap();
-            activated_on.push((number % 2 == 0).then_some(day)).unwrap();
-        }
-        world.record(Event::MailboxesRegistered(MailboxesRegistered {
-            first: 0,
-            requested_on,
-            activated_on,
-        }));
-        world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
-        world
-    }
-
-    fn record(&mut self, event: Event) {
-        self.position += 1;
-        let (position, now) = (self.position, self.now);
-        let id = Uuid::from_u128(position.into());
-        self.state.evolve(&Fact { position, id, effective_at: now, recorded_at: now, event });
+        let mut history = History::adopted(Plan::cec_pac().unwrap(), "2014-12-01T12:00:00Z");
+        let asked = day("2012-05-01");
+        history.register((0..4).map(|number| (asked, (number % 2 == 0).then_some(asked))));
+        history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
+        Self { history, made: 0 }
     }
 
     fn ask(&mut self, when: &str, command: LogCommand) -> Result<Vec<Event>, String> {
-        self.now = at(when);
-        let events = self.state.decide_log_request(command, self.now);
+        self.history.now = at(when);
+        let events = self.history.state.decide_log_request(command, self.history.now);
         let events = events.map_err(|why| why.to_string())?;
         for event in events.clone() {
-            self.record(event);
+            self.history.record(event);
         }
         Ok(events)
     }
@@ -82,7 +58,7 @@ impl World {
     }
 
     fn standing(&self, request: Uuid) -> Option<&LogStanding> {
-        self.state.log_requests.open().get(&request).map(|open| &open.standing)
+        self.history.state.log_requests.open().get(&request).map(|open| &open.standing)
     }
 }
 
@@ -178,15 +154,15 @@ fn who_never_activated_has_no_log_and_who_gave_up_the_mailbox_asks_for_none() {
 #[test]
 fn a_hold_takes_nothing_away_from_who_may_ask() {
     let mut world = World::new();
-    world.record(Event::HoldPlaced(HoldPlaced {
+    world.history.record(Event::HoldPlaced(HoldPlaced {
         hold: Uuid::from_u128(7),
         number: 0,
         capabilities: Capability::Access.into(),
         until: None,
     }));
     assert!(world.request(FIRST, 0, Requester::Holder).is_ok());
-    let zone = world.state.plan().unwrap().zone;
-    let kept = world.state.rights.under_hold(at(ENDED), zone);
+    let zone = world.history.state.plan().unwrap().zone;
+    let kept = world.history.state.rights.under_hold(at(ENDED), zone);
     assert_eq!(kept, RoaringBitmap::from([0]));
 }
 
@@ -246,14 +222,15 @@ fn logs_are_kept_through_the_last_day_and_while_a_request_received_in_time_is_op
     let request = world.served(LAST, "2018-04-19T10:00:00Z");
     let open = "1 log request is open; serve or refuse it, and wait until its link expires";
     assert_eq!(world.ask(ENDED, destroy()), Err(open.to_owned()));
-    assert!(world.state.may_index_logs(at(ENDED)).is_ok());
+    assert!(world.history.state.may_index_logs(at(ENDED)).is_ok());
     world.ask("2018-04-19T10:00:00Z", LogCommand::Expire).unwrap();
     assert_eq!(world.standing(request), None);
-    let over = world.state.may_index_logs(at("2018-04-19T10:00:00Z")).unwrap_err().to_string();
+    let over =
+        world.history.state.may_index_logs(at("2018-04-19T10:00:00Z")).unwrap_err().to_string();
     assert!(over.contains("destroy the logs"), "{over}");
     assert_eq!(world.ask("2018-04-20T08:00:00Z", destroy()).unwrap().len(), 1);
     let gone = "the logs were destroyed on 2018-04-20; no log can be indexed any more";
-    let indexing = world.state.may_index_logs(at("2018-04-21T08:00:00Z"));
+    let indexing = world.history.state.may_index_logs(at("2018-04-21T08:00:00Z"));
     assert_eq!(indexing.unwrap_err().to_string(), gone);
 }
 
@@ -299,7 +276,7 @@ proptest! {
     ) {
         let window = at(FIRST)..at(ENDED);
         let mut world = World::new();
-        world.now = at("2015-08-01T12:00:00Z");
+        world.history.now = at("2015-08-01T12:00:00Z");
         // Counted from the events, not from the state.
         let (mut received, mut verified) = (Vec::new(), Vec::new());
         let mut until = std::collections::BTreeMap::new();
@@ -314,7 +291,7 @@ proptest! {
                 }
                 Step::Verify(id) => verify(Uuid::from_u128(id)),
                 Step::Prepare(id, days) => {
-                    let until = (world.now + TimeDelta::days(days)).to_rfc3339();
+                    let until = (world.history.now + TimeDelta::days(days)).to_rfc3339();
                     prepare(Uuid::from_u128(id), &until)
                 }
                 Step::Open(id) => open(Uuid::from_u128(id), ExportAccess::Delivered),
@@ -322,14 +299,14 @@ proptest! {
                 Step::Expire => LogCommand::Expire,
                 Step::Destroy => destroy(),
                 Step::Days(days) => {
-                    world.now += TimeDelta::days(days);
+                    world.history.now += TimeDelta::days(days);
                     continue;
                 }
             };
-            let events = world.state.decide_log_request(command, world.now).unwrap_or_default();
+            let events = world.history.state.decide_log_request(command, world.history.now).unwrap_or_default();
             for event in events {
                 if let Event::LogRequested(event) = &event {
-                    prop_assert!(window.contains(&world.now), "received outside the window");
+                    prop_assert!(window.contains(&world.history.now), "received outside the window");
                     prop_assert!(event.number == 0 || event.number == 2, "never activated");
                     prop_assert!(!destroyed);
                     received.push(event.request);
@@ -342,30 +319,23 @@ proptest! {
                     until.insert(event.request, event.expires_at);
                 } else if let Event::LogExportAccessed(event) = &event {
                     let delivered = event.outcome == ExportAccess::Delivered;
-                    let may = until.get(&event.request).is_some_and(|until| world.now < *until);
+                    let may = until.get(&event.request).is_some_and(|until| world.history.now < *until);
                     prop_assert_eq!(delivered, may && !over.contains(&event.request));
                 } else if let Event::LogExportExpired(event) = &event {
                     let until = until.get(&event.request);
-                    prop_assert!(until.is_some_and(|until| *until <= world.now));
+                    prop_assert!(until.is_some_and(|until| *until <= world.history.now));
                     over.push(event.request);
                 } else if let Event::LogRequestRefused(event) = &event {
                     over.push(event.request);
                 } else if let Event::LogsDestroyed(_) = &event {
-                    prop_assert!(world.now >= window.end);
+                    prop_assert!(world.history.now >= window.end);
                     prop_assert!(received.iter().all(|request| over.contains(request)));
                     destroyed = true;
                 }
-                world.record(event);
+                world.history.record(event);
             }
         }
-        let rest = serde_json::to_string(&world.state.header()).unwrap();
-        let sets = world.state.sets();
-        let find = |wanted: &str| {
-            let found = sets.iter().find(|(name, _)| name == wanted);
-            found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
-        };
-        let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), find);
-        prop_assert_eq!(again, world.state.clone());
+        prop_assert_eq!(restored(&world.history.state), world.history.state);
     }
 }
 
@@ -433,7 +403,7 @@ fn a_letter_that_came_on_the_last_day_is_in_time_whenever_it_is_entered() {
 fn nobody_asks_for_the_log_of_who_is_erased() {
     let mut world = World::new();
     let mailboxes = MailboxSet::from_iter([0]);
-    world.record(Event::ErasureOrdered(domain::ErasureOrdered {
+    world.history.record(Event::ErasureOrdered(domain::ErasureOrdered {
         ground: domain::ErasureGround::Demand,
         mailboxes,
     }));

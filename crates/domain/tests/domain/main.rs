@@ -7,6 +7,7 @@ mod decide;
 mod entitled;
 mod erasure;
 mod golden;
+mod history;
 mod log_request;
 mod mailbox_set;
 mod mailbox_set_in_python;

@@ -2,56 +2,29 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Capability, CatchUp, Command, DateColumn, ErasureGround, Event, Fact, HoldPlaced, HoldReleased,
-    MailboxWithdrawn, MailboxesRegistered, Plan, State, Verification, VoucherCommand, VoucherRules,
-    civil_date, reminder_holds, reminders_due,
+    Capability, CatchUp, Command, ErasureGround, Event, HoldPlaced, HoldReleased, MailboxWithdrawn,
+    Verification, VoucherCommand, VoucherRules, civil_date, reminder_holds, reminders_due,
 };
 use proptest::prelude::*;
-use roaring::RoaringBitmap;
 use uuid::Uuid;
+
+use crate::history::{History, at, day, restored, set, with_vouchers};
 
 /// When the codes are delivered: in Rome it is already 2 April.
 const HANDED: &str = "2015-04-01T22:30:00Z";
 const RULES: &str = "redeem-by = 2016-12-31\nremind = \"0 0 9 1 * *\"\nremind-after-days = 30";
 
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
-
-fn set(numbers: impl IntoIterator<Item = u32>) -> RoaringBitmap {
-    numbers.into_iter().collect()
-}
-
-/// The shipped plan with these lines in its section `[vouchers]`.
-fn parsed(lines: &str) -> Result<Plan, String> {
-    let text = include_str!("../../../../deploy/plans/cec-pac.toml");
-    let text = text.replacen("[vouchers]\n", &format!("[vouchers]\n{lines}\n"), 1);
-    Plan::parse("trial.toml", &text).map(|(plan, _)| plan).map_err(|error| error.to_string())
-}
-
 struct World {
-    state: State,
-    position: u64,
-    now: DateTime<Utc>,
+    history: History,
 }
 
 impl World {
     /// Six holders of an active mailbox, each of whom was granted a voucher.
     fn with(lines: &str) -> Self {
-        let now = at("2014-12-01T12:00:00Z");
-        let mut world = Self { state: State::default(), position: 0, now };
-        for event in world.state.decide(Command::Adopt(parsed(lines).unwrap()), now).unwrap() {
-            world.record(event);
-        }
-        let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
-        for _ in 0..6 {
-            requested_on.push(Some("2014-11-01".parse().unwrap())).unwrap();
-            activated_on.push(Some("2014-11-02".parse().unwrap())).unwrap();
-        }
-        let first = 0;
-        let registered = MailboxesRegistered { first, requested_on, activated_on };
-        world.record(Event::MailboxesRegistered(registered));
-        world.now = at(HANDED);
+        let history = History::adopted(with_vouchers(lines).unwrap(), "2014-12-01T12:00:00Z");
+        let mut world = Self { history };
+        world.history.register([(day("2014-11-01"), Some(day("2014-11-02"))); 6]);
+        world.history.now = at(HANDED);
         let mailboxes = set(0..6);
         let request = VoucherCommand::Request {
             mailboxes: mailboxes.clone(),
@@ -73,16 +46,10 @@ impl World {
         world
     }
 
-    fn record(&mut self, event: Event) {
-        self.position += 1;
-        let (position, now) = (self.position, self.now);
-        let id = Uuid::from_u128(position.into());
-        self.state.evolve(&Fact { position, id, effective_at: now, recorded_at: now, event });
-    }
-
     fn ask(&mut self, command: VoucherCommand) -> Vec<Event> {
-        let events = self.state.decide_voucher(command, self.now).unwrap_or_default();
-        events.iter().cloned().for_each(|event| self.record(event));
+        let events =
+            self.history.state.decide_voucher(command, self.history.now).unwrap_or_default();
+        events.iter().cloned().for_each(|event| self.history.record(event));
         events
     }
 
@@ -92,8 +59,8 @@ impl World {
 
     /// Whom a round at this instant concerns.
     fn remind(&mut self, instant: &str) -> Vec<u32> {
-        self.now = at(instant);
-        self.claim(self.now)
+        self.history.now = at(instant);
+        self.claim(self.history.now)
     }
 
     fn claim(&mut self, scheduled_for: DateTime<Utc>) -> Vec<u32> {
@@ -114,7 +81,7 @@ impl World {
     fn hold(&mut self, number: u32, until: Option<NaiveDate>) {
         let hold = Uuid::from_u128(u128::from(number) + 1_000);
         let capabilities = Capability::Access.into();
-        self.record(Event::HoldPlaced(HoldPlaced { hold, number, capabilities, until }));
+        self.history.record(Event::HoldPlaced(HoldPlaced { hold, number, capabilities, until }));
     }
 }
 
@@ -140,7 +107,7 @@ fn a_day_of_23_or_25_hours_counts_as_a_day() {
         ("2015-10-24T21:30:00Z", "2015-10-25T22:59:59Z", "2015-10-25T23:00:00Z"),
     ] {
         let mut world = World::with(&RULES.replace("30", "2"));
-        world.now = at(handed);
+        world.history.now = at(handed);
         world.deliver([0]);
         assert_eq!(world.remind(early), [0; 0], "{early}");
         assert_eq!(world.remind(due), [0], "{due}");
@@ -155,16 +122,16 @@ fn nobody_gets_more_than_the_plan_says_nor_two_within_its_days() {
     assert_eq!(world.remind("2015-06-09T07:00:00Z").len(), 6, "30 days after");
     assert_eq!(world.remind("2015-10-01T07:00:00Z").len(), 6);
     assert_eq!(world.remind("2016-10-01T07:00:00Z").len(), 0, "three are enough");
-    assert_eq!(world.state.vouchers.reminders_of(0), 3);
+    assert_eq!(world.history.state.vouchers.reminders_of(0), 3);
 }
 
 #[test]
 fn a_round_is_claimed_once_and_none_before_the_last() {
     let mut world = World::handed(RULES);
-    world.now = at("2015-06-01T08:00:00Z");
+    world.history.now = at("2015-06-01T08:00:00Z");
     let round = at("2015-06-01T07:00:00Z");
     assert_eq!(world.claim(round).len(), 6);
-    world.now = at("2015-12-01T08:00:00Z");
+    world.history.now = at("2015-12-01T08:00:00Z");
     assert_eq!(world.claim(round), [0; 0]);
     assert_eq!(world.claim(at("2015-05-01T07:00:00Z")), [0; 0]);
 }
@@ -173,9 +140,9 @@ fn a_round_is_claimed_once_and_none_before_the_last() {
 fn a_round_that_is_claimed_late_concerns_those_who_were_due_at_it() {
     let mut world = World::with(RULES);
     world.deliver([0]);
-    world.now = at("2015-05-20T10:00:00Z");
+    world.history.now = at("2015-05-20T10:00:00Z");
     world.deliver([1]);
-    world.now = at("2015-08-01T00:00:00Z");
+    world.history.now = at("2015-08-01T00:00:00Z");
     assert_eq!(world.claim(at("2015-06-01T07:00:00Z")), [0]);
     // Their next comes by the day on which they were claimed, not by that of the round.
     assert_eq!(world.claim(at("2015-07-15T07:00:00Z")), [1]);
@@ -184,16 +151,20 @@ fn a_round_that_is_claimed_late_concerns_those_who_were_due_at_it() {
 #[test]
 fn whoever_used_lost_or_left_theirs_is_not_reminded() {
     let mut world = World::handed(RULES);
-    world.now = at("2015-05-01T12:00:00Z");
+    world.history.now = at("2015-05-01T12:00:00Z");
     world.redeem(0, 1);
     world.ask(VoucherCommand::Revoke { number: 1 });
-    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
+    world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
     world.hold(3, None);
     // The code of the last was reissued, and delivered much later.
     world.ask(VoucherCommand::Reissue { number: 4 });
     assert_eq!(world.remind("2015-06-01T07:00:00Z"), [5]);
     for number in 0..6 {
-        assert_eq!(reminder_holds(&world.state, number, world.now), number == 5, "{number}");
+        assert_eq!(
+            reminder_holds(&world.history.state, number, world.history.now),
+            number == 5,
+            "{number}"
+        );
     }
     world.deliver([4]);
     assert_eq!(world.remind("2015-06-30T07:00:00Z"), [0; 0]);
@@ -205,20 +176,20 @@ fn a_hold_keeps_a_reminder_back_until_it_ends() {
     let mut world = World::handed(RULES);
     world.hold(0, Some("2015-06-01".parse().unwrap()));
     assert_eq!(world.remind("2015-06-01T07:00:00Z"), [1, 2, 3, 4, 5]);
-    assert!(!reminder_holds(&world.state, 0, at("2015-06-01T21:59:59Z")));
-    assert!(reminder_holds(&world.state, 0, at("2015-06-01T22:00:00Z")));
+    assert!(!reminder_holds(&world.history.state, 0, at("2015-06-01T21:59:59Z")));
+    assert!(reminder_holds(&world.history.state, 0, at("2015-06-01T22:00:00Z")));
     assert_eq!(world.remind("2015-07-01T07:00:00Z"), [0, 1, 2, 3, 4, 5]);
 }
 
 #[test]
 fn whoever_is_to_be_forgotten_is_not_reminded() {
     let mut world = World::handed(RULES);
-    world.record(Event::ErasureOrdered(domain::ErasureOrdered {
+    world.history.record(Event::ErasureOrdered(domain::ErasureOrdered {
         ground: ErasureGround::Demand,
         mailboxes: (0..2).collect(),
     }));
     assert_eq!(world.remind("2015-06-01T07:00:00Z"), [2, 3, 4, 5]);
-    assert!(!reminder_holds(&world.state, 0, world.now));
+    assert!(!reminder_holds(&world.history.state, 0, world.history.now));
 }
 
 #[test]
@@ -233,32 +204,34 @@ fn a_replaced_code_begins_no_new_count() {
 #[test]
 fn the_round_that_is_due_is_the_last_that_came_and_was_not_claimed() {
     let mut world = World::handed(RULES);
-    assert_eq!(reminders_due(&world.state), None);
+    assert_eq!(reminders_due(&world.history.state), None);
     let due = at("2015-06-01T07:00:00Z");
-    world.now = due;
-    world.record(Event::RecurringWorkDue(domain::RecurringWorkDue {
+    world.history.now = due;
+    world.history.record(Event::RecurringWorkDue(domain::RecurringWorkDue {
         name: VoucherRules::reminders_name(),
         scheduled_for: due,
         late_seconds: 0,
         skipped: 0,
     }));
-    assert_eq!(reminders_due(&world.state), Some(due));
+    assert_eq!(reminders_due(&world.history.state), Some(due));
     for (command, expected) in [(Command::Pause, None), (Command::Resume, Some(due))] {
-        for event in world.state.decide(command, world.now).unwrap() {
-            world.record(event);
+        for event in world.history.state.decide(command, world.history.now).unwrap() {
+            world.history.record(event);
         }
-        assert_eq!(reminders_due(&world.state), expected);
+        assert_eq!(reminders_due(&world.history.state), expected);
     }
     world.claim(due);
-    assert_eq!(reminders_due(&world.state), None);
+    assert_eq!(reminders_due(&world.history.state), None);
 }
 
 #[test]
 fn a_plan_without_reminders_reminds_nobody_and_says_so() {
     let mut world = World::handed("redeem-by = 2016-12-31");
-    world.now = at("2015-06-01T07:00:00Z");
-    let refused =
-        world.state.decide_voucher(VoucherCommand::Remind { scheduled_for: world.now }, world.now);
+    world.history.now = at("2015-06-01T07:00:00Z");
+    let refused = world.history.state.decide_voucher(
+        VoucherCommand::Remind { scheduled_for: world.history.now },
+        world.history.now,
+    );
     let why = refused.unwrap_err().to_string();
     assert_eq!(
         why,
@@ -268,11 +241,11 @@ fn a_plan_without_reminders_reminds_nobody_and_says_so() {
 
 #[test]
 fn the_plan_says_when_how_soon_and_how_often() {
-    let rules = |lines: &str| parsed(lines).unwrap().vouchers.unwrap().remind;
+    let rules = |lines: &str| with_vouchers(lines).unwrap().vouchers.unwrap().remind;
     assert_eq!(rules(""), None);
     let usual = rules("remind = \"0 0 9 1 * *\"").unwrap();
     assert_eq!((usual.cron.as_str(), usual.after_days, usual.at_most), ("0 0 9 1 * *", 30, 2));
-    let works = parsed(RULES).unwrap().all_recurring();
+    let works = with_vouchers(RULES).unwrap().all_recurring();
     let work = works.iter().find(|work| work.name == VoucherRules::reminders_name()).unwrap();
     assert_eq!((work.cron.as_str(), work.catch_up), ("0 0 9 1 * *", CatchUp::Once));
     for (lines, problem) in [
@@ -291,12 +264,13 @@ fn the_plan_says_when_how_soon_and_how_often() {
              redeem-by",
         ),
     ] {
-        let told = parsed(lines).unwrap_err();
+        let told = with_vouchers(lines).unwrap_err();
         assert!(told.contains(problem), "{lines}: {told}");
         assert!(told.contains("trial.toml:"), "{told}");
     }
     assert!(
-        parsed("redeem-by = 2015-06-01\nremind = \"0 0 9 1 * *\"\nremind-after-days = 75").is_ok()
+        with_vouchers("redeem-by = 2015-06-01\nremind = \"0 0 9 1 * *\"\nremind-after-days = 75")
+            .is_ok()
     );
 }
 
@@ -336,14 +310,14 @@ proptest! {
         const MOST: usize = 2;
         let rules = "redeem-by = 2016-06-30\nremind = \"0 0 9 1 * *\"\nremind-after-days = 20";
         let mut world = World::with(&format!("{rules}\nremind-at-most = {MOST}"));
-        let zone = world.state.plan().unwrap().zone;
+        let zone = world.history.state.plan().unwrap().zone;
         // Counted from the events, not from the state.
         let mut reminded: Vec<Vec<NaiveDate>> = vec![Vec::new(); 6];
         let mut handed: Vec<Option<NaiveDate>> = vec![None; 6];
         let mut over = [false; 6];
         let mut held = [false; 6];
         for step in steps {
-            let today = civil_date(world.now, zone);
+            let today = civil_date(world.history.now, zone);
             match step {
                 Step::Deliver(number) => {
                     let events = world.ask(VoucherCommand::Deliver { mailboxes: set([number]) });
@@ -352,9 +326,9 @@ proptest! {
                     }
                 }
                 Step::Redeem(number, issue) => {
-                    let before = world.position;
+                    let before = world.history.position;
                     world.redeem(number, issue);
-                    over[usize::try_from(number).unwrap()] |= world.position > before;
+                    over[usize::try_from(number).unwrap()] |= world.history.position > before;
                 }
                 Step::Revoke(number) => {
                     let events = world.ask(VoucherCommand::Revoke { number });
@@ -366,7 +340,7 @@ proptest! {
                     }
                 }
                 Step::Withdraw(number) => {
-                    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
+                    world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
                     over[usize::try_from(number).unwrap()] = true;
                 }
                 Step::Hold(number, true) => {
@@ -375,7 +349,7 @@ proptest! {
                 }
                 Step::Hold(number, false) => {
                     let hold = Uuid::from_u128(u128::from(number) + 1_000);
-                    world.record(Event::HoldReleased(HoldReleased { hold, number }));
+                    world.history.record(Event::HoldReleased(HoldReleased { hold, number }));
                     held[usize::try_from(number).unwrap()] = false;
                 }
                 Step::Expire => {
@@ -384,7 +358,7 @@ proptest! {
                     }
                 }
                 Step::Remind(hours) => {
-                    let round = world.now - TimeDelta::hours(hours.into());
+                    let round = world.history.now - TimeDelta::hours(hours.into());
                     for number in world.claim(round) {
                         let place = usize::try_from(number).unwrap();
                         let code = handed[place];
@@ -393,25 +367,18 @@ proptest! {
                         let before = reminded[place].last();
                         prop_assert!(before.is_none_or(|day| (today - *day).num_days() >= AFTER));
                         prop_assert!(today <= "2016-06-30".parse().unwrap());
-                        prop_assert!(reminder_holds(&world.state, number, world.now));
+                        prop_assert!(reminder_holds(&world.history.state, number, world.history.now));
                         reminded[place].push(today);
                         prop_assert!(reminded[place].len() <= MOST);
-                        let reminders = world.state.vouchers.reminders_of(number);
+                        let reminders = world.history.state.vouchers.reminders_of(number);
                         prop_assert_eq!(reminders, reminded[place].len());
                     }
                     prop_assert_eq!(world.claim(round), Vec::<u32>::new(), "a round is claimed \
                         once");
                 }
-                Step::Hours(hours) => world.now += TimeDelta::hours(hours.into()),
+                Step::Hours(hours) => world.history.now += TimeDelta::hours(hours.into()),
             }
         }
-        let sets = world.state.sets();
-        let find = |wanted: &str| {
-            let found = sets.iter().find(|(name, _)| name == wanted);
-            found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
-        };
-        let rest = serde_json::to_string(&world.state.header()).unwrap();
-        let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), find);
-        prop_assert_eq!(again, world.state.clone());
+        prop_assert_eq!(restored(&world.history.state), world.history.state);
     }
 }

@@ -338,7 +338,7 @@ async fn a_permanent_failure_is_an_incident_and_issued_after_a_retry() {
     let progress = world.progress().await;
     assert_eq!((progress.failed, progress.issued), (1, 8), "its place went to another holder");
     let described = world.outcomes_of(4).await;
-    let failed = "issuing the voucher failed permanently after 1 attempts (voucher-out-of-paper)";
+    let failed = "issuing the voucher failed permanently after 1 attempt (voucher-out-of-paper)";
     assert!(described.iter().any(|text| text.starts_with(failed)), "{described:?}");
     let key: domain::IncidentKey = "-:voucher-out-of-paper".parse().unwrap();
     let retried = {

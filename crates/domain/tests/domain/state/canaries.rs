@@ -2,10 +2,11 @@
 
 use domain::{
     CanaryProbed, CanaryRules, Capability, Command, Event, Finding, PROBED_CAPABILITIES, Plan,
-    ProbeAnswer, Side, State, Window, probes_due, windows,
+    ProbeAnswer, Side, Window, probes_due, windows,
 };
 
-use crate::state::world::{UNARMED, World, utc};
+use crate::history::{at, restored};
+use crate::state::world::{UNARMED, World};
 
 fn plan() -> Plan {
     let mut plan = Plan::cec_pac().unwrap();
@@ -22,8 +23,8 @@ fn world(plan: Plan) -> World {
 
 impl World {
     /// Which windows are open for canary 0 at an instant, and when the next opens.
-    fn due(&self, at: &str) -> (Vec<(String, Side)>, Option<String>) {
-        let due = probes_due(&self.state, &[0], utc(at));
+    fn due(&self, when: &str) -> (Vec<(String, Side)>, Option<String>) {
+        let due = probes_due(&self.state, &[0], at(when));
         let now = due.now.into_iter().map(|(window, _)| (window.phase.to_string(), window.side));
         (now.collect(), due.next_wake.map(|at| at.to_rfc3339()))
     }
@@ -34,15 +35,15 @@ impl World {
         all.into_iter().find(is).unwrap()
     }
 
-    fn probe(&mut self, window: &Window, at: &str, found: ProbeAnswer) {
+    fn probe(&mut self, window: &Window, when: &str, found: ProbeAnswer) {
         let finding = Finding { capability: Capability::Send, expected: false, found };
         self.record(Event::CanaryProbed(CanaryProbed {
             phase: window.phase.clone(),
             revision: 1,
             side: window.side,
             due_at: window.due_at,
-            began_at: utc(at),
-            ended_at: utc(at),
+            began_at: at(when),
+            ended_at: at(when),
             number: 0,
             findings: vec![finding],
             transcripts: Vec::new(),
@@ -135,11 +136,6 @@ fn what_is_known_of_canaries_is_kept_with_the_rest_of_the_state() {
     let mut world = world(plan());
     let window = world.window("receive-only", Side::After);
     world.probe(&window, "2015-03-17T23:00:01Z", refused());
-    let sets = world.state.sets();
-    let find = |name: &str| {
-        let found = sets.iter().find(|(known, _)| known == name);
-        found.map(|(_, set)| (*set).clone()).unwrap_or_default()
-    };
-    assert_eq!(State::from_snapshot(world.state.header(), find), world.state);
+    assert_eq!(restored(&world.state), world.state);
     assert_eq!(PROBED_CAPABILITIES.len(), 4);
 }

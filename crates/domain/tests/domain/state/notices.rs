@@ -9,7 +9,8 @@ use domain::{
 };
 use roaring::RoaringBitmap;
 
-use crate::state::world::{UNARMED, World, set, utc};
+use crate::history::{at, restored, set};
+use crate::state::world::{UNARMED, World};
 
 fn plan(batch: u32) -> Plan {
     let mut plan = Plan::cec_pac().unwrap();
@@ -23,7 +24,7 @@ fn plan(batch: u32) -> Plan {
 fn world(batch: u32) -> World {
     let mut world = World::adopted(plan(batch), "2014-12-01T00:00:00Z", UNARMED);
     world.register(&[true, true, true, true, true, false]);
-    world.now = utc("2015-02-16T08:00:00Z");
+    world.now = at("2015-02-16T08:00:00Z");
     world.tick();
     world
 }
@@ -59,9 +60,9 @@ impl World {
         self.record(Event::NoticesSent(NoticesSent { notice: notice(), mailboxes }));
     }
 
-    fn standing(&self, at: &str) -> NoticeStanding {
+    fn standing(&self, when: &str) -> NoticeStanding {
         let plan = self.state.plan().unwrap();
-        notice_standing(&self.state, plan, plan.notice(&notice()).unwrap(), utc(at))
+        notice_standing(&self.state, plan, plan.notice(&notice()).unwrap(), at(when))
     }
 
     fn left(&self) -> RoaringBitmap {
@@ -86,18 +87,18 @@ fn a_notice_goes_out_from_its_first_day_in_the_plans_zone_until_its_phase_begins
 #[test]
 fn nothing_is_let_go_out_a_second_early_and_nothing_once_the_phase_has_begun() {
     let mut world = world(10);
-    let (notice, early) = (notice(), utc("2015-02-15T22:59:59Z"));
+    let (notice, early) = (notice(), at("2015-02-15T22:59:59Z"));
     assert_eq!(release(&world.state, &notice, early, early), None);
     // An occurrence of before the window lets nothing out within it.
-    let open = utc("2015-02-15T23:00:00Z");
+    let open = at("2015-02-15T23:00:00Z");
     assert_eq!(release(&world.state, &notice, early, open), None);
     assert!(release(&world.state, &notice, open, open).is_some());
     assert_eq!(world.release(), [0, 1, 2, 3, 4]);
-    world.now = utc("2015-03-17T23:00:00Z");
+    world.now = at("2015-03-17T23:00:00Z");
     assert_eq!(world.outgoing(), [0_u32; 0], "its phase is due, whether it was started or not");
     // A clock that goes back does not let a started phase be announced.
     world.tick();
-    world.now = utc("2015-03-17T22:00:00Z");
+    world.now = at("2015-03-17T22:00:00Z");
     assert_eq!(world.outgoing(), [0_u32; 0]);
     assert_eq!(world.release(), [0_u32; 0]);
 }
@@ -183,9 +184,9 @@ fn a_phase_that_is_moved_is_announced_by_its_new_date_to_those_not_told_yet() {
     let mut later = plan(2);
     later.phases[1].from = "2015-04-01".parse().unwrap();
     world.command(Command::Amend(later.clone())).unwrap();
-    world.now = utc("2015-03-01T22:59:59Z");
+    world.now = at("2015-03-01T22:59:59Z");
     assert_eq!(world.release(), [0_u32; 0], "thirty days before 1 April are 2 March");
-    world.now = utc("2015-03-01T23:00:00Z");
+    world.now = at("2015-03-01T23:00:00Z");
     assert_eq!(world.release(), [2, 3], "who was told once is not told again");
     let wording = later.notice(&notice()).unwrap().wording(&later).unwrap();
     assert!(wording.subject.starts_with("CEC-PAC: l'invio di messaggi termina il 31 marzo 2015 /"));
@@ -231,17 +232,9 @@ fn a_state_with_notices_is_taken_apart_and_put_together_again() {
     let bounced = NoticesBounced { notice, cause, mailboxes: MailboxSet::from(0) };
     world.record(Event::NoticesBounced(bounced));
 
-    let rest = serde_json::to_string(&world.state.header()).unwrap();
-    let sets = world.state.sets();
-    let mut sets: std::collections::BTreeMap<_, _> =
-        sets.into_iter().map(|(name, set)| (name, set.clone())).collect();
-    let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), |name| {
-        sets.remove(name).unwrap_or_default()
-    });
-    assert_eq!(again, world.state);
-    assert!(sets.is_empty(), "{sets:?}");
+    assert_eq!(restored(&world.state), world.state);
     // What was kept before there were notices is still read.
-    let before = serde_json::to_value(State::default().header()).unwrap();
+    let before = serde_json::to_value(State::default().snapshot().0).unwrap();
     let mut before = before.as_object().unwrap().clone();
     before.remove("notices").unwrap();
     let before = serde_json::from_value(before.into()).unwrap();

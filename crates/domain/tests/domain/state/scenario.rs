@@ -1,6 +1,7 @@
 use domain::{Plan, PlatformCapabilities};
 use proptest::prelude::*;
 
+use crate::history::restored;
 use crate::state::step::{Step, steps};
 use crate::state::world::{ARMED, UNARMED, World};
 
@@ -71,13 +72,6 @@ proptest! {
         for step in &steps {
             world.take(step);
         }
-        let sets = world.state.sets();
-        let set = |wanted: &str| {
-            let found = sets.iter().find(|(name, _)| name == wanted);
-            found.map_or_else(roaring::RoaringBitmap::new, |(_, set)| (*set).clone())
-        };
-        let text = serde_json::to_string(&world.state.header()).unwrap();
-        let rest = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(domain::State::from_snapshot(rest, set), world.state.clone());
+        prop_assert_eq!(restored(&world.state), world.state);
     }
 }

@@ -4,7 +4,8 @@ use domain::{
 };
 use uuid::Uuid;
 
-use crate::state::world::{ARMED, UNARMED, World, set, utc};
+use crate::history::{at, set};
+use crate::state::world::{ARMED, UNARMED, World};
 
 const HOLD: Uuid = Uuid::from_u128(7);
 
@@ -16,7 +17,7 @@ fn capabilities(names: &str) -> Capabilities {
 fn cec_pac(reach: domain::PlatformCapabilities, until: &str) -> World {
     let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-11-01T12:00:00Z", reach);
     world.register(&[true, true, true, true, false]);
-    world.now = utc(until);
+    world.now = at(until);
     world.tick();
     world.work();
     world
@@ -37,23 +38,23 @@ fn task(phase: Option<&str>, change: Change, rights: &str, mailboxes: &[u32]) ->
 }
 
 fn close(due_at: &str) -> Change {
-    Change::Close { due_at: utc(due_at) }
+    Change::Close { due_at: at(due_at) }
 }
 
 fn arm(until: &str) -> Change {
-    Change::Arm { until: Some(utc(until)) }
+    Change::Arm { until: Some(at(until)) }
 }
 
 #[test]
 fn a_phase_takes_from_everyone_what_it_removes_and_nothing_before_its_instant() {
     let mut world = cec_pac(UNARMED, "2015-03-17T22:59:59Z");
     assert_eq!(world.tasks(), []);
-    world.now = utc("2015-03-17T23:00:00Z");
+    world.now = at("2015-03-17T23:00:00Z");
     assert_eq!(world.tasks(), [], "the phase has not started");
     world.tick();
     let due = close("2015-03-17T23:00:00Z");
     assert_eq!(world.tasks(), [task(Some("receive-only"), due, "send modify", &[0, 1, 2, 3])]);
-    world.now = utc("2015-03-17T22:59:59.999Z");
+    world.now = at("2015-03-17T22:59:59.999Z");
     assert_eq!(world.tasks(), [], "the clock went back before the instant");
 }
 
@@ -62,9 +63,9 @@ fn a_clock_that_steps_back_over_a_midnight_gives_nothing_back_unless_it_was_far_
     let mut world = cec_pac(UNARMED, "2015-03-17T23:00:00Z");
     world.tick();
     world.work();
-    world.now = utc("2015-03-17T22:59:58Z");
+    world.now = at("2015-03-17T22:59:58Z");
     assert_eq!(world.tasks(), [], "a time service set the clock");
-    world.now = utc("2015-03-17T22:58:00Z");
+    world.now = at("2015-03-17T22:58:00Z");
     assert_eq!(world.tasks(), [task(None, Change::Restore, "send modify", &[0, 1, 2, 3])]);
 }
 
@@ -72,12 +73,12 @@ fn a_clock_that_steps_back_over_a_midnight_gives_nothing_back_unless_it_was_far_
 fn registrations_that_were_never_activated_lapse_and_nothing_else_happens_to_them() {
     let mut world = World::adopted(Plan::cec_pac().unwrap(), "2014-11-01T12:00:00Z", UNARMED);
     world.register(&[true, false]);
-    world.now = utc("2014-12-18T00:00:00Z");
+    world.now = at("2014-12-18T00:00:00Z");
     world.tick();
     let lapse = task(Some("activations-closed"), close("2014-12-17T23:00:00Z"), "activate", &[1]);
     assert_eq!(world.tasks(), [lapse]);
     world.work();
-    world.now = utc("2018-03-18T00:00:00Z");
+    world.now = at("2018-03-18T00:00:00Z");
     world.tick();
     assert!(world.tasks().iter().all(|task| task.mailboxes == set([0])));
 }
@@ -86,7 +87,7 @@ fn registrations_that_were_never_activated_lapse_and_nothing_else_happens_to_the
 fn a_hold_keeps_what_it_names_through_its_last_day_and_lapses_at_the_next_midnight() {
     let mut world = cec_pac(UNARMED, "2015-03-01T12:00:00Z");
     world.ask(1, hold("send", Some("2015-04-30"))).unwrap();
-    world.now = utc("2015-03-17T23:00:00Z");
+    world.now = at("2015-03-17T23:00:00Z");
     world.tick();
     let due = close("2015-03-17T23:00:00Z");
     assert_eq!(
@@ -97,7 +98,7 @@ fn a_hold_keeps_what_it_names_through_its_last_day_and_lapses_at_the_next_midnig
         ]
     );
     world.work();
-    let lapses = utc("2015-04-30T22:00:00Z");
+    let lapses = at("2015-04-30T22:00:00Z");
     assert_eq!(next_wake(&world.state, world.now, world.reach), Some(lapses));
     world.now = lapses - TimeDelta::nanoseconds(1);
     assert_eq!(world.tasks(), []);
@@ -134,7 +135,7 @@ fn a_withdrawal_closes_everything_at_once_whatever_the_phase() {
 fn a_platform_is_armed_a_month_ahead_and_at_the_date_its_rights_are_confirmed() {
     let mut world = cec_pac(ARMED, "2015-02-15T22:59:59Z");
     assert_eq!(world.tasks(), []);
-    let month_before = utc("2015-02-15T23:00:00Z");
+    let month_before = at("2015-02-15T23:00:00Z");
     assert_eq!(next_wake(&world.state, world.now, world.reach), Some(month_before));
     world.now = month_before;
     let armed =
@@ -142,7 +143,7 @@ fn a_platform_is_armed_a_month_ahead_and_at_the_date_its_rights_are_confirmed() 
     assert_eq!(world.tasks(), [armed]);
     world.work();
     assert_eq!(world.tasks(), []);
-    world.now = utc("2015-03-17T23:00:00Z");
+    world.now = at("2015-03-17T23:00:00Z");
     world.tick();
     let [confirm] = world.tasks().try_into().unwrap();
     assert_eq!(confirm.change, close("2015-03-17T23:00:00Z"));

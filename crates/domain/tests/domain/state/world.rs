@@ -9,6 +9,8 @@ use domain::{
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
+use crate::history::at;
+
 /// A platform that enforces everything, and can be told a month ahead.
 pub(crate) const ARMED: PlatformCapabilities = PlatformCapabilities {
     controls: Capabilities::OF_PLATFORM,
@@ -27,20 +29,12 @@ pub(crate) struct World {
     position: u64,
 }
 
-pub(crate) fn utc(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
-
-pub(crate) fn set(numbers: impl IntoIterator<Item = u32>) -> RoaringBitmap {
-    numbers.into_iter().collect()
-}
-
 impl World {
     /// The plan adopted at an instant; nobody is registered.
-    pub(crate) fn adopted(plan: Plan, at: &str, reach: PlatformCapabilities) -> Self {
+    pub(crate) fn adopted(plan: Plan, when: &str, reach: PlatformCapabilities) -> Self {
         let mailboxes = Vec::new();
         let mut world =
-            Self { state: State::default(), mailboxes, now: utc(at), reach, position: 0 };
+            Self { state: State::default(), mailboxes, now: at(when), reach, position: 0 };
         world.command(Command::Adopt(plan)).unwrap();
         world
     }

@@ -6,7 +6,8 @@ use domain::{
     MailboxWithdrawn, Outcome, Plan, Verdict, VoucherCommand, VoucherStanding, free_through,
 };
 
-use crate::voucher::world::{OPEN, World, day, issue, plan, redeem, set, verify};
+use crate::history::{day, set};
+use crate::voucher::world::{OPEN, World, issue, plan, redeem, verify};
 
 #[test]
 fn requests_are_taken_from_the_first_instant_of_the_window_to_its_last() {
@@ -72,20 +73,20 @@ fn who_is_eligible_is_as_the_plan_says() {
 #[test]
 fn a_lapsed_registration_stays_eligible_and_a_withdrawn_mailbox_does_not() {
     let mut world = World::new(plan(""));
-    world.record(Event::RegistrationsLapsed(Outcome {
+    world.history.record(Event::RegistrationsLapsed(Outcome {
         phase: None,
         revision: 1,
         due_at: OPEN.parse().unwrap(),
         verdict: Verdict::Applied,
         mailboxes: MailboxSet::from(1),
     }));
-    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
+    world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 2 }));
     assert_eq!(world.request(OPEN, &[1]), Ok(1));
     let failed = Err("the mailbox was withdrawn".to_owned());
     assert_eq!(world.request(OPEN, &[2]), failed);
     // The holder withdrew between the request and the issue.
     world.ask(OPEN, verify(set([1]))).unwrap();
-    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 1 }));
+    world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 1 }));
     assert_eq!(world.ask(OPEN, issue([1])), failed);
 }
 
@@ -93,15 +94,15 @@ fn a_lapsed_registration_stays_eligible_and_a_withdrawn_mailbox_does_not() {
 fn of_many_those_who_can_are_taken_and_a_repetition_is_no_event() {
     let mut world = World::new(plan(""));
     assert_eq!(world.request(OPEN, &[0, 1, 4, 9]), Ok(1));
-    assert_eq!(*world.state.vouchers.requested(), set([0, 1]));
+    assert_eq!(*world.history.state.vouchers.requested(), set([0, 1]));
     assert_eq!(world.request(OPEN, &[0, 1, 4, 9]), Ok(0));
     assert_eq!(world.request(OPEN, &[0]), Ok(0));
     assert_eq!(world.ask(OPEN, verify(set([0, 3]))), Ok(1));
-    assert_eq!(*world.state.vouchers.verified(), set([0]));
+    assert_eq!(*world.history.state.vouchers.verified(), set([0]));
     let unsure = "the requester has not been verified; verify the request first";
     assert_eq!(world.ask(OPEN, issue([1])), Err(unsure.to_owned()));
     assert_eq!(world.ask(OPEN, issue(0..6)), Ok(1));
-    assert_eq!(*world.state.vouchers.issued(), set([0]));
+    assert_eq!(*world.history.state.vouchers.issued(), set([0]));
 }
 
 #[test]
@@ -130,14 +131,20 @@ fn the_limit_is_reached_exactly_and_an_amendment_may_not_go_below_it() {
     world.request(OPEN, &[2, 3]).unwrap();
     world.ask(OPEN, verify(set([2, 3]))).unwrap();
     assert_eq!(world.ask(OPEN, issue([2, 3])), Ok(1));
-    assert_eq!(*world.state.vouchers.issued(), set([0, 1, 2]));
+    assert_eq!(*world.history.state.vouchers.issued(), set([0, 1, 2]));
     let out = "all 3 vouchers of the plan were issued";
     assert_eq!(world.ask(OPEN, issue([3])), Err(out.to_owned()));
-    let fewer = world.state.decide(Command::Amend(plan("max-issued = 2")), world.now);
+    let fewer =
+        world.history.state.decide(Command::Amend(plan("max-issued = 2")), world.history.now);
     let problem = "max-issued = 2 is less than the 3 vouchers issued; write 3 or more";
     assert_eq!(fewer.unwrap_err().to_string(), problem);
-    for event in world.state.decide(Command::Amend(plan("max-issued = 4")), world.now).unwrap() {
-        world.record(event);
+    for event in world
+        .history
+        .state
+        .decide(Command::Amend(plan("max-issued = 4")), world.history.now)
+        .unwrap()
+    {
+        world.history.record(event);
     }
     assert_eq!(world.ask(OPEN, issue([3])), Ok(1));
 }
@@ -155,13 +162,15 @@ fn an_amendment_that_waited_is_dropped_where_vouchers_stand_in_its_way_by_then()
         let mut world = World::new(plan(""));
         world.grant(&[0]);
         world.amend(Command::Amend(plan(lines)), true);
-        assert!(world.state.programme.proposed().is_some());
+        assert!(world.history.state.programme.proposed().is_some());
         world.grant(&[1]);
-        world.now += chrono::TimeDelta::days(1);
-        let decided = world.state.decide(Command::AdoptProposed, world.now).unwrap();
+        world.history.now += chrono::TimeDelta::days(1);
+        let decided =
+            world.history.state.decide(Command::AdoptProposed, world.history.now).unwrap();
         let [Event::AmendmentDropped(dropped)] = &decided[..] else { panic!("{decided:?}") };
         assert_eq!(dropped.because, problem);
-        let refused = world.state.decide(Command::Amend(plan(lines)), world.now).unwrap_err();
+        let refused =
+            world.history.state.decide(Command::Amend(plan(lines)), world.history.now).unwrap_err();
         assert_eq!(refused.to_string(), problem, "asked for now, it is refused at once");
     }
 }
@@ -173,7 +182,7 @@ fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
     world.ask(OPEN, verify(set([1, 3]))).unwrap();
     world.ask(OPEN, issue([1])).unwrap();
     // It was never activated, so that nothing is open on the platform.
-    world.record(Event::RegistrationsLapsed(Outcome {
+    world.history.record(Event::RegistrationsLapsed(Outcome {
         phase: None,
         revision: 1,
         due_at: OPEN.parse().unwrap(),
@@ -182,14 +191,14 @@ fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
     }));
     let order =
         |number| ErasureCommand::Order { ground: ErasureGround::Demand, mailboxes: set([number]) };
-    let kept = world.state.decide_erasure(order(1), world.now).unwrap_err().to_string();
+    let kept =
+        world.history.state.decide_erasure(order(1), world.history.now).unwrap_err().to_string();
     assert!(kept.starts_with("the voucher's code was not delivered"), "{kept}");
     world.ask(OPEN, VoucherCommand::Deliver { mailboxes: set([1]) }).unwrap();
-    assert_eq!(world.state.decide_erasure(order(1), world.now).unwrap().len(), 1);
+    assert_eq!(world.history.state.decide_erasure(order(1), world.history.now).unwrap().len(), 1);
     // Ordered though a request waits, as by a decision made on another stream at the same moment.
     let mailboxes = MailboxSet::from(set([3, 5]));
-    world
-        .record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
+    world.history.record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
     let gone =
         Err("the holder's personal data were erased: no voucher can be delivered".to_owned());
     assert_eq!(world.ask(OPEN, issue([3])), gone);
@@ -221,7 +230,7 @@ fn a_voucher_is_redeemed_through_its_last_day_and_then_expires_with_the_others()
     assert_eq!(world.ask(after, redeem(1, 1, "posta-sicura")), late);
     assert_eq!(world.ask(after, VoucherCommand::Expire), Ok(1));
     assert_eq!(world.ask(after, VoucherCommand::Expire), Ok(0));
-    assert_eq!(*world.state.vouchers.expired(), set([1, 2]));
+    assert_eq!(*world.history.state.vouchers.expired(), set([1, 2]));
     let expired = Err("the voucher has expired".to_owned());
     assert_eq!(world.ask(after, redeem(1, 1, "posta-sicura")), expired);
     assert_eq!(world.ask(after, VoucherCommand::Reissue { number: 1 }), expired);

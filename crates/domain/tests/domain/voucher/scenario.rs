@@ -1,11 +1,12 @@
 //! Random scenarios of vouchers, with amendments and passing days.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Command, Event, MailboxWithdrawn, Plan, State, VoucherCommand};
+use domain::{Command, Event, MailboxWithdrawn, Plan, VoucherCommand};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
-use crate::voucher::world::{World, issue, plan, redeem, request, set, verify};
+use crate::history::{restored, set};
+use crate::voucher::world::{World, issue, plan, redeem, request, verify};
 
 const LONG: &str = "2018-06-30";
 const SHORT: &str = "2016-06-30";
@@ -19,7 +20,7 @@ fn limited(limit: Option<u64>, redeem_by: &str) -> Plan {
 impl World {
     /// The limit and the last day of the plan in force.
     fn rules(&self) -> (u64, NaiveDate) {
-        let rules = self.state.plan().unwrap().vouchers.as_ref().unwrap();
+        let rules = self.history.state.plan().unwrap().vouchers.as_ref().unwrap();
         (rules.max_issued.unwrap_or(u64::MAX), rules.redeem_by.unwrap())
     }
 }
@@ -72,7 +73,7 @@ proptest! {
     #[test]
     fn no_scenario_issues_two_vouchers_to_a_holder_or_exceeds_the_limit(steps in steps()) {
         let mut world = World::new(limited(Some(3), LONG));
-        world.now = "2015-03-01T12:00:00Z".parse().unwrap();
+        world.history.now = "2015-03-01T12:00:00Z".parse().unwrap();
         // Who redeemed, and how often a holder was granted one: counted from the events, not from
         // the state.
         let mut granted = [0_u32; 7];
@@ -92,11 +93,11 @@ proptest! {
                 Step::Reissue(number) => VoucherCommand::Reissue { number },
                 Step::Expire => VoucherCommand::Expire,
                 Step::Withdraw(number) => {
-                    world.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
+                    world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number }));
                     continue;
                 }
                 Step::Days(days) => {
-                    world.now += chrono::TimeDelta::days(days.into());
+                    world.history.now += chrono::TimeDelta::days(days.into());
                     continue;
                 }
                 Step::Amend(limit, redeem_by, waits) => {
@@ -111,12 +112,12 @@ proptest! {
                     continue;
                 }
             };
-            let decided = world.state.decide_voucher(command.clone(), world.now);
+            let decided = world.history.state.decide_voucher(command.clone(), world.history.now);
             for event in decided.unwrap_or_default() {
                 if let Event::VouchersIssued(event) = &event {
                     let open = "2015-03-17T23:00:00Z".parse().unwrap()
                         ..("2018-03-17T23:00:00Z".parse::<DateTime<Utc>>().unwrap());
-                    prop_assert!(open.contains(&world.now), "granted outside the window");
+                    prop_assert!(open.contains(&world.history.now), "granted outside the window");
                     for number in event.mailboxes.iter() {
                         *granted.get_mut(place(number)).unwrap() += 1;
                     }
@@ -125,7 +126,7 @@ proptest! {
                     *redeemed.get_mut(place(event.number)).unwrap() += 1;
                     prop_assert!(event.on <= world.rules().1);
                 }
-                world.record(event);
+                world.history.record(event);
             }
             prop_assert!(granted.iter().all(|many| *many <= 1), "two for one holder");
             let sum: u64 = granted.iter().map(|many| u64::from(*many)).sum();
@@ -133,37 +134,30 @@ proptest! {
             prop_assert!(redeemed.iter().zip(granted).all(|(many, had)| *many <= had));
             prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "issued to late requesters");
             // What workers are to do is exactly what would be issued of all that is verified.
-            let pending = world.state.vouchers_to_issue(world.now);
-            let verified = world.state.vouchers.verified().clone();
+            let pending = world.history.state.vouchers_to_issue(world.history.now);
+            let verified = world.history.state.vouchers.verified().clone();
             let whole = VoucherCommand::Issue { mailboxes: verified };
-            let whole = world.state.decide_voucher(whole, world.now).unwrap_or_default();
+            let whole = world.history.state.decide_voucher(whole, world.history.now).unwrap_or_default();
             let issued = whole.into_iter().find_map(|event| {
                 if let Event::VouchersIssued(event) = event { Some(event.mailboxes) } else { None }
             });
             prop_assert_eq!(&pending, &*issued.unwrap_or_default());
             // Each open request has a cause, and nobody else has.
-            let requested = world.state.vouchers.requested();
-            let causes = world.state.vouchers.by_cause(world.state.rights.registered());
+            let requested = world.history.state.vouchers.requested();
+            let causes = world.history.state.vouchers.by_cause(world.history.state.rights.registered());
             let caused = causes.values().fold(RoaringBitmap::new(), |all, set| all | set);
             prop_assert_eq!(&caused, requested);
             prop_assert_eq!(causes.values().map(RoaringBitmap::len).sum::<u64>(), requested.len());
             // The same again changes nothing.
-            let again = world.state.decide_voucher(command.clone(), world.now).unwrap_or_default();
+            let again = world.history.state.decide_voucher(command.clone(), world.history.now).unwrap_or_default();
             let told_twice = matches!(command, VoucherCommand::Reissue { .. });
             let issues_more = matches!(command, VoucherCommand::Issue { .. });
             prop_assert!(again.is_empty() || told_twice || issues_more, "{again:?}");
-            let vouchers = &world.state.vouchers;
+            let vouchers = &world.history.state.vouchers;
             let expired = vouchers.expired().clone();
             let ended = vouchers.redeemed().values().fold(expired, |all, set| all | set);
             prop_assert!((vouchers.valid() & ended).is_empty());
         }
-        let sets = world.state.sets();
-        let find = |wanted: &str| {
-            let found = sets.iter().find(|(name, _)| name == wanted);
-            found.map_or_else(RoaringBitmap::new, |(_, set)| (*set).clone())
-        };
-        let rest = serde_json::to_string(&world.state.header()).unwrap();
-        let again = State::from_snapshot(serde_json::from_str(&rest).unwrap(), find);
-        prop_assert_eq!(again, world.state.clone());
+        prop_assert_eq!(restored(&world.history.state), world.history.state);
     }
 }

@@ -6,11 +6,13 @@
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 
 use crate::{Capabilities, Capability, DriftChecked, DriftFound, Standing};
 
 /// Mailboxes with the same drift, found by one comparison.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Drifting {
     /// The capability.
     pub capability: Capability,
@@ -25,15 +27,17 @@ pub struct Drifting {
     /// When that event was recorded.
     pub since: DateTime<Utc>,
     /// The mailboxes.
+    #[serde(skip)]
     pub mailboxes: RoaringBitmap,
 }
 
 /// Drift, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Drift {
-    pub(crate) open: Vec<Drifting>,
-    pub(crate) last: Option<Box<(DateTime<Utc>, DriftChecked)>>,
-    pub(crate) answered: Option<DateTime<Utc>>,
+    pub(super) open: Vec<Drifting>,
+    last: Option<Box<(DateTime<Utc>, DriftChecked)>>,
+    answered: Option<DateTime<Utc>>,
 }
 
 impl Drift {
@@ -78,12 +82,12 @@ impl Drift {
         })
     }
 
-    pub(crate) fn check(&mut self, event: &DriftChecked, recorded_at: DateTime<Utc>) {
+    pub(super) fn check(&mut self, event: &DriftChecked, recorded_at: DateTime<Utc>) {
         self.answered = self.answered.max(event.scheduled_for);
         self.last = Some(Box::new((recorded_at, event.clone())));
     }
 
-    pub(crate) fn find(&mut self, event: &DriftFound, found_at: u64, since: DateTime<Utc>) {
+    pub(super) fn find(&mut self, event: &DriftFound, found_at: u64, since: DateTime<Utc>) {
         self.settle(event.capability.into(), &event.mailboxes);
         let DriftFound { capability, expected, found, repair, .. } = *event;
         let mailboxes = RoaringBitmap::clone(&event.mailboxes);
@@ -95,13 +99,13 @@ impl Drift {
     }
 
     /// Closes drift: a newer event states the capabilities.
-    pub(crate) fn settle(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
+    pub(super) fn settle(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
         self.settle_where(capabilities, mailboxes, |_| true);
     }
 
     /// Closes drift that arming or disarming corrects. A right that should be gone stays open:
     /// arming does not remove it.
-    pub(crate) fn armed(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
+    pub(super) fn armed(&mut self, capabilities: Capabilities, mailboxes: &RoaringBitmap) {
         self.settle_where(capabilities, mailboxes, |open| {
             open.expected != Standing::Gone && open.found != Standing::Gone
         });

@@ -8,8 +8,9 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::calendar::{civil_date, first_instant};
-use crate::{Capabilities, Capability, MailboxSet, Standing};
+use crate::{
+    Capabilities, Capability, DateColumn, MailboxSet, Standing, civil_date, first_instant,
+};
 
 /// A hold on one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,17 +37,24 @@ impl Hold {
 }
 
 /// The population as sets, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rights {
-    pub(crate) registered: RoaringBitmap,
-    pub(crate) activated: RoaringBitmap,
-    pub(crate) lapsed: RoaringBitmap,
-    pub(crate) withdrawn: RoaringBitmap,
+    #[serde(skip)]
+    pub(super) registered: RoaringBitmap,
+    #[serde(skip)]
+    pub(super) activated: RoaringBitmap,
+    #[serde(skip)]
+    pub(super) lapsed: RoaringBitmap,
+    #[serde(skip)]
+    pub(super) withdrawn: RoaringBitmap,
     /// Mailboxes that lost a capability.
-    pub(crate) closed: BTreeMap<Capability, RoaringBitmap>,
+    #[serde(with = "super::snapshot::keys")]
+    pub(super) closed: BTreeMap<Capability, RoaringBitmap>,
     /// Mailboxes by the instant at which the platform ends a capability by itself.
-    pub(crate) armed: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap>,
-    pub(crate) holds: BTreeMap<Uuid, Hold>,
+    #[serde(with = "super::snapshot::keys")]
+    pub(super) armed: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap>,
+    pub(super) holds: BTreeMap<Uuid, Hold>,
 }
 
 impl Rights {
@@ -153,24 +161,38 @@ impl Rights {
         in_force.map(|hold| hold.number).collect()
     }
 
+    /// The latest end of the holds on a capability of a mailbox; `None` while one of them has no
+    /// end.
+    pub(crate) fn hold_end(
+        &self,
+        number: u32,
+        capability: Capability,
+        zone: Tz,
+    ) -> Option<DateTime<Utc>> {
+        let concerns =
+            |hold: &&Hold| hold.number == number && hold.capabilities.contains(capability);
+        let ends = self.holds.values().filter(concerns).map(|hold| hold.ends_at(zone));
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
     /// The next number to assign.
     pub fn next_number(&self) -> u32 {
         self.registered.max().map_or(0, |last| last.saturating_add(1))
     }
 
-    pub(crate) fn register(&mut self, first: u32, activated_on: &crate::DateColumn) {
+    pub(super) fn register(&mut self, first: u32, activated_on: &DateColumn) {
         let count = u32::try_from(activated_on.len()).unwrap_or(u32::MAX);
         self.registered.insert_range(first..first.saturating_add(count));
         let activated = (first..).zip(activated_on.iter()).filter(|(_, day)| day.is_some());
         self.activated.extend(activated.map(|(number, _)| number));
     }
 
-    pub(crate) fn close(&mut self, capability: Capability, mailboxes: &MailboxSet) {
+    pub(super) fn close(&mut self, capability: Capability, mailboxes: &MailboxSet) {
         *self.closed.entry(capability).or_default() |= &**mailboxes;
         self.disarm(capability, mailboxes);
     }
 
-    pub(crate) fn restore(&mut self, capabilities: Capabilities, mailboxes: &MailboxSet) {
+    pub(super) fn restore(&mut self, capabilities: Capabilities, mailboxes: &MailboxSet) {
         for capability in capabilities.iter() {
             if let Some(closed) = self.closed.get_mut(&capability) {
                 *closed -= &**mailboxes;
@@ -180,7 +202,7 @@ impl Rights {
         self.drop_empty();
     }
 
-    pub(crate) fn arm(
+    pub(super) fn arm(
         &mut self,
         capabilities: Capabilities,
         until: Option<DateTime<Utc>>,
@@ -195,7 +217,7 @@ impl Rights {
     }
 
     /// Replaces the applied state with the state found on the platform.
-    pub(crate) fn overwrite(
+    pub(super) fn overwrite(
         &mut self,
         capability: Capability,
         found: Standing,

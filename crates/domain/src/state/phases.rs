@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::failure::Failures;
-use crate::rights::Rights;
-use crate::{Capabilities, Capability, PhaseCompleted, PhaseId, PhaseStarted};
+use super::failures::Failures;
+use super::rights::Rights;
+use crate::{Capabilities, Capability, PhaseCompleted, PhaseId, PhaseStarted, effects};
 
 /// A phase that has started.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Started {
     /// The id of the event that started it, the cause of its effects.
     pub cause: Uuid,
@@ -21,6 +23,7 @@ pub struct Started {
     /// That event.
     pub event: PhaseStarted,
     /// Mailboxes that the phase changed, at its date or by arming the platform.
+    #[serde(skip)]
     pub changed: RoaringBitmap,
     /// When it completed, and with which account.
     pub completed: Option<(DateTime<Utc>, PhaseCompleted)>,
@@ -57,9 +60,10 @@ impl Account {
 }
 
 /// The started phases, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Phases {
-    pub(crate) started: BTreeMap<PhaseId, Started>,
+    pub(super) started: BTreeMap<PhaseId, Started>,
 }
 
 impl Phases {
@@ -78,7 +82,7 @@ impl Phases {
         self.started.keys().cloned().collect()
     }
 
-    pub(crate) fn record_change(&mut self, phase: Option<&PhaseId>, mailboxes: &RoaringBitmap) {
+    pub(super) fn record_change(&mut self, phase: Option<&PhaseId>, mailboxes: &RoaringBitmap) {
         if let Some(started) = phase.and_then(|phase| self.started.get_mut(phase)) {
             started.changed |= mailboxes;
         }
@@ -117,11 +121,6 @@ impl Started {
             pending: outstanding,
         }
     }
-}
-
-/// The removed capabilities that need an effect on mailboxes; the engine enforces the others.
-pub fn effects(removed: Capabilities) -> Capabilities {
-    removed.intersection(Capabilities::OF_PLATFORM.with(Capability::Activate))
 }
 
 /// The mailboxes that need an effect when these capabilities are removed.

@@ -10,29 +10,23 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The causes of open requests.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Causes {
-    single: BTreeMap<u32, Uuid>,
-    sets: BTreeMap<Uuid, RoaringBitmap>,
-}
-
-/// The causes without their sets.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CausesRest {
+pub(super) struct Causes {
     single: BTreeMap<u32, Uuid>,
-    sets: Vec<Uuid>,
+    #[serde(with = "crate::state::snapshot::keys")]
+    pub(super) sets: BTreeMap<Uuid, RoaringBitmap>,
 }
 
 impl Causes {
     /// The event that led to the open request of a mailbox.
-    pub(crate) fn of(&self, number: u32) -> Option<Uuid> {
+    pub(super) fn of(&self, number: u32) -> Option<Uuid> {
         let of_set = || self.sets.iter().find(|(_, set)| set.contains(number));
         self.single.get(&number).copied().or_else(|| of_set().map(|(event, _)| *event))
     }
 
     /// Splits mailboxes by the event that led to their requests.
-    pub(crate) fn split(&self, mailboxes: &RoaringBitmap) -> BTreeMap<Uuid, RoaringBitmap> {
+    pub(super) fn split(&self, mailboxes: &RoaringBitmap) -> BTreeMap<Uuid, RoaringBitmap> {
         let sets = self.sets.iter().map(|(event, set)| (*event, set & mailboxes));
         let mut split: BTreeMap<_, _> = sets.filter(|(_, set)| !set.is_empty()).collect();
         if u64::try_from(self.single.len()).is_ok_and(|singles| singles < mailboxes.len()) {
@@ -75,24 +69,4 @@ impl Causes {
             !set.is_empty()
         });
     }
-
-    pub(super) fn sets(&self) -> impl Iterator<Item = (String, &RoaringBitmap)> {
-        self.sets.iter().map(|(event, set)| (name(*event), set))
-    }
-
-    pub(super) fn rest(&self) -> CausesRest {
-        CausesRest { single: self.single.clone(), sets: self.sets.keys().copied().collect() }
-    }
-
-    pub(super) fn from_parts(
-        rest: CausesRest,
-        find: &mut impl FnMut(&str) -> RoaringBitmap,
-    ) -> Self {
-        let sets = rest.sets.into_iter().map(|event| (event, find(&name(event)))).collect();
-        Self { single: rest.single, sets }
-    }
-}
-
-fn name(event: Uuid) -> String {
-    format!("voucher/cause/{event}")
 }

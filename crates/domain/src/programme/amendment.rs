@@ -9,46 +9,54 @@
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
 
-use crate::programme::{Command, Rejection};
-use crate::work::hold_end;
-use crate::{AmendmentDropped, Capabilities, Capability, Event, Plan, PlanAdopted, State};
+use crate::{
+    AmendmentDropped, Capabilities, Capability, Event, Plan, PlanAdopted, Rejection, State,
+};
 
 /// Decides an amendment: adopts it, or proposes it until the platform is disarmed.
-pub(crate) fn amend(
+pub(super) fn amend(
     state: &State,
+    plan: &Plan,
     next: Plan,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>, Rejection> {
-    let decided = state.decide_without_platform(Command::Amend(next), now)?;
     let proposed = state.programme.proposed().map(|(_, proposed)| proposed);
-    let Some(Event::PlanAmended(amended)) = decided.first() else {
+    if *plan == next {
         // An amendment to the plan in force cancels the proposed one.
         let because = "an amendment back to the plan in force replaced it";
         return Ok(proposed.map(|proposed| dropped(proposed, because)).into_iter().collect());
-    };
-    if proposed == Some(amended) {
+    }
+    if let Some(problems) = problems(state, plan, &next, now) {
+        return Rejection::because(problems);
+    }
+    let revision = state.programme.revision().saturating_add(1);
+    let amended = PlanAdopted { revision, plan: next };
+    if proposed == Some(&amended) {
         return Ok(Vec::new());
     }
-    if is_armed_otherwise(state, &amended.plan) {
-        return Ok(vec![Event::AmendmentProposed(amended.clone())]);
-    }
-    Ok(decided)
+    let armed = is_armed_otherwise(state, &amended.plan);
+    let event = if armed { Event::AmendmentProposed } else { Event::PlanAmended };
+    Ok(vec![event(amended)])
 }
 
 /// Adopts or drops the proposed amendment; no event while it must wait.
-pub(crate) fn adopt_proposed(state: &State, now: DateTime<Utc>) -> Vec<Event> {
+pub(super) fn adopt_proposed(state: &State, plan: &Plan, now: DateTime<Utc>) -> Vec<Event> {
     let Some((_, proposed)) = state.programme.proposed() else { return Vec::new() };
-    let Some(plan) = state.plan() else { return Vec::new() };
-    let mut problems = plan.amendment_problems(&proposed.plan, &state.phases.names());
-    problems.extend(state.notices.amendment_problem(&proposed.plan));
-    problems.extend(state.vouchers.amendment_problem(&proposed.plan, now));
-    if !problems.is_empty() {
-        return vec![dropped(proposed, &problems.join("; "))];
+    if let Some(problems) = problems(state, plan, &proposed.plan, now) {
+        return vec![dropped(proposed, &problems)];
     }
     if is_armed_otherwise(state, &proposed.plan) {
         return Vec::new();
     }
     vec![Event::PlanAmended(proposed.clone())]
+}
+
+/// Why the plan cannot be amended to the next one; `None` if it can.
+fn problems(state: &State, plan: &Plan, next: &Plan, now: DateTime<Utc>) -> Option<String> {
+    let mut problems = plan.amendment_problems(next, &state.phases.names());
+    problems.extend(state.notices.amendment_problem(next));
+    problems.extend(state.vouchers.amendment_problem(next, now));
+    (!problems.is_empty()).then(|| problems.join("; "))
 }
 
 fn dropped(proposed: &PlanAdopted, because: &str) -> Event {
@@ -80,7 +88,7 @@ fn ends_with_hold(
     until: DateTime<Utc>,
 ) -> bool {
     !next.allowed_at(until).contains(capability)
-        && hold_end(state, next, number, capability) == Some(until)
+        && state.rights.hold_end(number, capability, next.zone) == Some(until)
 }
 
 /// When a plan next removes a capability, after the started phases.

@@ -1,35 +1,28 @@
 //! Failed effects: mailboxes that wait for a retry, and incidents grouped by phase and cause.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
 
+use super::split_by_attempts;
 use crate::{
-    Capabilities, Capability, EffectFailed, Event, Fact, IncidentOpened, MailboxSet, PhaseId,
+    Capabilities, Capability, EffectFailed, Event, Fact, IncidentKey, IncidentOpened, MailboxSet,
+    PhaseId,
 };
 
-/// The key of an incident, written `phase:cause`, or `-:cause` without a phase.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct IncidentKey {
-    /// The phase of the failed effect.
-    pub phase: Option<PhaseId>,
-    /// Why, as a short code.
-    pub cause: String,
-}
-
 /// Mailboxes that failed permanently for one cause.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Incident {
     /// The capabilities that could not be changed.
     pub capabilities: Capabilities,
     /// Mailboxes that wait for an operator.
+    #[serde(skip)]
     pub open: RoaringBitmap,
     /// Mailboxes that an operator resolved by other means.
+    #[serde(skip)]
     pub resolved: RoaringBitmap,
     /// The largest number of attempts for one mailbox.
     pub attempts: u32,
@@ -65,7 +58,8 @@ impl<'a> From<Option<&'a PhaseId>> for Attempted<'a> {
 }
 
 /// Mailboxes that share their next attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Waiting {
     /// The phase of the effect.
     pub phase: Option<PhaseId>,
@@ -76,14 +70,16 @@ pub struct Waiting {
     /// The earliest instant of the next attempt.
     pub retry_at: DateTime<Utc>,
     /// The mailboxes.
+    #[serde(skip)]
     pub mailboxes: RoaringBitmap,
 }
 
 /// Retries and incidents, folded from the log.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Failures {
-    pub(crate) waiting: Vec<Waiting>,
-    pub(crate) incidents: BTreeMap<IncidentKey, Incident>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) incidents: BTreeMap<IncidentKey, Incident>,
 }
 
 impl Waiting {
@@ -113,15 +109,12 @@ impl Failures {
     pub fn failed<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
         let work = work.into();
         let incidents = self.incidents.iter().filter(|(key, incident)| incident.is_of(key, work));
-        incidents.fold(RoaringBitmap::new(), |all, (_, incident)| {
-            &(all | &incident.open) | &incident.resolved
-        })
+        incidents.flat_map(|(_, incident)| [&incident.open, &incident.resolved]).union()
     }
 
     /// Those that wait for the next attempt at this work, due or not.
     pub fn retrying<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
-        let waiting = self.waiting_for(work.into());
-        waiting.fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
+        self.waiting_for(work.into()).map(|waiting| &waiting.mailboxes).union()
     }
 
     /// Those whose next attempt at this work is still in the future.
@@ -130,9 +123,8 @@ impl Failures {
         work: impl Into<Attempted<'a>>,
         now: DateTime<Utc>,
     ) -> RoaringBitmap {
-        self.waiting_for(work.into())
-            .filter(|waiting| waiting.retry_at > now)
-            .fold(RoaringBitmap::new(), |all, waiting| all | &waiting.mailboxes)
+        let waiting = self.waiting_for(work.into()).filter(|waiting| waiting.retry_at > now);
+        waiting.map(|waiting| &waiting.mailboxes).union()
     }
 
     /// Splits mailboxes by the number of attempts at this work.
@@ -141,19 +133,8 @@ impl Failures {
         work: impl Into<Attempted<'a>>,
         mailboxes: &RoaringBitmap,
     ) -> BTreeMap<u32, RoaringBitmap> {
-        let mut rest = mailboxes.clone();
-        let mut split: BTreeMap<u32, RoaringBitmap> = BTreeMap::new();
-        for waiting in self.waiting_for(work.into()) {
-            let these = &waiting.mailboxes & &rest;
-            if !these.is_empty() {
-                rest -= &these;
-                *split.entry(waiting.attempts).or_default() |= these;
-            }
-        }
-        if !rest.is_empty() {
-            split.insert(0, rest);
-        }
-        split
+        let waiting = self.waiting_for(work.into());
+        split_by_attempts(mailboxes, waiting.map(|it| (it.attempts, &it.mailboxes)))
     }
 
     /// The earliest attempt after `now`.
@@ -166,16 +147,16 @@ impl Failures {
     }
 
     /// The next state after a failure, a retry or a resolution. Never fails and never decides.
-    pub(crate) fn evolve(&mut self, fact: &Fact) {
+    pub(super) fn evolve(&mut self, fact: &Fact) {
         if let Event::EffectFailed(failure) = &fact.event {
             self.wait(failure);
         } else if let Event::IncidentOpened(event) = &fact.event {
             self.open(event, fact.recorded_at);
         } else if let Event::IncidentRetried(event) = &fact.event {
-            let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+            let key = IncidentKey::new(event.phase.as_ref(), &event.cause);
             self.retry(&key, &event.mailboxes);
         } else if let Event::IncidentResolved(event) = &fact.event {
-            let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+            let key = IncidentKey::new(event.phase.as_ref(), &event.cause);
             self.resolve(&key, &event.mailboxes);
         }
     }
@@ -198,7 +179,7 @@ impl Failures {
         if event.mailboxes.is_empty() {
             return;
         }
-        let key = IncidentKey { phase: event.phase.clone(), cause: event.cause.clone() };
+        let key = IncidentKey::new(event.phase.as_ref(), &event.cause);
         let opened = || Incident { first_seen: seen, ..Incident::default() };
         let incident = self.incidents.entry(key).or_insert_with(opened);
         incident.capabilities = incident.capabilities.union(event.capabilities);
@@ -224,7 +205,7 @@ impl Failures {
     }
 
     /// This work succeeded for these mailboxes, or is under a new heading.
-    pub(crate) fn clear<'a>(&mut self, work: impl Into<Attempted<'a>>, mailboxes: &MailboxSet) {
+    pub(super) fn clear<'a>(&mut self, work: impl Into<Attempted<'a>>, mailboxes: &MailboxSet) {
         let work = work.into();
         for waiting in &mut self.waiting {
             if waiting.is_for(work) {
@@ -243,43 +224,5 @@ impl Failures {
     fn drop_empty(&mut self) {
         self.waiting.retain(|waiting| !waiting.mailboxes.is_empty());
         self.incidents.retain(|_, gone| !gone.open.is_empty() || !gone.resolved.is_empty());
-    }
-}
-
-impl fmt::Display for IncidentKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.phase {
-            Some(phase) => write!(f, "{phase}:{}", self.cause),
-            None => write!(f, "-:{}", self.cause),
-        }
-    }
-}
-
-impl FromStr for IncidentKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (phase, cause) =
-            text.split_once(':').filter(|(_, cause)| !cause.is_empty()).ok_or_else(|| {
-                format!(
-                    "invalid incident {text:?}; expected PHASE:CAUSE as printed by `incident list`"
-                )
-            })?;
-        let phase = if phase == "-" { None } else { Some(phase.parse()?) };
-        Ok(Self { phase, cause: cause.to_owned() })
-    }
-}
-
-impl TryFrom<String> for IncidentKey {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<IncidentKey> for String {
-    fn from(key: IncidentKey) -> Self {
-        key.to_string()
     }
 }

@@ -13,7 +13,7 @@ pub const MAILBOX: &str = "{mailbox}";
 
 /// A part of a template: literal text, or a placeholder in braces.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Piece<'t> {
+pub(super) enum Piece<'t> {
     Text(&'t str),
     /// An unmatched brace.
     Stray(&'t str),
@@ -25,7 +25,7 @@ pub(crate) enum Piece<'t> {
 
 /// A value to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Placeholder {
+pub(super) enum Placeholder {
     /// The first day of the notice's phase, or of the named one.
     FirstDay(Option<PhaseId>),
     /// The day before it.
@@ -65,7 +65,7 @@ impl Placeholder {
 }
 
 /// Splits a template into its pieces.
-pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -160,44 +160,19 @@ fn filled(text: &str, language: Language, plan: &Plan, index: usize) -> String {
 
 /// A date in the form of the language.
 fn date(day: NaiveDate, language: Language) -> String {
-    const IT: [&str; 12] = [
-        "gennaio",
-        "febbraio",
-        "marzo",
-        "aprile",
-        "maggio",
-        "giugno",
-        "luglio",
-        "agosto",
-        "settembre",
-        "ottobre",
-        "novembre",
-        "dicembre",
-    ];
-    const EN: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let of = |months: [&'static str; 12]| {
-        usize::try_from(day.month0()).ok().and_then(|month| months.get(month).copied())
-    };
-    match language {
+    let months = match language {
         Language::It => {
-            let first = if day.day() == 1 { "º" } else { "" };
-            format!("{}{first} {} {}", day.day(), of(IT).unwrap_or_default(), day.year())
+            "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre \
+             dicembre"
         }
-        Language::En => format!("{} {} {}", day.day(), of(EN).unwrap_or_default(), day.year()),
-    }
+        Language::En => {
+            "January February March April May June July August September October November December"
+        }
+    };
+    let month = usize::try_from(day.month0()).ok().and_then(|nth| months.split(' ').nth(nth));
+    let (day, month, year) = (day.day(), month.unwrap_or_default(), day.year());
+    let first = if day == 1 && language == Language::It { "º" } else { "" };
+    format!("{day}{first} {month} {year}")
 }
 
 /// Capabilities in a holder's words, as a list within a sentence.

@@ -1,0 +1,170 @@
+//! The latest probes of canaries, and the windows in which they are made.
+//!
+//! Invariants: a probe *before* an instant happens in the second before it or never. A missed probe
+//! *after* it happens late, but before the next phase's instant, after which it would test another
+//! phase.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{CanaryProbed, Finding, PhaseId, Plan, Side};
+
+/// The distance of a probe from its boundary.
+const ASIDE: TimeDelta = TimeDelta::seconds(1);
+
+/// The latest probe of a canary at one side of a phase's instant. Its transcripts are in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The phase.
+    pub phase: PhaseId,
+    /// The side of the phase's instant.
+    pub side: Side,
+    /// The canary's mailbox.
+    pub number: u32,
+    /// The phase's instant at the time of the probe.
+    pub due_at: DateTime<Utc>,
+    /// When the probe began.
+    pub began_at: DateTime<Utc>,
+    /// When the last answer arrived.
+    pub ended_at: DateTime<Utc>,
+    /// One finding per capability.
+    pub findings: Vec<Finding>,
+    /// The log position of its event.
+    pub position: u64,
+    /// Probes made for this instant so far.
+    pub attempts: u32,
+    /// Number of earlier probes for this instant that contradicted the expectation.
+    pub contradicted: u32,
+}
+
+/// The latest probes, in the order in which they were recorded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Canaries {
+    probes: Vec<Probe>,
+}
+
+/// The time window in which canaries are probed for one side of a boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The phase.
+    pub phase: PhaseId,
+    /// The side of the phase's instant.
+    pub side: Side,
+    /// The phase's instant.
+    pub due_at: DateTime<Utc>,
+    /// When the window opens.
+    pub opens_at: DateTime<Utc>,
+    /// When the window closes; `None` after the last phase.
+    pub closes_at: Option<DateTime<Utc>>,
+}
+
+impl Probe {
+    fn of(event: &CanaryProbed, position: u64) -> Self {
+        Self {
+            phase: event.phase.clone(),
+            side: event.side,
+            number: event.number,
+            due_at: event.due_at,
+            began_at: event.began_at,
+            ended_at: event.ended_at,
+            findings: event.findings.clone(),
+            position,
+            attempts: 1,
+            contradicted: 0,
+        }
+    }
+
+    /// The findings that contradict the expectation.
+    pub fn contradictions(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.agrees() == Some(false))
+    }
+
+    /// Do all findings agree with the expectation?
+    pub fn agrees(&self) -> bool {
+        self.findings.iter().all(|finding| finding.agrees() == Some(true))
+    }
+
+    fn is_for(&self, window: &Window, number: u32) -> bool {
+        let Window { phase, side, due_at, .. } = window;
+        self.number == number
+            && self.side == *side
+            && self.phase == *phase
+            && self.due_at == *due_at
+    }
+}
+
+impl Canaries {
+    /// The latest probe of each boundary, side and canary.
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    /// The latest probe of a canary for this window.
+    pub fn probe(&self, window: &Window, number: u32) -> Option<&Probe> {
+        self.probes.iter().find(|probe| probe.is_for(window, number))
+    }
+
+    /// The contradicting findings of each canary's latest probe.
+    pub fn contradictions(&self) -> Vec<(&Probe, &Finding)> {
+        let latest = self.probes.iter().enumerate().filter(|(index, probe)| {
+            let later = self.probes.iter().skip(index.saturating_add(1));
+            !later.into_iter().any(|other| other.number == probe.number)
+        });
+        latest
+            .flat_map(|(_, probe)| probe.contradictions().map(move |finding| (probe, finding)))
+            .collect()
+    }
+
+    pub(super) fn evolve(&mut self, event: &CanaryProbed, position: u64) {
+        let mut probe = Probe::of(event, position);
+        let earlier = self.probes.iter().position(|known| {
+            (known.number, known.side) == (probe.number, probe.side) && known.phase == probe.phase
+        });
+        if let Some(earlier) = earlier.map(|index| self.probes.remove(index))
+            && earlier.due_at == probe.due_at
+        {
+            probe.attempts = earlier.attempts.saturating_add(1);
+            let contradicted = u32::from(earlier.contradictions().next().is_some());
+            probe.contradicted = earlier.contradicted.saturating_add(contradicted);
+        }
+        self.probes.push(probe);
+    }
+}
+
+/// The two windows of each boundary of the plan, in order.
+pub fn windows(plan: &Plan) -> Vec<Window> {
+    let mut windows = Vec::with_capacity(plan.phases.len().saturating_mul(2));
+    for (index, phase) in plan.phases.iter().enumerate() {
+        let due_at = plan.starts_at(index);
+        let next = index.saturating_add(1);
+        let closes_at = (next < plan.phases.len()).then(|| plan.starts_at(next));
+        let (Some(before), Some(after)) =
+            (due_at.checked_sub_signed(ASIDE), due_at.checked_add_signed(ASIDE))
+        else {
+            continue;
+        };
+        let sides = [(Side::Before, before, Some(due_at)), (Side::After, after, closes_at)];
+        windows.extend(sides.map(|(side, opens_at, closes_at)| Window {
+            phase: phase.id.clone(),
+            side,
+            due_at,
+            opens_at,
+            closes_at,
+        }));
+    }
+    windows
+}
+
+impl Window {
+    /// Is the window open?
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.opens_at <= now && !self.is_over(now)
+    }
+
+    /// Is the window closed for good?
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.closes_at.is_some_and(|closes_at| closes_at <= now)
+    }
+}
