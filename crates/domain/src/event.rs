@@ -129,7 +129,8 @@ macro_rules! payload_of {
 
 macro_rules! events {
     ($($(group $group:ident)? {
-        $($variant:ident $(($payload:ident))? = $kind:literal v $version:literal: $meaning:literal,)*
+        $($variant:ident $(($payload:ident))? =
+            $kind:literal v $version:literal: $meaning:literal,)*
     })*) => {
         /// What happened.
         #[derive(Debug, Clone, PartialEq)]

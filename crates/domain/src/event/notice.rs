@@ -122,8 +122,8 @@ payloads! {
         each: "notice {notice} sent to the holder";
     }
     NoticesDeferred { notice, cause, attempts, retry_at, mailboxes }: alike {
-        all: "{notice} deferred for {mailboxes} ({cause}), attempt {attempts}, next attempt from {}",
-            utc(*retry_at);
+        all: "{notice} deferred for {mailboxes} ({cause}), attempt {attempts}, \
+              next attempt from {}", utc(*retry_at);
         each: "notice {notice} deferred ({cause}); it will be retried";
     }
     NoticesFailed { notice, cause, mailboxes, .. }: alike {
