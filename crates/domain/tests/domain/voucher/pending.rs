@@ -87,7 +87,9 @@ fn who_withdrew_or_is_being_erased_is_not_pending() {
     let mut world = verified("");
     world.history.record(Event::MailboxWithdrawn(MailboxWithdrawn { number: 1 }));
     let mailboxes = MailboxSet::from(set([2]));
-    world.history.record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
+    world
+        .history
+        .record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
     assert_eq!(pending(&world), [0, 3]);
 }
 

@@ -198,7 +198,9 @@ fn who_was_erased_gets_none_and_who_awaits_a_code_is_not_erased() {
     assert_eq!(world.history.state.decide_erasure(order(1), world.history.now).unwrap().len(), 1);
     // Ordered though a request waits, as by a decision made on another stream at the same moment.
     let mailboxes = MailboxSet::from(set([3, 5]));
-    world.history.record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
+    world
+        .history
+        .record(Event::ErasureOrdered(ErasureOrdered { ground: ErasureGround::Demand, mailboxes }));
     let gone =
         Err("the holder's personal data were erased: no voucher can be delivered".to_owned());
     assert_eq!(world.ask(OPEN, issue([3])), gone);
