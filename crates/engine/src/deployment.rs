@@ -10,14 +10,14 @@ use async_trait::async_trait;
 use bus::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret, WorkQueue};
 use domain::{ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, PostgresStore};
-use platform::PostgresDirectory;
+use platform::Directory;
 use registry::Registry;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::OnceCell;
 
 use crate::embedded;
 use crate::health::PartStatus;
-use crate::parts::{MailDirectory, Stores};
+use crate::parts::Stores;
 use crate::process::Process;
 use crate::store::StoreSettings;
 use crate::{Error, RealClock};
@@ -142,7 +142,7 @@ pub(crate) struct SharedStores {
     options: PgConnectOptions,
     programme: ProgrammeId,
     registry: OnceCell<Arc<Registry>>,
-    directory: OnceCell<Arc<PostgresDirectory>>,
+    directory: OnceCell<Arc<Directory>>,
 }
 
 #[async_trait]
@@ -155,12 +155,11 @@ impl Stores for SharedStores {
         self.registry.get_or_try_init(open).await.cloned()
     }
 
-    async fn directory(&self) -> Result<Arc<dyn MailDirectory>, Error> {
+    async fn directory(&self) -> Result<Arc<Directory>, Error> {
         let open = || async {
-            let directory = PostgresDirectory::open(self.options.clone()).await?;
+            let directory = Directory::connect(self.options.clone()).await?;
             Ok::<_, Error>(Arc::new(directory))
         };
-        let directory = Arc::clone(self.directory.get_or_try_init(open).await?);
-        Ok(directory)
+        self.directory.get_or_try_init(open).await.cloned()
     }
 }

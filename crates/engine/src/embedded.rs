@@ -12,7 +12,7 @@ use std::time::Duration;
 use bus::{InProcess, WorkQueue};
 use domain::ProgrammeId;
 use eventstore::{Clock, EventStore, Journal};
-use platform::{Directory, Platform};
+use platform::Platform;
 use projections::Projections;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,9 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::health::{Health, PartStatus};
 use crate::metrics::MetricSources;
-use crate::parts::{
-    Context, MailDirectory, Part, PartKind, PendingMailboxes, Progress, Sequence, StoreFiles,
-};
+use crate::parts::{Context, Part, PartKind, PendingMailboxes, Progress, Sequence, StoreFiles};
 use crate::platform_choice::PlatformLink;
 use crate::process::Process;
 use crate::runner::Runner;
@@ -147,7 +145,7 @@ impl Engine {
         let clock = Arc::clone(&runner.clock);
         let journal = Arc::new(Journal::new(programme, log, Arc::clone(&clock), state, position));
         let link = platform.map(|platform| {
-            let directory: Arc<dyn MailDirectory> = Arc::<Directory>::clone(&store.directory);
+            let directory = Arc::clone(&store.directory);
             let pending = PendingMailboxes::new(Arc::clone(journal.store()), directory);
             Arc::new(PlatformLink::new(platform, Some(pending), settings.arm_ahead))
         });

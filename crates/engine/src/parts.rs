@@ -38,7 +38,7 @@ pub use export_links::ExportLinks;
 pub use leased::{Lease, Leased};
 pub use letters::{Letters, NAME as LETTERS, intake_address};
 pub use notices::{NoticeDelivery, RelayDelivery};
-pub use provision::{MailDirectory, PendingMailboxes, Provision, RetryPending};
+pub use provision::{PendingMailboxes, Provision, RetryPending};
 pub use sequence::Sequence;
 pub use sessions::Sessions;
 pub use work::WorkerSettings;

@@ -38,7 +38,7 @@ impl<'a> Counted<'a> {
     }
 
     /// Reads the values of those columns for a part.
-    pub(super) fn of(part: &Part, conditions: &'a [String], counts: &[u64]) -> Self {
+    pub(super) fn of(part: &Part, conditions: &'a [String], counts: &[i64]) -> Self {
         let all = counts.first().copied().unwrap_or(0);
         let ways = counts.iter().skip(1).map(|members| Found::of(*members, all)).collect();
         Self { conditions, dense: dense(part, all), ways }
@@ -68,7 +68,7 @@ impl<'a> Counted<'a> {
 
 impl Found {
     /// How to find a set with `members` of `all` rows.
-    fn of(members: u64, all: u64) -> Self {
+    fn of(members: i64, all: i64) -> Self {
         match members {
             0 => Self::Nobody,
             _ if members == all => Self::Everyone,
@@ -105,8 +105,8 @@ impl Found {
 }
 
 /// All numbers from the part's first to its last, if there are that many rows.
-fn dense(part: &Part, rows: u64) -> Option<RoaringBitmap> {
-    let span = u64::from(part.last - part.first) + 1;
+fn dense(part: &Part, rows: i64) -> Option<RoaringBitmap> {
+    let span = i64::from(part.last - part.first) + 1;
     (rows == span).then(|| {
         let mut all = RoaringBitmap::new();
         all.insert_range(part.first..=part.last);

@@ -1,65 +1,65 @@
-//! The embedded platform: a mail directory in one `SQLite` file, which Postfix and Dovecot look up.
+//! The mail directory, which Postfix and Dovecot look up: in one `SQLite` file, or in the schema
+//! `directory` of a `PostgreSQL` database that any number of workers change.
 //!
 //! It is armed: a row stores the instant at which each right ends, and the view `rights` compares
 //! them with the clock, so that a phase takes effect at its midnight even if the engine is down.
-//! The file is in write-ahead mode, and every change is flushed to disk before it is acknowledged.
-//! Invariant: a call is one transaction; what is reported as applied is committed, and the file was
-//! still in place afterwards. Deliberately absent: messages, and passwords other than as hashes.
+//! Invariants: a call is one transaction; what is reported as applied is committed and flushed to
+//! disk, in a file that was still in place afterwards; a call that was decided before the last one
+//! carried out changes nothing (`fence.rs`); every wait for a server is bounded. Deliberately
+//! absent: messages, passwords other than as hashes, and retries, which are the caller's.
 
 mod clock;
+mod dialect;
 mod erase;
-mod fault;
 mod file;
-mod header;
 mod inspect;
 mod listing;
+mod name;
 mod numbers;
-mod open;
 mod provision;
 mod read;
-mod say;
-mod scan;
+mod refusals;
 mod schema;
+mod server;
 mod set;
+mod tables;
 mod view;
-
-use std::path::Path;
 
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
-use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::{Actual, Answer, Ends, Error, Known, Mode, Platform, SetRights, columns};
-use file::DirectoryFile;
+use file::File;
+use name::{Name, Problem};
+use server::Server;
+use tables::{Access, Tables};
 
-/// A mail directory in its own file.
+pub use server::Waits;
+
+/// How often a call is tried if another program adds or removes rows while it runs.
+const TRIES: u32 = 3;
+
+/// A mail directory in its own file, or in the schema `directory` of a `PostgreSQL` database.
 ///
-/// One connection writes and one reads, each in its own thread; calls of one kind are serialized.
-/// Other programs may read the file at any time.
+/// Other programs may read a file at any time. Any number of instances, in any number of processes,
+/// may be open on the same database.
 #[derive(Debug)]
 pub struct Directory {
-    place: DirectoryFile,
+    name: Name,
     identity: Uuid,
     mode: Mode,
-    writer: Mutex<SqliteConnection>,
-    reader: Mutex<SqliteConnection>,
+    database: Database,
+}
+
+#[derive(Debug)]
+enum Database {
+    File(File),
+    Server(Server),
 }
 
 impl Directory {
-    /// Creates an empty directory. The file must not exist.
-    pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
-        open::create(path, mode).await?;
-        Self::open(path).await
-    }
-
-    /// Opens an existing directory.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        open::open(path).await
-    }
-
-    /// Its identity, shared by copies of the file and different for every new one.
+    /// Its identity, shared by copies of its data and different for every new directory.
     pub fn identity(&self) -> Uuid {
         self.identity
     }
@@ -69,36 +69,36 @@ impl Directory {
         self.mode
     }
 
-    /// The path of its file.
-    pub fn path(&self) -> &Path {
-        self.place.path()
-    }
-
-    /// Closes its connections and checkpoints the write-ahead log. Dropping it closes them too,
-    /// without waiting for the checkpoint.
-    ///
-    /// The files `-wal` and `-shm` stay, although the log is empty: without them a mail server,
-    /// which may only read, cannot open the file, and Postfix exits. The last writable connection
-    /// would delete them, so a read-only one is closed after it.
+    /// Closes its connections, and checkpoints the write-ahead log of a file. Dropping it closes
+    /// them too, without waiting.
     pub async fn close(self) -> Result<(), Error> {
-        let Self { place, writer, reader, .. } = self;
-        let (mut writer, mut reader) = (writer.into_inner(), reader.into_inner());
-        let at = |error| fault::of(&place, error);
-        // A connection that has read nothing yet does not hold them open.
-        sqlx::query("SELECT one FROM directory").execute(&mut reader).await.map_err(at)?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await.map_err(at)?;
-        writer.close().await.map_err(at)?;
-        reader.close().await.map_err(at)
+        match self.database {
+            Database::File(file) => file.close(&self.name).await,
+            Database::Server(server) => {
+                server.close(&self.name).await;
+                Ok(())
+            }
+        }
     }
 
-    async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, Error> {
-        self.place.check().await?;
-        Ok(self.writer.lock().await)
+    /// Runs an operation in one transaction.
+    async fn transact<T>(
+        &self,
+        access: Access,
+        work: impl AsyncFnOnce(&mut Tables<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Error> {
+        self.attempt(access, work).await.map_err(|problem| problem.at(&self.name))
     }
 
-    async fn reader(&self) -> Result<MutexGuard<'_, SqliteConnection>, Error> {
-        self.place.check().await?;
-        Ok(self.reader.lock().await)
+    async fn attempt<T>(
+        &self,
+        access: Access,
+        work: impl AsyncFnOnce(&mut Tables<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        match &self.database {
+            Database::File(file) => file.transact(access, work).await,
+            Database::Server(server) => server.transact(access, work).await,
+        }
     }
 }
 
@@ -117,11 +117,15 @@ impl Platform for Directory {
         if call.mailboxes.is_empty() {
             return Ok(Answer::default());
         }
-        let mut writer = self.writer().await?;
-        let answer =
-            set::set(&mut writer, call).await.map_err(|problem| problem.at(&self.place))?;
-        self.place.check().await?;
-        Ok(answer)
+        let set =
+            async || self.attempt(Access::Write, async |tables| set::set(tables, call).await).await;
+        for _ in 1..TRIES {
+            match set().await {
+                Err(Problem::Moved(_)) => {}
+                done => return done.map_err(|problem| problem.at(&self.name)),
+            }
+        }
+        set().await.map_err(|problem| problem.at(&self.name))
     }
 
     async fn read(
@@ -130,21 +134,14 @@ impl Platform for Directory {
         capabilities: Capabilities,
     ) -> Result<Actual, Error> {
         columns::controlled(capabilities)?;
-        let mut reader = self.reader().await?;
-        let actual = read::read(&mut reader, mailboxes, capabilities)
-            .await
-            .map_err(|problem| problem.at(&self.place))?;
-        self.place.check().await?;
-        Ok(actual)
+        let work =
+            async |tables: &mut Tables<'_>| read::read(tables, mailboxes, capabilities).await;
+        self.transact(Access::Read, work).await
     }
 
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        let mut reader = self.reader().await?;
-        let known = listing::known(&mut reader, from, limit)
-            .await
-            .map_err(|problem| problem.at(&self.place))?;
-        self.place.check().await?;
-        Ok(known)
+        let work = async |tables: &mut Tables<'_>| listing::known(tables, from, limit).await;
+        self.transact(Access::Read, work).await
     }
 
     async fn ends(
@@ -156,11 +153,8 @@ impl Platform for Directory {
         if capabilities.is_empty() {
             return Ok(Ends::new());
         }
-        let mut reader = self.reader().await?;
-        let ends = listing::ends(&mut reader, mailboxes, capabilities)
-            .await
-            .map_err(|problem| problem.at(&self.place))?;
-        self.place.check().await?;
-        Ok(ends)
+        let work =
+            async |tables: &mut Tables<'_>| listing::ends(tables, mailboxes, capabilities).await;
+        self.transact(Access::Read, work).await
     }
 }

@@ -34,7 +34,9 @@ impl FromStr for Chance {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("{text:?} is no chance: write a percentage from 0% to 100%, down to 0.0001%")
+            format!(
+                "{text:?} is not a probability: write a percentage from 0% to 100%, down to 0.0001%"
+            )
         };
         let number = text.strip_suffix('%').ok_or_else(wrong)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -68,7 +70,7 @@ impl FromStr for Faults {
         for part in text.split(',').map(str::trim) {
             let Some((name, value)) = part.split_once('=') else {
                 return Err(format!(
-                    "{part:?} is no fault: write for example \
+                    "{part:?} is not a fault: write for example \
                      transient=1%,permanent=0.01%,latency=20ms"
                 ));
             };
@@ -82,7 +84,7 @@ impl FromStr for Faults {
                 "latency" => faults.latency = latency(value)?,
                 unknown => {
                     return Err(format!(
-                        "{unknown:?} is no fault; the faults are transient, permanent, latency"
+                        "{unknown:?} is not a fault; the faults are transient, permanent, latency"
                     ));
                 }
             }
@@ -109,7 +111,7 @@ fn latency(text: &str) -> Result<Duration, String> {
     let latency = number.parse().ok().filter(|_| digits).map(unit);
     latency.filter(|latency| *latency <= longest).ok_or_else(|| {
         format!(
-            "{text:?} is no latency: write milliseconds or seconds, like 20ms or 2s, up to 3600s"
+            "{text:?} is not a latency: write milliseconds or seconds, like 20ms or 2s, up to 3600s"
         )
     })
 }

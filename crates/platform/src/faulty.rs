@@ -5,7 +5,7 @@ use domain::{Capabilities, MailboxSet};
 use roaring::RoaringBitmap;
 
 use super::faults::{Chance, Faults};
-use super::{Actual, Answer, Cause, Ends, Error, Failure, Known, Platform, SetRights};
+use super::{Answer, Cause, Error, Failure, Layer, Platform, SetRights};
 
 /// A platform with simulated faults, for rehearsals and tests.
 ///
@@ -34,11 +34,6 @@ impl<P> Faulty<P> {
     /// Wraps a platform with these faults.
     pub fn new(inner: P, faults: Faults, seed: u64) -> Self {
         Self { inner, faults, seed, calls: AtomicU64::new(0) }
-    }
-
-    /// The wrapped platform.
-    pub fn inner(&self) -> &P {
-        &self.inner
     }
 
     fn draw(&self, what: Draw, call: u64, number: u32) -> u64 {
@@ -82,16 +77,27 @@ impl<P> Faulty<P> {
 }
 
 #[async_trait]
-impl<P: Platform> Platform for Faulty<P> {
-    fn controls(&self) -> Capabilities {
-        self.inner.controls()
+impl<P: Platform> Layer for Faulty<P> {
+    type Inner = P;
+
+    fn inner(&self) -> &P {
+        &self.inner
     }
 
-    fn arms(&self) -> bool {
-        self.inner.arms()
+    async fn around<T: Send>(
+        &self,
+        _name: &'static str,
+        _capabilities: Capabilities,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let count = self.begin().await;
+        if self.whole_call_fails(count) {
+            return Err(injected());
+        }
+        call.await
     }
 
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
+    async fn change(&self, call: &SetRights) -> Result<Answer, Error> {
         let count = self.begin().await;
         let permanent = self.those(&call.mailboxes, Draw::Permanent, self.faults.permanent, 0);
         let sound = MailboxSet::from(&*call.mailboxes - &*permanent);
@@ -111,38 +117,6 @@ impl<P: Platform> Platform for Faulty<P> {
         add(&mut answer, transient, true, "injected-transient");
         add(&mut answer, permanent, false, "injected-permanent");
         Ok(answer)
-    }
-
-    async fn read(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Actual, Error> {
-        let count = self.begin().await;
-        if self.whole_call_fails(count) {
-            return Err(injected());
-        }
-        self.inner.read(mailboxes, capabilities).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        let count = self.begin().await;
-        if self.whole_call_fails(count) {
-            return Err(injected());
-        }
-        self.inner.known(from, limit).await
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, Error> {
-        let count = self.begin().await;
-        if self.whole_call_fails(count) {
-            return Err(injected());
-        }
-        self.inner.ends(mailboxes, capabilities).await
     }
 }
 

@@ -26,13 +26,13 @@ pub(super) struct Fence(BTreeMap<Capability, BTreeMap<u64, MailboxSet>>);
 impl Fence {
     /// Parses the output of [`Self::to_text`].
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text)
-            .map_err(|error| format!("holds decisions that are none: {error}"))
+        serde_json::from_str(text).map_err(|error| format!("holds invalid decisions: {error}"))
     }
 
     /// The mailboxes by capability and position, as JSON.
     pub(super) fn to_text(&self) -> Result<String, String> {
-        serde_json::to_string(&self.0).map_err(|error| format!("can't keep its decisions: {error}"))
+        serde_json::to_string(&self.0)
+            .map_err(|error| format!("cannot store its decisions: {error}"))
     }
 
     /// The mailboxes with a later decision on one of the capabilities.

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{Capabilities, MailboxSet};
+use domain::Capabilities;
 use metrics::{counter, histogram};
 
-use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
+use super::{Answer, Error, Layer, Platform, SetRights};
 
 const DURATION: &str = "tramonto_platform_call_duration_seconds";
 const MAILBOXES: &str = "tramonto_platform_mailboxes_total";
@@ -23,20 +23,6 @@ impl<P> Measured<P> {
     pub fn new(inner: P) -> Self {
         Self { inner }
     }
-
-    /// The wrapped platform.
-    pub fn inner(&self) -> &P {
-        &self.inner
-    }
-}
-
-fn took<T>(call: &'static str, begun: Instant, result: &Result<T, Error>) {
-    let result = match result {
-        Ok(_) => "ok",
-        Err(Error::Unavailable { .. }) => "unavailable",
-        Err(Error::Refused { .. }) => "refused",
-    };
-    histogram!(DURATION, "call" => call, "result" => result).record(begun.elapsed());
 }
 
 fn count(answer: &Answer) {
@@ -52,51 +38,33 @@ fn count(answer: &Answer) {
 }
 
 #[async_trait]
-impl<P: Platform> Platform for Measured<P> {
-    fn controls(&self) -> Capabilities {
-        self.inner.controls()
+impl<P: Platform> Layer for Measured<P> {
+    type Inner = P;
+
+    fn inner(&self) -> &P {
+        &self.inner
     }
 
-    fn arms(&self) -> bool {
-        self.inner.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        let begun = Instant::now();
-        let result = self.inner.set(call).await;
-        took("set", begun, &result);
-        if let Ok(answer) = &result {
-            count(answer);
-        }
-        result
-    }
-
-    async fn read(
+    async fn around<T: Send>(
         &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Actual, Error> {
+        name: &'static str,
+        _capabilities: Capabilities,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
         let begun = Instant::now();
-        let result = self.inner.read(mailboxes, capabilities).await;
-        took("read", begun, &result);
-        result
+        let done = call.await;
+        let result = match &done {
+            Ok(_) => "ok",
+            Err(Error::Unavailable { .. }) => "unavailable",
+            Err(Error::Refused { .. }) => "refused",
+        };
+        histogram!(DURATION, "call" => name, "result" => result).record(begun.elapsed());
+        done
     }
 
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        let begun = Instant::now();
-        let result = self.inner.known(from, limit).await;
-        took("known", begun, &result);
-        result
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, Error> {
-        let begun = Instant::now();
-        let result = self.inner.ends(mailboxes, capabilities).await;
-        took("ends", begun, &result);
-        result
+    async fn change(&self, call: &SetRights) -> Result<Answer, Error> {
+        let answer = self.around("set", call.capabilities, self.inner.set(call)).await?;
+        count(&answer);
+        Ok(answer)
     }
 }

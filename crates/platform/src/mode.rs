@@ -3,7 +3,6 @@
 pub enum Mode {
     /// The computer's clock; the directory refuses any other.
     Production,
-    /// The computer's clock, or a fixed instant ([`Directory::set_clock`](super::Directory),
-    /// [`PostgresDirectory::set_clock`](super::PostgresDirectory)).
+    /// The computer's clock, or a fixed instant ([`Directory::set_clock`](super::Directory)).
     Rehearsal,
 }

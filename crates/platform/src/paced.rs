@@ -1,7 +1,7 @@
 use async_trait::async_trait;
-use domain::{Capabilities, MailboxSet};
+use domain::Capabilities;
 
-use super::{Actual, Answer, Ends, Error, Known, Pace, Platform, SetRights};
+use super::{Error, Layer, Pace, Platform};
 
 /// A platform whose calls wait for the rate limits of their effects.
 #[derive(Debug)]
@@ -15,48 +15,23 @@ impl<P> Paced<P> {
     pub fn new(inner: P, pace: Pace) -> Self {
         Self { inner, pace }
     }
-
-    /// The wrapped platform.
-    pub fn inner(&self) -> &P {
-        &self.inner
-    }
 }
 
 #[async_trait]
-impl<P: Platform> Platform for Paced<P> {
-    fn controls(&self) -> Capabilities {
-        self.inner.controls()
+impl<P: Platform> Layer for Paced<P> {
+    type Inner = P;
+
+    fn inner(&self) -> &P {
+        &self.inner
     }
 
-    fn arms(&self) -> bool {
-        self.inner.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        let _under_way = self.pace.begin(call.capabilities).await;
-        self.inner.set(call).await
-    }
-
-    async fn read(
+    async fn around<T: Send>(
         &self,
-        mailboxes: &MailboxSet,
+        _name: &'static str,
         capabilities: Capabilities,
-    ) -> Result<Actual, Error> {
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
         let _under_way = self.pace.begin(capabilities).await;
-        self.inner.read(mailboxes, capabilities).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        let _under_way = self.pace.begin(self.inner.controls()).await;
-        self.inner.known(from, limit).await
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, Error> {
-        let _under_way = self.pace.begin(capabilities).await;
-        self.inner.ends(mailboxes, capabilities).await
+        call.await
     }
 }

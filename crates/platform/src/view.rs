@@ -45,7 +45,7 @@ impl FromStr for Identifier {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "{:?} is no name for a view or a column; write a letter, then letters, digits and \
+            "{:?} is not a name for a view or a column; write a letter, then letters, digits and \
              underscores, {LONGEST} at most",
             text.chars().take(LONGEST).collect::<String>()
         ))
@@ -81,7 +81,9 @@ impl FromStr for Renamed {
             return Err(format!("there is no column {column:?}; the columns are {columns}"));
         };
         if *column == "password" {
-            return Err("the column password keeps its name, by which Dovecot takes it".to_owned());
+            return Err(
+                "the column password cannot be renamed: Dovecot reads it by this name".to_owned()
+            );
         }
         Ok(Self { column, name: name.parse()? })
     }
@@ -99,9 +101,7 @@ impl RightsView {
     pub fn new(name: Identifier, renamed: Vec<Renamed>) -> Result<Self, String> {
         let lower = name.0.to_ascii_lowercase();
         if TAKEN.contains(&lower.as_str()) || lower.starts_with("sqlite_") {
-            return Err(format!(
-                "{name} is a name that the mail directory needs itself; choose another"
-            ));
+            return Err(format!("{name} is reserved by the mail directory; choose another name"));
         }
         let view = Self { name, renamed };
         let mut names = BTreeSet::new();
@@ -181,14 +181,14 @@ mod tests {
     #[test]
     fn a_name_that_can_not_be_one_is_refused_with_what_would_be_right() {
         for (name, renamed, told) in [
-            ("two words", &[][..], "no name for a view"),
-            ("\"; DROP TABLE mailbox", &[], "no name for a view"),
-            ("Rights", &[], "needs itself"),
-            ("sqlite_accounts", &[], "needs itself"),
-            ("accounts", &["address=a\"b"], "no name for a view or a column"),
+            ("two words", &[][..], "not a name for a view"),
+            ("\"; DROP TABLE mailbox", &[], "not a name for a view"),
+            ("Rights", &[], "is reserved"),
+            ("sqlite_accounts", &[], "is reserved"),
+            ("accounts", &["address=a\"b"], "not a name for a view or a column"),
             ("accounts", &["mail=username"], "the columns are number, address"),
             ("accounts", &["address"], "as address=username"),
-            ("accounts", &["password=pw"], "keeps its name"),
+            ("accounts", &["password=pw"], "cannot be renamed"),
             ("accounts", &["address=NUMBER"], "two columns would be called number"),
         ] {
             let problem = view(name, renamed).unwrap_err();

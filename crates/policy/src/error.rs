@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// The address cannot be listened on.
     #[error(
-        "mail servers can't be answered on {address}; name another address with --policy-listen"
+        "cannot listen for mail servers on {address}; give another address with --policy-listen"
     )]
     Listen {
         /// The address.

@@ -132,7 +132,7 @@ async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: 
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!("a mail server could not be let in: {error}");
+                tracing::warn!("connection of a mail server not accepted: {error}");
                 tokio::time::sleep(REST).await;
                 continue;
             }
@@ -145,7 +145,7 @@ async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: 
         tasks.spawn(async move {
             connections.measures.connections.increment(1.0);
             if let Err(error) = connections.serve(stream).await {
-                tracing::debug!("a connection of a mail server ended: {error}");
+                tracing::debug!("connection of a mail server failed: {error}");
             }
             connections.measures.connections.decrement(1.0);
             drop(place);
@@ -185,7 +185,7 @@ impl Connections {
             }
             if let Some(garbage) = garbage {
                 self.measures.garbage.increment(1);
-                tracing::debug!("a connection was closed: {garbage}");
+                tracing::debug!("connection closed: {garbage}");
                 return Ok(());
             }
             began = if parser.is_between() { None } else { began.or(Some(came)) };

@@ -15,7 +15,7 @@ const NO_SUCH_SENDER: &str = "550 5.7.1 no such mailbox / la casella del mittent
 const NO_SUCH_RECIPIENT: &str = "550 5.1.1 no such mailbox / la casella non esiste";
 /// There is no certain answer; the mail is retried.
 pub(crate) const LATER: &str =
-    "451 4.3.5 the rights of this mailbox can't be looked up just now, try again later";
+    "451 4.3.5 the rights of this mailbox cannot be looked up at the moment, try again later";
 
 /// The texts under one plan.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{
-    FromRow, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
+    AssertSqlSafe, FromRow, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
+    SqlitePool,
 };
 use uuid::Uuid;
 
@@ -170,18 +171,8 @@ impl Writer<'_> {
         statement: impl Into<Statement>,
         params: Vec<Param>,
     ) -> Result<u64, sqlx::Error> {
-        let statement = statement.into();
-        match self {
-            Self::Sqlite(connection) => {
-                let query = params.into_iter().fold(sqlx::query(statement.sqlite), to_sqlite);
-                Ok(query.execute(&mut **connection).await?.rows_affected())
-            }
-            Self::Postgres(connection) => {
-                let query = params.into_iter().fold(sqlx::query(statement.postgres), to_postgres);
-                let done = within(ANSWER, query.execute(&mut **connection)).await?;
-                Ok(done.rows_affected())
-            }
-        }
+        let text = self.text(statement.into()).into_sql_str();
+        self.execute(text, params, true).await
     }
 
     /// All rows of a statement.
@@ -190,14 +181,70 @@ impl Writer<'_> {
         statement: impl Into<Statement>,
         params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
-        let statement = statement.into();
+        let text = self.text(statement.into()).into_sql_str();
+        self.fetch(text, params, true).await
+    }
+
+    /// Runs a statement that was composed in this database's dialect. It is not kept prepared.
+    pub async fn run_composed(
+        &mut self,
+        text: String,
+        params: Vec<Param>,
+    ) -> Result<u64, sqlx::Error> {
+        self.execute(AssertSqlSafe(text).into_sql_str(), params, false).await
+    }
+
+    /// All rows of a statement that was composed in this database's dialect. It is not kept
+    /// prepared.
+    pub async fn rows_composed<T: Row>(
+        &mut self,
+        text: String,
+        params: Vec<Param>,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        self.fetch(AssertSqlSafe(text).into_sql_str(), params, false).await
+    }
+
+    fn text(&self, statement: Statement) -> &'static str {
+        match self {
+            Self::Sqlite(_) => statement.sqlite,
+            Self::Postgres(_) => statement.postgres,
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        text: SqlStr,
+        params: Vec<Param>,
+        kept: bool,
+    ) -> Result<u64, sqlx::Error> {
         match self {
             Self::Sqlite(connection) => {
-                let query = sqlx::query_as(statement.sqlite);
+                let query = sqlx::query(text).persistent(kept);
+                let query = params.into_iter().fold(query, to_sqlite);
+                Ok(query.execute(&mut **connection).await?.rows_affected())
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query(text).persistent(kept);
+                let query = params.into_iter().fold(query, to_postgres);
+                let done = within(ANSWER, query.execute(&mut **connection)).await?;
+                Ok(done.rows_affected())
+            }
+        }
+    }
+
+    async fn fetch<T: Row>(
+        &mut self,
+        text: SqlStr,
+        params: Vec<Param>,
+        kept: bool,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_as(text).persistent(kept);
                 params.into_iter().fold(query, as_sqlite).fetch_all(&mut **connection).await
             }
             Self::Postgres(connection) => {
-                let query = sqlx::query_as(statement.postgres);
+                let query = sqlx::query_as(text).persistent(kept);
                 let query = params.into_iter().fold(query, as_postgres);
                 within(ANSWER, query.fetch_all(&mut **connection)).await
             }

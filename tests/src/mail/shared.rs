@@ -3,11 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::InProcess;
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, MailboxSet};
+use domain::Capabilities;
 use engine::embedded::{Engine, Ports, Store};
 use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore};
-use platform::{Actual, Answer, Ends, Error, Known, Mode, Platform, PostgresDirectory, SetRights};
+use platform::{Directory, Error, Layer, Mode};
 use rehearsal::Rehearsal;
 use rehearsal::VirtualClock;
 use sqlx::postgres::PgConnectOptions;
@@ -38,15 +38,15 @@ impl Enforcement for SharedDirectory {
         let name = format!("mail_{}", uuid::Uuid::now_v7().simple());
         on(&server(), format!("CREATE DATABASE {name}")).await;
         let options = server().database(&name);
-        let directory = PostgresDirectory::create(options.clone(), Mode::Rehearsal).await.unwrap();
-        directory.say(&world.plan.refusals).await.unwrap();
+        let directory = Directory::create_schema(options.clone(), Mode::Rehearsal).await.unwrap();
+        directory.set_refusals(&world.plan.refusals).await.unwrap();
         let mut registry = connect(&world.home().registry()).await;
         let rows =
             sqlx::query("SELECT number, address FROM registration WHERE activated_on IS NOT NULL");
         let rows = rows.fetch_all(&mut registry).await.unwrap();
         let rows: Vec<(u32, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         directory.provision(&rows, 1).await.unwrap();
-        directory.close().await;
+        directory.close().await.unwrap();
         Self(options)
     }
 
@@ -55,7 +55,7 @@ impl Enforcement for SharedDirectory {
         let programme = world.plan.programme.clone();
         let store = Store::open(world.home(), Arc::clone(&clock), true, &programme).await.unwrap();
         let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
-        let directory = PostgresDirectory::open(self.0.clone()).await.unwrap();
+        let directory = Directory::connect(self.0.clone()).await.unwrap();
         let platform = Arc::new(InStep { directory, clock: Arc::clone(&world.clock) });
         let queue = Arc::new(InProcess::new(bus::Settings::default()));
         let settings = EngineSettings { mode: RunMode::Rehearsal, ..EngineSettings::default() };
@@ -97,48 +97,25 @@ impl Enforcement for SharedDirectory {
 
 /// A directory whose clock follows the engine's at every call.
 struct InStep {
-    directory: PostgresDirectory,
+    directory: Directory,
     clock: Arc<VirtualClock>,
 }
 
-impl InStep {
-    async fn now(&self) -> Result<&PostgresDirectory, Error> {
-        self.directory.set_clock(Some(self.clock.now())).await?;
-        Ok(&self.directory)
-    }
-}
-
 #[async_trait]
-impl Platform for InStep {
-    fn controls(&self) -> Capabilities {
-        self.directory.controls()
+impl Layer for InStep {
+    type Inner = Directory;
+
+    fn inner(&self) -> &Directory {
+        &self.directory
     }
 
-    fn arms(&self) -> bool {
-        self.directory.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        self.now().await?.set(call).await
-    }
-
-    async fn read(
+    async fn around<T: Send>(
         &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Actual, Error> {
-        self.now().await?.read(mailboxes, capabilities).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        self.now().await?.known(from, limit).await
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, Error> {
-        self.now().await?.ends(mailboxes, capabilities).await
+        _name: &'static str,
+        _capabilities: Capabilities,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        self.directory.set_clock(Some(self.clock.now())).await?;
+        call.await
     }
 }

@@ -1,105 +1,51 @@
 //! Crashes after every single append, publication, effect and acknowledgement in turn: after a
 //! restart the log ends with the same content for every mailbox, and no effect happens twice.
 
-#[path = "../../../crates/workers/tests/workers/notices/fuse.rs"]
+#[path = "../../../crates/workers/tests/workers/fuse.rs"]
 mod fuse;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
-use domain::{Capabilities, Capability, Event, MailboxSet, Outcome, Plan};
+use bus::InProcess;
+use domain::{Capability, Event, Outcome, Plan};
 use engine::Home;
 use engine::embedded::{Engine, Ports, Store};
 use engine::parts::WorkerSettings;
 use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore, Filter, SqliteStore};
-use platform::{Actual, Answer, Directory, Ends, Error, Known, Platform, SetRights};
+use platform::{Answer, Directory, Error, Layer, Platform, SetRights};
 use rehearsal::VirtualClock;
 use rehearsal::prove;
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
 use whole_flow::World;
 
-use fuse::{Fuse, StoppingLog};
+use fuse::{Fuse, StoppingLog, StoppingQueue};
 
 /// The number of real changes by idempotency key.
 type Effects = Arc<Mutex<BTreeMap<(Capability, u32), u32>>>;
 
-struct Stopping<T> {
-    inner: T,
+/// A directory whose changes burn the fuse down.
+struct Stopping {
+    directory: Arc<Directory>,
     fuse: Arc<Fuse>,
     effects: Effects,
 }
 
 #[async_trait]
-impl WorkQueue for Stopping<InProcess> {
-    async fn publish(&self, order: WorkOrder) -> Result<(), bus::Error> {
-        let published = self.inner.publish(order).await;
-        self.fuse.step().await;
-        published
+impl Layer for Stopping {
+    type Inner = Directory;
+
+    fn inner(&self) -> &Directory {
+        &self.directory
     }
 
-    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, bus::Error> {
-        let (inner, fuse) = (self.inner.pull(effects).await?, Arc::clone(&self.fuse));
-        Ok(Box::new(StoppingDelivery { inner, fuse }))
-    }
-
-    async fn backlog(&self) -> Result<Backlog, bus::Error> {
-        self.inner.backlog().await
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
-        self.inner.dead_letters().await
-    }
-
-    fn close(&self) {
-        self.inner.close();
-    }
-}
-
-struct StoppingDelivery {
-    inner: Box<dyn Delivery>,
-    fuse: Arc<Fuse>,
-}
-
-#[async_trait]
-impl Delivery for StoppingDelivery {
-    fn order(&self) -> &WorkOrder {
-        self.inner.order()
-    }
-
-    fn count(&self) -> u32 {
-        self.inner.count()
-    }
-
-    async fn ack(self: Box<Self>) -> Result<(), bus::Error> {
-        let acknowledged = self.inner.ack().await;
-        self.fuse.step().await;
-        acknowledged
-    }
-
-    async fn nak(self: Box<Self>, delay: Duration) -> Result<(), bus::Error> {
-        self.inner.nak(delay).await
-    }
-}
-
-#[async_trait]
-impl Platform for Stopping<Arc<Directory>> {
-    fn controls(&self) -> Capabilities {
-        self.inner.controls()
-    }
-
-    fn arms(&self) -> bool {
-        self.inner.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        let answer = self.inner.set(call).await?;
+    async fn change(&self, call: &SetRights) -> Result<Answer, Error> {
+        let answer = self.directory.set(call).await?;
         for number in answer.applied.iter() {
             for capability in call.capabilities.iter() {
                 let key = (capability, number);
@@ -108,18 +54,6 @@ impl Platform for Stopping<Arc<Directory>> {
         }
         self.fuse.step().await;
         Ok(answer)
-    }
-
-    async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
-        self.inner.read(mailboxes, of).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        self.inner.known(from, limit).await
-    }
-
-    async fn ends(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Ends, Error> {
-        self.inner.ends(mailboxes, of).await
     }
 }
 
@@ -133,18 +67,16 @@ async fn run(
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
     let programme = plan.programme.clone();
     let store = Store::open(home.clone(), Arc::clone(&handed), true, &programme).await.unwrap();
-    let stopping = |effects: &Effects| (Arc::clone(&fuse), Arc::clone(effects));
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
-    let directory = Arc::clone(&store.directory);
-    let ((f1, _), (f2, e2), (f3, e3)) = (stopping(effects), stopping(effects), stopping(effects));
+    let queue = InProcess::new(bus::Settings::default());
     let ports = Ports {
-        log: Arc::new(StoppingLog { inner: log, fuse: f1 }),
-        queue: Arc::new(Stopping {
-            inner: InProcess::new(bus::Settings::default()),
-            fuse: f2,
-            effects: e2,
+        log: Arc::new(StoppingLog { inner: log, fuse: Arc::clone(&fuse) }),
+        queue: Arc::new(StoppingQueue { inner: queue, fuse: Arc::clone(&fuse) }),
+        platform: Arc::new(Stopping {
+            directory: Arc::clone(&store.directory),
+            fuse: Arc::clone(&fuse),
+            effects: Arc::clone(effects),
         }),
-        platform: Arc::new(Stopping { inner: directory, fuse: f3, effects: e3 }),
     };
     let settings = EngineSettings {
         mode: RunMode::Rehearsal,

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use domain::DriftChecked;
-use platform::{Directory, Platform, PostgresDirectory};
+use platform::{Directory, Platform};
 use workers::Reconciler;
 
 use super::{Action, At, Caller};
-use crate::parts::{MailDirectory, PendingMailboxes};
+use crate::parts::PendingMailboxes;
 use crate::platform_choice::{PlatformChoice, PlatformLink, webhook};
 use crate::store::Store;
 use crate::{EngineSettings, Error, StoreUrl};
@@ -51,7 +51,7 @@ impl Action for CheckDrift<'_> {
 }
 
 /// A platform, and the directory that is provisioned, where it is one.
-type Opened = (Arc<dyn Platform>, Option<Arc<dyn MailDirectory>>);
+type Opened = (Arc<dyn Platform>, Option<Arc<Directory>>);
 
 async fn open(store: &Store, choice: &PlatformChoice) -> Result<Opened, Error> {
     let settings = store.settings();
@@ -61,9 +61,8 @@ async fn open(store: &Store, choice: &PlatformChoice) -> Result<Opened, Error> {
             (Arc::new(webhook(provider, store.programme(), registry)?), None)
         }
         (PlatformChoice::Directory, StoreUrl::Postgres(_)) => {
-            let opened = PostgresDirectory::open(settings.connect_options()?).await?;
-            let directory = Arc::new(opened);
-            (Arc::<PostgresDirectory>::clone(&directory), Some(directory))
+            let directory = Arc::new(Directory::connect(settings.connect_options()?).await?);
+            (Arc::<Directory>::clone(&directory), Some(directory))
         }
         (PlatformChoice::Directory, StoreUrl::Folder(_)) => {
             let directory = Arc::new(Directory::open(&settings.home()?.directory()).await?);

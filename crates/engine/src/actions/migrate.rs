@@ -1,7 +1,7 @@
 //! The tables of a shared store.
 
 use eventstore::PostgresStore;
-use platform::{Mode, PostgresDirectory};
+use platform::{Directory, Mode};
 use projections::PostgresTable;
 use registry::Registry;
 use views::Migrations;
@@ -25,10 +25,10 @@ pub async fn migrate(settings: &StoreSettings, dry_run: bool) -> Result<Migratio
     steps.extend(PostgresTable::migrate(options.clone(), dry_run).await?);
     steps.extend(intake::Store::migrate(options.clone(), dry_run).await?);
     let mut migrations: Vec<String> = steps.iter().map(ToString::to_string).collect();
-    let of_directory = PostgresDirectory::pending(options.clone()).await?;
+    let of_directory = Directory::pending(options.clone()).await?;
     migrations.extend(of_directory.into_iter().map(|name| format!("directory: {name}")));
     if !dry_run {
-        PostgresDirectory::migrate(options, Mode::Production).await?;
+        Directory::migrate(options, Mode::Production).await?;
     }
     Ok(Migrations { dry_run, migrations })
 }

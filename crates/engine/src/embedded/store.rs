@@ -8,7 +8,7 @@ use eventstore::{Clock, EventStore, Journal, Origin, SqliteStore};
 use platform::{Directory, Mode};
 use registry::Registry;
 
-use crate::parts::{MailDirectory, Stores};
+use crate::parts::Stores;
 use crate::store::{adopt, programme_of};
 use crate::{EngineLock, Error, Home};
 
@@ -111,7 +111,7 @@ impl Stores for StorePorts {
         Ok(Arc::clone(&self.registry))
     }
 
-    async fn directory(&self) -> Result<Arc<dyn MailDirectory>, Error> {
-        Ok(Arc::<Directory>::clone(&self.directory))
+    async fn directory(&self) -> Result<Arc<Directory>, Error> {
+        Ok(Arc::clone(&self.directory))
     }
 }

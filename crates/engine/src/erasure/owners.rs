@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use keyring::Keyring;
-use platform::{Directory, PostgresDirectory};
+use platform::Directory;
 
 use super::{Erase, Whose};
 use crate::store::StoreSettings;
@@ -99,23 +99,19 @@ impl Erase for Messages {
 }
 
 /// The mail directory.
-pub(super) enum MailDirectory {
-    File(Box<Directory>),
-    Server(Box<PostgresDirectory>),
-}
+pub(super) struct MailDirectory(Directory);
 
 impl MailDirectory {
     /// `None` where there is none.
     pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
         if matches!(settings.url, StoreUrl::Postgres(_)) {
-            let directory = PostgresDirectory::open(settings.connect_options()?).await?;
-            return Ok(Some(Self::Server(Box::new(directory))));
+            return Ok(Some(Self(Directory::connect(settings.connect_options()?).await?)));
         }
         let path = settings.home()?.directory();
         if !path.exists() {
             return Ok(None);
         }
-        Ok(Some(Self::File(Box::new(Directory::open(&path).await?))))
+        Ok(Some(Self(Directory::open(&path).await?)))
     }
 }
 
@@ -126,23 +122,13 @@ impl Erase for MailDirectory {
         whose: &Whose<'_>,
         erased: &mut BTreeMap<String, u64>,
     ) -> Result<(), Error> {
-        let holders = &whose.pending.holders;
-        let addresses = match self {
-            Self::File(directory) => directory.erase(holders).await?,
-            Self::Server(directory) => directory.erase(holders).await?,
-        };
+        let addresses = self.0.erase(&whose.pending.holders).await?;
         erased.insert("directory".to_owned(), addresses);
         Ok(())
     }
 
     async fn close(self: Box<Self>) -> Result<(), Error> {
-        match *self {
-            Self::File(directory) => Ok(directory.close().await?),
-            Self::Server(directory) => {
-                directory.close().await;
-                Ok(())
-            }
-        }
+        Ok(self.0.close().await?)
     }
 }
 

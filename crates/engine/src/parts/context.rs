@@ -10,14 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bus::{Connection, WorkQueue};
 use eventstore::{Clock, Journal};
-use platform::{Faulty, Platform};
+use platform::{Directory, Faulty, Platform};
 use projections::Projections;
 use registry::Registry;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::{MailDirectory, PendingMailboxes};
+use super::PendingMailboxes;
 use crate::Error;
 use crate::platform_choice::{PlatformChoice, PlatformLink, webhook};
 use crate::settings::EngineSettings;
@@ -57,7 +57,7 @@ pub trait Stores: Send + Sync {
     async fn registry(&self) -> Result<Arc<Registry>, Error>;
 
     /// The mail directory.
-    async fn directory(&self) -> Result<Arc<dyn MailDirectory>, Error>;
+    async fn directory(&self) -> Result<Arc<Directory>, Error>;
 }
 
 /// The files of an embedded store that parts keep.
@@ -101,8 +101,7 @@ impl Context {
         let (calls, pending): (Arc<dyn Platform>, _) = match platform {
             PlatformChoice::Directory => {
                 let directory = self.stores.directory().await?;
-                let calls: Arc<dyn MailDirectory> = Arc::clone(&directory);
-                (calls, Some(self.pending(directory)))
+                (Arc::<Directory>::clone(&directory), Some(self.pending(directory)))
             }
             PlatformChoice::Webhook(settings) => {
                 let registry = self.stores.registry().await?;
@@ -116,7 +115,7 @@ impl Context {
         Ok(PlatformLink::new(calls, pending, *arm_ahead))
     }
 
-    fn pending(&self, directory: Arc<dyn MailDirectory>) -> PendingMailboxes {
+    fn pending(&self, directory: Arc<Directory>) -> PendingMailboxes {
         PendingMailboxes::new(Arc::clone(self.journal.store()), directory)
     }
 

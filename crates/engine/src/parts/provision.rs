@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Event, MailboxSet, Refusals};
+use domain::{Event, Refusals};
 use eventstore::{EventStore, Filter, Journal};
-use platform::SetRights;
-use platform::{Actual, Answer, Cause, Directory, Ends, Known, Platform, PostgresDirectory};
+use platform::{Answer, Cause, Directory, Layer, Platform, SetRights};
 use registry::Registry;
 
 use super::{Context, Part, Progress};
@@ -21,49 +20,6 @@ use crate::platform_choice::PlatformChoice;
 pub(super) const NAME: &str = "provisioner";
 /// Events read at a time; one registration event covers thousands of mailboxes.
 const PAGE: usize = 16;
-
-/// A mail directory, which has to be given its mailboxes.
-#[async_trait]
-pub trait MailDirectory: Platform {
-    /// The position up to which it has read the log.
-    async fn checkpoint(&self) -> Result<u64, platform::Error>;
-
-    /// Adds mailboxes or changes their addresses, and moves the checkpoint, in one transaction.
-    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error>;
-
-    /// Sets the texts with which mail servers refuse; true where others were set before.
-    async fn set_refusals(&self, refusals: &Refusals) -> Result<bool, platform::Error>;
-}
-
-#[async_trait]
-impl MailDirectory for Directory {
-    async fn checkpoint(&self) -> Result<u64, platform::Error> {
-        Self::checkpoint(self).await
-    }
-
-    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
-        Self::provision(self, rows, to).await
-    }
-
-    async fn set_refusals(&self, refusals: &Refusals) -> Result<bool, platform::Error> {
-        Self::say(self, refusals).await
-    }
-}
-
-#[async_trait]
-impl MailDirectory for PostgresDirectory {
-    async fn checkpoint(&self) -> Result<u64, platform::Error> {
-        Self::checkpoint(self).await
-    }
-
-    async fn provision(&self, rows: &[(u32, String)], to: u64) -> Result<(), platform::Error> {
-        Self::provision(self, rows, to).await
-    }
-
-    async fn set_refusals(&self, refusals: &Refusals) -> Result<bool, platform::Error> {
-        Self::say(self, refusals).await
-    }
-}
 
 pub(super) async fn build(context: &Context) -> Result<Option<Provision>, Error> {
     if let PlatformChoice::Webhook(_) = context.settings.platform {
@@ -79,7 +35,7 @@ pub(super) async fn build(context: &Context) -> Result<Option<Provision>, Error>
 pub struct Provision {
     journal: Arc<Journal>,
     registry: Arc<Registry>,
-    directory: Arc<dyn MailDirectory>,
+    directory: Arc<Directory>,
     /// The texts that this process set last.
     refusals: Option<Refusals>,
 }
@@ -118,11 +74,7 @@ impl Part for Provision {
 
 impl Provision {
     /// From the directory's checkpoint.
-    pub fn new(
-        journal: Arc<Journal>,
-        registry: Arc<Registry>,
-        directory: Arc<dyn MailDirectory>,
-    ) -> Self {
+    pub fn new(journal: Arc<Journal>, registry: Arc<Registry>, directory: Arc<Directory>) -> Self {
         Self { journal, registry, directory, refusals: None }
     }
 
@@ -169,12 +121,12 @@ fn of_registry() -> Filter {
 #[derive(Clone)]
 pub struct PendingMailboxes {
     log: Arc<dyn EventStore>,
-    directory: Arc<dyn MailDirectory>,
+    directory: Arc<Directory>,
 }
 
 impl PendingMailboxes {
     /// Between this log and this directory.
-    pub fn new(log: Arc<dyn EventStore>, directory: Arc<dyn MailDirectory>) -> Self {
+    pub fn new(log: Arc<dyn EventStore>, directory: Arc<Directory>) -> Self {
         Self { log, directory }
     }
 
@@ -194,45 +146,23 @@ pub struct RetryPending<P> {
 }
 
 #[async_trait]
-impl<P: Platform> Platform for RetryPending<P> {
-    fn controls(&self) -> Capabilities {
-        self.platform.controls()
+impl<P: Platform> Layer for RetryPending<P> {
+    type Inner = P;
+
+    fn inner(&self) -> &P {
+        &self.platform
     }
 
-    fn arms(&self) -> bool {
-        self.platform.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, platform::Error> {
+    async fn change(&self, call: &SetRights) -> Result<Answer, platform::Error> {
         let mut answer = self.platform.set(call).await?;
         let unknown = |cause: &Cause| *cause == Cause::UNKNOWN_MAILBOX;
         if answer.failed.iter().any(|failure| unknown(&failure.cause)) {
-            // Where that can't be read either, a retry is harmless and an incident is not.
+            // Where that cannot be read either, a retry is harmless and an incident is not.
             let pending = self.pending.any().await.unwrap_or(true);
             for failure in answer.failed.iter_mut().filter(|failure| unknown(&failure.cause)) {
                 failure.transient = pending;
             }
         }
         Ok(answer)
-    }
-
-    async fn read(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Actual, platform::Error> {
-        self.platform.read(mailboxes, capabilities).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, platform::Error> {
-        self.platform.known(from, limit).await
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, platform::Error> {
-        self.platform.ends(mailboxes, capabilities).await
     }
 }

@@ -1,76 +1,138 @@
+//! A directory in a file in write-ahead mode: one connection writes and one reads, each in its own
+//! thread; transactions of one kind are serialized.
+
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::super::{Cause, Error};
+use sql::Writer;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::name::{Name, Problem};
+use super::tables::{Access, Tables};
+use super::{Directory, Mode};
+use crate::{Cause, Error};
+
+mod header;
+mod inspect;
+mod open;
+mod schema;
+
+#[derive(Debug)]
+pub(super) struct File {
+    place: Place,
+    writer: Mutex<SqliteConnection>,
+    reader: Mutex<SqliteConnection>,
+}
+
+impl Directory {
+    /// Creates an empty directory in a file, which must not exist.
+    pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
+        open::create(path, mode).await?;
+        Self::open(path).await
+    }
+
+    /// Opens the directory in a file.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        open::open(path).await
+    }
+}
+
+impl File {
+    /// Runs an operation in one transaction. A cancelled call drops it, which rolls it back.
+    pub(super) async fn transact<T>(
+        &self,
+        access: Access,
+        work: impl AsyncFnOnce(&mut Tables<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.place.check().await.map_err(Problem::Misplaced)?;
+        let (connection, begin) = match access {
+            Access::Read => (&self.reader, "BEGIN"),
+            Access::Write => (&self.writer, "BEGIN IMMEDIATE"),
+        };
+        let mut connection = connection.lock().await;
+        let mut transaction = connection.begin_with(begin).await?;
+        let done = work(&mut Tables(Writer::Sqlite(&mut transaction))).await?;
+        transaction.commit().await?;
+        self.place.check().await.map_err(Problem::Misplaced)?;
+        Ok(done)
+    }
+
+    /// Rewrites the file without the rows that were erased, and empties its write-ahead log.
+    pub(super) async fn rewrite(&self, name: &Name) -> Result<(), Error> {
+        let mut writer = self.writer.lock().await;
+        let vacuumed = async {
+            sqlx::raw_sql("VACUUM").execute(&mut *writer).await?;
+            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+            checkpoint.fetch_one(&mut *writer).await
+        };
+        let vacuumed = vacuumed.await.map_err(|error| name.fault(error));
+        let (busy, _, _): (i64, i64, i64) = vacuumed?;
+        if busy != 0 {
+            let busy = "is read by another program just now; try again";
+            return Err(name.unavailable(Cause::UNAVAILABLE, busy));
+        }
+        self.place.check().await
+    }
+
+    /// Closes its connections.
+    ///
+    /// The files `-wal` and `-shm` stay, although the log is empty: without them a mail server,
+    /// which may only read, cannot open the file, and Postfix exits. The last writable connection
+    /// would delete them, so a read-only one is closed after it.
+    pub(super) async fn close(self, name: &Name) -> Result<(), Error> {
+        let (mut writer, mut reader) = (self.writer.into_inner(), self.reader.into_inner());
+        let closed = async {
+            // A connection that has read nothing yet does not hold them open.
+            sqlx::query("SELECT one FROM directory").execute(&mut reader).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await?;
+            writer.close().await?;
+            reader.close().await
+        };
+        closed.await.map_err(|error| name.fault(error))
+    }
+}
 
 /// The path and identity of a directory's file: a removed or replaced file still serves the
 /// processes that have it open, but no other process sees their writes.
 #[derive(Debug)]
-pub(super) struct DirectoryFile {
+struct Place {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl DirectoryFile {
+impl Place {
     /// The file that is there now.
-    pub(super) async fn of(path: &Path) -> Result<Self, Error> {
+    async fn of(path: &Path) -> Result<Self, Error> {
         let found = tokio::fs::metadata(path).await.map_err(|error| out_of_reach(path, error))?;
         Ok(Self { path: path.to_owned(), device: found.dev(), inode: found.ino() })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Is it still the same file?
-    pub(super) async fn check(&self) -> Result<(), Error> {
+    async fn check(&self) -> Result<(), Error> {
         let now = Self::of(&self.path).await?;
         if (now.device, now.inode) == (self.device, self.inode) {
             return Ok(());
         }
-        Err(Error::Unavailable {
-            cause: Cause::GONE,
-            problem: format!(
-                "the mail directory {} was replaced by another file while it was open; stop, put \
-                 the right one in its place and start again",
-                self.path.display()
-            ),
-            source: None,
-        })
+        Err(Name::file(&self.path).unavailable(
+            Cause::GONE,
+            "was replaced by another file while it was open; stop, put the right one in its place \
+             and start again",
+        ))
     }
 }
 
-pub(super) fn out_of_reach(path: &Path, error: std::io::Error) -> Error {
-    let path = path.display();
+fn out_of_reach(path: &Path, error: std::io::Error) -> Error {
+    let name = Name::file(path);
     if error.kind() == ErrorKind::NotFound {
-        return Error::Unavailable {
-            cause: Cause::GONE,
-            problem: format!(
-                "the mail directory {path} is gone; put it back from its backup or run `tramonto \
-                 platform rebuild`"
-            ),
-            source: None,
-        };
+        let problem = "is gone; put it back from its backup or run `tramonto platform rebuild`";
+        return name.unavailable(Cause::GONE, problem);
     }
     Error::Unavailable {
         cause: Cause::UNAVAILABLE,
-        problem: format!(
-            "the mail directory {path} is unreachable; check its disk and permissions"
-        ),
+        problem: format!("{name} is unreachable; check its disk and permissions"),
         source: Some(Box::new(error)),
     }
-}
-
-/// A permanent error.
-pub(super) fn unusable(path: &Path, problem: &str) -> Error {
-    let problem = format!("the mail directory {} {problem}", path.display());
-    Error::Refused { cause: Cause::UNUSABLE, problem }
-}
-
-/// A transient error.
-pub(super) fn unavailable(path: &Path, problem: &str) -> Error {
-    let problem = format!("the mail directory {} {problem}", path.display());
-    Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source: None }
 }

@@ -2,97 +2,93 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use domain::{Capabilities, MailboxSet};
 use roaring::RoaringBitmap;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sql::Param;
 
-use super::super::part::parts;
-use super::super::{Ends, Known, columns, counted};
-use super::fault::Problem;
-use super::{clock, numbers};
+use super::dialect::LIST;
+use super::name::Problem;
+use super::numbers;
+use super::tables::Tables;
+use crate::part::parts;
+use crate::{Ends, Known, columns, counted};
 
 /// A page of its mailboxes, by the table of addresses: without an address there is no mailbox for a
-/// mail server.
+/// mail server. Their numbers are listed only if the page has gaps.
 pub(super) async fn known(
-    connection: &mut SqliteConnection,
+    tables: &mut Tables<'_>,
     from: u32,
     limit: u32,
 ) -> Result<Known, Problem> {
-    let mut snapshot = connection.begin().await?;
-    const PAGE: &str = "(SELECT number FROM mailbox WHERE number BETWEEN ? AND 4294967295
-                         ORDER BY number LIMIT ?)";
-    let sql =
-        format!("SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM {PAGE}");
-    let page: (u32, u32, u32) =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(from).bind(limit).fetch_one(&mut *snapshot).await?;
-    let mailboxes = if let Some(all) = counted::whole(page) {
-        all
-    } else {
-        let sql = format!("SELECT group_concat(number) FROM {PAGE}");
-        let page = sqlx::query(AssertSqlSafe(sql)).bind(from).bind(limit);
-        numbers::parse(page.fetch_one(&mut *snapshot).await?.try_get(0)?)?
+    let page = format!(
+        "WITH page AS (
+           SELECT number FROM mailbox WHERE number BETWEEN $1 AND 4294967295
+           ORDER BY number LIMIT $2)
+         SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0),
+           CASE WHEN count(*) <= max(number) - min(number) THEN (SELECT {LIST} FROM page) END
+         FROM page"
+    );
+    let params = vec![Param::Number(from.into()), Param::Number(limit.into())];
+    let (rows, first, last, listed): (i64, i64, i64, Option<String>) =
+        tables.row(page, params).await?;
+    // The statement has no other numbers.
+    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    let mailboxes = match counted::whole((number(rows), number(first), number(last))) {
+        Some(all) => all,
+        None => numbers::parse(listed.as_deref())?,
     };
     let mut numberless = 0;
     if mailboxes.len() < u64::from(limit) {
-        // The file lets other programs write invalid numbers.
+        // A file lets other programs write invalid numbers.
         let sql = "SELECT (SELECT count(*) FROM mailbox WHERE number < 0)
                         + (SELECT count(*) FROM mailbox WHERE number > 4294967295)";
-        let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *snapshot).await?;
+        let (count,): (i64,) = tables.row(sql, Vec::new()).await?;
         numberless = u64::try_from(count).unwrap_or(0);
     }
-    snapshot.rollback().await?;
     Ok(Known { mailboxes: MailboxSet::from(mailboxes), numberless })
 }
 
-/// The future ends of rights, from one snapshot and at one instant.
+/// The future ends of rights at one instant.
 pub(super) async fn ends(
-    connection: &mut SqliteConnection,
+    tables: &mut Tables<'_>,
     mailboxes: &MailboxSet,
     capabilities: Capabilities,
 ) -> Result<Ends, Problem> {
-    let mut snapshot = connection.begin().await?;
-    let now = clock::now(&mut snapshot).await?.timestamp();
+    let dialect = tables.dialect();
+    let now = dialect.literal(tables.now().await?);
+    let controlled: Vec<_> = capabilities
+        .iter()
+        .filter_map(|capability| {
+            let column = columns::column(capability)?;
+            Some((capability, dialect.micros(column), dialect.ends_later(column, &now)))
+        })
+        .collect();
+    let counts: Vec<String> = controlled
+        .iter()
+        .map(|(_, _, ends_later)| format!("count(*) FILTER (WHERE {ends_later})"))
+        .collect();
     let mut ends: BTreeMap<_, RoaringBitmap> = BTreeMap::new();
     for part in parts(mailboxes) {
-        let range = if part.is_listed() {
-            "IN (SELECT value FROM json_each(?))"
-        } else {
-            "BETWEEN ? AND ?"
-        };
-        let counts = columns::each(capabilities, ", ", |column| {
-            format!("count(*) FILTER (WHERE {column} > {now})")
-        });
-        let sql = format!("SELECT {counts} FROM armed WHERE number {range}");
-        let count = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        let count = if part.is_listed() {
-            count.bind(numbers::json(&part.mailboxes))
-        } else {
-            count.bind(part.first).bind(part.last)
-        };
-        let counts = count.fetch_one(&mut *snapshot).await?;
-        let controlled = capabilities.iter().filter_map(|of| Some((of, columns::column(of)?)));
-        for (place, (capability, column)) in controlled.enumerate() {
-            if counts.try_get::<i64, _>(place)? == 0 {
+        let counts: Vec<i64> = tables.aggregate(&part, &counts).await?;
+        for ((capability, micros, ends_later), count) in controlled.iter().zip(counts) {
+            if count == 0 {
                 continue;
             }
+            let (range, params) = tables.range(&part);
             let sql = format!(
-                "SELECT {column}, group_concat(number) FROM armed
-                 WHERE number {range} AND {column} > {now} GROUP BY 1"
+                "SELECT {micros}, {LIST} FROM armed
+                 WHERE number {range} AND {ends_later} GROUP BY 1"
             );
-            let select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-            let select = if part.is_listed() {
-                select.bind(numbers::json(&part.mailboxes))
-            } else {
-                select.bind(part.first).bind(part.last)
-            };
-            for row in select.fetch_all(&mut *snapshot).await? {
-                let until = clock::instant(row.try_get(0)?);
-                let these = numbers::parse(row.try_get(1)?)? & &part.mailboxes;
-                *ends.entry((capability, until)).or_default() |= these;
+            let groups: Vec<(i64, Option<String>)> = tables.rows(sql, params).await?;
+            for (micros, listed) in groups {
+                let until = DateTime::from_timestamp_micros(micros);
+                let until = until.unwrap_or(DateTime::<Utc>::MAX_UTC);
+                let these = numbers::parse(listed.as_deref())? & &part.mailboxes;
+                *ends.entry((*capability, until)).or_default() |= these;
             }
         }
     }
-    snapshot.rollback().await?;
     ends.retain(|_, mailboxes| !mailboxes.is_empty());
     Ok(ends.into_iter().map(|(end, mailboxes)| (end, MailboxSet::from(mailboxes))).collect())
 }

@@ -109,7 +109,7 @@ impl Pass<'_> {
         let mut state = self.breaker.state();
         if state.generation == self.generation {
             if state.openings > 0 {
-                tracing::info!("the provider's API answers again");
+                tracing::info!("the provider's API has recovered");
                 gauge!(OPEN).set(0);
             }
             *state = State { generation: state.generation, ..State::default() };
@@ -127,7 +127,7 @@ impl Pass<'_> {
                 let doubled = FIRST_REST * 2_u32.saturating_pow(state.openings.min(16));
                 rest = rest.max(doubled.min(LONGEST_REST));
                 if state.openings == 0 {
-                    tracing::warn!("the provider's API fails again and again; calls to it rest");
+                    tracing::warn!("the provider's API fails repeatedly; calls to it are paused");
                     gauge!(OPEN).set(1);
                 }
                 state.openings = state.openings.saturating_add(1);

@@ -65,7 +65,9 @@ impl Client {
             http = http.https_only(true).dns_resolver(PublicOnly);
         }
         let http = http.build().map_err(|error| {
-            unusable(format!("the platform's client can't be made ({error}); look at its settings"))
+            unusable(format!(
+                "cannot create the platform's HTTP client ({error}); check its settings"
+            ))
         })?;
         Ok(Self {
             http,
@@ -116,14 +118,14 @@ impl Client {
     ) -> Result<A, Error> {
         let body = serde_json::to_vec(request).map_err(|error| Error::Refused {
             cause: Cause::UNUSABLE,
-            problem: format!("a request to the platform can't be written as JSON: {error}"),
+            problem: format!("cannot write a request to the platform as JSON: {error}"),
         })?;
         let Some(pass) = self.breaker.enter(deadline).await else {
             return Err(Error::Unavailable {
                 cause: Cause::UNAVAILABLE,
                 problem: format!(
-                    "the platform {} failed again and again, or asked to be left alone, and is not \
-                     called for a while; look at what its provider says",
+                    "the platform {} failed repeatedly or asked for a pause, and is not called for a \
+                     while; check its provider's status",
                     self.place
                 ),
                 source: None,
@@ -193,7 +195,7 @@ impl Client {
 
     fn unclear(&self, place: &str) -> Trouble {
         let problem = format!(
-            "the platform {} answers what its document does not have, {place}; compare it with \
+            "the platform {} sent an invalid response, {place}; compare it with \
              deploy/webhook/openapi.json",
             self.place
         );
@@ -208,17 +210,17 @@ impl Client {
         let problem = if is_inside(&error) {
             format!(
                 "the platform {place} is at an address of a private network; allow that with \
-                 --platform-private, or look at its name"
+                 --platform-private, or check its name"
             )
         } else if error.is_timeout() {
-            format!("the platform {place} does not answer in time; ask its provider")
+            format!("the platform {place} did not answer in time; contact its provider")
         } else if error.is_connect() {
             format!(
-                "the platform {place} can't be reached or is not trusted; look at the network, its \
-                 name and its certificate"
+                "the platform {place} is unreachable or not trusted; check the network, its name \
+                 and its certificate"
             )
         } else {
-            format!("the platform {place} broke off; it is asked again")
+            format!("the platform {place} closed the connection; the request is retried")
         };
         let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(error));
         let error = Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source };
@@ -232,7 +234,7 @@ impl Client {
         let asked = header.and_then(|header| retry_after::wait(header, self.clock.now()));
         if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
             let problem = format!(
-                "the platform {place} refuses the request itself ({status}); compare it with \
+                "the platform {place} rejects the request as invalid ({status}); compare it with \
                  deploy/webhook/openapi.json"
             );
             let error = Error::Refused { cause: Cause::new("request-refused"), problem };
@@ -240,20 +242,20 @@ impl Client {
         }
         let advice = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                "does not accept our signature; compare the secret with the provider's, and the \
-                 clocks"
+                "does not accept the signature; compare the secret with the provider's, and check \
+                 both clocks"
             }
             StatusCode::PAYLOAD_TOO_LARGE => {
-                "takes no requests of this size; lower --platform-batch"
+                "accepts no requests of this size; lower --platform-batch"
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE => {
-                "has no such operation; look at the URL of --platform"
+                "has no such operation; check the URL of --platform"
             }
-            StatusCode::TOO_MANY_REQUESTS => "asks to be called less often; it is left alone",
+            StatusCode::TOO_MANY_REQUESTS => "limits the rate of calls; they are paused",
             _ if status.is_redirection() => {
-                "sends us elsewhere, which is never followed; name the other URL with --platform"
+                "redirects, which is never followed; give the other URL with --platform"
             }
-            _ => "fails; ask its provider",
+            _ => "fails; contact its provider",
         };
         let cause = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Cause::new("signature-refused"),
@@ -285,29 +287,33 @@ fn is_inside(error: &reqwest::Error) -> bool {
 fn tls(settings: &Settings) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = &settings.root_certificate {
-        let told = |problem: &dyn Display| {
+        let unreadable = |problem: &dyn Display| {
             format!(
-                "{}: the platform's certificate authority can't be read ({problem}); give a file \
-                 in PEM",
+                "{}: cannot read the platform's certificate authority ({problem}); give a file in \
+                 PEM",
                 file.display()
             )
         };
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| told(&error))? {
-            let certificate = certificate.map_err(|error| told(&error))?;
-            roots.add(certificate).map_err(|error| told(&error))?;
+        for certificate in
+            CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?
+        {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            roots.add(certificate).map_err(|error| unreadable(&error))?;
         }
         if roots.is_empty() {
-            return Err(told(&"there is no certificate in it"));
+            return Err(unreadable(&"it contains no certificate"));
         }
     } else {
         let found = rustls_native_certs::load_native_certs().certs;
         if roots.add_parsable_certificates(found).0 == 0 {
-            tracing::warn!("this machine trusts no certificate authority; install some");
+            tracing::warn!(
+                "this machine trusts no certificate authority; install its CA certificates"
+            );
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS can't be set up: {error}"))?;
+        .map_err(|error| format!("cannot set up TLS: {error}"))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

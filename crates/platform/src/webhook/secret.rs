@@ -23,8 +23,8 @@ impl Secrets {
         let keys: Vec<_> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
         if keys.is_empty() || keys.len() > MOST {
             return Err(format!(
-                "the webhook's secret file holds {} secrets; give one, or up to {MOST} while they \
-                 are changed, each on a line of its own as whsec_ and base64",
+                "the webhook's secret file holds {} secrets; give one, or up to {MOST} during a \
+                 rotation, each on its own line as whsec_ and base64",
                 keys.len()
             ));
         }
@@ -45,16 +45,16 @@ impl Secrets {
 
 /// An error never contains the secret.
 fn key(text: &str) -> Result<hmac::Key, String> {
-    let encoded = text.strip_prefix("whsec_").ok_or(
-        "a secret of the webhook does not begin with whsec_; write it as the provider gave it",
-    )?;
+    let encoded = text
+        .strip_prefix("whsec_")
+        .ok_or("a webhook secret does not begin with whsec_; write it as the provider gave it")?;
     let bytes = STANDARD
         .decode(encoded)
         .or_else(|_padded| STANDARD_NO_PAD.decode(encoded))
-        .map_err(|_secret| "a secret of the webhook is no base64 after whsec_; copy it anew")?;
+        .map_err(|_secret| "a webhook secret is not base64 after whsec_; copy it again")?;
     if !LENGTHS.contains(&bytes.len()) {
         return Err(format!(
-            "a secret of the webhook has {} bytes; use one of {} to {}",
+            "a webhook secret has {} bytes; use one of {} to {} bytes",
             bytes.len(),
             LENGTHS.start(),
             LENGTHS.end()

@@ -79,8 +79,8 @@ impl Settings {
         }
         if url.scheme() != "https" {
             return Err(format!(
-                "the platform {} has no TLS; write https://, or allow an inner one without it with \
-                 --platform-private",
+                "the platform {} has no TLS; write https://, or allow a private address without \
+                 TLS with --platform-private",
                 self.endpoint
             ));
         }
@@ -117,7 +117,7 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, String> {
         // The text is not repeated: it may contain a password.
         let url = Url::parse(text)
-            .map_err(|problem| format!("that is no URL ({problem}); write https://HOST/PATH"))?;
+            .map_err(|problem| format!("not a URL ({problem}); write https://HOST/PATH"))?;
         if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
             return Err("a provider's API is written as https://HOST/PATH".to_owned());
         }
@@ -125,7 +125,7 @@ impl FromStr for Endpoint {
             return Err("leave user and password out of the URL; requests are signed".to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("leave what stands behind ? and # out of the URL".to_owned());
+            return Err("leave query and fragment (? and #) out of the URL".to_owned());
         }
         Ok(Self(url))
     }
@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn what_is_no_endpoint_is_told_without_what_may_be_secret() {
         for (text, expected) in [
-            ("mail.example", "no URL"),
+            ("mail.example", "not a URL"),
             ("ftp://mail.example", "https://HOST/PATH"),
             ("https://anna:secret@mail.example", "leave user and password out"),
-            ("https://mail.example/?key=secret", "leave what stands behind"),
+            ("https://mail.example/?key=secret", "leave query and fragment"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.contains(expected) && !error.contains("secret"), "{error}");

@@ -2,7 +2,8 @@
 //! provider's API (the reference receiver), each test on its own platform; then the contract of a
 //! mail directory.
 
-mod home;
+#[macro_use]
+pub(crate) mod home;
 mod late;
 mod listing;
 mod model;
@@ -12,33 +13,12 @@ mod together;
 mod trouble;
 mod words;
 
-/// Each claim, on one kind of platform.
-macro_rules! suite {
-    ($name:ident on $kind:ident: $($module:ident::$claim:ident,)+) => {
-        mod $name {
-            $(#[tokio::test]
-            async fn $claim() {
-                use crate::contract::{home, $module};
-                home::run(home::Kind::$kind, $module::$claim).await;
-            })+
-        }
-    };
-}
-
 /// Requirements on every platform.
 macro_rules! on_every_platform {
     ($($claims:tt)+) => {
         suite!(sqlite on File: $($claims)+);
         suite!(postgres on Postgres: $($claims)+);
         suite!(webhook on Webhook: $($claims)+);
-    };
-}
-
-/// Additional requirements on a mail directory.
-macro_rules! on_every_directory {
-    ($($claims:tt)+) => {
-        suite!(sqlite_directory on File: $($claims)+);
-        suite!(postgres_directory on Postgres: $($claims)+);
     };
 }
 

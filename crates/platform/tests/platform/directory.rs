@@ -2,46 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use domain::{Capability, MailboxSet};
-use platform::{Cause, Directory, EffectKey, Error, Mode, Platform, Right, SetRights};
+use platform::{Cause, Directory, Error, Mode, Platform, Right, SetRights};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
+use crate::contract::home::{address, at, call, close, set};
 
 fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("directory.db")
-}
-
-fn call(
-    numbers: impl IntoIterator<Item = u32>,
-    capabilities: impl IntoIterator<Item = Capability>,
-    right: Right,
-) -> SetRights {
-    SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: Some("receive-only".parse().unwrap()),
-            repairs: None,
-        },
-        mailboxes: numbers.into_iter().collect(),
-        capabilities: capabilities.into_iter().collect(),
-        right,
-        decided_at: 0,
-    }
-}
-
-fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
-    numbers.into_iter().collect()
-}
-
-fn address(number: u32) -> String {
-    format!("maria.rossi{number}@postacertificata.example")
 }
 
 async fn directory(folder: &TempDir, numbers: impl IntoIterator<Item = u32>) -> Directory {
@@ -100,8 +70,7 @@ async fn a_file_of_an_earlier_version_is_migrated() {
     sqlx::raw_sql(as_it_was).execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     let directory = Directory::open(&file(&folder)).await.unwrap();
-    let past = Right::Until(at("2015-03-17T23:00:00Z"));
-    let close = SetRights { decided_at: 7, ..call([1], [Capability::Send], past) };
+    let close = SetRights { decided_at: 7, ..close([1]) };
     assert_eq!(directory.set(&close).await.unwrap().applied, set([1]));
     let late = SetRights { decided_at: 6, right: Right::Allowed, ..close };
     assert_eq!(directory.set(&late).await.unwrap().failed[0].cause, Cause::SUPERSEDED);
@@ -118,8 +87,7 @@ async fn a_file_of_an_earlier_version_is_migrated() {
 async fn a_mail_server_that_may_only_read_finds_what_it_needs_when_nothing_of_ours_runs() {
     let folder = TempDir::new().unwrap();
     let directory = directory(&folder, 0..3).await;
-    let past = Right::Until(at("2015-03-17T23:00:00Z"));
-    directory.set(&call([1], [Capability::Send], past)).await.unwrap();
+    directory.set(&close([1])).await.unwrap();
     directory.close().await.unwrap();
     for beside in ["directory.db-wal", "directory.db-shm"] {
         assert!(folder.path().join(beside).is_file(), "{beside}");
@@ -139,9 +107,8 @@ async fn production_refuses_any_clock_but_the_computers() {
     assert!(tampered.unwrap_err().to_string().contains("CHECK constraint failed"));
 
     directory.provision(&[(1, address(1)), (2, address(2))], 1).await.unwrap();
-    let past = Right::Until(at("2015-03-17T23:00:00Z"));
     let far = Right::Until(at("2515-03-17T23:00:00Z"));
-    directory.set(&call([1], [Capability::Send], past)).await.unwrap();
+    directory.set(&close([1])).await.unwrap();
     directory.set(&call([2], [Capability::Send], far)).await.unwrap();
     assert_eq!(may_send(&directory, [1, 2]).await, set([2]));
 }
@@ -152,7 +119,7 @@ async fn a_missing_file_is_reported_and_nothing_counts_as_done() {
     let directory = directory(&folder, 0..3).await;
     let away = folder.path().join("away.db");
     std::fs::rename(file(&folder), &away).unwrap();
-    let change = call([1], [Capability::Send], Right::Until(at("2015-03-17T23:00:00Z")));
+    let change = close([1]);
     let calls = [
         directory.set(&change).await.unwrap_err(),
         directory.read(&change.mailboxes, Capability::Send.into()).await.unwrap_err(),
@@ -190,9 +157,9 @@ async fn every_unusable_directory_is_a_clear_error() {
     let mut scrambled = good.clone();
     scrambled[100..16_384].fill(0x5a);
     let files: [(&str, &[u8], &str); 6] = [
-        ("an empty file", b"", "is no mail directory"),
-        ("a text", b"number,address\n", "is no mail directory"),
-        ("another database", &foreign, "is no mail directory"),
+        ("an empty file", b"", "is not a mail directory"),
+        ("a text", b"number,address\n", "is not a mail directory"),
+        ("another database", &foreign, "is not a mail directory"),
         ("a newer version's", &newer, "newer version"),
         ("one cut short", &good[..good.len() / 2], "put it back from its backup"),
         ("one overwritten", &scrambled, "is damaged"),
@@ -208,7 +175,7 @@ async fn every_unusable_directory_is_a_clear_error() {
     let error = Directory::open(&folder.path().join("none.db")).await.unwrap_err();
     assert!(error.to_string().contains("tramonto platform rebuild"), "{error}");
     let error = Directory::open(folder.path()).await.unwrap_err();
-    assert!(error.to_string().contains("is no file"), "{error}");
+    assert!(error.to_string().contains("is not a file"), "{error}");
     let error = Directory::create(&file(&folder), Mode::Rehearsal).await.unwrap_err();
     assert!(error.to_string().contains("in the way"), "{error}");
     let nowhere = folder.path().join("no/such/folder.db");

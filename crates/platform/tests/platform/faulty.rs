@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Capabilities, Capability, MailboxSet};
-use platform::{
-    Actual, Answer, EffectKey, Error, Faults, Faulty, Known, Platform, Right, SetRights,
-};
+use platform::{Actual, Answer, Error, Faults, Faulty, Known, Layer, Platform, SetRights};
 use proptest::prelude::*;
 use tokio::time::Instant;
+
+use crate::contract::home::close;
 
 /// Removes the right to send, in memory.
 #[derive(Default)]
@@ -51,21 +51,6 @@ fn faulty(faults: &str, seed: u64) -> Faulty<Simple> {
     Faulty::new(Simple::default(), faults.parse().unwrap(), seed)
 }
 
-fn silence(mailboxes: MailboxSet) -> SetRights {
-    SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: None,
-            repairs: None,
-        },
-        mailboxes,
-        capabilities: Capability::Send.into(),
-        right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),
-        decided_at: 0,
-    }
-}
-
 fn failed(answer: &Answer, transient: bool) -> MailboxSet {
     let of_kind = answer.failed.iter().filter(|failure| failure.transient == transient);
     of_kind.flat_map(|failure| failure.mailboxes.iter()).collect()
@@ -77,7 +62,7 @@ async fn about_as_many_calls_fail_as_configured() {
     let all: MailboxSet = (0..100_000).collect();
     let (mut whole, mut transient, mut answers) = (0, 0, 0);
     for _ in 0..100 {
-        match platform.set(&silence(all.clone())).await {
+        match platform.set(&close(all.iter())).await {
             Err(error) => {
                 assert!(error.may_retry());
                 whole += 1;
@@ -98,8 +83,8 @@ async fn about_as_many_calls_fail_as_configured() {
 async fn a_permanent_failure_repeats_and_changes_nothing() {
     let platform = faulty("permanent=5%", 2);
     let all: MailboxSet = (0..2_000).collect();
-    let first = platform.set(&silence(all.clone())).await.unwrap();
-    let second = platform.set(&silence(all.clone())).await.unwrap();
+    let first = platform.set(&close(all.iter())).await.unwrap();
+    let second = platform.set(&close(all.iter())).await.unwrap();
     let unlucky = failed(&first, false);
     assert!(!unlucky.is_empty());
     assert_eq!(failed(&second, false), unlucky);
@@ -113,7 +98,7 @@ async fn a_transient_failure_may_come_before_or_after_the_change() {
     let (mut before, mut after) = (0, 0);
     for seed in 0..200 {
         let platform = faulty("transient=50%", seed);
-        let asked = silence((0..20).collect());
+        let asked = close(0..20);
         let unsure = match platform.set(&asked).await {
             Err(_) => asked.mailboxes.clone(),
             Ok(answer) => failed(&answer, true),
@@ -130,7 +115,7 @@ async fn retries_change_every_mailbox_in_the_end() {
     let platform = faulty("transient=30%", 3);
     let mut left: MailboxSet = (0..10_000).collect();
     for _ in 0..60 {
-        if let Ok(answer) = platform.set(&silence(left.clone())).await {
+        if let Ok(answer) = platform.set(&close(left.iter())).await {
             left = failed(&answer, true);
         }
     }
@@ -144,7 +129,7 @@ async fn a_call_takes_between_a_half_and_one_and_a_half_times_the_latency() {
     let mut lengths = Vec::new();
     for _ in 0..50 {
         let begun = Instant::now();
-        platform.set(&silence(1.into())).await.unwrap();
+        platform.set(&close([1])).await.unwrap();
         lengths.push(begun.elapsed());
     }
     let range = Duration::from_millis(100)..Duration::from_millis(302);
@@ -161,7 +146,7 @@ proptest! {
         mailboxes in proptest::collection::btree_set(0..500_u32, 0..80),
     ) {
         let faults = format!("transient={transient}%,permanent={permanent}%");
-        let asked = silence(mailboxes.into_iter().collect());
+        let asked = close(mailboxes);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let run = || {
             let platform = faulty(&faults, seed);

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::DateTime;
 use domain::{Capability, MailboxSet};
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use platform::{Directory, EffectKey, Measured, Mode, Platform, Right, SetRights};
+use platform::{Directory, Measured, Mode, Platform};
 use tempfile::TempDir;
+
+use crate::contract::home::close;
 
 /// Records the writes to each series and their sum, by name and labels.
 #[derive(Clone, Default)]
@@ -82,18 +83,7 @@ async fn calls_are_timed_by_result_and_mailboxes_counted_by_outcome() {
     let platform = Measured::new(directory);
     assert!(platform.arms() && platform.controls().contains(Capability::Send));
 
-    let mut call = SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: None,
-            repairs: None,
-        },
-        mailboxes: (0..4).collect(),
-        capabilities: Capability::Send.into(),
-        right: Right::Until(DateTime::UNIX_EPOCH),
-        decided_at: 1,
-    };
+    let mut call = close(0..4);
     platform.set(&call).await.unwrap();
     call.mailboxes = (3..12).collect::<MailboxSet>();
     platform.set(&call).await.unwrap();

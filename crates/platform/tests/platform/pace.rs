@@ -8,10 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Capabilities, Capability, MailboxSet};
 use platform::{
-    Actual, Answer, EffectKey, Error, Known, Limits, Pace, Paced, Platform, Right, SetRights,
+    Actual, Answer, EffectKey, Error, Known, Layer, Limits, Pace, Paced, Platform, SetRights,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::contract::home::close;
 
 const SEND: Capability = Capability::Send;
 
@@ -164,18 +166,7 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
     let platform = Arc::new(Paced::new(Slow::default(), pace));
     assert!(platform.arms());
     assert_eq!(platform.controls(), SEND.into());
-    let call = SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: None,
-            repairs: None,
-        },
-        mailboxes: 1.into(),
-        capabilities: SEND.into(),
-        right: Right::Allowed,
-        decided_at: 0,
-    };
+    let call = close([1]);
     let begun = Instant::now();
     let mut calls = JoinSet::new();
     for turn in 0..30 {

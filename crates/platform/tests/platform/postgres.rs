@@ -6,20 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::wait;
 use domain::{Capability, MailboxSet};
-use platform::{
-    Cause, EffectKey, Error, Mode, Platform, PostgresDirectory, Right, SetRights, Waits,
-};
+use platform::{Cause, Directory, Error, Mode, Platform, Right, SetRights, Waits};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
-fn server() -> PgConnectOptions {
-    let url = std::env::var("TRAMONTO_TEST_POSTGRES")
-        .expect("TRAMONTO_TEST_POSTGRES names no PostgreSQL; run tests/run, which starts one");
-    url.parse().unwrap()
-}
+use crate::contract::home::{self, server};
+use crate::wait;
 
 async fn connect(options: &PgConnectOptions) -> PgConnection {
     PgConnection::connect_with(options).await.unwrap()
@@ -65,19 +59,8 @@ fn rows(numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, String)> {
     numbers.into_iter().map(|number| (number, format!("maria{number}@pec.example"))).collect()
 }
 
-fn close(mailboxes: impl IntoIterator<Item = u32>) -> SetRights {
-    SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: None,
-            repairs: None,
-        },
-        mailboxes: mailboxes.into_iter().collect(),
-        capabilities: Capability::Send.into(),
-        right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),
-        decided_at: 1,
-    }
+fn close(numbers: impl IntoIterator<Item = u32>) -> SetRights {
+    SetRights { decided_at: 1, ..home::close(numbers) }
 }
 
 fn short() -> Waits {
@@ -92,28 +75,27 @@ fn short() -> Waits {
 #[tokio::test]
 async fn a_directory_is_made_once_and_opened_as_what_it_is() {
     let database = Database::new().await;
-    let error = PostgresDirectory::open(database.options()).await.unwrap_err();
+    let error = Directory::connect(database.options()).await.unwrap_err();
     assert_eq!((error.cause(), error.may_retry()), (&Cause::GONE, true));
     assert!(error.to_string().contains("run `tramonto store migrate`"), "{error}");
-    let pending = PostgresDirectory::pending(database.options()).await.unwrap();
-    assert_eq!(pending, ["make the schema directory with its tables, empty"]);
+    let pending = Directory::pending(database.options()).await.unwrap();
+    assert_eq!(pending, ["create the schema directory with its tables, empty"]);
 
-    let migrate = || PostgresDirectory::migrate(database.options(), Mode::Production);
+    let migrate = || Directory::migrate(database.options(), Mode::Production);
     let (one, other) = tokio::join!(migrate(), migrate());
     one.and(other).unwrap();
-    assert!(PostgresDirectory::pending(database.options()).await.unwrap().is_empty());
-    let made = PostgresDirectory::open(database.options()).await.unwrap();
+    assert!(Directory::pending(database.options()).await.unwrap().is_empty());
+    let made = Directory::connect(database.options()).await.unwrap();
     made.provision(&rows([1]), 4).await.unwrap();
     migrate().await.unwrap();
-    let again = PostgresDirectory::open(database.options()).await.unwrap();
+    let again = Directory::connect(database.options()).await.unwrap();
     assert_eq!((again.identity(), again.mode()), (made.identity(), Mode::Production));
     assert_eq!(again.checkpoint().await.unwrap(), 4);
-    assert!(again.place().ends_with(database.options.get_database().unwrap()), "{}", again.place());
-    again.close().await;
+    again.close().await.unwrap();
 
-    let error = PostgresDirectory::create(database.options(), Mode::Production).await.unwrap_err();
-    assert!(error.to_string().contains("is there already"), "{error}");
-    let error = PostgresDirectory::migrate(database.options(), Mode::Rehearsal).await.unwrap_err();
+    let error = Directory::create_schema(database.options(), Mode::Production).await.unwrap_err();
+    assert!(error.to_string().contains("exists already"), "{error}");
+    let error = Directory::migrate(database.options(), Mode::Rehearsal).await.unwrap_err();
     assert!(!error.may_retry() && error.to_string().contains("for production"), "{error}");
 }
 
@@ -122,16 +104,16 @@ async fn a_newer_directory_and_a_foreign_schema_are_refused_in_a_sentence() {
     let database = Database::new().await;
     let mut plain = database.plain().await;
     run(&mut plain, "CREATE SCHEMA directory").await.unwrap();
-    let error = PostgresDirectory::migrate(database.options(), Mode::Production).await.unwrap_err();
-    assert!(error.to_string().contains("is no mail directory"), "{error}");
+    let error = Directory::migrate(database.options(), Mode::Production).await.unwrap_err();
+    assert!(error.to_string().contains("is not a mail directory"), "{error}");
     run(&mut plain, "DROP SCHEMA directory").await.unwrap();
 
-    PostgresDirectory::create(database.options(), Mode::Production).await.unwrap();
+    Directory::create_schema(database.options(), Mode::Production).await.unwrap();
     run(&mut plain, "UPDATE directory.directory SET version = 3").await.unwrap();
     let errors = [
-        PostgresDirectory::open(database.options()).await.unwrap_err(),
-        PostgresDirectory::migrate(database.options(), Mode::Production).await.unwrap_err(),
-        PostgresDirectory::pending(database.options()).await.unwrap_err(),
+        Directory::connect(database.options()).await.unwrap_err(),
+        Directory::migrate(database.options(), Mode::Production).await.unwrap_err(),
+        Directory::pending(database.options()).await.unwrap_err(),
     ];
     for error in errors {
         assert!(!error.may_retry());
@@ -142,7 +124,7 @@ async fn a_newer_directory_and_a_foreign_schema_are_refused_in_a_sentence() {
 #[tokio::test]
 async fn production_refuses_any_clock_but_the_servers() {
     let database = Database::new().await;
-    let directory = PostgresDirectory::create(database.options(), Mode::Production).await.unwrap();
+    let directory = Directory::create_schema(database.options(), Mode::Production).await.unwrap();
     let error = directory.set_clock(Some(chrono::DateTime::UNIX_EPOCH)).await.unwrap_err();
     assert!(error.to_string().contains("was made for production"), "{error}");
     let tampered =
@@ -163,7 +145,7 @@ async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
     // dead rows.
     let mut own = Own::new();
     own.start();
-    let made = async || PostgresDirectory::create(own.options(), Mode::Rehearsal).await;
+    let made = async || Directory::create_schema(own.options(), Mode::Rehearsal).await;
     let directory = until_it_answers(made).await;
     directory.provision(&rows(0..20_000), 1).await.unwrap();
     let mut plain = connect(&own.options()).await;
@@ -201,8 +183,8 @@ async fn a_look_up_goes_through_the_indexes_and_a_phase_touches_none() {
 #[tokio::test]
 async fn provisioning_never_goes_back_behind_another_process() {
     let database = Database::new().await;
-    let one = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
-    let other = PostgresDirectory::open(database.options()).await.unwrap();
+    let one = Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
+    let other = Directory::connect(database.options()).await.unwrap();
     one.provision(&[(1, "new@pec.example".to_owned())], 9).await.unwrap();
     let error = other.provision(&[(1, "old@pec.example".to_owned())], 8).await.unwrap_err();
     assert_eq!((error.cause(), error.may_retry()), (&Cause::SUPERSEDED, true));
@@ -220,8 +202,8 @@ async fn provisioning_never_goes_back_behind_another_process() {
 #[tokio::test]
 async fn the_wait_for_a_lock_of_another_program_is_bounded() {
     let database = Database::new().await;
-    PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
-    let directory = PostgresDirectory::open_with(database.options(), short()).await.unwrap();
+    Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
+    let directory = Directory::connect_with(database.options(), short()).await.unwrap();
     directory.provision(&rows(0..10), 1).await.unwrap();
     let mut other = database.plain().await;
     run(&mut other, "BEGIN; UPDATE directory.armed SET send_until = now()").await.unwrap();
@@ -236,8 +218,8 @@ async fn the_wait_for_a_lock_of_another_program_is_bounded() {
 #[tokio::test]
 async fn mailboxes_come_only_before_or_after_a_change_of_numbers_beside_them() {
     let database = Database::new().await;
-    PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
-    let directory = PostgresDirectory::open_with(database.options(), short()).await.unwrap();
+    Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
+    let directory = Directory::connect_with(database.options(), short()).await.unwrap();
     directory.provision(&rows([0, 70_000]), 1).await.unwrap();
     let mut change = database.plain().await;
     let lock = "BEGIN; SELECT FROM directory.decision WHERE part = 0 FOR UPDATE";
@@ -252,7 +234,7 @@ async fn mailboxes_come_only_before_or_after_a_change_of_numbers_beside_them() {
 #[tokio::test]
 async fn a_foreign_trigger_is_detected_and_nothing_is_changed() {
     let database = Database::new().await;
-    let directory = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
+    let directory = Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
     directory.provision(&rows(0..10), 1).await.unwrap();
     let trigger = "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
                      $$ BEGIN IF new.number = 3 THEN RETURN NULL; END IF; RETURN new; END $$;
@@ -268,17 +250,17 @@ async fn a_foreign_trigger_is_detected_and_nothing_is_changed() {
 #[tokio::test]
 async fn missing_permissions_and_a_missing_database_are_clear_errors() {
     let database = Database::new().await;
-    PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
+    Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
     let role = format!("nobody_{}", uuid::Uuid::now_v7().simple());
     let mut plain = database.plain().await;
     run(&mut plain, format!("CREATE ROLE {role} LOGIN PASSWORD 'very-secret'")).await.unwrap();
     let options = database.options().username(&role).password("very-secret");
-    let error = PostgresDirectory::open(options).await.unwrap_err();
+    let error = Directory::connect(options).await.unwrap_err();
     assert!(error.may_retry() && error.to_string().contains("grant the permissions"), "{error}");
     assert!(!format!("{error:?}").contains("very-secret"));
     run(&mut plain, format!("DROP ROLE {role}")).await.unwrap();
 
-    let error = PostgresDirectory::open(server().database("no_such_database")).await.unwrap_err();
+    let error = Directory::connect(server().database("no_such_database")).await.unwrap_err();
     assert_eq!(error.cause(), &Cause::GONE, "{error}");
 }
 
@@ -360,9 +342,9 @@ async fn until_it_answers<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
 async fn a_server_that_crashes_and_comes_back_is_used_again_and_nothing_answered_is_lost() {
     let mut own = Own::new();
     own.start();
-    let made = async || PostgresDirectory::migrate(own.options(), Mode::Rehearsal).await;
+    let made = async || Directory::migrate(own.options(), Mode::Rehearsal).await;
     until_it_answers(made).await;
-    let directory = PostgresDirectory::open_with(own.options(), short()).await.unwrap();
+    let directory = Directory::connect_with(own.options(), short()).await.unwrap();
     directory.provision(&rows(0..1_000), 1).await.unwrap();
     assert_eq!(directory.set(&close(0..500)).await.unwrap().applied.len(), 500);
     own.crash();

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Capability, MailboxSet};
+use domain::Capability;
 use platform::webhook::{Secrets, Settings};
 use platform::{Cause, EffectKey, Error, Platform, Right, SetRights, Webhook};
 use serde_json::{Value, json};
 
+use crate::contract::home::{self, set};
 use crate::raw::{self, Act, Message, Scripted};
 use crate::receiver::{Addressed, Real, Receiver, SECRET};
 
@@ -16,23 +17,8 @@ fn address(number: u32) -> String {
     format!("maria.rossi{number}@pec.example")
 }
 
-fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
-    numbers.into_iter().collect()
-}
-
 fn close(numbers: impl IntoIterator<Item = u32>) -> SetRights {
-    SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: Some("receive-only".parse().unwrap()),
-            repairs: None,
-        },
-        mailboxes: set(numbers),
-        capabilities: Capability::Send.into(),
-        right: Right::Until("2015-03-17T23:00:00Z".parse().unwrap()),
-        decided_at: 7,
-    }
+    SetRights { decided_at: 7, ..home::close(numbers) }
 }
 
 /// Short timeouts, and no wait for recovery.
@@ -86,12 +72,12 @@ async fn a_failed_request_fails_no_mailbox_permanently_and_has_a_next_step() {
             "500",
             say("500 Oh", "", "maria.rossi1@pec.example"),
             "platform-unavailable",
-            "ask its provider",
+            "contact its provider",
         ),
         ("503", say("503 No", "retry-after: 1\r\n", ""), "platform-unavailable", "status 503"),
-        ("429", say("429 Slow", "retry-after: 60\r\n", ""), "rate-limited", "left alone"),
+        ("429", say("429 Slow", "retry-after: 60\r\n", ""), "rate-limited", "paused"),
         ("401", say("401 No", "", ""), "signature-refused", "compare the secret"),
-        ("403", say("403 No", "", ""), "signature-refused", "and the clocks"),
+        ("403", say("403 No", "", ""), "signature-refused", "both clocks"),
         ("404", say("404 No", "", ""), "platform-gone", "the URL of --platform"),
         ("413", say("413 No", "", ""), "platform-unavailable", "lower --platform-batch"),
         ("301", say("301 Moved", &location, ""), "platform-gone", "never followed"),
@@ -104,8 +90,8 @@ async fn a_failed_request_fails_no_mailbox_permanently_and_has_a_next_step() {
             "openapi.json",
         ),
         ("other JSON", say("200 OK", "", strange), "unclear-answer", "at line 1"),
-        ("half an answer", Act::Say(half), "platform-unavailable", "broke off"),
-        ("reset", Act::Reset, "platform-unavailable", "broke off"),
+        ("half an answer", Act::Say(half), "platform-unavailable", "closed the connection"),
+        ("reset", Act::Reset, "platform-unavailable", "closed the connection"),
         ("endless", Act::Endless, "unclear-answer", "after 16777216 bytes"),
     ];
     for (name, act, cause, advice) in table {
@@ -132,9 +118,9 @@ async fn the_wait_for_a_silent_or_slow_provider_is_bounded() {
         settings.waits.request = Duration::from_millis(300);
         let platform = webhook(settings).unwrap();
         let error = platform.set(&close([1])).await.unwrap_err();
-        assert!(error.may_retry() && told(&error).contains("does not answer in time"), "{error}");
+        assert!(error.may_retry() && told(&error).contains("did not answer in time"), "{error}");
         let error = platform.read(&set([1]), Capability::Send.into()).await.unwrap_err();
-        assert!(error.may_retry() && told(&error).contains("does not answer in time"), "{error}");
+        assert!(error.may_retry() && told(&error).contains("did not answer in time"), "{error}");
     }
 }
 
@@ -143,7 +129,7 @@ async fn a_request_that_is_wrong_is_refused_for_good() {
     for status in ["400 Bad", "422 Worse"] {
         let (_provider, platform) = scripted([say(status, "", "maria.rossi1@pec.example")]).await;
         let error = platform.set(&close([1])).await.unwrap_err();
-        assert!(!error.may_retry() && told(&error).contains("refuses the request itself"));
+        assert!(!error.may_retry() && told(&error).contains("rejects the request as invalid"));
     }
 }
 

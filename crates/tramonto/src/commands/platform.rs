@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use engine::actions::directory::{self, DirectoryRebuilt};
-use platform::{Directory, PostgresDirectory, RightsView};
+use platform::{Directory, RightsView};
 use serde_json::json;
 
 use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
@@ -26,18 +26,12 @@ pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Resul
 async fn view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
     let columns = args.columns.columns.clone();
     let view = RightsView::new(args.name.clone(), columns).map_err(Error::Invalid)?;
-    match &global.store {
-        StoreUrl::Folder(_) => {
-            let directory = Directory::open(&global.home()?.directory()).await?;
-            directory.make_view(&view).await?;
-            directory.close().await?;
-        }
-        StoreUrl::Postgres(_) => {
-            let directory = PostgresDirectory::open(global.settings()?.connect_options()?).await?;
-            directory.make_view(&view).await?;
-            directory.close().await;
-        }
-    }
+    let directory = match &global.store {
+        StoreUrl::Folder(_) => Directory::open(&global.home()?.directory()).await?,
+        StoreUrl::Postgres(_) => Directory::connect(global.settings()?.connect_options()?).await?,
+    };
+    directory.make_view(&view).await?;
+    directory.close().await?;
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({ "done": "view-made", "view": view.name() }));

@@ -45,7 +45,7 @@ fn each_known_problem_of_the_file_is_reported_with_its_remedy() {
 
     let shm = scene.path(&files[2]);
     fs::rename(&shm, scene.path("away")).expect("moved");
-    one("is missing, and Postfix ends on");
+    one("is missing, and Postfix exits on");
     fs::rename(scene.path("away"), &shm).expect("moved back");
 
     let by_hand = |sql: &str| {
@@ -125,5 +125,5 @@ fn a_custom_view_serves_rights_and_the_lookups_use_its_names() {
         shown.contains("query = SELECT username FROM accounts WHERE username = '%s'"),
         "{shown}"
     );
-    assert!(scene.refused(&["platform", "create-view", "mailbox"]).contains("needs itself"));
+    assert!(scene.refused(&["platform", "create-view", "mailbox"]).contains("is reserved"));
 }

@@ -100,7 +100,7 @@ fn a_providers_secret_is_asked_for_and_never_shown() {
     scene.write("secret", "whsec_hidden\n");
     let file = ["--platform-secret-file", "secret"];
     let told = scene.refused(&[&["run"][..], &platform, &file].concat());
-    assert!(told.contains("no base64") && !told.contains("hidden"), "{told}");
+    assert!(told.contains("not base64") && !told.contains("hidden"), "{told}");
     let mut command = scene.command(&[&["config"][..], &platform, &file].concat());
     let ran = command.env("TRAMONTO_PLATFORM_SECRET", "whsec_hidden").output().expect("it runs");
     let ran = Ran::of(&ran);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, ProbeAnswer, Protocol, Refusals, Transcript};
+use futures::future::join_all;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -41,9 +42,7 @@ pub struct ProbeSettings<'a> {
 /// The servers of a mail platform. No form of it shows the password.
 #[derive(Clone)]
 pub struct ProbeEndpoints {
-    smtp: Option<ServerAddress>,
-    submission: Option<ServerAddress>,
-    imap: Option<ServerAddress>,
+    servers: Vec<(Protocol, ServerAddress)>,
     password: SecretString,
     timeout: Duration,
 }
@@ -118,29 +117,28 @@ impl ProbeEndpoints {
             None => SecretString::default(),
         };
         let config = Arc::new(tls(root)?);
-        let server = |url: Option<&Url>, protocol| {
-            url.map(|url| ServerAddress::read(url, protocol, Arc::clone(&config))).transpose()
-        };
-        Ok(Some(Self {
-            smtp: server(smtp, Protocol::Smtp)?,
-            submission: server(submission, Protocol::Submission)?,
-            imap: server(imap, Protocol::Imap)?,
-            password,
-            timeout,
-        }))
+        let named =
+            [(Protocol::Smtp, smtp), (Protocol::Submission, submission), (Protocol::Imap, imap)];
+        let mut servers = Vec::new();
+        for (protocol, url) in named {
+            if let Some(url) = url {
+                servers.push((protocol, ServerAddress::read(url, protocol, Arc::clone(&config))?));
+            }
+        }
+        Ok(Some(Self { servers, password, timeout }))
     }
 
     /// Probes a canary at every server concurrently. It ends within the timeout, whatever the
     /// servers do.
     pub async fn probe(&self, canary: &Canary, refusals: &Refusals, now: Now<'_>) -> ProbeResult {
         let until = Instant::now() + self.timeout;
-        let (smtp, submission, imap) = futures::join!(
-            self.receive(canary, refusals, until, now),
-            self.send(canary, refusals, until, now),
-            self.read(canary, refusals, until, now)
-        );
+        let probes = self.servers.iter().map(async |(protocol, server)| {
+            let mut session = Session::new(self.mask(canary), until);
+            let found = self.found(*protocol, server, &mut session, canary, refusals).await;
+            (found, session.transcript(*protocol, now()))
+        });
         let (mut found, mut transcripts) = (Vec::new(), Vec::new());
-        for (these, transcript) in [smtp, submission, imap].into_iter().flatten() {
+        for (these, transcript) in join_all(probes).await {
             found.extend(
                 these.into_iter().map(|(capability, is)| (capability, transcript.protocol, is)),
             );
@@ -149,55 +147,37 @@ impl ProbeEndpoints {
         ProbeResult { found, transcripts }
     }
 
-    async fn receive(
+    /// What a session at a server finds, for each capability that the server enforces.
+    async fn found(
         &self,
+        protocol: Protocol,
+        server: &ServerAddress,
+        session: &mut Session,
         canary: &Canary,
         refusals: &Refusals,
-        until: Instant,
-        now: Now<'_>,
-    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
-        let server = self.smtp.as_ref()?;
-        let mut session = Session::new(self.mask(canary), until);
-        let found = smtp::receive(&mut session, server, &canary.address, refusals).await;
-        let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
-        Some((vec![(Capability::Receive, found)], session.transcript(Protocol::Smtp, now())))
-    }
-
-    async fn send(
-        &self,
-        canary: &Canary,
-        refusals: &Refusals,
-        until: Instant,
-        now: Now<'_>,
-    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
-        let server = self.submission.as_ref()?;
-        let mut session = Session::new(self.mask(canary), until);
-        let (login, recipient) = (self.login(canary), &canary.recipient);
-        let found = smtp::send(&mut session, server, login, recipient, refusals).await;
-        let found = found.unwrap_or_else(|cause| unknown(&mut session, cause));
-        Some((vec![(Capability::Send, found)], session.transcript(Protocol::Submission, now())))
-    }
-
-    async fn read(
-        &self,
-        canary: &Canary,
-        refusals: &Refusals,
-        until: Instant,
-        now: Now<'_>,
-    ) -> Option<(Vec<(Capability, ProbeAnswer)>, Transcript)> {
-        let server = self.imap.as_ref()?;
-        let mut session = Session::new(self.mask(canary), until);
-        let found = imap::read(&mut session, server, self.login(canary), refusals).await;
-        let (access, modify) = found.unwrap_or_else(|cause| {
-            let found = unknown(&mut session, cause);
-            (found.clone(), found)
+    ) -> Vec<(Capability, ProbeAnswer)> {
+        let Canary { address, recipient } = canary;
+        let login = Login { address, password: self.password.expose_secret() };
+        let (capabilities, found): (&[Capability], _) = match protocol {
+            Protocol::Smtp => {
+                let found = smtp::receive(session, server, address, refusals).await;
+                (&[Capability::Receive], found.map(|found| vec![found]))
+            }
+            Protocol::Submission => {
+                let found = smtp::send(session, server, login, recipient, refusals).await;
+                (&[Capability::Send], found.map(|found| vec![found]))
+            }
+            Protocol::Imap => {
+                let found = imap::read(session, server, login, refusals).await;
+                let found = found.map(|(access, modify)| vec![access, modify]);
+                (&[Capability::Access, Capability::Modify], found)
+            }
+        };
+        let found = found.unwrap_or_else(|cause| {
+            session.note(&cause);
+            vec![ProbeAnswer::Unknown(cause); capabilities.len()]
         });
-        let found = vec![(Capability::Access, access), (Capability::Modify, modify)];
-        Some((found, session.transcript(Protocol::Imap, now())))
-    }
-
-    fn login<'a>(&'a self, canary: &'a Canary) -> Login<'a> {
-        Login { address: &canary.address, password: self.password.expose_secret() }
+        capabilities.iter().copied().zip(found).collect()
     }
 
     fn mask(&self, canary: &Canary) -> Mask {
@@ -207,11 +187,6 @@ impl ProbeEndpoints {
         mask.hide(&canary.recipient, "recipient");
         mask
     }
-}
-
-fn unknown(session: &mut Session, cause: String) -> ProbeAnswer {
-    session.note(&cause);
-    ProbeAnswer::Unknown(cause)
 }
 
 impl ServerAddress {

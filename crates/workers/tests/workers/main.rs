@@ -1,10 +1,10 @@
-//! From what is desired to what is done: the sweep, the workers, what they tell people, and who
-//! watches.
+//! From desired to applied: the sweep, the workers, sessions, notices and canaries.
 
 #![cfg(test)]
 
 mod canary;
 mod flow;
+mod fuse;
 mod notices;
 mod on_platform;
 #[expect(dead_code, reason = "shared with the contract of the platform, which uses more of it")]

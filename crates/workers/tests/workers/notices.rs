@@ -1,7 +1,6 @@
 //! Notices: sent once whatever crashes; deferred, refused and bounced by a real SMTP server.
 
 mod bounces;
-mod fuse;
 mod given;
 mod relay;
 mod sending;

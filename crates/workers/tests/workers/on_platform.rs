@@ -1,32 +1,12 @@
 //! The sweep, the worker and the reconciler over a mail directory of either kind.
 
+#[expect(dead_code, reason = "shared with the contract of the platform, which uses more of it")]
+#[path = "../../../platform/tests/platform/contract/home.rs"]
+#[macro_use]
+mod home;
 mod amend;
 mod drift;
 mod engine;
-#[expect(dead_code, reason = "shared with the contract of the platform, which uses more of it")]
-#[path = "../../../platform/tests/platform/contract/home.rs"]
-mod home;
-
-/// The suite, on one kind of platform.
-macro_rules! suite {
-    ($name:ident on $kind:ident: $($module:ident::$claim:ident,)+) => {
-        mod $name {
-            $(#[tokio::test]
-            async fn $claim() {
-                use crate::on_platform::{$module, home};
-                home::run(home::Kind::$kind, $module::$claim).await;
-            })+
-        }
-    };
-}
-
-/// Both mail directories.
-macro_rules! on_every_directory {
-    ($($claims:tt)+) => {
-        suite!(sqlite on File: $($claims)+);
-        suite!(postgres on Postgres: $($claims)+);
-    };
-}
 
 on_every_directory! {
     drift::a_right_restored_by_hand_is_found_recorded_and_removed_again,

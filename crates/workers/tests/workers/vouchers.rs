@@ -1,6 +1,8 @@
 //! Vouchers as work: ordered by the sweep, issued once by workers through their port, at a limited
 //! rate, with an incident after a permanent failure.
 
+mod killed;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -45,6 +47,13 @@ struct Issuer {
     journal: Arc<Journal>,
     faults: Mutex<VecDeque<Fault>>,
     calls: Mutex<Vec<(Instant, MailboxSet)>>,
+}
+
+impl Issuer {
+    fn on(journal: &Arc<Journal>) -> Arc<Self> {
+        let (faults, calls) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { journal: Arc::clone(journal), faults, calls })
+    }
 }
 
 #[async_trait]
@@ -109,21 +118,15 @@ impl World {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new(Arc::<Hand>::clone(&clock)));
         let text = Plan::CEC_PAC.replacen("[vouchers]\n", "[vouchers]\nmax-issued = 8\n", 1);
         let plan = Plan::parse("trial.toml", &text).unwrap().0;
-        let (programme, hand) = (plan.programme.clone(), Arc::<Hand>::clone(&clock));
-        let journal = Arc::new(Journal::new(programme, store, hand, domain::State::default(), 0));
+        let hand = Arc::<Hand>::clone(&clock);
+        let state = domain::State::default();
+        let journal = Arc::new(Journal::new(plan.programme.clone(), store, hand, state, 0));
         let queue = InProcess::new(bus::Settings::default());
-        let issuer = Arc::new(Issuer {
-            journal: Arc::clone(&journal),
-            faults: Mutex::default(),
-            calls: Mutex::default(),
-        });
+        let issuer = Issuer::on(&journal);
         let pace = Pace::default();
-        let (work, reach): (Arc<dyn WorkQueue>, _) = (
-            Arc::new(queue.clone()),
-            PlatformCapabilities { controls: Capabilities::NONE, arm_ahead: None },
-        );
-        let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&work), reach, settings);
-        let worker = worker(&journal, &queue, &issuer, &pace);
+        let work: Arc<dyn WorkQueue> = Arc::new(queue.clone());
+        let sweep = Sweep::new(Arc::clone(&journal), Arc::clone(&work), NO_PLATFORM, settings);
+        let worker = worker(&journal, &work, &issuer, &pace);
         let world = Self { clock, journal, queue, issuer, pace, sweep, worker };
         world.adopt(plan).await;
         let everyone = (0..HOLDERS).collect::<RoaringBitmap>();
@@ -181,17 +184,8 @@ impl World {
         self.journal.state().await.unwrap().voucher_progress()
     }
 
-    /// Runs until no work is left and no order is in flight.
     async fn settle(&mut self) {
-        for _ in 0..1_000 {
-            let progress = self.sweep.tick().await.unwrap().progress;
-            if self.queue.backlog().await.unwrap().waiting > 0 {
-                self.worker.next().await.unwrap();
-            } else if progress == 0 {
-                return;
-            }
-        }
-        panic!("the sweep does not come to an end");
+        settle(&mut self.sweep, &self.worker, &self.queue).await;
     }
 
     /// Takes the next order from the queue and loses it.
@@ -203,14 +197,19 @@ impl World {
         order
     }
 
-    /// The issued vouchers in the log: holder and actor.
-    async fn issued(&self) -> Vec<(u32, String)> {
+    /// The events of vouchers in the log, each with its actor.
+    async fn voucher_events(&self) -> Vec<(Event, String)> {
         let filter = Filter { categories: vec!["voucher".to_owned()] };
         let page = self.journal.store().read_all(0, &filter, 1_000).await.unwrap();
+        let events = page.events.iter();
+        events.map(|it| (it.fact().unwrap().event, it.event.actor.clone())).collect()
+    }
+
+    /// The issued vouchers in the log: holder and actor.
+    async fn issued(&self) -> Vec<(u32, String)> {
         let mut issued = Vec::new();
-        for recorded in page.events {
-            if let Event::VouchersIssued(event) = recorded.fact().unwrap().event {
-                let actor = recorded.event.actor.clone();
+        for (event, actor) in self.voucher_events().await {
+            if let Event::VouchersIssued(event) = event {
                 issued.extend(event.mailboxes.iter().map(|number| (number, actor.clone())));
             }
         }
@@ -233,10 +232,31 @@ impl World {
     }
 }
 
-fn worker(journal: &Arc<Journal>, queue: &InProcess, issuer: &Arc<Issuer>, pace: &Pace) -> Worker {
-    let (queue, vouchers) = (Arc::new(queue.clone()), Arc::<Issuer>::clone(issuer));
+/// Runs until no work is left and no order is in flight.
+async fn settle(sweep: &mut Sweep, worker: &Worker, queue: &dyn WorkQueue) {
+    for _ in 0..1_000 {
+        let progress = sweep.tick().await.unwrap().progress;
+        if queue.backlog().await.unwrap().waiting > 0 {
+            worker.next().await.unwrap();
+        } else if progress == 0 {
+            return;
+        }
+    }
+    panic!("the sweep does not come to an end");
+}
+
+fn worker(
+    journal: &Arc<Journal>,
+    queue: &Arc<dyn WorkQueue>,
+    issuer: &Arc<Issuer>,
+    pace: &Pace,
+) -> Worker {
+    let (queue, vouchers) = (Arc::clone(queue), Arc::<Issuer>::clone(issuer));
     Worker::of_vouchers(Arc::clone(journal), queue, vouchers, pace.clone(), 1)
 }
+
+const NO_PLATFORM: PlatformCapabilities =
+    PlatformCapabilities { controls: Capabilities::NONE, arm_ahead: None };
 
 const SMALL: SweepSettings = SweepSettings { batch: 3, orders: 2 };
 
@@ -283,7 +303,8 @@ async fn lost_orders_are_replaced_and_duplicates_issue_nothing_twice() {
 #[tokio::test]
 async fn two_workers_with_the_same_order_issue_each_voucher_once() {
     let world = World::new(SMALL).await;
-    let other = worker(&world.journal, &world.queue, &world.issuer, &world.pace);
+    let queue: Arc<dyn WorkQueue> = Arc::new(world.queue.clone());
+    let other = worker(&world.journal, &queue, &world.issuer, &world.pace);
     let id = world.journal.new_id();
     let order = WorkOrder {
         id,

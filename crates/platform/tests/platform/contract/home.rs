@@ -4,17 +4,35 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, MailboxSet, Refusals};
-use platform::{
-    Directory, EffectKey, Error, Mode, PasswordHash, Platform, PostgresDirectory, Right, SetRights,
-    Webhook,
-};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use platform::{Directory, EffectKey, Error, Mode, Platform, Right, SetRights, Webhook};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use crate::receiver::{Addressed, Real, Receiver};
+
+/// Each claim of a sibling module, on one kind of platform.
+macro_rules! suite {
+    ($name:ident on $kind:ident: $($module:ident::$claim:ident,)+) => {
+        mod $name {
+            $(#[tokio::test]
+            async fn $claim() {
+                use super::{home, $module};
+                home::run(home::Kind::$kind, $module::$claim).await;
+            })+
+        }
+    };
+}
+
+/// Requirements on a mail directory.
+macro_rules! on_every_directory {
+    ($($claims:tt)+) => {
+        suite!(sqlite_directory on File: $($claims)+);
+        suite!(postgres_directory on Postgres: $($claims)+);
+    };
+}
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -24,20 +42,9 @@ pub(crate) enum Kind {
 }
 
 pub(crate) enum Home {
-    File {
-        folder: TempDir,
-        directory: Directory,
-        server: Mutex<SqliteConnection>,
-    },
-    Postgres {
-        options: PgConnectOptions,
-        directory: PostgresDirectory,
-        server: Mutex<PgConnection>,
-    },
-    Webhook {
-        receiver: Receiver,
-        platform: Box<Webhook>,
-    },
+    File { folder: TempDir, directory: Directory, server: Mutex<SqliteConnection> },
+    Postgres { options: Box<PgConnectOptions>, directory: Directory, server: Mutex<PgConnection> },
+    Webhook { receiver: Receiver, platform: Box<Webhook> },
 }
 
 /// Runs a test on its own directory, which is deleted afterwards, whatever the result.
@@ -80,9 +87,9 @@ impl Home {
                 on_server(format!("CREATE DATABASE {name}")).await;
                 let options = server().database(&name);
                 let directory =
-                    PostgresDirectory::create(options.clone(), Mode::Rehearsal).await.unwrap();
+                    Directory::create_schema(options.clone(), Mode::Rehearsal).await.unwrap();
                 let server = PgConnection::connect_with(&options).await.unwrap().into();
-                Self::Postgres { options, directory, server }
+                Self::Postgres { options: Box::new(options), directory, server }
             }
             Kind::Webhook => {
                 let receiver = Receiver::start().await;
@@ -101,9 +108,15 @@ impl Home {
 
     pub(crate) fn platform(&self) -> &dyn Platform {
         match self {
-            Self::File { directory, .. } => directory,
-            Self::Postgres { directory, .. } => directory,
+            Self::File { directory, .. } | Self::Postgres { directory, .. } => directory,
             Self::Webhook { platform, .. } => &**platform,
+        }
+    }
+
+    fn directory(&self) -> &Directory {
+        match self {
+            Self::File { directory, .. } | Self::Postgres { directory, .. } => directory,
+            Self::Webhook { .. } => panic!("a provider has data of its own"),
         }
     }
 
@@ -114,7 +127,7 @@ impl Home {
                 Arc::new(Directory::open(&folder.path().join("directory.db")).await.unwrap())
             }
             Self::Postgres { options, .. } => {
-                Arc::new(PostgresDirectory::open(options.clone()).await.unwrap())
+                Arc::new(Directory::connect((**options).clone()).await.unwrap())
             }
             Self::Webhook { receiver, .. } => Arc::new(webhook(receiver)),
         }
@@ -126,11 +139,12 @@ impl Home {
         checkpoint: u64,
     ) -> Result<(), Error> {
         match self {
-            Self::File { directory, .. } => directory.provision(rows, checkpoint).await,
-            Self::Postgres { directory, .. } => directory.provision(rows, checkpoint).await,
             Self::Webhook { receiver, .. } => {
                 receiver.provision(rows).await;
                 Ok(())
+            }
+            Self::File { .. } | Self::Postgres { .. } => {
+                self.directory().provision(rows, checkpoint).await
             }
         }
     }
@@ -141,29 +155,18 @@ impl Home {
         self.provision(&rows, 1).await.unwrap();
     }
 
-    pub(crate) async fn say(&self, refusals: &Refusals) -> bool {
-        match self {
-            Self::File { directory, .. } => directory.say(refusals).await.unwrap(),
-            Self::Postgres { directory, .. } => directory.say(refusals).await.unwrap(),
-            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
-        }
+    pub(crate) async fn set_refusals(&self, refusals: &Refusals) -> bool {
+        self.directory().set_refusals(refusals).await.unwrap()
     }
 
-    pub(crate) async fn set_passwords(&self, passwords: &[(u32, Option<PasswordHash>)]) -> u64 {
-        match self {
-            Self::File { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
-            Self::Postgres { directory, .. } => directory.set_passwords(passwords).await.unwrap(),
-            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
-        }
+    /// An operator sets a mailbox's password.
+    pub(crate) async fn set_password(&self, number: u32, hash: &str) {
+        let sql = format!("UPDATE {{}}mailbox SET password = '{hash}' WHERE number = {number}");
+        self.by_hand(&sql).await;
     }
 
     pub(crate) async fn erase(&self, numbers: &[u32]) -> u64 {
-        let numbers = numbers.iter().copied().collect();
-        match self {
-            Self::File { directory, .. } => directory.erase(&numbers).await.unwrap(),
-            Self::Postgres { directory, .. } => directory.erase(&numbers).await.unwrap(),
-            Self::Webhook { .. } => panic!("a provider's data are the provider's"),
-        }
+        self.directory().erase(&numbers.iter().copied().collect()).await.unwrap()
     }
 
     /// Do the files contain this text? Files of a server are not searched.
@@ -177,34 +180,40 @@ impl Home {
 
     /// The password that Dovecot reads.
     pub(crate) async fn password(&self, address: &str) -> Option<String> {
+        let lookup = "SELECT password FROM {}rights WHERE address = $1";
+        let (password,) = self.lookup(lookup, address).await.unwrap();
+        password
+    }
+
+    /// A mail server's lookup of an address; `{}` precedes the name of a table.
+    async fn lookup<T>(&self, sql: &str, address: &str) -> Option<T>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+    {
         match self {
             Self::File { server, .. } => {
-                let sql = "SELECT password FROM rights WHERE address = ?";
-                let password = sqlx::query_scalar(sql).bind(address);
-                password.fetch_one(&mut *server.lock().await).await.unwrap()
+                let lookup = sqlx::query_as(AssertSqlSafe(sql.replace("{}", ""))).bind(address);
+                lookup.fetch_optional(&mut *server.lock().await).await.unwrap()
             }
             Self::Postgres { server, .. } => {
-                let sql = "SELECT password FROM directory.rights WHERE address = $1";
-                let password = sqlx::query_scalar(sql).bind(address);
-                password.fetch_one(&mut *server.lock().await).await.unwrap()
+                let lookup = AssertSqlSafe(sql.replace("{}", "directory."));
+                let lookup = sqlx::query_as(lookup).bind(address);
+                lookup.fetch_optional(&mut *server.lock().await).await.unwrap()
             }
-            Self::Webhook { .. } => panic!("a provider has passwords of its own"),
+            Self::Webhook { .. } => panic!("a provider has mail servers of its own"),
         }
     }
 
     pub(crate) async fn checkpoint(&self) -> u64 {
-        match self {
-            Self::File { directory, .. } => directory.checkpoint().await.unwrap(),
-            Self::Postgres { directory, .. } => directory.checkpoint().await.unwrap(),
-            Self::Webhook { .. } => panic!("a provider has mailboxes of its own"),
-        }
+        self.directory().checkpoint().await.unwrap()
     }
 
     pub(crate) async fn set_clock(&self, instant: DateTime<Utc>) {
         match self {
-            Self::File { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
-            Self::Postgres { directory, .. } => directory.set_clock(Some(instant)).await.unwrap(),
             Self::Webhook { receiver, .. } => receiver.set_clock(instant).await,
+            Self::File { .. } | Self::Postgres { .. } => {
+                self.directory().set_clock(Some(instant)).await.unwrap();
+            }
         }
     }
 
@@ -273,43 +282,23 @@ impl Home {
     /// A mail server's lookup of an address: can send, read only, can receive, can log in. Mail
     /// servers query `PostgreSQL` in lower case.
     pub(crate) async fn looked_up(&self, address: &str) -> Option<[bool; 4]> {
-        const COLUMNS: [usize; 4] = [0, 1, 2, 3];
-        match self {
-            Self::File { server, .. } => {
-                let sql = "SELECT can_send, read_only, can_receive, can_login FROM rights
-                           WHERE address = ?";
-                let row = sqlx::query(sql).bind(address);
-                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
-                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
-            }
-            Self::Postgres { server, .. } => {
-                let sql = "SELECT can_send, read_only, can_receive, can_login
-                           FROM directory.rights WHERE address = lower($1)";
-                let row = sqlx::query(sql).bind(address);
-                let row = row.fetch_optional(&mut *server.lock().await).await.unwrap()?;
-                Some(COLUMNS.map(|column| row.get::<bool, _>(column)))
-            }
-            Self::Webhook { receiver, .. } => receiver.looked_up(address).await,
-        }
+        let address = match self {
+            Self::File { .. } => address.to_owned(),
+            Self::Postgres { .. } => address.to_lowercase(),
+            Self::Webhook { receiver, .. } => return receiver.looked_up(address).await,
+        };
+        let lookup = "SELECT can_send, read_only, can_receive, can_login FROM {}rights
+                      WHERE address = $1";
+        let rights: (bool, bool, bool, bool) = self.lookup(lookup, &address).await?;
+        Some(rights.into())
     }
 
     /// Postfix's refusal of a mailbox that may not send.
     pub(crate) async fn refusal(&self, address: &str) -> Option<String> {
-        match self {
-            Self::File { server, .. } => {
-                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM rights
-                           WHERE address = ? AND NOT can_send";
-                let text = sqlx::query_scalar(sql).bind(address);
-                text.fetch_optional(&mut *server.lock().await).await.unwrap()
-            }
-            Self::Postgres { server, .. } => {
-                let sql = "SELECT '550 ' || send_status || ' ' || send_reason FROM directory.rights
-                           WHERE address = $1 AND NOT can_send";
-                let text = sqlx::query_scalar(sql).bind(address);
-                text.fetch_optional(&mut *server.lock().await).await.unwrap()
-            }
-            Self::Webhook { .. } => panic!("what a provider's servers say is the provider's"),
-        }
+        let lookup = "SELECT '550 ' || send_status || ' ' || send_reason FROM {}rights
+                      WHERE address = $1 AND NOT can_send";
+        let (refusal,) = self.lookup(lookup, address).await?;
+        Some(refusal)
     }
 
     pub(crate) async fn may(
@@ -348,17 +337,26 @@ pub(crate) fn call(
     right: Right,
 ) -> SetRights {
     SetRights {
-        key: EffectKey {
-            programme: "cec-pac".parse().unwrap(),
-            revision: 1,
-            phase: Some("receive-only".parse().unwrap()),
-            repairs: None,
-        },
+        key: key(),
         mailboxes: numbers.into_iter().collect(),
         capabilities: capabilities.into_iter().collect(),
         right,
         decided_at: 0,
     }
+}
+
+pub(crate) fn key() -> EffectKey {
+    EffectKey {
+        programme: "cec-pac".parse().unwrap(),
+        revision: 1,
+        phase: Some("receive-only".parse().unwrap()),
+        repairs: None,
+    }
+}
+
+/// Ends the right to send, a while ago.
+pub(crate) fn close(numbers: impl IntoIterator<Item = u32>) -> SetRights {
+    call(numbers, [Capability::Send], past())
 }
 
 pub(crate) fn past() -> Right {

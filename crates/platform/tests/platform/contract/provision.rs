@@ -50,8 +50,7 @@ pub(crate) async fn of_several_rows_of_a_mailbox_the_last_one_counts(home: Arc<H
 
 pub(crate) async fn an_erased_mailbox_keeps_a_closed_number_and_nothing_else(home: Arc<Home>) {
     home.with(0..50).await;
-    let password = "{SHA512-CRYPT}$6$erased-with-it".parse().unwrap();
-    assert_eq!(home.set_passwords(&[(7, Some(password))]).await, 1);
+    home.set_password(7, "{SHA512-CRYPT}$6$erased-with-it").await;
     home.platform().set(&call([7], [Capability::Send], past())).await.unwrap();
     assert_eq!(home.erase(&[7, 8, 99]).await, 2);
     assert_eq!(home.erase(&[7, 8, 99]).await, 0, "done again, nothing is left to do");

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Plan;
-use platform::{Mode, Platform, PostgresDirectory, RightsView};
+use platform::{Directory, Mode, Platform, RightsView};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -41,21 +41,21 @@ async fn problems_of_mail_servers_are_found_until_they_are_fixed() {
     // A role belongs to a whole server, and other tests create theirs on the shared one.
     let mut server = Own::new();
     server.start();
-    let create = || PostgresDirectory::create(server.options(), Mode::Production);
+    let create = || Directory::create_schema(server.options(), Mode::Production);
     let directory = until_it_answers(create).await;
     directory.provision(&rows([7]), 1).await.unwrap();
     let refusals = Plan::cec_pac().unwrap().refusals;
     let mut plain = connect(&server.options()).await;
     let found = async |ahead| {
         let now = now(&mut connect(&server.options()).await).await + TimeDelta::seconds(ahead);
-        directory.inspect(Some(&refusals), now).await.unwrap()
+        directory.inspect_server(Some(&refusals), now).await.unwrap()
     };
     let is = |found: &[String], expected: &[&str]| {
         let fits = found.iter().zip(expected).all(|(found, told)| found.contains(told));
         assert!(fits && found.len() == expected.len(), "{expected:?}: {found:?}");
     };
-    is(&found(0).await, &["there is no role tramonto_mail", "refusals that differ from the plan"]);
-    directory.say(&refusals).await.unwrap();
+    is(&found(0).await, &["refusals that differ from the plan", "there is no role tramonto_mail"]);
+    directory.set_refusals(&refusals).await.unwrap();
     run(&mut plain, "CREATE ROLE tramonto_mail").await.unwrap();
     is(&found(0).await, &["may not read directory.rights"]);
     let grant = "GRANT USAGE ON SCHEMA directory TO tramonto_mail;
@@ -63,7 +63,7 @@ async fn problems_of_mail_servers_are_found_until_they_are_fixed() {
     run(&mut plain, grant).await.unwrap();
     is(&found(0).await, &[]);
     is(&found(-90).await, &["differs from this machine's by 90 seconds"]);
-    assert_eq!(directory.inspect(None, now(&mut plain).await).await.unwrap(), [""; 0]);
+    assert_eq!(directory.inspect_server(None, now(&mut plain).await).await.unwrap(), [""; 0]);
 
     // A custom view, recreated any number of times, and readable by the same role.
     let view = |name: &str, column: &str| {
@@ -86,10 +86,10 @@ async fn problems_of_mail_servers_are_found_until_they_are_fixed() {
 #[tokio::test]
 async fn a_directory_for_rehearsals_and_a_clock_that_stands_still_are_found() {
     let database = Database::new().await;
-    let directory = PostgresDirectory::create(database.options(), Mode::Rehearsal).await.unwrap();
+    let directory = Directory::create_schema(database.options(), Mode::Rehearsal).await.unwrap();
     let mut plain = database.plain().await;
     let mut found =
-        async || directory.inspect(None, now(&mut plain).await).await.unwrap().join("\n");
+        async || directory.inspect_server(None, now(&mut plain).await).await.unwrap().join("\n");
     let before = found().await;
     assert!(before.contains("was made for rehearsals") && !before.contains("is stopped"));
     directory.set_clock(Some(DateTime::UNIX_EPOCH)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_directory_for_rehearsals_and_a_clock_that_stands_still_are_found() {
 #[tokio::test]
 async fn a_directory_of_the_first_version_is_brought_up_to_date_and_loses_nothing() {
     let database = Database::new().await;
-    let made = PostgresDirectory::create(database.options(), Mode::Production).await.unwrap();
+    let made = Directory::create_schema(database.options(), Mode::Production).await.unwrap();
     made.provision(&rows([1, 2]), 5).await.unwrap();
     made.set(&close([1])).await.unwrap();
     let mut plain = database.plain().await;
@@ -113,21 +113,21 @@ async fn a_directory_of_the_first_version_is_brought_up_to_date_and_loses_nothin
     );
     run(&mut plain, reader).await.unwrap();
 
-    let error = PostgresDirectory::open(database.options()).await.unwrap_err();
+    let error = Directory::connect(database.options()).await.unwrap_err();
     assert!(
         error.may_retry() && error.to_string().contains("run `tramonto store migrate`"),
         "{error}"
     );
-    let pending = async || PostgresDirectory::pending(database.options()).await.unwrap();
+    let pending = async || Directory::pending(database.options()).await.unwrap();
     assert_eq!(pending().await, ["bring the tables of the schema directory from version 1 to 2"]);
-    let migrate = || PostgresDirectory::migrate(database.options(), Mode::Production);
+    let migrate = || Directory::migrate(database.options(), Mode::Production);
     let (one, other) = tokio::join!(migrate(), migrate());
     one.and(other).unwrap();
     assert!(pending().await.is_empty());
     let after: Vec<String> = sqlx::query_scalar(COLUMNS).fetch_all(&mut plain).await.unwrap();
     assert_eq!(after, columns, "it is not what a new one is");
 
-    let open = PostgresDirectory::open(database.options()).await.unwrap();
+    let open = Directory::connect(database.options()).await.unwrap();
     assert_eq!((open.identity(), open.checkpoint().await.unwrap()), (made.identity(), 5));
     run(&mut plain, format!("SET ROLE {role}")).await.unwrap();
     let sql =

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use domain::Refusals;
 use eventstore::Clock;
-use platform::{Directory, PostgresDirectory, RightsView};
+use platform::{Directory, RightsView};
 use serde_json::json;
 
 use super::super::act::read as read_store;
@@ -61,9 +61,9 @@ pub(super) async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<E
                 ("PGPORT", options.get_port().to_string()),
                 ("PGDATABASE", options.get_database().unwrap_or_default().to_owned()),
             ];
-            let directory = PostgresDirectory::open(options).await?;
-            let found = directory.inspect(refusals.as_ref(), RealClock.now()).await?;
-            directory.close().await;
+            let directory = Directory::connect(options).await?;
+            let found = directory.inspect_server(refusals.as_ref(), RealClock.now()).await?;
+            directory.close().await?;
             (lookups(&PGSQL, &values, view.as_ref()), found)
         }
     };

@@ -11,7 +11,7 @@ use mail::Outcome;
 use tokio_util::sync::CancellationToken;
 use workers::notices::{Batch, BatchOutcome, Mailer, Sender};
 
-use crate::notices::fuse::{Fuse, StoppingLog};
+use crate::fuse::{Fuse, StoppingLog};
 use crate::notices::given::World;
 
 const EVERYONE: u32 = 7;

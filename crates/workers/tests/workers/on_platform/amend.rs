@@ -5,11 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{
-    Capabilities, Capability, Command, Event, HoldPlaced, HoldReleased, MailboxSet, Phase, Plan,
-};
+use domain::{Capabilities, Capability, Command, Event, HoldPlaced, HoldReleased, Phase, Plan};
 use eventstore::mailbox_stream;
-use platform::{Actual, Answer, Cause, Ends, Error, Known, Platform, SetRights};
+use platform::{Cause, Ends, Error, Layer, Platform};
 use uuid::Uuid;
 
 use crate::on_platform::engine::{Engine, mailboxes};
@@ -118,47 +116,28 @@ struct Away {
     away: AtomicBool,
 }
 
-impl Away {
-    fn check(&self) -> Result<(), Error> {
+#[async_trait]
+impl Layer for Away {
+    type Inner = Arc<dyn Platform>;
+
+    fn inner(&self) -> &Arc<dyn Platform> {
+        &self.inner
+    }
+
+    async fn around<T: Send>(
+        &self,
+        _name: &'static str,
+        _capabilities: Capabilities,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
         if !self.away.load(Ordering::SeqCst) {
-            return Ok(());
+            return call.await;
         }
         Err(Error::Unavailable {
             cause: Cause::UNAVAILABLE,
             problem: "the platform is away".to_owned(),
             source: None,
         })
-    }
-}
-
-#[async_trait]
-impl Platform for Away {
-    fn controls(&self) -> Capabilities {
-        self.inner.controls()
-    }
-
-    fn arms(&self) -> bool {
-        self.inner.arms()
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        self.check()?;
-        self.inner.set(call).await
-    }
-
-    async fn read(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Actual, Error> {
-        self.check()?;
-        self.inner.read(mailboxes, of).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        self.check()?;
-        self.inner.known(from, limit).await
-    }
-
-    async fn ends(&self, mailboxes: &MailboxSet, of: Capabilities) -> Result<Ends, Error> {
-        self.check()?;
-        self.inner.ends(mailboxes, of).await
     }
 }
 

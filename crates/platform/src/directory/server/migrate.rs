@@ -4,14 +4,12 @@
 //! one directory, and a killed one leaves none.
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-use super::super::{Cause, Error, Mode};
-use super::call::within;
-use super::fault::{Address, Problem};
-use super::schema;
-use super::waits::Waits;
+use super::super::name::{Name, Problem};
+use super::{Server, Waits, schema};
+use crate::{Cause, Error, Mode};
 
 /// The advisory lock held while tables are created or changed: `TrMd` in ASCII.
 const LOCK: i64 = 0x5472_4d64;
@@ -27,7 +25,7 @@ pub(super) async fn create(options: &PgConnectOptions, mode: Mode) -> Result<(),
     with(options, async |connection| {
         let mut transaction = locked(connection).await?;
         if found(&mut transaction).await?.is_some() {
-            return Err(Problem::Refused("is there already; open it instead".to_owned()));
+            return Err(Problem::Refused("exists already; open it instead".to_owned()));
         }
         make(&mut transaction, mode).await?;
         Ok(transaction.commit().await?)
@@ -63,7 +61,7 @@ pub(super) async fn migrate(options: &PgConnectOptions, mode: Mode) -> Result<()
 
 pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
     with(options, async |connection| match found(connection).await? {
-        None => Ok(vec!["make the schema directory with its tables, empty".to_owned()]),
+        None => Ok(vec!["create the schema directory with its tables, empty".to_owned()]),
         Some(found) => {
             found.is_known()?;
             let step = format!(
@@ -78,17 +76,17 @@ pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, E
 }
 
 /// The existing directory, if this program can use it.
-pub(super) async fn current(pool: &PgPool, waits: Waits, place: &Address) -> Result<Found, Error> {
-    let found = within(waits, pool, place, async |connection| found(connection).await).await?;
-    let Some(found) = found else {
-        return Err(place.unavailable(
+pub(super) async fn current(server: &Server, name: &Name) -> Result<Found, Error> {
+    let found = server.call(async |connection| found(connection).await).await;
+    let Some(found) = found.map_err(|problem| problem.at(name))? else {
+        return Err(name.unavailable(
             Cause::GONE,
-            "is not there; run `tramonto store migrate`, or put it back from its backup",
+            "is missing; run `tramonto store migrate`, or restore it from its backup",
         ));
     };
-    found.is_known().map_err(|problem| problem.at(place))?;
+    found.is_known().map_err(|problem| problem.at(name))?;
     if found.is_older() {
-        return Err(place.unavailable(
+        return Err(name.unavailable(
             Cause::UNAVAILABLE,
             "has tables of an older version of this program; run `tramonto store migrate`",
         ));
@@ -125,13 +123,9 @@ async fn with<T>(
     options: &PgConnectOptions,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
 ) -> Result<T, Error> {
-    let waits = Waits::default();
-    let pool = waits.pool(options.clone());
-    let done = within(waits, &pool, &Address::of(options), work).await;
-    // The wait is as long as for a connection; the server closes what remains.
-    if tokio::time::timeout(waits.connect, pool.close()).await.is_err() {
-        tracing::warn!("a connection to the mail directory did not close in time");
-    }
+    let (name, server) = (Name::server(options), Server::new(options.clone(), Waits::default()));
+    let done = server.call(work).await.map_err(|problem| problem.at(&name));
+    server.close(&name).await;
     done
 }
 
@@ -153,7 +147,7 @@ async fn found(connection: &mut PgConnection) -> Result<Option<Found>, Problem> 
     if !table {
         if schema {
             return Err(Problem::Refused(
-                "has a schema directory that is no mail directory; give another database"
+                "has a schema directory that is not a mail directory; give another database"
                     .to_owned(),
             ));
         }

@@ -57,7 +57,7 @@ impl Waits {
             "SET lock_timeout = {lock}; SET statement_timeout = {statement};
              SET idle_in_transaction_session_timeout = {lock};
              SET client_connection_check_interval = {check};
-             SET synchronous_commit = on; SET timezone = 'UTC'",
+             SET synchronous_commit = on; SET timezone = 'UTC'; SET search_path = directory",
             lock = milliseconds(self.lock),
             statement = milliseconds(self.statement),
             check = milliseconds(self.lock.min(Duration::from_secs(5))),

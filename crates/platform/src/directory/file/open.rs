@@ -1,16 +1,18 @@
 //! Creates and opens the file, with a clear error for every file that is not a mail directory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use sql::file::beside;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::super::Error;
-use super::file::{DirectoryFile, unavailable, unusable};
-use super::{Directory, Mode, fault, header, schema};
+use super::super::name::Name;
+use super::super::{Database, Directory};
+use super::{File, Place, header, schema};
+use crate::{Cause, Error, Mode};
 
 /// How long to wait for another program's lock.
 const BUSY: Duration = Duration::from_secs(5);
@@ -26,9 +28,10 @@ const WRITER_CACHE: &str = "-64000";
 /// Creates a directory under a temporary name and renames it once it is complete.
 pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
     // An orphaned write-ahead log would be applied to the new file and corrupt it.
-    for name in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
-        if tokio::fs::try_exists(&name).await.unwrap_or(true) {
-            return Err(unusable(&name, "is in the way of a new one; open it, or move it away"));
+    for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+        if tokio::fs::try_exists(&file).await.unwrap_or(true) {
+            let problem = "is in the way of a new one; open it, or move it away";
+            return Err(Name::file(&file).unusable(problem));
         }
     }
     let draft = &beside(path, &format!(".{}.new", Uuid::now_v7().simple()));
@@ -41,25 +44,21 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
         connection.close().await
     };
     if let Err(error) = written.await {
-        let place = DirectoryFile::of(draft).await;
+        let exists = draft.exists();
         remove(draft).await;
-        return Err(place.map_or_else(
-            |_| unavailable(path, "can't be made; check that its folder exists and is writable"),
-            |place| fault::of(&place, error),
-        ));
+        if exists {
+            return Err(Name::file(draft).fault(error));
+        }
+        let problem = "cannot be created; check that its folder exists and is writable";
+        return Err(Name::file(path).unavailable(Cause::UNAVAILABLE, problem));
     }
     // Unlike a rename, a hard link never overwrites a file created in the meantime.
     let linked = tokio::fs::hard_link(draft, path).await;
     remove(draft).await;
     linked.map_err(|error| {
-        unusable(path, &format!("can't be given its name ({error}); look at what is there"))
+        Name::file(path)
+            .unusable(&format!("cannot be given its name ({error}); check what is there"))
     })
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 async fn remove(draft: &Path) {
@@ -67,26 +66,37 @@ async fn remove(draft: &Path) {
         if let Err(error) = tokio::fs::remove_file(&name).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::warn!(file = ?name, %error, "a half-made file could not be removed");
+            tracing::warn!(file = ?name, %error, "could not remove an incomplete file");
         }
     }
 }
 
 pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
-    let place = DirectoryFile::of(path).await?;
+    let (name, place) = (Name::file(path), Place::of(path).await?);
     header::check(path).await?;
-    let at = |error| fault::of(&place, error);
-    let writing = options(path).pragma("cache_size", WRITER_CACHE);
-    let mut writer = SqliteConnection::connect_with(&writing).await.map_err(at)?;
-    upgrade(&mut writer).await.map_err(at)?;
-    let (identity, mode) = check_content(&mut writer, &place).await?;
-    let reader = options(path).read_only(true);
-    let reader = SqliteConnection::connect_with(&reader).await.map_err(at)?;
-    Ok(Directory { identity, mode, writer: Mutex::new(writer), reader: Mutex::new(reader), place })
+    let opened = async {
+        let writing = options(path).pragma("cache_size", WRITER_CACHE);
+        let mut writer = SqliteConnection::connect_with(&writing).await?;
+        migrate(&mut writer).await?;
+        // Is it writable? `SQLite` itself detects a truncated file.
+        writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+        let of_directory = "SELECT identity, rehearsal FROM directory";
+        let found: (String, bool) = sqlx::query_as(of_directory).fetch_one(&mut writer).await?;
+        let reader = SqliteConnection::connect_with(&options(path).read_only(true)).await?;
+        Ok((writer, reader, found))
+    };
+    let (writer, reader, (identity, rehearsal)) =
+        opened.await.map_err(|error| name.fault(error))?;
+    let identity = identity
+        .parse()
+        .map_err(|error| name.unusable(&format!("has no valid identity ({error})")))?;
+    let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
+    let file = File { place, writer: Mutex::new(writer), reader: Mutex::new(reader) };
+    Ok(Directory { name, identity, mode, database: Database::File(file) })
 }
 
 /// Migrates a file of an earlier version to the newest.
-async fn upgrade(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let (version,): (i32,) =
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if version < schema::VERSION {
@@ -101,24 +111,4 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .pragma("wal_autocheckpoint", CHECKPOINT_FROM)
-}
-
-/// Is it writable, and what is it? `SQLite` itself detects a truncated file.
-async fn check_content(
-    connection: &mut SqliteConnection,
-    place: &DirectoryFile,
-) -> Result<(Uuid, Mode), Error> {
-    let path = place.path();
-    let at = |error| fault::of(place, error);
-    let transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(at)?;
-    transaction.rollback().await.map_err(at)?;
-    let (identity, rehearsal): (String, bool) =
-        sqlx::query_as("SELECT identity, rehearsal FROM directory")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(at)?;
-    let identity = identity
-        .parse()
-        .map_err(|error| unusable(path, &format!("has no valid identity ({error})")))?;
-    Ok((identity, if rehearsal { Mode::Rehearsal } else { Mode::Production }))
 }

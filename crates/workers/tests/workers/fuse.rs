@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use domain::Capabilities;
 use eventstore::{
     Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
 };
@@ -89,5 +91,63 @@ impl EventStore for StoppingLog {
 
     async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
         self.inner.save_checkpoint(lease, at).await
+    }
+}
+
+/// A queue whose publications and acknowledgements burn the fuse down.
+pub(crate) struct StoppingQueue {
+    pub(crate) inner: InProcess,
+    pub(crate) fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl WorkQueue for StoppingQueue {
+    async fn publish(&self, order: WorkOrder) -> Result<(), bus::Error> {
+        let published = self.inner.publish(order).await;
+        self.fuse.step().await;
+        published
+    }
+
+    async fn pull(&self, effects: Capabilities) -> Result<Box<dyn Delivery>, bus::Error> {
+        let (inner, fuse) = (self.inner.pull(effects).await?, Arc::clone(&self.fuse));
+        Ok(Box::new(StoppingDelivery { inner, fuse }))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, bus::Error> {
+        self.inner.backlog().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
+        self.inner.dead_letters().await
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+struct StoppingDelivery {
+    inner: Box<dyn Delivery>,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl Delivery for StoppingDelivery {
+    fn order(&self) -> &WorkOrder {
+        self.inner.order()
+    }
+
+    fn count(&self) -> u32 {
+        self.inner.count()
+    }
+
+    async fn ack(self: Box<Self>) -> Result<(), bus::Error> {
+        let acknowledged = self.inner.ack().await;
+        self.fuse.step().await;
+        acknowledged
+    }
+
+    async fn nak(self: Box<Self>, delay: Duration) -> Result<(), bus::Error> {
+        self.inner.nak(delay).await
     }
 }
