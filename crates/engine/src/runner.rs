@@ -2,7 +2,7 @@
 //!
 //! A part ticks again at once while it makes progress; then it rests until an append to the log or
 //! its next wake, at most a minute, so that a clock that jumped is noticed. After an error it backs
-//! off; the first error of a series is logged. A stop takes effect between two ticks.
+//! off; the first error of a series and its end are logged. A stop takes effect between two ticks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,10 @@ impl Runner {
             wakeups.borrow_and_update();
             let rest = match part.tick(self.clock.now()).await {
                 Ok(Progress { done, next_wake, status }) => {
-                    failures = 0;
+                    if failures > 0 {
+                        tracing::info!(part = part.name(), failures, "tick succeeded again");
+                        failures = 0;
+                    }
                     self.health.report(part.name(), status);
                     if done > 0 {
                         continue;
