@@ -2,6 +2,18 @@
 //!
 //! Invariant: no personal data, except a secret that the action created for its caller.
 
+/// Displays a result as one sentence, which may name its fields.
+macro_rules! sentence {
+    ($result:ident { $($field:ident),* }, $($sentence:tt)*) => {
+        impl std::fmt::Display for $result {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let Self { $($field,)* .. } = self;
+                write!(f, $($sentence)*)
+            }
+        }
+    };
+}
+
 mod erasure;
 mod incidents;
 mod keys;

@@ -1,11 +1,9 @@
 //! Results of actions on incidents.
 
-use std::fmt;
-
 use domain::IncidentKey;
 use serde::Serialize;
 
-use crate::words::mailboxes;
+use crate::words;
 
 /// Mailboxes of an incident are retried.
 #[derive(Debug, Clone, Serialize)]
@@ -16,12 +14,11 @@ pub struct IncidentRetry {
     pub mailboxes: u64,
 }
 
-impl fmt::Display for IncidentRetry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incident, mailboxes: count } = self;
-        write!(f, "incident {incident}: {} will be retried", mailboxes(*count))
-    }
-}
+sentence!(
+    IncidentRetry { incident, mailboxes },
+    "incident {incident}: {} will be retried",
+    words::mailboxes(*mailboxes)
+);
 
 /// An incident was resolved.
 #[derive(Debug, Clone, Serialize)]
@@ -32,9 +29,8 @@ pub struct IncidentResolution {
     pub mailboxes: u64,
 }
 
-impl fmt::Display for IncidentResolution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incident, mailboxes: count } = self;
-        write!(f, "incident {incident} is resolved for {}; they stay failed", mailboxes(*count))
-    }
-}
+sentence!(
+    IncidentResolution { incident, mailboxes },
+    "incident {incident} is resolved for {}; they stay failed",
+    words::mailboxes(*mailboxes)
+);

@@ -68,14 +68,9 @@ pub struct KeyRetired {
     pub verifies_until: DateTime<Utc>,
 }
 
-impl fmt::Display for KeyRetired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "signatures of key {} are invalid from {} on: publish `tramonto key export` again, and \
-             give the keys to every service that has a copy",
-            self.kid,
-            utc(self.verifies_until)
-        )
-    }
-}
+sentence!(
+    KeyRetired { kid, verifies_until },
+    "signatures of key {kid} are invalid from {} on: publish `tramonto key export` again, and give \
+     the keys to every service that has a copy",
+    utc(*verifies_until)
+);

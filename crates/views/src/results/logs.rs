@@ -18,16 +18,10 @@ pub struct LogRequestCreated {
     pub mailbox: MailboxId,
 }
 
-impl fmt::Display for LogRequestCreated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = self.request;
-        write!(
-            f,
-            "request {request}: verify the requester, then run \
-             `tramonto log-request verify {request}`"
-        )
-    }
-}
+sentence!(
+    LogRequestCreated { request },
+    "request {request}: verify the requester, then run `tramonto log-request verify {request}`"
+);
 
 /// A requester was verified.
 #[derive(Debug, Clone, Serialize)]
@@ -36,12 +30,10 @@ pub struct LogRequestVerified {
     pub request: Uuid,
 }
 
-impl fmt::Display for LogRequestVerified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = self.request;
-        write!(f, "{request}: requester verified; run `tramonto log-request prepare {request}`")
-    }
-}
+sentence!(
+    LogRequestVerified { request },
+    "{request}: requester verified; run `tramonto log-request prepare {request}`"
+);
 
 /// A request was refused.
 #[derive(Debug, Clone, Serialize)]
@@ -50,11 +42,7 @@ pub struct LogRequestRefused {
     pub request: Uuid,
 }
 
-impl fmt::Display for LogRequestRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the request is refused", self.request)
-    }
-}
+sentence!(LogRequestRefused { request }, "{request}: the request is refused");
 
 /// Links expired, and their exports were deleted.
 #[derive(Debug, Clone, Serialize)]
@@ -63,11 +51,11 @@ pub struct LinksExpired {
     pub links: u64,
 }
 
-impl fmt::Display for LinksExpired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} links expired; their exports are deleted", count(self.links))
-    }
-}
+sentence!(
+    LinksExpired { links },
+    "{} links expired; their exports are deleted",
+    count(*links)
+);
 
 /// An export is ready.
 #[derive(Debug, Clone, Serialize)]
@@ -127,8 +115,4 @@ impl From<LogsDestroyed> for MailLogsDestroyed {
     }
 }
 
-impl fmt::Display for MailLogsDestroyed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; sha256 {}", self.summary, self.digest)
-    }
-}
+sentence!(MailLogsDestroyed { summary, digest }, "{summary}; sha256 {digest}");

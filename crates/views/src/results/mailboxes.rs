@@ -14,12 +14,10 @@ pub struct MailboxWithdrawn {
     pub mailbox: MailboxId,
 }
 
-impl fmt::Display for MailboxWithdrawn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mailbox = self.mailbox;
-        write!(f, "mailbox {mailbox} is withdrawn: it is closed, and no later phase includes it")
-    }
-}
+sentence!(
+    MailboxWithdrawn { mailbox },
+    "mailbox {mailbox} is withdrawn: it is closed, and no later phase includes it"
+);
 
 /// A hold was placed.
 #[derive(Debug, Clone, Serialize)]
@@ -54,9 +52,7 @@ pub struct HoldReleased {
     pub hold: Uuid,
 }
 
-impl fmt::Display for HoldReleased {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mailbox, hold } = self;
-        write!(f, "hold {hold} on mailbox {mailbox} is released; the plan applies to it again")
-    }
-}
+sentence!(
+    HoldReleased { mailbox, hold },
+    "hold {hold} on mailbox {mailbox} is released; the plan applies to it again"
+);

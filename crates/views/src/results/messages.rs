@@ -28,8 +28,4 @@ pub struct MessageRefused {
     pub number: i64,
 }
 
-impl fmt::Display for MessageRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "message {} is refused, and kept", self.number)
-    }
-}
+sentence!(MessageRefused { number }, "message {number} is refused, and kept");

@@ -5,7 +5,7 @@ use std::fmt;
 use domain::PhaseId;
 use serde::Serialize;
 
-use crate::words::mailboxes;
+use crate::words;
 
 /// A notice bounced.
 #[derive(Debug, Clone, Serialize)]
@@ -43,9 +43,8 @@ pub struct NoticeRetry {
     pub mailboxes: u64,
 }
 
-impl fmt::Display for NoticeRetry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { notice, mailboxes: count } = self;
-        write!(f, "notice {notice} will be sent again for {}", mailboxes(*count))
-    }
-}
+sentence!(
+    NoticeRetry { notice, mailboxes },
+    "notice {notice} will be sent again for {}",
+    words::mailboxes(*mailboxes)
+);

@@ -15,11 +15,7 @@ pub struct PlanAdopted {
     pub programme: ProgrammeId,
 }
 
-impl fmt::Display for PlanAdopted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the plan of {} is in force", self.programme)
-    }
-}
+sentence!(PlanAdopted { programme }, "the plan of {programme} is in force");
 
 /// The outcome of an amendment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -9,24 +9,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub struct Paused {}
 
-impl fmt::Display for Paused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "paused: no work is dispatched until `tramonto phase resume`; phases still start on \
-             their dates, and rights already armed still end",
-        )
-    }
-}
+sentence!(
+    Paused {},
+    "paused: no work is dispatched until `tramonto phase resume`; phases still start on their \
+     dates, and rights already armed still end"
+);
 
 /// The programme was resumed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Resumed {}
 
-impl fmt::Display for Resumed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("resumed: a running engine dispatches work again within a second")
-    }
-}
+sentence!(Resumed {}, "resumed: a running engine dispatches work again within a second");
 
 /// Calls to the platform for one capability were limited.
 #[derive(Debug, Clone, Serialize)]

@@ -55,11 +55,10 @@ pub struct VoucherRefused {
     pub cause: String,
 }
 
-impl fmt::Display for VoucherRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the request of mailbox {} is refused: {}", self.mailbox, self.cause)
-    }
-}
+sentence!(
+    VoucherRefused { mailbox, cause },
+    "the request of mailbox {mailbox} is refused: {cause}"
+);
 
 /// A voucher was revoked.
 #[derive(Debug, Clone, Serialize)]
@@ -68,11 +67,7 @@ pub struct VoucherRevoked {
     pub mailbox: MailboxId,
 }
 
-impl fmt::Display for VoucherRevoked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the voucher of mailbox {} is revoked", self.mailbox)
-    }
-}
+sentence!(VoucherRevoked { mailbox }, "the voucher of mailbox {mailbox} is revoked");
 
 /// A voucher was redeemed, now or before by the same provider.
 #[derive(Debug, Clone, Serialize)]
@@ -99,11 +94,7 @@ pub struct VouchersExpired {
     pub vouchers: u64,
 }
 
-impl fmt::Display for VouchersExpired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} vouchers expired", count(self.vouchers))
-    }
-}
+sentence!(VouchersExpired { vouchers }, "{} vouchers expired", count(*vouchers));
 
 /// A batch of reminders was claimed.
 #[derive(Debug, Clone, Serialize)]
