@@ -51,11 +51,7 @@ pub struct LinksExpired {
     pub links: u64,
 }
 
-sentence!(
-    LinksExpired { links },
-    "{} links expired; their exports are deleted",
-    count(*links)
-);
+sentence!(LinksExpired { links }, "{} links expired; their exports are deleted", count(*links));
 
 /// An export is ready.
 #[derive(Debug, Clone, Serialize)]
