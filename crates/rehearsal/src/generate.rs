@@ -50,12 +50,10 @@ pub const REGISTRATIONS: u32 = 2_121_783;
 const ACTIVATED: u32 = 1_200_000;
 /// Of a hundred that were activated, those that ever sent a message.
 const USED_OF_HUNDRED: u32 = 18;
-/// Rows are handed to the writer in pieces of this size.
-const PIECE: usize = 64 * 1024;
 const HEADER: &str = "registration_id,codice_fiscale,surname,name,address,\
                       requested_on,activated_on,last_sent_on,notify_email\n";
 
-/// Writes a registry file.
+/// Writes a registry file, row by row: the writer should buffer.
 pub fn generate(options: &Options, out: &mut impl Write) -> io::Result<Counts> {
     let registrations = options.registrations;
     let activated = scaled(registrations, ACTIVATED, REGISTRATIONS);
@@ -64,22 +62,19 @@ pub fn generate(options: &Options, out: &mut impl Write) -> io::Result<Counts> {
     let mut holders = Holders::new();
     let mut went_there = Share::new(activated, registrations);
     let mut sent_mail = Share::new(used, activated);
-    let mut piece = Vec::with_capacity(PIECE + 1024);
-    piece.extend_from_slice(HEADER.as_bytes());
+    let mut row = Vec::from(HEADER);
     let mut bytes = 0;
     for (index, requested_on) in (1..=registrations).zip(Days::new(registrations)) {
+        bytes += flush(&mut row, out)?;
         let holder = holders.next(&mut draw);
         let activated_on =
             went_there.next(&mut draw).then(|| days::activation(&mut draw, requested_on));
         let last_sent_on = activated_on
             .filter(|_active| sent_mail.next(&mut draw))
             .map(|from| draw.day(from, days::LAST));
-        write_row(&mut piece, index, &holder, [Some(requested_on), activated_on, last_sent_on])?;
-        if piece.len() >= PIECE {
-            bytes += flush(&mut piece, out)?;
-        }
+        write_row(&mut row, index, &holder, [Some(requested_on), activated_on, last_sent_on])?;
     }
-    bytes += flush(&mut piece, out)?;
+    bytes += flush(&mut row, out)?;
     out.flush()?;
     Ok(Counts { registrations, activated, used, bytes })
 }
@@ -90,39 +85,34 @@ fn scaled(count: u32, part: u32, whole: u32) -> u32 {
 }
 
 fn write_row(
-    piece: &mut Vec<u8>,
+    row: &mut Vec<u8>,
     index: u32,
     holder: &Holder<'_>,
     days: [Option<NaiveDate>; 3],
 ) -> io::Result<()> {
     let Holder { codice_fiscale, surname, name, .. } = holder;
-    write!(piece, "R{index:07}")?;
-    for text in [codice_fiscale.as_str(), surname, name] {
-        piece.push(b',');
-        piece.extend_from_slice(text.as_bytes());
-    }
-    piece.push(b',');
-    holder.write_local_part(piece)?;
-    piece.extend_from_slice(b"@postacertificata.example");
+    write!(row, "R{index:07},{},{surname},{name},", codice_fiscale.as_str())?;
+    holder.write_local_part(row)?;
+    row.extend_from_slice(b"@postacertificata.example");
     for day in days {
-        piece.push(b',');
+        row.push(b',');
         if let Some(day) = day {
-            days::write_day(piece, day);
+            write!(row, "{day}")?;
         }
     }
-    piece.push(b',');
+    row.push(b',');
     if holder.has_notice_address {
-        holder.write_local_part(piece)?;
-        piece.extend_from_slice(b"@posta.example");
+        holder.write_local_part(row)?;
+        row.extend_from_slice(b"@posta.example");
     }
-    piece.push(b'\n');
+    row.push(b'\n');
     Ok(())
 }
 
-fn flush(piece: &mut Vec<u8>, out: &mut impl Write) -> io::Result<u64> {
-    out.write_all(piece)?;
-    let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-    piece.clear();
+fn flush(row: &mut Vec<u8>, out: &mut impl Write) -> io::Result<u64> {
+    out.write_all(row)?;
+    let bytes = u64::try_from(row.len()).unwrap_or(u64::MAX);
+    row.clear();
     Ok(bytes)
 }
 

@@ -137,6 +137,23 @@ impl Holders {
         }
     }
 
+    /// Counts a refusal that had to come; an acceptance is a violation.
+    fn must_be_refused<T>(
+        &mut self,
+        answer: Result<T, impl Into<Error>>,
+        accepted: &str,
+    ) -> Result<(), Error> {
+        match answer.map_err(Into::into) {
+            Err(
+                Error::Vouchers(::vouchers::Error::Rejected(_))
+                | Error::Archive(archive::Error::Rejected(_)),
+            ) => self.outcome.turned_away += 1,
+            Ok(_) => self.wrong(accepted),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn wrong(&mut self, what: &str) {
         self.outcome.wrong.push(what.to_owned());
     }

@@ -6,7 +6,7 @@
 
 mod extracts;
 mod row;
-mod shared;
+mod source;
 mod vouchers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +15,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use domain::{Capability, Event, Hold, PhaseId, Plan, Standing};
 use roaring::RoaringBitmap;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sql::PgConnectOptions;
 
 use self::extracts::Extracts;
 use self::row::Row;
+use self::source::Source;
 use self::vouchers::Granted;
 use engine::{Error, Home};
 
@@ -61,9 +60,8 @@ struct FromLog {
     withdrawn: RoaringBitmap,
     holds: BTreeMap<uuid::Uuid, Hold>,
     given_up: RoaringBitmap,
-    early: Vec<String>,
-    /// Outcomes recorded twice.
-    doubled: Vec<String>,
+    /// Violations by single events.
+    wrong: Vec<String>,
     /// When the newest event was recorded, in microseconds since 1970, and the plan in force then.
     newest: i64,
     plan: Option<Box<Plan>>,
@@ -73,26 +71,26 @@ struct FromLog {
 
 /// Checks an embedded store.
 pub async fn prove(home: &Home) -> Result<Proof, Error> {
-    let (log, directory) = (read_log(home).await?, read_directory(home).await?);
-    Ok(add_up(&log, &directory))
+    check(&Source::file(home.log()), &Source::file(home.directory())).await
 }
 
 /// Checks a shared store.
 pub async fn prove_shared(options: &PgConnectOptions) -> Result<Proof, Error> {
-    let (log, directory) = shared::read(options).await?;
-    Ok(add_up(&log, &directory))
+    let database = Source::server(options);
+    check(&database, &database).await
+}
+
+async fn check(log: &Source, directory: &Source) -> Result<Proof, Error> {
+    Ok(add_up(&FromLog::read(log).await?, &read_directory(directory).await?))
 }
 
 /// The mailboxes by capability; under `None`, all mailboxes.
 type Directory = BTreeMap<Option<Capability>, RoaringBitmap>;
 
 fn add_up(log: &FromLog, directory: &Directory) -> Proof {
-    let mut proof = Proof { activated: log.activated.len(), ..Proof::default() };
-    proof.problems.extend(log.early.iter().cloned());
+    let (activated, problems) = (log.activated.len(), log.wrong.clone());
+    let mut proof = Proof { activated, problems, ..Proof::default() };
     sums(log, &mut proof);
-    proof.problems.extend(log.doubled.iter().cloned());
-    proof.problems.extend(log.vouchers.wrong().iter().cloned());
-    proof.problems.extend(log.extracts.wrong().iter().cloned());
     (proof.vouchers, proof.redeemed) = (log.vouchers.issued(), log.vouchers.redeemed());
     proof.extracts = u64::try_from(log.extracts.served()).unwrap_or(u64::MAX);
     proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
@@ -137,51 +135,24 @@ fn sums(log: &FromLog, proof: &mut Proof) {
     }
 }
 
-async fn connect(path: &std::path::Path) -> Result<SqliteConnection, Error> {
-    // It reads every row: slow statements are expected.
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    let options = options.disable_statement_logging();
-    options.connect().await.map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &std::path::Path, error: &sqlx::Error) -> Error {
-    Error::Unavailable(format!(
-        "{}: cannot be read for the completeness check: {error}",
-        path.display()
-    ))
-}
-
-async fn read_log(home: &Home) -> Result<FromLog, Error> {
-    let path = home.log();
-    let mut connection = connect(&path).await?;
-    let mut log = FromLog::default();
-    let mut after = 0_i64;
-    loop {
-        let rows: Vec<(i64, String, i64, i64, i64, String, String)> = sqlx::query_as(
-            "SELECT event.position, kind.name, schema_version, effective_at, recorded_at, actor,
-                    payload
-             FROM event JOIN kind ON kind.id = event.kind
-             WHERE event.position > ? ORDER BY event.position LIMIT 64",
-        )
-        .bind(after)
-        .fetch_all(&mut connection)
-        .await
-        .map_err(|error| unreadable(&path, &error))?;
-        let Some(last) = rows.last() else { break };
-        after = last.0;
-        for (position, kind, version, effective_at, recorded_at, actor, payload) in rows {
-            log.newest = log.newest.max(recorded_at);
-            let version = u16::try_from(version).unwrap_or(u16::MAX);
-            let event = Event::decode(&kind, version, &payload)
-                .map_err(|error| Error::Invalid(format!("event {position}: {error}")))?;
-            log.add(event, position, &actor, effective_at);
+impl FromLog {
+    async fn read(source: &Source) -> Result<Self, Error> {
+        let mut log = Self::default();
+        let mut after = 0;
+        loop {
+            let rows = source.log_after(after).await?;
+            let Some(last) = rows.last() else { return Ok(log) };
+            after = last.0;
+            for (position, kind, version, effective_at, recorded_at, actor, payload) in rows {
+                log.newest = log.newest.max(recorded_at);
+                let version = u16::try_from(version).unwrap_or(u16::MAX);
+                let event = Event::decode(&kind, version, &payload)
+                    .map_err(|error| Error::Invalid(format!("event {position}: {error}")))?;
+                log.add(event, position, &actor, effective_at);
+            }
         }
     }
-    connection.close().await.map_err(|error| unreadable(&path, &error))?;
-    Ok(log)
-}
 
-impl FromLog {
     /// Mailboxes whose hold kept the capability when the newest event was recorded: an expired hold
     /// is no reason.
     fn held(&self, capability: Capability) -> RoaringBitmap {
@@ -196,7 +167,7 @@ impl FromLog {
     fn removed(&mut self, event: &Event, position: i64, effective_at: i64) {
         if let Some((capability, outcome)) = event.as_removal() {
             if effective_at < outcome.due_at.timestamp_micros() {
-                self.early.push(format!("event {position} took effect before it was due"));
+                self.wrong.push(format!("event {position} took effect before it was due"));
             }
             let closed = if capability == Capability::Activate {
                 &mut self.lapsed
@@ -205,7 +176,7 @@ impl FromLog {
             };
             let again = outcome.mailboxes.intersection_len(closed);
             if again > 0 {
-                self.doubled.push(format!(
+                self.wrong.push(format!(
                     "event {position} records again that {again} mailboxes lost {capability}"
                 ));
             }
@@ -233,9 +204,11 @@ impl FromLog {
         self.vouchers.know(&event);
         if let Some(plan) = &self.plan {
             let at = DateTime::<Utc>::from_timestamp_micros(effective_at).unwrap_or_default();
-            let row = Row { position, at, actor, plan };
-            self.vouchers.add(&event, &row);
-            self.extracts.add(&event, &row, &self.activated);
+            let (activated, withdrawn) = (&self.activated, &self.withdrawn);
+            let wrong = &mut self.wrong;
+            let mut row = Row { position, at, actor, plan, activated, withdrawn, wrong };
+            self.vouchers.add(&event, &mut row);
+            self.extracts.add(&event, &mut row);
         }
         match event {
             Event::MailboxesRegistered(event) => {
@@ -307,41 +280,16 @@ fn is_of_rights(phase: Option<&PhaseId>, cause: &str) -> bool {
     phase.is_some() || !cause.starts_with("voucher-")
 }
 
-/// The rights by the view of the mail servers; under `None`, all mailboxes.
-async fn read_directory(home: &Home) -> Result<Directory, Error> {
-    let path = home.directory();
-    let mut connection = connect(&path).await?;
-    // One row of text instead of a row per mailbox: two million rows take seconds to transfer.
-    let row: Texts = sqlx::query_as(
-        "SELECT coalesce(group_concat(number), ''),
-                    coalesce(group_concat(number) FILTER (WHERE can_send), ''),
-                    coalesce(group_concat(number) FILTER (WHERE NOT read_only), ''),
-                    coalesce(group_concat(number) FILTER (WHERE can_receive), ''),
-                    coalesce(group_concat(number) FILTER (WHERE can_login), '')
-             FROM rights",
-    )
-    .fetch_one(&mut connection)
-    .await
-    .map_err(|error| unreadable(&path, &error))?;
-    connection.close().await.map_err(|error| unreadable(&path, &error))?;
-    Ok(sets_of(row))
-}
-
-/// The row of numbers of a directory: all mailboxes, and those that may send, modify, receive, log
-/// in.
-fn sets_of((all, send, modify, receive, access): Texts) -> Directory {
-    let sets = [
-        (None, all),
-        (Some(Capability::Send), send),
-        (Some(Capability::Modify), modify),
-        (Some(Capability::Receive), receive),
-        (Some(Capability::Access), access),
-    ];
-    sets.into_iter().map(|(capability, text)| (capability, numbers(&text))).collect()
-}
-
-type Texts = (String, String, String, String, String);
-
-fn numbers(text: &str) -> RoaringBitmap {
-    text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
+async fn read_directory(source: &Source) -> Result<Directory, Error> {
+    let (all, send, modify, receive, access) = source.rights().await?;
+    let numbers = |text: String| {
+        text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
+    };
+    Ok(Directory::from([
+        (None, numbers(all)),
+        (Some(Capability::Send), numbers(send)),
+        (Some(Capability::Modify), numbers(modify)),
+        (Some(Capability::Receive), numbers(receive)),
+        (Some(Capability::Access), numbers(access)),
+    ]))
 }

@@ -61,25 +61,21 @@ impl Rehearsal {
     pub async fn open(
         home: Home,
         clock: Arc<VirtualClock>,
-        rehearsal: RehearsalSettings,
+        settings: RehearsalSettings,
     ) -> Result<Self, Error> {
-        let engine = open(home, &clock, &rehearsal).await?;
-        let crashed_at = engine.store.log.head().await?;
-        let holders = Holders::new(Chance::NEVER, 0);
-        Ok(Self { engine, clock, settings: rehearsal, holders, crashes: 0, crashed_at })
+        let engine = open(home, &clock, &settings).await?;
+        Self::over(engine, clock, settings).await
     }
 
-    /// Over an engine that is open already; it never crashes.
+    /// Over an engine that is open already.
     pub async fn over(
         engine: Engine,
         clock: Arc<VirtualClock>,
-        plan: Plan,
-        settings: EngineSettings,
+        settings: RehearsalSettings,
     ) -> Result<Self, Error> {
         let crashed_at = engine.store.log.head().await?;
-        let rehearsal = RehearsalSettings { plan, engine: settings, crash_every: None };
         let holders = Holders::new(Chance::NEVER, 0);
-        Ok(Self { engine, clock, settings: rehearsal, holders, crashes: 0, crashed_at })
+        Ok(Self { engine, clock, settings, holders, crashes: 0, crashed_at })
     }
 
     /// Runs the programme to its end.

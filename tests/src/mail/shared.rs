@@ -8,8 +8,7 @@ use engine::embedded::{Engine, Ports, Store};
 use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, EventStore};
 use platform::{Directory, Error, Layer, Mode};
-use rehearsal::Rehearsal;
-use rehearsal::VirtualClock;
+use rehearsal::{Rehearsal, RehearsalSettings, VirtualClock};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
 
@@ -62,8 +61,9 @@ impl Enforcement for SharedDirectory {
         let ports = Ports { log, queue, platform };
         let engine =
             Engine::with_ports(store, programme, clock, ports, settings.clone()).await.unwrap();
-        let clock = Arc::clone(&world.clock);
-        Rehearsal::over(engine, clock, world.plan.clone(), settings).await.unwrap()
+        let (plan, clock) = (world.plan.clone(), Arc::clone(&world.clock));
+        let settings = RehearsalSettings { plan, engine: settings, crash_every: None };
+        Rehearsal::over(engine, clock, settings).await.unwrap()
     }
 
     fn lookups(&self) -> Lookups {

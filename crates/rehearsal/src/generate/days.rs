@@ -75,19 +75,3 @@ pub(super) fn activation(draw: &mut Draw, requested_on: NaiveDate) -> NaiveDate 
     let later = DayCount::new(draw.below(within).into());
     requested_on.checked_add_days(later).map_or(LAST, |day| day.min(LAST))
 }
-
-/// Writes `YYYY-MM-DD`, without the cost of a formatting language.
-pub(super) fn write_day(piece: &mut Vec<u8>, day: NaiveDate) {
-    let year = day.year().unsigned_abs();
-    push_digits(piece, year, &[1_000, 100, 10, 1]);
-    for number in [day.month(), day.day()] {
-        piece.push(b'-');
-        push_digits(piece, number, &[10, 1]);
-    }
-}
-
-fn push_digits(piece: &mut Vec<u8>, number: u32, units: &[u32]) {
-    piece.extend(
-        units.iter().map(|unit| u8::try_from(number / unit % 10).map_or(b'0', |d| b'0' + d)),
-    );
-}

@@ -21,12 +21,10 @@ pub(super) struct Holder<'a> {
 
 impl Holder<'_> {
     /// `name.surname`, with a number if the name is already used.
-    pub(super) fn write_local_part(&self, piece: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn write_local_part(&self, row: &mut Vec<u8>) -> io::Result<()> {
         let (name, surname) = self.plain;
-        piece.extend_from_slice(name.as_bytes());
-        piece.push(b'.');
-        piece.extend_from_slice(surname.as_bytes());
-        if self.namesakes > 1 { write!(piece, "{}", self.namesakes) } else { Ok(()) }
+        write!(row, "{name}.{surname}")?;
+        if self.namesakes > 1 { write!(row, "{}", self.namesakes) } else { Ok(()) }
     }
 }
 

@@ -2,129 +2,30 @@ use std::collections::HashSet;
 
 use super::draw::Draw;
 
-/// Ordinary stems, the likeliest names of the list.
-const STEMS: [&str; 36] = [
-    "Ross",
-    "Ferrar",
-    "Bianch",
-    "Roman",
-    "Ricc",
-    "Marin",
-    "Brun",
-    "Gall",
-    "Cont",
-    "Mancin",
-    "Cost",
-    "Giordan",
-    "Rizz",
-    "Lombard",
-    "Morett",
-    "Barbier",
-    "Fontan",
-    "Santor",
-    "Marian",
-    "Rinald",
-    "Carus",
-    "Ferrer",
-    "Martinell",
-    "Leon",
-    "Gentil",
-    "Martin",
-    "Vital",
-    "Serr",
-    "Copp",
-    "Pellegrin",
-    "Palumb",
-    "Montan",
-    "Valentin",
-    "Caputt",
-    "Fabbr",
-    "Bassan",
-];
-const ONSETS: [&str; 60] = [
-    "Bal", "Bar", "Bel", "Ber", "Bol", "Bon", "Brug", "Cal", "Cam", "Cap", "Car", "Cas", "Cat",
-    "Cer", "Col", "Cor", "Dal", "Don", "Fal", "Fer", "Fin", "For", "Gal", "Gar", "Gen", "Ghir",
-    "Giar", "Gran", "Grim", "Guar", "Lan", "Luc", "Mal", "Man", "Mas", "Mel", "Mon", "Mor", "Nar",
-    "Orl", "Pal", "Pan", "Par", "Pas", "Per", "Pier", "Pol", "Ric", "Riv", "Sal", "San", "Sar",
-    "Scar", "Ser", "Sil", "Tar", "Tes", "Val", "Ven", "Vil",
-];
-const MIDDLES: [&str; 19] = [
-    "a", "e", "i", "o", "u", "ari", "ela", "eni", "era", "esi", "ila", "ina", "ola", "ona", "ora",
-    "ota", "ura", "usi", "ave",
-];
-const ENDINGS: [&str; 13] =
-    ["ni", "rini", "lli", "tti", "ssi", "sco", "no", "ro", "cci", "zzi", "ldi", "netti", "sini"];
-/// Given names that are one stem with an ending for him and one for her.
-const PAIRED: [(&str, &str, &str); 24] = [
-    ("Mari", "o", "a"),
-    ("Francesc", "o", "a"),
-    ("Paol", "o", "a"),
-    ("Antoni", "o", "a"),
-    ("Robert", "o", "a"),
-    ("Stefan", "o", "ia"),
-    ("Carl", "o", "a"),
-    ("Gabriel", "e", "la"),
-    ("Giovann", "i", "a"),
-    ("Alessandr", "o", "a"),
-    ("Valeri", "o", "a"),
-    ("Claudi", "o", "a"),
-    ("Daniel", "e", "a"),
-    ("Fabi", "o", "a"),
-    ("Giuli", "o", "a"),
-    ("Luci", "o", "a"),
-    ("Maurizi", "o", "a"),
-    ("Patrizi", "o", "a"),
-    ("Emanuel", "e", "a"),
-    ("Simon", "e", "a"),
-    ("Silvi", "o", "a"),
-    ("Federic", "o", "a"),
-    ("Albert", "o", "a"),
-    ("Eugeni", "o", "a"),
-];
-const HIS: [&str; 20] = [
-    "Giuseppe",
-    "Luigi",
-    "Salvatore",
-    "Vincenzo",
-    "Pietro",
-    "Andrea",
-    "Marco",
-    "Luca",
-    "Domenico",
-    "Angelo",
-    "Bruno",
-    "Franco",
-    "Sergio",
-    "Matteo",
-    "Davide",
-    "Raffaele",
-    "Michele",
-    "Nicolò",
-    "Riccardo",
-    "Tommaso",
-];
-const HERS: [&str; 20] = [
-    "Anna",
-    "Rosa",
-    "Teresa",
-    "Lucia",
-    "Caterina",
-    "Elena",
-    "Laura",
-    "Sara",
-    "Chiara",
-    "Monica",
-    "Barbara",
-    "Cristina",
-    "Elisabetta",
-    "Marta",
-    "Ilaria",
-    "Giuseppina",
-    "Concetta",
-    "Rita",
-    "Luisa",
-    "Beatrice",
-];
+/// Ordinary stems of surnames, the likeliest first.
+const STEMS: &str = "\
+    Ross Ferrar Bianch Roman Ricc Marin Brun Gall Cont Mancin Cost Giordan Rizz Lombard Morett \
+    Barbier Fontan Santor Marian Rinald Carus Ferrer Martinell Leon Gentil Martin Vital Serr \
+    Copp Pellegrin Palumb Montan Valentin Caputt Fabbr Bassan";
+/// Syllables of which the other surnames are composed.
+const ONSETS: &str = "\
+    Bal Bar Bel Ber Bol Bon Brug Cal Cam Cap Car Cas Cat Cer Col Cor Dal Don Fal Fer Fin For Gal \
+    Gar Gen Ghir Giar Gran Grim Guar Lan Luc Mal Man Mas Mel Mon Mor Nar Orl Pal Pan Par Pas Per \
+    Pier Pol Ric Riv Sal San Sar Scar Ser Sil Tar Tes Val Ven Vil";
+const MIDDLES: &str = "a e i o u ari ela eni era esi ila ina ola ona ora ota ura usi ave";
+const ENDINGS: &str = "ni rini lli tti ssi sco no ro cci zzi ldi netti sini";
+/// His given names, the likeliest first.
+const HIS: &str = "\
+    Mario Francesco Paolo Antonio Roberto Stefano Carlo Gabriele Giovanni Alessandro Valerio \
+    Claudio Daniele Fabio Giulio Lucio Maurizio Patrizio Emanuele Simone Silvio Federico Alberto \
+    Eugenio Giuseppe Luigi Salvatore Vincenzo Pietro Andrea Marco Luca Domenico Angelo Bruno \
+    Franco Sergio Matteo Davide Raffaele Michele Nicolò Riccardo Tommaso";
+/// Her given names.
+const HERS: &str = "\
+    Maria Francesca Paola Antonia Roberta Stefania Carla Gabriella Giovanna Alessandra Valeria \
+    Claudia Daniela Fabia Giulia Lucia Maurizia Patrizia Emanuela Simona Silvia Federica Alberta \
+    Eugenia Anna Rosa Teresa Lucia Caterina Elena Laura Sara Chiara Monica Barbara Cristina \
+    Elisabetta Marta Ilaria Giuseppina Concetta Rita Luisa Beatrice";
 /// Thousands, as in the country.
 const SURNAMES: usize = 6_000;
 
@@ -145,26 +46,23 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn surnames() -> Self {
-        let ordinary = STEMS.iter().map(|stem| format!("{stem}i"));
-        let others = STEMS.iter().map(|stem| format!("{stem}o"));
+        let ordinary = STEMS.split(' ').map(|stem| format!("{stem}i"));
+        let others = STEMS.split(' ').map(|stem| format!("{stem}o"));
         Self::new(ordinary.chain(others).chain(composed()).take(SURNAMES + 500), 30, SURNAMES)
     }
 
     pub(super) fn his() -> Self {
-        let paired = PAIRED.iter().map(|(stem, his, _)| format!("{stem}{his}"));
-        Self::given(paired, &HIS, "Gian")
+        Self::given(HIS, "Gian")
     }
 
     pub(super) fn hers() -> Self {
-        let paired = PAIRED.iter().map(|(stem, _, hers)| format!("{stem}{hers}"));
-        Self::given(paired, &HERS, "Maria")
+        Self::given(HERS, "Maria")
     }
 
     /// Single names first, then the double ones (`Maria Rosa`).
-    fn given(paired: impl Iterator<Item = String>, plain: &[&str], double: &str) -> Self {
-        let single: Vec<String> = paired.chain(plain.iter().map(ToString::to_string)).collect();
-        let doubles = single.iter().skip(1).map(|name| format!("{double} {name}"));
-        Self::new(single.iter().cloned().chain(doubles), 12, usize::MAX)
+    fn given(single: &str, double: &str) -> Self {
+        let doubles = single.split(' ').skip(1).map(|name| format!("{double} {name}"));
+        Self::new(single.split(' ').map(str::to_owned).chain(doubles), 12, usize::MAX)
     }
 
     /// `flat` is how slowly the likeliness falls at the head of the list.
@@ -202,14 +100,16 @@ impl Names {
 /// Surnames put together from syllables, in an order that does not follow the alphabet; some with a
 /// particle, some with an accent at the end.
 fn composed() -> impl Iterator<Item = String> {
-    let whole = ONSETS.len() * MIDDLES.len() * ENDINGS.len();
+    let [onsets, middles, endings] =
+        [ONSETS, MIDDLES, ENDINGS].map(|list| list.split(' ').collect::<Vec<_>>());
+    let whole = onsets.len() * middles.len() * endings.len();
     // A prime that divides none of the three lengths: every combination occurs once.
     (0..whole).map(move |step| step * 7_919 % whole).enumerate().filter_map(
-        |(place, combination)| {
-            let onset = ONSETS.get(combination % ONSETS.len())?;
-            let rest = combination / ONSETS.len();
-            let (middle, ending) =
-                (MIDDLES.get(rest % MIDDLES.len())?, ENDINGS.get(rest / MIDDLES.len())?);
+        move |(place, combination)| {
+            let onset = onsets.get(combination % onsets.len())?;
+            let rest = combination / onsets.len();
+            let middle = middles.get(rest % middles.len())?;
+            let ending = endings.get(rest / middles.len())?;
             let surname = format!("{onset}{middle}{ending}");
             Some(match place % 60 {
                 7 => format!("De {surname}"),

@@ -76,11 +76,10 @@ impl Holders {
         let keys = keys(home, &*engine.clock())?;
         let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.extracts());
         match task {
-            Task::Stray(number) => match request(&office, number).await {
-                Err(ArchiveError::Rejected(_)) => self.outcome.turned_away += 1,
-                Ok(_) => self.wrong("a log request was accepted outside its window"),
-                Err(error) => return Err(error.into()),
-            },
+            Task::Stray(number) => {
+                let answer = request(&office, number).await;
+                self.must_be_refused(answer, "a log request was accepted outside its window")?;
+            }
             Task::Index(readers) => read_log(&office, engine, &readers).await?,
             Task::Ask(number) => {
                 let request = request(&office, number).await?;

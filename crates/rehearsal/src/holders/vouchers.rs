@@ -95,12 +95,9 @@ impl Holders {
         let vouchers = Vouchers::new(journal, registry, Arc::new(codes), Arc::new(keyring));
         match task {
             Task::Stray(who) => {
+                let accepted = "a voucher request was accepted outside its window";
                 for number in who {
-                    match vouchers.request(number, &origin()).await {
-                        Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
-                        Ok(()) => self.wrong("a voucher request was accepted outside its window"),
-                        Err(error) => return Err(error.into()),
-                    }
+                    self.must_be_refused(vouchers.request(number, &origin()).await, accepted)?;
                 }
                 Ok(())
             }
@@ -166,7 +163,8 @@ impl Holders {
                     reissued => reissued?,
                 };
                 vouchers.record_delivered(&[reissued.id], &origin()).await?;
-                self.must_fail(vouchers, &code, &first, "a code that was replaced").await?;
+                let answer = vouchers.redeem(&code, &first, &origin()).await;
+                self.must_be_refused(answer, "a provider redeemed a code that was replaced")?;
                 code = reissued.code.shown();
             }
             match vouchers.redeem(&code, &first, &origin()).await {
@@ -174,22 +172,8 @@ impl Holders {
                 Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
                 Err(error) => return Err(error.into()),
             }
-            self.must_fail(vouchers, &code, &second, "a voucher a second time").await?;
-        }
-        Ok(())
-    }
-
-    async fn must_fail(
-        &mut self,
-        vouchers: &Vouchers,
-        code: &str,
-        provider: &ProviderId,
-        what: &str,
-    ) -> Result<(), Error> {
-        match vouchers.redeem(code, provider, &origin()).await {
-            Err(VoucherError::Rejected(_)) => self.outcome.turned_away += 1,
-            Ok(_) => self.wrong(&format!("a provider redeemed {what}")),
-            Err(error) => return Err(error.into()),
+            let answer = vouchers.redeem(&code, &second, &origin()).await;
+            self.must_be_refused(answer, "a provider redeemed a voucher a second time")?;
         }
         Ok(())
     }

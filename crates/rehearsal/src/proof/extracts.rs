@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::{Capability, Event, ExportAccess};
-use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::row::Row;
@@ -21,7 +20,6 @@ pub(super) struct Extracts {
     /// Requests whose export was served.
     served: BTreeSet<Uuid>,
     destroyed: bool,
-    wrong: Vec<String>,
 }
 
 impl Extracts {
@@ -29,12 +27,8 @@ impl Extracts {
         self.served.len()
     }
 
-    pub(super) fn wrong(&self) -> &[String] {
-        &self.wrong
-    }
-
     /// Takes one row about requests for logs.
-    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>, activated: &RoaringBitmap) {
+    pub(super) fn add(&mut self, event: &Event, row: &mut Row<'_>) {
         if let Event::LogRequested(event) = event {
             let asked = Capability::RequestLogs;
             let allowed = match event.received_on {
@@ -42,47 +36,37 @@ impl Extracts {
                 None => row.allowed(asked),
             };
             let open = allowed && !self.destroyed;
-            self.unless(open, row, "takes a request for a log outside its time");
-            let has_one = activated.contains(event.number);
-            self.unless(
-                has_one,
-                row,
-                "takes a request for the log of a mailbox that never was one",
-            );
+            row.unless(open, "takes a request for a log outside its time");
+            let has_one = row.activated.contains(event.number);
+            row.unless(has_one, "takes a request for the log of a mailbox that never was one");
             self.open.insert(event.request, event.number);
         } else if let Event::LogRequesterVerified(event) = event {
             self.verified.insert(event.request);
         } else if let Event::LogExportPrepared(event) = event {
             let theirs = self.open.get(&event.request) == Some(&event.number);
             let sure = self.verified.contains(&event.request);
-            self.unless(theirs && sure, row, "prepares an export without an eligible request");
+            row.unless(theirs && sure, "prepares an export without an eligible request");
             self.links.insert(event.request, event.expires_at);
         } else if let Event::LogExportAccessed(event) = event
             && event.outcome == ExportAccess::Delivered
         {
             let theirs = self.open.get(&event.request) == Some(&event.number);
-            self.unless(theirs, row, "delivers an export of another mailbox");
+            row.unless(theirs, "delivers an export of another mailbox");
             let link = self.links.get(&event.request);
             let in_time = link.is_some_and(|expires_at| row.at < *expires_at);
-            self.unless(in_time, row, "delivers an export without a link, or after its end");
+            row.unless(in_time, "delivers an export without a link, or after its end");
             self.served.insert(event.request);
         } else if let Event::LogExportExpired(event) = event {
             let link = self.links.remove(&event.request);
             let over = link.is_some_and(|expires_at| expires_at <= row.at);
-            self.unless(over, row, "ends a link before its time");
+            row.unless(over, "ends a link before its time");
             self.open.remove(&event.request);
         } else if let Event::LogRequestRefused(event) = event {
             self.open.remove(&event.request);
         } else if let Event::LogsDestroyed(_) = event {
             let over = !row.allowed(Capability::RequestLogs) && self.open.is_empty();
-            self.unless(over, row, "destroys logs that may still be requested");
+            row.unless(over, "destroys logs that may still be requested");
             self.destroyed = true;
-        }
-    }
-
-    fn unless(&mut self, right: bool, row: &Row<'_>, does: &str) {
-        if !right {
-            self.wrong.push(format!("event {} {does}", row.position));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capability, Plan, first_instant};
+use roaring::RoaringBitmap;
 
-/// A row and the plan in force.
+/// A row and what it is checked against.
 pub(super) struct Row<'a> {
     /// Its position in the log.
     pub(super) position: i64,
@@ -13,9 +14,27 @@ pub(super) struct Row<'a> {
     pub(super) actor: &'a str,
     /// The plan in force.
     pub(super) plan: &'a Plan,
+    /// Mailboxes that were ever activated.
+    pub(super) activated: &'a RoaringBitmap,
+    /// Withdrawn mailboxes.
+    pub(super) withdrawn: &'a RoaringBitmap,
+    /// Violations, one sentence each.
+    pub(super) wrong: &'a mut Vec<String>,
 }
 
 impl Row<'_> {
+    /// Records a violation if this is false.
+    pub(super) fn unless(&mut self, right: bool, does: &str) {
+        if !right {
+            self.wrong.push(format!("event {} {does}", self.position));
+        }
+    }
+
+    /// Records a violation if it concerns any mailbox.
+    pub(super) fn none(&mut self, whose: &RoaringBitmap, does: &str) {
+        self.unless(whose.is_empty(), &format!("{does}, of {} mailboxes", whose.len()));
+    }
+
     /// The civil day on which it took effect.
     pub(super) fn day(&self) -> NaiveDate {
         self.at.with_timezone(&self.plan.zone).date_naive()

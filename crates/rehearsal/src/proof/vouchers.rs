@@ -13,8 +13,6 @@ use super::row::Row;
 pub(super) struct Granted {
     /// The civil day on which each mailbox was requested, by number.
     asked_on: Vec<Option<NaiveDate>>,
-    activated: RoaringBitmap,
-    withdrawn: RoaringBitmap,
     requested: RoaringBitmap,
     verified: RoaringBitmap,
     issued: RoaringBitmap,
@@ -25,8 +23,6 @@ pub(super) struct Granted {
     replaced: BTreeMap<u32, u32>,
     /// Who was reminded once, twice, and so on.
     reminded: Vec<RoaringBitmap>,
-    /// What does not add up.
-    wrong: Vec<String>,
 }
 
 impl Granted {
@@ -38,25 +34,14 @@ impl Granted {
         self.redeemed.len()
     }
 
-    pub(super) fn wrong(&self) -> &[String] {
-        &self.wrong
-    }
-
-    /// Whose mailbox this is, and since when: rows that come before there is a voucher.
+    /// The day on which a mailbox was requested: rows that come before there is a voucher.
     pub(super) fn know(&mut self, event: &Event) {
         if let Event::MailboxesRegistered(event) = event {
             let days = (event.first..).zip(event.requested_on.iter());
             days.for_each(|(number, day)| self.asked(number, day));
-            let days = (event.first..).zip(event.activated_on.iter());
-            let there = days.filter(|(_, day)| day.is_some());
-            self.activated.extend(there.map(|(number, _)| number));
         } else if let Event::RegistrationsCorrected(event) = event {
             let days = event.mailboxes.iter().zip(event.requested_on.iter());
             days.for_each(|(number, day)| self.asked(number, day));
-        } else if let Event::MailboxesActivated(event) = event {
-            self.activated |= &*event.mailboxes;
-        } else if let Event::MailboxWithdrawn(event) = event {
-            self.withdrawn.insert(event.number);
         }
     }
 
@@ -71,20 +56,17 @@ impl Granted {
     }
 
     /// Takes one row about vouchers.
-    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+    pub(super) fn add(&mut self, event: &Event, row: &mut Row<'_>) {
         let Some(rules) = row.plan.vouchers.as_deref() else {
             let grants = matches!(event, Event::VouchersIssued(_));
-            self.unless(!grants, row, "issues vouchers under a plan that has none");
+            row.unless(!grants, "issues vouchers under a plan that has none");
             return;
         };
         if let Event::VouchersRequested(event) = event {
             self.request(&event.mailboxes, rules, row);
         } else if let Event::VouchersVerified(event) = event {
-            self.none(
-                &(&*event.mailboxes - &self.requested),
-                row,
-                "verifies a request that was not made",
-            );
+            let unasked = &*event.mailboxes - &self.requested;
+            row.none(&unasked, "verifies a request that was not made");
             self.verified |= &*event.mailboxes;
         } else if let Event::VouchersRefused(event) = event {
             self.requested -= &*event.mailboxes;
@@ -92,87 +74,83 @@ impl Granted {
         } else if let Event::VouchersIssued(event) = event {
             self.issue(&event.mailboxes, rules, row);
         } else if let Event::VouchersDelivered(event) = event {
-            self.none(
-                &(&*event.mailboxes - &self.issued),
-                row,
-                "delivers a code that was not \
-                issued",
-            );
+            let unissued = &*event.mailboxes - &self.issued;
+            row.none(&unissued, "delivers a code that was not issued");
         } else if let Event::VoucherRedeemed(event) = event {
             self.redeem(event, rules, row);
         } else if let Event::VouchersExpired(event) = event {
-            self.none(&(&*event.mailboxes - self.valid()), row, "ends what could not be redeemed");
+            row.none(&(&*event.mailboxes - self.valid()), "ends what could not be redeemed");
             let over = rules.redeem_by.is_some_and(|last| row.day() > last);
-            self.unless(over, row, "ends vouchers before their last day was over");
+            row.unless(over, "ends vouchers before their last day was over");
             self.ended |= &*event.mailboxes;
         } else if let Event::VoucherRemindersClaimed(event) = event {
             self.remind(&event.mailboxes, rules, row);
         } else if let Event::VoucherRevoked(event) = event {
             let valid = self.is_valid(event.number);
-            self.unless(valid, row, "takes back what could not be redeemed");
+            row.unless(valid, "takes back what could not be redeemed");
             self.ended.insert(event.number);
         } else if let Event::VoucherReissued(event) = event {
             let valid = self.is_valid(event.number);
-            self.unless(valid, row, "replaces the code of what could not be redeemed");
+            row.unless(valid, "replaces the code of what could not be redeemed");
             let next = self.present(event.number).saturating_add(1);
-            self.unless(event.issue == next, row, "leaves out a code of a voucher");
+            row.unless(event.issue == next, "leaves out a code of a voucher");
             self.replaced.insert(event.number, event.issue);
         }
     }
 
-    fn request(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
+    fn request(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &mut Row<'_>) {
         let open = row.allowed(Capability::RequestVoucher)
             && rules.last_day.is_none_or(|last| row.day() <= last);
-        self.unless(open, row, "takes requests for vouchers outside their time");
+        row.unless(open, "takes requests for vouchers outside their time");
         let late = |number: &u32| {
             let place = usize::try_from(*number).unwrap_or(usize::MAX);
             let day = self.asked_on.get(place).copied().flatten();
             day.is_none_or(|day| day >= rules.registered_before)
         };
         let late: RoaringBitmap = mailboxes.iter().filter(late).collect();
-        self.none(&late, row, "accepts requests for mailboxes that were requested too late");
+        row.none(&late, "accepts requests for mailboxes that were requested too late");
         if rules.eligible == Eligible::Activated {
-            let idle = mailboxes - &self.activated;
-            self.none(&idle, row, "takes requests for mailboxes that were never activated");
+            let idle = mailboxes - row.activated;
+            row.none(&idle, "takes requests for mailboxes that were never activated");
         }
         self.requested |= mailboxes;
     }
 
-    fn issue(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
-        self.unless(row.actor == "worker", row, "issues vouchers though no worker did");
-        self.none(&(mailboxes & &self.issued), row, "issues a second voucher");
-        self.none(&(mailboxes - &self.verified), row, "issues what was not verified");
-        self.none(&(mailboxes & &self.withdrawn), row, "issues to a withdrawn mailbox");
+    fn issue(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &mut Row<'_>) {
+        row.unless(row.actor == "worker", "issues vouchers though no worker did");
+        row.none(&(mailboxes & &self.issued), "issues a second voucher");
+        row.none(&(mailboxes - &self.verified), "issues what was not verified");
+        row.none(&(mailboxes & row.withdrawn), "issues to a withdrawn mailbox");
         let open = row.allowed(Capability::RequestVoucher)
             && rules.redeem_by.is_none_or(|last| row.day() <= last);
-        self.unless(open, row, "issues vouchers outside their time");
+        row.unless(open, "issues vouchers outside their time");
         self.issued |= mailboxes;
         self.requested -= mailboxes;
         self.verified -= mailboxes;
         let within = rules.max_issued.is_none_or(|most| self.issued.len() <= most);
-        self.unless(within, row, "issues more vouchers than the plan allows");
+        row.unless(within, "issues more vouchers than the plan allows");
     }
 
-    fn redeem(&mut self, event: &VoucherRedeemed, rules: &VoucherRules, row: &Row<'_>) {
+    fn redeem(&mut self, event: &VoucherRedeemed, rules: &VoucherRules, row: &mut Row<'_>) {
         let VoucherRedeemed { number, issue, on, free_through, .. } = event;
         let valid = self.is_valid(*number);
-        self.unless(valid, row, "redeems what could not be redeemed");
+        row.unless(valid, "redeems what could not be redeemed");
         let present = *issue == self.present(*number);
-        self.unless(present, row, "redeems a code that was replaced");
+        row.unless(present, "redeems a code that was replaced");
         let in_time = rules.redeem_by.is_none_or(|last| row.day() <= last);
-        self.unless(in_time, row, "redeems a voucher after its last day");
+        row.unless(in_time, "redeems a voucher after its last day");
         let year = *on == row.day() && end_of_year(*on) == Some(*free_through);
-        self.unless(year, row, "gives more or less than the year from its day");
+        row.unless(year, "gives more or less than the year from its day");
         self.redeemed.insert(*number);
     }
 
-    fn remind(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &Row<'_>) {
-        self.none(&(mailboxes - self.valid()), row, "reminds of what can't be redeemed");
+    fn remind(&mut self, mailboxes: &RoaringBitmap, rules: &VoucherRules, row: &mut Row<'_>) {
+        row.none(&(mailboxes - self.valid()), "reminds of what can't be redeemed");
         let most = rules.remind.as_ref().map_or(0, |remind| remind.at_most);
         let full = usize::try_from(most).ok().and_then(|most| most.checked_sub(1));
         let full = full.map_or(Some(mailboxes), |place| self.reminded.get(place));
         let over = full.map(|full| mailboxes & full).unwrap_or_default();
-        self.none(&over, row, "reminds a holder more often than the plan allows");
+        row.none(&over, "reminds a holder more often than the plan allows");
         let mut again = mailboxes.clone();
         for before in &mut self.reminded {
             let both = &again & &*before;
@@ -195,18 +173,6 @@ impl Granted {
 
     fn present(&self, number: u32) -> u32 {
         self.replaced.get(&number).copied().unwrap_or(1)
-    }
-
-    fn none(&mut self, whose: &RoaringBitmap, row: &Row<'_>, does: &str) {
-        if !whose.is_empty() {
-            self.wrong.push(format!("event {} {does}, of {} mailboxes", row.position, whose.len()));
-        }
-    }
-
-    fn unless(&mut self, right: bool, row: &Row<'_>, does: &str) {
-        if !right {
-            self.wrong.push(format!("event {} {does}", row.position));
-        }
     }
 }
 
