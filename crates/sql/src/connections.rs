@@ -2,12 +2,15 @@
 //!
 //! A network that forwards nothing must end a call, not hold it: each wait for the server is
 //! bounded on this side, and a connection that was waited for in vain, or dropped in the middle of
-//! something, is closed and never used again. Deliberately absent: `sqlx`'s pool, which waits
-//! without a bound for an answer when it takes a connection back.
+//! something, is closed and never used again. What talks to a server is a trait object
+//! ([`BoxFuture`]): `sqlx`'s protocol is compiled in this crate, and not again in each crate that
+//! waits for it. Deliberately absent: `sqlx`'s pool, which waits without a bound for an answer when
+//! it takes a connection back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
 use futures::{Stream, TryStreamExt};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -35,15 +38,23 @@ pub fn session(options: PgConnectOptions) -> PgConnectOptions {
 }
 
 /// Opens a connection.
-pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    within(CONNECT, Box::pin(options.connect())).await
+pub fn connect(options: &PgConnectOptions) -> BoxFuture<'_, Result<PgConnection, sqlx::Error>> {
+    within(CONNECT, options.connect()).boxed()
 }
 
 /// Closes a connection politely; the server need not answer.
-pub async fn close(connection: PgConnection) {
-    if let Err(error) = within(PING, connection.close()).await {
-        tracing::debug!(%error, "connection did not close cleanly");
-    }
+pub fn close(connection: PgConnection) -> BoxFuture<'static, ()> {
+    let closing = async move {
+        if let Err(error) = within(PING, connection.close()).await {
+            tracing::debug!(%error, "connection did not close cleanly");
+        }
+    };
+    closing.boxed()
+}
+
+/// Whether a connection answers.
+fn answers(connection: &mut PgConnection) -> BoxFuture<'_, bool> {
+    within(PING, connection.ping()).map(|answer| answer.is_ok()).boxed()
 }
 
 /// Waits for the server, but not forever.
@@ -102,7 +113,7 @@ impl Connections {
         let permit = permit.await?;
         let idle = self.idle().pop();
         if let Some(mut connection) = idle {
-            if within(PING, Box::pin(connection.ping())).await.is_ok() {
+            if answers(&mut connection).await {
                 return Ok(Lent { home: self, connection, _permit: permit });
             }
             self.idle().clear();

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
 use sqlx::migrate::{Migrate, MigrateError, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqlSafeStr};
@@ -46,6 +47,9 @@ impl fmt::Display for Migration {
         write!(f, "{} {}: {}", self.schema, self.version, self.name)
     }
 }
+
+/// The number and the checksum of a step that a database has.
+type Recorded = (i64, Vec<u8>);
 
 impl Schema {
     /// Brings the schema to its newest step and returns the steps that were missing; with `dry`, it
@@ -118,17 +122,20 @@ impl Schema {
             .collect())
     }
 
-    async fn recorded(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
-        let table = format!("{}.migration", self.name);
-        let exists = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(&table);
-        if !within(STEP, exists.fetch_one(&mut *connection)).await? {
-            return Ok(Vec::new());
-        }
-        let text = AssertSqlSafe(format!("SELECT version, checksum FROM {table} WHERE success"));
-        within(STEP, sqlx::query_as(text).fetch_all(connection)).await
+    fn recorded<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+    ) -> BoxFuture<'a, Result<Vec<Recorded>, sqlx::Error>> {
+        let reading = async move {
+            let table = format!("{}.migration", self.name);
+            let exists = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(&table);
+            if !within(STEP, exists.fetch_one(&mut *connection)).await? {
+                return Ok(Vec::new());
+            }
+            let text = format!("SELECT version, checksum FROM {table} WHERE success");
+            within(STEP, sqlx::query_as(AssertSqlSafe(text)).fetch_all(connection)).await
+        };
+        reading.boxed()
     }
 
     fn migrator(&self) -> Migrator {

@@ -2,6 +2,7 @@
 //! rows of the same shape, so most statements are written once; the few that cannot be are written
 //! side by side.
 
+use futures::future::{BoxFuture, FutureExt};
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::SqliteRow;
@@ -136,21 +137,45 @@ impl Reader<'_> {
         text: SqlStr,
         params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
-        match self {
-            Self::Sqlite(pool) => {
-                let query = sqlx::query_as(text);
-                params.into_iter().fold(query, as_sqlite).fetch_all(pool).await
-            }
-            Self::Postgres(connections) => {
-                let query = sqlx::query_as(text);
-                let query = params.into_iter().fold(query, as_postgres);
-                let mut lent = connections.lend().await?;
-                let rows = within(ANSWER, query.fetch_all(&mut lent.connection)).await;
-                if !rows.as_ref().is_err_and(ends_the_session) {
-                    lent.give_back();
+        self.fetch(text, params).await?.read()
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn fetch(self, text: SqlStr, params: Vec<Param>) -> BoxFuture<'a, Result<Rows, sqlx::Error>> {
+        let fetching = async move {
+            match self {
+                Self::Sqlite(pool) => {
+                    let query = params.into_iter().fold(sqlx::query(text), to_sqlite);
+                    query.fetch_all(pool).await.map(Rows::Sqlite)
                 }
-                rows
+                Self::Postgres(connections) => {
+                    let query = params.into_iter().fold(sqlx::query(text), to_postgres);
+                    let mut lent = connections.lend().await?;
+                    let rows = within(ANSWER, query.fetch_all(&mut lent.connection)).await;
+                    if !rows.as_ref().is_err_and(ends_the_session) {
+                        lent.give_back();
+                    }
+                    rows.map(Rows::Postgres)
+                }
             }
+        };
+        fetching.boxed()
+    }
+}
+
+/// The rows of an answer. They are fetched by code that does not depend on what they are read as,
+/// so that it is compiled once.
+enum Rows {
+    Sqlite(Vec<SqliteRow>),
+    Postgres(Vec<PgRow>),
+}
+
+impl Rows {
+    fn read<T: Row>(&self) -> Result<Vec<T>, sqlx::Error> {
+        match self {
+            Self::Sqlite(rows) => rows.iter().map(T::from_row).collect(),
+            Self::Postgres(rows) => rows.iter().map(T::from_row).collect(),
         }
     }
 }
