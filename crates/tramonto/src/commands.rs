@@ -52,8 +52,9 @@ use crate::cli::{
 use crate::exit::Exit;
 use crate::{Error, portal, requests};
 
-/// Runs the command that the arguments name; returns the exit code of the process.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command that the arguments name; returns the exit code of the process. Not generic, so
+/// that the product is compiled in this library and not once more in each program that calls it.
+pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         // Help is not an error: clap knows the stream and the exit code of either.

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tramonto::commands::main(std::env::args_os())
+    tramonto::commands::main(std::env::args_os().collect())
 }
