@@ -204,8 +204,9 @@ fn every_command_has_a_manual_page_with_examples_and_exit_codes() {
 fn a_rehearsal_never_writes_to_the_store_that_the_environment_names() {
     let scene = Scene::of_500();
     let log = std::fs::read(scene.path("tramonto-store/log.db")).expect("a log");
+    scene.write("plan.toml", &domain::Plan::CEC_PAC.replace("0 30 3 * * *", "0 30 3 1 * *"));
     let ran = scene
-        .command(&["rehearse", "--registrations", "100", "--json"])
+        .command(&["rehearse", "--plan", "plan.toml", "--registrations", "100", "--json"])
         .env("TRAMONTO_STORE", scene.path("tramonto-store"))
         .output()
         .expect("it runs");

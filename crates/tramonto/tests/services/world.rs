@@ -57,7 +57,7 @@ pub(crate) struct World {
     /// The test's own connection to the bus.
     pub(crate) client: async_nats::ConnectOptions,
     logs: u32,
-    _alone: File,
+    _slot: File,
 }
 
 /// The command that starts it: a service, or `run` for all of them.
@@ -85,7 +85,7 @@ impl World {
 
     /// Everything is imported, and no server runs yet.
     pub(crate) async fn stopped(registrations: u32) -> Self {
-        let alone = alone();
+        let slot = slot();
         let imported = import(registrations).await;
         let folder = open_folder();
         let copied = Command::new("cp")
@@ -94,7 +94,7 @@ impl World {
             .arg(folder.path())
             .status();
         assert!(copied.unwrap().success());
-        Self::empty_in(folder, alone)
+        Self::empty_in(folder, slot)
     }
 
     /// A population under this plan, with running servers.
@@ -109,13 +109,13 @@ impl World {
 
     /// Empty, without servers.
     pub(crate) fn empty() -> Self {
-        Self::empty_in(open_folder(), alone())
+        Self::empty_in(open_folder(), slot())
     }
 
-    fn empty_in(folder: TempDir, alone: File) -> Self {
+    fn empty_in(folder: TempDir, slot: File) -> Self {
         let (postgres, nats) = servers(folder.path());
         let client = async_nats::ConnectOptions::new();
-        Self { postgres, nats, folder, client, logs: 0, _alone: alone }
+        Self { postgres, nats, folder, client, logs: 0, _slot: slot }
     }
 
     /// The URL of the database.
@@ -481,16 +481,23 @@ fn shared() -> PathBuf {
     folder.expect("TRAMONTO_TEST_SHARED is not set; run tests/run or tests/with-servers").into()
 }
 
-/// One deployment at a time across processes: the tests depend on timing.
-fn alone() -> File {
-    let file = File::create(shared().join("one-deployment")).unwrap();
-    file.lock().unwrap();
-    file
+/// At most two deployments run at a time across processes: more would starve each other.
+fn slot() -> File {
+    let file = |name: &str| File::create(shared().join(name)).unwrap();
+    let first = file("first-deployment");
+    if first.try_lock().is_ok() {
+        return first;
+    }
+    let second = file("second-deployment");
+    second.lock().unwrap();
+    second
 }
 
 /// A cluster with a population, created by the first test that needs it; the others copy it.
 async fn import(registrations: u32) -> PathBuf {
     let imported = shared().join(registrations.to_string());
+    let importing = File::create(shared().join("importing.lock")).unwrap();
+    importing.lock().unwrap();
     if !imported.exists() {
         let folder = shared().join("importing");
         if folder.exists() {
