@@ -1,5 +1,8 @@
 //! Manifests, and the recipes.
 
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use crate::workspace::{manifest, members, read, root};
 
 #[test]
@@ -17,6 +20,24 @@ fn versions_stand_in_the_workspace_only_and_each_member_keeps_the_lints() {
             }
         }
     }
+}
+
+/// Otherwise the benchmark would not link what was built for the program, but build it once more.
+#[test]
+fn development_dependencies_of_the_program_add_no_feature() {
+    let built = |edges: &str| -> BTreeSet<String> {
+        let shape = ["tree", "--offline", "--prefix", "none", "--format", "{p} {f}"];
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(shape).args(["--package", "tramonto", "--edges", edges]).current_dir(root());
+        let tree = tree.output().unwrap();
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let text = String::from_utf8(tree.stdout).unwrap();
+        text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
+    let (program, with_tests) = (built("normal,build"), built("normal,build,dev"));
+    assert!(program.len() > 100, "{program:?}");
+    let other: Vec<_> = program.difference(&with_tests).collect();
+    assert!(other.is_empty(), "built with other features for its tests: {other:?}");
 }
 
 #[test]

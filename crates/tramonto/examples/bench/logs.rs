@@ -27,9 +27,10 @@ const ASKED: u32 = 30;
 pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     let folder = tempfile::tempdir()?;
     let zone = chrono_tz::Europe::Rome;
-    report.section(format!("### Logs of messages: {} lines, SQLite", whole_of(args.lines)));
+    let wanted = u64::from(args.lines);
+    report.section(format!("### Logs of messages: {} lines, SQLite", whole_of(wanted)));
     let begun = Instant::now();
-    let files = written::logs(folder.path(), args.lines)?;
+    let files = written::logs(folder.path(), wanted)?;
     let on_disk: u64 =
         files.iter().map(|file| Ok(file.metadata()?.len())).sum::<Fallible<u64>>()?;
     report.tell(format_args!(
@@ -42,7 +43,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     forget_peak()?;
     let path = folder.path().join("archive.db");
     let index = Index::open(&path).await?;
-    let (read, lasted) = read(&index, &files, args.lines, report).await?;
+    let (read, lasted) = read(&index, &files, wanted, report).await?;
     let lines = read.counts.lines;
     let peak = crate::embedded::peak_memory()?;
     report.row(

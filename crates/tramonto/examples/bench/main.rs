@@ -17,7 +17,8 @@ mod webhook;
 use std::error::Error;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::RangedI64ValueParser;
+use clap::{Parser, ValueEnum, value_parser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use report::Report;
@@ -31,36 +32,25 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Only one of these; all of it without it.
+    /// Only these; without any, all but `answers`, which `embedded` includes.
     #[arg(value_enum)]
-    only: Option<Way>,
-    /// How many registrations there are.
+    only: Vec<Way>,
+    /// Registrations.
     #[arg(long, value_name = "N", default_value_t = ALL)]
     registrations: u32,
-    /// How often a figure that is compared is measured; its median is told.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 3,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
+    /// Measurements of a figure that is compared; the median is reported.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least(1))]
     rounds: u32,
-    /// How many phases of a small population are timed from their instants.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 24,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
+    /// Phases of a small population that are timed from their instants.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = at_least(1))]
     small_phases: u32,
-    /// How many lines of mail logs are read into the index.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 5_000_000,
-        value_parser = clap::value_parser!(u64).range(1_000..)
-    )]
-    lines: u64,
+    /// Lines of mail logs that are read into the index.
+    #[arg(long, value_name = "N", default_value_t = 5_000_000, value_parser = at_least(1_000))]
+    lines: u32,
+}
+
+fn at_least(least: i64) -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(least..)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,23 +87,21 @@ async fn main() -> Fallible<()> {
 }
 
 async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
-    match args.only {
-        Some(Way::Embedded) => Box::pin(embedded::measure(args, report)).await,
-        Some(Way::Services) => services::measure(args, report).await,
-        Some(Way::Answers) => Box::pin(embedded::answers_alone(args, report)).await,
-        Some(Way::Webhook) => webhook::measure(report).await,
-        Some(Way::Vouchers) => vouchers::measure(args, report),
-        Some(Way::Lmtp) => lmtp::measure(args, report).await,
-        Some(Way::Logs) => Box::pin(logs::measure(args, report)).await,
-        None => {
-            Box::pin(embedded::measure(args, report)).await?;
-            services::measure(args, report).await?;
-            webhook::measure(report).await?;
-            vouchers::measure(args, report)?;
-            lmtp::measure(args, report).await?;
-            Box::pin(logs::measure(args, report)).await
+    use Way::{Embedded, Lmtp, Logs, Services, Vouchers, Webhook};
+    let all = [Embedded, Services, Webhook, Vouchers, Lmtp, Logs];
+    let ways: &[Way] = if args.only.is_empty() { &all } else { &args.only };
+    for way in ways {
+        match way {
+            Way::Embedded => Box::pin(embedded::measure(args, report)).await?,
+            Way::Services => services::measure(args, report).await?,
+            Way::Answers => Box::pin(embedded::answers_alone(args, report)).await?,
+            Way::Webhook => webhook::measure(report).await?,
+            Way::Vouchers => vouchers::measure(args, report)?,
+            Way::Lmtp => lmtp::measure(args, report).await?,
+            Way::Logs => Box::pin(logs::measure(args, report)).await?,
         }
     }
+    Ok(())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
