@@ -60,7 +60,8 @@ pub struct Holders {
     outcome: HolderOutcome,
 }
 
-type Schedule = BTreeMap<DateTime<Utc>, VecDeque<Task>>;
+/// Tasks in the order of their instants.
+type Schedule = VecDeque<(DateTime<Utc>, Task)>;
 
 enum Task {
     Vouchers(vouchers::Task),
@@ -82,12 +83,12 @@ impl Holders {
 
     /// The instant of the next task.
     pub(super) fn next(&self) -> Option<DateTime<Utc>> {
-        self.schedule.as_ref()?.first_key_value().map(|(at, _)| *at)
+        self.schedule.as_ref()?.front().map(|(at, _)| *at)
     }
 
     /// The instant of the last task.
     pub(super) fn last(&self) -> Option<DateTime<Utc>> {
-        self.schedule.as_ref()?.last_key_value().map(|(at, _)| *at)
+        self.schedule.as_ref()?.back().map(|(at, _)| *at)
     }
 
     /// Draws the tasks.
@@ -96,33 +97,25 @@ impl Holders {
             return Ok(());
         }
         let mut draw = Draw::new(self.seed);
-        let mut schedule = Schedule::new();
+        let mut tasks = Vec::new();
         let snapshot = engine.journal.state().await?;
-        let state = &*snapshot;
-        if let Some(plan) = state.plan() {
-            for (at, task) in vouchers::tasks(plan, state, self.asking, &mut draw) {
-                schedule.entry(at).or_default().push_back(Task::Vouchers(task));
-            }
-            for (at, task) in logs::tasks(plan, state, &mut draw) {
-                schedule.entry(at).or_default().push_back(Task::Logs(task));
-            }
+        if let Some(plan) = snapshot.plan() {
+            let vouchers = vouchers::tasks(plan, &snapshot, self.asking, &mut draw);
+            let logs = logs::tasks(plan, &snapshot, &mut draw);
+            tasks.extend(vouchers.into_iter().map(|(at, task)| (at, Task::Vouchers(task))));
+            tasks.extend(logs.into_iter().map(|(at, task)| (at, Task::Logs(task))));
         }
-        self.schedule = Some(schedule);
+        tasks.sort_by_key(|(at, _)| *at);
+        self.schedule = Some(tasks.into());
         Ok(())
     }
 
     /// Does one task that is due; false where none is.
     pub(super) async fn act(&mut self, engine: &Engine) -> Result<bool, Error> {
         let now = engine.journal.now();
-        let due = self.schedule.as_mut().and_then(|schedule| {
-            let mut first = schedule.first_entry().filter(|first| *first.key() <= now)?;
-            let task = first.get_mut().pop_front();
-            if first.get().is_empty() {
-                first.remove();
-            }
-            task
-        });
-        match due {
+        let schedule = self.schedule.as_mut();
+        let due = schedule.and_then(|schedule| schedule.pop_front_if(|(at, _)| *at <= now));
+        match due.map(|(_, task)| task) {
             None => return Ok(false),
             Some(Task::Vouchers(task)) => Box::pin(self.request_vouchers(task, engine)).await,
             Some(Task::Logs(task)) => Box::pin(self.request_logs(task, engine)).await,
@@ -133,7 +126,7 @@ impl Holders {
     /// Schedules a task for when the engine has nothing more to do at this instant.
     fn do_next(&mut self, at: DateTime<Utc>, task: Task) {
         if let Some(schedule) = &mut self.schedule {
-            schedule.entry(at).or_default().push_front(task);
+            schedule.push_front((at, task));
         }
     }
 

@@ -282,9 +282,8 @@ fn is_of_rights(phase: Option<&PhaseId>, cause: &str) -> bool {
 
 async fn read_directory(source: &Source) -> Result<Directory, Error> {
     let (all, send, modify, receive, access) = source.rights().await?;
-    let numbers = |text: String| {
-        text.split(',').filter_map(|number| u32::from_str(number).ok()).collect()
-    };
+    let numbers =
+        |text: String| text.split(',').filter_map(|number| u32::from_str(number).ok()).collect();
     Ok(Directory::from([
         (None, numbers(all)),
         (Some(Capability::Send), numbers(send)),
