@@ -165,5 +165,5 @@ pub(crate) fn remove(file: &Path) -> Result<bool, Error> {
 
 pub(crate) fn unwritable(path: &Path, source: std::io::Error) -> Error {
     let advice = "cannot be written; check the permissions and free space of its folder";
-    Error::File { path: path.to_owned(), advice: advice.to_owned(), source }
+    Error::file(path, advice, source)
 }

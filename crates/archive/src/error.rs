@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why the archive failed. The first question is [`Error::may_retry`].
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum Error {
         /// The problem and the next step.
         advice: String,
         /// The system's error.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The programme's keys.
     #[error(transparent)]
@@ -50,6 +51,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn file(path: &Path, advice: &str, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), advice: advice.to_owned(), source }
+    }
+
     pub(crate) fn export(error: impl std::fmt::Display) -> Self {
         Self::Export(error.to_string())
     }

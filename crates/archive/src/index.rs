@@ -159,10 +159,8 @@ impl Index {
     pub(crate) fn lock(&self) -> Result<File, Error> {
         let mut path = self.path.clone();
         path.set_extension("lock");
-        let failed = |source| Error::File {
-            path: path.clone(),
-            advice: "cannot be written; check the permissions of its folder".to_owned(),
-            source,
+        let failed = |source| {
+            Error::file(&path, "cannot be written; check the permissions of its folder", source)
         };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(failed)?;

@@ -78,8 +78,7 @@ impl SearchTerms {
             match searched {
                 Err(source) if source.kind() == ErrorKind::NotFound => return Ok(false),
                 Err(source) if source.kind() == ErrorKind::PermissionDenied => {
-                    let advice = "cannot be read; check its permissions".to_owned();
-                    return Err(Error::File { path: path.to_owned(), advice, source });
+                    return Err(Error::file(path, "cannot be read; check its permissions", source));
                 }
                 Err(_) => return Ok(true),
                 Ok(()) if found => return Ok(true),

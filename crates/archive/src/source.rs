@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -266,12 +266,7 @@ fn is_cut(error: &io::Error) -> bool {
 }
 
 pub(crate) fn unreadable(path: &Path, source: io::Error) -> Error {
-    let path: PathBuf = path.to_owned();
-    Error::File {
-        path,
-        advice: "cannot be read; check the path and its permissions".to_owned(),
-        source,
-    }
+    Error::file(path, "cannot be read; check the path and its permissions", source)
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ pub enum Error {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The operating system's random generator failed.
-    #[error("operating system's random generator failed ({0}); try again")]
-    Random(String),
+    /// The programme's keys.
+    #[error(transparent)]
+    Keys(#[from] keyring::Error),
     /// A blocking task was cancelled.
     #[error("task that reads a message was cancelled ({0}); restart the service")]
     Cancelled(String),
@@ -40,7 +40,8 @@ impl Error {
             Self::Log(error) => error.may_retry(),
             Self::Registry(error) => error.may_retry(),
             Self::Store(fault) => fault.may_retry(),
-            Self::Random(_) | Self::Cancelled(_) => true,
+            Self::Keys(error) => error.may_retry(),
+            Self::Cancelled(_) => true,
             Self::Listen { .. } | Self::Template(_) => false,
         }
     }

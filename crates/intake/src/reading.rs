@@ -137,14 +137,12 @@ impl Reader {
     /// Reads a message. `sender` is the envelope's; `""` is the null sender of bounces, `None` an
     /// unknown one.
     pub fn read(&self, sender: Option<&str>, bytes: &[u8]) -> Reading {
-        // The library promises not to panic; a message must not end the process if it does.
-        let read = catch_unwind(AssertUnwindSafe(|| self.try_read(sender, bytes)));
-        read.unwrap_or_else(|_panic| unreadable(Unreadable::Panicked))
+        guarded(|| self.try_read(sender, bytes))
     }
 
     /// Reads a message that an operator released as written by a person, whatever its headers.
     pub fn read_as_personal(&self, bytes: &[u8]) -> Reading {
-        let read = catch_unwind(AssertUnwindSafe(|| {
+        guarded(|| {
             let mut reading = self.try_read(None, bytes);
             if let (Kind::Automatic(_) | Kind::Receipt(_), Some(headers)) =
                 (&reading.kind, Headers::parse(bytes))
@@ -155,8 +153,7 @@ impl Reader {
             // The operator has checked where it came from.
             reading.authentication = Authentication::None;
             reading
-        }));
-        read.unwrap_or_else(|_panic| unreadable(Unreadable::Panicked))
+        })
     }
 
     /// Does a message contain one of these search terms (in lower case), raw or decoded?
@@ -213,6 +210,12 @@ fn personal(headers: &Headers<'_>, texts: Result<&Texts, &TextError>) -> Kind {
     } else {
         Kind::NoIdentifier
     }
+}
+
+/// The library promises not to panic; a message must not end the process if it does.
+fn guarded(read: impl FnOnce() -> Reading) -> Reading {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_panic| unreadable(Unreadable::Panicked))
 }
 
 fn unreadable(why: Unreadable) -> Reading {

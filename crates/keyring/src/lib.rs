@@ -14,6 +14,7 @@ mod jws;
 mod key;
 mod keyed;
 mod keyring;
+mod link_secret;
 mod source;
 mod stored;
 
@@ -23,3 +24,4 @@ pub use jws::Refused;
 pub use key::{KeyStanding, Rotation, SigningKeyInfo, Turn};
 pub use keyed::KeyedHash;
 pub use keyring::Keyring;
+pub use link_secret::link_secret;

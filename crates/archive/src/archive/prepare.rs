@@ -3,12 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{LogCommand, LogExportPrepared, LogRequest, LogStanding, Requester};
 use eventstore::Origin;
-use rand::TryRng;
 use uuid::Uuid;
 
 use super::{Archive, unwritable};
@@ -123,13 +120,7 @@ impl Archive {
         holder: &Holder,
         (expires_at, shown): (DateTime<Utc>, bool),
     ) -> Result<String, Error> {
-        let mut bits = [0; 32];
-        rand::rngs::SysRng.try_fill_bytes(&mut bits).map_err(|error| {
-            Error::Export(format!(
-                "operating system's random generator failed ({error}); try again"
-            ))
-        })?;
-        let secret = URL_SAFE_NO_PAD.encode(bits);
+        let secret = keyring::link_secret()?;
         let asked = open.by == Requester::Holder;
         let link = Link {
             hash: self.hashes.link(&secret),

@@ -87,7 +87,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 enum Socket {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener),
 }
 
 /// An LMTP server.
@@ -95,7 +95,6 @@ pub struct Server {
     socket: Socket,
     address: Listen,
     shared: Arc<Shared>,
-    connections: usize,
 }
 
 /// Shared by all connections.
@@ -123,12 +122,11 @@ impl Server {
             Listen::Unix(path) => {
                 remove_stale(path).await.map_err(failed)?;
                 let listener = UnixListener::bind(path).map_err(failed)?;
-                (Socket::Unix(listener, path.clone()), Listen::Unix(path.clone()))
+                (Socket::Unix(listener), address.clone())
             }
         };
-        let connections = limits.connections;
         let shared = Arc::new(Shared { rules, limits, handler });
-        Ok(Self { socket, address: bound, shared, connections })
+        Ok(Self { socket, address: bound, shared })
     }
 
     /// The address it listens on.
@@ -138,7 +136,8 @@ impl Server {
 
     /// Serves until `stop` is cancelled and messages in flight have their reply.
     pub async fn run(self, stop: CancellationToken) {
-        let (slots, tasks) = (Arc::new(Semaphore::new(self.connections)), TaskTracker::new());
+        let slots = Arc::new(Semaphore::new(self.shared.limits.connections));
+        let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -166,7 +165,7 @@ impl Server {
                 }
             });
         }
-        if let Socket::Unix(_, path) = &self.socket {
+        if let Listen::Unix(path) = &self.address {
             drop(fs::remove_file(path));
         }
         drop(self.socket);
@@ -187,7 +186,7 @@ impl Socket {
                 stream.set_nodelay(true)?;
                 Ok(Box::new(stream))
             }
-            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
         }
     }
 }

@@ -1,12 +1,8 @@
 //! Sends letters: each is claimed, written and delivered, and its outcome is recorded.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, MailboxSet, State};
 use mail::{Draft, Headers, Letter, MARK, Outcome, Transport};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use vouchers::Credentials;
 
 use super::RequestProcessor;
@@ -252,9 +248,7 @@ impl RequestProcessor {
         if waiting.kind != LetterKind::Confirm {
             return Ok(None);
         }
-        let mut bits = [0; 32];
-        SysRng.try_fill_bytes(&mut bits).map_err(|error| Error::Random(error.to_string()))?;
-        let token = URL_SAFE_NO_PAD.encode(bits);
+        let token = keyring::link_secret()?;
         let hash = self.vouchers.keyring().keyed_hash(PURPOSE).of(token.as_bytes());
         let mut expires_at = now + VALID;
         if waiting.route == Route::Mailbox {
