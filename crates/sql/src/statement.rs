@@ -3,9 +3,9 @@
 //! side by side.
 
 use futures::future::{BoxFuture, FutureExt};
-use sqlx::postgres::PgRow;
-use sqlx::query::{Query, QueryAs};
-use sqlx::sqlite::SqliteRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{
     AssertSqlSafe, FromRow, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
     SqlitePool,
@@ -116,7 +116,7 @@ pub enum Reader<'a> {
     Postgres(&'a Connections),
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// All rows of a statement.
     pub async fn rows<T: Row>(
         self,
@@ -139,18 +139,15 @@ impl Reader<'_> {
     ) -> Result<Vec<T>, sqlx::Error> {
         self.fetch(text, params).await?.read()
     }
-}
 
-impl<'a> Reader<'a> {
     fn fetch(self, text: SqlStr, params: Vec<Param>) -> BoxFuture<'a, Result<Rows, sqlx::Error>> {
         let fetching = async move {
             match self {
                 Self::Sqlite(pool) => {
-                    let query = params.into_iter().fold(sqlx::query(text), to_sqlite);
-                    query.fetch_all(pool).await.map(Rows::Sqlite)
+                    to_sqlite(text, params).fetch_all(pool).await.map(Rows::Sqlite)
                 }
                 Self::Postgres(connections) => {
-                    let query = params.into_iter().fold(sqlx::query(text), to_postgres);
+                    let query = to_postgres(text, params);
                     let mut lent = connections.lend().await?;
                     let rows = within(ANSWER, query.fetch_all(&mut lent.connection)).await;
                     if !rows.as_ref().is_err_and(ends_the_session) {
@@ -207,7 +204,7 @@ impl Writer<'_> {
         params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
         let text = self.text(statement.into()).into_sql_str();
-        self.fetch(text, params, true).await
+        self.fetch(text, params, true).await?.read()
     }
 
     /// Runs a statement that was composed in this database's dialect. It is not kept prepared.
@@ -226,7 +223,7 @@ impl Writer<'_> {
         text: String,
         params: Vec<Param>,
     ) -> Result<Vec<T>, sqlx::Error> {
-        self.fetch(AssertSqlSafe(text).into_sql_str(), params, false).await
+        self.fetch(AssertSqlSafe(text).into_sql_str(), params, false).await?.read()
     }
 
     fn text(&self, statement: Statement) -> &'static str {
@@ -236,44 +233,47 @@ impl Writer<'_> {
         }
     }
 
-    async fn execute(
+    fn execute(
         &mut self,
         text: SqlStr,
         params: Vec<Param>,
         kept: bool,
-    ) -> Result<u64, sqlx::Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let query = sqlx::query(text).persistent(kept);
-                let query = params.into_iter().fold(query, to_sqlite);
-                Ok(query.execute(&mut **connection).await?.rows_affected())
+    ) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
+        let executing = async move {
+            match self {
+                Self::Sqlite(connection) => {
+                    let query = to_sqlite(text, params).persistent(kept);
+                    Ok(query.execute(&mut **connection).await?.rows_affected())
+                }
+                Self::Postgres(connection) => {
+                    let query = to_postgres(text, params).persistent(kept);
+                    let done = within(ANSWER, query.execute(&mut **connection)).await?;
+                    Ok(done.rows_affected())
+                }
             }
-            Self::Postgres(connection) => {
-                let query = sqlx::query(text).persistent(kept);
-                let query = params.into_iter().fold(query, to_postgres);
-                let done = within(ANSWER, query.execute(&mut **connection)).await?;
-                Ok(done.rows_affected())
-            }
-        }
+        };
+        executing.boxed()
     }
 
-    async fn fetch<T: Row>(
+    fn fetch(
         &mut self,
         text: SqlStr,
         params: Vec<Param>,
         kept: bool,
-    ) -> Result<Vec<T>, sqlx::Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let query = sqlx::query_as(text).persistent(kept);
-                params.into_iter().fold(query, as_sqlite).fetch_all(&mut **connection).await
+    ) -> BoxFuture<'_, Result<Rows, sqlx::Error>> {
+        let fetching = async move {
+            match self {
+                Self::Sqlite(connection) => {
+                    let query = to_sqlite(text, params).persistent(kept);
+                    query.fetch_all(&mut **connection).await.map(Rows::Sqlite)
+                }
+                Self::Postgres(connection) => {
+                    let query = to_postgres(text, params).persistent(kept);
+                    within(ANSWER, query.fetch_all(&mut **connection)).await.map(Rows::Postgres)
+                }
             }
-            Self::Postgres(connection) => {
-                let query = sqlx::query_as(text).persistent(kept);
-                let query = params.into_iter().fold(query, as_postgres);
-                within(ANSWER, query.fetch_all(&mut **connection)).await
-            }
-        }
+        };
+        fetching.boxed()
     }
 }
 
@@ -299,33 +299,11 @@ macro_rules! bind {
     };
 }
 
-type SqliteParams = sqlx::sqlite::SqliteArguments;
-type PostgresParams = sqlx::postgres::PgArguments;
-
-fn as_sqlite<T>(
-    query: QueryAs<'static, Sqlite, T, SqliteParams>,
-    params: Param,
-) -> QueryAs<'static, Sqlite, T, SqliteParams> {
-    bind!(query, params, json)
+fn to_sqlite(text: SqlStr, params: Vec<Param>) -> Query<'static, Sqlite, SqliteArguments> {
+    params.into_iter().fold(sqlx::query(text), |query, param| bind!(query, param, json))
 }
 
-fn as_postgres<T>(
-    query: QueryAs<'static, Postgres, T, PostgresParams>,
-    params: Param,
-) -> QueryAs<'static, Postgres, T, PostgresParams> {
-    bind!(query, params, std::convert::identity::<Vec<i64>>)
-}
-
-fn to_sqlite(
-    query: Query<'static, Sqlite, SqliteParams>,
-    params: Param,
-) -> Query<'static, Sqlite, SqliteParams> {
-    bind!(query, params, json)
-}
-
-fn to_postgres(
-    query: Query<'static, Postgres, PostgresParams>,
-    params: Param,
-) -> Query<'static, Postgres, PostgresParams> {
-    bind!(query, params, std::convert::identity::<Vec<i64>>)
+fn to_postgres(text: SqlStr, params: Vec<Param>) -> Query<'static, Postgres, PgArguments> {
+    let array = std::convert::identity::<Vec<i64>>;
+    params.into_iter().fold(sqlx::query(text), |query, param| bind!(query, param, array))
 }
