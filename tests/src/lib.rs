@@ -20,13 +20,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
 use engine::Home;
-use engine::embedded::Store;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, Origin, mailbox_stream};
-use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use eventstore::{Origin, mailbox_stream};
+use registry::Summary;
 use rehearsal::VirtualClock;
 use rehearsal::generate::{Options, generate};
-use rehearsal::{Observer, Rehearsal, RehearsalSettings, begins_at};
+use rehearsal::{Observer, Rehearsal, RehearsalSettings, begins_at, load};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -84,26 +83,7 @@ impl World {
 
     /// Imports a registry file, as an operator would.
     pub async fn import(&self, file: &Path) -> Summary {
-        let clock: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&self.clock);
-        let programme = &self.plan.programme;
-        let store = Store::open(self.home(), Arc::clone(&clock), true, programme).await.unwrap();
-        let origin = Origin::part("test");
-        let journal = store.adopt(&self.plan, clock, &origin).await.unwrap();
-        let request = ImportRequest {
-            source: Source::File(file.to_owned()),
-            rejects: Some(rejects_of(file)),
-            encoding: Encoding::Utf8,
-            ignore_extra: false,
-            plan: &self.plan,
-            now: journal.now(),
-            actor: "test",
-            reason: None,
-            progress: &mut |_| {},
-        };
-        let summary = registry::import(&store.log, &store.registry, request).await.unwrap();
-        drop(journal);
-        store.close().await.unwrap();
-        summary
+        load(self.home(), &self.clock, &self.plan, file, &mut |_| {}).await.unwrap()
     }
 
     /// Opens the engine on it.

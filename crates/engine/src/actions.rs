@@ -3,8 +3,9 @@
 //! An action is a value with its input; [`Store::run`] carries it out for a caller and answers with
 //! its result. Front ends parse, authenticate, run an action and render the result; nothing but an
 //! action appends an operator's decision to the log. Invariant: an action with an idempotency key
-//! takes effect once: the ids of its events follow from the key, so a repeated call finds them and
-//! returns the first result.
+//! takes effect once. The ids of its events follow from the key: a repeated call finds them and
+//! returns the first result, and a key of another action is refused. A [`Convergent`] action needs
+//! no key, and is given none.
 
 mod decide;
 pub mod directory;
@@ -56,6 +57,31 @@ pub trait Action {
         store: &Store,
         caller: &Caller,
     ) -> impl Future<Output = Result<At<Self::Result>, Error>> + Send;
+}
+
+/// An action that brings about a state, or observes one: repeated, it does what is left to do, or
+/// is refused because nothing is. It knows no idempotency key.
+pub trait Convergent {
+    /// What its answer says was done.
+    const DONE: &'static str;
+    /// What it answers.
+    type Result;
+
+    /// Carries it out.
+    fn run(
+        self,
+        store: &Store,
+        by: &Origin,
+    ) -> impl Future<Output = Result<At<Self::Result>, Error>> + Send;
+}
+
+impl<A: Convergent + Send> Action for A {
+    const DONE: &'static str = A::DONE;
+    type Result = A::Result;
+
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<Self::Result>, Error> {
+        Convergent::run(self, store, &caller.origin()).await
+    }
 }
 
 /// A result and the position up to which the log holds what led to it.

@@ -6,6 +6,8 @@
 
 mod body;
 
+use std::sync::Arc;
+
 use bus::{Answer, CloudEvent, CommandKind};
 use domain::{MailboxId, Verification};
 use roaring::RoaringBitmap;
@@ -40,16 +42,16 @@ pub const COMMANDS: [CommandKind; 12] = [
 
 /// Carries out commands from the bus on a store.
 pub struct CommandHandler {
-    store: Store,
+    store: Arc<Store>,
 }
 
 impl CommandHandler {
     /// The handler of a store's commands.
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Arc<Store>) -> Self {
         Self { store }
     }
 
-    /// Carries a command out, now or the first time it came, and answers it.
+    /// Carries a command out unless an earlier delivery was, and answers it.
     pub async fn handle(&self, kind: &str, command: &CloudEvent) -> Answer {
         match self.dispatch(kind, command).await {
             Ok(answer) => answer,
@@ -145,7 +147,7 @@ fn reason(command: &CloudEvent) -> Result<Reason, Error> {
     body::read(&command.data).map(|Why { reason }| reason)
 }
 
-/// The sender of a command. The log names its source, which is a system and no person.
+/// The sender of a command. The log names its source, which is a system, never a person.
 fn caller(command: &CloudEvent, reason: Option<Reason>) -> Caller {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '/' | '.');
     let source: String = command.source.chars().filter(|letter| plain(*letter)).take(60).collect();

@@ -6,20 +6,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bus::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret, WorkQueue};
 use domain::{ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, PostgresStore};
-use platform::Directory;
-use registry::Registry;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::OnceCell;
 
-use crate::embedded;
 use crate::health::PartStatus;
-use crate::parts::Stores;
 use crate::process::Process;
-use crate::store::StoreSettings;
+use crate::queries::no_plan;
+use crate::store::{Store, StoreSettings, programme_of};
 use crate::{Error, RealClock};
 
 /// The capacity of the queue of orders. The first service to start declares the stream, so all
@@ -50,10 +45,8 @@ pub struct DeploymentSettings {
 
 /// An open deployment.
 pub(crate) struct Deployment {
-    /// How the database is reached.
-    pub(crate) options: PgConnectOptions,
-    /// The log, and the state folded from it.
-    pub(crate) journal: Arc<Journal>,
+    /// The store: the log, and what stands beside it.
+    pub(crate) store: Arc<Store>,
     /// The clock of this process.
     pub(crate) clock: Arc<dyn Clock>,
     /// The bus.
@@ -70,6 +63,7 @@ impl Deployment {
         settings: &DeploymentSettings,
         times: InHandTimes,
     ) -> Result<Option<Self>, Error> {
+        // A wrong setting ends the process; only a missing server is waited for.
         let options = settings.store.connect_options()?;
         Ok(Self::open(process, settings, options, times).await)
     }
@@ -83,12 +77,8 @@ impl Deployment {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let connect = || PostgresStore::connect(options.clone(), Arc::clone(&clock));
         let log = found(process, "store", connect).await?;
-        let store: Arc<dyn EventStore> = Arc::new(log.clone());
-        let programme = || async {
-            embedded::Store::programme(&*store).await?.ok_or_else(|| {
-                Error::NotFound("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
-            })
-        };
+        let events: Arc<dyn EventStore> = Arc::new(log.clone());
+        let programme = || async { programme_of(&*events).await?.ok_or_else(no_plan) };
         let programme = found(process, "programme", programme).await?;
         let options_of_bus = settings.bus.options(&programme);
         let connect = || async {
@@ -98,20 +88,14 @@ impl Deployment {
             Ok::<_, bus::Error>((connection, queue))
         };
         let (bus, queue) = found(process, "bus", connect).await?;
-        let journal = Journal::new(programme, store, Arc::clone(&clock), State::default(), 0);
-        let journal = Arc::new(journal);
-        Some(Self { options, journal, clock, bus, queue: Arc::new(queue), log })
+        let journal = Journal::new(programme, events, Arc::clone(&clock), State::default(), 0);
+        let store = Arc::new(Store::over(settings.store.clone(), Arc::new(journal)));
+        Some(Self { store, clock, bus, queue: Arc::new(queue), log })
     }
 
     /// Writes what is queued and closes the log.
     pub(crate) async fn close(&self) {
         self.log.close().await;
-    }
-
-    /// Registry and directory of the database, each opened when it is first needed.
-    pub(crate) fn stores(&self) -> SharedStores {
-        let (options, programme) = (self.options.clone(), self.journal.programme().clone());
-        SharedStores { options, programme, registry: OnceCell::new(), directory: OnceCell::new() }
     }
 }
 
@@ -134,32 +118,5 @@ impl BusSettings {
         options.tls_root.clone_from(&self.root_certificate);
         options.replicas = self.replicas;
         options
-    }
-}
-
-/// Registry and directory of a database.
-pub(crate) struct SharedStores {
-    options: PgConnectOptions,
-    programme: ProgrammeId,
-    registry: OnceCell<Arc<Registry>>,
-    directory: OnceCell<Arc<Directory>>,
-}
-
-#[async_trait]
-impl Stores for SharedStores {
-    async fn registry(&self) -> Result<Arc<Registry>, Error> {
-        let open = || async {
-            let registry = Registry::connect(self.options.clone(), &self.programme).await?;
-            Ok::<_, Error>(Arc::new(registry))
-        };
-        self.registry.get_or_try_init(open).await.cloned()
-    }
-
-    async fn directory(&self) -> Result<Arc<Directory>, Error> {
-        let open = || async {
-            let directory = Directory::connect(self.options.clone()).await?;
-            Ok::<_, Error>(Arc::new(directory))
-        };
-        self.directory.get_or_try_init(open).await.cloned()
     }
 }

@@ -10,22 +10,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{InProcess, WorkQueue};
-use domain::ProgrammeId;
-use eventstore::{Clock, EventStore, Journal};
+use domain::{Plan, ProgrammeId};
+use eventstore::{Clock, EventStore, Journal, Origin};
 use platform::Platform;
 use projections::Projections;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
 use crate::health::{Health, PartStatus};
 use crate::metrics::MetricSources;
-use crate::parts::{Context, Part, PartKind, PendingMailboxes, Progress, Sequence, StoreFiles};
+use crate::parts::{Context, Part, PartKind, Progress, Sequence};
 use crate::platform_choice::PlatformLink;
 use crate::process::Process;
+use crate::provisioning::PendingMailboxes;
 use crate::runner::Runner;
 use crate::settings::{EngineSettings, ProcessSettings, RunMode};
+use crate::store::programme_of;
 use crate::tasks::Tasks;
+use crate::{Error, Home, RealClock};
 pub use store::Store;
 
 /// The engine's name in logs and in the health report.
@@ -68,13 +70,17 @@ pub struct Ports {
     pub platform: Arc<dyn Platform>,
 }
 
-/// Runs an engine on a store until it is stopped, or idle.
+/// Runs an engine on a folder until it is stopped, or idle. With a plan, the store is created where
+/// it is missing, and the plan is adopted where it has none; without one, the store must exist.
 pub async fn run(
-    store: Store,
-    programme: ProgrammeId,
+    home: Home,
+    plan: Option<Plan>,
+    actor: &str,
     settings: EngineSettings,
     process: &ProcessSettings,
 ) -> Result<(), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let (store, programme) = open_for(home, plan, actor, &clock).await?;
     let listen = process.listen;
     let process = Process::without_endpoints(NAME)?;
     if let Some(address) = listen {
@@ -87,7 +93,6 @@ pub async fn run(
         }
     }
     let mode = settings.mode;
-    let clock: Arc<dyn Clock> = Arc::new(crate::RealClock);
     let runner = Runner::new(clock, Arc::clone(&process.health), process.stop.clone());
     let mut engine = Engine::assemble(store, programme, None, settings, runner).await?;
     process.metrics.observe(engine.metric_sources()).await;
@@ -103,6 +108,25 @@ pub async fn run(
     engine.stop().await?;
     process.end();
     Ok(())
+}
+
+async fn open_for(
+    home: Home,
+    plan: Option<Plan>,
+    actor: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Store, ProgrammeId), Error> {
+    if plan.is_none() {
+        home.expect_store()?;
+    }
+    let is_named = plan.is_some();
+    let plan = plan.map_or_else(Plan::cec_pac, Ok)?;
+    let store = Store::open(home, Arc::clone(clock), false, &plan.programme).await?;
+    if !is_named && let Some(programme) = programme_of(&store.log).await? {
+        return Ok((store, programme));
+    }
+    store.adopt(&plan, Arc::clone(clock), &Origin::part(actor)).await?;
+    Ok((store, plan.programme))
 }
 
 impl Engine {
@@ -154,12 +178,9 @@ impl Engine {
             journal: Arc::clone(&journal),
             clock,
             queue: Arc::clone(&queue),
-            stores: Arc::new(store.ports()),
-            files: Some(StoreFiles {
-                projections: Arc::clone(&projections),
-                exports: store.home.extracts(),
-            }),
-            shared: None,
+            store: Arc::new(store.for_parts(Arc::clone(&journal))),
+            projections: Some(Arc::clone(&projections)),
+            bus: None,
             leases: None,
             settings,
             stop: runner.stop.clone(),

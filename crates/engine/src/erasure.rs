@@ -35,11 +35,11 @@ pub(crate) trait Erase: Send + Sync {
     async fn close(self: Box<Self>) -> Result<(), Error>;
 }
 
-/// Whose data are erased, and what else there is to know.
+/// Whose data are erased, and what identifies the holders.
 pub(crate) struct Whose<'a> {
-    /// The holders and what the log says.
+    /// The holders, and what the log states of them.
     pub(crate) pending: &'a Pending,
-    /// By what the holders are known.
+    /// The identities of the holders.
     registry: &'a Registry,
 }
 
@@ -112,7 +112,7 @@ impl Owners {
         if let Some(messages) = owners::Messages::open(settings).await? {
             owners.push(Box::new(messages));
         }
-        if let Some(directory) = owners::MailDirectory::open(settings).await? {
+        if let Some(directory) = owners::Rights::open(settings).await? {
             owners.push(Box::new(directory));
         }
         owners.push(Box::new(owners::Holders));

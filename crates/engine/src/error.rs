@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-/// Why a command ended; one sentence that says what to do.
+/// Why a command failed: one sentence that names the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log.
@@ -36,7 +36,7 @@ pub enum Error {
     /// Vouchers.
     #[error(transparent)]
     Vouchers(#[from] vouchers::Error),
-    /// The log of messages.
+    /// The message logs.
     #[error(transparent)]
     Archive(#[from] archive::Error),
     /// The programme's keys.
@@ -54,7 +54,7 @@ pub enum Error {
     /// A domain rule.
     #[error(transparent)]
     Rejected(#[from] domain::Rejection),
-    /// A plan that can't be taken.
+    /// An invalid plan.
     #[error(transparent)]
     Plan(#[from] domain::PlanError),
     /// A file or folder.
@@ -64,7 +64,7 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong and what to do.
         advice: String,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -82,7 +82,8 @@ pub enum Error {
     Unavailable(String),
     /// An idempotency key was used for another command.
     #[error(
-        "the id of this command is another command's, which was carried out; send it with an id of its own"
+        "the id of this command belongs to another command, which was carried out; send it with an \
+         id of its own"
     )]
     KeyTaken,
 }

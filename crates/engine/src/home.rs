@@ -15,14 +15,14 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub struct Home(PathBuf);
 
-/// The right to run the engine on a folder; given back when dropped.
+/// The right to run the engine on a folder; released when dropped.
 #[derive(Debug)]
 pub struct EngineLock {
     file: Option<File>,
 }
 
 impl EngineLock {
-    /// Gives it back before it is dropped.
+    /// Releases it before it is dropped.
     pub fn release(&mut self) {
         self.file = None;
     }
@@ -44,7 +44,7 @@ impl Home {
         self.0.join("log.db")
     }
 
-    /// The registry: who is behind a mailbox.
+    /// The registry: the holders of mailboxes.
     pub fn registry(&self) -> PathBuf {
         self.0.join("registry.db")
     }
@@ -59,7 +59,7 @@ impl Home {
         self.0.join("keys")
     }
 
-    /// What came by e-mail: personal data too.
+    /// Messages received by e-mail: personal data too.
     pub fn intake(&self) -> PathBuf {
         self.0.join("intake.db")
     }
@@ -69,7 +69,7 @@ impl Home {
         self.0.join("archive.db")
     }
 
-    /// Extracts of the log of messages, until their links end.
+    /// Message-log exports, until their links expire.
     pub fn extracts(&self) -> PathBuf {
         self.0.join("extracts")
     }
@@ -79,16 +79,17 @@ impl Home {
         self.0.join("directory.db")
     }
 
-    /// Makes the folder where it is missing.
+    /// Creates the folder where it is missing.
     pub fn create(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.0).map_err(|source| Error::File {
             path: self.0.clone(),
-            advice: "the store's folder can't be made; name another one with --store".to_owned(),
+            advice: "cannot create the folder of the store; name another one with --store"
+                .to_owned(),
             source,
         })
     }
 
-    /// Is there a store?
+    /// Whether there is a store.
     pub fn exists(&self) -> bool {
         self.log().exists()
     }
@@ -99,12 +100,13 @@ impl Home {
             return Ok(());
         }
         Err(Error::NotFound(format!(
-            "there is no store at {}; make one with `tramonto registry import FILE.csv`, or name it with --store",
+            "there is no store at {}; create one with `tramonto registry import FILE.csv`, or name \
+             another with --store",
             self.0.display()
         )))
     }
 
-    /// Takes the right to run the engine here.
+    /// Acquires the lock of the folder.
     pub fn lock(&self) -> Result<EngineLock, Error> {
         self.locked()?.map_err(|holder| {
             Error::Unavailable(format!(
@@ -115,18 +117,18 @@ impl Home {
         })
     }
 
-    /// The same; `None` where another process has it.
+    /// The same; `None` where another process holds it.
     pub fn try_lock(&self) -> Result<Option<EngineLock>, Error> {
         Ok(self.locked()?.ok())
     }
 
-    /// The lock, or the id of the process that has it.
+    /// The lock, or the id of the process that holds it.
     fn locked(&self) -> Result<Result<EngineLock, String>, Error> {
         let path = self.0.join("engine.lock");
         let failed = |source| Error::File {
             path: path.clone(),
-            advice: "the store can't be written; check the folder's owner and whether the disk is \
-                     read-only or full"
+            advice: "the store cannot be written; check the folder's owner and whether the disk \
+                     is read-only or full"
                 .to_owned(),
             source,
         };

@@ -5,6 +5,7 @@
 //! printing.
 
 pub mod actions;
+mod backoff;
 mod clock;
 mod command_handler;
 pub mod deployment;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod parts;
 pub mod platform_choice;
 pub mod process;
+mod provisioning;
 pub mod queries;
 mod recordable;
 pub mod runner;

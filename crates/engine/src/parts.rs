@@ -32,13 +32,12 @@ use domain::Tick;
 
 pub use answers::{AnswerServer, AnswerSettings, Answers, NAME as ANSWERS};
 pub use canaries::RegistryNumbers;
-pub use context::{Context, LeaseSettings, SharedStore, StoreFiles, Stores};
+pub use context::{Context, LeaseSettings};
 pub use discard::Discard;
 pub use export_links::ExportLinks;
 pub use leased::{Lease, Leased};
 pub use letters::{Letters, NAME as LETTERS, intake_address};
 pub use notices::{NoticeDelivery, RelayDelivery};
-pub use provision::{PendingMailboxes, Provision, RetryPending};
 pub use sequence::Sequence;
 pub use sessions::Sessions;
 pub use work::WorkerSettings;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use domain::{PlatformCapabilities, ProgrammeId, State};
+use domain::{PlatformCapabilities, State};
 use platform::webhook::{self, Addresses, Endpoint};
 use platform::{Cause, Limits, Measured, Pace, Paced, Platform, Webhook};
 use registry::Registry;
 use roaring::RoaringBitmap;
 
-use crate::parts::{PendingMailboxes, RetryPending};
+use crate::provisioning::{PendingMailboxes, RetryPending};
+use crate::store::Store;
 use crate::{Error, RealClock};
 
 /// The platform as settings write it: `directory`, or a URL.
@@ -76,6 +77,9 @@ pub struct PlatformLink {
 }
 
 impl PlatformLink {
+    /// The default time ahead at which ends are armed.
+    pub(crate) const ARM_AHEAD: TimeDelta = TimeDelta::days(14);
+
     /// A link to a platform that arms ends that long ahead, if it can.
     pub fn new(
         platform: Arc<dyn Platform>,
@@ -109,16 +113,26 @@ pub(crate) fn apply_rate_limits(pace: &Pace, state: &State) {
     }
 }
 
-/// A provider's API for a programme's mailboxes, whose addresses are in this registry.
-pub fn webhook(
-    settings: &webhook::Settings,
-    programme: &ProgrammeId,
-    registry: Arc<Registry>,
-) -> Result<Webhook, Error> {
-    let addresses = Arc::new(RegistryAddresses(registry));
-    // The real clock in a rehearsal too: the provider compares a request's instant with its own.
-    let clock = Arc::new(RealClock);
-    Ok(Webhook::new(programme.clone(), settings.clone(), addresses, clock)?)
+/// Opens the platform of a store, and what a mail directory has not been given yet.
+pub(crate) async fn open_platform(
+    store: &Store,
+    choice: &PlatformChoice,
+) -> Result<(Arc<dyn Platform>, Option<PendingMailboxes>), Error> {
+    match choice {
+        PlatformChoice::Directory => {
+            let directory = Arc::clone(store.directory().await?);
+            let pending = PendingMailboxes::new(Arc::clone(store.log()), Arc::clone(&directory));
+            Ok((directory, Some(pending)))
+        }
+        PlatformChoice::Webhook(settings) => {
+            let addresses = Arc::new(RegistryAddresses(Arc::clone(store.registry().await?)));
+            // The real clock in a rehearsal too: the provider compares a request's instant with
+            // its own.
+            let (programme, clock) = (store.programme().clone(), Arc::new(RealClock));
+            let provider = Webhook::new(programme, *settings.clone(), addresses, clock)?;
+            Ok((Arc::new(provider), None))
+        }
+    }
 }
 
 /// The addresses of a registry.

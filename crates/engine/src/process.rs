@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::backoff::backoff;
 use crate::endpoints;
 use crate::health::{Health, PartStatus};
 use crate::metrics::Metrics;
@@ -22,10 +23,6 @@ use crate::parts::Part;
 use crate::runner::Runner;
 use crate::signals::stop_on_signal;
 use crate::tasks::Tasks;
-
-/// The first rest after a failed attempt; it doubles with each further one.
-const FIRST_REST: Duration = Duration::from_millis(200);
-const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// A process between its start and its end. Clones are the same process.
 #[derive(Clone)]
@@ -82,7 +79,7 @@ impl Process {
         part: &'static str,
         mut attempt: impl FnMut() -> F,
     ) -> Option<T> {
-        let mut rest = FIRST_REST;
+        let mut failures = 0_u32;
         let mut logged = String::new();
         loop {
             let outcome = tokio::select! {
@@ -105,9 +102,9 @@ impl Process {
             }
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(backoff(failures)) => {}
             }
-            rest = (rest * 2).min(LONGEST_REST);
+            failures = failures.saturating_add(1);
         }
     }
 

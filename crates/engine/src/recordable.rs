@@ -1,7 +1,7 @@
 //! Texts that may be recorded in the log: reasons, actors and causes.
 //!
-//! Invariant: the log is kept for ever and holders have a right to erasure, so nothing written to
-//! it by hand holds an e-mail address or a codice fiscale. Deliberately absent: names of persons,
+//! Invariant: the log is kept forever and holders have a right to erasure, so nothing written to it
+//! by hand holds an e-mail address or a codice fiscale. Deliberately absent: names of persons,
 //! which cannot be told from other words; the help texts ask to leave them out.
 
 mod private;
@@ -48,7 +48,7 @@ pub fn cause(text: &str) -> Result<String, String> {
 fn recordable(what: &str, text: &str, longest: usize) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(format!("{what} can't be empty; write a few words"));
+        return Err(format!("{what} cannot be empty; write a few words"));
     }
     if text.chars().count() > longest {
         return Err(format!("{what} has at most {longest} characters; write a shorter one"));
@@ -58,7 +58,7 @@ fn recordable(what: &str, text: &str, longest: usize) -> Result<String, String> 
     }
     if let Some(found) = private::found_in(text) {
         return Err(format!(
-            "{what} is kept in the log for ever and can't hold {found}; write a file number instead"
+            "{what} is kept in the log forever and cannot hold {found}; write a file number instead"
         ));
     }
     Ok(text.to_owned())

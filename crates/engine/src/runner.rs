@@ -13,14 +13,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::backoff;
 use crate::health::{Health, PartStatus};
 use crate::parts::{Part, Progress};
 
 /// The longest rest, whatever the calendar says.
 const LONGEST_REST: Duration = Duration::from_mins(1);
-/// The first rest after an error; it doubles with each further one.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Runs the parts of one process. Clones share its clock, health and stop.
 #[derive(Clone)]
@@ -90,9 +88,4 @@ impl Runner {
             }
         }
     }
-}
-
-/// The rest after that many failures in a row before this one.
-pub(crate) fn backoff(failures: u32) -> Duration {
-    FIRST_BACKOFF.saturating_mul(1 << failures.min(16)).min(LONGEST_BACKOFF)
 }

@@ -4,15 +4,23 @@
 //! moment and any number of each may run; a lease decides where only one may act. Deliberately
 //! absent: any order of start, and any state between two ticks that the store does not have.
 
+mod intake;
+mod policy;
+mod portal;
+mod published;
+
 use std::sync::{Arc, Weak};
 
 use bus::InHandTimes;
 use tokio::sync::OnceCell;
 
+pub use self::intake::{IntakeSettings, intake};
+pub use self::policy::policy;
+pub use self::portal::portal;
 use crate::Error;
 use crate::deployment::{Deployment, DeploymentSettings};
 use crate::metrics::MetricSources;
-use crate::parts::{Context, Lease, LeaseSettings, Leased, Part, PartKind, SharedStore};
+use crate::parts::{Context, Lease, LeaseSettings, Leased, Part, PartKind};
 use crate::process::Process;
 use crate::runner::Runner;
 use crate::settings::{EngineSettings, ProcessSettings, ServiceSettings};
@@ -62,16 +70,12 @@ pub async fn run(
     };
     let owner = format!("{name}-{}", uuid::Uuid::now_v7());
     let context = Arc::new(Context {
-        journal: Arc::clone(&deployment.journal),
+        journal: Arc::clone(deployment.store.journal()),
         clock: Arc::clone(&deployment.clock),
         queue: Arc::clone(&deployment.queue),
-        stores: Arc::new(deployment.stores()),
-        files: None,
-        shared: Some(SharedStore {
-            settings: servers.store.clone(),
-            options: deployment.options.clone(),
-            bus: deployment.bus.clone(),
-        }),
+        store: Arc::clone(&deployment.store),
+        projections: None,
+        bus: Some(deployment.bus.clone()),
         leases: Some(LeaseSettings { owner, ttl: lease }),
         // Processes jitter independently of each other.
         settings: EngineSettings { seed: rand::random(), ..engine },

@@ -9,7 +9,7 @@ use workers::canary::ProbeEndpoints;
 use workers::{SessionCommand, SweepSettings};
 
 use crate::parts::{AnswerSettings, LeaseSettings, NoticeDelivery, WorkerSettings};
-use crate::platform_choice::PlatformChoice;
+use crate::platform_choice::{PlatformChoice, PlatformLink};
 
 /// How the parts work, wherever they run.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Default for EngineSettings {
         Self {
             platform: PlatformChoice::Directory,
             sweep: SweepSettings::default(),
-            arm_ahead: Some(TimeDelta::days(14)),
+            arm_ahead: Some(PlatformLink::ARM_AHEAD),
             workers: WorkerSettings::default(),
             notices: NoticeDelivery::Disabled,
             canaries: None,

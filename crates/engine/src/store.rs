@@ -17,6 +17,7 @@ use ::archive::Archive;
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId};
 use eventstore::{Clock, EventStore, Filter, Journal};
+use platform::Directory;
 use projections::{History, PostgresTable, Status};
 use registry::Registry;
 use sql::Tables;
@@ -26,7 +27,7 @@ use vouchers::{CodeStore, FORMAT, SCHEMA, Vouchers};
 use crate::{EngineLock, Error, MailboxRef, RealClock, StoreUrl};
 pub(crate) use archive::holder;
 pub use create::adopt;
-pub(crate) use create::other_programme;
+pub(crate) use create::{other_programme, prepare};
 use derived::Derived;
 pub use keys::KeySource;
 pub use log::Log;
@@ -43,6 +44,7 @@ pub struct Store {
     /// The same, opened because a query needs them after all.
     derived_later: OnceCell<Derived>,
     registry: OnceCell<Arc<Registry>>,
+    directory: OnceCell<Arc<Directory>>,
     vouchers: OnceCell<Vouchers>,
     messages: OnceCell<Arc<intake::Store>>,
     archive: OnceCell<Archive>,
@@ -96,6 +98,7 @@ impl Store {
             derived: None,
             derived_later: OnceCell::new(),
             registry: OnceCell::new(),
+            directory: OnceCell::new(),
             vouchers: OnceCell::new(),
             messages: OnceCell::new(),
             archive: OnceCell::new(),
@@ -107,6 +110,12 @@ impl Store {
     #[must_use]
     pub fn with_registry(self, registry: Arc<Registry>) -> Self {
         Self { registry: OnceCell::new_with(Some(registry)), ..self }
+    }
+
+    /// The same, with a directory that is open already.
+    #[must_use]
+    pub fn with_directory(self, directory: Arc<Directory>) -> Self {
+        Self { directory: OnceCell::new_with(Some(directory)), ..self }
     }
 
     /// Closes what was opened.
@@ -198,7 +207,7 @@ impl Store {
             MailboxRef::Number(number) => *number,
             MailboxRef::Id(id) => id.number(programme).ok_or_else(|| {
                 Error::NotFound(format!(
-                    "{id} is no mailbox of programme {programme}; look the mailbox up by its address"
+                    "{id} is no mailbox of programme {programme}; name it by its address"
                 ))
             })?,
             MailboxRef::Address(address) => {
@@ -215,8 +224,16 @@ impl Store {
         }
         let id = self.id_of(number);
         Err(Error::NotFound(format!(
-            "mailbox {id} (number {number}) is not registered; look the mailbox up by its address"
+            "mailbox {id} (number {number}) is not registered; name it by its address"
         )))
+    }
+
+    /// The number of a mailbox, where one is named.
+    pub async fn number_of_some(&self, mailbox: Option<&MailboxRef>) -> Result<Option<u32>, Error> {
+        match mailbox {
+            Some(mailbox) => self.number_of(mailbox).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The registry.
@@ -240,6 +257,12 @@ impl Store {
         Ok(Arc::new(Registry::open(&path, self.programme()).await?))
     }
 
+    /// The mail directory.
+    pub async fn directory(&self) -> Result<&Arc<Directory>, Error> {
+        let open = || async { Ok(Arc::new(self.settings.open_directory().await?)) };
+        self.directory.get_or_try_init(open).await
+    }
+
     /// The vouchers, with the programme's keys and the table of codes.
     pub async fn vouchers(&self) -> Result<&Vouchers, Error> {
         self.vouchers.get_or_try_init(|| self.open_vouchers()).await
@@ -258,7 +281,7 @@ impl Store {
         Ok(Vouchers::new(journal, registry, Arc::new(codes), keyring))
     }
 
-    /// The messages that came by e-mail, and the letters that go out.
+    /// The messages received by e-mail, and the letters to send.
     pub async fn messages(&self) -> Result<&Arc<intake::Store>, Error> {
         let open = || async { Ok(Arc::new(self.settings.open_messages().await?)) };
         self.messages.get_or_try_init(open).await

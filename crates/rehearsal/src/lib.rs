@@ -7,12 +7,14 @@
 mod clock;
 pub mod generate;
 mod holders;
+mod load;
 mod proof;
 mod report;
 mod run;
 
 pub use clock::VirtualClock;
 pub use holders::{HolderOutcome, Holders};
+pub use load::load;
 pub use proof::{Proof, prove, prove_shared};
 pub use report::{PhaseReport, phases};
 pub use run::{Observer, Rehearsal, RehearsalSettings, begins_at};

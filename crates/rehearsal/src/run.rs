@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use domain::Plan;
 use engine::embedded::{Engine, Store};
 use engine::parts::Progress;
+use engine::store::programme_of;
 use engine::{EngineSettings, Error, Home, RunMode};
 use eventstore::{Clock, EventStore, Origin};
 use platform::Chance;
@@ -162,7 +163,7 @@ async fn open(
 ) -> Result<Engine, Error> {
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
     let store = Store::open(home, Arc::clone(&handed), true, &rehearsal.plan.programme).await?;
-    if Store::programme(&store.log).await?.is_none() {
+    if programme_of(&store.log).await?.is_none() {
         let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
         store.adopt(&rehearsal.plan, Arc::clone(&handed), &origin).await?;
     }

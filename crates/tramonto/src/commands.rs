@@ -17,26 +17,25 @@ mod healthcheck;
 mod holds;
 mod import;
 mod incidents;
-mod intake;
+mod key;
 mod log_requests;
 mod logging;
 mod mail_logs;
 mod mailbox;
 mod mailbox_words;
 mod man;
+mod message;
 mod migrate;
 mod notices;
 mod plan;
 mod plan_file;
 mod platform;
 mod programme;
-pub mod rehearse;
-pub mod run;
+mod rehearse;
+mod run;
 mod serving;
 mod status;
-pub(crate) mod voucher;
-
-pub(crate) use notices::delivery;
+mod voucher;
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -46,11 +45,11 @@ use std::process::ExitCode;
 
 use domain::Plan;
 
+use crate::Error;
 use crate::cli::{
     Cli, Command, EventCommand, Global, PhaseCommand, RegistryCommand, ServiceCommand, StoreCommand,
 };
 use crate::exit::Exit;
-use crate::{Error, portal, requests};
 
 /// Runs the command that the arguments name; returns the exit code of the process. Not generic, so
 /// that the product is compiled in this library and not once more in each program that calls it.
@@ -104,7 +103,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Erasure(args) => return Box::pin(erase::execute(args, &global)).await,
         Command::Voucher(command) => Box::pin(voucher::execute(command, &global)).await?,
         Command::LogRequest(args) => return Box::pin(log_requests::execute(*args, &global)).await,
-        Command::Message(command) => Box::pin(intake::execute(command, &global)).await?,
+        Command::Message(command) => Box::pin(message::execute(command, &global)).await?,
         Command::Notice(command) => Box::pin(notices::execute(command, &global)).await?,
         Command::Incident(command) => Box::pin(incidents::execute(command, &global)).await?,
         Command::Drift(command) => return Box::pin(drift::execute(command, &global)).await,
@@ -116,7 +115,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
             Box::pin(events::execute(&args, &global)).await?;
         }
         Command::MailLog(args) => return Box::pin(mail_logs::execute(*args, &global)).await,
-        Command::Key(command) => Box::pin(voucher::keys::execute(&command, &global)).await?,
+        Command::Key(command) => Box::pin(key::execute(&command, &global)).await?,
         Command::Store(StoreCommand::Migrate(args)) => migrate::execute(args, &global).await?,
         Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,
         Command::Store(StoreCommand::Rebuild) => Box::pin(derived::rebuild(&global)).await?,
@@ -144,11 +143,8 @@ async fn service(command: ServiceCommand, global: &Global) -> Result<ExitCode, E
         ServiceCommand::Relay(args) => Box::pin(serving::relay(*args, global)).await,
         ServiceCommand::Api(args) => Box::pin(serving::api(*args, global)).await,
         ServiceCommand::Policy(args) => Box::pin(serving::policy(&args, global)).await,
-        ServiceCommand::Intake(args) => Box::pin(requests::lmtp(&args, global)).await,
-        ServiceCommand::Portal(args) => {
-            Box::pin(portal::serve(&args, global)).await?;
-            Ok(Exit::Done.into())
-        }
+        ServiceCommand::Intake(args) => Box::pin(serving::intake(*args, global)).await,
+        ServiceCommand::Portal(args) => Box::pin(serving::portal(&args, global)).await,
         ServiceCommand::Check(args) => {
             healthcheck::execute(&args).await?;
             Ok(Exit::Done.into())
@@ -178,7 +174,7 @@ fn report(error: &Error) {
 }
 
 /// The content of a file that a setting names.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::File {
         path: path.to_owned(),
         advice: "cannot be read; check its path and its permissions".to_owned(),
@@ -204,7 +200,7 @@ fn message_on_input(largest: u64) -> Result<Vec<u8>, Error> {
 }
 
 /// The plan in a file, or the plan of CEC-PAC without one.
-pub(crate) fn plan_or_default(file: Option<&Path>) -> Result<Plan, Error> {
+fn plan_or_default(file: Option<&Path>) -> Result<Plan, Error> {
     match file {
         Some(file) => plan_file::read(file).map(|(plan, _)| plan),
         None => Ok(Plan::cec_pac()?),

@@ -9,8 +9,5 @@ mod config;
 pub mod exit;
 mod log;
 pub mod output;
-mod portal;
-mod requests;
 
-pub use ::engine::embedded;
-pub use ::engine::{EngineLock, Error, Home, RealClock, StoreUrl};
+pub use ::engine::{Error, Home, StoreUrl};

@@ -7,7 +7,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use crate::Error;
-pub(crate) use engine::store::{Log, expect_certificates};
+pub(crate) use engine::store::expect_certificates;
 
 /// The password of the platform's table of messages, where no file names one.
 pub(crate) const LOG_TABLE_PASSWORD: &str = "TRAMONTO_LOG_TABLE_PASSWORD";

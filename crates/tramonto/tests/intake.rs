@@ -197,7 +197,7 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
     )
     .unwrap();
     let file = file.to_str().unwrap();
-    assert_eq!(place.done(&["message", "list"]), "no message has come yet\n");
+    assert_eq!(place.done(&["message", "list"]), "no message has been received yet\n");
     for _ in 0..2 {
         assert_eq!(place.done(&["message", "receive", file]), "message 1 is kept\n");
     }

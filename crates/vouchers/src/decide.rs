@@ -128,11 +128,13 @@ fn led_to(event: &Event, command: &VoucherCommand) -> bool {
         VoucherCommand::Revoke { number } => {
             matches!(event, Event::VoucherRevoked(event) if event.number == *number)
         }
+        VoucherCommand::Reissue { number } => {
+            matches!(event, Event::VoucherReissued(event) if event.number == *number)
+        }
         VoucherCommand::Issue { .. }
         | VoucherCommand::Deliver { .. }
         | VoucherCommand::Expire
-        | VoucherCommand::Remind { .. }
-        | VoucherCommand::Reissue { .. } => false,
+        | VoucherCommand::Remind { .. } => false,
     }
 }
 

@@ -58,10 +58,10 @@ impl Vouchers {
     }
 
     /// Replaces the code of a voucher, whether it was lost or never generated. The previous code is
-    /// invalid as soon as this is recorded.
+    /// invalid as soon as this is recorded. A repeated command fails with [`Error::CodeExists`].
     pub async fn reissue(&self, number: u32, origin: &Origin) -> Result<Credentials, Error> {
         let events = self.decide(origin, || VoucherCommand::Reissue { number }).await?;
-        let id = events.iter().find_map(reissued).unwrap_or(CodeId { number, issue: 1 });
+        let id = events.iter().find_map(reissued).ok_or(Error::CodeExists)?;
         self.credentials(id).await
     }
 

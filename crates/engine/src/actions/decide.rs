@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Event, State, civil_date};
-use eventstore::{Decision, StreamName};
+use eventstore::{Decision, NewEvent, Origin, StreamName};
 
 use super::{At, Caller, IdempotencyKey};
 use crate::Error;
@@ -21,11 +21,21 @@ impl Decided {
     pub(super) fn with<T>(self, result: T) -> At<T> {
         At { result, position: self.position }
     }
+
+    /// Refuses a key under which another action was carried out.
+    pub(super) fn led_to(self, fits: impl Fn(&Event) -> bool) -> Result<Self, Error> {
+        if self.events.iter().all(fits) { Ok(self) } else { Err(Error::KeyTaken) }
+    }
 }
 
 /// The civil date in the plan's zone; in UTC before a plan is adopted.
 pub(super) fn today(state: &State, now: DateTime<Utc>) -> NaiveDate {
     state.plan().map_or(now.date_naive(), |plan| civil_date(now, plan.zone))
+}
+
+/// How many mailboxes events about sets are about.
+pub(super) fn touched(events: &[Event]) -> u64 {
+    events.iter().filter_map(|event| event.subjects().into_set()).map(|set| set.len()).sum()
 }
 
 impl Store {
@@ -55,36 +65,28 @@ impl Store {
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Decided, Error> {
         let Some(key) = &caller.key else {
-            return self.append(caller, on, decide).await;
+            return self.append(&caller.origin(), None, on, decide).await;
         };
         if let Some(before) = self.decided_before(&stream, key).await? {
             return Ok(before);
         }
-        match self.append(caller, on, decide).await {
+        match self.append(&caller.origin(), Some(key), on, decide).await {
             Ok(decided) => Ok(decided),
             // Another process may have carried out the same command at this very moment.
             Err(error) => self.decided_before(&stream, key).await?.ok_or(error),
         }
     }
 
-    async fn append(
+    /// Decides and appends the events; with a key, their ids follow from it.
+    pub(super) async fn append(
         &self,
-        caller: &Caller,
+        origin: &Origin,
+        key: Option<&IdempotencyKey>,
         on: &Decision,
         decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
     ) -> Result<Decided, Error> {
-        let (journal, origin) = (self.journal(), caller.origin());
-        let write = |events: &[Event], now| {
-            let written = events.iter().enumerate().map(|(place, event)| {
-                let mut event = journal.new_event(event, now, &origin)?;
-                if let Some(key) = &caller.key {
-                    event.id = key.id(&place.to_string());
-                    event.correlation_id = origin.correlation_id.unwrap_or(event.id);
-                }
-                Ok(event)
-            });
-            written.collect()
-        };
+        let journal = self.journal();
+        let write = |events: &[Event], now| self.new_events(events, now, origin, key);
         let (events, appended) =
             journal.decide_as(on, |snapshot, now| decide(snapshot, now), write).await?;
         let position = match appended.last_position() {
@@ -94,15 +96,34 @@ impl Store {
         Ok(Decided { events, position })
     }
 
+    /// Events ready to append; with a key, their ids follow from it.
+    pub(super) fn new_events(
+        &self,
+        events: &[Event],
+        now: DateTime<Utc>,
+        origin: &Origin,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Vec<NewEvent>, eventstore::Error> {
+        let events = events.iter().enumerate().map(|(index, event)| {
+            let mut event = self.journal().new_event(event, now, origin)?;
+            if let Some(key) = key {
+                event.id = key.id(&index.to_string());
+                event.correlation_id = origin.correlation_id.unwrap_or(event.id);
+            }
+            Ok(event)
+        });
+        events.collect()
+    }
+
     /// What a command with this key led to, if it was carried out.
-    async fn decided_before(
+    pub(super) async fn decided_before(
         &self,
         stream: &StreamName,
         key: &IdempotencyKey,
     ) -> Result<Option<Decided>, Error> {
         let mut decided: Option<Decided> = None;
-        for place in 0_u32.. {
-            let Some(found) = self.log().find(key.id(&place.to_string())).await? else { break };
+        for index in 0_u32.. {
+            let Some(found) = self.log().find(key.id(&index.to_string())).await? else { break };
             if found.stream != *stream {
                 return Err(Error::KeyTaken);
             }

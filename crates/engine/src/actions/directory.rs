@@ -1,4 +1,5 @@
-//! The mail directory of an embedded store, created again from the log and the registry.
+//! The mail directory: a view of its rights, and rebuilding a lost one from the log and the
+//! registry.
 //!
 //! Invariant: the file gets its name only once it holds every right as the log has it, so that an
 //! interrupted rebuild never leaves a directory that allows what has ended.
@@ -9,11 +10,11 @@ use std::sync::Arc;
 
 use domain::{Capabilities, Capability, MailboxSet, Plan, State};
 use eventstore::{Clock, EventStore, Journal, SqliteStore};
-use platform::{Directory, EffectKey, Mode, Platform, Right, SetRights};
+use platform::{Directory, EffectKey, Mode, Platform, Right, RightsView, SetRights};
 use registry::Registry;
 use roaring::RoaringBitmap;
 
-use crate::parts::{Part, Provision};
+use crate::provisioning::Provision;
 use crate::store::{StoreSettings, programme_of};
 use crate::{Error, RealClock};
 
@@ -33,7 +34,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     let place = home.directory();
     if place.exists() {
         return Err(Error::Refused(format!(
-            "{} is there; a directory is never overwritten: move the file away first",
+            "{} exists and is never overwritten; move the file away first",
             place.display()
         )));
     }
@@ -41,7 +42,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
     let Some(programme) = programme_of(&log).await? else {
         return Err(Error::NotFound(
-            "the log has no plan yet; there is nothing to make".to_owned(),
+            "the log has no plan yet; there is nothing to rebuild".to_owned(),
         ));
     };
     let registry = Arc::new(Registry::open(&home.registry(), &programme).await?);
@@ -51,7 +52,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
     let mut provision =
         Provision::new(Arc::clone(&journal), registry, Arc::<Directory>::clone(&directory));
-    provision.tick(journal.now()).await?;
+    provision.tick().await?;
     drop(provision);
     let snapshot = journal.state().await?;
     let state = &*snapshot;
@@ -65,6 +66,13 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     }
     draft.take_place(&place)?;
     Ok(DirectoryRebuilt { file: place, mailboxes: state.rights.activated().len() })
+}
+
+/// Creates a view of the rights with other names, or replaces it.
+pub async fn create_view(settings: &StoreSettings, view: &RightsView) -> Result<(), Error> {
+    let directory = settings.open_directory().await?;
+    directory.make_view(view).await?;
+    Ok(directory.close().await?)
 }
 
 /// The calls that give a directory that allows everything the rights of the log.
@@ -94,7 +102,7 @@ fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<
     calls
 }
 
-/// A directory that has not got its name yet.
+/// A directory under its temporary name.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -106,7 +114,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// What an earlier attempt left.
+    /// Removes the files of an earlier attempt.
     fn remove(&self) -> Result<(), Error> {
         for more in ["-shm", "-wal", ""] {
             let mut name = self.0.as_os_str().to_owned();
@@ -131,7 +139,9 @@ impl Draft {
 fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
-        advice: format!("the directory can't be put in place ({source}); look at its folder"),
+        advice: format!(
+            "cannot replace the mail directory ({source}); check the permissions of its folder"
+        ),
         source,
     }
 }

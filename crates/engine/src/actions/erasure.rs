@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ErasureCommand, ErasureGround, LogCommand, State};
-use eventstore::{Decision, archive_stream, erasure_stream, voucher_stream};
+use domain::{ErasureCommand, ErasureGround, Event, LogCommand, State};
+use eventstore::{Decision, Origin, archive_stream, erasure_stream, voucher_stream};
 use roaring::RoaringBitmap;
 use views::HoldersErased;
 
-use super::{Action, At, Caller};
+use super::{Action, At, Caller, Convergent};
 use crate::erasure::{MessageLogs, Owners, Pending};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
@@ -38,8 +38,8 @@ impl Action for EraseHolder<'_> {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
         let number = store.number_of(&self.mailbox).await?;
-        order(store, caller, self.logs, ErasureGround::Demand, |_| [number].into()).await?;
-        let at = carry_out(store, caller, self.logs).await?;
+        order(store, caller, self.logs, Some(number)).await?;
+        let at = carry_out(store, &caller.origin(), self.logs).await?;
         Ok(at.map(|places| HoldersErased { mailbox: Some(store.id_of(number)), places, kept: 0 }))
     }
 }
@@ -49,9 +49,8 @@ impl Action for EraseAll<'_> {
     type Result = HoldersErased;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
-        let everyone = |state: &State| state.rights.registered().clone();
-        order(store, caller, self.logs, ErasureGround::End, everyone).await?;
-        let at = carry_out(store, caller, self.logs).await?;
+        order(store, caller, self.logs, None).await?;
+        let at = carry_out(store, &caller.origin(), self.logs).await?;
         let kept = {
             let snapshot = store.journal().state().await?;
             let state = &*snapshot;
@@ -61,46 +60,53 @@ impl Action for EraseAll<'_> {
     }
 }
 
-impl Action for FinishErasure<'_> {
+impl Convergent for FinishErasure<'_> {
     const DONE: &'static str = "holders-erased";
     type Result = HoldersErased;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
-        let at = carry_out(store, caller, self.logs).await?;
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<HoldersErased>, Error> {
+        let at = carry_out(store, by, self.logs).await?;
         Ok(at.map(|places| HoldersErased { mailbox: None, places, kept: 0 }))
     }
 }
 
-/// Decides whose personal data are erased. Links that have expired keep nobody.
+/// Decides to erase one holder, or everyone who can be erased. Links that have expired keep nobody.
 async fn order(
     store: &Store,
     caller: &Caller,
     logs: &MessageLogs,
-    ground: ErasureGround,
-    whose: impl Fn(&State) -> RoaringBitmap,
+    only: Option<u32>,
 ) -> Result<(), Error> {
     logs.expect_none_unknown(&*store.journal().state().await?)?;
     let now = store.now().await?;
     let programme = store.programme();
+    let archive = archive_stream(programme)?;
     let expire = |state: &State, _| Ok(state.decide_log_request(LogCommand::Expire, now)?);
-    let part = Caller { key: None, ..caller.clone() };
-    store.decide(&part, archive_stream(programme)?, expire).await?;
-    // Whatever is granted or requested meanwhile may be due to them.
+    store.append(&caller.origin(), None, &Decision::on(archive.clone()), expire).await?;
+    // What is granted or requested meanwhile may be due to the holders.
     let stream = erasure_stream(programme)?;
-    let on = Decision::on(stream.clone())
-        .depends_on(voucher_stream(programme)?)
-        .depends_on(archive_stream(programme)?);
+    let on =
+        Decision::on(stream.clone()).depends_on(voucher_stream(programme)?).depends_on(archive);
+    let ground = only.map_or(ErasureGround::End, |_| ErasureGround::Demand);
     let order = |state: &State, _| {
-        let command = ErasureCommand::Order { ground, mailboxes: whose(state) };
-        Ok(state.decide_erasure(command, now)?)
+        let mailboxes = match only {
+            Some(number) => RoaringBitmap::from([number]),
+            None => state.rights.registered().clone(),
+        };
+        Ok(state.decide_erasure(ErasureCommand::Order { ground, mailboxes }, now)?)
     };
-    store.decide_on(caller, stream, &on, order).await.map(|_| ())
+    let decided = store.decide_on(caller, stream, &on, order).await?;
+    let fits = |event: &Event| {
+        matches!(event, Event::ErasureOrdered(event) if event.ground == ground
+            && only.is_none_or(|number| event.mailboxes.contains(number)))
+    };
+    decided.led_to(fits).map(|_| ())
 }
 
 /// Erases the holders whose erasure is ordered from every owner, and records it.
 async fn carry_out(
     store: &Store,
-    caller: &Caller,
+    by: &Origin,
     logs: &MessageLogs,
 ) -> Result<At<BTreeMap<String, u64>>, Error> {
     let (pending, position) = {
@@ -121,11 +127,11 @@ async fn carry_out(
     owners.close().await;
     let erased = erased?;
     let now = store.now().await?;
-    let part = Caller { key: None, ..caller.clone() };
     let done = |state: &State, _| {
         let (places, mailboxes) = (erased.clone(), pending.holders.clone());
         Ok(state.decide_erasure(ErasureCommand::Done { places, mailboxes }, now)?)
     };
-    let decided = store.decide(&part, erasure_stream(store.programme())?, done).await?;
+    let on = Decision::on(erasure_stream(store.programme())?);
+    let decided = store.append(by, None, &on, done).await?;
     Ok(decided.with(erased))
 }

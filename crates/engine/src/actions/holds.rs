@@ -1,7 +1,7 @@
 //! Holds: capabilities that a court or the operator keeps for a mailbox.
 
 use chrono::NaiveDate;
-use domain::{Capabilities, MailboxCommand};
+use domain::{Capabilities, Event, MailboxCommand};
 use uuid::Uuid;
 use views::{HoldPlaced, HoldReleased};
 
@@ -29,7 +29,9 @@ impl Action for PlaceHold {
         let number = store.number_of(&mailbox).await?;
         let hold = caller.id("hold", store);
         let command = MailboxCommand::PlaceHold { hold, capabilities, until };
+        let placed = Event::HoldPlaced(domain::HoldPlaced { hold, number, capabilities, until });
         let decided = decide(store, caller, number, &command).await?;
+        let decided = decided.led_to(|event| *event == placed)?;
         let mailbox = store.id_of(number);
         Ok(decided.with(HoldPlaced { mailbox, hold, capabilities, until }))
     }
@@ -51,6 +53,8 @@ impl Action for ReleaseHold {
         let Self { mailbox, hold } = self;
         let number = store.number_of(&mailbox).await?;
         let decided = decide(store, caller, number, &MailboxCommand::ReleaseHold { hold }).await?;
+        let released = Event::HoldReleased(domain::HoldReleased { hold, number });
+        let decided = decided.led_to(|event| *event == released)?;
         Ok(decided.with(HoldReleased { mailbox: store.id_of(number), hold }))
     }
 }

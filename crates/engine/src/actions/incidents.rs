@@ -4,6 +4,7 @@ use domain::{Event, IncidentKey, IncidentResolved, IncidentRetried, MailboxSet, 
 use eventstore::incident_stream;
 use views::{IncidentResolution, IncidentRetry};
 
+use super::decide::touched;
 use super::{Action, At, Caller};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
@@ -28,10 +29,7 @@ impl Action for RetryIncident {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<IncidentRetry>, Error> {
         let Self { incident, mailbox } = self;
-        let only = match &mailbox {
-            Some(mailbox) => Some(store.number_of(mailbox).await?),
-            None => None,
-        };
+        let only = store.number_of_some(mailbox.as_ref()).await?;
         let IncidentKey { phase, cause } = incident.clone();
         let decide = |state: &State, _| {
             let found = state.failures.incidents().get(&incident);
@@ -46,6 +44,10 @@ impl Action for RetryIncident {
             Ok(vec![Event::IncidentRetried(IncidentRetried { phase, cause, mailboxes })])
         };
         let decided = store.decide(caller, incident_stream(store.programme())?, decide).await?;
+        let decided = decided.led_to(|event| {
+            matches!(event, Event::IncidentRetried(IncidentRetried { phase, cause, .. })
+                if (phase, cause) == (&incident.phase, &incident.cause))
+        })?;
         let mailboxes = touched(&decided.events);
         Ok(decided.with(IncidentRetry { incident, mailboxes }))
     }
@@ -67,6 +69,10 @@ impl Action for ResolveIncident {
             Ok(vec![Event::IncidentResolved(IncidentResolved { phase, cause, mailboxes })])
         };
         let decided = store.decide(caller, incident_stream(store.programme())?, decide).await?;
+        let decided = decided.led_to(|event| {
+            matches!(event, Event::IncidentResolved(IncidentResolved { phase, cause, .. })
+                if (phase, cause) == (&incident.phase, &incident.cause))
+        })?;
         let mailboxes = touched(&decided.events);
         Ok(decided.with(IncidentResolution { incident, mailboxes }))
     }
@@ -79,17 +85,4 @@ fn expect_any(incident: &IncidentKey, mailboxes: &MailboxSet) -> Result<(), Erro
     Err(Error::NotFound(format!(
         "incident {incident} has no such mailbox; list incidents with `tramonto incident list`"
     )))
-}
-
-/// How many mailboxes a decision is about.
-fn touched(events: &[Event]) -> u64 {
-    let mut touched = 0;
-    for event in events {
-        if let Event::IncidentRetried(IncidentRetried { mailboxes, .. })
-        | Event::IncidentResolved(IncidentResolved { mailboxes, .. }) = event
-        {
-            touched += mailboxes.len();
-        }
-    }
-    touched
 }

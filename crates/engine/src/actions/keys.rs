@@ -4,31 +4,32 @@
 //! exist. What a process that ended in between has not recorded is recorded by the next one.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{Capability, Event, KeysRotated, Plan, civil_date, first_instant, last_instant_of};
-use eventstore::{Direction, ExpectedVersion, Origin, keys_stream};
+use eventstore::{Append, Direction, ExpectedVersion, Origin, keys_stream};
 use keyring::{Keyring, Rotation, Turn};
 use rand::rngs::SysRng;
 use views::{KeyRetired, KeyRotation};
 
-use super::{Action, At, Caller};
+use super::{Action, At, Caller, Convergent, IdempotencyKey};
 use crate::Error;
 use crate::queries::no_plan;
-use crate::store::Store;
+use crate::store::{Store, StoreSettings};
 
-/// Published keys are fetched again within so many days.
+/// The default time between the publication of a key and its first signature.
 const USUAL_NOTICE: Days = Days::new(7);
-/// Less is too short: whoever fetches them once a day has not yet.
+/// The shortest such time: verifiers fetch published keys once a day.
 const LEAST_NOTICE: TimeDelta = TimeDelta::days(1);
-/// So many others in a row may be faster; each of them got something done.
+/// The maximum number of appends; each conflict is the progress of another process.
 const ATTEMPTS: usize = 16;
 
 /// Publishes a new signing key.
 pub struct RotateKeys {
     /// When it starts to sign.
     pub signs: Signs,
-    /// The last day on which what the old key signed is valid; by default the last day on which
+    /// The last day of validity of the old key's signatures; by default the last day on which
     /// anything signed may be of use.
     pub until: Option<NaiveDate>,
 }
@@ -48,6 +49,11 @@ pub struct RetireKey {
     pub kid: String,
     /// The last day of validity; at once by default.
     pub until: Option<NaiveDate>,
+}
+
+/// Creates the keys where they are missing; the file that holds them.
+pub fn create(settings: &StoreSettings) -> Result<PathBuf, Error> {
+    Ok(settings.make_keys()?.file())
 }
 
 impl Action for RotateKeys {
@@ -73,28 +79,34 @@ impl Action for RotateKeys {
         };
         if end.is_some_and(|end| end < from.unwrap_or(now)) {
             return Err(Error::Invalid(
-                "the old key signs until the new one does; name that day or a later one with --until"
+                "the old key signs until the new one does; name that day or a later one with \
+                 --until"
                     .to_owned(),
             ));
         }
-        let origin = caller.origin();
-        if record(store, &keyring, &origin).await? > 0 {
+        let at_once = from.is_none();
+        if let Some(before) = rotated_before(store, caller).await? {
+            let KeysRotated { kid, retired, at: signs_from, .. } = before;
+            let rotated = KeyRotation::Rotated { kid, retired, signs_from, until, at_once };
+            return store.at_end(rotated).await;
+        }
+        let (origin, key) = (caller.origin(), caller.key.as_ref());
+        if record(store, &keyring, &origin, key).await? > 0 {
             return store.at_end(KeyRotation::Recorded {}).await;
         }
         let turn = Turn { signs_from: from.unwrap_or(now), verifies_until: end };
         let Rotation { kid, retired, at: signs_from, .. } =
             keyring.rotate(now, turn, &mut SysRng)?;
-        record(store, &keyring, &origin).await?;
-        let at_once = from.is_none();
+        record(store, &keyring, &origin, key).await?;
         store.at_end(KeyRotation::Rotated { kid, retired, signs_from, until, at_once }).await
     }
 }
 
-impl Action for RetireKey {
+impl Convergent for RetireKey {
     const DONE: &'static str = "retired";
     type Result = KeyRetired;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<KeyRetired>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<KeyRetired>, Error> {
         let keyring = store.settings().keyring()?;
         let now = store.journal().now();
         let until = match self.until {
@@ -104,15 +116,14 @@ impl Action for RetireKey {
             }
             None => now,
         };
-        let origin = caller.origin();
-        let unrecorded = record(store, &keyring, &origin).await?;
+        let unrecorded = record(store, &keyring, by, None).await?;
         let kid = self.kid;
         let verifies_until = match keyring.retire(&kid, now, until) {
             // It was retired before, by a process that ended before it recorded it.
             Err(keyring::Error::Ended { verifies_until, .. }) if unrecorded > 0 => verifies_until,
             retired => retired?,
         };
-        record(store, &keyring, &origin).await?;
+        record(store, &keyring, by, None).await?;
         store.at_end(KeyRetired { kid, verifies_until }).await
     }
 }
@@ -138,16 +149,32 @@ fn first_signature(
 }
 
 /// The last day on which anything signed may be of use; `None` where there is no such day. A
-/// voucher says itself until when it can be redeemed; a message-log export is kept by its
-/// requester, for as long as they like.
+/// voucher states its last day; a requester may keep a message-log export for any time.
 fn usual_end(plan: &Plan) -> Option<NaiveDate> {
     let exports = plan.phases.iter().any(|phase| phase.allows.contains(Capability::RequestLogs));
     let redeem_by = plan.vouchers.as_ref().and_then(|rules| rules.redeem_by);
     redeem_by.filter(|_| !exports)
 }
 
-/// Records what the log does not know of the keys yet; how many rotations that concerns.
-async fn record(store: &Store, keyring: &Keyring, origin: &Origin) -> Result<usize, Error> {
+/// The rotation that an earlier call with the same key recorded.
+async fn rotated_before(store: &Store, caller: &Caller) -> Result<Option<KeysRotated>, Error> {
+    let Some(key) = &caller.key else { return Ok(None) };
+    let before = store.decided_before(&keys_stream(store.programme())?, key).await?;
+    let mut events = before.into_iter().flat_map(|before| before.events);
+    Ok(events.find_map(
+        |event| {
+            if let Event::KeysRotated(event) = event { Some(event) } else { None }
+        },
+    ))
+}
+
+/// Records the rotations that the log does not have yet; how many there were.
+async fn record(
+    store: &Store,
+    keyring: &Keyring,
+    origin: &Origin,
+    key: Option<&IdempotencyKey>,
+) -> Result<usize, Error> {
     let journal = store.journal();
     let stream = keys_stream(journal.programme())?;
     let mut attempts = 0;
@@ -157,10 +184,9 @@ async fn record(store: &Store, keyring: &Keyring, origin: &Origin) -> Result<usi
             Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
             recorded => recorded?,
         };
-        let expected = recorded.last().map_or(ExpectedVersion::NoStream, |last| {
-            // Whoever records another meanwhile makes the append a conflict.
-            ExpectedVersion::Exact(last.version)
-        });
+        let expected = recorded
+            .last()
+            .map_or(ExpectedVersion::NoStream, |last| ExpectedVersion::Exact(last.version));
         let mut known = BTreeMap::new();
         for event in &recorded {
             if let Event::KeysRotated(event) = event.fact()?.event {
@@ -169,13 +195,14 @@ async fn record(store: &Store, keyring: &Keyring, origin: &Origin) -> Result<usi
             }
         }
         let all = keyring.rotations()?.into_iter().map(rotated);
-        let new = all.filter(|event| known.get(&event.kid) != Some(event));
-        let events: Vec<Event> = new.map(Event::KeysRotated).collect();
+        let unknown = all.filter(|event| known.get(&event.kid) != Some(event));
+        let events: Vec<Event> = unknown.map(Event::KeysRotated).collect();
         if events.is_empty() {
             return Ok(0);
         }
         attempts += 1;
-        match journal.append(stream.clone(), expected, &events, origin).await {
+        let new = store.new_events(&events, journal.now(), origin, key)?;
+        match store.log().append(Append::to(stream.clone(), expected, new)).await {
             Ok(_) => return Ok(events.len()),
             Err(eventstore::Error::Conflict(_)) if attempts < ATTEMPTS => {}
             Err(error) => return Err(error.into()),

@@ -5,7 +5,7 @@
 
 use archive::{LogArchive, LogTable, Terms};
 use chrono::{NaiveDate, TimeDelta};
-use domain::{LogCommand, LogRequested, LogStanding, Plan, Requester, Verification};
+use domain::{Event, LogCommand, LogRequested, LogStanding, Plan, Requester, Verification};
 use eventstore::{Decision, Origin, archive_stream, erasure_stream};
 use uuid::Uuid;
 use views::{
@@ -14,7 +14,7 @@ use views::{
 };
 
 use super::decide::Decided;
-use super::{Action, At, Caller};
+use super::{Action, At, Caller, Convergent};
 use crate::store::{Store, holder};
 use crate::{Error, MailboxRef};
 
@@ -88,7 +88,8 @@ impl Action for CreateLogRequest {
         let number = store.number_of(&mailbox).await?;
         let request = caller.id("log-request", store);
         let requested = LogRequested { request, number, by, from, through, received_on };
-        let decided = decide(store, caller, LogCommand::Request(requested)).await?;
+        let decided = decide(store, caller, LogCommand::Request(requested.clone())).await?;
+        let decided = decided.led_to(|event| *event == Event::LogRequested(requested.clone()))?;
         Ok(decided.with(LogRequestCreated { request, mailbox: store.id_of(number) }))
     }
 }
@@ -100,7 +101,8 @@ impl Action for VerifyLogRequest {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<LogRequestVerified>, Error> {
         let Self { request, proof } = self;
         let decided = decide(store, caller, LogCommand::Verify { request, proof }).await?;
-        Ok(decided.with(LogRequestVerified { request }))
+        let fits = |event: &Event| matches!(event, Event::LogRequesterVerified(event) if event.request == request);
+        Ok(decided.led_to(fits)?.with(LogRequestVerified { request }))
     }
 }
 
@@ -111,33 +113,33 @@ impl Action for RefuseLogRequest {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<LogRequestRefused>, Error> {
         let Self { request, cause } = self;
         let decided = decide(store, caller, LogCommand::Refuse { request, cause }).await?;
-        Ok(decided.with(LogRequestRefused { request }))
+        let fits = |event: &Event| matches!(event, Event::LogRequestRefused(event) if event.request == request);
+        Ok(decided.led_to(fits)?.with(LogRequestRefused { request }))
     }
 }
 
-impl Action for ExpireLinks {
+impl Convergent for ExpireLinks {
     const DONE: &'static str = "expired";
     type Result = LinksExpired;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<LinksExpired>, Error> {
-        let ended = store.archive().await?.expire(&caller.origin()).await?.len();
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<LinksExpired>, Error> {
+        let ended = store.archive().await?.expire(by).await?.len();
         let links = u64::try_from(ended).unwrap_or(u64::MAX);
         store.at_end(LinksExpired { links }).await
     }
 }
 
-impl Action for PrepareExports<'_> {
+impl Convergent for PrepareExports<'_> {
     const DONE: &'static str = "prepared";
     type Result = ExportsPrepared;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<ExportsPrepared>, Error> {
-        let origin = caller.origin();
-        store.archive().await?.expire(&origin).await?;
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<ExportsPrepared>, Error> {
+        store.archive().await?.expire(by).await?;
         let requests = waiting(store, self.request).await?;
         self.sink.begin(u64::try_from(requests.len()).unwrap_or(u64::MAX));
         let mut done = ExportsPrepared::default();
         for (request, number) in requests {
-            match self.prepare(store, &origin, request, number).await {
+            match self.prepare(store, by, request, number).await {
                 Ok(export) => {
                     done.prepared += 1;
                     self.sink.prepared(&export)?;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use archive::{Domains, IndexRequest, Indexed};
 use chrono::{DateTime, Utc};
+use eventstore::Origin;
 use views::MailLogsDestroyed;
 
-use super::{Action, At, Caller};
+use super::{At, Convergent};
 use crate::Error;
 use crate::store::Store;
 
@@ -25,11 +26,11 @@ pub struct IndexMailLogs<P> {
 /// Destroys the index and all exports, but for the messages that a hold keeps.
 pub struct DestroyMailLogs;
 
-impl<P: FnMut(u64) + Send> Action for IndexMailLogs<P> {
+impl<P: FnMut(u64) + Send> Convergent for IndexMailLogs<P> {
     const DONE: &'static str = "indexed";
     type Result = Indexed;
 
-    async fn run(self, store: &Store, _caller: &Caller) -> Result<At<Indexed>, Error> {
+    async fn run(self, store: &Store, _by: &Origin) -> Result<At<Indexed>, Error> {
         let Self { files, domains, not_after, progress } = self;
         let zone = {
             let state = store.journal().state().await?;
@@ -44,14 +45,14 @@ impl<P: FnMut(u64) + Send> Action for IndexMailLogs<P> {
     }
 }
 
-impl Action for DestroyMailLogs {
+impl Convergent for DestroyMailLogs {
     const DONE: &'static str = "destroyed";
     type Result = MailLogsDestroyed;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<MailLogsDestroyed>, Error> {
-        let (archive, origin) = (store.archive().await?, caller.origin());
-        archive.expire(&origin).await?;
-        let destroyed = archive.destroy(&store.logs_under_hold().await?, &origin).await?;
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<MailLogsDestroyed>, Error> {
+        let archive = store.archive().await?;
+        archive.expire(by).await?;
+        let destroyed = archive.destroy(&store.logs_under_hold().await?, by).await?;
         store.at_end(MailLogsDestroyed::from(destroyed)).await
     }
 }

@@ -1,6 +1,6 @@
 //! Decisions about one mailbox.
 
-use domain::MailboxCommand;
+use domain::{Event, MailboxCommand};
 use eventstore::mailbox_stream;
 use projections::mailbox_now;
 use views::MailboxWithdrawn;
@@ -23,6 +23,7 @@ impl Action for Withdraw {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<MailboxWithdrawn>, Error> {
         let number = store.number_of(&self.mailbox).await?;
         let decided = decide(store, caller, number, &MailboxCommand::Withdraw).await?;
+        let decided = decided.led_to(|event| matches!(event, Event::MailboxWithdrawn(_)))?;
         Ok(decided.with(MailboxWithdrawn { mailbox: store.id_of(number) }))
     }
 }

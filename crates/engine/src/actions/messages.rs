@@ -1,10 +1,29 @@
-//! Messages in quarantine: released, or refused.
+//! Messages received by e-mail: kept, released from quarantine, or refused.
 
+use eventstore::{Clock, Origin};
+use intake::NewMessage;
+use mail::Headers;
 use views::{MessageRefused, MessageReleased};
 
-use super::{Action, At, Caller};
-use crate::store::Store;
-use crate::{Error, MailboxRef, Reason};
+use super::{At, Convergent};
+use crate::store::{Store, StoreSettings};
+use crate::{Error, MailboxRef, RealClock};
+
+/// Keeps a message as the LMTP server would, and returns its number. Without an envelope sender,
+/// the message's Return-Path names it.
+pub async fn receive(
+    settings: &StoreSettings,
+    sender: Option<String>,
+    content: Vec<u8>,
+) -> Result<i64, Error> {
+    let return_path = || Headers::parse(&content)?.return_path().map(str::to_owned);
+    let sender = sender.or_else(return_path);
+    let store = settings.open_messages().await?;
+    let message = NewMessage { sender, received_at: RealClock.now(), content };
+    let number = store.insert_one(message).await?;
+    store.close().await?;
+    Ok(number)
+}
 
 /// Has a message processed again.
 pub struct ReleaseMessage {
@@ -14,34 +33,31 @@ pub struct ReleaseMessage {
     pub holder: Option<MailboxRef>,
 }
 
-/// Refuses a message; the caller's reason is recorded.
+/// Refuses a message for the reason of the caller.
 pub struct RefuseMessage {
     /// Its number.
     pub number: i64,
 }
 
-impl Action for ReleaseMessage {
+impl Convergent for ReleaseMessage {
     const DONE: &'static str = "message-released";
     type Result = MessageReleased;
 
-    async fn run(self, store: &Store, _caller: &Caller) -> Result<At<MessageReleased>, Error> {
+    async fn run(self, store: &Store, _by: &Origin) -> Result<At<MessageReleased>, Error> {
         let Self { number, holder } = self;
-        let holder = match &holder {
-            Some(mailbox) => Some(store.number_of(mailbox).await?),
-            None => None,
-        };
+        let holder = store.number_of_some(holder.as_ref()).await?;
         expect_held(number, store.messages().await?.release(number, holder).await?)?;
         store.at_end(MessageReleased { number, for_holder: holder.is_some() }).await
     }
 }
 
-impl Action for RefuseMessage {
+impl Convergent for RefuseMessage {
     const DONE: &'static str = "message-refused";
     type Result = MessageRefused;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<MessageRefused>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<MessageRefused>, Error> {
         let (number, now) = (self.number, store.journal().now());
-        let reason = caller.reason.as_ref().map_or("", Reason::as_str);
+        let reason = by.reason.as_deref().unwrap_or_default();
         expect_held(number, store.messages().await?.refuse(number, reason, now).await?)?;
         store.at_end(MessageRefused { number }).await
     }

@@ -1,4 +1,4 @@
-//! Decisions about notices that came back, failed or are in doubt.
+//! Decisions about notices that bounced, failed or are in doubt.
 
 use domain::{Event, MailboxSet, NoticesBounced, NoticesRetried, PhaseId, State};
 use eventstore::notice_stream;
@@ -6,11 +6,12 @@ use roaring::RoaringBitmap;
 use views::{NoticeBounced, NoticeRetry};
 use workers::notices::Bounce;
 
+use super::decide::touched;
 use super::{Action, At, Caller};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
 
-/// Records that a notice came back, from the delivery report of a mail server.
+/// Records that a notice bounced, from the delivery report of a mail server.
 pub struct RecordBounce {
     /// The report, an e-mail.
     pub message: Vec<u8>,
@@ -34,13 +35,13 @@ impl Action for RecordBounce {
         let Bounce { notice, number, cause } = Bounce::parse(&self.message, store.programme())
             .map_err(|problem| Error::Invalid(problem.to_string()))?;
         let decide = |state: &State, _| {
-            let told = state.notices.get(&notice);
-            let was_sent = told.is_some_and(|told| {
-                let in_doubt = told.in_doubt().values().any(|set| set.contains(number));
-                told.sent().contains(number) || in_doubt
+            let found = state.notices.get(&notice);
+            let was_sent = found.is_some_and(|found| {
+                let in_doubt = found.in_doubt().values().any(|set| set.contains(number));
+                found.sent().contains(number) || in_doubt
             });
             let known =
-                told.is_some_and(|told| told.bounced().values().any(|set| set.contains(number)));
+                found.is_some_and(|found| found.bounced().values().any(|set| set.contains(number)));
             if !was_sent || known {
                 return Ok(Vec::new());
             }
@@ -49,6 +50,10 @@ impl Action for RecordBounce {
             Ok(vec![Event::NoticesBounced(NoticesBounced { notice, cause, mailboxes })])
         };
         let decided = store.decide(caller, notice_stream(store.programme())?, decide).await?;
+        let decided = decided.led_to(|event| {
+            matches!(event, Event::NoticesBounced(event)
+                if event.notice == notice && event.mailboxes.contains(number))
+        })?;
         let new = !decided.events.is_empty();
         Ok(decided.with(NoticeBounced { notice, number, cause, new }))
     }
@@ -60,16 +65,15 @@ impl Action for RetryNotice {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<NoticeRetry>, Error> {
         let Self { notice, failed, mailbox } = self;
-        let only = match &mailbox {
-            Some(mailbox) => Some(store.number_of(mailbox).await?),
-            None => None,
-        };
+        let only = store.number_of_some(mailbox.as_ref()).await?;
         let decide = |state: &State, _| {
             let mut these = match (&failed, state.notices.get(&notice)) {
                 (_, None) => RoaringBitmap::new(),
-                (Some(cause), Some(told)) => told.failed().get(cause).cloned().unwrap_or_default(),
-                (None, Some(told)) => {
-                    told.in_doubt().values().fold(RoaringBitmap::new(), |all, set| all | set)
+                (Some(cause), Some(found)) => {
+                    found.failed().get(cause).cloned().unwrap_or_default()
+                }
+                (None, Some(found)) => {
+                    found.in_doubt().values().fold(RoaringBitmap::new(), |all, set| all | set)
                 }
             };
             if let Some(only) = only {
@@ -84,12 +88,10 @@ impl Action for RetryNotice {
             Ok(vec![Event::NoticesRetried(NoticesRetried { notice, mailboxes })])
         };
         let decided = store.decide(caller, notice_stream(store.programme())?, decide).await?;
-        let mut mailboxes = 0;
-        for event in &decided.events {
-            if let Event::NoticesRetried(event) = event {
-                mailboxes += event.mailboxes.len();
-            }
-        }
+        let decided = decided.led_to(
+            |event| matches!(event, Event::NoticesRetried(event) if event.notice == notice),
+        )?;
+        let mailboxes = touched(&decided.events);
         Ok(decided.with(NoticeRetry { notice, mailboxes }))
     }
 }

@@ -1,6 +1,6 @@
 //! The plan: adopting the first one and amending it.
 
-use domain::{Command, Event, Plan, ProgrammeId};
+use domain::{Command, Event, Plan, ProgrammeId, State};
 use eventstore::{Decision, programme_stream, voucher_stream};
 use views::{Amended, PlanAdopted, PlanAmendment};
 
@@ -29,7 +29,7 @@ pub async fn adopt(
     let store = if programme_in(&settings).await?.is_some() {
         Store::open_to_decide(settings).await?
     } else {
-        Store::open_to_fill(settings, &plan, caller).await?
+        Store::open_to_fill(settings, &plan, &caller.origin()).await?
     };
     let done = store.run(AdoptPlan { plan }, caller).await;
     store.close().await?;
@@ -60,10 +60,12 @@ impl Action for AdoptPlan {
             return Err(other_programme(place, store.programme(), &programme));
         }
         let stream = programme_stream(&programme)?;
-        let command = Command::Adopt(plan);
-        let decided =
-            store.decide(caller, stream, |state, now| Ok(state.decide(command.clone(), now)?));
-        Ok(decided.await?.with(PlanAdopted { programme }))
+        let adopt = |state: &State, now| Ok(state.decide(Command::Adopt(plan.clone()), now)?);
+        let decided = store
+            .decide(caller, stream, adopt)
+            .await?
+            .led_to(|event| matches!(event, Event::PlanAdopted(event) if event.plan == plan))?;
+        Ok(decided.with(PlanAdopted { programme }))
     }
 }
 
@@ -77,9 +79,14 @@ impl Action for AmendPlan {
         let stream = programme_stream(programme)?;
         // Vouchers that are granted meanwhile may be more than the amended plan allows.
         let on = Decision::on(stream.clone()).depends_on(voucher_stream(programme)?);
-        let command = Command::Amend(self.plan);
-        let decide = |state: &domain::State, now| Ok(state.decide(command.clone(), now)?);
-        let decided = store.decide_on(caller, stream, &on, decide).await?;
+        let amend = |state: &State, now| Ok(state.decide(Command::Amend(self.plan.clone()), now)?);
+        let decided = store.decide_on(caller, stream, &on, amend).await?;
+        let decided = decided.led_to(|event| {
+            matches!(
+                event,
+                Event::PlanAmended(_) | Event::AmendmentProposed(_) | Event::AmendmentDropped(_)
+            )
+        })?;
         let any = |of: fn(&Event) -> bool| decided.events.iter().any(of);
         let outcome = if any(|event| matches!(event, Event::PlanAmended(_))) {
             Amended::InForce

@@ -1,6 +1,6 @@
 //! Decisions about the programme as a whole: whether work is dispatched, and how fast.
 
-use domain::{Command, PaceChanged};
+use domain::{Command, Event, PaceChanged};
 use eventstore::programme_stream;
 use views::{PaceSet, Paused, Resumed};
 
@@ -23,7 +23,9 @@ impl Action for Pause {
     type Result = Paused;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<Paused>, Error> {
-        Ok(decide(store, caller, &Command::Pause).await?.with(Paused {}))
+        let decided = decide(store, caller, &Command::Pause).await?;
+        let decided = decided.led_to(|event| matches!(event, Event::ProgrammePaused(_)))?;
+        Ok(decided.with(Paused {}))
     }
 }
 
@@ -32,7 +34,9 @@ impl Action for Resume {
     type Result = Resumed;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<Resumed>, Error> {
-        Ok(decide(store, caller, &Command::Resume).await?.with(Resumed {}))
+        let decided = decide(store, caller, &Command::Resume).await?;
+        let decided = decided.led_to(|event| matches!(event, Event::ProgrammeResumed(_)))?;
+        Ok(decided.with(Resumed {}))
     }
 }
 
@@ -41,8 +45,10 @@ impl Action for SetPace {
     type Result = PaceSet;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<PaceSet>, Error> {
+        let decided = decide(store, caller, &Command::ChangePace(self.0.clone())).await?;
+        let decided =
+            decided.led_to(|event| matches!(event, Event::PaceChanged(pace) if *pace == self.0))?;
         let PaceChanged { effect, calls_per_second, concurrent_calls } = self.0;
-        let decided = decide(store, caller, &Command::ChangePace(self.0)).await?;
         Ok(decided.with(PaceSet { capability: effect, calls_per_second, concurrent_calls }))
     }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use domain::Plan;
+use eventstore::Origin;
 use registry::{Encoding, ImportRequest, Progress, Registered, Row, Source, Summary};
 use views::RegistrationRecorded;
 
-use super::{Action, At, Caller};
+use super::{At, Convergent};
 use crate::Error;
 use crate::store::Store;
 
@@ -19,7 +20,7 @@ pub struct Register {
 
 /// Records the day on which a registration was activated.
 pub struct Activate {
-    /// The registry's own name for the registration.
+    /// The id of the registration in its registry.
     pub registration_id: String,
     /// The day.
     pub activated_on: NaiveDate,
@@ -39,11 +40,11 @@ pub struct ImportRegistry<'a> {
     pub progress: &'a mut (dyn FnMut(Progress) + Send),
 }
 
-impl Action for ImportRegistry<'_> {
+impl Convergent for ImportRegistry<'_> {
     const DONE: &'static str = "imported";
     type Result = Summary;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<Summary>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<Summary>, Error> {
         let Self { source, encoding, rejects, ignore_extra, progress } = self;
         let plan = plan_of(store).await?;
         let request = ImportRequest {
@@ -53,8 +54,8 @@ impl Action for ImportRegistry<'_> {
             ignore_extra,
             plan: &plan,
             now: store.journal().now(),
-            actor: &caller.actor,
-            reason: caller.reason.as_ref().map(crate::Reason::as_str),
+            actor: &by.actor,
+            reason: by.reason.as_deref(),
             progress,
         };
         let summary = registry::import(&**store.log(), store.registry().await?, request).await?;
@@ -62,20 +63,20 @@ impl Action for ImportRegistry<'_> {
     }
 }
 
-impl Action for Register {
+impl Convergent for Register {
     const DONE: &'static str = "registered";
     type Result = RegistrationRecorded;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RegistrationRecorded>, Error> {
-        record(store, caller, &self.registration).await
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<RegistrationRecorded>, Error> {
+        record(store, by, &self.registration).await
     }
 }
 
-impl Action for Activate {
+impl Convergent for Activate {
     const DONE: &'static str = "activated";
     type Result = RegistrationRecorded;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RegistrationRecorded>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<RegistrationRecorded>, Error> {
         let Self { registration_id, activated_on } = self;
         let found = store.registry().await?.find_registration(&registration_id).await?;
         let known = found.ok_or_else(|| {
@@ -86,18 +87,13 @@ impl Action for Activate {
             return Err(Error::Refused("the mailbox was activated on another day already".into()));
         }
         let row = Row { activated_on: activated_on.to_string(), ..Row::from(&known) };
-        record(store, caller, &row).await
+        record(store, by, &row).await
     }
 }
 
-async fn record(
-    store: &Store,
-    caller: &Caller,
-    row: &Row,
-) -> Result<At<RegistrationRecorded>, Error> {
+async fn record(store: &Store, by: &Origin, row: &Row) -> Result<At<RegistrationRecorded>, Error> {
     let (registry, plan) = (store.registry().await?, plan_of(store).await?);
-    let reason = caller.reason.as_ref().map(crate::Reason::as_str);
-    let by = (&*caller.actor, reason);
+    let by = (&*by.actor, by.reason.as_deref());
     let now = store.journal().now();
     let registered = registry::register(&**store.log(), registry, row, (&plan, now), by).await?;
     let new = match registered {

@@ -11,7 +11,8 @@ use eventstore::Origin;
 use roaring::RoaringBitmap;
 use vouchers::{CodeId, Credentials, NewCode, VoucherId, Vouchers};
 
-use super::{Action, At, Caller};
+use super::vouchers::of_call;
+use super::{Action, At, Caller, Convergent};
 use crate::issuing::{left_over, until_issued};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
@@ -86,15 +87,15 @@ pub struct CodesDelivered {
     pub undelivered: u64,
 }
 
-impl Action for IssueVoucher<'_> {
+impl Convergent for IssueVoucher<'_> {
     const DONE: &'static str = "issued";
     type Result = ();
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<()>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<()>, Error> {
         let (number, vouchers) = (store.number_of(&self.mailbox).await?, store.vouchers().await?);
         until_issued(store, Some(number)).await?;
         let code = vouchers.deliver(number).await?;
-        deliver_one(store, code, self.codes, &caller.origin()).await
+        deliver_one(store, code, self.codes, by).await
     }
 }
 
@@ -103,20 +104,18 @@ impl Action for ReissueVoucher<'_> {
     type Result = ();
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<()>, Error> {
-        let (number, vouchers) = (store.number_of(&self.mailbox).await?, store.vouchers().await?);
-        let origin = caller.origin();
-        let code = vouchers.reissue(number, &origin).await?;
-        deliver_one(store, code, self.codes, &origin).await
+        let (number, by) = (store.number_of(&self.mailbox).await?, caller.origin());
+        let code = of_call(store, caller).await?.reissue(number, &by).await?;
+        deliver_one(store, code, self.codes, &by).await
     }
 }
 
-impl Action for IssueVouchers<'_> {
+impl Convergent for IssueVouchers<'_> {
     const DONE: &'static str = "issued";
     type Result = CodesDelivered;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<CodesDelivered>, Error> {
-        let (vouchers, journal, origin) =
-            (store.vouchers().await?, store.journal(), caller.origin());
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<CodesDelivered>, Error> {
+        let (vouchers, journal) = (store.vouchers().await?, store.journal());
         until_issued(store, None).await?;
         // Codes in letters of the intake are left to it; of the others an interrupted command may
         // have left some.
@@ -127,7 +126,7 @@ impl Action for IssueVouchers<'_> {
         let mut delivered = 0;
         for batch in batches(&(issued - &in_letters(store).await?)) {
             let new = vouchers.generate_missing(&batch).await?;
-            delivered += deliver(store, new, self.tokens, &mut *self.codes, &origin).await?;
+            delivered += deliver(store, new, self.tokens, &mut *self.codes, by).await?;
         }
         let stopped = left_over(&*journal.state().await?, journal.now());
         if let Some(why) = stopped.as_ref().filter(|_| delivered == 0) {
@@ -138,16 +137,16 @@ impl Action for IssueVouchers<'_> {
     }
 }
 
-impl Action for ReissueUndelivered<'_> {
+impl Convergent for ReissueUndelivered<'_> {
     const DONE: &'static str = "reissued";
     type Result = CodesDelivered;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<CodesDelivered>, Error> {
-        let (vouchers, origin) = (store.vouchers().await?, caller.origin());
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<CodesDelivered>, Error> {
+        let vouchers = store.vouchers().await?;
         let mut delivered = 0;
         for batch in batches(&undelivered(store, vouchers).await?) {
-            let new = vouchers.reissue_all(&batch, &origin).await?;
-            delivered += deliver(store, new, self.tokens, &mut *self.codes, &origin).await?;
+            let new = vouchers.reissue_all(&batch, by).await?;
+            delivered += deliver(store, new, self.tokens, &mut *self.codes, by).await?;
         }
         store.at_end(CodesDelivered { vouchers: delivered, stopped: None, undelivered: 0 }).await
     }
@@ -157,23 +156,20 @@ async fn deliver_one(
     store: &Store,
     credentials: Credentials,
     codes: &mut dyn CodeSink,
-    origin: &Origin,
+    by: &Origin,
 ) -> Result<At<()>, Error> {
     let vouchers = store.vouchers().await?;
     let Credentials { id, code, token, redeem_by } = credentials;
-    let (mailbox, voucher) = (store.id_of(id.number), vouchers.voucher(id.number));
-    let issue = id.issue;
-    let token = Some(token);
     codes.take(vec![IssuedCode {
-        mailbox,
+        mailbox: store.id_of(id.number),
         address: None,
-        voucher,
-        issue,
+        voucher: vouchers.voucher(id.number),
+        issue: id.issue,
         code,
-        token,
+        token: Some(token),
         redeem_by,
     }])?;
-    vouchers.record_delivered(&[id], origin).await?;
+    vouchers.record_delivered(&[id], by).await?;
     store.at_end(()).await
 }
 
@@ -182,7 +178,7 @@ async fn deliver(
     new: Vec<NewCode>,
     tokens: bool,
     codes: &mut dyn CodeSink,
-    origin: &Origin,
+    by: &Origin,
 ) -> Result<u64, Error> {
     if new.is_empty() {
         return Ok(0);
@@ -207,7 +203,7 @@ async fn deliver(
         issued.push(IssuedCode { mailbox, address, voucher, issue, code, token, redeem_by });
     }
     codes.take(issued)?;
-    vouchers.record_delivered(&ids, origin).await?;
+    vouchers.record_delivered(&ids, by).await?;
     Ok(u64::try_from(ids.len()).unwrap_or(u64::MAX))
 }
 

@@ -4,6 +4,7 @@
 //! holders and the caller.
 
 use domain::{ProviderId, Verification};
+use eventstore::Origin;
 use roaring::RoaringBitmap;
 use views::{
     RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
@@ -11,7 +12,7 @@ use views::{
 };
 use vouchers::Vouchers;
 
-use super::{Action, At, Caller};
+use super::{Action, At, Caller, Convergent};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
 
@@ -63,7 +64,7 @@ impl Action for RequestVouchers {
     type Result = VouchersRequested;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersRequested>, Error> {
-        let all = vouchers(store, caller).await?;
+        let all = of_call(store, caller).await?;
         let vouchers = all.request_all(&self.mailboxes, &caller.origin()).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
         store.at_end(VouchersRequested { vouchers, left_as_they_were }).await
@@ -75,7 +76,7 @@ impl Action for VerifyVouchers {
     type Result = VouchersVerified;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersVerified>, Error> {
-        let (all, origin) = (vouchers(store, caller).await?, caller.origin());
+        let (all, origin) = (of_call(store, caller).await?, caller.origin());
         let vouchers = all.verify_all(&self.mailboxes, self.proof, &origin).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
         store.at_end(VouchersVerified { vouchers, left_as_they_were }).await
@@ -89,7 +90,7 @@ impl Action for RefuseVoucher {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRefused>, Error> {
         let Self { mailbox, cause } = self;
         let number = store.number_of(&mailbox).await?;
-        vouchers(store, caller).await?.refuse(number, &cause, &caller.origin()).await?;
+        of_call(store, caller).await?.refuse(number, &cause, &caller.origin()).await?;
         store.at_end(VoucherRefused { mailbox: store.id_of(number), cause }).await
     }
 }
@@ -100,7 +101,7 @@ impl Action for RevokeVoucher {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRevoked>, Error> {
         let number = store.number_of(&self.mailbox).await?;
-        vouchers(store, caller).await?.revoke(number, &caller.origin()).await?;
+        of_call(store, caller).await?.revoke(number, &caller.origin()).await?;
         store.at_end(VoucherRevoked { mailbox: store.id_of(number) }).await
     }
 }
@@ -110,36 +111,36 @@ impl Action for RedeemVoucher {
     type Result = VoucherRedeemed;
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<VoucherRedeemed>, Error> {
-        let vouchers = vouchers(store, caller).await?;
+        let vouchers = of_call(store, caller).await?;
         let redemption = vouchers.redeem(&self.code, &self.provider, &caller.origin()).await?;
         store.at_end(VoucherRedeemed { redemption }).await
     }
 }
 
-impl Action for ExpireVouchers {
+impl Convergent for ExpireVouchers {
     const DONE: &'static str = "expired";
     type Result = VouchersExpired;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersExpired>, Error> {
-        let vouchers = vouchers(store, caller).await?.expire(&caller.origin()).await?;
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<VouchersExpired>, Error> {
+        let vouchers = store.vouchers().await?.expire(by).await?;
         store.at_end(VouchersExpired { vouchers }).await
     }
 }
 
-impl Action for RemindHolders {
+impl Convergent for RemindHolders {
     const DONE: &'static str = "reminders-claimed";
     type Result = RemindersClaimed;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<RemindersClaimed>, Error> {
+    async fn run(self, store: &Store, by: &Origin) -> Result<At<RemindersClaimed>, Error> {
         let (all, messages) = (store.vouchers().await?, store.messages().await?);
         let now = store.journal().now();
-        let vouchers = intake::claim_reminders(messages, all, now, &caller.origin()).await?;
+        let vouchers = intake::claim_reminders(messages, all, now, by).await?;
         store.at_end(RemindersClaimed { vouchers }).await
     }
 }
 
-/// The vouchers for this very call: a repeated one leads to nothing more.
-async fn vouchers(store: &Store, caller: &Caller) -> Result<Vouchers, Error> {
+/// The vouchers for this call: a repeated one leads to nothing more.
+pub(super) async fn of_call(store: &Store, caller: &Caller) -> Result<Vouchers, Error> {
     let vouchers = store.vouchers().await?;
     Ok(match &caller.key {
         Some(key) => vouchers.for_command(key.id("voucher")),

@@ -1,5 +1,5 @@
-//! The bodies of commands, as JSON. An unknown field is refused: it would be a wish that nobody
-//! grants.
+//! The bodies of commands, as JSON. An unknown field is refused: ignoring it would ignore an
+//! instruction.
 
 use chrono::NaiveDate;
 use domain::{Capabilities, MailboxId, ProviderId};

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use domain::{Plan, ProgrammeId, State};
 use eventstore::{Clock, EventStore, Journal, Origin, SqliteStore};
 use platform::{Directory, Mode};
 use registry::Registry;
 
-use crate::parts::Stores;
-use crate::store::{adopt, programme_of};
+use crate::store::{StoreSettings, adopt, prepare, programme_of};
 use crate::{EngineLock, Error, Home};
 
 /// The open files of a store, under the engine's lock.
@@ -33,26 +31,14 @@ impl Store {
         rehearsal: bool,
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
-        home.create()?;
-        let lock = home.lock()?;
-        // The directory is created before the log: a log without a directory means that it was
-        // lost.
         let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
-        let directory = if home.exists() || home.directory().exists() {
-            Directory::open(&home.directory()).await?
-        } else {
-            Directory::create(&home.directory(), mode).await?
-        };
+        let lock = prepare(&home, mode).await?;
+        let directory = Directory::open(&home.directory()).await?;
         let log = SqliteStore::open(&home.log(), clock).await?;
-        let existing = Self::programme(&log).await?;
+        let existing = programme_of(&log).await?;
         let programme = existing.as_ref().unwrap_or(programme);
         let registry = Registry::open(&home.registry(), programme).await?;
         Ok(Self { home, log, registry: Arc::new(registry), directory: Arc::new(directory), lock })
-    }
-
-    /// The programme that a log belongs to; `None` before a plan was adopted.
-    pub async fn programme(log: &dyn EventStore) -> Result<Option<ProgrammeId>, Error> {
-        programme_of(log).await
     }
 
     /// Adopts this plan where the log has none yet. A store of another programme is refused.
@@ -70,10 +56,12 @@ impl Store {
         Journal::new(programme, Arc::new(self.log.clone()), clock, State::default(), 0)
     }
 
-    /// Registry and directory, as the parts of an engine use them.
-    pub(super) fn ports(&self) -> impl Stores + use<> {
-        let (registry, directory) = (Arc::clone(&self.registry), Arc::clone(&self.directory));
-        StorePorts { registry, directory }
+    /// The same files as the parts of an engine use them.
+    pub(super) fn for_parts(&self, journal: Arc<Journal>) -> crate::store::Store {
+        let settings = StoreSettings::embedded(self.home.folder());
+        crate::store::Store::over(settings, journal)
+            .with_registry(Arc::clone(&self.registry))
+            .with_directory(Arc::clone(&self.directory))
     }
 
     pub(super) fn log_port(&self) -> Arc<dyn EventStore> {
@@ -96,22 +84,5 @@ impl Store {
         }
         drop(self.lock);
         Ok(())
-    }
-}
-
-/// Registry and directory of an open store.
-struct StorePorts {
-    registry: Arc<Registry>,
-    directory: Arc<Directory>,
-}
-
-#[async_trait]
-impl Stores for StorePorts {
-    async fn registry(&self) -> Result<Arc<Registry>, Error> {
-        Ok(Arc::clone(&self.registry))
-    }
-
-    async fn directory(&self) -> Result<Arc<Directory>, Error> {
-        Ok(Arc::clone(&self.directory))
     }
 }

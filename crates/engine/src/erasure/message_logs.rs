@@ -1,5 +1,5 @@
-//! Where the mail logs are. Where nothing says it, nobody may pass them over in silence: who is in
-//! them would be reported as erased.
+//! The folder of the mail logs. An erasure never skips them silently: their holders would be
+//! reported as erased.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ impl MessageLogs {
             (None, StoreUrl::Postgres(_)) => {
                 return Err(Error::Invalid(
                     "the mail logs are kept in a folder, not in a database; name it with \
-                     --archive, or say --no-archive where there never were any"
+                     --archive, or give --no-archive where there never were any"
                         .to_owned(),
                 ));
             }
@@ -48,7 +48,7 @@ impl MessageLogs {
             (false, false) if is_named => {
                 return Err(Error::NotFound(
                     "there are no mail logs in the folder that --archive names; name the folder \
-                     that has them, or say --no-archive where there never were any"
+                     that has them, or give --no-archive where there never were any"
                         .to_owned(),
                 ));
             }
@@ -62,8 +62,8 @@ impl MessageLogs {
         self.folder.as_ref()
     }
 
-    /// The folder of the mail logs, or of those to come: who is erased before any is indexed must
-    /// not come back with them.
+    /// The folder of the mail logs, or of those to come: a holder erased before any is indexed must
+    /// not return with them.
     pub(crate) fn present_or_to_come(
         &self,
         settings: &StoreSettings,

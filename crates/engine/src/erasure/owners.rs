@@ -68,7 +68,7 @@ impl Erase for MailLogIndex {
 pub(super) struct Messages(intake::Store);
 
 impl Messages {
-    /// `None` where no message ever came.
+    /// `None` where no message was ever received.
     pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
         if matches!(settings.url, StoreUrl::Folder(_)) && !settings.home()?.intake().exists() {
             return Ok(None);
@@ -99,24 +99,21 @@ impl Erase for Messages {
 }
 
 /// The mail directory.
-pub(super) struct MailDirectory(Directory);
+pub(super) struct Rights(Directory);
 
-impl MailDirectory {
+impl Rights {
     /// `None` where there is none.
     pub(super) async fn open(settings: &StoreSettings) -> Result<Option<Self>, Error> {
-        if matches!(settings.url, StoreUrl::Postgres(_)) {
-            return Ok(Some(Self(Directory::connect(settings.connect_options()?).await?)));
-        }
-        let path = settings.home()?.directory();
-        if !path.exists() {
+        let in_folder = matches!(settings.url, StoreUrl::Folder(_));
+        if in_folder && !settings.home()?.directory().exists() {
             return Ok(None);
         }
-        Ok(Some(Self(Directory::open(&path).await?)))
+        Ok(Some(Self(settings.open_directory().await?)))
     }
 }
 
 #[async_trait]
-impl Erase for MailDirectory {
+impl Erase for Rights {
     async fn erase(
         &self,
         whose: &Whose<'_>,

@@ -40,7 +40,7 @@ pub async fn residue(
             let index = Index::open_read_only(&home.archive()).await?;
             let rows = index.residue(terms).await?;
             index.close().await?;
-            found.push(("log of messages, as it is read".to_owned(), rows));
+            found.push(("message log, as it is read".to_owned(), rows));
         }
     }
     if let Some(messages) = settings.open_messages_to_read().await? {

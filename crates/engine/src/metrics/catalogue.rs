@@ -1,6 +1,6 @@
 //! Every metric of the product: its name, its labels and its help, in one table.
 //!
-//! The parts that measure name a metric and its labels only; whoever exports them describes them from
+//! The parts that measure name a metric and its labels only; the exporter describes them from
 //! here. Invariant, held by a test: every name in the sources is in the table, and none else.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};

@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "canaries";
 
 pub(super) async fn build(context: &Context) -> Result<Option<Canaries>, Error> {
     let Some(endpoints) = context.settings.canaries.clone() else { return Ok(None) };
-    let addresses = Arc::new(RegistryNumbers(context.stores.registry().await?));
+    let addresses = Arc::new(RegistryNumbers(Arc::clone(context.store.registry().await?)));
     Ok(Some(Canaries(Prober::new(Arc::clone(&context.journal), addresses, endpoints))))
 }
 

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Part, Progress};
-use crate::store::Store;
 use crate::{COMMANDS, CommandHandler, Error};
 
 pub(super) const NAME: &str = "commands";
@@ -17,15 +16,13 @@ pub(super) const NAME: &str = "commands";
 const POLL: Duration = Duration::from_secs(5);
 
 pub(super) async fn build(context: &Context) -> Result<Commands, Error> {
-    let shared = context.shared()?;
-    let registry = context.stores.registry().await?;
-    let journal = Arc::clone(&context.journal);
-    let store = Store::over(shared.settings.clone(), journal).with_registry(registry);
-    if shared.settings.keys.is_some() {
+    let store = Arc::clone(&context.store);
+    store.registry().await?;
+    if store.settings().keys.is_some() {
         // Opened now, so that missing keys or tables keep the part from starting.
         store.vouchers().await?;
     }
-    let inbox = NatsCommandInbox::open(&shared.bus, &COMMANDS).await?;
+    let inbox = NatsCommandInbox::open(context.bus()?, &COMMANDS).await?;
     Ok(Commands { inbox, handler: CommandHandler::new(store), stop: context.stop.clone() })
 }
 

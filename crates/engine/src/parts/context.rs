@@ -3,25 +3,21 @@
 //! Every part of a process shares one registry, one directory and one link to the platform: each is
 //! opened by the first part that needs it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bus::{Connection, WorkQueue};
 use eventstore::{Clock, Journal};
-use platform::{Directory, Faulty, Platform};
+use platform::{Faulty, Platform};
 use projections::Projections;
-use registry::Registry;
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::PendingMailboxes;
 use crate::Error;
-use crate::platform_choice::{PlatformChoice, PlatformLink, webhook};
+use crate::platform_choice::{PlatformLink, open_platform};
+use crate::provisioning::PendingMailboxes;
 use crate::settings::EngineSettings;
-use crate::store::StoreSettings;
+use crate::store::Store;
 use crate::tasks::Tasks;
 
 /// What the parts of a process are built from.
@@ -32,12 +28,12 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// The queue of orders.
     pub queue: Arc<dyn WorkQueue>,
-    /// Registry and directory.
-    pub stores: Arc<dyn Stores>,
-    /// What only an embedded store has.
-    pub files: Option<StoreFiles>,
-    /// What only a shared store has.
-    pub shared: Option<SharedStore>,
+    /// The store: registry, directory and what else stands beside the log.
+    pub store: Arc<Store>,
+    /// The read models, which only an embedded store has.
+    pub projections: Option<Arc<Projections>>,
+    /// The bus, which only services have.
+    pub bus: Option<Connection>,
     /// Leases, where other processes run the same parts.
     pub leases: Option<LeaseSettings>,
     /// How the engine works.
@@ -48,36 +44,6 @@ pub struct Context {
     pub tasks: Tasks,
     /// The platform as the parts call it; opened by the first part that needs it.
     pub link: OnceCell<Arc<PlatformLink>>,
-}
-
-/// The stores that parts read and write beside the log.
-#[async_trait]
-pub trait Stores: Send + Sync {
-    /// The registry.
-    async fn registry(&self) -> Result<Arc<Registry>, Error>;
-
-    /// The mail directory.
-    async fn directory(&self) -> Result<Arc<Directory>, Error>;
-}
-
-/// The files of an embedded store that parts keep.
-#[derive(Clone)]
-pub struct StoreFiles {
-    /// The read models.
-    pub projections: Arc<Projections>,
-    /// The folder of message-log exports.
-    pub exports: PathBuf,
-}
-
-/// The servers of a deployment.
-#[derive(Clone)]
-pub struct SharedStore {
-    /// The store, and what opens it.
-    pub settings: StoreSettings,
-    /// The database.
-    pub options: PgConnectOptions,
-    /// The bus.
-    pub bus: Connection,
 }
 
 /// How a process claims leases.
@@ -92,31 +58,18 @@ pub struct LeaseSettings {
 impl Context {
     /// The platform as every part calls it.
     pub async fn platform(&self) -> Result<Arc<PlatformLink>, Error> {
-        let open = || async { Ok::<_, Error>(Arc::new(self.open_platform().await?)) };
+        let open = || async { Ok::<_, Error>(Arc::new(self.open_link().await?)) };
         self.link.get_or_try_init(open).await.cloned()
     }
 
-    async fn open_platform(&self) -> Result<PlatformLink, Error> {
+    async fn open_link(&self) -> Result<PlatformLink, Error> {
         let EngineSettings { platform, faults, seed, arm_ahead, .. } = &self.settings;
-        let (calls, pending): (Arc<dyn Platform>, _) = match platform {
-            PlatformChoice::Directory => {
-                let directory = self.stores.directory().await?;
-                (Arc::<Directory>::clone(&directory), Some(self.pending(directory)))
-            }
-            PlatformChoice::Webhook(settings) => {
-                let registry = self.stores.registry().await?;
-                (Arc::new(webhook(settings, self.journal.programme(), registry)?), None)
-            }
-        };
+        let (calls, pending) = open_platform(&self.store, platform).await?;
         let calls: Arc<dyn Platform> = match faults {
             Some(faults) => Arc::new(Faulty::new(calls, *faults, *seed)),
             None => calls,
         };
         Ok(PlatformLink::new(calls, pending, *arm_ahead))
-    }
-
-    fn pending(&self, directory: Arc<Directory>) -> PendingMailboxes {
-        PendingMailboxes::new(Arc::clone(self.journal.store()), directory)
     }
 
     /// The pending mailboxes that a part has to wait for. In an embedded engine it does not: the
@@ -137,16 +90,8 @@ impl Context {
         self.leases.as_ref().map_or(LeaseSettings::TTL, |leases| leases.ttl)
     }
 
-    pub(super) fn files(&self) -> Result<&StoreFiles, Error> {
-        self.files.as_ref().ok_or_else(|| {
-            Error::Invalid(
-                "this part works on an embedded store; name a folder with --store".into(),
-            )
-        })
-    }
-
-    pub(super) fn shared(&self) -> Result<&SharedStore, Error> {
-        self.shared.as_ref().ok_or_else(|| {
+    pub(super) fn bus(&self) -> Result<&Connection, Error> {
+        self.bus.as_ref().ok_or_else(|| {
             Error::Invalid(
                 "this part works on a shared store; name it as --store postgres://USER@HOST/NAME"
                     .into(),

@@ -13,7 +13,7 @@ use crate::Error;
 pub(super) const NAME: &str = "extracts";
 
 pub(super) fn build(context: &Context) -> Result<Discard, Error> {
-    let folder = context.files()?.exports.clone();
+    let folder = context.store.settings().archive_home()?.extracts();
     Ok(Discard { journal: Arc::clone(&context.journal), folder })
 }
 

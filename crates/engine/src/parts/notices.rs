@@ -70,7 +70,7 @@ pub(super) async fn build(context: &Context) -> Result<Option<Notices>, Error> {
             return Ok(None);
         }
         NoticeDelivery::Mailer(mailer) => Arc::clone(mailer),
-        NoticeDelivery::Relay(relay) => relay.mailer(context.stores.registry().await?),
+        NoticeDelivery::Relay(relay) => relay.mailer(Arc::clone(context.store.registry().await?)),
     };
     let (journal, stop) = (Arc::clone(&context.journal), context.stop.clone());
     Ok(Some(Notices(Sender::new(journal, mailer, stop, context.settings.seed))))

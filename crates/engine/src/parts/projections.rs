@@ -12,7 +12,10 @@ use crate::Error;
 pub(super) const NAME: &str = "projections";
 
 pub(super) fn build(context: &Context) -> Result<Projections, Error> {
-    Ok(Projections(Arc::clone(&context.files()?.projections)))
+    let files = context.projections.clone().ok_or_else(|| {
+        Error::Invalid("this part works on an embedded store; name a folder with --store".into())
+    })?;
+    Ok(Projections(files))
 }
 
 pub(super) struct Projections(Arc<Files>);

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use workers::Reconciler;
 
-use super::{Context, Part, PendingMailboxes, Progress};
+use super::{Context, Part, Progress};
 use crate::Error;
+use crate::provisioning::PendingMailboxes;
 
 pub(super) const NAME: &str = "drift";
 /// The interval at which pending mailboxes are checked again.

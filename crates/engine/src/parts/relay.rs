@@ -15,8 +15,7 @@ pub(super) const NAME: &str = "relay";
 const PAGE: usize = 500;
 
 pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
-    let mirror: Arc<dyn EventMirror> =
-        Arc::new(JetStreamMirror::open(&context.shared()?.bus).await?);
+    let mirror: Arc<dyn EventMirror> = Arc::new(JetStreamMirror::open(context.bus()?).await?);
     let settings = RelaySettings {
         owner: context.owner(),
         lease_ttl: context.lease_ttl(),

@@ -12,8 +12,9 @@ use domain::PlatformCapabilities;
 use eventstore::Journal;
 use workers::{Sweep as Sweeper, SweepSettings};
 
-use super::{Context, Part, PendingMailboxes, Progress};
+use super::{Context, Part, Progress};
 use crate::Error;
+use crate::provisioning::PendingMailboxes;
 
 pub(super) const NAME: &str = "sweep";
 /// The interval at which pending mailboxes are checked again.

@@ -15,7 +15,7 @@ pub(super) const NAME: &str = "table";
 
 pub(super) async fn build(context: &Context) -> Result<Table, Error> {
     let (programme, log) = (context.journal.programme(), context.journal.store());
-    let (options, owner) = (context.shared()?.options.clone(), context.owner());
+    let (options, owner) = (context.store.settings().connect_options()?, context.owner());
     let table = PostgresTable::connect(options, programme.clone(), Arc::clone(log), owner).await?;
     Ok(Table(table))
 }

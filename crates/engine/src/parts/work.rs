@@ -15,8 +15,8 @@ use workers::Worker;
 
 use super::{Context, Part, Progress};
 use crate::Error;
+use crate::backoff::backoff;
 use crate::platform_choice::PlatformLink;
-use crate::runner::backoff;
 
 pub(super) const NAME: &str = "worker";
 
@@ -39,7 +39,8 @@ pub(super) async fn build(context: &Context) -> Result<Work, Error> {
     let platform = context.platform().await?;
     let WorkerSettings { effects, count } = context.settings.workers;
     let issuer = if effects.contains(Capability::RequestVoucher) {
-        Some(Issuer::new(Arc::clone(&context.journal), context.stores.registry().await?))
+        let registry = Arc::clone(context.store.registry().await?);
+        Some(Issuer::new(Arc::clone(&context.journal), registry))
     } else {
         None
     };

@@ -24,8 +24,8 @@ fn holds_address(text: &str) -> bool {
     false
 }
 
-/// A word of its form, whatever its check character says; or one written with spaces or other signs in
-/// between, which must then have digits, so that plain words do not add up to one.
+/// A word of its form, whatever its check character; or one with spaces or other signs between its
+/// letters, which must then have digits, so that plain words do not add up to one.
 fn holds_codice_fiscale(text: &str) -> bool {
     let is_sign = |letter: char| !letter.is_ascii_alphanumeric();
     let word = |word: &str| word.len() == LENGTH && is_of_form(word.as_bytes());

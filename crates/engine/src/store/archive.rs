@@ -1,6 +1,6 @@
 //! The message logs of a store: the index of mail logs, and the exports of log requests.
 //!
-//! Invariant: they are kept in a folder, that of an embedded store or one that is named: never in a
+//! Invariant: they are kept in a folder, that of an embedded store or a named one, never in a
 //! database that services share.
 
 use std::sync::Arc;
@@ -19,7 +19,8 @@ impl StoreSettings {
             (Some(folder), _) => Ok(Home::new(folder)),
             (None, StoreUrl::Folder(_)) => self.home(),
             (None, StoreUrl::Postgres(_)) => Err(Error::Invalid(
-                "the index of mail logs is kept in a folder, not in a database; name it with --archive"
+                "the index of mail logs is kept in a folder, not in a database; name it with \
+                 --archive"
                     .to_owned(),
             )),
         }

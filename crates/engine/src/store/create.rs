@@ -1,4 +1,4 @@
-//! Stores that may not exist yet: made, locked and given their first plan.
+//! Stores that may not exist yet: created, locked and given their first plan.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -12,24 +12,22 @@ use registry::Registry;
 use tokio::sync::OnceCell;
 
 use super::{Log, Store, StoreSettings, programme_of};
-use crate::actions::Caller;
-use crate::{EngineLock, Error, RealClock, StoreUrl};
+use crate::{EngineLock, Error, Home, RealClock, StoreUrl};
 
 impl Store {
     /// Opens a store to import a registry: the plan of CEC-PAC is adopted where it has none.
-    pub async fn open_to_import(settings: StoreSettings, caller: &Caller) -> Result<Self, Error> {
-        let reason =
-            "the first import adopts the plan of CEC-PAC".parse().map_err(Error::Invalid)?;
-        let caller = Caller::new(&*caller.actor, Some(reason));
-        Self::open_to_fill(settings, &Plan::cec_pac()?, &caller).await
+    pub async fn open_to_import(settings: StoreSettings, actor: &str) -> Result<Self, Error> {
+        let reason = Some("the first import adopts the plan of CEC-PAC".to_owned());
+        let origin = Origin { reason, ..Origin::part(actor) };
+        Self::open_to_fill(settings, &Plan::cec_pac()?, &origin).await
     }
 
-    /// Opens a store to fill its registry: an embedded one is made where it is missing and locked
-    /// against an engine, and `plan` is adopted where the store has no plan.
+    /// Opens a store to fill its registry: an embedded one is created where it is missing and
+    /// locked against an engine, and `plan` is adopted where the store has no plan.
     pub async fn open_to_fill(
         settings: StoreSettings,
         plan: &Plan,
-        caller: &Caller,
+        origin: &Origin,
     ) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let (log, lock) = match &settings.url {
@@ -37,12 +35,14 @@ impl Store {
                 (Log::open_to_decide(&settings, Arc::clone(&clock)).await?, None)
             }
             StoreUrl::Folder(_) => {
-                let (log, lock) = make(&settings, Arc::clone(&clock)).await?;
-                (log, Some(lock))
+                let home = settings.home()?;
+                let lock = prepare(&home, Mode::Production).await?;
+                let log = SqliteStore::open(&home.log(), Arc::clone(&clock)).await?;
+                (Log::Sqlite(log), Some(lock))
             }
         };
         if programme_of(&*log.port()).await?.is_none() {
-            drop(adopt(log.port(), &settings.url, plan, clock, &caller.origin()).await?);
+            drop(adopt(log.port(), &settings.url, plan, clock, origin).await?);
         }
         let store = Self::with_log(settings, log).await?;
         let registry = match &store.settings.url {
@@ -56,15 +56,16 @@ impl Store {
     }
 }
 
-/// The directory is made before the log: a log without one means that the directory is gone.
-async fn make(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<(Log, EngineLock), Error> {
-    let home = settings.home()?;
+/// Locks a folder for an engine, and creates the mail directory of a new store.
+///
+/// The directory is created before the log: a log without a directory means that it was lost.
+pub(crate) async fn prepare(home: &Home, mode: Mode) -> Result<EngineLock, Error> {
     home.create()?;
     let lock = home.lock()?;
     if !home.exists() && !home.directory().exists() {
-        Directory::create(&home.directory(), Mode::Production).await?.close().await?;
+        Directory::create(&home.directory(), mode).await?.close().await?;
     }
-    Ok((Log::Sqlite(SqliteStore::open(&home.log(), clock).await?), lock))
+    Ok(lock)
 }
 
 /// Makes this plan the programme's, where it has none yet. A store of another programme is refused.

@@ -27,7 +27,7 @@ impl Derived {
         } else {
             let folder = tempfile::tempdir().map_err(|source| Error::File {
                 path: std::env::temp_dir(),
-                advice: "no temporary folder can be made; free some space, or set TMPDIR"
+                advice: "cannot create a temporary folder; free some space, or set TMPDIR"
                     .to_owned(),
                 source,
             })?;

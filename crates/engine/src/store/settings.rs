@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use platform::Directory;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
@@ -57,6 +58,14 @@ impl StoreSettings {
         url.connect_options(password, self.root_certificate.as_deref()).map_err(Error::Invalid)
     }
 
+    /// The mail directory, which must exist.
+    pub async fn open_directory(&self) -> Result<Directory, Error> {
+        Ok(match &self.url {
+            StoreUrl::Folder(_) => Directory::open(&self.home()?.directory()).await?,
+            StoreUrl::Postgres(_) => Directory::connect(self.connect_options()?).await?,
+        })
+    }
+
     /// The messages of the intake, for writing.
     pub async fn open_messages(&self) -> Result<intake::Store, Error> {
         Ok(match &self.url {
@@ -69,7 +78,7 @@ impl StoreSettings {
         })
     }
 
-    /// The messages of the intake, for reading; `None` where none ever came.
+    /// The messages of the intake, for reading; `None` where none was ever received.
     pub async fn open_messages_to_read(&self) -> Result<Option<intake::Store>, Error> {
         if matches!(self.url, StoreUrl::Postgres(_)) {
             return Ok(Some(intake::Store::connect(self.connect_options()?).await?));

@@ -16,7 +16,7 @@ pub(super) async fn act<A>(action: A, reason: &Reason, global: &Global) -> Resul
 where
     A: Action<Result: Display + Serialize>,
 {
-    act_on(decide_on(global).await?, action, reason, global).await
+    answer(&run(action, Some(reason), global).await?, global)
 }
 
 /// Carries out an action on an open store, closes it and prints the answer.
@@ -29,14 +29,39 @@ pub(super) async fn act_on<A>(
 where
     A: Action<Result: Display + Serialize>,
 {
-    let done = Box::pin(store.run(action, &global.caller(Some(reason)))).await;
-    store.close().await?;
-    answer(&done?, global)
+    answer(&run_on(store, action, Some(reason), global).await?, global)
 }
 
-/// Opens the store for a query.
-pub(super) async fn read(global: &Global) -> Result<Store, Error> {
-    Store::open_to_read(global.settings()?).await
+/// Opens the store, carries out an action and closes the store.
+pub(super) async fn run<A: Action>(
+    action: A,
+    reason: Option<&Reason>,
+    global: &Global,
+) -> Result<Done<A::Result>, Error> {
+    run_on(decide_on(global).await?, action, reason, global).await
+}
+
+/// Carries out an action on an open store and closes it.
+pub(super) async fn run_on<A: Action>(
+    store: Store,
+    action: A,
+    reason: Option<&Reason>,
+    global: &Global,
+) -> Result<Done<A::Result>, Error> {
+    let done = Box::pin(store.run(action, &global.caller(reason))).await;
+    store.close().await?;
+    done
+}
+
+/// Opens the store, answers a query and closes the store.
+pub(super) async fn query<T>(
+    global: &Global,
+    query: impl AsyncFnOnce(&Store) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let store = Store::open_to_read(global.settings()?).await?;
+    let found = Box::pin(query(&store)).await;
+    store.close().await?;
+    found
 }
 
 /// Opens the store for decisions.
@@ -46,6 +71,15 @@ pub(super) async fn decide_on(global: &Global) -> Result<Store, Error> {
 
 /// Prints the answer to an action: as JSON, or in one sentence.
 pub(super) fn answer<T: Display + Serialize>(done: &Done<T>, global: &Global) -> Result<(), Error> {
+    print(done, done.result.to_string(), global)
+}
+
+/// Prints an object as JSON, or a sentence for people.
+pub(super) fn print(
+    object: &impl Serialize,
+    sentence: impl AsRef<str>,
+    global: &Global,
+) -> Result<(), Error> {
     let mut out = Output::open();
-    if global.json { out.object(done) } else { out.line(done.result.to_string()) }
+    if global.json { out.object(object) } else { out.line(sentence) }
 }

@@ -1,4 +1,4 @@
-//! `tramonto canary`: what mailboxes of our own are answered, now and beside each boundary.
+//! `tramonto canary`: the answers of mail servers to test mailboxes, now and beside each boundary.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use domain::{Finding, ProbeAnswer, Transcript};
 use views::{CanaryStanding, ProbeMade, ProbeState};
 use workers::canary::{ProbeEndpoints, ProbeSettings};
 
-use super::act::read;
+use super::act::query;
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs, ShowCanaryArgs};
 use crate::exit::Exit;
 use crate::log::password;
@@ -14,10 +14,10 @@ use crate::output::Output;
 use crate::output::text::{table, utc};
 use crate::{Error, commands};
 
-/// Where no file holds the canaries' password.
+/// Holds the canaries' password if no file does.
 pub(super) const PASSWORD: &str = "TRAMONTO_CANARY_PASSWORD";
 
-/// Where canaries are probed, by the command line; `None` where no door is named.
+/// The servers that canaries probe, by the command line; `None` where none is named.
 pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Error> {
     let root = args.canary_root_certificate.as_deref().map(commands::read).transpose()?;
     let settings = ProbeSettings {
@@ -41,15 +41,13 @@ pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<E
 async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
     let Some(endpoints) = endpoints(&args.endpoints)? else {
         return Err(Error::Invalid(
-            "no door is named; give --canary-smtp, --canary-submission or --canary-imap".to_owned(),
+            "no server is named; give --canary-smtp, --canary-submission or --canary-imap"
+                .to_owned(),
         ));
     };
-    let store = read(global).await?;
-    let probed = store.probe_canaries(&endpoints).await;
-    store.close().await?;
-    let probed = probed?;
+    let probed = query(global, async |store| store.probe_canaries(&endpoints).await).await?;
     let agree = probed.iter().flat_map(|probed| &probed.findings);
-    let otherwise = agree.into_iter().any(|finding| finding.agrees() == Some(false));
+    let contradicted = agree.into_iter().any(|finding| finding.agrees() == Some(false));
     let mut out = Output::open();
     if global.json {
         out.document(&probed)?;
@@ -66,21 +64,18 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
             conversations(&mut out, &format!("canary {}", probed.number), &probed.transcripts)?;
         }
     }
-    Ok(if otherwise { Exit::Found.into() } else { Exit::Done.into() })
+    Ok(if contradicted { Exit::Found.into() } else { Exit::Done.into() })
 }
 
 async fn show(args: &ShowCanaryArgs, global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let standings = store.canaries(args.phase.as_ref(), args.transcript).await;
-    store.close().await?;
-    let standings = standings?;
+    let (phase, transcript) = (args.phase.as_ref(), args.transcript);
+    let standings = query(global, async |store| store.canaries(phase, transcript).await).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&standings);
     }
     if standings.is_empty() {
-        return out
-            .line("nothing is known of canaries: the plan has none, or they are not registered");
+        return out.line("no canaries: the plan has none, or they are not registered");
     }
     let header = ["phase", "side", "canary", "probed", "capability", "expected", "found", ""];
     out.text(table(&header, &[], standings.iter().flat_map(rows).collect()))?;
@@ -98,12 +93,12 @@ fn rows(one: &CanaryStanding) -> Vec<Vec<String>> {
         vec![one.phase.to_string(), one.side.name().to_owned(), one.number.to_string(), probed]
     };
     let Some(made) = &one.probe else {
-        let told = match one.state {
+        let state = match one.state {
             ProbeState::Missed => "missed",
             ProbeState::Open => "not yet",
             ProbeState::ToCome | ProbeState::Probed => "to come",
         };
-        return vec![about(told.to_owned())];
+        return vec![about(state.to_owned())];
     };
     made.findings
         .iter()

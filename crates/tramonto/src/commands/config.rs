@@ -80,7 +80,7 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
     settings
 }
 
-/// A value as it may be shown: what names a place goes through the form that hides its password.
+/// A value as it may be shown: URLs without their passwords.
 fn shown(flag: &str, value: &str) -> String {
     match flag {
         "store" => value.parse().map_or_else(hidden, |place: crate::StoreUrl| place.to_string()),

@@ -1,18 +1,18 @@
 //! `tramonto store status` and `store rebuild`: the projections of the log.
 
 use engine::actions::projections;
+use engine::store::Store;
 use views::Projection;
 
-use super::act::read;
+use super::act::query;
 use crate::Error;
 use crate::cli::Global;
 use crate::output::Output;
 use crate::output::text::{count, table};
 
 pub(super) async fn status(global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let statuses = store.projections(store.now().await?).await?;
-    store.close().await?;
+    let projections = async |store: &Store| store.projections(store.now().await?).await;
+    let statuses = query(global, projections).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&statuses);

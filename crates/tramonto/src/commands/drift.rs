@@ -1,7 +1,7 @@
-//! `tramonto drift`: the mail platform compared with the log, now; and what can be said of a day.
+//! `tramonto drift`: the mail platform compared with the log, now or on a day.
 //!
-//! It runs beside an engine or services and needs neither: what it finds it records, and what is to
-//! be put right is theirs to do. Deliberately absent: any change of the platform.
+//! It runs beside an engine or services and needs neither: it records what it finds, and they
+//! repair it. Deliberately absent: any change of the platform.
 
 mod certificate;
 
@@ -11,7 +11,7 @@ use domain::DriftChecked;
 use engine::actions::drift::CheckDrift;
 use serde_json::json;
 
-use super::act::decide_on;
+use super::act::run;
 use crate::Error;
 use crate::cli::{DriftCommand, Global, PlatformArgs, Reason};
 use crate::exit::Exit;
@@ -34,17 +34,14 @@ async fn compare(
     platform: &PlatformArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
-    let store = decide_on(global).await?;
     let action = CheckDrift { platform: &platform.choice()?, repair };
-    let done = Box::pin(store.run(action, &global.caller(reason))).await;
-    store.close().await?;
-    let checked = done?.result;
-    tell(&checked, global)?;
+    let checked = run(action, reason, global).await?.result;
+    print(&checked, global)?;
     let clean = repair || checked.drifting() == 0;
     Ok(if clean { Exit::Done.into() } else { Exit::Found.into() })
 }
 
-fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
+fn print(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
     let mut out = Output::open();
     if global.json {
         return out.document(&json!({
@@ -67,8 +64,8 @@ fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
     out.text(table(&header, &[1, 2, 3], rows))?;
     let strangers = checked.unknown_to_registry.len().saturating_add(checked.numberless);
     for (number, what) in [
-        (strangers, "known to the platform alone; they are left alone"),
-        (checked.unknown_to_platform.len(), "missing on the platform; they are left alone"),
+        (strangers, "known only to the platform; they are skipped"),
+        (checked.unknown_to_platform.len(), "missing on the platform; they are skipped"),
     ] {
         if number > 0 {
             out.line(format!("{} {what}", mailboxes(number)))?;
@@ -76,7 +73,7 @@ fn tell(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
     }
     out.line(match (checked.drifting(), checked.repair) {
         (0, _) => "no drift",
-        (_, true) => "what drifts is recorded; the engine puts it right",
-        (_, false) => "what drifts is recorded; put it right with `tramonto drift repair`",
+        (_, true) => "drift recorded; the engine repairs it",
+        (_, false) => "drift recorded; repair it with `tramonto drift repair`",
     })
 }

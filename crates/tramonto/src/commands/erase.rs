@@ -1,4 +1,4 @@
-//! `tramonto erasure`: the end of what is known of holders as people, and the proof of it.
+//! `tramonto erasure`: erasing the personal data of holders, and verifying that none is left.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
@@ -8,16 +8,16 @@ use engine::actions::erasure::{EraseAll, EraseHolder, FinishErasure};
 use engine::erasure::{MessageLogs, residue};
 use serde_json::json;
 
-use super::act::{act, answer, decide_on};
+use super::act::{act, answer, run};
 use crate::Error;
 use crate::cli::{EraseArgs, EraseCommand, Global, SearchTerm, VerifyErasureArgs};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, table};
 
-/// So many texts are looked for at once at most.
+/// The maximum number of search terms.
 const MOST_TEXTS: usize = 100;
-/// No longer text is read from standard input.
+/// The maximum length of standard input.
 const LONGEST_INPUT: u64 = 64 << 10;
 
 pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode, Error> {
@@ -31,10 +31,7 @@ pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode
             None => act(EraseAll { logs: &logs }, &args.reason, global).await?,
         },
         EraseCommand::Resume => {
-            let store = decide_on(global).await?;
-            let done = store.run(FinishErasure { logs: &logs }, &global.caller(None)).await;
-            store.close().await?;
-            answer(&done?, global)?;
+            answer(&run(FinishErasure { logs: &logs }, None, global).await?, global)?;
         }
         EraseCommand::Verify(args) => return verify(args, &logs, global).await,
     }
@@ -59,21 +56,21 @@ async fn verify(
         out.text(table(&["place", "traces"], &[1], found.iter().map(row).collect()))?;
         let places = count(u64::try_from(found.len()).unwrap_or(u64::MAX));
         out.line(match left {
-            0 => format!("nothing is left of what was looked for, in {places} places"),
+            0 => format!("no search term found in {places} places"),
             _ => format!("{} traces are left", count(left)),
         })?;
     }
     Ok(if left == 0 { Exit::Done.into() } else { Exit::Found.into() })
 }
 
-/// The texts on standard input, one a line.
+/// The search terms on standard input, one a line.
 fn given() -> Result<Vec<SearchTerm>, Error> {
     let input = std::io::stdin().lock().take(LONGEST_INPUT);
     let mut texts = Vec::new();
     for line in input.lines() {
         let line = line.map_err(|source| Error::File {
             path: "standard input".into(),
-            advice: "it can't be read; give one text a line, in UTF-8".to_owned(),
+            advice: "cannot be read; give one search term a line, in UTF-8".to_owned(),
             source,
         })?;
         if !line.trim().is_empty() {
@@ -81,8 +78,8 @@ fn given() -> Result<Vec<SearchTerm>, Error> {
         }
     }
     match texts.len() {
-        0 => Err(Error::Invalid("there is nothing to look for; give one text a line".to_owned())),
+        0 => Err(Error::Invalid("no search term given; give one a line".to_owned())),
         1..=MOST_TEXTS => Ok(texts),
-        _ => Err(Error::Invalid(format!("look for {MOST_TEXTS} texts at a time at most"))),
+        _ => Err(Error::Invalid(format!("give at most {MOST_TEXTS} search terms"))),
     }
 }

@@ -1,21 +1,18 @@
 //! `tramonto event list`: the log, one event a line.
 
 use engine::queries::{EventSink, EventsQuery};
+use engine::store::Store;
 use eventstore::RecordedEvent;
 use views::EventView;
 
-use super::act::read;
 use crate::Error;
 use crate::cli::{EventsArgs, Global};
 use crate::output::Output;
 use crate::output::text::utc;
 
 pub(super) async fn execute(args: &EventsArgs, global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let mailbox = match &args.mailbox {
-        Some(mailbox) => Some(store.number_of(mailbox).await?),
-        None => None,
-    };
+    let store = Store::open_to_read(global.settings()?).await?;
+    let mailbox = store.number_of_some(args.mailbox.as_ref()).await?;
     let query = EventsQuery {
         kinds: args.kind.clone(),
         categories: args.category.clone(),

@@ -1,4 +1,4 @@
-//! `tramonto registry generate`: a made-up registry file.
+//! `tramonto registry generate`: a generated registry file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::act;
 use crate::Error;
 use crate::cli::{Destination, GenerateArgs, Global};
+use crate::output;
 use crate::output::text::count;
-use crate::output::{self, Output};
 use rehearsal::generate::{Counts, Options, generate};
 
 pub(super) fn execute(args: &GenerateArgs, global: &Global) -> Result<(), Error> {
@@ -22,21 +23,19 @@ pub(super) fn execute(args: &GenerateArgs, global: &Global) -> Result<(), Error>
         }
         Destination::File(path) => {
             let counts = write(&options, path)?;
-            tell(&counts, path, global)
+            print(&counts, path, global)
         }
     }
 }
 
-/// Under another name until it is whole, so that a file of that name is always one that can be used.
+/// Writes under a temporary name, so that a file of the final name is always complete.
 fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = Path::new(&draft);
     let failed = |source: std::io::Error| Error::File {
         path: path.to_owned(),
-        advice: format!(
-            "it can't be written ({source}); look at its folder and the space on the disk"
-        ),
+        advice: format!("cannot be written ({source}); check its folder and the space on the disk"),
         source,
     };
     let written = File::create(draft).and_then(|file| {
@@ -52,20 +51,16 @@ fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
     written.map_err(failed)
 }
 
-fn tell(counts: &Counts, path: &Path, global: &Global) -> Result<(), Error> {
+fn print(counts: &Counts, path: &Path, global: &Global) -> Result<(), Error> {
     let Counts { registrations, activated, used, bytes } = *counts;
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({
-            "file": path, "registrations": registrations, "activated": activated, "used": used,
-            "bytes": bytes,
-        }));
-    }
-    out.line(format!(
+    let object = json!({ "file": path, "registrations": registrations, "activated": activated,
+        "used": used, "bytes": bytes });
+    let words = format!(
         "{}: {} registrations, {} of them activated, {} of those used",
         path.display(),
         count(registrations.into()),
         count(activated.into()),
         count(used.into())
-    ))
+    );
+    act::print(&object, words, global)
 }

@@ -1,5 +1,4 @@
-//! `tramonto service check`: is a service ready? For whoever can run a program beside it and has no
-//! other.
+//! `tramonto service check`: whether a service is ready, for containers without another client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,18 +10,18 @@ use url::Url;
 use crate::Error;
 use crate::cli::HealthcheckArgs;
 
-/// Those who ask have bounds of their own, of some seconds.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// More than any answer of ours.
+/// The longest wait for the answer.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+/// The longest answer that is read.
 const LONGEST: u64 = 64 * 1024;
 
 pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
     let (host, path) = place(args)?;
-    let asked = tokio::time::timeout(PATIENCE, ask(&host, &path)).await;
+    let asked = tokio::time::timeout(TIME_LIMIT, ask(&host, &path)).await;
     let answer = asked.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()));
     let answer = answer.map_err(|problem| {
         Error::Unavailable(format!(
-            "nobody answers at {host} ({problem}); see that the service runs"
+            "no answer from {host} ({problem}); check that the service runs"
         ))
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -31,18 +30,16 @@ pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
         Some("503") => {
             Err(Error::Unavailable(format!("the service at {host} is not ready: {body}")))
         }
-        _ => Err(Error::Invalid(format!(
-            "what answers at {host} is no service of ours; look at the address"
-        ))),
+        _ => Err(Error::Invalid(format!("{host} is not a tramonto service; check the address"))),
     }
 }
 
-/// Whom to ask, and for what.
+/// The host and the path to request.
 fn place(args: &HealthcheckArgs) -> Result<(String, String), Error> {
     let Some(url) = &args.url else {
         let Some(address) = args.listen.0 else {
             return Err(Error::Invalid(
-                "the service listens nowhere (--listen off); give the URL of one that does"
+                "the service has no probe endpoints (--listen off); give the URL of one that has"
                     .to_owned(),
             ));
         };

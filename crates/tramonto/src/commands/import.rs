@@ -8,6 +8,7 @@ use engine::store::Store;
 use registry::{Encoding, Progress, Source, Summary, rejects_of};
 use serde_json::json;
 
+use super::act::run_on;
 use crate::Error;
 use crate::cli::{Global, ImportArgs};
 use crate::exit::Exit;
@@ -24,8 +25,8 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     let source = if from_stream {
         if args.control.is_some() {
             return Err(Error::Invalid(
-                "rows from standard input can't be held to a control file before they are read; \
-                 give the path of a file"
+                "rows from standard input cannot be checked against a control file; give the path \
+                 of a file"
                     .to_owned(),
             ));
         }
@@ -42,25 +43,24 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     };
     let rejects = if from_stream { STREAM_REJECTS.into() } else { rejects_of(&args.file) };
     let ignore_extra = args.ignore_extra;
-    let store = Store::open_to_import(global.settings()?, &global.caller(None)).await?;
+    let store = Store::open_to_import(global.settings()?, &global.actor()).await?;
     let bar = progress::file("import", global.json);
     let mut progress =
         |read: Progress| show_read(&bar, read.bytes_read, read.bytes_total, read.rows);
     let action =
         ImportRegistry { source, encoding, rejects, ignore_extra, progress: &mut progress };
-    let done = Box::pin(store.run(action, &global.caller(args.reason.as_ref()))).await;
+    let done = run_on(store, action, args.reason.as_ref(), global).await;
     bar.finish_and_clear();
-    store.close().await?;
     let summary = done?.result;
-    tell(&summary, global)?;
+    print(&summary, global)?;
     Ok(if summary.rejected > 0 { Exit::Rejected.into() } else { Exit::Done.into() })
 }
 
-/// A store is not made for a file that is not there.
+/// Checks the file before a store is created for it.
 fn expect_file(file: &Path) -> Result<(), Error> {
     let found = std::fs::metadata(file).map_err(|source| Error::File {
         path: file.to_owned(),
-        advice: format!("it can't be read ({source}); look at the path and its rights"),
+        advice: format!("cannot be read ({source}); check its path and permissions"),
         source,
     })?;
     if found.is_dir() {
@@ -75,12 +75,12 @@ fn encoding(name: &str) -> Result<Encoding, Error> {
         "utf-8" | "utf8" => Ok(Encoding::Utf8),
         "windows-1252" | "cp1252" | "latin1" | "iso-8859-1" => Ok(Encoding::Windows1252),
         _ => Err(Error::Invalid(format!(
-            "--encoding {name:?} is not known here; write utf-8 or windows-1252"
+            "--encoding {name:?} is not supported; write utf-8 or windows-1252"
         ))),
     }
 }
 
-fn tell(summary: &Summary, global: &Global) -> Result<(), Error> {
+fn print(summary: &Summary, global: &Global) -> Result<(), Error> {
     let Summary { read, accepted, unchanged, changed, rejected, .. } = *summary;
     let mut out = Output::open();
     if global.json {
@@ -91,7 +91,7 @@ fn tell(summary: &Summary, global: &Global) -> Result<(), Error> {
         }));
     }
     if summary.resumed {
-        out.line("went on where an earlier import of this file was broken off")?;
+        out.line("continued an interrupted import of this file")?;
     }
     out.line(format!(
         "read {} = accepted {} + unchanged {} + changed {} + rejected {}",

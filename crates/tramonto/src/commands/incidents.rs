@@ -2,7 +2,7 @@
 
 use engine::actions::incidents::{ResolveIncident, RetryIncident};
 
-use super::act::{act, read};
+use super::act::{act, query};
 use crate::Error;
 use crate::cli::{Global, IncidentArgs, IncidentCommand, RetryArgs};
 use crate::output::Output;
@@ -21,9 +21,7 @@ pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result
 }
 
 async fn list(global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let groups = store.incidents().await?;
-    store.close().await?;
+    let groups = query(global, async |store| store.incidents().await).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&groups);

@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 use views::{EventView, ExportPrepared, LogRequestView};
 
-use super::act::act_on;
+use super::act::{act_on, run_on};
 use crate::Error;
 use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTablePlace, PROOF, PrepareArgs};
 use crate::exit::Exit;
@@ -72,12 +72,11 @@ async fn prepare(store: Store, args: &PrepareArgs, global: &Global) -> Result<Ex
         days: args.days,
         sink: &mut links,
     };
-    let done = Box::pin(store.run(action, &global.caller(Some(&args.reason)))).await;
+    let done = run_on(store, action, Some(&args.reason), global).await;
     links.bar.finish_and_clear();
     if let Some(table) = table {
         table.close().await;
     }
-    store.close().await?;
     let outcome = done?.result;
     if outcome.prepared + outcome.failed == 0 && !global.json {
         Output::open().line("no verified request waits")?;

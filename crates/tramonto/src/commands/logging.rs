@@ -1,5 +1,4 @@
-//! Where the engine's own messages go: to standard error, so that answers stay clean; and its spans
-//! to a collector, where one is named.
+//! Log lines on standard error, and spans to a collector if one is named.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -22,10 +21,10 @@ use crate::Error;
 use crate::cli::{Cli, Command, ServiceArgs, ServiceCommand};
 use sql::without_secrets;
 
-/// How long a collector may take; the engine does not wait for it but when it ends.
+/// The time limit of an export; only a shutdown waits for it.
 const EXPORT: Duration = Duration::from_secs(5);
 
-/// What is still to be sent; sent when dropped.
+/// Spans that are not exported yet; exported when dropped.
 pub(super) struct Spans(Option<SdkTracerProvider>);
 
 impl Drop for Spans {
@@ -38,15 +37,15 @@ impl Drop for Spans {
     }
 }
 
-/// Begins to log as the command line asks for: an engine that runs says what it does, a command is
-/// silent unless something is wrong.
+/// Starts logging as the command line configures it: a service logs its events, a command only
+/// warnings.
 pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     let service = service(&cli.command);
     let usual = if service.is_some() { "info,sqlx=warn,async_nats=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::Invalid(format!(
-            "--log {filter:?} is no filter ({error}); write for example --log debug"
+            "--log {filter:?} is not a filter ({error}); write for example --log debug"
         ))
     })?;
     let provider = match service {
@@ -65,7 +64,7 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     let logs: Box<dyn Layer<_> + Send + Sync> =
         if cli.global.log_json { Box::new(logs.json()) } else { Box::new(logs) };
     let begun = Registry::default().with(logs).with(spans).with(filter).try_init();
-    begun.map_err(|error| Error::Refused(format!("the log can't be begun: {error}")))?;
+    begun.map_err(|error| Error::Refused(format!("cannot start logging: {error}")))?;
     Ok(Spans(provider))
 }
 
@@ -100,9 +99,9 @@ fn provider(
         .build();
     let exporter = exporter.map_err(|_can_hold_the_url: ExporterBuildError| {
         let place =
-            Url::parse(endpoint).map_or("what is no URL".to_owned(), |u| without_secrets(&u));
+            Url::parse(endpoint).map_or("an invalid URL".to_owned(), |u| without_secrets(&u));
         Error::Invalid(format!(
-            "spans can't be sent to {place}; write --otlp-endpoint http://HOST:4318"
+            "cannot send spans to {place}; write --otlp-endpoint http://HOST:4318"
         ))
     })?;
     let resource = Resource::builder().with_service_name(name).build();

@@ -8,7 +8,7 @@ use engine::queries::MailLogsLeft;
 use engine::store::Store;
 use serde_json::json;
 
-use super::act::act_on;
+use super::act::{act_on, run_on};
 use crate::Error;
 use crate::cli::{Global, IndexArgs, MailLogArgs, MailLogCommand};
 use crate::exit::Exit;
@@ -38,9 +38,8 @@ async fn index(store: Store, args: IndexArgs, global: &Global) -> Result<(), Err
     let progress = |lines| bar.set_position(lines);
     let IndexArgs { files, domain: domains, not_after } = args;
     let action = IndexMailLogs { files, domains, not_after, progress };
-    let done = Box::pin(store.run(action, &global.caller(None))).await;
+    let done = run_on(store, action, None, global).await;
     bar.finish_and_clear();
-    store.close().await?;
     let done = done?;
     let Indexed { files, counts, messages } = &done.result;
     let speed = per_second(counts.lines, bar.elapsed());
@@ -90,13 +89,13 @@ fn words(left: &MailLogsLeft) -> String {
             format!("the logs are not destroyed: {} messages, {extracts} extracts", count(held))
         }
         Some((at, event)) if left.is_gone() => {
-            let gone = format!("the logs are gone since {}; sha256 {}", utc(*at), event.digest);
+            let gone = format!("the logs were destroyed on {}; sha256 {}", utc(*at), event.digest);
             if kept == 0 {
                 return gone;
             }
             format!(
-                "{gone}; but for {} messages of {} under a hold; once it is released, destroy \
-                 them: tramonto mail-log destroy",
+                "{gone}; a hold keeps {} messages of {}; once it is released, destroy them: \
+                 tramonto mail-log destroy",
                 count(kept),
                 mailboxes(left.under_hold)
             )

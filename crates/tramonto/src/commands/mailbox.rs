@@ -1,8 +1,9 @@
 //! `tramonto mailbox`: one mailbox, for the helpdesk and for the auditor.
 
 use engine::actions::mailboxes::Withdraw;
+use engine::store::Store;
 
-use super::act::{act, read};
+use super::act::{act, query};
 use super::mailbox_words::words;
 use crate::Error;
 use crate::cli::{Global, MailboxCommand, ShowMailboxArgs};
@@ -18,10 +19,9 @@ pub(super) async fn execute(command: MailboxCommand, global: &Global) -> Result<
 }
 
 async fn show(args: ShowMailboxArgs, global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let shown = store.mailbox_as_of(&args.mailbox, args.as_of, args.known_at).await;
-    store.close().await?;
-    let shown = shown?;
+    let ShowMailboxArgs { mailbox, as_of, known_at } = args;
+    let mailbox = async |store: &Store| store.mailbox_as_of(&mailbox, as_of, known_at).await;
+    let shown = query(global, mailbox).await?;
     let mut out = Output::open();
     if global.json { out.document(&shown.view) } else { out.text(words(&shown.view, &shown.plan)) }
 }

@@ -10,11 +10,7 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
     let zone = plan.zone;
     let mut lines = vec![
         format!("mailbox {} (number {})", view.id, view.number),
-        format!(
-            "as of {} {zone}, by what was recorded until {}",
-            local(view.as_of, zone),
-            utc(view.known_at)
-        ),
+        format!("as of {} {zone}, as recorded by {}", local(view.as_of, zone), utc(view.known_at)),
         format!("{}{}", lifecycle(view), phase(view, plan)),
         String::new(),
         "What it may do".to_owned(),
@@ -57,12 +53,12 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
 }
 
 fn lifecycle(view: &MailboxView) -> String {
-    let asked = view.requested_on.map_or(String::new(), |day| format!(", asked for on {day}"));
+    let asked = view.requested_on.map_or(String::new(), |day| format!(", requested on {day}"));
     let state = match view.lifecycle {
-        Lifecycle::Unknown => "not asked for yet",
+        Lifecycle::Unknown => "not requested yet",
         Lifecycle::Registered => "registered, never activated",
         Lifecycle::Activated => "activated",
-        Lifecycle::Lapsed => "lapsed: it was never activated and can't be any more",
+        Lifecycle::Lapsed => "lapsed: it was never activated and no longer can be",
         Lifecycle::Withdrawn => "withdrawn: its holder gave it up",
     };
     format!("{state}{asked}")

@@ -7,9 +7,9 @@ use std::path::Path;
 use clap_mangen::Man;
 use serde_json::json;
 
+use super::act::print;
 use crate::Error;
 use crate::cli::{EXIT_CODES, Global, command};
-use crate::output::Output;
 use crate::output::text::count;
 
 pub(super) fn execute(folder: &Path, global: &Global) -> Result<(), Error> {
@@ -21,11 +21,8 @@ pub(super) fn execute(folder: &Path, global: &Global) -> Result<(), Error> {
         advice: format!("cannot write manual pages ({source}); name a folder you can write to"),
         source,
     })?;
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({ "done": "pages-written", "pages": pages, "folder": folder }));
-    }
-    out.line(format!("{} manual pages written to {}", count(pages), folder.display()))
+    let words = format!("{} manual pages written to {}", count(pages), folder.display());
+    print(&json!({ "done": "pages-written", "pages": pages, "folder": folder }), words, global)
 }
 
 /// Writes the page of a command and of all below it; returns how many.

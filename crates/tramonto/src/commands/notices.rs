@@ -1,4 +1,4 @@
-//! `tramonto notice`: who was told of what, and what an operator does about the others.
+//! `tramonto notice`: notices to holders, and what an operator does about failed ones.
 
 use domain::PhaseId;
 use engine::actions::notices::{RecordBounce, RetryNotice};
@@ -8,7 +8,8 @@ use serde_json::json;
 use views::NoticeProgress;
 use workers::notices::RelaySettings;
 
-use super::{act, message_on_input, read};
+use super::act::{act, answer, print, query, run};
+use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{BounceArgs, Global, NoticeArgs, NoticeCommand, RetryNoticeArgs};
 use crate::log::password;
@@ -16,15 +17,15 @@ use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
 use engine::parts::{NoticeDelivery, RelayDelivery};
 
-/// Where no file holds the relay's password.
+/// Holds the relay's password if no file does.
 const PASSWORD: &str = "TRAMONTO_SMTP_PASSWORD";
-/// No report of a mail server is larger.
+/// The largest report of a mail server.
 const LARGEST_MESSAGE: u64 = 32 << 20;
 /// Letters in a batch: at most this many are in doubt after a crash.
 const BATCH_SIZE: u32 = 100;
 
-/// Through which relay holders are told, by the command line.
-pub(crate) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
+/// The relay for notices, by the command line.
+pub(super) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
     let (Some(place), Some(from)) = (&args.smtp_url, &args.notices_from) else {
         return Ok(NoticeDelivery::Disabled);
     };
@@ -48,21 +49,19 @@ pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(
         NoticeCommand::Show(args) => show(&args.notice, global).await,
         NoticeCommand::Bounce(args) => bounce(&args, global).await,
         NoticeCommand::Retry(RetryNoticeArgs { notice, failed, mailbox, reason, .. }) => {
-            act::act(RetryNotice { notice, failed, mailbox }, &reason, global).await
+            act(RetryNotice { notice, failed, mailbox }, &reason, global).await
         }
     }
 }
 
 async fn list(global: &Global) -> Result<(), Error> {
-    let store = act::read(global).await?;
-    let notices = store.notices().await?;
-    store.close().await?;
+    let notices = query(global, async |store| store.notices().await).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&notices);
     }
     if notices.is_empty() {
-        return out.line("the plan has no notices: nobody is told of a phase");
+        return out.line("the plan has no notices: no holder is notified");
     }
     out.text(overview(&notices))?;
     for notice in &notices {
@@ -107,19 +106,19 @@ pub(super) fn overview(notices: &[NoticeProgress]) -> String {
     table(&header, &[5, 6, 7, 8, 9, 10], notices.iter().map(row).collect())
 }
 
-/// What somebody should look at, a line each.
+/// What needs an operator's attention, one line each.
 pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
     let name = &notice.notice;
     let mut lines = Vec::new();
     if notice.stalled {
         lines.push(format!(
-            "notice {name}: {} could be told and nobody hands it over; does an engine run, with --smtp-url?",
+            "notice {name}: waits for {}, and no engine sends it; run one with --smtp-url",
             mailboxes(notice.waiting)
         ));
     }
     if notice.never_told > 0 {
         lines.push(format!(
-            "notice {name}: its phase has begun and {} were not told; it goes to nobody any more",
+            "notice {name}: its phase has started and {} were not notified; it is no longer sent",
             mailboxes(notice.never_told)
         ));
     }
@@ -128,21 +127,18 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
     }
     for (cause, many) in &notice.doubts {
         lines.push(format!(
-            "notice {name}: nobody knows of {} ({cause}); see `tramonto notice retry --help`",
+            "notice {name}: {} in doubt ({cause}); see `tramonto notice retry --help`",
             mailboxes(*many)
         ));
     }
     for (cause, many) in &notice.bounces {
-        lines.push(format!("notice {name}: {} came back ({cause})", count(*many)));
+        lines.push(format!("notice {name}: {} bounced ({cause})", count(*many)));
     }
     lines
 }
 
 async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
-    let store = act::read(global).await?;
-    let shown = store.notice(notice).await;
-    store.close().await?;
-    let shown = shown?;
+    let shown = query(global, async |store| store.notice(notice).await).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&shown);
@@ -161,18 +157,11 @@ async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
         Some(path) => read(path)?,
         None => message_on_input(LARGEST_MESSAGE)?,
     };
-    let store = act::decide_on(global).await?;
-    let done = store.run(RecordBounce { message }, &global.caller(None)).await;
-    store.close().await?;
-    match done {
-        Ok(done) => act::answer(&done, global),
-        // A mail server pipes every message here; one that is no report is no failure.
+    match run(RecordBounce { message }, None, global).await {
+        Ok(done) => answer(&done, global),
+        // A mail server pipes every message here; one that is not a report is no failure.
         Err(Error::Invalid(problem)) => {
-            let mut out = Output::open();
-            if global.json {
-                return out.object(&json!({ "done": null, "why": problem }));
-            }
-            out.line(problem)
+            print(&json!({ "done": null, "why": problem }), &problem, global)
         }
         Err(error) => Err(error),
     }

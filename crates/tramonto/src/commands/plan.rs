@@ -3,10 +3,11 @@
 use domain::Plan;
 use engine::actions::plan::{self, AmendPlan};
 use engine::queries::plan_in_force;
+use engine::store::Store;
 use serde_json::json;
 use views::{AmendmentPreview, PhaseChange};
 
-use super::act::{answer, decide_on, read};
+use super::act::{answer, decide_on, run_on};
 use super::plan_file;
 use crate::Error;
 use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, ShowPlanArgs};
@@ -52,7 +53,8 @@ async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
     out.text(words(&shown.plan, shown.revision))?;
     match shown.proposed {
         Some(next) => out.line(format!(
-            "revision {next} is proposed: it is adopted once the platform has disarmed what it moves"
+            "revision {next} is proposed: it is adopted once the platform has disarmed what it \
+             moves"
         )),
         None => Ok(()),
     }
@@ -60,7 +62,7 @@ async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
 
 fn words(plan: &Plan, revision: u32) -> String {
     let standing = match revision {
-        0 => "as it ships; this store has adopted none yet".to_owned(),
+        0 => "the built-in plan; this store has adopted none yet".to_owned(),
         revision => format!("revision {revision}"),
     };
     let mut lines = vec![
@@ -73,13 +75,13 @@ fn words(plan: &Plan, revision: u32) -> String {
         let at = plan.starts_at(place);
         lines.push(format!("\n{} {} ({})", phase.from, phase.title, phase.id));
         lines.push(format!("  from {} {} = {}", local(at, plan.zone), plan.zone, utc(at)));
-        lines.push(format!("  takes away {}; allows {}", plan.removes(place), phase.allows));
+        lines.push(format!("  removes {}; allows {}", plan.removes(place), phase.allows));
         lines.extend(phase.sources.iter().map(|source| format!("  source: {source}")));
     }
     if let Some(rules) = &plan.vouchers {
         let whom = match rules.eligible {
-            domain::Eligible::Registered => "whoever asked for a mailbox",
-            domain::Eligible::Activated => "whoever activated a mailbox asked for",
+            domain::Eligible::Registered => "holders who requested a mailbox",
+            domain::Eligible::Activated => "holders who activated a mailbox requested",
         };
         lines.push(format!("\nvouchers: {whom} before {}", rules.registered_before));
         lines.push(format!("  requests to {}", rules.intake));
@@ -93,15 +95,15 @@ fn words(plan: &Plan, revision: u32) -> String {
         lines.push(format!("\nrecurring: {} at {:?}", work.name, work.cron));
     }
     if let Some(rules) = &plan.drift {
-        let then = if rules.repair { "put right" } else { "only reported" };
+        let then = if rules.repair { "repaired" } else { "only reported" };
         lines.push(format!(
-            "\nthe platform is compared at {:?}; what differs is {then}",
+            "\nthe platform is compared at {:?}; differences are {then}",
             rules.cron
         ));
     }
     let retry = plan.retry;
     lines.push(format!(
-        "\nfailed effects: {} attempts, the first again within {} s, no wait over {} s\n",
+        "\nfailed effects: {} attempts, the first retry within {} s, the longest delay {} s\n",
         retry.attempts, retry.first_delay_seconds, retry.longest_delay_seconds
     ));
     lines.join("\n")
@@ -118,7 +120,7 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
     let (plan, _) = plan_file::read(&args.file)?;
     let store = match &args.reason {
         Some(_) if !args.dry_run => decide_on(global).await?,
-        _ => read(global).await?,
+        _ => Store::open_to_read(global.settings()?).await?,
     };
     let (preview, waits) = store.preview_amendment(&plan).await?;
     let mut out = Output::open();
@@ -131,14 +133,12 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
         let problems = preview.refused.join("; ");
         return Err(Error::Refused(format!("the amendment is refused: {problems}")));
     }
-    // Asking for the plan in force takes an amendment back that waits.
+    // Amending to the plan in force drops an amendment that waits.
     let decides = !args.dry_run && (waits || !preview.same);
     let Some(reason) = args.reason.filter(|_| decides) else {
         return Ok(());
     };
-    let done = store.run(AmendPlan { plan }, &global.caller(Some(&reason))).await;
-    store.close().await?;
-    let done = done?;
+    let done = run_on(store, AmendPlan { plan }, Some(&reason), global).await?;
     if global.json {
         return Ok(());
     }
@@ -153,15 +153,15 @@ fn preview_words(preview: &AmendmentPreview) -> String {
     let rows = preview.phases.iter().map(row).collect();
     let mut lines = vec![table(&header, &[3, 4, 5, 6], rows)];
     if !preview.changes_phases() {
-        lines.push("no phase changes whom it touches or when".to_owned());
+        lines.push("no phase changes its population or its date".to_owned());
     }
     for phase in preview.phases.iter().filter(|phase| phase.removes_now != phase.removes_then) {
         lines.push(format!(
-            "phase {} takes away {} now, and {} then",
+            "phase {} removes {} now, and {} then",
             phase.phase, phase.removes_now, phase.removes_then
         ));
     }
-    lines.extend(preview.cannot_be_undone.iter().map(|done| format!("can't be undone: {done}")));
+    lines.extend(preview.cannot_be_undone.iter().map(|done| format!("cannot be undone: {done}")));
     lines.extend(preview.notices.iter().map(|notice| format!("note: {notice}")));
     lines.push(String::new());
     lines.join("\n")

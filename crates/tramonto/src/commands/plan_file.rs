@@ -1,12 +1,11 @@
 //! A plan as a file: read and checked, or written so that it can be edited.
 
-use std::fmt::Write;
+use std::fmt::Display;
 use std::path::Path;
 
-use domain::{
-    Audience, Capabilities, CatchUp, Eligible, NoticeRule, Plan, PlanWarning, Refusals, Sentence,
-};
-use toml::Value;
+use chrono::NaiveDate;
+use domain::{Plan, PlanWarning};
+use toml::{Table, Value};
 
 use crate::Error;
 
@@ -17,7 +16,7 @@ const IN_SERVICE: &str = "in service: ";
 pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<PlanWarning>), Error> {
     let text = std::fs::read_to_string(file).map_err(|source| Error::File {
         path: file.to_owned(),
-        advice: format!("the plan can't be read ({source}); look at the path and its rights"),
+        advice: format!("the plan cannot be read ({source}); check its path and permissions"),
         source,
     })?;
     let (plan, notices) = Plan::parse(&file.display().to_string(), &text)?;
@@ -30,120 +29,79 @@ pub(super) fn write(plan: &Plan) -> Result<String, Error> {
     if *plan == Plan::cec_pac()? {
         return Ok(Plan::CEC_PAC.to_owned());
     }
-    let mut text = String::new();
-    compose(&mut text, plan).map_err(|error| Error::Invalid(format!("the plan: {error}")))?;
-    Ok(text)
+    let unwritable =
+        |error: &dyn Display| Error::Invalid(format!("cannot write the plan: {error}"));
+    let plan = Table::try_from(plan).map_err(|error| unwritable(&error))?;
+    toml::to_string_pretty(&Value::Table(in_file_form(plan))).map_err(|error| unwritable(&error))
 }
 
-fn compose(out: &mut String, plan: &Plan) -> std::fmt::Result {
-    let (in_service, sources): (Vec<_>, Vec<_>) =
-        plan.sources.iter().partition(|source| source.starts_with(IN_SERVICE));
-    writeln!(out, "programme = {}", quoted(plan.programme.as_str()))?;
-    writeln!(out, "title = {}", quoted(&plan.title))?;
-    writeln!(out, "zone = {}", quoted(plan.zone.name()))?;
-    writeln!(out, "sources = {}", list(sources.into_iter().map(String::as_str)))?;
-    writeln!(out, "\n[in-service]\nallows = {}", capabilities(plan.in_service))?;
-    let stripped =
-        in_service.iter().map(|source| source.strip_prefix(IN_SERVICE).unwrap_or(source));
-    writeln!(out, "sources = {}", list(stripped))?;
-    for phase in &plan.phases {
-        writeln!(out, "\n[[phase]]\nid = {}", quoted(phase.id.as_str()))?;
-        writeln!(out, "title = {}\nfrom = {}", quoted(&phase.title), phase.from)?;
-        writeln!(out, "allows = {}", capabilities(phase.allows))?;
-        if phase.restores {
-            writeln!(out, "restores = true")?;
-        }
-        writeln!(out, "sources = {}", list(phase.sources.iter().map(String::as_str)))?;
+/// A plan as events hold it, with the names and the sections of a file.
+fn in_file_form(plan: Table) -> Table {
+    let mut file = with_hyphens(plan);
+    for (ours, theirs) in [("phases", "phase"), ("notices", "notice")] {
+        rename(&mut file, ours, theirs);
     }
-    if let Some(rules) = &plan.vouchers {
-        let eligible = match rules.eligible {
-            Eligible::Registered => "registered",
-            Eligible::Activated => "activated",
-        };
-        writeln!(out, "\n[vouchers]\neligible = {}", quoted(eligible))?;
-        writeln!(out, "registered-before = {}", rules.registered_before)?;
-        if let Some(last) = rules.last_day {
-            writeln!(out, "last-day = {last}")?;
+    for notice in file.get_mut("notice").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(notice) = notice.as_table_mut() {
+            rename(notice, "texts", "text");
         }
-        if let Some(last) = rules.redeem_by {
-            writeln!(out, "redeem-by = {last}")?;
-        }
-        if let Some(most) = rules.max_issued {
-            writeln!(out, "max-issued = {most}")?;
-        }
-        if let Some(cron) = &rules.sweep {
-            writeln!(out, "sweep = {}", quoted(cron))?;
-        }
-        writeln!(out, "intake = {}", quoted(&rules.intake))?;
-        writeln!(out, "sources = {}", list(rules.sources.iter().map(String::as_str)))?;
     }
-    for work in &plan.recurring {
-        let catch_up = match work.catch_up {
-            CatchUp::Skip => "skip",
-            CatchUp::Once => "once",
-            CatchUp::All => "all",
-        };
-        writeln!(out, "\n[[recurring]]\nname = {}", quoted(work.name.as_str()))?;
-        writeln!(out, "cron = {}\ncatch-up = {}", quoted(&work.cron), quoted(catch_up))?;
+    let sources = file.remove("sources").and_then(|sources| sources.as_array().cloned());
+    let (mut of_service, mut of_plan) = (Vec::new(), Vec::new());
+    for source in sources.unwrap_or_default() {
+        match source.as_str().and_then(|source| source.strip_prefix(IN_SERVICE)) {
+            Some(source) => of_service.push(Value::from(source)),
+            None => of_plan.push(source),
+        }
     }
-    if let Some(rules) = &plan.drift {
-        writeln!(out, "\n[drift]\ncron = {}\nrepair = {}", quoted(&rules.cron), rules.repair)?;
+    file.insert("sources".to_owned(), of_plan.into());
+    let allows = file.remove("in-service").into_iter().map(|allows| ("allows".to_owned(), allows));
+    let sources = [("sources".to_owned(), Value::from(of_service))];
+    file.insert("in-service".to_owned(), Value::Table(allows.chain(sources).collect()));
+    if let Some(vouchers) = file.get_mut("vouchers").and_then(Value::as_table_mut)
+        && let Some(Value::Table(mut remind)) = vouchers.remove("remind")
+    {
+        rename(&mut remind, "cron", "remind");
+        rename(&mut remind, "after-days", "remind-after-days");
+        rename(&mut remind, "at-most", "remind-at-most");
+        vouchers.extend(remind);
     }
-    let retry = plan.retry;
-    writeln!(out, "\n[retry]\nattempts = {}", retry.attempts)?;
-    writeln!(out, "first-delay-seconds = {}", retry.first_delay_seconds)?;
-    writeln!(out, "longest-delay-seconds = {}", retry.longest_delay_seconds)?;
-    compose_refusals(out, &plan.refusals)?;
-    plan.notices.iter().try_for_each(|notice| compose_notice(out, notice))
+    for refusal in file.get_mut("refusals").and_then(Value::as_table_mut).into_iter().flatten() {
+        *refusal.1 = by_language(refusal.1);
+    }
+    file
 }
 
-fn compose_refusals(out: &mut String, refusals: &Refusals) -> std::fmt::Result {
-    let Refusals { send, receive, access } = refusals;
-    for (name, status, wording) in [
-        ("send", Some(&send.status), &send.wording),
-        ("receive", Some(&receive.status), &receive.wording),
-        ("access", None, access),
-    ] {
-        writeln!(out, "\n[refusals.{name}]")?;
-        if let Some(status) = status {
-            writeln!(out, "status = {}", quoted(&status.to_string()))?;
+/// A refusal with its sentences by language; its status too where it has one.
+fn by_language(refusal: &Value) -> Value {
+    let status = refusal.get("status").map(|status| ("status".to_owned(), status.clone()));
+    let sentences = refusal.get("wording").unwrap_or(refusal).as_array().into_iter().flatten();
+    let sentences = sentences.filter_map(|sentence| {
+        Some((sentence.get("language")?.as_str()?.to_owned(), sentence.get("text")?.clone()))
+    });
+    Value::Table(status.into_iter().chain(sentences).collect())
+}
+
+/// Names with `-` for `_`, and dates as TOML writes them, at every depth.
+fn with_hyphens(table: Table) -> Table {
+    table.into_iter().map(|(key, value)| (key.replace('_', "-"), in_toml(value))).collect()
+}
+
+fn in_toml(value: Value) -> Value {
+    match value {
+        Value::Table(table) => Value::Table(with_hyphens(table)),
+        Value::Array(values) => values.into_iter().map(in_toml).collect(),
+        Value::String(text) if text.parse::<NaiveDate>().is_ok() => {
+            text.parse().map_or(Value::String(text), Value::Datetime)
         }
-        for Sentence { language, text } in &wording.0 {
-            writeln!(out, "{language} = {}", quoted(text))?;
-        }
+        other => other,
     }
-    Ok(())
 }
 
-fn compose_notice(out: &mut String, notice: &NoticeRule) -> std::fmt::Result {
-    let to = match notice.to {
-        Audience::Losing => "losing",
-        Audience::Active => "active",
-        Audience::Registered => "registered",
-    };
-    writeln!(out, "\n[[notice]]\nid = {}", quoted(notice.id.as_str()))?;
-    writeln!(out, "phase = {}", quoted(notice.phase.as_str()))?;
-    writeln!(out, "days-before = {}\ncron = {}", notice.days_before, quoted(&notice.cron))?;
-    writeln!(out, "batch = {}\nto = {}", notice.batch, quoted(to))?;
-    for text in &notice.texts {
-        writeln!(out, "\n[[notice.text]]\nlanguage = {}", quoted(text.language.tag()))?;
-        writeln!(out, "subject = {}\ntext = {}", quoted(&text.subject), quoted(&text.text))?;
+fn rename(table: &mut Table, ours: &str, theirs: &str) {
+    if let Some(value) = table.remove(ours) {
+        table.insert(theirs.to_owned(), value);
     }
-    Ok(())
-}
-
-fn quoted(text: &str) -> String {
-    Value::String(text.to_owned()).to_string()
-}
-
-fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let lines: Vec<String> = texts.map(|text| format!("\n    {},", quoted(text))).collect();
-    if lines.is_empty() { "[]".to_owned() } else { format!("[{}\n]", lines.concat()) }
-}
-
-fn capabilities(set: Capabilities) -> String {
-    let names: Vec<String> = set.iter().map(|capability| quoted(capability.name())).collect();
-    format!("[{}]", names.join(", "))
 }
 
 #[cfg(test)]
@@ -154,6 +112,10 @@ mod tests {
     fn a_plan_that_is_written_reads_back_as_the_same_plan() {
         let mut plan = Plan::cec_pac().expect("the shipped plan");
         plan.title = "Another \"title\" with \\ in it".to_owned();
+        plan.canaries = Some(Box::new(domain::CanaryRules {
+            addresses: vec!["canary@mail.example".to_owned()],
+            recipient: None,
+        }));
         plan.sources.push("one more source, \u{e8} vero".to_owned());
         plan.sources.sort_by_key(|source| source.starts_with(IN_SERVICE));
         let text = write(&plan).expect("it can be written");

@@ -1,50 +1,76 @@
-//! `tramonto platform`: the mail directory, and what mail servers read of it.
+//! `tramonto platform`: the mail directory, and how mail servers query it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use engine::actions::directory::{self, DirectoryRebuilt};
-use platform::{Directory, RightsView};
+use engine::queries::{PlatformQuery, check_platform};
+use platform::{Identifier, RightsView};
 use serde_json::json;
 
-use crate::cli::{Global, PlatformCommand, PlatformViewArgs};
+use super::act::print;
+use crate::Error;
+use crate::cli::{ColumnArgs, Global, PlatformCheckArgs, PlatformCommand, PlatformViewArgs};
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::mailboxes;
-use crate::{Error, StoreUrl};
-
-mod check;
-mod mail_settings;
 
 pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
-        PlatformCommand::Check(args) => return check::check(args, global).await,
-        PlatformCommand::CreateView(args) => view(args, global).await?,
+        PlatformCommand::Check(args) => return check(args, global).await,
+        PlatformCommand::CreateView(args) => create_view(args, global).await?,
         PlatformCommand::Rebuild => rebuild(global).await?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
-async fn view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
-    let columns = args.columns.columns.clone();
-    let view = RightsView::new(args.name.clone(), columns).map_err(Error::Invalid)?;
-    let directory = match &global.store {
-        StoreUrl::Folder(_) => Directory::open(&global.home()?.directory()).await?,
-        StoreUrl::Postgres(_) => Directory::connect(global.settings()?.connect_options()?).await?,
-    };
-    directory.make_view(&view).await?;
-    directory.close().await?;
+async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<ExitCode, Error> {
+    let view = args.view.as_ref().map(|name| view(name, &args.columns)).transpose()?;
+    let settings = |file: &Option<_>| file.as_deref().map(settings).transpose();
+    let (dovecot, postfix) = (settings(&args.dovecot)?, settings(&args.postfix)?);
+    let query = PlatformQuery { view, dovecot, postfix };
+    let check = check_platform(global.settings()?, &query).await?;
     let mut out = Output::open();
     if global.json {
-        return out.object(&json!({ "done": "view-made", "view": view.name() }));
+        out.document(&check)?;
+    } else {
+        for (file, text) in &check.lookups {
+            out.line(format!("== {file}\n{text}"))?;
+        }
+        for found in &check.found {
+            out.line(format!("found: {found}"))?;
+        }
+        if check.found.is_empty() {
+            out.line("nothing was found that keeps the mail servers from obeying")?;
+        }
     }
-    out.line(format!("the mail servers can look rights up in the view {}", view.name()))
+    Ok(if check.found.is_empty() { Exit::Done.into() } else { Exit::Found.into() })
+}
+
+/// The settings of a mail server, as its own program printed them.
+fn settings(file: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(file).map_err(|source| Error::File {
+        path: file.to_owned(),
+        advice: "the settings cannot be read; write them there with `doveconf -n` or `postconf -n`"
+            .to_owned(),
+        source,
+    })
+}
+
+fn view(name: &Identifier, columns: &ColumnArgs) -> Result<RightsView, Error> {
+    RightsView::new(name.clone(), columns.columns.clone()).map_err(Error::Invalid)
+}
+
+async fn create_view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
+    let view = view(&args.name, &args.columns)?;
+    directory::create_view(&global.settings()?, &view).await?;
+    let words = format!("mail servers can query rights in the view {}", view.name());
+    print(&json!({ "done": "view-made", "view": view.name() }), words, global)
 }
 
 async fn rebuild(global: &Global) -> Result<(), Error> {
     let DirectoryRebuilt { file, mailboxes: made } =
         directory::rebuild(&global.settings()?).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({ "done": "platform-rebuilt", "mailboxes": made }));
-    }
-    out.line(format!("{} holds {} with the rights of the log", file.display(), mailboxes(made)))
+    let words = format!("{} holds {} with the rights of the log", file.display(), mailboxes(made));
+    print(&json!({ "done": "platform-rebuilt", "mailboxes": made }), words, global)
 }

@@ -10,30 +10,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::Plan;
-use eventstore::{Clock, Origin};
-use registry::{Encoding, ImportRequest, Source, Summary, rejects_of};
+use eventstore::Clock;
 
 use crate::cli::{Global, RehearseArgs};
-use crate::embedded::Store;
 use crate::exit::Exit;
-use crate::{Error, Home, commands};
+use crate::{Error, Home};
 use bars::Bars;
 use engine::EngineSettings;
 use engine::parts::NoticeDelivery;
 use print::Outcome;
 use rehearsal::generate::{Options, generate};
-use rehearsal::{Holders, Rehearsal, RehearsalSettings, VirtualClock, begins_at, phases, prove};
+use rehearsal::{
+    Holders, Rehearsal, RehearsalSettings, VirtualClock, begins_at, load, phases, prove,
+};
 
 /// Runs the programme through under a virtual clock.
-pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, Error> {
     let begun = Instant::now();
-    let plan = commands::plan_or_default(args.plan.as_deref())?;
-    let place = Place::new(args.store.clone())?;
-    let home = Home::new(place.path());
+    let plan = super::plan_or_default(args.plan.as_deref())?;
+    let folder = Folder::new(args.store.clone())?;
+    let home = Home::new(folder.path());
     if home.exists() {
         return Err(Error::Refused(format!(
-            "{} already holds a store and a rehearsal begins with a new one; name another folder",
+            "{} already holds a store, and a rehearsal starts with a new one; name another folder",
             home.folder().display()
         )));
     }
@@ -41,7 +40,7 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
     let mut bars = Bars::new(&plan, args.json);
     let registry = registry_file(&args, &home, &bars)?;
-    let imported = load(&home, &clock, &plan, &registry, &bars).await?;
+    let imported = load(home.clone(), &clock, &plan, &registry, &mut bars.importing()).await?;
     let settings = EngineSettings {
         arm_ahead: args.arm_ahead.0,
         faults: args.faults,
@@ -85,21 +84,21 @@ pub async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, E
     Ok(if holds { Exit::Done.into() } else { Exit::Found.into() })
 }
 
-/// Where the store of a rehearsal lies: a folder that was named, or one that is gone afterwards.
-enum Place {
+/// The folder of a rehearsal's store: one that was named, or one that is deleted afterwards.
+enum Folder {
     Kept(PathBuf),
-    Gone(tempfile::TempDir),
+    Deleted(tempfile::TempDir),
 }
 
-impl Place {
+impl Folder {
     fn new(kept: Option<PathBuf>) -> Result<Self, Error> {
         if let Some(folder) = kept {
             return Ok(Self::Kept(folder));
         }
         let made = tempfile::Builder::new().prefix("tramonto-rehearsal-").tempdir();
-        made.map(Self::Gone).map_err(|source| Error::File {
+        made.map(Self::Deleted).map_err(|source| Error::File {
             path: std::env::temp_dir(),
-            advice: "no temporary folder can be made; name a folder with --store".to_owned(),
+            advice: "cannot create a temporary folder; name a folder with --store".to_owned(),
             source,
         })
     }
@@ -107,7 +106,7 @@ impl Place {
     fn path(&self) -> &Path {
         match self {
             Self::Kept(folder) => folder,
-            Self::Gone(folder) => folder.path(),
+            Self::Deleted(folder) => folder.path(),
         }
     }
 }
@@ -122,44 +121,11 @@ fn registry_file(args: &RehearseArgs, home: &Home, bars: &Bars) -> Result<PathBu
     bars.say(&format!("generating {registrations} registrations"));
     let failed = |source| Error::File {
         path: path.clone(),
-        advice: "the generated registry can't be written; check the space on the disk".to_owned(),
+        advice: "cannot write the generated registry; check the space on the disk".to_owned(),
         source,
     };
     let mut file = BufWriter::new(File::create(&path).map_err(failed)?);
     generate(&Options { registrations, seed: args.seed }, &mut file).map_err(failed)?;
     file.flush().map_err(failed)?;
     Ok(path)
-}
-
-/// Adopts the plan and imports the registry, as an operator would.
-async fn load(
-    home: &Home,
-    clock: &Arc<VirtualClock>,
-    plan: &Plan,
-    registry: &Path,
-    bars: &Bars,
-) -> Result<Summary, Error> {
-    let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
-    let store = Store::open(home.clone(), Arc::clone(&handed), true, &plan.programme).await?;
-    let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
-    let journal = store.adopt(plan, Arc::clone(&handed), &origin).await?;
-    let summary = registry::import(
-        &store.log,
-        &store.registry,
-        ImportRequest {
-            source: Source::File(registry.to_owned()),
-            rejects: Some(rejects_of(registry)),
-            encoding: Encoding::Utf8,
-            ignore_extra: false,
-            plan,
-            now: journal.now(),
-            actor: &origin.actor,
-            reason: origin.reason.as_deref(),
-            progress: &mut bars.importing(),
-        },
-    )
-    .await?;
-    drop(journal);
-    store.close().await?;
-    Ok(summary)
 }

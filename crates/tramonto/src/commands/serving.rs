@@ -1,23 +1,18 @@
 //! The services: each is a list of parts, with the settings of its flags.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use domain::Capabilities;
 use engine::EngineSettings;
-use engine::parts::{ANSWERS, AnswerServer, PartKind, WorkerSettings};
-use engine::process::Process;
-use engine::services;
-use eventstore::Clock;
-use registry::Registry;
+use engine::parts::{NoticeDelivery, PartKind, WorkerSettings};
+use engine::services::{self, IntakeSettings};
 
+use crate::Error;
 use crate::cli::{
-    ApiArgs, Global, PolicyArgs, ProjectorArgs, RelayArgs, RunArgs, SchedulerArgs, ServiceArgs,
-    WorkerArgs,
+    ApiArgs, Global, LmtpArgs, PolicyArgs, PortalArgs, ProjectorArgs, RelayArgs, RunArgs,
+    SchedulerArgs, ServiceArgs, WorkerArgs,
 };
-use crate::embedded::Store;
-use crate::log::Log;
-use crate::{Error, RealClock, StoreUrl};
+use crate::exit::Exit;
 
 pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<ExitCode, Error> {
     let engine = EngineSettings {
@@ -69,50 +64,39 @@ async fn run(
     global: &Global,
 ) -> Result<ExitCode, Error> {
     services::run(name, parts, &args.servers(global)?, args.settings(engine)?).await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
-/// Answers mail servers until it is stopped. Its port is open from the start: until the store has
-/// been read, mail is deferred.
 pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<ExitCode, Error> {
-    if let StoreUrl::Postgres(_) = &global.store {
-        // A wrong flag ends the command; only a missing server is waited for.
-        global.settings()?.connect_options()?;
-    }
-    let settings = args.service.process();
-    let process = Process::start(ANSWERS, settings.listen).await?;
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let (tasks, stop) = (&process.tasks, &process.stop);
-    let server = AnswerServer::listen(&args.answers.anywhere(), &clock, tasks, stop).await?;
-    let open = || open(global, Arc::clone(&clock));
-    let found = process.wait_for(ANSWERS, open).await;
-    if let Some((log, registry)) = &found {
-        let mut answers = server.follow(log.port(), Arc::clone(registry));
-        process.run(&mut answers, clock, log.port().appended()).await;
-    }
-    process.finish(settings.stop_within).await;
-    if let Some((log, _)) = found {
-        log.close().await;
-    }
-    process.end();
-    Ok(ExitCode::SUCCESS)
+    let (answers, process) = (args.answers.anywhere(), args.service.process());
+    services::policy(&global.settings()?, &answers, &process).await?;
+    Ok(Exit::Done.into())
 }
 
-/// The log and the registry, both read-only.
-async fn open(global: &Global, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
-    let log = Log::open_to_read(&global.settings()?, clock).await?;
-    let Some(programme) = Store::programme(&*log.port()).await? else {
-        return Err(Error::NotFound(
-            "no plan is adopted; run `tramonto plan adopt FILE`".to_owned(),
-        ));
+pub(super) async fn portal(args: &PortalArgs, global: &Global) -> Result<ExitCode, Error> {
+    let settings = global.settings_with(args.archive.as_ref())?;
+    services::portal(settings, args.listen, args.watch.0).await?;
+    Ok(Exit::Done.into())
+}
+
+pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<ExitCode, Error> {
+    let relay = match super::notices::delivery(&args.notices)? {
+        NoticeDelivery::Relay(relay) => Some(relay),
+        NoticeDelivery::Disabled | NoticeDelivery::Mailer(_) => None,
     };
-    let registry = match &global.store {
-        StoreUrl::Folder(_) => {
-            Registry::open_read_only(&global.home()?.registry(), &programme).await?
-        }
-        StoreUrl::Postgres(_) => {
-            Registry::connect(global.settings()?.connect_options()?, &programme).await?
-        }
+    let stores = global.settings_with(args.archive.as_ref())?;
+    let settings = IntakeSettings {
+        listen: args.listen,
+        watch: args.watch.0,
+        largest: args.largest,
+        connections: args.connections,
+        per_sender: args.per_sender,
+        per_minute: args.per_minute,
+        reader: super::message::reader(&args.reading),
+        portal: args.portal_url.map(|url| url.0),
+        templates: args.letters,
+        relay,
     };
-    Ok((log, Arc::new(registry)))
+    services::intake(stores, settings).await?;
+    Ok(Exit::Done.into())
 }

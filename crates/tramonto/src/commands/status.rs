@@ -4,7 +4,7 @@ use console::style;
 use domain::VoucherProgress;
 use views::{PhaseProgress, Status};
 
-use super::act::read;
+use super::act::query;
 use super::notices;
 use crate::Error;
 use crate::cli::Global;
@@ -12,10 +12,7 @@ use crate::output::Output;
 use crate::output::text::{count, mailboxes, table, utc};
 
 pub(super) async fn execute(global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let status = store.status().await;
-    store.close().await?;
-    let status = status?;
+    let status = query(global, async |store| store.status().await).await?;
     let mut out = Output::open();
     if global.json { out.document(&status) } else { out.text(words(&status)) }
 }
@@ -80,7 +77,8 @@ fn words(status: &Status) -> String {
     }
     if status.drift.open > 0 {
         lines.push(format!(
-            "{} rights on the platform differ from the log; repair them with `tramonto drift repair`",
+            "{} rights on the platform differ from the log; repair them with `tramonto drift \
+             repair`",
             count(status.drift.open)
         ));
     }
@@ -98,7 +96,8 @@ fn words(status: &Status) -> String {
     }
     if let Some(revision) = status.proposed {
         lines.push(format!(
-            "revision {revision} of the plan takes effect once the platform has disarmed what it moves"
+            "revision {revision} of the plan takes effect once the platform has disarmed what it \
+             moves"
         ));
     }
     match status.open_incidents() {

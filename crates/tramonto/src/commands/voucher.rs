@@ -4,12 +4,12 @@
 //! never read from the command line, which other users of the machine can see.
 
 mod code_file;
-pub(crate) mod keys;
 mod whom;
 
 use std::path::Path;
 
 use domain::VoucherStanding;
+use engine::actions::Action;
 use engine::actions::voucher_codes::{
     CodeSink, IssueVoucher, IssueVouchers, IssuedCode, ReissueUndelivered, ReissueVoucher,
 };
@@ -17,15 +17,13 @@ use engine::actions::vouchers::{
     ExpireVouchers, RedeemVoucher, RefuseVoucher, RemindHolders, RequestVouchers, RevokeVoucher,
     VerifyVouchers,
 };
-use engine::actions::{Action, Done};
-use serde_json::{Value, json};
+use serde_json::json;
 use vouchers::Status;
 
-use super::act::{act, act_on, decide_on, read};
+use super::act::{act, act_on, decide_on, query, run};
 use crate::Error;
 use crate::cli::{
-    Global, IssueArgs, OneArgs, PROOF, Reason, RedeemArgs, RefuseArgs, ReissueArgs, Target,
-    VoucherCommand,
+    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
 };
 use crate::output::Output;
 use crate::output::text::{count, table};
@@ -63,21 +61,16 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
     }
 }
 
-fn answer(global: &Global, told: &Value, words: &str) -> Result<(), Error> {
-    let mut out = Output::open();
-    if global.json { out.object(told) } else { out.line(words) }
-}
-
 async fn issue(args: IssueArgs, global: &Global) -> Result<(), Error> {
     let IssueArgs { mailbox, codes, reason, .. } = args;
     let Some(mailbox) = mailbox else {
         let mut file = CodeFile::create(&codes)?;
         let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, &reason, global).await?;
+        let done = run(action, Some(&reason), global).await?;
         return file.report(&done, global);
     };
     let mut shown = ShownCode { done: IssueVoucher::DONE, json: global.json };
-    run(IssueVoucher { mailbox, codes: &mut shown }, &reason, global).await.map(|_| ())
+    run(IssueVoucher { mailbox, codes: &mut shown }, Some(&reason), global).await.map(|_| ())
 }
 
 async fn reissue(args: ReissueArgs, global: &Global) -> Result<(), Error> {
@@ -85,23 +78,11 @@ async fn reissue(args: ReissueArgs, global: &Global) -> Result<(), Error> {
     let Some(mailbox) = mailbox else {
         let mut file = CodeFile::create(&codes)?;
         let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, &reason, global).await?;
+        let done = run(action, Some(&reason), global).await?;
         return file.report(&done, global);
     };
     let mut shown = ShownCode { done: ReissueVoucher::DONE, json: global.json };
-    run(ReissueVoucher { mailbox, codes: &mut shown }, &reason, global).await.map(|_| ())
-}
-
-/// Carries out an action that prints nothing by itself.
-async fn run<A: Action>(
-    action: A,
-    reason: &Reason,
-    global: &Global,
-) -> Result<Done<A::Result>, Error> {
-    let store = decide_on(global).await?;
-    let done = Box::pin(store.run(action, &global.caller(Some(reason)))).await;
-    store.close().await?;
-    done
+    run(ReissueVoucher { mailbox, codes: &mut shown }, Some(&reason), global).await.map(|_| ())
 }
 
 /// Prints a code that was just generated.
@@ -179,10 +160,7 @@ fn standing(status: &Status) -> (&'static str, String) {
 }
 
 async fn report(global: &Global) -> Result<(), Error> {
-    let store = read(global).await?;
-    let report = store.voucher_report().await;
-    store.close().await?;
-    let report = report?;
+    let report = query(global, async |store| store.voucher_report().await).await?;
     let mut out = Output::open();
     if global.json {
         return out.document(&report);

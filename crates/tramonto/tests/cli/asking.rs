@@ -98,7 +98,7 @@ fn a_helpdesk_reads_what_a_mailbox_may_do_on_a_day_and_what_comes_next() {
     for told in [
         "as of 2014-12-17 23:59:59 Europe/Rome",
         "2015-03-18 00:00:00  send, modify ends; the voucher for a PEC can be requested",
-        "asked for on",
+        "requested on",
     ] {
         assert!(words.contains(told), "{told}: {words}");
     }

@@ -113,13 +113,13 @@ fn an_engine_that_comes_late_probes_the_phase_that_it_finds_and_says_what_was_mi
 fn a_missing_setting_for_a_probe_is_reported() {
     let scene = Scene::of_500();
     let told = scene.refused(&["canary", "probe"]);
-    assert!(told.contains("no door is named; give --canary-smtp"), "{told}");
+    assert!(told.contains("no server is named; give --canary-smtp"), "{told}");
     let told = scene.refused(&["canary", "probe", "--canary-smtp", "smtp://127.0.0.1:1"]);
     assert!(told.contains("the plan has no canaries"), "{told}");
     let told = scene.refused(&["run", "--until-idle", "--canary-imap", "imap://127.0.0.1:1"]);
     assert!(told.contains("canaries have no password"), "{told}");
     let told = scene.ok(&["canary", "show"]);
-    assert!(told.starts_with("nothing is known of canaries"), "{told}");
+    assert!(told.starts_with("no canaries: the plan has none"), "{told}");
 }
 
 #[test]

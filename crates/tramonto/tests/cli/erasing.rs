@@ -226,5 +226,5 @@ fn a_programme_with_vouchers_and_logs_forgets_everyone_and_its_proof_still_holds
 fn too_short_a_text_and_none_at_all_are_refused() {
     let scene = Scene::of_500();
     assert!(left(&scene, &["abc"]).err.contains("4 characters"));
-    assert!(left(&scene, &[""]).err.contains("nothing to look for"));
+    assert!(left(&scene, &[""]).err.contains("no search term given"));
 }

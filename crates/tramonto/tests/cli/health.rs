@@ -42,13 +42,17 @@ fn a_ready_service_exits_with_code_0() {
 fn a_service_that_is_not_ready_is_reported_with_the_reason() {
     let scene = Scene::empty();
     let waiting = "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"store\":{\"state\":\"waiting\"}}";
-    for (answer, says) in [(waiting, "waiting"), ("", "no service of ours"), ("220 smtp", "ours")] {
+    for (answer, says) in [
+        (waiting, "waiting"),
+        ("", "not a tramonto service"),
+        ("220 smtp", "not a tramonto service"),
+    ] {
         let (port, serving) = service(answer);
         let told = scene.refused(&["service", "check", "--listen", &format!("127.0.0.1:{port}")]);
         assert!(told.contains(says), "{told}");
         serving.join().expect("it ends");
         let told = scene.refused(&["service", "check", "--listen", &format!("127.0.0.1:{port}")]);
-        assert!(told.contains("nobody answers"), "{told}");
+        assert!(told.contains("no answer from"), "{told}");
     }
     assert!(scene.refused(&["service", "check", "--listen", "off"]).contains("--listen off"));
     assert!(scene.refused(&["service", "check", "https://db"]).contains("http://HOST"));

@@ -274,7 +274,7 @@ fn messages_kept_by_a_hold_are_reported_and_destroyed_after_its_release() {
     let hold = scene.json(&hold)["hold"].as_str().expect("an id").to_owned();
     scene.ok(&["mail-log", "destroy", "--reason", "file 90"]);
     let kept = scene.ok(&["mail-log", "status"]);
-    assert!(kept.contains("but for 1 messages of 1 mailbox under a hold"), "{kept}");
+    assert!(kept.contains("a hold keeps 1 messages of 1 mailbox"), "{kept}");
     scene.ok(&["hold", "release", &number, &hold, "--reason", "order 10"]);
     let due = scene.run(&["mail-log", "status"]);
     assert_eq!(due.code, Some(4), "{}{}", due.out, due.err);

@@ -89,7 +89,7 @@ async fn notices_are_listed_shown_retried_and_resolved() {
         (&1.into(), &"open".into())
     );
     let told = scene.ok(&["notice", "list"]);
-    for line in ["1 mailbox failed (550-5.1.1)", "nobody knows of 1 mailbox (connection-lost)"] {
+    for line in ["1 mailbox failed (550-5.1.1)", "1 mailbox in doubt (connection-lost)"] {
         assert!(told.contains(&format!("notice access-ends: {line}")), "{line}: {told}");
     }
 
@@ -159,7 +159,7 @@ fn a_plan_without_notices_and_a_store_without_a_plan_say_so() {
     let without = plan.split("[[notice]]").next().expect("its beginning");
     scene.write("plan.toml", without);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    assert!(scene.ok(&["notice", "list"]).contains("nobody is told of a phase"));
+    assert!(scene.ok(&["notice", "list"]).contains("no holder is notified"));
     assert_eq!(scene.json(&["notice", "list"]), serde_json::json!([]));
     assert!(scene.refused(&["notice", "show", "access-ends"]).contains("it has none"));
     let url = ["--smtp-url", "smtp://127.0.0.1:25"];

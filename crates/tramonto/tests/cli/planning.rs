@@ -61,7 +61,9 @@ fn a_plan_file_is_checked_with_every_problem_at_its_line() {
 fn a_plan_is_shown_with_instants_and_sources_and_as_a_file_to_edit() {
     let scene = Scene::empty();
     let shown = scene.ok(&["plan", "show"]);
-    for told in ["as it ships", "2015-03-17T23:00:00Z", "2015-07-17T22:00:00Z", "source: date: B"] {
+    for told in
+        ["the built-in plan", "2015-03-17T23:00:00Z", "2015-07-17T22:00:00Z", "source: date: B"]
+    {
         assert!(shown.contains(told), "{told}: {shown}");
     }
     scene.write("good.toml", FUTURE);
@@ -154,7 +156,7 @@ fn a_phase_that_has_started_is_not_moved() {
         assert!(told.contains("receive-only has started and cannot move"), "{told}");
     }
     let shown = scene.run(&["plan", "amend", "next.toml", "--dry-run"]).out;
-    assert!(shown.contains("can't be undone: phase receive-only started at"), "{shown}");
+    assert!(shown.contains("cannot be undone: phase receive-only started at"), "{shown}");
     assert_eq!(scene.json(&["plan", "show"])["revision"], 1);
 }
 

@@ -241,7 +241,7 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
 
     let keys = ending.folders()[0].clone();
     for (more, why) in [
-        (&[][..], "or say --no-archive where there never were any"),
+        (&[][..], "or give --no-archive where there never were any"),
         (&["--archive", &keys][..], "there are no mail logs in the folder that --archive names"),
         (&["--no-archive"][..], "there are mail logs: exports are ready"),
     ] {

@@ -1,4 +1,4 @@
-//! `tramonto drift certify`: what the log says of drift on a day.
+//! `tramonto drift certify`: what the log proves about drift on a day.
 
 use std::process::ExitCode;
 
@@ -6,16 +6,13 @@ use views::{CheckView, DriftCertificate};
 
 use crate::Error;
 use crate::cli::{CertificateArgs, Global};
-use crate::commands::act::read;
+use crate::commands::act::query;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, utc};
 
 pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<ExitCode, Error> {
-    let store = read(global).await?;
-    let certificate = store.drift_certificate(args.date).await;
-    store.close().await?;
-    let certificate = certificate?;
+    let certificate = query(global, async |store| store.drift_certificate(args.date).await).await?;
     let mut out = Output::open();
     if global.json {
         out.document(&certificate)?;
@@ -30,7 +27,7 @@ fn words(certificate: &DriftCertificate) -> String {
     let mut lines = vec![if certificate.certified {
         format!("on {date} no drift was open (as of {as_of})")
     } else {
-        format!("it can't be said of {date} that no drift was open (as of {as_of}):")
+        format!("no certificate that no drift was open on {date} (as of {as_of}):")
     }];
     lines.extend(certificate.because.iter().map(|why| format!("  {why}")));
     for open in &certificate.open {
@@ -68,8 +65,8 @@ fn words(certificate: &DriftCertificate) -> String {
 
 fn one(check: &CheckView) -> String {
     format!(
-        "at {}, position {}, against the log from {} to {}: {} of {} on the platform, {} unknown to the \
-         registry, {} unknown to the platform",
+        "at {}, position {}, against the log from {} to {}: {} of {} on the platform, {} unknown \
+         to the registry, {} unknown to the platform",
         utc(check.recorded_at),
         check.position,
         check.from_position,

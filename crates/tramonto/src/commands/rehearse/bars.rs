@@ -1,4 +1,4 @@
-//! What is seen while a rehearsal runs.
+//! The progress bars of a rehearsal.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use registry::Progress;
 use crate::output::progress::{self, show_read, style};
 use rehearsal::Observer;
 
-/// How often a phase's account is added up for its bar; it is set algebra over the population.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The interval at which the account of a phase is computed for its bar.
+const REFRESH_EVERY: Duration = Duration::from_millis(200);
 
 /// A bar for each phase that has started.
 pub(super) struct Bars {
     all: MultiProgress,
     phases: BTreeMap<PhaseId, PhaseBar>,
     titles: BTreeMap<PhaseId, String>,
-    looked: Option<Instant>,
+    refreshed: Option<Instant>,
 }
 
 struct PhaseBar {
@@ -35,7 +35,7 @@ impl Bars {
             all: MultiProgress::with_draw_target(progress::target(quiet)),
             phases: BTreeMap::new(),
             titles: titles.collect(),
-            looked: None,
+            refreshed: None,
         }
     }
 
@@ -50,7 +50,7 @@ impl Bars {
         move |read: Progress| show_read(&bar, read.bytes_read, read.bytes_total, read.rows)
     }
 
-    /// Ends the bars; answers how long each phase took from its start to its proven completion.
+    /// Ends the bars; returns how long each phase took from its start to its completion.
     pub(super) fn finish(self) -> BTreeMap<PhaseId, Duration> {
         let took = |(phase, bar): (PhaseId, PhaseBar)| {
             bar.bar.finish();
@@ -63,7 +63,7 @@ impl Bars {
 impl Observer for Bars {
     fn observe(&mut self, now: DateTime<Utc>, state: &State) {
         let Some(plan) = state.plan() else { return };
-        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        let due = self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH_EVERY);
         for phase in &plan.phases {
             let Some(started) = state.phases.get(&phase.id) else { continue };
             let population = started.event.population.len();
@@ -90,7 +90,7 @@ impl Observer for Bars {
             }
         }
         if due {
-            self.looked = Some(Instant::now());
+            self.refreshed = Some(Instant::now());
         }
     }
 }

@@ -116,7 +116,8 @@ impl Outcome {
         writeln!(
             out,
             "Vouchers: {asked} requested, {granted} issued (one per holder), {redeemed} redeemed; \
-             message logs: {logs} delivered; {turned_away} ineligible requests refused, as required",
+             message logs: {logs} delivered; {turned_away} ineligible requests refused, as \
+             required",
         )?;
         wrong.iter().try_for_each(|wrong| writeln!(out, "  - {wrong}"))
     }
@@ -126,7 +127,8 @@ impl Outcome {
             writeln!(
                 out,
                 "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in \
-                 the log agree with the {} mailboxes of the directory, which was read independently",
+                 the log agree with the {} mailboxes of the directory, which was read \
+                 independently",
                 self.proof.activated, self.proof.effects, self.proof.in_directory
             )
         } else {

@@ -10,6 +10,7 @@ use engine::actions::Done;
 use engine::actions::voucher_codes::{CodeSink, CodesDelivered, IssuedCode};
 use serde_json::json;
 
+use super::super::act::print;
 use super::unusable;
 use crate::Error;
 use crate::cli::{CodesArgs, Global};
@@ -57,7 +58,7 @@ impl<'a> CodeFile<'a> {
         let words = format!("{written} codes written to {file}{more}{again}");
         let told = json!({ "done": done.done, "vouchers": vouchers, "file": self.path,
             "stopped": stopped, "undelivered": undelivered });
-        super::answer(global, &told, &words)
+        print(&told, words, global)
     }
 }
 

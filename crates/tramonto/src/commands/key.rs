@@ -1,27 +1,23 @@
 //! `tramonto key`.
 
 use chrono::{DateTime, Utc};
-use engine::actions::keys::{RetireKey, RotateKeys, Signs};
-use eventstore::Clock;
+use engine::actions::keys::{self, RetireKey, RotateKeys, Signs};
+use engine::queries;
 use keyring::KeyStanding;
 use serde_json::json;
 
-use super::super::act::act;
+use super::act::{act, print};
+use crate::Error;
 use crate::cli::{Global, KeyCommand};
 use crate::output::Output;
 use crate::output::text::{table, utc};
-use crate::{Error, RealClock};
 
-pub(in crate::commands) async fn execute(
-    command: &KeyCommand,
-    global: &Global,
-) -> Result<(), Error> {
+pub(super) async fn execute(command: &KeyCommand, global: &Global) -> Result<(), Error> {
     match command {
         KeyCommand::Create => {
-            let keyring = global.settings()?.make_keys()?;
-            let file = keyring.file();
+            let file = keys::create(&global.settings()?)?;
             let words = format!("the keys are at {}; back them up", file.display());
-            super::answer(global, &json!({ "done": "made", "file": file }), &words)
+            print(&json!({ "done": "made", "file": file }), words, global)
         }
         KeyCommand::List => list(global),
         KeyCommand::Rotate(args) => {
@@ -33,14 +29,13 @@ pub(in crate::commands) async fn execute(
             act(RetireKey { kid, until }, &args.reason, global).await
         }
         KeyCommand::Export => {
-            let keyring = global.settings()?.keyring()?;
-            Output::open().document(&keyring.jwks(RealClock.now())?)
+            Output::open().document(&queries::published_keys(&global.settings()?)?)
         }
     }
 }
 
 fn list(global: &Global) -> Result<(), Error> {
-    let keys = global.settings()?.keyring()?.list(RealClock.now())?;
+    let keys = queries::keys(&global.settings()?)?;
     let mut out = Output::open();
     if global.json {
         return out.document(&keys);
@@ -59,6 +54,6 @@ fn list(global: &Global) -> Result<(), Error> {
         let instants = [Some(key.created_at), from, signs_until, verifies_until].map(known);
         [vec![key.kid, state.to_owned()], instants.to_vec()].concat()
     });
-    let heads = ["kid", "state", "made at", "signs from", "signs until", "verifies until"];
+    let heads = ["kid", "state", "created at", "signs from", "signs until", "verifies until"];
     out.text(table(&heads, &[], rows.collect()))
 }

@@ -1,33 +1,34 @@
-//! What is wrong with the mail servers' own settings, as `doveconf -n` and `postconf -n` print them.
+//! Faults in the mail servers' own settings, as `doveconf -n` and `postconf -n` print them.
 //!
-//! Invariant: a setting that is not there has the servers' default. Deliberately absent: reading their files, which
-//! include each other; the programs that print them know how.
+//! Invariant: a setting that is missing has the servers' default. Deliberately absent: reading
+//! their files, which include each other; the programs that print them resolve that.
 
 use std::collections::BTreeMap;
 
-/// The settings of Dovecot that would keep it from obeying.
+/// The settings of Dovecot that keep it from enforcing the rights.
 pub(super) fn dovecot(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let settings = settings(text);
     let cache = settings.get("auth_cache_size").map_or("0", String::as_str);
     if !cache.trim_start().starts_with('0') {
         found.push(format!(
-            "Dovecot has auth_cache_size = {cache}, so a login is remembered after access has closed; set it to 0"
+            "Dovecot has auth_cache_size = {cache}, so it accepts cached logins after access has \
+             closed; set it to 0"
         ));
     }
     let sql = text.contains("driver = sql");
     if !sql {
         found.push(
-            "no passdb and userdb of Dovecot has driver = sql, so nobody asks for the rights; add those of \
-             deploy/mail/dovecot/dovecot.conf"
+            "no passdb and userdb of Dovecot has driver = sql, so Dovecot never queries the \
+             rights; add those of deploy/mail/dovecot/dovecot.conf"
                 .to_owned(),
         );
     }
     let acl = |line: &str| line.trim_start().starts_with("mail_plugins") && line.contains("acl");
     if !text.lines().any(acl) {
         found.push(
-            "Dovecot does not load the plugin acl, so a mailbox that is read-only can be changed; add acl to \
-             mail_plugins"
+            "Dovecot does not load the plugin acl, so a mailbox that is read-only can be changed; \
+             add acl to mail_plugins"
                 .to_owned(),
         );
     }
@@ -37,21 +38,22 @@ pub(super) fn dovecot(text: &str) -> Vec<String> {
     };
     if !text.lines().any(vfile) {
         found.push(
-            "Dovecot has no plugin setting acl = vfile, without which the plugin does nothing; add it to plugin { }"
+            "Dovecot has no plugin setting acl = vfile, without which the plugin does nothing; add \
+             it to plugin { }"
                 .to_owned(),
         );
     }
     found
 }
 
-/// The settings of Postfix that would keep it from obeying.
+/// The settings of Postfix that keep it from enforcing the rights.
 pub(super) fn postfix(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let settings = settings(text);
     if settings.get("smtpd_delay_reject").is_some_and(|value| value == "no") {
         found.push(
-            "Postfix has smtpd_delay_reject = no, so a sender is refused before the recipient is known and the reason \
-             is lost; set it to yes"
+            "Postfix has smtpd_delay_reject = no, so a sender is refused before the recipient is \
+             known and the reason is lost; set it to yes"
                 .to_owned(),
         );
     }
@@ -59,14 +61,15 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
     let all = settings.values().map(String::as_str).collect::<Vec<_>>().join(" ");
     if !policy && !all.contains("check_recipient_access") {
         found.push(
-            "Postfix asks nobody whether a recipient may receive; add check_recipient_access with receive.cf to \
-             smtpd_recipient_restrictions and mua_recipient_restrictions"
+            "Postfix does not check whether a recipient may receive; add check_recipient_access \
+             with receive.cf to smtpd_recipient_restrictions and mua_recipient_restrictions"
                 .to_owned(),
         );
     }
     if !policy && !all.contains("check_sasl_access") {
         found.push(
-            "Postfix asks nobody whether a sender may send; add check_sasl_access with send.cf to mua_sender_restrictions"
+            "Postfix does not check whether a sender may send; add check_sasl_access with send.cf \
+             to mua_sender_restrictions"
                 .to_owned(),
         );
     }
@@ -74,8 +77,9 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
         && !all.contains("reject_authenticated_sender_login_mismatch")
     {
         found.push(
-            "Postfix lets who is logged in write under any address, so one who may not send sends as a neighbour; put \
-             reject_sender_login_mismatch first into mua_sender_restrictions"
+            "Postfix accepts any sender address from a logged-in user, so a holder who may not \
+             send can send as a neighbour; put reject_sender_login_mismatch first into \
+             mua_sender_restrictions"
                 .to_owned(),
         );
     }
@@ -86,7 +90,7 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
             && permit < asked
         {
             found.push(format!(
-                "{name} of Postfix permits everybody who is logged in before it asks for their rights; put \
+                "{name} of Postfix permits every logged-in user before it checks their rights; put \
                  permit_sasl_authenticated last"
             ));
         }
@@ -94,7 +98,7 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
     found
 }
 
-/// `name = value` lines at the margin; a line that begins with a blank goes on with the one before it.
+/// `name = value` lines at the margin; a line that begins with a blank continues the previous one.
 fn settings(text: &str) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let mut last: Option<String> = None;
@@ -119,8 +123,8 @@ fn settings(text: &str) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
 
-    const DOVECOT: &str = include_str!("../../../../../deploy/mail/dovecot/dovecot.conf");
-    const POSTFIX: &str = include_str!("../../../../../deploy/mail/postfix/main.cf");
+    const DOVECOT: &str = include_str!("../../../../deploy/mail/dovecot/dovecot.conf");
+    const POSTFIX: &str = include_str!("../../../../deploy/mail/postfix/main.cf");
 
     #[test]
     fn the_shipped_settings_have_nothing_that_is_found() {
