@@ -101,8 +101,10 @@ impl Action for VerifyLogRequest {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<LogRequestVerified>, Error> {
         let Self { request, proof } = self;
         let decided = decide(store, caller, LogCommand::Verify { request, proof }).await?;
-        let fits = |event: &Event| matches!(event, Event::LogRequesterVerified(event) if event.request == request);
-        Ok(decided.led_to(fits)?.with(LogRequestVerified { request }))
+        let decided = decided.led_to(
+            |event| matches!(event, Event::LogRequesterVerified(event) if event.request == request),
+        )?;
+        Ok(decided.with(LogRequestVerified { request }))
     }
 }
 
@@ -113,8 +115,10 @@ impl Action for RefuseLogRequest {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<LogRequestRefused>, Error> {
         let Self { request, cause } = self;
         let decided = decide(store, caller, LogCommand::Refuse { request, cause }).await?;
-        let fits = |event: &Event| matches!(event, Event::LogRequestRefused(event) if event.request == request);
-        Ok(decided.led_to(fits)?.with(LogRequestRefused { request }))
+        let decided = decided.led_to(
+            |event| matches!(event, Event::LogRequestRefused(event) if event.request == request),
+        )?;
+        Ok(decided.with(LogRequestRefused { request }))
     }
 }
 
