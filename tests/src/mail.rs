@@ -6,24 +6,24 @@
 //! that is to be seen on it is checked in its walk. Deliberately absent: a mail library. Assertions are about the
 //! protocol itself.
 
-mod asked;
 mod canaries;
+mod check;
 mod dialogue;
 mod enforcement;
 mod imap;
 mod kick;
 mod logged;
-mod look;
 mod people;
+mod policy_service;
 mod pop3;
 mod servers;
 mod shared;
 mod smtp;
 mod walk;
 
-pub use asked::AskedForEachMail;
 pub use enforcement::{Enforcement, FileDirectory};
 pub use imap::Imap;
+pub use policy_service::PolicyService;
 pub use pop3::Pop3;
 pub use servers::{Lookups, MailServers};
 pub use shared::SharedDirectory;

@@ -5,27 +5,27 @@ pub enum Outcome {
     Accepted,
     /// The relay refused it for now (4xx).
     Deferred {
-        /// Why.
+        /// The cause.
         cause: String,
     },
     /// The relay refused it permanently (5xx).
     Refused {
-        /// Why.
+        /// The cause.
         cause: String,
     },
     /// The recipient has no usable address.
     Unreachable {
-        /// Why.
+        /// The cause.
         cause: String,
     },
     /// The connection was lost after the letter was sent and before the relay replied.
     InDoubt {
-        /// How.
+        /// The cause.
         cause: String,
     },
     /// No attempt was made, or the relay was lost before the letter was sent.
     NotTried {
-        /// Why.
+        /// The cause.
         cause: String,
     },
 }

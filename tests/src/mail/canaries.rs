@@ -13,7 +13,7 @@ use rehearsal::Rehearsal;
 use rehearsal::generate::{Options, generate};
 use workers::canary::{ProbeEndpoints, ProbeSettings, Prober};
 
-use super::look::PASSWORD;
+use super::check::PASSWORD;
 use super::servers::MailServers;
 
 /// The plan of CEC-PAC with two canaries, from the end of a generated population.

@@ -10,8 +10,8 @@ use engine::parts::Sessions;
 use rehearsal::Rehearsal;
 use workers::{OpenSessions, SessionCommand, SessionsError};
 
+use super::check::PASSWORD;
 use super::imap::Imap;
-use super::look::PASSWORD;
 use super::people::{Kind, Person};
 use super::servers::MailServers;
 
@@ -45,7 +45,7 @@ impl Open {
             let person = people.iter().find(|person| person.kind == kind).unwrap();
             let session = Imap::log_in(servers.imap, &person.address, PASSWORD);
             let mut session =
-                session.unwrap_or_else(|refusal| panic!("{refusal}\n{}", servers.told()));
+                session.unwrap_or_else(|refusal| panic!("{refusal}\n{}", servers.logs()));
             assert!(session.command("SELECT INBOX").is_ok());
             session
         };

@@ -7,7 +7,7 @@ use archive::{Domains, Entry, Index, IndexRequest, Kind, LogArchive, Period};
 use engine::RealClock;
 use eventstore::Clock;
 
-use super::look::PASSWORD;
+use super::check::PASSWORD;
 use super::servers::{MailServers, wait};
 use super::smtp::{ELSEWHERE, Smtp};
 use crate::World;
@@ -71,6 +71,6 @@ async fn entries(servers: &MailServers, index: &Index, address: &str, many: usiz
         found.len() >= many
     };
     let came = wait::until_async(TIMEOUT, are_there).await;
-    assert!(came, "not in the log: {found:?}\n{}", servers.told());
+    assert!(came, "not in the log: {found:?}\n{}", servers.logs());
     found
 }

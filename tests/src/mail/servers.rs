@@ -118,16 +118,16 @@ impl MailServers {
             };
             let in_time = wait::until(GREETING, settled);
             if let Some(status) = ended {
-                return Err(format!("they ended ({status}):\n{}", servers.told()));
+                return Err(format!("they ended ({status}):\n{}", servers.logs()));
             } else if !in_time {
-                return Err(format!("no greeting at port {port}:\n{}", servers.told()));
+                return Err(format!("no greeting at port {port}:\n{}", servers.logs()));
             }
         }
         Ok(servers)
     }
 
     /// The end of their logs, for a failure.
-    pub fn told(&self) -> String {
+    pub fn logs(&self) -> String {
         let end = |name| {
             let told = fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
             // The purpose of the files of deploy/mail/policy.
@@ -175,7 +175,7 @@ impl MailServers {
     /// Waits until the queue satisfies a condition.
     pub fn wait_for_queue(&self, is: impl Fn(&str) -> bool) {
         let came = wait::until(Duration::from_mins(1), || is(&self.queue()));
-        assert!(came, "still in the queue: {}\n{}", self.queue(), self.told());
+        assert!(came, "still in the queue: {}\n{}", self.queue(), self.logs());
     }
 
     /// The messages in a mailbox, from its files.
@@ -198,7 +198,7 @@ impl MailServers {
     pub fn wait_for(&self, address: &str, subject: &str) {
         let arrives = || self.delivered(address, subject) > 0;
         let came = wait::until(Duration::from_secs(30), arrives);
-        assert!(came, "{subject} did not arrive:\n{}", self.told());
+        assert!(came, "{subject} did not arrive:\n{}", self.logs());
     }
 
     /// Waits until a queued message has arrived. A message whose delivery was in progress during
@@ -209,7 +209,7 @@ impl MailServers {
             self.delivered(address, subject) > 0
         };
         let came = wait::until(Duration::from_mins(1), arrives);
-        assert!(came, "{subject} did not arrive:\n{}", self.told());
+        assert!(came, "{subject} did not arrive:\n{}", self.logs());
     }
 
     /// The folder of their configuration and sockets.

@@ -7,9 +7,9 @@ use super::canaries::{
     a_repair_is_seen, a_right_restored_by_hand_is_reported, evidence, prober, shows_every_boundary,
     watched, wrong,
 };
+use super::check::{Check, PASSWORD};
 use super::enforcement::Enforcement;
 use super::kick::{self, end_sessions};
-use super::look::{Look, PASSWORD};
 use super::people::{Kind, Person, people};
 use super::servers::MailServers;
 use super::smtp::Smtp;
@@ -62,7 +62,7 @@ pub async fn walk<E: Enforcement>() {
     let mut before = Capabilities::OF_PLATFORM;
     for (place, (instant, from)) in boundaries().into_iter().enumerate() {
         let decided = place > 0;
-        let look = |moment: &str, allowed| Look {
+        let check = |moment: &str, allowed| Check {
             servers: &servers,
             people: &people,
             moment: format!("{place}-{moment}"),
@@ -83,7 +83,7 @@ pub async fn walk<E: Enforcement>() {
         // advances.
         enforcement.set_clock(instant - second).await;
         probe(&servers, &running).await;
-        look("before", before).at_everybody();
+        check("before", before).at_everybody();
         let crossing = Crossing::begin(&servers, &people, place, before);
         let closes = before.contains(Capability::Access) && !from.contains(Capability::Access);
         let sessions = closes.then(|| kick::Open::begin(&servers, &people));
@@ -91,7 +91,7 @@ pub async fn walk<E: Enforcement>() {
         running.engine.stop().await.unwrap();
         enforcement.set_clock(instant + second).await;
         crossing.end(from);
-        look("after", from).at_everybody();
+        check("after", from).at_everybody();
 
         world.clock.set(instant + second);
         running = enforcement.engine(&world).await;

@@ -62,7 +62,7 @@ impl Port {
                 "{} of {many} came: {}\n{}",
                 *self.kept.borrow(),
                 servers.queue(),
-                servers.told()
+                servers.logs()
             )
         };
         assert_eq!(*came.unwrap(), many);

@@ -5,7 +5,7 @@
 //! server is down (policy), a canary reports a right that is restored by hand (file), and open
 //! sessions end when access closes (all three).
 
-use whole_flow::mail::{AskedForEachMail, FileDirectory, SharedDirectory, walk};
+use whole_flow::mail::{FileDirectory, PolicyService, SharedDirectory, walk};
 
 #[tokio::test]
 async fn mail_servers_obey_a_directory_in_a_file_at_every_boundary() {
@@ -19,5 +19,5 @@ async fn mail_servers_obey_a_directory_in_postgresql_at_every_boundary() {
 
 #[tokio::test]
 async fn mail_servers_with_a_policy_server_obey_at_every_boundary() {
-    Box::pin(walk::<AskedForEachMail>()).await;
+    Box::pin(walk::<PolicyService>()).await;
 }

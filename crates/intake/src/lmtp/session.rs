@@ -109,7 +109,7 @@ pub struct Session {
 impl Session {
     /// The greeting.
     pub fn greeting(rules: &Rules, replies: &mut Vec<u8>) {
-        say(replies, format_args!("220 {} LMTP Tramonto", rules.name));
+        write_line(replies, format_args!("220 {} LMTP Tramonto", rules.name));
     }
 
     /// Consumes bytes until a step is needed; the rest belongs to what follows.
@@ -168,7 +168,7 @@ impl Session {
 
     fn each(&mut self, replies: &mut Vec<u8>, reply: &str) {
         for _ in 0..self.recipients {
-            say(replies, reply);
+            write_line(replies, reply);
         }
         self.reset();
     }
@@ -208,20 +208,20 @@ impl Session {
             Command::Lhlo => {
                 self.reset();
                 self.greeted = true;
-                say(replies, format_args!("250-{}", rules.name));
+                write_line(replies, format_args!("250-{}", rules.name));
                 for offered in ["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"] {
-                    say(replies, format_args!("250-{offered}"));
+                    write_line(replies, format_args!("250-{offered}"));
                 }
-                say(replies, format_args!("250 SIZE {}", rules.largest));
+                write_line(replies, format_args!("250 SIZE {}", rules.largest));
             }
             Command::Smtp => self.error(replies, "500 5.5.1 this is LMTP, send LHLO"),
-            Command::Noop => say(replies, "250 2.0.0 ok"),
+            Command::Noop => write_line(replies, "250 2.0.0 ok"),
             Command::Vrfy => {
-                say(replies, "252 2.5.0 cannot verify, send the message");
+                write_line(replies, "252 2.5.0 cannot verify, send the message");
             }
             Command::Rset => {
                 self.reset();
-                say(replies, "250 2.0.0 reset");
+                write_line(replies, "250 2.0.0 reset");
             }
             Command::Quit => self.end(replies, "221 2.0.0 closing connection"),
             Command::Mail { sender, size } => self.mail(sender, size, rules, replies),
@@ -232,7 +232,7 @@ impl Session {
             }
             Command::Data => {
                 self.data = Some(Data::new(rules.largest, &rules.budget));
-                say(replies, "354 send the message, end with a single dot");
+                write_line(replies, "354 send the message, end with a single dot");
             }
         }
     }
@@ -244,10 +244,10 @@ impl Session {
         } else if self.sender.is_some() {
             self.error(replies, "503 5.5.1 nested MAIL command");
         } else if size.is_some_and(|size| size > largest) {
-            say(replies, "552 5.3.4 message too large");
+            write_line(replies, "552 5.3.4 message too large");
         } else {
             self.sender = Some(sender);
-            say(replies, "250 2.1.0 sender ok");
+            write_line(replies, "250 2.1.0 sender ok");
         }
     }
 
@@ -256,14 +256,14 @@ impl Session {
             return self.error(replies, "503 5.5.1 send MAIL first");
         };
         if !recipient.eq_ignore_ascii_case(&rules.intake.borrow()) {
-            say(replies, "550 5.1.1 unknown recipient");
+            write_line(replies, "550 5.1.1 unknown recipient");
         } else if self.recipients >= MOST_RECIPIENTS {
-            say(replies, "452 4.5.3 too many recipients");
+            write_line(replies, "452 4.5.3 too many recipients");
         } else if self.recipients == 0 && !rules.limiter.admits(sender, now) {
-            say(replies, "451 4.7.1 too many messages, try again later");
+            write_line(replies, "451 4.7.1 too many messages, try again later");
         } else {
             self.recipients += 1;
-            say(replies, "250 2.1.5 recipient ok");
+            write_line(replies, "250 2.1.5 recipient ok");
         }
     }
 
@@ -272,12 +272,12 @@ impl Session {
         if self.errors >= MOST_ERRORS {
             self.end(replies, "421 4.7.0 too many errors");
         } else {
-            say(replies, reply);
+            write_line(replies, reply);
         }
     }
 
     fn end(&mut self, replies: &mut Vec<u8>, reply: &str) {
-        say(replies, reply);
+        write_line(replies, reply);
         self.ended = true;
     }
 
@@ -286,7 +286,7 @@ impl Session {
     }
 }
 
-fn say(replies: &mut Vec<u8>, line: impl fmt::Display) {
+fn write_line(replies: &mut Vec<u8>, line: impl fmt::Display) {
     replies.extend_from_slice(line.to_string().as_bytes());
     replies.extend_from_slice(b"\r\n");
 }

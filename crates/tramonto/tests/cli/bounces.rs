@@ -102,7 +102,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     for (password, trusted, why) in [("right", false, "relay-tls"), ("wrong", true, "relay-login")]
     {
         let told = run(password, trusted);
-        assert!(told.contains(why), "{why}: {told}\n{}", servers.told());
+        assert!(told.contains(why), "{why}: {told}\n{}", servers.logs());
         assert!(!told.contains("secret") && !told.contains("guessed"), "{told}");
         let notice = listed(&scene);
         assert_eq!((&notice["sent"], &notice["waiting"]), (&0.into(), &5.into()), "{notice}");
@@ -111,7 +111,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     let notice = listed(&scene);
     assert_eq!((&notice["sent"], &notice["failed"]), (&4.into(), &1.into()), "{notice}");
     assert_eq!(notice["failures"]["550-5.1.1"], 1, "{notice}");
-    let log = servers.told();
+    let log = servers.logs();
     assert!(log.contains("TLS connection established") && log.contains("sasl_username=notices@"));
 
     let begun = Instant::now();
@@ -123,7 +123,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
         if arrived.len() >= count {
             return arrived;
         }
-        assert!(begun.elapsed() < Duration::from_mins(1), "{address}: {what}\n{}", servers.told());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{address}: {what}\n{}", servers.logs());
         std::thread::sleep(Duration::from_millis(20));
     };
     let letters = until(&addresses[0], ".sending-ends.cec-pac@postacertificata.example>", 1);
@@ -148,7 +148,7 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     assert!(sets.len() == 2 && sets[0] != sets[1] && !sets[0].is_null(), "{sets:?}");
     assert_eq!(arrived(&addresses[0], "sending-ends").len(), 1);
     while provider.taken().is_empty() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{}", servers.told());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", servers.logs());
         std::thread::sleep(Duration::from_millis(20));
     }
     let taken = provider.taken();

@@ -23,7 +23,7 @@ const BOUND: Duration = Duration::from_hours(1);
 
 /// Postfix asks the policy server for each mail. The existence of mailboxes and logins come from a
 /// directory, which nobody asks for rights to send and to receive.
-pub struct AskedForEachMail {
+pub struct PolicyService {
     directory: FileDirectory,
     clock: Arc<VirtualClock>,
     follower: Mutex<Follower>,
@@ -32,7 +32,7 @@ pub struct AskedForEachMail {
     answering: Option<Answering>,
 }
 
-impl AskedForEachMail {
+impl PolicyService {
     /// Simulates a killed process.
     fn stop_answering(&mut self) {
         if let Some(Answering { stop, thread, .. }) = self.answering.take() {
@@ -43,7 +43,7 @@ impl AskedForEachMail {
 }
 
 #[async_trait(?Send)]
-impl Enforcement for AskedForEachMail {
+impl Enforcement for PolicyService {
     async fn of(world: &World) -> Self {
         let directory = FileDirectory::of(world).await;
         let clock = Arc::new(VirtualClock::at(world.clock.now()));
@@ -100,7 +100,7 @@ impl Enforcement for AskedForEachMail {
             }
             let reply = deliver(round);
             let expected = if round == "back" { "250 2.0.0 Ok: queued" } else { "451 4.3.5 " };
-            assert!(reply.starts_with(expected), "{round}: {reply}\n{}", servers.told());
+            assert!(reply.starts_with(expected), "{round}: {reply}\n{}", servers.logs());
         }
         servers.wait_for(address, "back");
     }

@@ -26,7 +26,7 @@ const WRONG_SMTP: &str = "535 5.7.8 Error: authentication failed: (reason unavai
 const WRONG_POP3: &str = "-ERR [AUTH] Authentication failed.";
 
 /// A check of all mailboxes at one moment.
-pub(super) struct Look<'a> {
+pub(super) struct Check<'a> {
     pub(super) servers: &'a MailServers,
     pub(super) people: &'a [Person],
     /// Its name, for subjects and failures.
@@ -39,7 +39,7 @@ pub(super) struct Look<'a> {
     pub(super) no_sending: &'a (dyn Fn(&str, &str, &str) -> String + Sync),
 }
 
-impl Look<'_> {
+impl Check<'_> {
     pub(super) fn at_everybody(&self) {
         // In parallel: Dovecot delays the reply to each wrong password.
         std::thread::scope(|scope| {
@@ -57,7 +57,7 @@ impl Look<'_> {
     /// Fails with the moment, the mailbox and the transcript.
     fn expect(&self, person: &Person, expected: &str, heard: &str) {
         let (moment, kind) = (&self.moment, person.kind);
-        assert_eq!(heard, expected, "{moment}, {kind:?}\n{}", self.servers.told());
+        assert_eq!(heard, expected, "{moment}, {kind:?}\n{}", self.servers.logs());
     }
 
     /// Receives mail from outside, at port 25.
@@ -131,7 +131,7 @@ impl Look<'_> {
             Some(may) if may.contains(Capability::Access) => {
                 let reading = imap.and_then(|imap| Ok((imap, pop3?)));
                 let (imap, pop3) = reading.unwrap_or_else(|refusal| {
-                    panic!("{}, {:?}: {refusal}\n{}", self.moment, person.kind, self.servers.told())
+                    panic!("{}, {:?}: {refusal}\n{}", self.moment, person.kind, self.servers.logs())
                 });
                 if may.contains(Capability::Modify) {
                     self.changing(imap, pop3);
