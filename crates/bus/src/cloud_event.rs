@@ -50,7 +50,7 @@ impl CloudEvent {
 
     /// The type of a kind of command, which the sender of one must give.
     pub fn command_type(kind: &str) -> String {
-        crate::command::type_of(kind)
+        Self::type_of(&format!("command.{kind}"))
     }
 
     /// Adds an extension.

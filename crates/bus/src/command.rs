@@ -5,13 +5,10 @@
 //! dead letter before it is answered, without its data if that may contain personal data or a
 //! secret. Deliberately absent: a queue of commands. Only the sender waits.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{CloudEvent, Error};
+use crate::CloudEvent;
 
 /// The maximum size of a command: a registration has some hundred bytes.
 const LARGEST: usize = 64 * 1024;
@@ -24,48 +21,6 @@ pub struct CommandKind {
     /// May its data contain personal data or a secret? Then only the component that carries it out
     /// stores it.
     pub is_confidential: bool,
-}
-
-/// Receives commands. Any number of processes may listen; each command reaches one of them.
-/// `tests/commands.rs` is the contract of every adapter.
-#[async_trait]
-pub trait CommandInbox: Send + Sync {
-    /// Waits for the next readable command. Unreadable ones are answered and dead-lettered here.
-    async fn next(&self) -> Result<Box<dyn IncomingCommand>, Error>;
-
-    /// The newest refused or unreadable commands, oldest first.
-    async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error>;
-
-    /// Ends every `next`, current or future, with [`Error::Closed`]. Commands in flight can still
-    /// be answered.
-    fn close(&self);
-}
-
-/// A command in flight. If it is dropped without an answer, its sender sends it again.
-#[async_trait]
-pub trait IncomingCommand: Send {
-    /// The kind of command, e.g. `place-hold`: one of those for which the inbox was opened.
-    fn kind(&self) -> &str;
-
-    /// The event as sent. Its id identifies the command permanently: the same id is the same
-    /// command.
-    fn event(&self) -> &CloudEvent;
-
-    /// Answers it. A refused or invalid command is dead-lettered first.
-    async fn answer(self: Box<Self>, answer: Answer) -> Result<(), Error>;
-}
-
-/// Sends commands.
-#[async_trait]
-pub trait CommandSender: Send + Sync {
-    /// Sends a command, repeatedly with the same id, until it is answered. [`Error::Unavailable`]
-    /// if that takes longer than `within`: the command may or may not have been carried out.
-    async fn send(
-        &self,
-        kind: &str,
-        command: &CloudEvent,
-        within: Duration,
-    ) -> Result<Answer, Error>;
 }
 
 /// The answer to a command.
@@ -92,19 +47,6 @@ pub enum AnswerStatus {
     Invalid,
     /// Not processed now: send it again later.
     Unavailable,
-}
-
-/// A refused or unreadable command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadCommand {
-    /// The kind under which it was sent.
-    pub kind: String,
-    /// Its id, if it had one.
-    pub id: Option<String>,
-    /// Why it was not carried out, in one sentence.
-    pub reason: String,
-    /// Its data; empty if its kind is confidential.
-    pub data: Bytes,
 }
 
 impl CommandKind {
@@ -150,11 +92,6 @@ impl Answer {
     }
 }
 
-/// The type of a kind of command.
-pub(crate) fn type_of(kind: &str) -> String {
-    CloudEvent::type_of(&format!("command.{kind}"))
-}
-
 /// Validates a command before it is carried out; the error is a sentence for its sender.
 pub(crate) fn checked(
     kinds: &[CommandKind],
@@ -171,8 +108,12 @@ pub(crate) fn checked(
         return Err(format!("{shown:?} is no command; send one of {}", names.join(", ")));
     }
     let event = read?;
-    if event.kind != type_of(kind) {
-        return Err(format!("ce-type is {:?}, but it must be {:?}", event.kind, type_of(kind)));
+    if event.kind != CloudEvent::command_type(kind) {
+        return Err(format!(
+            "ce-type is {:?}, but it must be {:?}",
+            event.kind,
+            CloudEvent::command_type(kind)
+        ));
     }
     match serde_json::from_slice::<serde::de::IgnoredAny>(&event.data) {
         Ok(_) => Ok(event),

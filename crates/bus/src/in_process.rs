@@ -2,10 +2,10 @@
 //!
 //! Invariant: an order holds its slot (a permit of the semaphore) from `publish` until it is
 //! acknowledged or dead-lettered, so requeueing it never waits and never exceeds the capacity.
-//! Deliberately absent: a time limit on deliveries. A worker of this process that dies drops its
-//! delivery, which requeues the order.
+//! Deliberately absent: a time limit on deliveries, since a worker of this process that dies drops
+//! its delivery, which requeues the order; and a store of dead letters: they are hints like all
+//! orders, and the sweep finds their work again.
 
-mod commands;
 mod mirror;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,14 +17,9 @@ use domain::Capabilities;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-pub use commands::InProcessCommands;
 pub use mirror::InProcessMirror;
 
-use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
-
-/// Dead letters kept for inspection: they are hints like all orders, and the sweep finds their work
-/// again.
-const DEAD_LETTERS_KEPT: usize = 1_000;
+use crate::{Backlog, Delivery, Error, Settings, WorkOrder, WorkQueue};
 
 /// Longer delays are capped at this one, so that no sum of instants overflows.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
@@ -50,7 +45,6 @@ struct Orders {
     delayed: BTreeMap<(Instant, u64), Entry>,
     delays: u64,
     in_flight: u64,
-    dead: VecDeque<DeadLetter>,
 }
 
 struct Entry {
@@ -127,10 +121,6 @@ impl WorkQueue for InProcess {
         })
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error> {
-        Ok(self.shared.orders().dead.iter().cloned().collect())
-    }
-
     fn close(&self) {
         self.shared.places.close();
         self.shared.changed.notify_waiters();
@@ -147,13 +137,8 @@ impl Shared {
         let mut orders = self.orders();
         orders.in_flight = orders.in_flight.saturating_sub(1);
         if entry.deliveries >= self.max_deliveries {
-            if orders.dead.len() >= DEAD_LETTERS_KEPT {
-                orders.dead.pop_front();
-            }
-            orders.dead.push_back(DeadLetter {
-                order: Arc::unwrap_or_clone(entry.order),
-                deliveries: entry.deliveries,
-            });
+            let (order, deliveries) = (entry.order.id, entry.deliveries);
+            tracing::warn!(%order, deliveries, "work order dead-lettered");
         } else if delay.is_zero() {
             orders.ready.push_back(entry);
         } else {

@@ -21,7 +21,7 @@ mod options;
 mod queue;
 mod topology;
 
-pub use commands::{NatsCommandInbox, NatsCommandSender};
+pub use commands::{CommandInbox, CommandSender, IncomingCommand};
 pub use connection::Connection;
 pub use mirror::JetStreamMirror;
 pub use options::{Login, NatsOptions, Secret};

@@ -18,15 +18,13 @@ mod order;
 mod queue;
 
 pub use cloud_event::CloudEvent;
-pub use command::{
-    Answer, AnswerStatus, CommandInbox, CommandKind, CommandSender, DeadCommand, IncomingCommand,
-};
+pub use command::{Answer, AnswerStatus, CommandKind};
 pub use error::Error;
-pub use in_process::{InProcess, InProcessCommands, InProcessMirror};
+pub use in_process::{InProcess, InProcessMirror};
 pub use jetstream::{
-    Connection, InHandTimes, JetStreamMirror, JetStreamQueue, Login, NatsCommandInbox,
-    NatsCommandSender, NatsOptions, Secret,
+    CommandInbox, CommandSender, Connection, InHandTimes, IncomingCommand, JetStreamMirror,
+    JetStreamQueue, Login, NatsOptions, Secret,
 };
 pub use mirror::{EventMirror, Mark, Mirrored, Tail};
 pub use order::WorkOrder;
-pub use queue::{Backlog, DeadLetter, Delivery, Settings, WorkQueue};
+pub use queue::{Backlog, Delivery, Settings, WorkQueue};

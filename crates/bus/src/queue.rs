@@ -20,9 +20,6 @@ pub trait WorkQueue: Send + Sync {
     /// The number of orders, by state.
     async fn backlog(&self) -> Result<Backlog, Error>;
 
-    /// The newest orders that were dead-lettered after [`Settings::max_deliveries`], oldest first.
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error>;
-
     /// Ends every `publish` and `pull`, current or future, with [`Error::Closed`]. Waiting orders
     /// are not dispatched any more; deliveries in flight can still be acknowledged.
     fn close(&self);
@@ -72,13 +69,4 @@ pub struct Backlog {
     pub delayed: u64,
     /// In flight.
     pub in_flight: u64,
-}
-
-/// An order that was delivered too often.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeadLetter {
-    /// The order.
-    pub order: WorkOrder,
-    /// The number of deliveries.
-    pub deliveries: u32,
 }

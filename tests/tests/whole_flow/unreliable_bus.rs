@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use bus::{Backlog, Delivery, InProcess, WorkOrder, WorkQueue};
 use chrono::Duration;
 use domain::Capabilities;
 use engine::embedded::{Engine, Ports, Store};
@@ -69,10 +69,6 @@ impl WorkQueue for Unreliable {
 
     async fn backlog(&self) -> Result<Backlog, bus::Error> {
         self.inner.backlog().await
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
-        self.inner.dead_letters().await
     }
 
     fn close(&self) {

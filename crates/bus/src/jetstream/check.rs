@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer;
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::api::Fault;
@@ -25,27 +26,14 @@ struct Described<T> {
 impl Connection {
     /// Creates a stream, or checks the existing one.
     pub(super) async fn declare_stream(&self, asked: &Config) -> Result<(), Error> {
-        let look = format!("STREAM.INFO.{}", asked.name);
-        let found = match self.ask::<Described<Config>>(&look, &json!({})).await {
-            Ok(found) => found.config,
-            Err(Fault::Missing) => {
-                let config = serde_json::to_value(asked).map_err(|error| self.unwritten(&error))?;
-                let make = format!("STREAM.CREATE.{}", asked.name);
-                match self.ask::<Value>(&make, &config).await {
-                    Ok(_) => {
-                        tracing::info!(stream = asked.name, "stream created");
-                        return Ok(());
-                    }
-                    // Another process may have created it first, with other settings.
-                    Err(fault) => match self.ask::<Described<Config>>(&look, &json!({})).await {
-                        Ok(found) => found.config,
-                        Err(_) => return Err(self.failed(fault)),
-                    },
-                }
-            }
-            Err(fault) => return Err(self.failed(fault)),
-        };
-        weaker_stream(asked, &found).map_or(Ok(()), Err)
+        let info = format!("STREAM.INFO.{}", asked.name);
+        let create = format!("STREAM.CREATE.{}", asked.name);
+        let existing = self.existing(&info, &create, &json!(asked)).await;
+        if let Some(found) = existing.map_err(|fault| self.failed(fault))? {
+            return weaker_stream(asked, &found).map_or(Ok(()), Err);
+        }
+        tracing::info!(stream = asked.name, "stream created");
+        Ok(())
     }
 
     /// Creates a consumer, or checks the existing one. [`Fault::Missing`] if its stream is missing.
@@ -55,29 +43,33 @@ impl Connection {
         asked: &consumer::Config,
     ) -> Result<(), Fault> {
         let name = asked.name.as_deref().unwrap_or_default();
-        let look = format!("CONSUMER.INFO.{stream}.{name}");
-        let found = match self.ask::<Described<consumer::Config>>(&look, &json!({})).await {
-            Ok(found) => found.config,
-            Err(Fault::Missing) => {
-                let make = format!("CONSUMER.CREATE.{stream}.{name}.{}", asked.filter_subject);
-                let payload = json!({ "stream_name": stream, "config": asked, "action": "create" });
-                match self.ask::<Value>(&make, &payload).await {
-                    Ok(_) => return Ok(()),
-                    Err(fault) => {
-                        match self.ask::<Described<consumer::Config>>(&look, &json!({})).await {
-                            Ok(found) => found.config,
-                            Err(_) => return Err(fault),
-                        }
-                    }
-                }
-            }
-            Err(fault) => return Err(fault),
-        };
-        weaker_consumer(stream, asked, &found).map_or(Ok(()), |error| Err(Fault::Failed(error)))
+        let info = format!("CONSUMER.INFO.{stream}.{name}");
+        let create = format!("CONSUMER.CREATE.{stream}.{name}.{}", asked.filter_subject);
+        let payload = json!({ "stream_name": stream, "config": asked, "action": "create" });
+        let existing = self.existing(&info, &create, &payload).await?;
+        let weaker = existing.and_then(|found| weaker_consumer(stream, asked, &found));
+        weaker.map_or(Ok(()), |error| Err(Fault::Failed(error)))
     }
 
-    fn unwritten(&self, error: &serde_json::Error) -> Error {
-        self.refused(format!("a request cannot be encoded: {error}"))
+    /// The settings of what exists; `None` where it was missing and was created.
+    async fn existing<T: DeserializeOwned>(
+        &self,
+        info: &str,
+        create: &str,
+        payload: &Value,
+    ) -> Result<Option<T>, Fault> {
+        let nothing = json!({});
+        let found = || self.ask::<Described<T>>(info, &nothing);
+        match found().await {
+            Ok(found) => return Ok(Some(found.config)),
+            Err(Fault::Missing) => {}
+            Err(fault) => return Err(fault),
+        }
+        match self.ask::<Value>(create, payload).await {
+            Ok(_) => Ok(None),
+            // Another process may have created it first, with other settings.
+            Err(fault) => found().await.map(|found| Some(found.config)).or(Err(fault)),
+        }
     }
 }
 

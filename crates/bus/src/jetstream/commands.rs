@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_nats::client::Request;
 use async_nats::{HeaderMap, Message, Subscriber};
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::json;
@@ -15,13 +14,10 @@ use uuid::Uuid;
 
 use super::api::Fault;
 use super::connection::Connection;
-use super::dead::{Dead, REASON};
+use super::dead::Dead;
 use super::headers::{headers_of, read_event};
 use crate::command::{checked, kept};
-use crate::{
-    Answer, AnswerStatus, CloudEvent, CommandInbox, CommandKind, CommandSender, DeadCommand, Error,
-    IncomingCommand,
-};
+use crate::{Answer, AnswerStatus, CloudEvent, CommandKind, Error};
 
 /// All listeners of a programme form one group: each command reaches one of them.
 const GROUP: &str = "command";
@@ -33,20 +29,35 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The pause of a sender while nobody listens.
 const REST: Duration = Duration::from_millis(200);
 
-/// Receives commands over NATS.
-pub struct NatsCommandInbox {
+/// Receives commands over NATS. Any number of processes may listen; each command reaches one of
+/// them.
+pub struct CommandInbox {
     connection: Connection,
     kinds: Arc<[CommandKind]>,
     subscriber: Mutex<Subscriber>,
     closed: watch::Sender<bool>,
 }
 
+/// A command in flight. If it is dropped without an answer, its sender sends it again.
+pub struct IncomingCommand {
+    incoming: Incoming,
+    event: CloudEvent,
+}
+
+/// A received command, readable or not.
+struct Incoming {
+    connection: Connection,
+    kinds: Arc<[CommandKind]>,
+    kind: String,
+    message: Message,
+}
+
 /// Sends commands over NATS.
-pub struct NatsCommandSender {
+pub struct CommandSender {
     connection: Connection,
 }
 
-impl NatsCommandInbox {
+impl CommandInbox {
     /// Listens for these kinds of commands; declares the stream of dead letters, or fails if it
     /// guarantees too little.
     pub async fn open(connection: &Connection, kinds: &[CommandKind]) -> Result<Self, Error> {
@@ -71,22 +82,20 @@ impl NatsCommandInbox {
             message = next => message.ok_or(Error::Closed),
         }
     }
-}
 
-#[async_trait]
-impl CommandInbox for NatsCommandInbox {
-    async fn next(&self) -> Result<Box<dyn IncomingCommand>, Error> {
+    /// Waits for the next readable command. Unreadable ones are answered and dead-lettered here.
+    pub async fn next(&self) -> Result<IncomingCommand, Error> {
         loop {
             let message = self.receive().await?;
             let kind = message.subject.rsplit('.').next().unwrap_or_default().to_owned();
             let read = read_event(message.headers.as_ref(), message.payload.clone());
-            let size = message.payload.len();
+            let read = checked(&self.kinds, &kind, read, message.payload.len());
             let (connection, kinds) = (self.connection.clone(), Arc::clone(&self.kinds));
-            let command = Incoming { connection, kinds, kind, message };
-            match checked(&self.kinds, &command.kind, read, size) {
-                Ok(event) => return Ok(Box::new(Read { command, event: Arc::new(event) })),
+            let incoming = Incoming { connection, kinds, kind, message };
+            match read {
+                Ok(event) => return Ok(IncomingCommand { incoming, event }),
                 Err(sentence) => {
-                    if let Err(error) = command.answer(Answer::invalid(sentence)).await {
+                    if let Err(error) = incoming.answer(Answer::invalid(sentence)).await {
                         tracing::warn!(%error, "unreadable command not answered");
                     }
                 }
@@ -94,43 +103,28 @@ impl CommandInbox for NatsCommandInbox {
         }
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadCommand>, Error> {
-        let subject = self.connection.topology.dead_command_subject();
-        let letters = self.connection.dead_letters(&subject).await?;
-        Ok(letters.iter().map(dead_command).collect())
-    }
-
-    fn close(&self) {
+    /// Ends every `next`, current or future, with [`Error::Closed`]. Commands in flight can still
+    /// be answered.
+    pub fn close(&self) {
         self.closed.send_replace(true);
     }
 }
 
-/// A received command.
-struct Incoming {
-    connection: Connection,
-    kinds: Arc<[CommandKind]>,
-    kind: String,
-    message: Message,
-}
-
-/// A readable command.
-struct Read {
-    command: Incoming,
-    event: Arc<CloudEvent>,
-}
-
-#[async_trait]
-impl IncomingCommand for Read {
-    fn kind(&self) -> &str {
-        &self.command.kind
+impl IncomingCommand {
+    /// The kind of command, e.g. `place-hold`: one of those for which the inbox was opened.
+    pub fn kind(&self) -> &str {
+        &self.incoming.kind
     }
 
-    fn event(&self) -> &CloudEvent {
+    /// The event as sent. Its id identifies the command permanently: the same id is the same
+    /// command.
+    pub fn event(&self) -> &CloudEvent {
         &self.event
     }
 
-    async fn answer(self: Box<Self>, answer: Answer) -> Result<(), Error> {
-        self.command.answer(answer).await
+    /// Answers it. A refused or invalid command is dead-lettered first.
+    pub async fn answer(self, answer: Answer) -> Result<(), Error> {
+        self.incoming.answer(answer).await
     }
 }
 
@@ -193,17 +187,7 @@ fn header(headers: Option<&HeaderMap>, name: &str) -> Option<String> {
     Some(headers?.get(name)?.as_str().to_owned())
 }
 
-fn dead_command(message: &Message) -> DeadCommand {
-    let find = |name| header(message.headers.as_ref(), name);
-    DeadCommand {
-        kind: find(KIND).unwrap_or_default(),
-        id: find("ce-id"),
-        reason: find(REASON).unwrap_or_default(),
-        data: message.payload.clone(),
-    }
-}
-
-impl NatsCommandSender {
+impl CommandSender {
     /// A sender for the connection's programme.
     pub fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone() }
@@ -230,11 +214,10 @@ impl NatsCommandSender {
             Err(fault) => Err(self.connection.failed(fault)),
         }
     }
-}
 
-#[async_trait]
-impl CommandSender for NatsCommandSender {
-    async fn send(
+    /// Sends a command, repeatedly with the same id, until it is answered. [`Error::Unavailable`]
+    /// if that takes longer than `within`: the command may or may not have been carried out.
+    pub async fn send(
         &self,
         kind: &str,
         command: &CloudEvent,

@@ -104,13 +104,6 @@ async fn login(
         (Login::Open, Some((user, password))) => {
             connect.user_and_password(user, password.unwrap_or_default())
         }
-        (Login::Password(password), Some((user, _))) => {
-            connect.user_and_password(user, password.reveal().to_owned())
-        }
-        (Login::Password(_), None) => {
-            let problem = "a password was given but no user; write nats://USER@HOST:PORT";
-            return Err(Error::Refused { place: place.to_owned(), problem: problem.to_owned() });
-        }
         (Login::CredentialsFile(file), _) => {
             connect.credentials_file(file).await.map_err(|error| Error::Refused {
                 place: place.to_owned(),
@@ -128,9 +121,6 @@ async fn login(
     };
     if let Some(root) = &options.tls_root {
         connect = connect.add_root_certificates(root.clone()).require_tls(true);
-    }
-    if let Some((certificate, key)) = &options.tls_client {
-        connect = connect.add_client_certificate(certificate.clone(), key.clone());
     }
     Ok(connect)
 }

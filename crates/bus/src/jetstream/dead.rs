@@ -1,22 +1,17 @@
-//! Dead letters: orders that failed permanently, stored with their reason first of all.
+//! Dead letters: orders and commands that failed permanently, stored with their reason for
+//! operators, who read the stream with the `nats` program.
 
-use std::collections::VecDeque;
-
-use async_nats::{HeaderMap, Message};
+use async_nats::HeaderMap;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::api::Fault;
 use super::connection::Connection;
 use crate::Error;
 
 /// The header with the reason, one sentence.
-pub(super) const REASON: &str = "Tramonto-Reason";
+const REASON: &str = "Tramonto-Reason";
 /// The header with the number of deliveries.
 pub(super) const DELIVERIES: &str = "Tramonto-Deliveries";
-/// Maximum dead letters returned, the newest.
-const SHOWN: usize = 1_000;
 
 /// A message to be dead-lettered.
 pub(super) struct Dead {
@@ -30,12 +25,6 @@ pub(super) struct Dead {
     pub(super) payload: Bytes,
     /// The reason, one sentence.
     pub(super) reason: String,
-}
-
-#[derive(Deserialize)]
-struct Made {
-    name: String,
-    num_pending: u64,
 }
 
 impl Connection {
@@ -54,32 +43,6 @@ impl Connection {
                 Err(fault) => return Err(self.failed(fault)),
             }
         }
-    }
-
-    /// The newest dead letters of a subject, oldest first.
-    pub(super) async fn dead_letters(&self, subject: &str) -> Result<Vec<Message>, Error> {
-        let stream = self.topology.dead_stream();
-        let config = json!({
-            "ack_policy": "none", "deliver_policy": "all", "replay_policy": "instant",
-            "filter_subject": subject, "inactive_threshold": 10_000_000_000_u64,
-            "mem_storage": true, "num_replicas": 1,
-        });
-        let payload = json!({ "stream_name": stream, "config": config });
-        let made = match self.ask::<Made>(&format!("CONSUMER.CREATE.{stream}"), &payload).await {
-            Ok(made) => made,
-            Err(Fault::Missing) => return Ok(Vec::new()),
-            Err(fault) => return Err(self.failed(fault)),
-        };
-        let mut newest = VecDeque::new();
-        for _ in 0..made.num_pending {
-            let fetched = self.fetch(&stream, &made.name).await;
-            let Some(message) = fetched.map_err(|fault| self.failed(fault))? else { break };
-            if newest.len() >= SHOWN {
-                newest.pop_front();
-            }
-            newest.push_back(message);
-        }
-        Ok(newest.into())
     }
 }
 

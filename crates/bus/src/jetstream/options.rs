@@ -20,8 +20,6 @@ pub struct NatsOptions {
     /// The trusted certificate authorities (PEM); by default those of the system. With it, the
     /// connection is always encrypted.
     pub tls_root: Option<PathBuf>,
-    /// The client certificate and its key (PEM).
-    pub tls_client: Option<(PathBuf, PathBuf)>,
     /// The programme whose subjects and streams are used.
     pub programme: ProgrammeId,
     /// Replicas of each stream: 1, or 3 in a cluster.
@@ -38,8 +36,6 @@ pub enum Login {
     /// By the user of the first URL, or anonymously.
     #[default]
     Open,
-    /// By the user of the first URL, with this password.
-    Password(Secret),
     /// By a credentials file, as `nsc` writes it.
     CredentialsFile(PathBuf),
     /// By a user and a password.
@@ -81,7 +77,6 @@ impl NatsOptions {
             urls: vec![Secret::new(url)],
             login: Login::Open,
             tls_root: None,
-            tls_client: None,
             programme,
             replicas: 1,
             timeout: Duration::from_secs(5),

@@ -27,7 +27,7 @@ use super::api::Fault;
 use super::connection::Connection;
 use super::dead::{DELIVERIES, Dead};
 use super::delivery::InHand;
-use crate::{Backlog, DeadLetter, Delivery, Error, Settings, WorkOrder, WorkQueue};
+use crate::{Backlog, Delivery, Error, Settings, WorkOrder, WorkQueue};
 
 /// The poll interval: how long an order can wait unseen if its wake was lost, or if another process
 /// requeued it.
@@ -153,12 +153,6 @@ impl WorkQueue for JetStreamQueue {
 
     async fn backlog(&self) -> Result<Backlog, Error> {
         self.shared.backlog().await
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error> {
-        let connection = &self.shared.connection;
-        let letters = connection.dead_letters(&connection.topology.dead_work_subject()).await?;
-        Ok(letters.iter().filter_map(letter).collect())
     }
 
     fn close(&self) {
@@ -362,13 +356,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.listener.abort();
     }
-}
-
-/// A dead letter of the port; one that is not an order can be inspected only on the bus.
-fn letter(message: &Message) -> Option<DeadLetter> {
-    let order = serde_json::from_slice(&message.payload).ok()?;
-    let deliveries = message.headers.as_ref()?.get(DELIVERIES)?.as_str().parse().ok()?;
-    Some(DeadLetter { order, deliveries })
 }
 
 /// The dead letter of an order that was delivered this often.

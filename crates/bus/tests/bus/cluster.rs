@@ -7,10 +7,10 @@ use bus::{
     CloudEvent, Connection, Delivery, EventMirror, InHandTimes, JetStreamMirror, JetStreamQueue,
     Login, Mirrored, NatsOptions, Secret, Tail, WorkQueue,
 };
-use tokio::time::timeout;
 
 use crate::given::{SETTINGS, WAIT_FOR, next, options, order, publish};
 use crate::server::{Server, deployed, free_port, program};
+use crate::wait;
 
 fn checked(node: usize) -> Command {
     let mut check = Command::new(program());
@@ -69,16 +69,19 @@ fn of_all(servers: &[Server]) -> NatsOptions {
 
 /// Retries until the cluster has elected a leader.
 async fn again<T>(mut work: impl AsyncFnMut() -> Result<T, bus::Error>) -> T {
-    let tried = async {
-        loop {
-            match work().await {
-                Ok(done) => return done,
-                Err(error) => assert!(error.may_retry(), "{error}"),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let mut done = None;
+    let works = async || match work().await {
+        Ok(result) => {
+            done = Some(result);
+            true
+        }
+        Err(error) => {
+            assert!(error.may_retry(), "{error}");
+            false
         }
     };
-    timeout(WAIT_FOR, tried).await.expect("it works in the end")
+    assert!(wait::until_async(WAIT_FOR, works).await, "it never works");
+    done.unwrap()
 }
 
 fn message(position: u64) -> Mirrored {

@@ -1,19 +1,30 @@
-//! The contract of command inboxes and senders, for every adapter.
+//! The contract of command inboxes and senders.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::message::StreamMessage;
 use bus::{
     Answer, AnswerStatus, CloudEvent, CommandInbox, CommandKind, CommandSender, Connection, Error,
-    InProcessCommands, IncomingCommand, NatsCommandInbox, NatsCommandSender, NatsOptions,
+    IncomingCommand, NatsOptions,
 };
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::given::{dead_letters, header};
+
 /// An inbox and its sender.
 struct Way {
-    inbox: Arc<dyn CommandInbox>,
-    sender: Arc<dyn CommandSender>,
+    inbox: Arc<CommandInbox>,
+    sender: CommandSender,
+    url: String,
+    programme: String,
+}
+
+impl Way {
+    async fn dead_letters(&self) -> Vec<StreamMessage> {
+        dead_letters(&self.url, &self.programme).await
+    }
 }
 
 /// Longer than any answer takes.
@@ -26,46 +37,15 @@ const KINDS: [CommandKind; 3] = [
     CommandKind::confidential("register"),
 ];
 
-macro_rules! contract {
-    ($adapter:ident, $make:expr) => {
-        contract!($adapter, $make,
-            a_command_arrives_as_it_was_sent_and_its_answer_comes_back,
-            a_command_that_nobody_answered_is_sent_again_with_the_same_id,
-            a_command_that_was_not_processed_is_sent_again,
-            a_refused_command_is_answered_and_kept,
-            an_unreadable_command_is_answered_and_dead_lettered,
-            the_data_of_a_confidential_command_is_not_kept,
-            a_sender_without_an_answer_gets_an_error,
-            of_two_listeners_one_gets_a_command,
-            closing_wakes_listeners_and_lets_a_command_in_flight_be_answered,
-        );
-    };
-    ($adapter:ident, $make:expr, $($claim:ident),+ $(,)?) => {
-        mod $adapter {
-            use super::*;
-            $(
-                #[tokio::test]
-                async fn $claim() {
-                    super::$claim($make.await).await;
-                }
-            )+
-        }
-    };
-}
-
-contract!(in_process, async {
-    let commands = Arc::new(InProcessCommands::new(&KINDS));
-    Way { inbox: commands.clone(), sender: commands }
-});
-
-contract!(nats, async {
+async fn way() -> Way {
     let url =
         std::env::var("TRAMONTO_TEST_NATS").expect("no nats-server to test with: run tests/run");
-    let programme = format!("t{}", Uuid::now_v7().simple()).parse().unwrap();
-    let connection = Connection::open(&NatsOptions::new(&url, programme)).await.unwrap();
-    let inbox = NatsCommandInbox::open(&connection, &KINDS).await.unwrap();
-    Way { inbox: Arc::new(inbox), sender: Arc::new(NatsCommandSender::new(&connection)) }
-});
+    let programme = format!("t{}", Uuid::now_v7().simple());
+    let options = NatsOptions::new(&url, programme.parse().unwrap());
+    let connection = Connection::open(&options).await.unwrap();
+    let inbox = Arc::new(CommandInbox::open(&connection, &KINDS).await.unwrap());
+    Way { inbox, sender: CommandSender::new(&connection), url, programme }
+}
 
 fn command(kind: &str) -> CloudEvent {
     CloudEvent {
@@ -77,11 +57,13 @@ fn command(kind: &str) -> CloudEvent {
     }
 }
 
-async fn next(inbox: &Arc<dyn CommandInbox>) -> Box<dyn IncomingCommand> {
+async fn next(inbox: &CommandInbox) -> IncomingCommand {
     timeout(WAIT_FOR, inbox.next()).await.expect("a command").unwrap()
 }
 
-async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back(way: Way) {
+#[tokio::test]
+async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back() {
+    let way = way().await;
     let sent = command("place-hold").with("correlationid", Uuid::now_v7());
     let carry_out = async {
         let command = next(&way.inbox).await;
@@ -90,10 +72,12 @@ async fn a_command_arrives_as_it_was_sent_and_its_answer_comes_back(way: Way) {
     };
     let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap(), Answer::accepted("the hold is placed", 41));
-    assert!(way.inbox.dead_letters().await.unwrap().is_empty());
+    assert!(way.dead_letters().await.is_empty());
 }
 
-async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id(way: Way) {
+#[tokio::test]
+async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id() {
+    let way = way().await;
     let sent = command("pause");
     let carry_out = async {
         let first = next(&way.inbox).await.event().id.clone();
@@ -105,7 +89,9 @@ async fn a_command_that_nobody_answered_is_sent_again_with_the_same_id(way: Way)
     assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
 }
 
-async fn a_command_that_was_not_processed_is_sent_again(way: Way) {
+#[tokio::test]
+async fn a_command_that_was_not_processed_is_sent_again() {
+    let way = way().await;
     let sent = command("pause");
     let carry_out = async {
         let first = next(&way.inbox).await;
@@ -114,10 +100,12 @@ async fn a_command_that_was_not_processed_is_sent_again(way: Way) {
     };
     let (answer, ()) = tokio::join!(way.sender.send("pause", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap().status, AnswerStatus::Accepted);
-    assert!(way.inbox.dead_letters().await.unwrap().is_empty());
+    assert!(way.dead_letters().await.is_empty());
 }
 
-async fn a_refused_command_is_answered_and_kept(way: Way) {
+#[tokio::test]
+async fn a_refused_command_is_answered_and_kept() {
+    let way = way().await;
     let sent = command("place-hold");
     let carry_out = async {
         let command = next(&way.inbox).await;
@@ -125,13 +113,17 @@ async fn a_refused_command_is_answered_and_kept(way: Way) {
     };
     let (answer, ()) = tokio::join!(way.sender.send("place-hold", &sent, WAIT_FOR), carry_out);
     assert_eq!(answer.unwrap(), Answer::refused("mailbox 7 is withdrawn"));
-    let dead = way.inbox.dead_letters().await.unwrap();
+    let dead = way.dead_letters().await;
     let [letter] = &dead[..] else { panic!("{dead:?}") };
-    assert_eq!((&*letter.kind, letter.id.as_ref()), ("place-hold", Some(&sent.id)));
-    assert_eq!((&*letter.reason, &letter.data), ("mailbox 7 is withdrawn", &sent.data));
+    assert_eq!(header(letter, "Tramonto-Command"), Some("place-hold"));
+    assert_eq!(header(letter, "ce-id"), Some(&*sent.id));
+    assert_eq!(header(letter, "Tramonto-Reason"), Some("mailbox 7 is withdrawn"));
+    assert_eq!(letter.payload, sent.data);
 }
 
-async fn the_data_of_a_confidential_command_is_not_kept(way: Way) {
+#[tokio::test]
+async fn the_data_of_a_confidential_command_is_not_kept() {
+    let way = way().await;
     let sent = command("register");
     let carry_out = async {
         let command = next(&way.inbox).await;
@@ -147,17 +139,18 @@ async fn the_data_of_a_confidential_command_is_not_kept(way: Way) {
     });
     let answer = way.sender.send("register", &broken, WAIT_FOR).await.unwrap();
     assert_eq!(answer.status, AnswerStatus::Invalid);
-    let dead = way.inbox.dead_letters().await.unwrap();
-    let kept: Vec<_> =
-        dead.iter().map(|letter| (&*letter.kind, letter.id.as_ref(), &*letter.data)).collect();
-    let nothing: &[u8] = b"";
-    let expected = [("register", Some(&sent.id), nothing), ("register", Some(&broken.id), nothing)];
-    assert_eq!(kept, expected, "that it came, and why it was refused");
+    let dead = way.dead_letters().await;
+    assert!(dead.iter().all(|letter| header(letter, "Tramonto-Command") == Some("register")));
+    assert!(dead.iter().all(|letter| letter.payload.is_empty()), "only that it came, and why not");
+    let ids: Vec<_> = dead.iter().filter_map(|letter| header(letter, "ce-id")).collect();
+    assert_eq!(ids, [sent.id, broken.id]);
     way.inbox.close();
     assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }
 
-async fn an_unreadable_command_is_answered_and_dead_lettered(way: Way) {
+#[tokio::test]
+async fn an_unreadable_command_is_answered_and_dead_lettered() {
+    let way = way().await;
     let malformed: [(&str, CloudEvent, &str); 7] = [
         ("sing", command("sing"), "is no command; send one of place-hold, pause"),
         ("pause", CloudEvent { id: String::new(), ..command("pause") }, "ce-id is missing"),
@@ -176,24 +169,31 @@ async fn an_unreadable_command_is_answered_and_dead_lettered(way: Way) {
         assert_eq!(answer.status, AnswerStatus::Invalid, "{answer:?}");
         assert!(answer.sentence.contains(says), "{:?} does not say {says:?}", answer.sentence);
     }
-    let dead = way.inbox.dead_letters().await.unwrap();
+    let dead = way.dead_letters().await;
     assert_eq!(dead.len(), malformed.len());
     for ((kind, event, says), letter) in malformed.iter().zip(&dead) {
-        assert_eq!((*kind, &event.data), (&*letter.kind, &letter.data));
-        assert!(letter.reason.contains(says), "{letter:?}");
+        assert_eq!(
+            (header(letter, "Tramonto-Command"), &letter.payload),
+            (Some(*kind), &event.data)
+        );
+        assert!(header(letter, "Tramonto-Reason").unwrap().contains(says), "{letter:?}");
     }
     assert!(!listening.is_finished(), "none of them is delivered");
     way.inbox.close();
     assert_eq!(listening.await.unwrap(), Err(Error::Closed));
 }
 
-async fn a_sender_without_an_answer_gets_an_error(way: Way) {
+#[tokio::test]
+async fn a_sender_without_an_answer_gets_an_error() {
+    let way = way().await;
     let answer = way.sender.send("pause", &command("pause"), A_MOMENT).await;
     let Err(error) = answer else { panic!("{answer:?}") };
     assert!(matches!(error, Error::Unavailable { .. }) && error.may_retry(), "{error}");
 }
 
-async fn of_two_listeners_one_gets_a_command(way: Way) {
+#[tokio::test]
+async fn of_two_listeners_one_gets_a_command() {
+    let way = way().await;
     let listen = || {
         let inbox = Arc::clone(&way.inbox);
         tokio::spawn(async move {
@@ -213,7 +213,9 @@ async fn of_two_listeners_one_gets_a_command(way: Way) {
     assert_eq!(one.await.unwrap() + other.await.unwrap(), 20);
 }
 
-async fn closing_wakes_listeners_and_lets_a_command_in_flight_be_answered(way: Way) {
+#[tokio::test]
+async fn closing_wakes_listeners_and_lets_a_command_in_flight_be_answered() {
+    let way = way().await;
     let sent = command("pause");
     let carry_out = async {
         let command = next(&way.inbox).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::message::StreamMessage;
 use bus::{
     Connection, Delivery, InHandTimes, JetStreamQueue, NatsOptions, Settings, WorkOrder, WorkQueue,
 };
@@ -44,6 +45,22 @@ pub(crate) fn order(number: u32) -> WorkOrder {
         correlation_id: Uuid::now_v7(),
         causation_id: None,
     }
+}
+
+/// The dead letters of a programme, oldest first.
+pub(crate) async fn dead_letters(url: &str, programme: &str) -> Vec<StreamMessage> {
+    let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+    let stream = context.get_stream(format!("tramonto_{programme}_dead")).await.unwrap();
+    let mut letters = Vec::new();
+    for sequence in 1..=stream.cached_info().state.last_sequence {
+        letters.push(stream.get_raw_message(sequence).await.unwrap());
+    }
+    letters
+}
+
+/// A header of a message.
+pub(crate) fn header<'a>(message: &'a StreamMessage, name: &str) -> Option<&'a str> {
+    message.headers.get(name).map(|value| value.as_str())
 }
 
 /// Pulls like a worker, with retries.

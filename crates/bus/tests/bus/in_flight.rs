@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use bus::{Backlog, InHandTimes};
+use bus::{Backlog, InHandTimes, WorkOrder};
 use domain::Capabilities;
 use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::given::{WAIT_FOR, connected, next, order, publish, queue, queue_with};
+use crate::given::{
+    SETTINGS, WAIT_FOR, connected, dead_letters, header, next, order, publish, queue, queue_with,
+};
 use crate::server::Server;
 
 const ACK_WAIT: Duration = Duration::from_millis(600);
@@ -67,5 +69,21 @@ async fn an_invalid_order_is_dead_lettered_and_blocks_nothing() {
     let reason = |headers: &HeaderMap| headers.get("Tramonto-Reason").unwrap().to_string();
     let reason = letter.headers.as_ref().map(reason).unwrap();
     assert!(reason.starts_with("it is not a work order: "), "{reason}");
-    assert!(queue.dead_letters().await.unwrap().is_empty(), "it is no order's");
+}
+
+#[tokio::test]
+async fn an_order_never_acknowledged_is_dead_lettered_with_its_deliveries() {
+    let server = Server::start(&[]).await;
+    let queue = queue(&connected(&server).await).await;
+    let hopeless = order(1);
+    publish(&queue, &hopeless).await;
+    for _ in 0..SETTINGS.max_deliveries {
+        assert!(dead_letters(&server.url(), "cec-pac").await.is_empty());
+        next(&queue).await.nak(Duration::ZERO).await.unwrap();
+    }
+    let [letter] = &dead_letters(&server.url(), "cec-pac").await[..] else { panic!("not one") };
+    assert_eq!(serde_json::from_slice::<WorkOrder>(&letter.payload).unwrap(), hopeless);
+    assert_eq!(header(letter, "Tramonto-Deliveries"), Some("3"));
+    let reason = header(letter, "Tramonto-Reason").unwrap();
+    assert!(reason.starts_with("dispatched 3 times and never completed"), "{reason}");
 }

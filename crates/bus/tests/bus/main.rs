@@ -15,3 +15,6 @@ mod mirror;
 mod reached;
 mod restarted;
 mod server;
+#[expect(dead_code, reason = "shared with tests that block")]
+#[path = "../../../../tests/src/wait.rs"]
+mod wait;

@@ -21,12 +21,10 @@ async fn a_password_is_accepted_however_it_is_given() {
     let programme = options(&server).programme;
     let in_url = with_user(&server, &format!("tramonto:{PASSWORD}"));
     let in_url = NatsOptions::new(&in_url, programme.clone());
-    let mut apart = NatsOptions::new(&with_user(&server, "tramonto"), programme);
-    apart.login = Login::Password(Secret::new(PASSWORD));
-    let mut named = options(&server);
+    let mut apart = NatsOptions::new(&with_user(&server, "other"), programme);
     let (user, password) = ("tramonto".to_owned(), Secret::new(PASSWORD));
-    named.login = Login::User { user, password };
-    for options in [in_url, apart, named] {
+    apart.login = Login::User { user, password };
+    for options in [in_url, apart] {
         queue(&Connection::open(&options).await.unwrap()).await;
         assert!(!format!("{options:?}").contains(PASSWORD));
     }
@@ -44,7 +42,7 @@ async fn a_refused_login_is_an_error_without_secrets() {
     let mut missing = options(&server);
     missing.login = Login::CredentialsFile("/nowhere/at.creds".into());
     let mut nobody = options(&server);
-    nobody.login = Login::Password(Secret::new(wrong.clone()));
+    nobody.login = Login::User { user: String::new(), password: Secret::new(wrong.clone()) };
     let in_url = NatsOptions::new(&in_url, options(&server).programme);
     for options in [in_url, broken, token, missing, nobody] {
         let error = Connection::open(&options).await.err().unwrap();

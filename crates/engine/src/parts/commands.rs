@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{CommandInbox, IncomingCommand, NatsCommandInbox};
+use bus::{CommandInbox, IncomingCommand};
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
@@ -22,19 +22,19 @@ pub(super) async fn build(context: &Context) -> Result<Commands, Error> {
         // Opened now, so that missing keys or tables keep the part from starting.
         store.vouchers().await?;
     }
-    let inbox = NatsCommandInbox::open(context.bus()?, &COMMANDS).await?;
+    let inbox = CommandInbox::open(context.bus()?, &COMMANDS).await?;
     Ok(Commands { inbox, handler: CommandHandler::new(store), stop: context.stop.clone() })
 }
 
 /// Takes commands from the bus.
 pub(super) struct Commands {
-    inbox: NatsCommandInbox,
+    inbox: CommandInbox,
     handler: CommandHandler,
     stop: CancellationToken,
 }
 
 impl Commands {
-    async fn answer(&self, command: Box<dyn IncomingCommand>) {
+    async fn answer(&self, command: IncomingCommand) {
         let answer = self.handler.handle(command.kind(), command.event()).await;
         if let Err(error) = command.answer(answer).await {
             // Without an answer, the sender sends the command again.
