@@ -171,9 +171,9 @@ impl Failure {
             PoolBusy => Unavailable("all its connections are in use; try again"),
             Closed => Unavailable("it was closed or opened for reading only; restart the program"),
             Damaged => Corrupt("the file is truncated or overwritten"),
+            NotADatabase => Corrupt(NOT_A_DATABASE),
             Undecodable => Corrupt("a value cannot be decoded"),
             Other => Corrupt("the database reports an error that this program does not expect"),
-            NotADatabase => Rejected(NOT_A_DATABASE),
             ReadOnlyFile => Rejected(
                 "it cannot be written to; make the file and its folder writable, or only read",
             ),
@@ -206,7 +206,8 @@ impl Failure {
     }
 }
 
-pub(crate) const NOT_A_DATABASE: &str = "it is not a SQLite database; use another path";
+/// A file of another program, where the path is wrong, or one of ours that was overwritten.
+pub(crate) const NOT_A_DATABASE: &str = "it is not a SQLite database (check the path)";
 
 fn of_sqlite(code: &str) -> Failure {
     let primary = code.parse::<u32>().map(|extended| extended & 0xff);

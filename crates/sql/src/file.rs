@@ -62,7 +62,7 @@ impl Contents {
             return Ok(Self::Empty);
         }
         if bytes.iter().zip(MAGIC).any(|(found, expected)| found != expected) {
-            return Err(store.rejected(NOT_A_DATABASE));
+            return Err(store.corrupt(NOT_A_DATABASE));
         }
         let header = Header::parse(&bytes);
         header.map(Self::Database).ok_or_else(|| store.corrupt("the file ends inside its header"))

@@ -28,7 +28,8 @@ fn a_file_that_is_not_a_store_is_refused_and_not_changed() {
     scene.write("tramonto-store/log.db", "a shopping list, rather long, and certainly no database");
     for arguments in READS {
         let told = scene.refused(arguments);
-        assert!(told.contains("it is not a SQLite database"), "{told}");
+        assert!(told.contains("it is not a SQLite database (check the path)"), "{told}");
+        assert!(told.contains("restore it from a backup"), "{told}");
     }
     assert!(scene.read("tramonto-store/log.db").starts_with("a shopping list"));
 }

@@ -111,7 +111,9 @@ async fn a_file_that_is_no_projection_is_left_alone() {
     let path = dir.path().join("state.db");
     std::fs::write(&path, "a letter to my mother, which is longer than a header").unwrap();
     let error = refusal(&scenario, &dir).await;
-    assert!(error.to_string().contains("not a SQLite database"), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("state.db is damaged: it is not a SQLite database"), "{told}");
+    assert!(told.ends_with("run `tramonto store rebuild`"), "{told}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
 }
 
