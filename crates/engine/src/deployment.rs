@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bus::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret, WorkQueue};
 use domain::{ProgrammeId, State};
-use eventstore::{Clock, EventStore, Journal, PostgresStore};
+use eventstore::{Clock, DatabaseStore, EventStore, Journal};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::health::PartStatus;
@@ -53,7 +53,7 @@ pub(crate) struct Deployment {
     pub(crate) bus: Connection,
     /// The queue of orders on it.
     pub(crate) queue: Arc<dyn WorkQueue>,
-    log: PostgresStore,
+    log: DatabaseStore,
 }
 
 impl Deployment {
@@ -75,7 +75,7 @@ impl Deployment {
         times: InHandTimes,
     ) -> Option<Self> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let connect = || PostgresStore::connect(options.clone(), Arc::clone(&clock));
+        let connect = || DatabaseStore::connect(options.clone(), Arc::clone(&clock));
         let log = found(process, "store", connect).await?;
         let events: Arc<dyn EventStore> = Arc::new(log.clone());
         let programme = || async { programme_of(&*events).await?.ok_or_else(no_plan) };

@@ -15,19 +15,8 @@ pub enum ExpectedVersion {
     Exact(u64),
 }
 
-/// What happens to the other streams of an append when one stream is in conflict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnConflict {
-    /// Nothing is written and every conflict is reported as [`crate::Error::Conflict`].
-    #[default]
-    RefuseAll,
-    /// The streams without a conflict are written; the conflicts are reported in [`Appended`]. In a
-    /// repeated append, streams that were written before are answered as then, and skipped ones are
-    /// decided anew.
-    SkipConflicting,
-}
-
-/// One atomic append, to one stream or to many.
+/// One atomic append, to one stream or to many: where one stream is in conflict, nothing is written
+/// and every conflict is reported.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
     /// The expected version of each stream, checked even for a stream that gets no event; a stream
@@ -35,8 +24,6 @@ pub struct Append {
     pub expected: Vec<(StreamName, ExpectedVersion)>,
     /// The events, in the order they get in the log. Streams may be interleaved.
     pub events: Vec<(StreamName, NewEvent)>,
-    /// What happens to the other streams when one is in conflict.
-    pub on_conflict: OnConflict,
 }
 
 impl Append {
@@ -46,13 +33,7 @@ impl Append {
         Self {
             expected: vec![(stream, expected)],
             events: events.into_iter().map(|event| (named.clone(), event)).collect(),
-            on_conflict: OnConflict::RefuseAll,
         }
-    }
-
-    /// The first event: its correlation id stands for the append.
-    pub fn first(&self) -> Option<&NewEvent> {
-        self.events.first().map(|(_, event)| event)
     }
 }
 
@@ -68,16 +49,14 @@ pub struct Written {
 /// The answer to an append.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Appended {
-    /// For each event, in the order sent, its place; `None` if its stream was skipped.
-    pub written: Vec<Option<Written>>,
-    /// The streams that were skipped, under [`OnConflict::SkipConflicting`].
-    pub conflicts: Vec<Conflict>,
+    /// For each event, in the order sent, its place.
+    pub written: Vec<Written>,
 }
 
 impl Appended {
     /// The last position written, if anything was.
     pub fn last_position(&self) -> Option<u64> {
-        self.written.iter().flatten().map(|written| written.position).max()
+        self.written.iter().map(|written| written.position).max()
     }
 }
 

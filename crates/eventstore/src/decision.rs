@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::Event;
 
 use crate::{
-    Append, Appended, Error, ExpectedVersion, Journal, NewEvent, OnConflict, Origin, Snapshot,
-    StreamName,
+    Append, Appended, Error, ExpectedVersion, Journal, NewEvent, Origin, Snapshot, StreamName,
 };
 
 /// How many writers in a row may be faster; each of them got something done.
@@ -105,7 +104,6 @@ impl Journal {
             let append = Append {
                 expected,
                 events: written.map(|event| (on.stream.clone(), event)).collect(),
-                on_conflict: OnConflict::RefuseAll,
             };
             match self.store().append(append).await {
                 Ok(appended) => return Ok((events, appended)),

@@ -1,6 +1,6 @@
 use sql::{Failure, StoreName};
 
-use crate::Conflict;
+use crate::{Conflict, InvalidStreamName};
 
 /// Why a call on the store failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +64,8 @@ pub enum Error {
     #[error("stream {0} does not exist")]
     StreamNotFound(String),
     /// The name is not `category-id` in printable ASCII.
-    #[error("{0:?} is not a stream name: write category-id in 3 to 200 printable ASCII characters")]
-    InvalidStreamName(String),
+    #[error(transparent)]
+    InvalidStreamName(#[from] InvalidStreamName),
     /// The append cannot be carried out as it is.
     #[error("invalid append: {0}")]
     InvalidAppend(String),
@@ -84,11 +84,6 @@ impl Error {
         }
         Self::Store(store.error(error))
     }
-}
-
-/// Is it a violation of uniqueness?
-pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
-    Failure::of(error) == Failure::Duplicate
 }
 
 fn conflicts_text(conflicts: &[Conflict]) -> String {

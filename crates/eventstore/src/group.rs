@@ -2,38 +2,47 @@
 //!
 //! Events are written first. Ids are read only after an expectation that does not hold (the append
 //! may be a repeated one) or a unique violation, after which the whole group is done again with
-//! every id read first. Deliberately absent: statements and transaction boundaries, which are each
-//! adapter's.
+//! every id read first. Deliberately absent: the boundaries of transactions, which are the writer's.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use sql::Statement;
 use uuid::Uuid;
 
-use crate::rules::{self, Decision, Existing, Request};
+use crate::numbers::{decode, unsigned};
+use crate::read::texts;
+use crate::rules::{self, Decision, Existing, Fact, Request};
+use crate::session::Session;
 use crate::{Appended, Error, NewEvent, StreamName, Written};
 
-/// The statements of a database for a group, inside a transaction that the adapter began.
-pub(crate) trait Transaction {
-    /// Reads some of the group's streams: [`Group::found`] for each that the database has.
-    fn find_streams(
-        &mut self,
-        group: &mut Group<'_>,
-        wanted: &[usize],
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+/// Streams by name: the names come as one JSON array, whose indexes come back.
+const FIND_STREAMS: Statement = Statement {
+    sqlite: "
+        SELECT wanted.key, s.id, s.last_version
+        FROM json_each($1) wanted CROSS JOIN stream s ON s.name = wanted.value",
+    postgres: "
+        SELECT wanted.at - 1, s.id, s.last_version
+        FROM json_array_elements_text($1::json) WITH ORDINALITY wanted (name, at)
+        JOIN tramonto.stream s ON s.name = wanted.name",
+};
 
-    /// Writes the pending streams and events of the group, and the head of the log.
-    fn write(
-        &mut self,
-        group: &mut Group<'_>,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
-
-    /// The events of a request that are in the log already.
-    fn existing(
-        &mut self,
-        request: &Request,
-    ) -> impl Future<Output = Result<HashMap<Uuid, Existing>, sqlx::Error>> + Send;
-}
+/// Events by id: the ids come as one JSON array of hexadecimal text, whose indexes come back.
+const FIND_EVENTS: Statement = Statement {
+    sqlite: "
+        SELECT wanted.key, e.position, e.version, s.name, k.name, e.schema_version, e.payload
+        FROM json_each($1) wanted
+        CROSS JOIN event e ON e.id = unhex(wanted.value)
+        CROSS JOIN stream s ON s.id = e.stream
+        CROSS JOIN kind k ON k.id = e.kind",
+    postgres: "
+        SELECT wanted.at - 1, e.position, e.version, s.name, k.name, e.schema_version::bigint,
+            e.payload
+        FROM json_array_elements_text($1::json) WITH ORDINALITY wanted (id, at)
+        JOIN tramonto.event e ON e.id = wanted.id::uuid
+        JOIN tramonto.stream s ON s.id = e.stream
+        JOIN tramonto.kind k ON k.id = e.kind",
+};
 
 /// The end of the log, from its counter row.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +59,7 @@ pub(crate) struct Stream<'r> {
     pub(crate) name: &'r StreamName,
     /// Its number; 0 before a new stream's first event.
     pub(crate) id: i64,
-    /// The number of its category, for the adapter; 0 until it is known.
+    /// The number of its category, for the session; 0 until it is known.
     pub(crate) category: i64,
     pub(crate) last: Option<u64>,
     /// Does the database have it?
@@ -81,32 +90,11 @@ pub(crate) struct Group<'r> {
 }
 
 /// The answers to the requests, and the resulting end of the log.
-pub(crate) struct Outcome<'r> {
+pub(crate) struct Outcome {
     pub(crate) answers: Vec<Result<Appended, Error>>,
     pub(crate) head: u64,
     pub(crate) wrote: bool,
-    /// The former end of the log.
-    start: u64,
-    streams: Vec<Stream<'r>>,
 }
-
-/// Streams as a writer left them. They are valid while the log ends where the writer left it: then
-/// no other wrote. Reading ten thousand streams costs more than a tenth of writing to them.
-#[derive(Debug, Default)]
-pub(crate) struct StreamCache {
-    head: u64,
-    streams: HashMap<StreamName, CachedStream>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct CachedStream {
-    id: i64,
-    category: i64,
-    last: Option<u64>,
-}
-
-/// The most streams in the cache: some megabytes.
-const CACHED: usize = 1 << 16;
 
 impl<'r> Group<'r> {
     /// Takes requests to be carried out `now` on a log that ends at `head`.
@@ -133,42 +121,39 @@ impl<'r> Group<'r> {
         Self { requests, streams, streams_of, head, pending: Vec::new() }
     }
 
-    /// Takes a row that the database has of one of [`Group::streams`].
-    pub(crate) fn found(&mut self, at: usize, id: i64, last: u64) {
-        if let Some(stream) = self.streams.get_mut(at) {
-            (stream.id, stream.last, stream.stored) = (id, Some(last), true);
-        }
-    }
-
     /// Carries out the requests. With `check_ids`, every id is read before anything is written.
     pub(crate) async fn carry_out(
         mut self,
-        transaction: &mut impl Transaction,
+        session: &mut impl Session,
         check_ids: bool,
-    ) -> Result<Outcome<'r>, sqlx::Error> {
+    ) -> Result<Outcome, sqlx::Error> {
         let start = self.head.position;
-        let streams = self.streams.iter().enumerate();
-        let wanted: Vec<usize> =
-            streams.filter(|(_, stream)| !stream.stored).map(|(at, _)| at).collect();
-        if !wanted.is_empty() {
-            transaction.find_streams(&mut self, &wanted).await?;
-        }
+        self.find_streams(session).await?;
         let mut answers = Vec::with_capacity(self.requests.len());
         for (at, request) in self.requests.iter().enumerate() {
             let mut judged = self.judge(at, request, &HashMap::new());
-            let nothing_against = judged.as_ref().is_ok_and(|it| it.answer.conflicts.is_empty());
-            if check_ids || !nothing_against {
+            if check_ids || judged.is_err() {
                 // A repeated event may be one of this very group, which must be in the log to be
                 // found.
-                transaction.write(&mut self).await?;
-                let existing = transaction.existing(request).await?;
-                judged = self.judge(at, request, &existing);
+                self.write(session).await?;
+                judged = self.judge(at, request, &existing(session, request).await?);
             }
             answers.push(judged.map(|decision| self.accept(at, request, decision)));
         }
-        transaction.write(&mut self).await?;
+        self.write(session).await?;
         let head = self.head.position;
-        Ok(Outcome { answers, head, wrote: head > start, start, streams: self.streams })
+        Ok(Outcome { answers, head, wrote: head > start })
+    }
+
+    async fn find_streams(&mut self, session: &mut impl Session) -> Result<(), sqlx::Error> {
+        let names = texts(self.streams.iter().map(|stream| stream.name.as_str()));
+        let found: Vec<(i64, i64, i64)> = session.rows(FIND_STREAMS, vec![names]).await?;
+        for (at, id, last) in found {
+            if let Some(stream) = self.streams.get_mut(usize::try_from(at).map_err(decode)?) {
+                (stream.id, stream.last, stream.stored) = (id, Some(unsigned(last)?), true);
+            }
+        }
+        Ok(())
     }
 
     fn judge(
@@ -185,14 +170,11 @@ impl<'r> Group<'r> {
 
     /// Takes the events that are to be written.
     fn accept(&mut self, at: usize, request: &'r Request, decision: Decision) -> Appended {
+        let Decision { written, repeated } = decision;
         let indexes = self.streams_of.get(at).map_or(&[][..], Vec::as_slice);
-        for at in decision.fresh {
-            let event = request.events.get(at);
-            let index = request.stream_of.get(at).and_then(|stream| indexes.get(*stream));
-            let written = decision.answer.written.get(at).copied().flatten();
-            let (Some(event), Some(index), Some(written)) = (event, index, written) else {
-                continue;
-            };
+        let new = if repeated { 0 } else { written.len() };
+        for ((at, event), written) in request.events().zip(&written).take(new) {
+            let Some(index) = indexes.get(at) else { continue };
             let Some(stream) = self.streams.get_mut(*index) else { continue };
             if stream.id == 0 {
                 self.head.last_stream += 1;
@@ -201,57 +183,44 @@ impl<'r> Group<'r> {
             stream.changed = true;
             stream.last = Some(written.version);
             self.head.position = written.position;
-            self.pending.push(Pending { event, written, stream: *index });
+            self.pending.push(Pending { event, written: *written, stream: *index });
         }
-        decision.answer
+        Appended { written }
     }
 
-    /// Marks the pending events as written.
-    pub(crate) fn written(&mut self) {
+    /// Writes the pending events.
+    async fn write(&mut self, session: &mut impl Session) -> Result<(), sqlx::Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        session.write(self).await?;
         self.pending.clear();
         for stream in self.streams.iter_mut().filter(|stream| stream.changed) {
             (stream.stored, stream.changed) = (true, false);
         }
+        Ok(())
     }
 }
 
-impl StreamCache {
-    /// Fills in the streams of a group; none, where another writer wrote since.
-    pub(crate) fn fill(&mut self, group: &mut Group<'_>) {
-        self.invalidate_unless_at(group.head.position);
-        for stream in &mut group.streams {
-            if let Some(known) = self.streams.get(stream.name) {
-                (stream.id, stream.category) = (known.id, known.category);
-                (stream.last, stream.stored) = (known.last, true);
-            }
-        }
+/// The events of a request that are in the log already.
+async fn existing(
+    session: &mut impl Session,
+    request: &Request,
+) -> Result<HashMap<Uuid, Existing>, sqlx::Error> {
+    type Found = (i64, i64, i64, String, String, i64, String);
+    let ids = texts(request.events.iter().map(|event| event.id.simple().to_string()));
+    let mut existing = HashMap::new();
+    let found: Vec<Found> = session.rows(FIND_EVENTS, vec![ids]).await?;
+    for (at, position, version, stream, kind, schema_version, payload) in found {
+        let at = usize::try_from(at).map_err(decode)?;
+        let name = request.stream_of.get(at).and_then(|stream| request.streams.get(*stream));
+        let (Some(event), Some(name)) = (request.events.get(at), name) else { continue };
+        let written = Written { position: unsigned(position)?, version: unsigned(version)? };
+        let schema_version = u16::try_from(schema_version).map_err(decode)?;
+        let fact = Fact { stream: &stream, kind: &kind, schema_version, payload: &payload };
+        existing.insert(event.id, Existing { written, same: fact.is(name, event) });
     }
-
-    /// Empties the cache where the log ends elsewhere: another writer wrote.
-    fn invalidate_unless_at(&mut self, head: u64) {
-        if self.head != head {
-            self.streams.clear();
-        }
-    }
-
-    /// Takes over the streams of a committed group.
-    pub(crate) fn update(&mut self, outcome: &Outcome<'_>) {
-        self.invalidate_unless_at(outcome.start);
-        self.head = outcome.head;
-        if self.streams.len() + outcome.streams.len() > CACHED {
-            self.streams.clear();
-        }
-        for stream in outcome.streams.iter().filter(|it| it.category != 0).take(CACHED) {
-            let Stream { id, category, last, .. } = *stream;
-            let known = CachedStream { id, category, last };
-            match self.streams.get_mut(stream.name) {
-                Some(old) => *old = known,
-                None => {
-                    self.streams.insert(stream.name.clone(), known);
-                }
-            }
-        }
-    }
+    Ok(existing)
 }
 
 impl<'r> Stream<'r> {

@@ -1,10 +1,10 @@
-//! The log of one programme as domain events and domain state, and the names of its streams.
+//! The log of one programme as domain events and domain state.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Event, Fact, PhaseId, ProgrammeId, State};
+use domain::{Event, Fact, ProgrammeId, State};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -40,78 +40,6 @@ impl Origin {
         self.causation_id = Some(event);
         self
     }
-}
-
-/// The stream of a programme's own decisions: its plan, its phases, whether it is paused.
-pub fn programme_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("programme-{programme}"))
-}
-
-/// The stream of a programme's recurring work.
-pub fn schedule_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("schedule-{programme}"))
-}
-
-/// The stream of a programme's registry.
-pub fn registry_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("registry-{programme}"))
-}
-
-/// The stream of the outcomes of a phase, or of outcomes that belong to no phase.
-pub fn outcome_stream(
-    programme: &ProgrammeId,
-    phase: Option<&PhaseId>,
-) -> Result<StreamName, Error> {
-    match phase {
-        Some(phase) => StreamName::new(format!("outcome-{programme}.{phase}")),
-        None => StreamName::new(format!("outcome-{programme}")),
-    }
-}
-
-/// The stream of a programme's notices to its holders.
-pub fn notice_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("notice-{programme}"))
-}
-
-/// The stream of the canary probes around each boundary.
-pub fn canary_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("canary-{programme}"))
-}
-
-/// The stream of a programme's vouchers. Every decision about a voucher is appended to it at its
-/// expected version, which guarantees one voucher for each holder, and the plan's limit.
-pub fn voucher_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("voucher-{programme}"))
-}
-
-/// The stream of a programme's key rotations.
-pub fn keys_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("keys-{programme}"))
-}
-
-/// The stream of a programme's erasures: decided and completed.
-pub fn erasure_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("erasure-{programme}"))
-}
-
-/// The stream of a programme's message logs: log requests, exports delivered, logs destroyed.
-pub fn archive_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("archive-{programme}"))
-}
-
-/// The stream of operators' decisions about incidents.
-pub fn incident_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("incident-{programme}"))
-}
-
-/// The stream of drift between platform and log.
-pub fn drift_stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    StreamName::new(format!("drift-{programme}"))
-}
-
-/// The stream of one mailbox.
-pub fn mailbox_stream(programme: &ProgrammeId, number: u32) -> Result<StreamName, Error> {
-    StreamName::new(format!("mailbox-{}", domain::MailboxId::new(programme, number)))
 }
 
 impl RecordedEvent {
@@ -244,21 +172,9 @@ impl Journal {
         events: &[Event],
         origin: &Origin,
     ) -> Result<Appended, Error> {
-        self.append_at(stream, expected, events, self.now(), origin).await
-    }
-
-    /// Appends events that were decided at an instant. They take effect then and not a moment
-    /// later, when a deadline may have passed.
-    pub async fn append_at(
-        &self,
-        stream: StreamName,
-        expected: ExpectedVersion,
-        events: &[Event],
-        decided_at: DateTime<Utc>,
-        origin: &Origin,
-    ) -> Result<Appended, Error> {
+        let now = self.now();
         let events: Result<Vec<_>, _> =
-            events.iter().map(|event| self.new_event(event, decided_at, origin)).collect();
+            events.iter().map(|event| self.new_event(event, now, origin)).collect();
         self.store.append(Append::to(stream, expected, events?)).await
     }
 

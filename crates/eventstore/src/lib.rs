@@ -14,34 +14,37 @@ mod error;
 mod event;
 mod follow;
 mod group;
-mod head;
 mod journal;
 mod lease;
 mod measure;
 mod memory;
+mod names;
 mod numbers;
 mod port;
 mod postgres;
+mod read;
 mod rules;
+mod session;
 mod sqlite;
+mod store;
 mod stream_name;
-mod subscription;
+mod streams;
+mod writer;
 
-pub use append::{Append, Appended, Conflict, ExpectedVersion, OnConflict, Written};
+pub use append::{Append, Appended, Conflict, ExpectedVersion, Written};
 pub use clock::Clock;
 pub use decision::{Decided, Decision};
 pub use error::Error;
 pub use event::{NewEvent, RecordedEvent};
 pub use follow::{Fold, Follower};
-pub use journal::{
-    Journal, Origin, Snapshot, archive_stream, canary_stream, drift_stream, erasure_stream,
-    incident_stream, keys_stream, mailbox_stream, notice_stream, outcome_stream, programme_stream,
-    registry_stream, schedule_stream, voucher_stream,
-};
+pub use journal::{Journal, Origin, Snapshot};
 pub use memory::MemoryStore;
 pub use port::{Direction, EventStore, Filter, Lease, Page};
-pub use postgres::PostgresStore;
 pub use sql::Migration;
-pub use sqlite::SqliteStore;
-pub use stream_name::StreamName;
-pub use subscription::{Delivery, Subscription};
+pub use store::DatabaseStore;
+pub use stream_name::{InvalidStreamName, StreamName};
+pub use streams::{
+    archive_stream, canary_stream, drift_stream, erasure_stream, incident_stream, keys_stream,
+    mailbox_stream, notice_stream, outcome_stream, programme_stream, registry_stream,
+    schedule_stream, voucher_stream,
+};

@@ -60,7 +60,7 @@ impl Log {
     }
 
     fn existing(&self, request: &Request) -> HashMap<Uuid, Existing> {
-        let found = request.events().filter_map(|(_, stream, new)| {
+        let found = request.events().filter_map(|(stream, new)| {
             let old = self.events.get(*self.ids.get(&new.id)?)?;
             let written = Written { position: old.position, version: old.version };
             let fact = Fact {
@@ -69,7 +69,7 @@ impl Log {
                 schema_version: old.event.schema_version,
                 payload: &old.event.payload,
             };
-            Some((new.id, Existing { written, same: fact.is(stream, new) }))
+            Some((new.id, Existing { written, same: fact.is(request.streams.get(stream)?, new) }))
         });
         found.collect()
     }
@@ -79,19 +79,17 @@ impl Log {
         let decision = request.decide(self.head(), &last, &self.existing(request))?;
         let last_recorded = self.events.last().map(|event| event.recorded_at);
         let recorded_at = rules::recorded_at(now, last_recorded.unwrap_or(DateTime::UNIX_EPOCH));
-        let mut fresh = decision.fresh.iter().peekable();
-        for ((at, stream, event), written) in request.events().zip(&decision.answer.written) {
-            let Some(Written { position, version }) = *written else { continue };
-            if fresh.next_if_eq(&&at).is_none() {
-                continue;
-            }
+        let new = if decision.repeated { 0 } else { decision.written.len() };
+        for ((stream, event), written) in request.events().zip(&decision.written).take(new) {
+            let Some(stream) = request.streams.get(stream) else { continue };
+            let Written { position, version } = *written;
             let index = self.events.len();
             self.ids.insert(event.id, index);
             self.streams.entry(stream.clone()).or_default().push(index);
             let (stream, event) = (stream.clone(), event.clone());
             self.events.push(RecordedEvent { position, stream, version, recorded_at, event });
         }
-        Ok(decision.answer)
+        Ok(Appended { written: decision.written })
     }
 
     fn last(&self, stream: &StreamName) -> Option<u64> {

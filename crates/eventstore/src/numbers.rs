@@ -1,4 +1,7 @@
-//! Numbers of the log as the databases keep them: both have signed numbers only.
+//! Numbers and instants of the log as the databases return them: as signed numbers.
+
+use chrono::{DateTime, Utc};
+use sql::Param;
 
 /// A position or version from the database.
 pub(crate) fn unsigned(number: i64) -> Result<u64, sqlx::Error> {
@@ -10,9 +13,15 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A limit on rows for the database.
-pub(crate) fn limit_of(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+/// The same as a parameter.
+pub(crate) fn number(number: u64) -> Param {
+    Param::Number(signed(number))
+}
+
+/// An instant from microseconds since 1970.
+pub(crate) fn instant(microseconds: i64) -> Result<DateTime<Utc>, sqlx::Error> {
+    DateTime::from_timestamp_micros(microseconds)
+        .ok_or_else(|| sqlx::Error::Decode(format!("{microseconds} is not an instant").into()))
 }
 
 /// A stored value that this program does not write.

@@ -9,9 +9,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{
-    Append, Appended, Conflict, Error, ExpectedVersion, NewEvent, OnConflict, StreamName, Written,
-};
+use crate::{Append, Conflict, Error, ExpectedVersion, NewEvent, StreamName, Written};
 
 /// The largest payload of one event.
 pub(crate) const MAX_PAYLOAD_BYTES: usize = 8 << 20;
@@ -32,8 +30,7 @@ pub(crate) struct Request {
     pub(crate) stream_of: Vec<usize>,
     /// Each stream once, in the order of first mention.
     pub(crate) streams: Vec<StreamName>,
-    pub(crate) expected: Vec<ExpectedVersion>,
-    on_conflict: OnConflict,
+    expected: Vec<ExpectedVersion>,
 }
 
 /// An event of a request that is in the log already.
@@ -44,12 +41,12 @@ pub(crate) struct Existing {
     pub(crate) same: bool,
 }
 
-/// What to write, and the answer once it is written.
+/// The places of a request's events.
 #[derive(Debug)]
 pub(crate) struct Decision {
-    pub(crate) answer: Appended,
-    /// The events to write, as indexes into the request, in order.
-    pub(crate) fresh: Vec<usize>,
+    pub(crate) written: Vec<Written>,
+    /// Are they in the log already? Then nothing is written.
+    pub(crate) repeated: bool,
 }
 
 impl Request {
@@ -85,15 +82,12 @@ impl Request {
                 }),
             });
         }
-        Ok(Self { events, stream_of, streams, expected, on_conflict: append.on_conflict })
+        Ok(Self { events, stream_of, streams, expected })
     }
 
-    /// The events, each with its stream.
-    pub(crate) fn events(&self) -> impl Iterator<Item = (usize, &StreamName, &NewEvent)> {
-        let with_stream = self.stream_of.iter().zip(&self.events).enumerate();
-        with_stream.filter_map(|(at, (stream, event))| {
-            self.streams.get(*stream).map(|stream| (at, stream, event))
-        })
+    /// The events, each with the index of its stream.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (usize, &NewEvent)> {
+        self.stream_of.iter().copied().zip(&self.events)
     }
 
     /// Decides on the append, given the log's last position, the last version of each of
@@ -104,85 +98,47 @@ impl Request {
         last: &[Option<u64>],
         existing: &HashMap<Uuid, Existing>,
     ) -> Result<Decision, Error> {
-        let mut existing_events = vec![0_usize; self.streams.len()];
-        let mut all_events = vec![0_usize; self.streams.len()];
-        for (stream, event) in self.stream_of.iter().zip(&self.events) {
-            bump(&mut all_events, *stream);
-            match existing.get(&event.id) {
-                Some(found) if !found.same => {
-                    return Err(duplicate(event.id, "is taken by another event in the log"));
-                }
-                Some(_) => bump(&mut existing_events, *stream),
-                None => {}
-            }
+        let found = |event: &NewEvent| existing.get(&event.id);
+        if let Some(taken) = self.events.iter().find(|it| found(it).is_some_and(|old| !old.same)) {
+            return Err(duplicate(taken.id, "is taken by another event in the log"));
         }
-        let repeated = |at: usize| all_events.get(at) == existing_events.get(at);
-        let whole =
-            existing.is_empty() || existing_events.iter().sum::<usize>() == self.events.len();
-        let each_whole =
-            (0..self.streams.len()).all(|at| repeated(at) || existing_events.get(at) == Some(&0));
-        let separable = self.on_conflict == OnConflict::SkipConflicting && each_whole;
-        if !(whole || separable) {
-            return Err(self.mixed(existing));
+        let written: Vec<Written> =
+            self.events.iter().filter_map(found).map(|old| old.written).collect();
+        if written.len() == self.events.len() {
+            return Ok(Decision { written, repeated: true });
         }
-        let nothing_new = !self.events.is_empty() && existing_events == all_events;
-        let mut skipped = vec![false; self.streams.len()];
-        let mut conflicts = Vec::new();
-        for (at, (stream, expected)) in self.streams.iter().zip(&self.expected).enumerate() {
-            let actual = last.get(at).copied().flatten();
-            let has_events = all_events.get(at).is_some_and(|count| *count > 0);
-            let settled = nothing_new || (has_events && repeated(at));
-            if !settled && !holds(*expected, actual) {
-                conflicts.push(Conflict { stream: stream.clone(), expected: *expected, actual });
-                if let Some(skip) = skipped.get_mut(at) {
-                    *skip = true;
-                }
-            }
+        if let Some(old) = self.events.iter().find(|event| found(event).is_some()) {
+            let problem = "is in the log already, but other events of the same append are not";
+            return Err(duplicate(old.id, problem));
         }
-        if !conflicts.is_empty() && self.on_conflict == OnConflict::RefuseAll {
+        let actual = last.iter().copied().chain(std::iter::repeat(None));
+        let streams = self.streams.iter().zip(&self.expected).zip(actual);
+        let conflicts = streams.filter(|((_, expected), actual)| !holds(**expected, *actual));
+        let conflicts: Vec<Conflict> = conflicts
+            .map(|((stream, expected), actual)| Conflict {
+                stream: stream.clone(),
+                expected: *expected,
+                actual,
+            })
+            .collect();
+        if !conflicts.is_empty() {
             return Err(Error::Conflict(conflicts));
         }
-        Ok(self.place(head, last, existing, &skipped, conflicts))
+        Ok(Decision { written: self.place(head, last), repeated: false })
     }
 
     /// Gives each event its place.
-    fn place(
-        &self,
-        head: u64,
-        last: &[Option<u64>],
-        existing: &HashMap<Uuid, Existing>,
-        skipped: &[bool],
-        conflicts: Vec<Conflict>,
-    ) -> Decision {
-        let mut position = head;
+    fn place(&self, head: u64, last: &[Option<u64>]) -> Vec<Written> {
         let mut next: Vec<u64> =
             last.iter().map(|version| version.map_or(0, |version| version + 1)).collect();
-        let mut fresh = Vec::with_capacity(self.events.len());
-        let mut written = Vec::with_capacity(self.events.len());
-        for (at, (stream, event)) in self.stream_of.iter().zip(&self.events).enumerate() {
-            if skipped.get(*stream) == Some(&true) {
-                written.push(None);
-            } else if let Some(found) = existing.get(&event.id) {
-                written.push(Some(found.written));
-            } else {
-                position += 1;
-                let version = next.get_mut(*stream).map_or(0, |next| {
-                    *next += 1;
-                    *next - 1
-                });
-                written.push(Some(Written { position, version }));
-                fresh.push(at);
-            }
-        }
-        Decision { answer: Appended { written, conflicts }, fresh }
-    }
-
-    fn mixed(&self, existing: &HashMap<Uuid, Existing>) -> Error {
-        let old = self.events.iter().find(|event| existing.contains_key(&event.id));
-        duplicate(
-            old.map_or_else(Uuid::nil, |event| event.id),
-            "is in the log already, but other events of the same append are not",
-        )
+        let mut place = |(stream, position)| {
+            let version = next.get_mut(stream).map_or(0, |next: &mut u64| {
+                *next += 1;
+                *next - 1
+            });
+            Written { position, version }
+        };
+        self.stream_of.iter().copied().zip(head + 1..).map(&mut place).collect()
     }
 }
 
@@ -222,12 +178,6 @@ fn holds(expected: ExpectedVersion, actual: Option<u64>) -> bool {
         ExpectedVersion::NoStream => actual.is_none(),
         ExpectedVersion::StreamExists => actual.is_some(),
         ExpectedVersion::Exact(version) => actual == Some(version),
-    }
-}
-
-fn bump(counts: &mut [usize], at: usize) {
-    if let Some(count) = counts.get_mut(at) {
-        *count += 1;
     }
 }
 

@@ -1,7 +1,5 @@
 use std::fmt;
 
-use crate::Error;
-
 /// A stream's name: `category-id`, where the category ends at the first hyphen.
 ///
 /// 1 to 200 printable ASCII characters without spaces, so that a name travels unchanged through
@@ -9,16 +7,20 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(String);
 
+/// A text that is not a stream name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a stream name: write category-id in 3 to 200 printable ASCII characters")]
+pub struct InvalidStreamName(String);
+
 impl StreamName {
     /// Checks the form of a name.
-    pub fn new(name: impl Into<String>) -> Result<Self, Error> {
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidStreamName> {
         let name = name.into();
         let category = name.split_once('-').map_or("", |(category, _)| category);
         let id = name.get(category.len() + 1..).unwrap_or("");
         let printable = name.bytes().all(|byte| byte.is_ascii_graphic());
         if category.is_empty() || id.is_empty() || !printable || name.len() > 200 {
-            let shown = name.escape_debug().take(60).collect();
-            return Err(Error::InvalidStreamName(shown));
+            return Err(InvalidStreamName(name.escape_debug().take(60).collect()));
         }
         Ok(Self(name))
     }

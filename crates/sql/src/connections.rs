@@ -69,7 +69,7 @@ pub async fn within<T>(
 }
 
 /// All rows of an answer, with a limit on the wait for each.
-pub async fn rows_within<R>(
+pub(crate) async fn rows_within<R>(
     limit: Duration,
     mut answer: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
 ) -> Result<Vec<R>, sqlx::Error> {
@@ -84,6 +84,8 @@ pub async fn rows_within<R>(
 #[derive(Debug)]
 pub struct Connections {
     options: Box<PgConnectOptions>,
+    /// The longest wait for a row of an answer.
+    pub(crate) answer: Duration,
     idle: Mutex<Vec<PgConnection>>,
     permits: Semaphore,
 }
@@ -99,10 +101,11 @@ pub struct Lent<'a> {
 }
 
 impl Connections {
-    /// At most `most` connections with these options. None is opened yet.
-    pub fn new(options: PgConnectOptions, most: usize) -> Self {
+    /// At most `most` connections with these options, each row of whose answers may take as long as
+    /// `answer`. None is opened yet.
+    pub fn new(options: PgConnectOptions, most: usize, answer: Duration) -> Self {
         let (options, idle) = (Box::new(options), Mutex::default());
-        Self { options, idle, permits: Semaphore::new(most) }
+        Self { options, answer, idle, permits: Semaphore::new(most) }
     }
 
     /// A connection that answers: an idle one, or a new one. Where an idle one does not answer, the

@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlitePool};
 use crate::connections::Connections;
 use crate::failure::Failure;
 use crate::file::{self, Contents};
+use crate::server::ANSWER;
 use crate::statement::{Param, Reader, Row, Statement};
 use crate::{Error, StoreName};
 
@@ -116,7 +117,7 @@ impl ForeignTable {
             .application_name("tramonto")
             .options([("default_transaction_read_only", "on")])
             .disable_statement_logging();
-        let pool = Pool::Server(Connections::new(options, READERS.into()));
+        let pool = Pool::Server(Connections::new(options, READERS.into(), ANSWER));
         Self { name, table, pool }
     }
 

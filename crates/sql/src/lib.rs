@@ -19,7 +19,7 @@ mod store_name;
 mod store_url;
 mod tables;
 
-pub use connections::{Connections, Lent, close, connect, rows_within, session, within};
+pub use connections::{Connections, Lent, close, connect, session, within};
 pub use database::{Database, Durability, Format};
 pub use error::{Damage, Error};
 pub use failure::{Failure, ends_the_session};

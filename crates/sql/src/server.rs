@@ -29,7 +29,7 @@ impl Server {
     pub async fn connect(options: PgConnectOptions, schema: &Schema) -> Result<Self, Error> {
         let name = StoreName::server(&options);
         let options = session(options).options([("search_path", schema.name)]);
-        let server = Self { name, connections: Connections::new(options, READERS) };
+        let server = Self { name, connections: Connections::new(options, READERS, ANSWER) };
         let lent = server.connections.lend().await;
         let mut lent = lent.map_err(|error| server.name.error(error))?;
         schema.check(&mut lent.connection, &server.name).await?;

@@ -12,7 +12,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::connections::{Connections, within};
+use crate::connections::{Connections, rows_within, within};
 use crate::failure::ends_the_session;
 use crate::server::ANSWER;
 
@@ -149,7 +149,8 @@ impl<'a> Reader<'a> {
                 Self::Postgres(connections) => {
                     let query = to_postgres(text, params);
                     let mut lent = connections.lend().await?;
-                    let rows = within(ANSWER, query.fetch_all(&mut lent.connection)).await;
+                    let answer = query.fetch(&mut lent.connection);
+                    let rows = rows_within(connections.answer, answer).await;
                     if !rows.as_ref().is_err_and(ends_the_session) {
                         lent.give_back();
                     }

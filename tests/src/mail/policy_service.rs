@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use eventstore::{Clock, EventStore, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore};
 use policy::{Follower, Known, Limits, Server};
 use registry::Registry;
 use rehearsal::Rehearsal;
@@ -49,7 +49,7 @@ impl Enforcement for PolicyService {
         let clock = Arc::new(VirtualClock::at(world.clock.now()));
         let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
         let log = world.home().log();
-        let log = SqliteStore::open_read_only(&log, Arc::clone(&handed)).await.unwrap();
+        let log = DatabaseStore::open_read_only(&log).await.unwrap();
         let log: Arc<dyn EventStore> = Arc::new(log);
         let path = world.home().registry();
         let registry = Registry::open_read_only(&path, &world.plan.programme).await.unwrap();

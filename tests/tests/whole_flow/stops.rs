@@ -16,7 +16,7 @@ use engine::Home;
 use engine::embedded::{Engine, Ports, Store};
 use engine::parts::WorkerSettings;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, EventStore, Filter, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore, Filter};
 use platform::{Answer, Directory, Error, Layer, Platform, SetRights};
 use rehearsal::VirtualClock;
 use rehearsal::prove;
@@ -122,8 +122,7 @@ fn copy(from: &Path, to: &Path) {
 /// per event, and whether an effect was found done: after a crash between effect and record it is
 /// *already so*.
 async fn told(home: &Home) -> BTreeMap<u32, Vec<String>> {
-    let clock = Arc::new(VirtualClock::at(chrono::DateTime::UNIX_EPOCH));
-    let log = SqliteStore::open_read_only(&home.log(), clock).await.unwrap();
+    let log = DatabaseStore::open_read_only(&home.log()).await.unwrap();
     let events = log.read_all(0, &Filter::default(), usize::MAX).await.unwrap().events;
     let mut told: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     // Events of the whole programme have a number that no mailbox has.

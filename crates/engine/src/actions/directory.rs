@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::{Capabilities, Capability, MailboxSet, Plan, State};
-use eventstore::{Clock, EventStore, Journal, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore, Journal};
 use platform::{Directory, EffectKey, Mode, Platform, Right, RightsView, SetRights};
 use registry::Registry;
 use roaring::RoaringBitmap;
@@ -39,7 +39,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
         )));
     }
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
+    let log = DatabaseStore::open_read_only(&home.log()).await?;
     let Some(programme) = programme_of(&log).await? else {
         return Err(Error::NotFound(
             "the log has no plan yet; there is nothing to rebuild".to_owned(),

@@ -1,6 +1,6 @@
 //! The tables of a shared store.
 
-use eventstore::PostgresStore;
+use eventstore::DatabaseStore;
 use platform::{Directory, Mode};
 use projections::PostgresTable;
 use registry::Registry;
@@ -19,7 +19,7 @@ pub async fn migrate(settings: &StoreSettings, dry_run: bool) -> Result<Migratio
         )));
     }
     let options = settings.connect_options()?;
-    let mut steps = PostgresStore::migrate(options.clone(), dry_run).await?;
+    let mut steps = DatabaseStore::migrate(options.clone(), dry_run).await?;
     steps.extend(Registry::migrate(options.clone(), dry_run).await?);
     steps.extend(vouchers::SCHEMA.migrate(options.clone(), dry_run).await?);
     steps.extend(PostgresTable::migrate(options.clone(), dry_run).await?);

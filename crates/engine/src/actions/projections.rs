@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eventstore::{Clock, EventStore, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore};
 use projections::{PostgresTable, Projections};
 use views::Rebuilt;
 
@@ -21,11 +21,10 @@ async fn rebuild_embedded(settings: &StoreSettings) -> Result<Rebuilt, Error> {
     let home = settings.home()?;
     home.expect_store()?;
     let _lock = home.lock()?;
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let log = SqliteStore::open_read_only(&home.log(), Arc::clone(&clock)).await?;
+    let log = DatabaseStore::open_read_only(&home.log()).await?;
     let programme = programme_of(&log).await?.ok_or_else(nothing_to_derive)?;
     let store: Arc<dyn EventStore> = Arc::new(log);
-    let rebuilt = Projections::rebuild(home.folder(), programme, store, clock.now()).await?;
+    let rebuilt = Projections::rebuild(home.folder(), programme, store, RealClock.now()).await?;
     let equal = rebuilt.before.as_ref().map(|before| *before == rebuilt.after);
     Ok(Rebuilt { equal, digests: Some(rebuilt) })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Plan, ProgrammeId, State};
-use eventstore::{Clock, EventStore, Journal, Origin, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore, Journal, Origin};
 use platform::{Directory, Mode};
 use registry::Registry;
 
@@ -15,7 +15,7 @@ pub struct Store {
     /// The folder.
     pub home: Home,
     /// The event log.
-    pub log: SqliteStore,
+    pub log: DatabaseStore,
     /// The registry, with its personal data.
     pub registry: Arc<Registry>,
     /// The mail directory.
@@ -34,7 +34,7 @@ impl Store {
         let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
         let lock = prepare(&home, mode).await?;
         let directory = Directory::open(&home.directory()).await?;
-        let log = SqliteStore::open(&home.log(), clock).await?;
+        let log = DatabaseStore::open(&home.log(), clock).await?;
         let existing = programme_of(&log).await?;
         let programme = existing.as_ref().unwrap_or(programme);
         let registry = Registry::open(&home.registry(), programme).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{Command, Plan, ProgrammeId, State};
 use eventstore::{
-    Clock, EventStore, ExpectedVersion, Journal, Origin, SqliteStore, programme_stream,
+    Clock, DatabaseStore, EventStore, ExpectedVersion, Journal, Origin, programme_stream,
 };
 use platform::{Directory, Mode};
 use registry::Registry;
@@ -37,8 +37,8 @@ impl Store {
             StoreUrl::Folder(_) => {
                 let home = settings.home()?;
                 let lock = prepare(&home, Mode::Production).await?;
-                let log = SqliteStore::open(&home.log(), Arc::clone(&clock)).await?;
-                (Log::Sqlite(log), Some(lock))
+                let log = DatabaseStore::open(&home.log(), Arc::clone(&clock)).await?;
+                (Log(log), Some(lock))
             }
         };
         if programme_of(&*log.port()).await?.is_none() {

@@ -3,35 +3,24 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eventstore::{Clock, EventStore, PostgresStore, SqliteStore};
+use eventstore::{Clock, DatabaseStore, EventStore};
 
 use super::StoreSettings;
 use crate::{Error, StoreUrl};
 
-/// An open event log.
+/// An open event log: a file of an embedded store, or a database that services share.
 #[derive(Clone)]
-pub enum Log {
-    /// A file of an embedded store.
-    Sqlite(SqliteStore),
-    /// A database that services share.
-    Postgres(PostgresStore),
-}
+pub struct Log(pub(super) DatabaseStore);
 
 impl Log {
-    /// The log as a port, whatever it is kept in.
+    /// The log as a port.
     pub fn port(&self) -> Arc<dyn EventStore> {
-        match self {
-            Self::Sqlite(log) => Arc::new(log.clone()),
-            Self::Postgres(log) => Arc::new(log.clone()),
-        }
+        Arc::new(self.0.clone())
     }
 
     /// Writes what is queued and closes the log.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite(log) => log.close().await,
-            Self::Postgres(log) => log.close().await,
-        }
+        self.0.close().await;
     }
 
     /// Opens an embedded log read-only, and a shared one with the permissions of its database role.
@@ -41,8 +30,7 @@ impl Log {
     ) -> Result<Self, Error> {
         match &settings.url {
             StoreUrl::Folder(_) => {
-                let log = SqliteStore::open_read_only(&embedded(settings)?, clock).await?;
-                Ok(Self::Sqlite(log))
+                Ok(Self(DatabaseStore::open_read_only(&embedded(settings)?).await?))
             }
             StoreUrl::Postgres(_) => Self::shared(settings, clock).await,
         }
@@ -55,15 +43,14 @@ impl Log {
     ) -> Result<Self, Error> {
         match &settings.url {
             StoreUrl::Folder(_) => {
-                Ok(Self::Sqlite(SqliteStore::open(&embedded(settings)?, clock).await?))
+                Ok(Self(DatabaseStore::open(&embedded(settings)?, clock).await?))
             }
             StoreUrl::Postgres(_) => Self::shared(settings, clock).await,
         }
     }
 
     async fn shared(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let options = settings.connect_options()?;
-        Ok(Self::Postgres(PostgresStore::connect(options, clock).await?))
+        Ok(Self(DatabaseStore::connect(settings.connect_options()?, clock).await?))
     }
 }
 

@@ -11,9 +11,10 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 
 use super::STEP;
-use super::transaction::CHANNEL;
-use crate::head::advance;
+use super::session::CHANNEL;
 use crate::numbers::unsigned;
+use crate::read::HEAD;
+use crate::writer::advance;
 
 /// How long a lost notification can delay its events.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -55,7 +56,7 @@ async fn register(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error>
 /// Watches for appends until the connection fails.
 async fn watch(mut listener: PgListener, head: &watch::Sender<u64>) -> sqlx::Error {
     loop {
-        let look = sqlx::query_scalar("SELECT position FROM tramonto.log_head");
+        let look = sqlx::query_scalar(HEAD.postgres);
         match within(STEP, look.fetch_one(&mut listener)).await.and_then(unsigned) {
             Ok(found) => advance(head, found),
             Err(error) => return error,

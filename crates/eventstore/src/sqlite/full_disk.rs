@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::open;
-use super::writer::Writer;
+use super::session::FileSession;
 use crate::rules::Request;
+use crate::writer::Writer;
 use crate::{Append, Clock, Error, ExpectedVersion, NewEvent, StreamName};
 
 struct Stopped;
@@ -27,12 +28,13 @@ async fn limit(connection: &mut SqliteConnection, statement: &'static str) {
     sqlx::raw_sql(statement).execute(connection).await.unwrap();
 }
 
-async fn writer(folder: &TempDir) -> Writer {
+async fn writer(folder: &TempDir) -> Writer<FileSession> {
     let path = folder.path().join("log.db");
     let name = StoreName::file(&path);
     open::prepare(&path, &name, true).await.unwrap();
     let connection = open::writing(&path, &name).await.unwrap();
-    Writer::new(connection, name, Arc::new(Stopped), watch::Sender::new(0))
+    let session = FileSession::new(connection, None);
+    Writer { session, name, clock: Arc::new(Stopped), head: watch::Sender::new(0) }
 }
 
 fn request(id: u128, bytes: usize) -> Request {
@@ -55,7 +57,7 @@ fn request(id: u128, bytes: usize) -> Request {
 async fn what_does_not_fit_is_refused_and_what_fits_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = writer(&folder).await;
-    limit(writer.connection(), "PRAGMA max_page_count = 60").await;
+    limit(writer.session.connection(), "PRAGMA max_page_count = 60").await;
     let requests = [request(1, 10), request(2, 1 << 20), request(3, 10), request(4, 1 << 20)];
     let outcomes = writer.carry_out(&requests).await;
     let positions: Vec<Option<u64>> =
@@ -66,7 +68,7 @@ async fn what_does_not_fit_is_refused_and_what_fits_is_written() {
         assert!(refused.may_retry());
         assert!(refused.to_string().contains("free some space and try again"), "{refused}");
     }
-    limit(writer.connection(), "PRAGMA max_page_count = 100000").await;
+    limit(writer.session.connection(), "PRAGMA max_page_count = 100000").await;
     let again = writer.carry_out(&requests[3..]).await;
     assert_eq!(again[0].as_ref().unwrap().last_position(), Some(3));
 }

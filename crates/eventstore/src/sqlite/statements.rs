@@ -1,4 +1,4 @@
-//! Statements that write or find many rows at once: a statement crosses a thread, so one for each
+//! Statements that write many rows at once: a statement crosses a thread, so one for each
 //! row would cost more than the row.
 
 use std::sync::{Arc, LazyLock};
@@ -39,19 +39,6 @@ const EVENT: &str = "INSERT INTO event (position, id, stream, category, version,
                      causation_id, payload) VALUES ";
 const STREAM: &str = "INSERT INTO stream (id, name, category, last_version) VALUES ";
 const STREAM_LATER: &str = " ON CONFLICT (id) DO UPDATE SET last_version = excluded.last_version";
-
-/// Streams by name: the names come as one JSON array, whose indexes come back.
-pub(crate) const FIND_STREAMS: &str = "
-    SELECT wanted.key, s.id, s.last_version
-    FROM json_each(?) wanted CROSS JOIN stream s ON s.name = wanted.value";
-
-/// Events by id: the ids come as one JSON array of hexadecimal text, whose indexes come back.
-pub(crate) const FIND_EVENTS: &str = "
-    SELECT wanted.key, e.position, e.version, s.name, k.name, e.schema_version, e.payload
-    FROM json_each(?) wanted
-    CROSS JOIN event e ON e.id = unhex(wanted.value)
-    CROSS JOIN stream s ON s.id = e.stream
-    CROSS JOIN kind k ON k.id = e.kind";
 
 impl Rows {
     /// The statement for this many rows, at most [`ROWS`], still without its values.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use eventstore::{Clock, PostgresStore};
+use eventstore::{Clock, DatabaseStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+
+use crate::wait;
 
 /// An empty database on the test server.
 pub(crate) struct TestDatabase {
@@ -25,14 +27,16 @@ pub(crate) fn server() -> PgConnectOptions {
 
 /// A connection to a server that may still be starting.
 async fn admitted(server: &PgConnectOptions) -> PgConnection {
-    loop {
-        match server.connect().await {
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57P03") => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            settled => return settled.unwrap(),
+    let mut admitted = None;
+    let connects = async || match server.connect().await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57P03") => false,
+        settled => {
+            admitted = Some(settled.unwrap());
+            true
         }
-    }
+    };
+    assert!(wait::until_async(Duration::from_mins(1), connects).await, "it never started");
+    admitted.unwrap()
 }
 
 pub(crate) async fn execute(
@@ -63,7 +67,7 @@ impl TestDatabase {
     /// A database with the tables of the log.
     pub(crate) async fn migrated() -> Self {
         let database = Self::empty().await;
-        PostgresStore::migrate(database.options(), false).await.unwrap();
+        DatabaseStore::migrate(database.options(), false).await.unwrap();
         database
     }
 
@@ -76,8 +80,8 @@ impl TestDatabase {
     }
 
     /// A store on the log of this database.
-    pub(crate) async fn store(&self, clock: Arc<dyn Clock>) -> PostgresStore {
-        PostgresStore::connect(self.options(), clock).await.unwrap()
+    pub(crate) async fn store(&self, clock: Arc<dyn Clock>) -> DatabaseStore {
+        DatabaseStore::connect(self.options(), clock).await.unwrap()
     }
 
     /// A connection as any other program would make one.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use eventstore::ExpectedVersion::Any;
-use eventstore::{EventStore, PostgresStore};
+use eventstore::{DatabaseStore, EventStore};
 use sqlx::{ConnectOptions, PgConnection};
 
 use crate::database::{TestDatabase, execute};
@@ -97,7 +97,7 @@ async fn a_store_works_with_each_role(database: &TestDatabase, owner: &mut PgCon
         execute(owner, format!("DROP ROLE IF EXISTS {user}")).await.unwrap();
         execute(owner, format!("CREATE ROLE {user} LOGIN IN ROLE {role}")).await.unwrap();
         let options = database.options().username(&user);
-        stores.push(PostgresStore::connect(options, TestClock::new()).await.unwrap());
+        stores.push(DatabaseStore::connect(options, TestClock::new()).await.unwrap());
     }
     let minute = std::time::Duration::from_mins(1);
     let [writer, projector, relay, reader] = &stores[..] else { panic!("a store for each") };
@@ -145,7 +145,7 @@ async fn a_server_starts_with_the_recommended_settings_and_keeps_them() {
     assert_eq!(usize::try_from(kept).unwrap(), names.len(), "{names:?}");
     drop(connection);
     let database = TestDatabase::on(server.options()).await;
-    PostgresStore::migrate(database.options(), false).await.unwrap();
+    DatabaseStore::migrate(database.options(), false).await.unwrap();
     let store = database.store(TestClock::new()).await;
     store.append(to("order-1", Any, &[1])).await.unwrap();
     store.close().await;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use eventstore::{
-    Append, Direction, Error, EventStore, ExpectedVersion, Filter, Lease, OnConflict,
-};
+use eventstore::{Append, Direction, Error, EventStore, ExpectedVersion, Filter, Lease};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -112,9 +110,7 @@ fn append(random: &mut ChaCha8Rng) -> Append {
             expected.push((name(stream), belief));
         }
     }
-    let on_conflict =
-        if random.random() { OnConflict::RefuseAll } else { OnConflict::SkipConflicting };
-    Append { expected, events, on_conflict }
+    Append { expected, events }
 }
 
 fn stream(random: &mut ChaCha8Rng) -> String {

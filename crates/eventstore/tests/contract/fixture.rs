@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::{
-    Append, Appended, Clock, Error, EventStore, ExpectedVersion, Filter, MemoryStore, NewEvent,
-    PostgresStore, RecordedEvent, SqliteStore, StreamName, Written,
+    Append, Appended, Clock, DatabaseStore, Error, EventStore, ExpectedVersion, Filter,
+    MemoryStore, NewEvent, RecordedEvent, StreamName, Written,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -49,8 +49,8 @@ pub(crate) struct Case {
 /// What a case's store keeps its log in.
 enum Kept {
     Memory,
-    Sqlite(SqliteStore, TempDir),
-    Postgres(PostgresStore, Box<TestDatabase>),
+    Sqlite(DatabaseStore, TempDir),
+    Postgres(DatabaseStore, Box<TestDatabase>),
 }
 
 impl Case {
@@ -61,7 +61,7 @@ impl Case {
             Adapter::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("log.db");
-                let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
+                let store = DatabaseStore::open(&path, clock.clone()).await.unwrap();
                 (Arc::new(store.clone()), Kept::Sqlite(store, folder))
             }
             Adapter::Postgres => {
@@ -92,7 +92,7 @@ impl Case {
             Kept::Sqlite(store, folder) => {
                 store.close().await;
                 let path = folder.path().join("log.db");
-                *store = SqliteStore::open(&path, self.clock.clone()).await.unwrap();
+                *store = DatabaseStore::open(&path, self.clock.clone()).await.unwrap();
                 self.store = Arc::new(store.clone());
             }
             Kept::Postgres(store, database) => {
@@ -159,13 +159,10 @@ pub(crate) fn event(id: u128) -> NewEvent {
     }
 }
 
-/// Positions and versions of an answer in which nothing was skipped.
+/// Positions and versions of an answer.
 pub(crate) fn places(appended: &Appended) -> Vec<(u64, u64)> {
-    let places = appended.written.iter().map(|written| {
-        let Written { position, version } = written.unwrap();
-        (position, version)
-    });
-    places.collect()
+    let places = appended.written.iter();
+    places.map(|Written { position, version }| (*position, *version)).collect()
 }
 
 /// The conflicts of a refused append: stream, what it holds.

@@ -1,15 +1,14 @@
 //! Rows 11 to 14 of the contract: one append to many streams.
 
 use eventstore::ExpectedVersion::{Any, Exact, NoStream, StreamExists};
-use eventstore::{Append, ExpectedVersion, OnConflict};
+use eventstore::{Append, ExpectedVersion};
 
 use crate::fixture::{Case, conflicts, event, name, places};
 
-fn append(streams: &[(&str, ExpectedVersion, u128)], on_conflict: OnConflict) -> Append {
+fn append(streams: &[(&str, ExpectedVersion, u128)]) -> Append {
     Append {
         expected: streams.iter().map(|(stream, expected, _)| (name(stream), *expected)).collect(),
         events: streams.iter().map(|(stream, _, id)| (name(stream), event(*id))).collect(),
-        on_conflict,
     }
 }
 
@@ -22,26 +21,9 @@ const MIXED: [(&str, ExpectedVersion, u128); 4] = [
 
 pub(crate) async fn every_conflict_is_reported_and_nothing_written(case: Case) {
     case.given("order-1", &[1, 2]).await;
-    let refused = case.store.append(append(&MIXED, OnConflict::RefuseAll)).await;
+    let refused = case.store.append(append(&MIXED)).await;
     assert_eq!(conflicts(refused), [("order-1".to_owned(), Some(1)), ("order-3".to_owned(), None)]);
     assert_eq!(case.told().await.len(), 2);
-}
-
-pub(crate) async fn with_skip_the_streams_without_conflict_are_written(case: Case) {
-    case.given("order-1", &[1, 2]).await;
-    let skip = append(&MIXED, OnConflict::SkipConflicting);
-    let appended = case.store.append(skip).await.unwrap();
-    let positions: Vec<Option<u64>> =
-        appended.written.iter().map(|written| written.map(|written| written.position)).collect();
-    assert_eq!(positions, [None, Some(3), None, Some(4)]);
-    let skipped = appended.conflicts.iter().map(|conflict| conflict.stream.to_string());
-    assert!(skipped.eq(["order-1", "order-3"]));
-    assert_eq!(case.told().await.len(), 4);
-
-    let all = append(&[("order-1", NoStream, 21)], OnConflict::SkipConflicting);
-    let none = case.store.append(all).await.unwrap();
-    assert_eq!((none.last_position(), none.conflicts.len()), (None, 1));
-    assert_eq!(case.store.head().await.unwrap(), 4);
 }
 
 pub(crate) async fn events_of_several_streams_keep_the_order_sent(mut case: Case) {
@@ -62,7 +44,6 @@ pub(crate) async fn an_expectation_without_events_is_enforced(case: Case) {
     let guarded = |expected, id| Append {
         expected: vec![(name("guard-1"), expected)],
         events: vec![(name("order-1"), event(id))],
-        on_conflict: OnConflict::RefuseAll,
     };
     let refused = case.store.append(guarded(Exact(3), 2)).await;
     assert_eq!(conflicts(refused), [("guard-1".to_owned(), Some(0))]);
@@ -84,7 +65,6 @@ pub(crate) async fn ten_thousand_streams_fit_in_one_append(case: Case) {
                 .zip(u128::from(round) * 10_000..)
                 .map(|(stream, id)| (stream, event(id)))
                 .collect(),
-            on_conflict: OnConflict::RefuseAll,
         };
         let appended = case.store.append(append).await.unwrap();
         assert!(places(&appended).iter().all(|(_, version)| *version == u64::from(round)));

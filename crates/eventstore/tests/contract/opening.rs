@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use eventstore::ExpectedVersion::Any;
-use eventstore::{Error, EventStore, SqliteStore};
+use eventstore::{DatabaseStore, Error, EventStore};
 use futures::future::join_all;
 use sql::Error::{Corrupt, Rejected};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::fixture::{TestClock, log, to};
 
 async fn refusal(path: &Path) -> Error {
-    let refused = SqliteStore::open(path, TestClock::new()).await.unwrap_err();
-    let to_read = SqliteStore::open_read_only(path, TestClock::new()).await.unwrap_err();
+    let refused = DatabaseStore::open(path, TestClock::new()).await.unwrap_err();
+    let to_read = DatabaseStore::open_read_only(path).await.unwrap_err();
     for error in [&refused, &to_read] {
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "it names the file: {text}");
@@ -28,7 +28,7 @@ async fn refusal(path: &Path) -> Error {
 /// A closed store with some hundred events.
 async fn store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("log.db"), TestClock::new()).await.unwrap();
+    let store = DatabaseStore::open(&folder.path().join("log.db"), TestClock::new()).await.unwrap();
     let ids: Vec<u128> = (1..=500).collect();
     store.append(to("order-1", Any, &ids)).await.unwrap();
     store.close().await;
@@ -54,8 +54,8 @@ async fn a_new_store_leaves_nothing_but_its_file() {
 async fn a_new_store_opened_by_many_at_once_is_one_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.db");
-    let stores = join_all((0..8).map(|_| SqliteStore::open(&path, TestClock::new()))).await;
-    let stores: Vec<SqliteStore> = stores.into_iter().map(Result::unwrap).collect();
+    let stores = join_all((0..8).map(|_| DatabaseStore::open(&path, TestClock::new()))).await;
+    let stores: Vec<DatabaseStore> = stores.into_iter().map(Result::unwrap).collect();
     for (id, store) in (1..).zip(&stores) {
         store.append(to("order-1", Any, &[id])).await.unwrap();
     }
@@ -67,7 +67,7 @@ async fn a_draft_left_by_a_crash_is_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.db");
     fs::write(folder.path().join("log.db.1-0.new"), "half a draft").unwrap();
-    SqliteStore::open(&path, TestClock::new()).await.unwrap();
+    DatabaseStore::open(&path, TestClock::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -78,8 +78,6 @@ async fn what_is_no_store_is_told_by_what_it_is() {
     fs::write(path("short"), "no").unwrap();
     fs::write(path("orphan-wal"), "something").unwrap();
     for (file, problem) in [
-        (path("text"), "it is not a SQLite database"),
-        (path("short"), "it is not a SQLite database"),
         (folder.path().to_owned(), "it is a directory"),
         (path("missing/log.db"), "does not exist; create it first"),
         (path("text/log.db"), "check the path and its permissions"),
@@ -89,8 +87,14 @@ async fn what_is_no_store_is_told_by_what_it_is() {
         assert!(matches!(error, Error::Store(Rejected { .. })), "{error:?}");
         assert!(error.to_string().contains(problem), "{error} / {problem}");
     }
+    for file in ["text", "short"] {
+        let error = refusal(&path(file)).await;
+        assert!(matches!(error, Error::Store(Corrupt(_))), "{error:?}");
+        let told = error.to_string();
+        assert!(told.contains("it is not a SQLite database (check the path); restore it from a"));
+    }
     assert!(fs::read(path("short")).unwrap() == b"no", "and it is left alone");
-    let absent = SqliteStore::open_read_only(&path("absent"), TestClock::new()).await.unwrap_err();
+    let absent = DatabaseStore::open_read_only(&path("absent")).await.unwrap_err();
     assert!(absent.to_string().contains("there is no such file"), "{absent}");
     assert!(!path("absent").exists(), "reading makes nothing");
 }
@@ -122,10 +126,10 @@ async fn another_journal_mode_is_read_and_is_set_back_to_write() {
     let folder = store().await;
     let path = folder.path().join("log.db");
     change(&path, "PRAGMA journal_mode = delete").await;
-    let reader = SqliteStore::open_read_only(&path, TestClock::new()).await.unwrap();
+    let reader = DatabaseStore::open_read_only(&path).await.unwrap();
     assert_eq!(reader.head().await.unwrap(), 500);
     reader.close().await;
-    let store = SqliteStore::open(&path, TestClock::new()).await.unwrap();
+    let store = DatabaseStore::open(&path, TestClock::new()).await.unwrap();
     store.append(to("order-1", Any, &[501])).await.unwrap();
     assert!(folder.path().join("log.db-wal").exists());
 }
@@ -167,7 +171,7 @@ async fn overwritten_pages_are_an_error_and_never_a_panic() {
         broken[page * 4_096..(page + 1) * 4_096].fill(0xA5);
         fs::write(&path, broken).unwrap();
         let outcome = async {
-            let store = SqliteStore::open(&path, TestClock::new()).await?;
+            let store = DatabaseStore::open(&path, TestClock::new()).await?;
             let read = store.read_all(0, &eventstore::Filter::default(), 1_000).await;
             store.close().await;
             read

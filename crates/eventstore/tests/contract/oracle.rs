@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use eventstore::ExpectedVersion::{Any, NoStream};
-use eventstore::{Error, EventStore, Filter, MemoryStore, SqliteStore};
+use eventstore::{DatabaseStore, Error, EventStore, Filter, MemoryStore};
 use futures::future::join_all;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -212,7 +212,7 @@ impl Subject for CheckpointApart {
 async fn two_stores(folder: &Path) -> Vec<Arc<dyn EventStore>> {
     let mut stores: Vec<Arc<dyn EventStore>> = Vec::new();
     for _ in 0..2 {
-        let store = SqliteStore::open(&folder.join("log.db"), TestClock::new()).await.unwrap();
+        let store = DatabaseStore::open(&folder.join("log.db"), TestClock::new()).await.unwrap();
         stores.push(Arc::new(store));
     }
     stores

@@ -4,30 +4,33 @@
 use std::time::{Duration, Instant};
 
 use eventstore::ExpectedVersion::Any;
-use eventstore::{Appended, EventStore, Filter, PostgresStore};
+use eventstore::{Appended, DatabaseStore, EventStore, Filter};
 
 use crate::database::TestDatabase;
 use crate::fixture::{TestClock, log, places, to};
 use crate::server::{Network, OwnServer, Ways};
+use crate::wait;
 
 /// No call may take longer, whatever happens to the server.
 const BOUND: Duration = Duration::from_secs(30);
 
 /// Tries until the store answers; what is refused meanwhile must say that it may be tried again.
-async fn insist(store: &PostgresStore, id: u128) -> Appended {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
+async fn insist(store: &DatabaseStore, id: u128) -> Appended {
+    let mut answer = None;
+    let answers = async || {
         let append = store.append(to("order-1", Any, &[id]));
         match tokio::time::timeout(BOUND, append).await.expect("a call without end") {
-            Ok(appended) => return appended,
-            Err(error) => assert!(error.may_retry() && Instant::now() < deadline, "{error}"),
+            Ok(appended) => answer = Some(appended),
+            Err(error) => assert!(error.may_retry(), "{error}"),
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        answer.is_some()
+    };
+    assert!(wait::until_async(Duration::from_mins(1), answers).await, "it never answers");
+    answer.unwrap()
 }
 
 /// Is an append of another process told again?
-async fn is_told(store: &PostgresStore, other: &PostgresStore, id: u128) {
+async fn is_told(store: &DatabaseStore, other: &DatabaseStore, id: u128) {
     let mut appended = store.appended();
     let position = insist(other, id).await.last_position().unwrap();
     let told = tokio::time::timeout(BOUND, appended.wait_for(|head| *head >= position));
@@ -38,7 +41,7 @@ async fn is_told(store: &PostgresStore, other: &PostgresStore, id: u128) {
 async fn a_server_killed_and_started_again_is_used_again_and_has_what_was_acknowledged() {
     let mut server = OwnServer::start(&[]).await;
     let database = TestDatabase::on(server.options()).await;
-    PostgresStore::migrate(database.options(), false).await.unwrap();
+    DatabaseStore::migrate(database.options(), false).await.unwrap();
     let store = database.store(TestClock::new()).await;
     let other = database.store(TestClock::new()).await;
     for round in 0..3_u128 {
@@ -66,7 +69,7 @@ async fn a_network_that_says_nothing_ends_calls_in_time_and_is_used_again_once_i
     let database = TestDatabase::migrated().await;
     let network = Network::to(database.options().get_port()).await;
     let far = database.options().port(network.port());
-    let store = PostgresStore::connect(far, TestClock::new()).await.unwrap();
+    let store = DatabaseStore::connect(far, TestClock::new()).await.unwrap();
     let near = database.store(TestClock::new()).await;
     insist(&store, 1).await;
     for (cut, id) in [(Ways::Neither, 2), (Ways::There, 3)] {
@@ -100,7 +103,7 @@ async fn an_append_whose_answer_is_lost_is_answered_as_the_first_time_when_sent_
     let database = TestDatabase::migrated().await;
     let network = Network::to(database.options().get_port()).await;
     let far = database.options().port(network.port());
-    let store = PostgresStore::connect(far, TestClock::new()).await.unwrap();
+    let store = DatabaseStore::connect(far, TestClock::new()).await.unwrap();
     let near = database.store(TestClock::new()).await;
     insist(&store, 1).await;
     // The notice of the commit reaches the near store; then the answers to the far one are held

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eventstore::ExpectedVersion::{Any, NoStream};
-use eventstore::{Error, EventStore, PostgresStore};
+use eventstore::{DatabaseStore, EventStore};
 use futures::future::join_all;
 use sqlx::PgConnection;
 
 use crate::database::execute;
 use crate::fixture::{Adapter, Case, TestClock, log, places, to};
 
-async fn second(case: &Case) -> PostgresStore {
+async fn second(case: &Case) -> DatabaseStore {
     case.database().store(TestClock::new()).await
 }
 
@@ -200,28 +200,6 @@ async fn a_process_that_falls_asleep_in_an_append_loses_its_turn() {
     let bounded = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tramonto'";
     let bounded: i64 = sqlx::query_scalar(bounded).fetch_one(&mut sessions).await.unwrap();
     assert!(bounded > 0, "sessions of the store can be told by their name");
-}
-
-#[tokio::test]
-async fn a_projection_and_its_checkpoint_move_together_or_not_at_all() {
-    let case = Case::new(Adapter::Postgres).await;
-    case.given("order-1", &[1, 2, 3]).await;
-    let lease = case.store.claim("s", "a", Duration::from_mins(1)).await.unwrap().unwrap();
-    let mut projection = case.database().stranger().await;
-    execute(&mut projection, "CREATE TABLE seen (position bigint)").await.unwrap();
-    for (end, checkpoint) in [("ROLLBACK", 0), ("COMMIT", 2)] {
-        execute(&mut projection, "BEGIN; INSERT INTO seen VALUES (1), (2)").await.unwrap();
-        PostgresStore::save_checkpoint_within(&mut projection, &lease, 2).await.unwrap();
-        execute(&mut projection, end).await.unwrap();
-        let again = case.store.claim("s", "a", Duration::from_mins(1)).await.unwrap().unwrap();
-        assert_eq!(again.checkpoint, checkpoint);
-    }
-    case.clock.advance(chrono::TimeDelta::minutes(5));
-    case.store.claim("s", "b", Duration::from_mins(1)).await.unwrap().unwrap();
-    let fenced = PostgresStore::save_checkpoint_within(&mut projection, &lease, 3).await;
-    assert!(matches!(fenced, Err(Error::Fenced { .. })));
-    let beyond = PostgresStore::save_checkpoint_within(&mut projection, &lease, 4).await;
-    assert!(matches!(beyond, Err(Error::LogShorter { checkpoint: 4, head: 3 })));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Databases that are no store, and what is said of each: one sentence, with what to do.
 
 use eventstore::ExpectedVersion::Any;
-use eventstore::{Error, EventStore, PostgresStore};
+use eventstore::{DatabaseStore, Error, EventStore};
 use futures::future::join_all;
 use sql::Error::{Corrupt, Rejected};
 use sqlx::Connection;
@@ -18,7 +18,7 @@ fn sentence(error: &Error) -> String {
 }
 
 async fn refusal(options: PgConnectOptions) -> String {
-    let error = PostgresStore::connect(options, TestClock::new()).await.unwrap_err();
+    let error = DatabaseStore::connect(options, TestClock::new()).await.unwrap_err();
     assert!(matches!(error, Error::Store(Rejected { .. })), "{error:?}");
     sentence(&error)
 }
@@ -48,7 +48,7 @@ async fn a_database_without_tables_asks_for_migration_and_is_left_as_it_was() {
 async fn a_dry_run_tells_what_is_missing_and_changes_nothing() {
     let database = TestDatabase::empty().await;
     let missing = async |dry| -> Vec<String> {
-        let steps = PostgresStore::migrate(database.options(), dry).await.unwrap();
+        let steps = DatabaseStore::migrate(database.options(), dry).await.unwrap();
         steps.iter().map(ToString::to_string).collect()
     };
     assert_eq!(missing(true).await, ["tramonto 1: log"]);
@@ -61,7 +61,7 @@ async fn a_dry_run_tells_what_is_missing_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_that_migrate_at_once_make_one_store() {
     let database = TestDatabase::empty().await;
-    let runs = (0..6).map(|_| tokio::spawn(PostgresStore::migrate(database.options(), false)));
+    let runs = (0..6).map(|_| tokio::spawn(DatabaseStore::migrate(database.options(), false)));
     let runs: Vec<_> = runs.collect();
     for run in join_all(runs).await {
         run.unwrap().unwrap();
@@ -88,7 +88,7 @@ async fn a_newer_or_other_schema_is_refused_by_opening_and_by_migrating() {
         let opened = refusal(database.options()).await;
         assert!(opened.contains(problem), "{opened}");
         for dry in [true, false] {
-            let error = PostgresStore::migrate(database.options(), dry).await.unwrap_err();
+            let error = DatabaseStore::migrate(database.options(), dry).await.unwrap_err();
             assert!(sentence(&error).contains(problem), "{error}");
         }
     }
@@ -99,7 +99,7 @@ async fn a_wrong_database_user_or_address_is_told_by_what_it_is() {
     let nowhere = server().database("tramonto_is_not_here");
     let text = refusal(nowhere.clone()).await;
     assert!(text.contains("there is no such database; check its name, or create it"), "{text}");
-    assert!(PostgresStore::migrate(nowhere, false).await.is_err());
+    assert!(DatabaseStore::migrate(nowhere, false).await.is_err());
     let text = refusal(server().username("nobody_of_this_name").password("se-cret")).await;
     assert!(
         text.contains("check user, password and pg_hba.conf") && !text.contains("se-cret"),
@@ -108,7 +108,7 @@ async fn a_wrong_database_user_or_address_is_told_by_what_it_is() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = closed.local_addr().unwrap().port();
     drop(closed);
-    let error = PostgresStore::connect(server().port(port), TestClock::new()).await.unwrap_err();
+    let error = DatabaseStore::connect(server().port(port), TestClock::new()).await.unwrap_err();
     assert!(error.may_retry(), "{error}");
     assert!(sentence(&error).contains("check the server, the network"), "{error}");
 }
@@ -134,7 +134,7 @@ async fn a_counter_that_disagrees_with_the_events_is_damage() {
         store.append(to("order-1", Any, &ids)).await.unwrap();
         store.close().await;
         change(&database, &format!("UPDATE tramonto.log_head SET position = {position}")).await;
-        let opened = PostgresStore::connect(database.options(), TestClock::new()).await;
+        let opened = DatabaseStore::connect(database.options(), TestClock::new()).await;
         let error = opened.unwrap_err();
         assert!(matches!(error, Error::Store(Corrupt(_))), "{error}");
         assert!(error.to_string().contains("but the last event is 500"), "{error}");

@@ -1,7 +1,7 @@
 //! Rows 7 to 10 of the contract: the same events sent again.
 
+use eventstore::Append;
 use eventstore::ExpectedVersion::{Any, Exact, NoStream};
-use eventstore::{Append, OnConflict};
 
 use crate::fixture::{Case, duplicate, event, name, places, to};
 
@@ -75,17 +75,4 @@ pub(crate) async fn an_id_twice_in_one_append_is_refused(case: Case) {
     across.events.push((name("order-2"), event(1)));
     assert_eq!(duplicate(case.store.append(across).await), 1);
     assert_eq!(case.store.head().await.unwrap(), 0);
-}
-
-pub(crate) async fn skipped_streams_are_skipped_again_when_sent_again(case: Case) {
-    case.given("order-1", &[1]).await;
-    let mut append = Append { on_conflict: OnConflict::SkipConflicting, ..Append::default() };
-    for (stream, expected, id) in [("order-1", NoStream, 2), ("order-2", NoStream, 3)] {
-        append.expected.push((name(stream), expected));
-        append.events.push((name(stream), event(id)));
-    }
-    let first = case.store.append(append.clone()).await.unwrap();
-    assert_eq!((first.written[0], first.conflicts.len()), (None, 1));
-    assert_eq!(case.store.append(append).await.unwrap(), first);
-    assert_eq!(case.told().await.len(), 2);
 }

@@ -12,6 +12,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::wait;
+
 /// How long a server may take to start on a machine that is busy.
 const START: Duration = Duration::from_mins(1);
 
@@ -56,12 +58,8 @@ impl OwnServer {
     }
 
     async fn wait(&self) {
-        let answers = async {
-            while self.options().connect().await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(START, answers).await.expect("the server does not start");
+        let answers = async || self.options().connect().await.is_ok();
+        assert!(wait::until_async(START, answers).await, "the server does not start");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eventstore::ExpectedVersion::{Any, NoStream};
-use eventstore::{Error, EventStore, Filter, SqliteStore};
+use eventstore::{DatabaseStore, Error, EventStore, Filter};
 use futures::future::join_all;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -21,8 +21,8 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result
     sqlx::raw_sql(sql).execute(connection).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
-async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, TestClock::new()).await.unwrap()
+async fn open(path: &Path) -> DatabaseStore {
+    DatabaseStore::open(path, TestClock::new()).await.unwrap()
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_transaction_rolled_back_by_another_process_uses_no_position() {
 async fn an_append_of_another_process_wakes_soon() {
     let case = Case::new(Adapter::Sqlite).await;
     let other = open(&case.path()).await;
-    let reader = SqliteStore::open_read_only(&case.path(), TestClock::new()).await.unwrap();
+    let reader = DatabaseStore::open_read_only(&case.path()).await.unwrap();
     for store in [Arc::clone(&case.store), Arc::new(reader)] {
         let mut appended = store.appended();
         let before = store.head().await.unwrap();
@@ -93,7 +93,7 @@ async fn two_processes_append_to_one_file_without_mixing_up_streams_kinds_or_ver
 async fn a_store_opened_for_reading_reads_while_another_writes_and_refuses_to_write() {
     let case = Case::new(Adapter::Sqlite).await;
     case.given("order-1", &[1]).await;
-    let reader = SqliteStore::open_read_only(&case.path(), TestClock::new()).await.unwrap();
+    let reader = DatabaseStore::open_read_only(&case.path()).await.unwrap();
     case.given("order-1", &[2]).await;
     assert_eq!(log(&reader).await, case.log().await);
     let refused = [

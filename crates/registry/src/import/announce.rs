@@ -11,7 +11,9 @@ use domain::{
     DateColumn, Event, MailboxSet, MailboxesActivated, MailboxesRegistered, ProgrammeId,
     RegistrationsCorrected,
 };
-use eventstore::{Append, Direction, EventStore, ExpectedVersion, NewEvent, StreamName};
+use eventstore::{
+    Append, Direction, EventStore, ExpectedVersion, NewEvent, StreamName, registry_stream,
+};
 use uuid::Uuid;
 
 use super::Error;
@@ -98,7 +100,7 @@ fn column(days: impl Iterator<Item = Option<NaiveDate>>) -> Result<DateColumn, E
 
 /// The stream of a programme's registry.
 pub(super) fn stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    Ok(StreamName::new(format!("registry-{programme}"))?)
+    Ok(registry_stream(programme)?)
 }
 
 /// Appends the outbox to the log, until it is empty.

@@ -49,7 +49,7 @@ impl Source {
 
     pub(super) fn server(options: &PgConnectOptions) -> Self {
         let options = options.clone().options([("search_path", "tramonto,directory")]);
-        Self::Server(Connections::new(options.disable_statement_logging(), 1))
+        Self::Server(Connections::new(options.disable_statement_logging(), 1, sql::ANSWER))
     }
 
     /// The next rows of the log, in order; none at its end.

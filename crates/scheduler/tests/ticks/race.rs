@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eventstore::{
-    Append, Appended, Direction, Error, EventStore, Filter, Lease, Page, RecordedEvent,
-    SqliteStore, StreamName,
+    Append, Appended, DatabaseStore, Direction, Error, EventStore, Filter, Lease, Page,
+    RecordedEvent, StreamName,
 };
 use scheduler::Scheduler;
 use tokio::sync::{Mutex, watch};
@@ -125,8 +125,8 @@ async fn two_schedulers_on_one_file_record_everything_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("log.db");
     let clock = Hands::at("2014-12-01T00:00:00Z");
-    let one = SqliteStore::open(&file, clock.clone()).await.unwrap();
-    let other = SqliteStore::open(&file, clock.clone()).await.unwrap();
+    let one = DatabaseStore::open(&file, clock.clone()).await.unwrap();
+    let other = DatabaseStore::open(&file, clock.clone()).await.unwrap();
     let recurring = plan(&[("weekly", "0 0 12 * * Mon", "once")]);
     let one = World::on(Arc::new(one), clock.clone(), recurring.clone()).await;
     let other = World { clock, store: Arc::new(other), plan: recurring.clone() };

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::RealClock;
-use eventstore::{
-    Append, Clock, EventStore, ExpectedVersion, NewEvent, OnConflict, SqliteStore, StreamName,
-};
+use eventstore::{Append, Clock, DatabaseStore, EventStore, ExpectedVersion, NewEvent, StreamName};
 use uuid::Uuid;
 
 use crate::report::{Report, whole};
@@ -19,7 +17,7 @@ const BATCHES: usize = 20;
 /// On a fresh SQLite file in the folder.
 pub(crate) async fn embedded(folder: &Path, report: &mut Report) -> Fallible<()> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let store = SqliteStore::open(&folder.join("append.db"), Arc::clone(&clock)).await?;
+    let store = DatabaseStore::open(&folder.join("append.db"), Arc::clone(&clock)).await?;
     measure(&store, &*clock, report).await?;
     store.close().await;
     Ok(())
@@ -44,8 +42,7 @@ pub(crate) async fn measure(
         }
         let begun = Instant::now();
         for events in appends {
-            let append =
-                Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
+            let append = Append { expected: Vec::new(), events };
             store.append(append).await?;
         }
         rates.push(whole(rate(u64::try_from(BATCH * BATCHES)?, begun.elapsed())));

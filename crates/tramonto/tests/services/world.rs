@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::ProgrammeId;
 use engine::RealClock;
-use eventstore::{Clock, EventStore, PostgresStore};
+use eventstore::{Clock, DatabaseStore, EventStore};
 use projections::{PostgresTable, Table};
 use rehearsal::prove_shared;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -216,7 +216,7 @@ impl World {
     /// The log, as the services read it.
     pub(crate) async fn log(&self) -> Arc<dyn EventStore> {
         let options = options(self.postgres.port);
-        Arc::new(PostgresStore::connect(options, Arc::new(RealClock)).await.unwrap())
+        Arc::new(DatabaseStore::connect(options, Arc::new(RealClock)).await.unwrap())
     }
 
     /// The number of completed phases.

@@ -9,7 +9,7 @@ use domain::{
     Sex, State, Verdict, Verification, civil_date,
 };
 use eventstore::{
-    Clock, EventStore, ExpectedVersion, Journal, MemoryStore, Origin, PostgresStore, SqliteStore,
+    Clock, DatabaseStore, EventStore, ExpectedVersion, Journal, MemoryStore, Origin,
     mailbox_stream, outcome_stream, programme_stream,
 };
 use keyring::Keyring;
@@ -93,7 +93,7 @@ impl World {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log.db");
-        let store = Arc::new(SqliteStore::open(&log, Arc::new(clock.clone())).await.unwrap());
+        let store = Arc::new(DatabaseStore::open(&log, Arc::new(clock.clone())).await.unwrap());
         Self::begin_in(folder, store, Stores::Folder, clock, rules, people).await
     }
 
@@ -107,11 +107,11 @@ impl World {
         let mut connection = server.connect().await.unwrap();
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         let options = server.database(&name);
-        PostgresStore::migrate(options.clone(), false).await.unwrap();
+        DatabaseStore::migrate(options.clone(), false).await.unwrap();
         Registry::migrate(options.clone(), false).await.unwrap();
         SCHEMA.migrate(options.clone(), false).await.unwrap();
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
-        let store = PostgresStore::connect(options.clone(), Arc::new(clock.clone())).await.unwrap();
+        let store = DatabaseStore::connect(options.clone(), Arc::new(clock.clone())).await.unwrap();
         Self::begin(Arc::new(store), Stores::Server(Box::new(options), name), clock, rules, people)
             .await
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{Backlog, DeadLetter, Delivery, InProcess, WorkOrder, WorkQueue};
+use bus::{Backlog, Delivery, InProcess, WorkOrder, WorkQueue};
 use domain::Capabilities;
 use eventstore::{
     Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
@@ -115,10 +115,6 @@ impl WorkQueue for StoppingQueue {
 
     async fn backlog(&self) -> Result<Backlog, bus::Error> {
         self.inner.backlog().await
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, bus::Error> {
-        self.inner.dead_letters().await
     }
 
     fn close(&self) {

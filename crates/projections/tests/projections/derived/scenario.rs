@@ -16,8 +16,8 @@ use domain::{
     Standing, State, Task, Verdict, VouchersIssued, civil_date, tasks,
 };
 use eventstore::{
-    Append, Clock, EventStore, ExpectedVersion, Filter, Journal, MemoryStore, NewEvent, Origin,
-    SqliteStore, StreamName, drift_stream, incident_stream, mailbox_stream, outcome_stream,
+    Append, Clock, DatabaseStore, EventStore, ExpectedVersion, Filter, Journal, MemoryStore,
+    NewEvent, Origin, StreamName, drift_stream, incident_stream, mailbox_stream, outcome_stream,
     programme_stream, registry_stream,
 };
 use proptest::prelude::*;
@@ -77,7 +77,7 @@ impl Scenario {
     /// The same, with its log in a file.
     pub(crate) async fn begin_in(dir: &tempfile::TempDir) -> Self {
         let hand = hand();
-        let store = SqliteStore::open(&dir.path().join("log.db"), hand.clone()).await.unwrap();
+        let store = DatabaseStore::open(&dir.path().join("log.db"), hand.clone()).await.unwrap();
         Self::begin_on(Arc::new(store), hand).await
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bus::{Connection, JetStreamMirror, NatsOptions};
 use chrono::{DateTime, Utc};
 use domain::{ProgrammeId, State};
-use eventstore::{Clock, EventStore, Journal, PostgresStore};
+use eventstore::{Clock, DatabaseStore, EventStore, Journal};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use tempfile::TempDir;
@@ -113,7 +113,7 @@ impl Deployment {
 
     pub(crate) async fn log(&self, database: &str) -> Fallible<Arc<dyn EventStore>> {
         let clock: Arc<dyn Clock> = Arc::<Shifted>::clone(&self.clock);
-        Ok(Arc::new(PostgresStore::connect(self.options(database), clock).await?))
+        Ok(Arc::new(DatabaseStore::connect(self.options(database), clock).await?))
     }
 
     pub(crate) async fn journal(&self, database: &str) -> Fallible<Journal> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Capability, Event, HoldPlaced, HoldReleased};
-use eventstore::{Append, Clock, EventStore, Journal, OnConflict, Origin, mailbox_stream};
+use eventstore::{Append, Clock, EventStore, Journal, Origin, mailbox_stream};
 use projections::{Expand, PostgresTable, Relay, RelaySettings};
 
 use super::deployment::Deployment;
@@ -90,7 +90,7 @@ async fn single_events(journal: &Journal) -> Fallible<()> {
                 events.push((stream.clone(), journal.new_event(&event, now, &origin)?));
             }
         }
-        let append = Append { expected: Vec::new(), events, on_conflict: OnConflict::default() };
+        let append = Append { expected: Vec::new(), events };
         journal.store().append(append).await?;
     }
     Ok(())
