@@ -42,29 +42,14 @@ impl Folder {
         }
     }
 
-    /// The current version of the file.
-    pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
-        let path = self.file();
-        let metadata = path.metadata().map_err(|error| failed(&path, "read", error))?;
-        Ok(Stamp::of(&metadata))
-    }
-
     /// The contents of the file; `None` where there is none. Rejected if others can read it.
     pub(crate) fn read(&self) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
-        let path = self.file();
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&path, "read", error)),
-        };
-        let folder = self.0.metadata().map_err(|error| failed(&self.0, "read", error))?;
-        private(&folder, &self.0, "700")?;
-        // Of the open file, so that what is checked is what is read.
-        let metadata = file.metadata().map_err(|error| failed(&path, "read", error))?;
-        private(&metadata, &path, "600")?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| failed(&path, "read", error))?;
-        Ok(Some((bytes, Stamp::of(&metadata))))
+        let found = read(&self.file(), OTHERS, "600")?;
+        if found.is_some() {
+            let folder = self.0.metadata().map_err(|error| failed(&self.0, "read", error))?;
+            private(&folder, &self.0, OTHERS, "700")?;
+        }
+        Ok(found)
     }
 
     /// Writes the file where there is none; where another process was faster, nothing is written.
@@ -113,13 +98,47 @@ impl Folder {
 }
 
 impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// The current version of a file.
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+        let metadata = path.metadata().map_err(|error| failed(path, "read", error))?;
+        Ok(Self::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
         Self { inode: metadata.ino(), changed: (metadata.mtime(), metadata.mtime_nsec()) }
     }
 }
 
-fn private(metadata: &Metadata, path: &Path, mode: &'static str) -> Result<(), Error> {
-    if metadata.mode() & OTHERS == 0 {
+/// The contents of a file and its version; `None` where there is none. Rejected if it has one of
+/// these permissions; `mode` is what it should have.
+pub(crate) fn read(
+    path: &Path,
+    rejected: u32,
+    mode: &'static str,
+) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
+    let unreadable = |error| failed(path, "read", error);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    // Of the open file, so that what is checked is what is read.
+    let metadata = file.metadata().map_err(unreadable)?;
+    private(&metadata, path, rejected, mode)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(Some((bytes, Stamp::from(&metadata))))
+}
+
+fn private(
+    metadata: &Metadata,
+    path: &Path,
+    rejected: u32,
+    mode: &'static str,
+) -> Result<(), Error> {
+    if metadata.mode() & rejected == 0 {
         return Ok(());
     }
     Err(Error::Exposed { path: path.to_owned(), mode })

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::folder::{Folder, Stamp};
 use crate::jws::{self, Refused};
-use crate::key::{Key, Private, Retired};
+use crate::key::{Key, Retired};
 use crate::keyed::KeyedHash;
 use crate::source::Source;
 use crate::stored::{self, Keys};
@@ -81,7 +81,9 @@ impl Keyring {
         now: DateTime<Utc>,
     ) -> Result<String, Error> {
         let keys = self.current()?;
-        let (key, private) = signing(&self.source, &keys, now)?;
+        let key = keys.active(now).and_then(|place| keys.signing.get(place));
+        let both = key.and_then(|key| Some((key, key.private.as_ref()?)));
+        let (key, private) = both.ok_or_else(|| self.no_key())?;
         jws::sign(key, private, typ, claims).map_err(Error::Unsignable)
     }
 
@@ -122,31 +124,27 @@ impl Keyring {
         turn: Turn,
         random: &mut impl TryCryptoRng,
     ) -> Result<Rotation, Error> {
-        let folder = self.source.writable()?;
-        let _lock = folder.lock()?;
-        let (_, mut keys) = self.source.load()?;
-        let active = active(&self.source, &keys, now)?;
-        let at = turn.signs_from.max(now);
-        if let Some(next) = keys.next(active).filter(|_| at > now) {
-            return Err(Error::Waiting { kid: next.id.clone() });
-        }
-        let next = made(&self.source, fresh(random)?, now)?;
-        let mut ends = Retired { at, verifies_until: turn.verifies_until };
-        let mut retired = String::new();
-        for key in keys.signing.iter_mut().skip(active) {
-            key.retired = Some(ends);
-            if retired.is_empty() {
-                retired.clone_from(&key.id);
+        self.change(now, |keys, active| {
+            let at = turn.signs_from.max(now);
+            if let Some(next) = keys.next(active).filter(|_| at > now) {
+                return Err(Error::Waiting { kid: next.id.clone() });
             }
-            // A key that was waiting to sign has signed nothing.
-            ends.verifies_until = Some(at);
-        }
-        let verifies_until = turn.verifies_until;
-        let rotation = Rotation { kid: next.id.clone(), retired, at, verifies_until };
-        keys.signing.push(next);
-        keys.forget(now);
-        folder.write_next(&written(&self.source, &keys)?)?;
-        Ok(rotation)
+            let next = made(&self.source, fresh(random)?, now)?;
+            let mut ends = Retired { at, verifies_until: turn.verifies_until };
+            let mut retired = String::new();
+            for key in keys.signing.iter_mut().skip(active) {
+                key.retired = Some(ends);
+                if retired.is_empty() {
+                    retired.clone_from(&key.id);
+                }
+                // A key that was waiting to sign has signed nothing.
+                ends.verifies_until = Some(at);
+            }
+            let verifies_until = turn.verifies_until;
+            let rotation = Rotation { kid: next.id.clone(), retired, at, verifies_until };
+            keys.signing.push(next);
+            Ok(rotation)
+        })
     }
 
     /// Ends the validity of a retired key's signatures at an instant, which may be now, and returns
@@ -157,41 +155,52 @@ impl Keyring {
         now: DateTime<Utc>,
         verifies_until: DateTime<Utc>,
     ) -> Result<DateTime<Utc>, Error> {
+        self.change(now, |keys, active| {
+            let until = verifies_until.max(now);
+            let found = keys.signing.iter_mut().enumerate().find(|(_, key)| key.id == kid);
+            let (place, key) = found.ok_or_else(|| Error::Unknown { kid: kid.to_owned() })?;
+            let retired = key.retired.as_mut().filter(|_| place < active);
+            let retired = retired.ok_or_else(|| Error::Signs { kid: kid.to_owned() })?;
+            if let Some(verifies_until) = retired.verifies_until.filter(|end| *end <= until) {
+                return Err(Error::Ended { kid: kid.to_owned(), verifies_until });
+            }
+            retired.verifies_until = Some(until);
+            // A process whose clock is behind may still sign with it.
+            retired.at = retired.at.min(until);
+            Ok(until)
+        })
+    }
+
+    /// Changes the keys under the lock of their folder, given the index of the active key, and
+    /// deletes the private halves of retired keys.
+    fn change<T>(
+        &self,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut Keys, usize) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let folder = self.source.writable()?;
         let _lock = folder.lock()?;
         let (_, mut keys) = self.source.load()?;
-        let active = active(&self.source, &keys, now)?;
-        let until = verifies_until.max(now);
-        let found = keys.signing.iter_mut().enumerate().find(|(_, key)| key.id == kid);
-        let (place, key) = found.ok_or_else(|| Error::Unknown { kid: kid.to_owned() })?;
-        let retired = key.retired.as_mut().filter(|_| place < active);
-        let retired = retired.ok_or_else(|| Error::Signs { kid: kid.to_owned() })?;
-        if let Some(verifies_until) = retired.verifies_until.filter(|end| *end <= until) {
-            return Err(Error::Ended { kid: kid.to_owned(), verifies_until });
-        }
-        retired.verifies_until = Some(until);
-        // A process whose clock is behind may still sign with it.
-        retired.at = retired.at.min(until);
+        let active = keys.active(now).ok_or_else(|| self.no_key())?;
+        let changed = change(&mut keys, active)?;
         keys.forget(now);
         folder.write_next(&written(&self.source, &keys)?)?;
-        Ok(until)
+        Ok(changed)
+    }
+
+    fn no_key(&self) -> Error {
+        self.source.damaged("no key signs".to_owned())
     }
 
     /// Deletes the private halves of retired keys from a folder; true if there were any.
     /// Idempotent.
     pub fn forget(&self, now: DateTime<Utc>) -> Result<bool, Error> {
-        let Source::Folder(folder) = &self.source else { return Ok(false) };
+        let Source::Folder(_) = &self.source else { return Ok(false) };
         let spent = |key: &Key| key.private.is_some() && !key.may_sign(now);
         if !self.current()?.signing.iter().any(spent) {
             return Ok(false);
         }
-        let _lock = folder.lock()?;
-        let (_, mut keys) = self.source.load()?;
-        let any = keys.forget(now);
-        if any {
-            folder.write_next(&written(&self.source, &keys)?)?;
-        }
-        Ok(any)
+        self.change(now, |keys, _| Ok(keys.signing.iter().any(spent)))
     }
 
     /// Every rotation so far and the next one, oldest first, from the keys themselves.
@@ -217,21 +226,6 @@ impl Keyring {
         }
         Ok(Arc::clone(&cached.1))
     }
-}
-
-/// The index of the active key.
-fn active(source: &Source, keys: &Keys, now: DateTime<Utc>) -> Result<usize, Error> {
-    keys.active(now).ok_or_else(|| source.damaged("no key signs".to_owned()))
-}
-
-fn signing<'a>(
-    source: &Source,
-    keys: &'a Keys,
-    now: DateTime<Utc>,
-) -> Result<(&'a Key, &'a Private), Error> {
-    let key = keys.active(now).and_then(|place| keys.signing.get(place));
-    let both = key.and_then(|key| key.private.as_ref().map(|private| (key, private)));
-    both.ok_or_else(|| source.damaged("no key signs".to_owned()))
 }
 
 fn made(source: &Source, seed: [u8; 32], now: DateTime<Utc>) -> Result<Key, Error> {

@@ -1,12 +1,9 @@
 //! The source of the keys: a folder of this program, or a file or text that is kept elsewhere.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::Error;
-use crate::folder::{Folder, Stamp, failed};
+use crate::folder::{Folder, Stamp, read};
 use crate::stored::{self, Keys};
 
 /// All permissions but reading by owner and group: a mounted secret often belongs to a group.
@@ -44,11 +41,8 @@ impl Source {
     /// The current version of the keys; `None` where they never change.
     pub(crate) fn stamp(&self) -> Result<Option<Stamp>, Error> {
         match self {
-            Self::Folder(folder) => folder.stamp().map(Some),
-            Self::File(path) => {
-                let metadata = path.metadata().map_err(|error| failed(path, "read", error))?;
-                Ok(Some(Stamp::of(&metadata)))
-            }
+            Self::Folder(folder) => Stamp::of(&folder.file()).map(Some),
+            Self::File(path) => Stamp::of(path).map(Some),
             Self::Given(_) => Ok(None),
         }
     }
@@ -57,7 +51,7 @@ impl Source {
     pub(crate) fn load(&self) -> Result<(Option<Stamp>, Keys), Error> {
         let found = match self {
             Self::Folder(folder) => folder.read()?,
-            Self::File(path) => read(path)?,
+            Self::File(path) => read(path, MORE_THAN_READING, "440")?,
             // A text is not read again.
             Self::Given(_) => None,
         };
@@ -73,21 +67,4 @@ impl Source {
     pub(crate) fn damaged(&self, problem: String) -> Error {
         Error::Damaged { path: self.name(), problem }
     }
-}
-
-fn read(path: &PathBuf) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
-    let unreadable = |error| failed(path, "read", error);
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    // Of the open file, so that what is checked is what is read.
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.mode() & MORE_THAN_READING != 0 {
-        return Err(Error::Exposed { path: path.clone(), mode: "440" });
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(Some((bytes, Stamp::of(&metadata))))
 }

@@ -30,13 +30,11 @@ impl Keys {
         self.signing.get(active.saturating_add(1))
     }
 
-    /// Deletes the private halves of retired keys; true if there were any.
-    pub(crate) fn forget(&mut self, now: DateTime<Utc>) -> bool {
-        let mut any = false;
+    /// Deletes the private halves of retired keys.
+    pub(crate) fn forget(&mut self, now: DateTime<Utc>) {
         for key in self.signing.iter_mut().filter(|key| !key.may_sign(now)) {
-            any |= key.private.take().is_some();
+            key.private = None;
         }
-        any
     }
 
     /// Each key's public information at an instant.
