@@ -29,27 +29,15 @@ pub enum Error {
         /// When the plan's last phase starts.
         last_phase: DateTime<Utc>,
     },
-    /// A cron expression of the plan's recurring work is invalid or never occurs.
+    /// A cron expression of the plan is invalid or never occurs.
     #[error(
-        "recurring work {name} has cron = {cron:?}, which {problem}; write for example \"0 30 3 * \
-         * *\" (second minute hour day month weekday: every day at 03:30) in the plan"
+        "{entry} has cron = {cron:?}, which {problem}; write for example \"0 30 3 * * *\" (second \
+         minute hour day month weekday: every day at 03:30), or \"0 0 9-17 * * Mon-Fri\" (every \
+         working hour), in the plan"
     )]
     Cron {
-        /// The plan's entry.
-        name: domain::PhaseId,
-        /// Its expression.
-        cron: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The cron expression of a notice is invalid or never occurs.
-    #[error(
-        "notice {notice} has cron = {cron:?}, which {problem}; write for example \"0 0 9-17 * * \
-         Mon-Fri\" (second minute hour day month weekday: every working hour) in the plan"
-    )]
-    NoticeCron {
-        /// The notice.
-        notice: domain::PhaseId,
+        /// The plan's entry: recurring work or a notice, with its name.
+        entry: String,
         /// Its expression.
         cron: String,
         /// What is wrong with it.
@@ -68,7 +56,7 @@ impl Error {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))
             }
             Self::ClockBehind { .. } | Self::ClockAhead { .. } => true,
-            Self::Cron { .. } | Self::NoticeCron { .. } | Self::Rejected(_) => false,
+            Self::Cron { .. } | Self::Rejected(_) => false,
         }
     }
 }

@@ -23,12 +23,7 @@ pub(crate) struct Schedule {
 }
 
 pub(crate) fn occurrences(rule: &NoticeRule, plan: &Plan) -> Result<Occurrences, Error> {
-    let NoticeRule { id, cron, .. } = rule;
-    Occurrences::parse(cron, plan.zone).map_err(|problem| Error::NoticeCron {
-        notice: id.clone(),
-        cron: cron.clone(),
-        problem,
-    })
+    Occurrences::parse(format!("notice {}", rule.id), &rule.cron, plan.zone)
 }
 
 impl Schedule {

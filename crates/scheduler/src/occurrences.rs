@@ -5,9 +5,13 @@
 //! twice. An expression for every hour (`*`) follows elapsed time. Deliberately absent: years after
 //! 2100, where `cron` ends.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 use cron::{Schedule, TimeUnitSpec};
+
+use crate::Error;
 
 /// The instants of recurring work, in order and without end.
 #[derive(Debug, Clone)]
@@ -17,15 +21,16 @@ pub(crate) struct Occurrences {
 }
 
 impl Occurrences {
-    /// Parses an expression with seconds; the error is a clause that follows "which".
-    pub(crate) fn parse(cron: &str, zone: Tz) -> Result<Self, String> {
-        let schedule: Schedule = cron
-            .parse()
-            .map_err(|error: cron::error::Error| format!("cannot be parsed: {error}"))?;
-        if schedule.after(&DateTime::UNIX_EPOCH).next().is_none() {
-            return Err("never occurs".to_owned());
+    /// Parses the expression, with seconds, of an entry of the plan.
+    pub(crate) fn parse(entry: String, cron: &str, zone: Tz) -> Result<Self, Error> {
+        let wrong = |problem| Error::Cron { entry, cron: cron.to_owned(), problem };
+        match Schedule::from_str(cron) {
+            Ok(schedule) if schedule.after(&DateTime::UNIX_EPOCH).next().is_some() => {
+                Ok(Self { schedule, zone })
+            }
+            Ok(_) => Err(wrong("never occurs".to_owned())),
+            Err(error) => Err(wrong(format!("cannot be parsed: {error}"))),
         }
-        Ok(Self { schedule, zone })
     }
 
     /// The first occurrence after an instant.

@@ -24,12 +24,7 @@ pub fn check_recurring(plan: &Plan) -> Result<(), Error> {
 }
 
 fn occurrences(work: &Recurring, plan: &Plan) -> Result<Occurrences, Error> {
-    let Recurring { name, cron, .. } = work;
-    Occurrences::parse(cron, plan.zone).map_err(|problem| Error::Cron {
-        name: name.clone(),
-        cron: cron.clone(),
-        problem,
-    })
+    Occurrences::parse(format!("recurring work {}", work.name), &work.cron, plan.zone)
 }
 
 /// The recurring work of a plan and how far each was checked.

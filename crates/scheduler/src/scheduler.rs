@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Command, Event, LogCommand, State, Tick, VoucherCommand};
+use domain::{Command, Event, LogCommand, ProgrammeId, State, Tick, VoucherCommand};
 use eventstore::{
     Decision, Filter, Journal, Origin, Snapshot, archive_stream, notice_stream, programme_stream,
     schedule_stream, voucher_stream,
@@ -20,6 +20,27 @@ pub struct Scheduler {
     newest: Option<(u64, DateTime<Utc>)>,
 }
 
+/// What becomes due on a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// Phases start, in order.
+    Phases,
+    /// Occurrences of recurring work.
+    RecurringWork,
+    /// Batches of notices whose occurrence has come.
+    Notices,
+    /// Vouchers that were not redeemed in time expire, at the first occurrence of their sweep after
+    /// the last day: one sweep for all of them, and no timer for any.
+    Vouchers,
+    /// Links to message-log exports expire, at the first occurrence of their sweep after their last
+    /// instant. The archive then deletes the exports.
+    Links,
+}
+
+/// Phases come first: a bad cron expression delays none of them.
+const IN_ORDER: [Duty; 5] =
+    [Duty::Phases, Duty::RecurringWork, Duty::Notices, Duty::Vouchers, Duty::Links];
+
 impl Scheduler {
     /// A scheduler of the journal's programme. Any number of them may run on one log.
     pub fn new(journal: Arc<Journal>) -> Self {
@@ -27,18 +48,24 @@ impl Scheduler {
         Self { journal, recurring, notices, newest: None }
     }
 
-    /// Starts due phases in order and records recurring work that is due. Phases come first: a bad
-    /// cron expression delays none of them.
+    /// Starts due phases in order and records what else is due. Mostly nothing is, and then the
+    /// state is read once.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
         let journal = Arc::clone(&self.journal);
         let now = journal.now();
-        self.check_clock(now).await?;
-        let progress = self.start_phases(now).await?
-            + self.record_recurring(now).await?
-            + self.release_notices(now).await?
-            + self.expire_vouchers(now).await?
-            + self.expire_links(now).await?;
-        let snapshot = journal.state().await?;
+        let mut snapshot = journal.state().await?;
+        self.check_clock(&snapshot, now).await?;
+        let mut progress = 0;
+        for duty in IN_ORDER {
+            while !self.due(duty, &snapshot, now)?.is_empty() {
+                drop(snapshot);
+                progress += self.record(duty, now).await?;
+                snapshot = journal.state().await?;
+                if duty != Duty::Phases {
+                    break;
+                }
+            }
+        }
         self.recurring.adopt(&snapshot.programme)?;
         self.recurring.skip_missed(now);
         let next_phase = next_phase(&snapshot);
@@ -47,14 +74,15 @@ impl Scheduler {
         Ok(Tick { progress, next_wake: wakes.into_iter().flatten().min() })
     }
 
-    async fn check_clock(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
-        let position = {
-            let snapshot = self.journal.state().await?;
-            if let Some(plan) = snapshot.plan() {
-                clock::not_ahead(now, plan)?;
-            }
-            snapshot.position()
-        };
+    async fn check_clock(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        if let Some(plan) = snapshot.plan() {
+            clock::not_ahead(now, plan)?;
+        }
+        let position = snapshot.position();
         if self.newest.is_none_or(|(seen, _)| seen < position) && position > 0 {
             let last = self.journal.store().read_all(position - 1, &Filter::default(), 1).await?;
             self.newest = last.events.first().map(|event| (event.position, event.recorded_at));
@@ -62,107 +90,78 @@ impl Scheduler {
         self.newest.map_or(Ok(()), |(_, newest)| clock::not_behind(now, newest))
     }
 
-    async fn start_phases(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let on = Decision::on(programme_stream(self.journal.programme())?);
-        let start = |snapshot: &Snapshot<'_>| {
-            if next_phase(snapshot).is_none_or(|at| at > now) {
-                return Ok(Vec::new());
+    /// The events that are due at an instant.
+    fn due(
+        &mut self,
+        duty: Duty,
+        snapshot: &Snapshot<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Event>, Error> {
+        let decided = match duty {
+            Duty::Phases if next_phase(snapshot).is_some_and(|at| at <= now) => {
+                snapshot.decide(Command::StartPhase { frozen_at: snapshot.position() }, now)
             }
-            let command = Command::StartPhase { frozen_at: snapshot.position() };
-            snapshot.decide(command, now).map_err(Error::Rejected)
+            Duty::RecurringWork => {
+                self.recurring.adopt(&snapshot.programme)?;
+                let due = self.recurring.due(now).into_iter();
+                let decide = |due| snapshot.decide(Command::RecurringWorkDue(due), now);
+                due.map(decide).collect::<Result<Vec<_>, _>>().map(|events| events.concat())
+            }
+            Duty::Notices => {
+                self.notices.adopt(&snapshot.programme)?;
+                let due = self.notices.due(snapshot, now).into_iter();
+                Ok(due
+                    .filter_map(|(notice, at)| domain::release(snapshot, &notice, at, now))
+                    .collect())
+            }
+            Duty::Vouchers if domain::sweep_is_due(snapshot) => {
+                snapshot.decide_voucher(VoucherCommand::Expire, now)
+            }
+            Duty::Links if domain::link_sweep_is_due(snapshot) => {
+                snapshot.decide_log_request(LogCommand::Expire, now)
+            }
+            Duty::Phases | Duty::Vouchers | Duty::Links => Ok(Vec::new()),
         };
-        let mut started = 0;
-        loop {
-            match record(&self.journal, &on, now, start).await? {
-                0 => return Ok(started),
-                more => started += more,
-            }
-        }
+        decided.map_err(Error::Rejected)
     }
 
-    async fn record_recurring(&mut self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let Self { journal, recurring, .. } = self;
-        let on = Decision::on(schedule_stream(journal.programme())?);
-        record(journal, &on, now, |snapshot| {
-            recurring.adopt(&snapshot.programme)?;
-            let mut events = Vec::new();
-            for due in recurring.due(now) {
-                let decided = snapshot.decide(Command::RecurringWorkDue(due), now);
-                events.extend(decided.map_err(Error::Rejected)?);
+    /// Records what is due and returns how many events that is.
+    async fn record(&mut self, duty: Duty, now: DateTime<Utc>) -> Result<u64, Error> {
+        let journal = Arc::clone(&self.journal);
+        let on = decision(duty, journal.programme())?;
+        let origin = Origin::part("scheduler");
+        let write = |events: &[Event], _| {
+            let written = |event| journal.new_event(event, effective_at(event, now), &origin);
+            let written: Vec<_> = events.iter().map(written).collect::<Result<_, _>>()?;
+            if let Some(first) = written.first() {
+                let span = tracing::Span::current();
+                span.record("correlation_id", display(first.correlation_id));
+                span.record("kind", first.kind.as_str());
             }
-            Ok(events)
-        })
-        .await
-    }
-
-    /// Releases the batches of notices whose occurrence has come.
-    async fn release_notices(&mut self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let Self { journal, notices, .. } = self;
-        let on = Decision::on(notice_stream(journal.programme())?);
-        record(journal, &on, now, |snapshot| {
-            notices.adopt(&snapshot.programme)?;
-            let due = notices.due(snapshot, now).into_iter();
-            let release = |(notice, at)| domain::release(snapshot, &notice, at, now);
-            Ok(due.filter_map(release).collect())
-        })
-        .await
-    }
-
-    /// Expires the vouchers that were not redeemed in time, at the first occurrence of their sweep
-    /// after the last day: one sweep for all of them, and no timer for any.
-    async fn expire_vouchers(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let programme = self.journal.programme();
-        // An amendment of the plan may move the last day at this very moment.
-        let on = Decision::on(voucher_stream(programme)?).depends_on(programme_stream(programme)?);
-        record(&self.journal, &on, now, |snapshot| {
-            if !domain::sweep_is_due(snapshot) {
-                return Ok(Vec::new());
-            }
-            snapshot.decide_voucher(VoucherCommand::Expire, now).map_err(Error::Rejected)
-        })
-        .await
-    }
-
-    /// Expires the links to message-log exports, at the first occurrence of their sweep after their
-    /// last instant. The archive then deletes the exports.
-    async fn expire_links(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let on = Decision::on(archive_stream(self.journal.programme())?);
-        record(&self.journal, &on, now, |snapshot| {
-            if !domain::link_sweep_is_due(snapshot) {
-                return Ok(Vec::new());
-            }
-            snapshot.decide_log_request(LogCommand::Expire, now).map_err(Error::Rejected)
-        })
-        .await
+            Ok(written)
+        };
+        let span = tracing::info_span!("due", correlation_id = Empty, kind = Empty);
+        let due = |snapshot: &Snapshot<'_>, _| self.due(duty, snapshot, now);
+        let (events, _) = journal.decide_as(&on, due, write).instrument(span).await?;
+        events.iter().for_each(log);
+        Ok(u64::try_from(events.len()).unwrap_or(u64::MAX))
     }
 }
 
-/// Records what is due and returns how many events that is.
-async fn record(
-    journal: &Journal,
-    on: &Decision,
-    now: DateTime<Utc>,
-    mut due: impl FnMut(&Snapshot<'_>) -> Result<Vec<Event>, Error>,
-) -> Result<u64, Error> {
-    // Nothing is due in most ticks, and then the versions of streams need not be read.
-    let kind = match due(&journal.state().await?)?.first() {
-        Some(event) => event.kind().0,
-        None => return Ok(0),
-    };
-    let origin = Origin::part("scheduler");
-    let write = |events: &[Event], _| {
-        let written = |event| journal.new_event(event, effective_at(event, now), &origin);
-        let written: Vec<_> = events.iter().map(written).collect::<Result<_, _>>()?;
-        if let Some(first) = written.first() {
-            tracing::Span::current().record("correlation_id", display(first.correlation_id));
+/// The stream that lets one scheduler win, and those whose growth repeats the decision.
+fn decision(duty: Duty, programme: &ProgrammeId) -> Result<Decision, Error> {
+    let on = match duty {
+        Duty::Phases => programme_stream(programme)?,
+        Duty::RecurringWork => schedule_stream(programme)?,
+        Duty::Notices => notice_stream(programme)?,
+        // An amendment of the plan may move the last day at this very moment.
+        Duty::Vouchers => {
+            let on = Decision::on(voucher_stream(programme)?);
+            return Ok(on.depends_on(programme_stream(programme)?));
         }
-        Ok(written)
+        Duty::Links => archive_stream(programme)?,
     };
-    let span = tracing::info_span!("due", correlation_id = Empty, kind);
-    let decided = journal.decide_as(on, |snapshot, _| due(snapshot), write).instrument(span);
-    let (events, _) = decided.await?;
-    events.iter().for_each(log);
-    Ok(u64::try_from(events.len()).unwrap_or(u64::MAX))
+    Ok(Decision::on(on))
 }
 
 /// When the first phase that has not started is due.
