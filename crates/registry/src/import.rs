@@ -27,12 +27,13 @@ use std::thread;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use domain::{Plan, RegistrationRules};
+use domain::{Plan, RegistrationRules, RegistryImported};
 use eventstore::EventStore;
 use tokio::sync::mpsc;
 
 use crate::Registry;
 pub use error::Error;
+use known::Known;
 pub use register::{Registered, Row, register};
 use rejects::Rejects;
 use rows::Reading;
@@ -86,18 +87,8 @@ pub struct Progress {
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// SHA-256 of the file as read, in hexadecimal.
-    pub sha256: String,
-    /// Rows read.
-    pub read: u64,
-    /// New valid rows.
-    pub accepted: u64,
-    /// Known rows without a change.
-    pub unchanged: u64,
-    /// Known rows with a change.
-    pub changed: u64,
-    /// Rejected rows.
-    pub rejected: u64,
+    /// The file, and what became of its rows.
+    pub balance: RegistryImported,
     /// The file of rejected rows, if there are any and it was requested.
     pub rejects: Option<PathBuf>,
     /// Did it resume an interrupted import of the same file?
@@ -151,7 +142,8 @@ async fn in_batches(
     let looked = tokio::task::spawn_blocking(move || look(request.source, ignore_extra)).await;
     let looked = looked.map_err(|error| Error::Interrupted(error.into()))??;
     let (import, again) = context.state(&looked.identity).await?;
-    let mut running = context.begin(importing, &import, again).await?;
+    let known = Known::load(registry).await?;
+    let mut running = context.begin(importing, known, &import, again).await?;
     let mut rejects = Rejects::new(request.rejects);
     let rules = RegistrationRules::new(request.plan, request.now);
     let reading = Reading { encoding: request.encoding, ignore_extra, rules, batch: sizes.rows };
@@ -167,10 +159,10 @@ async fn in_batches(
         for rejected in running.batch(batch).await? {
             rejects.add(&rejected)?;
         }
-        let rows = running.summary.read;
+        let rows = running.summary.balance.read;
         (request.progress)(Progress { bytes_read: meter.bytes(), bytes_total: total, rows });
     }
-    running.summary.sha256 = match looked.file {
+    running.summary.balance.sha256 = match looked.file {
         Some(file) => file.unchanged()?,
         None => meter.sha256(),
     };

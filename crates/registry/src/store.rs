@@ -20,31 +20,20 @@ use std::path::Path;
 use chrono::NaiveDate;
 use domain::{CodiceFiscale, ProgrammeId, Registration};
 use roaring::RoaringBitmap;
-use sql::{Database, Migration, Param, Reader, Row, Server, Statement, StoreName, Writer};
-use sqlx::postgres::PgConnectOptions;
-use tokio::sync::Mutex;
+use sql::{Migration, Param, PgConnectOptions, Row, Statement, Tables};
 
 pub(crate) use erase::{Trace, trace};
 pub use error::Error;
 pub(crate) use importing::Importing;
 pub(crate) use outbox::Announcement;
-pub(crate) use row::{Brief, Keys, Numbered, digest};
+pub(crate) use row::{Keys, Numbered, digest};
 pub(crate) use write::{Freed, ImportState, Write};
 
 /// The registry of one programme, in a separate `SQLite` file or in a `PostgreSQL` database.
 #[derive(Debug)]
 pub struct Registry {
-    backend: Backend,
+    tables: Tables,
     programme: ProgrammeId,
-    /// Held by the only import of this process that may run at a time.
-    turn: Mutex<()>,
-}
-
-/// The database.
-#[derive(Debug)]
-enum Backend {
-    File(Database),
-    Server(Server),
 }
 
 /// A registration and its number.
@@ -67,21 +56,16 @@ pub struct Counts {
     pub used: u64,
 }
 
-/// Numbers per statement.
-const PAGE: usize = 8_192;
-
 impl Registry {
     /// Opens the registry of a programme, and creates it if there is no file. It belongs to that
     /// programme permanently; the registry of another is refused.
     pub async fn open(path: &Path, programme: &ProgrammeId) -> Result<Self, Error> {
-        let database = Database::open(path, &schema::format()).await?;
-        Self::of(Backend::File(database), programme).await
+        Self::of(Tables::open(path, &schema::format()).await?, programme).await
     }
 
     /// Opens the registry in an existing file for reading, while another process may write to it.
     pub async fn open_read_only(path: &Path, programme: &ProgrammeId) -> Result<Self, Error> {
-        let database = Database::open_read_only(path, &schema::format()).await?;
-        Self::of(Backend::File(database), programme).await
+        Self::of(Tables::open_read_only(path, &schema::format()).await?, programme).await
     }
 
     /// Connects to the registry of a programme in `PostgreSQL`, in the schema `registry`, which
@@ -90,8 +74,7 @@ impl Registry {
         options: PgConnectOptions,
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
-        let server = Server::connect(options, &schema::SCHEMA).await?;
-        Self::of(Backend::Server(server), programme).await
+        Self::of(Tables::connect(options, &schema::SCHEMA).await?, programme).await
     }
 
     /// Creates the tables in `PostgreSQL`, or migrates them, and returns the steps that were
@@ -100,14 +83,19 @@ impl Registry {
         Ok(schema::SCHEMA.migrate(options, dry).await?)
     }
 
-    async fn of(backend: Backend, programme: &ProgrammeId) -> Result<Self, Error> {
-        let registry = Self { backend, programme: programme.clone(), turn: Mutex::default() };
+    async fn of(tables: Tables, programme: &ProgrammeId) -> Result<Self, Error> {
+        let registry = Self { tables, programme: programme.clone() };
         let mut found = registry.owner().await?;
         if found.is_none() {
-            registry.belong().await?;
+            // Another programme may be first.
+            const BELONG: &str =
+                "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+            let mut transaction = registry.tables.begin().await?;
+            transaction.run(BELONG, vec![Param::Text(programme.to_string())]).await?;
+            transaction.commit().await?;
             found = registry.owner().await?;
         }
-        let name = registry.name();
+        let name = registry.tables.name();
         match found {
             Some(found) if found == programme.as_str() => Ok(registry),
             Some(found) => {
@@ -124,23 +112,6 @@ impl Registry {
         Ok(self.all("SELECT name FROM programme", Vec::new(), name).await?.pop())
     }
 
-    /// Assigns it to this programme, unless another was first.
-    async fn belong(&self) -> Result<(), Error> {
-        const BELONG: &str = "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
-        let given = vec![Param::Text(self.programme.to_string())];
-        let done = match &self.backend {
-            Backend::File(database) => match database.writer.lock().await.as_mut() {
-                Some(writer) => Writer::Sqlite(writer).run(BELONG, given).await,
-                None => Err(sqlx::Error::PoolClosed),
-            },
-            Backend::Server(server) => {
-                let mut connection = server.connection().await?;
-                Writer::Postgres(&mut connection).run(BELONG, given).await
-            }
-        };
-        done.map(|_| ()).map_err(|error| self.name().error(error).into())
-    }
-
     /// The programme it belongs to.
     pub fn programme(&self) -> &ProgrammeId {
         &self.programme
@@ -151,19 +122,13 @@ impl Registry {
         if self.programme == *programme {
             return Ok(());
         }
-        let (place, expected) = (self.name().to_string(), programme.clone());
+        let (place, expected) = (self.tables.name().to_string(), programme.clone());
         Err(Error::OtherProgramme { place, found: self.programme.to_string(), expected })
     }
 
     /// Closes the file, or the connections.
     pub async fn close(self) -> Result<(), Error> {
-        match self.backend {
-            Backend::File(database) => Ok(database.close().await?),
-            Backend::Server(server) => {
-                server.close().await;
-                Ok(())
-            }
-        }
+        Ok(self.tables.close().await?)
     }
 
     /// The registration of a number.
@@ -204,15 +169,7 @@ impl Registry {
         &self,
         numbers: &RoaringBitmap,
     ) -> Result<Vec<(u32, String, bool)>, Error> {
-        let mut all = Vec::new();
-        let mut rest = numbers.iter();
-        loop {
-            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
-            if page.is_empty() {
-                return Ok(all);
-            }
-            all.extend(self.all(row::ADDRESSES_OF, vec![given(&page)], row::address).await?);
-        }
+        self.of_set(row::ADDRESSES_OF, numbers, &[], row::address).await
     }
 
     /// Number, address and the address for notices, for a set of numbers; unknown ones are left
@@ -221,15 +178,7 @@ impl Registry {
         &self,
         numbers: &RoaringBitmap,
     ) -> Result<Vec<(u32, String, Option<String>)>, Error> {
-        let mut all = Vec::new();
-        let mut rest = numbers.iter();
-        loop {
-            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
-            if page.is_empty() {
-                return Ok(all);
-            }
-            all.extend(self.all(row::CONTACTS, vec![given(&page)], row::contact).await?);
-        }
+        self.of_set(row::CONTACTS, numbers, &[], row::contact).await
     }
 
     /// The members of a set whose mailbox was requested before a day.
@@ -238,17 +187,10 @@ impl Registry {
         numbers: &RoaringBitmap,
         day: NaiveDate,
     ) -> Result<RoaringBitmap, Error> {
-        let mut before = RoaringBitmap::new();
-        let mut rest = numbers.iter();
-        loop {
-            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
-            if page.is_empty() {
-                return Ok(before);
-            }
-            let given = vec![given(&page), Param::Number(row::from_day(day))];
-            let number = |(number,): (i64,)| row::number_of(number);
-            before.extend(self.all(row::REQUESTED_BEFORE, given, number).await?);
-        }
+        let day = [Param::Number(row::from_day(day))];
+        let number = |(number,): (i64,)| row::number_of(number);
+        let found = self.of_set(row::REQUESTED_BEFORE, numbers, &day, number).await?;
+        Ok(found.into_iter().collect())
     }
 
     /// The number of registrations, by state.
@@ -268,17 +210,6 @@ impl Registry {
         Ok(self.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
     }
 
-    fn reader(&self) -> (Reader<'_>, &StoreName) {
-        match &self.backend {
-            Backend::File(database) => database.reader(),
-            Backend::Server(server) => server.reader(),
-        }
-    }
-
-    fn name(&self) -> &StoreName {
-        self.reader().1
-    }
-
     /// All rows of a statement, each parsed.
     async fn all<T: Row, R>(
         &self,
@@ -286,15 +217,24 @@ impl Registry {
         given: Vec<Param>,
         read: impl Fn(T) -> Result<R, String>,
     ) -> Result<Vec<R>, Error> {
-        let (reader, name) = self.reader();
-        let rows = reader.rows(statement, given).await.map_err(|error| name.error(error))?;
-        let rows: Result<Vec<R>, String> = rows.into_iter().map(read).collect();
-        rows.map_err(|problem| name.corrupt(problem).into())
+        Ok(self.tables.all(statement, given, read).await?)
     }
-}
 
-fn given(numbers: &[u32]) -> Param {
-    Param::Numbers(numbers.iter().map(|number| i64::from(*number)).collect())
+    /// The rows of a set of numbers, given as `$1`, in their order.
+    async fn of_set<T: Row, R>(
+        &self,
+        statement: Statement,
+        numbers: &RoaringBitmap,
+        more: &[Param],
+        read: impl Fn(T) -> Result<R, String>,
+    ) -> Result<Vec<R>, Error> {
+        let mut all = Vec::new();
+        for page in Param::pages(numbers) {
+            let given = std::iter::once(page).chain(more.iter().cloned()).collect();
+            all.extend(self.tables.all(statement, given, &read).await?);
+        }
+        Ok(all)
+    }
 }
 
 #[cfg(test)]

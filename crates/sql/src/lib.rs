@@ -31,4 +31,4 @@ pub use sqlx::postgres::PgConnectOptions;
 pub use statement::{Param, Reader, Row, Statement, Writer, json};
 pub use store_name::StoreName;
 pub use store_url::{PostgresUrl, StoreUrl, without_secrets};
-pub use tables::{Tables, Transaction};
+pub use tables::{Exclusive, Tables, Transaction};

@@ -86,6 +86,20 @@ macro_rules! among {
     };
 }
 
+/// Numbers in one statement.
+const PAGE: usize = 8_192;
+
+impl Param {
+    /// Any count of numbers, in pages of one statement each; none for no number.
+    pub fn pages(numbers: impl IntoIterator<Item = u32>) -> impl Iterator<Item = Self> {
+        let mut rest = numbers.into_iter();
+        std::iter::from_fn(move || {
+            let page: Vec<i64> = rest.by_ref().take(PAGE).map(i64::from).collect();
+            (!page.is_empty()).then_some(Self::Numbers(page))
+        })
+    }
+}
+
 /// A row that can be read from either database.
 pub trait Row: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
 

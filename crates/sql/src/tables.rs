@@ -1,19 +1,21 @@
 //! Tables in a file or on a server behind one interface: read by statements, written in
 //! transactions.
 //!
-//! Invariant: a transaction that is dropped half-way, by an error or because its caller is gone,
-//! leaves nothing behind: its connection is closed.
+//! Invariants: a transaction that is dropped half-way, by an error or because its caller is gone,
+//! leaves nothing behind: its connection is closed. An exclusive writer on a server locks with the
+//! connection that writes, so one that lost the lock can write nothing more.
 
 use std::path::Path;
 
-use sqlx::SqliteConnection;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::MutexGuard;
+use sqlx::{Connection, PgConnection, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::connections::{Lent, within};
 use crate::server::ANSWER;
 use crate::{
-    Database, Error, Format, Param, Reader, Row, Schema, Server, Statement, StoreName, Writer,
+    Database, Error, Failure, Format, Param, Reader, Row, Schema, Server, Statement, StoreName,
+    Writer,
 };
 
 /// Tables in a file or on a server.
@@ -22,8 +24,24 @@ pub struct Tables(In);
 
 #[derive(Debug)]
 enum In {
-    File(Database),
+    File { database: Database, exclusive: Mutex<()> },
     Server { server: Server, schema: &'static str },
+}
+
+/// Tables that have one writer, until this is dropped.
+#[derive(Debug)]
+pub struct Exclusive<'a> {
+    tables: &'a Tables,
+    by: Holder<'a>,
+}
+
+#[derive(Debug)]
+enum Holder<'a> {
+    File {
+        _turn: MutexGuard<'a, ()>,
+    },
+    /// Closed, and with it the lock given up, by a transaction that was not committed.
+    Server(Option<PgConnection>),
 }
 
 /// A transaction; nothing of it remains unless it is committed.
@@ -31,26 +49,24 @@ enum In {
 pub struct Transaction<'a> {
     tables: &'a Tables,
     by: By<'a>,
+    committed: bool,
 }
 
 #[derive(Debug)]
 enum By<'a> {
-    File(Turn<'a>),
-    Server(Lent<'a>),
+    File(MutexGuard<'a, Option<SqliteConnection>>),
+    Server(Option<Lent<'a>>),
+    Exclusive(&'a mut Option<PgConnection>),
 }
 
-/// The writing connection of a file, in the middle of a transaction. Dropped there, the connection
-/// is closed, and with it go its lock and what it did not commit.
-#[derive(Debug)]
-struct Turn<'a> {
-    writer: MutexGuard<'a, Option<SqliteConnection>>,
-    committed: bool,
-}
-
-impl Drop for Turn<'_> {
+impl Drop for Transaction<'_> {
+    /// Closes a connection in the middle of a transaction, and with it its lock and what it did not
+    /// commit. One that was lent is closed by not being given back.
     fn drop(&mut self) {
-        if !self.committed {
-            *self.writer = None;
+        match &mut self.by {
+            By::File(writer) if !self.committed => **writer = None,
+            By::Exclusive(connection) if !self.committed => **connection = None,
+            By::File(_) | By::Exclusive(_) | By::Server(_) => {}
         }
     }
 }
@@ -58,12 +74,16 @@ impl Drop for Turn<'_> {
 impl Tables {
     /// Opens the tables in a file, which is made where there is none.
     pub async fn open(path: &Path, format: &Format) -> Result<Self, Error> {
-        Ok(Self(In::File(Database::open(path, format).await?)))
+        Ok(Self::file(Database::open(path, format).await?))
     }
 
     /// Opens the tables in an existing file for reading; writing to them is an error.
     pub async fn open_read_only(path: &Path, format: &Format) -> Result<Self, Error> {
-        Ok(Self(In::File(Database::open_read_only(path, format).await?)))
+        Ok(Self::file(Database::open_read_only(path, format).await?))
+    }
+
+    fn file(database: Database) -> Self {
+        Self(In::File { database, exclusive: Mutex::default() })
     }
 
     /// Connects to the tables of a schema that [`Schema::migrate`] has made.
@@ -79,7 +99,7 @@ impl Tables {
 
     fn reader(&self) -> (Reader<'_>, &StoreName) {
         match &self.0 {
-            In::File(database) => database.reader(),
+            In::File { database, .. } => database.reader(),
             In::Server { server, .. } => server.reader(),
         }
     }
@@ -112,43 +132,81 @@ impl Tables {
     /// Begins a transaction. A file has one at a time; a server any number, which it keeps apart.
     pub async fn begin(&self) -> Result<Transaction<'_>, Error> {
         let by = match &self.0 {
-            In::File(database) => {
-                let mut turn = Turn { writer: database.turn().await?, committed: false };
-                let begun = execute_in(turn.writer.as_mut(), "BEGIN IMMEDIATE").await;
+            In::File { database, .. } => {
+                let mut writer = database.turn().await?;
+                let begun = execute_in(writer.as_mut(), "BEGIN IMMEDIATE").await;
                 begun.map_err(|error| database.error(error))?;
-                By::File(turn)
+                By::File(writer)
             }
             In::Server { server, .. } => {
                 let begun = async {
                     let mut lent = server.connections.lend().await?;
-                    let begin = sqlx::raw_sql("BEGIN").execute(&mut lent.connection);
-                    within(ANSWER, begin).await?;
+                    execute_on(&mut lent.connection, "BEGIN").await?;
                     Ok(lent)
                 };
-                By::Server(begun.await.map_err(|error| server.name.error(error))?)
+                By::Server(Some(begun.await.map_err(|error| server.name.error(error))?))
             }
         };
-        Ok(Transaction { tables: self, by })
+        Ok(Transaction { tables: self, by, committed: false })
+    }
+
+    /// Acquires the tables for one writer, on a server by the advisory lock of that number; `None`
+    /// if another writer has them. In a file it waits, and other processes are not excluded; on a
+    /// server it waits two seconds, as long as the connection of a killed process may linger.
+    pub async fn exclusive(&self, lock: i64) -> Result<Option<Exclusive<'_>>, Error> {
+        let by = match &self.0 {
+            In::File { exclusive, .. } => Holder::File { _turn: exclusive.lock().await },
+            In::Server { server, .. } => {
+                let mut connection = server.connection().await?;
+                let locked = async {
+                    let mut transaction = connection.begin().await?;
+                    let patience = sqlx::query("SET LOCAL lock_timeout = '2s'");
+                    patience.execute(&mut *transaction).await?;
+                    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(lock);
+                    lock.execute(&mut *transaction).await?;
+                    transaction.commit().await
+                };
+                match within(ANSWER, locked).await {
+                    Ok(()) => Holder::Server(Some(connection)),
+                    Err(error) if Failure::of(&error) == Failure::Busy => return Ok(None),
+                    Err(error) => return Err(server.name.error(error)),
+                }
+            }
+        };
+        Ok(Some(Exclusive { tables: self, by }))
     }
 
     /// Rewrites the tables without the rows that were deleted, so that no byte holds a trace of
     /// them. `tables` are their names on a server; a file is rewritten as a whole.
     pub async fn vacuum(&self, tables: &[&str]) -> Result<(), Error> {
         match &self.0 {
-            In::File(database) => database.vacuum().await,
+            In::File { database, .. } => database.vacuum().await,
             In::Server { server, schema } => server.vacuum(schema, tables).await,
         }
     }
 
-    /// Closes the file, or the connections.
-    pub async fn close(self) -> Result<(), Error> {
-        match self.0 {
-            In::File(database) => database.close().await,
+    /// Closes the file, or the connections; later calls are errors.
+    pub async fn close(&self) -> Result<(), Error> {
+        match &self.0 {
+            In::File { database, .. } => database.close().await,
             In::Server { server, .. } => {
                 server.close().await;
                 Ok(())
             }
         }
+    }
+}
+
+impl Exclusive<'_> {
+    /// Begins a transaction. After one that was not committed, a server's tables are given up.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        let Holder::Server(held) = &mut self.by else { return self.tables.begin().await };
+        let begun = match held {
+            Some(connection) => execute_on(connection, "BEGIN").await,
+            None => Err(sqlx::Error::PoolClosed),
+        };
+        begun.map_err(|error| self.tables.name().error(error))?;
+        Ok(Transaction { tables: self.tables, by: By::Exclusive(held), committed: false })
     }
 }
 
@@ -174,30 +232,30 @@ impl Transaction<'_> {
     }
 
     /// Commits it.
-    pub async fn commit(self) -> Result<(), Error> {
-        let Self { tables, by } = self;
-        let committed = match by {
-            By::File(mut turn) => {
-                let committed = execute_in(turn.writer.as_mut(), "COMMIT").await;
-                turn.committed = committed.is_ok();
-                committed
-            }
-            By::Server(mut lent) => {
-                let commit = sqlx::raw_sql("COMMIT").execute(&mut lent.connection);
-                within(ANSWER, commit).await.map(|_| lent.give_back())
-            }
+    pub async fn commit(mut self) -> Result<(), Error> {
+        let committed = match &mut self.by {
+            By::File(writer) => execute_in(writer.as_mut(), "COMMIT").await,
+            By::Server(lent) => commit_on(lent.as_mut().map(|lent| &mut lent.connection)).await,
+            By::Exclusive(connection) => commit_on(connection.as_mut()).await,
         };
-        committed.map_err(|error| tables.name().error(error))
+        committed.map_err(|error| self.tables.name().error(error))?;
+        self.committed = true;
+        if let By::Server(lent) = &mut self.by
+            && let Some(lent) = lent.take()
+        {
+            lent.give_back();
+        }
+        Ok(())
     }
 
-    fn writer(&mut self) -> Result<(&StoreName, Writer<'_>), Error> {
+    /// The connection, for statements that [`Transaction::run`] does not know.
+    pub fn writer(&mut self) -> Result<(&StoreName, Writer<'_>), Error> {
         let name = self.tables.name();
+        let closed = || name.error(sqlx::Error::PoolClosed);
         let writer = match &mut self.by {
-            By::File(turn) => {
-                let closed = || name.error(sqlx::Error::PoolClosed);
-                Writer::Sqlite(turn.writer.as_mut().ok_or_else(closed)?)
-            }
-            By::Server(lent) => Writer::Postgres(&mut lent.connection),
+            By::File(writer) => Writer::Sqlite(writer.as_mut().ok_or_else(closed)?),
+            By::Server(lent) => Writer::Postgres(&mut lent.as_mut().ok_or_else(closed)?.connection),
+            By::Exclusive(connection) => Writer::Postgres(connection.as_mut().ok_or_else(closed)?),
         };
         Ok((name, writer))
     }
@@ -209,4 +267,15 @@ async fn execute_in(
 ) -> Result<(), sqlx::Error> {
     let writer = writer.ok_or(sqlx::Error::PoolClosed)?;
     sqlx::raw_sql(statement).execute(writer).await.map(|_| ())
+}
+
+async fn execute_on(
+    connection: &mut PgConnection,
+    statement: &'static str,
+) -> Result<(), sqlx::Error> {
+    within(ANSWER, sqlx::raw_sql(statement).execute(connection)).await.map(|_| ())
+}
+
+async fn commit_on(connection: Option<&mut PgConnection>) -> Result<(), sqlx::Error> {
+    execute_on(connection.ok_or(sqlx::Error::PoolClosed)?, "COMMIT").await
 }

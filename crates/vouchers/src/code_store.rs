@@ -4,13 +4,12 @@
 //! whoever inserts it delivers the code; a store opens only with the keys it was created with.
 //! Deliberately absent: whether a voucher is valid, which the log says.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use domain::VoucherCode;
 use keyring::{KeyedHash, Keyring};
 use roaring::RoaringBitmap;
-use sql::{Durability, Format, Param, Schema, Statement, Tables, Transaction};
+use sql::{Durability, Format, Param, Schema, Statement, Tables};
 
 use crate::Error;
 
@@ -49,19 +48,19 @@ const INSERT: Statement = Statement {
     sqlite: "
         INSERT INTO code (number, issue, hash)
         SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($1) WHERE true
-        ON CONFLICT (number, issue) DO NOTHING",
+        ON CONFLICT (number, issue) DO NOTHING RETURNING number, issue",
     postgres: "
         INSERT INTO code (number, issue, hash)
         SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, decode(value ->> 2, 'hex')
         FROM jsonb_array_elements($1::jsonb)
-        ON CONFLICT (number, issue) DO NOTHING",
+        ON CONFLICT (number, issue) DO NOTHING RETURNING number, issue",
 };
 const OF_NUMBERS: Statement = Statement {
     sqlite: "
-        SELECT number, issue, hash FROM code WHERE number IN (SELECT value FROM json_each($1))",
-    postgres: "SELECT number, issue, hash FROM code WHERE number = ANY ($1)",
+        SELECT number, issue FROM code WHERE number IN (SELECT value FROM json_each($1))",
+    postgres: "SELECT number, issue FROM code WHERE number = ANY ($1)",
 };
-/// Entries or numbers in one statement.
+/// Entries in one statement.
 const PAGE: usize = 8_192;
 
 /// The store of codes.
@@ -88,8 +87,6 @@ pub struct NewCode {
     /// The code that the holder presents to a provider.
     pub code: VoucherCode,
 }
-
-type Row = (i64, i64, Vec<u8>);
 
 impl CodeStore {
     /// Opens the store in tables of [`FORMAT`] or [`SCHEMA`]. Fails if it was created with other
@@ -124,12 +121,11 @@ impl CodeStore {
         let mut inserted = Vec::with_capacity(codes.len());
         let mut transaction = self.tables.begin().await?;
         for page in codes.chunks(PAGE) {
-            let hashed: Vec<_> = page.iter().map(|new| (new.id, self.hash_of(&new.code))).collect();
-            let rows = transaction.run(INSERT, vec![Param::Text(json(&hashed))]).await?;
-            if usize::try_from(rows).is_ok_and(|rows| rows == page.len()) {
-                inserted.extend(hashed.iter().map(|(id, _)| *id));
-            } else {
-                inserted.extend(stored(&mut transaction, &hashed).await?);
+            let rows: Vec<(i64, i64)> =
+                transaction.rows(INSERT, vec![Param::Text(self.json(page))]).await?;
+            for (number, issue) in rows {
+                let id = code_id(number, issue);
+                inserted.push(id.map_err(|problem| self.tables.name().corrupt(problem))?);
             }
         }
         transaction.commit().await?;
@@ -147,8 +143,8 @@ impl CodeStore {
     /// Every code that was generated for these mailboxes.
     pub async fn codes_of(&self, numbers: &RoaringBitmap) -> Result<Vec<CodeId>, Error> {
         let mut all = Vec::new();
-        for page in pages(numbers) {
-            let read = |(number, issue, _): Row| code_id(number, issue);
+        for page in Param::pages(numbers) {
+            let read = |(number, issue): (i64, i64)| code_id(number, issue);
             all.extend(self.tables.all(OF_NUMBERS, vec![page], read).await?);
         }
         Ok(all)
@@ -174,21 +170,17 @@ impl CodeStore {
     fn hash_of(&self, code: &VoucherCode) -> [u8; 32] {
         self.hash.of(code.canonical().as_bytes())
     }
-}
 
-/// The entries that are stored with exactly these hashes.
-async fn stored(
-    transaction: &mut Transaction<'_>,
-    hashed: &[(CodeId, [u8; 32])],
-) -> Result<Vec<CodeId>, Error> {
-    let numbers = hashed.iter().map(|(id, _)| i64::from(id.number)).collect();
-    let rows: Vec<Row> = transaction.rows(OF_NUMBERS, vec![Param::Numbers(numbers)]).await?;
-    let rows: HashSet<Row> = rows.into_iter().collect();
-    let row = |(id, hash): &(CodeId, [u8; 32])| {
-        (i64::from(id.number), i64::from(id.issue), hash.to_vec())
-    };
-    let stored = hashed.iter().filter(|entry| rows.contains(&row(entry)));
-    Ok(stored.map(|(id, _)| *id).collect())
+    /// The entries of codes, as [`INSERT`] takes them.
+    fn json(&self, codes: &[NewCode]) -> String {
+        let entry = |NewCode { id, code }: &NewCode| {
+            let hash = self.hash_of(code);
+            let hash = hash.iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+            format!("[{},{},\"{hash}\"]", id.number, id.issue)
+        };
+        let entries: Vec<String> = codes.iter().map(entry).collect();
+        format!("[{}]", entries.join(","))
+    }
 }
 
 fn code_id(number: i64, issue: i64) -> Result<CodeId, String> {
@@ -196,28 +188,4 @@ fn code_id(number: i64, issue: i64) -> Result<CodeId, String> {
         (Ok(number), Ok(issue)) => Ok(CodeId { number, issue }),
         _ => Err(format!("({number}, {issue}) is not a code of a voucher")),
     }
-}
-
-fn json(hashed: &[(CodeId, [u8; 32])]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(hashed.len() * 90 + 2);
-    for (CodeId { number, issue }, hash) in hashed {
-        text.push(if text.is_empty() { '[' } else { ',' });
-        // Writing to a string never fails.
-        write!(text, "[{number},{issue},\"").unwrap_or(());
-        for byte in hash {
-            write!(text, "{byte:02x}").unwrap_or(());
-        }
-        text.push_str("\"]");
-    }
-    text.push(']');
-    text
-}
-
-fn pages(numbers: &RoaringBitmap) -> impl Iterator<Item = Param> {
-    let mut rest = numbers.iter();
-    std::iter::from_fn(move || {
-        let page: Vec<i64> = rest.by_ref().take(PAGE).map(i64::from).collect();
-        (!page.is_empty()).then_some(Param::Numbers(page))
-    })
 }

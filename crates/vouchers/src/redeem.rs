@@ -1,11 +1,12 @@
 //! Redemptions: a provider presents a code or a token.
 
 use chrono::NaiveDate;
-use domain::{Event, ProviderId, VoucherCode, VoucherCommand, VoucherStanding, free_through};
+use domain::{Event, ProviderId, VoucherCode, VoucherCommand, free_through};
 use eventstore::Origin;
 use keyring::Refused;
 use serde::Serialize;
 
+use crate::vouchers::redeemed_on;
 use crate::{CodeId, Error, TYP, Token, VoucherId, Vouchers};
 
 /// No code is longer in any spelling; every token is.
@@ -42,9 +43,12 @@ impl Vouchers {
         let redeemed = events.into_iter().find_map(|event| {
             if let Event::VoucherRedeemed(event) = event { Some(event) } else { None }
         });
-        let (on, again) = match redeemed {
-            Some(event) => (event.on, false),
-            None => (self.redeemed_on(number).await?, true),
+        let again = redeemed.is_none();
+        let on = if let Some(event) = redeemed {
+            event.on
+        } else {
+            let standing = self.journal.state().await?.vouchers.standing(number);
+            redeemed_on(&standing).ok_or(Error::UnknownCode)?
         };
         Ok(Redemption {
             voucher: self.voucher(number),
@@ -73,19 +77,5 @@ impl Vouchers {
         let number = token.sub.number(&self.names).filter(|_| token.iss == programme.as_str());
         let number = number.ok_or(Error::Token(Refused::Malformed))?;
         Ok(CodeId { number, issue: token.issue })
-    }
-
-    async fn redeemed_on(&self, number: u32) -> Result<NaiveDate, Error> {
-        let snapshot = self.journal.state().await?;
-        match snapshot.vouchers.standing(number) {
-            VoucherStanding::Redeemed { on, .. } => Ok(on),
-            VoucherStanding::None
-            | VoucherStanding::Requested
-            | VoucherStanding::Verified
-            | VoucherStanding::Refused
-            | VoucherStanding::Valid
-            | VoucherStanding::Expired
-            | VoucherStanding::Revoked => Err(Error::UnknownCode),
-        }
     }
 }

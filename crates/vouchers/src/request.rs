@@ -1,7 +1,7 @@
 //! Requests, and commands without a code: request, verify, refuse, revoke, expire, remind.
 
 use chrono::{DateTime, Utc};
-use domain::{Event, MailboxSet, Verification, VoucherCommand};
+use domain::{Event, Verification, VoucherCommand};
 use eventstore::Origin;
 use roaring::RoaringBitmap;
 
@@ -110,22 +110,7 @@ impl Vouchers {
     }
 }
 
-/// The mailboxes of an event about a set.
-fn set_of(event: &Event) -> Option<&MailboxSet> {
-    if let Event::VouchersRequested(event) = event {
-        Some(&event.mailboxes)
-    } else if let Event::VouchersVerified(event) = event {
-        Some(&event.mailboxes)
-    } else if let Event::VouchersExpired(event) = event {
-        Some(&event.mailboxes)
-    } else if let Event::VoucherRemindersClaimed(event) = event {
-        Some(&event.mailboxes)
-    } else {
-        None
-    }
-}
-
 /// The number of mailboxes in these events.
 fn affected(events: &[Event]) -> u64 {
-    events.iter().filter_map(set_of).map(|set| set.len()).sum()
+    events.iter().filter_map(|event| event.subjects().into_set()).map(|set| set.len()).sum()
 }

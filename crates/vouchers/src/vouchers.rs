@@ -98,16 +98,7 @@ impl Vouchers {
         let snapshot = self.journal.state().await?;
         let vouchers = &snapshot.vouchers;
         let standing = vouchers.standing(number);
-        let free_through = match &standing {
-            VoucherStanding::Redeemed { on, .. } => Some(free_through(*on)),
-            VoucherStanding::None
-            | VoucherStanding::Requested
-            | VoucherStanding::Verified
-            | VoucherStanding::Refused
-            | VoucherStanding::Valid
-            | VoucherStanding::Expired
-            | VoucherStanding::Revoked => None,
-        };
+        let free_through = redeemed_on(&standing).map(free_through);
         Ok(Status {
             voucher: self.voucher(number),
             standing,
@@ -136,4 +127,9 @@ impl Vouchers {
             rules.ok_or_else(|| Rejection("the plan does not provide for vouchers".to_owned()))?;
         Ok(read(plan, rules))
     }
+}
+
+/// The day on which a voucher was redeemed.
+pub(crate) fn redeemed_on(standing: &VoucherStanding) -> Option<NaiveDate> {
+    if let VoucherStanding::Redeemed { on, .. } = standing { Some(*on) } else { None }
 }

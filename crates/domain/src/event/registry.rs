@@ -42,7 +42,7 @@ pub struct RegistrationsCorrected {
 }
 
 /// A registry file was imported; `read = accepted + unchanged + changed + rejected`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RegistryImported {
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,

@@ -201,7 +201,7 @@ impl World {
             progress: &mut |_| {},
         };
         let summary = registry::import(&*self.log, &self.registry, request).await.unwrap();
-        assert_eq!(summary.rejected, 0);
+        assert_eq!(summary.balance.rejected, 0);
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {

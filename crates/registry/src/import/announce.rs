@@ -11,13 +11,12 @@ use domain::{
     DateColumn, Event, MailboxSet, MailboxesActivated, MailboxesRegistered, ProgrammeId,
     RegistrationsCorrected,
 };
-use eventstore::{
-    Append, Direction, EventStore, ExpectedVersion, NewEvent, StreamName, registry_stream,
-};
+use eventstore::{Append, Direction, EventStore, ExpectedVersion, NewEvent, registry_stream};
 use uuid::Uuid;
 
 use super::Error;
 use super::decide::Decided;
+use super::running::{By, Context};
 use crate::store::{Announcement, ImportState, Importing};
 
 /// Events per append to the log.
@@ -25,12 +24,10 @@ const APPEND: u32 = 32;
 /// Events per read, from the newest.
 const PAGE: usize = 64;
 
-/// The import and its actor, for the events.
+/// The import, for the events.
 pub(super) struct Announcer<'a> {
+    pub(super) context: Context<'a>,
     pub(super) import: &'a ImportState,
-    pub(super) programme: &'a ProgrammeId,
-    pub(super) actor: &'a str,
-    pub(super) reason: Option<&'a str>,
 }
 
 impl Announcer<'_> {
@@ -63,7 +60,8 @@ impl Announcer<'_> {
 
     /// One event of this import.
     pub(super) fn event(&self, what: &str, event: &Event) -> Result<NewEvent, Error> {
-        let import = format!("tramonto:{}/import/{}", self.programme, self.import.number);
+        let Context { registry, by: By { actor, reason }, .. } = self.context;
+        let import = format!("tramonto:{}/import/{}", registry.programme(), self.import.number);
         let correlation_id = Uuid::new_v5(&Uuid::NAMESPACE_URL, import.as_bytes());
         let (kind, schema_version) = event.kind();
         let payload = event.payload()?;
@@ -73,8 +71,8 @@ impl Announcer<'_> {
             kind: kind.to_owned(),
             schema_version,
             effective_at: self.import.started_at,
-            actor: self.actor.to_owned(),
-            reason: self.reason.map(ToOwned::to_owned),
+            actor: actor.to_owned(),
+            reason: reason.map(ToOwned::to_owned),
             correlation_id,
             causation_id: None,
             payload,
@@ -98,17 +96,12 @@ fn column(days: impl Iterator<Item = Option<NaiveDate>>) -> Result<DateColumn, E
     Ok(column)
 }
 
-/// The stream of a programme's registry.
-pub(super) fn stream(programme: &ProgrammeId) -> Result<StreamName, Error> {
-    Ok(registry_stream(programme)?)
-}
-
 /// Appends the outbox to the log, until it is empty.
 pub(super) async fn drain(
     store: &dyn EventStore,
     importing: &mut Importing<'_>,
 ) -> Result<(), Error> {
-    let stream = stream(importing.registry.programme())?;
+    let stream = registry_stream(importing.registry.programme())?;
     loop {
         let waiting = importing.registry.announcements(APPEND).await?;
         let Some(last) = waiting.last().map(|announcement| announcement.place) else {
@@ -125,7 +118,7 @@ pub(super) async fn next_in_log(
     store: &dyn EventStore,
     programme: &ProgrammeId,
 ) -> Result<u64, Error> {
-    let stream = stream(programme)?;
+    let stream = registry_stream(programme)?;
     let mut from = u64::MAX;
     loop {
         let page = match store.read_stream(&stream, from, Direction::Backwards, PAGE).await {

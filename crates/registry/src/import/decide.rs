@@ -7,7 +7,7 @@ use domain::{InvalidRegistration, Registration};
 
 use super::known::Known;
 use super::rows::FileRow;
-use crate::store::{Brief, Freed, Numbered};
+use crate::store::{Freed, Keys, Numbered};
 
 /// A rejected row.
 pub(super) struct Rejected {
@@ -39,7 +39,7 @@ pub(super) struct Decided {
 /// The registry's rows that a batch may concern.
 #[derive(Default)]
 pub(super) struct Held {
-    pub(super) briefs: HashMap<u32, Brief>,
+    pub(super) keys: HashMap<u32, Keys>,
     /// Those that the batch may change, completely.
     pub(super) whole: HashMap<u32, Registration>,
 }
@@ -175,24 +175,21 @@ impl Decision<'_> {
     ) -> Result<(), InvalidRegistration> {
         let codice_fiscale = registration.codice_fiscale.as_str();
         let address = registration.address.as_str();
-        let holder = self.known.holder(codice_fiscale);
-        let holder = holder.and_then(|number| self.keys(number).map(|keys| (number, keys)));
-        if let Some((number, (id, other, _))) = holder
-            && Some(number) != own
-            && other == codice_fiscale
+        let other = |number: Option<u32>| {
+            let number = number.filter(|number| Some(*number) != own);
+            number.and_then(|number| self.keys(number))
+        };
+        if let Some((id, holder, _)) = other(self.known.holder(codice_fiscale))
+            && holder == codice_fiscale
         {
-            return Err(invalid(
-                "codice_fiscale",
-                format!("the registration {id} has the same holder"),
-            ));
+            let reason = format!("the registration {id} has the same holder");
+            return Err(invalid("codice_fiscale", reason));
         }
-        let asked = self.known.address(address);
-        let asked = asked.and_then(|number| self.keys(number).map(|keys| (number, keys)));
-        if let Some((number, (id, _, other))) = asked
-            && Some(number) != own
-            && other == address
+        if let Some((id, _, asked)) = other(self.known.address(address))
+            && asked == address
         {
-            return Err(invalid("address", format!("the registration {id} has the same address")));
+            let reason = format!("the registration {id} has the same address");
+            return Err(invalid("address", reason));
         }
         for (column, key) in [("codice_fiscale", codice_fiscale), ("address", address)] {
             if self.known.freed(key).is_some_and(|number| Some(number) != own) {
@@ -218,7 +215,7 @@ impl Decision<'_> {
             let Registration { registration_id, codice_fiscale, address, .. } = &row.registration;
             return Some((registration_id, codice_fiscale.as_str(), address));
         }
-        let keys = &self.held.briefs.get(&number)?.keys;
+        let keys = self.held.keys.get(&number)?;
         Some((&keys.registration_id, &keys.codice_fiscale, &keys.address))
     }
 }

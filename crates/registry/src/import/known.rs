@@ -1,5 +1,6 @@
-//! The index of used ids, holders and addresses: in memory, since a file has them in random order
-//! and an index on disk would be searched at random for each row.
+//! The index of used ids, holders and addresses: of all rows and in memory for a file, which has
+//! them in random order and would search an index on disk at random for each row; for a single
+//! registration, of the rows that it may be or collide with.
 //!
 //! Each is stored as an eight-byte digest, and a match is verified against the row itself. On a
 //! collision the later text is left out, and the unique indexes created at the end reject what that
@@ -13,7 +14,7 @@ use roaring::RoaringBitmap;
 
 use super::Error;
 use super::rows::FileRow;
-use crate::store::{Freed, Registry, Trace, trace};
+use crate::store::{Freed, Keys, Registry, Trace, trace};
 
 /// Rows read from the registry at a time.
 const PAGE: u32 = 65_536;
@@ -43,28 +44,45 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// The index of all rows.
     pub(super) async fn load(registry: &Registry) -> Result<Self, Error> {
-        let mut known = Self {
+        let mut known = Self::new(registry.erased().await?);
+        loop {
+            let page = registry.keys(known.next, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            known.next = last.number.checked_add(1).ok_or(Error::Full)?;
+            known.take_all(&page);
+        }
+        known.next = known.next.max(registry.next_number().await?);
+        Ok(known)
+    }
+
+    /// The index of the rows that have the id, the holder or the address of a registration.
+    pub(super) async fn like(registry: &Registry, one: &Registration) -> Result<Self, Error> {
+        let mut known = Self::new(registry.erased_as(&one.registration_id).await?);
+        known.take_all(&registry.keys_like(one).await?);
+        known.next = registry.next_number().await?;
+        Ok(known)
+    }
+
+    fn new(erased: Vec<Trace>) -> Self {
+        Self {
             hasher: RandomState::new(),
             ids: HashMap::new(),
             holders: HashMap::new(),
             addresses: HashMap::new(),
             freed: HashMap::new(),
-            erased: registry.erased().await?.into_iter().collect(),
+            erased: erased.into_iter().collect(),
             changed: RoaringBitmap::new(),
             seen: RoaringBitmap::new(),
             next: 0,
-        };
-        loop {
-            let page = registry.keys(known.next, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            known.next = last.number.checked_add(1).ok_or(Error::Full)?;
-            for keys in &page {
-                known.take(keys.number, &keys.registration_id, &keys.codice_fiscale, &keys.address);
-            }
         }
-        known.next = known.next.max(registry.next_number().await?);
-        Ok(known)
+    }
+
+    fn take_all(&mut self, rows: &[Keys]) {
+        for Keys { number, registration_id, codice_fiscale, address, .. } in rows {
+            self.take(*number, registration_id, codice_fiscale, address);
+        }
     }
 
     /// Adds what rows had before the last import of the same file; `resumed` if that import goes

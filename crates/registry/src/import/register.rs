@@ -1,13 +1,14 @@
-//! A single registration: validated and written like a file of one row.
+//! A single registration: validated, decided and written like a file of one row. Only the rows that
+//! it may be or collide with are read.
 
 use chrono::{DateTime, Utc};
-use domain::{InvalidRegistration, Plan, Registration, RegistrationRules};
+use domain::{InvalidRegistration, Plan, Registration, RegistrationRules, RegistryImported};
 use eventstore::EventStore;
 use sha2::{Digest, Sha256};
 
+use super::known::Known;
 use super::rows::FileRow;
 use super::running::{By, Context};
-use super::source::hex;
 use super::{Error, SIZES};
 use crate::Registry;
 use crate::store::digest;
@@ -65,7 +66,7 @@ impl Row {
 
     /// Its identity, by which its import is resumed after a crash.
     fn identity(&self) -> String {
-        hex(&Sha256::digest(self.fields().join("\n")))
+        format!("{:x}", Sha256::digest(self.fields().join("\n")))
     }
 }
 
@@ -96,23 +97,26 @@ pub async fn register(
 ) -> Result<Registered, Error> {
     let context = Context { store, registry, plan, now, by: By { actor, reason }, sizes: SIZES };
     let importing = context.importing().await?;
+    let registration = match Registration::check(&row.fields(), &RegistrationRules::new(plan, now))
+    {
+        Ok(registration) => registration,
+        Err(invalid) => return Ok(Registered::Rejected(invalid)),
+    };
     let identity = row.identity();
     let (import, again) = context.state(&identity).await?;
-    let mut running = context.begin(importing, &import, again).await?;
-    let checked = Registration::check(&row.fields(), &RegistrationRules::new(plan, now));
-    let checked = checked.map(|registration| {
-        let digest = digest(&registration);
-        (registration, digest)
-    });
+    let known = Known::like(registry, &registration).await?;
+    let mut running = context.begin(importing, known, &import, again).await?;
+    let digest = digest(&registration);
     // There is no file of rejects: the sender gets the reason.
-    let batch = vec![FileRow { line: 1, raw: String::new(), checked }];
-    let rejected = running.batch(batch).await?.pop();
-    running.summary.sha256 = identity;
-    let summary = running.finish(true, || Ok(None)).await?;
+    let row = FileRow { line: 1, raw: String::new(), checked: Ok((registration, digest)) };
+    let rejected = running.batch(vec![row]).await?.pop();
+    running.summary.balance.sha256 = identity;
+    let RegistryImported { accepted, changed, .. } =
+        running.finish(true, || Ok(None)).await?.balance;
     Ok(match rejected {
         Some(rejected) => Registered::Rejected(rejected.invalid),
-        None if summary.accepted > 0 => Registered::Accepted,
-        None if summary.changed > 0 => Registered::Changed,
+        None if accepted > 0 => Registered::Accepted,
+        None if changed > 0 => Registered::Changed,
         None => Registered::Unchanged,
     })
 }

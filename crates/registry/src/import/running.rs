@@ -15,7 +15,7 @@ use super::decide::{Decided, Held, Rejected, decide};
 use super::known::Known;
 use super::rows::FileRow;
 use super::{Error, Sizes, Summary};
-use crate::store::{Brief, ImportState, Importing, Registry, Write};
+use crate::store::{ImportState, Importing, Keys, Registry, Write};
 
 /// The actor and reason of the events.
 #[derive(Clone, Copy)]
@@ -80,46 +80,38 @@ impl<'a> Context<'a> {
         Ok((import, again))
     }
 
-    /// Starts an import.
+    /// Starts an import that knows the rows which its own may be or collide with.
     pub(super) async fn begin(
         &self,
         importing: Importing<'a>,
+        mut known: Known,
         import: &'a ImportState,
         again: Again,
     ) -> Result<Running<'a>, Error> {
-        let mut known = Known::load(self.registry).await?;
         if again != Again::No {
             known.free_all(self.registry.freed().await?, again == Again::Resumed);
         }
-        let announcer = Announcer {
-            import,
-            programme: self.registry.programme(),
-            actor: self.by.actor,
-            reason: self.by.reason,
-        };
+        let announcer = Announcer { context: *self, import };
         let summary = Summary { resumed: again == Again::Resumed, ..Summary::default() };
-        let (store, sizes) = (self.store, self.sizes);
-        Ok(Running { store, importing, announcer, known, summary, untold: 0, sizes })
+        Ok(Running { importing, announcer, known, summary, untold: 0 })
     }
 }
 
 /// A running import.
 pub(super) struct Running<'a> {
-    store: &'a dyn EventStore,
     importing: Importing<'a>,
     announcer: Announcer<'a>,
     known: Known,
     pub(super) summary: Summary,
     /// Batches written since the last append to the log.
     untold: u32,
-    sizes: Sizes,
 }
 
 impl Running<'_> {
     /// Writes a batch and returns the rejected rows.
     pub(super) async fn batch(&mut self, batch: Vec<FileRow>) -> Result<Vec<Rejected>, Error> {
         let Some(line) = batch.first().map(|row| row.line) else { return Ok(Vec::new()) };
-        if self.summary.read == 0
+        if self.summary.balance.read == 0
             && !self.summary.resumed
             && let Some(rows) = self.known.are_others(&batch)
         {
@@ -137,9 +129,10 @@ impl Running<'_> {
         let import = self.announcer.import;
         self.importing.write(Write { import, rows: &new, freed: &freed, events: &events }).await?;
         self.untold += 1;
-        if self.untold >= self.sizes.untold {
+        let Context { store, sizes, .. } = self.announcer.context;
+        if self.untold >= sizes.untold {
             self.untold = 0;
-            announce::drain(self.store, &mut self.importing).await?;
+            announce::drain(store, &mut self.importing).await?;
         }
         Ok(rejected)
     }
@@ -150,34 +143,33 @@ impl Running<'_> {
         if candidates.is_empty() {
             return Ok(Held::default());
         }
-        let briefs = self.importing.registry.briefs(&candidates).await?;
-        let briefs: HashMap<u32, Brief> =
-            briefs.into_iter().map(|brief| (brief.keys.number, brief)).collect();
+        let registry = self.importing.registry;
+        let keys = registry.keys_of(&candidates).await?.into_iter();
+        let keys: HashMap<u32, Keys> = keys.map(|keys| (keys.number, keys)).collect();
         let differs = |row: &FileRow| {
             let (registration, digest) = row.checked.as_ref().ok()?;
             let number = self.known.id(&registration.registration_id)?;
-            briefs.get(&number).filter(|brief| brief.digest != *digest).map(|_| number)
+            keys.get(&number).filter(|keys| keys.digest != *digest).map(|_| number)
         };
         let differing: Vec<u32> = batch.iter().filter_map(differs).collect();
-        let whole = if differing.is_empty() {
-            Vec::new()
-        } else {
-            self.importing.registry.entries(&differing).await?
-        };
-        let whole = whole.into_iter().map(|entry| (entry.number, entry.registration)).collect();
-        Ok(Held { briefs, whole })
+        let mut whole = HashMap::new();
+        if !differing.is_empty() {
+            let entries = registry.entries(&differing).await?.into_iter();
+            whole.extend(entries.map(|entry| (entry.number, entry.registration)));
+        }
+        Ok(Held { keys, whole })
     }
 
     fn count(&mut self, decided: &Decided) -> Result<(), Error> {
         if decided.full {
             return Err(Error::Full);
         }
-        let summary = &mut self.summary;
-        summary.accepted += decided.accepted;
-        summary.unchanged += decided.unchanged;
-        summary.changed += decided.changed_count;
-        summary.rejected += u64::try_from(decided.rejected.len()).unwrap_or(u64::MAX);
-        summary.read = summary.accepted + summary.unchanged + summary.changed + summary.rejected;
+        let balance = &mut self.summary.balance;
+        balance.accepted += decided.accepted;
+        balance.unchanged += decided.unchanged;
+        balance.changed += decided.changed_count;
+        balance.rejected += u64::try_from(decided.rejected.len()).unwrap_or(u64::MAX);
+        balance.read = balance.accepted + balance.unchanged + balance.changed + balance.rejected;
         Ok(())
     }
 
@@ -190,24 +182,16 @@ impl Running<'_> {
     ) -> Result<Summary, Error> {
         self.importing.index().await?;
         self.summary.rejects = put_rejects()?;
-        let Summary { read, accepted, unchanged, changed, rejected, .. } = self.summary;
+        let RegistryImported { accepted, changed, rejected, .. } = self.summary.balance;
         let news = accepted + changed > 0 || (rejected > 0 && !rejects_are_known);
         if news {
-            let sha256 = self.summary.sha256.clone();
-            let event = Event::RegistryImported(RegistryImported {
-                sha256,
-                read,
-                accepted,
-                unchanged,
-                changed,
-                rejected,
-            });
+            let event = Event::RegistryImported(self.summary.balance.clone());
             let event = self.announcer.event("imported", &event)?;
             let import = ImportState { finished: true, ..self.announcer.import.clone() };
             let write = Write { import: &import, rows: &[], freed: &[], events: &[event] };
             self.importing.write(write).await?;
         }
-        announce::drain(self.store, &mut self.importing).await?;
+        announce::drain(self.announcer.context.store, &mut self.importing).await?;
         self.summary.recorded = news;
         Ok(self.summary)
     }

@@ -49,7 +49,8 @@ impl Meter {
 
     /// The SHA-256 of the bytes so far, in hexadecimal.
     pub(super) fn sha256(&self) -> String {
-        hex(&self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize())
+        let hash = self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        format!("{:x}", hash.finalize())
     }
 }
 
@@ -81,7 +82,7 @@ pub(super) fn open_file(path: &Path) -> Result<Opened, Error> {
 pub(super) fn open_stream(mut raw: Box<dyn Read + Send>) -> io::Result<Opened> {
     let mut prefix = Vec::new();
     raw.by_ref().take(PREFIX).read_to_end(&mut prefix)?;
-    let start = hex(&Sha256::digest(&prefix));
+    let start = format!("{:x}", Sha256::digest(&prefix));
     let meter = Meter::default();
     let all = Cursor::new(prefix).chain(raw);
     let text = compression::decompressed(Metered { raw: all, meter: meter.clone() })?;
@@ -96,17 +97,13 @@ pub(super) fn sha256(path: &Path) -> Result<String, Error> {
     let mut piece = vec![0; 256 * 1024];
     loop {
         let read = match file.read(&mut piece) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(0) => return Ok(format!("{:x}", hash.finalize())),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(failed(error)),
         };
         hash.update(piece.get(..read).unwrap_or_default());
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 struct Metered<R> {

@@ -20,6 +20,7 @@ mod corpus;
 mod file;
 mod killed;
 mod postgres;
+mod register;
 
 use std::sync::Arc;
 
@@ -187,7 +188,7 @@ pub(super) fn rows(indexes: std::ops::Range<u32>) -> String {
 }
 
 pub(super) fn balance(summary: &Summary) -> (u64, u64, u64, u64, u64) {
-    let Summary { read, accepted, unchanged, changed, rejected, .. } = *summary;
+    let RegistryImported { read, accepted, unchanged, changed, rejected, .. } = summary.balance;
     assert_eq!(read, accepted + unchanged + changed + rejected);
     (read, accepted, unchanged, changed, rejected)
 }
@@ -208,7 +209,10 @@ async fn a_file_goes_into_the_registry_and_its_days_into_the_log_without_persona
     let firsts: Vec<(u32, usize, usize)> = registered.collect();
     assert_eq!(firsts, [(0, 4, 2), (4, 4, 1), (8, 2, 1)]);
     let Some(Event::RegistryImported(imported)) = events.last() else { panic!("{events:?}") };
-    assert_eq!((imported.read, imported.accepted, &imported.sha256), (10, 10, &summary.sha256));
+    assert_eq!(
+        (imported.read, imported.accepted, &imported.sha256),
+        (10, 10, &summary.balance.sha256)
+    );
     for event in world.log().await {
         assert_eq!(event.actor, "operator:anna");
         assert_eq!(event.reason.as_deref(), Some("the file of the provider"));

@@ -6,31 +6,20 @@
 
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::{Param, Statement, Writer};
+use sql::{Param, Statement, Transaction};
 
-use super::{Backend, Error, PAGE, Registry, given, schema};
+use super::row::of_numbers;
+use super::{Error, Registry};
 
-const IDS: Statement = Statement {
-    sqlite: "SELECT number, registration_id FROM registration
-        WHERE number IN (SELECT value FROM json_each($1))",
-    postgres: "SELECT number, registration_id FROM registration WHERE number = ANY ($1)",
-};
+const IDS: Statement = of_numbers!("SELECT number, registration_id FROM registration");
 const KEEP: Statement = Statement {
     sqlite: "INSERT INTO erased SELECT value ->> 0, unhex(value ->> 1) FROM json_each($1)
         WHERE true ON CONFLICT (number) DO NOTHING",
     postgres: "INSERT INTO erased SELECT (value ->> 0)::bigint, decode(value ->> 1, 'hex')
         FROM json_array_elements($1::json) ON CONFLICT (number) DO NOTHING",
 };
-const DELETE: [Statement; 2] = [
-    Statement {
-        sqlite: "DELETE FROM registration WHERE number IN (SELECT value FROM json_each($1))",
-        postgres: "DELETE FROM registration WHERE number = ANY ($1)",
-    },
-    Statement {
-        sqlite: "DELETE FROM changed_row WHERE number IN (SELECT value FROM json_each($1))",
-        postgres: "DELETE FROM changed_row WHERE number = ANY ($1)",
-    },
-];
+const DELETE: Statement = of_numbers!("DELETE FROM registration");
+const DELETE_FORMER: Statement = of_numbers!("DELETE FROM changed_row");
 
 /// The hash that identifies an erased registration.
 pub(crate) type Trace = [u8; 32];
@@ -45,44 +34,39 @@ impl Registry {
     /// returns how many there were. Idempotent. No import may run.
     pub async fn erase(&self, numbers: &RoaringBitmap) -> Result<u64, Error> {
         let mut importing = self.importing().await?;
-        let (mut erased, mut rest) = (0, numbers.iter());
-        loop {
-            let page: Vec<u32> = rest.by_ref().take(PAGE).collect();
-            if page.is_empty() {
-                break;
-            }
-            erased += importing.erase(&page).await?;
+        let mut erased = 0;
+        for page in Param::pages(numbers) {
+            let mut transaction = importing.begin().await?;
+            erased += run(&mut transaction, page).await?;
+            transaction.commit().await?;
         }
-        match &self.backend {
-            Backend::File(database) => database.vacuum().await?,
-            Backend::Server(server) => {
-                let tables = ["registration", "changed_row", "outbox"];
-                server.vacuum(schema::SCHEMA.name, &tables).await?;
-            }
-        }
+        self.tables.vacuum(&["registration", "changed_row", "outbox"]).await?;
         Ok(erased)
     }
 
     /// The hashes of the registration ids of all erased holders.
     pub(crate) async fn erased(&self) -> Result<Vec<Trace>, Error> {
-        let read = |(hash,): (Vec<u8>,)| {
-            hash.try_into()
-                .map_err(|_wrong: Vec<u8>| "an erased registration has no hash".to_owned())
-        };
         self.all("SELECT registration FROM erased", Vec::new(), read).await
+    }
+
+    /// The hash of this registration id, if its holder was erased.
+    pub(crate) async fn erased_as(&self, registration_id: &str) -> Result<Vec<Trace>, Error> {
+        const ONE: &str = "SELECT registration FROM erased WHERE registration = $1";
+        self.all(ONE, vec![Param::Bytes(trace(registration_id).to_vec())], read).await
     }
 }
 
+fn read((hash,): (Vec<u8>,)) -> Result<Trace, String> {
+    hash.try_into().map_err(|_wrong: Vec<u8>| "an erased registration has no hash".to_owned())
+}
+
 /// Deletes the rows of some numbers within a transaction; returns how many there were.
-pub(super) async fn run(writer: &mut Writer<'_>, numbers: &[u32]) -> Result<u64, sqlx::Error> {
-    let ids: Vec<(i64, String)> = writer.rows(IDS, vec![given(numbers)]).await?;
+async fn run(transaction: &mut Transaction<'_>, numbers: Param) -> Result<u64, sql::Error> {
+    let ids: Vec<(i64, String)> = transaction.rows(IDS, vec![numbers.clone()]).await?;
     let kept: Vec<String> = ids.iter().map(|(number, id)| kept(*number, id)).collect();
-    writer.run(KEEP, vec![Param::Text(format!("[{}]", kept.join(",")))]).await?;
-    let mut deleted = [0; 2];
-    for (statement, deleted) in DELETE.into_iter().zip(&mut deleted) {
-        *deleted = writer.run(statement, vec![given(numbers)]).await?;
-    }
-    Ok(deleted.into_iter().next().unwrap_or(0))
+    transaction.run(KEEP, vec![Param::Text(format!("[{}]", kept.join(",")))]).await?;
+    transaction.run(DELETE_FORMER, vec![numbers.clone()]).await?;
+    transaction.run(DELETE, vec![numbers]).await
 }
 
 fn kept(number: i64, registration_id: &str) -> String {

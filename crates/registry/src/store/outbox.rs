@@ -6,7 +6,7 @@ use eventstore::NewEvent;
 use uuid::Uuid;
 
 use super::{Error, Registry};
-use sql::{Param, Writer};
+use sql::{Param, Transaction};
 
 /// An event in the outbox.
 #[derive(Debug, Clone)]
@@ -33,7 +33,10 @@ impl Registry {
     }
 }
 
-pub(super) async fn add(writer: &mut Writer<'_>, event: &NewEvent) -> Result<(), sqlx::Error> {
+pub(super) async fn add(
+    transaction: &mut Transaction<'_>,
+    event: &NewEvent,
+) -> Result<(), sql::Error> {
     let given = vec![
         Param::Id(event.id),
         Param::Text(event.kind.clone()),
@@ -44,7 +47,7 @@ pub(super) async fn add(writer: &mut Writer<'_>, event: &NewEvent) -> Result<(),
         Param::Id(event.correlation_id),
         Param::Text(event.payload.clone()),
     ];
-    writer.run(ADD, given).await.map(|_| ())
+    transaction.run(ADD, given).await.map(|_| ())
 }
 
 fn read(row: Row) -> Result<Announcement, String> {

@@ -19,25 +19,36 @@ macro_rules! select {
 
 /// The rows of the numbers given as `$1`.
 macro_rules! of_numbers {
-    ($select:expr, $rest:literal) => {
+    ($statement:expr $(, $rest:literal)?) => {
         Statement {
-            sqlite: concat!($select, " WHERE number IN (SELECT value FROM json_each($1))", $rest),
-            postgres: concat!($select, " WHERE number = ANY ($1)", $rest),
+            sqlite: concat!(
+                $statement,
+                " WHERE number IN (SELECT value FROM json_each($1))",
+                $($rest)?
+            ),
+            postgres: concat!($statement, " WHERE number = ANY ($1)", $($rest)?),
         }
     };
 }
+pub(super) use of_numbers;
 
 pub(super) const BY_ADDRESS: &str = select!("WHERE address = $1");
 pub(super) const BY_HOLDER: &str = select!("WHERE codice_fiscale = $1");
 pub(super) const BY_ID: &str = select!("WHERE registration_id = $1");
 pub(super) const OF_NUMBERS: Statement = of_numbers!(select!(""), " ORDER BY number");
-pub(super) const BRIEF: Statement = of_numbers!(
-    "SELECT number, registration_id, codice_fiscale, address, digest FROM registration",
-    ""
-);
-pub(super) const KEYS: &str = "
-    SELECT number, registration_id, codice_fiscale, address FROM registration
-    WHERE number >= $1 ORDER BY number LIMIT $2";
+macro_rules! select_keys {
+    ($rest:literal) => {
+        concat!(
+            "SELECT number, registration_id, codice_fiscale, address, digest FROM registration",
+            $rest
+        )
+    };
+}
+pub(super) const KEYS_OF: Statement = of_numbers!(select_keys!(""));
+pub(super) const KEYS: &str = select_keys!(" WHERE number >= $1 ORDER BY number LIMIT $2");
+/// The rows that a registration may be, or collide with.
+pub(super) const KEYS_LIKE: &str =
+    select_keys!(" WHERE registration_id = $1 OR codice_fiscale = $2 OR address = $3");
 pub(super) const ADDRESSES: &str = "
     SELECT number, address, activated_on IS NOT NULL FROM registration
     WHERE number BETWEEN $1 AND $2 ORDER BY number";
@@ -65,17 +76,12 @@ pub(crate) struct Numbered {
     pub(crate) digest: i64,
 }
 
-/// The unique keys of a registration.
+/// The unique keys of a registration, and the digest that shows changes.
 pub(crate) struct Keys {
     pub(crate) number: u32,
     pub(crate) registration_id: String,
     pub(crate) codice_fiscale: String,
     pub(crate) address: String,
-}
-
-/// The keys of a registration, and the digest that shows changes.
-pub(crate) struct Brief {
-    pub(crate) keys: Keys,
     pub(crate) digest: i64,
 }
 
@@ -105,23 +111,16 @@ fn to_day(days: i64) -> Option<NaiveDate> {
     NaiveDate::default().checked_add_days(Days::new(u64::try_from(days).ok()?))
 }
 
-pub(super) type KeysRow = (i64, String, String, String);
-
-pub(super) fn keys(row: KeysRow) -> Result<Keys, String> {
-    let (number, registration_id, codice_fiscale, address) = row;
-    Ok(Keys { number: number_of(number)?, registration_id, codice_fiscale, address })
+pub(super) fn keys(row: (i64, String, String, String, i64)) -> Result<Keys, String> {
+    let (number, registration_id, codice_fiscale, address, digest) = row;
+    Ok(Keys { number: number_of(number)?, registration_id, codice_fiscale, address, digest })
 }
 
-pub(super) type BriefRow = (i64, String, String, String, i64);
-
-pub(super) fn brief((number, id, holder, address, digest): BriefRow) -> Result<Brief, String> {
-    Ok(Brief { keys: keys((number, id, holder, address))?, digest })
-}
-
-pub(super) type AddressRow = (i64, String, bool);
-
-pub(super) fn address(row: AddressRow) -> Result<(u32, String, bool), String> {
-    Ok((number_of(row.0)?, row.1, row.2))
+/// Number, address, and whether it is activated.
+pub(super) fn address(
+    (number, address, activated): (i64, String, bool),
+) -> Result<(u32, String, bool), String> {
+    Ok((number_of(number)?, address, activated))
 }
 
 #[rustfmt::skip]

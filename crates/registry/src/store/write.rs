@@ -1,12 +1,13 @@
 //! The writes of an import, each batch in one transaction.
 
 use chrono::{DateTime, Utc};
+use domain::Registration;
 use eventstore::NewEvent;
-use sql::{ANSWER, Param, Writer, within};
+use sql::{ANSWER, Param, Transaction, Writer, within};
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::row::{self, from_day};
-use super::{Brief, Entry, Error, Keys, Numbered, Registry, outbox};
+use super::{Entry, Error, Keys, Numbered, Registry, outbox};
 
 /// Rows per statement of `SQLite`. Each statement crosses to the database's thread once.
 const ROWS: usize = 100;
@@ -87,31 +88,41 @@ impl Registry {
         self.all(row::KEYS, given, row::keys).await
     }
 
-    /// The brief records of some mailboxes.
-    pub(crate) async fn briefs(&self, numbers: &[u32]) -> Result<Vec<Brief>, Error> {
-        self.all(row::BRIEF, vec![super::given(numbers)], row::brief).await
+    /// The keys of some mailboxes.
+    pub(crate) async fn keys_of(&self, numbers: &[u32]) -> Result<Vec<Keys>, Error> {
+        self.all(row::KEYS_OF, vec![given(numbers)], row::keys).await
+    }
+
+    /// The keys of the mailboxes with the id, the holder or the address of a registration.
+    pub(crate) async fn keys_like(&self, like: &Registration) -> Result<Vec<Keys>, Error> {
+        let Registration { registration_id, codice_fiscale, address, .. } = like;
+        let given = [registration_id.as_str(), codice_fiscale.as_str(), address];
+        let given = given.map(|key| Param::Text(key.to_owned())).to_vec();
+        self.all(row::KEYS_LIKE, given, row::keys).await
     }
 
     /// The whole registrations of some numbers, in their order.
     pub(crate) async fn entries(&self, numbers: &[u32]) -> Result<Vec<Entry>, Error> {
-        self.all(row::OF_NUMBERS, vec![super::given(numbers)], row::entry).await
+        self.all(row::OF_NUMBERS, vec![given(numbers)], row::entry).await
     }
 }
 
+fn given(numbers: &[u32]) -> Param {
+    Param::Numbers(numbers.iter().map(|number| i64::from(*number)).collect())
+}
+
 impl Write<'_> {
-    pub(super) async fn run(&self, writer: &mut Writer<'_>) -> Result<(), sqlx::Error> {
+    pub(super) async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), sql::Error> {
         // Changes of an earlier import are no longer needed.
         const STALE: &str = "
             DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = $1)";
-        writer.run(STALE, vec![Param::Number(self.import.number)]).await?;
-        match writer {
-            Writer::Sqlite(connection) => {
-                for rows in self.rows.chunks(ROWS) {
-                    insert(connection, rows).await?;
-                }
-            }
-            Writer::Postgres(connection) => insert_arrays(connection, self.rows).await?,
-        }
+        transaction.run(STALE, vec![Param::Number(self.import.number)]).await?;
+        let (name, writer) = transaction.writer()?;
+        let inserted = match writer {
+            Writer::Sqlite(connection) => insert(connection, self.rows).await,
+            Writer::Postgres(connection) => insert_arrays(connection, self.rows).await,
+        };
+        inserted.map_err(|error| name.error(error))?;
         for freed in self.freed {
             // The state before the first change is what counts.
             const ADD: &str =
@@ -122,10 +133,10 @@ impl Write<'_> {
                 Param::Text(codice_fiscale),
                 Param::Text(address),
             ];
-            writer.run(ADD, given).await?;
+            transaction.run(ADD, given).await?;
         }
         for event in self.events {
-            outbox::add(writer, event).await?;
+            outbox::add(transaction, event).await?;
         }
         const IMPORT: &str = "
             INSERT INTO import VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO UPDATE SET
@@ -138,28 +149,31 @@ impl Write<'_> {
             Param::Number(self.import.first_new.into()),
             Param::Flag(self.import.finished),
         ];
-        writer.run(IMPORT, given).await.map(|_| ())
+        transaction.run(IMPORT, given).await.map(|_| ())
     }
 }
 
 async fn insert(connection: &mut SqliteConnection, rows: &[Numbered]) -> Result<(), sqlx::Error> {
-    let statement = format!("{HEAD}VALUES {}{TAIL}", vec![ONE; rows.len()].join(", "));
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
-    for Numbered { number, registration, digest } in rows {
-        query = query
-            .bind(*number)
-            .bind(registration.registration_id.as_str())
-            .bind(registration.codice_fiscale.as_str())
-            .bind(registration.surname.as_str())
-            .bind(registration.name.as_str())
-            .bind(registration.address.as_str())
-            .bind(from_day(registration.requested_on))
-            .bind(registration.activated_on.map(from_day))
-            .bind(registration.last_sent_on.map(from_day))
-            .bind(registration.notify_email.as_deref())
-            .bind(*digest);
+    for rows in rows.chunks(ROWS) {
+        let statement = format!("{HEAD}VALUES {}{TAIL}", vec![ONE; rows.len()].join(", "));
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+        for Numbered { number, registration, digest } in rows {
+            query = query
+                .bind(*number)
+                .bind(registration.registration_id.as_str())
+                .bind(registration.codice_fiscale.as_str())
+                .bind(registration.surname.as_str())
+                .bind(registration.name.as_str())
+                .bind(registration.address.as_str())
+                .bind(from_day(registration.requested_on))
+                .bind(registration.activated_on.map(from_day))
+                .bind(registration.last_sent_on.map(from_day))
+                .bind(registration.notify_email.as_deref())
+                .bind(*digest);
+        }
+        query.execute(&mut *connection).await?;
     }
-    query.execute(connection).await.map(|_| ())
+    Ok(())
 }
 
 async fn insert_arrays(

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use domain::RegistryImported;
 use engine::actions::registrations::ImportRegistry;
 use engine::store::Store;
 use registry::{Encoding, Progress, Source, Summary, rejects_of};
@@ -53,7 +54,7 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
     bar.finish_and_clear();
     let summary = done?.result;
     print(&summary, global)?;
-    Ok(if summary.rejected > 0 { Exit::Rejected.into() } else { Exit::Done.into() })
+    Ok(if summary.balance.rejected > 0 { Exit::Rejected.into() } else { Exit::Done.into() })
 }
 
 /// Checks the file before a store is created for it.
@@ -81,11 +82,12 @@ fn encoding(name: &str) -> Result<Encoding, Error> {
 }
 
 fn print(summary: &Summary, global: &Global) -> Result<(), Error> {
-    let Summary { read, accepted, unchanged, changed, rejected, .. } = *summary;
+    let RegistryImported { sha256, read, accepted, unchanged, changed, rejected } =
+        &summary.balance;
     let mut out = Output::open();
     if global.json {
         return out.object(&json!({
-            "sha256": summary.sha256, "read": read, "accepted": accepted, "unchanged": unchanged,
+            "sha256": sha256, "read": read, "accepted": accepted, "unchanged": unchanged,
             "changed": changed, "rejected": rejected, "rejects": summary.rejects,
             "resumed": summary.resumed, "recorded": summary.recorded,
         }));
@@ -95,11 +97,11 @@ fn print(summary: &Summary, global: &Global) -> Result<(), Error> {
     }
     out.line(format!(
         "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
-        count(read),
-        count(accepted),
-        count(unchanged),
-        count(changed),
-        count(rejected)
+        count(*read),
+        count(*accepted),
+        count(*unchanged),
+        count(*changed),
+        count(*rejected)
     ))?;
     match &summary.rejects {
         Some(path) => {

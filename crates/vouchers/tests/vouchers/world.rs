@@ -181,7 +181,7 @@ impl World {
             progress: &mut |_| {},
         };
         let summary = registry::import(&*self.store, &registry, request).await.unwrap();
-        assert_eq!(summary.accepted, u64::try_from(people.len()).unwrap(), "{summary:?}");
+        assert_eq!(summary.balance.accepted, u64::try_from(people.len()).unwrap(), "{summary:?}");
         registry.close().await.unwrap();
     }
 

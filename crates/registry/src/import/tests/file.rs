@@ -99,7 +99,8 @@ async fn a_file_that_can_not_be_used_is_refused_before_anything_is_written(on: O
         assert!(error.to_string().contains(says), "{says}: {error}");
     }
     let missing = world.import(&world.folder.path().join("missing.csv")).await.unwrap_err();
-    assert!(missing.to_string().contains("cannot read"), "{missing}");
+    let text = missing.to_string();
+    assert!(text.contains("cannot read") && text.contains("missing.csv"), "{text}");
     assert!(world.import(world.folder.path()).await.unwrap_err().to_string().contains("directory"));
     assert!(world.log().await.is_empty() && world.rows().await.is_empty());
     assert_eq!(balance(&imported(&world, HEADER).await.unwrap()), (0, 0, 0, 0, 0));

@@ -60,7 +60,7 @@ async fn killed_at_any_moment_and_run_again_it_ends_as_if_run_once(on: On) {
         };
         let world = world.reopened().await;
         let again = world.import(&path).await.unwrap();
-        assert_eq!(again.read, once.read, "killed at {step}");
+        assert_eq!(again.balance.read, once.balance.read, "killed at {step}");
         assert_eq!(outcome(&world, &path).await, expected, "killed at {step}");
         moments = step;
         if ended {

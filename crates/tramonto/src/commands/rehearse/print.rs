@@ -36,7 +36,7 @@ impl Outcome {
                 "phases": self.reports,
                 "proof": self.proof,
                 "holders": self.holders,
-                "rejected": self.imported.rejected,
+                "rejected": self.imported.balance.rejected,
                 "crashes": self.crashes,
                 "events": self.events,
                 "seconds": self.took.as_secs_f64(),
@@ -51,8 +51,8 @@ impl Outcome {
         writeln!(out, "{}", self.table())?;
         self.sum_check(out)?;
         self.asked(out)?;
-        if self.imported.rejected > 0 {
-            writeln!(out, "{} rows of the registry were rejected", self.imported.rejected)?;
+        if self.imported.balance.rejected > 0 {
+            writeln!(out, "{} rows of the registry were rejected", self.imported.balance.rejected)?;
         }
         if self.crashes > 0 {
             writeln!(out, "The engine crashed and recovered {} times", self.crashes)?;
