@@ -21,12 +21,9 @@ pub enum Error {
     /// Sessions that may still be open.
     #[error(transparent)]
     Sessions(#[from] workers::SessionsError),
-    /// A projection.
+    /// A projection, or the relay.
     #[error(transparent)]
     Projections(#[from] projections::Error),
-    /// The relay.
-    #[error(transparent)]
-    Relay(#[from] projections::RelayError),
     /// Tables beside the log.
     #[error(transparent)]
     Tables(#[from] sql::Error),
@@ -100,7 +97,6 @@ impl Error {
             Self::Scheduler(error) => error.may_retry(),
             Self::Platform(error) => error.may_retry(),
             Self::Projections(error) => error.may_retry(),
-            Self::Relay(error) => error.may_retry(),
             Self::Tables(error) => error.may_retry(),
             Self::Registry(error) => error.may_retry(),
             Self::Vouchers(error) => error.may_retry(),

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId};
 use eventstore::{Clock, EventStore, Filter, Journal};
 use platform::Directory;
-use projections::{History, PostgresTable, Status};
+use projections::{History, Status, Table};
 use registry::Registry;
 use sql::Tables;
 use tokio::sync::OnceCell;
@@ -193,7 +193,7 @@ impl Store {
         }
         let options = self.settings.connect_options()?;
         let (programme, log) = (self.programme().clone(), Arc::clone(self.log()));
-        let table = PostgresTable::connect(options, programme, log, "status".to_owned());
+        let table = Table::connect(options, programme, log, "status".to_owned());
         // A table that was never made has no status.
         let Ok(table) = table.await else { return Ok(Vec::new()) };
         Ok(vec![table.status(now).await?])

@@ -8,11 +8,9 @@
 //! Events are folded in the order of the log, not of their effect: the author of an event knew
 //! those before it, and of two outcomes for one right the later record prevails.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use domain::{DateColumn, Event, Fact, MailboxesRegistered, State, civil_date};
+use domain::{DateColumn, Event, Fact, State, civil_date};
 use roaring::RoaringBitmap;
 
 /// The part of the log that counts.
@@ -44,7 +42,7 @@ impl Cutoff {
     }
 }
 
-/// The fold of a whole population as of a cutoff.
+/// The fold of a population as of a cutoff, or of one mailbox by its own events.
 pub(crate) struct PopulationAsOf {
     cutoff: Cutoff,
     today: NaiveDate,
@@ -85,6 +83,17 @@ impl PopulationAsOf {
         self.state.evolve(fact);
     }
 
+    /// Does an event of a mailbox count, once all of them were applied? Its registration counts from
+    /// the day of its request, and its activation from its own day too.
+    pub(crate) fn counts(&self, fact: &Fact, number: u32) -> bool {
+        let requested = !self.unrequested.contains(number);
+        if let Event::MailboxesActivated(event) = &fact.event {
+            let day = day_of(&event.mailboxes, &event.activated_on, number);
+            return requested && day.is_none_or(|day| day <= self.today);
+        }
+        requested || !matches!(fact.event, Event::MailboxesRegistered(_))
+    }
+
     pub(crate) fn into_state(mut self) -> State {
         let unactivated = self.state.rights.activated() - &self.activated;
         self.state.exclude_later(&self.unrequested, &unactivated);
@@ -100,60 +109,6 @@ impl PopulationAsOf {
             };
         }
     }
-}
-
-/// The events of one mailbox that count: of a batch of registrations, the mailbox's own row with
-/// the days that have come.
-pub(crate) fn counted<'a>(
-    facts: impl Iterator<Item = &'a Fact>,
-    number: u32,
-    cutoff: &Cutoff,
-) -> Vec<(&'a Fact, Cow<'a, Event>)> {
-    let today = civil_date(cutoff.as_of, cutoff.zone);
-    let known: Vec<&Fact> = facts.filter(|fact| cutoff.takes(fact)).collect();
-    let requested_on =
-        known.iter().filter_map(|fact| requested_on(&fact.event, number)).next_back();
-    let later = requested_on.is_some_and(|day| day > today);
-    let as_it_counts = |fact: &'a Fact| {
-        if let Event::MailboxesRegistered(event) = &fact.event {
-            let row = own_row(event, number, today).filter(|_| !later)?;
-            return Some(Cow::Owned(Event::MailboxesRegistered(row)));
-        }
-        if let Event::MailboxesActivated(event) = &fact.event {
-            let day = day_of(&event.mailboxes, &event.activated_on, number);
-            if later || day.is_some_and(|day| day > today) {
-                return None;
-            }
-        }
-        Some(Cow::Borrowed(&fact.event))
-    };
-    known.into_iter().filter_map(|fact| as_it_counts(fact).map(|event| (fact, event))).collect()
-}
-
-fn requested_on(event: &Event, number: u32) -> Option<NaiveDate> {
-    if let Event::MailboxesRegistered(event) = event {
-        let place = usize::try_from(number.checked_sub(event.first)?).ok()?;
-        return event.requested_on.get(place);
-    }
-    if let Event::RegistrationsCorrected(event) = event {
-        return day_of(&event.mailboxes, &event.requested_on, number);
-    }
-    None
-}
-
-fn own_row(
-    event: &MailboxesRegistered,
-    number: u32,
-    today: NaiveDate,
-) -> Option<MailboxesRegistered> {
-    let place = usize::try_from(number.checked_sub(event.first)?).ok()?;
-    let activated = event.activated_on.get(place).filter(|day| *day <= today);
-    let requested = event.requested_on.get(place);
-    let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
-    // The days come from such a column, so they fit into one.
-    requested_on.push(requested).ok()?;
-    activated_on.push(activated).ok()?;
-    Some(MailboxesRegistered { first: number, requested_on, activated_on })
 }
 
 /// The day of a mailbox in a column ordered by the numbers of a set.

@@ -1,4 +1,4 @@
-/// Why a projection failed. [`Error::may_retry`] tells whether to retry it.
+/// Why a projection or the relay failed. [`Error::may_retry`] tells whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log could not be read.
@@ -51,6 +51,31 @@ pub enum Error {
         /// The server.
         place: String,
     },
+    /// The mirror could not be written or read.
+    #[error(transparent)]
+    Mirror(#[from] bus::Error),
+    /// The mirror's last message is not in this log.
+    #[error(
+        "the mirror on the bus ends with an event that is not this log's event {position}: it \
+         mirrors another log; check --store and --bus, or remove the stream, which is refilled \
+         from the log"
+    )]
+    OtherMirror {
+        /// The position of the mirror's last message.
+        position: u64,
+    },
+    /// The mirror has events that are not in the log.
+    #[error(
+        "the mirror on the bus has event {mirrored}, but the log ends at {head}: the log was \
+         restored from an older backup, or it is another one; check --store, or remove the stream, \
+         which is refilled from the log"
+    )]
+    MirrorAhead {
+        /// The position of the mirror's last message.
+        mirrored: u64,
+        /// The end of the log.
+        head: u64,
+    },
     /// The database failed.
     #[error("projection {}", .0.with_remedy("run `tramonto store rebuild`"))]
     Store(#[from] sql::Error),
@@ -71,10 +96,13 @@ impl Error {
         match self {
             Self::Log(error) => error.may_retry(),
             Self::Store(error) => error.may_retry(),
+            Self::Mirror(error) => error.may_retry(),
             Self::TakenOver { .. } => true,
             Self::Stopped { .. }
             | Self::LogShorter { .. }
             | Self::OtherLog { .. }
+            | Self::OtherMirror { .. }
+            | Self::MirrorAhead { .. }
             | Self::Remove { .. } => false,
         }
     }

@@ -12,7 +12,8 @@ use eventstore::{Direction, EventStore, Filter, RecordedEvent, StreamName, mailb
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::as_of::{Cutoff, PopulationAsOf, counted};
+use crate::as_of::{Cutoff, PopulationAsOf};
+use crate::current::mailbox_now;
 use crate::error::Error;
 use crate::sets::Sets;
 
@@ -85,8 +86,14 @@ impl History {
         number: u32,
         cutoff: Cutoff,
     ) -> Result<(Mailbox, Vec<Entry>), Error> {
-        let entries = self.history(number).await?;
-        Ok(folded(number, entries, &cutoff))
+        let mut entries = self.history(number).await?;
+        entries.retain(|entry| cutoff.takes(&entry.fact));
+        let mut past = PopulationAsOf::new(cutoff);
+        for entry in &entries {
+            past.apply(&entry.fact);
+        }
+        entries.retain(|entry| past.counts(&entry.fact, number));
+        Ok((mailbox_now(&past.into_state(), number), entries))
     }
 
     /// The whole population, its phases and its incidents as of a cutoff.
@@ -143,17 +150,6 @@ impl History {
             after = page.read_to;
         }
     }
-}
-
-fn folded(number: u32, entries: Vec<Entry>, cutoff: &Cutoff) -> (Mailbox, Vec<Entry>) {
-    let events = counted(entries.iter().map(|entry| &entry.fact), number, cutoff);
-    let mut mailbox = Mailbox::new(number);
-    for (_, event) in &events {
-        mailbox.evolve(event);
-    }
-    let positions: Vec<u64> = events.iter().map(|(fact, _)| fact.position).collect();
-    let counts = |entry: &Entry| positions.binary_search(&entry.fact.position).is_ok();
-    (mailbox, entries.into_iter().filter(counts).collect())
 }
 
 impl Recorded {

@@ -7,7 +7,6 @@
 //! shows the last known end of the mirror. Deliberately absent: filtering of events. Consumers
 //! filter by subject.
 
-mod error;
 mod expand;
 mod message;
 
@@ -21,7 +20,7 @@ use eventstore::{EventStore, Filter, Lease, RecordedEvent};
 use tracing::Span;
 use uuid::Uuid;
 
-pub use error::Error;
+use crate::error::Error;
 use expand::Members;
 use message::Writer;
 
@@ -117,7 +116,7 @@ impl Relay {
         let all = Filter::default();
         let found = self.log.read_all(first.saturating_sub(1), &all, (*page).max(1) + 1).await?;
         let whole_to = whole_to(&tail, &found.events)?;
-        tell_losses(&lease, whole_to);
+        report_losses(&lease, whole_to);
         let waiting = Vec::with_capacity(*page);
         let published_to = whole_to;
         let mut pass = Pass {
@@ -209,13 +208,13 @@ fn whole_to(tail: &Tail, events: &[RecordedEvent]) -> Result<u64, Error> {
         Some(members) => members.message_id(event.event.id, *part),
     });
     if expected.as_ref() != Some(id) {
-        return Err(Error::OtherLog { position: *position });
+        return Err(Error::OtherMirror { position: *position });
     }
     let whole = members.is_none_or(|members| members.parts() == *part);
     Ok(if whole { *position } else { position.saturating_sub(1) })
 }
 
-fn tell_losses(lease: &Lease, whole_to: u64) {
+fn report_losses(lease: &Lease, whole_to: u64) {
     let lost = lease.checkpoint.saturating_sub(whole_to);
     if lost > 0 {
         tracing::warn!(

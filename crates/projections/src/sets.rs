@@ -12,13 +12,12 @@ use chrono::{DateTime, Utc};
 use domain::{Fact, ProgrammeId, State, Tick};
 use eventstore::{EventStore, Filter};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
+use sql::{Durability, Format, Param, Tables, Transaction};
 use tokio::sync::Mutex;
 
 use crate::error::Error;
 use crate::status::{Status, status};
-use crate::stored::{self, Stored, chunks_of, signed};
-use sql::{Database, Durability, Format};
+use crate::stored::{self, Stored, chunks_of};
 
 const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.
@@ -37,27 +36,19 @@ CREATE TABLE span (
 ";
 /// Events per transaction: set events can have some hundred kilobytes each.
 const PAGE: usize = 256;
-/// Rows per statement: five values each, well below the limit of `SQLite`.
-const ROWS: usize = 1000;
 
 /// The sets and the index of a programme's log, in one file.
 pub struct Sets {
-    database: Database,
+    tables: Tables,
     programme: ProgrammeId,
     log: Arc<dyn EventStore>,
     /// The state as last written; `None` if the file must be read again.
-    stored: Mutex<Option<Arc<Stored>>>,
+    stored: Mutex<Option<Stored>>,
 }
 
 /// An event that may concern a mailbox: its number is in the event's range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    chunk: u16,
-    position: u64,
-    kind: &'static str,
-    low: u32,
-    high: u32,
-}
+/// Its fields are the columns of its row: chunk, position, kind, low, high.
+type Span = (u16, u64, &'static str, u32, u32);
 
 impl Sets {
     /// Opens the file at `path`, and creates a missing one.
@@ -75,26 +66,28 @@ impl Sets {
             other_version: stored::OTHER_VERSION,
             durability: Durability::Derived,
         };
-        let database = Database::open(path, &format).await?;
-        Ok(Self { database, programme, log, stored: Mutex::new(None) })
+        let (tables, stored) = (Tables::open(path, &format).await?, Mutex::new(None));
+        Ok(Self { tables, programme, log, stored })
     }
 
     /// The state as last written, and its position. Fails if it was derived from another log.
     pub async fn load(&self) -> Result<(State, u64), Error> {
-        let stored = self.stored.lock().await.take();
-        let stored = self.again(stored).await?;
-        let loaded = (stored.state.clone(), stored.checkpoint.position);
-        *self.stored.lock().await = Some(stored);
-        Ok(loaded)
+        let mut held = self.stored.lock().await;
+        let stored = self.current(&mut held).await?;
+        Ok((stored.state.clone(), stored.checkpoint.position))
     }
 
     /// Processes the next events of the log, if there are any.
     pub async fn tick(&self, _now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.stored.lock().await;
-        let before = self.again(held.take()).await?;
-        let page = self.log.read_all(before.checkpoint.position, &Filter::default(), PAGE).await;
+        let before = self.current(&mut held).await?;
+        let position = before.checkpoint.position;
+        let page = self.log.read_all(position, &Filter::default(), PAGE).await;
         let page = page.map_err(|error| Error::reading(NAME, error))?;
-        let mut after = Stored::clone(&before);
+        if page.events.is_empty() {
+            return Ok(Tick::default());
+        }
+        let mut after = before.clone();
         let mut spans = Vec::new();
         let mut progress = 0;
         for event in &page.events {
@@ -106,38 +99,33 @@ impl Sets {
                 }
                 // The events before it are processed first.
                 Err(_) if progress > 0 => break,
-                Err(error) => {
-                    *held = Some(before);
-                    return Err(Error::reading(NAME, error));
-                }
+                Err(error) => return Err(Error::reading(NAME, error)),
             }
         }
-        if progress == 0 {
-            *held = Some(before);
-            return Ok(Tick::default());
-        }
-        // If another process was faster, the next tick reads the file again.
-        if self.write(&before, &after, &spans).await? {
-            *held = Some(Arc::new(after));
+        // Unless this is written, the next tick reads the file again: another process was faster.
+        let before = held.take().unwrap_or_default();
+        let mut transaction = self.tables.begin().await?;
+        let name = self.tables.name();
+        if after.save(&before, &self.programme, &mut transaction, name).await? {
+            write_spans(&mut transaction, &spans).await?;
+            transaction.commit().await?;
+            *held = Some(after);
         }
         Ok(Tick { progress, next_wake: None })
     }
 
     /// Its checkpoint and its lag.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, Error> {
-        status(NAME, self.database.reader(), self.log.as_ref(), now).await
+        status(NAME, &self.tables, self.log.as_ref(), now).await
     }
 
     /// A digest of all that is stored, the same for the same log, however it was built.
     pub async fn digest(&self) -> Result<String, Error> {
-        let name = &self.database.name;
-        let stored = Stored::load(&self.database.readers, name, &self.programme).await?;
         let mut digest = Sha256::new();
-        stored::digest(&stored, name, &mut digest)?;
-        let (reader, _) = self.database.reader();
-        let rows = "SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2";
-        let rows: Vec<(i64, i64, String, i64, i64)> =
-            reader.rows(rows, Vec::new()).await.map_err(|error| name.error(error))?;
+        stored::digest(&self.read().await?, self.tables.name(), &mut digest)?;
+        const ROWS: &str = "SELECT chunk, position, kind, low, high FROM span ORDER BY 1, 2";
+        let rows = self.tables.all(ROWS, Vec::new(), Ok).await?;
+        let rows: Vec<(i64, i64, String, i64, i64)> = rows;
         for (chunk, position, kind, low, high) in rows {
             for number in [chunk, position, low, high] {
                 digest.update(number.to_le_bytes());
@@ -151,19 +139,16 @@ impl Sets {
     /// index: later events must be scanned.
     pub(crate) async fn candidates(&self, number: u32) -> Result<(Vec<u64>, u64), Error> {
         // One statement, so that index and checkpoint are from the same snapshot.
-        let rows = sqlx::query_as::<_, (bool, i64)>(
-            "SELECT 0, position FROM checkpoint UNION ALL
-             SELECT 1, position FROM span WHERE chunk = ?1 AND ?2 BETWEEN low AND high ORDER BY 1, \
-             2",
-        )
-        .bind(i64::from(number >> 16))
-        .bind(i64::from(number))
-        .fetch_all(&self.database.readers)
-        .await;
+        const FOUND: &str = "
+            SELECT 0, position FROM checkpoint UNION ALL
+            SELECT 1, position FROM span WHERE chunk = $1 AND $2 BETWEEN low AND high
+            ORDER BY 1, 2";
+        let given = [number >> 16, number].map(|number| Param::Number(number.into())).to_vec();
+        let read = |(of_index, position): (bool, i64)| {
+            Ok((of_index, u64::try_from(position).map_err(|error| error.to_string())?))
+        };
         let (mut positions, mut checkpoint) = (Vec::new(), 0);
-        for (of_index, position) in rows.map_err(|error| self.database.error(error))? {
-            let position =
-                u64::try_from(position).map_err(|error| self.database.name.corrupt(error))?;
+        for (of_index, position) in self.tables.all(FOUND, given, read).await? {
             if of_index { positions.push(position) } else { checkpoint = position }
         }
         Ok((positions, checkpoint))
@@ -171,31 +156,25 @@ impl Sets {
 
     /// Closes the file; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
-        Ok(self.database.close().await?)
+        Ok(self.tables.close().await?)
     }
 
-    async fn again(&self, stored: Option<Arc<Stored>>) -> Result<Arc<Stored>, Error> {
-        if let Some(stored) = stored {
-            return Ok(stored);
+    /// The state as last written, read from the file where it must be.
+    async fn current<'a>(&self, held: &'a mut Option<Stored>) -> Result<&'a Stored, Error> {
+        if let Some(stored) = held.take() {
+            return Ok(held.insert(stored));
         }
-        let (readers, name) = (&self.database.readers, &self.database.name);
-        let stored = Stored::load(readers, name, &self.programme).await?;
-        stored.check(NAME, name, self.log.as_ref()).await?;
-        Ok(Arc::new(stored))
+        let stored = self.read().await?;
+        stored.check(NAME, self.tables.name(), self.log.as_ref()).await?;
+        Ok(held.insert(stored))
     }
 
-    async fn write(&self, before: &Stored, after: &Stored, spans: &[Span]) -> Result<bool, Error> {
-        let fault = |error| self.database.error(error);
-        let mut writer = self.database.writer.lock().await;
-        let writer = writer.as_mut().ok_or_else(|| fault(sqlx::Error::PoolClosed))?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
-        let name = &self.database.name;
-        if !after.save(before, &self.programme, &mut transaction, name).await? {
-            return Ok(false);
-        }
-        write_spans(&mut transaction, spans).await.map_err(fault)?;
-        transaction.commit().await.map_err(fault)?;
-        Ok(true)
+    /// The state in the file, in one transaction: another process may be writing.
+    async fn read(&self) -> Result<Stored, Error> {
+        let mut transaction = self.tables.begin().await?;
+        let stored = Stored::load(&mut transaction, self.tables.name(), &self.programme).await?;
+        transaction.commit().await?;
+        Ok(stored)
     }
 }
 
@@ -207,25 +186,18 @@ fn spans_of(fact: &Fact, spans: &mut Vec<Span>) {
         let mut members = set.range(first..=first | 0xffff);
         if let Some(low) = members.next() {
             let high = members.next_back().unwrap_or(low);
-            spans.push(Span { chunk, position: fact.position, kind, low, high });
+            spans.push((chunk, fact.position, kind, low, high));
         }
     }
 }
 
-async fn write_spans(
-    transaction: &mut Transaction<'_, Sqlite>,
-    spans: &[Span],
-) -> Result<(), sqlx::Error> {
-    for rows in spans.chunks(ROWS) {
-        let mut query = QueryBuilder::new("INSERT INTO span (chunk, position, kind, low, high) ");
-        query.push_values(rows, |mut row, span| {
-            row.push_bind(i64::from(span.chunk))
-                .push_bind(signed(span.position))
-                .push_bind(span.kind)
-                .push_bind(i64::from(span.low))
-                .push_bind(i64::from(span.high));
-        });
-        query.build().execute(&mut **transaction).await?;
-    }
+async fn write_spans(transaction: &mut Transaction<'_>, spans: &[Span]) -> Result<(), Error> {
+    const INSERT: &str = "
+        INSERT INTO span (chunk, position, kind, low, high)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+        FROM json_each($1)";
+    // Numbers and kinds of events always have a JSON form.
+    let rows = serde_json::to_string(spans).unwrap_or_default();
+    transaction.run(INSERT, vec![Param::Text(rows)]).await?;
     Ok(())
 }

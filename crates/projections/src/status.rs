@@ -3,7 +3,7 @@ use eventstore::{EventStore, Filter};
 use serde::Serialize;
 
 use crate::error::Error;
-use sql::{Reader, StoreName};
+use sql::Tables;
 
 /// The status of a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,21 +21,20 @@ pub struct Status {
 }
 
 /// The position of a projection's checkpoint.
-pub(crate) async fn position(reader: Reader<'_>, name: &StoreName) -> Result<u64, Error> {
-    let row = reader.rows("SELECT position FROM checkpoint", Vec::new()).await;
-    let row: Option<(i64,)> = row.map_err(|error| name.error(error))?.pop();
-    let position = u64::try_from(row.map_or(0, |(position,)| position));
-    Ok(position.map_err(|error| name.corrupt(error))?)
+pub(crate) async fn position(tables: &Tables) -> Result<u64, Error> {
+    let read = |(position,): (i64,)| u64::try_from(position).map_err(|error| error.to_string());
+    let row = tables.all("SELECT position FROM checkpoint", Vec::new(), read).await?;
+    Ok(row.into_iter().sum())
 }
 
 /// The status of a projection, from its checkpoint.
 pub(crate) async fn status(
     name: &'static str,
-    (reader, store): (Reader<'_>, &StoreName),
+    tables: &Tables,
     log: &dyn EventStore,
     now: DateTime<Utc>,
 ) -> Result<Status, Error> {
-    let checkpoint = position(reader, store).await?;
+    let checkpoint = position(tables).await?;
     let page = log.read_all(checkpoint, &Filter::default(), 1).await;
     let page = page.map_err(|error| Error::reading(name, error))?;
     let waits = page.events.first().map_or(0, |oldest| (now - oldest.recorded_at).num_seconds());

@@ -12,14 +12,12 @@ use domain::{Fact, MailboxSet, ProgrammeId, State};
 use eventstore::{EventStore, Filter, Page};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sql::{Param, StoreName, Transaction};
 use uuid::Uuid;
 
 use crate::error::Error;
-use sql::StoreName;
 
-/// The tables of any file with a state in it.
+/// The tables of a state.
 pub(crate) const CREATE: &str = "
 CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -52,7 +50,45 @@ pub(crate) struct Checkpoint {
     pub(crate) last_event: Option<Uuid>,
 }
 
+/// The row of a checkpoint.
+pub(crate) type CheckpointRow = (String, i64, Option<String>, Option<String>);
+
 impl Checkpoint {
+    /// The statement that reads its row.
+    pub(crate) const READ: &str = "
+        SELECT programme, position, CAST(first_event AS text), CAST(last_event AS text)
+        FROM checkpoint";
+
+    /// Parses its row, which must be this programme's. Where there is none, nothing was derived.
+    pub(crate) fn of(
+        row: Option<CheckpointRow>,
+        programme: &ProgrammeId,
+        store: &StoreName,
+    ) -> Result<Self, Error> {
+        let Some((found, position, first_event, last_event)) = row else {
+            return Ok(Self::default());
+        };
+        if found != programme.as_str() {
+            return Err(store
+                .rejected(format!(
+                    "it belongs to the programme {found}, not to {programme}; use that one's plan, \
+                     or another store"
+                ))
+                .into());
+        }
+        let id = |text: Option<String>| text.map(|text| text.parse()).transpose();
+        let position = u64::try_from(position).map_err(|error| store.corrupt(error))?;
+        let first_event = id(first_event).map_err(|error: uuid::Error| store.corrupt(error))?;
+        let last_event = id(last_event).map_err(|error: uuid::Error| store.corrupt(error))?;
+        Ok(Self { position, first_event, last_event })
+    }
+
+    /// The values of its columns but the programme's.
+    pub(crate) fn params(self) -> [Param; 3] {
+        let id = |id: Option<Uuid>| Param::OptionalText(id.map(|id| id.to_string()));
+        [Param::Number(signed(self.position)), id(self.first_event), id(self.last_event)]
+    }
+
     /// The checkpoint after one more event.
     fn after(self, fact: &Fact) -> Self {
         let first_event = self.first_event.or(Some(fact.id));
@@ -74,50 +110,21 @@ impl Stored {
         self.checkpoint = self.checkpoint.after(fact);
     }
 
-    /// Loads the file, and checks that it belongs to this programme and this log.
+    /// Loads the tables, and checks that they belong to this programme.
     pub(crate) async fn load(
-        readers: &SqlitePool,
+        transaction: &mut Transaction<'_>,
         store: &StoreName,
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
-        // One transaction: another process may be writing.
-        let mut transaction = readers.begin().await.map_err(|error| store.error(error))?;
-        let loaded = Self::load_from(&mut transaction, store, programme).await;
-        transaction.rollback().await.map_err(|error| store.error(error))?;
-        loaded
-    }
-
-    async fn load_from(
-        connection: &mut SqliteConnection,
-        store: &StoreName,
-        programme: &ProgrammeId,
-    ) -> Result<Self, Error> {
-        let fault = |error| store.error(error);
-        let row =
-            sqlx::query("SELECT programme, position, first_event, last_event FROM checkpoint");
-        let Some(row) = row.fetch_optional(&mut *connection).await.map_err(fault)? else {
-            return Ok(Self::default());
-        };
-        let (found, checkpoint) = checkpoint_of(&row, store)?;
-        if found != programme.as_str() {
-            return Err(store
-                .rejected(format!(
-                    "it belongs to the programme {found}, not to {programme}; use that one's plan, \
-                     or another store"
-                ))
-                .into());
-        }
-        let document: String = sqlx::query_scalar("SELECT document FROM rest")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(fault)?;
+        let row = transaction.rows(Checkpoint::READ, Vec::new()).await?.pop();
+        let checkpoint = Checkpoint::of(row, programme, store)?;
+        let rest = transaction.rows("SELECT document FROM rest", Vec::new()).await?.pop();
+        let Some((document,)): Option<(String,)> = rest else { return Ok(Self::default()) };
         let rest = serde_json::from_str(&document).map_err(|error| store.corrupt(error))?;
-        let chunks = sqlx::query("SELECT name, members FROM chunk ORDER BY name, chunk");
-        let chunks = chunks.fetch_all(&mut *connection).await.map_err(fault)?;
+        const CHUNKS: &str = "SELECT name, members FROM chunk ORDER BY name, chunk";
+        let chunks: Vec<(String, Vec<u8>)> = transaction.rows(CHUNKS, Vec::new()).await?;
         let mut sets: BTreeMap<String, RoaringBitmap> = BTreeMap::new();
-        for row in &chunks {
-            let (name, members): (String, Vec<u8>) =
-                (row.try_get(0).map_err(fault)?, row.try_get(1).map_err(fault)?);
+        for (name, members) in chunks {
             let members = MailboxSet::from_portable(&members).map_err(|error| {
                 store.corrupt(format_args!("a chunk of the set {name:?}: {error}"))
             })?;
@@ -157,26 +164,22 @@ impl Stored {
     }
 
     /// Writes the changes since `before`. False if another process has moved the checkpoint, and
-    /// the transaction must be rolled back.
+    /// the transaction must be dropped.
     pub(crate) async fn save(
         &self,
         before: &Self,
         programme: &ProgrammeId,
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Transaction<'_>,
         store: &StoreName,
     ) -> Result<bool, Error> {
-        let fault = |error| store.error(error);
-        if !self.move_checkpoint(before, programme, transaction).await.map_err(fault)? {
+        if !self.move_checkpoint(before, programme, transaction).await? {
             return Ok(false);
         }
         let ((rest, sets), (rest_before, old)) = (self.state.snapshot(), before.state.snapshot());
         if before.checkpoint.position == 0 || rest != rest_before {
             let document = serde_json::to_string(&rest).map_err(|error| store.corrupt(error))?;
-            sqlx::query("INSERT OR REPLACE INTO rest VALUES (1, ?)")
-                .bind(document)
-                .execute(&mut **transaction)
-                .await
-                .map_err(fault)?;
+            const REST: &str = "INSERT OR REPLACE INTO rest VALUES (1, $1)";
+            transaction.run(REST, vec![Param::Text(document)]).await?;
         }
         let nobody = RoaringBitmap::new();
         let names: BTreeSet<&String> = sets.keys().chain(old.keys()).collect();
@@ -184,7 +187,7 @@ impl Stored {
             let (now, then) = (sets.get(name).unwrap_or(&nobody), old.get(name).unwrap_or(&nobody));
             for chunk in chunks_of(&(now ^ then)) {
                 let members = canonical(&(now & within(chunk)));
-                write_chunk(transaction, name, chunk, members).await.map_err(fault)?;
+                write_chunk(transaction, name, chunk, members).await?;
             }
         }
         Ok(true)
@@ -194,23 +197,22 @@ impl Stored {
         &self,
         before: &Self,
         programme: &ProgrammeId,
-        transaction: &mut Transaction<'_, Sqlite>,
-    ) -> Result<bool, sqlx::Error> {
-        let statement = if before.checkpoint.position == 0 {
-            "INSERT INTO checkpoint VALUES (1, ?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"
+        transaction: &mut Transaction<'_>,
+    ) -> Result<bool, sql::Error> {
+        const FIRST: &str =
+            "INSERT INTO checkpoint VALUES (1, $1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        const NEXT: &str = "
+            UPDATE checkpoint SET position = $2, first_event = $3, last_event = $4
+            WHERE one = 1 AND programme = $1 AND position = $5";
+        let mut given = vec![Param::Text(programme.to_string())];
+        given.extend(self.checkpoint.params());
+        let moved = if before.checkpoint.position == 0 {
+            transaction.run(FIRST, given).await?
         } else {
-            "UPDATE checkpoint SET position = ?2, first_event = ?3, last_event = ?4
-             WHERE one = 1 AND programme = ?1 AND position = ?5"
+            given.push(Param::Number(signed(before.checkpoint.position)));
+            transaction.run(NEXT, given).await?
         };
-        let mut query = sqlx::query(statement)
-            .bind(programme.as_str())
-            .bind(signed(self.checkpoint.position))
-            .bind(self.checkpoint.first_event.map(|id| id.to_string()))
-            .bind(self.checkpoint.last_event.map(|id| id.to_string()));
-        if before.checkpoint.position != 0 {
-            query = query.bind(signed(before.checkpoint.position));
-        }
-        Ok(query.execute(&mut **transaction).await?.rows_affected() == 1)
+        Ok(moved == 1)
     }
 }
 
@@ -228,37 +230,17 @@ pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) ->
 }
 
 async fn write_chunk(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_>,
     name: &str,
     chunk: u16,
     members: Option<Vec<u8>>,
-) -> Result<(), sqlx::Error> {
-    let query = if members.is_some() {
-        sqlx::query("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)")
-    } else {
-        sqlx::query("DELETE FROM chunk WHERE name = ? AND chunk = ?")
-    };
-    let mut query = query.bind(name.to_owned()).bind(i64::from(chunk));
-    if let Some(members) = members {
-        query = query.bind(members);
-    }
-    query.execute(&mut **transaction).await.map(|_| ())
-}
-
-fn checkpoint_of(row: &SqliteRow, store: &StoreName) -> Result<(String, Checkpoint), Error> {
-    let fault = |error| store.error(error);
-    let id = |column: &str| -> Result<Option<Uuid>, Error> {
-        let text: Option<String> = row.try_get(column).map_err(fault)?;
-        Ok(text
-            .map(|text| text.parse())
-            .transpose()
-            .map_err(|error: uuid::Error| store.corrupt(error))?)
-    };
-    let position: i64 = row.try_get("position").map_err(fault)?;
-    let position = u64::try_from(position).map_err(|error| store.corrupt(error))?;
-    let checkpoint =
-        Checkpoint { position, first_event: id("first_event")?, last_event: id("last_event")? };
-    Ok((row.try_get("programme").map_err(fault)?, checkpoint))
+) -> Result<(), sql::Error> {
+    const PUT: &str = "INSERT OR REPLACE INTO chunk VALUES ($1, $2, $3)";
+    const DELETE: &str = "DELETE FROM chunk WHERE name = $1 AND chunk = $2";
+    let mut given = vec![Param::Text(name.to_owned()), Param::Number(chunk.into())];
+    let statement = if members.is_some() { PUT } else { DELETE };
+    given.extend(members.map(Param::Bytes));
+    transaction.run(statement, given).await.map(|_| ())
 }
 
 /// The chunks in which a set has members.

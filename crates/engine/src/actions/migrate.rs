@@ -2,7 +2,7 @@
 
 use eventstore::DatabaseStore;
 use platform::{Directory, Mode};
-use projections::PostgresTable;
+use projections::Table;
 use registry::Registry;
 use views::Migrations;
 
@@ -22,7 +22,7 @@ pub async fn migrate(settings: &StoreSettings, dry_run: bool) -> Result<Migratio
     let mut steps = DatabaseStore::migrate(options.clone(), dry_run).await?;
     steps.extend(Registry::migrate(options.clone(), dry_run).await?);
     steps.extend(vouchers::SCHEMA.migrate(options.clone(), dry_run).await?);
-    steps.extend(PostgresTable::migrate(options.clone(), dry_run).await?);
+    steps.extend(Table::migrate(options.clone(), dry_run).await?);
     steps.extend(intake::Store::migrate(options.clone(), dry_run).await?);
     let mut migrations: Vec<String> = steps.iter().map(ToString::to_string).collect();
     let of_directory = Directory::pending(options.clone()).await?;

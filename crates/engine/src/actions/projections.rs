@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eventstore::{Clock, DatabaseStore, EventStore};
-use projections::{PostgresTable, Projections};
+use projections::{Projections, Table};
 use views::Rebuilt;
 
 use crate::store::{Log, StoreSettings, programme_of};
@@ -37,7 +37,7 @@ async fn rebuild_shared(settings: &StoreSettings) -> Result<Rebuilt, Error> {
     let programme = programme_of(&*log.port()).await?.ok_or_else(nothing_to_derive)?;
     let owner = format!("rebuild-{}", uuid::Uuid::now_v7());
     let options = settings.connect_options()?;
-    let table = PostgresTable::connect(options, programme, log.port(), owner).await?;
+    let table = Table::connect(options, programme, log.port(), owner).await?;
     let before = table.digest().await?;
     table.rebuild(clock.now()).await?;
     let equal = before == table.digest().await?;

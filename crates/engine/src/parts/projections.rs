@@ -1,6 +1,10 @@
 //! Keeps the projections of an embedded store up to date: behind the log, never in its way.
+//!
+//! Each pass saves the state that it reached, so passes are spaced: their cost follows elapsed time
+//! and not the number of appends. A start folds what a pass had not saved from the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,6 +14,10 @@ use super::{Context, Part, Progress};
 use crate::Error;
 
 pub(super) const NAME: &str = "projections";
+/// The rest after a pass that reached the end of the log: later events are saved together.
+const GATHER: Duration = Duration::from_millis(200);
+/// A pass over fewer events reached the end of the log.
+const PASS: u64 = 64;
 
 pub(super) fn build(context: &Context) -> Result<Projections, Error> {
     let files = context.projections.clone().ok_or_else(|| {
@@ -27,6 +35,10 @@ impl Part for Projections {
     }
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
-        Ok(self.0.tick(now).await?.into())
+        let tick = self.0.tick(now).await?;
+        if (1..PASS).contains(&tick.progress) {
+            tokio::time::sleep(GATHER).await;
+        }
+        Ok(tick.into())
     }
 }

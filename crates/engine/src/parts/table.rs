@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use metrics::gauge;
-use projections::PostgresTable;
+use projections::Table as Rows;
 
 use super::{Context, Part, Progress};
 use crate::Error;
@@ -16,11 +16,11 @@ pub(super) const NAME: &str = "table";
 pub(super) async fn build(context: &Context) -> Result<Table, Error> {
     let (programme, log) = (context.journal.programme(), context.journal.store());
     let (options, owner) = (context.store.settings().connect_options()?, context.owner());
-    let table = PostgresTable::connect(options, programme.clone(), Arc::clone(log), owner).await?;
+    let table = Rows::connect(options, programme.clone(), Arc::clone(log), owner).await?;
     Ok(Table(table))
 }
 
-pub(super) struct Table(PostgresTable);
+pub(super) struct Table(Rows);
 
 #[async_trait]
 impl Part for Table {
@@ -31,7 +31,7 @@ impl Part for Table {
     /// The table's own lease: claimed here too, so that the holder is known while there is nothing
     /// to do.
     fn lease(&self) -> Option<&'static str> {
-        Some(PostgresTable::LEASE)
+        Some(Rows::LEASE)
     }
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {

@@ -5,7 +5,7 @@ use eventstore::RecordedEvent;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::error::Error;
+use crate::error::Error;
 
 /// The mailboxes of an event and its content for each; none for an event that is not expanded.
 #[derive(Default)]
@@ -28,13 +28,14 @@ impl Members {
             payload.remove("mailboxes");
             serde_json::to_string(&payload)
         };
-        let said = written().map_err(|error| Error::NotExpanded {
+        let said = written().map_err(|error| Error::Stopped {
+            projection: "relay",
             position: event.position,
             kind: event.event.kind.clone(),
             problem: error.to_string(),
         })?;
-        let said = said.trim_start_matches('{').trim_end_matches('}').to_owned();
-        Ok(Self { mailboxes, said })
+        let said = said.strip_prefix('{').and_then(|said| said.strip_suffix('}'));
+        Ok(Self { mailboxes, said: said.unwrap_or_default().to_owned() })
     }
 
     /// The number of messages.

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use sql::{Error, Param, Reader, Statement, StoreName};
+use sql::{Error, Param, Statement, Tables};
 
 /// Rows per read.
 const PAGE: i64 = 65_536;
@@ -28,13 +28,12 @@ const ROWS: Statement = Statement {
 const HOLDS: &str =
     "SELECT format('%s %s %s %s', hold, number, capabilities, until) FROM hold ORDER BY hold";
 
-pub(super) async fn digest(reader: Reader<'_>, name: &StoreName) -> Result<String, Error> {
-    let fault = |error| name.error(error);
+pub(super) async fn digest(tables: &Tables) -> Result<String, Error> {
     let mut digest = Sha256::new();
     let mut after = -1;
     loop {
         let given = vec![Param::Number(after), Param::Number(PAGE)];
-        let rows: Vec<(i64, String)> = reader.rows(ROWS, given).await.map_err(fault)?;
+        let rows: Vec<(i64, String)> = tables.all(ROWS, given, Ok).await?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;
         for (_, text) in rows {
@@ -42,8 +41,7 @@ pub(super) async fn digest(reader: Reader<'_>, name: &StoreName) -> Result<Strin
             digest.update("\n");
         }
     }
-    let holds: Vec<(String,)> = reader.rows(HOLDS, Vec::new()).await.map_err(fault)?;
-    let holds: Vec<String> = holds.into_iter().map(|(hold,)| hold).collect();
+    let holds = tables.all(HOLDS, Vec::new(), |(hold,): (String,)| Ok(hold)).await?;
     digest.update(holds.join("\n"));
     Ok(format!("{:x}", digest.finalize()))
 }

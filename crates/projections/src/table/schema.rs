@@ -2,16 +2,24 @@
 
 use domain::{MailboxId, ProgrammeId};
 
-use crate::stored::{self, OTHER_VERSION};
+use crate::stored::OTHER_VERSION;
 use sql::{Durability, Format, Schema};
 
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d4d;
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// A mailbox's id is computed from its number, so it takes no space: `MAILBOX_PREFIX` is the common
 /// prefix of the programme's ids.
 const CREATE: &str = "
+CREATE TABLE checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    programme TEXT NOT NULL,
+    position INTEGER NOT NULL,    -- the last event of the log that is in these tables
+    first_event TEXT,             -- the id of the log's first event: which log it is
+    last_event TEXT,              -- the id of the event at the position
+    token INTEGER NOT NULL        -- 0: a file has no lease
+) STRICT;
 CREATE TABLE mailbox (
     number INTEGER PRIMARY KEY,
     id TEXT GENERATED ALWAYS AS ('MAILBOX_PREFIX' || printf('%08x', number)) VIRTUAL,
@@ -46,12 +54,10 @@ pub(super) fn prefix(programme: &ProgrammeId) -> String {
 }
 
 pub(super) fn format(programme: &ProgrammeId) -> Format {
-    let rows = CREATE.replace("MAILBOX_PREFIX", &prefix(programme));
-    let create = format!("{}{rows}", stored::CREATE);
     Format {
         application_id: APPLICATION_ID,
         schema_version: SCHEMA_VERSION,
-        create,
+        create: CREATE.replace("MAILBOX_PREFIX", &prefix(programme)),
         upgrades: &[],
         other_version: OTHER_VERSION,
         durability: Durability::Derived,

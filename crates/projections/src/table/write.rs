@@ -8,15 +8,14 @@
 
 use std::ops::RangeInclusive;
 
-use domain::{ProgrammeId, State};
+use domain::State;
 use roaring::RoaringBitmap;
 
 use super::follow::Taken;
 use super::planes::{Code, Planes};
-use super::schema;
 use crate::error::Error;
 use crate::stored::{Stored, signed};
-use sql::{Param, Statement, StoreName, Writer};
+use sql::{Param, Statement, StoreName, Transaction};
 
 /// New rows per statement.
 const BATCH: usize = 8192;
@@ -180,49 +179,48 @@ fn ranges(
     Some(ranges)
 }
 
-/// Updates all rows from their former to their new content.
+/// Updates all rows from their former to their new content. `prefix` is that of the ids, where the
+/// database does not compute them.
 pub(super) async fn rows(
-    writer: &mut Writer<'_>,
-    programme: &ProgrammeId,
+    transaction: &mut Transaction<'_>,
+    prefix: Option<&str>,
     (before, taken): (&Stored, &Taken),
     name: &StoreName,
 ) -> Result<(), Error> {
-    let fault = |error| name.error(error);
     let Taken { after, changes, .. } = taken;
     let (old, new) = (before.state.rights.registered(), after.state.rights.registered());
     let fresh: RoaringBitmap = new - old;
-    let prefix = schema::prefix(programme);
-    insert(writer, &prefix, &fresh, &after.state, changes).await.map_err(fault)?;
+    insert(transaction, prefix, &fresh, &after.state, changes).await?;
     for one in updates(before, after, changes) {
-        let written = update(writer, &one, before.checkpoint.position).await.map_err(fault)?;
+        let written = update(transaction, &one, before.checkpoint.position).await?;
         if written != one.rows.len() {
             let known = one.rows.len();
             let problem = format_args!("{written} rows were as {known} mailboxes are known to be");
             return Err(name.corrupt(problem).into());
         }
     }
-    holds(writer, &before.state, &after.state).await.map_err(fault)?;
+    holds(transaction, &before.state, &after.state).await?;
     Ok(())
 }
 
 /// Writes one update; returns the number of rows found.
 async fn update(
-    writer: &mut Writer<'_>,
+    transaction: &mut Transaction<'_>,
     update: &Update,
     checkpoint: u64,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, sql::Error> {
     let mut given = bound(update.new);
     given.extend([signed(update.changed_at), signed(checkpoint)].map(Param::Number));
     given.extend(bound(update.old));
     let Some(ranges) = &update.ranges else {
         given.push(Param::Numbers(update.rows.iter().map(i64::from).collect()));
-        return writer.run(UPDATE_LISTED, given).await;
+        return transaction.run(UPDATE_LISTED, given).await;
     };
     let mut written = 0;
     for range in ranges {
         let mut given = given.clone();
         given.extend([*range.start(), *range.end()].map(|end| Param::Number(end.into())));
-        written += writer.run(UPDATE_RANGE, given).await?;
+        written += transaction.run(UPDATE_RANGE, given).await?;
     }
     Ok(written)
 }
@@ -240,12 +238,12 @@ fn bound(code: Code) -> Vec<Param> {
 
 /// Writes the rows of new mailboxes.
 async fn insert(
-    writer: &mut Writer<'_>,
-    prefix: &str,
+    transaction: &mut Transaction<'_>,
+    prefix: Option<&str>,
     fresh: &RoaringBitmap,
     state: &State,
     changes: &Changes,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), sql::Error> {
     let planes = Planes::of(state, fresh);
     let by_last_event = changes.by_last_event(fresh);
     let mut rest = fresh.iter();
@@ -256,10 +254,8 @@ async fn insert(
             let count = count.saturating_add(1).min(BATCH);
             let values = values(&planes, &by_last_event, first, count);
             let mut given = vec![Param::Number(first.into()), Param::Numbers(values)];
-            if matches!(writer, Writer::Postgres(_)) {
-                given.push(Param::Text(prefix.to_owned()));
-            }
-            writer.run(INSERT, given).await?;
+            given.extend(prefix.map(|prefix| Param::Text(prefix.to_owned())));
+            transaction.run(INSERT, given).await?;
             let next = u32::try_from(count).ok().and_then(|count| first.checked_add(count));
             match next.filter(|next| *next <= last) {
                 Some(next) => first = next,
@@ -291,7 +287,11 @@ fn values(
 }
 
 /// Updates the holds.
-async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result<(), sqlx::Error> {
+async fn holds(
+    transaction: &mut Transaction<'_>,
+    before: &State,
+    after: &State,
+) -> Result<(), sql::Error> {
     const REMOVE: Statement = Statement {
         sqlite: "DELETE FROM hold WHERE hold = $1",
         postgres: "DELETE FROM hold WHERE hold = $1::uuid",
@@ -302,7 +302,7 @@ async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result
     };
     let (then, now) = (before.rights.holds(), after.rights.holds());
     for (id, _) in then.iter().filter(|(id, hold)| now.get(*id) != Some(*hold)) {
-        writer.run(REMOVE, vec![Param::Text(id.to_string())]).await?;
+        transaction.run(REMOVE, vec![Param::Text(id.to_string())]).await?;
     }
     for (id, hold) in now.iter().filter(|(id, hold)| then.get(*id) != Some(*hold)) {
         let given = vec![
@@ -311,7 +311,7 @@ async fn holds(writer: &mut Writer<'_>, before: &State, after: &State) -> Result
             Param::Text(hold.capabilities.to_string()),
             Param::OptionalText(hold.until.map(|until| until.to_string())),
         ];
-        writer.run(ADD, given).await?;
+        transaction.run(ADD, given).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::ProgrammeId;
 use engine::RealClock;
 use eventstore::{Clock, DatabaseStore, EventStore};
-use projections::{PostgresTable, Table};
+use projections::Table;
 use rehearsal::prove_shared;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -353,10 +353,9 @@ impl World {
     async fn derived_is_what_a_rebuild_derives(&self) {
         let (options, log) = (options(self.postgres.port), self.log().await);
         let programme: ProgrammeId = "cec-pac".parse().unwrap();
-        let kept =
-            PostgresTable::connect(options, programme.clone(), Arc::clone(&log), "test".to_owned())
-                .await
-                .unwrap();
+        let kept = Table::connect(options, programme.clone(), Arc::clone(&log), "test".to_owned())
+            .await
+            .unwrap();
         let caught_up = async || kept.status(RealClock.now()).await.unwrap().lag_events == 0;
         self.until("the table", caught_up).await;
         let path = self.folder.path().join("derived-anew.db");

@@ -1,7 +1,7 @@
 //! The table in `PostgreSQL`: equal to the log row by row, and to the file.
 
 use domain::{Event, MailboxWithdrawn};
-use projections::{Error, PostgresTable, Table};
+use projections::{Error, Table};
 use proptest::prelude::*;
 use sqlx::postgres::PgRow;
 use sqlx::{ConnectOptions, PgConnection, Row};
@@ -13,17 +13,17 @@ use crate::derived::table::{expected, found};
 
 pub(crate) async fn made() -> Fresh {
     let fresh = Fresh::new().await;
-    PostgresTable::migrate(fresh.options(), false).await.unwrap();
+    Table::migrate(fresh.options(), false).await.unwrap();
     fresh
 }
 
-pub(crate) async fn connect(scenario: &Scenario, fresh: &Fresh) -> PostgresTable {
+pub(crate) async fn connect(scenario: &Scenario, fresh: &Fresh) -> Table {
     let connected =
-        PostgresTable::connect(fresh.options(), programme(), scenario.log(), "projector-1".into());
+        Table::connect(fresh.options(), programme(), scenario.log(), "projector-1".into());
     connected.await.unwrap()
 }
 
-pub(crate) async fn caught_up(scenario: &Scenario, table: &PostgresTable) {
+pub(crate) async fn caught_up(scenario: &Scenario, table: &Table) {
     while table.tick(scenario.now()).await.unwrap().progress > 0 {}
 }
 
@@ -136,7 +136,7 @@ async fn a_log_that_is_shorter_or_another_is_reported() {
     caught_up(&scenario, &connect(&scenario, &fresh).await).await;
     let owner = || "projector-1".to_owned();
     let shorter = scenario.log_up_to(2).await;
-    let table = PostgresTable::connect(fresh.options(), programme(), shorter, owner()).await;
+    let table = Table::connect(fresh.options(), programme(), shorter, owner()).await;
     let error = table.unwrap().tick(scenario.now()).await.unwrap_err();
     assert!(matches!(error, Error::LogShorter { checkpoint: 6, head: 2, .. }), "{error}");
     let other = Scenario::begin().await;
@@ -174,12 +174,12 @@ async fn the_tables_of_another_programme_or_of_none_are_refused() {
     let scenario = Scenario::begin().await;
     let connect_as = |name: &str| {
         let (options, name) = (fresh.options(), name.parse().unwrap());
-        PostgresTable::connect(options, name, scenario.log(), "projector-1".into())
+        Table::connect(options, name, scenario.log(), "projector-1".into())
     };
     let error = connect_as("cec-pac").await.err().unwrap().to_string();
     assert!(error.contains("no schema projection"), "{error}");
     assert!(error.contains("tramonto store migrate"), "{error}");
-    PostgresTable::migrate(fresh.options(), false).await.unwrap();
+    Table::migrate(fresh.options(), false).await.unwrap();
     caught_up(&scenario, &connect(&scenario, &fresh).await).await;
     let error = connect_as("other").await.err().unwrap().to_string();
     assert!(error.contains("belongs to the programme cec-pac"), "{error}");

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use eventstore::{
     Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
 };
-use projections::{Error, PostgresTable};
+use projections::{Error, Table};
 use tokio::sync::{Semaphore, watch};
 
 use crate::derived::fresh::Fresh;
@@ -77,8 +77,8 @@ impl EventStore for Suspended {
     }
 }
 
-async fn projector(fresh: &Fresh, log: Arc<dyn EventStore>, owner: &str) -> PostgresTable {
-    PostgresTable::connect(fresh.options(), programme(), log, owner.to_owned()).await.unwrap()
+async fn projector(fresh: &Fresh, log: Arc<dyn EventStore>, owner: &str) -> Table {
+    Table::connect(fresh.options(), programme(), log, owner.to_owned()).await.unwrap()
 }
 
 #[tokio::test]

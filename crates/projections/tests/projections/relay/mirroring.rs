@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::{EventMirror, InProcessMirror};
 use domain::MailboxId;
 use eventstore::{EventStore, Filter};
-use projections::{Expand, RelayError, RelaySettings};
+use projections::{Error, Expand, RelaySettings};
 
 use crate::relay::given::{Log, TTL, catch_up, positions, programme, settings};
 
@@ -96,10 +96,10 @@ async fn the_mirror_of_another_log_is_left_alone() {
     let before = mirror.messages();
     let other = Log::with(programme(), 9).await;
     let refused = other.relay(&port, settings("one")).tick().await.unwrap_err();
-    assert!(matches!(refused, RelayError::OtherLog { position: 5 }), "{refused}");
+    assert!(matches!(refused, Error::OtherMirror { position: 5 }), "{refused}");
     let shorter = Log::with(programme(), 4).await;
     let refused = shorter.relay(&port, settings("one")).tick().await.unwrap_err();
-    assert!(matches!(refused, RelayError::MirrorAhead { mirrored: 5, head: 4 }), "{refused}");
+    assert!(matches!(refused, Error::MirrorAhead { mirrored: 5, head: 4 }), "{refused}");
     assert!(!refused.may_retry());
     assert_eq!(mirror.messages(), before);
 }

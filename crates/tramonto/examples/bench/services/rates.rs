@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::{Capability, Event, HoldPlaced, HoldReleased};
 use eventstore::{Append, Clock, EventStore, Journal, Origin, mailbox_stream};
-use projections::{Expand, PostgresTable, Relay, RelaySettings};
+use projections::{Expand, Relay, RelaySettings, Table};
 
 use super::deployment::Deployment;
 use crate::report::{Report, whole};
@@ -96,14 +96,14 @@ async fn single_events(journal: &Journal) -> Fallible<()> {
     Ok(())
 }
 
-async fn table(deployment: &Deployment, database: &str) -> Fallible<PostgresTable> {
+async fn table(deployment: &Deployment, database: &str) -> Fallible<Table> {
     let (options, log) = (deployment.options(database), deployment.log(database).await?);
     let programme = deployment.programme.clone();
-    Ok(PostgresTable::connect(options, programme, log, "bench".to_owned()).await?)
+    Ok(Table::connect(options, programme, log, "bench".to_owned()).await?)
 }
 
 /// Follows the log to its end; how many events that took.
-async fn projected(deployment: &Deployment, table: &PostgresTable) -> Fallible<u64> {
+async fn projected(deployment: &Deployment, table: &Table) -> Fallible<u64> {
     let mut events = 0;
     while table.status(deployment.clock.now()).await?.lag_events > 0 {
         events += table.tick(deployment.clock.now()).await?.progress;
