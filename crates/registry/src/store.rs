@@ -20,7 +20,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use domain::{CodiceFiscale, ProgrammeId, Registration};
 use roaring::RoaringBitmap;
-use sql::{Migration, Param, PgConnectOptions, Row, Statement, Tables};
+use sql::{Migration, Param, PgConnectOptions, Row, Statement, Tables, params};
 
 pub(crate) use erase::{Trace, trace};
 pub use error::Error;
@@ -90,9 +90,7 @@ impl Registry {
             // Another programme may be first.
             const BELONG: &str =
                 "INSERT INTO programme VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
-            let mut transaction = registry.tables.begin().await?;
-            transaction.run(BELONG, vec![Param::Text(programme.to_string())]).await?;
-            transaction.commit().await?;
+            registry.tables.run(BELONG, params![programme.as_str()]).await?;
             found = registry.owner().await?;
         }
         let name = registry.tables.name();
@@ -138,20 +136,18 @@ impl Registry {
 
     /// The registration with an address; case is ignored.
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
-        let address = Param::Text(address.trim().to_ascii_lowercase());
-        Ok(self.all(row::BY_ADDRESS, vec![address], row::entry).await?.pop())
+        let address = address.trim().to_ascii_lowercase();
+        Ok(self.all(row::BY_ADDRESS, params![address], row::entry).await?.pop())
     }
 
     /// The registration of a holder.
     pub async fn find_holder(&self, holder: &CodiceFiscale) -> Result<Option<Entry>, Error> {
-        let holder = Param::Text(holder.to_string());
-        Ok(self.all(row::BY_HOLDER, vec![holder], row::entry).await?.pop())
+        Ok(self.all(row::BY_HOLDER, params![holder.as_str()], row::entry).await?.pop())
     }
 
     /// The registration of that id in the registry file.
     pub async fn find_registration(&self, registration_id: &str) -> Result<Option<Entry>, Error> {
-        let id = Param::Text(registration_id.trim().to_owned());
-        Ok(self.all(row::BY_ID, vec![id], row::entry).await?.pop())
+        Ok(self.all(row::BY_ID, params![registration_id.trim()], row::entry).await?.pop())
     }
 
     /// Number, address and whether it was activated, for a range of numbers, in order.
@@ -160,8 +156,7 @@ impl Registry {
         numbers: RangeInclusive<u32>,
     ) -> Result<Vec<(u32, String, bool)>, Error> {
         let (first, last) = numbers.into_inner();
-        let given = vec![Param::Number(first.into()), Param::Number(last.into())];
-        self.all(row::ADDRESSES, given, row::address).await
+        self.all(row::ADDRESSES, params![first, last], row::address).await
     }
 
     /// The same for a set of numbers; unknown ones are left out.

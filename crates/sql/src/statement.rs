@@ -54,6 +54,7 @@ from! {
     i64 => Number, u32 => Number, Option<i64> => OptionalNumber, bool => Flag,
     &str => Text, String => Text, Option<String> => OptionalText,
     &[u8] => Bytes, Vec<u8> => Bytes, [u8; 32] => Bytes, Vec<i64> => Numbers,
+    Uuid => Id,
 }
 
 impl From<Option<u32>> for Param {

@@ -6,20 +6,19 @@
 
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::{Param, Statement, Transaction};
+use sql::{Param, Statement, Transaction, among, params};
 
-use super::row::of_numbers;
 use super::{Error, Registry};
 
-const IDS: Statement = of_numbers!("SELECT number, registration_id FROM registration");
+const IDS: Statement = among!("SELECT number, registration_id FROM registration WHERE number");
 const KEEP: Statement = Statement {
     sqlite: "INSERT INTO erased SELECT value ->> 0, unhex(value ->> 1) FROM json_each($1)
         WHERE true ON CONFLICT (number) DO NOTHING",
     postgres: "INSERT INTO erased SELECT (value ->> 0)::bigint, decode(value ->> 1, 'hex')
         FROM json_array_elements($1::json) ON CONFLICT (number) DO NOTHING",
 };
-const DELETE: Statement = of_numbers!("DELETE FROM registration");
-const DELETE_FORMER: Statement = of_numbers!("DELETE FROM changed_row");
+const DELETE: Statement = among!("DELETE FROM registration WHERE number");
+const DELETE_FORMER: Statement = among!("DELETE FROM changed_row WHERE number");
 
 /// The hash that identifies an erased registration.
 pub(crate) type Trace = [u8; 32];
@@ -52,7 +51,7 @@ impl Registry {
     /// The hash of this registration id, if its holder was erased.
     pub(crate) async fn erased_as(&self, registration_id: &str) -> Result<Vec<Trace>, Error> {
         const ONE: &str = "SELECT registration FROM erased WHERE registration = $1";
-        self.all(ONE, vec![Param::Bytes(trace(registration_id).to_vec())], read).await
+        self.all(ONE, params![trace(registration_id)], read).await
     }
 }
 
@@ -64,7 +63,7 @@ fn read((hash,): (Vec<u8>,)) -> Result<Trace, String> {
 async fn run(transaction: &mut Transaction<'_>, numbers: Param) -> Result<u64, sql::Error> {
     let ids: Vec<(i64, String)> = transaction.rows(IDS, vec![numbers.clone()]).await?;
     let kept: Vec<String> = ids.iter().map(|(number, id)| kept(*number, id)).collect();
-    transaction.run(KEEP, vec![Param::Text(format!("[{}]", kept.join(",")))]).await?;
+    transaction.run(KEEP, params![format!("[{}]", kept.join(","))]).await?;
     transaction.run(DELETE_FORMER, vec![numbers.clone()]).await?;
     transaction.run(DELETE, vec![numbers]).await
 }

@@ -1,6 +1,6 @@
 //! The import lock, and the transactions of the import that holds it.
 
-use sql::{Exclusive, Param, Statement, Transaction};
+use sql::{Exclusive, Param, Statement, Transaction, params};
 
 use super::schema::INDEXES;
 use super::{Error, Registry, Write, outbox};
@@ -39,7 +39,7 @@ impl Importing<'_> {
 
     /// Removes events from the outbox up to this one, which are now in the log.
     pub(crate) async fn announced(&mut self, place: i64) -> Result<(), Error> {
-        self.run(outbox::REMOVE.into(), vec![Param::Number(place)]).await
+        self.run(outbox::REMOVE.into(), params![place]).await
     }
 
     /// Creates the missing indexes.

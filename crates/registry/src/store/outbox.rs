@@ -6,7 +6,7 @@ use eventstore::NewEvent;
 use uuid::Uuid;
 
 use super::{Error, Registry};
-use sql::{Param, Transaction};
+use sql::{Transaction, params};
 
 /// An event in the outbox.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(super) const REMOVE: &str = "DELETE FROM outbox WHERE place <= $1";
 impl Registry {
     /// The oldest events that the log may not have yet, at most `limit`.
     pub(crate) async fn announcements(&self, limit: u32) -> Result<Vec<Announcement>, Error> {
-        self.all(WAITING, vec![Param::Number(limit.into())], read).await
+        self.all(WAITING, params![limit], read).await
     }
 }
 
@@ -37,16 +37,12 @@ pub(super) async fn add(
     transaction: &mut Transaction<'_>,
     event: &NewEvent,
 ) -> Result<(), sql::Error> {
-    let given = vec![
-        Param::Id(event.id),
-        Param::Text(event.kind.clone()),
-        Param::Number(event.schema_version.into()),
-        Param::Number(event.effective_at.timestamp_micros()),
-        Param::Text(event.actor.clone()),
-        Param::OptionalText(event.reason.clone()),
-        Param::Id(event.correlation_id),
-        Param::Text(event.payload.clone()),
-    ];
+    let NewEvent { id, kind, actor, reason, correlation_id, payload, .. } = event;
+    let version = u32::from(event.schema_version);
+    let effective_at = event.effective_at.timestamp_micros();
+    let (kind, actor, reason) = (kind.as_str(), actor.as_str(), reason.as_deref());
+    let payload = payload.as_str();
+    let given = params![*id, kind, version, effective_at, actor, reason, *correlation_id, payload];
     transaction.run(ADD, given).await.map(|_| ())
 }
 

@@ -19,18 +19,17 @@ macro_rules! select {
 
 /// The rows of the numbers given as `$1`.
 macro_rules! of_numbers {
-    ($statement:expr $(, $rest:literal)?) => {
+    ($statement:expr, $rest:literal) => {
         Statement {
             sqlite: concat!(
                 $statement,
                 " WHERE number IN (SELECT value FROM json_each($1))",
-                $($rest)?
+                $rest
             ),
-            postgres: concat!($statement, " WHERE number = ANY ($1)", $($rest)?),
+            postgres: concat!($statement, " WHERE number = ANY ($1)", $rest),
         }
     };
 }
-pub(super) use of_numbers;
 
 pub(super) const BY_ADDRESS: &str = select!("WHERE address = $1");
 pub(super) const BY_HOLDER: &str = select!("WHERE codice_fiscale = $1");
@@ -44,7 +43,7 @@ macro_rules! select_keys {
         )
     };
 }
-pub(super) const KEYS_OF: Statement = of_numbers!(select_keys!(""));
+pub(super) const KEYS_OF: Statement = of_numbers!(select_keys!(""), "");
 pub(super) const KEYS: &str = select_keys!(" WHERE number >= $1 ORDER BY number LIMIT $2");
 /// The rows that a registration may be, or collide with.
 pub(super) const KEYS_LIKE: &str =

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::Registration;
 use eventstore::NewEvent;
-use sql::{ANSWER, Param, Transaction, Writer, within};
+use sql::{ANSWER, Param, Transaction, Writer, params, within};
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::row::{self, from_day};
@@ -84,8 +84,7 @@ impl Registry {
 
     /// The keys of the registrations from a number on, at most `limit` of them.
     pub(crate) async fn keys(&self, from: u32, limit: u32) -> Result<Vec<Keys>, Error> {
-        let given = vec![Param::Number(from.into()), Param::Number(limit.into())];
-        self.all(row::KEYS, given, row::keys).await
+        self.all(row::KEYS, params![from, limit], row::keys).await
     }
 
     /// The keys of some mailboxes.
@@ -96,8 +95,7 @@ impl Registry {
     /// The keys of the mailboxes with the id, the holder or the address of a registration.
     pub(crate) async fn keys_like(&self, like: &Registration) -> Result<Vec<Keys>, Error> {
         let Registration { registration_id, codice_fiscale, address, .. } = like;
-        let given = [registration_id.as_str(), codice_fiscale.as_str(), address];
-        let given = given.map(|key| Param::Text(key.to_owned())).to_vec();
+        let given = params![registration_id.as_str(), codice_fiscale.as_str(), address.as_str()];
         self.all(row::KEYS_LIKE, given, row::keys).await
     }
 
@@ -116,7 +114,7 @@ impl Write<'_> {
         // Changes of an earlier import are no longer needed.
         const STALE: &str = "
             DELETE FROM changed_row WHERE NOT EXISTS (SELECT 1 FROM import WHERE number = $1)";
-        transaction.run(STALE, vec![Param::Number(self.import.number)]).await?;
+        transaction.run(STALE, params![self.import.number]).await?;
         let (name, writer) = transaction.writer()?;
         let inserted = match writer {
             Writer::Sqlite(connection) => insert(connection, self.rows).await,
@@ -128,12 +126,7 @@ impl Write<'_> {
             const ADD: &str =
                 "INSERT INTO changed_row VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING";
             let Freed { number, codice_fiscale, address } = freed.clone();
-            let given = vec![
-                Param::Number(number.into()),
-                Param::Text(codice_fiscale),
-                Param::Text(address),
-            ];
-            transaction.run(ADD, given).await?;
+            transaction.run(ADD, params![number, codice_fiscale, address]).await?;
         }
         for event in self.events {
             outbox::add(transaction, event).await?;
@@ -142,13 +135,9 @@ impl Write<'_> {
             INSERT INTO import VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO UPDATE SET
                 source = excluded.source, started_at = excluded.started_at,
                 first_new = excluded.first_new, finished = excluded.finished";
-        let given = vec![
-            Param::Number(self.import.number),
-            Param::Text(self.import.source.clone()),
-            Param::Number(self.import.started_at.timestamp_micros()),
-            Param::Number(self.import.first_new.into()),
-            Param::Flag(self.import.finished),
-        ];
+        let ImportState { number, source, started_at, first_new, finished } = self.import;
+        let started_at = started_at.timestamp_micros();
+        let given = params![*number, source.as_str(), started_at, *first_new, *finished];
         transaction.run(IMPORT, given).await.map(|_| ())
     }
 }
