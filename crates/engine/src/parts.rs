@@ -29,6 +29,7 @@ mod work;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Tick;
+use futures::future::BoxFuture;
 
 pub use answers::{AnswerServer, AnswerSettings, Answers, NAME as ANSWERS};
 pub use canaries::RegistryNumbers;
@@ -150,22 +151,24 @@ impl PartKind {
     ///
     /// Fails while a store or server is unavailable; a failed attempt leaves nothing behind, so it
     /// may be repeated.
-    pub async fn build(self, context: &Context) -> Result<Option<Box<dyn Part>>, Error> {
-        Ok(match self {
-            Self::Provision => provision::build(context).await?.map(boxed),
-            Self::Work => Some(boxed(work::build(context).await?)),
-            Self::Schedule => Some(boxed(schedule::build(context))),
-            Self::Sweep => Some(boxed(sweep::build(context).await?)),
-            Self::Reconcile => Some(boxed(reconcile::build(context).await?)),
-            Self::Notices => notices::build(context).await?.map(boxed),
-            Self::Canaries => canaries::build(context).await?.map(boxed),
-            Self::Projections => Some(boxed(projections::build(context)?)),
-            Self::Table => Some(boxed(table::build(context).await?)),
-            Self::Relay => Some(boxed(relay::build(context).await?)),
-            Self::Commands => Some(boxed(commands::build(context).await?)),
-            Self::Sessions => sessions::build(context).await?.map(boxed),
-            Self::Answers => answers::build(context).await?.map(boxed),
-            Self::Discard => Some(boxed(discard::build(context)?)),
+    pub fn build(self, context: &Context) -> BoxFuture<'_, Result<Option<Box<dyn Part>>, Error>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Provision => provision::build(context).await?.map(boxed),
+                Self::Work => Some(boxed(work::build(context).await?)),
+                Self::Schedule => Some(boxed(schedule::build(context))),
+                Self::Sweep => Some(boxed(sweep::build(context).await?)),
+                Self::Reconcile => Some(boxed(reconcile::build(context).await?)),
+                Self::Notices => notices::build(context).await?.map(boxed),
+                Self::Canaries => canaries::build(context).await?.map(boxed),
+                Self::Projections => Some(boxed(projections::build(context)?)),
+                Self::Table => Some(boxed(table::build(context).await?)),
+                Self::Relay => Some(boxed(relay::build(context).await?)),
+                Self::Commands => Some(boxed(commands::build(context).await?)),
+                Self::Sessions => sessions::build(context).await?.map(boxed),
+                Self::Answers => answers::build(context).await?.map(boxed),
+                Self::Discard => Some(boxed(discard::build(context)?)),
+            })
         })
     }
 }

@@ -23,6 +23,7 @@ mod source;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::thread;
 use std::time::SystemTime;
 
@@ -120,13 +121,13 @@ struct Sizes {
 
 const SIZES: Sizes = Sizes { rows: 8_192, untold: 8 };
 
-/// Imports a registry file.
-pub async fn import(
-    store: &dyn EventStore,
-    registry: &Registry,
-    request: Request<'_>,
-) -> Result<Summary, Error> {
-    in_batches(store, registry, request, SIZES).await
+/// Imports a registry file. Compiled here, and not again in each program that imports.
+pub fn import<'a>(
+    store: &'a dyn EventStore,
+    registry: &'a Registry,
+    request: Request<'a>,
+) -> Pin<Box<dyn Future<Output = Result<Summary, Error>> + Send + 'a>> {
+    Box::pin(in_batches(store, registry, request, SIZES))
 }
 
 async fn in_batches(

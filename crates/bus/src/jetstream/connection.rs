@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use domain::ProgrammeId;
+use futures::future::BoxFuture;
 use tokio::time::timeout;
 
 use super::denied::Denied;
@@ -30,41 +31,43 @@ pub struct Connection {
 
 impl Connection {
     /// Connects, or fails within a bounded time.
-    pub async fn open(options: &NatsOptions) -> Result<Self, Error> {
-        let (addresses, place) = options.addresses()?;
-        let name = format!("tramonto {}", options.programme);
-        let shown = place.clone();
-        let denied = Denied::default();
-        let noted = denied.clone();
-        let connect = login(options, &place, NatsOptions::user(&addresses))
-            .await?
-            .name(name)
-            .max_reconnects(None)
-            .request_timeout(Some(options.timeout))
-            .connection_timeout(options.connect_within)
-            .reconnect_delay_callback(pause)
-            .event_callback(move |event| {
-                tell(&shown, &event);
-                noted.note(&event);
-                std::future::ready(())
-            });
-        let client = timeout(options.connect_within, connect.connect(addresses)).await;
-        let within = options.connect_within;
-        let client = match client {
-            Ok(Ok(client)) => client,
-            Ok(Err(error)) => {
-                return Err(distrusted(&place, &error)
-                    .unwrap_or_else(|| not_connected(&place, error.kind(), within)));
-            }
-            Err(_) => return Err(not_connected(&place, ConnectErrorKind::TimedOut, within)),
-        };
-        let topology = Topology::new(options.programme.clone(), options.replicas);
-        Ok(Self {
-            client,
-            place: place.into(),
-            topology: Arc::new(topology),
-            timeout: options.timeout,
-            denied,
+    pub fn open(options: &NatsOptions) -> BoxFuture<'_, Result<Self, Error>> {
+        Box::pin(async move {
+            let (addresses, place) = options.addresses()?;
+            let name = format!("tramonto {}", options.programme);
+            let shown = place.clone();
+            let denied = Denied::default();
+            let noted = denied.clone();
+            let connect = login(options, &place, NatsOptions::user(&addresses))
+                .await?
+                .name(name)
+                .max_reconnects(None)
+                .request_timeout(Some(options.timeout))
+                .connection_timeout(options.connect_within)
+                .reconnect_delay_callback(pause)
+                .event_callback(move |event| {
+                    tell(&shown, &event);
+                    noted.note(&event);
+                    std::future::ready(())
+                });
+            let client = timeout(options.connect_within, connect.connect(addresses)).await;
+            let within = options.connect_within;
+            let client = match client {
+                Ok(Ok(client)) => client,
+                Ok(Err(error)) => {
+                    return Err(distrusted(&place, &error)
+                        .unwrap_or_else(|| not_connected(&place, error.kind(), within)));
+                }
+                Err(_) => return Err(not_connected(&place, ConnectErrorKind::TimedOut, within)),
+            };
+            let topology = Topology::new(options.programme.clone(), options.replicas);
+            Ok(Self {
+                client,
+                place: place.into(),
+                topology: Arc::new(topology),
+                timeout: options.timeout,
+                denied,
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Event, State, civil_date};
 use eventstore::{Decision, NewEvent, Origin, StreamName};
+use futures::future::BoxFuture;
 
 use super::{At, Caller, IdempotencyKey};
 use crate::Error;
@@ -38,6 +39,9 @@ pub(super) fn touched(events: &[Event]) -> u64 {
     events.iter().filter_map(|event| event.subjects().into_set()).map(|set| set.len()).sum()
 }
 
+/// What an action decides on a state, at an instant.
+type Decide<'a> = dyn Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error> + Send + Sync + 'a;
+
 impl Store {
     /// A result at the end of what this process has read of the log.
     pub(super) async fn at_end<T>(&self, result: T) -> Result<At<T>, Error> {
@@ -50,7 +54,7 @@ impl Store {
         &self,
         caller: &Caller,
         stream: StreamName,
-        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error> + Send + Sync,
     ) -> Result<Decided, Error> {
         self.decide_on(caller, stream.clone(), &Decision::on(stream), decide).await
     }
@@ -62,38 +66,42 @@ impl Store {
         caller: &Caller,
         stream: StreamName,
         on: &Decision,
-        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
+        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error> + Send + Sync,
     ) -> Result<Decided, Error> {
         let Some(key) = &caller.key else {
-            return self.append(&caller.origin(), None, on, decide).await;
+            return self.append(&caller.origin(), None, on, &decide).await;
         };
         if let Some(before) = self.decided_before(&stream, key).await? {
             return Ok(before);
         }
-        match self.append(&caller.origin(), Some(key), on, decide).await {
+        match self.append(&caller.origin(), Some(key), on, &decide).await {
             Ok(decided) => Ok(decided),
             // Another process may have carried out the same command at this very moment.
             Err(error) => self.decided_before(&stream, key).await?.ok_or(error),
         }
     }
 
-    /// Decides and appends the events; with a key, their ids follow from it.
-    pub(super) async fn append(
-        &self,
-        origin: &Origin,
-        key: Option<&IdempotencyKey>,
-        on: &Decision,
-        decide: impl Fn(&State, DateTime<Utc>) -> Result<Vec<Event>, Error>,
-    ) -> Result<Decided, Error> {
-        let journal = self.journal();
-        let write = |events: &[Event], now| self.new_events(events, now, origin, key);
-        let (events, appended) =
-            journal.decide_as(on, |snapshot, now| decide(snapshot, now), write).await?;
-        let position = match appended.last_position() {
-            Some(position) => position,
-            None => journal.state().await?.position(),
+    /// Decides and appends the events; with a key, their ids follow from it. Compiled once for all
+    /// actions.
+    pub(super) fn append<'a>(
+        &'a self,
+        origin: &'a Origin,
+        key: Option<&'a IdempotencyKey>,
+        on: &'a Decision,
+        decide: &'a Decide<'a>,
+    ) -> BoxFuture<'a, Result<Decided, Error>> {
+        let appending = async move {
+            let journal = self.journal();
+            let write = |events: &[Event], now| self.new_events(events, now, origin, key);
+            let (events, appended) =
+                journal.decide_as(on, |snapshot, now| decide(snapshot, now), write).await?;
+            let position = match appended.last_position() {
+                Some(position) => position,
+                None => journal.state().await?.position(),
+            };
+            Ok(Decided { events, position })
         };
-        Ok(Decided { events, position })
+        Box::pin(appending)
     }
 
     /// Events ready to append; with a key, their ids follow from it.

@@ -82,7 +82,7 @@ async fn order(
     let programme = store.programme();
     let archive = archive_stream(programme)?;
     let expire = |state: &State, _| Ok(state.decide_log_request(LogCommand::Expire, now)?);
-    store.append(&caller.origin(), None, &Decision::on(archive.clone()), expire).await?;
+    store.append(&caller.origin(), None, &Decision::on(archive.clone()), &expire).await?;
     // What is granted or requested meanwhile may be due to the holders.
     let stream = erasure_stream(programme)?;
     let on =
@@ -132,6 +132,6 @@ async fn carry_out(
         Ok(state.decide_erasure(ErasureCommand::Done { places, mailboxes }, now)?)
     };
     let on = Decision::on(erasure_stream(store.programme())?);
-    let decided = store.append(by, None, &on, done).await?;
+    let decided = store.append(by, None, &on, &done).await?;
     Ok(decided.with(erased))
 }
