@@ -86,6 +86,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// The failure of a file or folder, with the advice that names the next step.
+    pub fn file(path: impl Into<PathBuf>, advice: &str) -> impl FnOnce(std::io::Error) -> Self {
+        let (path, advice) = (path.into(), advice.to_owned());
+        move |source| Self::File { path, advice, source }
+    }
+
     /// Whether the same call may succeed later.
     pub fn may_retry(&self) -> bool {
         match self {

@@ -81,12 +81,10 @@ impl Home {
 
     /// Creates the folder where it is missing.
     pub fn create(&self) -> Result<(), Error> {
-        fs::create_dir_all(&self.0).map_err(|source| Error::File {
-            path: self.0.clone(),
-            advice: "cannot create the folder of the store; name another one with --store"
-                .to_owned(),
-            source,
-        })
+        fs::create_dir_all(&self.0).map_err(Error::file(
+            &self.0,
+            "cannot create the folder of the store; name another one with --store",
+        ))
     }
 
     /// Whether there is a store.
@@ -125,12 +123,12 @@ impl Home {
     /// The lock, or the id of the process that holds it.
     fn locked(&self) -> Result<Result<EngineLock, String>, Error> {
         let path = self.0.join("engine.lock");
-        let failed = |source| Error::File {
-            path: path.clone(),
-            advice: "the store cannot be written; check the folder's owner and whether the disk \
-                     is read-only or full"
-                .to_owned(),
-            source,
+        let failed = |source| {
+            Error::file(
+                &path,
+                "the store cannot be written; check the folder's owner and whether the disk \
+                     is read-only or full",
+            )(source)
         };
         let mut file = File::options()
             .create(true)

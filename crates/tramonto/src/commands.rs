@@ -62,11 +62,8 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
             return u8::try_from(refused.exit_code()).map_or(Exit::Failed.into(), ExitCode::from);
         }
     };
-    let begun = tokio::runtime::Runtime::new().map_err(|source| Error::File {
-        path: "the process".into(),
-        advice: format!("cannot start threads ({source}); check the limits of this user"),
-        source,
-    });
+    let begun = tokio::runtime::Runtime::new()
+        .map_err(Error::file("the process", "cannot start threads; check the limits of this user"));
     let done = begun.and_then(|runtime| {
         // Dropped before the runtime, which sends the last spans.
         let spans = logging::begin(&cli, runtime.handle())?;
@@ -175,22 +172,18 @@ fn report(error: &Error) {
 
 /// The content of a file that a setting names.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        advice: "cannot be read; check its path and its permissions".to_owned(),
-        source,
-    })
+    std::fs::read(path)
+        .map_err(Error::file(path, "cannot be read; check its path and its permissions"))
 }
 
 /// The e-mail on standard input; one larger than `largest` bytes is refused.
 fn message_on_input(largest: u64) -> Result<Vec<u8>, Error> {
     let mut message = Vec::new();
     let mut input = std::io::stdin().lock().take(largest.saturating_add(1));
-    let read = input.read_to_end(&mut message).map_err(|source| Error::File {
-        path: "standard input".into(),
-        advice: "cannot be read; give the file of the message instead".to_owned(),
-        source,
-    })?;
+    let read = input.read_to_end(&mut message).map_err(Error::file(
+        "standard input",
+        "cannot be read; give the file of the message instead",
+    ))?;
     if u64::try_from(read).is_ok_and(|read| read <= largest) {
         return Ok(message);
     }

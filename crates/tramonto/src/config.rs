@@ -32,11 +32,10 @@ impl ConfigFile {
     }
 
     fn read(path: PathBuf) -> Result<Self, Error> {
-        let text = fs::read_to_string(&path).map_err(|source| Error::File {
-            path: path.clone(),
-            advice: "the configuration can't be read; look at the path of --config".to_owned(),
-            source,
-        })?;
+        let text = fs::read_to_string(&path).map_err(Error::file(
+            &path,
+            "the configuration can't be read; look at the path of --config",
+        ))?;
         let values = parse(&text).map_err(|problem| wrong(&path, &problem))?;
         Ok(Self { path: Some(path), values })
     }

@@ -17,10 +17,9 @@ pub(crate) fn password(file: Option<&Path>, variable: &str) -> Result<Option<Sec
     let Some(file) = file else {
         return Ok(std::env::var(variable).ok().map(SecretString::from));
     };
-    let text = fs::read_to_string(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        advice: "the secret cannot be read; check the path and the file's permissions".to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(file).map_err(Error::file(
+        file,
+        "the secret cannot be read; check the path and the file's permissions",
+    ))?;
     Ok(Some(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned())))
 }

@@ -137,11 +137,6 @@ impl Draft {
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        advice: format!(
-            "cannot replace the mail directory ({source}); check the permissions of its folder"
-        ),
-        source,
-    }
+    let advice = "cannot replace the mail directory; check the permissions of its folder";
+    Error::file(path, advice)(source)
 }

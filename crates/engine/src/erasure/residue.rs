@@ -71,12 +71,12 @@ fn scan_folder(
     terms: &SearchTerms,
     found: &mut BTreeMap<String, u64>,
 ) -> Result<(), Error> {
-    let failed = |path: &Path, source| Error::File {
-        path: path.to_owned(),
-        advice: "cannot be read; check its file permissions, and delete it if it is a damaged ZIP \
-                 file"
-            .to_owned(),
-        source,
+    let failed = |path: &Path, source| {
+        Error::file(
+            path,
+            "cannot be read; check its file permissions, and delete it if it is a damaged ZIP \
+                 file",
+        )(source)
     };
     for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
         let entry = entry.map_err(|source| failed(folder, source))?;

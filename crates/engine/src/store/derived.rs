@@ -25,12 +25,10 @@ impl Derived {
         let (path, folder) = if let StoreUrl::Folder(folder) = place {
             (folder.clone(), None)
         } else {
-            let folder = tempfile::tempdir().map_err(|source| Error::File {
-                path: std::env::temp_dir(),
-                advice: "cannot create a temporary folder; free some space, or set TMPDIR"
-                    .to_owned(),
-                source,
-            })?;
+            let folder = tempfile::tempdir().map_err(Error::file(
+                std::env::temp_dir(),
+                "cannot create a temporary folder; free some space, or set TMPDIR",
+            ))?;
             (folder.path().to_owned(), Some(folder))
         };
         let projections = Projections::open(&path, programme.clone(), Arc::clone(log)).await?;

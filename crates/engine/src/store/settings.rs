@@ -95,12 +95,10 @@ impl StoreSettings {
 /// Checks that a file holds PEM certificates; the TLS libraries would only report an unreachable
 /// server.
 pub fn expect_certificates(file: &Path) -> Result<(), Error> {
-    let text = fs::read_to_string(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        advice: "the certificates cannot be read; check the path and the file's permissions"
-            .to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(file).map_err(Error::file(
+        file,
+        "the certificates cannot be read; check the path and the file's permissions",
+    ))?;
     if text.contains("-----BEGIN CERTIFICATE-----") {
         return Ok(());
     }

@@ -68,11 +68,10 @@ fn given() -> Result<Vec<SearchTerm>, Error> {
     let input = std::io::stdin().lock().take(LONGEST_INPUT);
     let mut texts = Vec::new();
     for line in input.lines() {
-        let line = line.map_err(|source| Error::File {
-            path: "standard input".into(),
-            advice: "cannot be read; give one search term a line, in UTF-8".to_owned(),
-            source,
-        })?;
+        let line = line.map_err(Error::file(
+            "standard input",
+            "cannot be read; give one search term a line, in UTF-8",
+        ))?;
         if !line.trim().is_empty() {
             texts.push(line.parse().map_err(Error::Invalid)?);
         }

@@ -33,10 +33,8 @@ fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = Path::new(&draft);
-    let failed = |source: std::io::Error| Error::File {
-        path: path.to_owned(),
-        advice: format!("cannot be written ({source}); check its folder and the space on the disk"),
-        source,
+    let failed = |source: std::io::Error| {
+        Error::file(path, "cannot be written; check its folder and the space on the disk")(source)
     };
     let written = File::create(draft).and_then(|file| {
         let mut file = BufWriter::new(file);

@@ -59,11 +59,8 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
 
 /// Checks the file before a store is created for it.
 fn expect_file(file: &Path) -> Result<(), Error> {
-    let found = std::fs::metadata(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        advice: format!("cannot be read ({source}); check its path and permissions"),
-        source,
-    })?;
+    let found = std::fs::metadata(file)
+        .map_err(Error::file(file, "cannot be read; check its path and permissions"))?;
     if found.is_dir() {
         let file = file.display();
         return Err(Error::Invalid(format!("{file} is a directory; give the path of a file")));

@@ -16,11 +16,10 @@ pub(super) fn execute(folder: &Path, global: &Global) -> Result<(), Error> {
     let mut command = command().disable_help_subcommand(true);
     command.build();
     let pages = create_dir_all(folder).and_then(|()| write_pages(&command, folder));
-    let pages = pages.map_err(|source| Error::File {
-        path: folder.to_owned(),
-        advice: format!("cannot write manual pages ({source}); name a folder you can write to"),
-        source,
-    })?;
+    let pages = pages.map_err(Error::file(
+        folder,
+        "cannot write manual pages; name a folder you can write to",
+    ))?;
     let words = format!("{} manual pages written to {}", count(pages), folder.display());
     print(&json!({ "done": "pages-written", "pages": pages, "folder": folder }), words, global)
 }

@@ -111,12 +111,8 @@ pub(super) fn reader(args: &ReadingArgs) -> Reader {
 }
 
 fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
-    let unusable = |path: &Path, source: std::io::Error| Error::File {
-        path: path.to_owned(),
-        advice: format!(
-            "cannot be written ({source}); name a folder of your own without templates"
-        ),
-        source,
+    let unusable = |path: &Path, source: std::io::Error| {
+        Error::file(path, "cannot be written; name a folder of your own without templates")(source)
     };
     std::fs::create_dir_all(&args.folder).map_err(|source| unusable(&args.folder, source))?;
     for (name, template) in Templates::files() {

@@ -14,11 +14,8 @@ const IN_SERVICE: &str = "in service: ";
 
 /// Reads a plan file and checks it, its cron expressions too.
 pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<PlanWarning>), Error> {
-    let text = std::fs::read_to_string(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        advice: format!("the plan cannot be read ({source}); check its path and permissions"),
-        source,
-    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(Error::file(file, "the plan cannot be read; check its path and permissions"))?;
     let (plan, notices) = Plan::parse(&file.display().to_string(), &text)?;
     scheduler::check_recurring(&plan)?;
     Ok((plan, notices))

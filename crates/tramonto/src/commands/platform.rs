@@ -49,12 +49,10 @@ async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<ExitCode, Er
 
 /// The settings of a mail server, as its own program printed them.
 fn settings(file: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        advice: "the settings cannot be read; write them there with `doveconf -n` or `postconf -n`"
-            .to_owned(),
-        source,
-    })
+    std::fs::read_to_string(file).map_err(Error::file(
+        file,
+        "the settings cannot be read; write them there with `doveconf -n` or `postconf -n`",
+    ))
 }
 
 fn view(name: &Identifier, columns: &ColumnArgs) -> Result<RightsView, Error> {

@@ -96,11 +96,10 @@ impl Folder {
             return Ok(Self::Kept(folder));
         }
         let made = tempfile::Builder::new().prefix("tramonto-rehearsal-").tempdir();
-        made.map(Self::Deleted).map_err(|source| Error::File {
-            path: std::env::temp_dir(),
-            advice: "cannot create a temporary folder; name a folder with --store".to_owned(),
-            source,
-        })
+        made.map(Self::Deleted).map_err(Error::file(
+            std::env::temp_dir(),
+            "cannot create a temporary folder; name a folder with --store",
+        ))
     }
 
     fn path(&self) -> &Path {
@@ -119,10 +118,10 @@ fn registry_file(args: &RehearseArgs, home: &Home, bars: &Bars) -> Result<PathBu
     let path = home.folder().join("registry.csv");
     let registrations = args.registrations.unwrap_or(rehearsal::generate::REGISTRATIONS);
     bars.say(&format!("generating {registrations} registrations"));
-    let failed = |source| Error::File {
-        path: path.clone(),
-        advice: "cannot write the generated registry; check the space on the disk".to_owned(),
-        source,
+    let failed = |source| {
+        Error::file(&path, "cannot write the generated registry; check the space on the disk")(
+            source,
+        )
     };
     let mut file = BufWriter::new(File::create(&path).map_err(failed)?);
     generate(&Options { registrations, seed: args.seed }, &mut file).map_err(failed)?;
