@@ -31,8 +31,10 @@ pub(crate) trait Erase: Send + Sync {
         erased: &mut BTreeMap<String, u64>,
     ) -> Result<(), Error>;
 
-    /// Closes it.
-    async fn close(self: Box<Self>) -> Result<(), Error>;
+    /// Closes it; the store closes what belongs to it.
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Whose data are erased, and what identifies the holders.

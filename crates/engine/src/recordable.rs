@@ -8,12 +8,15 @@ mod private;
 
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 const LONGEST_REASON: usize = 500;
 const LONGEST_ACTOR: usize = 80;
 const LONGEST_CAUSE: usize = 40;
 
 /// Why somebody does something, without personal data that has a recognisable form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Reason(String);
 
 impl Reason {
@@ -28,6 +31,14 @@ impl FromStr for Reason {
 
     fn from_str(text: &str) -> Result<Self, String> {
         recordable("a reason", text, LONGEST_REASON).map(Self)
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

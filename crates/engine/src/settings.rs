@@ -8,7 +8,7 @@ use platform::Faults;
 use workers::canary::ProbeEndpoints;
 use workers::{SessionCommand, SweepSettings};
 
-use crate::parts::{AnswerSettings, LeaseSettings, NoticeDelivery, WorkerSettings};
+use crate::parts::{AnswerSettings, NoticeDelivery, WorkerSettings};
 use crate::platform_choice::{PlatformChoice, PlatformLink};
 
 /// How the parts work, wherever they run.
@@ -84,12 +84,6 @@ impl ProcessSettings {
     pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 }
 
-impl Default for ProcessSettings {
-    fn default() -> Self {
-        Self { listen: Some(Self::LISTEN), stop_within: Duration::from_secs(25) }
-    }
-}
-
 /// How a service runs.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
@@ -99,14 +93,4 @@ pub struct ServiceSettings {
     pub process: ProcessSettings,
     /// The time after which a standby takes over from a silent holder of a lease.
     pub lease: Duration,
-}
-
-impl Default for ServiceSettings {
-    fn default() -> Self {
-        Self {
-            engine: EngineSettings::default(),
-            process: ProcessSettings::default(),
-            lease: LeaseSettings::TTL,
-        }
-    }
 }

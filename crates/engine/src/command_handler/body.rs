@@ -26,7 +26,7 @@ pub(super) struct Register {
     last_sent_on: Option<NaiveDate>,
     #[serde(default)]
     notify_email: Option<String>,
-    #[serde(default, deserialize_with = "some_reason")]
+    #[serde(default)]
     reason: Option<Reason>,
 }
 
@@ -43,7 +43,6 @@ pub(super) struct Activate {
 #[serde(deny_unknown_fields)]
 pub(super) struct WithMailbox {
     pub(super) mailbox: MailboxId,
-    #[serde(deserialize_with = "reason")]
     pub(super) reason: Reason,
 }
 
@@ -55,7 +54,6 @@ pub(super) struct Hold {
     pub(super) capabilities: Capabilities,
     #[serde(default)]
     pub(super) until: Option<NaiveDate>,
-    #[serde(deserialize_with = "reason")]
     pub(super) reason: Reason,
 }
 
@@ -65,7 +63,6 @@ pub(super) struct Hold {
 pub(super) struct Release {
     pub(super) mailbox: MailboxId,
     pub(super) hold: Uuid,
-    #[serde(deserialize_with = "reason")]
     pub(super) reason: Reason,
 }
 
@@ -76,7 +73,6 @@ pub(super) struct Refuse {
     pub(super) mailbox: MailboxId,
     #[serde(deserialize_with = "cause")]
     pub(super) cause: String,
-    #[serde(deserialize_with = "reason")]
     pub(super) reason: Reason,
 }
 
@@ -86,7 +82,7 @@ pub(super) struct Refuse {
 pub(super) struct Redeem {
     pub(super) code: String,
     pub(super) provider: ProviderId,
-    #[serde(default, deserialize_with = "some_reason")]
+    #[serde(default)]
     pub(super) reason: Option<Reason>,
 }
 
@@ -94,16 +90,7 @@ pub(super) struct Redeem {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Why {
-    #[serde(deserialize_with = "reason")]
     pub(super) reason: Reason,
-}
-
-fn reason<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Reason, D::Error> {
-    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-}
-
-fn some_reason<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Reason>, D::Error> {
-    reason(from).map(Some)
 }
 
 fn cause<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {

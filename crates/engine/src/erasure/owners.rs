@@ -143,8 +143,4 @@ impl Erase for Holders {
         erased.insert("registry".to_owned(), rows);
         Ok(())
     }
-
-    async fn close(self: Box<Self>) -> Result<(), Error> {
-        Ok(())
-    }
 }

@@ -15,17 +15,14 @@ use crate::Error;
 
 pub(super) const NAME: &str = "canaries";
 
-pub(super) async fn build(context: &Context) -> Result<Option<Canaries>, Error> {
+pub(super) async fn build(context: &Context) -> Result<Option<Prober>, Error> {
     let Some(endpoints) = context.settings.canaries.clone() else { return Ok(None) };
     let addresses = Arc::new(RegistryNumbers(Arc::clone(context.store.registry().await?)));
-    Ok(Some(Canaries(Prober::new(Arc::clone(&context.journal), addresses, endpoints))))
+    Ok(Some(Prober::new(Arc::clone(&context.journal), addresses, endpoints)))
 }
 
-/// A prober of canaries.
-pub(super) struct Canaries(Prober);
-
 #[async_trait]
-impl Part for Canaries {
+impl Part for Prober {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -35,7 +32,7 @@ impl Part for Canaries {
     }
 
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
-        Ok(self.0.tick().await?.into())
+        Ok(Self::tick(self).await?.into())
     }
 }
 

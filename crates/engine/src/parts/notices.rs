@@ -63,7 +63,7 @@ impl fmt::Debug for NoticeDelivery {
     }
 }
 
-pub(super) async fn build(context: &Context) -> Result<Option<Notices>, Error> {
+pub(super) async fn build(context: &Context) -> Result<Option<Sender>, Error> {
     let mailer = match &context.settings.notices {
         NoticeDelivery::Disabled => {
             warn_of_undelivered(&*context.journal.state().await?);
@@ -73,7 +73,7 @@ pub(super) async fn build(context: &Context) -> Result<Option<Notices>, Error> {
         NoticeDelivery::Relay(relay) => relay.mailer(Arc::clone(context.store.registry().await?)),
     };
     let (journal, stop) = (Arc::clone(&context.journal), context.stop.clone());
-    Ok(Some(Notices(Sender::new(journal, mailer, stop, context.settings.seed))))
+    Ok(Some(Sender::new(journal, mailer, stop, context.settings.seed)))
 }
 
 fn warn_of_undelivered(state: &State) {
@@ -85,11 +85,8 @@ fn warn_of_undelivered(state: &State) {
     }
 }
 
-/// A sender of notices.
-pub(super) struct Notices(Sender);
-
 #[async_trait]
-impl Part for Notices {
+impl Part for Sender {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -99,7 +96,7 @@ impl Part for Notices {
     }
 
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
-        Ok(self.0.tick().await?.into())
+        Ok(Self::tick(self).await?.into())
     }
 }
 

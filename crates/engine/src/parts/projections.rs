@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use projections::Projections as Files;
+use projections::Projections;
 
 use super::{Context, Part, Progress};
 use crate::Error;
@@ -19,23 +19,20 @@ const GATHER: Duration = Duration::from_millis(200);
 /// A pass over fewer events reached the end of the log.
 const PASS: u64 = 64;
 
-pub(super) fn build(context: &Context) -> Result<Projections, Error> {
-    let files = context.projections.clone().ok_or_else(|| {
+pub(super) fn build(context: &Context) -> Result<Arc<Projections>, Error> {
+    context.projections.clone().ok_or_else(|| {
         Error::Invalid("this part works on an embedded store; name a folder with --store".into())
-    })?;
-    Ok(Projections(files))
+    })
 }
 
-pub(super) struct Projections(Arc<Files>);
-
 #[async_trait]
-impl Part for Projections {
+impl Part for Arc<Projections> {
     fn name(&self) -> &'static str {
         NAME
     }
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
-        let tick = self.0.tick(now).await?;
+        let tick = Projections::tick(self, now).await?;
         if (1..PASS).contains(&tick.progress) {
             tokio::time::sleep(GATHER).await;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::{EventMirror, JetStreamMirror};
 use chrono::{DateTime, Utc};
-use projections::{Expand, Relay as Mirror, RelaySettings};
+use projections::{Expand, Relay, RelaySettings};
 
 use super::{Context, Part, Progress};
 use crate::Error;
@@ -23,10 +23,8 @@ pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
         expand: if context.settings.expand_events { Expand::PerMailbox } else { Expand::No },
     };
     let (log, programme) = (Arc::clone(context.journal.store()), context.journal.programme());
-    Ok(Relay(Mirror::new(log, mirror, programme.clone(), settings)))
+    Ok(Relay::new(log, mirror, programme.clone(), settings))
 }
-
-pub(super) struct Relay(Mirror);
 
 #[async_trait]
 impl Part for Relay {
@@ -36,10 +34,10 @@ impl Part for Relay {
 
     /// The relay's own lease: claimed here too, which tells a standby from an idle relay.
     fn lease(&self) -> Option<&'static str> {
-        Some(Mirror::LEASE)
+        Some(Self::LEASE)
     }
 
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
-        Ok(self.0.tick().await?.into())
+        Ok(Self::tick(self).await?.into())
     }
 }

@@ -11,19 +11,17 @@ use crate::Error;
 
 pub(super) const NAME: &str = "scheduler";
 
-pub(super) fn build(context: &Context) -> Schedule {
-    Schedule(Scheduler::new(Arc::clone(&context.journal)))
+pub(super) fn build(context: &Context) -> Scheduler {
+    Scheduler::new(Arc::clone(&context.journal))
 }
 
-pub(super) struct Schedule(Scheduler);
-
 #[async_trait]
-impl Part for Schedule {
+impl Part for Scheduler {
     fn name(&self) -> &'static str {
         NAME
     }
 
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
-        Ok(self.0.tick().await?.into())
+        Ok(Self::tick(self).await?.into())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use metrics::gauge;
-use projections::Table as Rows;
+use projections::Table;
 
 use super::{Context, Part, Progress};
 use crate::Error;
@@ -16,11 +16,8 @@ pub(super) const NAME: &str = "table";
 pub(super) async fn build(context: &Context) -> Result<Table, Error> {
     let (programme, log) = (context.journal.programme(), context.journal.store());
     let (options, owner) = (context.store.settings().connect_options()?, context.owner());
-    let table = Rows::connect(options, programme.clone(), Arc::clone(log), owner).await?;
-    Ok(Table(table))
+    Ok(Table::connect(options, programme.clone(), Arc::clone(log), owner).await?)
 }
-
-pub(super) struct Table(Rows);
 
 #[async_trait]
 impl Part for Table {
@@ -31,17 +28,17 @@ impl Part for Table {
     /// The table's own lease: claimed here too, so that the holder is known while there is nothing
     /// to do.
     fn lease(&self) -> Option<&'static str> {
-        Some(Rows::LEASE)
+        Some(Self::LEASE)
     }
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
-        let tick = self.0.tick(now).await?;
+        let tick = Self::tick(self, now).await?;
         self.measure(now).await?;
         Ok(tick.into())
     }
 
     async fn measure(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
-        let lag = self.0.status(now).await?.lag_events;
+        let lag = self.status(now).await?.lag_events;
         gauge!("tramonto_projection_lag_events", "projection" => "mailboxes").set(number(lag));
         Ok(())
     }
