@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ::archive::Archive;
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId};
-use eventstore::{Clock, EventStore, Filter, Journal};
+use eventstore::{Clock, DatabaseStore, EventStore, Filter, Journal};
 use platform::Directory;
 use projections::{History, Status, Table};
 use registry::Registry;
@@ -30,7 +30,6 @@ pub use create::adopt;
 pub(crate) use create::{other_programme, prepare};
 use derived::Derived;
 pub use keys::KeySource;
-pub use log::Log;
 pub use settings::{StoreSettings, expect_certificates};
 
 /// An open store.
@@ -38,7 +37,7 @@ pub struct Store {
     settings: StoreSettings,
     journal: Arc<Journal>,
     /// `None` where the log belongs to other parts of the process, which close it.
-    log: Option<Log>,
+    log: Option<DatabaseStore>,
     /// The read models; `None` where they are unusable.
     derived: Option<Derived>,
     /// The same, opened because a query needs them after all.
@@ -64,18 +63,18 @@ pub async fn programme_of(log: &dyn EventStore) -> Result<Option<ProgrammeId>, E
 impl Store {
     /// Opens a store for queries.
     pub async fn open_to_read(settings: StoreSettings) -> Result<Self, Error> {
-        let log = Log::open_to_read(&settings, Arc::new(RealClock)).await?;
+        let log = settings.open_log_to_read(Arc::new(RealClock)).await?;
         Self::with_log(settings, log).await
     }
 
     /// Opens a store for queries and decisions.
     pub async fn open_to_decide(settings: StoreSettings) -> Result<Self, Error> {
-        let log = Log::open_to_decide(&settings, Arc::new(RealClock)).await?;
+        let log = settings.open_log(Arc::new(RealClock)).await?;
         Self::with_log(settings, log).await
     }
 
-    async fn with_log(settings: StoreSettings, log: Log) -> Result<Self, Error> {
-        let port = log.port();
+    async fn with_log(settings: StoreSettings, log: DatabaseStore) -> Result<Self, Error> {
+        let port: Arc<dyn EventStore> = Arc::new(log.clone());
         let Some(programme) = programme_of(&*port).await? else {
             return Err(Error::NotFound(format!(
                 "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto \

@@ -5,7 +5,7 @@ use eventstore::{Decision, programme_stream, voucher_stream};
 use views::{Amended, PlanAdopted, PlanAmendment};
 
 use super::{Action, At, Caller, Done};
-use crate::store::{Log, Store, StoreSettings, other_programme, programme_of};
+use crate::store::{Store, StoreSettings, other_programme, programme_of};
 use crate::{Error, RealClock, StoreUrl};
 
 /// Adopts a plan in a store whose programme has none in force.
@@ -42,8 +42,8 @@ async fn programme_in(settings: &StoreSettings) -> Result<Option<ProgrammeId>, E
     {
         return Ok(None);
     }
-    let log = Log::open_to_read(settings, std::sync::Arc::new(RealClock)).await?;
-    let programme = programme_of(&*log.port()).await;
+    let log = settings.open_log_to_read(std::sync::Arc::new(RealClock)).await?;
+    let programme = programme_of(&log).await;
     log.close().await;
     programme
 }

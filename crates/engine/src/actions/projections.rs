@@ -6,7 +6,7 @@ use eventstore::{Clock, DatabaseStore, EventStore};
 use projections::{Projections, Table};
 use views::Rebuilt;
 
-use crate::store::{Log, StoreSettings, programme_of};
+use crate::store::{StoreSettings, programme_of};
 use crate::{Error, RealClock, StoreUrl};
 
 /// Derives the read models again and compares them with what was there.
@@ -33,11 +33,11 @@ async fn rebuild_embedded(settings: &StoreSettings) -> Result<Rebuilt, Error> {
 /// row.
 async fn rebuild_shared(settings: &StoreSettings) -> Result<Rebuilt, Error> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let log = Log::open_to_read(settings, Arc::clone(&clock)).await?;
-    let programme = programme_of(&*log.port()).await?.ok_or_else(nothing_to_derive)?;
+    let log = settings.open_log_to_read(Arc::clone(&clock)).await?;
+    let programme = programme_of(&log).await?.ok_or_else(nothing_to_derive)?;
     let owner = format!("rebuild-{}", uuid::Uuid::now_v7());
     let options = settings.connect_options()?;
-    let table = Table::connect(options, programme, log.port(), owner).await?;
+    let table = Table::connect(options, programme, Arc::new(log), owner).await?;
     let before = table.digest().await?;
     table.rebuild(clock.now()).await?;
     let equal = before == table.digest().await?;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use eventstore::Clock;
+use eventstore::{Clock, DatabaseStore, EventStore};
 use registry::Registry;
 
 use crate::parts::{ANSWERS, AnswerServer, AnswerSettings};
 use crate::process::Process;
 use crate::queries::no_plan;
 use crate::settings::ProcessSettings;
-use crate::store::{Log, StoreSettings, programme_of};
+use crate::store::{StoreSettings, programme_of};
 use crate::{Error, RealClock, StoreUrl};
 
 /// Answers mail servers until it is stopped. Its port is open from the start: until the store has
@@ -29,8 +29,8 @@ pub async fn policy(
     let open = || open(store, Arc::clone(&clock));
     let found = process.wait_for(ANSWERS, open).await;
     if let Some((log, registry)) = &found {
-        let mut answers = server.follow(log.port(), Arc::clone(registry));
-        process.run(&mut answers, clock, log.port().appended()).await;
+        let mut answers = server.follow(Arc::new(log.clone()), Arc::clone(registry));
+        process.run(&mut answers, clock, log.appended()).await;
     }
     process.finish(settings.stop_within).await;
     if let Some((log, _)) = found {
@@ -41,9 +41,12 @@ pub async fn policy(
 }
 
 /// The log and the registry, both read-only.
-async fn open(store: &StoreSettings, clock: Arc<dyn Clock>) -> Result<(Log, Arc<Registry>), Error> {
-    let log = Log::open_to_read(store, clock).await?;
-    let programme = programme_of(&*log.port()).await?.ok_or_else(no_plan)?;
+async fn open(
+    store: &StoreSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<(DatabaseStore, Arc<Registry>), Error> {
+    let log = store.open_log_to_read(clock).await?;
+    let programme = programme_of(&log).await?.ok_or_else(no_plan)?;
     let registry = match &store.url {
         StoreUrl::Folder(_) => {
             Registry::open_read_only(&store.home()?.registry(), &programme).await?

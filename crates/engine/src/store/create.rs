@@ -11,7 +11,7 @@ use platform::{Directory, Mode};
 use registry::Registry;
 use tokio::sync::OnceCell;
 
-use super::{Log, Store, StoreSettings, programme_of};
+use super::{Store, StoreSettings, programme_of};
 use crate::{EngineLock, Error, Home, RealClock, StoreUrl};
 
 impl Store {
@@ -31,18 +31,16 @@ impl Store {
     ) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let (log, lock) = match &settings.url {
-            StoreUrl::Postgres(_) => {
-                (Log::open_to_decide(&settings, Arc::clone(&clock)).await?, None)
-            }
+            StoreUrl::Postgres(_) => (settings.open_log(Arc::clone(&clock)).await?, None),
             StoreUrl::Folder(_) => {
                 let home = settings.home()?;
                 let lock = prepare(&home, Mode::Production).await?;
                 let log = DatabaseStore::open(&home.log(), Arc::clone(&clock)).await?;
-                (Log(log), Some(lock))
+                (log, Some(lock))
             }
         };
-        if programme_of(&*log.port()).await?.is_none() {
-            drop(adopt(log.port(), &settings.url, plan, clock, origin).await?);
+        if programme_of(&log).await?.is_none() {
+            drop(adopt(Arc::new(log.clone()), &settings.url, plan, clock, origin).await?);
         }
         let store = Self::with_log(settings, log).await?;
         let registry = match &store.settings.url {
