@@ -105,8 +105,14 @@ async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
+    percentile(&mut times, 50)
+}
+
+/// The time that this percentage of all do not exceed: of few, the worst.
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    let rank = (times.len() * percent).div_ceil(100);
+    times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 fn ratio(one: Duration, other: Duration) -> f64 {

@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::Plan;
 
 use crate::report::{Report, milliseconds, seconds, whole};
-use crate::{Args, Fallible, median, rate, ratio};
+use crate::{Args, Fallible, median, percentile, rate, ratio};
 use deployment::Deployment;
 use phase::{Times, Timing};
 
@@ -196,10 +196,6 @@ fn middle(times: &[Times], by: By) -> Duration {
     median(times.iter().map(by).collect())
 }
 
-/// The time that so many of a hundred are within: of few, the worst.
 fn quantile(times: &[Times], by: By, percent: usize) -> Duration {
-    let mut times: Vec<_> = times.iter().map(by).collect();
-    times.sort_unstable();
-    let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
-    times.get(place).copied().unwrap_or_default()
+    percentile(&mut times.iter().map(by).collect::<Vec<_>>(), percent)
 }

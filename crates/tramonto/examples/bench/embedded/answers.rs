@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::world::Running;
-use crate::Fallible;
-use crate::report::{Report, Times, seconds, whole};
+use crate::report::{Report, seconds, whole};
+use crate::{Fallible, percentile};
 
 const CONNECTIONS: usize = 8;
 const LASTING: Duration = Duration::from_secs(5);
@@ -71,13 +71,13 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
             asked
         };
         let (asked, grown) = tokio::join!(asked, grown);
-        let (times, events) = (asked??.sorted(), grown?);
+        let (mut times, events) = (asked??, grown?);
         let rate = f64::from(u32::try_from(times.len())?) / LASTING.as_secs_f64();
-        let micros = |percent| times.percentile(percent);
+        let mut micros = |percent| percentile(&mut times, percent).as_micros();
         report.row(
             format!("answers, {CONNECTIONS} connections, {label}"),
             format!("{}/s, {} µs median, {} µs p99", whole(rate), micros(50), micros(99)),
-            format!("{} µs worst; {events} events appended meanwhile", times.max()),
+            format!("{} µs worst; {events} events appended meanwhile", micros(100)),
         );
     }
     stop.cancel();
@@ -122,12 +122,12 @@ async fn grow(running: &Running, stop: CancellationToken) -> Fallible<u32> {
 }
 
 /// Asks over several connections at once, each from a thread of its own, as the processes of a mail
-/// server do; the times of all answers in microseconds.
+/// server do; the times of all answers.
 fn ask(
     address: SocketAddr,
     addresses: &Arc<Vec<String>>,
     pace: Option<u32>,
-) -> Result<Times, String> {
+) -> Result<Vec<Duration>, String> {
     let rest = pace.map(|pace| Duration::from_secs(1) * 8 / pace);
     let threads = (0..CONNECTIONS).map(|thread| {
         let addresses = Arc::clone(addresses);
@@ -136,10 +136,9 @@ fn ask(
         })
     });
     let threads: Vec<_> = threads.collect();
-    let mut all = Times::default();
+    let mut all = Vec::new();
     for thread in threads {
-        let times = thread.join().map_err(|_panicked| "a thread ended".to_owned())??;
-        all.append(times);
+        all.extend(thread.join().map_err(|_panicked| "a thread ended".to_owned())??);
     }
     Ok(all)
 }
@@ -149,10 +148,10 @@ fn one(
     addresses: &[String],
     thread: usize,
     rest: Option<Duration>,
-) -> Fallible<Times> {
+) -> Fallible<Vec<Duration>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let mut times = Times::default();
+    let mut times = Vec::new();
     let begun = Instant::now();
     let mut answer = [0; 256];
     let mut place = thread * 7_919;
@@ -176,7 +175,7 @@ fn one(
             }
             length += read;
         }
-        times.record(asked.elapsed());
+        times.push(asked.elapsed());
         if answer.starts_with(b"action=451") {
             return Err("mail was deferred".into());
         }

@@ -1,7 +1,7 @@
 //! What is asked of a store with a whole history: the past, a rebuild, a command during a sweep.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::Duration as Span;
 use domain::MailboxCommand;
@@ -10,23 +10,23 @@ use projections::{Cutoff, Projections};
 use uuid::Uuid;
 
 use super::world::Running;
-use crate::Fallible;
-use crate::report::{Report, Times, milliseconds, seconds};
+use crate::report::{Report, milliseconds, seconds};
+use crate::{Fallible, percentile};
 
 pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Fallible<()> {
     let zone = running.plan.zone;
     let cutoff = Cutoff::at(running.plan.starts_at(1) + Span::days(1), zone);
     let active: Vec<u32> = running.active().await?.iter().step_by(40_003).take(30).collect();
-    let mut times = Times::default();
+    let mut times = Vec::new();
     for number in &active {
         let begun = Instant::now();
         running.engine.projections.history().mailbox_as_of(*number, cutoff).await?;
-        times.record(begun.elapsed());
+        times.push(begun.elapsed());
     }
-    let times = times.sorted();
-    let median = format!("{} at the median", micros(times.percentile(50)));
-    let worst = format!("{} at worst of {}", micros(times.max()), active.len());
-    report.row("one mailbox as of a date", median, worst);
+    let mut at = |percent| milliseconds(percentile(&mut times, percent));
+    let (median, worst) = (at(50), at(100));
+    let worst = format!("{worst} at worst of {}", active.len());
+    report.row("one mailbox as of a date", format!("{median} at the median"), worst);
     let begun = Instant::now();
     running.engine.projections.history().population_as_of(cutoff).await?;
     report.row("the population as of a date", seconds(begun.elapsed()), "");
@@ -53,7 +53,7 @@ async fn command_latency(
     let stop = tokio_util::sync::CancellationToken::new();
     let stopped = stop.clone();
     let commands = tokio::spawn(async move {
-        let mut times = Times::default();
+        let mut times = Vec::new();
         for number in numbers.iter().cycle() {
             if stopped.is_cancelled() {
                 break;
@@ -76,7 +76,7 @@ async fn command_latency(
             };
             let events = mailbox.decide(command, today)?;
             journal.append(stream, version, &events, &Origin::part("bench")).await?;
-            times.record(begun.elapsed());
+            times.push(begun.elapsed());
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)
     });
@@ -88,13 +88,11 @@ async fn command_latency(
         tokio::task::yield_now().await;
     }
     stop.cancel();
-    let times = commands.await?.map_err(|error| error.to_string())?.sorted();
-    let median = format!("{} at the median", micros(times.percentile(50)));
-    let p99 = format!("{} at p99 of {}", micros(times.percentile(99)), times.len());
+    let mut times = commands.await?.map_err(|error| error.to_string())?;
+    let count = times.len();
+    let mut at = |percent| milliseconds(percentile(&mut times, percent));
+    let (median, p99) = (format!("{} at the median", at(50)), at(99));
+    let p99 = format!("{p99} at p99 of {count}");
     report.row("a command about one mailbox during a sweep", median, p99);
     Ok(())
-}
-
-fn micros(took: u64) -> String {
-    milliseconds(Duration::from_micros(took))
 }

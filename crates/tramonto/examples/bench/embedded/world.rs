@@ -10,11 +10,9 @@ use domain::{PhaseId, Plan};
 use engine::Home;
 use engine::embedded::{Engine, Store};
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, EventStore, Origin};
-use registry::{Encoding, ImportRequest, Source};
-use rehearsal::VirtualClock;
-use rehearsal::begins_at;
+use eventstore::{Clock, EventStore};
 use rehearsal::generate::{Options, generate};
+use rehearsal::{VirtualClock, begins_at, load};
 use roaring::RoaringBitmap;
 
 use crate::Fallible;
@@ -48,27 +46,12 @@ impl World {
         let mut file = std::io::BufWriter::new(fs::File::create(&csv)?);
         generate(&Options { registrations, seed: 1 }, &mut file)?;
         drop(file);
-        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(begins_at(&plan)));
-        let store = Store::open(home.clone(), Arc::clone(&clock), true, &plan.programme).await?;
-        let journal = store.adopt(&plan, clock, &Origin::part("bench")).await?;
+        let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
         let begun = Instant::now();
-        let request = ImportRequest {
-            source: Source::File(csv.clone()),
-            rejects: None,
-            encoding: Encoding::Utf8,
-            ignore_extra: false,
-            plan: &plan,
-            now: journal.now(),
-            actor: "bench",
-            reason: None,
-            progress: &mut |_| {},
-        };
-        registry::import(&store.log, &store.registry, request).await?;
+        load(home.clone(), &clock, &plan, &csv, &mut |_| {}).await?;
         let rows_per_second = f64::from(registrations) / begun.elapsed().as_secs_f64();
-        drop(journal);
-        let world = Self { home, plan, registrations, rows_per_second };
-        store.close().await?;
         fs::remove_file(csv)?;
+        let world = Self { home, plan, registrations, rows_per_second };
         // The directory is provisioned and the projections have followed before anything is timed.
         let mut running = world.engine().await?;
         running.idle().await?;
