@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use domain::{Fact, ProgrammeId, State, Tick};
 use eventstore::{EventStore, Filter};
 use sha2::{Digest, Sha256};
-use sql::{Durability, Format, Param, Tables, Transaction};
+use sql::{Durability, Format, Tables, Transaction, params};
 use tokio::sync::Mutex;
 
 use crate::error::Error;
@@ -143,12 +143,13 @@ impl Sets {
             SELECT 0, position FROM checkpoint UNION ALL
             SELECT 1, position FROM span WHERE chunk = $1 AND $2 BETWEEN low AND high
             ORDER BY 1, 2";
-        let given = [number >> 16, number].map(|number| Param::Number(number.into())).to_vec();
         let read = |(of_index, position): (bool, i64)| {
             Ok((of_index, u64::try_from(position).map_err(|error| error.to_string())?))
         };
         let (mut positions, mut checkpoint) = (Vec::new(), 0);
-        for (of_index, position) in self.tables.all(FOUND, given, read).await? {
+        for (of_index, position) in
+            self.tables.all(FOUND, params![number >> 16, number], read).await?
+        {
             if of_index { positions.push(position) } else { checkpoint = position }
         }
         Ok((positions, checkpoint))
@@ -198,6 +199,6 @@ async fn write_spans(transaction: &mut Transaction<'_>, spans: &[Span]) -> Resul
         FROM json_each($1)";
     // Numbers and kinds of events always have a JSON form.
     let rows = serde_json::to_string(spans).unwrap_or_default();
-    transaction.run(INSERT, vec![Param::Text(rows)]).await?;
+    transaction.run(INSERT, params![rows]).await?;
     Ok(())
 }

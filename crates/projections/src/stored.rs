@@ -12,7 +12,7 @@ use domain::{Fact, MailboxSet, ProgrammeId, State};
 use eventstore::{EventStore, Filter, Page};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::{Param, StoreName, Transaction};
+use sql::{Param, StoreName, Transaction, params};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -86,7 +86,7 @@ impl Checkpoint {
     /// The values of its columns but the programme's.
     pub(crate) fn params(self) -> [Param; 3] {
         let id = |id: Option<Uuid>| Param::OptionalText(id.map(|id| id.to_string()));
-        [Param::Number(signed(self.position)), id(self.first_event), id(self.last_event)]
+        [signed(self.position).into(), id(self.first_event), id(self.last_event)]
     }
 
     /// The checkpoint after one more event.
@@ -179,7 +179,7 @@ impl Stored {
         if before.checkpoint.position == 0 || rest != rest_before {
             let document = serde_json::to_string(&rest).map_err(|error| store.corrupt(error))?;
             const REST: &str = "INSERT OR REPLACE INTO rest VALUES (1, $1)";
-            transaction.run(REST, vec![Param::Text(document)]).await?;
+            transaction.run(REST, params![document]).await?;
         }
         let nobody = RoaringBitmap::new();
         let names: BTreeSet<&String> = sets.keys().chain(old.keys()).collect();
@@ -204,12 +204,12 @@ impl Stored {
         const NEXT: &str = "
             UPDATE checkpoint SET position = $2, first_event = $3, last_event = $4
             WHERE one = 1 AND programme = $1 AND position = $5";
-        let mut given = vec![Param::Text(programme.to_string())];
+        let mut given = params![programme.as_str()];
         given.extend(self.checkpoint.params());
         let moved = if before.checkpoint.position == 0 {
             transaction.run(FIRST, given).await?
         } else {
-            given.push(Param::Number(signed(before.checkpoint.position)));
+            given.push(signed(before.checkpoint.position).into());
             transaction.run(NEXT, given).await?
         };
         Ok(moved == 1)
@@ -237,7 +237,7 @@ async fn write_chunk(
 ) -> Result<(), sql::Error> {
     const PUT: &str = "INSERT OR REPLACE INTO chunk VALUES ($1, $2, $3)";
     const DELETE: &str = "DELETE FROM chunk WHERE name = $1 AND chunk = $2";
-    let mut given = vec![Param::Text(name.to_owned()), Param::Number(chunk.into())];
+    let mut given = params![name, u32::from(chunk)];
     let statement = if members.is_some() { PUT } else { DELETE };
     given.extend(members.map(Param::Bytes));
     transaction.run(statement, given).await.map(|_| ())

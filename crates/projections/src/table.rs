@@ -22,7 +22,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ProgrammeId, Tick};
 use eventstore::{EventStore, Filter, Lease};
-use sql::{Migration, Param, PgConnectOptions, Statement, Tables};
+use sql::{Migration, PgConnectOptions, Statement, Tables, params};
 use tokio::sync::Mutex;
 
 use crate::error::Error;
@@ -158,8 +158,7 @@ impl Table {
         *held = None;
         self.stamp(token).await?;
         let mut transaction = self.tables.begin().await?;
-        let given = vec![self.name(), Param::Number(signed(token))];
-        if transaction.run(RESET, given).await? == 0 {
+        if transaction.run(RESET, params![self.programme.as_str(), signed(token)]).await? == 0 {
             return Err(self.taken_over());
         }
         transaction.run(EMPTY, Vec::new()).await?;
@@ -223,12 +222,11 @@ impl Table {
             INSERT INTO checkpoint VALUES (1, $1, 0, NULL, NULL, $2)
             ON CONFLICT (one) DO UPDATE SET token = excluded.token
             WHERE checkpoint.token <= excluded.token";
-        let mut transaction = self.tables.begin().await?;
-        let given = vec![self.name(), Param::Number(signed(token))];
-        if transaction.run(STAMP, given).await? == 0 {
-            return Err(self.taken_over());
+        let given = params![self.programme.as_str(), signed(token)];
+        match self.tables.run(STAMP, given).await? {
+            0 => Err(self.taken_over()),
+            _ => Ok(()),
         }
-        Ok(transaction.commit().await?)
     }
 
     /// The state up to the checkpoint, folded from the log, which must be the one it was derived
@@ -271,18 +269,14 @@ impl Table {
             transaction.run("SET LOCAL synchronous_commit = off", Vec::new()).await?;
         }
         let mut given = step.after.checkpoint.params().to_vec();
-        given.push(self.name());
-        given.extend([stored.checkpoint.position, *token].map(signed).map(Param::Number));
+        let from = signed(stored.checkpoint.position);
+        given.extend(params![self.programme.as_str(), from, signed(*token)]);
         if transaction.run(MOVE, given).await? == 0 {
             return Err(self.taken_over());
         }
         let name = self.tables.name();
         write::rows(&mut transaction, prefix.as_deref(), (stored, step), name).await?;
         Ok(transaction.commit().await?)
-    }
-
-    fn name(&self) -> Param {
-        Param::Text(self.programme.to_string())
     }
 
     fn taken_over(&self) -> Error {

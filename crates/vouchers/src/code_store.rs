@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use domain::VoucherCode;
 use keyring::{KeyedHash, Keyring};
 use roaring::RoaringBitmap;
-use sql::{Durability, Format, Param, Schema, Statement, Tables};
+use sql::{Durability, Format, Param, Schema, Statement, Tables, among, params};
 
 use crate::Error;
 
@@ -55,11 +55,7 @@ const INSERT: Statement = Statement {
         FROM jsonb_array_elements($1::jsonb)
         ON CONFLICT (number, issue) DO NOTHING RETURNING number, issue",
 };
-const OF_NUMBERS: Statement = Statement {
-    sqlite: "
-        SELECT number, issue FROM code WHERE number IN (SELECT value FROM json_each($1))",
-    postgres: "SELECT number, issue FROM code WHERE number = ANY ($1)",
-};
+const OF_NUMBERS: Statement = among!("SELECT number, issue FROM code WHERE number");
 /// Entries in one statement.
 const PAGE: usize = 8_192;
 
@@ -97,9 +93,7 @@ impl CodeStore {
         let mut found = store.mark().await?;
         if found.is_none() {
             const MARK: &str = "INSERT INTO mark VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
-            let mut transaction = store.tables.begin().await?;
-            transaction.run(MARK, vec![Param::Bytes(mark.clone())]).await?;
-            transaction.commit().await?;
+            store.tables.run(MARK, params![mark.clone()]).await?;
             found = store.mark().await?;
         }
         if found == Some(mark) {
@@ -121,8 +115,7 @@ impl CodeStore {
         let mut inserted = Vec::with_capacity(codes.len());
         let mut transaction = self.tables.begin().await?;
         for page in codes.chunks(PAGE) {
-            let rows: Vec<(i64, i64)> =
-                transaction.rows(INSERT, vec![Param::Text(self.json(page))]).await?;
+            let rows: Vec<(i64, i64)> = transaction.rows(INSERT, params![self.json(page)]).await?;
             for (number, issue) in rows {
                 let id = code_id(number, issue);
                 inserted.push(id.map_err(|problem| self.tables.name().corrupt(problem))?);
@@ -135,7 +128,7 @@ impl CodeStore {
     /// The voucher of a code; `None` for a code that was never generated.
     pub async fn find(&self, code: &VoucherCode) -> Result<Option<CodeId>, Error> {
         const FIND: &str = "SELECT number, issue FROM code WHERE hash = $1";
-        let hash = vec![Param::Bytes(self.hash_of(code).to_vec())];
+        let hash = params![self.hash_of(code)];
         let read = |(number, issue): (i64, i64)| code_id(number, issue);
         Ok(self.tables.all(FIND, hash, read).await?.pop())
     }
@@ -148,18 +141,6 @@ impl CodeStore {
             all.extend(self.tables.all(OF_NUMBERS, vec![page], read).await?);
         }
         Ok(all)
-    }
-
-    /// The number of codes.
-    pub async fn len(&self) -> Result<u64, Error> {
-        let read = |(count,): (i64,)| u64::try_from(count).map_err(|error| error.to_string());
-        let counted = self.tables.all("SELECT count(*) FROM code", Vec::new(), read).await?;
-        Ok(counted.into_iter().sum())
-    }
-
-    /// Is the store without codes?
-    pub async fn is_empty(&self) -> Result<bool, Error> {
-        Ok(self.len().await? == 0)
     }
 
     /// Closes the file, or the connections.

@@ -17,8 +17,8 @@ use registry::Registry;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
+use crate::Error;
 use crate::decide::{decision, following};
-use crate::{Error, Vouchers};
 
 /// Causes in one append, with one event each.
 const CAUSES: usize = 1_024;
@@ -29,13 +29,6 @@ pub struct Issuer {
     journal: Arc<Journal>,
     registry: Arc<Registry>,
     origin: Origin,
-}
-
-impl Vouchers {
-    /// Issues these vouchers for a worker.
-    pub fn issuer(&self) -> Issuer {
-        Issuer::new(Arc::clone(&self.journal), Arc::clone(&self.registry))
-    }
 }
 
 impl Issuer {

@@ -10,7 +10,7 @@ use registry::Registry;
 use uuid::Uuid;
 
 use crate::token::NAMES;
-use crate::{CodeStore, Error, Report, VoucherId};
+use crate::{CodeStore, Error, VoucherId};
 
 /// The vouchers of a programme.
 ///
@@ -73,7 +73,7 @@ impl Vouchers {
     }
 
     /// The registry of holders.
-    pub fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
@@ -107,12 +107,6 @@ impl Vouchers {
             redeem_by,
             free_through,
         })
-    }
-
-    /// Counts the vouchers of the programme by outcome.
-    pub async fn report(&self) -> Result<Report, Error> {
-        let now = self.journal.now();
-        Ok(Report::of(&*self.journal.state().await?, now))
     }
 
     /// Reads from the rules in force.

@@ -15,7 +15,7 @@ use super::follow::Taken;
 use super::planes::{Code, Planes};
 use crate::error::Error;
 use crate::stored::{Stored, signed};
-use sql::{Param, Statement, StoreName, Transaction};
+use sql::{Param, Statement, StoreName, Transaction, params};
 
 /// New rows per statement.
 const BATCH: usize = 8192;
@@ -210,7 +210,7 @@ async fn update(
     checkpoint: u64,
 ) -> Result<u64, sql::Error> {
     let mut given = bound(update.new);
-    given.extend([signed(update.changed_at), signed(checkpoint)].map(Param::Number));
+    given.extend(params![signed(update.changed_at), signed(checkpoint)]);
     given.extend(bound(update.old));
     let Some(ranges) = &update.ranges else {
         given.push(Param::Numbers(update.rows.iter().map(i64::from).collect()));
@@ -219,7 +219,7 @@ async fn update(
     let mut written = 0;
     for range in ranges {
         let mut given = given.clone();
-        given.extend([*range.start(), *range.end()].map(|end| Param::Number(end.into())));
+        given.extend(params![*range.start(), *range.end()]);
         written += transaction.run(UPDATE_RANGE, given).await?;
     }
     Ok(written)
@@ -253,8 +253,8 @@ async fn insert(
             let count = usize::try_from(last - first).unwrap_or(usize::MAX);
             let count = count.saturating_add(1).min(BATCH);
             let values = values(&planes, &by_last_event, first, count);
-            let mut given = vec![Param::Number(first.into()), Param::Numbers(values)];
-            given.extend(prefix.map(|prefix| Param::Text(prefix.to_owned())));
+            let mut given = params![first, values];
+            given.extend(prefix.map(Param::from));
             transaction.run(INSERT, given).await?;
             let next = u32::try_from(count).ok().and_then(|count| first.checked_add(count));
             match next.filter(|next| *next <= last) {
@@ -302,15 +302,11 @@ async fn holds(
     };
     let (then, now) = (before.rights.holds(), after.rights.holds());
     for (id, _) in then.iter().filter(|(id, hold)| now.get(*id) != Some(*hold)) {
-        transaction.run(REMOVE, vec![Param::Text(id.to_string())]).await?;
+        transaction.run(REMOVE, params![id.to_string()]).await?;
     }
     for (id, hold) in now.iter().filter(|(id, hold)| then.get(*id) != Some(*hold)) {
-        let given = vec![
-            Param::Text(id.to_string()),
-            Param::Number(hold.number.into()),
-            Param::Text(hold.capabilities.to_string()),
-            Param::OptionalText(hold.until.map(|until| until.to_string())),
-        ];
+        let until = hold.until.map(|until| until.to_string());
+        let given = params![id.to_string(), hold.number, hold.capabilities.to_string(), until];
         transaction.run(ADD, given).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use platform::IssueVouchers;
 use vouchers::{Credentials, Error, NewCode};
 
 use crate::crashes::killed_after;
-use crate::world::{OLD, World, issue, issue_some, origin};
+use crate::world::{OLD, World, issue, issue_some, issuer, origin};
 
 const HOLDERS: u32 = 60;
 const LIMIT: u64 = 41;
@@ -51,11 +51,11 @@ async fn codes_are_generated_once(world: World) {
     let holders: BTreeSet<u32> = codes.iter().map(|new| new.id.number).collect();
     assert_eq!(holders.len(), codes.len(), "two codes for one holder");
     assert_eq!(u64::try_from(codes.len()).unwrap(), LIMIT, "the limit is reached exactly");
-    assert_eq!(world.vouchers.report().await.unwrap().issued, LIMIT);
+    assert_eq!(world.report().await.issued, LIMIT);
     for new in &codes {
         world.redeem(&new.code.shown(), "posta-sicura").await.unwrap();
     }
-    assert_eq!(world.vouchers.report().await.unwrap().redeemed, LIMIT);
+    assert_eq!(world.report().await.redeemed, LIMIT);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -119,7 +119,7 @@ async fn an_amendment_concurrent_with_issuing_is_decided_before_it_or_after_it()
         let on = Decision::on(programme_stream(journal.programme()).unwrap())
             .depends_on(voucher_stream(journal.programme()).unwrap());
         let origin = origin();
-        let (worker, second) = (world.vouchers.issuer(), MailboxSet::from(1));
+        let (worker, second) = (issuer(&world.vouchers), MailboxSet::from(1));
         let mut issuing = worker.issue(&second);
         let done = killed_after(Some(waits), issuing.as_mut()).await;
         let amended = journal
@@ -134,7 +134,7 @@ async fn an_amendment_concurrent_with_issuing_is_decided_before_it_or_after_it()
         let issued = !answer.unwrap().applied.is_empty();
         assert_ne!(issued, amended.is_ok());
         *(if issued { &mut issued_first } else { &mut amended_first }) += 1;
-        let report = world.vouchers.report().await.unwrap();
+        let report = world.report().await;
         assert!(report.limit.is_none_or(|limit| report.issued <= limit), "{report:?}");
     }
     assert!(issued_first > 0 && amended_first > 0, "{issued_first} and {amended_first}");

@@ -22,7 +22,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
-use vouchers::{CodeStore, Credentials, Error, FORMAT, NewCode, SCHEMA, Vouchers};
+use vouchers::{CodeStore, Credentials, Error, FORMAT, Issuer, NewCode, Report, SCHEMA, Vouchers};
 
 use crate::yielding::Yielding;
 
@@ -245,14 +245,25 @@ impl World {
         journal.append(stream, ExpectedVersion::Any, &[event], &origin()).await.unwrap();
     }
 
+    pub(crate) async fn report(&self) -> Report {
+        let journal = self.vouchers.journal();
+        Report::of(&*journal.state().await.unwrap(), journal.now())
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
+/// A worker that issues these vouchers.
+pub(crate) fn issuer(vouchers: &Vouchers) -> Issuer {
+    let registry = Arc::clone(vouchers.registry());
+    Issuer::new(Arc::clone(vouchers.journal()), registry)
+}
+
 /// Issues the voucher of a holder as a worker, and generates its code.
 pub(crate) async fn issue(vouchers: &Vouchers, number: u32) -> Result<Credentials, Error> {
-    vouchers.issuer().issue(&MailboxSet::from(number)).await.unwrap();
+    issuer(vouchers).issue(&MailboxSet::from(number)).await.unwrap();
     vouchers.deliver(number).await
 }
 
@@ -263,7 +274,7 @@ pub(crate) async fn issue_some(vouchers: &Vouchers, most: usize) -> Result<Vec<N
         let known = journal.state().await?;
         known.vouchers_to_issue(journal.now()).iter().take(most).collect()
     };
-    let answer = vouchers.issuer().issue(&these).await.unwrap();
+    let answer = issuer(vouchers).issue(&these).await.unwrap();
     vouchers.generate_missing(&answer.applied).await
 }
 
