@@ -2,7 +2,7 @@
 //! it cannot contradict the engine; deliberately absent: a file of its own.
 
 use chrono::{DateTime, Utc};
-use domain::{Account, Capabilities, IncidentKey, PhaseId, Started, State};
+use domain::{Capabilities, IncidentKey, PhaseId, State};
 use serde::Serialize;
 
 /// The progress of a phase. Every mailbox of its frozen population is counted in exactly one of
@@ -67,34 +67,23 @@ pub fn phase_progress(state: &State, now: DateTime<Utc>) -> Vec<PhaseProgress> {
     let each = plan.phases.iter().enumerate().map(|(place, phase)| {
         let account = state.account(&phase.id, now).unwrap_or_default();
         let started = state.phases.get(&phase.id);
-        let due_at = plan.starts_at(place);
-        of(phase.id.clone(), phase.title.clone(), due_at, started, &account)
+        PhaseProgress {
+            phase: phase.id.clone(),
+            title: phase.title.clone(),
+            due_at: started.map_or_else(|| plan.starts_at(place), |started| started.event.due_at),
+            started_at: started.map(|started| started.started_at),
+            late_seconds: started.map_or(0, |started| started.event.late_seconds),
+            completed_at: started.and_then(|started| started.completed.as_ref()).map(|(at, _)| *at),
+            population: started.map_or(0, |started| started.event.population.len()),
+            done: account.done.len(),
+            already_so: account.already_so.len(),
+            held: account.held.len(),
+            incident: account.failed.len(),
+            retrying: account.retrying.len(),
+            pending: account.pending.len(),
+        }
     });
     each.collect()
-}
-
-fn of(
-    phase: PhaseId,
-    title: String,
-    due_at: DateTime<Utc>,
-    started: Option<&Started>,
-    account: &Account,
-) -> PhaseProgress {
-    PhaseProgress {
-        phase,
-        title,
-        due_at: started.map_or(due_at, |started| started.event.due_at),
-        started_at: started.map(|started| started.started_at),
-        late_seconds: started.map_or(0, |started| started.event.late_seconds),
-        completed_at: started.and_then(|started| started.completed.as_ref()).map(|(at, _)| *at),
-        population: started.map_or(0, |started| started.event.population.len()),
-        done: account.done.len(),
-        already_so: account.already_so.len(),
-        held: account.held.len(),
-        incident: account.failed.len(),
-        retrying: account.retrying.len(),
-        pending: account.pending.len(),
-    }
 }
 
 /// The incidents, grouped by phase and cause, those with the most open mailboxes first.

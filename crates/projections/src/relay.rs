@@ -117,12 +117,10 @@ impl Relay {
         let found = self.log.read_all(first.saturating_sub(1), &all, (*page).max(1) + 1).await?;
         let whole_to = whole_to(&tail, &found.events)?;
         report_losses(&lease, whole_to);
-        let waiting = Vec::with_capacity(*page);
-        let published_to = whole_to;
         let mut pass = Pass {
             tail,
-            waiting,
-            published_to,
+            waiting: Vec::with_capacity(*page),
+            published_to: whole_to,
             whole_to,
             messages: 0,
             until,

@@ -198,31 +198,22 @@ impl LookedFile {
 /// Reads a file once, for its SHA-256 and its control file; of a stream only the start.
 fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
     let control = source.control();
-    match source {
+    let (opened, path) = match source {
         Source::File(path) | Source::Controlled { file: path, .. } => {
-            let opened = source::open_file(&path)?;
-            let failed = |error| Error::unreadable(&path, error);
-            let found = fs::metadata(&path).map_err(failed)?;
-            if !found.is_file() {
-                let identity = opened.start.clone();
-                return Ok(Looked { opened, identity, file: None });
-            }
-            let sha256 = source::sha256(&path)?;
-            control::check(&path, control.as_deref(), &sha256, ignore_extra)?;
-            let (length, modified) = (found.len(), found.modified().ok());
-            let identity = sha256.clone();
-            Ok(Looked {
-                opened,
-                identity,
-                file: Some(LookedFile { path, sha256, length, modified }),
-            })
+            (source::open_file(&path)?, Some(path))
         }
-        Source::Stream(stream) => {
-            let opened = source::open_stream(stream).map_err(Error::Interrupted)?;
-            let identity = opened.start.clone();
-            Ok(Looked { opened, identity, file: None })
-        }
-    }
+        Source::Stream(stream) => (source::open_stream(stream).map_err(Error::Interrupted)?, None),
+    };
+    // A pipe is a stream, although it has a path.
+    let Some(path) = path.filter(|_| opened.total.is_some()) else {
+        let identity = opened.start.clone();
+        return Ok(Looked { opened, identity, file: None });
+    };
+    let found = fs::metadata(&path).map_err(|error| Error::unreadable(&path, error))?;
+    let sha256 = source::sha256(&path)?;
+    control::check(&path, control.as_deref(), &sha256, ignore_extra)?;
+    let (length, modified, identity) = (found.len(), found.modified().ok(), sha256.clone());
+    Ok(Looked { opened, identity, file: Some(LookedFile { path, sha256, length, modified }) })
 }
 
 #[cfg(test)]

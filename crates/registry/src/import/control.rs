@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::records::Records;
-use super::rows::{quoted, read_header};
+use super::rows::{fields_of, read_header};
 use super::{Error, source};
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -97,14 +97,10 @@ fn count(file: &Path, ignore_extra: bool) -> Result<(u64, u64), Error> {
     while let Some(record) = records.next().map_err(Error::Interrupted)? {
         rows += 1;
         let text = String::from_utf8_lossy(&record.bytes);
-        let is_activated = if text.contains('"') {
-            quoted(&text, &header)
-                .is_ok_and(|fields| fields.get(place).is_some_and(|field| !field.trim().is_empty()))
-        } else {
-            let field = text.split(char::from(header.delimiter)).nth(place);
-            field.is_some_and(|field| !field.trim().is_empty())
-        };
-        activated += u64::from(is_activated);
+        let is_activated = fields_of(&text, &header, |fields| {
+            fields.get(place).is_some_and(|field| !field.trim().is_empty())
+        });
+        activated += u64::from(is_activated.unwrap_or(false));
     }
     Ok((rows, activated))
 }

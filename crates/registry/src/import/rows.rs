@@ -110,15 +110,7 @@ impl Reading {
         text: &str,
         header: &Header,
     ) -> Result<(Registration, i64), InvalidRegistration> {
-        let registration = if text.contains('"') {
-            let record = quoted(text, header)?;
-            self.check_fields(&record.iter().collect::<Vec<_>>(), header)?
-        } else {
-            self.check_fields(
-                &text.split(char::from(header.delimiter)).collect::<Vec<_>>(),
-                header,
-            )?
-        };
+        let registration = fields_of(text, header, |fields| self.check_fields(fields, header))??;
         let digest = digest(&registration);
         Ok((registration, digest))
     }
@@ -153,11 +145,15 @@ pub(super) fn read_header<R: Read>(
     Ok(header)
 }
 
-/// Splits a record with quotes into fields.
-pub(super) fn quoted(
+/// Reads the fields of a record.
+pub(super) fn fields_of<T>(
     text: &str,
     header: &Header,
-) -> Result<csv::StringRecord, InvalidRegistration> {
+    read: impl FnOnce(&[&str]) -> T,
+) -> Result<T, InvalidRegistration> {
+    if !text.contains('"') {
+        return Ok(read(&text.split(char::from(header.delimiter)).collect::<Vec<_>>()));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -170,7 +166,7 @@ pub(super) fn quoted(
             if reader.is_done()
                 || !reader.read_record(&mut csv::StringRecord::new()).unwrap_or(true) =>
         {
-            Ok(record)
+            Ok(read(&record.iter().collect::<Vec<_>>()))
         }
         Ok(_) | Err(_) => Err(whole("its quotes do not follow RFC 4180".into())),
     }

@@ -92,18 +92,10 @@ pub(super) fn open_stream(mut raw: Box<dyn Read + Send>) -> io::Result<Opened> {
 /// The SHA-256 of a whole file, in hexadecimal.
 pub(super) fn sha256(path: &Path) -> Result<String, Error> {
     let failed = |error| Error::unreadable(path, error);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 256 * 1024];
-    loop {
-        let read = match file.read(&mut piece) {
-            Ok(0) => return Ok(format!("{:x}", hash.finalize())),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        hash.update(piece.get(..read).unwrap_or_default());
-    }
+    let file = File::open(path).map_err(failed)?;
+    let mut metered = Metered { raw: file, meter: Meter::default() };
+    io::copy(&mut metered, &mut io::sink()).map_err(failed)?;
+    Ok(metered.meter.sha256())
 }
 
 struct Metered<R> {
