@@ -87,18 +87,18 @@ async fn main() -> Fallible<()> {
 }
 
 async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
-    use Way::{Embedded, Lmtp, Logs, Services, Vouchers, Webhook};
+    use Way::{Answers, Embedded, Lmtp, Logs, Services, Vouchers, Webhook};
     let all = [Embedded, Services, Webhook, Vouchers, Lmtp, Logs];
     let ways: &[Way] = if args.only.is_empty() { &all } else { &args.only };
     for way in ways {
         match way {
-            Way::Embedded => Box::pin(embedded::measure(args, report)).await?,
-            Way::Services => services::measure(args, report).await?,
-            Way::Answers => Box::pin(embedded::answers_alone(args, report)).await?,
-            Way::Webhook => webhook::measure(report).await?,
-            Way::Vouchers => vouchers::measure(args, report)?,
-            Way::Lmtp => lmtp::measure(args, report).await?,
-            Way::Logs => Box::pin(logs::measure(args, report)).await?,
+            Embedded => Box::pin(embedded::measure(args, report)).await?,
+            Services => services::measure(args, report).await?,
+            Answers => Box::pin(embedded::answers_alone(args, report)).await?,
+            Webhook => webhook::measure(report).await?,
+            Vouchers => vouchers::measure(args, report)?,
+            Lmtp => lmtp::measure(args, report).await?,
+            Logs => Box::pin(logs::measure(args, report)).await?,
         }
     }
     Ok(())
