@@ -3,45 +3,23 @@
 //! Invariant: a service waits for a missing server, with growing rests; what it waits for is logged
 //! once, and shown by `/readyz`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use bus::{Connection, InHandTimes, JetStreamQueue, Login, NatsOptions, Secret, WorkQueue};
-use domain::{ProgrammeId, State};
+use bus::{Connection, InHandTimes, JetStreamQueue, WorkQueue};
+use domain::State;
 use eventstore::{Clock, DatabaseStore, EventStore, Journal};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::health::PartStatus;
 use crate::process::Process;
 use crate::queries::no_plan;
-use crate::store::{Store, StoreSettings, programme_of};
+use crate::settings::ServiceSettings;
+use crate::store::{Store, programme_of};
 use crate::{Error, RealClock};
 
 /// The capacity of the queue of orders. The first service to start declares the stream, so all
 /// declare it alike; the sweep keeps the number of orders far below.
 const QUEUE_CAPACITY: u32 = 10_000;
-
-/// How the bus is reached.
-#[derive(Debug, Clone)]
-pub struct BusSettings {
-    /// The servers of one cluster.
-    pub urls: Vec<Secret>,
-    /// How this process logs in.
-    pub login: Login,
-    /// The certificate authority of the servers (PEM); the system's own otherwise.
-    pub root_certificate: Option<PathBuf>,
-    /// Copies of each stream among the servers.
-    pub replicas: usize,
-}
-
-/// Where the servers of a deployment are.
-#[derive(Debug, Clone)]
-pub struct DeploymentSettings {
-    /// The store, which is a database.
-    pub store: StoreSettings,
-    /// The bus.
-    pub bus: BusSettings,
-}
 
 /// An open deployment.
 pub(crate) struct Deployment {
@@ -60,7 +38,7 @@ impl Deployment {
     /// Waits for the servers, and for a plan; `None` where the process was stopped first.
     pub(crate) async fn find(
         process: &Process,
-        settings: &DeploymentSettings,
+        settings: &ServiceSettings,
         times: InHandTimes,
     ) -> Result<Option<Self>, Error> {
         // A wrong setting ends the process; only a missing server is waited for.
@@ -70,7 +48,7 @@ impl Deployment {
 
     async fn open(
         process: &Process,
-        settings: &DeploymentSettings,
+        settings: &ServiceSettings,
         options: PgConnectOptions,
         times: InHandTimes,
     ) -> Option<Self> {
@@ -108,15 +86,4 @@ async fn found<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
     let found = process.wait_for(part, attempt).await?;
     process.health.report(part, PartStatus::Working);
     Some(found)
-}
-
-impl BusSettings {
-    fn options(&self, programme: &ProgrammeId) -> NatsOptions {
-        let mut options = NatsOptions::new("", programme.clone());
-        options.urls.clone_from(&self.urls);
-        options.login = self.login.clone();
-        options.tls_root.clone_from(&self.root_certificate);
-        options.replicas = self.replicas;
-        options
-    }
 }

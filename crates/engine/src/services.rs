@@ -18,12 +18,12 @@ pub use self::intake::{IntakeSettings, intake};
 pub use self::policy::policy;
 pub use self::portal::portal;
 use crate::Error;
-use crate::deployment::{Deployment, DeploymentSettings};
+use crate::deployment::Deployment;
 use crate::metrics::MetricSources;
 use crate::parts::{Context, Lease, LeaseSettings, Leased, Part, PartKind};
 use crate::process::Process;
 use crate::runner::Runner;
-use crate::settings::{EngineSettings, ProcessSettings, ServiceSettings};
+use crate::settings::{EngineSettings, ServiceSettings};
 
 /// The parts of each service.
 impl PartKind {
@@ -58,14 +58,12 @@ impl PartKind {
 pub async fn run(
     name: &'static str,
     parts: &[PartKind],
-    servers: &DeploymentSettings,
     settings: ServiceSettings,
 ) -> Result<(), Error> {
-    let ServiceSettings { engine, process: ProcessSettings { listen, stop_within }, lease } =
-        settings;
-    let process = Process::start(name, listen).await?;
+    let process = Process::start(name, settings.process.listen).await?;
+    let lease = settings.lease;
     let times = InHandTimes { ack_wait: lease, ..InHandTimes::default() };
-    let Some(deployment) = Deployment::find(&process, servers, times).await? else {
+    let Some(deployment) = Deployment::find(&process, &settings, times).await? else {
         return Ok(());
     };
     let owner = format!("{name}-{}", uuid::Uuid::now_v7());
@@ -78,7 +76,7 @@ pub async fn run(
         bus: Some(deployment.bus.clone()),
         leases: Some(LeaseSettings { owner, ttl: lease }),
         // Processes jitter independently of each other.
-        settings: EngineSettings { seed: rand::random(), ..engine },
+        settings: EngineSettings { seed: rand::random(), ..settings.engine },
         stop: process.stop.clone(),
         tasks: process.tasks.clone(),
         link: OnceCell::new(),
@@ -95,7 +93,7 @@ pub async fn run(
     tracing::info!(service = name, programme = %context.journal.programme(), "started");
     process.stop.cancelled().await;
     context.queue.close();
-    process.finish(stop_within).await;
+    process.finish(settings.process.stop_within).await;
     deployment.close().await;
     process.end();
     Ok(())

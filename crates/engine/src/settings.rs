@@ -1,15 +1,19 @@
 //! How the engine works: one set of defaults for production, rehearsal and benchmarks.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bus::{Login, NatsOptions, Secret};
 use chrono::TimeDelta;
+use domain::ProgrammeId;
 use platform::Faults;
 use workers::canary::ProbeEndpoints;
 use workers::{SessionCommand, SweepSettings};
 
 use crate::parts::{AnswerSettings, NoticeDelivery, WorkerSettings};
 use crate::platform_choice::{PlatformChoice, PlatformLink};
+use crate::store::StoreSettings;
 
 /// How the parts work, wherever they run.
 #[derive(Debug, Clone)]
@@ -84,9 +88,37 @@ impl ProcessSettings {
     pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 }
 
+/// How the bus is reached.
+#[derive(Debug, Clone)]
+pub struct BusSettings {
+    /// The servers of one cluster.
+    pub urls: Vec<Secret>,
+    /// How this process logs in.
+    pub login: Login,
+    /// The certificate authority of the servers (PEM); the system's own otherwise.
+    pub root_certificate: Option<PathBuf>,
+    /// Copies of each stream among the servers.
+    pub replicas: usize,
+}
+
+impl BusSettings {
+    pub(crate) fn options(&self, programme: &ProgrammeId) -> NatsOptions {
+        let mut options = NatsOptions::new("", programme.clone());
+        options.urls.clone_from(&self.urls);
+        options.login = self.login.clone();
+        options.tls_root.clone_from(&self.root_certificate);
+        options.replicas = self.replicas;
+        options
+    }
+}
+
 /// How a service runs.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
+    /// The store, which is a database.
+    pub store: StoreSettings,
+    /// The bus.
+    pub bus: BusSettings,
     /// How its parts work.
     pub engine: EngineSettings,
     /// How it is watched and stopped.

@@ -1,9 +1,8 @@
 //! Flags converted to the settings of the engine, which knows no command line.
 
 use bus::{Login, Secret};
-use engine::deployment::{BusSettings, DeploymentSettings};
 use engine::parts::AnswerSettings;
-use engine::{EngineSettings, ProcessSettings, ServiceSettings};
+use engine::{BusSettings, EngineSettings, ProcessSettings, ServiceSettings};
 use secrecy::ExposeSecret;
 use workers::SweepSettings;
 
@@ -22,13 +21,11 @@ impl ServiceArgs {
     }
 
     /// The settings of a service whose parts work like this.
-    pub fn settings(&self, engine: EngineSettings) -> Result<ServiceSettings, Error> {
-        let engine = EngineSettings { platform: self.platform.choice()?, ..engine };
-        Ok(ServiceSettings { engine, process: self.process(), lease: self.lease.0 })
-    }
-
-    /// The servers of the deployment.
-    pub fn servers(&self, global: &Global) -> Result<DeploymentSettings, Error> {
+    pub fn settings(
+        &self,
+        engine: EngineSettings,
+        global: &Global,
+    ) -> Result<ServiceSettings, Error> {
         let StoreUrl::Postgres(_) = &global.store else {
             return Err(Error::Invalid(format!(
                 "services share a database and {} is a folder; name one as --store \
@@ -36,7 +33,10 @@ impl ServiceArgs {
                 global.store
             )));
         };
-        Ok(DeploymentSettings { store: global.settings()?, bus: self.bus()? })
+        let (store, bus) = (global.settings()?, self.bus()?);
+        let engine = EngineSettings { platform: self.platform.choice()?, ..engine };
+        let (process, lease) = (self.process(), self.lease.0);
+        Ok(ServiceSettings { store, bus, engine, process, lease })
     }
 
     fn bus(&self) -> Result<BusSettings, Error> {

@@ -63,7 +63,7 @@ async fn run(
     args: &ServiceArgs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
-    services::run(name, parts, &args.servers(global)?, args.settings(engine)?).await?;
+    services::run(name, parts, args.settings(engine, global)?).await?;
     Ok(Exit::Done.into())
 }
 
