@@ -1,4 +1,4 @@
-//! Everything the product can be told to do.
+//! Every action of the product.
 //!
 //! An action is a value with its input; [`Store::run`] carries it out for a caller and answers with
 //! its result. Front ends parse, authenticate, run an action and render the result; nothing but an
@@ -39,7 +39,7 @@ use crate::{Error, Reason};
 /// The namespace of ids that follow from idempotency keys (UUID version 5).
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1b_2a0e_5c64_5d6a_9a27_3d1f_0c8e_b4d2);
 
-/// Something the product can be told to do.
+/// An action of the product.
 pub trait Action {
     /// What its answer says was done, e.g. `hold-placed`.
     const DONE: &'static str;

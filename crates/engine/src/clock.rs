@@ -8,7 +8,7 @@ use eventstore::Clock;
 pub struct RealClock;
 
 impl Clock for RealClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -109,7 +109,7 @@ impl Metrics {
     }
 }
 
-/// Sorts recent samples into their buckets, so that they do not pile up where nobody scrapes.
+/// Sorts recent samples into their buckets, so that they do not accumulate without a scrape.
 pub(crate) fn upkeep() {
     if let Some(handle) = RECORDER.get() {
         handle.run_upkeep();

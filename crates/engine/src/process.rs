@@ -1,4 +1,4 @@
-//! The scaffold of a process that runs until it is told to stop.
+//! The scaffold of a process that runs until it is stopped.
 //!
 //! It listens for signals, answers the probe endpoints, waits for missing dependencies, and gives
 //! in-flight work a bounded time at the end. Every way to run uses it.

@@ -1,4 +1,4 @@
-//! Everything the product can be asked: each query reads an open store and answers with a type of
+//! Every query of the product: each reads an open store and answers with a type of
 //! `views`.
 //!
 //! Invariant: a query appends nothing. Deliberately absent: how an answer is shown.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the log is kept forever and holders have a right to erasure, so nothing written to it
 //! by hand holds an e-mail address or a codice fiscale. Deliberately absent: names of persons,
-//! which cannot be told from other words; the help texts ask to leave them out.
+//! which cannot be distinguished from other words; the help texts ask to leave them out.
 
 mod private;
 

@@ -31,11 +31,11 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     let home = settings.home()?;
     home.expect_store()?;
     let _lock = home.lock()?;
-    let place = home.directory();
-    if place.exists() {
+    let path = home.directory();
+    if path.exists() {
         return Err(Error::Refused(format!(
             "{} exists and is never overwritten; move the file away first",
-            place.display()
+            path.display()
         )));
     }
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
@@ -46,7 +46,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
         ));
     };
     let registry = Arc::new(Registry::open(&home.registry(), &programme).await?);
-    let draft = Draft::at(&place)?;
+    let draft = Draft::at(&path)?;
     let directory = Arc::new(Directory::create(&draft.0, Mode::Production).await?);
     let log: Arc<dyn EventStore> = Arc::new(log);
     let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
@@ -64,8 +64,8 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
     if let Some(directory) = Arc::into_inner(directory) {
         directory.close().await?;
     }
-    draft.take_place(&place)?;
-    Ok(DirectoryRebuilt { file: place, mailboxes: state.rights.activated().len() })
+    draft.rename_to(&path)?;
+    Ok(DirectoryRebuilt { file: path, mailboxes: state.rights.activated().len() })
 }
 
 /// Creates a view of the rights with other names, or replaces it.
@@ -106,8 +106,8 @@ fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<
 struct Draft(PathBuf);
 
 impl Draft {
-    fn at(place: &Path) -> Result<Self, Error> {
-        let mut name = place.as_os_str().to_owned();
+    fn at(path: &Path) -> Result<Self, Error> {
+        let mut name = path.as_os_str().to_owned();
         name.push(".rebuilding");
         let draft = Self(name.into());
         draft.remove()?;
@@ -129,8 +129,8 @@ impl Draft {
         Ok(())
     }
 
-    fn take_place(self, place: &Path) -> Result<(), Error> {
-        fs::rename(&self.0, place).map_err(|source| failed(place, source))?;
+    fn rename_to(self, path: &Path) -> Result<(), Error> {
+        fs::rename(&self.0, path).map_err(|source| failed(path, source))?;
         // Its write-ahead log, which is empty.
         self.remove()
     }

@@ -1,4 +1,4 @@
-//! Drift: what the platform allows otherwise than the log, compared now.
+//! Drift: comparing the platform with the log now.
 //!
 //! Deliberately absent: any change of the platform. What is found is recorded; the engine repairs
 //! it.

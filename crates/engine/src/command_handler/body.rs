@@ -97,7 +97,7 @@ fn cause<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> 
     crate::cause(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
-/// Parses a body. An error names place and kind, never the value: it may be a name.
+/// Parses a body. An error names field and position, never the value: it may be a name.
 pub(super) fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(data).map_err(|error| {
         let what = match error.classify() {

@@ -145,11 +145,7 @@ pub const METRICS: &[Metric] = &[
         "Vouchers: requested, pending, retrying, failed, issued or delivered",
     ),
     gauge("tramonto_notice_mailboxes", &["notice", "set"], "Mailboxes of a notice, by outcome"),
-    gauge(
-        "tramonto_notice_stalled",
-        &["notice"],
-        "Whether a notice is due and nobody sends it: 1 or 0",
-    ),
+    gauge("tramonto_notice_stalled", &["notice"], "Whether a notice is due and not sent: 1 or 0"),
     counter("tramonto_notices_total", &["notice", "outcome"], "Attempts to send a notice"),
     counter(
         "tramonto_notices_relay_failures_total",

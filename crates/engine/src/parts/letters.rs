@@ -1,4 +1,4 @@
-//! Processes requests by e-mail: decides what came in, and sends the letters.
+//! Processes requests by e-mail: processes messages, and sends the letters.
 //!
 //! Woken by each message that the LMTP server keeps. The address for requests follows the plan in
 //! force, without a restart.

@@ -84,10 +84,10 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
         );
     }
     for (name, value) in &settings {
-        let place = |word: &str| value.find(word);
-        let asked = place("check_sasl_access").or_else(|| place("check_recipient_access"));
-        if let (Some(permit), Some(asked)) = (place("permit_sasl_authenticated"), asked)
-            && permit < asked
+        let at = |word: &str| value.find(word);
+        let checked = at("check_sasl_access").or_else(|| at("check_recipient_access"));
+        if let (Some(permit), Some(asked)) = (at("permit_sasl_authenticated"), checked)
+            && permit < checked
         {
             found.push(format!(
                 "{name} of Postfix permits every logged-in user before it checks their rights; put \

@@ -10,7 +10,7 @@ use crate::store::StoreSettings;
 /// Messages of one status, and how many there are of each.
 #[derive(Debug, Default, Serialize)]
 pub struct MessageList {
-    /// The messages of the status that was asked for.
+    /// The messages of the requested status.
     pub messages: Vec<MessageView>,
     /// All messages, by status and reason.
     pub counts: Vec<MessageCount>,

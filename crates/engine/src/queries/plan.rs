@@ -36,7 +36,7 @@ pub async fn plan_in_force(settings: StoreSettings) -> Result<PlanInForce, Error
 
 impl PlanInForce {
     fn of(plan: Plan, revision: u32, proposed: Option<u32>) -> Self {
-        let starts_at = (0..plan.phases.len()).map(|place| plan.starts_at(place)).collect();
+        let starts_at = (0..plan.phases.len()).map(|index| plan.starts_at(index)).collect();
         Self { revision, proposed, plan, starts_at }
     }
 }

@@ -87,7 +87,7 @@ async fn refusals(settings: StoreSettings) -> Result<Option<Refusals>, Error> {
     Ok(refusals)
 }
 
-/// The lookups with the place of the directory, and in the names of the view.
+/// The lookups with the address of the directory and the names of the view.
 fn filled(
     files: &[Lookup],
     values: &[(&str, String)],

@@ -40,7 +40,7 @@ fn holds_codice_fiscale(text: &str) -> bool {
 }
 
 const LENGTH: usize = 16;
-/// Of seven digits, so many are there even where some were replaced to tell namesakes apart.
+/// The digits among seven that remain where some were replaced to distinguish namesakes.
 const ENOUGH_DIGITS: usize = 3;
 
 /// `[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]`

@@ -20,7 +20,7 @@ use crate::{Error, RealClock, StoreUrl};
 pub enum KeySource {
     /// In a folder, where they can be rotated.
     Folder(PathBuf),
-    /// In a file that somebody else keeps.
+    /// In a file that another program maintains.
     File(PathBuf),
     /// In the environment of this process.
     Given {

@@ -1,6 +1,6 @@
 //! `tramonto log-request`: who may receive which message log.
 //!
-//! Invariant: a link is shown once, to whoever had it made. No address is in any answer.
+//! Invariant: a link is shown once, to the caller that requested it. No address is in any answer.
 
 use std::process::ExitCode;
 
