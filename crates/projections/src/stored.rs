@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Fact, MailboxSet, ProgrammeId, State};
+use domain::{Fact, MailboxSet, ProgrammeId, SnapshotHeader, State};
 use eventstore::{EventStore, Filter, Page};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
@@ -120,7 +120,7 @@ impl Stored {
         let checkpoint = Checkpoint::of(row, programme, store)?;
         let rest = transaction.rows("SELECT document FROM rest", Vec::new()).await?.pop();
         let Some((document,)): Option<(String,)> = rest else { return Ok(Self::default()) };
-        let rest = serde_json::from_str(&document).map_err(|error| store.corrupt(error))?;
+        let rest = parse(&document).map_err(|error| store.corrupt(error))?;
         const CHUNKS: &str = "SELECT name, members FROM chunk ORDER BY name, chunk";
         let chunks: Vec<(String, Vec<u8>)> = transaction.rows(CHUNKS, Vec::new()).await?;
         let mut sets: BTreeMap<String, RoaringBitmap> = BTreeMap::new();
@@ -177,7 +177,7 @@ impl Stored {
         }
         let ((rest, sets), (rest_before, old)) = (self.state.snapshot(), before.state.snapshot());
         if before.checkpoint.position == 0 || rest != rest_before {
-            let document = serde_json::to_string(&rest).map_err(|error| store.corrupt(error))?;
+            let document = write(&rest).map_err(|error| store.corrupt(error))?;
             const REST: &str = "INSERT OR REPLACE INTO rest VALUES (1, $1)";
             transaction.run(REST, params![document]).await?;
         }
@@ -216,10 +216,19 @@ impl Stored {
     }
 }
 
+/// Compiled here, and not again where the asynchronous functions that call it are awaited.
+fn parse(document: &str) -> serde_json::Result<SnapshotHeader> {
+    serde_json::from_str(document)
+}
+
+fn write(rest: &SnapshotHeader) -> serde_json::Result<String> {
+    serde_json::to_string(rest)
+}
+
 /// A digest of everything in [`Stored`]: equal states have equal digests, however they were built.
 pub(crate) fn digest(stored: &Stored, store: &StoreName, digest: &mut Sha256) -> Result<(), Error> {
     let (rest, sets) = stored.state.snapshot();
-    let rest = serde_json::to_vec(&rest).map_err(|error| store.corrupt(error))?;
+    let rest = write(&rest).map_err(|error| store.corrupt(error))?;
     digest.update(stored.checkpoint.position.to_le_bytes());
     digest.update(rest);
     for (name, set) in sets {
