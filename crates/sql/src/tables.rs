@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use futures::future::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
@@ -158,15 +159,7 @@ impl Tables {
             In::File { exclusive, .. } => Holder::File { _turn: exclusive.lock().await },
             In::Server { server, .. } => {
                 let mut connection = server.connection().await?;
-                let locked = async {
-                    let mut transaction = connection.begin().await?;
-                    let patience = sqlx::query("SET LOCAL lock_timeout = '2s'");
-                    patience.execute(&mut *transaction).await?;
-                    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(lock);
-                    lock.execute(&mut *transaction).await?;
-                    transaction.commit().await
-                };
-                match within(ANSWER, locked).await {
+                match lock_for(&mut connection, lock).await {
                     Ok(()) => Holder::Server(Some(connection)),
                     Err(error) if Failure::of(&error) == Failure::Busy => return Ok(None),
                     Err(error) => return Err(server.name.error(error)),
@@ -261,19 +254,34 @@ impl Transaction<'_> {
     }
 }
 
-async fn execute_in(
-    writer: Option<&mut SqliteConnection>,
+fn execute_in<'a>(
+    writer: Option<&'a mut SqliteConnection>,
     statement: &'static str,
-) -> Result<(), sqlx::Error> {
-    let writer = writer.ok_or(sqlx::Error::PoolClosed)?;
-    sqlx::raw_sql(statement).execute(writer).await.map(|_| ())
+) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        let writer = writer.ok_or(sqlx::Error::PoolClosed)?;
+        sqlx::raw_sql(statement).execute(writer).await.map(|_| ())
+    })
 }
 
-async fn execute_on(
-    connection: &mut PgConnection,
+fn lock_for(connection: &mut PgConnection, lock: i64) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    let locking = async move {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
+        let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(lock);
+        lock.execute(&mut *transaction).await?;
+        transaction.commit().await
+    };
+    Box::pin(within(ANSWER, locking))
+}
+
+fn execute_on<'a>(
+    connection: &'a mut PgConnection,
     statement: &'static str,
-) -> Result<(), sqlx::Error> {
-    within(ANSWER, sqlx::raw_sql(statement).execute(connection)).await.map(|_| ())
+) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        within(ANSWER, sqlx::raw_sql(statement).execute(connection)).await.map(|_| ())
+    })
 }
 
 async fn commit_on(connection: Option<&mut PgConnection>) -> Result<(), sqlx::Error> {
