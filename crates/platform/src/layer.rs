@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
@@ -7,7 +9,7 @@ use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights};
 #[async_trait]
 pub trait Layer: Send + Sync {
     /// The wrapped platform.
-    type Inner: Platform;
+    type Inner: Platform + ?Sized;
 
     /// The wrapped platform.
     fn inner(&self) -> &Self::Inner;
@@ -25,6 +27,15 @@ pub trait Layer: Send + Sync {
     /// Sets a right through the wrapped platform.
     async fn change(&self, call: &SetRights) -> Result<Answer, Error> {
         self.around("set", call.capabilities, self.inner().set(call)).await
+    }
+}
+
+/// A shared platform is a platform.
+impl<P: Platform + ?Sized> Layer for Arc<P> {
+    type Inner = P;
+
+    fn inner(&self) -> &P {
+        self
     }
 }
 

@@ -26,8 +26,6 @@ mod view;
 mod vouchers;
 pub mod webhook;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use domain::{Capabilities, MailboxSet};
 
@@ -81,41 +79,5 @@ pub trait Platform: Send + Sync {
         _capabilities: Capabilities,
     ) -> Result<Ends, Error> {
         Ok(Ends::new())
-    }
-}
-
-/// A shared platform is a platform.
-#[async_trait]
-impl<P: Platform + ?Sized> Platform for Arc<P> {
-    fn controls(&self) -> Capabilities {
-        P::controls(self)
-    }
-
-    fn arms(&self) -> bool {
-        P::arms(self)
-    }
-
-    async fn set(&self, call: &SetRights) -> Result<Answer, Error> {
-        P::set(self, call).await
-    }
-
-    async fn read(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Actual, Error> {
-        P::read(self, mailboxes, capabilities).await
-    }
-
-    async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        P::known(self, from, limit).await
-    }
-
-    async fn ends(
-        &self,
-        mailboxes: &MailboxSet,
-        capabilities: Capabilities,
-    ) -> Result<Ends, Error> {
-        P::ends(self, mailboxes, capabilities).await
     }
 }

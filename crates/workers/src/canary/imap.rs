@@ -15,10 +15,7 @@ pub(super) async fn read(
     login: Login<'_>,
     refusals: &Refusals,
 ) -> Result<(ProbeAnswer, ProbeAnswer), String> {
-    session.connect(&server.host, server.port).await?;
-    if server.tls == Tls::Implicit {
-        session.secure(&server.host, &server.config).await?;
-    }
+    session.connect(server).await?;
     let greeting = session.receive().await?;
     if !greeting.starts_with("* OK") {
         return Err("greeting".to_owned());
@@ -28,7 +25,7 @@ pub(super) async fn read(
         if !answer.starts_with("OK") {
             return Err("starttls".to_owned());
         }
-        session.secure(&server.host, &server.config).await?;
+        session.secure(server).await?;
     }
     let Login { address, password } = login;
     let login = format!("LOGIN {} {}", quoted(address), quoted(password));

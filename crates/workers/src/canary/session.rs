@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{Protocol, Transcript};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::endpoints::{ServerAddress, Tls};
 use super::mask::Mask;
 
 /// The longest line (RFC 5321 has 512 bytes, RFC 7162 advises 8192 for commands).
@@ -39,8 +39,10 @@ impl Session {
         Self { wire: None, mask, until, received: 0, lines, hello }
     }
 
-    pub(super) async fn connect(&mut self, host: &str, port: u16) -> Result<(), String> {
-        let connected = timeout_at(self.until, TcpStream::connect((host, port))).await;
+    /// Connects, and negotiates TLS if the server expects it from the first byte.
+    pub(super) async fn connect(&mut self, server: &ServerAddress) -> Result<(), String> {
+        let connected = TcpStream::connect((server.host.as_str(), server.port));
+        let connected = timeout_at(self.until, connected).await;
         let stream = connected.map_err(|_late| "connect-timeout")?.map_err(|_why| "connect")?;
         self.hello = match stream.local_addr() {
             Ok(here) if here.is_ipv6() => format!("[IPv6:{}]", here.ip()),
@@ -48,22 +50,21 @@ impl Session {
             Err(_) => "[127.0.0.1]".to_owned(),
         };
         self.wire = Some(BufReader::new(Box::new(stream)));
+        if server.tls == Tls::Implicit {
+            self.secure(server).await?;
+        }
         Ok(())
     }
 
     /// Negotiates TLS. Bytes buffered from before are refused: they would be read as if they were
     /// encrypted.
-    pub(super) async fn secure(
-        &mut self,
-        host: &str,
-        config: &Arc<ClientConfig>,
-    ) -> Result<(), String> {
+    pub(super) async fn secure(&mut self, server: &ServerAddress) -> Result<(), String> {
         let wire = self.wire.take().ok_or("connection-lost")?;
         if !wire.buffer().is_empty() {
             return Err("spoke-before-tls".to_owned());
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_name| "tls-name")?;
-        let connector = TlsConnector::from(Arc::clone(config));
+        let name = ServerName::try_from(server.host.clone()).map_err(|_name| "tls-name")?;
+        let connector = TlsConnector::from(Arc::clone(&server.config));
         let secured = timeout_at(self.until, connector.connect(name, wire.into_inner())).await;
         let secured = secured.map_err(|_late| "tls-timeout")?.map_err(|_why| "tls")?;
         self.note("TLS");

@@ -52,10 +52,7 @@ pub(super) async fn send(
 
 /// Connects, negotiates TLS as configured, and greets.
 async fn greet(session: &mut Session, server: &ServerAddress) -> Result<(), String> {
-    session.connect(&server.host, server.port).await?;
-    if server.tls == Tls::Implicit {
-        session.secure(&server.host, &server.config).await?;
-    }
+    session.connect(server).await?;
     let greeting = reply(session).await?;
     if !greeting.starts_with("220") {
         return Err(cause("greeting", &greeting));
@@ -64,7 +61,7 @@ async fn greet(session: &mut Session, server: &ServerAddress) -> Result<(), Stri
     expect(session, &hello, "ehlo").await?;
     if server.tls == Tls::Upgraded {
         expect(session, "STARTTLS", "starttls").await?;
-        session.secure(&server.host, &server.config).await?;
+        session.secure(server).await?;
         expect(session, &hello, "ehlo").await?;
     }
     Ok(())

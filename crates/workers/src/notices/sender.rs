@@ -27,6 +27,8 @@ const MARGIN: TimeDelta = TimeDelta::minutes(7);
 const FIRST_BACKOFF: TimeDelta = TimeDelta::seconds(5);
 /// The longest backoff.
 const LONGEST_BACKOFF: TimeDelta = TimeDelta::minutes(5);
+/// There may be more to do at once.
+const AGAIN: Tick = Tick { progress: 1, next_wake: None };
 /// The cause recorded for claims of a sender that crashed.
 const SENDER_LOST: &str = "sender-lost";
 
@@ -112,7 +114,8 @@ impl Sender {
 
     async fn work(&self, now: DateTime<Utc>) -> Result<Work, Error> {
         // Read before the state: an event appended in between makes our append a conflict.
-        let expected = self.version().await?;
+        let stream = notice_stream(self.journal.programme())?;
+        let expected = self.journal.version_of(&stream).await?;
         let snapshot = self.journal.state().await?;
         let state = &*snapshot;
         let next = domain::outgoing(state, now).into_iter().next();
@@ -147,7 +150,8 @@ impl Sender {
             Event::NoticesInDoubt(NoticesInDoubt { notice: over.notice, cause, mailboxes })
         };
         let events: Vec<_> = work.expired.into_iter().map(doubt).collect();
-        self.append(work.expected, &events).await.map(progress)
+        self.append(work.expected, &events).await?;
+        Ok(AGAIN)
     }
 
     async fn send(&mut self, expected: ExpectedVersion, batch: NextBatch) -> Result<Tick, Error> {
@@ -166,7 +170,7 @@ impl Sender {
         });
         if !self.append(expected, &[claim]).await? {
             // A concurrent append: the next pass starts over.
-            return Ok(progress(true));
+            return Ok(AGAIN);
         }
         let batch = Batch {
             programme: self.journal.programme(),
@@ -186,7 +190,7 @@ impl Sender {
         }
         self.unrecorded = Some((notice, outcomes));
         self.record().await?;
-        Ok(progress(true))
+        Ok(AGAIN)
     }
 
     /// Records the outcomes of a claim: they are facts, whatever was appended meanwhile.
@@ -211,10 +215,6 @@ impl Sender {
         count(notice, outcomes);
         self.unrecorded = None;
         Ok(())
-    }
-
-    async fn version(&self) -> Result<ExpectedVersion, Error> {
-        Ok(self.journal.version_of(&notice_stream(self.journal.programme())?).await?)
     }
 
     /// False on a conflict with a concurrent append. Not the journal's decision loop: a claim
@@ -247,10 +247,6 @@ fn refusal(outcomes: &[BatchOutcome]) -> Option<String> {
         }
     }
     cause
-}
-
-fn progress(_appended: bool) -> Tick {
-    Tick { progress: 1, next_wake: None }
 }
 
 /// Counts recorded outcomes.
