@@ -3,6 +3,9 @@
 //! The crate is pure: no clock, no randomness, no I/O; callers pass the time. `decide` turns a
 //! state and a command into events or a rejection; `evolve` turns a state and an event into the
 //! next state and never fails. Deliberately absent: personal data. A mailbox is a number.
+//!
+//! Modules know only what stands to their left: values (`capability`, `calendar`, …), `plan`,
+//! `event`, `state`, then decisions and questions (`programme`, `mailbox`, `voucher`, `work`, …).
 
 #[macro_use]
 mod event;
