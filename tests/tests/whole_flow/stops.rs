@@ -70,7 +70,7 @@ async fn run(
     let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
     let queue = InProcess::new(bus::Settings::default());
     let ports = Ports {
-        log: Arc::new(StoppingLog { inner: log, fuse: Arc::clone(&fuse) }),
+        log: StoppingLog::over(log, &fuse),
         queue: Arc::new(StoppingQueue { inner: queue, fuse: Arc::clone(&fuse) }),
         platform: Arc::new(Stopping {
             directory: Arc::clone(&store.directory),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::HeaderValue;
 use async_nats::jetstream::message::StreamMessage;
 use bus::{
     Connection, Delivery, InHandTimes, JetStreamQueue, NatsOptions, Settings, WorkOrder, WorkQueue,
@@ -60,7 +61,7 @@ pub(crate) async fn dead_letters(url: &str, programme: &str) -> Vec<StreamMessag
 
 /// A header of a message.
 pub(crate) fn header<'a>(message: &'a StreamMessage, name: &str) -> Option<&'a str> {
-    message.headers.get(name).map(|value| value.as_str())
+    message.headers.get(name).map(HeaderValue::as_str)
 }
 
 /// Pulls like a worker, with retries.

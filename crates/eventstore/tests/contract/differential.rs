@@ -3,11 +3,13 @@
 //! A failure prints its seed; `TRAMONTO_SEED=n` runs that one alone.
 
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use eventstore::{Append, Direction, Error, EventStore, ExpectedVersion, Filter, Lease};
+use futures::FutureExt;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,7 +23,7 @@ async fn the_same_operations_make_the_same_log_in_memory_in_a_file_and_on_a_serv
     let chosen = std::env::var("TRAMONTO_SEED").ok().map(|seed| seed.parse().unwrap());
     let seeds = chosen.map_or(0..SEEDS, |seed| seed..seed + 1);
     for seed in seeds {
-        let run = tokio::spawn(compare(seed));
+        let run = AssertUnwindSafe(compare(seed)).catch_unwind();
         assert!(run.await.is_ok(), "seed {seed}: run again with TRAMONTO_SEED={seed}");
     }
 }

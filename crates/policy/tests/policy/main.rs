@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod answers;
+#[path = "../../../../tests/src/log_layer.rs"]
+mod log_layer;
 mod outages;
 mod sockets;
 mod world;

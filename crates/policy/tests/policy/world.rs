@@ -5,18 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{CodiceFiscale, Command, Event, Person, Plan, Sex};
 use eventstore::{
-    Append, Appended, Clock, Direction, Error, EventStore, ExpectedVersion, Filter, Journal, Lease,
-    MemoryStore, NewEvent, Origin, Page, RecordedEvent, StreamName, mailbox_stream,
-    programme_stream,
+    Append, Clock, Error, EventStore, ExpectedVersion, Journal, MemoryStore, NewEvent, Origin,
+    StreamName, mailbox_stream, programme_stream,
 };
 use policy::{Answer, Follower, Known, Parser, Request};
 use registry::{Encoding, ImportRequest, Registry, Source};
 use tempfile::TempDir;
-use tokio::sync::watch;
+
+use crate::log_layer::{Layered, LogLayer};
 
 /// The maximum age of the state.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -46,63 +45,28 @@ pub(crate) struct Away {
 }
 
 impl Away {
-    fn inner(&self) -> Result<Arc<dyn EventStore>, Error> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(Error::InvalidAppend("the test took the store away".to_owned()));
-        }
-        Ok(Arc::clone(&self.inner.lock().unwrap()))
-    }
-
     pub(crate) fn put(&self, other: Arc<dyn EventStore>) {
         *self.inner.lock().unwrap() = other;
     }
 }
 
-#[async_trait]
-impl EventStore for Away {
-    async fn append(&self, append: Append) -> Result<Appended, Error> {
-        self.inner()?.append(append).await
+impl LogLayer for Away {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.inner.lock().unwrap())
     }
 
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Error> {
-        self.inner()?.read_stream(stream, from, direction, limit).await
-    }
-
-    async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
-        self.inner()?.read_all(after, filter, limit).await
-    }
-
-    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, Error> {
-        self.inner()?.find(id).await
-    }
-
-    async fn head(&self) -> Result<u64, Error> {
-        self.inner()?.head().await
-    }
-
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.inner.lock().unwrap().appended()
-    }
-
-    async fn claim(&self, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>, Error> {
-        self.inner()?.claim(name, owner, ttl).await
-    }
-
-    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error> {
-        self.inner()?.save_checkpoint(lease, position).await
+    fn passes(&self) -> Result<(), Error> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Error::InvalidAppend("the test took the store away".to_owned()));
+        }
+        Ok(())
     }
 }
 
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) time: Arc<Time>,
-    pub(crate) log: Arc<Away>,
+    pub(crate) log: Arc<Layered<Away>>,
     pub(crate) journal: Journal,
     pub(crate) registry: Registry,
     pub(crate) known: Arc<Known>,
@@ -122,8 +86,9 @@ impl World {
         let time = Arc::new(Time(Mutex::new(utc("2014-12-17T11:00:00Z"))));
         let clock: Arc<dyn Clock> = Arc::<Time>::clone(&time);
         let inner: Arc<dyn EventStore> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let log = Arc::new(Away { inner: Mutex::new(inner), is_away: AtomicBool::new(false) });
-        let port: Arc<dyn EventStore> = Arc::<Away>::clone(&log);
+        let away = Away { inner: Mutex::new(inner), is_away: AtomicBool::new(false) };
+        let log = Arc::new(Layered(away));
+        let port: Arc<dyn EventStore> = Arc::<Layered<Away>>::clone(&log);
         let programme = plan.programme.clone();
         let journal = Journal::new(
             programme.clone(),

@@ -3,4 +3,6 @@
 #![cfg(test)]
 
 mod derived;
+#[path = "../../../../tests/src/log_layer.rs"]
+mod log_layer;
 mod relay;

@@ -3,6 +3,8 @@
 
 mod clock;
 mod links;
+#[path = "../../../../tests/src/log_layer.rs"]
+mod log_layer;
 mod phases;
 mod race;
 mod recurring;

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eventstore::{
-    Append, Appended, DatabaseStore, Direction, Error, EventStore, Filter, Lease, Page,
-    RecordedEvent, StreamName,
-};
+use eventstore::{Append, Appended, DatabaseStore, Error, EventStore};
 use scheduler::Scheduler;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
+use crate::log_layer::{Layered, LogLayer};
 use crate::support::{Hands, World, plan, utc};
 
 /// A store in which a rival scheduler ticks just before each of the first appends.
@@ -20,7 +18,11 @@ struct Rivalled {
 }
 
 #[async_trait]
-impl EventStore for Rivalled {
+impl LogLayer for Rivalled {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.store)
+    }
+
     async fn append(&self, append: Append) -> Result<Appended, Error> {
         if let Some(mut rival) = self.rival.lock().await.take() {
             rival.tick().await.unwrap();
@@ -31,48 +33,15 @@ impl EventStore for Rivalled {
         }
         answer
     }
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Error> {
-        self.store.read_stream(stream, from, direction, limit).await
-    }
-    async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, Error> {
-        self.store.read_all(after, filter, limit).await
-    }
-    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, Error> {
-        self.store.find(id).await
-    }
-
-    async fn head(&self) -> Result<u64, Error> {
-        self.store.head().await
-    }
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.store.appended()
-    }
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: std::time::Duration,
-    ) -> Result<Option<Lease>, Error> {
-        self.store.claim(subscription, owner, ttl).await
-    }
-    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), Error> {
-        self.store.save_checkpoint(lease, position).await
-    }
 }
 
 async fn tick_against_a_rival(world: &mut World, at: &str) -> (domain::Tick, usize) {
     world.set_clock(utc(at));
-    let rivalled = Arc::new(Rivalled {
+    let rivalled = Arc::new(Layered(Rivalled {
         store: Arc::clone(&world.store),
         rival: Mutex::new(Some(world.scheduler())),
         conflicts: 0.into(),
-    });
+    }));
     world.store = rivalled.clone();
     let tick = world.scheduler().tick().await.unwrap();
     (tick, rivalled.conflicts.load(std::sync::atomic::Ordering::Relaxed))

@@ -4,6 +4,8 @@
 
 mod code_store;
 mod crashes;
+#[path = "../../../../tests/src/log_layer.rs"]
+mod log_layer;
 mod races;
 mod rules;
 mod tokens;

@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use vouchers::{CodeStore, Credentials, Error, FORMAT, Issuer, NewCode, Report, SCHEMA, Vouchers};
 
+use crate::log_layer::Layered;
 use crate::yielding::Yielding;
 
 /// A clock that the test sets.
@@ -84,7 +85,8 @@ impl World {
     /// The same, with yields before and after each append.
     pub(crate) async fn that_yields(rules: &str, people: &[Dates]) -> Self {
         let clock = Hand(Arc::new(Mutex::new(OPEN.parse().unwrap())));
-        let store = Yielding(MemoryStore::new(Arc::new(clock.clone())));
+        let memory = MemoryStore::new(Arc::new(clock.clone()));
+        let store = Layered(Yielding(Arc::new(memory)));
         Self::begin(Arc::new(store), Stores::Folder, clock, rules, people).await
     }
 

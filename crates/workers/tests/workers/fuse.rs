@@ -8,11 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bus::{Backlog, Delivery, InProcess, WorkOrder, WorkQueue};
 use domain::Capabilities;
-use eventstore::{
-    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
-};
-use tokio::sync::watch;
+use eventstore::{Append, Appended, EventStore};
 use tokio_util::sync::CancellationToken;
+
+#[path = "../../../../tests/src/log_layer.rs"]
+mod log_layer;
+
+use log_layer::{Layered, LogLayer};
 
 /// Burns down with each step; then it blocks forever, like a dead process.
 pub(crate) struct Fuse {
@@ -37,60 +39,26 @@ impl Fuse {
 
 /// A log whose appends burn the fuse down.
 pub(crate) struct StoppingLog {
-    pub(crate) inner: Arc<dyn EventStore>,
-    pub(crate) fuse: Arc<Fuse>,
+    log: Arc<dyn EventStore>,
+    fuse: Arc<Fuse>,
+}
+
+impl StoppingLog {
+    pub(crate) fn over(log: Arc<dyn EventStore>, fuse: &Arc<Fuse>) -> Arc<dyn EventStore> {
+        Arc::new(Layered(Self { log, fuse: Arc::clone(fuse) }))
+    }
 }
 
 #[async_trait]
-impl EventStore for StoppingLog {
+impl LogLayer for StoppingLog {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.log)
+    }
+
     async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
-        let appended = self.inner.append(append).await;
+        let appended = self.log.append(append).await;
         self.fuse.step().await;
         appended
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
-        self.inner.read_stream(stream, from, direction, limit).await
-    }
-
-    async fn read_all(
-        &self,
-        after: u64,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Page, eventstore::Error> {
-        self.inner.read_all(after, filter, limit).await
-    }
-
-    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, eventstore::Error> {
-        self.inner.find(id).await
-    }
-
-    async fn head(&self) -> Result<u64, eventstore::Error> {
-        self.inner.head().await
-    }
-
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.inner.appended()
-    }
-
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: Duration,
-    ) -> Result<Option<Lease>, eventstore::Error> {
-        self.inner.claim(subscription, owner, ttl).await
-    }
-
-    async fn save_checkpoint(&self, lease: &Lease, at: u64) -> Result<(), eventstore::Error> {
-        self.inner.save_checkpoint(lease, at).await
     }
 }
 

@@ -2,19 +2,17 @@
 //! nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use eventstore::{
-    Append, Appended, Direction, EventStore, Filter, Lease, Page, RecordedEvent, StreamName,
-};
+use eventstore::{EventStore, Filter, Page};
 use projections::{Error, Table};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::derived::fresh::Fresh;
 use crate::derived::postgres::{caught_up, made, rows};
 use crate::derived::scenario::{Scenario, programme};
 use crate::derived::table::expected;
+use crate::log_layer::{Layered, LogLayer};
 
 /// A log whose reader is suspended with a page already read.
 struct Suspended {
@@ -24,19 +22,9 @@ struct Suspended {
 }
 
 #[async_trait]
-impl EventStore for Suspended {
-    async fn append(&self, append: Append) -> Result<Appended, eventstore::Error> {
-        self.log.append(append).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, eventstore::Error> {
-        self.log.read_stream(stream, from, direction, limit).await
+impl LogLayer for Suspended {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.log)
     }
 
     async fn read_all(
@@ -49,31 +37,6 @@ impl EventStore for Suspended {
         self.asleep.add_permits(1);
         self.woken.acquire().await.unwrap().forget();
         page
-    }
-
-    async fn find(&self, id: uuid::Uuid) -> Result<Option<RecordedEvent>, eventstore::Error> {
-        self.log.find(id).await
-    }
-
-    async fn head(&self) -> Result<u64, eventstore::Error> {
-        self.log.head().await
-    }
-
-    fn appended(&self) -> watch::Receiver<u64> {
-        self.log.appended()
-    }
-
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: Duration,
-    ) -> Result<Option<Lease>, eventstore::Error> {
-        self.log.claim(subscription, owner, ttl).await
-    }
-
-    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), eventstore::Error> {
-        self.log.save_checkpoint(lease, position).await
     }
 }
 
@@ -118,7 +81,7 @@ async fn a_stale_write(moved: bool) {
     let scenario = Scenario::begin().await;
     scenario.register(50, 1).await;
     let (asleep, woken) = (Semaphore::new(0), Semaphore::new(0));
-    let suspended = Arc::new(Suspended { log: scenario.log(), asleep, woken });
+    let suspended = Arc::new(Layered(Suspended { log: scenario.log(), asleep, woken }));
     let stale = Arc::new(projector(&fresh, suspended.clone(), "stale").await);
     let ticking = tokio::spawn({
         let (stale, now) = (Arc::clone(&stale), scenario.now());
@@ -126,11 +89,11 @@ async fn a_stale_write(moved: bool) {
     });
     suspended.asleep.acquire().await.unwrap().forget();
     scenario.advance(chrono::Duration::seconds(31));
-    let fresh_log = Arc::new(Suspended {
+    let fresh_log = Arc::new(Layered(Suspended {
         log: scenario.log(),
         asleep: Semaphore::new(0),
         woken: Semaphore::new(if moved { 99 } else { 0 }),
-    });
+    }));
     let next = Arc::new(projector(&fresh, fresh_log.clone(), "next").await);
     let following = tokio::spawn({
         let (next, now) = (Arc::clone(&next), scenario.now());

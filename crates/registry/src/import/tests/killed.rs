@@ -6,6 +6,11 @@ use std::task::Poll;
 
 use super::*;
 
+#[path = "../../../../../tests/src/log_layer.rs"]
+mod log_layer;
+
+use log_layer::{Layered, LogLayer};
+
 on_both!(
     killed_at_any_moment_and_run_again_it_ends_as_if_run_once,
     the_log_failing_before_or_after_any_append_changes_nothing_in_the_end,
@@ -79,7 +84,11 @@ struct Failing {
 }
 
 #[async_trait::async_trait]
-impl EventStore for Failing {
+impl LogLayer for Failing {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.log)
+    }
+
     async fn append(
         &self,
         append: eventstore::Append,
@@ -93,57 +102,6 @@ impl EventStore for Failing {
         }
         Err(eventstore::Error::StreamNotFound("made to fail".into()))
     }
-
-    async fn read_stream(
-        &self,
-        stream: &eventstore::StreamName,
-        from: u64,
-        direction: eventstore::Direction,
-        limit: usize,
-    ) -> Result<Vec<eventstore::RecordedEvent>, eventstore::Error> {
-        self.log.read_stream(stream, from, direction, limit).await
-    }
-
-    async fn read_all(
-        &self,
-        after: u64,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<eventstore::Page, eventstore::Error> {
-        self.log.read_all(after, filter, limit).await
-    }
-
-    async fn find(
-        &self,
-        id: uuid::Uuid,
-    ) -> Result<Option<eventstore::RecordedEvent>, eventstore::Error> {
-        self.log.find(id).await
-    }
-
-    async fn head(&self) -> Result<u64, eventstore::Error> {
-        self.log.head().await
-    }
-
-    fn appended(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.log.appended()
-    }
-
-    async fn claim(
-        &self,
-        subscription: &str,
-        owner: &str,
-        ttl: std::time::Duration,
-    ) -> Result<Option<eventstore::Lease>, eventstore::Error> {
-        self.log.claim(subscription, owner, ttl).await
-    }
-
-    async fn save_checkpoint(
-        &self,
-        lease: &eventstore::Lease,
-        position: u64,
-    ) -> Result<(), eventstore::Error> {
-        self.log.save_checkpoint(lease, position).await
-    }
 }
 
 async fn the_log_failing_before_or_after_any_append_changes_nothing_in_the_end(on: On) {
@@ -156,7 +114,7 @@ async fn the_log_failing_before_or_after_any_append_changes_nothing_in_the_end(o
             let (world, path) = begun(on).await;
             let log = world.store.clone();
             let failing = Failing { log: log.clone(), left: append.into(), after };
-            let world = World { store: Arc::new(failing), ..world };
+            let world = World { store: Arc::new(Layered(failing)), ..world };
             let failed = world.import(&path).await.is_err();
             let world = World { store: log, ..world }.reopened().await;
             world.import(&path).await.unwrap();

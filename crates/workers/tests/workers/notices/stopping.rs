@@ -50,9 +50,9 @@ impl Mailer for Relay {
 
 /// Sends until there is nothing left to do; false if the fuse blew first.
 async fn send(world: &World, taken: &Taken, fuse: &Arc<Fuse>) -> bool {
-    let store = StoppingLog { inner: Arc::clone(&world.store), fuse: Arc::clone(fuse) };
+    let store = StoppingLog::over(Arc::clone(&world.store), fuse);
     let mailer = Arc::new(Relay { taken: Arc::clone(taken), fuse: Arc::clone(fuse) });
-    let journal = world.journal_on(Arc::new(store));
+    let journal = world.journal_on(store);
     let mut sender = Sender::new(journal, mailer, CancellationToken::new(), 1);
     let work = async { while sender.tick().await.unwrap().progress > 0 {} };
     tokio::select! {

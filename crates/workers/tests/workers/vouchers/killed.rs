@@ -15,8 +15,7 @@ use crate::fuse::{Fuse, StoppingLog, StoppingQueue};
 /// A sweep and a worker that know nothing but the log and the queue, until no work is left; false
 /// if the fuse blew first, which drops them.
 async fn run(world: &World, queue: &InProcess, fuse: &Arc<Fuse>) -> bool {
-    let log = Arc::clone(world.journal.store());
-    let log = Arc::new(StoppingLog { inner: log, fuse: Arc::clone(fuse) });
+    let log = StoppingLog::over(Arc::clone(world.journal.store()), fuse);
     let (programme, clock) = (world.journal.programme().clone(), Arc::<Hand>::clone(&world.clock));
     let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
     let queue = StoppingQueue { inner: queue.clone(), fuse: Arc::clone(fuse) };
