@@ -86,7 +86,7 @@ pub(super) fn postfix(text: &str) -> Vec<String> {
     for (name, value) in &settings {
         let at = |word: &str| value.find(word);
         let checked = at("check_sasl_access").or_else(|| at("check_recipient_access"));
-        if let (Some(permit), Some(asked)) = (at("permit_sasl_authenticated"), checked)
+        if let (Some(permit), Some(checked)) = (at("permit_sasl_authenticated"), checked)
             && permit < checked
         {
             found.push(format!(
