@@ -21,14 +21,17 @@ use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Mailbox, MailboxCommand, Plan, State};
 use engine::Home;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Origin, mailbox_stream};
+use eventstore::{Clock, Origin, mailbox_stream};
+use keyring::Keyring;
+use rand::rngs::SysRng;
 use registry::Summary;
-use rehearsal::VirtualClock;
 use rehearsal::generate::{Options, generate};
-use rehearsal::{Observer, Rehearsal, RehearsalSettings, begins_at, load};
+use rehearsal::{Observer, Rehearsal, RehearsalSettings, VirtualClock, begins_at, load};
+use sql::Tables;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
+use vouchers::{CodeStore, FORMAT, Vouchers};
 
 /// An observer that does nothing.
 pub struct Nobody;
@@ -96,6 +99,19 @@ impl World {
         let rehearsal =
             RehearsalSettings { plan: self.plan.clone(), engine: settings, crash_every };
         Rehearsal::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
+    }
+
+    /// The programme's keys, and vouchers beside an engine that runs.
+    pub async fn vouchers(&self, running: &Rehearsal) -> (Arc<Keyring>, Vouchers) {
+        let home = self.home();
+        let keyring = Keyring::open_or_make(&home.keys(), self.clock.now(), &mut SysRng).unwrap();
+        let keyring = Arc::new(keyring);
+        let tables = Tables::open(&home.vouchers(), &FORMAT).await.unwrap();
+        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
+        let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+        let (journal, registry) = (Arc::clone(journal), Arc::clone(registry));
+        let vouchers = Vouchers::new(journal, registry, codes, Arc::clone(&keyring));
+        (keyring, vouchers)
     }
 
     /// What a mailbox may do now, queried with plain SQL like the mail servers do.

@@ -12,12 +12,9 @@ use domain::{
 use engine::EngineSettings;
 use eventstore::{ExpectedVersion, Origin, archive_stream};
 use intake::{Extracts, ProcessorSettings, RequestProcessor, Store};
-use keyring::Keyring;
 use mail::{Outcome, Transport};
 use rehearsal::Rehearsal;
-use sql::Tables;
 use uuid::Uuid;
-use vouchers::{CodeStore, FORMAT, Vouchers};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -65,15 +62,9 @@ impl Scene {
         let world = World::with(100).await;
         let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(at(OPEN), &mut Nobody).await.unwrap();
-        let folder = world.home();
-        let random = &mut rand::rngs::SysRng;
-        let keyring = Keyring::open_or_make(&folder.keys(), at(OPEN), random).unwrap();
-        let keyring = Arc::new(keyring);
-        let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
-        let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let vouchers = Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, keyring);
-        let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
+        let (_, vouchers) = world.vouchers(&running).await;
+        let registry = &running.engine.store.registry;
+        let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
         let transport: Arc<dyn Transport> = Arc::<Relay>::clone(&relay);
         let extracts: Arc<dyn Extracts> = Arc::<Links>::clone(&links);

@@ -9,13 +9,11 @@ use domain::{Plan, Verification};
 use engine::EngineSettings;
 use eventstore::{Clock, Origin};
 use intake::{ProcessorSettings, RequestProcessor, Store, claim_reminders};
-use keyring::Keyring;
 use mail::{Outcome, Transport};
 use platform::IssueVouchers;
 use rehearsal::Rehearsal;
 use roaring::RoaringBitmap;
-use sql::Tables;
-use vouchers::{CodeStore, FORMAT, Vouchers};
+use vouchers::Vouchers;
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -58,15 +56,8 @@ impl Scene {
         let world = World::of(Plan::parse("trial.toml", &text).unwrap().0, 300).await;
         let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(at(HANDED), &mut Nobody).await.unwrap();
-        let folder = world.home();
-        let random = &mut rand::rngs::SysRng;
-        let keyring = Keyring::open_or_make(&folder.keys(), world.clock.now(), random).unwrap();
-        let keyring = Arc::new(keyring);
-        let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
-        let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let vouchers = Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, keyring);
-        let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
+        let (_, vouchers) = world.vouchers(&running).await;
+        let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let relay = Arc::new(Relay::default());
         let processor = processor(&store, &vouchers, &running, Some(&relay));
         Self { world, running, store, vouchers, relay, processor }

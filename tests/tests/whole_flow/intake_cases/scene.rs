@@ -10,14 +10,12 @@ use domain::{Plan, VoucherStanding};
 use engine::EngineSettings;
 use eventstore::Clock;
 use intake::{MessageStatus, NewMessage, ProcessorSettings, RequestProcessor, Store};
-use keyring::Keyring;
 use mail::Outcome;
 use platform::IssueVouchers;
 use rehearsal::Rehearsal;
-use sql::Tables;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use vouchers::{CodeStore, FORMAT, Vouchers};
+use vouchers::Vouchers;
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -59,16 +57,8 @@ impl Scene {
         let world = World::of(Plan::parse("trial.toml", &text).unwrap().0, 300).await;
         let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(instant.parse().unwrap(), &mut Nobody).await.unwrap();
-        let folder = world.home();
-        let random = &mut rand::rngs::SysRng;
-        let keyring = Keyring::open_or_make(&folder.keys(), world.clock.now(), random).unwrap();
-        let keyring = Arc::new(keyring);
-        let tables = Tables::open(&folder.vouchers(), &FORMAT).await.unwrap();
-        let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
-        let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
-        let vouchers =
-            Vouchers::new(Arc::clone(journal), Arc::clone(registry), codes, Arc::clone(&keyring));
-        let store = Arc::new(Store::open(&folder.intake()).await.unwrap());
+        let (keyring, vouchers) = world.vouchers(&running).await;
+        let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let clock: Arc<dyn Clock> = Arc::<rehearsal::VirtualClock>::clone(&world.clock);
         let router = intake::portal(Arc::clone(&store), &keyring, clock);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
