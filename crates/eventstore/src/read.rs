@@ -6,7 +6,9 @@ use uuid::Uuid;
 use crate::numbers::{decode, instant, number, unsigned};
 use crate::{Direction, Filter, NewEvent, RecordedEvent, StreamName};
 
-/// An event of a `SQLite` log as [`EventRow`]. The cross joins keep the events first.
+/// An event of a `SQLite` log as [`EventRow`]. The cross joins keep the events first. A limit is
+/// `+$3` because `SQLite` plans for a bare parameter's value, and so prepares the statement again
+/// each time it is bound.
 macro_rules! sqlite_events {
     ($from:literal, $rest:literal) => {
         concat!(
@@ -64,7 +66,7 @@ pub(crate) const HEAD: Statement = Statement {
 const LOG: Statement = Statement {
     sqlite: sqlite_events!(
         "event e",
-        "WHERE e.position > $1 AND e.position <= $2 ORDER BY e.position LIMIT $3"
+        "WHERE e.position > $1 AND e.position <= $2 ORDER BY e.position LIMIT +$3"
     ),
     postgres: postgres_events!(
         "(SELECT * FROM tramonto.event WHERE position > $1 AND position <= $2
@@ -80,9 +82,9 @@ const CATEGORIES: Statement = Statement {
         "category c CROSS JOIN event e ON e.position IN (
             SELECT position FROM event
             WHERE category = c.id AND position > $1 AND position <= $2
-            ORDER BY position LIMIT $3
+            ORDER BY position LIMIT +$3
         )",
-        "WHERE c.name IN (SELECT value FROM json_each($4)) ORDER BY e.position LIMIT $3"
+        "WHERE c.name IN (SELECT value FROM json_each($4)) ORDER BY e.position LIMIT +$3"
     ),
     postgres: postgres_events!(
         "(SELECT found.* FROM tramonto.category c CROSS JOIN LATERAL (
@@ -99,7 +101,7 @@ const FORWARDS: Statement = Statement {
     sqlite: sqlite_events!(
         "event e",
         "WHERE e.stream = (SELECT id FROM stream WHERE name = $1) AND e.version >= $2
-         ORDER BY e.version LIMIT $3"
+         ORDER BY e.version LIMIT +$3"
     ),
     postgres: postgres_events!(
         "(SELECT * FROM tramonto.event
@@ -113,7 +115,7 @@ const BACKWARDS: Statement = Statement {
     sqlite: sqlite_events!(
         "event e",
         "WHERE e.stream = (SELECT id FROM stream WHERE name = $1) AND e.version <= $2
-         ORDER BY e.version DESC LIMIT $3"
+         ORDER BY e.version DESC LIMIT +$3"
     ),
     postgres: postgres_events!(
         "(SELECT * FROM tramonto.event
