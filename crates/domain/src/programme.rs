@@ -52,6 +52,7 @@ impl State {
                 adopted.programme,
                 self.programme.revision()
             )),
+            (Command::AdoptProposed, None) => Ok(Vec::new()),
             (_, None) => Rejection::because("no plan is adopted; run `tramonto plan adopt` first"),
             (Command::Amend(next), Some(plan)) => amendment::amend(self, plan, next, now),
             (Command::AdoptProposed, Some(plan)) => Ok(amendment::adopt_proposed(self, plan, now)),
