@@ -21,7 +21,6 @@ mod pace;
 mod paced;
 mod part;
 mod right;
-mod said;
 mod view;
 mod vouchers;
 pub mod webhook;

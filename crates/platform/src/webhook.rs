@@ -162,7 +162,7 @@ impl Platform for Webhook {
     }
 
     async fn known(&self, from: u32, limit: u32) -> Result<Known, Error> {
-        let request = wire::ListRequest { programme: self.programme.as_str(), from, limit };
+        let request = wire::ListRequest { programme: &self.programme, from, limit };
         self.client.list(&request, self.deadline()).await
     }
 

@@ -57,13 +57,13 @@ impl Known {
     /// The refusal for an address; `None` if it is allowed or not of this programme.
     fn refusal(&self, fresh: &Fresh, address: &[u8], capability: Capability) -> Option<Arc<str>> {
         let denied = match self.number(address) {
-            Some(number) => fresh.said.entitled.check(number, capability, fresh.now).err()?,
+            Some(number) => fresh.snapshot.entitled.check(number, capability, fresh.now).err()?,
             None => Denied::Unregistered,
         };
         if denied == Denied::Unregistered && !self.is_own(address) {
             return None;
         }
-        Some(fresh.said.texts.refusal(denied, capability))
+        Some(fresh.snapshot.texts.refusal(denied, capability))
     }
 
     /// The mailbox of an address, with or without an extension as in `anna+shop@…`: the platform

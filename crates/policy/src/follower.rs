@@ -17,7 +17,7 @@ use registry::Registry;
 use roaring::RoaringBitmap;
 use tokio::time::timeout;
 
-use crate::known::{Known, Said};
+use crate::known::{Known, Snapshot};
 use crate::{Error, measure};
 
 /// Events per read: set events can hold some hundred kilobytes each.
@@ -89,8 +89,8 @@ impl Follower {
             }
         };
         self.addresses().await?;
-        let said = self.unpublished.then(|| Said::by(&self.state));
-        self.known.publish(said.flatten(), moment);
+        let snapshot = self.unpublished.then(|| Snapshot::by(&self.state));
+        self.known.publish(snapshot.flatten(), moment);
         self.unpublished = false;
         measure::known(&self.known);
         self.read_again().await?;

@@ -25,7 +25,7 @@ pub struct Known {
     pub(crate) keys: Keys,
     pub(crate) own: Vec<Vec<u8>>,
     addresses: RwLock<Addresses>,
-    said: RwLock<Option<Arc<Said>>>,
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
     contact: RwLock<Option<Contact>>,
     bound: Duration,
 }
@@ -39,12 +39,12 @@ pub(crate) struct Contact {
 
 /// The rights and texts as of the log.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Snapshot {
     pub(crate) entitled: Entitled,
     pub(crate) texts: Texts,
 }
 
-impl Said {
+impl Snapshot {
     /// The current rights and texts; `None` before a plan is adopted.
     pub(crate) fn by(state: &State) -> Option<Arc<Self>> {
         let (entitled, plan) = (Entitled::of(state)?, state.plan()?);
@@ -54,7 +54,7 @@ impl Said {
 
 /// What an answer is computed from.
 pub(crate) struct Fresh {
-    pub(crate) said: Arc<Said>,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -68,7 +68,7 @@ impl Known {
             keys: Keys::default(),
             own: own.collect(),
             addresses: RwLock::default(),
-            said: RwLock::default(),
+            snapshot: RwLock::default(),
             contact: RwLock::default(),
             bound,
         }
@@ -106,8 +106,8 @@ impl Known {
         if asleep || contact.steady.elapsed() > self.bound {
             return None;
         }
-        let said = read(&self.said).clone()?;
-        Some(Fresh { said, now })
+        let snapshot = read(&self.snapshot).clone()?;
+        Some(Fresh { snapshot, now })
     }
 
     /// This instant, by both clocks.
@@ -116,16 +116,16 @@ impl Known {
     }
 
     /// Publishes new rights and texts as of an instant; with `None`, only the contact.
-    pub(crate) fn publish(&self, said: Option<Arc<Said>>, contact: Contact) {
-        if let Some(said) = said {
-            *write(&self.said) = Some(said);
+    pub(crate) fn publish(&self, snapshot: Option<Arc<Snapshot>>, contact: Contact) {
+        if let Some(snapshot) = snapshot {
+            *write(&self.snapshot) = Some(snapshot);
         }
         *write(&self.contact) = Some(contact);
     }
 
     /// Empties the view: the store is another one.
     pub(crate) fn forget(&self) {
-        *write(&self.said) = None;
+        *write(&self.snapshot) = None;
         *write(&self.contact) = None;
         *write(&self.addresses) = Addresses::default();
     }

@@ -29,12 +29,12 @@ pub(crate) struct Texts {
 impl Texts {
     /// The texts of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
-        let said = |refusal: &Refusal| {
+        let text = |refusal: &Refusal| {
             Arc::from(format!("550 {} {}", refusal.status, refusal.wording.line()))
         };
         Self {
-            send: said(&plan.refusals.send),
-            receive: said(&plan.refusals.receive),
+            send: text(&plan.refusals.send),
+            receive: text(&plan.refusals.receive),
             no_sender: NO_SUCH_SENDER.into(),
             no_recipient: NO_SUCH_RECIPIENT.into(),
         }

@@ -3,8 +3,8 @@
 use domain::Refusals;
 
 use super::name::{Name, Problem};
+use super::refusals::{COLUMNS, values};
 use super::tables::Tables;
-use crate::said;
 
 impl Tables<'_> {
     /// A sentence with a remedy for each finding. `refusals` are those of the plan in force.
@@ -30,10 +30,10 @@ impl Tables<'_> {
             ));
         }
         if let Some(refusals) = refusals {
-            let select = format!("SELECT {} FROM refusal", said::COLUMNS);
+            let select = format!("SELECT {COLUMNS} FROM refusal");
             let stored: (String, String, String, String, String) =
                 self.row(select, Vec::new()).await?;
-            if <[String; 5]>::from(stored) != said::values(refusals) {
+            if <[String; 5]>::from(stored) != values(refusals) {
                 found.push(format!(
                     "{name} has refusals that differ from the plan in force; run the engine to \
                      update them"

@@ -10,7 +10,7 @@ use domain::{Capabilities, Capability, MailboxSet};
 use roaring::RoaringBitmap;
 
 use super::super::{Actual, Answer, Cause, Ends, Error, Failure, Known};
-use super::wire::{Became, ListAnswer, Outcome, Rights};
+use super::wire::{ListAnswer, MailboxOutcome, Outcome, Rights};
 
 /// The maximum length of a provider's own cause.
 const LONGEST_CAUSE: usize = 40;
@@ -30,20 +30,20 @@ pub(super) struct Sorted {
 impl Sorted {
     /// The outcomes of a batch. Mailboxes that were not requested are ignored, and contradictory
     /// outcomes count as missing.
-    pub(super) fn of(results: Vec<Outcome>, batch: &RoaringBitmap) -> Self {
-        let mut told: BTreeMap<u32, Outcome> = BTreeMap::new();
+    pub(super) fn of(results: Vec<MailboxOutcome>, batch: &RoaringBitmap) -> Self {
+        let mut reported: BTreeMap<u32, MailboxOutcome> = BTreeMap::new();
         let mut unclear = RoaringBitmap::new();
         for result in results.into_iter().filter(|result| batch.contains(result.number)) {
             let number = result.number;
-            let became = result.became;
-            if told.insert(number, result).is_some_and(|other| other.became != became) {
+            let outcome = result.outcome;
+            if reported.insert(number, result).is_some_and(|other| other.outcome != outcome) {
                 unclear.insert(number);
             }
         }
         let mut sorted = Self::default();
         let mut causes = BTreeSet::new();
         for number in batch {
-            match told.remove(&number).filter(|_| !unclear.contains(number)) {
+            match reported.remove(&number).filter(|_| !unclear.contains(number)) {
                 Some(result) => sorted.put(&result, &mut causes),
                 None if unclear.contains(number) => sorted.fail(number, unclear_answer(), true),
                 None => sorted.fail(number, Cause::new("no-answer"), true),
@@ -52,16 +52,16 @@ impl Sorted {
         sorted
     }
 
-    fn put(&mut self, result: &Outcome, causes: &mut BTreeSet<Cause>) {
+    fn put(&mut self, result: &MailboxOutcome, causes: &mut BTreeSet<Cause>) {
         let number = result.number;
-        match result.became {
-            Became::Applied => drop(self.applied.insert(number)),
-            Became::AlreadySo => drop(self.already_so.insert(number)),
-            Became::Superseded => self.fail(number, Cause::SUPERSEDED, true),
-            Became::UnknownMailbox => self.fail(number, Cause::UNKNOWN_MAILBOX, false),
-            Became::TryAgain => self.fail(number, cause(result, causes), true),
-            Became::Refused => self.fail(number, cause(result, causes), false),
-            Became::Unclear => self.fail(number, unclear_answer(), true),
+        match result.outcome {
+            Outcome::Applied => drop(self.applied.insert(number)),
+            Outcome::AlreadySo => drop(self.already_so.insert(number)),
+            Outcome::Superseded => self.fail(number, Cause::SUPERSEDED, true),
+            Outcome::UnknownMailbox => self.fail(number, Cause::UNKNOWN_MAILBOX, false),
+            Outcome::TryAgain => self.fail(number, cause(result, causes), true),
+            Outcome::Refused => self.fail(number, cause(result, causes), false),
+            Outcome::Unclear => self.fail(number, unclear_answer(), true),
         }
     }
 
@@ -109,7 +109,7 @@ pub(super) fn unclear_answer() -> Cause {
 }
 
 /// The provider's own cause, prefixed so that it never equals one of ours.
-fn cause(result: &Outcome, causes: &mut BTreeSet<Cause>) -> Cause {
+fn cause(result: &MailboxOutcome, causes: &mut BTreeSet<Cause>) -> Cause {
     let word = result.cause.as_deref().unwrap_or_default();
     let letters = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
     if word.is_empty() || word.len() > LONGEST_CAUSE || !word.bytes().all(letters) {

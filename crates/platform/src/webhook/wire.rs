@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
-use domain::{Capabilities, Capability, MailboxId, PhaseId, ProgrammeId};
+use domain::{Capabilities, MailboxId, PhaseId, ProgrammeId};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,11 @@ pub(super) struct Mailbox<'a> {
 /// One right for some mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct SetRequest<'a> {
-    programme: &'a str,
+    programme: &'a ProgrammeId,
     revision: u32,
-    phase: Option<&'a str>,
+    phase: Option<&'a PhaseId>,
     decided_at: u64,
-    capabilities: Vec<&'static str>,
+    capabilities: Capabilities,
     until: Option<String>,
     mailboxes: Vec<Mailbox<'a>>,
 }
@@ -34,15 +34,15 @@ pub(super) struct SetRequest<'a> {
 /// Reads the rights of mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct ReadRequest<'a> {
-    programme: &'a str,
-    capabilities: Vec<&'static str>,
+    programme: &'a ProgrammeId,
+    capabilities: Capabilities,
     mailboxes: Vec<Mailbox<'a>>,
 }
 
 /// Lists mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct ListRequest<'a> {
-    pub(super) programme: &'a str,
+    pub(super) programme: &'a ProgrammeId,
     pub(super) from: u32,
     pub(super) limit: u32,
 }
@@ -57,15 +57,14 @@ pub(super) struct ListAnswer {
 /// The outcomes of a request.
 #[derive(Debug, Deserialize)]
 pub(super) struct SetAnswer {
-    pub(super) results: Vec<Outcome>,
+    pub(super) results: Vec<MailboxOutcome>,
 }
 
 /// The outcome of a mailbox.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct MailboxOutcome {
     pub(super) number: u32,
-    #[serde(rename = "outcome")]
-    pub(super) became: Became,
+    pub(super) outcome: Outcome,
     #[serde(default)]
     pub(super) cause: Option<String>,
 }
@@ -73,7 +72,7 @@ pub(super) struct Outcome {
 /// The result for a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Became {
+pub(super) enum Outcome {
     Applied,
     AlreadySo,
     Superseded,
@@ -110,11 +109,11 @@ impl<'a> SetRequest<'a> {
         addresses: &'a [(u32, String)],
     ) -> Self {
         Self {
-            programme: call.key.programme.as_str(),
+            programme: &call.key.programme,
             revision: call.key.revision,
-            phase: call.key.phase.as_ref().map(PhaseId::as_str),
+            phase: call.key.phase.as_ref(),
             decided_at: call.decided_at,
-            capabilities: names(call.capabilities),
+            capabilities: call.capabilities,
             until: until(call.right),
             mailboxes: mailboxes(&call.key.programme, batch, addresses),
         }
@@ -128,16 +127,8 @@ impl<'a> ReadRequest<'a> {
         batch: &RoaringBitmap,
         addresses: &'a [(u32, String)],
     ) -> Self {
-        Self {
-            programme: programme.as_str(),
-            capabilities: names(capabilities),
-            mailboxes: mailboxes(programme, batch, addresses),
-        }
+        Self { programme, capabilities, mailboxes: mailboxes(programme, batch, addresses) }
     }
-}
-
-fn names(capabilities: Capabilities) -> Vec<&'static str> {
-    capabilities.iter().map(Capability::name).collect()
 }
 
 fn mailboxes<'a>(

@@ -8,7 +8,7 @@ use mail::{AutoSubmitted, Draft, Letter, NoticeId, ReturnPath};
 
 use super::mailer::{Batch, Contact};
 
-/// Writes the letter to one holder. The error is a short code: why the holder can't be written to.
+/// Writes the letter to one holder. The error is a short code: why no letter can be written.
 pub(super) fn write(
     batch: &Batch<'_>,
     from: &ReturnPath,
