@@ -209,20 +209,22 @@ async fn broken_lines_are_counted_and_an_incomplete_last_line_waits() {
 
 #[tokio::test]
 async fn a_truncated_compressed_file_is_read_as_far_as_it_goes() {
-    let place = IndexedLog::new().await;
     let mut log = MailLog::new(Style::Rfc3339, "2015-07-10T08:00:00Z");
     for number in 0..300 {
         log.sent(ANNA, &[OFFICE], &format!("Lettera {number}"));
     }
-    let zipped = gz(log.text().as_bytes());
-    let cut = place.file("mail.log.2.gz", &zipped[..zipped.len() / 2]);
-    let read = place.read(&[&cut]).await;
-    assert!(read.files[0].damaged && read.counts.lines > 0 && read.counts.lines < 2_000);
-    let whole = place.file("mail.log.2.gz", &zipped);
-    let rest = place.read(&[&whole]).await;
-    assert!(!rest.files[0].damaged && rest.files[0].known);
-    assert_eq!(rest.counts.lines + read.counts.lines, u64::try_from(log.lines.len()).unwrap());
-    assert_eq!(place.of(ANNA).await.len(), 600);
+    let text = log.text();
+    for packed in [gz(text.as_bytes()), zstd(text.as_bytes())] {
+        let place = IndexedLog::new().await;
+        let cut = place.file("mail.log.2", &packed[..packed.len() * 3 / 4]);
+        let read = place.read(&[&cut]).await;
+        assert!(read.files[0].damaged && read.counts.lines > 0 && read.counts.lines < 2_000);
+        let whole = place.file("mail.log.2", &packed);
+        let rest = place.read(&[&whole]).await;
+        assert!(!rest.files[0].damaged && rest.files[0].known);
+        assert_eq!(rest.counts.lines + read.counts.lines, u64::try_from(log.lines.len()).unwrap());
+        assert_eq!(place.of(ANNA).await.len(), 600);
+    }
 }
 
 #[tokio::test]
