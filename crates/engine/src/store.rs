@@ -16,7 +16,9 @@ use std::sync::Arc;
 use ::archive::Archive;
 use chrono::{DateTime, Utc};
 use domain::{MailboxId, ProgrammeId};
-use eventstore::{Clock, DatabaseStore, EventStore, Filter, Journal};
+use eventstore::{
+    Clock, DatabaseStore, Direction, EventStore, Filter, Journal, RecordedEvent, StreamName,
+};
 use platform::Directory;
 use projections::{History, Status, Table};
 use registry::Registry;
@@ -151,6 +153,24 @@ impl Store {
         self.journal.store()
     }
 
+    /// Every event of a stream, in order; none where it does not exist yet.
+    pub(crate) async fn read_stream(
+        &self,
+        stream: &StreamName,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        match self.log().read_stream(stream, 0, Direction::Forwards, usize::MAX).await {
+            Err(eventstore::Error::StreamNotFound(_)) => Ok(Vec::new()),
+            read => Ok(read?),
+        }
+    }
+
+    /// The event at a position of the log.
+    pub(crate) async fn event_at(&self, position: u64) -> Result<Option<RecordedEvent>, Error> {
+        let before = position.saturating_sub(1);
+        let page = self.log().read_all(before, &Filter::default(), 1).await?;
+        Ok(page.events.into_iter().next())
+    }
+
     /// The programme.
     pub fn programme(&self) -> &ProgrammeId {
         self.journal.programme()
@@ -163,9 +183,8 @@ impl Store {
 
     /// The present; in a store that was rehearsed into the future, the end of its log.
     pub async fn now(&self) -> Result<DateTime<Utc>, Error> {
-        let head = self.log().head().await?;
-        let last = self.log().read_all(head.saturating_sub(1), &Filter::default(), 1).await?;
-        let newest = last.events.first().map(|event| event.recorded_at);
+        let newest = self.event_at(self.log().head().await?).await?;
+        let newest = newest.map(|event| event.recorded_at);
         Ok(newest.map_or(self.journal.now(), |newest| newest.max(self.journal.now())))
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{Capability, Event, KeysRotated, Plan, civil_date, first_instant, last_instant_of};
-use eventstore::{Append, Direction, ExpectedVersion, Origin, keys_stream};
+use eventstore::{Append, ExpectedVersion, Origin, keys_stream};
 use keyring::{Keyring, Rotation, Turn};
 use rand::rngs::SysRng;
 use views::{KeyRetired, KeyRotation};
@@ -179,11 +179,7 @@ async fn record(
     let stream = keys_stream(journal.programme())?;
     let mut attempts = 0;
     loop {
-        let recorded = store.log().read_stream(&stream, 0, Direction::Forwards, usize::MAX).await;
-        let recorded = match recorded {
-            Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
-            recorded => recorded?,
-        };
+        let recorded = store.read_stream(&stream).await?;
         let expected = recorded
             .last()
             .map_or(ExpectedVersion::NoStream, |last| ExpectedVersion::Exact(last.version));

@@ -1,7 +1,6 @@
 //! What the mail servers answered to the programme's own mailboxes.
 
 use domain::{Event, PhaseId, Transcript};
-use eventstore::Filter;
 use views::CanaryStanding;
 
 use crate::Error;
@@ -55,9 +54,7 @@ impl Store {
 
     /// The conversations of the probe at a position of the log.
     async fn transcripts(&self, position: u64) -> Result<Vec<Transcript>, Error> {
-        let before = position.saturating_sub(1);
-        let page = self.log().read_all(before, &Filter::default(), 1).await?;
-        let Some(recorded) = page.events.first() else { return Ok(Vec::new()) };
+        let Some(recorded) = self.event_at(position).await? else { return Ok(Vec::new()) };
         let Event::CanaryProbed(probed) = recorded.fact()?.event else { return Ok(Vec::new()) };
         Ok(probed.transcripts)
     }

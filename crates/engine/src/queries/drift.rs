@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use domain::{Event, civil_date, last_instant_of};
-use eventstore::{Direction, drift_stream};
+use eventstore::drift_stream;
 use projections::Cutoff;
 use views::{CheckView, DriftCertificate};
 
@@ -34,15 +34,8 @@ impl Store {
 
     /// Every comparison that was completed, in the order of the log.
     async fn drift_checks(&self) -> Result<Vec<CheckView>, Error> {
-        let stream = drift_stream(self.programme())?;
-        let read = self.log().read_stream(&stream, 0, Direction::Forwards, usize::MAX).await;
-        let events = match read {
-            Ok(events) => events,
-            Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
         let mut checks = Vec::new();
-        for event in events {
+        for event in self.read_stream(&drift_stream(self.programme())?).await? {
             let fact = event.fact()?;
             if let Event::DriftChecked(check) = &fact.event {
                 checks.push(CheckView::of(check, fact.position, fact.recorded_at));

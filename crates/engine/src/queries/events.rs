@@ -92,12 +92,10 @@ impl Store {
                 continue;
             }
             reading.position = entry.fact.position;
-            let before = reading.position.saturating_sub(1);
-            let page = self.log().read_all(before, &Filter::default(), 1).await?;
-            for event in &page.events {
-                if reading.take(event)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+            if let Some(event) = self.event_at(reading.position).await?
+                && reading.take(&event)?.is_break()
+            {
+                return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))

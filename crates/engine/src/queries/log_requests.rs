@@ -1,6 +1,6 @@
 //! Log requests: those that are open, and the history of one.
 
-use eventstore::{Direction, archive_stream};
+use eventstore::archive_stream;
 use uuid::Uuid;
 use views::{EventView, LogRequestView};
 
@@ -17,15 +17,8 @@ impl Store {
 
     /// What happened to a request, in order.
     pub async fn log_request(&self, request: Uuid) -> Result<Vec<EventView>, Error> {
-        let stream = archive_stream(self.programme())?;
-        let events = match self.log().read_stream(&stream, 0, Direction::Forwards, usize::MAX).await
-        {
-            Ok(events) => events,
-            Err(eventstore::Error::StreamNotFound(_)) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
         let mut history = Vec::new();
-        for event in events {
+        for event in self.read_stream(&archive_stream(self.programme())?).await? {
             if event.fact()?.event.log_request() == Some(request) {
                 history.push(EventView::of(&event)?);
             }

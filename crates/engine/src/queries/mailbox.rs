@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Event, Fact, Lifecycle, Plan, State, last_instant_of};
-use eventstore::{Direction, RecordedEvent, programme_stream};
+use eventstore::{RecordedEvent, programme_stream};
 use projections::Cutoff;
 use views::MailboxView;
 
@@ -82,8 +82,7 @@ impl Store {
 
     /// The plans that had been recorded by an instant.
     async fn plans(&self, known_at: DateTime<Utc>) -> Result<Vec<Fact>, Error> {
-        let stream = programme_stream(self.programme())?;
-        let events = self.log().read_stream(&stream, 0, Direction::Forwards, usize::MAX).await?;
+        let events = self.read_stream(&programme_stream(self.programme())?).await?;
         let is_plan = |kind: &str| kind == "plan-adopted" || kind == "plan-amended";
         let facts: Result<Vec<Fact>, _> = events
             .iter()
