@@ -197,7 +197,6 @@ impl FromLog {
         }
     }
 
-    #[expect(clippy::unnested_or_patterns, reason = "a group of events is one pattern")]
     fn add(&mut self, event: Event, position: i64, actor: &str, effective_at: i64) {
         self.removed(&event, position, effective_at);
         self.excused(&event);
@@ -210,67 +209,38 @@ impl FromLog {
             self.vouchers.add(&event, &mut row);
             self.extracts.add(&event, &mut row);
         }
-        match event {
-            Event::MailboxesRegistered(event) => {
-                let dates = (event.first..).zip(event.activated_on.iter());
-                let activated = dates.filter(|(_, day)| day.is_some()).map(|(number, _)| number);
-                self.activated.extend(activated);
+        if let Event::MailboxesRegistered(event) = event {
+            let dates = (event.first..).zip(event.activated_on.iter());
+            self.activated.extend(dates.filter_map(|(number, day)| day.map(|_| number)));
+        } else if let Event::MailboxesActivated(event) = event {
+            self.activated |= &*event.mailboxes;
+        } else if let Event::MailboxWithdrawn(event) = event {
+            self.withdrawn.insert(event.number);
+        } else if let Event::HoldPlaced(event) = event {
+            let (number, capabilities, until) = (event.number, event.capabilities, event.until);
+            self.holds.insert(event.hold, Hold { number, capabilities, until });
+        } else if let Event::HoldReleased(event) = event {
+            self.holds.remove(&event.hold);
+        } else if let Event::PhaseStarted(event) = event {
+            let removes = domain::effects(event.removes).iter().collect();
+            self.populations.insert(event.phase, (event.population.into_inner(), removes));
+        } else if let Event::PhaseCompleted(event) = event {
+            self.completed.insert(event.phase);
+        } else if let Event::RightsRestored(event) = event {
+            for capability in event.capabilities.iter() {
+                *self.closed.entry(capability).or_default() -= &*event.mailboxes;
             }
-            Event::MailboxesActivated(event) => self.activated |= &*event.mailboxes,
-            Event::MailboxWithdrawn(event) => {
-                self.withdrawn.insert(event.number);
+        } else if let Event::PlanAdopted(event) | Event::PlanAmended(event) = event {
+            self.plan = Some(Box::new(event.plan));
+        } else if let Event::DriftFound(event) = event
+            && event.repair
+        {
+            // Drift under repair is the actual state, until its repair is recorded.
+            let closed = self.closed.entry(event.capability).or_default();
+            match event.found {
+                Standing::Gone => *closed |= &*event.mailboxes,
+                Standing::Allowed | Standing::Until(_) => *closed -= &*event.mailboxes,
             }
-            Event::HoldPlaced(event) => {
-                let (number, capabilities, until) = (event.number, event.capabilities, event.until);
-                self.holds.insert(event.hold, Hold { number, capabilities, until });
-            }
-            Event::HoldReleased(event) => {
-                self.holds.remove(&event.hold);
-            }
-            Event::PhaseStarted(event) => {
-                let removes = domain::effects(event.removes).iter().collect();
-                self.populations.insert(event.phase, (event.population.into_inner(), removes));
-            }
-            Event::PhaseCompleted(event) => {
-                self.completed.insert(event.phase);
-            }
-            Event::RightsRestored(event) => {
-                for capability in event.capabilities.iter() {
-                    *self.closed.entry(capability).or_default() -= &*event.mailboxes;
-                }
-            }
-            Event::PlanAdopted(event) | Event::PlanAmended(event) => {
-                self.plan = Some(Box::new(event.plan));
-            }
-            Event::DriftFound(event) => {
-                // Drift under repair is the actual state, until its repair is recorded.
-                if event.repair {
-                    let closed = self.closed.entry(event.capability).or_default();
-                    match event.found {
-                        Standing::Gone => *closed |= &*event.mailboxes,
-                        Standing::Allowed | Standing::Until(_) => *closed -= &*event.mailboxes,
-                    }
-                }
-            }
-            Event::RegistrationsLapsed(_)
-            | Event::SendingDisabled(_)
-            | Event::ModifyingDisabled(_)
-            | Event::ReceivingDisabled(_)
-            | Event::AccessClosed(_)
-            | Event::RightsArmed(_)
-            | Event::EffectFailed(_)
-            | Event::IncidentOpened(_)
-            | Event::IncidentRetried(_)
-            | Event::IncidentResolved(_)
-            | Event::DriftSettled(_)
-            | Event::DriftChecked(_)
-            | domain::programme_events!()
-            | domain::informational_events!()
-            | domain::notice_events!()
-            | domain::canary_events!()
-            | domain::voucher_events!()
-            | domain::erasure_events!()
-            | domain::log_request_events!() => {}
         }
     }
 }
