@@ -31,7 +31,7 @@ pub(crate) async fn events_of_several_streams_keep_the_order_sent(mut case: Case
     let sent = [("order-1", 10), ("order-2", 11), ("order-1", 12), ("item-1", 13), ("order-2", 14)];
     let events = sent.iter().map(|(stream, id)| (name(stream), event(*id))).collect();
     let expected = vec![(name("order-2"), Exact(0)), (name("item-1"), NoStream)];
-    let appended = case.store.append(Append { expected, events, ..Append::default() }).await;
+    let appended = case.store.append(Append { expected, events }).await;
     assert_eq!(places(&appended.unwrap()), [(2, 0), (3, 1), (4, 1), (5, 0), (6, 2)]);
     case.reopen().await;
     let told = case.told().await;
