@@ -109,7 +109,7 @@ async fn write(
         for reply in waiting {
             if reply.send(verdict).is_err() {
                 tracing::debug!(
-                    "mail server hung up before the reply, it will send the message again"
+                    "connection lost before the reply, the mail server sends the message again"
                 );
             }
         }

@@ -35,7 +35,7 @@ impl Dialogue {
     /// transcript.
     pub(super) fn hear(&mut self) -> String {
         let line = self.hear_or_end();
-        line.unwrap_or_else(|| panic!("the server hung up:\n{}", self.transcript))
+        line.unwrap_or_else(|| panic!("server closed the connection:\n{}", self.transcript))
     }
 
     /// The next line, or `None` if the server hung up.

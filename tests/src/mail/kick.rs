@@ -58,7 +58,7 @@ impl Open {
     pub(super) async fn end(self) {
         let Self { mut theirs, mut kept } = self;
         let farewell = tokio::task::spawn_blocking(move || theirs.unasked("* BYE")).await.unwrap();
-        assert!(farewell.is_some(), "it was hung up on without a word");
+        assert!(farewell.is_some(), "the session ended without BYE");
         assert!(kept.command("NOOP").is_ok(), "the session of one whose access is kept goes on");
     }
 }

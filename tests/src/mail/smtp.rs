@@ -64,7 +64,7 @@ impl Smtp {
 
     /// Delivers a message unchanged to all of these, which must be accepted; its lines end with CR
     /// LF.
-    pub fn hand_over(&mut self, from: &str, to: &[&str], message: &[u8]) {
+    pub fn submit(&mut self, from: &str, to: &[&str], message: &[u8]) {
         let took = |reply: String| assert!(reply.starts_with("250 "), "{reply}");
         took(self.command(&format!("MAIL FROM:<{from}> BODY=8BITMIME")));
         for recipient in to {

@@ -124,13 +124,13 @@ async fn everything_arrives(mut port: Port, servers: &MailServers) {
     let (examples, huge) = (corpus(), huge());
     let mut smtp = Smtp::open(servers.smtp);
     for example in &examples {
-        smtp.hand_over(example.sender, &[INTAKE], &example.bytes);
+        smtp.submit(example.sender, &[INTAKE], &example.bytes);
     }
-    smtp.hand_over(CITIZEN, &[INTAKE], &huge);
+    smtp.submit(CITIZEN, &[INTAKE], &huge);
     // One of two recipients is unknown: the other one gets the message, and the sender, here the
     // intake, gets a report.
     let both = letter("for-two");
-    smtp.hand_over(INTAKE, &[NOBODY, INTAKE], &both);
+    smtp.submit(INTAKE, &[NOBODY, INTAKE], &both);
     let expected = examples.len() + 3;
     port.has_kept(u64::try_from(expected).unwrap(), servers).await;
     servers.wait_for_queue(|queue| queue.contains("queue is empty"));
@@ -173,12 +173,12 @@ async fn deferred_messages_arrive_later(world: &World, address: SocketAddr, serv
     let mut port = Port::open(world, "deferred.db", address, 1).await;
     let mut smtp = Smtp::open(servers.smtp);
     let letters = ["first", "over-the-pace", "while-we-were-gone"].map(letter);
-    smtp.hand_over(CITIZEN, &[INTAKE], &letters[0]);
+    smtp.submit(CITIZEN, &[INTAKE], &letters[0]);
     port.has_kept(1, servers).await;
-    smtp.hand_over(CITIZEN, &[INTAKE], &letters[1]);
+    smtp.submit(CITIZEN, &[INTAKE], &letters[1]);
     servers.wait_for_queue(|queue| queue.contains("451 4.7.1 too many messages"));
     port.close().await;
-    smtp.hand_over(CITIZEN, &[INTAKE], &letters[2]);
+    smtp.submit(CITIZEN, &[INTAKE], &letters[2]);
     servers.wait_for_queue(|queue| queue.contains("Connection refused"));
 
     let mut port = Port::open(world, "deferred.db", address, 1_000).await;
