@@ -1,11 +1,11 @@
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{Capabilities, Capability};
+
+#[macro_use]
+mod text_type;
 
 mod amend;
 mod canary;
@@ -59,41 +59,9 @@ fn slug(text: String, what: &str) -> Result<String, String> {
     Ok(text)
 }
 
-macro_rules! slug_type {
-    ($name:ident, $what:literal) => {
-        impl $name {
-            /// The name as it is written.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-        impl TryFrom<String> for $name {
-            type Error = String;
-            fn try_from(text: String) -> Result<Self, String> {
-                slug(text, $what).map(Self)
-            }
-        }
-        impl FromStr for $name {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                slug(text.to_owned(), $what).map(Self)
-            }
-        }
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-slug_type!(ProgrammeId, "programme name");
-slug_type!(PhaseId, "phase name");
-slug_type!(ProviderId, "provider name");
+text_type!(ProgrammeId, |text| slug(text, "programme name"));
+text_type!(PhaseId, |text| slug(text, "phase name"));
+text_type!(ProviderId, |text| slug(text, "provider name"));
 
 /// A shutdown plan: time zone, phases and rules.
 ///
@@ -278,31 +246,23 @@ impl VoucherRules {
 impl Plan {
     /// All recurring work: comparisons, voucher expiry, reminders and link expiry included.
     pub fn all_recurring(&self) -> Vec<Recurring> {
-        let drift = self.drift.as_ref().map(|rules| Recurring {
-            name: DriftRules::recurring_name(),
-            cron: rules.cron.clone(),
-            catch_up: CatchUp::Once,
+        let vouchers = self.vouchers.as_ref();
+        let sections = [
+            (DriftRules::recurring_name(), self.drift.as_ref().map(|rules| &rules.cron)),
+            (VoucherRules::recurring_name(), vouchers.and_then(|rules| rules.sweep.as_ref())),
+            (
+                VoucherRules::reminders_name(),
+                vouchers.and_then(|rules| rules.remind.as_ref()).map(|rules| &rules.cron),
+            ),
+            (
+                MessageLogRules::recurring_name(),
+                self.message_logs.as_ref().and_then(|rules| rules.sweep.as_ref()),
+            ),
+        ];
+        let of_sections = sections.into_iter().filter_map(|(name, cron)| {
+            Some(Recurring { name, cron: cron?.clone(), catch_up: CatchUp::Once })
         });
-        let sweep = self.vouchers.as_ref().and_then(|rules| rules.sweep.clone());
-        let sweep = sweep.map(|cron| Recurring {
-            name: VoucherRules::recurring_name(),
-            cron,
-            catch_up: CatchUp::Once,
-        });
-        let remind = self.vouchers.as_ref().and_then(|rules| rules.remind.as_ref());
-        let remind = remind.map(|rules| Recurring {
-            name: VoucherRules::reminders_name(),
-            cron: rules.cron.clone(),
-            catch_up: CatchUp::Once,
-        });
-        let links = self.message_logs.as_ref().and_then(|rules| rules.sweep.clone());
-        let links = links.map(|cron| Recurring {
-            name: MessageLogRules::recurring_name(),
-            cron,
-            catch_up: CatchUp::Once,
-        });
-        let recurring = self.recurring.iter().cloned().chain(drift);
-        recurring.chain(sweep).chain(remind).chain(links).collect()
+        self.recurring.iter().cloned().chain(of_sections).collect()
     }
 
     /// Validity of an export's link, in days of 24 hours.

@@ -5,8 +5,6 @@
 //! copies the line into a delivery report, where other characters would be lost. Deliberately
 //! absent: dates and names, which an amendment or another mailbox would make wrong.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// A reply has at most 512 bytes (RFC 5321, 4.5.3.1.5). An address may take 254 of them; the
@@ -90,48 +88,25 @@ impl Wording {
     }
 }
 
-impl EnhancedStatus {
-    /// The code.
-    pub fn as_str(&self) -> &str {
-        &self.0
+text_type!(EnhancedStatus, |text| {
+    let number = |part: &str| {
+        let plain = part.bytes().all(|byte| byte.is_ascii_digit());
+        let short = matches!(part.len(), 1..=3) && (part.len() == 1 || !part.starts_with('0'));
+        plain && short
+    };
+    let parts: Vec<&str> = text.split('.').collect();
+    match parts.as_slice() {
+        ["5", subject, detail] if number(subject) && number(detail) => Ok(text),
+        ["2" | "4", _, _] => Err(format!(
+            "status = {text:?} is not permanent, so senders would retry; write a code that \
+             starts with 5, for example \"5.7.1\""
+        )),
+        _ => Err(format!(
+            "invalid status {:?}; write an enhanced status code such as \"5.7.1\" (RFC 3463)",
+            text.chars().take(20).collect::<String>()
+        )),
     }
-}
-
-impl fmt::Display for EnhancedStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<EnhancedStatus> for String {
-    fn from(status: EnhancedStatus) -> Self {
-        status.0
-    }
-}
-
-impl TryFrom<String> for EnhancedStatus {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = |part: &str| {
-            let plain = part.bytes().all(|byte| byte.is_ascii_digit());
-            let short = matches!(part.len(), 1..=3) && (part.len() == 1 || !part.starts_with('0'));
-            plain && short
-        };
-        let parts: Vec<&str> = text.split('.').collect();
-        match parts.as_slice() {
-            ["5", subject, detail] if number(subject) && number(detail) => Ok(Self(text)),
-            ["2" | "4", _, _] => Err(format!(
-                "status = {text:?} is not permanent, so senders would retry; write a code that \
-                 starts with 5, for example \"5.7.1\""
-            )),
-            _ => Err(format!(
-                "invalid status {:?}; write an enhanced status code such as \"5.7.1\" (RFC 3463)",
-                text.chars().take(20).collect::<String>()
-            )),
-        }
-    }
-}
+});
 
 /// Rejects characters that mail servers cannot send.
 pub(super) fn check_ascii(language: &str, text: &str) -> Result<(), String> {

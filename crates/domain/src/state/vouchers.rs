@@ -263,21 +263,20 @@ impl Vouchers {
 
     /// The next state, after an event of this id on a civil day. Never fails and never decides.
     pub(super) fn evolve(&mut self, event: &Event, id: Uuid, on: NaiveDate) {
-        self.count(event, on);
-        self.follow_causes(event, id);
         if let Event::VouchersRequested(event) = event {
             self.requested |= &*event.mailboxes;
             self.refused -= &*event.mailboxes;
+            self.causes.set(&event.mailboxes, id);
         } else if let Event::VouchersVerified(event) = event {
             self.verified |= &*event.mailboxes;
+            self.causes.set(&event.mailboxes, id);
         } else if let Event::VouchersRefused(event) = event {
-            self.requested -= &*event.mailboxes;
-            self.verified -= &*event.mailboxes;
+            self.answer(&event.mailboxes);
             self.refused |= &*event.mailboxes;
         } else if let Event::VouchersIssued(event) = event {
-            self.requested -= &*event.mailboxes;
-            self.verified -= &*event.mailboxes;
+            self.answer(&event.mailboxes);
             self.issued |= &*event.mailboxes;
+            self.month(on).issued += event.mailboxes.len();
         } else if let Event::VouchersDelivered(event) = event {
             self.delivered |= &*event.mailboxes;
             *self.delivered_on.entry(on).or_default() |= &*event.mailboxes;
@@ -287,8 +286,10 @@ impl Vouchers {
             self.spent.insert(event.number);
         } else if let Event::VouchersExpired(event) = event {
             self.expired |= &*event.mailboxes;
+            self.month(on).expired += event.mailboxes.len();
         } else if let Event::VoucherRevoked(event) = event {
             self.revoked.insert(event.number);
+            self.month(on).revoked += 1;
         } else if let Event::VoucherReissued(event) = event {
             self.reissued.insert(event.number, event.issue);
             self.delivered.remove(event.number);
@@ -298,32 +299,14 @@ impl Vouchers {
         }
     }
 
-    fn follow_causes(&mut self, event: &Event, id: Uuid) {
-        if let Event::VouchersRequested(event) = event {
-            self.causes.set(&event.mailboxes, id);
-        } else if let Event::VouchersVerified(event) = event {
-            self.causes.set(&event.mailboxes, id);
-        } else if let Event::VouchersRefused(event) = event {
-            self.causes.remove(&event.mailboxes);
-        } else if let Event::VouchersIssued(event) = event {
-            self.causes.remove(&event.mailboxes);
-        }
+    /// These requests are not open any more.
+    fn answer(&mut self, mailboxes: &RoaringBitmap) {
+        self.requested -= mailboxes;
+        self.verified -= mailboxes;
+        self.causes.remove(mailboxes);
     }
 
-    fn count(&mut self, event: &Event, on: NaiveDate) {
-        let mut month = VoucherMonth::default();
-        if let Event::VouchersIssued(event) = event {
-            month.issued = event.mailboxes.len();
-        } else if let Event::VouchersExpired(event) = event {
-            month.expired = event.mailboxes.len();
-        } else if let Event::VoucherRevoked(_) = event {
-            month.revoked = 1;
-        } else {
-            return;
-        }
-        let counted = self.months.entry(on.format("%Y-%m").to_string()).or_default();
-        counted.issued += month.issued;
-        counted.expired += month.expired;
-        counted.revoked += month.revoked;
+    fn month(&mut self, on: NaiveDate) -> &mut VoucherMonth {
+        self.months.entry(on.format("%Y-%m").to_string()).or_default()
     }
 }
