@@ -249,7 +249,7 @@ impl World {
 
     pub(crate) async fn report(&self) -> Report {
         let journal = self.vouchers.journal();
-        Report::of(&*journal.state().await.unwrap(), journal.now())
+        Report::of(&journal.state().await.unwrap(), journal.now())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
