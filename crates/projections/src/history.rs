@@ -122,21 +122,9 @@ impl History {
     }
 
     async fn own(&self, stream: &StreamName) -> Result<Vec<RecordedEvent>, Error> {
-        let mut events = Vec::new();
-        loop {
-            let from = events.last().map_or(0, |last: &RecordedEvent| last.version + 1);
-            let read = self.log.read_stream(stream, from, Direction::Forwards, PAGE).await;
-            match read {
-                Ok(more) => {
-                    let done = more.len() < PAGE;
-                    events.extend(more);
-                    if done {
-                        return Ok(events);
-                    }
-                }
-                Err(eventstore::Error::StreamNotFound(_)) => return Ok(events),
-                Err(error) => return Err(error.into()),
-            }
+        match self.log.read_stream(stream, 0, Direction::Forwards, usize::MAX).await {
+            Err(eventstore::Error::StreamNotFound(_)) => Ok(Vec::new()),
+            events => Ok(events?),
         }
     }
 

@@ -135,14 +135,14 @@ impl Tables {
         let by = match &self.0 {
             In::File { database, .. } => {
                 let mut writer = database.turn().await?;
-                let begun = execute_in(writer.as_mut(), "BEGIN IMMEDIATE").await;
+                let begun = execute(writer.as_mut().map(Writer::Sqlite), "BEGIN IMMEDIATE").await;
                 begun.map_err(|error| database.error(error))?;
                 By::File(writer)
             }
             In::Server { server, .. } => {
                 let begun = async {
                     let mut lent = server.connections.lend().await?;
-                    execute_on(&mut lent.connection, "BEGIN").await?;
+                    execute(Some(Writer::Postgres(&mut lent.connection)), "BEGIN").await?;
                     Ok(lent)
                 };
                 By::Server(Some(begun.await.map_err(|error| server.name.error(error))?))
@@ -194,10 +194,7 @@ impl Exclusive<'_> {
     /// Begins a transaction. After one that was not committed, a server's tables are given up.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         let Holder::Server(held) = &mut self.by else { return self.tables.begin().await };
-        let begun = match held {
-            Some(connection) => execute_on(connection, "BEGIN").await,
-            None => Err(sqlx::Error::PoolClosed),
-        };
+        let begun = execute(held.as_mut().map(Writer::Postgres), "BEGIN").await;
         begun.map_err(|error| self.tables.name().error(error))?;
         Ok(Transaction { tables: self.tables, by: By::Exclusive(held), committed: false })
     }
@@ -226,11 +223,7 @@ impl Transaction<'_> {
 
     /// Commits it.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let committed = match &mut self.by {
-            By::File(writer) => execute_in(writer.as_mut(), "COMMIT").await,
-            By::Server(lent) => commit_on(lent.as_mut().map(|lent| &mut lent.connection)).await,
-            By::Exclusive(connection) => commit_on(connection.as_mut()).await,
-        };
+        let committed = execute(self.by.writer(), "COMMIT").await;
         committed.map_err(|error| self.tables.name().error(error))?;
         self.committed = true;
         if let By::Server(lent) = &mut self.by
@@ -244,23 +237,34 @@ impl Transaction<'_> {
     /// The connection, for statements that [`Transaction::run`] does not know.
     pub fn writer(&mut self) -> Result<(&StoreName, Writer<'_>), Error> {
         let name = self.tables.name();
-        let closed = || name.error(sqlx::Error::PoolClosed);
-        let writer = match &mut self.by {
-            By::File(writer) => Writer::Sqlite(writer.as_mut().ok_or_else(closed)?),
-            By::Server(lent) => Writer::Postgres(&mut lent.as_mut().ok_or_else(closed)?.connection),
-            By::Exclusive(connection) => Writer::Postgres(connection.as_mut().ok_or_else(closed)?),
-        };
+        let writer = self.by.writer().ok_or_else(|| name.error(sqlx::Error::PoolClosed))?;
         Ok((name, writer))
     }
 }
 
-fn execute_in<'a>(
-    writer: Option<&'a mut SqliteConnection>,
+impl By<'_> {
+    /// The connection; `None` once it is closed.
+    fn writer(&mut self) -> Option<Writer<'_>> {
+        match self {
+            Self::File(writer) => writer.as_mut().map(Writer::Sqlite),
+            Self::Server(lent) => lent.as_mut().map(|lent| Writer::Postgres(&mut lent.connection)),
+            Self::Exclusive(connection) => connection.as_mut().map(Writer::Postgres),
+        }
+    }
+}
+
+fn execute<'a>(
+    writer: Option<Writer<'a>>,
     statement: &'static str,
 ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
     Box::pin(async move {
-        let writer = writer.ok_or(sqlx::Error::PoolClosed)?;
-        sqlx::raw_sql(statement).execute(writer).await.map(|_| ())
+        let statement = sqlx::raw_sql(statement);
+        match writer.ok_or(sqlx::Error::PoolClosed)? {
+            Writer::Sqlite(connection) => statement.execute(connection).await.map(|_| ()),
+            Writer::Postgres(connection) => {
+                within(ANSWER, statement.execute(connection)).await.map(|_| ())
+            }
+        }
     })
 }
 
@@ -273,17 +277,4 @@ fn lock_for(connection: &mut PgConnection, lock: i64) -> BoxFuture<'_, Result<()
         transaction.commit().await
     };
     Box::pin(within(ANSWER, locking))
-}
-
-fn execute_on<'a>(
-    connection: &'a mut PgConnection,
-    statement: &'static str,
-) -> BoxFuture<'a, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        within(ANSWER, sqlx::raw_sql(statement).execute(connection)).await.map(|_| ())
-    })
-}
-
-async fn commit_on(connection: Option<&mut PgConnection>) -> Result<(), sqlx::Error> {
-    execute_on(connection.ok_or(sqlx::Error::PoolClosed)?, "COMMIT").await
 }
