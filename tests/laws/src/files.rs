@@ -34,6 +34,22 @@ fn every_lint_that_is_switched_off_says_why() {
     }
 }
 
+/// An example is a test in a file of its own: `tests/run` runs none in documentation.
+#[test]
+fn documentation_comments_hold_no_code_to_run() {
+    for (path, _) in sources() {
+        let text = read(&path);
+        let comments = text
+            .lines()
+            .map(str::trim_start)
+            .filter_map(|line| line.strip_prefix("///").or_else(|| line.strip_prefix("//!")));
+        let fences = comments.filter_map(|comment| comment.trim_start().strip_prefix("```"));
+        for language in fences.step_by(2) {
+            assert_eq!(language, "text", "{}: a block of code runs as a test", short(&path));
+        }
+    }
+}
+
 #[test]
 fn links_in_the_documents_point_to_files_that_exist() {
     for file in files(&root(), &[".md"]) {
