@@ -8,7 +8,7 @@
 mod case;
 mod error;
 #[cfg(test)]
-#[path = "../../registry/src/fresh.rs"]
+#[path = "../../registry/src/store/tests/fresh.rs"]
 mod fresh;
 mod letter;
 mod lmtp;

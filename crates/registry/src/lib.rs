@@ -5,6 +5,7 @@
 //! nothing. Deliberately absent: the state of a mailbox, which is folded from the log.
 
 #[cfg(test)]
+#[path = "store/tests/fresh.rs"]
 mod fresh;
 mod import;
 mod store;

@@ -3,7 +3,7 @@
 mod asking;
 mod damage;
 mod erasing;
-#[path = "../../../registry/src/fresh.rs"]
+#[path = "../../../registry/src/store/tests/fresh.rs"]
 mod fresh;
 mod granting;
 mod history;
