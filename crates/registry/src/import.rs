@@ -197,15 +197,12 @@ impl LookedFile {
 
 /// Reads a file once, for its SHA-256 and its control file; of a stream only the start.
 fn look(source: Source, ignore_extra: bool) -> Result<Looked, Error> {
-    let control = source.control();
-    let (opened, path) = match source {
-        Source::File(path) | Source::Controlled { file: path, .. } => {
-            (source::open_file(&path)?, Some(path))
-        }
+    let (opened, file) = match source {
+        Source::File { path, control } => (source::open_file(&path)?, Some((path, control))),
         Source::Stream(stream) => (source::open_stream(stream).map_err(Error::Interrupted)?, None),
     };
     // A pipe is a stream, although it has a path.
-    let Some(path) = path.filter(|_| opened.total.is_some()) else {
+    let Some((path, control)) = file.filter(|_| opened.total.is_some()) else {
         let identity = opened.start.clone();
         return Ok(Looked { opened, identity, file: None });
     };

@@ -24,7 +24,7 @@ pub async fn load(
     let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
     let journal = store.adopt(plan, clock, &origin).await?;
     let request = ImportRequest {
-        source: Source::File(registry.to_owned()),
+        source: Source::File { path: registry.to_owned(), control: None },
         rejects: Some(rejects_of(registry)),
         encoding: Encoding::Utf8,
         ignore_extra: false,

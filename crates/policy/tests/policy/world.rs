@@ -155,7 +155,7 @@ impl World {
     pub(crate) async fn import(&self, rows: &str) {
         let path = self.write("registry.csv", &(HEADER.to_owned() + rows));
         let request = ImportRequest {
-            source: Source::File(path),
+            source: Source::File { path, control: None },
             rejects: None,
             encoding: Encoding::Utf8,
             ignore_extra: false,

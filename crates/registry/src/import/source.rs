@@ -13,23 +13,14 @@ use super::Error;
 /// The source of the rows.
 pub enum Source {
     /// A file, plain, gzip or zstd, detected by its first bytes.
-    File(PathBuf),
-    /// A file with a named control file.
-    Controlled {
+    File {
         /// The file.
-        file: PathBuf,
-        /// Its control file.
-        control: PathBuf,
+        path: PathBuf,
+        /// Its control file; `None` for one beside it, if there is one.
+        control: Option<PathBuf>,
     },
     /// A stream that can be read once, such as standard input; the same compressions.
     Stream(Box<dyn Read + Send>),
-}
-
-impl Source {
-    /// The named control file.
-    pub(super) fn control(&self) -> Option<PathBuf> {
-        if let Self::Controlled { control, .. } = self { Some(control.clone()) } else { None }
-    }
 }
 
 /// Read ahead to detect the compression, and to identify a stream after a crash.

@@ -121,7 +121,7 @@ impl World {
     ) -> Result<Summary, Error> {
         let mut progress = |_| {};
         let mut request = Request {
-            source: Source::File(path.to_owned()),
+            source: Source::File { path: path.to_owned(), control: None },
             rejects: Some(rejects_of(path)),
             encoding: Encoding::Utf8,
             ignore_extra: false,
@@ -317,7 +317,7 @@ fn request<'a>(
     progress: &'a mut (dyn FnMut(Progress) + Send),
 ) -> Request<'a> {
     Request {
-        source: Source::File(path.to_owned()),
+        source: Source::File { path: path.to_owned(), control: None },
         rejects: None,
         encoding: Encoding::Utf8,
         ignore_extra: false,

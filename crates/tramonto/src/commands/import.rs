@@ -34,13 +34,10 @@ pub(super) async fn execute(args: ImportArgs, global: &Global) -> Result<ExitCod
         Source::Stream(Box::new(std::io::stdin()))
     } else {
         expect_file(&args.file)?;
-        match &args.control {
-            Some(control) => {
-                expect_file(control)?;
-                Source::Controlled { file: args.file.clone(), control: control.clone() }
-            }
-            None => Source::File(args.file.clone()),
+        if let Some(control) = &args.control {
+            expect_file(control)?;
         }
+        Source::File { path: args.file.clone(), control: args.control.clone() }
     };
     let rejects = if from_stream { STREAM_REJECTS.into() } else { rejects_of(&args.file) };
     let ignore_extra = args.ignore_extra;
