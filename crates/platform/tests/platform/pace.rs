@@ -182,7 +182,7 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
     for outcome in calls.join_all().await {
         outcome.unwrap();
     }
-    assert_eq!(platform.inner().most.load(Ordering::SeqCst), 3);
+    assert_eq!(platform.inner().inner().most.load(Ordering::SeqCst), 3);
     let taken = begun.elapsed();
     assert!(Duration::from_secs(10) <= taken && taken < Duration::from_secs(11), "{taken:?}");
 }
