@@ -1,7 +1,6 @@
 //! Actions that are repeated: with the same idempotency key, with another action's, and without.
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a store that cannot be opened ends the test")]
 
 use chrono::NaiveDate;
 use domain::{Capabilities, Capability, PaceChanged, Plan};

@@ -90,7 +90,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Phase(command) => Box::pin(phase(command, &global)).await?,
         Command::Status => status::execute(&global).await?,
         Command::Rehearse(args) => return Box::pin(rehearse::execute(*args, &global)).await,
-        Command::Run(args) => return Box::pin(run::execute(*args, &global)).await,
+        Command::Run(args) => Box::pin(run::execute(*args, &global)).await?,
         Command::Registry(RegistryCommand::Import(args)) => {
             return Box::pin(import::execute(args, &global)).await;
         }
@@ -116,7 +116,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Store(StoreCommand::Migrate(args)) => migrate::execute(args, &global).await?,
         Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,
         Command::Store(StoreCommand::Rebuild) => Box::pin(derived::rebuild(&global)).await?,
-        Command::Service(command) => return service(command, &global).await,
+        Command::Service(command) => service(command, &global).await?,
         Command::Config(args) => config::execute(&args, &global)?,
         Command::Completion { shell } => completion::execute(shell)?,
         Command::Man { folder } => man::execute(&folder, &global)?,
@@ -132,7 +132,7 @@ async fn phase(command: PhaseCommand, global: &Global) -> Result<(), Error> {
     }
 }
 
-async fn service(command: ServiceCommand, global: &Global) -> Result<ExitCode, Error> {
+async fn service(command: ServiceCommand, global: &Global) -> Result<(), Error> {
     match command {
         ServiceCommand::Scheduler(args) => Box::pin(serving::scheduler(*args, global)).await,
         ServiceCommand::Worker(args) => Box::pin(serving::worker(*args, global)).await,
@@ -142,10 +142,7 @@ async fn service(command: ServiceCommand, global: &Global) -> Result<ExitCode, E
         ServiceCommand::Policy(args) => Box::pin(serving::policy(&args, global)).await,
         ServiceCommand::Intake(args) => Box::pin(serving::intake(*args, global)).await,
         ServiceCommand::Portal(args) => Box::pin(serving::portal(&args, global)).await,
-        ServiceCommand::Check(args) => {
-            healthcheck::execute(&args).await?;
-            Ok(Exit::Done.into())
-        }
+        ServiceCommand::Check(args) => healthcheck::execute(&args).await,
     }
 }
 

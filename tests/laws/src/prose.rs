@@ -62,12 +62,8 @@ const BANNED_NAMES: &[(&str, &str)] = &[
 ];
 
 /// The crates that do not follow a rule yet. Strike them off: none is ever added.
-const NOT_YET: &[(Rule, &[&str])] = &[
-    (Rule::Phrases, &[]),
-    (Rule::Names, &[]),
-    (Rule::Columns, &[]),
-    (Rule::Summaries, &[]),
-];
+const NOT_YET: &[(Rule, &[&str])] =
+    &[(Rule::Phrases, &[]), (Rule::Names, &[]), (Rule::Columns, &[]), (Rule::Summaries, &[])];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {

@@ -87,7 +87,7 @@ fn with_hyphens(table: Table) -> Table {
 fn in_toml(value: Value) -> Value {
     match value {
         Value::Table(table) => Value::Table(with_hyphens(table)),
-        Value::Array(values) => values.into_iter().map(in_toml).collect(),
+        Value::Array(values) => Value::Array(values.into_iter().map(in_toml).collect()),
         Value::String(text) if text.parse::<NaiveDate>().is_ok() => {
             text.parse().map_or(Value::String(text), Value::Datetime)
         }

@@ -10,8 +10,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use eventstore::Clock;
-
 use crate::cli::{Global, RehearseArgs};
 use crate::exit::Exit;
 use crate::{Error, Home};

@@ -1,17 +1,14 @@
 //! `tramonto run`: the engine under the real clock, every part in one process.
 
-use std::process::ExitCode;
-
 use engine::parts::WorkerSettings;
 use engine::{EngineSettings, RunMode, embedded};
 
 use super::{canary, notices, plan_file, serving};
 use crate::cli::{Global, RunArgs};
-use crate::exit::Exit;
 use crate::{Error, StoreUrl};
 
 /// Runs until it is stopped; a second signal ends it at once, which loses nothing either.
-pub(super) async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(args: RunArgs, global: &Global) -> Result<(), Error> {
     if let StoreUrl::Postgres(_) = &global.store {
         return serving::all(args, global).await;
     }
@@ -20,8 +17,7 @@ pub(super) async fn execute(args: RunArgs, global: &Global) -> Result<ExitCode, 
     let settings = EngineSettings { platform: args.service.platform.choice()?, ..settings };
     let plan = args.plan.as_deref().map(plan_file::read).transpose()?.map(|(plan, _)| plan);
     let process = args.service.process();
-    embedded::run(global.home()?, plan, &global.actor(), settings, &process).await?;
-    Ok(Exit::Done.into())
+    embedded::run(global.home()?, plan, &global.actor(), settings, &process).await
 }
 
 /// How the parts work, by the flags.

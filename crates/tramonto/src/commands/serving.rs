@@ -1,7 +1,5 @@
 //! The services: each is a list of parts, with the settings of its flags.
 
-use std::process::ExitCode;
-
 use domain::Capabilities;
 use engine::EngineSettings;
 use engine::parts::{NoticeDelivery, PartKind, WorkerSettings};
@@ -12,9 +10,8 @@ use crate::cli::{
     ApiArgs, Global, LmtpArgs, PolicyArgs, PortalArgs, ProjectorArgs, RelayArgs, RunArgs,
     SchedulerArgs, ServiceArgs, WorkerArgs,
 };
-use crate::exit::Exit;
 
-pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<(), Error> {
     let engine = EngineSettings {
         sweep: args.sweep.settings(),
         arm_ahead: args.sweep.arm_ahead.0,
@@ -23,7 +20,7 @@ pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<Ex
     run("scheduler", PartKind::SCHEDULER, engine, &args.service, global).await
 }
 
-pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<(), Error> {
     let effects = args.effects.unwrap_or(Capabilities::OF_WORKERS);
     let engine = EngineSettings {
         arm_ahead: args.arm_ahead.0,
@@ -36,22 +33,22 @@ pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<ExitCode
     run("worker", PartKind::WORKER, engine, &args.service, global).await
 }
 
-pub(super) async fn projector(args: ProjectorArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn projector(args: ProjectorArgs, global: &Global) -> Result<(), Error> {
     let engine = EngineSettings::default();
     run("projector", PartKind::PROJECTOR, engine, &args.service, global).await
 }
 
-pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<(), Error> {
     let engine = EngineSettings { expand_events: args.expand, ..EngineSettings::default() };
     run("relay", PartKind::RELAY, engine, &args.service, global).await
 }
 
-pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<(), Error> {
     run("api", PartKind::API, EngineSettings::default(), &args.service, global).await
 }
 
 /// Every service in one process.
-pub(super) async fn all(args: RunArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn all(args: RunArgs, global: &Global) -> Result<(), Error> {
     let engine = super::run::settings(&args)?;
     run("run", PartKind::SHARED, engine, &args.service, global).await
 }
@@ -62,24 +59,21 @@ async fn run(
     engine: EngineSettings,
     args: &ServiceArgs,
     global: &Global,
-) -> Result<ExitCode, Error> {
-    services::run(name, parts, args.settings(engine, global)?).await?;
-    Ok(Exit::Done.into())
+) -> Result<(), Error> {
+    services::run(name, parts, args.settings(engine, global)?).await
 }
 
-pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<(), Error> {
     let (answers, process) = (args.answers.anywhere(), args.service.process());
-    services::policy(&global.settings()?, &answers, &process).await?;
-    Ok(Exit::Done.into())
+    services::policy(&global.settings()?, &answers, &process).await
 }
 
-pub(super) async fn portal(args: &PortalArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn portal(args: &PortalArgs, global: &Global) -> Result<(), Error> {
     let settings = global.settings_with(args.archive.as_ref())?;
-    services::portal(settings, args.listen, args.watch.0).await?;
-    Ok(Exit::Done.into())
+    services::portal(settings, args.listen, args.watch.0).await
 }
 
-pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<(), Error> {
     let relay = match super::notices::delivery(&args.notices)? {
         NoticeDelivery::Relay(relay) => Some(relay),
         NoticeDelivery::Disabled | NoticeDelivery::Mailer(_) => None,
@@ -97,6 +91,5 @@ pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<ExitCode, 
         templates: args.letters,
         relay,
     };
-    services::intake(stores, settings).await?;
-    Ok(Exit::Done.into())
+    services::intake(stores, settings).await
 }
