@@ -4,10 +4,9 @@
 //! everywhere, so none can deadlock; every wait is bounded. Connections are opened on demand and
 //! reopened after they are lost.
 
-use sql::Writer;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection, PgPool, Postgres};
+use sql::{Connections, PgConnectOptions, Writer, within};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use super::name::{Name, Problem};
 use super::tables::{Access, Tables};
@@ -21,10 +20,13 @@ mod waits;
 
 pub use waits::Waits;
 
+/// Maximum connections of one process: a worker makes one call at a time.
+const CONNECTIONS: usize = 8;
+
 #[derive(Debug)]
 pub(super) struct Server {
     waits: Waits,
-    pool: PgPool,
+    connections: Connections,
 }
 
 impl Directory {
@@ -62,7 +64,7 @@ impl Directory {
 
 impl Server {
     fn new(options: PgConnectOptions, waits: Waits) -> Self {
-        Self { waits, pool: waits.pool(options) }
+        Self { waits, connections: Connections::new(waits.session(options), CONNECTIONS) }
     }
 
     /// Runs an operation in one transaction.
@@ -85,17 +87,17 @@ impl Server {
         .await
     }
 
-    /// Runs an operation on its own connection, with a bounded wait.
+    /// Runs an operation on its own connection, with a bounded wait. After a failed or cancelled
+    /// call the connection is closed, which rolls back the transaction.
     async fn call<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let mut held = Held(Some(self.pool.acquire().await?));
-        let Some(connection) = held.0.as_deref_mut() else { return Err(Problem::Silence) };
-        let done = tokio::time::timeout(self.waits.call, work(connection)).await;
+        let mut lent = within(self.waits.connect, self.connections.lend()).await?;
+        let done = timeout(self.waits.call, work(&mut lent.connection)).await;
         let done = done.unwrap_or(Err(Problem::Silence));
         if done.is_ok() {
-            held.give_back();
+            lent.give_back();
         }
         done
     }
@@ -128,26 +130,8 @@ impl Server {
     /// Closes its connections. An unresponsive server is waited for no longer than for a
     /// connection, and closes what remains.
     pub(super) async fn close(self, name: &Name) {
-        if tokio::time::timeout(self.waits.connect, self.pool.close()).await.is_err() {
+        if timeout(self.waits.connect, self.connections.close()).await.is_err() {
             tracing::warn!(%name, "connections did not close in time");
-        }
-    }
-}
-
-/// A connection that returns to the pool only after a successful call: after a failed or cancelled
-/// one it is closed, which rolls back the transaction.
-struct Held(Option<PoolConnection<Postgres>>);
-
-impl Held {
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(mut connection) = self.0.take() {
-            connection.close_on_drop();
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Creates and opens the file, with a clear error for every file that is not a mail directory.
 
 use std::path::Path;
-use std::time::Duration;
 
 use sql::file::beside;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -14,8 +13,6 @@ use super::super::{Database, Directory};
 use super::{File, Place, header, schema};
 use crate::{Cause, Error, Mode};
 
-/// How long to wait for another program's lock.
-const BUSY: Duration = Duration::from_secs(5);
 /// Pages of this size halve the cost of committing a whole batch, which writes most pages anyway.
 const PAGE_SIZE: u32 = 16_384;
 /// Pages of write-ahead log (64 MB) after which it is checkpointed: a page written by several
@@ -106,9 +103,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+    sql::file::options(path)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY)
         .pragma("wal_autocheckpoint", CHECKPOINT_FROM)
 }
