@@ -107,7 +107,7 @@ impl Registry {
     /// The programme that it belongs to, according to the database.
     async fn owner(&self) -> Result<Option<String>, Error> {
         let name = |(name,): (String,)| Ok(name);
-        Ok(self.all("SELECT name FROM programme", Vec::new(), name).await?.pop())
+        Ok(self.tables.all("SELECT name FROM programme", Vec::new(), name).await?.pop())
     }
 
     /// The programme it belongs to.
@@ -137,17 +137,17 @@ impl Registry {
     /// The registration with an address; case is ignored.
     pub async fn find_address(&self, address: &str) -> Result<Option<Entry>, Error> {
         let address = address.trim().to_ascii_lowercase();
-        Ok(self.all(row::BY_ADDRESS, params![address], row::entry).await?.pop())
+        Ok(self.tables.all(row::BY_ADDRESS, params![address], row::entry).await?.pop())
     }
 
     /// The registration of a holder.
     pub async fn find_holder(&self, holder: &CodiceFiscale) -> Result<Option<Entry>, Error> {
-        Ok(self.all(row::BY_HOLDER, params![holder.as_str()], row::entry).await?.pop())
+        Ok(self.tables.all(row::BY_HOLDER, params![holder.as_str()], row::entry).await?.pop())
     }
 
     /// The registration of that id in the registry file.
     pub async fn find_registration(&self, registration_id: &str) -> Result<Option<Entry>, Error> {
-        Ok(self.all(row::BY_ID, params![registration_id.trim()], row::entry).await?.pop())
+        Ok(self.tables.all(row::BY_ID, params![registration_id.trim()], row::entry).await?.pop())
     }
 
     /// Number, address and whether it was activated, for a range of numbers, in order.
@@ -156,7 +156,7 @@ impl Registry {
         numbers: RangeInclusive<u32>,
     ) -> Result<Vec<(u32, String, bool)>, Error> {
         let (first, last) = numbers.into_inner();
-        self.all(row::ADDRESSES, params![first, last], row::address).await
+        Ok(self.tables.all(row::ADDRESSES, params![first, last], row::address).await?)
     }
 
     /// The same for a set of numbers; unknown ones are left out.
@@ -195,24 +195,14 @@ impl Registry {
             let (registered, activated) = (count(registered)?, count(activated)?);
             Ok(Counts { registered, activated, used: count(used)? })
         };
-        let counted = self.all(row::COUNTS, Vec::new(), read).await?.pop();
+        let counted = self.tables.all(row::COUNTS, Vec::new(), read).await?.pop();
         Ok(counted.unwrap_or_default())
     }
 
     /// The number of the next registration.
     pub async fn next_number(&self) -> Result<u32, Error> {
         let read = |(next,): (i64,)| row::number_of(next);
-        Ok(self.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
-    }
-
-    /// All rows of a statement, each parsed.
-    async fn all<T: Row, R>(
-        &self,
-        statement: impl Into<Statement>,
-        given: Vec<Param>,
-        read: impl Fn(T) -> Result<R, String>,
-    ) -> Result<Vec<R>, Error> {
-        Ok(self.tables.all(statement, given, read).await?)
+        Ok(self.tables.all(row::NEXT_NUMBER, Vec::new(), read).await?.pop().unwrap_or(0))
     }
 
     /// The rows of a set of numbers, given as `$1`, in their order.

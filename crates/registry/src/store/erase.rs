@@ -45,13 +45,13 @@ impl Registry {
 
     /// The hashes of the registration ids of all erased holders.
     pub(crate) async fn erased(&self) -> Result<Vec<Trace>, Error> {
-        self.all("SELECT registration FROM erased", Vec::new(), read).await
+        Ok(self.tables.all("SELECT registration FROM erased", Vec::new(), read).await?)
     }
 
     /// The hash of this registration id, if its holder was erased.
     pub(crate) async fn erased_as(&self, registration_id: &str) -> Result<Vec<Trace>, Error> {
         const ONE: &str = "SELECT registration FROM erased WHERE registration = $1";
-        self.all(ONE, params![trace(registration_id)], read).await
+        Ok(self.tables.all(ONE, params![trace(registration_id)], read).await?)
     }
 }
 

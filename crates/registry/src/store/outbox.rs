@@ -29,7 +29,7 @@ pub(super) const REMOVE: &str = "DELETE FROM outbox WHERE place <= $1";
 impl Registry {
     /// The oldest events that the log may not have yet, at most `limit`.
     pub(crate) async fn announcements(&self, limit: u32) -> Result<Vec<Announcement>, Error> {
-        self.all(WAITING, params![limit], read).await
+        Ok(self.tables.all(WAITING, params![limit], read).await?)
     }
 }
 

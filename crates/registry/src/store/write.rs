@@ -70,7 +70,7 @@ impl Registry {
             let first_new = row::number_of(first_new)?;
             Ok(ImportState { number, source, started_at, first_new, finished })
         };
-        Ok(self.all(LAST, Vec::new(), read).await?.pop())
+        Ok(self.tables.all(LAST, Vec::new(), read).await?.pop())
     }
 
     /// The rows that the last import has changed.
@@ -79,29 +79,29 @@ impl Registry {
         let read = |(number, codice_fiscale, address): (i64, String, String)| {
             Ok(Freed { number: row::number_of(number)?, codice_fiscale, address })
         };
-        self.all(ALL, Vec::new(), read).await
+        Ok(self.tables.all(ALL, Vec::new(), read).await?)
     }
 
     /// The keys of the registrations from a number on, at most `limit` of them.
     pub(crate) async fn keys(&self, from: u32, limit: u32) -> Result<Vec<Keys>, Error> {
-        self.all(row::KEYS, params![from, limit], row::keys).await
+        Ok(self.tables.all(row::KEYS, params![from, limit], row::keys).await?)
     }
 
     /// The keys of some mailboxes.
     pub(crate) async fn keys_of(&self, numbers: &[u32]) -> Result<Vec<Keys>, Error> {
-        self.all(row::KEYS_OF, vec![given(numbers)], row::keys).await
+        Ok(self.tables.all(row::KEYS_OF, vec![given(numbers)], row::keys).await?)
     }
 
     /// The keys of the mailboxes with the id, the holder or the address of a registration.
     pub(crate) async fn keys_like(&self, like: &Registration) -> Result<Vec<Keys>, Error> {
         let Registration { registration_id, codice_fiscale, address, .. } = like;
         let given = params![registration_id.as_str(), codice_fiscale.as_str(), address.as_str()];
-        self.all(row::KEYS_LIKE, given, row::keys).await
+        Ok(self.tables.all(row::KEYS_LIKE, given, row::keys).await?)
     }
 
     /// The whole registrations of some numbers, in their order.
     pub(crate) async fn entries(&self, numbers: &[u32]) -> Result<Vec<Entry>, Error> {
-        self.all(row::OF_NUMBERS, vec![given(numbers)], row::entry).await
+        Ok(self.tables.all(row::OF_NUMBERS, vec![given(numbers)], row::entry).await?)
     }
 }
 
