@@ -110,11 +110,15 @@ impl Index {
                 Step::Write(step) => {
                     let (joined, source) = *step;
                     indexed.messages += count(joined.done.len());
-                    let before: u64 = indexed.files.iter().map(|file| file.counts.lines).sum();
-                    progress(before + source.counts.lines);
+                    progress(indexed.counts.lines + source.counts.lines);
                     done = self.write(&joined, &source, &mut names).await;
                 }
-                Step::Read(file) => indexed.files.push(file),
+                Step::Read(file) => {
+                    indexed.counts.lines += file.counts.lines;
+                    indexed.counts.kept += file.counts.kept;
+                    indexed.counts.broken += file.counts.broken;
+                    indexed.files.push(file);
+                }
                 Step::Failed(error) => done = Err(error),
             }
             if done.is_err() {
@@ -125,11 +129,6 @@ impl Index {
         drop(steps);
         reading.await.map_err(Error::export)?;
         done?;
-        for file in &indexed.files {
-            indexed.counts.lines += file.counts.lines;
-            indexed.counts.kept += file.counts.kept;
-            indexed.counts.broken += file.counts.broken;
-        }
         Ok(indexed)
     }
 
