@@ -64,7 +64,9 @@ impl Directory {
 
 impl Server {
     fn new(options: PgConnectOptions, waits: Waits) -> Self {
-        Self { waits, connections: Connections::new(waits.session(options), CONNECTIONS) }
+        let session = waits.session(options);
+        let connections = Connections::new(session, CONNECTIONS, waits.statement);
+        Self { waits, connections }
     }
 
     /// Runs an operation in one transaction.
