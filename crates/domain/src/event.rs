@@ -30,39 +30,20 @@ use uuid::Uuid;
 use self::describe::attempts;
 use self::payload::Payload;
 
-pub use canary::{CanaryProbed, Finding, ProbeAnswer, Protocol, Side, Transcript};
+pub use canary::*;
 pub use column::DateColumn;
 pub use describe::{late, utc};
-pub use drift::{Compared, DriftChecked, DriftFound, DriftSettled, Standing};
-pub use erasure::{ErasureGround, ErasureOrdered, HoldersErased};
+pub use drift::*;
+pub use erasure::*;
 pub use incident::IncidentKey;
 pub use keys::KeysRotated;
-pub use log_request::{
-    ExportAccess, LogExportAccessed, LogExportExpired, LogExportPrepared, LogRequestRefused,
-    LogRequested, LogRequesterVerified, LogsDestroyed, Requester,
-};
-pub use notice::{
-    NoticesBounced, NoticesClaimed, NoticesDeferred, NoticesFailed, NoticesInDoubt,
-    NoticesReleased, NoticesRetried, NoticesSent,
-};
-pub use outcome::{
-    EffectFailed, IncidentOpened, IncidentResolved, IncidentRetried, Outcome, RightsArmed,
-    RightsRestored, Verdict,
-};
-pub use programme::{
-    AmendmentDropped, FailedMailboxes, PaceChanged, PhaseCompleted, PhaseStarted, PlanAdopted,
-    ProgrammePaused, ProgrammeResumed, RecurringWorkDue,
-};
-pub use registry::{
-    HoldPlaced, HoldReleased, MailboxWithdrawn, MailboxesActivated, MailboxesRegistered,
-    RegistrationsCorrected, RegistryImported,
-};
+pub use log_request::*;
+pub use notice::*;
+pub use outcome::*;
+pub use programme::*;
+pub use registry::*;
 pub use subjects::Subjects;
-pub use voucher::{
-    Verification, VoucherRedeemed, VoucherReissued, VoucherRemindersClaimed, VoucherRevoked,
-    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
-    VouchersVerified,
-};
+pub use voucher::*;
 
 /// An event with its place in the log and its times.
 #[derive(Debug, Clone, PartialEq)]
