@@ -117,9 +117,13 @@ impl Stored {
         programme: &ProgrammeId,
     ) -> Result<Self, Error> {
         let row = transaction.rows(Checkpoint::READ, Vec::new()).await?.pop();
+        if row.is_none() {
+            return Ok(Self::default());
+        }
         let checkpoint = Checkpoint::of(row, programme, store)?;
         let rest = transaction.rows("SELECT document FROM rest", Vec::new()).await?.pop();
-        let Some((document,)): Option<(String,)> = rest else { return Ok(Self::default()) };
+        let (document,): (String,) =
+            rest.ok_or_else(|| store.corrupt("it has a checkpoint without a state"))?;
         let rest = parse(&document).map_err(|error| store.corrupt(error))?;
         const CHUNKS: &str = "SELECT name, members FROM chunk ORDER BY name, chunk";
         let chunks: Vec<(String, Vec<u8>)> = transaction.rows(CHUNKS, Vec::new()).await?;
