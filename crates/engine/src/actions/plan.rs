@@ -81,9 +81,10 @@ impl Action for AmendPlan {
         let on = Decision::on(stream.clone()).depends_on(voucher_stream(programme)?);
         let amend = |state: &State, now| Ok(state.decide(Command::Amend(self.plan.clone()), now)?);
         let decided = store.decide_on(caller, stream, &on, amend).await?;
-        let decided = decided.led_to(|event| match event {
-            Event::PlanAmended(event) | Event::AmendmentProposed(event) => event.plan == self.plan,
-            event => matches!(event, Event::AmendmentDropped(_)),
+        let decided = decided.led_to(|event| {
+            matches!(event, Event::AmendmentDropped(_))
+                || matches!(event, Event::PlanAmended(event) | Event::AmendmentProposed(event)
+                    if event.plan == self.plan)
         })?;
         let any = |of: fn(&Event) -> bool| decided.events.iter().any(of);
         let outcome = if any(|event| matches!(event, Event::PlanAmended(_))) {
