@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use sql::Param;
+use sql::params;
 
 use super::dialect::clamped;
 use super::tables::{Access, Tables};
@@ -17,7 +17,7 @@ impl Directory {
         let micros = instant.map(|instant| clamped(instant).timestamp_micros());
         let work = async |tables: &mut Tables<'_>| {
             let set = tables.dialect().set_clock();
-            tables.run(set, vec![Param::OptionalNumber(micros)]).await
+            tables.run(set, params![micros]).await
         };
         self.transact(Access::Write, work).await?;
         Ok(())

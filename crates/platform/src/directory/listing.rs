@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::{Capabilities, MailboxSet};
 use roaring::RoaringBitmap;
-use sql::Param;
+use sql::params;
 
 use super::dialect::LIST;
 use super::name::Problem;
@@ -29,9 +29,8 @@ pub(super) async fn known(
            CASE WHEN count(*) <= max(number) - min(number) THEN (SELECT {LIST} FROM page) END
          FROM page"
     );
-    let params = vec![Param::Number(from.into()), Param::Number(limit.into())];
     let (rows, first, last, listed): (i64, i64, i64, Option<String>) =
-        tables.row(page, params).await?;
+        tables.row(page, params![from, limit]).await?;
     // The statement has no other numbers.
     let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
     let mailboxes = match counted::whole((number(rows), number(first), number(last))) {

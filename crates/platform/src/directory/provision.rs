@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sql::{Failure, Param};
+use sql::{Failure, Param, params};
 
 use super::Directory;
 use super::dialect::Dialect;
@@ -82,8 +82,7 @@ async fn provision(
     };
     let arm = format!("INSERT INTO armed (number) {arm} ON CONFLICT (number) DO NOTHING");
     tables.run(arm, vec![numbers]).await?;
-    let checkpoint = vec![Param::Number(checkpoint)];
-    tables.run("UPDATE directory SET provisioned_to = $1", checkpoint).await?;
+    tables.run("UPDATE directory SET provisioned_to = $1", params![checkpoint]).await?;
     Ok(())
 }
 

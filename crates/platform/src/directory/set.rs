@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
-use sql::Param;
+use sql::{Param, params};
 
 use super::name::Problem;
 use super::numbers;
@@ -34,10 +34,10 @@ pub(super) async fn set(tables: &mut Tables<'_>, call: &SetRights) -> Result<Ans
         let decided = outcome.sort(part, &existing, &so, &fence, call);
         change.carry_out(tables, part, &decided.wanted, &existing).await?;
         if fence.remember(call.decided_at, call.capabilities, &decided.all) {
-            let decided = Param::Text(fence.to_text().map_err(Problem::Refused)?);
+            let decided = fence.to_text().map_err(Problem::Refused)?;
             let keep = "INSERT INTO decision (part, decided) VALUES ($1, $2)
                         ON CONFLICT (part) DO UPDATE SET decided = excluded.decided";
-            tables.run(keep, vec![Param::Number(part.id().into()), decided]).await?;
+            tables.run(keep, params![part.id(), decided]).await?;
         }
     }
     Ok(outcome.answer())
@@ -103,8 +103,8 @@ impl Change {
             changed = tables.run(update, vec![numbers::param(wanted)]).await?;
         } else {
             for (first, last) in runs {
-                let range = vec![Param::Number(first.into()), Param::Number(last.into())];
-                changed += tables.run(format!("{update} BETWEEN $1 AND $2"), range).await?;
+                let update = format!("{update} BETWEEN $1 AND $2");
+                changed += tables.run(update, params![first, last]).await?;
             }
         }
         if changed == wanted.len() {

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use roaring::RoaringBitmap;
-use sql::{Param, Writer};
+use sql::{Param, Writer, params};
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
 use super::dialect::{Dialect, LIST};
@@ -87,8 +87,7 @@ impl Tables<'_> {
         if part.is_listed() {
             return (self.dialect().listed(), vec![numbers::param(&part.mailboxes)]);
         }
-        let ends = [part.first, part.last].map(|number| Param::Number(number.into()));
-        ("BETWEEN $1 AND $2", ends.into())
+        ("BETWEEN $1 AND $2", params![part.first, part.last])
     }
 
     /// The existing mailboxes from the part's first to its last number, and those of them for which

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Refusals;
-use sql::Param;
+use sql::params;
 
 use super::super::Directory;
 use super::super::name::Problem;
@@ -34,8 +34,7 @@ async fn server(tables: &mut Tables<'_>, now: DateTime<Utc>) -> Result<Vec<Strin
     let mut found = Vec::new();
     let select = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) - $1,
                          EXISTS (SELECT FROM pg_roles WHERE rolname = 'tramonto_mail')";
-    let now = Param::Number(now.timestamp_micros());
-    let (off, role): (i64, bool) = tables.row(select, vec![now]).await?;
+    let (off, role): (i64, bool) = tables.row(select, params![now.timestamp_micros()]).await?;
     let off = TimeDelta::microseconds(off).abs();
     if off > OFF {
         found.push(format!(
