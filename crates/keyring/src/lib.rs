@@ -24,4 +24,4 @@ pub use jws::Refused;
 pub use key::{KeyStanding, Rotation, SigningKeyInfo, Turn};
 pub use keyed::KeyedHash;
 pub use keyring::Keyring;
-pub use link_secret::link_secret;
+pub use link_secret::{link_secret, random_bytes};

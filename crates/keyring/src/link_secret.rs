@@ -7,7 +7,12 @@ use crate::Error;
 
 /// A new secret of a link: 256 random bits, in the characters of a URL.
 pub fn link_secret() -> Result<String, Error> {
-    let mut bits = [0; 32];
-    SysRng.try_fill_bytes(&mut bits).map_err(|error| Error::Random(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bits))
+    Ok(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
+}
+
+/// Random bytes of the operating system.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|error| Error::Random(error.to_string()))?;
+    Ok(bytes)
 }

@@ -4,8 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use domain::{Event, State, VoucherCode, VoucherCommand, VoucherStanding};
 use eventstore::Origin;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use roaring::RoaringBitmap;
 
 use crate::decide::one;
@@ -145,10 +143,8 @@ impl Vouchers {
     async fn generate(&self, ids: Vec<CodeId>) -> Result<Vec<NewCode>, Error> {
         let mut codes = Vec::with_capacity(ids.len());
         for id in ids {
-            let mut bits = [0; 16];
-            let drawn = SysRng.try_fill_bytes(&mut bits);
-            drawn.map_err(|error| Error::Random(error.to_string()))?;
-            codes.push(NewCode { id, code: VoucherCode::from_random(u128::from_le_bytes(bits)) });
+            let bits = u128::from_le_bytes(keyring::random_bytes()?);
+            codes.push(NewCode { id, code: VoucherCode::from_random(bits) });
         }
         let inserted: HashSet<CodeId> = self.codes.insert(&codes).await?.into_iter().collect();
         codes.retain(|new| inserted.contains(&new.id));

@@ -54,16 +54,13 @@ pub enum Error {
         /// The file of the keys.
         keys: String,
     },
-    /// The operating system returned no random bits.
-    #[error("the operating system returned no random bits ({0}); try again")]
-    Random(String),
 }
 
 impl Error {
     /// May the same call succeed later?
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Random(_) | Self::Pending => true,
+            Self::Pending => true,
             Self::Codes(error) => error.may_retry(),
             Self::Log(error) => {
                 error.may_retry() || matches!(error, eventstore::Error::Conflict(_))

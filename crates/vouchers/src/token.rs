@@ -1,7 +1,6 @@
 //! The signed token that a provider of certified mail verifies offline.
 
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Plan, ProgrammeId, last_instant_of};
@@ -60,14 +59,6 @@ fn mask(names: &KeyedHash, tag: &[u8]) -> u32 {
 impl fmt::Display for VoucherId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
-    }
-}
-
-impl FromStr for VoucherId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(Self)
     }
 }
 
