@@ -2,7 +2,8 @@
 //!
 //! Events are written first. Ids are read only after an expectation that does not hold (the append
 //! may be a repeated one) or a unique violation, after which the whole group is done again with
-//! every id read first. Deliberately absent: the boundaries of transactions, which are the writer's.
+//! every id read first. Deliberately absent: the boundaries of transactions, which are the
+//! writer's.
 
 use std::collections::HashMap;
 

@@ -96,8 +96,8 @@ impl Holding {
     }
 }
 
-/// Claims or renews a lease, in a transaction on it. Where two claim a new subscription at once, the
-/// second grants nothing, finds the first's row and decides again.
+/// Claims or renews a lease, in a transaction on it. Where two claim a new subscription at once,
+/// the second grants nothing, finds the first's row and decides again.
 pub(crate) async fn claim(
     session: &mut impl Session,
     subscription: &str,
