@@ -98,7 +98,7 @@ impl RequestProcessor {
 
     /// One pass.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
-        let now = self.vouchers.journal().now();
+        let now = self.vouchers.journal.now();
         let mut progress = 0;
         for message in self.store.messages(MessageStatus::New, 0, BATCH).await? {
             self.process(&message, now).await?;
@@ -179,7 +179,7 @@ impl RequestProcessor {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let Some(letter) = reading.undelivered.as_deref() else { return Ok(false) };
-        let key = self.vouchers.keyring().keyed_hash(SEAL);
+        let key = self.vouchers.keyring.keyed_hash(SEAL);
         let Some(letter) = mail::open_number(&key, letter) else { return Ok(false) };
         let recorded = self.store.record_bounce(letter, message.number, now).await?;
         if recorded {
@@ -191,7 +191,7 @@ impl RequestProcessor {
 
     /// Is the voucher window open at an instant?
     async fn is_open(&self, at: DateTime<Utc>) -> Result<bool, Error> {
-        let snapshot = self.vouchers.journal().state().await?;
+        let snapshot = self.vouchers.journal.state().await?;
         let Some(plan) = snapshot.plan() else { return Ok(false) };
         let Some(rules) = &plan.vouchers else { return Ok(false) };
         let today = domain::civil_date(at, plan.zone);
@@ -219,7 +219,7 @@ impl RequestProcessor {
         found: impl IntoIterator<Item = (RegistryEntry, bool)>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Holder>, Error> {
-        let snapshot = self.vouchers.journal().state().await?;
+        let snapshot = self.vouchers.journal.state().await?;
         let state = &*snapshot;
         let mut holders: Vec<Holder> = Vec::new();
         for (entry, by_code) in found {

@@ -20,10 +20,14 @@ use crate::{CodeStore, Error, VoucherId};
 /// one, the code may be lost, and a reissue replaces it.
 #[derive(Clone)]
 pub struct Vouchers {
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) codes: Arc<CodeStore>,
-    pub(crate) keyring: Arc<Keyring>,
+    /// The log.
+    pub journal: Arc<Journal>,
+    /// The registry of holders.
+    pub registry: Arc<Registry>,
+    /// The store of codes.
+    pub codes: Arc<CodeStore>,
+    /// The programme's keys.
+    pub keyring: Arc<Keyring>,
     /// The key of voucher ids.
     pub(crate) names: KeyedHash,
     /// The command that is carried out, if it may be repeated.
@@ -65,26 +69,6 @@ impl Vouchers {
     #[must_use]
     pub fn for_command(&self, command: Uuid) -> Self {
         Self { command: Some(command), ..self.clone() }
-    }
-
-    /// The store of codes.
-    pub fn codes(&self) -> &CodeStore {
-        &self.codes
-    }
-
-    /// The registry of holders.
-    pub fn registry(&self) -> &Arc<Registry> {
-        &self.registry
-    }
-
-    /// The programme's keys.
-    pub fn keyring(&self) -> &Keyring {
-        &self.keyring
-    }
-
-    /// The log.
-    pub fn journal(&self) -> &Arc<Journal> {
-        &self.journal
     }
 
     /// The id of a holder's voucher that providers see.

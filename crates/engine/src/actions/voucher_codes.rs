@@ -186,7 +186,7 @@ async fn deliver(
     let vouchers = store.vouchers().await?;
     let ids: Vec<CodeId> = new.iter().map(|new| new.id).collect();
     let numbers: RoaringBitmap = ids.iter().map(|id| id.number).collect();
-    let addresses = vouchers.registry().addresses_of(&numbers).await?;
+    let addresses = vouchers.registry.addresses_of(&numbers).await?;
     let mut addresses: HashMap<u32, String> =
         addresses.into_iter().map(|(number, address, _)| (number, address)).collect();
     let redeem_by = {

@@ -58,7 +58,7 @@ impl RequestProcessor {
         asked_at: DateTime<Utc>,
     ) -> Result<Option<Refusal>, Error> {
         let standing = {
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             let standing = vouchers.standing(mailbox);
@@ -123,7 +123,7 @@ impl RequestProcessor {
         match self.vouchers.deliverable(mailbox).await {
             Ok(_) => Ok(None),
             Err(vouchers::Error::Rejected(_)) => {
-                let snapshot = self.vouchers.journal().state().await?;
+                let snapshot = self.vouchers.journal.state().await?;
                 Ok(Some(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),
@@ -137,7 +137,7 @@ impl RequestProcessor {
         now: DateTime<Utc>,
     ) -> Result<CodeResult, Error> {
         {
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
             let delivered = vouchers.delivered().contains(mailbox);
             match vouchers.standing(mailbox) {
@@ -166,7 +166,7 @@ impl RequestProcessor {
         match issued {
             Ok(code) => Ok(CodeResult::Issued(code)),
             Err(vouchers::Error::Rejected(_)) => {
-                let snapshot = self.vouchers.journal().state().await?;
+                let snapshot = self.vouchers.journal.state().await?;
                 Ok(CodeResult::Refused(why_not(&snapshot, mailbox, now)))
             }
             Err(error) => Err(error.into()),

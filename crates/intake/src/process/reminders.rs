@@ -27,7 +27,7 @@ pub async fn claim_reminders(
     origin: &Origin,
 ) -> Result<u64, Error> {
     // The cursor starts after the rounds claimed so far: it must exist before this claim.
-    let claimed = vouchers.journal().state().await?.vouchers.reminders().len();
+    let claimed = vouchers.journal.state().await?.vouchers.reminders().len();
     store.reminder_cursor(claimed).await?;
     Ok(vouchers.remind(scheduled_for, origin).await?)
 }
@@ -36,7 +36,7 @@ impl RequestProcessor {
     /// Claims a due round and queues letters; returns how many were claimed or queued.
     pub(super) async fn queue_reminders(&mut self, now: DateTime<Utc>) -> Result<u64, Error> {
         let (due, rounds, paused) = {
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             let state = &*snapshot;
             let rounds = state.vouchers.reminders().len();
             (reminders_due(state), rounds, state.programme.is_paused())
@@ -71,10 +71,10 @@ impl RequestProcessor {
         if self.store.reminder_backlog(LARGEST_BACKLOG, now).await? {
             return Ok(0);
         }
-        let claimed = self.vouchers.journal().state().await?.vouchers.reminders().len();
+        let claimed = self.vouchers.journal.state().await?.vouchers.reminders().len();
         let from = self.store.reminder_cursor(claimed).await?;
         let (to, cursor) = {
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             next(&snapshot, from, now)
         };
         self.rounds_queued = Some(cursor.round);

@@ -87,7 +87,7 @@ impl RequestProcessor {
         let Some(to) = self.address(waiting, &content).await? else {
             return self.fail_unsent(waiting, "no-address", now).await;
         };
-        let address = self.vouchers.keyring().keyed_hash(ADDRESS).of(to.as_bytes());
+        let address = self.vouchers.keyring.keyed_hash(ADDRESS).of(to.as_bytes());
         let (path, asked) = self.confirmation(waiting, address, now).await?.unzip();
         if let Some(mailbox) = waiting.mailbox.filter(|_| waiting.kind == LetterKind::Granted) {
             // The code goes to the address from which the holder confirmed, or to nobody.
@@ -149,7 +149,7 @@ impl RequestProcessor {
         let mut many = 0;
         for letter in self.store.expired_claims(now, BATCH).await? {
             let left = letter.kind == LetterKind::Granted && {
-                let snapshot = self.vouchers.journal().state().await?;
+                let snapshot = self.vouchers.journal.state().await?;
                 let delivered = snapshot.vouchers.delivered();
                 letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
             };
@@ -168,7 +168,7 @@ impl RequestProcessor {
     ) -> Result<Option<(DueLetter, Facts)>, Error> {
         let links = self.settings.extracts.is_some();
         let checked = {
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             precheck(&snapshot, &waiting, links, now)
         };
         match checked {
@@ -249,11 +249,11 @@ impl RequestProcessor {
             return Ok(None);
         }
         let token = keyring::link_secret()?;
-        let hash = self.vouchers.keyring().keyed_hash(PURPOSE).of(token.as_bytes());
+        let hash = self.vouchers.keyring.keyed_hash(PURPOSE).of(token.as_bytes());
         let mut expires_at = now + VALID;
         if waiting.route == Route::Mailbox {
             // After the mailbox stops receiving, the voucher could not be delivered there.
-            let snapshot = self.vouchers.journal().state().await?;
+            let snapshot = self.vouchers.journal.state().await?;
             let closes = closes(&snapshot, now);
             expires_at = closes.map_or(expires_at, |closes| expires_at.min(closes));
         }
@@ -290,7 +290,7 @@ impl RequestProcessor {
         let (kind, is_reply) = (waiting.kind, waiting.route == Route::Sender);
         let to = Letter::recipient(to)?;
         let (subject, text) = self.settings.templates.render(kind, reading.language, &fields)?;
-        let key = self.vouchers.keyring().keyed_hash(SEAL);
+        let key = self.vouchers.keyring.keyed_hash(SEAL);
         mail::compose(Draft {
             from,
             return_path: (!is_reply).then(|| from.clone()),

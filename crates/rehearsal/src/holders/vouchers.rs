@@ -118,14 +118,14 @@ impl Holders {
             vouchers.refuse(number, "not-the-holder", &origin()).await?;
         }
         vouchers.verify_all(&requests(vouchers).await?, Verification::Officer, &origin()).await?;
-        self.do_next(vouchers.journal().now(), super::Task::Vouchers(Task::Collect));
+        self.do_next(vouchers.journal.now(), super::Task::Vouchers(Task::Collect));
         Ok(())
     }
 
     /// Delivers the codes of vouchers that workers have issued meanwhile.
     async fn collect(&mut self, vouchers: &Vouchers) -> Result<(), Error> {
         let issued = {
-            let snapshot = vouchers.journal().state().await?;
+            let snapshot = vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
             vouchers.valid() - vouchers.delivered()
         };
@@ -181,5 +181,5 @@ impl Holders {
 
 /// The open requests.
 async fn requests(vouchers: &Vouchers) -> Result<RoaringBitmap, Error> {
-    Ok(vouchers.journal().state().await?.vouchers.requested().clone())
+    Ok(vouchers.journal.state().await?.vouchers.requested().clone())
 }

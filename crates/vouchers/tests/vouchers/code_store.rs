@@ -66,15 +66,15 @@ async fn stores_many_codes(store: &CodeStore) {
 #[tokio::test]
 async fn each_issue_of_a_voucher_has_one_code_in_a_file() {
     let world = World::with("", &[]).await;
-    stores_codes(world.vouchers.codes()).await;
-    stores_many_codes(World::with("", &[]).await.vouchers.codes()).await;
+    stores_codes(&world.vouchers.codes).await;
+    stores_many_codes(&World::with("", &[]).await.vouchers.codes).await;
 }
 
 #[tokio::test]
 async fn each_issue_of_a_voucher_has_one_code_on_a_server() {
     let world = World::on_a_server("", &[]).await;
-    stores_codes(world.vouchers.codes()).await;
-    stores_many_codes(World::on_a_server("", &[]).await.vouchers.codes()).await;
+    stores_codes(&world.vouchers.codes).await;
+    stores_many_codes(&World::on_a_server("", &[]).await.vouchers.codes).await;
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn one_valid_code_each(steps: Vec<Step>) {
     let undelivered = world.vouchers.undelivered().await.unwrap();
     codes.extend(world.vouchers.generate_missing(&undelivered.without_code).await.unwrap());
     codes.extend(world.vouchers.reissue_all(&undelivered.with_code, &origin()).await.unwrap());
-    let valid: RoaringBitmap = world.vouchers.journal().state().await.unwrap().vouchers.valid();
+    let valid: RoaringBitmap = world.vouchers.journal.state().await.unwrap().vouchers.valid();
     let by_holder = valid_codes(&world.vouchers, &codes).await;
     assert_eq!(by_holder.keys().copied().collect::<RoaringBitmap>(), valid, "a holder has no code");
     assert!(by_holder.values().all(|count| *count == 1), "{by_holder:?}");

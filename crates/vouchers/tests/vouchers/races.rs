@@ -113,7 +113,7 @@ async fn an_amendment_concurrent_with_issuing_is_decided_before_it_or_after_it()
         let world = World::that_yields("", &[OLD, OLD]).await;
         world.issued(0).await;
         world.verified(1).await;
-        let journal = world.vouchers.journal();
+        let journal = &world.vouchers.journal;
         let mut plan = journal.state().await.unwrap().plan().cloned().unwrap();
         plan.vouchers.as_mut().unwrap().max_issued = Some(1);
         let on = Decision::on(programme_stream(journal.programme()).unwrap())

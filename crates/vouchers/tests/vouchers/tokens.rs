@@ -21,8 +21,8 @@ fn part(token: &str, index: usize) -> Value {
 async fn a_token_names_its_voucher_and_expiry_and_no_person() {
     let world = World::with("redeem-by = 2017-03-18", &[OLD]).await;
     let credentials = world.issued(0).await;
-    let now = world.vouchers.journal().now();
-    let kid = world.vouchers.keyring().list(now).unwrap()[0].kid.clone();
+    let now = world.vouchers.journal.now();
+    let kid = world.vouchers.keyring.list(now).unwrap()[0].kid.clone();
     let header = json!({ "alg": "EdDSA", "typ": "voucher+jwt", "kid": kid });
     assert_eq!(part(&credentials.token, 0), header);
     let claims = json!({
@@ -57,7 +57,7 @@ async fn the_id_of_a_voucher_never_changes_and_reveals_no_mailbox() {
     let (one, other) = (name(1), name(2));
     assert_ne!((&one[..8], &one[24..]), (&other[..8], &other[24..]));
     assert_eq!(&one[14..15], "8", "it is a UUID of version 8: {one}");
-    let mailbox = domain::MailboxId::new(world.vouchers.journal().programme(), 2).to_string();
+    let mailbox = domain::MailboxId::new(world.vouchers.journal.programme(), 2).to_string();
     assert_ne!(other[..8], mailbox[..8]);
     assert_ne!(other[24..], mailbox[24..]);
     // Other keys, other ids.
@@ -73,7 +73,7 @@ async fn the_id_of_a_voucher_never_changes_and_reveals_no_mailbox() {
 async fn a_token_presented_while_the_keys_are_unreadable_may_be_retried() {
     let world = World::with("", &[OLD]).await;
     let token = world.issued(0).await.token;
-    let keys = world.vouchers.keyring().file();
+    let keys = world.vouchers.keyring.file();
     let aside = keys.with_file_name("aside");
     std::fs::rename(&keys, &aside).unwrap();
     let later = world.redeem(&token, "posta-sicura").await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_token_presented_while_the_keys_are_unreadable_may_be_retried() {
 /// named by `TRAMONTO_PYTHON`, or in `python3`.
 fn read_in_python(world: &World, token: &str, issuer: &str, now: &str) -> Value {
     let now: chrono::DateTime<chrono::Utc> = now.parse().unwrap();
-    let jwks = world.vouchers.keyring().jwks(now).unwrap();
+    let jwks = world.vouchers.keyring.jwks(now).unwrap();
     let given = json!({ "jwks": jwks, "token": token, "issuer": issuer, "now": now.timestamp() });
     let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut child = Command::new(python)
@@ -132,7 +132,7 @@ async fn a_provider_verifies_a_token_with_another_library_and_the_published_keys
     // The previous key is published exactly as long as its signatures are valid.
     let (at, until) = (now.parse().unwrap(), "2016-01-01T00:00:00Z".parse().unwrap());
     let turn = Turn { signs_from: at, verifies_until: Some(until) };
-    world.vouchers.keyring().rotate(at, turn, &mut SysRng).unwrap();
+    world.vouchers.keyring.rotate(at, turn, &mut SysRng).unwrap();
     assert_eq!(read_in_python(&world, &token, "cec-pac", "2015-12-31T23:59:59Z"), read);
     let late = read_in_python(&world, &token, "cec-pac", "2016-01-01T00:00:00Z");
     assert_eq!(late, json!({ "refused": "KeyError" }));

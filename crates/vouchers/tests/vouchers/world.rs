@@ -141,7 +141,7 @@ impl World {
         let vouchers = open(folder.path(), &stores, &store, &clock, &plan).await;
         let adopted = State::default().decide(Command::Adopt(plan.clone()), clock.now()).unwrap();
         let stream = programme_stream(&plan.programme).unwrap();
-        let journal = vouchers.journal();
+        let journal = &vouchers.journal;
         journal.append(stream, ExpectedVersion::NoStream, &adopted, &origin()).await.unwrap();
         let world = Self { folder, store, vouchers, stores, clock };
         world.import(&plan, people).await;
@@ -188,13 +188,12 @@ impl World {
     }
 
     async fn registry(&self) -> Registry {
-        registry(self.folder.path(), &self.stores, &self.vouchers.journal().programme().clone())
-            .await
+        registry(self.folder.path(), &self.stores, &self.vouchers.journal.programme().clone()).await
     }
 
     /// The vouchers as another process opens them.
     pub(crate) async fn another(&self) -> Vouchers {
-        let plan = self.vouchers.journal().state().await.unwrap().plan().cloned().unwrap();
+        let plan = self.vouchers.journal.state().await.unwrap().plan().cloned().unwrap();
         open(self.folder.path(), &self.stores, &self.store, &self.clock, &plan).await
     }
 
@@ -223,7 +222,7 @@ impl World {
 
     /// Carries out a command of a mailbox.
     pub(crate) async fn mailbox(&self, number: u32, command: MailboxCommand) {
-        let journal = self.vouchers.journal();
+        let journal = &self.vouchers.journal;
         let today = civil_date(journal.now(), chrono_tz::Europe::Rome);
         let events = {
             let snapshot = journal.state().await.unwrap();
@@ -235,7 +234,7 @@ impl World {
 
     /// Records that a registration lapsed.
     pub(crate) async fn lapsed(&self, number: u32) {
-        let journal = self.vouchers.journal();
+        let journal = &self.vouchers.journal;
         let event = Event::RegistrationsLapsed(Outcome {
             phase: None,
             revision: 1,
@@ -248,7 +247,7 @@ impl World {
     }
 
     pub(crate) async fn report(&self) -> Report {
-        let journal = self.vouchers.journal();
+        let journal = &self.vouchers.journal;
         Report::of(&journal.state().await.unwrap(), journal.now())
     }
 
@@ -259,8 +258,8 @@ impl World {
 
 /// A worker that issues these vouchers.
 pub(crate) fn issuer(vouchers: &Vouchers) -> Issuer {
-    let registry = Arc::clone(vouchers.registry());
-    Issuer::new(Arc::clone(vouchers.journal()), registry)
+    let registry = Arc::clone(&vouchers.registry);
+    Issuer::new(Arc::clone(&vouchers.journal), registry)
 }
 
 /// Issues the voucher of a holder as a worker, and generates its code.
@@ -271,7 +270,7 @@ pub(crate) async fn issue(vouchers: &Vouchers, number: u32) -> Result<Credential
 
 /// Issues at most `most` vouchers as a worker, and generates their codes.
 pub(crate) async fn issue_some(vouchers: &Vouchers, most: usize) -> Result<Vec<NewCode>, Error> {
-    let journal = vouchers.journal();
+    let journal = &vouchers.journal;
     let these: MailboxSet = {
         let known = journal.state().await?;
         known.vouchers_to_issue(journal.now()).iter().take(most).collect()
