@@ -46,8 +46,8 @@ const WRITE: &str = "
     SELECT e.position, e.id, e.stream, e.category, e.version, e.kind, e.schema_version,
         e.effective_at, $8, e.actor, e.reason, e.correlation_id, e.causation_id, e.payload
     FROM unnest($10::bigint[], $11::uuid[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::int[], $17::timestamptz[], $18::text[], $19::text[], $20::uuid[], $21::uuid[],
-        $22::text[])
+        $15::bigint[], $16::int[], $17::timestamptz[], $18::text[], $19::text[], $20::uuid[],
+        $21::uuid[], $22::text[])
         e (position, id, stream, category, version, kind, schema_version, effective_at, actor,
             reason, correlation_id, causation_id, payload)";
 
