@@ -45,9 +45,6 @@ pub enum Error {
     /// The intake.
     #[error(transparent)]
     Intake(#[from] intake::Error),
-    /// An import.
-    #[error(transparent)]
-    Import(#[from] registry::ImportError),
     /// A domain rule.
     #[error(transparent)]
     Rejected(#[from] domain::Rejection),
@@ -109,7 +106,6 @@ impl Error {
             Self::Archive(error) => error.may_retry(),
             Self::Keys(error) => error.may_retry(),
             Self::Intake(error) => error.may_retry(),
-            Self::Import(error) => error.may_retry(),
             Self::Unavailable(_) | Self::Sessions(_) | Self::Policy(_) => true,
             Self::Rejected(_)
             | Self::Plan(_)

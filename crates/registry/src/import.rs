@@ -11,7 +11,6 @@
 mod announce;
 mod control;
 mod decide;
-mod error;
 mod header;
 mod known;
 mod records;
@@ -32,8 +31,7 @@ use domain::{Plan, RegistrationRules, RegistryImported};
 use eventstore::EventStore;
 use tokio::sync::mpsc;
 
-use crate::Registry;
-pub use error::Error;
+use crate::{Error, Registry};
 use known::Known;
 pub use register::{Registered, Row, register};
 use rejects::Rejects;

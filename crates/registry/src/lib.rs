@@ -4,14 +4,16 @@
 //! recorded in the log as columns of dates, without a name; importing the same row again changes
 //! nothing. Deliberately absent: the state of a mailbox, which is folded from the log.
 
+mod error;
 #[cfg(test)]
 #[path = "store/tests/fresh.rs"]
 mod fresh;
 mod import;
 mod store;
 
+pub use error::Error;
 pub use import::{
-    Encoding, Error as ImportError, Progress, Registered, Request as ImportRequest, Row, Source,
-    Summary, import, register, rejects_of,
+    Encoding, Progress, Registered, Request as ImportRequest, Row, Source, Summary, import,
+    register, rejects_of,
 };
-pub use store::{Counts, Entry, Error, Registry};
+pub use store::{Counts, Entry, Registry};

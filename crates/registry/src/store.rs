@@ -7,7 +7,6 @@
 //! mailbox may do, which is folded from the log and needs no name.
 
 mod erase;
-mod error;
 mod importing;
 mod outbox;
 mod row;
@@ -22,8 +21,8 @@ use domain::{CodiceFiscale, ProgrammeId, Registration};
 use roaring::RoaringBitmap;
 use sql::{Migration, Param, PgConnectOptions, Row, Statement, Tables, params};
 
+use crate::Error;
 pub(crate) use erase::{Trace, trace};
-pub use error::Error;
 pub(crate) use importing::Importing;
 pub(crate) use outbox::Announcement;
 pub(crate) use row::{Keys, Numbered, digest};

@@ -1,7 +1,7 @@
 //! Tests specific to a registry that is shared by processes.
 
 use super::*;
-use crate::store::{self, ImportState, Write};
+use crate::store::{ImportState, Write};
 
 async fn another(world: &World) -> Registry {
     let options = world.database.as_ref().unwrap().options();
@@ -15,7 +15,7 @@ async fn the_second_of_two_concurrent_imports_is_refused() {
     let other = another(&world).await;
     let first = other.importing().await.unwrap();
     let error = world.import(&path).await.unwrap_err();
-    assert!(matches!(error, Error::Registry(store::Error::Importing { .. })), "{error}");
+    assert!(matches!(error, Error::Importing { .. }), "{error}");
     assert!(error.to_string().contains("wait for its end"), "{error}");
     assert!(error.may_retry());
     assert!(world.rows().await.is_empty() && world.log().await.is_empty());

@@ -1,9 +1,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store;
+use domain::ProgrammeId;
 
-/// Why an import failed. What it wrote before stays, and importing again resumes there.
+/// Why a call on the registry, or an import, failed. [`Error::may_retry`] tells whether to retry
+/// it. What an import wrote before stays, and importing again resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
@@ -59,9 +60,28 @@ pub enum Error {
         /// The next number according to the registry.
         in_registry: u64,
     },
-    /// The registry reported an error.
-    #[error(transparent)]
-    Registry(#[from] store::Error),
+    /// The database failed.
+    #[error("registry {0}")]
+    Store(#[from] sql::Error),
+    /// The registry belongs to another programme.
+    #[error(
+        "{place} is the registry of the programme {found}, not of {expected}: use its own plan, or \
+         another store"
+    )]
+    OtherProgramme {
+        /// The store.
+        place: String,
+        /// Its programme.
+        found: String,
+        /// The expected programme.
+        expected: ProgrammeId,
+    },
+    /// Another process is importing into it.
+    #[error("another import into {place} is under way; wait for its end, then import again")]
+    Importing {
+        /// The store.
+        place: String,
+    },
     /// The event store reported an error.
     #[error(transparent)]
     Log(#[from] eventstore::Error),
@@ -80,16 +100,18 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         Self::Unreadable { path: path.to_owned(), source }
     }
 
     /// May the same call succeed if it is retried later?
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Registry(error) => error.may_retry(),
+            Self::Store(error) => error.may_retry(),
+            Self::Importing { .. } => true,
             Self::Log(error) => error.may_retry(),
-            Self::Unreadable { .. }
+            Self::OtherProgramme { .. }
+            | Self::Unreadable { .. }
             | Self::Interrupted(_)
             | Self::Unusable(_)
             | Self::Control { .. }
