@@ -97,11 +97,6 @@ impl PlatformLink {
         };
         Self { platform, reach, pending, pace }
     }
-
-    /// Applies the rate limits that the log sets.
-    pub fn apply_rate_limits(&self, state: &State) {
-        apply_rate_limits(&self.pace, state);
-    }
 }
 
 /// Applies the rate limits that the log sets.

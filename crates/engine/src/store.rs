@@ -107,16 +107,11 @@ impl Store {
         }
     }
 
-    /// The same, with a registry that is open already.
+    /// The same, with a registry and a directory that are open already.
     #[must_use]
-    pub fn with_registry(self, registry: Arc<Registry>) -> Self {
-        Self { registry: OnceCell::new_with(Some(registry)), ..self }
-    }
-
-    /// The same, with a directory that is open already.
-    #[must_use]
-    pub fn with_directory(self, directory: Arc<Directory>) -> Self {
-        Self { directory: OnceCell::new_with(Some(directory)), ..self }
+    pub fn with(self, registry: Arc<Registry>, directory: Arc<Directory>) -> Self {
+        let registry = OnceCell::new_with(Some(registry));
+        Self { registry, directory: OnceCell::new_with(Some(directory)), ..self }
     }
 
     /// Closes what was opened.

@@ -11,7 +11,7 @@ use workers::Reconciler;
 
 use super::{At, Convergent};
 use crate::Error;
-use crate::platform_choice::{PlatformChoice, PlatformLink, open_platform};
+use crate::platform_choice::{PlatformChoice, PlatformLink, apply_rate_limits, open_platform};
 use crate::store::Store;
 
 /// Compares the platform with the log and records the differences.
@@ -40,7 +40,7 @@ impl Convergent for CheckDrift<'_> {
         // An end that is not armed yet is no drift.
         let link = PlatformLink::new(platform, pending, Some(PlatformLink::ARM_AHEAD));
         let journal = store.journal();
-        link.apply_rate_limits(&*journal.state().await?);
+        apply_rate_limits(&link.pace, &*journal.state().await?);
         let calls = Arc::clone(&link.platform);
         let mut reconciler = Reconciler::new(Arc::clone(journal), calls, link.reach);
         let checked = reconciler.check(self.repair, by).await?;

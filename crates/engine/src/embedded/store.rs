@@ -59,9 +59,8 @@ impl Store {
     /// The same files as the parts of an engine use them.
     pub(super) fn for_parts(&self, journal: Arc<Journal>) -> crate::store::Store {
         let settings = StoreSettings::embedded(self.home.folder());
-        crate::store::Store::over(settings, journal)
-            .with_registry(Arc::clone(&self.registry))
-            .with_directory(Arc::clone(&self.directory))
+        let (registry, directory) = (Arc::clone(&self.registry), Arc::clone(&self.directory));
+        crate::store::Store::over(settings, journal).with(registry, directory)
     }
 
     pub(super) fn log_port(&self) -> Arc<dyn EventStore> {

@@ -16,7 +16,7 @@ use workers::Worker;
 use super::{Context, Part, Progress};
 use crate::Error;
 use crate::backoff::backoff;
-use crate::platform_choice::PlatformLink;
+use crate::platform_choice::{PlatformLink, apply_rate_limits};
 
 pub(super) const NAME: &str = "worker";
 
@@ -69,7 +69,7 @@ impl Part for Work {
     }
 
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
-        self.platform.apply_rate_limits(&*self.journal.state().await?);
+        apply_rate_limits(&self.platform.pace, &*self.journal.state().await?);
         Ok(Progress::idle(None))
     }
 }
