@@ -88,10 +88,13 @@ fn in_toml(value: Value) -> Value {
     match value {
         Value::Table(table) => Value::Table(with_hyphens(table)),
         Value::Array(values) => Value::Array(values.into_iter().map(in_toml).collect()),
-        Value::String(text) if text.parse::<NaiveDate>().is_ok() => {
-            text.parse().map_or(Value::String(text), Value::Datetime)
+        Value::String(text) => {
+            let date = text.parse::<NaiveDate>().ok().and_then(|_| text.parse().ok());
+            date.map_or(Value::String(text), Value::Datetime)
         }
-        other => other,
+        plain @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)) => {
+            plain
+        }
     }
 }
 
