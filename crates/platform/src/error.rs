@@ -53,7 +53,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Why a whole call to a platform failed. [`Error::may_retry`] tells whether to retry it.
+/// Why a whole call to a platform failed. [`Error::may_retry`] decides whether to retry it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The platform is busy, full, gone or unreachable; the same call may succeed later.

@@ -1,5 +1,5 @@
 //! Keeps the view up to date: follows the log by position, and reads the registry where an event
-//! says that it changed.
+//! changed it.
 //!
 //! Invariants: an event is published only after the addresses that it concerns were read, so that
 //! no right is visible before its address; an event that cannot be decoded, or a store that cannot

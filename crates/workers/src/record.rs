@@ -3,7 +3,7 @@
 //! Invariant: nothing is recorded twice. A worker that was suspended or partitioned returns with
 //! outcomes that another worker has recorded meanwhile; only those new to the state are recorded.
 //! Deliberately absent: the desired state. An outcome is a fact and is recorded even if it is no
-//! longer desired, because the next sweep can only repair what the log says.
+//! longer desired, because the next sweep can only repair what the log records.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{

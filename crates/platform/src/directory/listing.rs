@@ -1,4 +1,5 @@
-//! Lists the directory's content, whoever wrote it: mailboxes in pages, and future ends of rights.
+//! Lists the directory's content, including that of other programs: mailboxes in pages, and future
+//! ends of rights.
 
 use std::collections::BTreeMap;
 

@@ -46,7 +46,8 @@ struct Trouble {
     error: Error,
     /// Has the provider itself failed, rather than rejected the request?
     down: bool,
-    asked: Option<Duration>,
+    /// The pause that the provider asks for.
+    pause: Option<Duration>,
 }
 
 impl Client {
@@ -137,11 +138,11 @@ impl Client {
                 pass.answered();
                 Ok(answer)
             }
-            Err(Trouble { error, down, asked }) => {
+            Err(Trouble { error, down, pause }) => {
                 let result = if down { "unavailable" } else { "refused" };
                 counter!(REQUESTS, "result" => result).increment(1);
                 if down {
-                    pass.failed(asked);
+                    pass.failed(pause);
                 } else {
                     pass.answered();
                 }
@@ -200,7 +201,7 @@ impl Client {
             self.place
         );
         let error = Error::Unavailable { cause: unclear_answer(), problem, source: None };
-        Trouble { error, down: true, asked: None }
+        Trouble { error, down: true, pause: None }
     }
 
     /// No response, or an incomplete one.
@@ -224,21 +225,21 @@ impl Client {
         };
         let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(error));
         let error = Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source };
-        Trouble { error, down: true, asked: None }
+        Trouble { error, down: true, pause: None }
     }
 
     /// The meaning of a status other than 200.
     fn refused(&self, response: &Response) -> Trouble {
         let (place, status) = (&self.place, response.status());
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let asked = header.and_then(|header| retry_after::wait(header, self.clock.now()));
+        let pause = header.and_then(|header| retry_after::wait(header, self.clock.now()));
         if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
             let problem = format!(
                 "the platform {place} rejects the request as invalid ({status}); compare it with \
                  deploy/webhook/openapi.json"
             );
             let error = Error::Refused { cause: Cause::new("request-refused"), problem };
-            return Trouble { error, down: false, asked };
+            return Trouble { error, down: false, pause };
         }
         let advice = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -268,7 +269,7 @@ impl Client {
         };
         let problem = format!("the platform {place} {advice} (status {})", status.as_u16());
         let error = Error::Unavailable { cause, problem, source: None };
-        Trouble { error, down: true, asked }
+        Trouble { error, down: true, pause }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Probes by IMAP: may a canary log in, may it modify its inbox.
 //!
-//! The reply to `SELECT` shows both without changing anything but the `\Recent` flags, which matter
-//! to nobody in a mailbox of our own.
+//! The reply to `SELECT` shows both without changing anything but the `\Recent` flags, which have
+//! no meaning in a mailbox of our own.
 
 use domain::{ProbeAnswer, Refusals, access_answer, modify_answer};
 

@@ -116,7 +116,7 @@ impl Mailer for RelayMailer {
         let mut missing = batch.mailboxes.clone().into_inner();
         let mut letters = VecDeque::with_capacity(contacts.len());
         for contact in contacts {
-            // Contacts that were not asked for are ignored.
+            // Contacts that were not requested are ignored.
             if !missing.remove(contact.number) {
                 continue;
             }
