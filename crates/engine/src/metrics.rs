@@ -228,7 +228,7 @@ async fn of_the_projections(
     projections: &Projections,
     now: DateTime<Utc>,
 ) -> Result<(), projections::Error> {
-    let (sets, table) = (projections.sets(), projections.table());
+    let (sets, table) = (&projections.sets, &projections.table);
     let kept = [("sets", sets.status(now).await?), ("mailboxes", table.status(now).await?)];
     for (name, status) in kept {
         gauge!("tramonto_projection_lag_events", "projection" => name)

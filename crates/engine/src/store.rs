@@ -191,9 +191,9 @@ impl Store {
             None => self.derived_later.get_or_try_init(open).await?,
         };
         if derived.folder.is_some() {
-            while derived.projections.sets().tick(self.journal.now()).await?.progress > 0 {}
+            while derived.projections.sets.tick(self.journal.now()).await?.progress > 0 {}
         }
-        Ok(derived.projections.history().clone())
+        Ok(derived.projections.history.clone())
     }
 
     /// How far the read models have followed the log.

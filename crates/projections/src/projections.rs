@@ -22,9 +22,12 @@ const TABLE: &str = "mailboxes.db";
 /// The projections of one programme, in one folder: the sets with the history's index in
 /// `state.db`, the table with one row per mailbox in `mailboxes.db`.
 pub struct Projections {
-    sets: Arc<Sets>,
-    table: Arc<Table>,
-    history: History,
+    /// The sets, to be ticked often: each tick shortens the next start.
+    pub sets: Arc<Sets>,
+    /// The table, to be ticked at low priority.
+    pub table: Table,
+    /// The history of mailboxes.
+    pub history: History,
 }
 
 /// The result of a rebuild.
@@ -60,27 +63,12 @@ impl Projections {
         let sets = Arc::new(sets);
         let history = History::new(programme, log, Arc::clone(&sets));
         sets.load().await?;
-        Ok(Self { sets, table: Arc::new(table), history })
+        Ok(Self { sets, table, history })
     }
 
     /// The stored state and its position: the starting point of an [`eventstore::Journal`].
     pub async fn state(&self) -> Result<(State, u64), Error> {
         self.sets.load().await
-    }
-
-    /// The sets, to be ticked often: each tick shortens the next start.
-    pub fn sets(&self) -> &Arc<Sets> {
-        &self.sets
-    }
-
-    /// The table, to be ticked at low priority.
-    pub fn table(&self) -> &Arc<Table> {
-        &self.table
-    }
-
-    /// The history of mailboxes.
-    pub fn history(&self) -> &History {
-        &self.history
     }
 
     /// One pass of each projection.
@@ -89,16 +77,14 @@ impl Projections {
         Ok(Tick { progress: sets.progress + table.progress, next_wake: None })
     }
 
-    /// Ticks until nothing is left; returns the number of events for each projection.
-    pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<[u64; 2], Error> {
-        let mut progress = [0, 0];
-        let [sets, table] = &mut progress;
+    /// Ticks until nothing is left; returns the number of events for the sets.
+    pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        let mut events = 0;
         loop {
-            let (of_sets, of_table) = (self.sets.tick(now).await?, self.table.tick(now).await?);
-            *sets += of_sets.progress;
-            *table += of_table.progress;
-            if of_sets.progress + of_table.progress == 0 {
-                return Ok(progress);
+            let (sets, table) = (self.sets.tick(now).await?, self.table.tick(now).await?);
+            events += sets.progress;
+            if sets.progress + table.progress == 0 {
+                return Ok(events);
             }
         }
     }
@@ -129,7 +115,7 @@ impl Projections {
             remove(&dir.join(file))?;
         }
         let projections = Self::open(dir, programme, log).await?;
-        let [events, _] = projections.catch_up(now).await?;
+        let events = projections.catch_up(now).await?;
         Ok(Rebuilt { events, before: before.ok(), after: projections.digests().await? })
     }
 

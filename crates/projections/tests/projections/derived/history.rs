@@ -34,16 +34,16 @@ proptest! {
             }
             let state = scenario.state().await;
             let now = Cutoff::at(scenario.now(), Rome);
-            let past = projections.history().population_as_of(now).await.unwrap();
+            let past = projections.history.population_as_of(now).await.unwrap();
             assert_eq!(past, state, "the population as of now is the population");
             for number in 0..=state.rights.next_number() {
-                let entries = projections.history().history(number).await.unwrap();
+                let entries = projections.history.history(number).await.unwrap();
                 let mut folded = Mailbox::new(number);
                 for entry in &entries {
  folded.evolve(&entry.fact.event);
 }
                 assert_eq!(folded, mailbox_now(&state, number));
-                assert_eq!(as_of(projections.history(), number, now).await, folded);
+                assert_eq!(as_of(&projections.history, number, now).await, folded);
                 let positions = entries.iter().map(|entry| entry.fact.position);
                 assert!(positions.is_sorted());
             }
@@ -66,9 +66,9 @@ proptest! {
                 known_at: start + Duration::hours(known_hours),
                 zone: Rome,
             };
-            let state = projections.history().population_as_of(cutoff).await.unwrap();
+            let state = projections.history.population_as_of(cutoff).await.unwrap();
             for number in 0..=scenario.state().await.rights.next_number() {
-                let mailbox = as_of(projections.history(), number, cutoff).await;
+                let mailbox = as_of(&projections.history, number, cutoff).await;
                 assert_eq!(mailbox, mailbox_now(&state, number), "{cutoff:?}");
             }
         });
@@ -83,7 +83,7 @@ async fn a_registration_counts_from_its_day_and_is_known_from_the_import() {
     let projections = open(&scenario, &dir).await;
     let imported = scenario.now();
     let earlier = imported - Duration::days(120);
-    let history = projections.history();
+    let history = &projections.history;
     let then = Cutoff { as_of: earlier, known_at: imported, zone: Rome };
     let seen_today = history.population_as_of(then).await.unwrap();
     let registered = seen_today.rights.registered().len();
@@ -100,6 +100,6 @@ async fn nobody_has_no_history() {
     let scenario = Scenario::begin().await;
     scenario.register(3, 1).await;
     let projections = open(&scenario, &dir).await;
-    assert_eq!(projections.history().history(3).await.unwrap(), Vec::new());
-    assert_eq!(projections.history().history(u32::MAX).await.unwrap(), Vec::new());
+    assert_eq!(projections.history.history(3).await.unwrap(), Vec::new());
+    assert_eq!(projections.history.history(u32::MAX).await.unwrap(), Vec::new());
 }

@@ -20,7 +20,7 @@ pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Falli
     let mut times = Vec::new();
     for number in &active {
         let begun = Instant::now();
-        running.engine.projections.history().mailbox_as_of(*number, cutoff).await?;
+        running.engine.projections.history.mailbox_as_of(*number, cutoff).await?;
         times.push(begun.elapsed());
     }
     let mut at = |percent| milliseconds(percentile(&mut times, percent));
@@ -28,7 +28,7 @@ pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Falli
     let worst = format!("{worst} at worst of {}", active.len());
     report.row("one mailbox as of a date", format!("{median} at the median"), worst);
     let begun = Instant::now();
-    running.engine.projections.history().population_as_of(cutoff).await?;
+    running.engine.projections.history.population_as_of(cutoff).await?;
     report.row("the population as of a date", seconds(begun.elapsed()), "");
     command_latency(running, &active, report).await?;
     let folder = running.folder().join("rebuilt");

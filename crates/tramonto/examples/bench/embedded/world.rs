@@ -119,7 +119,7 @@ impl Running {
 
     async fn table_caught_up(&self) -> Fallible<()> {
         let head = self.engine.store.log.head().await?;
-        while self.engine.projections.table().status(self.clock.now()).await?.checkpoint < head {
+        while self.engine.projections.table.status(self.clock.now()).await?.checkpoint < head {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
