@@ -187,7 +187,8 @@ async fn an_order_never_acknowledged_is_dead_lettered_and_frees_its_slot(
     queue.publish(order(send(), 1)).await.unwrap();
     next(&queue).await.nak(Duration::ZERO).await.unwrap();
     drop(next(&queue).await);
-    assert_eq!(queue.backlog().await.unwrap().waiting, 1);
+    let backlog = queue.backlog().await.unwrap();
+    assert_eq!(backlog.waiting + backlog.in_flight, 1, "it is not given up yet");
     next(&queue).await.nak(Duration::ZERO).await.unwrap();
     assert_eq!(queue.backlog().await.unwrap(), Backlog::default());
     timeout(WAIT_FOR, queue.publish(order(send(), 2))).await.expect("a free place").unwrap();
