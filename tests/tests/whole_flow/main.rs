@@ -18,3 +18,12 @@ mod stops;
 mod unreliable_bus;
 mod voucher_reminders;
 mod webhook;
+
+use std::sync::Arc;
+
+use vouchers::{Issuer, Vouchers};
+
+/// A worker that issues these vouchers.
+fn issuer(vouchers: &Vouchers) -> Issuer {
+    Issuer::new(Arc::clone(&vouchers.journal), Arc::clone(&vouchers.registry))
+}

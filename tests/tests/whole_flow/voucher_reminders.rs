@@ -13,7 +13,7 @@ use mail::{Outcome, Transport};
 use platform::IssueVouchers;
 use rehearsal::Rehearsal;
 use roaring::RoaringBitmap;
-use vouchers::Vouchers;
+use vouchers::{Report, Vouchers};
 use whole_flow::relay::Relay;
 use whole_flow::{Nobody, World};
 
@@ -45,7 +45,7 @@ impl Scene {
     async fn with(rules: &str, many: usize) -> (Self, Vec<u32>) {
         let scene = Box::pin(Self::of(rules)).await;
         let people: Vec<_> = scene.people(true).await.into_iter().take(many).collect();
-        scene.hand_over(people.iter().copied()).await;
+        scene.deliver_codes(people.iter().copied()).await;
         (scene, people)
     }
 
@@ -63,11 +63,16 @@ impl Scene {
         Self { world, running, store, vouchers, relay, processor }
     }
 
-    async fn hand_over(&self, holders: impl IntoIterator<Item = u32>) {
+    async fn report(&self) -> Report {
+        let journal = &self.vouchers.journal;
+        Report::of(&journal.state().await.unwrap(), journal.now())
+    }
+
+    async fn deliver_codes(&self, holders: impl IntoIterator<Item = u32>) {
         let (vouchers, holders) = (&self.vouchers, holders.into_iter().collect::<RoaringBitmap>());
         vouchers.request_all(&holders, &origin()).await.unwrap();
         vouchers.verify_all(&holders, Verification::Officer, &origin()).await.unwrap();
-        vouchers.issuer().issue(&holders.clone().into()).await.unwrap();
+        crate::issuer(vouchers).issue(&holders.clone().into()).await.unwrap();
         let codes = vouchers.generate_missing(&holders).await.unwrap();
         let codes: Vec<_> = codes.iter().map(|new| new.id).collect();
         vouchers.record_delivered(&codes, &origin()).await.unwrap();
@@ -172,7 +177,7 @@ fn addressees(letters: &[(String, String)]) -> Vec<&str> {
 async fn a_reminder_goes_to_the_mailbox_while_it_receives_then_to_the_address_for_notices() {
     let mut scene = Scene::of(&format!("{RULES}remind-at-most = 4\n")).await;
     let (with, without) = (scene.people(true).await[0], scene.people(false).await[0]);
-    scene.hand_over([with, without]).await;
+    scene.deliver_codes([with, without]).await;
     let (_, address, notice) = scene.person(with).await;
     let (_, other, _) = scene.person(without).await;
     // On 1 May thirty days have passed.
@@ -262,7 +267,7 @@ async fn a_reminder_in_doubt_is_not_sent_again() {
 #[tokio::test]
 async fn two_processors_queue_each_letter_once() {
     let mut scene = Scene::of(RULES).await;
-    scene.hand_over(0..300).await;
+    scene.deliver_codes(0..300).await;
     scene.running.run_until(at(MAY), &mut Nobody).await.unwrap();
     let mut other = scene.another();
     loop {
@@ -277,7 +282,7 @@ async fn two_processors_queue_each_letter_once() {
     once.dedup();
     assert_eq!(once.len(), letters.len(), "somebody was reminded twice");
     let reminders = scene.reminders().await;
-    let snapshot = scene.vouchers.journal().state().await.unwrap();
+    let snapshot = scene.vouchers.journal.state().await.unwrap();
     let claimed: Vec<u64> =
         snapshot.vouchers.reminders().iter().map(|round| round.mailboxes.len()).collect();
     // More than one batch; a holder without any address is skipped.
@@ -317,16 +322,16 @@ async fn without_a_relay_no_reminder_is_recorded_and_it_is_sent_once_later() {
     for instant in [MAY, JUNE] {
         assert_eq!(scene.until(instant).await, []);
     }
-    let report = scene.vouchers.report().await.unwrap();
+    let report = scene.report().await;
     assert_eq!((report.reminders, report.reminders_due), (0, Some(at(JUNE))));
     assert_eq!(report.reminders_waiting, 3);
     scene.processor = relay;
     assert_eq!(scene.until("2015-06-10T10:00:00Z").await.len(), 3);
-    let report = scene.vouchers.report().await.unwrap();
+    let report = scene.report().await;
     assert_eq!((report.reminders, report.reminders_due), (3, None));
     // After that reminder, the next one is due in the August round.
     assert_eq!(scene.until(JULY).await, []);
-    let report = scene.vouchers.report().await.unwrap();
+    let report = scene.report().await;
     assert_eq!(
         (report.reminders_due, report.reminders_waiting),
         (None, 0),

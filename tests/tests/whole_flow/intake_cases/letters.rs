@@ -173,7 +173,7 @@ async fn codes_in_delivery_are_not_reissued() {
     let origin = eventstore::Origin::part("operator");
     scene.vouchers.request(lost, &origin).await.unwrap();
     scene.vouchers.verify(lost, domain::Verification::Officer, &origin).await.unwrap();
-    scene.vouchers.issuer().issue(&lost.into()).await.unwrap();
+    crate::issuer(&scene.vouchers).issue(&lost.into()).await.unwrap();
     scene.vouchers.deliver(lost).await.unwrap();
     let undelivered = scene.vouchers.undelivered().await.unwrap();
     assert_eq!(undelivered.with_code, [holder.number, lost].into());

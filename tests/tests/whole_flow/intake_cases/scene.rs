@@ -135,9 +135,9 @@ impl Scene {
 
     /// A worker issues what was verified; was there anything?
     pub(crate) async fn issued(&self) -> bool {
-        let journal = self.vouchers.journal();
+        let journal = &self.vouchers.journal;
         let pending = journal.state().await.unwrap().vouchers_to_issue(journal.now()).into();
-        let answer = self.vouchers.issuer().issue(&pending).await.unwrap();
+        let answer = crate::issuer(&self.vouchers).issue(&pending).await.unwrap();
         !answer.applied.is_empty()
     }
 
