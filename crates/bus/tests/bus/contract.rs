@@ -188,7 +188,7 @@ async fn an_order_never_acknowledged_is_dead_lettered_and_frees_its_slot(
     next(&queue).await.nak(Duration::ZERO).await.unwrap();
     drop(next(&queue).await);
     let backlog = queue.backlog().await.unwrap();
-    assert_eq!(backlog.waiting + backlog.in_flight, 1, "it is not given up yet");
+    assert_eq!(backlog.waiting + backlog.in_flight, 1, "it is not dead-lettered yet");
     next(&queue).await.nak(Duration::ZERO).await.unwrap();
     assert_eq!(queue.backlog().await.unwrap(), Backlog::default());
     timeout(WAIT_FOR, queue.publish(order(send(), 2))).await.expect("a free place").unwrap();
