@@ -1,8 +1,8 @@
 //! Waits until workers have issued the vouchers of a command.
 //!
 //! Only workers issue vouchers. If the store is a folder without a running engine, a worker runs in
-//! this process, under the engine's lock; otherwise the command waits for the running engine. Deliberately
-//! absent: phases. A command about vouchers carries out no other work.
+//! this process, under the engine's lock; otherwise the command waits for the running engine.
+//! Deliberately absent: phases. A command about vouchers carries out no other work.
 
 use std::sync::Arc;
 use std::time::Duration;
