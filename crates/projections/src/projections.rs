@@ -25,7 +25,7 @@ pub struct Projections {
     /// The sets, to be ticked often: each tick shortens the next start.
     pub sets: Arc<Sets>,
     /// The table, to be ticked at low priority.
-    pub table: Table,
+    pub table: Arc<Table>,
     /// The history of mailboxes.
     pub history: History,
 }
@@ -63,7 +63,7 @@ impl Projections {
         let sets = Arc::new(sets);
         let history = History::new(programme, log, Arc::clone(&sets));
         sets.load().await?;
-        Ok(Self { sets, table, history })
+        Ok(Self { sets, table: Arc::new(table), history })
     }
 
     /// The stored state and its position: the starting point of an [`eventstore::Journal`].
