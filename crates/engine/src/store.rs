@@ -19,6 +19,7 @@ use domain::{MailboxId, ProgrammeId};
 use eventstore::{
     Clock, DatabaseStore, Direction, EventStore, Filter, Journal, RecordedEvent, StreamName,
 };
+use futures::future::BoxFuture;
 use platform::Directory;
 use projections::{History, Status, Table};
 use registry::Registry;
@@ -115,22 +116,24 @@ impl Store {
     }
 
     /// Closes what was opened.
-    pub async fn close(self) -> Result<(), Error> {
-        drop(self.vouchers);
-        if let Some(archive) = self.archive.into_inner() {
-            archive.close().await?;
-        }
-        if let Some(messages) = self.messages.into_inner().and_then(Arc::into_inner) {
-            messages.close().await?;
-        }
-        if let Some(registry) = self.registry.into_inner().and_then(Arc::into_inner) {
-            registry.close().await?;
-        }
-        if let Some(log) = self.log {
-            log.close().await;
-        }
-        drop(self.lock);
-        Ok(())
+    pub fn close(self) -> BoxFuture<'static, Result<(), Error>> {
+        Box::pin(async move {
+            drop(self.vouchers);
+            if let Some(archive) = self.archive.into_inner() {
+                archive.close().await?;
+            }
+            if let Some(messages) = self.messages.into_inner().and_then(Arc::into_inner) {
+                messages.close().await?;
+            }
+            if let Some(registry) = self.registry.into_inner().and_then(Arc::into_inner) {
+                registry.close().await?;
+            }
+            if let Some(log) = self.log {
+                log.close().await;
+            }
+            drop(self.lock);
+            Ok(())
+        })
     }
 
     /// Where it is and what opened it.

@@ -91,5 +91,5 @@ pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<(), Error>
         templates: args.letters,
         relay,
     };
-    services::intake(stores, settings).await
+    Box::pin(services::intake(stores, settings)).await
 }
