@@ -133,22 +133,13 @@ impl Tables {
     /// Begins a transaction. A file has one at a time; a server any number, which it keeps apart.
     pub async fn begin(&self) -> Result<Transaction<'_>, Error> {
         let by = match &self.0 {
-            In::File { database, .. } => {
-                let mut writer = database.turn().await?;
-                let begun = execute(writer.as_mut().map(Writer::Sqlite), "BEGIN IMMEDIATE").await;
-                begun.map_err(|error| database.error(error))?;
-                By::File(writer)
-            }
+            In::File { database, .. } => By::File(database.turn().await?),
             In::Server { server, .. } => {
-                let begun = async {
-                    let mut lent = server.connections.lend().await?;
-                    execute(Some(Writer::Postgres(&mut lent.connection)), "BEGIN").await?;
-                    Ok(lent)
-                };
-                By::Server(Some(begun.await.map_err(|error| server.name.error(error))?))
+                let lent = server.connections.lend().await;
+                By::Server(Some(lent.map_err(|error| server.name.error(error))?))
             }
         };
-        Ok(Transaction { tables: self, by, committed: false })
+        Transaction { tables: self, by, committed: false }.begun().await
     }
 
     /// Acquires the tables for one writer, on a server by the advisory lock of that number; `None`
@@ -194,13 +185,20 @@ impl Exclusive<'_> {
     /// Begins a transaction. After one that was not committed, a server's tables are given up.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         let Holder::Server(held) = &mut self.by else { return self.tables.begin().await };
-        let begun = execute(held.as_mut().map(Writer::Postgres), "BEGIN").await;
-        begun.map_err(|error| self.tables.name().error(error))?;
-        Ok(Transaction { tables: self.tables, by: By::Exclusive(held), committed: false })
+        let by = By::Exclusive(held);
+        Transaction { tables: self.tables, by, committed: false }.begun().await
     }
 }
 
 impl Transaction<'_> {
+    /// Begins it. Dropped meanwhile, it closes the connection too.
+    async fn begun(mut self) -> Result<Self, Error> {
+        let begin = if matches!(self.by, By::File(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begun = execute(self.by.writer(), begin).await;
+        begun.map_err(|error| self.tables.name().error(error))?;
+        Ok(self)
+    }
+
     /// Runs a statement; returns how many rows it touched.
     pub async fn run(
         &mut self,
