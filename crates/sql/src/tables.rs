@@ -193,8 +193,8 @@ impl Exclusive<'_> {
 impl Transaction<'_> {
     /// Begins it. Dropped meanwhile, it closes the connection too.
     async fn begun(mut self) -> Result<Self, Error> {
-        let begin = if matches!(self.by, By::File(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        let begun = execute(self.by.writer(), begin).await;
+        let statement = if matches!(self.by, By::File(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begun = execute(self.by.writer(), statement).await;
         begun.map_err(|error| self.tables.name().error(error))?;
         Ok(self)
     }
