@@ -8,9 +8,6 @@ use std::path::Path;
 
 use crate::workspace::{owner, short, sources};
 
-/// The crates whose tests sleep still. Strike them off: none is ever added.
-const NOT_YET: &[&str] = &["tramonto"];
-
 #[test]
 fn no_test_sleeps() {
     let mut found = BTreeMap::<_, Vec<String>>::new();
@@ -28,7 +25,6 @@ fn no_test_sleeps() {
             }
         }
     }
-    found.retain(|owner, _| !NOT_YET.contains(&owner.as_str()));
     assert!(found.is_empty(), "tests that sleep: {found:#?}");
 }
 
