@@ -1,11 +1,14 @@
 //! Answers of the real binary to mail servers, beside an engine on the same folder and within it.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
+use crate::policy_client::query;
+use crate::process::{free_address, send};
 use crate::scene::Scene;
+use crate::wait;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -23,10 +26,6 @@ fn plan() -> String {
     plan
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port")
-}
-
 /// A policy server; killed when it is dropped.
 struct Answering {
     child: Child,
@@ -39,47 +38,28 @@ impl Answering {
         let listen = address.to_string();
         let arguments = [arguments, &["--listen", "off", "--policy-listen", &listen]].concat();
         let mut command = scene.command(&arguments);
-        for name in ["TRAMONTO_LISTEN", "TRAMONTO_POLICY_LISTEN", "TRAMONTO_POLICY_DOMAINS"] {
-            command.env_remove(name);
-        }
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         Self { child: child.expect("it runs"), address }
     }
 
     /// The answer for an address, over a new connection; empty if nothing listens.
     fn ask(&self, attribute: &str, address: &str) -> String {
-        let request = format!("request=smtpd_access_policy\n{attribute}={address}\n\n");
-        let asked = || {
-            let mut stream = TcpStream::connect(self.address)?;
-            stream.set_read_timeout(Some(TIMEOUT))?;
-            stream.write_all(request.as_bytes())?;
-            let mut answer = Vec::new();
-            while !answer.ends_with(b"\n\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte)?;
-                answer.extend(byte);
-            }
-            Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).trim_end().to_owned())
-        };
-        asked().unwrap_or_default()
+        let stream = TcpStream::connect(self.address);
+        stream.and_then(|mut stream| query(&mut stream, attribute, address)).unwrap_or_default()
     }
 
     fn until(&self, attribute: &str, address: &str, expected: &str) {
-        let begun = Instant::now();
-        loop {
-            let answer = self.ask(attribute, address);
-            if answer.starts_with(&format!("action={expected}")) {
-                return;
-            }
-            assert!(begun.elapsed() < TIMEOUT, "{attribute}: {answer:?}, not {expected}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut answer = String::new();
+        let answered = wait::until(TIMEOUT, || {
+            answer = self.ask(attribute, address);
+            answer.starts_with(&format!("action={expected}"))
+        });
+        assert!(answered, "{attribute}: {answer:?}, not {expected}");
     }
 
     /// Ends it with SIGTERM; returns its output.
     fn stop(mut self) -> String {
-        let sent = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill").success());
+        send("TERM", self.child.id());
         let mut said = String::new();
         let read = self.child.stderr.take().map(|mut told| told.read_to_string(&mut said));
         assert!(read.is_some_and(|read| read.is_ok()));

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use engine::RealClock;
@@ -16,6 +16,9 @@ use crate::mail_servers::{Lookups, MailServers};
 use crate::notices::import_with;
 use crate::scene::Scene;
 use crate::smtp::{Mood, Server};
+use crate::wait;
+
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The agency's account at its relay, which receives the bounces.
 const AGENCY: &str = "notices@postacertificata.example";
@@ -114,17 +117,13 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     let log = servers.logs();
     assert!(log.contains("TLS connection established") && log.contains("sasl_username=notices@"));
 
-    let begun = Instant::now();
     let arrived = |address: &str, what: &str| {
         servers.messages(address).filter(|message| message.contains(what)).collect::<Vec<_>>()
     };
-    let until = |address: &str, what: &str, count: usize| loop {
-        let arrived = arrived(address, what);
-        if arrived.len() >= count {
-            return arrived;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "{address}: {what}\n{}", servers.logs());
-        std::thread::sleep(Duration::from_millis(20));
+    let until = |address: &str, what: &str, count: usize| {
+        let came = wait::until(TIMEOUT, || arrived(address, what).len() >= count);
+        assert!(came, "{address}: {what}\n{}", servers.logs());
+        arrived(address, what)
     };
     let letters = until(&addresses[0], ".sending-ends.cec-pac@postacertificata.example>", 1);
     assert!(letters[0].contains(&addresses[0]), "{letters:?}");
@@ -147,10 +146,8 @@ async fn notices_go_through_a_postfix_that_wants_tls_and_a_login_and_what_bounce
     let sets: Vec<_> = events.iter().map(|event| &event["payload"]["mailboxes"]).collect();
     assert!(sets.len() == 2 && sets[0] != sets[1] && !sets[0].is_null(), "{sets:?}");
     assert_eq!(arrived(&addresses[0], "sending-ends").len(), 1);
-    while provider.taken().is_empty() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{}", servers.logs());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let taken = wait::until(TIMEOUT, || !provider.taken().is_empty());
+    assert!(taken, "{}", servers.logs());
     let taken = provider.taken();
     assert!(taken.len() == 1 && taken[0].to == "anna@outside.example", "{taken:?}");
 }

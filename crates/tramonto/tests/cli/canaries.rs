@@ -51,7 +51,7 @@ fn converse(stream: TcpStream, reply: &str) -> Option<()> {
 }
 
 /// A store whose plan has a canary: the first activated mailbox. All its phases are in the past.
-fn watched() -> (Scene, String, u64) {
+pub(crate) fn watched() -> (Scene, String, u64) {
     let scene = Scene::empty();
     scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
     let (address, number) = scene.activated();

@@ -189,6 +189,11 @@ fn every_command_has_a_manual_page_with_examples_and_exit_codes() {
     assert_eq!(written["pages"], pages);
     for (path, command) in leaves() {
         let page = scene.read(&format!("man1/tramonto-{}.1", path.replace(' ', "-")));
+        let title = format!("TRAMONTO-{}", path.replace(' ', "-").to_uppercase());
+        let titled = page.lines().find(|line| line.starts_with(".TH ")).expect("a title");
+        let unescaped = titled.replace('\\', "");
+        assert!(unescaped.starts_with(&format!(".TH {title} 1 ")), "{path}: {titled}");
+        assert!(unescaped.contains("\"tramonto "), "{path}: {titled}");
         for heading in ["NAME", "SYNOPSIS", "EXAMPLES", "\"EXIT STATUS\""] {
             let heading = format!("\n.SH {heading}\n").replace('"', "");
             assert!(page.replace('"', "").contains(&heading), "{path} has no {heading}");

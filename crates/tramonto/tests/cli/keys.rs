@@ -2,14 +2,16 @@
 //! revoked when they leak.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::process::free_address;
 use crate::scene::Scene;
 use crate::vouchers::{redeem, scene_with, verified};
+use crate::wait;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 const LIST: [&str; 2] = ["key", "list"];
@@ -150,15 +152,11 @@ struct Portal(Child, String);
 
 impl Portal {
     fn start(scene: &Scene) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let address = free.expect("a free port").to_string();
+        let address = free_address().to_string();
         let mut command = scene.command(&["service", "portal", "--listen", &address]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
-        let begun = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            assert!(begun.elapsed() < TIMEOUT, "the portal does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let listens = || TcpStream::connect(&address).is_ok();
+        assert!(wait::until(TIMEOUT, listens), "the portal does not listen");
         Self(child, address)
     }
 

@@ -11,13 +11,7 @@ pub(crate) fn scene() -> Scene {
 }
 
 fn scene_until(end: &str) -> Scene {
-    let scene = Scene::empty();
-    let plan = include_str!("../../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
-    scene.write("plan.toml", &plan);
-    scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
-    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["registry", "import", "registry.csv"]);
-    scene
+    Scene::ending(end, 500)
 }
 
 pub(crate) fn mail_log(scene: &Scene, address: &str) {
@@ -233,20 +227,23 @@ fn no_letter_is_queued_for_an_unverified_request() {
     let unverified =
         scene.refused(&["log-request", "prepare", request, "--send", "--reason", "round"]);
     assert!(unverified.contains("requester has not been verified"), "{unverified}");
-    // The store of letters is created with the first letter.
+    assert_eq!(letters(&scene), 0);
+    scene.ok(&["log-request", "verify", request, "--reason", "card seen, file 7"]);
+    scene.ok(&["log-request", "prepare", request, "--send", "--reason", "round"]);
+    assert_eq!(letters(&scene), 1, "a verified one is counted where it is stored");
+}
+
+/// The number of queued letters; the first one creates their store.
+fn letters(scene: &Scene) -> i64 {
     let path = scene.path("tramonto-store/intake.db");
     if !path.exists() {
-        return;
+        return 0;
     }
-    let letters: i64 = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-        let mut file = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(path)
-            .connect()
-            .await
-            .expect("a file");
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut file = options.connect().await.expect("a file");
         sqlx::query_scalar("SELECT count(*) FROM letter").fetch_one(&mut file).await.expect("rows")
-    });
-    assert_eq!(letters, 0);
+    })
 }
 
 #[test]

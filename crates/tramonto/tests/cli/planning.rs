@@ -80,8 +80,7 @@ fn a_preview_shows_the_changes_of_an_amendment_and_makes_none() {
     let scene = Scene::empty();
     scene.write("plan.toml", FUTURE);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["registry", "import", "registry.csv"]);
+    scene.populate(500);
     // The first phase now also ends activation for mailboxes never activated.
     let amended =
         moved().replace("[\"receive\", \"access\"]", "[\"activate\", \"receive\", \"access\"]");
@@ -113,8 +112,7 @@ fn an_amendment_of_armed_instants_waits_until_they_are_disarmed() {
     scene.write("plan.toml", &plan);
     scene.write("later.toml", &plan.replace(&soon, "2090-01-01"));
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "the decree"]);
-    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["registry", "import", "registry.csv"]);
+    scene.populate(500);
     scene.ok(&["run", "--until-idle"]);
     assert!(!scene.events(&["--kind", "rights-armed"]).is_empty());
 

@@ -1,10 +1,12 @@
 //! A folder for one test, and the real binary.
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::process;
 
 /// A folder in which a test runs commands.
 pub(crate) struct Scene {
@@ -26,9 +28,25 @@ impl Scene {
     /// A store with 500 generated registrations under the plan of CEC-PAC.
     pub(crate) fn of_500() -> Self {
         let scene = Self::empty();
-        scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
-        scene.ok(&["registry", "import", "registry.csv"]);
+        scene.populate(500);
         scene
+    }
+
+    /// A store under the plan of CEC-PAC whose last phase starts on another date.
+    pub(crate) fn ending(end: &str, registrations: u32) -> Self {
+        let scene = Self::empty();
+        let plan = include_str!("../../../../deploy/plans/cec-pac.toml");
+        scene.write("plan.toml", &plan.replace("2018-03-18", end));
+        scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
+        scene.populate(registrations);
+        scene
+    }
+
+    /// Imports generated registrations, from `registry.csv`.
+    pub(crate) fn populate(&self, registrations: u32) {
+        let many = registrations.to_string();
+        self.ok(&["registry", "generate", "--registrations", &many, "--out", "registry.csv"]);
+        self.ok(&["registry", "import", "registry.csv"]);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -45,13 +63,8 @@ impl Scene {
 
     /// The binary, without the tester's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
+        let mut command = process::tramonto();
         command.args(arguments).current_dir(self.folder.path());
-        for name in ["STORE", "KEYS", "KEYRING", "KEYRING_FILE", "ACTOR", "LOG"] {
-            let name = format!("TRAMONTO_{name}");
-            command.env_remove(name);
-        }
-        command.env("USER", "tester").stdin(Stdio::null());
         command
     }
 

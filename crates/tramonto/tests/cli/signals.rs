@@ -1,12 +1,17 @@
 //! Signals that end a run: the next run resumes and completes as if nothing had happened.
 
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use engine::Home;
 use rehearsal::prove;
 
+use crate::process::send;
 use crate::scene::{Ran, Scene};
+use crate::wait;
+
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A store with enough work, and a rate low enough, that a run is in the middle of it for a while.
 fn busy(workers: &str) -> (Scene, Child) {
@@ -28,21 +33,9 @@ fn busy(workers: &str) -> (Scene, Child) {
     let child = scene.command(&run).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let child = child.expect("it runs");
     let outcomes = || scene.events(&["--category", "outcome"]).len();
-    wait_until("the first outcome", || scene.events(&[]).len() > before && outcomes() > 1);
+    let begun = || scene.events(&[]).len() > before && outcomes() > 1;
+    assert!(wait::until(TIMEOUT, begun), "the first outcome did not come");
     (scene, child)
-}
-
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(name: &str, child: &Child) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
-    assert!(sent.expect("kill").success());
 }
 
 /// Completes the work without rate limits, and proves the result.
@@ -62,7 +55,7 @@ fn completes(scene: &Scene) {
 fn one_signal_finishes_in_flight_orders_and_ends_it_cleanly() {
     for name in ["INT", "TERM", "HUP"] {
         let (scene, child) = busy("6");
-        signal(name, &child);
+        send(name, child.id());
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
         assert!(ran.err.contains("everything recorded is kept"), "{name}: {}", ran.err);
@@ -73,13 +66,16 @@ fn one_signal_finishes_in_flight_orders_and_ends_it_cleanly() {
 #[test]
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     // At one call per second, this many in-flight orders take several seconds to finish.
-    let (scene, child) = busy("32");
-    signal("INT", &child);
-    std::thread::sleep(Duration::from_millis(100));
-    signal("INT", &child);
+    let (scene, mut child) = busy("32");
+    send("INT", child.id());
+    // Two pending signals of one kind count once.
+    let log = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut lines = log.lines().map(|line| line.expect("a line"));
+    assert!(lines.any(|line| line.contains("shutting down")), "the first one is not handled");
+    send("INT", child.id());
     let begun = Instant::now();
-    let ran = Ran::of(&child.wait_with_output().expect("it ends"));
-    assert_eq!(ran.code, Some(130), "{}", ran.err);
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{rest:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "it waited for in-flight orders");
     completes(&scene);
 }
@@ -89,7 +85,7 @@ fn a_terminal_that_is_closed_loses_nothing() {
     let (scene, mut child) = busy("6");
     // Nobody reads stderr any more, and the kernel signals that the terminal is gone.
     drop(child.stderr.take());
-    signal("HUP", &child);
+    send("HUP", child.id());
     let ran = child.wait().expect("it ends");
     assert_eq!(ran.code(), Some(0));
     completes(&scene);

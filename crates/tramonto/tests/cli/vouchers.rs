@@ -17,8 +17,7 @@ pub(crate) fn scene_with(vouchers: &str) -> Scene {
     let plan = plan.replacen("[vouchers]\n", &format!("[vouchers]\n{vouchers}\n"), 1);
     scene.write("plan.toml", &plan);
     scene.ok(&["plan", "adopt", "plan.toml", "--reason", "a trial"]);
-    scene.ok(&["registry", "generate", "--registrations", "500", "--out", "registry.csv"]);
-    scene.ok(&["registry", "import", "registry.csv"]);
+    scene.populate(500);
     scene
 }
 

@@ -1,13 +1,12 @@
 //! Answers to mail servers while the database is up, while it is down, and afterwards.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use crate::policy_client::query;
+use crate::process::free_address;
 use crate::proxy::Proxy;
-use crate::servers::free_port;
 use crate::world::{FEW, World, done, store};
 
 /// One persistent connection, like Postfix's.
@@ -18,22 +17,11 @@ struct MailServer {
 
 impl MailServer {
     fn ask(&mut self, attribute: &str, address: &str) -> String {
-        let request = format!("request=smtpd_access_policy\n{attribute}={address}\n\n");
-        let asked = (|| {
-            let stream = match &mut self.stream {
-                Some(stream) => stream,
-                none => none.insert(TcpStream::connect(self.address)?),
-            };
-            stream.set_read_timeout(Some(Duration::from_mins(1)))?;
-            stream.write_all(request.as_bytes())?;
-            let mut answer = Vec::new();
-            while !answer.ends_with(b"\n\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte)?;
-                answer.extend(byte);
-            }
-            Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).trim_end().to_owned())
-        })();
+        let asked = match &mut self.stream {
+            Some(stream) => query(stream, attribute, address),
+            none => TcpStream::connect(self.address)
+                .and_then(|stream| query(none.insert(stream), attribute, address)),
+        };
         asked.unwrap_or_else(|_| {
             self.stream = None;
             String::new()
@@ -57,7 +45,7 @@ async fn a_database_that_is_away_defers_mail_and_lets_none_through_nor_refuses_a
     let place = ["hold", "place", held, "--capability", "receive", "--reason", "order 1"];
     done(&world.store(), &place);
 
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let address = free_address();
     let listen = address.to_string();
     let wire = Proxy::to(world.postgres.port).await;
     let store = store(wire.port).replace("tramonto@", "mailer@");

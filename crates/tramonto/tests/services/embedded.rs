@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::servers::{free_port, send};
+use crate::process::send;
+use crate::servers::free_port;
 use crate::wait;
 use crate::watching::{Collector, get};
 use crate::world::{PLAN, done, tramonto};

@@ -96,7 +96,7 @@ async fn a_nats_server_that_lost_all_its_data_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_stopped_at_once_and_started_again_changes_nothing() {
+async fn a_database_stopped_at_once_and_started_again_is_reported_and_changes_nothing() {
     let mut world = World::of(FEW).await;
     done(
         &world.store(),
@@ -105,12 +105,7 @@ async fn a_database_stopped_at_once_and_started_again_changes_nothing() {
     let services = world.start_all();
     for stop in 1..=3 {
         world.until_outcomes(stop * 3).await;
-        let before = warnings(&services);
-        world.postgres.end("QUIT");
-        // A part that has not recovered from the stop before does not warn again.
-        let roles: &[&str] = if stop == 1 { &["scheduler", "projector", "relay"] } else { &[] };
-        world.until_warned(&services, roles, &before).await;
-        world.postgres.start();
+        world.lose_the_database(&services).await;
     }
     world.check().await;
 }

@@ -16,7 +16,11 @@ mod killing;
 mod leading;
 mod letting_in;
 mod partitions;
+#[path = "../support/policy.rs"]
+mod policy_client;
 mod probing;
+#[path = "../support/process.rs"]
+mod process;
 mod providing;
 mod proxy;
 #[path = "../../../platform/tests/provider/raw.rs"]

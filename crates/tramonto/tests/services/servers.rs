@@ -1,16 +1,17 @@
 //! Servers for one test, as processes that can be killed.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::process::{free_address, send};
 use crate::wait;
 
 /// A port on which nothing listens now.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    free_address().port()
 }
 
 /// A script that starts a server, or locates a program.
@@ -97,10 +98,4 @@ impl Drop for Server {
         // An immediate shutdown for PostgreSQL, which ends its children; nats-server has none.
         self.end(if self.name == "postgres" { "QUIT" } else { "KILL" });
     }
-}
-
-/// Sends a signal to a process.
-pub(crate) fn send(signal: &str, process: u32) {
-    let sent = Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap();
-    assert!(sent.success(), "{signal} to {process}");
 }

@@ -1,73 +1,42 @@
 //! The real process receives messages from a mail server, and may be killed at any moment.
 
-#![cfg(test)]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tempfile::TempDir;
+use crate::process::send;
+use crate::scene::Scene;
+use crate::wait;
 
 const INTAKE: &str = "richiestapec@agid.gov.it";
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-struct Scene {
-    folder: TempDir,
+/// A store with the plan of CEC-PAC.
+fn scene() -> Scene {
+    Scene::ending("2018-03-18", 20)
 }
 
-impl Scene {
-    /// A store with the plan of CEC-PAC.
-    fn new() -> Self {
-        Self::that_ends("2018-03-18")
-    }
+/// The intake service of a store.
+struct Intake<'a>(&'a Scene);
 
-    /// The same, with this start of the last phase.
-    fn that_ends(end: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
-        let plan = place.folder.path().join("plan.toml");
-        let text = include_str!("../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
-        std::fs::write(&plan, text).unwrap();
-        place.done(&["plan", "adopt", plan.to_str().unwrap(), "--reason", "a test"]);
-        let registry = place.folder.path().join("registry.csv");
-        let registry = registry.to_str().unwrap();
-        place.done(&["registry", "generate", "--registrations", "20", "--out", registry]);
-        place.done(&["registry", "import", registry]);
-        place
-    }
-
-    fn tramonto(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
-        command.arg("--store").arg(self.folder.path().join("store")).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn done(&self, arguments: &[&str]) -> String {
-        let done = self.tramonto(arguments).output().unwrap();
-        let told = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{arguments:?}: {told}");
-        String::from_utf8(done.stdout).unwrap()
-    }
-
+impl Intake<'_> {
     fn socket(&self) -> PathBuf {
-        self.folder.path().join("lmtp")
+        self.0.path("lmtp")
     }
 
     /// The running service; it listens already.
     fn serve(&self) -> Child {
         let listen = format!("unix:{}", self.socket().display());
         let mut command =
-            self.tramonto(&["service", "intake", "--per-sender", "100000", "--listen", &listen]);
+            self.0.command(&["service", "intake", "--per-sender", "100000", "--listen", &listen]);
         let mut service = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let begun = Instant::now();
-        while UnixStream::connect(self.socket()).is_err() {
+        let listens = wait::until(TIMEOUT, || {
             assert!(service.try_wait().unwrap().is_none(), "the service ended");
-            assert!(begun.elapsed() < TIMEOUT, "the service does not listen");
-            std::thread::yield_now();
-        }
+            UnixStream::connect(self.socket()).is_ok()
+        });
+        assert!(listens, "the service does not listen");
         service
     }
 
@@ -75,12 +44,11 @@ impl Scene {
     fn kept(&self) -> Vec<String> {
         let mut all = Vec::new();
         for status in ["new", "held", "done"] {
-            let listed =
-                self.done(&["message", "list", "--json", "--status", status, "--limit", "10000"]);
-            let listed: Value = serde_json::from_str(&listed).unwrap();
+            let all_of = ["message", "list", "--status", status, "--limit", "10000"];
+            let listed = self.0.json(&all_of);
             for message in listed["messages"].as_array().unwrap() {
                 let number = message["number"].to_string();
-                let content = self.done(&["message", "show", &number, "--content"]);
+                let content = self.0.ok(&["message", "show", &number, "--content"]);
                 let id = content.lines().find_map(|line| line.strip_prefix("Message-ID: "));
                 all.push(id.unwrap().to_owned());
             }
@@ -90,11 +58,20 @@ impl Scene {
     }
 }
 
+/// Runs the service until so many messages are in quarantine.
+pub(crate) fn process(scene: &Scene, held: usize) {
+    let mut service = Intake(scene).serve();
+    let listed = || scene.json(&["message", "list"])["messages"].as_array().map_or(0, Vec::len);
+    assert!(wait::until(TIMEOUT, || listed() >= held), "not processed");
+    send("TERM", service.id());
+    assert!(service.wait().unwrap().success());
+}
+
 /// An LMTP session with the service.
 struct Lmtp(BufReader<UnixStream>);
 
 impl Lmtp {
-    fn connect(place: &Scene) -> Self {
+    fn connect(place: &Intake<'_>) -> Self {
         let stream = UnixStream::connect(place.socket()).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut lmtp = Self(BufReader::new(stream));
@@ -134,7 +111,8 @@ impl Lmtp {
 
 #[test]
 fn an_acknowledged_message_is_stored_once_despite_kills() {
-    let place = Scene::new();
+    let scene = scene();
+    let place = Intake(&scene);
     let mut answered = Vec::new();
     for round in 0..8 {
         let mut service = place.serve();
@@ -171,8 +149,7 @@ fn an_acknowledged_message_is_stored_once_despite_kills() {
         assert!(lmtp.deliver(id).unwrap().starts_with("250 "));
     }
     // On shutdown it asks waiting clients to retry, and removes its socket.
-    let process = service.id().to_string();
-    assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+    send("TERM", service.id());
     let mut rest = String::new();
     lmtp.0.read_to_string(&mut rest).unwrap();
     assert!(rest.starts_with("421 "), "{rest}");
@@ -189,99 +166,77 @@ fn an_acknowledged_message_is_stored_once_despite_kills() {
 
 #[test]
 fn an_operator_sees_what_came_and_nobody_else_is_named() {
-    let place = Scene::new();
-    let file = place.folder.path().join("message.eml");
-    std::fs::write(
-        &file,
-        "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n",
-    )
-    .unwrap();
-    let file = file.to_str().unwrap();
-    assert_eq!(place.done(&["message", "list"]), "no message has been received yet\n");
+    let scene = scene();
+    let file = "message.eml";
+    let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
+    scene.write(file, text);
+    assert_eq!(scene.ok(&["message", "list"]), "no message has been received yet\n");
     for _ in 0..2 {
-        assert_eq!(place.done(&["message", "receive", file]), "message 1 is kept\n");
+        assert_eq!(scene.ok(&["message", "receive", file]), "message 1 is kept\n");
     }
-    let listed = place.done(&["message", "list", "--status", "new"]);
-    let shown = place.done(&["message", "show", "1"]);
+    let listed = scene.ok(&["message", "list", "--status", "new"]);
+    let shown = scene.ok(&["message", "show", "1"]);
     for told in [&listed, &shown] {
         assert!(!told.contains('@') && !told.contains("RSSMRA"), "{told}");
     }
-    let shown: Value =
-        serde_json::from_str(&place.done(&["message", "show", "1", "--json"])).unwrap();
+    let shown = scene.json(&["message", "show", "1"]);
     assert_eq!((&shown["read_as"], &shown["names_codici_fiscali"]), (&"request".into(), &1.into()));
-    assert!(place.done(&["message", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
+    assert!(scene.ok(&["message", "show", "1", "--content"]).contains("RSSMRA85T10A562S"));
     let holder = ["message", "release", "1", "--holder", "nobody@postacertificata.example"];
-    let refused = place.tramonto(&holder).output().unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(
-        !refused.status.success() && told.contains("the registry has no such address"),
-        "{told}"
-    );
+    let told = scene.refused(&holder);
+    assert!(told.contains("the registry has no such address"), "{told}");
     for wrong in [["message", "show", "2"], ["message", "release", "1"]] {
-        let refused = place.tramonto(&wrong).output().unwrap();
-        assert_eq!(refused.status.code(), Some(1), "{wrong:?}");
+        scene.refused(&wrong);
     }
 }
 
 #[test]
 fn what_waits_in_quarantine_is_released_or_turned_down_by_an_operator_and_kept() {
-    let place = Scene::that_ends("2090-03-18");
-    let file = place.folder.path().join("message.eml");
+    let scene = Scene::ending("2090-03-18", 20);
     // A request from an unknown sender waits for an operator.
     let text = "Return-Path: <a@b.example>\r\nFrom: a@b.example\r\n\r\nRSSMRA85T10A562S\r\n";
-    std::fs::write(&file, text).unwrap();
-    place.done(&["message", "receive", file.to_str().unwrap()]);
+    scene.write("message.eml", text);
+    scene.ok(&["message", "receive", "message.eml"]);
     let count = |status: &str| {
-        let listed = place.done(&["message", "list", "--json", "--status", status]);
-        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let listed = scene.json(&["message", "list", "--status", status]);
         listed["messages"].as_array().unwrap().len()
     };
-    let looked_at = || {
-        let mut service = place.serve();
-        let begun = Instant::now();
-        while count("held") == 0 {
-            assert!(begun.elapsed() < TIMEOUT, "nobody looks at it");
-        }
-        let process = service.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
-        assert!(service.wait().unwrap().success());
-    };
+    let looked_at = || process(&scene, 1);
     looked_at();
-    let released = place.done(&["message", "release", "1"]);
+    let released = scene.ok(&["message", "release", "1"]);
     assert_eq!(released, "message 1 is processed again, as written by a person\n");
     assert_eq!((count("new"), count("held")), (1, 0));
     let early = ["message", "refuse", "1", "--reason", "no request"];
-    assert_eq!(place.tramonto(&early).output().unwrap().status.code(), Some(1));
+    scene.refused(&early);
     looked_at();
     assert_eq!(
-        place.done(&["message", "refuse", "1", "--reason", "no request"]),
+        scene.ok(&["message", "refuse", "1", "--reason", "no request"]),
         "message 1 is refused, and kept\n"
     );
     assert_eq!((count("refused"), count("held")), (1, 0));
-    assert!(place.done(&["message", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
+    assert!(scene.ok(&["message", "show", "1", "--content"]).ends_with("RSSMRA85T10A562S\r\n"));
 
     // For another one, an operator identifies the holder.
-    std::fs::write(&file, text.replace("RSSMRA", "VRDLGI")).unwrap();
-    place.done(&["message", "receive", file.to_str().unwrap()]);
+    scene.write("message.eml", &text.replace("RSSMRA", "VRDLGI"));
+    scene.ok(&["message", "receive", "message.eml"]);
     looked_at();
-    let told = place.done(&["message", "release", "2", "--holder", "3"]);
+    let told = scene.ok(&["message", "release", "2", "--holder", "3"]);
     assert_eq!(told, "message 2 is processed again, as that holder's request\n");
-    let shown = place.done(&["message", "show", "2", "--json"]);
-    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let shown = scene.json(&["message", "show", "2"]);
     let (status, mailbox) = (&shown["status"], &shown["mailbox"]);
     assert_eq!((status, mailbox), (&"new".into(), &3.into()));
 }
 
 #[test]
 fn an_address_that_an_amendment_moved_counts_without_a_restart() {
-    let place = Scene::new();
+    let scene = scene();
+    let place = Intake(&scene);
     let mut service = place.serve();
     let mut lmtp = Lmtp::connect(&place);
     assert!(lmtp.deliver("<1@b.example>").unwrap().starts_with("250 "));
-    let plan = place.folder.path().join("plan.toml");
-    let text = std::fs::read_to_string(&plan).unwrap();
-    std::fs::write(&plan, text.replace(INTAKE, "voucher@agid.gov.it")).unwrap();
-    place.done(&["plan", "amend", plan.to_str().unwrap(), "--reason", "a test"]);
+    let plan = scene.read("plan.toml").replace(INTAKE, "voucher@agid.gov.it");
+    scene.write("plan.toml", &plan);
+    scene.ok(&["plan", "amend", "plan.toml", "--reason", "a test"]);
     // The next message makes the service read the log; without one it does so every minute.
     let begun = Instant::now();
     for number in 2.. {
@@ -300,28 +255,21 @@ fn an_address_that_an_amendment_moved_counts_without_a_restart() {
 
 #[test]
 fn an_operator_edits_the_words_of_letters_and_wrong_ones_are_told_before_any_letter_is_sent() {
-    let place = Scene::new();
-    let letters = place.folder.path().join("letters");
-    let folder = letters.to_str().unwrap();
-    let told = place.done(&["message", "export-templates", folder]);
+    let scene = scene();
+    let told = scene.ok(&["message", "export-templates", "letters"]);
     assert!(told.starts_with("16 templates are in "), "{told}");
-    let refused = |arguments: &[&str]| {
-        let ended = place.tramonto(arguments).output().unwrap();
-        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
-        String::from_utf8(ended.stderr).unwrap()
-    };
-    let again = refused(&["message", "export-templates", folder]);
+    let again = scene.refused(&["message", "export-templates", "letters"]);
     assert!(again.contains("name a folder of your own without templates"), "{again}");
-    std::fs::write(letters.join("granted.en.txt"), "Your voucher\n\nHere it is.\n").unwrap();
-    let service = ["service", "intake", "--listen", "127.0.0.1:0", "--letters", folder];
-    let wrong = refused(&service);
-    assert!(wrong.contains("template granted.en.txt: text lacks the code"), "{wrong}");
+    scene.write("letters/granted.en.txt", "Your voucher\n\nHere it is.\n");
+    let service = ["service", "intake", "--listen", "127.0.0.1:0", "--letters", "letters"];
+    let wrong = scene.run(&service);
+    assert_eq!(wrong.code, Some(1), "{}", wrong.err);
+    let lacks = "template granted.en.txt: text lacks the code";
+    assert!(wrong.err.contains(lacks), "{}", wrong.err);
 }
 
 #[test]
 fn a_plan_without_vouchers_has_no_intake() {
-    let place = Scene { folder: tempfile::tempdir().unwrap() };
-    let refused = place.tramonto(&["service", "intake"]).output().unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && told.contains("tramonto"), "{told}");
+    let told = Scene::empty().refused(&["service", "intake"]);
+    assert!(told.contains("tramonto"), "{told}");
 }

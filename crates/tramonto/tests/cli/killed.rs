@@ -1,9 +1,7 @@
 //! The real process may be killed at any moment: what it started is finished once, and no mailbox
 //! is missed.
 
-#![cfg(test)]
-
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,15 +10,18 @@ use rehearsal::prove;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
+use crate::process;
+use crate::scene::Scene;
+
 const KILLS: u32 = 20;
 const HEAD: &str = "SELECT position FROM log_head";
 const COMPLETED: &str = "SELECT count(*) FROM event JOIN kind ON kind.id = event.kind
                          WHERE kind.name = 'phase-completed'";
 
 fn tramonto(store: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tramonto"));
+    let mut command = process::tramonto();
     command.arg("--store").arg(store).args(arguments);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -35,13 +36,9 @@ async fn ask(store: &Path, question: &'static str) -> i64 {
 
 #[tokio::test]
 async fn a_run_killed_twenty_times_in_mid_sweep_ends_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = folder.path().join("store");
-    let registry = folder.path().join("registry.csv");
-    let registry = registry.to_str().unwrap();
-    let done = |arguments: &[&str]| done(&store, arguments);
-    done(&["registry", "generate", "--registrations", "9000", "--out", registry]);
-    done(&["registry", "import", registry]);
+    let scene = Scene::empty();
+    scene.populate(9000);
+    let store = store_of(&scene);
     for kill in 0..KILLS {
         let begun_at = ask(&store, HEAD).await;
         let mut running =
@@ -57,26 +54,15 @@ async fn a_run_killed_twenty_times_in_mid_sweep_ends_the_same() {
         let completed = ask(&store, COMPLETED).await;
         assert!(completed < 5, "killed {kill} times, and there was nothing left to kill");
     }
-    done(&["run", "--batch", "100", "--until-idle"]);
+    done(&store, &["run", "--batch", "100", "--until-idle"]);
     assert_eq!(ask(&store, COMPLETED).await, 5, "every phase completed, once");
     let proof = prove(&Home::new(&store)).await.unwrap();
     assert_eq!(proof.problems, [""; 0]);
     assert!(proof.effects > 0);
 }
 
-/// A store with 500 registrations, whose window for log requests ends then.
-fn store(folder: &Path, end: &str) -> std::path::PathBuf {
-    let store = folder.join("store");
-    let plan = include_str!("../../../deploy/plans/cec-pac.toml").replace("2018-03-18", end);
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("plan.toml"), plan).unwrap();
-    done(&store, &["plan", "adopt", &path("plan.toml"), "--reason", "a test"]);
-    done(
-        &store,
-        &["registry", "generate", "--registrations", "500", "--out", &path("registry.csv")],
-    );
-    done(&store, &["registry", "import", &path("registry.csv")]);
-    store
+fn store_of(scene: &Scene) -> PathBuf {
+    scene.path("tramonto-store")
 }
 
 fn done(store: &Path, arguments: &[&str]) {
@@ -106,8 +92,8 @@ async fn killed_once(store: &Path, arguments: &[&str], mut so: impl AsyncFnMut()
 #[tokio::test]
 async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
     const FILES: i64 = 300;
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path(), "2090-03-18");
+    let scene = Scene::ending("2090-03-18", 500);
+    let store = store_of(&scene);
     let mut arguments = vec!["mail-log".to_owned(), "index".to_owned()];
     for file in 0..FILES {
         let stamp = format!("2015-07-{:02}T{:02}:00:00+02:00", 1 + file / 24, file % 24);
@@ -123,7 +109,7 @@ async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
             )
         };
         let text: String = (0..10).map(|message| line(0x3F2A_0000 + 10 * file + message)).collect();
-        let path = folder.path().join(format!("mail.log.{file}"));
+        let path = scene.path(&format!("mail.log.{file}"));
         std::fs::write(&path, text).unwrap();
         arguments.push(path.to_str().unwrap().to_owned());
     }
@@ -153,17 +139,15 @@ async fn reading_of_logs_killed_again_and_again_counts_each_line_once() {
 
 #[tokio::test]
 async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let whole = store(folder.path(), "2018-03-18");
+    let scene = Scene::ending("2018-03-18", 500);
+    let whole = store_of(&scene);
     done(&whole, &["run", "--until-idle"]);
-    let registry = std::fs::read_to_string(folder.path().join("registry.csv")).unwrap();
-    let row: Vec<_> = registry.lines().nth(7).unwrap().split(',').collect();
-    let known_by = [row[1], row[4]];
-    let message = folder.path().join("message.eml");
+    let row = scene.row(7);
+    let known_by = [row[1].as_str(), row[4].as_str()];
     for number in 0..3 {
         let text = format!("From: {number}@posta.example\r\n\r\n{}\r\n", known_by[0]);
-        std::fs::write(&message, text).unwrap();
-        done(&whole, &["message", "receive", message.to_str().unwrap()]);
+        scene.write("message.eml", &text);
+        scene.ok(&["message", "receive", "message.eml"]);
     }
     const ORDERED: &str = "SELECT count(*) FROM event JOIN kind ON kind.id = event.kind
                            WHERE kind.name = 'erasure-ordered'";
@@ -179,7 +163,7 @@ async fn an_erasure_killed_in_any_place_is_finished_and_leaves_nothing() {
     .into_iter()
     .enumerate()
     {
-        let store = folder.path().join(format!("store-{round}"));
+        let store = scene.path(&format!("store-{round}"));
         let copied = Command::new("cp").arg("-a").args([&whole, &store]).status();
         assert!(copied.unwrap().success());
         assert_ne!(asked(&store.join(file), question).await, Some(at), "{file}");
