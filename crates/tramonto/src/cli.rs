@@ -37,50 +37,34 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::platform::PLATFORM_SECRET;
-pub use self::platform::{
-    ColumnArgs, PlatformArgs, PlatformCheckArgs, PlatformCommand, PlatformViewArgs,
-};
+pub use self::platform::{ColumnArgs, PlatformArgs, PlatformCheckArgs, PlatformCommand};
 pub use self::registry::{Destination, GenerateArgs, ImportArgs, RegistryCommand};
-pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs, ShowCanaryArgs};
-pub use drift::{CertificateArgs, CheckDriftArgs, DriftCommand, RepairArgs};
-pub use erasure::{EraseArgs, EraseCommand, EraseHolderArgs, SearchTerm, VerifyErasureArgs};
+pub use canary::{CanaryArgs, CanaryCommand, ProbeArgs};
+pub use drift::DriftCommand;
+pub use erasure::{EraseArgs, EraseCommand, SearchTerm};
 pub use event::{EventCommand, EventsArgs};
 pub use global::Global;
-pub use incident::{IncidentArgs, IncidentCommand, RetryArgs};
-pub use key::{KeyCommand, RetireArgs, RotateArgs};
-pub use log_request::{
-    By, CreateLogRequestArgs, LogRequestArgs, LogRequestCommand, PrepareArgs, RefuseLogArgs,
-    RequestArgs, ShowLogArgs,
-};
-pub use mail_log::{IndexArgs, MailLogArgs, MailLogCommand};
-pub use mailbox::{
-    HoldCommand, MailboxCommand, PlaceArgs, ReleaseArgs, ShowMailboxArgs, WithdrawArgs,
-};
-pub use message::{
-    LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, ReadingArgs, RefuseMessageArgs,
-    ReleaseMessageArgs, ShowMessageArgs,
-};
-pub use notice::{BounceArgs, NoticeArgs, NoticeCommand, RetryNoticeArgs, ShowNoticeArgs};
-pub use phase::{PaceArgs, PhaseCommand};
-pub use plan::{AdoptArgs, AmendArgs, CheckArgs, PlanCommand, ShowPlanArgs};
+pub use incident::IncidentCommand;
+pub use key::KeyCommand;
+pub use log_request::{By, LogRequestArgs, LogRequestCommand, PrepareArgs};
+pub use mail_log::{MailLogArgs, MailLogCommand};
+pub use mailbox::{HoldCommand, MailboxCommand};
+pub use message::{ListMessagesArgs, MessageCommand, ReadingArgs, ShowMessageArgs};
+pub use notice::{NoticeArgs, NoticeCommand};
+pub use phase::PhaseCommand;
+pub use plan::PlanCommand;
 pub use running::{RehearseArgs, RunArgs};
 pub use service::{
-    AnswerArgs, ApiArgs, ConfigArgs, HealthcheckArgs, LmtpArgs, PolicyArgs, PortalArgs, PortalUrl,
-    ProjectorArgs, RelayArgs, SchedulerArgs, ServiceArgs, ServiceCommand, SessionArgs, SweepArgs,
-    WorkerArgs,
+    AnswerArgs, ArmArgs, ConfigArgs, LmtpArgs, PolicyArgs, PortalArgs, PortalUrl, RelayArgs,
+    SchedulerArgs, ServiceArgs, ServiceCommand, SessionArgs, SweepArgs, WorkerArgs, WorkersArgs,
 };
-pub use store::{MigrateArgs, StoreCommand};
-pub use values::{
-    ArmAhead, AsOf, BusPlace, DoorUrl, Listen, LogTablePlace, Reason, Seconds, SmtpPlace, Target,
-};
+pub use store::StoreCommand;
+pub use values::{ArmAhead, AsOf, Listen, LogTableUrl, Reason, Seconds, ServerUrl, Target};
 
 pub(crate) use documented::EXIT_CODES;
 pub use documented::{GROUPS, command};
 pub(crate) use voucher::PROOF;
-pub use voucher::{
-    CodesArgs, IssueArgs, ManyArgs, OneArgs, RedeemArgs, RefuseArgs, ReissueArgs, ShowVoucherArgs,
-    VoucherCommand,
-};
+pub use voucher::{CodesArgs, ManyArgs, VoucherCommand};
 
 use crate::StoreUrl;
 use crate::config::ConfigFile;
@@ -215,7 +199,7 @@ impl Cli {
         let command = ConfigFile::named_by(&arguments)
             .and_then(|file| file.apply(command()))
             .map_err(|error| Self::command().error(ErrorKind::Io, error))?;
-        let matches = command.try_get_matches_from(arguments).map_err(without_places)?;
+        let matches = command.try_get_matches_from(arguments).map_err(without_secret_urls)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Command::Rehearse(args) = &mut cli.command {
             // A rehearsal writes to a store only if this command line names it: the environment may
@@ -236,7 +220,7 @@ impl Cli {
 }
 
 /// Hides the value of an invalid URL: it may hold a password.
-fn without_places(mut error: clap::Error) -> clap::Error {
+fn without_secret_urls(mut error: clap::Error) -> clap::Error {
     let shown = error.get(ContextKind::InvalidValue).map(ToString::to_string);
     if shown.is_some_and(|text| text.contains("://")) {
         error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));

@@ -47,7 +47,7 @@ use domain::Plan;
 
 use crate::Error;
 use crate::cli::{
-    Cli, Command, EventCommand, Global, PhaseCommand, RegistryCommand, ServiceCommand, StoreCommand,
+    Cli, Command, EventCommand, Global, RegistryCommand, ServiceCommand, StoreCommand,
 };
 use crate::exit::Exit;
 
@@ -87,7 +87,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
     match command {
         Command::Plan(command) => Box::pin(plan::execute(command, &global)).await?,
-        Command::Phase(command) => Box::pin(phase(command, &global)).await?,
+        Command::Phase(command) => Box::pin(programme::execute(command, &global)).await?,
         Command::Status => status::execute(&global).await?,
         Command::Rehearse(args) => return Box::pin(rehearse::execute(*args, &global)).await,
         Command::Run(args) => Box::pin(run::execute(*args, &global)).await?,
@@ -106,14 +106,16 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Drift(command) => return Box::pin(drift::execute(command, &global)).await,
         Command::Canary(command) => return Box::pin(canary::execute(command, &global)).await,
         Command::Platform(command) => {
-            return Box::pin(platform::execute(&command, &global)).await;
+            return Box::pin(platform::execute(command, &global)).await;
         }
         Command::Event(EventCommand::List(args)) => {
             Box::pin(events::execute(&args, &global)).await?;
         }
         Command::MailLog(args) => return Box::pin(mail_logs::execute(*args, &global)).await,
-        Command::Key(command) => Box::pin(key::execute(&command, &global)).await?,
-        Command::Store(StoreCommand::Migrate(args)) => migrate::execute(args, &global).await?,
+        Command::Key(command) => Box::pin(key::execute(command, &global)).await?,
+        Command::Store(StoreCommand::Migrate { dry_run }) => {
+            migrate::execute(dry_run, &global).await?;
+        }
         Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,
         Command::Store(StoreCommand::Rebuild) => Box::pin(derived::rebuild(&global)).await?,
         Command::Service(command) => service(command, &global).await?,
@@ -124,25 +126,17 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
     Ok(Exit::Done.into())
 }
 
-async fn phase(command: PhaseCommand, global: &Global) -> Result<(), Error> {
-    match command {
-        PhaseCommand::Pause(why) => programme::pause(&why.reason, global).await,
-        PhaseCommand::Resume(why) => programme::resume(&why.reason, global).await,
-        PhaseCommand::Limit(args) => programme::pace(&args, global).await,
-    }
-}
-
 async fn service(command: ServiceCommand, global: &Global) -> Result<(), Error> {
     match command {
         ServiceCommand::Scheduler(args) => Box::pin(serving::scheduler(*args, global)).await,
         ServiceCommand::Worker(args) => Box::pin(serving::worker(*args, global)).await,
-        ServiceCommand::Projector(args) => Box::pin(serving::projector(*args, global)).await,
+        ServiceCommand::Projector(args) => Box::pin(serving::projector(&args, global)).await,
         ServiceCommand::Relay(args) => Box::pin(serving::relay(*args, global)).await,
-        ServiceCommand::Api(args) => Box::pin(serving::api(*args, global)).await,
+        ServiceCommand::Api(args) => Box::pin(serving::api(&args, global)).await,
         ServiceCommand::Policy(args) => Box::pin(serving::policy(&args, global)).await,
         ServiceCommand::Intake(args) => Box::pin(serving::intake(*args, global)).await,
         ServiceCommand::Portal(args) => Box::pin(serving::portal(&args, global)).await,
-        ServiceCommand::Check(args) => healthcheck::execute(&args).await,
+        ServiceCommand::Check { url, listen } => healthcheck::execute(url.as_ref(), listen).await,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct IntakeSettings {
     /// The maximum size of a message in bytes.
     pub largest: u32,
     /// The maximum number of concurrent connections.
-    pub connections: u16,
+    pub connections: usize,
     /// The maximum number of messages of one sender per hour.
     pub per_sender: u32,
     /// The maximum number of messages of all senders per minute.
@@ -115,5 +115,5 @@ fn rules(settings: &IntakeSettings, address: &watch::Sender<String>) -> Rules {
 }
 
 fn limits(settings: &IntakeSettings) -> Limits {
-    Limits { connections: usize::from(settings.connections), ..Limits::default() }
+    Limits { connections: settings.connections, ..Limits::default() }
 }

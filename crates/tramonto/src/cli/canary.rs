@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use domain::PhaseId;
 
-use super::values::{DoorUrl, Seconds};
+use super::values::{self, Seconds, ServerUrl};
 
 /// The mail servers that canaries probe.
 #[derive(Debug, Clone, Args)]
@@ -12,18 +12,21 @@ pub struct CanaryArgs {
     /// SMTP server for mail from outside
     ///
     /// Written as `smtp://HOST[:PORT][?tls=required]` or `smtps://HOST`.
-    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_SMTP")]
-    pub canary_smtp: Option<DoorUrl>,
+    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_SMTP",
+        value_parser = values::probed)]
+    pub canary_smtp: Option<ServerUrl>,
     /// Submission server, for mail of logged-in users
     ///
     /// Written as `smtp://HOST[:PORT]` or `smtps://HOST`. STARTTLS is used except on loopback.
-    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_SUBMISSION")]
-    pub canary_submission: Option<DoorUrl>,
+    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_SUBMISSION",
+        value_parser = values::probed)]
+    pub canary_submission: Option<ServerUrl>,
     /// IMAP server
     ///
     /// Written as `imap://HOST[:PORT]` or `imaps://HOST`. STARTTLS is used except on loopback.
-    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_IMAP")]
-    pub canary_imap: Option<DoorUrl>,
+    #[arg(long, value_name = "URL", env = "TRAMONTO_CANARY_IMAP",
+        value_parser = values::probed)]
+    pub canary_imap: Option<ServerUrl>,
     /// File with the password of the plan's canaries
     #[arg(long, value_name = "FILE", env = "TRAMONTO_CANARY_PASSWORD_FILE")]
     pub canary_password_file: Option<PathBuf>,
@@ -41,7 +44,17 @@ pub enum CanaryCommand {
     /// Probe every canary of the plan now, without recording the result
     Probe(Box<ProbeArgs>),
     /// Show the probes around each boundary, and which were missed
-    Show(ShowCanaryArgs),
+    #[command(after_help = "Examples:
+  tramonto canary show
+  tramonto canary show receive-only --transcript
+  tramonto canary show --json | jq '.[] | select(.state == \"missed\")'")]
+    Show {
+        /// Phase whose boundary is shown; all if omitted
+        phase: Option<PhaseId>,
+        /// Protocol transcripts, besides the results
+        #[arg(long)]
+        transcript: bool,
+    },
 }
 
 /// A probe on demand.
@@ -53,21 +66,6 @@ pub struct ProbeArgs {
     /// The servers to probe.
     #[command(flatten)]
     pub endpoints: CanaryArgs,
-    /// Protocol transcripts, besides the results
-    #[arg(long)]
-    pub transcript: bool,
-}
-
-/// Which evidence is shown.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto canary show
-  tramonto canary show receive-only --transcript
-  tramonto canary show --json | jq '.[] | select(.state == \"missed\")'")]
-pub struct ShowCanaryArgs {
-    /// Phase whose boundary is shown; all if omitted
-    #[arg(value_name = "PHASE")]
-    pub phase: Option<PhaseId>,
     /// Protocol transcripts, besides the results
     #[arg(long)]
     pub transcript: bool,

@@ -30,41 +30,33 @@ pub enum EraseCommand {
     /// One holder: the mailbox must be closed. Every holder (`--all`): the programme must have
     /// ended; holders under a hold are kept. The erasure is recorded; the numbers of mailboxes
     /// stay.
-    Start(EraseHolderArgs),
+    #[command(after_help = "Examples:
+  tramonto erasure start someone@postacertificata.example --reason 'requested by its holder'
+  tramonto erasure start --all --reason 'the programme has ended'")]
+    Start {
+        /// Mailbox: an address, an id or a number
+        #[arg(value_name = "MAILBOX", required_unless_present = "all")]
+        mailbox: Option<Target>,
+        /// Every holder, once the programme has ended
+        #[arg(long, conflicts_with = "mailbox")]
+        all: bool,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Complete an interrupted erasure
     #[command(after_help = "Example:
   tramonto erasure resume")]
     Resume,
     /// Search everything the store holds for addresses, codici fiscali or names
-    Verify(VerifyErasureArgs),
-}
-
-/// Whose personal data is erased.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto erasure start someone@postacertificata.example --reason 'requested by its holder'
-  tramonto erasure start --all --reason 'the programme has ended'")]
-pub struct EraseHolderArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX", required_unless_present = "all")]
-    pub mailbox: Option<Target>,
-    /// Every holder, once the programme has ended
-    #[arg(long, conflicts_with = "mailbox")]
-    pub all: bool,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// The search terms.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
+    #[command(after_help = "Examples:
   tramonto erasure verify < terms.txt        one a line; keeps them out of the shell's history
   tramonto erasure verify someone@postacertificata.example")]
-pub struct VerifyErasureArgs {
-    /// Search terms; read from standard input, one a line, if omitted
-    #[arg(value_name = "TEXT")]
-    pub texts: Vec<SearchTerm>,
+    Verify {
+        /// Search terms; read from standard input, one a line, if omitted
+        #[arg(value_name = "TEXT")]
+        texts: Vec<SearchTerm>,
+    },
 }
 
 /// A text to search for. It is personal data, so no form of it is printed.

@@ -1,4 +1,4 @@
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use domain::IncidentKey;
 
 use super::values::{Reason, Target};
@@ -12,39 +12,31 @@ pub enum IncidentCommand {
   tramonto incident list --json")]
     List,
     /// Retry the mailboxes of an incident
-    Retry(RetryArgs),
+    #[command(after_help = "Examples:
+  tramonto incident retry receive-only:unknown-mailbox --reason 'the mailboxes were restored'
+  tramonto incident retry receive-only:unknown-mailbox --mailbox 4711 --reason 'restored'")]
+    Retry {
+        /// Incident, as `incident list` shows it
+        #[arg(value_name = "PHASE:CAUSE")]
+        key: IncidentKey,
+        /// Single mailbox to retry: an address, an id or a number
+        #[arg(long, value_name = "MAILBOX")]
+        mailbox: Option<Target>,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Mark an incident as resolved by other means
     ///
     /// Its mailboxes stay failed permanently; the record says that they were dealt with.
-    Resolve(IncidentArgs),
-}
-
-/// Which incident is retried.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto incident retry receive-only:unknown-mailbox --reason 'the mailboxes were restored'
-  tramonto incident retry receive-only:unknown-mailbox --mailbox 4711 --reason 'restored'")]
-pub struct RetryArgs {
-    /// Incident, as `incident list` shows it
-    #[arg(value_name = "PHASE:CAUSE")]
-    pub key: IncidentKey,
-    /// Single mailbox to retry: an address, an id or a number
-    #[arg(long, value_name = "MAILBOX")]
-    pub mailbox: Option<Target>,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// Which incident is resolved.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
+    #[command(after_help = "Example:
   tramonto incident resolve receive-only:unknown-mailbox --reason 'closed on the platform'")]
-pub struct IncidentArgs {
-    /// Incident, as `incident list` shows it
-    #[arg(value_name = "PHASE:CAUSE")]
-    pub key: IncidentKey,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
+    Resolve {
+        /// Incident, as `incident list` shows it
+        #[arg(value_name = "PHASE:CAUSE")]
+        key: IncidentKey,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
 }

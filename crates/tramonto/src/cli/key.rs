@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::values::{self, Reason};
 
@@ -22,12 +22,49 @@ pub enum KeyCommand {
     /// The new key is published at once and starts signing in 7 days, or on `--from`, or
     /// `--at-once`, so that verifiers have it by then. The old key stays valid until its overlap
     /// ends.
-    Rotate(RotateArgs),
+    #[command(after_help = "Examples:
+  tramonto key rotate --reason 'the yearly rotation'
+  tramonto key rotate --from 2015-06-01 --until 2015-12-31 --reason 'file 81'
+  tramonto key rotate --at-once --reason 'file 82: a backup was lost'
+
+Services that receive the keys as a secret (`--keyring-file`, TRAMONTO_KEYRING) need the new ones
+before the new key signs. After a leak, rotate with `--at-once`, then retire the old key.")]
+    Rotate {
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+        /// First day of the new key, in the plan's time zone; in 7 days by default
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        from: Option<NaiveDate>,
+        /// Immediate start of signing, before verifiers have the key: for leaked keys
+        #[arg(long, conflicts_with = "from")]
+        at_once: bool,
+        /// Last day of the old key's validity, in the plan's time zone
+        ///
+        /// By default the last day on which a voucher can be redeemed; without end if vouchers do
+        /// not expire or logs can be requested, because exports are signed too.
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        until: Option<NaiveDate>,
+    },
     /// End the validity of a retired key's signatures, now or on a day
     ///
     /// Tokens that the key signed are refused from then on; voucher codes stay valid. The key that
     /// signs cannot be retired: rotate first, with `key rotate --at-once`.
-    Retire(RetireArgs),
+    #[command(after_help = "Examples:
+  tramonto key retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --reason 'file 82: a leak'
+  tramonto key retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --until 2015-06-30 \\
+    --reason 'file 83'")]
+    Retire {
+        /// Key id, as `key list` shows it
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
+        kid: String,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+        /// Last day of its validity, in the plan's time zone; now by default
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        until: Option<NaiveDate>,
+    },
     /// Print the public keys as a JWK Set (RFC 7517)
     ///
     /// Providers verify tokens with it. `tramonto service portal` serves it at
@@ -35,49 +72,4 @@ pub enum KeyCommand {
     #[command(after_help = "Example:
   tramonto key export > jwks.json")]
     Export,
-}
-
-/// When the new key signs, and how long the old one stays valid.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto key rotate --reason 'the yearly rotation'
-  tramonto key rotate --from 2015-06-01 --until 2015-12-31 --reason 'file 81'
-  tramonto key rotate --at-once --reason 'file 82: a backup was lost'
-
-Services that receive the keys as a secret (`--keyring-file`, TRAMONTO_KEYRING) need the new ones
-before the new key signs. After a leak, rotate with `--at-once`, then retire the old key.")]
-pub struct RotateArgs {
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-    /// First day of the new key, in the plan's time zone; in 7 days by default
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub from: Option<NaiveDate>,
-    /// Immediate start of signing, before verifiers have the key: for leaked keys
-    #[arg(long, conflicts_with = "from")]
-    pub at_once: bool,
-    /// Last day of the old key's validity, in the plan's time zone
-    ///
-    /// By default the last day on which a voucher can be redeemed; without end if vouchers do not
-    /// expire or logs can be requested, because exports are signed too.
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub until: Option<NaiveDate>,
-}
-
-/// Which key is retired.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto key retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --reason 'file 82: a leak'
-  tramonto key retire kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k --until 2015-06-30 \\
-    --reason 'file 83'")]
-pub struct RetireArgs {
-    /// Key id, as `key list` shows it
-    #[arg(value_name = "KID", allow_hyphen_values = true)]
-    pub kid: String,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-    /// Last day of its validity, in the plan's time zone; now by default
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub until: Option<NaiveDate>,
 }

@@ -6,7 +6,7 @@ use domain::Requester;
 use uuid::Uuid;
 
 use super::Why;
-use super::values::{self, LogTablePlace, Reason, Target};
+use super::values::{self, LogTableUrl, Reason, Target};
 
 /// Requests for logs, and where the index is kept.
 #[derive(Debug, Clone, Args)]
@@ -25,14 +25,57 @@ pub struct LogRequestArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum LogRequestCommand {
     /// Record a request for the log of a mailbox's messages
-    Create(CreateLogRequestArgs),
+    #[command(after_help = "Examples:
+  tramonto log-request create someone@postacertificata.example --by holder --reason 'letter 1234'
+  tramonto log-request create 17 --by holder --received-on 2018-03-17 --reason 'letter 1235'
+  tramonto log-request create 17 --by authority --from 2014-01-01 --through 2014-12-31 \\
+    --reason 'order 77/2016'")]
+    Create {
+        /// Mailbox: an address, an id or a number
+        mailbox: Target,
+        /// Requester
+        #[arg(long)]
+        by: By,
+        /// First day of the log, in the plan's time zone
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        from: Option<NaiveDate>,
+        /// Last day of the log, in the plan's time zone
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        through: Option<NaiveDate>,
+        /// Day on which the request arrived; today by default
+        ///
+        /// The request is in time if this day is in the plan's window.
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        received_on: Option<NaiveDate>,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Mark a request as verified
     #[command(after_help = "Example:
   tramonto log-request verify 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11 \\
     --reason 'identity card seen, file 77'")]
-    Verify(RequestArgs),
+    Verify {
+        /// Request id, as `log-request list` shows it
+        request: Uuid,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Refuse a request
-    Refuse(RefuseLogArgs),
+    #[command(after_help = "Example:
+  tramonto log-request refuse 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11 --cause not-the-holder \\
+    --reason 'file 78'")]
+    Refuse {
+        /// Request id, as `log-request list` shows it
+        request: Uuid,
+        /// Cause code for statistics
+        #[arg(long, value_name = "CODE", default_value = "not-the-holder")]
+        cause: Reason,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Prepare the exports of verified requests and show their links
     ///
     /// A request that cannot be served does not stop the others. A link is shown once and stored
@@ -49,7 +92,12 @@ pub enum LogRequestCommand {
   tramonto log-request list --json | jq .request")]
     List,
     /// Show the history of a request
-    Show(ShowLogArgs),
+    #[command(after_help = "Example:
+  tramonto log-request show 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11")]
+    Show {
+        /// Request id, as `log-request list` shows it
+        request: Uuid,
+    },
 }
 
 /// Who requests a log.
@@ -70,64 +118,6 @@ impl From<By> for Requester {
     }
 }
 
-/// Which log is requested.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto log-request create someone@postacertificata.example --by holder --reason 'letter 1234'
-  tramonto log-request create 17 --by holder --received-on 2018-03-17 --reason 'letter 1235'
-  tramonto log-request create 17 --by authority --from 2014-01-01 --through 2014-12-31 \\
-    --reason 'order 77/2016'")]
-pub struct CreateLogRequestArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX")]
-    pub mailbox: Target,
-    /// Requester
-    #[arg(long)]
-    pub by: By,
-    /// First day of the log, in the plan's time zone
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub from: Option<NaiveDate>,
-    /// Last day of the log, in the plan's time zone
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub through: Option<NaiveDate>,
-    /// Day on which the request arrived; today by default
-    ///
-    /// The request is in time if this day is in the plan's window.
-    #[arg(long, value_name = "DATE", value_parser = values::date)]
-    pub received_on: Option<NaiveDate>,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// Which request is verified.
-#[derive(Debug, Clone, Args)]
-pub struct RequestArgs {
-    /// Request id, as `log-request list` shows it
-    #[arg(value_name = "REQUEST")]
-    pub request: Uuid,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// Which request is refused.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto log-request refuse 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11 --cause not-the-holder \\
-    --reason 'file 78'")]
-pub struct RefuseLogArgs {
-    /// Request id, as `log-request list` shows it
-    #[arg(value_name = "REQUEST")]
-    pub request: Uuid,
-    /// Cause code for statistics
-    #[arg(long, value_name = "CODE", default_value = "not-the-holder")]
-    pub cause: Reason,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
 /// Which exports are prepared.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
@@ -138,14 +128,13 @@ pub struct RefuseLogArgs {
     --reason 'the daily round'")]
 pub struct PrepareArgs {
     /// Request id; all verified requests if omitted
-    #[arg(value_name = "REQUEST")]
     pub request: Option<Uuid>,
     /// Message table of the mail platform, read instead of the index
     ///
     /// Written as `postgres://USER@HOST/NAME#SCHEMA.TABLE`, or `FILE#TABLE` for a `SQLite` file. It
     /// is only read.
     #[arg(long, value_name = "URL", env = "TRAMONTO_LOG_TABLE", hide_env_values = true)]
-    pub log_table: Option<LogTablePlace>,
+    pub log_table: Option<LogTableUrl>,
     /// File with the password of that database's user
     #[arg(long, value_name = "FILE", env = "TRAMONTO_LOG_TABLE_PASSWORD_FILE")]
     pub log_table_password_file: Option<PathBuf>,
@@ -169,14 +158,4 @@ pub struct PrepareArgs {
     /// Reason for the record; it must not name a person
     #[arg(long, value_name = "TEXT")]
     pub reason: Reason,
-}
-
-/// Which request is shown.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto log-request show 0197a3c0-4f00-7c9a-9b1f-0c7d7a0e4f11")]
-pub struct ShowLogArgs {
-    /// Request id, as `log-request list` shows it
-    #[arg(value_name = "REQUEST")]
-    pub request: Uuid,
 }

@@ -25,7 +25,24 @@ pub enum MailLogCommand {
     /// Read mail servers' logs into the index
     ///
     /// Each line counts once, however often its file is given.
-    Index(IndexArgs),
+    #[command(after_help = "Examples:
+  tramonto mail-log index /var/log/mail.log*
+  tramonto mail-log index mail.log.7.gz --not-after 2015-09-30T00:00:00Z \\
+    --domain postacertificata.example
+
+Formats: Postfix and Dovecot; plain, gzip or zstd; files in any order. A line without a year belongs
+to the newest year in which it is not later than its file.")]
+    Index {
+        /// Log files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Domains whose messages are indexed; by default those of the registry
+        #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
+        domain: Vec<String>,
+        /// Latest instant of any line; by default each file's modification time
+        #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
+        not_after: Option<DateTime<Utc>>,
+    },
     /// Show whether the index and all exports are destroyed
     ///
     /// Prints the record of the destruction, and how many messages a hold keeps.
@@ -39,25 +56,4 @@ pub enum MailLogCommand {
     #[command(after_help = "Example:
   tramonto mail-log destroy --reason 'end of the programme, file 90'")]
     Destroy(Why),
-}
-
-/// Which files are indexed.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto mail-log index /var/log/mail.log*
-  tramonto mail-log index mail.log.7.gz --not-after 2015-09-30T00:00:00Z \\
-    --domain postacertificata.example
-
-Formats: Postfix and Dovecot; plain, gzip or zstd; files in any order. A line without a year belongs
-to the newest year in which it is not later than its file.")]
-pub struct IndexArgs {
-    /// Log files
-    #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-    /// Domains whose messages are indexed; by default those of the registry
-    #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
-    pub domain: Vec<String>,
-    /// Latest instant of any line; by default each file's modification time
-    #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
-    pub not_after: Option<DateTime<Utc>>,
 }

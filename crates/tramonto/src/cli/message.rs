@@ -8,7 +8,16 @@ use super::values::{Reason, Target};
 #[derive(Debug, Subcommand)]
 pub enum MessageCommand {
     /// Receive one message, as `service intake` would
-    Receive(MessageArgs),
+    #[command(after_help = "Examples:
+  tramonto message receive < message.eml
+  tramonto message receive --sender someone@mail.example < message.eml")]
+    Receive {
+        /// File of the message; standard input if omitted
+        file: Option<PathBuf>,
+        /// Envelope sender; by default the message's Return-Path
+        #[arg(long, value_name = "ADDRESS")]
+        sender: Option<String>,
+    },
     /// List messages, by default those in quarantine
     List(ListMessagesArgs),
     /// Show the state of a message and how it was classified
@@ -19,18 +28,42 @@ pub enum MessageCommand {
     /// that holder, even if it names nobody or several or cannot be parsed; the holder is asked to
     /// confirm at the recorded address. If it is a request of several holders, release it once for
     /// each.
-    Release(ReleaseMessageArgs),
+    #[command(after_help = "Examples:
+  tramonto message release 12
+  tramonto message release 13 --holder someone@postacertificata.example")]
+    Release {
+        /// Number of the message
+        number: i64,
+        /// Holder whose request it is: an address, an id or a number
+        #[arg(long, value_name = "MAILBOX")]
+        holder: Option<Target>,
+    },
     /// Refuse a message in quarantine
     ///
     /// The message is kept.
-    Refuse(RefuseMessageArgs),
+    #[command(after_help = "Example:
+  tramonto message refuse 17 --reason 'an advertisement'")]
+    Refuse {
+        /// Number of the message
+        number: i64,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Write the letter templates to a folder, to be edited
     ///
     /// Each file is KIND.LANGUAGE.txt: the subject, an empty line, the text, in Jinja syntax.
     /// Variables: `link`, `code`, `token`, `redeem_by`, `until_day`, `until_hour`, `why`; those
     /// that a letter does not have are empty. A letter is sent in both languages, the reader's
     /// first. Delete the templates that you do not change, so that later versions can improve them.
-    ExportTemplates(LettersArgs),
+    #[command(after_help = "Examples:
+  tramonto message export-templates /etc/tramonto/letters
+  tramonto service intake --letters /etc/tramonto/letters")]
+    ExportTemplates {
+        /// Folder to write to; created if missing, and no file is overwritten
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// How messages are classified.
@@ -41,20 +74,6 @@ pub struct ReadingArgs {
     /// The servers must remove headers that others wrote under this name.
     #[arg(long, value_name = "NAME", env = "TRAMONTO_AUTHSERV_ID")]
     pub authserv_id: Option<String>,
-}
-
-/// One message.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto message receive < message.eml
-  tramonto message receive --sender someone@mail.example < message.eml")]
-pub struct MessageArgs {
-    /// File of the message; standard input if omitted
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Envelope sender; by default the message's Return-Path
-    #[arg(long, value_name = "ADDRESS")]
-    pub sender: Option<String>,
 }
 
 /// Which messages are listed.
@@ -76,20 +95,6 @@ pub struct ListMessagesArgs {
     pub after: i64,
 }
 
-/// Which message is released.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto message release 12
-  tramonto message release 13 --holder someone@postacertificata.example")]
-pub struct ReleaseMessageArgs {
-    /// Number of the message
-    #[arg(value_name = "NUMBER")]
-    pub number: i64,
-    /// Holder whose request it is: an address, an id or a number
-    #[arg(long, value_name = "MAILBOX")]
-    pub holder: Option<Target>,
-}
-
 /// What is shown of a message.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
@@ -97,7 +102,6 @@ pub struct ReleaseMessageArgs {
   tramonto message show 17 --content > 17.eml")]
 pub struct ShowMessageArgs {
     /// Number of the message
-    #[arg(value_name = "NUMBER")]
     pub number: i64,
     /// Content of the message, byte for byte, instead of its state
     ///
@@ -107,28 +111,4 @@ pub struct ShowMessageArgs {
     /// How it is classified.
     #[command(flatten)]
     pub reading: ReadingArgs,
-}
-
-/// Where the templates are written.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto message export-templates /etc/tramonto/letters
-  tramonto service intake --letters /etc/tramonto/letters")]
-pub struct LettersArgs {
-    /// Folder to write to; created if missing, and no file is overwritten
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-}
-
-/// Which message is refused.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto message refuse 17 --reason 'an advertisement'")]
-pub struct RefuseMessageArgs {
-    /// Number of the message
-    #[arg(value_name = "NUMBER")]
-    pub number: i64,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
 }

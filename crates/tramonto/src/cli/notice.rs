@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use domain::PhaseId;
 use mail::ReturnPath;
 
-use super::values::{Reason, SmtpPlace, Target};
+use super::values::{self, Reason, ServerUrl, Target};
 
 /// The mail relay for notices and letters.
 #[derive(Debug, Clone, Args)]
@@ -18,9 +18,10 @@ pub struct NoticeArgs {
         value_name = "URL",
         env = "TRAMONTO_SMTP_URL",
         hide_env_values = true,
+        value_parser = values::relay,
         requires = "notices_from"
     )]
-    pub smtp_url: Option<SmtpPlace>,
+    pub smtp_url: Option<ServerUrl>,
     /// File with the password of the relay user that the URL names
     #[arg(long, value_name = "FILE", env = "TRAMONTO_SMTP_PASSWORD_FILE")]
     pub smtp_password_file: Option<PathBuf>,
@@ -49,61 +50,46 @@ pub enum NoticeCommand {
   tramonto notice list --json")]
     List,
     /// Show the text and the progress of a notice
-    Show(ShowNoticeArgs),
+    #[command(after_help = "Example:
+  tramonto notice show sending-ends")]
+    Show {
+        /// Notice, as the plan names it
+        notice: PhaseId,
+    },
     /// Record the bounce of a notice from a delivery status notification (RFC 3464)
     ///
     /// Any other message changes nothing and ends with exit code 0, so that no mail server retries
     /// it.
-    Bounce(BounceArgs),
-    /// Send a notice again where it failed or is in doubt
-    ///
-    /// Holders in doubt may get it twice: the same message with the same Message-ID.
-    Retry(RetryNoticeArgs),
-}
-
-/// Which notice is shown.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto notice show sending-ends")]
-pub struct ShowNoticeArgs {
-    /// Notice, as the plan names it
-    #[arg(value_name = "NOTICE")]
-    pub notice: PhaseId,
-}
-
-/// The message that came back.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
+    #[command(after_help = "Examples:
   tramonto notice bounce < message.eml
   tramonto notice bounce message.eml --json
 
 As an alias of a mail server:
   notices: \"|tramonto notice bounce --store /var/lib/tramonto\"")]
-pub struct BounceArgs {
-    /// File of the message; standard input if omitted
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-}
-
-/// Who gets the notice again.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
+    Bounce {
+        /// File of the message; standard input if omitted
+        file: Option<PathBuf>,
+    },
+    /// Send a notice again where it failed or is in doubt
+    ///
+    /// Holders in doubt may get it twice: the same message with the same Message-ID.
+    #[command(after_help = "Examples:
   tramonto notice retry sending-ends --in-doubt --reason 'the relay accepted none of them'
   tramonto notice retry sending-ends --failed 550-5.7.1 --reason 'the relay accepts us now'")]
-pub struct RetryNoticeArgs {
-    /// Notice, as the plan names it
-    #[arg(value_name = "NOTICE")]
-    pub notice: PhaseId,
-    /// Holders for whom it is unknown whether the relay accepted the notice
-    #[arg(long, required_unless_present = "failed", conflicts_with = "failed")]
-    pub in_doubt: bool,
-    /// Cause of the failures to retry, as `notice list` shows it
-    #[arg(long, value_name = "CAUSE")]
-    pub failed: Option<String>,
-    /// Single mailbox among them: an address, an id or a number
-    #[arg(long, value_name = "MAILBOX")]
-    pub mailbox: Option<Target>,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
+    Retry {
+        /// Notice, as the plan names it
+        notice: PhaseId,
+        /// Holders for whom it is unknown whether the relay accepted the notice
+        #[arg(long, required_unless_present = "failed", conflicts_with = "failed")]
+        in_doubt: bool,
+        /// Cause of the failures to retry, as `notice list` shows it
+        #[arg(long, value_name = "CAUSE")]
+        failed: Option<String>,
+        /// Single mailbox among them: an address, an id or a number
+        #[arg(long, value_name = "MAILBOX")]
+        mailbox: Option<Target>,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
 }

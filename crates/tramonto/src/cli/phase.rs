@@ -1,4 +1,4 @@
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use domain::Capability;
 
 use super::Why;
@@ -23,26 +23,22 @@ pub enum PhaseCommand {
     ///
     /// Takes effect at once, also while the engine runs. An option that is left out removes its
     /// limit.
-    Limit(PaceArgs),
-}
-
-/// The limits of one capability.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
+    #[command(after_help = "Examples:
   tramonto phase limit send --calls-per-second 20 --reason 'the servers are busy by day'
   tramonto phase limit send --concurrent 1 --reason 'one at a time'
   tramonto phase limit send --reason 'no limit any more'")]
-pub struct PaceArgs {
-    /// Capability to limit: send, modify, receive or access
-    #[arg(value_name = "CAPABILITY")]
-    pub effect: Capability,
-    /// Maximum calls per second; unlimited if omitted
-    #[arg(long, value_name = "N")]
-    pub calls_per_second: Option<u32>,
-    /// Maximum concurrent calls; unlimited if omitted
-    #[arg(long, value_name = "N")]
-    pub concurrent: Option<u32>,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
+    Limit {
+        /// Capability to limit: send, modify, receive or access
+        #[arg(value_name = "CAPABILITY")]
+        effect: Capability,
+        /// Maximum calls per second; unlimited if omitted
+        #[arg(long, value_name = "N")]
+        calls_per_second: Option<u32>,
+        /// Maximum concurrent calls; unlimited if omitted
+        #[arg(long, value_name = "N")]
+        concurrent: Option<u32>,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
 }

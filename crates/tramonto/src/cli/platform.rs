@@ -56,7 +56,13 @@ pub enum PlatformCommand {
     /// For mail servers whose queries cannot change. An existing view of this name is replaced.
     #[command(after_help = "Example:
   tramonto platform create-view accounts --column address=username --column can_login=active")]
-    CreateView(PlatformViewArgs),
+    CreateView {
+        /// Name of the view
+        name: Identifier,
+        /// The names of its columns.
+        #[command(flatten)]
+        columns: ColumnArgs,
+    },
     /// Rebuild a lost mail directory from the log and the registry
     ///
     /// Stop the engine first. An existing directory is never overwritten: move the file away first.
@@ -77,17 +83,6 @@ pub struct PlatformCheckArgs {
     /// View that the lookups use, as `platform create-view` made it
     #[arg(long, value_name = "NAME")]
     pub view: Option<Identifier>,
-    /// The names of its columns.
-    #[command(flatten)]
-    pub columns: ColumnArgs,
-}
-
-/// A view of the rights.
-#[derive(Debug, Clone, Args)]
-pub struct PlatformViewArgs {
-    /// Name of the view
-    #[arg(value_name = "NAME")]
-    pub name: Identifier,
     /// The names of its columns.
     #[command(flatten)]
     pub columns: ColumnArgs,

@@ -5,9 +5,7 @@ use platform::{Chance, Faults};
 
 use super::canary::CanaryArgs;
 use super::notice::NoticeArgs;
-use super::service::{AnswerArgs, ServiceArgs, SessionArgs, SweepArgs};
-use super::values;
-use super::values::ArmAhead;
+use super::service::{AnswerArgs, ArmArgs, ServiceArgs, SessionArgs, SweepArgs, WorkersArgs};
 
 /// How a rehearsal runs.
 #[derive(Debug, Clone, Args)]
@@ -29,7 +27,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Fault rates of the platform, e.g. `transient=1%,permanent=0.01%`
-    #[arg(long, value_name = "RATES", value_parser = values::faults)]
+    #[arg(long, value_name = "RATES")]
     pub faults: Option<Faults>,
     /// Events between two simulated crashes of the engine
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -40,11 +38,9 @@ pub struct RehearseArgs {
     /// Seed of the generated people and faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Lead time for arming the platform, e.g. `14d`; `off` for none
-    ///
-    /// An armed platform ends a capability by itself, even if the engine is down on that date.
-    #[arg(long, value_name = "DAYS", default_value = "14d")]
-    pub arm_ahead: ArmAhead,
+    /// The lead time for arming the platform.
+    #[command(flatten)]
+    pub arming: ArmArgs,
     /// The store to keep, if `--store` is on the command line.
     #[arg(skip)]
     pub store: Option<PathBuf>,
@@ -69,9 +65,9 @@ pub struct RunArgs {
     /// How work is dispatched.
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// Workers that call the platform concurrently
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
-    pub workers: usize,
+    /// How many orders are carried out at a time.
+    #[command(flatten)]
+    pub workers: WorkersArgs,
     /// Exit once no work is left for now
     #[arg(long)]
     pub until_idle: bool,

@@ -1,18 +1,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use domain::Capabilities;
+use engine::parts::{AnswerSettings, WorkerSettings};
+use engine::{ProcessSettings, ServiceSettings};
 use url::Url;
-use workers::SessionCommand;
+use workers::{SessionCommand, SweepSettings};
 
 use super::PlatformArgs;
 use super::canary::CanaryArgs;
 use super::message::ReadingArgs;
 use super::notice::NoticeArgs;
-use super::values::{self, ArmAhead, Seconds};
+use super::values::{self, ArmAhead, Listen, Seconds, ServerUrl};
 
 /// The services of a deployment.
 #[derive(Debug, Subcommand)]
@@ -29,7 +31,9 @@ pub enum ServiceCommand {
     /// Maintain the table of mailboxes and the mail directory
     ///
     /// Any number may run; one of them maintains each.
-    Projector(Box<ProjectorArgs>),
+    #[command(after_help = "Example:
+  tramonto service projector --store postgres://tramonto@db/tramonto --bus nats://bus")]
+    Projector(Box<ServiceArgs>),
     /// Mirror the log to the message bus, each event once and in order
     ///
     /// Any number may run; one of them works at a time.
@@ -38,7 +42,9 @@ pub enum ServiceCommand {
     ///
     /// Commands arrive on tramonto.PROGRAMME.command.KIND; each is answered once its outcome is in
     /// the store. Any number may run.
-    Api(Box<ApiArgs>),
+    #[command(after_help = "Example:
+  tramonto service api --store postgres://tramonto@db/tramonto --bus nats://bus")]
+    Api(Box<ServiceArgs>),
     /// Answer mail servers' policy requests, mail by mail
     ///
     /// For a mail platform whose own tables must not be changed. Reads the log and the registry and
@@ -56,7 +62,17 @@ pub enum ServiceCommand {
     /// Check whether a service is ready
     ///
     /// Success means that it is ready, failure that it is not or does not answer.
-    Check(HealthcheckArgs),
+    #[command(after_help = "Examples:
+  tramonto service check
+  tramonto service check http://worker-1:9464           whether it is ready (/readyz)
+  tramonto service check http://worker-1:9464/healthz   whether it is alive")]
+    Check {
+        /// URL of the service; by default the address of `--listen` on this machine
+        url: Option<Url>,
+        /// Address on which the service was started
+        #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value_t)]
+        listen: Listen,
+    },
 }
 
 /// Options of every service: the bus, health checks and shutdown.
@@ -64,8 +80,9 @@ pub enum ServiceCommand {
 #[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
     /// Message bus; servers of one cluster separated by commas
-    #[arg(long, value_name = "URL", env = "TRAMONTO_BUS")]
-    pub bus: Option<values::BusPlace>,
+    #[arg(long, value_name = "URL", env = "TRAMONTO_BUS", value_delimiter = ',',
+        value_parser = values::bus)]
+    pub bus: Vec<ServerUrl>,
     /// NATS credentials file (JWT and key)
     #[arg(long, value_name = "FILE", env = "TRAMONTO_BUS_CREDENTIALS")]
     pub bus_credentials: Option<PathBuf>,
@@ -89,18 +106,15 @@ pub struct ServiceArgs {
     /// Address of /healthz, /readyz and /metrics; `off` for none
     ///
     /// Port 0 takes any free port.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "TRAMONTO_LISTEN",
-        default_value = values::USUAL_LISTEN
-    )]
-    pub listen: values::Listen,
+    #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value_t)]
+    pub listen: Listen,
     /// Seconds to finish in-flight work at shutdown
-    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN", default_value = "25")]
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN",
+        default_value_t = Seconds(ProcessSettings::default().stop_within))]
     pub stop_within: Seconds,
     /// Seconds after which a standby takes over from a silent service
-    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_LEASE", default_value = "15")]
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_LEASE",
+        default_value_t = Seconds(ServiceSettings::default().lease))]
     pub lease: Seconds,
     /// OTLP collector for spans (HTTP), e.g. `http://localhost:4318`; none by default
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
@@ -126,19 +140,37 @@ pub struct SchedulerArgs {
 /// How work is dispatched.
 #[derive(Debug, Clone, Args)]
 pub struct SweepArgs {
-    /// Lead time for arming the platform, e.g. `14d`; `off` for none
-    ///
-    /// An armed platform ends a capability by itself, even if the engine is down on that date.
-    #[arg(long, value_name = "DAYS", default_value = "14d")]
-    pub arm_ahead: ArmAhead,
+    /// The lead time for arming the platform.
+    #[command(flatten)]
+    pub arming: ArmArgs,
     /// Maximum mailboxes in one order, one platform call and one event
-    #[arg(long, value_name = "N", default_value_t = 65_536,
+    #[arg(long, value_name = "N", default_value_t = SweepSettings::default().batch,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch: u32,
     /// Maximum orders in flight, over all workers
-    #[arg(long, value_name = "N", default_value_t = 16,
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub orders: u32,
+    #[arg(long, value_name = "N", default_value_t = SweepSettings::default().orders,
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub orders: u64,
+}
+
+/// The lead time for arming the platform.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ArmArgs {
+    /// Lead time for arming the platform, e.g. `14d`; `off` for none
+    ///
+    /// An armed platform ends a capability by itself, even if the engine is down on that date. The
+    /// schedulers and workers of one deployment need the same lead time.
+    #[arg(long, value_name = "DAYS", default_value_t)]
+    pub arm_ahead: ArmAhead,
+}
+
+/// How many orders are carried out at a time.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WorkersArgs {
+    /// Orders carried out concurrently
+    #[arg(long, value_name = "N", default_value_t = WorkerSettings::default().count,
+        value_parser = values::workers())]
+    pub workers: usize,
 }
 
 /// What ends open sessions when access closes.
@@ -167,31 +199,21 @@ pub struct WorkerArgs {
     /// vouchers. Where workers take some effects each, every effect needs a worker.
     #[arg(long, value_name = "EFFECTS", value_parser = values::effects)]
     pub effects: Option<Capabilities>,
-    /// Orders carried out concurrently
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::workers)]
-    pub workers: usize,
+    /// How many orders are carried out at a time.
+    #[command(flatten)]
+    pub workers: WorkersArgs,
     /// Which command ends open sessions; one worker runs it at a time.
     #[command(flatten)]
     pub sessions: SessionArgs,
-    /// Lead time for arming the platform; must equal the scheduler's
-    #[arg(long, value_name = "DAYS", default_value = "14d")]
-    pub arm_ahead: ArmAhead,
+    /// The lead time for arming the platform.
+    #[command(flatten)]
+    pub arming: ArmArgs,
     /// The relay for notices.
     #[command(flatten)]
     pub notices: NoticeArgs,
     /// The servers that canaries probe.
     #[command(flatten)]
     pub canaries: CanaryArgs,
-}
-
-/// A projector.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto service projector --store postgres://tramonto@db/tramonto --bus nats://bus")]
-pub struct ProjectorArgs {
-    /// Options of every service.
-    #[command(flatten)]
-    pub service: ServiceArgs,
 }
 
 /// A relay.
@@ -206,16 +228,6 @@ pub struct RelayArgs {
     #[arg(long, value_name = "BOOL", default_value_t = false,
         action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub expand: bool,
-}
-
-/// The handler of commands from the bus.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto service api --store postgres://tramonto@db/tramonto --bus nats://bus")]
-pub struct ApiArgs {
-    /// Options of every service.
-    #[command(flatten)]
-    pub service: ServiceArgs,
 }
 
 /// A policy server.
@@ -246,7 +258,8 @@ pub struct AnswerArgs {
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_POLICY_LISTEN")]
     pub policy_listen: Option<SocketAddr>,
     /// Seconds without contact to the store after which mail is deferred
-    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_POLICY_STALE", default_value = "30")]
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_POLICY_STALE",
+        default_value_t = Seconds(AnswerSettings::default().stale_after))]
     pub policy_stale: Seconds,
     /// Domains whose unknown addresses are refused, separated by commas
     ///
@@ -271,7 +284,7 @@ pub struct PortalArgs {
     pub listen: SocketAddr,
     /// Address of /healthz, /readyz and /metrics; `off` for none
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_PORTAL_WATCH", default_value = "off")]
-    pub watch: values::Listen,
+    pub watch: Listen,
     /// Folder of the mail-log index and the exports; the store's by default
     ///
     /// If the store is a database, exports are delivered only if the folder is given.
@@ -302,15 +315,16 @@ pub struct LmtpArgs {
     pub listen: intake::Listen,
     /// Address of /healthz, /readyz and /metrics; `off` for none
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_INTAKE_WATCH", default_value = "off")]
-    pub watch: values::Listen,
+    pub watch: Listen,
     /// Maximum size of a message, in bytes
     #[arg(long, value_name = "BYTES", env = "TRAMONTO_LMTP_LARGEST", default_value_t = 26_214_400,
         value_parser = clap::value_parser!(u32).range(1_024..=104_857_600))]
     pub largest: u32,
     /// Maximum concurrent connections
-    #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_CONNECTIONS", default_value_t = 100,
-        value_parser = clap::value_parser!(u16).range(1..=5_000))]
-    pub connections: u16,
+    #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_CONNECTIONS",
+        default_value_t = intake::Limits::default().connections,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=5_000))]
+    pub connections: usize,
     /// Maximum messages of one sender per hour; more are deferred
     #[arg(long, value_name = "N", env = "TRAMONTO_LMTP_PER_SENDER", default_value_t = 20,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -384,30 +398,4 @@ pub struct ConfigArgs {
     /// The servers that canaries probe.
     #[command(flatten)]
     pub canaries: CanaryArgs,
-}
-
-/// Which service is checked.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto service check
-  tramonto service check http://worker-1:9464           whether it is ready (/readyz)
-  tramonto service check http://worker-1:9464/healthz   whether it is alive")]
-pub struct HealthcheckArgs {
-    /// URL of the service; by default the address of `--listen` on this machine
-    pub url: Option<Url>,
-    /// Address on which the service was started
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "TRAMONTO_LISTEN",
-        default_value = values::USUAL_LISTEN
-    )]
-    pub listen: values::Listen,
-}
-
-impl ServiceArgs {
-    /// How long shutdown may take.
-    pub fn stop_within(&self) -> Duration {
-        self.stop_within.0
-    }
 }

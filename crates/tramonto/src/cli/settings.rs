@@ -40,24 +40,24 @@ impl ServiceArgs {
     }
 
     fn bus(&self) -> Result<BusSettings, Error> {
-        let Some(place) = &self.bus else {
+        if self.bus.is_empty() {
             return Err(Error::Invalid(
                 "services need a bus; name one as --bus nats://HOST:4222, or run all in one \
                  process with `tramonto run --store FOLDER`"
                     .to_owned(),
             ));
-        };
+        }
         if let Some(authority) = &self.bus_root_certificate {
             expect_certificates(authority)?;
         }
-        let plain = place.0.iter().any(|url| url.scheme() != "tls");
+        let plain = self.bus.iter().any(|server| server.0.scheme() != "tls");
         if self.bus_tls && plain && self.bus_root_certificate.is_none() {
             return Err(Error::Invalid(
                 "--bus-tls needs a bus with TLS; write --bus tls://HOST:4222".to_owned(),
             ));
         }
         Ok(BusSettings {
-            urls: place.0.iter().map(|url| Secret::new(url.as_str())).collect(),
+            urls: self.bus.iter().map(|server| Secret::new(server.0.as_str())).collect(),
             login: self.bus_login()?,
             root_certificate: self.bus_root_certificate.clone(),
             replicas: usize::from(self.bus_replicas),
@@ -75,8 +75,7 @@ impl ServiceArgs {
             return Ok(Login::Token(Secret::new(token.expose_secret())));
         }
         let Some(password) = secret else { return Ok(Login::Open) };
-        let first = self.bus.as_ref().and_then(|place| place.0.first());
-        let user = first.map(|url| url.username().to_owned()).unwrap_or_default();
+        let user = self.bus.first().map_or("", |server| server.0.username()).to_owned();
         if user.is_empty() {
             return Err(Error::Invalid(
                 "a password for the bus needs its user; write --bus nats://USER@HOST:4222"
@@ -90,7 +89,7 @@ impl ServiceArgs {
 impl SweepArgs {
     /// The limits of the sweep.
     pub fn settings(&self) -> SweepSettings {
-        SweepSettings { batch: self.batch, orders: u64::from(self.orders) }
+        SweepSettings { batch: self.batch, orders: self.orders }
     }
 }
 

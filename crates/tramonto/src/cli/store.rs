@@ -1,4 +1,4 @@
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 /// What is done with the store.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -6,7 +6,14 @@ pub enum StoreCommand {
     /// Create or update the tables of a database
     ///
     /// A store in a folder needs no migration. Services never change a schema; run this first.
-    Migrate(MigrateArgs),
+    #[command(after_help = "Examples:
+  tramonto store migrate --store postgres://tramonto@db/tramonto --dry-run
+  tramonto store migrate --store postgres://tramonto@db/tramonto")]
+    Migrate {
+        /// Dry run: list the pending migrations
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show how far each projection follows the log
     #[command(after_help = "Examples:
   tramonto store status
@@ -19,15 +26,4 @@ pub enum StoreCommand {
     #[command(after_help = "Example:
   tramonto store rebuild")]
     Rebuild,
-}
-
-/// How a database is migrated.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(after_help = "Examples:
-  tramonto store migrate --store postgres://tramonto@db/tramonto --dry-run
-  tramonto store migrate --store postgres://tramonto@db/tramonto")]
-pub struct MigrateArgs {
-    /// Dry run: list the pending migrations
-    #[arg(long)]
-    pub dry_run: bool,
 }

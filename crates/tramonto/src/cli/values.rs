@@ -1,12 +1,11 @@
-//! From the text of an argument to its value; an error says what to write.
+//! From the text of an argument to its value; an error states the expected form.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use clap::builder::RangedU64ValueParser;
-use platform::Faults;
+use engine::EngineSettings;
 
 mod log_table;
 mod network;
@@ -14,15 +13,11 @@ mod network;
 pub(crate) use engine::cause;
 pub use engine::queries::AsOf;
 pub use engine::{MailboxRef as Target, Reason};
-pub use log_table::LogTablePlace;
-pub use network::{BusPlace, DoorUrl, Listen, Seconds, SmtpPlace};
-pub(super) use network::{USUAL_LISTEN, effects};
+pub use log_table::LogTableUrl;
+pub use network::{Listen, Seconds, ServerUrl};
+pub(super) use network::{bus, effects, probed, relay};
 
-/// Numbers of mailboxes are 32 bits wide, and the last one marks the end.
-const REGISTRATIONS: RangeInclusive<u64> = 0..=4_000_000_000;
-/// Beyond so many, workers only wait for each other.
-const MOST_WORKERS: usize = 64;
-/// Years ahead no platform keeps an instant.
+/// No platform keeps an instant this many days ahead.
 const LONGEST_ARMING: i64 = 3660;
 /// The categories of the log's streams.
 pub(super) const CATEGORIES: [&str; 13] = [
@@ -41,9 +36,15 @@ pub(super) const CATEGORIES: [&str; 13] = [
     "erasure",
 ];
 
-/// How long ahead the platform is told its instants; `None` for not at all.
+/// How long before its instant an end is armed on the platform; `None` for not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArmAhead(pub Option<Duration>);
+
+impl Default for ArmAhead {
+    fn default() -> Self {
+        Self(EngineSettings::default().arm_ahead)
+    }
+}
 
 impl FromStr for ArmAhead {
     type Err = String;
@@ -81,22 +82,15 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
     text.parse().map_err(|error| format!("{error}; write a date such as 2015-03-18"))
 }
 
-/// The rates of a platform's faults.
-pub(super) fn faults(text: &str) -> Result<Faults, String> {
-    text.parse()
+/// A number of workers: beyond so many, they only wait for each other.
+pub(super) fn workers() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=64)
 }
 
-/// A number of workers.
-pub(super) fn workers(text: &str) -> Result<usize, String> {
-    let count = text.parse::<usize>().ok();
-    count
-        .filter(|count| (1..=MOST_WORKERS).contains(count))
-        .ok_or_else(|| format!("write a number from 1 to {MOST_WORKERS}"))
-}
-
-/// A number of registrations.
+/// A number of registrations: numbers of mailboxes are 32 bits wide, and the last one marks the
+/// end.
 pub(super) fn registrations() -> RangedU64ValueParser<u32> {
-    RangedU64ValueParser::new().range(REGISTRATIONS)
+    RangedU64ValueParser::new().range(0..=4_000_000_000)
 }
 
 /// The name of an event kind.

@@ -24,7 +24,19 @@ pub enum VoucherCommand {
     /// Refuse a request
     ///
     /// The holder may request a voucher again.
-    Refuse(RefuseArgs),
+    #[command(after_help = "Example:
+  tramonto voucher refuse someone@postacertificata.example --cause not-the-holder \\
+    --reason 'file 78'")]
+    Refuse {
+        /// Mailbox: an address, an id or a number
+        mailbox: Target,
+        /// Cause code for statistics, e.g. `not-the-holder`
+        #[arg(long, value_name = "CODE", value_parser = values::cause)]
+        cause: String,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Have vouchers issued for verified requests, and print their codes
     ///
     /// Workers issue vouchers. The command waits for the running engine, or runs a worker itself
@@ -32,27 +44,81 @@ pub enum VoucherCommand {
     ///
     /// A code is shown once and stored nowhere: whoever has the code can use the voucher. A file of
     /// codes is readable by its owner alone.
-    Issue(IssueArgs),
+    #[command(after_help = "Examples:
+  tramonto voucher issue someone@postacertificata.example --reason 'file 77'
+  tramonto voucher issue --all --out codes.csv --reason 'the letters of June'")]
+    Issue {
+        /// Mailbox: an address, an id or a number
+        #[arg(value_name = "MAILBOX", required_unless_present = "all")]
+        mailbox: Option<Target>,
+        /// All verified requests, up to the plan's limit
+        #[arg(long, conflicts_with = "mailbox", requires = "out")]
+        all: bool,
+        /// Where the codes go.
+        #[command(flatten)]
+        codes: CodesArgs,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Redeem a code or a token for a provider
     ///
     /// The code is read from a file or from standard input, because other users of the machine can
     /// see command lines.
-    Redeem(RedeemArgs),
+    #[command(after_help = "Examples:
+  tramonto voucher redeem --provider posta-sicura --reason 'order 4711' < code.txt
+  tramonto voucher redeem --provider posta-sicura --code code.txt --reason 'order 4711'")]
+    Redeem {
+        /// Provider that opens the new mailbox, e.g. `posta-sicura`
+        #[arg(long, value_name = "NAME")]
+        provider: ProviderId,
+        /// File with the code or the token; `-` for standard input
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        code: PathBuf,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Revoke a voucher
     ///
     /// The holder gets no other one.
     #[command(after_help = "Example:
   tramonto voucher revoke someone@postacertificata.example --reason 'obtained by fraud, file 12'")]
-    Revoke(OneArgs),
+    Revoke {
+        /// Mailbox: an address, an id or a number
+        mailbox: Target,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Replace a lost code
     ///
     /// The old code stops working.
-    Reissue(ReissueArgs),
+    #[command(after_help = "Examples:
+  tramonto voucher reissue someone@postacertificata.example --reason 'the letter was lost, file 80'
+  tramonto voucher reissue --undelivered --out codes.csv --reason 'the disk failed'")]
+    Reissue {
+        /// Mailbox: an address, an id or a number
+        #[arg(value_name = "MAILBOX", required_unless_present = "undelivered")]
+        mailbox: Option<Target>,
+        /// All codes whose delivery is not recorded
+        #[arg(long, conflicts_with = "mailbox", requires = "out")]
+        undelivered: bool,
+        /// Where the codes go.
+        #[command(flatten)]
+        codes: CodesArgs,
+        /// Reason for the record; it must not name a person
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+    },
     /// Show the state of a holder's voucher
     #[command(after_help = "Examples:
   tramonto voucher show someone@postacertificata.example
   tramonto voucher show 17 --json")]
-    Show(ShowVoucherArgs),
+    Show {
+        /// Mailbox: an address, an id or a number
+        mailbox: Target,
+    },
     /// Count vouchers by outcome, and redemptions by provider and month
     #[command(after_help = "Examples:
   tramonto voucher report
@@ -75,17 +141,6 @@ pub enum VoucherCommand {
     Remind(Why),
 }
 
-/// One mailbox and a reason.
-#[derive(Debug, Clone, Args)]
-pub struct OneArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX")]
-    pub mailbox: Target,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
 /// One or several mailboxes and a reason.
 #[derive(Debug, Clone, Args)]
 pub struct ManyArgs {
@@ -105,43 +160,6 @@ pub struct ManyArgs {
 /// How a request is verified on the command line: by an officer.
 pub(crate) const PROOF: Verification = Verification::Officer;
 
-/// Which request is refused.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  tramonto voucher refuse someone@postacertificata.example --cause not-the-holder \\
-    --reason 'file 78'")]
-pub struct RefuseArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX")]
-    pub mailbox: Target,
-    /// Cause code for statistics, e.g. `not-the-holder`
-    #[arg(long, value_name = "CODE", value_parser = values::cause)]
-    pub cause: String,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// Which requests get their voucher.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto voucher issue someone@postacertificata.example --reason 'file 77'
-  tramonto voucher issue --all --out codes.csv --reason 'the letters of June'")]
-pub struct IssueArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX", required_unless_present = "all")]
-    pub mailbox: Option<Target>,
-    /// All verified requests, up to the plan's limit
-    #[arg(long, conflicts_with = "mailbox", requires = "out")]
-    pub all: bool,
-    /// Where the codes go.
-    #[command(flatten)]
-    pub codes: CodesArgs,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
 /// Where many codes go.
 #[derive(Debug, Clone, Args)]
 pub struct CodesArgs {
@@ -151,49 +169,4 @@ pub struct CodesArgs {
     /// Signed token of each code as a further column
     #[arg(long, requires = "out")]
     pub tokens: bool,
-}
-
-/// Which codes are replaced.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto voucher reissue someone@postacertificata.example --reason 'the letter was lost, file 80'
-  tramonto voucher reissue --undelivered --out codes.csv --reason 'the disk failed'")]
-pub struct ReissueArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX", required_unless_present = "undelivered")]
-    pub mailbox: Option<Target>,
-    /// All codes whose delivery is not recorded
-    #[arg(long, conflicts_with = "mailbox", requires = "out")]
-    pub undelivered: bool,
-    /// Where the codes go.
-    #[command(flatten)]
-    pub codes: CodesArgs,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// What is redeemed, and for which provider.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
-  tramonto voucher redeem --provider posta-sicura --reason 'order 4711' < code.txt
-  tramonto voucher redeem --provider posta-sicura --code code.txt --reason 'order 4711'")]
-pub struct RedeemArgs {
-    /// Provider that opens the new mailbox, e.g. `posta-sicura`
-    #[arg(long, value_name = "NAME")]
-    pub provider: ProviderId,
-    /// File with the code or the token; `-` for standard input
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub code: PathBuf,
-    /// Reason for the record; it must not name a person
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Reason,
-}
-
-/// Whose voucher is shown.
-#[derive(Debug, Clone, Args)]
-pub struct ShowVoucherArgs {
-    /// Mailbox: an address, an id or a number
-    #[arg(value_name = "MAILBOX")]
-    pub mailbox: Target,
 }

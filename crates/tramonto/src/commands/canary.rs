@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use domain::{Finding, ProbeAnswer, Transcript};
+use domain::{Finding, PhaseId, ProbeAnswer, Transcript};
 use views::{CanaryStanding, ProbeMade, ProbeState};
 use workers::canary::{ProbeEndpoints, ProbeSettings};
 
 use super::act::query;
-use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs, ShowCanaryArgs};
+use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs};
 use crate::exit::Exit;
 use crate::log::password;
 use crate::output::Output;
@@ -21,9 +21,9 @@ pub(super) const PASSWORD: &str = "TRAMONTO_CANARY_PASSWORD";
 pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Error> {
     let root = args.canary_root_certificate.as_deref().map(commands::read).transpose()?;
     let settings = ProbeSettings {
-        smtp: args.canary_smtp.as_ref().map(|place| &place.0),
-        submission: args.canary_submission.as_ref().map(|place| &place.0),
-        imap: args.canary_imap.as_ref().map(|place| &place.0),
+        smtp: args.canary_smtp.as_ref().map(|server| &server.0),
+        submission: args.canary_submission.as_ref().map(|server| &server.0),
+        imap: args.canary_imap.as_ref().map(|server| &server.0),
         password: password(args.canary_password_file.as_deref(), PASSWORD)?,
         root: root.as_deref(),
         timeout: args.canary_timeout.0,
@@ -34,7 +34,9 @@ pub(super) fn endpoints(args: &CanaryArgs) -> Result<Option<ProbeEndpoints>, Err
 pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
         CanaryCommand::Probe(args) => probe(&args, global).await,
-        CanaryCommand::Show(args) => show(&args, global).await.map(|()| Exit::Done.into()),
+        CanaryCommand::Show { phase, transcript } => {
+            show(phase.as_ref(), transcript, global).await.map(|()| Exit::Done.into())
+        }
     }
 }
 
@@ -67,8 +69,7 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
     Ok(if contradicted { Exit::Found.into() } else { Exit::Done.into() })
 }
 
-async fn show(args: &ShowCanaryArgs, global: &Global) -> Result<(), Error> {
-    let (phase, transcript) = (args.phase.as_ref(), args.transcript);
+async fn show(phase: Option<&PhaseId>, transcript: bool, global: &Global) -> Result<(), Error> {
     let standings = query(global, async |store| store.canaries(phase, transcript).await).await?;
     let mut out = Output::open();
     if global.json {

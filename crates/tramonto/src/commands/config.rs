@@ -49,8 +49,8 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
             continue;
         }
         let values = matches.try_get_raw(id).ok().flatten();
-        let value = values.into_iter().flatten().map(|value| value.to_string_lossy().into_owned());
-        let value = shown(flag, &value.collect::<Vec<_>>().join(","));
+        let value = values.into_iter().flatten().map(|value| shown(flag, &value.to_string_lossy()));
+        let value = value.collect::<Vec<_>>().join(",");
         let from = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "flag".to_owned(),
             Some(ValueSource::EnvVariable) => argument.get_env().map_or_else(
@@ -83,8 +83,7 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
 /// A value as it may be shown: URLs without their passwords.
 fn shown(flag: &str, value: &str) -> String {
     match flag {
-        "store" => value.parse().map_or_else(hidden, |place: crate::StoreUrl| place.to_string()),
-        "bus" => value.parse().map_or_else(hidden, |place: crate::cli::BusPlace| place.to_string()),
+        "store" => value.parse().map_or_else(hidden, |url: crate::StoreUrl| url.to_string()),
         _ if value.contains("://") => url::Url::parse(value)
             .map_or_else(|_| hidden(String::new()), |url| without_secrets(&url)),
         _ => value.to_owned(),

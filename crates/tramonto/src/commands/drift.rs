@@ -20,11 +20,11 @@ use crate::output::text::{count, mailboxes, table};
 
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
-        DriftCommand::Check(args) => compare(false, None, &args.platform, global).await,
-        DriftCommand::Repair(args) => {
-            compare(true, Some(&args.reason), &args.platform, global).await
+        DriftCommand::Check(platform) => compare(false, None, &platform, global).await,
+        DriftCommand::Repair { reason, platform } => {
+            compare(true, Some(&reason), &platform, global).await
         }
-        DriftCommand::Certify(args) => certificate::execute(args, global).await,
+        DriftCommand::Certify { date } => certificate::execute(date, global).await,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::act::{act, answer, run};
 use crate::Error;
-use crate::cli::{EraseArgs, EraseCommand, Global, SearchTerm, VerifyErasureArgs};
+use crate::cli::{EraseArgs, EraseCommand, Global, SearchTerm};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, table};
@@ -24,26 +24,26 @@ pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode
     let EraseArgs { archive, no_archive, command } = args;
     let logs = MessageLogs::find(&global.settings()?, archive, no_archive)?;
     match command {
-        EraseCommand::Start(args) => match args.mailbox {
-            Some(mailbox) => {
-                act(EraseHolder { mailbox, logs: &logs }, &args.reason, global).await?;
-            }
-            None => act(EraseAll { logs: &logs }, &args.reason, global).await?,
-        },
+        EraseCommand::Start { mailbox: Some(mailbox), reason, .. } => {
+            act(EraseHolder { mailbox, logs: &logs }, &reason, global).await?;
+        }
+        EraseCommand::Start { mailbox: None, reason, .. } => {
+            act(EraseAll { logs: &logs }, &reason, global).await?;
+        }
         EraseCommand::Resume => {
             answer(&run(FinishErasure { logs: &logs }, None, global).await?, global)?;
         }
-        EraseCommand::Verify(args) => return verify(args, &logs, global).await,
+        EraseCommand::Verify { texts } => return verify(texts, &logs, global).await,
     }
     Ok(Exit::Done.into())
 }
 
 async fn verify(
-    args: VerifyErasureArgs,
+    texts: Vec<SearchTerm>,
     logs: &MessageLogs,
     global: &Global,
 ) -> Result<ExitCode, Error> {
-    let texts = if args.texts.is_empty() { given()? } else { args.texts };
+    let texts = if texts.is_empty() { given()? } else { texts };
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().to_owned()).collect();
     let found = residue(&global.settings()?, logs, &texts).await?;
     let left: u64 = found.iter().map(|(_, traces)| traces).sum();

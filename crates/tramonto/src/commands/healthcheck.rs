@@ -8,15 +8,15 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use crate::Error;
-use crate::cli::HealthcheckArgs;
+use crate::cli::Listen;
 
 /// The longest wait for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// The longest answer that is read.
 const LONGEST: u64 = 64 * 1024;
 
-pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
-    let (host, path) = place(args)?;
+pub(super) async fn execute(url: Option<&Url>, listen: Listen) -> Result<(), Error> {
+    let (host, path) = place(url, listen)?;
     let asked = tokio::time::timeout(TIME_LIMIT, ask(&host, &path)).await;
     let answer = asked.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()));
     let answer = answer.map_err(|problem| {
@@ -35,9 +35,9 @@ pub(super) async fn execute(args: &HealthcheckArgs) -> Result<(), Error> {
 }
 
 /// The host and the path to request.
-fn place(args: &HealthcheckArgs) -> Result<(String, String), Error> {
-    let Some(url) = &args.url else {
-        let Some(address) = args.listen.0 else {
+fn place(url: Option<&Url>, listen: Listen) -> Result<(String, String), Error> {
+    let Some(url) = url else {
+        let Some(address) = listen.0 else {
             return Err(Error::Invalid(
                 "the service has no probe endpoints (--listen off); give the URL of one that has"
                     .to_owned(),

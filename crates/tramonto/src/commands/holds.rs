@@ -4,15 +4,15 @@ use engine::actions::holds::{PlaceHold, ReleaseHold};
 
 use super::act::act;
 use crate::Error;
-use crate::cli::{Global, HoldCommand, PlaceArgs, ReleaseArgs};
+use crate::cli::{Global, HoldCommand};
 
 pub(super) async fn execute(command: HoldCommand, global: &Global) -> Result<(), Error> {
     match command {
-        HoldCommand::Place(PlaceArgs { mailbox, capability, until, reason }) => {
+        HoldCommand::Place { mailbox, capability, until, reason } => {
             let capabilities = capability.into_iter().collect();
             act(PlaceHold { mailbox, capabilities, until }, &reason, global).await
         }
-        HoldCommand::Release(ReleaseArgs { mailbox, hold, reason }) => {
+        HoldCommand::Release { mailbox, hold, reason } => {
             act(ReleaseHold { mailbox, hold }, &reason, global).await
         }
     }

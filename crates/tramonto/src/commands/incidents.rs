@@ -4,17 +4,17 @@ use engine::actions::incidents::{ResolveIncident, RetryIncident};
 
 use super::act::{act, query};
 use crate::Error;
-use crate::cli::{Global, IncidentArgs, IncidentCommand, RetryArgs};
+use crate::cli::{Global, IncidentCommand};
 use crate::output::Output;
 use crate::output::text::{count, table, utc};
 
 pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result<(), Error> {
     match command {
         IncidentCommand::List => list(global).await,
-        IncidentCommand::Retry(RetryArgs { key, mailbox, reason }) => {
+        IncidentCommand::Retry { key, mailbox, reason } => {
             act(RetryIncident { incident: key, mailbox }, &reason, global).await
         }
-        IncidentCommand::Resolve(IncidentArgs { key, reason }) => {
+        IncidentCommand::Resolve { key, reason } => {
             act(ResolveIncident { incident: key }, &reason, global).await
         }
     }

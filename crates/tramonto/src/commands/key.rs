@@ -12,7 +12,7 @@ use crate::cli::{Global, KeyCommand};
 use crate::output::Output;
 use crate::output::text::{table, utc};
 
-pub(super) async fn execute(command: &KeyCommand, global: &Global) -> Result<(), Error> {
+pub(super) async fn execute(command: KeyCommand, global: &Global) -> Result<(), Error> {
     match command {
         KeyCommand::Create => {
             let file = keys::create(&global.settings()?)?;
@@ -20,13 +20,12 @@ pub(super) async fn execute(command: &KeyCommand, global: &Global) -> Result<(),
             print(&json!({ "done": "made", "file": file }), words, global)
         }
         KeyCommand::List => list(global),
-        KeyCommand::Rotate(args) => {
-            let signs = if args.at_once { Signs::AtOnce } else { Signs::From(args.from) };
-            act(RotateKeys { signs, until: args.until }, &args.reason, global).await
+        KeyCommand::Rotate { reason, from, at_once, until } => {
+            let signs = if at_once { Signs::AtOnce } else { Signs::From(from) };
+            act(RotateKeys { signs, until }, &reason, global).await
         }
-        KeyCommand::Retire(args) => {
-            let (kid, until) = (args.kid.clone(), args.until);
-            act(RetireKey { kid, until }, &args.reason, global).await
+        KeyCommand::Retire { kid, reason, until } => {
+            act(RetireKey { kid, until }, &reason, global).await
         }
         KeyCommand::Export => {
             Output::open().document(&queries::published_keys(&global.settings()?)?)

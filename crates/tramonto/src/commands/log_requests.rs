@@ -17,7 +17,7 @@ use views::{EventView, ExportPrepared, LogRequestView};
 
 use super::act::{act_on, run_on};
 use crate::Error;
-use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTablePlace, PROOF, PrepareArgs};
+use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTableUrl, PROOF, PrepareArgs};
 use crate::exit::Exit;
 use crate::log::{LOG_TABLE_PASSWORD, password};
 use crate::output::Output;
@@ -28,20 +28,18 @@ pub(super) async fn execute(args: LogRequestArgs, global: &Global) -> Result<Exi
     let LogRequestArgs { archive, command } = args;
     let store = Store::open_to_decide(global.settings_with(archive.as_ref())?).await?;
     match command {
-        LogRequestCommand::Create(args) => {
-            let (by, reason) = (args.by.into(), &args.reason);
-            let (from, through, received_on) = (args.from, args.through, args.received_on);
-            let mailbox = args.mailbox;
+        LogRequestCommand::Create { mailbox, by, from, through, received_on, reason } => {
+            let by = by.into();
             let action = CreateLogRequest { mailbox, by, from, through, received_on };
-            act_on(store, action, reason, global).await?;
+            act_on(store, action, &reason, global).await?;
         }
-        LogRequestCommand::Verify(args) => {
-            let action = VerifyLogRequest { request: args.request, proof: PROOF };
-            act_on(store, action, &args.reason, global).await?;
+        LogRequestCommand::Verify { request, reason } => {
+            let action = VerifyLogRequest { request, proof: PROOF };
+            act_on(store, action, &reason, global).await?;
         }
-        LogRequestCommand::Refuse(args) => {
-            let (request, cause) = (args.request, args.cause.as_str().to_owned());
-            act_on(store, RefuseLogRequest { request, cause }, &args.reason, global).await?;
+        LogRequestCommand::Refuse { request, cause, reason } => {
+            let cause = cause.as_str().to_owned();
+            act_on(store, RefuseLogRequest { request, cause }, &reason, global).await?;
         }
         LogRequestCommand::Prepare(args) => return prepare(store, &args, global).await,
         LogRequestCommand::Expire(args) => {
@@ -52,8 +50,8 @@ pub(super) async fn execute(args: LogRequestArgs, global: &Global) -> Result<Exi
             store.close().await?;
             list(&open?, global)?;
         }
-        LogRequestCommand::Show(args) => {
-            let history = store.log_request(args.request).await;
+        LogRequestCommand::Show { request } => {
+            let history = store.log_request(request).await;
             store.close().await?;
             show(&history?, global)?;
         }
@@ -88,8 +86,8 @@ async fn prepare(store: Store, args: &PrepareArgs, global: &Global) -> Result<Ex
 async fn log_table(args: &PrepareArgs) -> Result<Option<LogTable>, Error> {
     Ok(match &args.log_table {
         None => None,
-        Some(LogTablePlace::File(path, table)) => Some(LogTable::open(path, table.clone()).await?),
-        Some(LogTablePlace::Postgres(url, table)) => {
+        Some(LogTableUrl::File(path, table)) => Some(LogTable::open(path, table.clone()).await?),
+        Some(LogTableUrl::Postgres(url, table)) => {
             let file = args.log_table_password_file.as_deref();
             let password = password(file, LOG_TABLE_PASSWORD)?;
             let password = password.as_ref().map(ExposeSecret::expose_secret);

@@ -77,11 +77,13 @@ fn service(command: &Command) -> Option<(&'static str, &ServiceArgs)> {
     match command {
         ServiceCommand::Scheduler(args) => Some(("tramonto-scheduler", &args.service)),
         ServiceCommand::Worker(args) => Some(("tramonto-worker", &args.service)),
-        ServiceCommand::Projector(args) => Some(("tramonto-projector", &args.service)),
+        ServiceCommand::Projector(args) => Some(("tramonto-projector", args)),
         ServiceCommand::Relay(args) => Some(("tramonto-relay", &args.service)),
-        ServiceCommand::Api(args) => Some(("tramonto-api", &args.service)),
+        ServiceCommand::Api(args) => Some(("tramonto-api", args)),
         ServiceCommand::Policy(args) => Some(("tramonto-policy", &args.service)),
-        ServiceCommand::Portal(_) | ServiceCommand::Intake(_) | ServiceCommand::Check(_) => None,
+        ServiceCommand::Portal(_) | ServiceCommand::Intake(_) | ServiceCommand::Check { .. } => {
+            None
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! `tramonto mail-log`: the index of mail servers' logs, and its end.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use archive::{Indexed, IndexedFile};
+use engine::actions::Done;
 use engine::actions::mail_logs::{DestroyMailLogs, IndexMailLogs};
 use engine::queries::MailLogsLeft;
 use engine::store::Store;
 use serde_json::json;
 
-use super::act::{act_on, run_on};
+use super::act::{act_on, print, run_on};
 use crate::Error;
-use crate::cli::{Global, IndexArgs, MailLogArgs, MailLogCommand};
+use crate::cli::{Global, MailLogArgs, MailLogCommand};
 use crate::exit::Exit;
-use crate::output::Output;
 use crate::output::progress::{self, per_second};
 use crate::output::text::{count, mailboxes, table, utc};
 
@@ -20,7 +21,14 @@ pub(super) async fn execute(args: MailLogArgs, global: &Global) -> Result<ExitCo
     let MailLogArgs { archive, command } = args;
     let store = Store::open_to_decide(global.settings_with(archive.as_ref())?).await?;
     match command {
-        MailLogCommand::Index(args) => index(store, args, global).await?,
+        MailLogCommand::Index { files, domain: domains, not_after } => {
+            let bar = progress::spinner("index", "lines", global.json);
+            let progress = |lines| bar.set_position(lines);
+            let action = IndexMailLogs { files, domains, not_after, progress };
+            let done = run_on(store, action, None, global).await;
+            bar.finish_and_clear();
+            indexed(&done?, bar.elapsed(), global)?;
+        }
         MailLogCommand::Status => {
             let left = store.mail_logs_left().await;
             store.close().await?;
@@ -33,26 +41,21 @@ pub(super) async fn execute(args: MailLogArgs, global: &Global) -> Result<ExitCo
     Ok(Exit::Done.into())
 }
 
-async fn index(store: Store, args: IndexArgs, global: &Global) -> Result<(), Error> {
-    let bar = progress::spinner("index", "lines", global.json);
-    let progress = |lines| bar.set_position(lines);
-    let IndexArgs { files, domain: domains, not_after } = args;
-    let action = IndexMailLogs { files, domains, not_after, progress };
-    let done = run_on(store, action, None, global).await;
-    bar.finish_and_clear();
-    let done = done?;
+fn indexed(done: &Done<Indexed>, took: Duration, global: &Global) -> Result<(), Error> {
     let Indexed { files, counts, messages } = &done.result;
-    let speed = per_second(counts.lines, bar.elapsed());
-    let mut out = Output::open();
-    if global.json {
-        return out.object(&json!({ "done": done.done, "files": files, "lines": counts.lines,
-            "kept": counts.kept, "broken": counts.broken, "messages": messages,
-            "lines_per_second": speed }));
-    }
+    let speed = per_second(counts.lines, took);
+    let told = json!({ "done": done.done, "files": files, "lines": counts.lines,
+        "kept": counts.kept, "broken": counts.broken, "messages": messages,
+        "lines_per_second": speed });
     let header = ["file", "new lines", "of messages", "broken", ""];
-    out.text(table(&header, &[1, 2, 3], files.iter().map(row).collect()))?;
-    let (lines, speed, messages) = (count(counts.lines), count(speed), count(*messages));
-    out.line(format!("{lines} lines, {speed} lines/s; {messages} messages added or continued"))
+    let words = format!(
+        "{}{} lines, {} lines/s; {} messages added or continued",
+        table(&header, &[1, 2, 3], files.iter().map(row).collect()),
+        count(counts.lines),
+        count(speed),
+        count(*messages)
+    );
+    print(&told, words, global)
 }
 
 fn row(file: &IndexedFile) -> Vec<String> {
@@ -69,15 +72,11 @@ fn row(file: &IndexedFile) -> Vec<String> {
 
 fn status(left: &MailLogsLeft, global: &Global) -> Result<ExitCode, Error> {
     let (remaining, due) = (&left.remaining, left.is_due());
-    let mut out = Output::open();
-    if global.json {
-        let destroyed = remaining.destroyed.as_ref();
-        let destroyed = destroyed.map(|(at, record)| json!({ "at": at, "record": record }));
-        out.object(&json!({ "gone": left.is_gone(), "due": due, "held": remaining.held,
-            "kept": remaining.kept, "extracts": remaining.extracts, "destroyed": destroyed }))?;
-    } else {
-        out.line(words(left))?;
-    }
+    let destroyed = remaining.destroyed.as_ref();
+    let destroyed = destroyed.map(|(at, record)| json!({ "at": at, "record": record }));
+    let told = json!({ "gone": left.is_gone(), "due": due, "held": remaining.held,
+        "kept": remaining.kept, "extracts": remaining.extracts, "destroyed": destroyed });
+    print(&told, words(left), global)?;
     Ok(if due { Exit::Found.into() } else { Exit::Done.into() })
 }
 

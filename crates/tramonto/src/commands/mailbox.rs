@@ -6,22 +6,23 @@ use engine::store::Store;
 use super::act::{act, query};
 use super::mailbox_words::words;
 use crate::Error;
-use crate::cli::{Global, MailboxCommand, ShowMailboxArgs};
+use crate::cli::{Global, MailboxCommand};
 use crate::output::Output;
 
 pub(super) async fn execute(command: MailboxCommand, global: &Global) -> Result<(), Error> {
     match command {
-        MailboxCommand::Show(args) => show(args, global).await,
-        MailboxCommand::Withdraw(args) => {
-            act(Withdraw { mailbox: args.mailbox }, &args.reason, global).await
+        MailboxCommand::Show { mailbox, as_of, known_at } => {
+            let mailbox =
+                async |store: &Store| store.mailbox_as_of(&mailbox, as_of, known_at).await;
+            let shown = query(global, mailbox).await?;
+            let mut out = Output::open();
+            if global.json {
+                return out.document(&shown.view);
+            }
+            out.text(words(&shown.view, &shown.plan))
+        }
+        MailboxCommand::Withdraw { mailbox, reason } => {
+            act(Withdraw { mailbox }, &reason, global).await
         }
     }
-}
-
-async fn show(args: ShowMailboxArgs, global: &Global) -> Result<(), Error> {
-    let ShowMailboxArgs { mailbox, as_of, known_at } = args;
-    let mailbox = async |store: &Store| store.mailbox_as_of(&mailbox, as_of, known_at).await;
-    let shown = query(global, mailbox).await?;
-    let mut out = Output::open();
-    if global.json { out.document(&shown.view) } else { out.text(words(&shown.view, &shown.plan)) }
 }

@@ -30,7 +30,11 @@ fn write_pages(command: &clap::Command, folder: &Path) -> io::Result<u64> {
     for sub in command.get_subcommands() {
         pages += write_pages(sub, folder)?;
     }
-    let man = Man::new(command.clone()).manual("Tramonto");
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let man = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .source(concat!("tramonto ", env!("CARGO_PKG_VERSION")))
+        .manual("Tramonto");
     let mut file = BufWriter::new(File::create(folder.join(man.get_filename()))?);
     man.render_title(&mut file)?;
     man.render_name_section(&mut file)?;

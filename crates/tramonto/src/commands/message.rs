@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine::actions::messages::{self, RefuseMessage, ReleaseMessage};
 use engine::queries::{self, LetterCount, MessageCount, MessageList};
@@ -15,10 +15,7 @@ use serde_json::json;
 use super::act::{act, answer, print, run};
 use super::{message_on_input, read};
 use crate::Error;
-use crate::cli::{
-    Global, LettersArgs, ListMessagesArgs, MessageArgs, MessageCommand, ReadingArgs,
-    RefuseMessageArgs, ReleaseMessageArgs, ShowMessageArgs,
-};
+use crate::cli::{Global, ListMessagesArgs, MessageCommand, ReadingArgs, ShowMessageArgs};
 use crate::output::text::{count, table, utc};
 use crate::output::{self, Output};
 
@@ -27,25 +24,29 @@ const LARGEST: u64 = 104_857_600;
 
 pub(super) async fn execute(command: MessageCommand, global: &Global) -> Result<(), Error> {
     match command {
-        MessageCommand::Receive(args) => receive(args, global).await,
+        MessageCommand::Receive { file, sender } => receive(file, sender, global).await,
         MessageCommand::List(args) => list(&args, global).await,
         MessageCommand::Show(args) => show(&args, global).await,
-        MessageCommand::Release(ReleaseMessageArgs { number, holder }) => {
+        MessageCommand::Release { number, holder } => {
             answer(&run(ReleaseMessage { number, holder }, None, global).await?, global)
         }
-        MessageCommand::Refuse(RefuseMessageArgs { number, reason }) => {
+        MessageCommand::Refuse { number, reason } => {
             act(RefuseMessage { number }, &reason, global).await
         }
-        MessageCommand::ExportTemplates(args) => export_templates(&args, global),
+        MessageCommand::ExportTemplates { folder } => export_templates(&folder, global),
     }
 }
 
-async fn receive(args: MessageArgs, global: &Global) -> Result<(), Error> {
-    let content = match &args.file {
-        Some(path) => read(path)?,
+async fn receive(
+    file: Option<PathBuf>,
+    sender: Option<String>,
+    global: &Global,
+) -> Result<(), Error> {
+    let content = match file {
+        Some(path) => read(&path)?,
         None => message_on_input(LARGEST)?,
     };
-    let number = messages::receive(&global.settings()?, args.sender, content).await?;
+    let number = messages::receive(&global.settings()?, sender, content).await?;
     let kept = json!({ "done": "message-kept", "number": number });
     print(&kept, format!("message {number} is kept"), global)
 }
@@ -110,17 +111,17 @@ pub(super) fn reader(args: &ReadingArgs) -> Reader {
     Reader { authserv_id: args.authserv_id.clone(), ..Reader::default() }
 }
 
-fn export_templates(args: &LettersArgs, global: &Global) -> Result<(), Error> {
+fn export_templates(folder: &Path, global: &Global) -> Result<(), Error> {
     let unusable = |path: &Path, source: std::io::Error| {
         Error::file(path, "cannot be written; name a folder of your own without templates")(source)
     };
-    std::fs::create_dir_all(&args.folder).map_err(|source| unusable(&args.folder, source))?;
+    std::fs::create_dir_all(folder).map_err(|source| unusable(folder, source))?;
     for (name, template) in Templates::files() {
-        let path = args.folder.join(name);
+        let path = folder.join(name);
         let made = File::create_new(&path).and_then(|mut file| file.write_all(template.as_bytes()));
         made.map_err(|source| unusable(&path, source))?;
     }
-    let (many, folder) = (Templates::files().len(), &args.folder);
+    let many = Templates::files().len();
     let written = json!({ "done": "templates-written", "templates": many, "folder": folder });
     let words = format!(
         "{many} templates are in {folder}; give it to `tramonto service intake` with --letters",

@@ -3,11 +3,11 @@
 use engine::actions::migrate::migrate;
 
 use crate::Error;
-use crate::cli::{Global, MigrateArgs};
+use crate::cli::Global;
 use crate::output::Output;
 
-pub(super) async fn execute(args: MigrateArgs, global: &Global) -> Result<(), Error> {
-    let migrations = migrate(&global.settings()?, args.dry_run).await?;
+pub(super) async fn execute(dry_run: bool, global: &Global) -> Result<(), Error> {
+    let migrations = migrate(&global.settings()?, dry_run).await?;
     let mut out = Output::open();
     if global.json { out.document(&migrations) } else { out.line(migrations.to_string()) }
 }

@@ -1,5 +1,7 @@
 //! `tramonto notice`: notices to holders, and what an operator does about failed ones.
 
+use std::path::PathBuf;
+
 use domain::PhaseId;
 use engine::actions::notices::{RecordBounce, RetryNotice};
 use mail::Relay;
@@ -11,7 +13,7 @@ use workers::notices::RelaySettings;
 use super::act::{act, answer, print, query, run};
 use super::{message_on_input, read};
 use crate::Error;
-use crate::cli::{BounceArgs, Global, NoticeArgs, NoticeCommand, RetryNoticeArgs};
+use crate::cli::{Global, NoticeArgs, NoticeCommand};
 use crate::log::password;
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
@@ -26,14 +28,14 @@ const BATCH_SIZE: u32 = 100;
 
 /// The relay for notices, by the command line.
 pub(super) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
-    let (Some(place), Some(from)) = (&args.smtp_url, &args.notices_from) else {
+    let (Some(server), Some(from)) = (&args.smtp_url, &args.notices_from) else {
         return Ok(NoticeDelivery::Disabled);
     };
     let password: Option<SecretString> = password(args.smtp_password_file.as_deref(), PASSWORD)?;
     let root = args.smtp_root_certificate.as_deref().map(read).transpose()?;
     let host = from.to_string();
     let hello = host.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let relay = Relay::new(&place.0, password, root.as_deref(), hello).map_err(Error::Invalid)?;
+    let relay = Relay::new(&server.0, password, root.as_deref(), hello).map_err(Error::Invalid)?;
     let settings = RelaySettings {
         from: from.clone(),
         connections: usize::from(args.smtp_connections),
@@ -46,9 +48,9 @@ pub(super) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
 pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(), Error> {
     match command {
         NoticeCommand::List => list(global).await,
-        NoticeCommand::Show(args) => show(&args.notice, global).await,
-        NoticeCommand::Bounce(args) => bounce(&args, global).await,
-        NoticeCommand::Retry(RetryNoticeArgs { notice, failed, mailbox, reason, .. }) => {
+        NoticeCommand::Show { notice } => show(&notice, global).await,
+        NoticeCommand::Bounce { file } => bounce(file, global).await,
+        NoticeCommand::Retry { notice, failed, mailbox, reason, .. } => {
             act(RetryNotice { notice, failed, mailbox }, &reason, global).await
         }
     }
@@ -152,9 +154,9 @@ async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
     out.text(format!("\nSubject: {}\n\n{}", shown.subject, shown.text))
 }
 
-async fn bounce(args: &BounceArgs, global: &Global) -> Result<(), Error> {
-    let message = match &args.file {
-        Some(path) => read(path)?,
+async fn bounce(file: Option<PathBuf>, global: &Global) -> Result<(), Error> {
+    let message = match file {
+        Some(path) => read(&path)?,
         None => message_on_input(LARGEST_MESSAGE)?,
     };
     match run(RecordBounce { message }, None, global).await {

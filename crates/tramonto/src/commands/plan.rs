@@ -1,5 +1,7 @@
 //! `tramonto plan`: check, show, adopt, amend.
 
+use std::path::Path;
+
 use domain::Plan;
 use engine::actions::plan::{self, AmendPlan};
 use engine::queries::plan_in_force;
@@ -10,21 +12,28 @@ use views::{AmendmentPreview, PhaseChange};
 use super::act::{answer, decide_on, run_on};
 use super::plan_file;
 use crate::Error;
-use crate::cli::{AdoptArgs, AmendArgs, CheckArgs, Global, PlanCommand, ShowPlanArgs};
+use crate::cli::{Global, PlanCommand, Reason};
 use crate::output::Output;
 use crate::output::text::{count, local, table, utc};
 
 pub(super) async fn execute(command: PlanCommand, global: &Global) -> Result<(), Error> {
     match command {
-        PlanCommand::Check(args) => check(&args, global),
-        PlanCommand::Show(args) => show(&args, global).await,
-        PlanCommand::Adopt(args) => adopt(args, global).await,
-        PlanCommand::Amend(args) => amend(args, global).await,
+        PlanCommand::Check { file } => check(&file, global),
+        PlanCommand::Show { file: as_file } => show(as_file, global).await,
+        PlanCommand::Adopt { file, reason } => {
+            let (plan, _) = plan_file::read(&file)?;
+            let caller = global.caller(Some(&reason));
+            let done = Box::pin(plan::adopt(global.settings()?, plan, &caller)).await?;
+            answer(&done, global)
+        }
+        PlanCommand::Amend { file, dry_run, reason } => {
+            amend(&file, reason.filter(|_| !dry_run), global).await
+        }
     }
 }
 
-fn check(args: &CheckArgs, global: &Global) -> Result<(), Error> {
-    let (plan, notices) = plan_file::read(&args.file)?;
+fn check(file: &Path, global: &Global) -> Result<(), Error> {
+    let (plan, notices) = plan_file::read(file)?;
     let mut out = Output::open();
     if global.json {
         let notices: Vec<_> = notices
@@ -33,7 +42,7 @@ fn check(args: &CheckArgs, global: &Global) -> Result<(), Error> {
             .collect();
         return out.document(&json!({ "plan": plan, "notices": notices }));
     }
-    let file = args.file.display();
+    let file = file.display();
     for notice in &notices {
         out.line(format!("{file}:{}: note: {}", notice.line, notice.message))?;
     }
@@ -41,10 +50,10 @@ fn check(args: &CheckArgs, global: &Global) -> Result<(), Error> {
     out.line(format!("{file} is a plan for {} with {phases} phases", plan.programme))
 }
 
-async fn show(args: &ShowPlanArgs, global: &Global) -> Result<(), Error> {
+async fn show(as_file: bool, global: &Global) -> Result<(), Error> {
     let shown = plan_in_force(global.settings()?).await?;
     let mut out = Output::open();
-    if args.file {
+    if as_file {
         return out.text(plan_file::write(&shown.plan)?);
     }
     if global.json {
@@ -109,18 +118,12 @@ fn words(plan: &Plan, revision: u32) -> String {
     lines.join("\n")
 }
 
-async fn adopt(args: AdoptArgs, global: &Global) -> Result<(), Error> {
-    let (plan, _) = plan_file::read(&args.file)?;
-    let caller = global.caller(Some(&args.reason));
-    let done = Box::pin(plan::adopt(global.settings()?, plan, &caller)).await?;
-    answer(&done, global)
-}
-
-async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
-    let (plan, _) = plan_file::read(&args.file)?;
-    let store = match &args.reason {
-        Some(_) if !args.dry_run => decide_on(global).await?,
-        _ => Store::open_to_read(global.settings()?).await?,
+/// Shows what an amendment would change, and makes it if there is a reason.
+async fn amend(file: &Path, reason: Option<Reason>, global: &Global) -> Result<(), Error> {
+    let (plan, _) = plan_file::read(file)?;
+    let store = match &reason {
+        Some(_) => decide_on(global).await?,
+        None => Store::open_to_read(global.settings()?).await?,
     };
     let (preview, waits) = store.preview_amendment(&plan).await?;
     let mut out = Output::open();
@@ -134,8 +137,7 @@ async fn amend(args: AmendArgs, global: &Global) -> Result<(), Error> {
         return Err(Error::Refused(format!("the amendment is refused: {problems}")));
     }
     // Amending to the plan in force drops an amendment that waits.
-    let decides = !args.dry_run && (waits || !preview.same);
-    let Some(reason) = args.reason.filter(|_| decides) else {
+    let Some(reason) = reason.filter(|_| waits || !preview.same) else {
         return Ok(());
     };
     let done = run_on(store, AmendPlan { plan }, Some(&reason), global).await?;

@@ -10,15 +10,17 @@ use serde_json::json;
 
 use super::act::print;
 use crate::Error;
-use crate::cli::{ColumnArgs, Global, PlatformCheckArgs, PlatformCommand, PlatformViewArgs};
+use crate::cli::{ColumnArgs, Global, PlatformCheckArgs, PlatformCommand};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::mailboxes;
 
-pub(super) async fn execute(command: &PlatformCommand, global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(command: PlatformCommand, global: &Global) -> Result<ExitCode, Error> {
     match command {
-        PlatformCommand::Check(args) => return check(args, global).await,
-        PlatformCommand::CreateView(args) => create_view(args, global).await?,
+        PlatformCommand::Check(args) => return check(&args, global).await,
+        PlatformCommand::CreateView { name, columns } => {
+            create_view(&view(&name, &columns)?, global).await?;
+        }
         PlatformCommand::Rebuild => rebuild(global).await?,
     }
     Ok(Exit::Done.into())
@@ -59,9 +61,8 @@ fn view(name: &Identifier, columns: &ColumnArgs) -> Result<RightsView, Error> {
     RightsView::new(name.clone(), columns.columns.clone()).map_err(Error::Invalid)
 }
 
-async fn create_view(args: &PlatformViewArgs, global: &Global) -> Result<(), Error> {
-    let view = view(&args.name, &args.columns)?;
-    directory::create_view(&global.settings()?, &view).await?;
+async fn create_view(view: &RightsView, global: &Global) -> Result<(), Error> {
+    directory::create_view(&global.settings()?, view).await?;
     let words = format!("mail servers can query rights in the view {}", view.name());
     print(&json!({ "done": "view-made", "view": view.name() }), words, global)
 }

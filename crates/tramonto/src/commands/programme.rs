@@ -5,21 +5,15 @@ use engine::actions::programme::{Pause, Resume, SetPace};
 
 use super::act::act;
 use crate::Error;
-use crate::cli::{Global, PaceArgs, Reason};
+use crate::cli::{Global, PhaseCommand};
 
-pub(super) async fn pause(reason: &Reason, global: &Global) -> Result<(), Error> {
-    act(Pause, reason, global).await
-}
-
-pub(super) async fn resume(reason: &Reason, global: &Global) -> Result<(), Error> {
-    act(Resume, reason, global).await
-}
-
-pub(super) async fn pace(args: &PaceArgs, global: &Global) -> Result<(), Error> {
-    let pace = PaceChanged {
-        effect: args.effect,
-        calls_per_second: args.calls_per_second,
-        concurrent_calls: args.concurrent,
-    };
-    act(SetPace(pace), &args.reason, global).await
+pub(super) async fn execute(command: PhaseCommand, global: &Global) -> Result<(), Error> {
+    match command {
+        PhaseCommand::Pause(why) => act(Pause, &why.reason, global).await,
+        PhaseCommand::Resume(why) => act(Resume, &why.reason, global).await,
+        PhaseCommand::Limit { effect, calls_per_second, concurrent, reason } => {
+            let pace = PaceChanged { effect, calls_per_second, concurrent_calls: concurrent };
+            act(SetPace(pace), &reason, global).await
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     let registry = registry_file(&args, &home, &bars)?;
     let imported = load(home.clone(), &clock, &plan, &registry, &mut bars.importing()).await?;
     let settings = EngineSettings {
-        arm_ahead: args.arm_ahead.0,
+        arm_ahead: args.arming.arm_ahead.0,
         faults: args.faults,
         notices: NoticeDelivery::sink(),
         seed: args.seed,

@@ -24,8 +24,8 @@ pub(super) async fn execute(args: RunArgs, global: &Global) -> Result<(), Error>
 pub(super) fn settings(args: &RunArgs) -> Result<EngineSettings, Error> {
     Ok(EngineSettings {
         sweep: args.sweep.settings(),
-        arm_ahead: args.sweep.arm_ahead.0,
-        workers: WorkerSettings { count: args.workers, ..WorkerSettings::default() },
+        arm_ahead: args.sweep.arming.arm_ahead.0,
+        workers: WorkerSettings { count: args.workers.workers, ..WorkerSettings::default() },
         notices: notices::delivery(&args.notices)?,
         canaries: canary::endpoints(&args.canaries)?,
         sessions: args.sessions.on_access_closed.clone(),

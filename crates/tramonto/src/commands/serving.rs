@@ -7,14 +7,14 @@ use engine::services::{self, IntakeSettings};
 
 use crate::Error;
 use crate::cli::{
-    ApiArgs, Global, LmtpArgs, PolicyArgs, PortalArgs, ProjectorArgs, RelayArgs, RunArgs,
-    SchedulerArgs, ServiceArgs, WorkerArgs,
+    Global, LmtpArgs, PolicyArgs, PortalArgs, RelayArgs, RunArgs, SchedulerArgs, ServiceArgs,
+    WorkerArgs,
 };
 
 pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<(), Error> {
     let engine = EngineSettings {
         sweep: args.sweep.settings(),
-        arm_ahead: args.sweep.arm_ahead.0,
+        arm_ahead: args.sweep.arming.arm_ahead.0,
         ..EngineSettings::default()
     };
     run("scheduler", PartKind::SCHEDULER, engine, &args.service, global).await
@@ -23,8 +23,8 @@ pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<()
 pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<(), Error> {
     let effects = args.effects.unwrap_or(Capabilities::OF_WORKERS);
     let engine = EngineSettings {
-        arm_ahead: args.arm_ahead.0,
-        workers: WorkerSettings { effects, count: args.workers },
+        arm_ahead: args.arming.arm_ahead.0,
+        workers: WorkerSettings { effects, count: args.workers.workers },
         notices: super::notices::delivery(&args.notices)?,
         canaries: super::canary::endpoints(&args.canaries)?,
         sessions: args.sessions.on_access_closed,
@@ -33,9 +33,9 @@ pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<(), Erro
     run("worker", PartKind::WORKER, engine, &args.service, global).await
 }
 
-pub(super) async fn projector(args: ProjectorArgs, global: &Global) -> Result<(), Error> {
+pub(super) async fn projector(args: &ServiceArgs, global: &Global) -> Result<(), Error> {
     let engine = EngineSettings::default();
-    run("projector", PartKind::PROJECTOR, engine, &args.service, global).await
+    run("projector", PartKind::PROJECTOR, engine, args, global).await
 }
 
 pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<(), Error> {
@@ -43,8 +43,8 @@ pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<(), Error>
     run("relay", PartKind::RELAY, engine, &args.service, global).await
 }
 
-pub(super) async fn api(args: ApiArgs, global: &Global) -> Result<(), Error> {
-    run("api", PartKind::API, EngineSettings::default(), &args.service, global).await
+pub(super) async fn api(args: &ServiceArgs, global: &Global) -> Result<(), Error> {
+    run("api", PartKind::API, EngineSettings::default(), args, global).await
 }
 
 /// Every service in one process.

@@ -22,9 +22,7 @@ use vouchers::Status;
 
 use super::act::{act, act_on, decide_on, query, run};
 use crate::Error;
-use crate::cli::{
-    Global, IssueArgs, OneArgs, PROOF, RedeemArgs, RefuseArgs, ReissueArgs, Target, VoucherCommand,
-};
+use crate::cli::{CodesArgs, Global, PROOF, Reason, Target, VoucherCommand};
 use crate::output::Output;
 use crate::output::text::{count, table};
 use code_file::CodeFile;
@@ -42,47 +40,59 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
             let action = VerifyVouchers { mailboxes, proof: PROOF };
             act_on(store, action, &args.reason, global).await
         }
-        VoucherCommand::Refuse(RefuseArgs { mailbox, cause, reason }) => {
+        VoucherCommand::Refuse { mailbox, cause, reason } => {
             act(RefuseVoucher { mailbox, cause }, &reason, global).await
         }
-        VoucherCommand::Issue(args) => issue(args, global).await,
-        VoucherCommand::Redeem(RedeemArgs { code, provider, reason }) => {
+        VoucherCommand::Issue { mailbox, codes, reason, .. } => {
+            issue(mailbox, &codes, &reason, global).await
+        }
+        VoucherCommand::Redeem { code, provider, reason } => {
             let code = whom::secret(&code)?;
             act(RedeemVoucher { code, provider }, &reason, global).await
         }
-        VoucherCommand::Revoke(OneArgs { mailbox, reason }) => {
+        VoucherCommand::Revoke { mailbox, reason } => {
             act(RevokeVoucher { mailbox }, &reason, global).await
         }
-        VoucherCommand::Reissue(args) => reissue(args, global).await,
-        VoucherCommand::Show(args) => show(&args.mailbox, global).await,
+        VoucherCommand::Reissue { mailbox, codes, reason, .. } => {
+            reissue(mailbox, &codes, &reason, global).await
+        }
+        VoucherCommand::Show { mailbox } => show(&mailbox, global).await,
         VoucherCommand::Report => report(global).await,
         VoucherCommand::Expire(args) => act(ExpireVouchers, &args.reason, global).await,
         VoucherCommand::Remind(args) => act(RemindHolders, &args.reason, global).await,
     }
 }
 
-async fn issue(args: IssueArgs, global: &Global) -> Result<(), Error> {
-    let IssueArgs { mailbox, codes, reason, .. } = args;
+async fn issue(
+    mailbox: Option<Target>,
+    codes: &CodesArgs,
+    reason: &Reason,
+    global: &Global,
+) -> Result<(), Error> {
     let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(&codes)?;
+        let mut file = CodeFile::create(codes)?;
         let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, Some(&reason), global).await?;
+        let done = run(action, Some(reason), global).await?;
         return file.report(&done, global);
     };
     let mut shown = ShownCode { done: IssueVoucher::DONE, json: global.json };
-    run(IssueVoucher { mailbox, codes: &mut shown }, Some(&reason), global).await.map(|_| ())
+    run(IssueVoucher { mailbox, codes: &mut shown }, Some(reason), global).await.map(|_| ())
 }
 
-async fn reissue(args: ReissueArgs, global: &Global) -> Result<(), Error> {
-    let ReissueArgs { mailbox, codes, reason, .. } = args;
+async fn reissue(
+    mailbox: Option<Target>,
+    codes: &CodesArgs,
+    reason: &Reason,
+    global: &Global,
+) -> Result<(), Error> {
     let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(&codes)?;
+        let mut file = CodeFile::create(codes)?;
         let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, Some(&reason), global).await?;
+        let done = run(action, Some(reason), global).await?;
         return file.report(&done, global);
     };
     let mut shown = ShownCode { done: ReissueVoucher::DONE, json: global.json };
-    run(ReissueVoucher { mailbox, codes: &mut shown }, Some(&reason), global).await.map(|_| ())
+    run(ReissueVoucher { mailbox, codes: &mut shown }, Some(reason), global).await.map(|_| ())
 }
 
 /// Prints a code that was just generated.

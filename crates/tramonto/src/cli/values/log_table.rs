@@ -10,14 +10,14 @@ const FORM: &str = "write postgres://USER@HOST/NAME#SCHEMA.TABLE, or FILE#TABLE 
 
 /// A table or view, and the database that it is in. No form of it shows a password.
 #[derive(Clone, PartialEq, Eq)]
-pub enum LogTablePlace {
+pub enum LogTableUrl {
     /// In a `SQLite` file.
     File(PathBuf, TableName),
     /// In a `PostgreSQL` database.
     Postgres(PostgresUrl, TableName),
 }
 
-impl FromStr for LogTablePlace {
+impl FromStr for LogTableUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -36,7 +36,7 @@ impl FromStr for LogTablePlace {
     }
 }
 
-impl fmt::Display for LogTablePlace {
+impl fmt::Display for LogTableUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, table) => write!(f, "{}#{table}", path.display()),
@@ -45,9 +45,9 @@ impl fmt::Display for LogTablePlace {
     }
 }
 
-impl fmt::Debug for LogTablePlace {
+impl fmt::Debug for LogTableUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LogTablePlace({self})")
+        write!(f, "LogTableUrl({self})")
     }
 }
 
@@ -57,16 +57,16 @@ mod tests {
 
     #[test]
     fn a_table_is_named_behind_its_database_and_no_password_is_shown() {
-        let place: LogTablePlace = "postgres://anna:secret@db/mail#pec.log".parse().unwrap();
+        let place: LogTableUrl = "postgres://anna:secret@db/mail#pec.log".parse().unwrap();
         for shown in [place.to_string(), format!("{place:?}")] {
             assert!(shown.contains("***") && shown.contains("#pec.log"), "{shown}");
             assert!(!shown.contains("secret"), "{shown}");
         }
-        let place: LogTablePlace = "some/a#b.db#log".parse().unwrap();
-        assert_eq!(place, LogTablePlace::File("some/a#b.db".into(), "log".parse().unwrap()));
+        let place: LogTableUrl = "some/a#b.db#log".parse().unwrap();
+        assert_eq!(place, LogTableUrl::File("some/a#b.db".into(), "log".parse().unwrap()));
         for wrong in ["mail.db", "#log", "mail.db#", "mail.db#a;b", "mysql://anna:secret@db/t#log"]
         {
-            let told = wrong.parse::<LogTablePlace>().unwrap_err();
+            let told = wrong.parse::<LogTableUrl>().unwrap_err();
             assert!(told.contains("write ") && !told.contains("secret"), "{told}");
         }
     }

@@ -1,11 +1,12 @@
-//! Values of the services: where the bus is, where a service listens, how long something may take.
+//! Values of the services: where servers are, where a service listens, how long something may take.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use domain::{Capabilities, Capability};
+use engine::ProcessSettings;
 use url::Url;
 
 use sql::without_secrets;
@@ -35,112 +36,55 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Where the servers of the bus are. No form of it shows a password.
+/// The URL of a server. No form of it shows a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BusPlace(pub Vec<Url>);
+pub struct ServerUrl(pub Url);
 
-impl FromStr for BusPlace {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let one = |part: &str| {
-            // The text itself is not repeated: there may be a password in it.
-            let url = Url::parse(part.trim())
-                .map_err(|problem| format!("that is no URL ({problem}); write nats://HOST:4222"))?;
-            if matches!(url.scheme(), "nats" | "tls") && url.has_host() {
-                return Ok(url);
-            }
-            Err("a bus is written as nats://HOST:4222, or tls://HOST:4222".to_owned())
-        };
-        text.split(',').map(one).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for BusPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<_> = self.0.iter().map(without_secrets).collect();
-        f.write_str(&shown.join(","))
-    }
-}
-
-impl fmt::Debug for BusPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BusPlace({self})")
-    }
-}
-
-/// Where a service answers questions about itself, unless it is told another place.
-pub(in crate::cli) const USUAL_LISTEN: &str = "127.0.0.1:9464";
-
-/// Where the mail relay is. No form of it shows a password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SmtpPlace(pub Url);
-
-impl FromStr for SmtpPlace {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        // The text itself is not repeated: there may be a password in it.
-        let url = Url::parse(text.trim())
-            .map_err(|problem| format!("that is no URL ({problem}); write smtp://HOST:PORT"))?;
-        if matches!(url.scheme(), "smtp" | "smtps") && url.has_host() {
-            return Ok(Self(url));
-        }
-        Err("a mail relay is written as smtp://HOST:PORT, or smtps://HOST".to_owned())
-    }
-}
-
-impl fmt::Display for SmtpPlace {
+impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&without_secrets(&self.0))
     }
 }
 
-impl fmt::Debug for SmtpPlace {
+impl fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SmtpPlace({self})")
+        write!(f, "ServerUrl({self})")
     }
 }
 
-/// A door of a mail server. No form of it shows a password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DoorUrl(pub Url);
-
-impl FromStr for DoorUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        // The text itself is not repeated: there may be a password in it.
-        let url = Url::parse(text.trim())
-            .map_err(|problem| format!("that is no URL ({problem}); write smtp://HOST:PORT"))?;
-        if matches!(url.scheme(), "smtp" | "smtps" | "imap" | "imaps") && url.has_host() {
-            return Ok(Self(url));
-        }
-        Err("a door is written as smtp://HOST:PORT, smtps://HOST, imap://HOST:PORT or imaps://HOST"
-            .to_owned())
-    }
+/// A server of the message bus.
+pub(in crate::cli) fn bus(text: &str) -> Result<ServerUrl, String> {
+    server(text, &["nats", "tls"], "nats://HOST:4222 or tls://HOST:4222")
 }
 
-impl fmt::Display for DoorUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_secrets(&self.0))
-    }
+/// A mail relay.
+pub(in crate::cli) fn relay(text: &str) -> Result<ServerUrl, String> {
+    server(text, &["smtp", "smtps"], "smtp://HOST:PORT or smtps://HOST")
 }
 
-impl fmt::Debug for DoorUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DoorUrl({self})")
-    }
+/// A server that canaries probe.
+pub(in crate::cli) fn probed(text: &str) -> Result<ServerUrl, String> {
+    let form = "smtp://HOST:PORT, smtps://HOST, imap://HOST:PORT or imaps://HOST";
+    server(text, &["smtp", "smtps", "imap", "imaps"], form)
 }
 
-/// Where a service answers questions about itself.
+/// A server by its URL. The error does not repeat the text: there may be a password in it.
+fn server(text: &str, schemes: &[&str], form: &str) -> Result<ServerUrl, String> {
+    let url = Url::parse(text.trim())
+        .map_err(|problem| format!("not a URL ({problem}); write {form}"))?;
+    if schemes.contains(&url.scheme()) && url.has_host() {
+        return Ok(ServerUrl(url));
+    }
+    Err(format!("not the URL of such a server; write {form}"))
+}
+
+/// The address of a service's probe endpoints; `None` for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);
 
-impl Listen {
-    /// Is it the place that nobody need have asked for?
-    pub fn is_usual(self) -> bool {
-        USUAL_LISTEN.parse() == Ok(self)
+impl Default for Listen {
+    fn default() -> Self {
+        Self(ProcessSettings::default().listen)
     }
 }
 
@@ -151,12 +95,9 @@ impl FromStr for Listen {
         if text == "off" {
             return Ok(Self(None));
         }
-        text.parse().map(|address| Self(Some(address))).map_err(
-            |_unclear: std::net::AddrParseError| {
-                "write an address and a port, such as 127.0.0.1:9464 or [::]:9464, or off"
-                    .to_owned()
-            },
-        )
+        text.parse().map(|address| Self(Some(address))).map_err(|_unclear: AddrParseError| {
+            "write an address and a port, such as 127.0.0.1:9464 or [::]:9464, or off".to_owned()
+        })
     }
 }
 
@@ -169,7 +110,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Effects that a worker takes, with commas between them.
+/// Effects that a worker carries out, separated by commas.
 pub(in crate::cli) fn effects(text: &str) -> Result<Capabilities, String> {
     let known = Capabilities::OF_WORKERS;
     text.split(',').try_fold(Capabilities::NONE, |all, part| {

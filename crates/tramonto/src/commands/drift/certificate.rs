@@ -2,17 +2,18 @@
 
 use std::process::ExitCode;
 
+use chrono::NaiveDate;
 use views::{CheckView, DriftCertificate};
 
 use crate::Error;
-use crate::cli::{CertificateArgs, Global};
+use crate::cli::Global;
 use crate::commands::act::query;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::text::{count, mailboxes, utc};
 
-pub(super) async fn execute(args: CertificateArgs, global: &Global) -> Result<ExitCode, Error> {
-    let certificate = query(global, async |store| store.drift_certificate(args.date).await).await?;
+pub(super) async fn execute(date: Option<NaiveDate>, global: &Global) -> Result<ExitCode, Error> {
+    let certificate = query(global, async |store| store.drift_certificate(date).await).await?;
     let mut out = Output::open();
     if global.json {
         out.document(&certificate)?;
