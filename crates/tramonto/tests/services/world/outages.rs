@@ -8,7 +8,7 @@ use super::{Service, World};
 ///
 /// Not among them is `api`: it uses the database only for a command, which it answers with the
 /// problem.
-const PARTS: [(&str, &[&str]); 4] = [
+static PARTS: [(&str, &[&str]); 4] = [
     ("scheduler", &["scheduler", "sweep", "drift"]),
     ("worker", &["worker"]),
     ("projector", &["table", "provisioner"]),
