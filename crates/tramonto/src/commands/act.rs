@@ -83,3 +83,13 @@ pub(super) fn print(
     let mut out = Output::open();
     if global.json { out.object(object) } else { out.line(sentence) }
 }
+
+/// Prints an answer: as a JSON document over several lines, or in words that end their lines.
+pub(super) fn show<T: Serialize>(
+    answer: &T,
+    words: impl FnOnce(&T) -> String,
+    global: &Global,
+) -> Result<(), Error> {
+    let mut out = Output::open();
+    if global.json { out.document(answer) } else { out.text(words(answer)) }
+}

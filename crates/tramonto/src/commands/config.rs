@@ -4,11 +4,11 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use serde::Serialize;
 
+use super::act::show;
 use crate::Error;
 use crate::cli::{Cli, ConfigArgs, Global, PLATFORM_SECRET};
 use crate::config::ConfigFile;
 use crate::log::LOG_TABLE_PASSWORD;
-use crate::output::Output;
 use crate::output::text::table;
 use sql::without_secrets;
 
@@ -28,13 +28,10 @@ pub(super) fn execute(_args: &ConfigArgs, global: &Global) -> Result<(), Error> 
     let matches = matches.map_err(|error| Error::Invalid(error.to_string()))?;
     let Some((_, ours)) = matches.subcommand() else { return Ok(()) };
     let settings = settings(ours, &file);
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&settings);
-    }
     let row =
         |setting: &Setting| vec![setting.name.clone(), setting.value.clone(), setting.from.clone()];
-    out.text(table(&["setting", "value", "from"], &[], settings.iter().map(row).collect()))
+    let header = ["setting", "value", "from"];
+    show(&settings, |settings| table(&header, &[], settings.iter().map(row).collect()), global)
 }
 
 fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {

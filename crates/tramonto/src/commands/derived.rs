@@ -4,19 +4,14 @@ use engine::actions::projections;
 use engine::store::Store;
 use views::Projection;
 
-use super::act::query;
+use super::act::{query, show};
 use crate::Error;
 use crate::cli::Global;
-use crate::output::Output;
 use crate::output::text::{count, table};
 
 pub(super) async fn status(global: &Global) -> Result<(), Error> {
     let projections = async |store: &Store| store.projections(store.now().await?).await;
     let statuses = query(global, projections).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&statuses);
-    }
     let row = |status: &Projection| {
         vec![
             status.name.to_owned(),
@@ -27,11 +22,13 @@ pub(super) async fn status(global: &Global) -> Result<(), Error> {
         ]
     };
     let header = ["projection", "read to", "log ends at", "behind", "for"];
-    out.text(table(&header, &[1, 2, 3, 4], statuses.iter().map(row).collect()))
+    let words = |statuses: &Vec<Projection>| {
+        table(&header, &[1, 2, 3, 4], statuses.iter().map(row).collect())
+    };
+    show(&statuses, words, global)
 }
 
 pub(super) async fn rebuild(global: &Global) -> Result<(), Error> {
     let rebuilt = projections::rebuild(&global.settings()?).await?;
-    let mut out = Output::open();
-    if global.json { out.document(&rebuilt) } else { out.line(rebuilt.to_string()) }
+    show(&rebuilt, |rebuilt| format!("{rebuilt}\n"), global)
 }

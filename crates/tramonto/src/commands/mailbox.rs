@@ -3,11 +3,10 @@
 use engine::actions::mailboxes::Withdraw;
 use engine::store::Store;
 
-use super::act::{act, query};
+use super::act::{act, query, show};
 use super::mailbox_words::words;
 use crate::Error;
 use crate::cli::{Global, MailboxCommand};
-use crate::output::Output;
 
 pub(super) async fn execute(command: MailboxCommand, global: &Global) -> Result<(), Error> {
     match command {
@@ -15,11 +14,7 @@ pub(super) async fn execute(command: MailboxCommand, global: &Global) -> Result<
             let mailbox =
                 async |store: &Store| store.mailbox_as_of(&mailbox, as_of, known_at).await;
             let shown = query(global, mailbox).await?;
-            let mut out = Output::open();
-            if global.json {
-                return out.document(&shown.view);
-            }
-            out.text(words(&shown.view, &shown.plan))
+            show(&shown.view, |view| words(view, &shown.plan), global)
         }
         MailboxCommand::Withdraw { mailbox, reason } => {
             act(Withdraw { mailbox }, &reason, global).await

@@ -4,17 +4,15 @@ use console::style;
 use domain::VoucherProgress;
 use views::{PhaseProgress, Status};
 
-use super::act::query;
+use super::act::{query, show};
 use super::notices;
 use crate::Error;
 use crate::cli::Global;
-use crate::output::Output;
 use crate::output::text::{count, mailboxes, table, utc};
 
 pub(super) async fn execute(global: &Global) -> Result<(), Error> {
     let status = query(global, async |store| store.status().await).await?;
-    let mut out = Output::open();
-    if global.json { out.document(&status) } else { out.text(words(&status)) }
+    show(&status, words, global)
 }
 
 fn words(status: &Status) -> String {

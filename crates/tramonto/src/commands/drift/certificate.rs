@@ -7,19 +7,13 @@ use views::{CheckView, DriftCertificate};
 
 use crate::Error;
 use crate::cli::Global;
-use crate::commands::act::query;
+use crate::commands::act::{query, show};
 use crate::exit::Exit;
-use crate::output::Output;
 use crate::output::text::{count, mailboxes, utc};
 
 pub(super) async fn execute(date: Option<NaiveDate>, global: &Global) -> Result<ExitCode, Error> {
     let certificate = query(global, async |store| store.drift_certificate(date).await).await?;
-    let mut out = Output::open();
-    if global.json {
-        out.document(&certificate)?;
-    } else {
-        out.text(words(&certificate))?;
-    }
+    show(&certificate, words, global)?;
     Ok(if certificate.certified { Exit::Done.into() } else { Exit::Found.into() })
 }
 
