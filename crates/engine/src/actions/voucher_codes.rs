@@ -54,6 +54,9 @@ pub struct ReissueUndelivered<'a> {
 
 /// Where codes go; they count as delivered once it has taken them.
 pub trait CodeSink: Send + Sync {
+    /// So many codes will come, where they come in batches.
+    fn begin(&mut self, _codes: u64) {}
+
     /// Takes codes, and returns once they cannot be lost any more.
     fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error>;
 }
@@ -124,7 +127,9 @@ impl Convergent for IssueVouchers<'_> {
             snapshot.vouchers.valid() - snapshot.vouchers.delivered()
         };
         let mut delivered = 0;
-        for batch in batches(&(issued - &in_letters(store).await?)) {
+        let issued = issued - &in_letters(store).await?;
+        self.codes.begin(issued.len());
+        for batch in batches(&issued) {
             let new = vouchers.generate_missing(&batch).await?;
             delivered += deliver(store, new, self.tokens, &mut *self.codes, by).await?;
         }
@@ -144,7 +149,9 @@ impl Convergent for ReissueUndelivered<'_> {
     async fn run(self, store: &Store, by: &Origin) -> Result<At<CodesDelivered>, Error> {
         let vouchers = store.vouchers().await?;
         let mut delivered = 0;
-        for batch in batches(&undelivered(store, vouchers).await?) {
+        let lost = undelivered(store, vouchers).await?;
+        self.codes.begin(lost.len());
+        for batch in batches(&lost) {
             let new = vouchers.reissue_all(&batch, by).await?;
             delivered += deliver(store, new, self.tokens, &mut *self.codes, by).await?;
         }

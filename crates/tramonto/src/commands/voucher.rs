@@ -70,7 +70,7 @@ async fn issue(
     global: &Global,
 ) -> Result<(), Error> {
     let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(codes)?;
+        let mut file = CodeFile::create(codes, global.json)?;
         let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
         let done = run(action, Some(reason), global).await?;
         return file.report(&done, global);
@@ -86,7 +86,7 @@ async fn reissue(
     global: &Global,
 ) -> Result<(), Error> {
     let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(codes)?;
+        let mut file = CodeFile::create(codes, global.json)?;
         let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
         let done = run(action, Some(reason), global).await?;
         return file.report(&done, global);

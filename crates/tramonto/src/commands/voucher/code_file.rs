@@ -8,23 +8,27 @@ use std::path::{Path, PathBuf};
 
 use engine::actions::Done;
 use engine::actions::voucher_codes::{CodeSink, CodesDelivered, IssuedCode};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::super::act::print;
 use super::unusable;
 use crate::Error;
 use crate::cli::{CodesArgs, Global};
+use crate::output::progress;
 use crate::output::text::count;
 
 /// The file of codes.
 pub(super) struct CodeFile<'a> {
     path: &'a Path,
     csv: csv::Writer<BufWriter<File>>,
+    bar: ProgressBar,
+    quiet: bool,
 }
 
 impl<'a> CodeFile<'a> {
     /// A new file: codes overwrite nothing, and inherit no file permissions.
-    pub(super) fn create(args: &'a CodesArgs) -> Result<Self, Error> {
+    pub(super) fn create(args: &'a CodesArgs, quiet: bool) -> Result<Self, Error> {
         let path: &PathBuf = args.out.as_ref().ok_or_else(|| {
             Error::Invalid("name a new file for the codes with --out FILE".to_owned())
         })?;
@@ -38,11 +42,12 @@ impl<'a> CodeFile<'a> {
         let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
         header.extend(args.tokens.then_some("token"));
         csv.write_record(&header).map_err(|error| failed(path, error))?;
-        Ok(Self { path, csv })
+        Ok(Self { path, csv, bar: ProgressBar::hidden(), quiet })
     }
 
     /// Reports what the file holds, and what it does not.
     pub(super) fn report(self, done: &Done<CodesDelivered>, global: &Global) -> Result<(), Error> {
+        self.bar.finish_and_clear();
         let CodesDelivered { vouchers, stopped, undelivered } = &done.result;
         let more = stopped.as_ref().map(|why| format!("; stopped: {why}")).unwrap_or_default();
         let again = if *undelivered == 0 {
@@ -63,7 +68,12 @@ impl<'a> CodeFile<'a> {
 }
 
 impl CodeSink for CodeFile<'_> {
+    fn begin(&mut self, codes: u64) {
+        self.bar = progress::bar("issue", "codes", codes, self.quiet);
+    }
+
     fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error> {
+        let taken = u64::try_from(codes.len()).unwrap_or(u64::MAX);
         for IssuedCode { mailbox, address, voucher, issue, code, token, .. } in codes {
             let address = address.unwrap_or_default();
             let mut row =
@@ -73,7 +83,9 @@ impl CodeSink for CodeFile<'_> {
             self.csv.write_record(&row).map_err(|error| failed(self.path, error))?;
         }
         let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
-        flushed.map_err(|source| unusable(self.path, "written", source))
+        flushed.map_err(|source| unusable(self.path, "written", source))?;
+        self.bar.inc(taken);
+        Ok(())
     }
 }
 
