@@ -121,15 +121,21 @@ impl Owners {
         Ok(Self { owners, _lock: lock })
     }
 
-    /// Erases holders from every owner; how much there was in each.
+    /// Erases holders from every owner; how much there was in each. `progress` takes the number of
+    /// holders times that of the owners that are done, and of all.
     pub(crate) async fn erase(
         &self,
         pending: &Pending,
         registry: &Registry,
+        progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<BTreeMap<String, u64>, Error> {
         let (whose, mut erased) = (Whose { pending, registry }, BTreeMap::new());
-        for owner in &self.owners {
+        let holders = pending.holders.len();
+        let all = (1_u64..).zip(&self.owners).last().map_or(0, |(owners, _)| holders * owners);
+        progress(0, all);
+        for (done, owner) in (1_u64..).zip(&self.owners) {
             owner.erase(&whose, &mut erased).await?;
+            progress(holders * done, all);
         }
         Ok(erased)
     }

@@ -79,10 +79,20 @@ impl Projections {
 
     /// Ticks until nothing is left; returns the number of events for the sets.
     pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        self.caught_up(now, &mut |_| {}).await
+    }
+
+    /// The same; `read` takes the number of events that were read.
+    async fn caught_up(
+        &self,
+        now: DateTime<Utc>,
+        read: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<u64, Error> {
         let mut events = 0;
         loop {
             let (sets, table) = (self.sets.tick(now).await?, self.table.tick(now).await?);
             events += sets.progress;
+            read(events);
             if sets.progress + table.progress == 0 {
                 return Ok(events);
             }
@@ -101,11 +111,13 @@ impl Projections {
 
     /// Deletes the files in the folder and rebuilds them from the log. No other process may have
     /// them open. An interrupted rebuild is harmless: the next start, or tick, resumes it.
+    /// `progress` takes the number of events that were read, of how many.
     pub async fn rebuild(
         dir: &Path,
         programme: ProgrammeId,
         log: Arc<dyn EventStore>,
         now: DateTime<Utc>,
+        progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<Rebuilt, Error> {
         let before = Self::as_it_is(dir, programme.clone(), Arc::clone(&log), now).await;
         if let Err(error) = &before {
@@ -114,8 +126,9 @@ impl Projections {
         for file in [SETS, TABLE] {
             remove(&dir.join(file))?;
         }
+        let head = log.head().await?;
         let projections = Self::open(dir, programme, log).await?;
-        let events = projections.catch_up(now).await?;
+        let events = projections.caught_up(now, &mut |read| progress(read, head)).await?;
         Ok(Rebuilt { events, before: before.ok(), after: projections.digests().await? })
     }
 

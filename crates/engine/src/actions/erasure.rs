@@ -24,12 +24,16 @@ pub struct EraseHolder<'a> {
 pub struct EraseAll<'a> {
     /// Where the mail logs are.
     pub logs: &'a MessageLogs,
+    /// Takes the number of records that were searched, of how many.
+    pub progress: &'a mut (dyn FnMut(u64, u64) + Send),
 }
 
 /// Completes an erasure that was interrupted.
 pub struct FinishErasure<'a> {
     /// Where the mail logs are.
     pub logs: &'a MessageLogs,
+    /// Takes the number of records that were searched, of how many.
+    pub progress: &'a mut (dyn FnMut(u64, u64) + Send),
 }
 
 impl Action for EraseHolder<'_> {
@@ -39,7 +43,7 @@ impl Action for EraseHolder<'_> {
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
         let number = store.number_of(&self.mailbox).await?;
         order(store, caller, self.logs, Some(number)).await?;
-        let at = carry_out(store, &caller.origin(), self.logs).await?;
+        let at = carry_out(store, &caller.origin(), self.logs, &mut |_, _| {}).await?;
         Ok(at.map(|places| HoldersErased { mailbox: Some(store.id_of(number)), places, kept: 0 }))
     }
 }
@@ -50,7 +54,7 @@ impl Action for EraseAll<'_> {
 
     async fn run(self, store: &Store, caller: &Caller) -> Result<At<HoldersErased>, Error> {
         order(store, caller, self.logs, None).await?;
-        let at = carry_out(store, &caller.origin(), self.logs).await?;
+        let at = carry_out(store, &caller.origin(), self.logs, self.progress).await?;
         let kept = {
             let snapshot = store.journal().state().await?;
             let state = &*snapshot;
@@ -65,7 +69,7 @@ impl Convergent for FinishErasure<'_> {
     type Result = HoldersErased;
 
     async fn run(self, store: &Store, by: &Origin) -> Result<At<HoldersErased>, Error> {
-        let at = carry_out(store, by, self.logs).await?;
+        let at = carry_out(store, by, self.logs, self.progress).await?;
         Ok(at.map(|places| HoldersErased { mailbox: None, places, kept: 0 }))
     }
 }
@@ -108,6 +112,7 @@ async fn carry_out(
     store: &Store,
     by: &Origin,
     logs: &MessageLogs,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<At<BTreeMap<String, u64>>, Error> {
     let (pending, position) = {
         let snapshot = store.journal().state().await?;
@@ -123,7 +128,7 @@ async fn carry_out(
     let archive = logs.present_or_to_come(store.settings(), &pending)?;
     let registry = store.registry().await?;
     let owners = Owners::open(store, archive.as_ref()).await?;
-    let erased = owners.erase(&pending, registry).await;
+    let erased = owners.erase(&pending, registry, progress).await;
     owners.close().await;
     let erased = erased?;
     let now = store.now().await?;

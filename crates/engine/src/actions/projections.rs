@@ -9,22 +9,30 @@ use views::Rebuilt;
 use crate::store::{StoreSettings, programme_of};
 use crate::{Error, RealClock, StoreUrl};
 
-/// Derives the read models again and compares them with what was there.
-pub async fn rebuild(settings: &StoreSettings) -> Result<Rebuilt, Error> {
+/// Derives the read models again and compares them with what was there. `progress` takes the number
+/// of events that were read, of how many, where a folder is read.
+pub async fn rebuild(
+    settings: &StoreSettings,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Rebuilt, Error> {
     match &settings.url {
-        StoreUrl::Folder(_) => rebuild_embedded(settings).await,
+        StoreUrl::Folder(_) => rebuild_embedded(settings, progress).await,
         StoreUrl::Postgres(_) => rebuild_shared(settings).await,
     }
 }
 
-async fn rebuild_embedded(settings: &StoreSettings) -> Result<Rebuilt, Error> {
+async fn rebuild_embedded(
+    settings: &StoreSettings,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Rebuilt, Error> {
     let home = settings.home()?;
     home.expect_store()?;
     let _lock = home.lock()?;
     let log = DatabaseStore::open_read_only(&home.log()).await?;
     let programme = programme_of(&log).await?.ok_or_else(nothing_to_derive)?;
     let store: Arc<dyn EventStore> = Arc::new(log);
-    let rebuilt = Projections::rebuild(home.folder(), programme, store, RealClock.now()).await?;
+    let (folder, now) = (home.folder(), RealClock.now());
+    let rebuilt = Projections::rebuild(folder, programme, store, now, progress).await?;
     let equal = rebuilt.before.as_ref().map(|before| *before == rebuilt.after);
     Ok(Rebuilt { equal, digests: Some(rebuilt) })
 }

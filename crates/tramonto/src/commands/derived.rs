@@ -7,6 +7,7 @@ use views::Projection;
 use super::act::{query, show};
 use crate::Error;
 use crate::cli::Global;
+use crate::output::progress::Reported;
 use crate::output::text::{count, table};
 
 pub(super) async fn status(global: &Global) -> Result<(), Error> {
@@ -29,6 +30,9 @@ pub(super) async fn status(global: &Global) -> Result<(), Error> {
 }
 
 pub(super) async fn rebuild(global: &Global) -> Result<(), Error> {
-    let rebuilt = projections::rebuild(&global.settings()?).await?;
-    show(&rebuilt, |rebuilt| format!("{rebuilt}\n"), global)
+    let mut bar = Reported::new("rebuild", "events", global.json);
+    let mut progress = |read, all| bar.report(read, all);
+    let rebuilt = projections::rebuild(&global.settings()?, &mut progress).await;
+    drop(bar);
+    show(&rebuilt?, |rebuilt| format!("{rebuilt}\n"), global)
 }

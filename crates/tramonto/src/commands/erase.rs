@@ -13,6 +13,7 @@ use crate::Error;
 use crate::cli::{EraseArgs, EraseCommand, Global, SearchTerm};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::output::progress::Reported;
 use crate::output::text::{count, table};
 
 /// The maximum number of search terms.
@@ -23,15 +24,23 @@ const LONGEST_INPUT: u64 = 64 << 10;
 pub(super) async fn execute(args: EraseArgs, global: &Global) -> Result<ExitCode, Error> {
     let EraseArgs { archive, no_archive, command } = args;
     let logs = MessageLogs::find(&global.settings()?, archive, no_archive)?;
+    let mut bar = Reported::new("erase", "records", global.json);
+    let mut progress = |done, all| bar.report(done, all);
     match command {
         EraseCommand::Start { mailbox: Some(mailbox), reason, .. } => {
             act(EraseHolder { mailbox, logs: &logs }, &reason, global).await?;
         }
         EraseCommand::Start { mailbox: None, reason, .. } => {
-            act(EraseAll { logs: &logs }, &reason, global).await?;
+            let action = EraseAll { logs: &logs, progress: &mut progress };
+            let done = run(action, Some(&reason), global).await;
+            drop(bar);
+            answer(&done?, global)?;
         }
         EraseCommand::Resume => {
-            answer(&run(FinishErasure { logs: &logs }, None, global).await?, global)?;
+            let action = FinishErasure { logs: &logs, progress: &mut progress };
+            let done = run(action, None, global).await;
+            drop(bar);
+            answer(&done?, global)?;
         }
         EraseCommand::Verify { texts } => return verify(texts, &logs, global).await,
     }

@@ -15,6 +15,34 @@ pub(crate) fn bar(what: &'static str, unit: &'static str, total: u64, quiet: boo
     begun(ProgressBar::with_draw_target(Some(total), target(quiet)), &template, unit)
 }
 
+/// A bar for work that reports how much of how much is done: drawn from the first report on, and
+/// cleared when dropped.
+pub(crate) struct Reported {
+    what: &'static str,
+    unit: &'static str,
+    quiet: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Reported {
+    pub(crate) fn new(what: &'static str, unit: &'static str, quiet: bool) -> Self {
+        Self { what, unit, quiet, bar: None }
+    }
+
+    pub(crate) fn report(&mut self, done: u64, all: u64) {
+        let begin = || bar(self.what, self.unit, all, self.quiet);
+        self.bar.get_or_insert_with(begin).set_position(done);
+    }
+}
+
+impl Drop for Reported {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// A bar for a file that is read; [`show_read`] moves it.
 pub(crate) fn file(what: &'static str, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, target(quiet));

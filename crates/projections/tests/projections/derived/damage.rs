@@ -37,7 +37,8 @@ async fn a_file_that_was_derived_from_another_log_is_refused() {
     assert!(matches!(error, Error::OtherLog { .. }), "{error}");
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
     assert!(!error.may_retry());
-    let rebuilt = Projections::rebuild(dir.path(), programme(), other.log(), other.now()).await;
+    let (log, now) = (other.log(), other.now());
+    let rebuilt = Projections::rebuild(dir.path(), programme(), log, now, &mut |_, _| {}).await;
     assert_eq!(rebuilt.unwrap().before, None);
     open(&other, &dir).await.unwrap();
 }

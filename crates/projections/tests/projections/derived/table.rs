@@ -115,8 +115,13 @@ proptest! {
             let before = projections.digests().await.unwrap();
             projections.close().await.unwrap();
             let log = scenario.log();
-            let rebuilt = Projections::rebuild(dir.path(), programme(), log, scenario.now()).await;
+            let (mut reports, now) = (Vec::new(), scenario.now());
+            let mut progress = |read, all| reports.push((read, all));
+            let rebuilt =
+                Projections::rebuild(dir.path(), programme(), log, now, &mut progress).await;
             let rebuilt = rebuilt.unwrap();
+            assert_eq!(reports.last(), Some(&(rebuilt.events, rebuilt.events)));
+            assert!(reports.is_sorted(), "{reports:?}");
             assert_eq!(rebuilt.after, before);
             assert_eq!(rebuilt.before, Some(before));
             assert_eq!(rebuilt.events, scenario.log().head().await.unwrap());

@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 
 use engine::actions::Done;
 use engine::actions::voucher_codes::{CodeSink, CodesDelivered, IssuedCode};
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::super::act::print;
 use super::unusable;
 use crate::Error;
 use crate::cli::{CodesArgs, Global};
-use crate::output::progress;
+use crate::output::progress::Reported;
 use crate::output::text::count;
 
 /// The file of codes.
 pub(super) struct CodeFile<'a> {
     path: &'a Path,
     csv: csv::Writer<BufWriter<File>>,
-    bar: ProgressBar,
-    quiet: bool,
+    taken: u64,
+    coming: u64,
+    bar: Reported,
 }
 
 impl<'a> CodeFile<'a> {
@@ -42,12 +42,12 @@ impl<'a> CodeFile<'a> {
         let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
         header.extend(args.tokens.then_some("token"));
         csv.write_record(&header).map_err(|error| failed(path, error))?;
-        Ok(Self { path, csv, bar: ProgressBar::hidden(), quiet })
+        Ok(Self { path, csv, taken: 0, coming: 0, bar: Reported::new("issue", "codes", quiet) })
     }
 
     /// Reports what the file holds, and what it does not.
     pub(super) fn report(self, done: &Done<CodesDelivered>, global: &Global) -> Result<(), Error> {
-        self.bar.finish_and_clear();
+        drop(self.bar);
         let CodesDelivered { vouchers, stopped, undelivered } = &done.result;
         let more = stopped.as_ref().map(|why| format!("; stopped: {why}")).unwrap_or_default();
         let again = if *undelivered == 0 {
@@ -69,7 +69,8 @@ impl<'a> CodeFile<'a> {
 
 impl CodeSink for CodeFile<'_> {
     fn begin(&mut self, codes: u64) {
-        self.bar = progress::bar("issue", "codes", codes, self.quiet);
+        self.coming = codes;
+        self.bar.report(0, codes);
     }
 
     fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error> {
@@ -84,7 +85,8 @@ impl CodeSink for CodeFile<'_> {
         }
         let flushed = self.csv.flush().and_then(|()| self.csv.get_ref().get_ref().sync_all());
         flushed.map_err(|source| unusable(self.path, "written", source))?;
-        self.bar.inc(taken);
+        self.taken += taken;
+        self.bar.report(self.taken, self.coming);
         Ok(())
     }
 }
