@@ -5,8 +5,7 @@ use std::str::FromStr;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use domain::Capabilities;
-use engine::parts::{AnswerSettings, WorkerSettings};
-use engine::{ProcessSettings, ServiceSettings};
+use engine::parts::{AnswerSettings, LeaseSettings, WorkerSettings};
 use url::Url;
 use workers::{SessionCommand, SweepSettings};
 
@@ -109,12 +108,11 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_LISTEN", default_value_t)]
     pub listen: Listen,
     /// Seconds to finish in-flight work at shutdown
-    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN",
-        default_value_t = Seconds(ProcessSettings::default().stop_within))]
+    #[arg(long, value_name = "SECONDS", env = "TRAMONTO_STOP_WITHIN", default_value = "25")]
     pub stop_within: Seconds,
     /// Seconds after which a standby takes over from a silent service
     #[arg(long, value_name = "SECONDS", env = "TRAMONTO_LEASE",
-        default_value_t = Seconds(ServiceSettings::default().lease))]
+        default_value_t = Seconds(LeaseSettings::TTL))]
     pub lease: Seconds,
     /// OTLP collector for spans (HTTP), e.g. `http://localhost:4318`; none by default
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]

@@ -84,7 +84,7 @@ pub struct Listen(pub Option<SocketAddr>);
 
 impl Default for Listen {
     fn default() -> Self {
-        Self(ProcessSettings::default().listen)
+        Self(Some(ProcessSettings::LISTEN))
     }
 }
 
