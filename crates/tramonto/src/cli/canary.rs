@@ -63,10 +63,10 @@ pub enum CanaryCommand {
   tramonto canary probe --canary-smtp smtp://mx.example --canary-submission smtps://mail.example \\
     --canary-imap imaps://mail.example --canary-password-file canary.password --transcript")]
 pub struct ProbeArgs {
-    /// The servers to probe.
-    #[command(flatten)]
-    pub endpoints: CanaryArgs,
     /// Protocol transcripts, besides the results
     #[arg(long)]
     pub transcript: bool,
+    /// The servers to probe.
+    #[command(flatten)]
+    pub endpoints: CanaryArgs,
 }

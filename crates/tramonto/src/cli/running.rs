@@ -74,6 +74,9 @@ pub struct RunArgs {
     /// Which command ends open sessions.
     #[command(flatten)]
     pub sessions: SessionArgs,
+    /// The policy server, if any.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
     /// The relay for notices.
     #[command(flatten)]
     pub notices: NoticeArgs,
@@ -83,7 +86,4 @@ pub struct RunArgs {
     /// Options of services. A store in a folder uses `--listen` and `--otlp-endpoint` only.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// The policy server, if any.
-    #[command(flatten)]
-    pub answers: AnswerArgs,
 }

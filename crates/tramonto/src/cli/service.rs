@@ -76,6 +76,7 @@ pub enum ServiceCommand {
 
 /// Options of every service: the bus, health checks and shutdown.
 #[derive(Debug, Clone, Args)]
+// A command flattens a group with a heading behind its own options, which would get the heading too.
 #[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
     /// Message bus; servers of one cluster separated by commas
@@ -127,12 +128,12 @@ pub struct ServiceArgs {
 #[command(after_help = "Example:
   tramonto service scheduler --store postgres://tramonto@db/tramonto --bus nats://bus")]
 pub struct SchedulerArgs {
-    /// Options of every service.
-    #[command(flatten)]
-    pub service: ServiceArgs,
     /// How work is dispatched.
     #[command(flatten)]
     pub sweep: SweepArgs,
+    /// Options of every service.
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// How work is dispatched.
@@ -188,9 +189,6 @@ pub struct SessionArgs {
   tramonto service worker --store postgres://tramonto@db/tramonto --bus nats://bus
   tramonto service worker --effects send,modify --workers 4")]
 pub struct WorkerArgs {
-    /// Options of every service.
-    #[command(flatten)]
-    pub service: ServiceArgs,
     /// Effects to carry out, separated by commas; all by default
     ///
     /// They are activate, send, modify, receive, access, and request-voucher, which issues
@@ -206,6 +204,9 @@ pub struct WorkerArgs {
     /// The lead time for arming the platform.
     #[command(flatten)]
     pub arming: ArmArgs,
+    /// Options of every service.
+    #[command(flatten)]
+    pub service: ServiceArgs,
     /// The relay for notices.
     #[command(flatten)]
     pub notices: NoticeArgs,
@@ -219,13 +220,13 @@ pub struct WorkerArgs {
 #[command(after_help = "Example:
   tramonto service relay --store postgres://tramonto@db/tramonto --bus nats://bus")]
 pub struct RelayArgs {
-    /// Options of every service.
-    #[command(flatten)]
-    pub service: ServiceArgs,
     /// Whether each mailbox of an event gets a message too, on `…event.mailbox.KIND`
     #[arg(long, value_name = "BOOL", default_value_t = false,
         action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub expand: bool,
+    /// Options of every service.
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// A policy server.
@@ -238,12 +239,12 @@ Among Postfix's recipient restrictions:
   check_policy_service { inet:127.0.0.1:10040, timeout=3s, retry_delay=1s, try_limit=2,
                          { default_action = 451 4.3.5 try later } }")]
 pub struct PolicyArgs {
-    /// Options of every service; the bus is not used.
-    #[command(flatten)]
-    pub service: ServiceArgs,
     /// How requests are answered.
     #[command(flatten)]
     pub answers: AnswerArgs,
+    /// Options of every service; the bus is not used.
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// How policy requests are answered.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use clap::Command;
-use tramonto::cli::{Cli, GROUPS, command};
+use clap::{Arg, Args, Command};
+use tramonto::cli::{CanaryArgs, Cli, GROUPS, NoticeArgs, ServiceArgs, command};
 use tramonto::exit::Exit;
 
 use crate::scene::Scene;
@@ -88,6 +88,22 @@ fn every_example_in_the_help_is_taken_by_the_grammar() {
         }
     }
     assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn a_shared_heading_holds_no_option_of_a_single_command() {
+    let place = |argument: &Arg| {
+        let heading = argument.get_help_heading()?;
+        Some((heading.to_owned(), argument.get_id().to_string()))
+    };
+    let shared = NoticeArgs::augment_args(ServiceArgs::augment_args(Command::new("shared")));
+    let shared = CanaryArgs::augment_args(shared);
+    let shared: BTreeSet<_> = shared.get_arguments().filter_map(place).collect();
+    for (path, command) in leaves() {
+        for place in command.get_arguments().filter_map(place) {
+            assert!(shared.contains(&place), "{path}: {place:?}");
+        }
+    }
 }
 
 #[test]
