@@ -24,6 +24,9 @@ pub(crate) struct Provision {
     directory: Arc<Directory>,
     /// The texts that this process set last.
     refusals: Option<Refusals>,
+    /// The position of the log at which this process last found every mailbox provisioned: until
+    /// an append, a tick reads neither the directory nor the log.
+    complete_at: Option<u64>,
 }
 
 impl Provision {
@@ -33,18 +36,22 @@ impl Provision {
         registry: Arc<Registry>,
         directory: Arc<Directory>,
     ) -> Self {
-        Self { journal, registry, directory, refusals: None }
+        Self { journal, registry, directory, refusals: None, complete_at: None }
     }
 
     /// Provisions what was registered since the last tick; how many mailboxes.
     pub(crate) async fn tick(&mut self) -> Result<u64, Error> {
-        self.set_refusals().await?;
+        let position = self.set_refusals().await?;
+        if self.complete_at == Some(position) {
+            return Ok(0);
+        }
         let mut provisioned = 0;
         loop {
             let checkpoint = self.directory.checkpoint().await?;
             let page = self.journal.store().read_all(checkpoint, &of_registry(), PAGE).await?;
             if page.events.is_empty() {
                 // The checkpoint is not written for every event of other kinds.
+                self.complete_at = Some(position);
                 return Ok(provisioned);
             }
             let mut rows = Vec::new();
@@ -58,13 +65,20 @@ impl Provision {
         }
     }
 
+    /// Forgets what it found: another process may provision from now on.
+    pub(crate) fn start_over(&mut self) {
+        (self.refusals, self.complete_at) = (None, None);
+    }
+
     /// Sets the refusal texts of the plan in force, unless this process has set them already.
-    async fn set_refusals(&mut self) -> Result<(), Error> {
+    /// Returns the position of that plan's state.
+    async fn set_refusals(&mut self) -> Result<u64, Error> {
         let state = self.journal.state().await?;
+        let position = state.position();
         let refusals = state.plan().map(|plan| &plan.refusals);
         let Some(refusals) = refusals.filter(|refusals| self.refusals.as_ref() != Some(refusals))
         else {
-            return Ok(());
+            return Ok(position);
         };
         let refusals = refusals.clone();
         drop(state);
@@ -72,7 +86,7 @@ impl Provision {
             tracing::info!("refusal texts of the mail servers updated to the plan in force");
         }
         self.refusals = Some(refusals);
-        Ok(())
+        Ok(position)
     }
 
     /// Number and address of the active mailboxes of an event.

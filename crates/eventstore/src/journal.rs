@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::{
-    Append, Appended, Clock, Error, EventStore, ExpectedVersion, Fold, Follower, NewEvent,
+    Append, Appended, Clock, Direction, Error, EventStore, ExpectedVersion, Fold, Follower, NewEvent,
     RecordedEvent, StreamName,
 };
 
@@ -180,13 +180,29 @@ impl Journal {
 
     /// The current version of a stream, as an expectation.
     pub async fn version_of(&self, stream: &StreamName) -> Result<ExpectedVersion, Error> {
-        let last = self.store.read_stream(stream, u64::MAX, crate::Direction::Backwards, 1).await;
-        match last {
-            Ok(last) => Ok(last
-                .first()
-                .map_or(ExpectedVersion::NoStream, |last| ExpectedVersion::Exact(last.version))),
-            Err(Error::StreamNotFound(_)) => Ok(ExpectedVersion::NoStream),
-            Err(error) => Err(error),
+        Ok(version(self.last_of(stream).await?.as_ref()))
+    }
+
+    /// The version of a stream for a decision on the state at a position of the log; `None` where
+    /// the stream has grown since.
+    pub async fn version_at(
+        &self,
+        stream: &StreamName,
+        position: u64,
+    ) -> Result<Option<ExpectedVersion>, Error> {
+        let last = self.last_of(stream).await?;
+        let grown = last.as_ref().is_some_and(|last| last.position > position);
+        Ok((!grown).then(|| version(last.as_ref())))
+    }
+
+    async fn last_of(&self, stream: &StreamName) -> Result<Option<RecordedEvent>, Error> {
+        match self.store.read_stream(stream, u64::MAX, Direction::Backwards, 1).await {
+            Err(Error::StreamNotFound(_)) => Ok(None),
+            last => Ok(last?.into_iter().next()),
         }
     }
+}
+
+fn version(last: Option<&RecordedEvent>) -> ExpectedVersion {
+    last.map_or(ExpectedVersion::NoStream, |last| ExpectedVersion::Exact(last.version))
 }

@@ -35,4 +35,8 @@ impl Part for Provision {
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Progress { done: Self::tick(self).await?, ..Progress::idle(None) })
     }
+
+    fn lease_lost(&mut self) {
+        self.start_over();
+    }
 }

@@ -46,7 +46,8 @@ pub struct Sender {
 
 /// What there is to do.
 struct Work {
-    expected: ExpectedVersion,
+    /// The position of the log at which this is so.
+    position: u64,
     expired: Vec<ExpiredClaim>,
     next: Option<NextBatch>,
     next_wake: Option<DateTime<Utc>>,
@@ -99,7 +100,7 @@ impl Sender {
             self.back_off(&cause);
             return Ok(Tick { progress: 0, next_wake: self.backoff_until });
         }
-        self.send(work.expected, batch).await
+        self.send(work.position, batch).await
     }
 
     /// Pauses while the relay is unavailable.
@@ -113,14 +114,11 @@ impl Sender {
     }
 
     async fn work(&self, now: DateTime<Utc>) -> Result<Work, Error> {
-        // Read before the state: an event appended in between makes our append a conflict.
-        let stream = notice_stream(self.journal.programme())?;
-        let expected = self.journal.version_of(&stream).await?;
         let snapshot = self.journal.state().await?;
         let state = &*snapshot;
         let next = domain::outgoing(state, now).into_iter().next();
         Ok(Work {
-            expected,
+            position: snapshot.position(),
             expired: domain::expired_claims(state, now),
             next: next.and_then(|outgoing| self.next_batch(state, outgoing)),
             next_wake: domain::next_notice_wake(state, now),
@@ -150,11 +148,11 @@ impl Sender {
             Event::NoticesInDoubt(NoticesInDoubt { notice: over.notice, cause, mailboxes })
         };
         let events: Vec<_> = work.expired.into_iter().map(doubt).collect();
-        self.append(work.expected, &events).await?;
+        self.append_decided(work.position, &events).await?;
         Ok(AGAIN)
     }
 
-    async fn send(&mut self, expected: ExpectedVersion, batch: NextBatch) -> Result<Tick, Error> {
+    async fn send(&mut self, position: u64, batch: NextBatch) -> Result<Tick, Error> {
         let NextBatch { notice, wording, mailboxes, receiving } = batch;
         let time_limit = self.mailer.time_limit();
         let now = self.journal.now();
@@ -168,7 +166,7 @@ impl Sender {
             until,
             mailboxes: mailboxes.clone(),
         });
-        if !self.append(expected, &[claim]).await? {
+        if !self.append_decided(position, &[claim]).await? {
             // A concurrent append: the next pass starts over.
             return Ok(AGAIN);
         }
@@ -217,8 +215,18 @@ impl Sender {
         Ok(())
     }
 
-    /// False on a conflict with a concurrent append. Not the journal's decision loop: a claim
-    /// depends on what the mailer can send now, so the next tick makes it again.
+    /// Appends what was decided at a position of the log; false where the stream has grown since.
+    /// Not the journal's decision loop: a claim depends on what the mailer can send now, so the
+    /// next tick makes it again. An idle tick reads no version.
+    async fn append_decided(&self, position: u64, events: &[Event]) -> Result<bool, Error> {
+        let stream = notice_stream(self.journal.programme())?;
+        match self.journal.version_at(&stream, position).await? {
+            Some(expected) => self.append(expected, events).await,
+            None => Ok(false),
+        }
+    }
+
+    /// False on a conflict with a concurrent append.
     async fn append(&self, expected: ExpectedVersion, events: &[Event]) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);
