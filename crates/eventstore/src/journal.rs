@@ -9,8 +9,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::{
-    Append, Appended, Clock, Direction, Error, EventStore, ExpectedVersion, Fold, Follower, NewEvent,
-    RecordedEvent, StreamName,
+    Append, Appended, Clock, Direction, Error, EventStore, ExpectedVersion, Fold, Follower,
+    NewEvent, RecordedEvent, StreamName,
 };
 
 /// Who appends, why, and what caused it.
