@@ -91,7 +91,7 @@ impl Archive {
     pub async fn withdrawn(&self) -> Result<Vec<(Uuid, u32)>, Error> {
         let now = self.journal.now();
         let ready = self.read_state(|state| {
-            let open = state.log_requests.open().iter();
+            let open = state.log_requests.open.iter();
             let ready = open.filter(|(_, open)| {
                 let LogStanding::Prepared { expires_at, .. } = &open.standing else { return false };
                 now < *expires_at

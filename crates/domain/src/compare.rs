@@ -65,7 +65,7 @@ pub fn expected(
 ) -> Vec<Expectation> {
     let Some(plan) = state.plan() else { return Vec::new() };
     // An erased mailbox has no address on the platform, and a platform set up later never had it.
-    let mut numbers = state.rights.activated() - state.erasure.erased();
+    let mut numbers = &state.rights.activated - &state.erasure.erased;
     numbers.remove_range(..*range.start());
     if let Some(beyond) = range.end().checked_add(1) {
         numbers.remove_range(beyond..);
@@ -87,10 +87,10 @@ impl Busy {
         let mut with: Vec<_> = tasks.map(|task| (task.capabilities, task.mailboxes)).collect();
         let of_platform =
             |capabilities: Capabilities| !capabilities.contains(Capability::RequestVoucher);
-        let waiting = state.failures.waiting().iter();
+        let waiting = state.failures.waiting.iter();
         let waiting = waiting.filter(|waiting| of_platform(waiting.capabilities));
         with.extend(waiting.map(|waiting| (Capabilities::OF_PLATFORM, waiting.mailboxes.clone())));
-        let incidents = state.failures.incidents().values();
+        let incidents = state.failures.incidents.values();
         with.extend(incidents.map(|failed| (failed.capabilities, &failed.open | &failed.resolved)));
         Self { with }
     }
@@ -116,7 +116,7 @@ fn expectation(
         return Expectation { capability, allowed, until: BTreeMap::new(), gone, left_out };
     }
     let mut left_out = busy.with(capability);
-    let ending = rights.holds().values().filter(|hold| hold.capabilities.contains(capability));
+    let ending = rights.holds.values().filter(|hold| hold.capabilities.contains(capability));
     left_out.extend(
         ending
             .filter(|hold| hold.ends_at(plan.zone).is_some_and(|end| is_close_by(end, now)))

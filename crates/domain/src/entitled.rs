@@ -46,16 +46,16 @@ impl Entitled {
         let steps = plan.phases.iter().enumerate();
         let rights = &state.rights;
         let mut holds: BTreeMap<u32, Vec<Hold>> = BTreeMap::new();
-        for hold in rights.holds().values() {
+        for hold in rights.holds.values() {
             holds.entry(hold.number).or_default().push(hold.clone());
         }
         Some(Self {
             zone: plan.zone,
             in_service: plan.in_service,
             steps: steps.map(|(index, phase)| (plan.starts_at(index), phase.allows)).collect(),
-            registered: rights.registered().clone(),
-            activated: rights.activated().clone(),
-            withdrawn: rights.withdrawn().clone(),
+            registered: rights.registered.clone(),
+            activated: rights.activated.clone(),
+            withdrawn: rights.withdrawn.clone(),
             holds,
         })
     }

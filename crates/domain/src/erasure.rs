@@ -81,7 +81,7 @@ impl State {
                  a holder on request, name the mailbox"
             ));
         }
-        let new = &(mailboxes & self.rights.registered()) - self.erasure.ordered();
+        let new = &(mailboxes & &self.rights.registered) - &self.erasure.ordered;
         let mut these = new.clone();
         for (_, ineligible) in self.ineligible(plan, now) {
             these -= ineligible;
@@ -93,7 +93,7 @@ impl State {
         let Some(number) = mailboxes.min().filter(|_| mailboxes.len() == 1) else {
             return Ok(Vec::new());
         };
-        if !self.rights.registered().contains(number) {
+        if !self.rights.registered.contains(number) {
             return Rejection::because("the mailbox is not registered");
         }
         match self.ineligible(plan, now).into_iter().find(|(_, set)| set.contains(number)) {
@@ -107,7 +107,7 @@ impl State {
         let rights = &self.rights;
         let open = Capabilities::OF_PLATFORM.iter().map(|capability| rights.open(capability));
         let vouchers = &self.vouchers;
-        let waiting = self.log_requests.open().values().filter(|request| {
+        let waiting = self.log_requests.open.values().filter(|request| {
             !matches!(request.standing, LogStanding::Prepared { delivered: true, .. })
         });
         vec![
@@ -131,19 +131,19 @@ impl State {
             (
                 "the link of a message-log export is still valid; wait until it expires, then run \
                  `tramonto log-request expire`",
-                self.log_requests.open().values().map(|open| open.number).collect(),
+                self.log_requests.open.values().map(|open| open.number).collect(),
             ),
             (
                 "the mailbox has a pending voucher request; issue or refuse the voucher first",
                 if plan.allowed_at(now).contains(Capability::RequestVoucher) {
-                    vouchers.requested().clone()
+                    vouchers.requested.clone()
                 } else {
                     RoaringBitmap::new()
                 },
             ),
             (
                 "the voucher's code was not delivered; deliver it or revoke the voucher first",
-                vouchers.valid() - vouchers.delivered(),
+                vouchers.valid() - &vouchers.delivered,
             ),
         ]
     }

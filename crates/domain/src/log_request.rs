@@ -104,28 +104,28 @@ impl State {
     fn request_log(&self, asked: LogRequested, plan: &Plan, now: DateTime<Utc>) -> Decided {
         let LogRequested { request, number, by, from, through, received_on } = asked;
         let rights = &self.rights;
-        if self.log_requests.open().contains_key(&request) {
+        if self.log_requests.open.contains_key(&request) {
             return Ok(Vec::new());
         }
         window(by, plan, received_at(received_on, plan, now)?)?;
-        if let Some((at, _)) = self.log_requests.destroyed() {
+        if let Some((at, _)) = &self.log_requests.destroyed {
             let on = civil_date(*at, plan.zone);
             return Rejection::because(format!("the logs were destroyed on {on}"));
         }
-        if !rights.registered().contains(number) {
+        if !rights.registered.contains(number) {
             return Rejection::because("the mailbox is not registered");
         }
         // Nobody can be verified as the holder any more.
-        if self.erasure.ordered().contains(number) {
+        if self.erasure.ordered.contains(number) {
             return Rejection::because(
                 "the holder's personal data were erased, and the message log with them",
             );
         }
-        if !rights.activated().contains(number) {
+        if !rights.activated.contains(number) {
             return Rejection::because("the mailbox was never activated; it has no messages");
         }
         // A holder who withdrew has left the programme; the message log still exists.
-        if by == Requester::Holder && rights.withdrawn().contains(number) {
+        if by == Requester::Holder && rights.withdrawn.contains(number) {
             return Rejection::because(
                 "the mailbox was withdrawn; only an authority can request its log",
             );
@@ -143,14 +143,14 @@ impl State {
     /// May message logs still be indexed?
     pub fn may_index_logs(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
         let (plan, requests) = (self.adopted_plan()?, &self.log_requests);
-        if let Some((at, _)) = requests.destroyed() {
+        if let Some((at, _)) = &requests.destroyed {
             let on = civil_date(*at, plan.zone);
             return Rejection::because(format!(
                 "the logs were destroyed on {on}; no log can be indexed any more"
             ));
         }
         match last_day(plan) {
-            Some((last, ends)) if now >= ends && requests.open().is_empty() => Rejection::because(
+            Some((last, ends)) if now >= ends && requests.open.is_empty() => Rejection::because(
                 format!("log requests ended on {last} and none is open; destroy the logs"),
             ),
             Some(_) | None => Ok(()),
@@ -169,7 +169,7 @@ impl State {
                 "logs must be kept: requests are accepted through {last}"
             ));
         }
-        match self.log_requests.open().len() {
+        match self.log_requests.open.len() {
             0 => Ok(()),
             1 => Rejection::because(
                 "1 log request is open; serve or refuse it, and wait until its link expires",
@@ -202,7 +202,7 @@ fn access(
     outcome: ExportAccess,
     now: DateTime<Utc>,
 ) -> ExportAccess {
-    match requests.open().get(&request).map(|open| &open.standing) {
+    match requests.open.get(&request).map(|open| &open.standing) {
         Some(LogStanding::Prepared { expires_at, .. }) if now < *expires_at => outcome,
         Some(LogStanding::Prepared { .. }) | None => ExportAccess::Expired,
         Some(LogStanding::Requested | LogStanding::Verified) => ExportAccess::Missing,
@@ -210,7 +210,7 @@ fn access(
 }
 
 fn known(requests: &LogRequests, request: Uuid) -> Result<&LogRequest, Rejection> {
-    requests.open().get(&request).ok_or_else(|| {
+    requests.open.get(&request).ok_or_else(|| {
         Rejection(format!("log request {request} is not open; list them with `log-request list`"))
     })
 }

@@ -85,7 +85,7 @@ fn audience(state: &State, plan: &Plan, rule: &NoticeRule) -> RoaringBitmap {
     let rights = &state.rights;
     match rule.to {
         Audience::Active => rights.active(),
-        Audience::Registered => rights.registered() - rights.withdrawn(),
+        Audience::Registered => &rights.registered - &rights.withdrawn,
         Audience::Losing => {
             let Some(index) = plan.phases.iter().position(|phase| phase.id == rule.phase) else {
                 return RoaringBitmap::new();
@@ -107,17 +107,17 @@ pub fn notice_account(state: &State, rule: &NoticeRule) -> NoticeAccount {
     let empty = NoticeState::default();
     let notice = state.notices.get(&rule.id).unwrap_or(&empty);
     let claimed = notice.claimed();
-    let deferred = notice.waiting().iter().map(|waiting| &waiting.mailboxes).union() - &claimed;
-    let released = notice.released() - notice.settled() - &claimed - &deferred;
+    let deferred = notice.waiting.iter().map(|waiting| &waiting.mailboxes).union() - &claimed;
+    let released = &notice.released - notice.settled() - &claimed - &deferred;
     NoticeAccount {
-        sent: notice.sent().clone(),
-        failed: notice.failed().values().union(),
-        in_doubt: notice.in_doubt().values().union(),
+        sent: notice.sent.clone(),
+        failed: notice.failed.values().union(),
+        in_doubt: notice.in_doubt.values().union(),
         claimed,
         deferred,
         // A hold or withdrawal since the release removes a mailbox from the audience.
         released: released & &concerned,
-        left: concerned - notice.released(),
+        left: concerned - &notice.released,
     }
 }
 
@@ -129,13 +129,13 @@ pub fn release(
     scheduled_for: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Option<Event> {
-    let plan = state.plan().filter(|_| !state.programme.is_paused())?;
+    let plan = state.plan().filter(|_| !state.programme.paused)?;
     let rule = plan.notice(notice)?;
     let (opens, _) = rule.window(plan)?;
     if notice_standing(state, plan, rule, now) != NoticeStanding::Open || scheduled_for < opens {
         return None;
     }
-    let last = state.notices.get(notice).and_then(NoticeState::last);
+    let last = state.notices.get(notice).and_then(|state| state.last.as_ref());
     if last.is_some_and(|last| last.scheduled_for >= scheduled_for) {
         return None;
     }
@@ -159,7 +159,7 @@ pub fn release(
 
 /// The notices that are ready to send, in the order of the plan.
 pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
-    let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+    let Some(plan) = state.plan().filter(|_| !state.programme.paused) else {
         return Vec::new();
     };
     let of = |rule: &NoticeRule| {
@@ -167,8 +167,8 @@ pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
         if notice_standing(state, plan, rule, now) != NoticeStanding::Open {
             return None;
         }
-        let waiting = notice.waiting().iter().filter(|waiting| waiting.retry_at > now);
-        let mut mailboxes = notice.released() - notice.settled();
+        let waiting = notice.waiting.iter().filter(|waiting| waiting.retry_at > now);
+        let mut mailboxes = &notice.released - notice.settled();
         mailboxes -= notice.claimed();
         mailboxes -= waiting.map(|waiting| &waiting.mailboxes).union();
         if mailboxes.is_empty() {
@@ -182,9 +182,10 @@ pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
 
 /// The claims past their instant, whose senders pass nothing to the relay any more.
 pub fn expired_claims(state: &State, now: DateTime<Utc>) -> Vec<ExpiredClaim> {
-    let claims = state.notices.all().flat_map(|(id, notice)| {
-        notice.claims().iter().map(move |(claim, made)| (id, claim, made))
-    });
+    let claims = state
+        .notices
+        .all()
+        .flat_map(|(id, notice)| notice.claims.iter().map(move |(claim, made)| (id, claim, made)));
     let over = claims.filter(|(_, _, made)| made.until < now);
     let over = over.map(|(notice, claim, made)| ExpiredClaim {
         notice: notice.clone(),
@@ -200,11 +201,11 @@ pub fn next_notice_wake(state: &State, now: DateTime<Utc>) -> Option<DateTime<Ut
     let attempts = plan.notices.iter().filter_map(|rule| {
         let (_, closes) = rule.window(plan)?;
         let notice = state.notices.get(&rule.id)?;
-        let next = notice.waiting().iter().map(|waiting| waiting.retry_at).filter(|at| *at > now);
+        let next = notice.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now);
         // A notice is not retried after its phase has begun.
         next.min().filter(|at| *at < closes)
     });
-    let claims = state.notices.all().flat_map(|(_, notice)| notice.claims().values());
+    let claims = state.notices.all().flat_map(|(_, notice)| notice.claims.values());
     let a_moment = chrono::TimeDelta::milliseconds(1);
     let ends = claims.filter_map(|claim| claim.until.checked_add_signed(a_moment));
     attempts.chain(ends.filter(|at| *at > now)).min()

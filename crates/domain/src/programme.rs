@@ -60,11 +60,11 @@ impl State {
                 Ok(start_next(self, plan, now, frozen_at).into_iter().collect())
             }
             (Command::CompletePhase(phase), Some(_)) => complete(self, &phase, now),
-            (Command::Pause, Some(_)) if self.programme.is_paused() => {
+            (Command::Pause, Some(_)) if self.programme.paused => {
                 Rejection::because("the programme is already paused")
             }
             (Command::Pause, Some(_)) => Ok(vec![Event::ProgrammePaused(ProgrammePaused {})]),
-            (Command::Resume, Some(_)) if !self.programme.is_paused() => {
+            (Command::Resume, Some(_)) if !self.programme.paused => {
                 Rejection::because("the programme is not paused")
             }
             (Command::Resume, Some(_)) => Ok(vec![Event::ProgrammeResumed(ProgrammeResumed {})]),
@@ -129,7 +129,7 @@ fn complete(state: &State, phase: &PhaseId, now: DateTime<Utc>) -> Result<Vec<Ev
             account.pending.len() + account.retrying.len()
         ));
     }
-    let incidents = state.failures.incidents().iter();
+    let incidents = state.failures.incidents.iter();
     let of_phase = incidents.filter(|(key, _)| key.phase.as_ref() == Some(phase));
     let failed = of_phase.map(|(key, incident)| FailedMailboxes {
         cause: key.cause.clone(),

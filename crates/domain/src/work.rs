@@ -90,7 +90,7 @@ pub fn next_wake(
     platform: PlatformCapabilities,
 ) -> Option<DateTime<Utc>> {
     let plan = state.plan()?;
-    let holds = state.rights.holds().values().filter_map(|hold| hold.ends_at(plan.zone));
+    let holds = state.rights.holds.values().filter_map(|hold| hold.ends_at(plan.zone));
     let arming = |end: DateTime<Utc>| end.checked_sub_signed(platform.arm_ahead?);
     let holds = holds.flat_map(|end| [Some(end), arming(end)]).flatten();
     let armings = (0..plan.phases.len()).filter_map(|index| {
@@ -130,7 +130,7 @@ fn rights(
     needs: &mut Needs,
 ) {
     let open = state.rights.open(capability);
-    let withdrawn = &open & state.rights.withdrawn();
+    let withdrawn = &open & &state.rights.withdrawn;
     let mut closing_now = (None, RoaringBitmap::new());
     let active = state.rights.active();
     let allows = |phase| allowed(plan, phase).contains(capability);

@@ -62,10 +62,10 @@ pub(crate) struct Pending {
 impl Pending {
     pub(crate) fn of(state: &State) -> Self {
         let holders = state.erasure.pending();
-        let requests = state.log_requests.open().iter();
+        let requests = state.log_requests.open.iter();
         let theirs = requests.filter(|(_, request)| holders.contains(request.number));
         let requests = theirs.map(|(id, _)| *id).collect();
-        let (ended, logs_destroyed) = (state.has_ended(), state.log_requests.destroyed().is_some());
+        let (ended, logs_destroyed) = (state.has_ended(), state.log_requests.destroyed.is_some());
         let with_logs = |phase: &Phase| phase.allows.contains(Capability::RequestLogs);
         let may_request = state.plan().is_some_and(|plan| plan.phases.iter().any(with_logs));
         let logs_may_come = may_request && !ended && !logs_destroyed;

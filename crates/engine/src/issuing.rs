@@ -48,7 +48,7 @@ pub(crate) async fn until_issued(store: &Store, whose: Whose) -> Result<(), Erro
 /// The mailboxes that a worker would issue vouchers to now; none while the programme is paused.
 async fn pending(journal: &Journal, whose: Whose) -> Result<RoaringBitmap, Error> {
     let state = journal.state().await?;
-    if state.programme.is_paused() {
+    if state.programme.paused {
         return Ok(RoaringBitmap::new());
     }
     let pending = state.vouchers_to_issue(journal.now());
@@ -118,11 +118,11 @@ async fn elsewhere(journal: &Journal, whose: Whose) -> Result<(), Error> {
 
 /// Why verified requests are left without a voucher; `None` if none is left.
 pub(crate) fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Option<String> {
-    let verified = state.vouchers.verified().clone();
+    let verified = state.vouchers.verified.clone();
     if verified.is_empty() {
         return None;
     }
-    if state.programme.is_paused() {
+    if state.programme.paused {
         return Some("the programme is paused; run `tramonto resume` first".to_owned());
     }
     let failed = state.voucher_progress().failed;

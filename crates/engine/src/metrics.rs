@@ -138,16 +138,16 @@ async fn of_the_state(journal: &Journal) -> Result<(), eventstore::Error> {
     let (state, now) = (&snapshot, journal.now());
     let people = &state.rights;
     let lifecycles = [
-        ("registered", people.registered().len()),
-        ("activated", people.activated().len()),
-        ("lapsed", people.lapsed().len()),
-        ("withdrawn", people.withdrawn().len()),
+        ("registered", people.registered.len()),
+        ("activated", people.activated.len()),
+        ("lapsed", people.lapsed.len()),
+        ("withdrawn", people.withdrawn.len()),
     ];
     for (lifecycle, count) in lifecycles {
         gauge!("tramonto_mailboxes", "lifecycle" => lifecycle).set(number(count));
     }
-    gauge!("tramonto_holds").set(number(state.rights.holds().len().try_into().unwrap_or(u64::MAX)));
-    gauge!("tramonto_paused").set(f64::from(u8::from(state.programme.is_paused())));
+    gauge!("tramonto_holds").set(number(state.rights.holds.len().try_into().unwrap_or(u64::MAX)));
+    gauge!("tramonto_paused").set(f64::from(u8::from(state.programme.paused)));
     for phase in phase_progress(state, now) {
         let name = phase.phase.to_string();
         let at = |metric: &'static str, instant: Option<DateTime<Utc>>| {

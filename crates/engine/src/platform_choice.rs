@@ -101,7 +101,7 @@ impl PlatformLink {
 
 /// Applies the rate limits that the log sets.
 pub(crate) fn apply_rate_limits(pace: &Pace, state: &State) {
-    for (effect, limits) in state.programme.paces() {
+    for (effect, limits) in &state.programme.paces {
         let (calls_per_second, concurrent_calls) =
             (limits.calls_per_second, limits.concurrent_calls);
         pace.set(*effect, Limits { calls_per_second, concurrent_calls });

@@ -235,7 +235,7 @@ impl Store {
                 });
             }
         };
-        if self.journal.state().await?.rights.registered().contains(number) {
+        if self.journal.state().await?.rights.registered.contains(number) {
             return Ok(number);
         }
         let id = self.id_of(number);

@@ -76,7 +76,7 @@ async fn a_repeated_key_returns_the_first_result_even_when_the_state_has_moved_o
     let again = world.run(Pause, "1").await.unwrap();
     assert_eq!((again.done, again.position), (first.done, first.position));
     assert_eq!(world.head().await, head, "nothing more was recorded");
-    assert!(!world.store.journal().state().await.unwrap().programme.is_paused());
+    assert!(!world.store.journal().state().await.unwrap().programme.paused);
 }
 
 #[tokio::test]

@@ -232,7 +232,7 @@ impl RequestProcessor {
                 number,
                 by_code,
                 receives: reminders::receives(state, number, now),
-                notify_confirms: state.rights.activated().contains(number)
+                notify_confirms: state.rights.activated.contains(number)
                     && notify_address(&entry.registration.address, notify).is_some(),
             });
         }

@@ -132,7 +132,7 @@ impl Follower {
         if done.is_some_and(|done| done.elapsed() < READ_EVERY) {
             return Ok(());
         }
-        let registered = self.state.rights.registered();
+        let registered = &self.state.rights.registered;
         let last = first.saturating_add(MAILBOXES - 1);
         let page: RoaringBitmap = registered.range(first..=last).collect();
         let next = if registered.max().is_some_and(|max| max > last) { last + 1 } else { 0 };

@@ -95,7 +95,7 @@ impl PopulationAsOf {
     }
 
     pub(crate) fn into_state(mut self) -> State {
-        let unactivated = self.state.rights.activated() - &self.activated;
+        let unactivated = &self.state.rights.activated - &self.activated;
         self.state.exclude_later(&self.unrequested, &unactivated);
         self.state
     }

@@ -88,7 +88,7 @@ pub fn phase_progress(state: &State, now: DateTime<Utc>) -> Vec<PhaseProgress> {
 
 /// The incidents, grouped by phase and cause, those with the most open mailboxes first.
 pub fn incidents(state: &State) -> Vec<IncidentGroup> {
-    let groups = state.failures.incidents().iter().map(|(key, incident)| IncidentGroup {
+    let groups = state.failures.incidents.iter().map(|(key, incident)| IncidentGroup {
         key: key.clone(),
         phase: key.phase.clone(),
         cause: key.cause.clone(),

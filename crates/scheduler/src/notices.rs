@@ -46,7 +46,7 @@ impl Schedule {
             open.filter(|rule| notice_standing(state, plan, rule, now) == NoticeStanding::Open);
         let due = open.filter_map(|rule| {
             let last = self.occurrences.get(&rule.id)?.last_in(now - GRACE, now)?;
-            let released = state.notices.get(&rule.id).and_then(|progress| progress.last());
+            let released = state.notices.get(&rule.id).and_then(|progress| progress.last.as_ref());
             let is_new = released.is_none_or(|released| released.scheduled_for < last);
             is_new.then(|| (rule.id.clone(), last))
         });

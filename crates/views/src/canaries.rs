@@ -85,7 +85,7 @@ pub struct Contradiction {
 /// order of the plan.
 pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<CanaryStanding> {
     let mut all = numbers.to_vec();
-    all.extend(state.canaries.probes().iter().map(|probe| probe.number));
+    all.extend(state.canaries.probes.iter().map(|probe| probe.number));
     all.sort_unstable();
     all.dedup();
     let windows = state.plan().map(windows).unwrap_or_default();

@@ -96,7 +96,7 @@ impl DriftCertificate {
         state: &State,
         checks: Vec<CheckView>,
     ) -> Self {
-        let open: Vec<OpenDrift> = state.drift.open().iter().map(OpenDrift::of).collect();
+        let open: Vec<OpenDrift> = state.drift.open.iter().map(OpenDrift::of).collect();
         let (mut before, after): (Vec<_>, Vec<_>) =
             checks.into_iter().partition(|check| check.recorded_at <= as_of);
         let (checks, last_check) = (before.len(), before.pop());

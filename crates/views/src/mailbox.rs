@@ -101,7 +101,7 @@ impl MailboxView {
             in_force: kept.is_in_force_on(today),
         });
         let number = mailbox.number;
-        let incidents = failures.incidents().iter().filter(|(_, incident)| {
+        let incidents = failures.incidents.iter().filter(|(_, incident)| {
             incident.open.contains(number) || incident.resolved.contains(number)
         });
         let phase = plan.phase_at(as_of).and_then(|place| plan.phases.get(place));

@@ -52,7 +52,7 @@ pub(crate) fn of_mailbox(
             next.push(Next { at, what: format!("hold {id} ends: {}", hold.capabilities) });
         }
     }
-    for waiting in failures.waiting() {
+    for waiting in &failures.waiting {
         if waiting.mailboxes.contains(mailbox.number) && waiting.retry_at > now {
             let what = "the failed effects are retried".to_owned();
             next.push(Next { at: waiting.retry_at, what });

@@ -87,11 +87,11 @@ fn progress(
     let counted = |sets: Option<&BTreeMap<String, RoaringBitmap>>| -> BTreeMap<String, u64> {
         sets.into_iter().flatten().map(|(cause, set)| (cause.clone(), set.len())).collect()
     };
-    let bounces = counted(told.map(domain::NoticeState::bounced));
+    let bounces = counted(told.map(|told| &told.bounced));
     let over = standing == domain::NoticeStanding::Over;
-    let last = told.and_then(domain::NoticeState::last);
+    let last = told.and_then(|told| told.last.as_ref());
     let stalled = standing == domain::NoticeStanding::Open
-        && !state.programme.is_paused()
+        && !state.programme.paused
         && !released.is_empty()
         && last.is_some_and(|last| now.signed_duration_since(last.scheduled_for) > STALLED);
     Some(NoticeProgress {
@@ -109,8 +109,8 @@ fn progress(
         left: if over { 0 } else { left.len() },
         never_told: if over { left.len() + waiting } else { 0 },
         stalled,
-        failures: counted(told.map(domain::NoticeState::failed)),
-        doubts: counted(told.map(domain::NoticeState::in_doubt)),
+        failures: counted(told.map(|told| &told.failed)),
+        doubts: counted(told.map(|told| &told.in_doubt)),
         bounces,
     })
 }

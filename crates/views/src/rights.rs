@@ -174,7 +174,7 @@ fn taken(plan: &Plan, capability: Capability, now: DateTime<Utc>) -> String {
 fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) -> String {
     let number = mailbox.number;
     let concerns = |capabilities: Capabilities| capabilities.contains(capability);
-    let incident = failures.incidents().iter().find(|(_, incident)| {
+    let incident = failures.incidents.iter().find(|(_, incident)| {
         concerns(incident.capabilities)
             && (incident.open.contains(number) || incident.resolved.contains(number))
     });
@@ -184,7 +184,7 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
     let waits = |waiting: &Waiting| {
         waiting.capabilities.contains(capability) && waiting.mailboxes.contains(number)
     };
-    if failures.waiting().iter().any(waits) {
+    if failures.waiting.iter().any(waits) {
         return "removal failed and will be retried".to_owned();
     }
     "it has not been carried out yet".to_owned()

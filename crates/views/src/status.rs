@@ -117,10 +117,10 @@ impl Status {
             .map(|capability| state.rights.held(*capability, now, plan.zone))
             .reduce(|all, set| all | set);
         let population = Population {
-            registered: state.rights.registered().len(),
-            activated: state.rights.activated().len(),
-            withdrawn: state.rights.withdrawn().len(),
-            lapsed: state.rights.lapsed().len(),
+            registered: state.rights.registered.len(),
+            activated: state.rights.activated.len(),
+            withdrawn: state.rights.withdrawn.len(),
+            lapsed: state.rights.lapsed.len(),
             held: held.map_or(0, |held| held.len()),
         };
         Some(Self {
@@ -130,7 +130,7 @@ impl Status {
             zone: plan.zone.name().to_owned(),
             now,
             phase,
-            paused: state.programme.is_paused(),
+            paused: state.programme.paused,
             population,
             phases: phase_progress(state, now),
             notices: notice_progress(state, now),

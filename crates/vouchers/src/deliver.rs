@@ -47,7 +47,7 @@ impl Vouchers {
         let snapshot = self.journal.state().await?;
         let vouchers = &snapshot.vouchers;
         let issued = vouchers.standing(number) == VoucherStanding::Valid;
-        if issued && !vouchers.delivered().contains(number) {
+        if issued && !vouchers.delivered.contains(number) {
             return Ok(Some(vouchers.issue_of(number)));
         }
         let issue = VoucherCommand::Issue { mailboxes: one(number) };
@@ -98,7 +98,7 @@ impl Vouchers {
         let missing: Vec<CodeId> = {
             let snapshot = self.journal.state().await?;
             let vouchers = &snapshot.vouchers;
-            let these = &(mailboxes & vouchers.valid()) - vouchers.delivered();
+            let these = &(mailboxes & vouchers.valid()) - &vouchers.delivered;
             these.iter().map(|number| current_code(&snapshot, number)).collect()
         };
         self.generate(missing).await
@@ -109,7 +109,7 @@ impl Vouchers {
         let (undelivered, current) = {
             let snapshot = self.journal.state().await?;
             let vouchers = &snapshot.vouchers;
-            let undelivered = vouchers.valid() - vouchers.delivered();
+            let undelivered = vouchers.valid() - &vouchers.delivered;
             let current = undelivered.iter().map(|number| current_code(&snapshot, number));
             let current: BTreeSet<CodeId> = current.collect();
             (undelivered, current)

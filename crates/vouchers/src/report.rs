@@ -76,34 +76,34 @@ impl Report {
         let (vouchers, limit) = (&state.vouchers, rules.and_then(|rules| rules.max_issued));
         let mut providers: BTreeMap<(&ProviderId, String), u64> = BTreeMap::new();
         let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
-        for ((provider, on), set) in vouchers.redeemed() {
+        for ((provider, on), set) in &vouchers.redeemed {
             let month = on.format("%Y-%m").to_string();
             *redeemed.entry(month.clone()).or_default() += set.len();
             *providers.entry((provider, month)).or_default() += set.len();
         }
-        let issued = vouchers.issued().len();
+        let issued = vouchers.issued.len();
         let round = reminders_waiting(state, now);
         let provider = |((provider, month), redeemed): ((&ProviderId, String), u64)| {
             ProviderMonth { provider: provider.clone(), month, redeemed }
         };
-        let months: BTreeSet<&String> = vouchers.months().keys().chain(redeemed.keys()).collect();
+        let months: BTreeSet<&String> = vouchers.months.keys().chain(redeemed.keys()).collect();
         let month = |month: &String| {
-            let counted = vouchers.months().get(month).copied().unwrap_or_default();
+            let counted = vouchers.months.get(month).copied().unwrap_or_default();
             let VoucherMonth { issued, expired, revoked } = counted;
             let redeemed = redeemed.get(month).copied().unwrap_or(0);
             Month { month: month.clone(), issued, redeemed, expired, revoked }
         };
         Self {
-            requested: vouchers.requested().len(),
-            verified: vouchers.verified().len(),
-            refused: vouchers.refused().len(),
+            requested: vouchers.requested.len(),
+            verified: vouchers.verified.len(),
+            refused: vouchers.refused.len(),
             issued,
-            delivered: vouchers.delivered().len(),
-            redeemed: vouchers.redeemed().values().map(roaring::RoaringBitmap::len).sum(),
-            expired: vouchers.expired().len(),
-            revoked: vouchers.revoked().len(),
+            delivered: vouchers.delivered.len(),
+            redeemed: vouchers.redeemed.values().map(roaring::RoaringBitmap::len).sum(),
+            expired: vouchers.expired.len(),
+            revoked: vouchers.revoked.len(),
             valid: vouchers.valid().len(),
-            reminders: vouchers.reminders().iter().map(|round| round.mailboxes.len()).sum(),
+            reminders: vouchers.reminders.iter().map(|round| round.mailboxes.len()).sum(),
             reminders_due: round.map(|(due, _)| due),
             reminders_waiting: round.map_or(0, |(_, count)| count),
             limit,

@@ -86,8 +86,8 @@ impl Vouchers {
         Ok(Status {
             voucher: self.voucher(number),
             standing,
-            issue: if vouchers.issued().contains(number) { vouchers.issue_of(number) } else { 0 },
-            delivered: vouchers.delivered().contains(number),
+            issue: if vouchers.issued.contains(number) { vouchers.issue_of(number) } else { 0 },
+            delivered: vouchers.delivered.contains(number),
             redeem_by,
             free_through,
         })

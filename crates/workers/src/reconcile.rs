@@ -88,5 +88,5 @@ impl Reconciler {
 fn due(state: &State) -> Option<(DateTime<Utc>, bool)> {
     let rules = state.plan()?.drift.as_ref()?;
     let at = state.programme.last_occurrence(&DriftRules::recurring_name())?;
-    (state.drift.answered() < Some(at)).then_some((at, rules.repair))
+    (state.drift.answered < Some(at)).then_some((at, rules.repair))
 }

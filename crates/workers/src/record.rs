@@ -119,7 +119,7 @@ impl<R: Rng> Recorder<'_, R> {
         match &self.assignment.change {
             Change::Close { .. } => mailboxes - rights.closed(capability),
             Change::Restore => mailboxes & rights.closed(capability),
-            Change::Issue => mailboxes & self.state.vouchers.verified(),
+            Change::Issue => mailboxes & &self.state.vouchers.verified,
             Change::Arm { until: Some(until) } => {
                 let recorded = rights.armed(capability).find(|(at, _)| at == until);
                 recorded.map_or_else(|| mailboxes.clone(), |(_, armed)| mailboxes - armed)

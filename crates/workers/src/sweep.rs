@@ -187,12 +187,12 @@ impl Sweep {
             return Ok(Some(Found { next_wake: quiet.until, ..Found::default() }));
         }
         self.quiet = None;
-        let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+        let Some(plan) = state.plan().filter(|_| !state.programme.paused) else {
             self.dispatched.clear();
             return Ok(None);
         };
-        if self.last_recurring != *state.programme.last_occurrences() {
-            self.last_recurring.clone_from(state.programme.last_occurrences());
+        if self.last_recurring != state.programme.recurring {
+            self.last_recurring.clone_from(&state.programme.recurring);
             self.dispatched.clear();
         }
         let tasks = domain::tasks(state, now, self.reach);

@@ -129,7 +129,7 @@ impl Worker {
         let now = self.journal.now();
         let snapshot = self.journal.state().await?;
         let state = &*snapshot;
-        let Some(plan) = state.plan().filter(|_| !state.programme.is_paused()) else {
+        let Some(plan) = state.plan().filter(|_| !state.programme.paused) else {
             return Ok(None);
         };
         let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, snapshot.position());

@@ -62,7 +62,7 @@ async fn every_date_holds(arm_ahead: Option<Duration>) {
     running.run(&mut Nobody).await.unwrap();
     let snapshot = running.engine.journal.state().await.unwrap();
     let state = &*snapshot;
-    assert!(state.rights.lapsed().contains(kinds.never_activated));
+    assert!(state.rights.lapsed.contains(kinds.never_activated));
     let reports = phases(state, running.engine.journal.now());
     drop(snapshot);
     assert_eq!(reports.len(), 5);

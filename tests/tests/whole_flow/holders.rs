@@ -41,7 +41,7 @@ async fn the_proof_finds_a_voucher_issued_twice_or_too_late() {
     running.holders = Holders::new("100%".parse().unwrap(), 7);
     running.run(&mut Nobody).await.unwrap();
     let journal = &running.engine.journal;
-    let granted = journal.state().await.unwrap().vouchers.issued().min().unwrap();
+    let granted = journal.state().await.unwrap().vouchers.issued.min().unwrap();
     // Appended by hand, without a decision.
     let mailboxes = MailboxSet::from_iter([granted]);
     let reminded = mailboxes.clone();
@@ -73,8 +73,8 @@ async fn the_proof_finds_a_wrongly_delivered_export() {
     let (asks, never) = {
         let snapshot = journal.state().await.unwrap();
         let rights = &snapshot.rights;
-        let never = (rights.registered() - rights.activated()).min().unwrap();
-        (rights.activated().min().unwrap(), never)
+        let never = (&rights.registered - &rights.activated).min().unwrap();
+        (rights.activated.min().unwrap(), never)
     };
     let [first, second] = [1, 2].map(Uuid::from_u128);
     let requested = |request, number| {

@@ -47,7 +47,7 @@ impl Archive {
         let recorded = self
             .read_state(|state| {
                 state.may_destroy_logs(now)?;
-                Ok::<_, domain::Rejection>(state.log_requests.destroyed().cloned())
+                Ok::<_, domain::Rejection>(state.log_requests.destroyed.clone())
             })
             .await??;
         let begun = self.index.begun_destruction().await?;
@@ -83,7 +83,7 @@ impl Archive {
             kept: u64::try_from(kept.len()).unwrap_or(u64::MAX),
             held: self.index.held().await?,
             extracts: self.extracts()?.len(),
-            destroyed: self.read_state(|state| state.log_requests.destroyed().cloned()).await?,
+            destroyed: self.read_state(|state| state.log_requests.destroyed.clone()).await?,
         })
     }
 }

@@ -24,7 +24,7 @@ pub async fn delete_expired(journal: &Journal, folder: &Path) -> Result<u64, Err
     }
     let open: BTreeSet<Uuid> = {
         let snapshot = journal.state().await?;
-        let open = snapshot.log_requests.open().iter();
+        let open = snapshot.log_requests.open.iter();
         // A request whose export is being prepared is still verified.
         let ready = open.filter(|(_, open)| open.standing != LogStanding::Requested);
         ready.map(|(request, _)| *request).collect()

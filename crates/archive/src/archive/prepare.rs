@@ -52,7 +52,7 @@ impl Archive {
     ) -> Result<Ready, Error> {
         let (open, zone) = self
             .read_state(|state| {
-                let open = state.log_requests.open().get(&request).cloned();
+                let open = state.log_requests.open.get(&request).cloned();
                 (open, state.plan().map(|plan| plan.zone))
             })
             .await?;
@@ -104,8 +104,7 @@ impl Archive {
     /// Makes a new link of a prepared export, for a letter, and revokes the previous one. `None` if
     /// no export is ready, or its link was shown to an operator.
     pub async fn relink(&self, request: Uuid, holder: &Holder) -> Result<Option<String>, Error> {
-        let open =
-            self.read_state(|state| state.log_requests.open().get(&request).cloned()).await?;
+        let open = self.read_state(|state| state.log_requests.open.get(&request).cloned()).await?;
         let Some(open) = open else { return Ok(None) };
         let LogStanding::Prepared { expires_at, .. } = open.standing else { return Ok(None) };
         if self.index.is_shown(request).await? {

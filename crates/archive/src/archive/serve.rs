@@ -59,7 +59,7 @@ impl Archive {
             self.index.return_attempt(&link).await?;
         }
         let recorded = self
-            .read_state(|state| match &state.log_requests.open().get(&link.request)?.standing {
+            .read_state(|state| match &state.log_requests.open.get(&link.request)?.standing {
                 LogStanding::Prepared { sha256, .. } => Some(sha256.clone()),
                 LogStanding::Requested | LogStanding::Verified => None,
             })

@@ -42,7 +42,8 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Canaries {
-    probes: Vec<Probe>,
+    /// The latest probe of each boundary, side and canary.
+    pub probes: Vec<Probe>,
 }
 
 /// The time window in which canaries are probed for one side of a boundary.
@@ -96,11 +97,6 @@ impl Probe {
 }
 
 impl Canaries {
-    /// The latest probe of each boundary, side and canary.
-    pub fn probes(&self) -> &[Probe] {
-        &self.probes
-    }
-
     /// The latest probe of a canary for this window.
     pub fn probe(&self, window: &Window, number: u32) -> Option<&Probe> {
         self.probes.iter().find(|probe| probe.is_for(window, number))

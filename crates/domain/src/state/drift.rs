@@ -35,17 +35,14 @@ pub struct Drifting {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
-    pub(super) open: Vec<Drifting>,
+    /// Open drift, oldest first.
+    pub open: Vec<Drifting>,
     last: Option<Box<(DateTime<Utc>, DriftChecked)>>,
-    answered: Option<DateTime<Utc>>,
+    /// The latest occurrence of the plan's cron expression that a comparison covered.
+    pub answered: Option<DateTime<Utc>>,
 }
 
 impl Drift {
-    /// Open drift, oldest first.
-    pub fn open(&self) -> &[Drifting] {
-        &self.open
-    }
-
     /// Number of rights with open drift: one per mailbox and capability.
     pub fn open_rights(&self) -> u64 {
         self.open.iter().map(|open| open.mailboxes.len()).sum()
@@ -54,11 +51,6 @@ impl Drift {
     /// The last finished comparison, and when it was recorded.
     pub fn last_check(&self) -> Option<&(DateTime<Utc>, DriftChecked)> {
         self.last.as_deref()
-    }
-
-    /// The latest occurrence of the plan's cron expression that a comparison covered.
-    pub fn answered(&self) -> Option<DateTime<Utc>> {
-        self.answered
     }
 
     /// The mailboxes with drift under repair in one of the capabilities, and the log position of

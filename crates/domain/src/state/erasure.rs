@@ -9,24 +9,15 @@ use crate::Event;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erasure {
-    /// Ordered, finished ones included.
+    /// Mailboxes with an ordered erasure, finished or not.
     #[serde(skip)]
-    pub(super) ordered: RoaringBitmap,
+    pub ordered: RoaringBitmap,
+    /// Mailboxes whose holders' data every store has erased.
     #[serde(skip)]
-    pub(super) erased: RoaringBitmap,
+    pub erased: RoaringBitmap,
 }
 
 impl Erasure {
-    /// Mailboxes with an ordered erasure, finished or not.
-    pub fn ordered(&self) -> &RoaringBitmap {
-        &self.ordered
-    }
-
-    /// Mailboxes whose holders' data every store has erased.
-    pub fn erased(&self) -> &RoaringBitmap {
-        &self.erased
-    }
-
     /// Mailboxes with an ordered, unfinished erasure.
     pub fn pending(&self) -> RoaringBitmap {
         &self.ordered - &self.erased

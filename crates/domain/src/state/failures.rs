@@ -78,8 +78,10 @@ pub struct Waiting {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failures {
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) incidents: BTreeMap<IncidentKey, Incident>,
+    /// Mailboxes that wait for the next attempt.
+    pub waiting: Vec<Waiting>,
+    /// The incidents, by phase and cause.
+    pub incidents: BTreeMap<IncidentKey, Incident>,
 }
 
 impl Waiting {
@@ -95,16 +97,6 @@ impl Incident {
 }
 
 impl Failures {
-    /// Mailboxes that wait for the next attempt.
-    pub fn waiting(&self) -> &[Waiting] {
-        &self.waiting
-    }
-
-    /// The incidents, by phase and cause.
-    pub fn incidents(&self) -> &BTreeMap<IncidentKey, Incident> {
-        &self.incidents
-    }
-
     /// Mailboxes that failed permanently at this work, with incidents open or resolved.
     pub fn failed<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
         let work = work.into();

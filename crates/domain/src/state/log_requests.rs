@@ -12,8 +12,10 @@ use crate::{Event, ExportAccess, LogsDestroyed, Requester};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogRequests {
-    open: BTreeMap<Uuid, LogRequest>,
-    destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
+    /// The open requests by id.
+    pub open: BTreeMap<Uuid, LogRequest>,
+    /// The last destruction of the message logs, and when it was recorded.
+    pub destroyed: Option<(DateTime<Utc>, LogsDestroyed)>,
 }
 
 /// An open log request.
@@ -66,11 +68,6 @@ impl LogStanding {
 }
 
 impl LogRequests {
-    /// The open requests by id.
-    pub fn open(&self) -> &BTreeMap<Uuid, LogRequest> {
-        &self.open
-    }
-
     /// Verified requests, whose export can be prepared.
     pub fn to_prepare(&self) -> impl Iterator<Item = (Uuid, &LogRequest)> {
         let verified = |request: &&LogRequest| request.standing == LogStanding::Verified;
@@ -84,11 +81,6 @@ impl LogRequests {
             LogStanding::Requested | LogStanding::Verified => false,
         };
         self.open.iter().map(|(id, request)| (*id, request)).filter(move |(_, it)| over(it))
-    }
-
-    /// The last destruction of the message logs, and when it was recorded.
-    pub fn destroyed(&self) -> Option<&(DateTime<Utc>, LogsDestroyed)> {
-        self.destroyed.as_ref()
     }
 
     /// The next state. Never fails and never decides.

@@ -47,20 +47,26 @@ pub struct Deferred {
 #[serde(deny_unknown_fields)]
 pub struct NoticeState {
     /// The last released batch.
-    last: Option<Release>,
+    pub last: Option<Release>,
     /// All mailboxes released so far.
     #[serde(skip)]
-    released: RoaringBitmap,
+    pub released: RoaringBitmap,
+    /// Mailboxes whose notice the relay accepted.
     #[serde(skip)]
-    sent: RoaringBitmap,
-    claims: BTreeMap<Uuid, Claim>,
-    waiting: Vec<Deferred>,
+    pub sent: RoaringBitmap,
+    /// Claims without a complete outcome, by id.
+    pub claims: BTreeMap<Uuid, Claim>,
+    /// Mailboxes that wait for the next attempt.
+    pub waiting: Vec<Deferred>,
+    /// Mailboxes whose delivery is in doubt, by cause.
     #[serde(with = "super::snapshot::keys")]
-    in_doubt: BTreeMap<String, RoaringBitmap>,
+    pub in_doubt: BTreeMap<String, RoaringBitmap>,
+    /// Mailboxes whose notice failed permanently, by cause.
     #[serde(with = "super::snapshot::keys")]
-    failed: BTreeMap<String, RoaringBitmap>,
+    pub failed: BTreeMap<String, RoaringBitmap>,
+    /// Mailboxes whose notice bounced, by cause.
     #[serde(with = "super::snapshot::keys")]
-    bounced: BTreeMap<String, RoaringBitmap>,
+    pub bounced: BTreeMap<String, RoaringBitmap>,
 }
 
 /// A released batch.
@@ -168,46 +174,6 @@ impl Notices {
 }
 
 impl NoticeState {
-    /// A released batch.
-    pub fn last(&self) -> Option<&Release> {
-        self.last.as_ref()
-    }
-
-    /// All mailboxes released so far.
-    pub fn released(&self) -> &RoaringBitmap {
-        &self.released
-    }
-
-    /// Mailboxes whose notice the relay accepted.
-    pub fn sent(&self) -> &RoaringBitmap {
-        &self.sent
-    }
-
-    /// Claims without a complete outcome, by id.
-    pub fn claims(&self) -> &BTreeMap<Uuid, Claim> {
-        &self.claims
-    }
-
-    /// Mailboxes that wait for the next attempt.
-    pub fn waiting(&self) -> &[Deferred] {
-        &self.waiting
-    }
-
-    /// Mailboxes whose delivery is in doubt, by cause.
-    pub fn in_doubt(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.in_doubt
-    }
-
-    /// Mailboxes whose notice failed permanently, by cause.
-    pub fn failed(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.failed
-    }
-
-    /// Mailboxes whose notice bounced, by cause.
-    pub fn bounced(&self) -> &BTreeMap<String, RoaringBitmap> {
-        &self.bounced
-    }
-
     /// The mailboxes by the number of attempts so far.
     pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
         split_by_attempts(mailboxes, self.waiting.iter().map(|it| (it.attempts, &it.mailboxes)))

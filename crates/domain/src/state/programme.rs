@@ -14,13 +14,16 @@ use crate::{Capability, Event, Fact, PaceChanged, PhaseId, Plan, PlanAdopted, Re
 pub struct Programme {
     /// The plan in force and its revision; `None` before the first is adopted.
     plan: Option<PlanAdopted>,
-    paused: bool,
-    paces: BTreeMap<Capability, PaceChanged>,
+    /// Is the sweep paused?
+    pub paused: bool,
+    /// Rate limits by effect; a missing effect has no limit.
+    pub paces: BTreeMap<Capability, PaceChanged>,
     /// The last recorded occurrence of each recurring work.
-    recurring: BTreeMap<PhaseId, DateTime<Utc>>,
+    pub recurring: BTreeMap<PhaseId, DateTime<Utc>>,
     /// When each recurring work entered the plan with its present cron expression.
     recurring_from: BTreeMap<PhaseId, DateTime<Utc>>,
-    adopted_at: Option<DateTime<Utc>>,
+    /// When the first plan was adopted.
+    pub adopted_at: Option<DateTime<Utc>>,
     /// The proposed amendment, with the id of the event that proposed it.
     proposed: Option<Box<(Uuid, PlanAdopted)>>,
 }
@@ -39,16 +42,6 @@ impl Programme {
     /// The proposed amendment, with the id of the event that proposed it.
     pub fn proposed(&self) -> Option<&(Uuid, PlanAdopted)> {
         self.proposed.as_deref()
-    }
-
-    /// When the first plan was adopted.
-    pub fn adopted_at(&self) -> Option<DateTime<Utc>> {
-        self.adopted_at
-    }
-
-    /// Is the sweep paused?
-    pub fn is_paused(&self) -> bool {
-        self.paused
     }
 
     /// The next state after an event of the programme as a whole. Never fails and never decides.
@@ -83,16 +76,6 @@ impl Programme {
         for work in now.into_iter().filter(|work| !unchanged(work)) {
             self.recurring_from.insert(work.name, recorded_at);
         }
-    }
-
-    /// Rate limits by effect; a missing effect has no limit.
-    pub fn paces(&self) -> &BTreeMap<Capability, PaceChanged> {
-        &self.paces
-    }
-
-    /// The last recorded occurrence of each recurring work.
-    pub fn last_occurrences(&self) -> &BTreeMap<PhaseId, DateTime<Utc>> {
-        &self.recurring
     }
 
     /// The instant after which occurrences must still be recorded: the last recorded occurrence, or

@@ -40,44 +40,29 @@ impl Hold {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rights {
+    /// All registered mailboxes.
     #[serde(skip)]
-    pub(super) registered: RoaringBitmap,
+    pub registered: RoaringBitmap,
+    /// All activated mailboxes, later withdrawals included.
     #[serde(skip)]
-    pub(super) activated: RoaringBitmap,
+    pub activated: RoaringBitmap,
+    /// Registrations that lapsed without activation.
     #[serde(skip)]
-    pub(super) lapsed: RoaringBitmap,
+    pub lapsed: RoaringBitmap,
+    /// Withdrawn mailboxes.
     #[serde(skip)]
-    pub(super) withdrawn: RoaringBitmap,
+    pub withdrawn: RoaringBitmap,
     /// Mailboxes that lost a capability.
     #[serde(with = "super::snapshot::keys")]
     pub(super) closed: BTreeMap<Capability, RoaringBitmap>,
     /// Mailboxes by the instant at which the platform ends a capability by itself.
     #[serde(with = "super::snapshot::keys")]
     pub(super) armed: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap>,
-    pub(super) holds: BTreeMap<Uuid, Hold>,
+    /// All holds that were not released, expired ones included.
+    pub holds: BTreeMap<Uuid, Hold>,
 }
 
 impl Rights {
-    /// All registered mailboxes.
-    pub fn registered(&self) -> &RoaringBitmap {
-        &self.registered
-    }
-
-    /// All activated mailboxes, later withdrawals included.
-    pub fn activated(&self) -> &RoaringBitmap {
-        &self.activated
-    }
-
-    /// Registrations that lapsed without activation.
-    pub fn lapsed(&self) -> &RoaringBitmap {
-        &self.lapsed
-    }
-
-    /// Withdrawn mailboxes.
-    pub fn withdrawn(&self) -> &RoaringBitmap {
-        &self.withdrawn
-    }
-
     /// Active mailboxes: activated and not withdrawn.
     pub fn active(&self) -> RoaringBitmap {
         &self.activated - &self.withdrawn
@@ -137,11 +122,6 @@ impl Rights {
         let earliest = (capability, DateTime::<Utc>::MIN_UTC);
         let latest = (capability, DateTime::<Utc>::MAX_UTC);
         self.armed.range(earliest..=latest).map(|((_, until), set)| (*until, set))
-    }
-
-    /// All holds that were not released, expired ones included.
-    pub fn holds(&self) -> &BTreeMap<Uuid, Hold> {
-        &self.holds
     }
 
     /// Mailboxes with a hold on the capability at this instant.

@@ -19,38 +19,40 @@ use crate::{Event, Plan, ProviderId, civil_date};
 pub struct Vouchers {
     /// Pending requests: neither issued nor refused.
     #[serde(skip)]
-    requested: RoaringBitmap,
+    pub requested: RoaringBitmap,
     /// Pending requests whose requester was verified.
     #[serde(skip)]
-    verified: RoaringBitmap,
+    pub verified: RoaringBitmap,
     /// Mailboxes whose last request was refused.
     #[serde(skip)]
-    refused: RoaringBitmap,
+    pub refused: RoaringBitmap,
     /// All issued vouchers, whatever became of them.
     #[serde(skip)]
-    issued: RoaringBitmap,
+    pub issued: RoaringBitmap,
     /// Vouchers whose current code was delivered.
     #[serde(skip)]
-    delivered: RoaringBitmap,
+    pub delivered: RoaringBitmap,
+    /// Expired vouchers.
     #[serde(skip)]
-    expired: RoaringBitmap,
+    pub expired: RoaringBitmap,
+    /// Revoked vouchers.
     #[serde(skip)]
-    revoked: RoaringBitmap,
+    pub revoked: RoaringBitmap,
     /// Redeemed vouchers by provider and civil day.
     #[serde(with = "super::snapshot::keys")]
-    redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
+    pub redeemed: BTreeMap<(ProviderId, NaiveDate), RoaringBitmap>,
     /// All redeemed vouchers: the union of `redeemed`, for fast lookups.
     #[serde(skip)]
     spent: RoaringBitmap,
     /// The number of the current code of each reissued voucher.
     reissued: BTreeMap<u32, u32>,
     /// Counts by month of the civil day, e.g. `2015-04`.
-    months: BTreeMap<String, VoucherMonth>,
+    pub months: BTreeMap<String, VoucherMonth>,
     /// Vouchers by the civil day of delivery; a reissued voucher is listed under each delivery.
     #[serde(with = "super::snapshot::keys")]
     delivered_on: BTreeMap<NaiveDate, RoaringBitmap>,
-    /// Claimed rounds of reminders.
-    reminders: Vec<ReminderRound>,
+    /// Claimed rounds of reminders, oldest first.
+    pub reminders: Vec<ReminderRound>,
     /// What led to each open request.
     causes: Causes,
 }
@@ -107,51 +109,6 @@ pub enum VoucherStanding {
 }
 
 impl Vouchers {
-    /// Pending requests.
-    pub fn requested(&self) -> &RoaringBitmap {
-        &self.requested
-    }
-
-    /// Pending requests whose requester was verified.
-    pub fn verified(&self) -> &RoaringBitmap {
-        &self.verified
-    }
-
-    /// All issued vouchers, whatever became of them.
-    pub fn issued(&self) -> &RoaringBitmap {
-        &self.issued
-    }
-
-    /// Mailboxes whose last request was refused.
-    pub fn refused(&self) -> &RoaringBitmap {
-        &self.refused
-    }
-
-    /// Vouchers whose current code was delivered.
-    pub fn delivered(&self) -> &RoaringBitmap {
-        &self.delivered
-    }
-
-    /// Revoked vouchers.
-    pub fn revoked(&self) -> &RoaringBitmap {
-        &self.revoked
-    }
-
-    /// Redeemed vouchers by provider and civil day.
-    pub fn redeemed(&self) -> &BTreeMap<(ProviderId, NaiveDate), RoaringBitmap> {
-        &self.redeemed
-    }
-
-    /// Counts by month, e.g. `2015-04`.
-    pub fn months(&self) -> &BTreeMap<String, VoucherMonth> {
-        &self.months
-    }
-
-    /// Expired vouchers.
-    pub fn expired(&self) -> &RoaringBitmap {
-        &self.expired
-    }
-
     /// Valid vouchers according to the log.
     pub fn valid(&self) -> RoaringBitmap {
         &(&(&self.issued - &self.expired) - &self.revoked) - &self.spent
@@ -183,11 +140,6 @@ impl Vouchers {
         } else {
             VoucherStanding::None
         }
-    }
-
-    /// The claimed rounds, oldest first.
-    pub fn reminders(&self) -> &[ReminderRound] {
-        &self.reminders
     }
 
     /// Vouchers delivered on the latest days, back to the first day that is not of interest.

@@ -123,20 +123,20 @@ impl<'a> Case<'a> {
                 self.request(&mailboxes, &requested_in_time)
             }
             VoucherCommand::Verify { mailboxes, proof } => {
-                let these = &(&mailboxes & vouchers.requested()) - vouchers.verified();
-                let done = vouchers.verified().is_superset(&mailboxes);
+                let these = &(&mailboxes & &vouchers.requested) - &vouchers.verified;
+                let done = vouchers.verified.is_superset(&mailboxes);
                 let event = |mailboxes| VouchersVerified { proof, mailboxes };
                 self.pending(&mailboxes, these, done, |set| Event::VouchersVerified(event(set)))
             }
             VoucherCommand::Refuse { mailboxes, cause } => {
-                let done = vouchers.refused().is_superset(&mailboxes);
-                let these = &mailboxes & vouchers.requested();
+                let done = vouchers.refused.is_superset(&mailboxes);
+                let these = &mailboxes & &vouchers.requested;
                 let event = |mailboxes| VouchersRefused { cause: cause.clone(), mailboxes };
                 self.pending(&mailboxes, these, done, |set| Event::VouchersRefused(event(set)))
             }
             VoucherCommand::Issue { mailboxes } => self.issue(&mailboxes),
             VoucherCommand::Deliver { mailboxes } => {
-                let these = &(&mailboxes & vouchers.valid()) - vouchers.delivered();
+                let these = &(&mailboxes & vouchers.valid()) - &vouchers.delivered;
                 let event = |mailboxes| Event::VouchersDelivered(VouchersDelivered { mailboxes });
                 Ok(some(these).map(event).into_iter().collect())
             }
@@ -152,7 +152,7 @@ impl<'a> Case<'a> {
                 Ok(some(vouchers.valid()).map(event).into_iter().collect())
             }
             VoucherCommand::Remind { scheduled_for } => self.remind(scheduled_for),
-            VoucherCommand::Revoke { number } if vouchers.revoked().contains(number) => {
+            VoucherCommand::Revoke { number } if vouchers.revoked.contains(number) => {
                 Ok(Vec::new())
             }
             VoucherCommand::Revoke { number } => {
@@ -170,7 +170,7 @@ impl<'a> Case<'a> {
 
     fn request(&self, mailboxes: &RoaringBitmap, requested_in_time: &RoaringBitmap) -> Decided {
         let Self { rules, vouchers, .. } = self;
-        if vouchers.requested().is_superset(mailboxes) {
+        if vouchers.requested.is_superset(mailboxes) {
             // A request repeated after the last day was made in time.
             return Ok(Vec::new());
         }
@@ -178,20 +178,20 @@ impl<'a> Case<'a> {
         if let Some(why) = rules.too_late_to_ask(self.today) {
             return Rejection::because(why);
         }
-        let (rights, erased) = (&self.state.rights, self.state.erasure.ordered());
-        let mut these = &(mailboxes & rights.registered()) - rights.withdrawn();
+        let (rights, erased) = (&self.state.rights, &self.state.erasure.ordered);
+        let mut these = &(mailboxes & &rights.registered) - &rights.withdrawn;
         these -= erased;
         these &= requested_in_time;
         if rules.eligible == Eligible::Activated {
-            these &= rights.activated();
+            these &= &rights.activated;
         }
-        these -= vouchers.issued();
-        these -= vouchers.requested();
+        these -= &vouchers.issued;
+        these -= &vouchers.requested;
         if let Some(mailboxes) = some(these) {
             return Ok(vec![Event::VouchersRequested(VouchersRequested { mailboxes })]);
         }
         let Some(number) = only(mailboxes) else { return Ok(Vec::new()) };
-        if vouchers.issued().contains(number) {
+        if vouchers.issued.contains(number) {
             return Rejection::because(HAD_ONE);
         }
         if erased.contains(number) {
@@ -214,7 +214,7 @@ impl<'a> Case<'a> {
     ) -> Decided {
         match (some(these), only(asked)) {
             (Some(these), _) => Ok(vec![event(these)]),
-            (None, Some(number)) if !done && self.vouchers.issued().contains(number) => {
+            (None, Some(number)) if !done && self.vouchers.issued.contains(number) => {
                 Rejection::because("the voucher was already issued")
             }
             (None, Some(_)) if !done => Rejection::because(NO_REQUEST),
@@ -230,7 +230,7 @@ impl<'a> Case<'a> {
             return match only(mailboxes).map(|number| self.vouchers.standing(number)) {
                 None => Ok(Vec::new()),
                 Some(VoucherStanding::Verified)
-                    if !self.state.erasure.ordered().is_disjoint(mailboxes) =>
+                    if !self.state.erasure.ordered.is_disjoint(mailboxes) =>
                 {
                     Rejection::because(ERASED)
                 }
@@ -327,11 +327,11 @@ impl<'a> Case<'a> {
 
 /// The lifecycle of a mailbox; a lapsed registration counts as registered here.
 fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
-    if rights.withdrawn().contains(number) {
+    if rights.withdrawn.contains(number) {
         Lifecycle::Withdrawn
-    } else if rights.activated().contains(number) {
+    } else if rights.activated.contains(number) {
         Lifecycle::Activated
-    } else if rights.registered().contains(number) {
+    } else if rights.registered.contains(number) {
         Lifecycle::Registered
     } else {
         Lifecycle::Unknown

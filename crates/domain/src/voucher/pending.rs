@@ -28,15 +28,15 @@ pub struct VoucherProgress {
 impl Case<'_> {
     /// Those of these mailboxes that a voucher may be issued to, were there no limit.
     pub(super) fn eligible(&self, mailboxes: &RoaringBitmap) -> RoaringBitmap {
-        let verified = &(mailboxes & self.vouchers.verified()) - self.state.rights.withdrawn();
-        (verified - self.state.erasure.ordered()) - self.vouchers.issued()
+        let verified = &(mailboxes & &self.vouchers.verified) - &self.state.rights.withdrawn;
+        (verified - &self.state.erasure.ordered) - &self.vouchers.issued
     }
 
     /// Removes the mailboxes beyond the plan's limit, the highest numbers first; returns whether
     /// there were any.
     pub(super) fn limit(&self, mailboxes: &mut RoaringBitmap) -> bool {
         let Some(limit) = self.rules.max_issued else { return false };
-        let left = limit.saturating_sub(self.vouchers.issued().len());
+        let left = limit.saturating_sub(self.vouchers.issued.len());
         let beyond = mailboxes.len().saturating_sub(left);
         mailboxes.remove_biggest(beyond);
         beyond > 0
@@ -47,7 +47,7 @@ impl Case<'_> {
             return RoaringBitmap::new();
         }
         let failures = &self.state.failures;
-        let mut desired = self.eligible(self.vouchers.verified());
+        let mut desired = self.eligible(&self.vouchers.verified);
         desired -= failures.backing_off(Attempted::Vouchers, self.now);
         desired -= failures.failed(Attempted::Vouchers);
         self.limit(&mut desired);
@@ -60,7 +60,7 @@ impl State {
     /// within the plan's window and limit, except those that wait for another attempt or failed
     /// permanently.
     pub fn vouchers_to_issue(&self, now: DateTime<Utc>) -> RoaringBitmap {
-        let plan = self.plan().filter(|_| !self.vouchers.verified().is_empty());
+        let plan = self.plan().filter(|_| !self.vouchers.verified.is_empty());
         let case = plan.and_then(|plan| {
             let rules = plan.vouchers.as_ref()?;
             Some(Case::new(self, plan, rules, now))
@@ -70,16 +70,16 @@ impl State {
 
     /// How far requests for vouchers have come.
     pub fn voucher_progress(&self) -> VoucherProgress {
-        let (vouchers, verified) = (&self.vouchers, self.vouchers.verified());
+        let (vouchers, verified) = (&self.vouchers, &self.vouchers.verified);
         let failed = verified & self.failures.failed(Attempted::Vouchers);
         let retrying = verified & self.failures.retrying(Attempted::Vouchers);
         VoucherProgress {
-            unverified: vouchers.requested().difference_len(verified),
+            unverified: vouchers.requested.difference_len(verified),
             pending: (verified - &failed).difference_len(&retrying),
             retrying: retrying.len(),
             failed: failed.len(),
-            issued: vouchers.issued().len(),
-            delivered: vouchers.delivered().len(),
+            issued: vouchers.issued.len(),
+            delivered: vouchers.delivered.len(),
         }
     }
 }

@@ -26,7 +26,7 @@ impl Case<'_> {
                  `remind` first",
             );
         };
-        let last = self.vouchers.reminders().last();
+        let last = self.vouchers.reminders.last();
         let claimed = last.is_some_and(|last| last.scheduled_for >= scheduled_for);
         if claimed || self.in_time().is_err() {
             return Ok(Vec::new());
@@ -43,15 +43,15 @@ impl Case<'_> {
     /// Mailboxes that are due a reminder on a day, before holds are considered.
     fn due(&self, rules: &RemindRules, on: NaiveDate) -> RoaringBitmap {
         let vouchers = self.vouchers;
-        let mut due = vouchers.valid() & vouchers.delivered();
-        due -= self.state.rights.withdrawn();
-        due -= self.state.erasure.ordered();
+        let mut due = vouchers.valid() & &vouchers.delivered;
+        due -= &self.state.rights.withdrawn;
+        due -= &self.state.erasure.ordered;
         let least = Days::new(rules.after_days.into());
         let recent = |day: NaiveDate| day.checked_add_days(least).is_none_or(|day| on < day);
         for delivered in vouchers.delivered_while(recent) {
             due -= delivered;
         }
-        for round in vouchers.reminders().iter().filter(|round| recent(round.on)) {
+        for round in vouchers.reminders.iter().filter(|round| recent(round.on)) {
             due -= &round.mailboxes;
         }
         due - self.reminded(rules.at_most)
@@ -61,7 +61,7 @@ impl Case<'_> {
     fn reminded(&self, times: u32) -> RoaringBitmap {
         let mut at_least: Vec<RoaringBitmap> =
             (0..times.max(1)).map(|_| RoaringBitmap::new()).collect();
-        for round in self.vouchers.reminders() {
+        for round in &self.vouchers.reminders {
             let mut again = round.mailboxes.clone();
             for level in &mut at_least {
                 let before = &again & &*level;
@@ -75,10 +75,10 @@ impl Case<'_> {
 
 /// The due, unclaimed round of reminders; `None` while the programme is paused.
 pub fn reminders_due(state: &State) -> Option<DateTime<Utc>> {
-    let plan = state.plan().filter(|_| !state.programme.is_paused())?;
+    let plan = state.plan().filter(|_| !state.programme.paused)?;
     plan.vouchers.as_ref()?.remind.as_ref()?;
     let due = state.programme.last_occurrence(&VoucherRules::reminders_name())?;
-    let claimed = state.vouchers.reminders().last().map(|last| last.scheduled_for);
+    let claimed = state.vouchers.reminders.last().map(|last| last.scheduled_for);
     claimed.is_none_or(|claimed| claimed < due).then_some(due)
 }
 
@@ -99,9 +99,9 @@ pub fn reminder_holds(state: &State, number: u32, now: DateTime<Utc>) -> bool {
     let Some(rules) = &plan.vouchers else { return false };
     let vouchers = &state.vouchers;
     vouchers.standing(number) == VoucherStanding::Valid
-        && vouchers.delivered().contains(number)
+        && vouchers.delivered.contains(number)
         && Case::new(state, plan, rules, now).in_time().is_ok()
         && !state.rights.under_hold(now, plan.zone).contains(number)
-        && !state.rights.withdrawn().contains(number)
-        && !state.erasure.ordered().contains(number)
+        && !state.rights.withdrawn.contains(number)
+        && !state.erasure.ordered.contains(number)
 }

@@ -137,7 +137,7 @@ fn an_amendment_is_the_next_revision() {
     let amended = Command::Amend(moved("ended", "2018-04-18"));
     let state = after(&[adopt(), ("2014-12-02T00:00:00Z", amended)]);
     assert_eq!(state.programme.revision(), 2);
-    assert_eq!(state.programme.adopted_at(), Some(utc("2014-12-01T00:00:00Z")));
+    assert_eq!(state.programme.adopted_at, Some(utc("2014-12-01T00:00:00Z")));
     assert_eq!(state.plan().unwrap().phases.last().unwrap().from, day("2018-04-18"));
 }
 

@@ -58,7 +58,7 @@ impl World {
     }
 
     fn standing(&self, request: Uuid) -> Option<&LogStanding> {
-        self.history.state.log_requests.open().get(&request).map(|open| &open.standing)
+        self.history.state.log_requests.open.get(&request).map(|open| &open.standing)
     }
 }
 

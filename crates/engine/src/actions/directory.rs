@@ -65,7 +65,7 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
         directory.close().await?;
     }
     draft.rename_to(&path)?;
-    Ok(DirectoryRebuilt { file: path, mailboxes: state.rights.activated().len() })
+    Ok(DirectoryRebuilt { file: path, mailboxes: state.rights.activated.len() })
 }
 
 /// Creates a view of the rights with other names, or replaces it.
@@ -94,7 +94,7 @@ fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<
     };
     let mut calls = Vec::new();
     for capability in Capabilities::OF_PLATFORM.iter() {
-        let closed = rights.activated() - rights.open(capability);
+        let closed = &rights.activated - rights.open(capability);
         calls.push(call(capability, closed, Right::Until(now)));
         let armed = rights.armed(capability);
         calls.extend(armed.map(|(until, set)| call(capability, set.clone(), Right::Until(until))));

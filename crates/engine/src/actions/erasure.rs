@@ -58,7 +58,7 @@ impl Action for EraseAll<'_> {
         let kept = {
             let snapshot = store.journal().state().await?;
             let state = &*snapshot;
-            state.rights.registered().len() - state.erasure.ordered().len()
+            state.rights.registered.len() - state.erasure.ordered.len()
         };
         Ok(at.map(|places| HoldersErased { mailbox: None, places, kept }))
     }
@@ -95,7 +95,7 @@ async fn order(
     let order = |state: &State, _| {
         let mailboxes = match only {
             Some(number) => RoaringBitmap::from([number]),
-            None => state.rights.registered().clone(),
+            None => state.rights.registered.clone(),
         };
         Ok(state.decide_erasure(ErasureCommand::Order { ground, mailboxes }, now)?)
     };

@@ -32,7 +32,7 @@ impl Action for RetryIncident {
         let only = store.number_of_some(mailbox.as_ref()).await?;
         let IncidentKey { phase, cause } = incident.clone();
         let decide = |state: &State, _| {
-            let found = state.failures.incidents().get(&incident);
+            let found = state.failures.incidents.get(&incident);
             let all = found.map(|found| &found.open | &found.resolved).unwrap_or_default();
             let mailboxes = match only {
                 Some(number) if all.contains(number) => MailboxSet::from(number),
@@ -61,7 +61,7 @@ impl Action for ResolveIncident {
         let incident = self.incident;
         let IncidentKey { phase, cause } = incident.clone();
         let decide = |state: &State, _| {
-            let found = state.failures.incidents().get(&incident);
+            let found = state.failures.incidents.get(&incident);
             let open = found.map(|found| found.open.clone()).unwrap_or_default();
             let mailboxes = MailboxSet::from(open);
             expect_any(&incident, &mailboxes)?;

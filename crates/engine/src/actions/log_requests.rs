@@ -170,7 +170,7 @@ impl PrepareExports<'_> {
         let (holder, has_address) = holder(store.registry().await?, number).await?;
         let (goes, planned) = {
             let state = store.journal().state().await?;
-            let open = state.log_requests.open().get(&request);
+            let open = state.log_requests.open.get(&request);
             let goes = open.is_some_and(|open| {
                 open.by == Requester::Holder && open.standing != LogStanding::Requested
             });
@@ -208,7 +208,7 @@ async fn waiting(store: &Store, named: Option<Uuid>) -> Result<Vec<(Uuid, u32)>,
         let state = store.journal().state().await?;
         let requests = &state.log_requests;
         if let Some(request) = named {
-            let open = requests.open().get(&request).ok_or_else(|| {
+            let open = requests.open.get(&request).ok_or_else(|| {
                 Error::NotFound(format!(
                     "no request {request} is open; see `tramonto log-request list`"
                 ))

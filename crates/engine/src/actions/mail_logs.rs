@@ -61,7 +61,7 @@ impl Convergent for DestroyMailLogs {
 async fn registry_domain(store: &Store) -> Result<String, Error> {
     let known = {
         let state = store.journal().state().await?;
-        state.rights.registered() - state.erasure.erased()
+        &state.rights.registered - &state.erasure.erased
     };
     let first = match known.min() {
         Some(number) => store.registry().await?.find(number).await?,

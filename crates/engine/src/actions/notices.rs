@@ -37,11 +37,11 @@ impl Action for RecordBounce {
         let decide = |state: &State, _| {
             let found = state.notices.get(&notice);
             let was_sent = found.is_some_and(|found| {
-                let in_doubt = found.in_doubt().values().any(|set| set.contains(number));
-                found.sent().contains(number) || in_doubt
+                let in_doubt = found.in_doubt.values().any(|set| set.contains(number));
+                found.sent.contains(number) || in_doubt
             });
             let known =
-                found.is_some_and(|found| found.bounced().values().any(|set| set.contains(number)));
+                found.is_some_and(|found| found.bounced.values().any(|set| set.contains(number)));
             if !was_sent || known {
                 return Ok(Vec::new());
             }
@@ -69,11 +69,9 @@ impl Action for RetryNotice {
         let decide = |state: &State, _| {
             let mut these = match (&failed, state.notices.get(&notice)) {
                 (_, None) => RoaringBitmap::new(),
-                (Some(cause), Some(found)) => {
-                    found.failed().get(cause).cloned().unwrap_or_default()
-                }
+                (Some(cause), Some(found)) => found.failed.get(cause).cloned().unwrap_or_default(),
                 (None, Some(found)) => {
-                    found.in_doubt().values().fold(RoaringBitmap::new(), |all, set| all | set)
+                    found.in_doubt.values().fold(RoaringBitmap::new(), |all, set| all | set)
                 }
             };
             if let Some(only) = only {

@@ -124,7 +124,7 @@ impl Convergent for IssueVouchers<'_> {
         // have left some.
         let issued = {
             let snapshot = journal.state().await?;
-            snapshot.vouchers.valid() - snapshot.vouchers.delivered()
+            snapshot.vouchers.valid() - &snapshot.vouchers.delivered
         };
         let mut delivered = 0;
         let issued = issued - &in_letters(store).await?;

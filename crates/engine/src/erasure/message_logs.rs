@@ -80,9 +80,10 @@ impl MessageLogs {
 
     /// Refuses to pass over mail logs that the event log knows of.
     pub(crate) fn expect_none_unknown(&self, state: &State) -> Result<(), Error> {
-        let mut open = state.log_requests.open().values();
+        let mut open = state.log_requests.open.values();
         let ready = open.any(|open| matches!(open.standing, LogStanding::Prepared { .. }));
-        let kept = state.log_requests.destroyed().is_some_and(|(_, gone)| !gone.kept.is_empty());
+        let kept =
+            state.log_requests.destroyed.as_ref().is_some_and(|(_, gone)| !gone.kept.is_empty());
         if self.folder.is_none() && (ready || kept) {
             return Err(Error::Invalid(
                 "there are mail logs: exports are ready, or a hold kept some of them; name their \

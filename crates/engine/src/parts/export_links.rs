@@ -24,7 +24,7 @@ impl ExportLinks {
     async fn make(&self, request: Uuid) -> Result<Option<String>, Error> {
         let number = {
             let snapshot = self.journal.state().await?;
-            snapshot.log_requests.open().get(&request).map(|open| open.number)
+            snapshot.log_requests.open.get(&request).map(|open| open.number)
         };
         let Some(number) = number else { return Ok(None) };
         let (holder, _) = holder(&self.registry, number).await?;

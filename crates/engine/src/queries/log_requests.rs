@@ -11,7 +11,7 @@ impl Store {
     /// The open requests.
     pub async fn log_requests(&self) -> Result<Vec<LogRequestView>, Error> {
         let state = self.journal().state().await?;
-        let open = state.log_requests.open().iter();
+        let open = state.log_requests.open.iter();
         Ok(open.map(|(id, open)| LogRequestView::of(*id, open, self.id_of(open.number))).collect())
     }
 

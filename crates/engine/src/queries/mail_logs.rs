@@ -41,7 +41,7 @@ impl Store {
             let state = self.journal().state().await?;
             let zone = state.plan().map(|plan| plan.zone);
             let held = zone.map(|zone| state.rights.under_hold(self.journal().now(), zone));
-            held.unwrap_or_default() - state.erasure.ordered()
+            held.unwrap_or_default() - &state.erasure.ordered
         };
         let mut kept = Vec::new();
         for number in held {

@@ -139,7 +139,7 @@ pub(crate) async fn of_many_providers_at_once_one_redeems_and_the_others_are_tol
     });
     let answers: Vec<_> = join_all(providers).await.into_iter().map(Result::unwrap).collect();
     let snapshot = first.state().await.unwrap();
-    let redeemed: Vec<_> = snapshot.vouchers.redeemed().keys().collect();
+    let redeemed: Vec<_> = snapshot.vouchers.redeemed.keys().collect();
     let [(winner, on)] = redeemed[..] else { panic!("{redeemed:?}") };
     let told = format!("the voucher was redeemed by {winner} on {on}");
     let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();

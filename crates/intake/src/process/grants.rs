@@ -60,7 +60,7 @@ impl RequestProcessor {
         let standing = {
             let snapshot = self.vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
-            let delivered = vouchers.delivered().contains(mailbox);
+            let delivered = vouchers.delivered.contains(mailbox);
             let standing = vouchers.standing(mailbox);
             // It was issued but never delivered: the holder gets it once they confirm.
             if standing == VoucherStanding::Valid && !delivered {
@@ -139,7 +139,7 @@ impl RequestProcessor {
         {
             let snapshot = self.vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
-            let delivered = vouchers.delivered().contains(mailbox);
+            let delivered = vouchers.delivered.contains(mailbox);
             match vouchers.standing(mailbox) {
                 VoucherStanding::Valid if !delivered => {}
                 VoucherStanding::Valid | VoucherStanding::Redeemed { .. } => {
@@ -190,7 +190,7 @@ fn why_not(state: &State, mailbox: u32, now: DateTime<Utc>) -> Refusal {
         | VoucherStanding::Refused => {
             if expired || !plan.allowed_at(now).contains(Capability::RequestVoucher) {
                 Refusal::Closed
-            } else if rules.max_issued.is_some_and(|most| state.vouchers.issued().len() >= most) {
+            } else if rules.max_issued.is_some_and(|most| state.vouchers.issued.len() >= most) {
                 Refusal::NoneLeft
             } else {
                 Refusal::NotEligible

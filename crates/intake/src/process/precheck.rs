@@ -71,7 +71,7 @@ pub(super) fn precheck(
         }
         (LetterKind::Granted, Some(mailbox)) if is_pending(state, mailbox, now) => {
             let soon = state.vouchers_to_issue(now).contains(mailbox);
-            let soon = soon && !state.programme.is_paused();
+            let soon = soon && !state.programme.paused;
             Precheck::Postpone(now + if soon { ISSUING } else { ISSUING_LATER })
         }
         (
@@ -89,7 +89,7 @@ pub(super) fn precheck(
 /// Is a worker still to issue the voucher?
 fn is_pending(state: &State, mailbox: u32, now: DateTime<Utc>) -> bool {
     let issue = || VoucherCommand::Issue { mailboxes: RoaringBitmap::from_iter([mailbox]) };
-    state.vouchers.verified().contains(mailbox) && state.decide_voucher(issue(), now).is_ok()
+    state.vouchers.verified.contains(mailbox) && state.decide_voucher(issue(), now).is_ok()
 }
 
 fn export(
@@ -99,7 +99,7 @@ fn export(
     links: bool,
     now: DateTime<Utc>,
 ) -> Precheck {
-    let open = request_of(letter).and_then(|request| state.log_requests.open().get(&request));
+    let open = request_of(letter).and_then(|request| state.log_requests.open.get(&request));
     let Some(open) = open.filter(|open| open.number == mailbox) else { return Precheck::Obsolete };
     match &open.standing {
         LogStanding::Prepared { expires_at, .. } if *expires_at <= now => Precheck::Obsolete,

@@ -27,7 +27,7 @@ pub async fn claim_reminders(
     origin: &Origin,
 ) -> Result<u64, Error> {
     // The cursor starts after the rounds claimed so far: it must exist before this claim.
-    let claimed = vouchers.journal.state().await?.vouchers.reminders().len();
+    let claimed = vouchers.journal.state().await?.vouchers.reminders.len();
     store.reminder_cursor(claimed).await?;
     Ok(vouchers.remind(scheduled_for, origin).await?)
 }
@@ -38,8 +38,8 @@ impl RequestProcessor {
         let (due, rounds, paused) = {
             let snapshot = self.vouchers.journal.state().await?;
             let state = &*snapshot;
-            let rounds = state.vouchers.reminders().len();
-            (reminders_due(state), rounds, state.programme.is_paused())
+            let rounds = state.vouchers.reminders.len();
+            (reminders_due(state), rounds, state.programme.paused)
         };
         let due = due.filter(|due| self.skipped_round != Some(*due));
         let Some(relay) = self.settings.relay.clone().filter(|_| self.settings.from.is_some())
@@ -71,7 +71,7 @@ impl RequestProcessor {
         if self.store.reminder_backlog(LARGEST_BACKLOG, now).await? {
             return Ok(0);
         }
-        let claimed = self.vouchers.journal.state().await?.vouchers.reminders().len();
+        let claimed = self.vouchers.journal.state().await?.vouchers.reminders.len();
         let from = self.store.reminder_cursor(claimed).await?;
         let (to, cursor) = {
             let snapshot = self.vouchers.journal.state().await?;
@@ -95,7 +95,7 @@ fn next(
     from: ReminderCursor,
     now: DateTime<Utc>,
 ) -> (Vec<(u32, Route)>, ReminderCursor) {
-    let Some(round) = state.vouchers.reminders().get(from.round) else {
+    let Some(round) = state.vouchers.reminders.get(from.round) else {
         return (Vec::new(), from);
     };
     let first = from.after.map_or(0, |after| after.saturating_add(1));
@@ -118,6 +118,6 @@ pub(super) fn receives(state: &State, number: u32, now: DateTime<Utc>) -> bool {
     let allowed = state.plan().map(|plan| plan.allowed_at(now)).unwrap_or_default();
     allowed.contains(Capability::Receive)
         && allowed.contains(Capability::Access)
-        && state.rights.activated().contains(number)
-        && !state.rights.withdrawn().contains(number)
+        && state.rights.activated.contains(number)
+        && !state.rights.withdrawn.contains(number)
 }

@@ -150,7 +150,7 @@ impl RequestProcessor {
         for letter in self.store.expired_claims(now, BATCH).await? {
             let left = letter.kind == LetterKind::Granted && {
                 let snapshot = self.vouchers.journal.state().await?;
-                let delivered = snapshot.vouchers.delivered();
+                let delivered = &snapshot.vouchers.delivered;
                 letter.mailbox.is_some_and(|mailbox| delivered.contains(mailbox))
             };
             let outcome = if left { LetterOutcome::Sent } else { LetterOutcome::InDoubt };

@@ -41,7 +41,7 @@ pub(super) async fn take(
     bounds: Bounds,
 ) -> Result<Taken, Error> {
     let mut taken = Taken { after: before.clone(), changes: Changes::default(), progress: 0 };
-    let from_nothing = before.state.rights.registered().is_empty();
+    let from_nothing = before.state.rights.registered.is_empty();
     loop {
         let more = page(log, &mut taken, from_nothing, bounds).await?;
         if !(more && from_nothing) {

@@ -22,15 +22,15 @@ impl Planes {
     /// The rows of these mailboxes; unregistered ones have none.
     pub(super) fn of(state: &State, these: &RoaringBitmap) -> Self {
         let rights = &state.rights;
-        let registered = these & rights.registered();
-        let withdrawn = &registered & rights.withdrawn();
-        let activated = (&registered & rights.activated()) - &withdrawn;
-        let lapsed = ((&registered & rights.lapsed()) - &activated) - &withdrawn;
+        let registered = these & &rights.registered;
+        let withdrawn = &registered & &rights.withdrawn;
+        let activated = (&registered & &rights.activated) - &withdrawn;
+        let lapsed = ((&registered & &rights.lapsed) - &activated) - &withdrawn;
         let [send, modify, receive, access] =
             COLUMNS.map(|capability| rights.open_among(capability, &registered));
-        let holds = rights.holds().values().map(|hold| hold.number);
+        let holds = rights.holds.values().map(|hold| hold.number);
         let held = holds.filter(|number| registered.contains(*number)).collect();
-        let incidents = state.failures.incidents().values();
+        let incidents = state.failures.incidents.values();
         let incident = incidents
             .fold(RoaringBitmap::new(), |all, incident| all | &(&incident.open & &registered));
         let low = &activated | &withdrawn;

@@ -135,7 +135,7 @@ struct Update {
 
 /// The updates of existing rows.
 fn updates(before: &Stored, after: &Stored, changes: &Changes) -> Vec<Update> {
-    let known = before.state.rights.registered();
+    let known = &before.state.rights.registered;
     let (Some(first), Some(last)) = (changes.all.min(), changes.all.max()) else {
         return Vec::new();
     };
@@ -188,7 +188,7 @@ pub(super) async fn rows(
     name: &StoreName,
 ) -> Result<(), Error> {
     let Taken { after, changes, .. } = taken;
-    let (old, new) = (before.state.rights.registered(), after.state.rights.registered());
+    let (old, new) = (&before.state.rights.registered, &after.state.rights.registered);
     let fresh: RoaringBitmap = new - old;
     insert(transaction, prefix, &fresh, &after.state, changes).await?;
     for one in updates(before, after, changes) {
@@ -300,7 +300,7 @@ async fn holds(
         sqlite: "INSERT INTO hold VALUES ($1, $2, $3, $4)",
         postgres: "INSERT INTO hold VALUES ($1::uuid, $2, $3, $4::date)",
     };
-    let (then, now) = (before.rights.holds(), after.rights.holds());
+    let (then, now) = (&before.rights.holds, &after.rights.holds);
     for (id, _) in then.iter().filter(|(id, hold)| now.get(*id) != Some(*hold)) {
         transaction.run(REMOVE, params![id.to_string()]).await?;
     }

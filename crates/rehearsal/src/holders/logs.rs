@@ -44,7 +44,7 @@ pub(super) enum Task {
 /// The tasks of this programme, and their instants.
 pub(super) fn tasks(plan: &Plan, state: &State, draw: &mut Draw) -> Vec<(DateTime<Utc>, Task)> {
     let Some(window) = window(plan, Capability::RequestLogs) else { return Vec::new() };
-    let activated = state.rights.activated();
+    let activated = &state.rights.activated;
     let readers: Vec<u32> = (0..READERS)
         .filter_map(|_| {
             activated.select(draw.below(u32::try_from(activated.len()).unwrap_or(u32::MAX)))

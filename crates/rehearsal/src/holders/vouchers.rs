@@ -50,7 +50,7 @@ pub(super) fn tasks(
 ) -> Vec<(DateTime<Utc>, Task)> {
     let Some(window) = window(plan, Capability::RequestVoucher) else { return Vec::new() };
     let Some(rules) = &plan.vouchers else { return Vec::new() };
-    let everyone = state.rights.registered();
+    let everyone = &state.rights.registered;
     let stray: RoaringBitmap = everyone.iter().take(STRAY).collect();
     let mut tasks = vec![(window.opens - MOMENT, Task::Stray(stray))];
     let mut waves = vec![RoaringBitmap::new(); usize::try_from(WAVES).unwrap_or(1)];
@@ -127,7 +127,7 @@ impl Holders {
         let issued = {
             let snapshot = vouchers.journal.state().await?;
             let vouchers = &snapshot.vouchers;
-            vouchers.valid() - vouchers.delivered()
+            vouchers.valid() - &vouchers.delivered
         };
         let issued: Vec<u32> = issued.iter().collect();
         let mut shown = 0;
@@ -181,5 +181,5 @@ impl Holders {
 
 /// The open requests.
 async fn requests(vouchers: &Vouchers) -> Result<RoaringBitmap, Error> {
-    Ok(vouchers.journal.state().await?.vouchers.requested().clone())
+    Ok(vouchers.journal.state().await?.vouchers.requested.clone())
 }

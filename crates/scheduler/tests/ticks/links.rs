@@ -42,7 +42,7 @@ async fn handed_out() -> World {
 }
 
 async fn open(world: &World) -> usize {
-    world.journal().state().await.unwrap().log_requests.open().len()
+    world.journal().state().await.unwrap().log_requests.open.len()
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn granted() -> World {
 async fn expired(world: &World) -> Vec<u32> {
     let journal = world.journal();
     let snapshot = journal.state().await.unwrap();
-    snapshot.vouchers.expired().iter().collect()
+    snapshot.vouchers.expired.iter().collect()
 }
 
 #[tokio::test]

@@ -133,7 +133,7 @@ impl Sender {
         let plan = state.plan()?;
         let wording = plan.notice(&notice)?.wording(plan)?;
         let mut receiving = state.rights.open_among(Capability::Receive, &mailboxes);
-        receiving -= state.rights.withdrawn();
+        receiving -= &state.rights.withdrawn;
         let (mailboxes, receiving) = (MailboxSet::from(mailboxes), MailboxSet::from(receiving));
         Some(NextBatch { notice, wording, mailboxes, receiving })
     }

@@ -110,7 +110,7 @@ fn sound(expectations: &[Expectation], seen: Observation<'_>, found: &[Differenc
 /// Open drift that no longer exists.
 fn settled(state: &State, sound: &Drifting) -> Vec<Event> {
     let mut settled = Drifting::new();
-    for open in state.drift.open() {
+    for open in &state.drift.open {
         if let Some(sound) = sound.get(&open.capability) {
             *settled.entry(open.capability).or_default() |= &open.mailboxes & sound;
         }
@@ -133,7 +133,7 @@ fn news(
     let mut events = settled(state, sound);
     for difference in confirmed {
         let Difference { capability, expected, found, .. } = *difference;
-        let known = state.drift.open().iter().filter(|open| {
+        let known = state.drift.open.iter().filter(|open| {
             (open.capability, open.expected, open.found) == (capability, expected, found)
                 && (open.repair || !repair)
         });

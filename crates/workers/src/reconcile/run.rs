@@ -120,7 +120,7 @@ impl Reconciler {
         let (range, numbers, active, expectations) = {
             let snapshot = self.journal.state().await?;
             let (state, now) = (&snapshot, self.journal.now());
-            let Some(first) = state.rights.activated().range(from..).next() else {
+            let Some(first) = state.rights.activated.range(from..).next() else {
                 return Ok(Step::List(0));
             };
             let within = run.span - 1;
@@ -128,8 +128,8 @@ impl Reconciler {
             let range = from.max(first & !within)..=(first | within);
             let mut numbers = RoaringBitmap::new();
             numbers.insert_range(range.clone());
-            numbers &= state.rights.activated();
-            let active = &(&numbers - state.rights.withdrawn()) - state.erasure.erased();
+            numbers &= &state.rights.activated;
+            let active = &(&numbers - &state.rights.withdrawn) - &state.erasure.erased;
             let expectations = expected(state, now, self.reach, range.clone());
             (range, MailboxSet::from(numbers), active, expectations)
         };
@@ -154,7 +154,7 @@ impl Reconciler {
         let page = self.platform.known(from, limit).await?;
         // The log knows a mailbox before the platform does, so it is read second.
         let snapshot = self.journal.state().await?;
-        run.unknown_to_registry |= &*page.mailboxes - snapshot.rights.activated();
+        run.unknown_to_registry |= &*page.mailboxes - &snapshot.rights.activated;
         run.known += page.mailboxes.len();
         run.numberless += page.numberless;
         let next = page.mailboxes.max().and_then(|last| last.checked_add(1));

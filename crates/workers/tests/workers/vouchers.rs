@@ -364,7 +364,7 @@ async fn a_permanent_failure_is_an_incident_and_issued_after_a_retry() {
     let key: domain::IncidentKey = "-:voucher-out-of-paper".parse().unwrap();
     let retried = {
         let known = world.journal.state().await.unwrap();
-        let incident = &known.failures.incidents()[&key];
+        let incident = &known.failures.incidents[&key];
         assert_eq!(incident.capabilities, Capability::RequestVoucher.into());
         assert_eq!(incident.open, [4].into());
         let (phase, cause, mailboxes) = (key.phase, key.cause, MailboxSet::from(4));

@@ -44,14 +44,14 @@ impl World {
 
     fn mailboxes_agree_with_the_sets(&self) {
         let rights = &self.state.rights;
-        assert_eq!(rights.registered().iter().count(), self.mailboxes.len());
+        assert_eq!(rights.registered.iter().count(), self.mailboxes.len());
         for mailbox in &self.mailboxes {
             let number = mailbox.number;
-            let lifecycle = if rights.withdrawn().contains(number) {
+            let lifecycle = if rights.withdrawn.contains(number) {
                 Lifecycle::Withdrawn
-            } else if rights.activated().contains(number) {
+            } else if rights.activated.contains(number) {
                 Lifecycle::Activated
-            } else if rights.lapsed().contains(number) {
+            } else if rights.lapsed.contains(number) {
                 Lifecycle::Lapsed
             } else {
                 Lifecycle::Registered
@@ -65,7 +65,7 @@ impl World {
                 let told: Vec<_> = mailbox.armed.get(&capability).copied().into_iter().collect();
                 assert_eq!(told, armed, "{number}: {capability}");
             }
-            let holds = rights.holds().iter().filter(|(_, hold)| hold.number == number);
+            let holds = rights.holds.iter().filter(|(_, hold)| hold.number == number);
             assert!(holds.eq(mailbox.holds.iter()), "{number}: holds");
         }
     }
@@ -107,7 +107,7 @@ impl World {
                 ];
                 let sets = sets.into_iter().filter(|(_, set)| set.contains(number));
                 stands.extend(sets.map(|(standing, _)| standing));
-                let activated = self.state.rights.activated().contains(number);
+                let activated = self.state.rights.activated.contains(number);
                 assert_eq!(stands.len(), usize::from(activated), "{number}: {capability}");
                 let Some(Some(standing)) = stands.first() else { continue };
                 let busy = tasks.iter().any(|task| {
@@ -209,7 +209,7 @@ impl World {
         after.decide_incidents(true);
         // Nobody waits longer than two days.
         let begun = after.now;
-        let waiting = after.state.failures.waiting().iter().map(|waiting| waiting.retry_at);
+        let waiting = after.state.failures.waiting.iter().map(|waiting| waiting.retry_at);
         after.now = waiting.max().map_or(begun, |last| last.max(begun));
         after.work();
         after.work();

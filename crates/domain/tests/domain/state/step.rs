@@ -135,7 +135,7 @@ impl World {
                 );
             }
             Step::Release(nth) => {
-                let holds = self.state.rights.holds();
+                let holds = &self.state.rights.holds;
                 let held = holds.iter().nth(usize::from(*nth) % holds.len().max(1));
                 if let Some((hold, number)) = held.map(|(hold, held)| (*hold, held.number)) {
                     self.may_ask(number, MailboxCommand::ReleaseHold { hold });
@@ -193,7 +193,7 @@ impl World {
     /// Some of those who were ever activated.
     fn members(&self, members: u32) -> MailboxSet {
         let these = |number: &u32| members >> (number % 32) & 1 == 1;
-        self.state.rights.activated().iter().filter(these).collect()
+        self.state.rights.activated.iter().filter(these).collect()
     }
 
     fn may_ask(&mut self, number: u32, command: MailboxCommand) {
@@ -244,7 +244,7 @@ impl World {
     }
 
     pub(crate) fn decide_incidents(&mut self, retry: bool) {
-        for (key, incident) in self.state.failures.incidents().clone() {
+        for (key, incident) in self.state.failures.incidents.clone() {
             let mailboxes = MailboxSet::from(incident.open.clone());
             let (phase, cause) = (key.phase, key.cause);
             self.record(if retry {

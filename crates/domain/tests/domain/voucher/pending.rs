@@ -128,7 +128,7 @@ fn who_failed_permanently_waits_for_an_operator() {
     failed_permanently(&mut world, &[2]);
     assert_eq!(pending(&world), [0, 1, 3]);
     let key: IncidentKey = format!("-:{BUSY}").parse().unwrap();
-    assert_eq!(world.history.state.failures.incidents()[&key].open, set([2]));
+    assert_eq!(world.history.state.failures.incidents[&key].open, set([2]));
     let IncidentKey { phase, cause } = key;
     let mailboxes = MailboxSet::from(2);
     world.history.record(Event::IncidentRetried(IncidentRetried { phase, cause, mailboxes }));
@@ -137,7 +137,7 @@ fn who_failed_permanently_waits_for_an_operator() {
     failed_permanently(&mut world, &[2]);
     let refuse = VoucherCommand::Refuse { mailboxes: set([2]), cause: "no".to_owned() };
     world.ask_now(refuse).unwrap();
-    assert!(world.history.state.failures.incidents().is_empty());
+    assert!(world.history.state.failures.incidents.is_empty());
 }
 
 #[test]

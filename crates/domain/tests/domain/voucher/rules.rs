@@ -94,15 +94,15 @@ fn a_lapsed_registration_stays_eligible_and_a_withdrawn_mailbox_does_not() {
 fn of_many_those_who_can_are_taken_and_a_repetition_is_no_event() {
     let mut world = World::new(plan(""));
     assert_eq!(world.request(OPEN, &[0, 1, 4, 9]), Ok(1));
-    assert_eq!(*world.history.state.vouchers.requested(), set([0, 1]));
+    assert_eq!(world.history.state.vouchers.requested, set([0, 1]));
     assert_eq!(world.request(OPEN, &[0, 1, 4, 9]), Ok(0));
     assert_eq!(world.request(OPEN, &[0]), Ok(0));
     assert_eq!(world.ask(OPEN, verify(set([0, 3]))), Ok(1));
-    assert_eq!(*world.history.state.vouchers.verified(), set([0]));
+    assert_eq!(world.history.state.vouchers.verified, set([0]));
     let unsure = "the requester has not been verified; verify the request first";
     assert_eq!(world.ask(OPEN, issue([1])), Err(unsure.to_owned()));
     assert_eq!(world.ask(OPEN, issue(0..6)), Ok(1));
-    assert_eq!(*world.history.state.vouchers.issued(), set([0]));
+    assert_eq!(world.history.state.vouchers.issued, set([0]));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_limit_is_reached_exactly_and_an_amendment_may_not_go_below_it() {
     world.request(OPEN, &[2, 3]).unwrap();
     world.ask(OPEN, verify(set([2, 3]))).unwrap();
     assert_eq!(world.ask(OPEN, issue([2, 3])), Ok(1));
-    assert_eq!(*world.history.state.vouchers.issued(), set([0, 1, 2]));
+    assert_eq!(world.history.state.vouchers.issued, set([0, 1, 2]));
     let out = "all 3 vouchers of the plan were issued";
     assert_eq!(world.ask(OPEN, issue([3])), Err(out.to_owned()));
     let fewer =
@@ -232,7 +232,7 @@ fn a_voucher_is_redeemed_through_its_last_day_and_then_expires_with_the_others()
     assert_eq!(world.ask(after, redeem(1, 1, "posta-sicura")), late);
     assert_eq!(world.ask(after, VoucherCommand::Expire), Ok(1));
     assert_eq!(world.ask(after, VoucherCommand::Expire), Ok(0));
-    assert_eq!(*world.history.state.vouchers.expired(), set([1, 2]));
+    assert_eq!(world.history.state.vouchers.expired, set([1, 2]));
     let expired = Err("the voucher has expired".to_owned());
     assert_eq!(world.ask(after, redeem(1, 1, "posta-sicura")), expired);
     assert_eq!(world.ask(after, VoucherCommand::Reissue { number: 1 }), expired);

@@ -135,7 +135,7 @@ proptest! {
             prop_assert_eq!(granted.iter().skip(4).sum::<u32>(), 0, "issued to late requesters");
             // What workers are to do is exactly what would be issued of all that is verified.
             let pending = world.history.state.vouchers_to_issue(world.history.now);
-            let verified = world.history.state.vouchers.verified().clone();
+            let verified = world.history.state.vouchers.verified.clone();
             let whole = VoucherCommand::Issue { mailboxes: verified };
             let whole = world.history.state.decide_voucher(whole, world.history.now).unwrap_or_default();
             let issued = whole.into_iter().find_map(|event| {
@@ -143,8 +143,8 @@ proptest! {
             });
             prop_assert_eq!(&pending, &*issued.unwrap_or_default());
             // Each open request has a cause, and nobody else has.
-            let requested = world.history.state.vouchers.requested();
-            let causes = world.history.state.vouchers.by_cause(world.history.state.rights.registered());
+            let requested = &world.history.state.vouchers.requested;
+            let causes = world.history.state.vouchers.by_cause(&world.history.state.rights.registered);
             let caused = causes.values().fold(RoaringBitmap::new(), |all, set| all | set);
             prop_assert_eq!(&caused, requested);
             prop_assert_eq!(causes.values().map(RoaringBitmap::len).sum::<u64>(), requested.len());
@@ -154,8 +154,8 @@ proptest! {
             let issues_more = matches!(command, VoucherCommand::Issue { .. });
             prop_assert!(again.is_empty() || told_twice || issues_more, "{again:?}");
             let vouchers = &world.history.state.vouchers;
-            let expired = vouchers.expired().clone();
-            let ended = vouchers.redeemed().values().fold(expired, |all, set| all | set);
+            let expired = vouchers.expired.clone();
+            let ended = vouchers.redeemed.values().fold(expired, |all, set| all | set);
             prop_assert!((vouchers.valid() & ended).is_empty());
         }
         prop_assert_eq!(restored(&world.history.state), world.history.state);

@@ -13,7 +13,7 @@ impl Scenario {
     /// Two requests: one is refused, the other is served, opened, and expires; then the logs are
     /// destroyed.
     pub(crate) async fn ask_for_logs(&self, state: &State, a: u32, b: u32) {
-        let mut registered = state.rights.registered().iter();
+        let mut registered = state.rights.registered.iter();
         let Some(number) = registered.find(|number| chosen(*number, a, 5) == 0) else { return };
         let request = Uuid::from_u128((u128::from(a) << 32) | u128::from(b));
         let other = Uuid::from_u128((u128::from(a) << 32) | u128::from(b) | (1 << 100));

@@ -93,7 +93,7 @@ async fn an_unknown_event_stops_a_projection_right_before_it() {
     let status = projections.status(scenario.now()).await.unwrap();
     let at: Vec<_> = status.iter().map(|status| (status.checkpoint, status.lag_events)).collect();
     assert_eq!(at, [(3, 1), (3, 1)], "all before it is there");
-    assert_eq!(projections.state().await.unwrap().0.rights.registered().len(), 6);
+    assert_eq!(projections.state().await.unwrap().0.rights.registered.len(), 6);
 }
 
 #[tokio::test]

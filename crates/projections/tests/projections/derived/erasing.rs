@@ -11,7 +11,7 @@ impl Scenario {
     /// Orders erasures for some, and completes some of those.
     pub(crate) async fn erase(&self, state: &State, a: u32) {
         let some = |of: u32| -> MailboxSet {
-            let registered = state.rights.registered().iter();
+            let registered = state.rights.registered.iter();
             registered.filter(|number| chosen(*number, a, of) == 0).collect()
         };
         let ground = if a.is_multiple_of(2) { ErasureGround::End } else { ErasureGround::Demand };

@@ -15,7 +15,7 @@ impl Scenario {
     /// or left.
     pub(crate) async fn grant(&self, state: &State, a: u32, b: u32) {
         let some = |fate: u32| -> MailboxSet {
-            let registered = state.rights.registered().iter();
+            let registered = state.rights.registered.iter();
             registered.filter(|number| chosen(*number, a, 7) == fate).collect()
         };
         let together = |fates: std::ops::Range<u32>| -> MailboxSet {

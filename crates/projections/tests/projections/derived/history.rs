@@ -86,11 +86,11 @@ async fn a_registration_counts_from_its_day_and_is_known_from_the_import() {
     let history = &projections.history;
     let then = Cutoff { as_of: earlier, known_at: imported, zone: Rome };
     let seen_today = history.population_as_of(then).await.unwrap();
-    let registered = seen_today.rights.registered().len();
+    let registered = seen_today.rights.registered.len();
     assert!(registered > 0 && registered < 40, "{registered} of 40 had registered by then");
     let seen_then = history.population_as_of(Cutoff::at(earlier, Rome)).await.unwrap();
-    assert!(seen_then.rights.registered().is_empty(), "nothing was known before the import");
-    let later = (0..40).find(|number| !seen_today.rights.registered().contains(*number)).unwrap();
+    assert!(seen_then.rights.registered.is_empty(), "nothing was known before the import");
+    let later = (0..40).find(|number| !seen_today.rights.registered.contains(*number)).unwrap();
     assert_eq!(as_of(history, later, then).await.lifecycle, Lifecycle::Unknown);
 }
 

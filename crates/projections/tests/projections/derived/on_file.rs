@@ -60,7 +60,7 @@ async fn killed_at_any_moment_the_files_are_of_one_event_and_go_on_from_it() {
         let opened = open(&scenario, &dir).await;
         let (state, position) = opened.0.load().await.unwrap();
         let registered = 7 * (position.max(1) - 1);
-        assert_eq!(state.rights.registered().len(), registered, "killed after {polls}");
+        assert_eq!(state.rights.registered.len(), registered, "killed after {polls}");
         let position = opened.1.status(scenario.now()).await.unwrap().checkpoint;
         let registered = 7 * (position.max(1) - 1);
         assert_eq!(found(&dir).await.len(), usize::try_from(registered).unwrap());

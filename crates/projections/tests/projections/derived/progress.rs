@@ -32,7 +32,7 @@ proptest! {
             let groups = incidents(&state);
             assert!(groups.is_sorted_by(|one, next| one.open >= next.open));
             for group in groups {
-                let incident = &state.failures.incidents()[&group.key];
+                let incident = &state.failures.incidents[&group.key];
                 assert_eq!(group.open, incident.open.len());
                 assert_eq!(group.resolved, incident.resolved.len());
                 assert!(group.open + group.resolved > 0);

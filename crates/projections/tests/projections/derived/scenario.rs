@@ -173,9 +173,9 @@ impl Scenario {
             4 => self.one_mailbox(any(a), MailboxCommand::Withdraw).await,
             5 | 6 => self.place_hold(any(a), b).await,
             7 => {
-                let holds = state.rights.holds().len();
+                let holds = state.rights.holds.len();
                 let place = usize::try_from(a).unwrap().checked_rem(holds).unwrap_or(0);
-                if let Some((hold, on)) = state.rights.holds().iter().nth(place) {
+                if let Some((hold, on)) = state.rights.holds.iter().nth(place) {
                     self.one_mailbox(on.number, MailboxCommand::ReleaseHold { hold: *hold }).await;
                 }
             }
@@ -237,7 +237,7 @@ impl Scenario {
     }
 
     async fn correct(&self, state: &State, seed: u32) {
-        let all = state.rights.registered().iter();
+        let all = state.rights.registered.iter();
         let mailboxes: MailboxSet = all.filter(|number| chosen(*number, seed, 4) == 0).collect();
         let mut requested_on = DateColumn::new();
         for number in mailboxes.iter() {
@@ -265,7 +265,7 @@ impl Scenario {
     async fn operator(&self, state: &State, a: u32, b: u32) {
         self.compare(state, a, b).await;
         let stream = incident_stream(&programme()).unwrap();
-        for (key, incident) in state.failures.incidents() {
+        for (key, incident) in &state.failures.incidents {
             let some = incident.open.iter().filter(|number| chosen(*number, b, 2) == 0);
             let (phase, cause) = (key.phase.clone(), key.cause.clone());
             let mailboxes = some.collect();
@@ -289,9 +289,9 @@ impl Scenario {
             _ => Standing::Until(self.now() + Duration::days((b % 50).into())),
         };
         let (expected, repair) = (Standing::Allowed, !a.is_multiple_of(3));
-        let activated = state.rights.activated().iter();
+        let activated = state.rights.activated.iter();
         let mailboxes: MailboxSet = activated.filter(|number| chosen(*number, b, 3) == 0).collect();
-        let settled = state.drift.open().first().map(|open| {
+        let settled = state.drift.open.first().map(|open| {
             let some = open.mailboxes.iter().filter(|number| chosen(*number, a, 2) == 0);
             DriftSettled { capability: open.capability, mailboxes: some.collect() }
         });

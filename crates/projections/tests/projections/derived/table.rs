@@ -35,7 +35,7 @@ fn row_of(mailbox: &Mailbox, incident: bool, changed_at: u64) -> String {
 }
 
 fn has_incident(state: &State, number: u32) -> bool {
-    state.failures.incidents().values().any(|incident| incident.open.contains(number))
+    state.failures.incidents.values().any(|incident| incident.open.contains(number))
 }
 
 /// The expected rows, derived mailbox by mailbox and event by event.
@@ -44,7 +44,7 @@ pub(crate) async fn expected(scenario: &Scenario) -> Vec<String> {
     let mut rows: BTreeMap<u32, (String, u64)> = BTreeMap::new();
     for event in scenario.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap().events {
         state.evolve(&event.fact().unwrap());
-        for number in state.rights.registered() {
+        for number in &state.rights.registered {
             let row = row_of(&mailbox_now(&state, number), has_incident(&state, number), 0);
             let entry = rows.entry(number).or_default();
             if entry.0 != row {
@@ -95,7 +95,7 @@ proptest! {
             let held: Vec<String> = sqlx::query_scalar("SELECT hold FROM hold ORDER BY hold")
                 .fetch_all(&read(&dir).await).await.unwrap();
             let holds = scenario.state().await;
-            let holds: Vec<String> = holds.rights.holds().keys().map(ToString::to_string).collect();
+            let holds: Vec<String> = holds.rights.holds.keys().map(ToString::to_string).collect();
             assert_eq!(held, holds);
         });
     }

@@ -17,7 +17,7 @@ impl Scenario {
         let notice =
             phase(["receive-only-soon", "access-closes-soon"][usize::from(a.is_multiple_of(2))]);
         let some = |fate: u32| -> MailboxSet {
-            let activated = state.rights.activated().iter();
+            let activated = state.rights.activated.iter();
             activated.filter(|number| chosen(*number, b, 6) == fate).collect()
         };
         let (cause, attempts) = (format!("cause-{}", b % 3), 1 + b % 3);
@@ -26,7 +26,7 @@ impl Scenario {
             announces: phase("receive-only"),
             revision: 1,
             scheduled_for: self.now(),
-            mailboxes: state.rights.activated().iter().collect(),
+            mailboxes: state.rights.activated.iter().collect(),
         };
         let claimed = NoticesClaimed {
             notice: notice.clone(),
@@ -67,7 +67,7 @@ impl Scenario {
 
     /// A canary is probed, sometimes repeatedly, with any result.
     pub(crate) async fn probe(&self, state: &State, a: u32, b: u32) {
-        let Some(number) = state.rights.activated().select(a % 3) else { return };
+        let Some(number) = state.rights.activated.select(a % 3) else { return };
         let found = match b % 3 {
             0 => ProbeAnswer::Allowed,
             1 => ProbeAnswer::Refused("550 5.2.1 closed".to_owned()),

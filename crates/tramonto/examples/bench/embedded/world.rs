@@ -148,7 +148,7 @@ impl Running {
     }
 
     async fn last_comparison(&self) -> Fallible<Option<chrono::DateTime<chrono::Utc>>> {
-        Ok(self.engine.journal.state().await?.drift.answered())
+        Ok(self.engine.journal.state().await?.drift.answered)
     }
 
     /// The phase that ends sending and changing, with nothing armed: the clock jumps over the weeks

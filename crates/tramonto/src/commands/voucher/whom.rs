@@ -22,7 +22,7 @@ pub(super) async fn named(store: &Store, args: &ManyArgs) -> Result<RoaringBitma
         return Ok(who);
     }
     let Some(path) = &args.from else { return Ok(who) };
-    let known = store.journal().state().await?.rights.registered().clone();
+    let known = store.journal().state().await?.rights.registered.clone();
     for (line, text) in (1_u64..).zip(opened(path)?.lines()) {
         let text = text.map_err(|source| unusable(path, "read", source))?;
         if text.trim().is_empty() {

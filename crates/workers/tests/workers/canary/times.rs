@@ -80,7 +80,7 @@ async fn a_disagreement_is_probed_again_with_backoff_and_the_latest_counts() {
     assert_eq!(contradictions().await, 1, "access has not ended");
     let journal = world.journal();
     let snapshot = journal.state().await.unwrap();
-    let probe = snapshot.canaries.probes().last().unwrap();
+    let probe = snapshot.canaries.probes.last().unwrap();
     assert_eq!((probe.attempts, probe.contradicted), (2, 1));
 }
 

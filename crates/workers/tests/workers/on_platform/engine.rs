@@ -187,6 +187,6 @@ impl Engine {
 
     pub(crate) async fn open_drift(&self) -> u64 {
         let snapshot = self.journal.state().await.unwrap();
-        snapshot.drift.open().iter().map(|open| open.mailboxes.len()).sum()
+        snapshot.drift.open.iter().map(|open| open.mailboxes.len()).sum()
     }
 }
