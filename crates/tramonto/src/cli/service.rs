@@ -76,7 +76,7 @@ pub enum ServiceCommand {
 
 /// Options of every service: the bus, health checks and shutdown.
 #[derive(Debug, Clone, Args)]
-// A command flattens a group with a heading behind its own options, which would get the heading too.
+// A command flattens a group with a heading behind its own options: they would get it too.
 #[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
     /// Message bus; servers of one cluster separated by commas

@@ -61,7 +61,7 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
                 row
             })
         });
-        out.text(table(&["canary", "capability", "expected", "found", ""], &[], rows.collect()))?;
+        out.text(table("canary | capability | expected | found |", rows))?;
         for probed in probed.iter().filter(|_| args.transcript) {
             conversations(&mut out, &format!("canary {}", probed.number), &probed.transcripts)?;
         }
@@ -78,8 +78,8 @@ async fn show(phase: Option<&PhaseId>, transcript: bool, global: &Global) -> Res
     if standings.is_empty() {
         return out.line("no canaries: the plan has none, or they are not registered");
     }
-    let header = ["phase", "side", "canary", "probed", "capability", "expected", "found", ""];
-    out.text(table(&header, &[], standings.iter().flat_map(rows).collect()))?;
+    let header = "phase | side | canary | probed | capability | expected | found |";
+    out.text(table(header, standings.iter().flat_map(rows)))?;
     for one in &standings {
         if let Some(ProbeMade { transcripts, .. }) = &one.probe {
             let title = format!("{} {}, canary {}", one.side.name(), one.phase, one.number);

@@ -30,8 +30,7 @@ pub(super) fn execute(_args: &ConfigArgs, global: &Global) -> Result<(), Error> 
     let settings = settings(ours, &file);
     let row =
         |setting: &Setting| vec![setting.name.clone(), setting.value.clone(), setting.from.clone()];
-    let header = ["setting", "value", "from"];
-    show(&settings, |settings| table(&header, &[], settings.iter().map(row).collect()), global)
+    show(&settings, |all| table("setting | value | from", all.iter().map(row)), global)
 }
 
 fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {

@@ -22,11 +22,8 @@ pub(super) async fn status(global: &Global) -> Result<(), Error> {
             format!("{} s", count(status.lag_seconds)),
         ]
     };
-    let header = ["projection", "read to", "log ends at", "behind", "for"];
-    let words = |statuses: &Vec<Projection>| {
-        table(&header, &[1, 2, 3, 4], statuses.iter().map(row).collect())
-    };
-    show(&statuses, words, global)
+    let header = "projection | >read to | >log ends at | >behind | >for";
+    show(&statuses, |statuses| table(header, statuses.iter().map(row)), global)
 }
 
 pub(super) async fn rebuild(global: &Global) -> Result<(), Error> {

@@ -59,9 +59,8 @@ fn print(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
         let counts = [one.compared, one.left_out, one.drifting].map(count);
         std::iter::once(one.capability.to_string()).chain(counts).collect()
     };
-    let header = ["right", "compared", "work under way", "drifting"];
-    let rows = checked.capabilities.iter().map(row).collect();
-    out.text(table(&header, &[1, 2, 3], rows))?;
+    let header = "right | >compared | >work under way | >drifting";
+    out.text(table(header, checked.capabilities.iter().map(row)))?;
     let strangers = checked.unknown_to_registry.len().saturating_add(checked.numberless);
     for (number, what) in [
         (strangers, "known only to the platform; they are skipped"),

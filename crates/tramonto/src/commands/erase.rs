@@ -62,7 +62,7 @@ async fn verify(
         out.document(&json!({ "texts": texts.len(), "places": found, "found": left }))?;
     } else {
         let row = |(place, traces): &(String, u64)| vec![place.clone(), count(*traces)];
-        out.text(table(&["place", "traces"], &[1], found.iter().map(row).collect()))?;
+        out.text(table("place | >traces", found.iter().map(row)))?;
         let places = count(u64::try_from(found.len()).unwrap_or(u64::MAX));
         out.line(match left {
             0 => format!("no search term found in {places} places"),

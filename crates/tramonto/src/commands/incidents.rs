@@ -40,8 +40,8 @@ async fn list(global: &Global) -> Result<(), Error> {
             utc(group.last_seen),
         ]
     };
-    let header = ["incident", "what", "open", "resolved", "attempts", "first seen", "last seen"];
-    out.text(table(&header, &[2, 3, 4], groups.iter().map(row).collect()))?;
+    let header = "incident | what | >open | >resolved | >attempts | first seen | last seen";
+    out.text(table(header, groups.iter().map(row)))?;
     if groups.iter().any(|group| group.open > 0) {
         out.line("try them again with `tramonto incident retry INCIDENT --reason TEXT`")?;
     }

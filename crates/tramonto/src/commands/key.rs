@@ -53,6 +53,6 @@ fn list(global: &Global) -> Result<(), Error> {
         let instants = [Some(key.created_at), from, signs_until, verifies_until].map(known);
         [vec![key.kid, state.to_owned()], instants.to_vec()].concat()
     });
-    let heads = ["kid", "state", "created at", "signs from", "signs until", "verifies until"];
-    out.text(table(&heads, &[], rows.collect()))
+    let header = "kid | state | created at | signs from | signs until | verifies until";
+    out.text(table(header, rows))
 }

@@ -152,7 +152,7 @@ fn list(open: &[LogRequestView], global: &Global) -> Result<(), Error> {
         let ids = [open.request.to_string(), open.mailbox.to_string()];
         [ids.to_vec(), vec![by, received, open.standing.to_owned()]].concat()
     });
-    out.text(table(&["request", "mailbox", "by", "received", "standing"], &[], rows.collect()))
+    out.text(table("request | mailbox | by | received | standing", rows))
 }
 
 fn show(history: &[EventView], global: &Global) -> Result<(), Error> {

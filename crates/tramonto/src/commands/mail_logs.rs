@@ -47,10 +47,9 @@ fn indexed(done: &Done<Indexed>, took: Duration, global: &Global) -> Result<(), 
     let told = json!({ "done": done.done, "files": files, "lines": counts.lines,
         "kept": counts.kept, "broken": counts.broken, "messages": messages,
         "lines_per_second": speed });
-    let header = ["file", "new lines", "of messages", "broken", ""];
     let words = format!(
         "{}{} lines, {} lines/s; {} messages added or continued",
-        table(&header, &[1, 2, 3], files.iter().map(row).collect()),
+        table("file | >new lines | >of messages | >broken |", files.iter().map(row)),
         count(counts.lines),
         count(speed),
         count(*messages)

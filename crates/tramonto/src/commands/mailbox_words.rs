@@ -15,8 +15,7 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
         String::new(),
         "What it may do".to_owned(),
     ];
-    let rights = view.rights.iter().map(|right| right_row(right, plan)).collect();
-    lines.push(table(&["", "", "why"], &[], rights));
+    lines.push(table("| | why", view.rights.iter().map(|right| right_row(right, plan))));
     for hold in &view.holds {
         let until =
             hold.until.map_or("until it is released".to_owned(), |day| format!("through {day}"));
@@ -35,12 +34,11 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
         }
         vec![local(event.effective_at, zone), event.what.clone(), who]
     });
-    let happened: Vec<_> = happened.collect();
-    if happened.is_empty() {
-        lines.push("nothing yet\n".to_owned());
+    lines.push(if view.happened.is_empty() {
+        "nothing yet\n".to_owned()
     } else {
-        lines.push(table(&["when", "what", "who"], &[], happened));
-    }
+        table("when | what | who", happened)
+    });
     lines.push("What comes next".to_owned());
     if view.next.is_empty() {
         lines.push("nothing more, by the plan".to_owned());

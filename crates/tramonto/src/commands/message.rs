@@ -65,13 +65,13 @@ async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
     let rows = counts.into_iter().map(|MessageCount { status, reason, messages }| {
         vec![status.to_owned(), reason.unwrap_or_default(), count(messages)]
     });
-    out.text(table(&["status", "reason", "messages"], &[2], rows.collect()))?;
+    out.text(table("status | reason | >messages", rows))?;
     if !letters.is_empty() {
         let rows = letters
             .into_iter()
             .map(|LetterCount { kind, status, letters }| vec![kind, status, count(letters)]);
         out.line("")?;
-        out.text(table(&["letter", "status", "letters"], &[2], rows.collect()))?;
+        out.text(table("letter | status | >letters", rows))?;
     }
     if messages.is_empty() {
         return Ok(());
@@ -82,7 +82,7 @@ async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
         vec![message.number.to_string(), utc(message.received_at), reason, mailbox]
     });
     out.line("")?;
-    out.text(table(&["number", "received", "reason", "mailbox"], &[0, 3], rows.collect()))
+    out.text(table(">number | received | reason | >mailbox", rows))
 }
 
 async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
@@ -97,12 +97,11 @@ async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {
         return out.document(&details);
     }
     let shown = serde_json::to_value(&details).map_err(|error| output::failed(error.into()))?;
-    let mut rows = Vec::new();
-    for (name, value) in shown.as_object().into_iter().flatten() {
+    let rows = shown.as_object().into_iter().flatten().map(|(name, value)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        rows.push(vec![name.replace('_', " "), value]);
-    }
-    out.text(table(&["message", &args.number.to_string()], &[], rows))?;
+        vec![name.replace('_', " "), value]
+    });
+    out.text(table(&format!("message | {}", args.number), rows))?;
     out.line("the text is personal data; --content prints it")
 }
 

@@ -76,36 +76,22 @@ async fn list(global: &Global) -> Result<(), Error> {
 
 /// A row for each notice.
 pub(super) fn overview(notices: &[NoticeProgress]) -> String {
-    let header = [
-        "notice",
-        "announces",
-        "from",
-        "until",
-        "state",
-        "sent",
-        "bounced",
-        "failed",
-        "in doubt",
-        "waiting",
-        "left",
-    ];
+    let header = "notice | announces | from | until | state | >sent | >bounced | >failed | \
+                  >in doubt | >waiting | >left";
     let row = |notice: &NoticeProgress| {
         let zone = notice.zone;
-        vec![
+        let NoticeProgress { sent, bounced, failed, in_doubt, waiting, left, .. } = *notice;
+        let mut row = vec![
             notice.notice.to_string(),
             notice.announces.to_string(),
             local(notice.opens_at, zone),
             local(notice.closes_at, zone),
             notice.standing.to_string(),
-            count(notice.sent),
-            count(notice.bounced),
-            count(notice.failed),
-            count(notice.in_doubt),
-            count(notice.waiting),
-            count(notice.left),
-        ]
+        ];
+        row.extend([sent, bounced, failed, in_doubt, waiting, left].map(count));
+        row
     };
-    table(&header, &[5, 6, 7, 8, 9, 10], notices.iter().map(row).collect())
+    table(header, notices.iter().map(row))
 }
 
 /// What needs an operator's attention, one line each.

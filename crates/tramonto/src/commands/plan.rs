@@ -151,9 +151,8 @@ fn preview_words(preview: &AmendmentPreview) -> String {
     if preview.same {
         return "the plan is the one in force; there is nothing to amend\n".to_owned();
     }
-    let header = ["phase", "from now", "from then", "touches now", "then", "added", "removed", ""];
-    let rows = preview.phases.iter().map(row).collect();
-    let mut lines = vec![table(&header, &[3, 4, 5, 6], rows)];
+    let header = "phase | from now | from then | >touches now | >then | >added | >removed |";
+    let mut lines = vec![table(header, preview.phases.iter().map(row))];
     if !preview.changes_phases() {
         lines.push("no phase changes its population or its date".to_owned());
     }
@@ -177,14 +176,8 @@ fn row(phase: &PhaseChange) -> Vec<String> {
         (false, true) => "changes",
         (false, false) => "",
     };
-    vec![
-        phase.phase.to_string(),
-        day(phase.from_now),
-        day(phase.from_then),
-        count(touches.now),
-        count(touches.then),
-        count(touches.added),
-        count(touches.removed),
-        note.to_owned(),
-    ]
+    let mut row = vec![phase.phase.to_string(), day(phase.from_now), day(phase.from_then)];
+    row.extend([touches.now, touches.then, touches.added, touches.removed].map(count));
+    row.push(note.to_owned());
+    row
 }

@@ -42,21 +42,10 @@ fn words(status: &Status) -> String {
         let paused = "PAUSED: no work is dispatched until `tramonto phase resume`";
         lines.push(style(paused).yellow().to_string());
     }
-    let header = [
-        "phase",
-        "due",
-        "state",
-        "population",
-        "done",
-        "already applied",
-        "held",
-        "incidents",
-        "retrying",
-        "pending",
-    ];
-    let rows = status.phases.iter().map(row).collect();
+    let header = "phase | due | state | >population | >done | >already applied | >held | \
+                  >incidents | >retrying | >pending";
     lines.push(String::new());
-    lines.push(table(&header, &[3, 4, 5, 6, 7, 8, 9], rows));
+    lines.push(table(header, status.phases.iter().map(row)));
     if !status.notices.is_empty() {
         lines.push(notices::overview(&status.notices));
         lines.extend(status.notices.iter().flat_map(notices::problems));

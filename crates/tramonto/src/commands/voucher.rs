@@ -210,9 +210,8 @@ async fn report(global: &Global) -> Result<(), Error> {
         std::iter::once(one.month.clone()).chain(counts).collect()
     };
     if !report.months.is_empty() {
-        let head = ["month", "issued", "redeemed", "expired", "revoked"];
-        let rows = report.months.iter().map(month).collect();
-        out.text(table(&head, &[1, 2, 3, 4], rows))?;
+        let header = "month | >issued | >redeemed | >expired | >revoked";
+        out.text(table(header, report.months.iter().map(month)))?;
     }
     if report.redemptions.is_empty() {
         return Ok(());
@@ -220,8 +219,7 @@ async fn report(global: &Global) -> Result<(), Error> {
     let row = |one: &vouchers::ProviderMonth| {
         vec![one.provider.to_string(), one.month.clone(), count(one.redeemed)]
     };
-    let rows = report.redemptions.iter().map(row).collect();
-    out.text(table(&["provider", "month", "redeemed"], &[2], rows))
+    out.text(table("provider | month | >redeemed", report.redemptions.iter().map(row)))
 }
 
 /// The error of a file that cannot be read or written.

@@ -6,12 +6,12 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use console::{Term, style};
 
-/// A table without lines; the columns named in `right` are right-aligned.
+/// A table without lines. The header names the columns between bars; `>` right-aligns a column.
 ///
 /// On a terminal it is as wide as that at most: long cells wrap. Elsewhere each row is one line.
-pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(header: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let width = Term::stdout().size_checked().map(|(_, columns)| columns);
-    let text = within(header, right, rows, width);
+    let text = within(header, rows, width);
     // `style` follows NO_COLOR, and leaves the text alone where nobody reads it on a terminal.
     match text.split_once('\n') {
         Some((header, rows)) if width.is_some() => format!("{}\n{rows}", style(header).bold()),
@@ -20,15 +20,16 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) ->
 }
 
 /// The table with no line longer than `width`, if there is one.
-fn within(header: &[&str], right: &[usize], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
+fn within(header: &str, rows: impl IntoIterator<Item = Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    table.set_header(header.to_vec()).add_rows(rows);
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
+    let names = header.split('|').map(str::trim);
+    table.set_header(names.clone().map(|name| name.trim_start_matches('>'))).add_rows(rows);
+    for (place, _) in names.enumerate().filter(|(_, name)| name.starts_with('>')) {
+        if let Some(column) = table.column_mut(place) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -54,9 +55,8 @@ mod tests {
 
     #[test]
     fn a_table_fits_the_terminal_and_loses_no_word() {
-        let header = ["phase", "mailboxes", "cause"];
         for width in [40, 60, 80] {
-            let text = within(&header, &[1], rows(), Some(width));
+            let text = within("phase | >mailboxes | cause", rows(), Some(width));
             assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
             assert!(text.lines().count() > 2, "{text}");
             for word in rows().concat().iter().flat_map(|cell| cell.split(' ')) {
@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn a_row_is_one_line_where_no_terminal_is() {
-        let text = within(&["phase", "mailboxes", "cause"], &[1], rows(), None);
+        let text = within("phase | >mailboxes | cause", rows(), None);
         assert_eq!(text.lines().count(), 2, "{text}");
+        let end = |word: &str| text.lines().find_map(|line| Some(line.find(word)? + word.len()));
+        assert_eq!(end("mailboxes"), end("12"), "{text}");
     }
 }

@@ -70,18 +70,8 @@ impl Outcome {
     }
 
     fn table(&self) -> String {
-        let header = [
-            "phase",
-            "due (UTC)",
-            "started",
-            "completed",
-            "population",
-            "done",
-            "already applied",
-            "held",
-            "incidents",
-            "mailboxes/s",
-        ];
+        let header = "phase | due (UTC) | started | completed | >population | >done \
+                      | >already applied | >held | >incidents | >mailboxes/s";
         let rows = self.reports.iter().map(|report| {
             let late = |instant: Option<chrono::DateTime<chrono::Utc>>| match instant {
                 None => "-".to_owned(),
@@ -104,7 +94,7 @@ impl Outcome {
             row.push(speed.unwrap_or_else(|| "-".to_owned()));
             row
         });
-        table(&header, &[4, 5, 6, 7, 8, 9], rows.collect())
+        table(header, rows)
     }
 
     /// The requests of the holders, and their outcome.
