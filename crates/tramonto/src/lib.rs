@@ -1,13 +1,13 @@
-//! The wiring of the one binary: the embedded engine, the rehearsal, and what the command line
-//! calls.
+//! The command line: grammar, commands, settings, output and exit codes.
 //!
-//! Deliberately absent: rules. What is true is the domain's, and each part's own crate says how.
+//! A command parses, calls the engine or the rehearsal, and prints. A library, so that tests can
+//! inspect the grammar. Deliberately absent: rules, which are the domain's and the engine's.
 
 pub mod cli;
 pub mod commands;
 mod config;
 pub mod exit;
-mod log;
 pub mod output;
+mod secrets;
 
 pub use ::engine::{Error, Home, StoreUrl};

@@ -7,7 +7,7 @@ use engine::actions::Caller;
 use engine::store::{KeySource, StoreSettings};
 use secrecy::SecretString;
 
-use crate::log::password;
+use crate::secrets::password;
 use crate::{Error, Home, StoreUrl};
 
 /// The database password, where no file holds it.

@@ -5,7 +5,7 @@ use platform::webhook::{Secrets, Settings};
 use platform::{Identifier, Renamed};
 
 use crate::Error;
-use crate::log::password;
+use crate::secrets::password;
 use engine::platform_choice::{PlatformChoice, PlatformPlace};
 
 /// Environment variable with the platform's secret, if no file has it.

@@ -2,12 +2,13 @@
 
 use bus::{Login, Secret};
 use engine::parts::AnswerSettings;
+use engine::store::expect_certificates;
 use engine::{BusSettings, EngineSettings, ProcessSettings, ServiceSettings};
 use secrecy::ExposeSecret;
 use workers::SweepSettings;
 
 use super::{AnswerArgs, Global, ServiceArgs, SweepArgs};
-use crate::log::{expect_certificates, password};
+use crate::secrets::password;
 use crate::{Error, StoreUrl};
 
 /// The variables that hold a password or a token of the bus where no file is named.

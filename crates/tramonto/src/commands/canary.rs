@@ -9,7 +9,7 @@ use workers::canary::{ProbeEndpoints, ProbeSettings};
 use super::act::query;
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs};
 use crate::exit::Exit;
-use crate::log::password;
+use crate::secrets::password;
 use crate::output::Output;
 use crate::output::text::{table, utc};
 use crate::{Error, commands};

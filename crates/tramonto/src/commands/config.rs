@@ -8,7 +8,7 @@ use super::act::show;
 use crate::Error;
 use crate::cli::{Cli, ConfigArgs, Global, PLATFORM_SECRET};
 use crate::config::ConfigFile;
-use crate::log::LOG_TABLE_PASSWORD;
+use crate::secrets::LOG_TABLE_PASSWORD;
 use crate::output::text::table;
 use sql::without_secrets;
 

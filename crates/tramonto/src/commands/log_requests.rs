@@ -19,7 +19,7 @@ use super::act::{act_on, run_on};
 use crate::Error;
 use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTableUrl, PROOF, PrepareArgs};
 use crate::exit::Exit;
-use crate::log::{LOG_TABLE_PASSWORD, password};
+use crate::secrets::{LOG_TABLE_PASSWORD, password};
 use crate::output::Output;
 use crate::output::progress;
 use crate::output::text::{table, utc};

@@ -14,7 +14,7 @@ use super::act::{act, answer, print, query, run};
 use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{Global, NoticeArgs, NoticeCommand};
-use crate::log::password;
+use crate::secrets::password;
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
 use engine::parts::{NoticeDelivery, RelayDelivery};

@@ -1,5 +1,4 @@
-//! What opens a store by the command line: its settings, and secrets from files or from the
-//! environment.
+//! Secrets of the command line, from files or from environment variables.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +6,6 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use crate::Error;
-pub(crate) use engine::store::expect_certificates;
 
 /// The password of the platform's table of messages, where no file names one.
 pub(crate) const LOG_TABLE_PASSWORD: &str = "TRAMONTO_LOG_TABLE_PASSWORD";
