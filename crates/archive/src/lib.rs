@@ -1,7 +1,7 @@
 //! Message logs: mail logs are indexed, or a platform's table is read; one mailbox's entries are
 //! exported, signed and served by link; and the destruction of all of it is recorded.
 //!
-//! Personal data is in `archive.db` and in the folder `extracts`, private to their owner, and
+//! Personal data is in `archive.db` and in the folder of exports, private to their owner, and
 //! nowhere else. Deliberately absent: who may request an export and until when, which the domain
 //! decides.
 

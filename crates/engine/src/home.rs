@@ -1,7 +1,7 @@
 //! A store on the disk: one folder, a file for each thing that is written by itself.
 //!
-//! The log, what is derived from it, the personal data and the mail directory live in files of
-//! their own: two writers are two cores, and personal data stands in one file only.
+//! The log, what is derived from it, each kind of personal data and the mail directory are in files
+//! of their own: they are written concurrently, and personal data can be erased beside the log.
 //! Invariant: one engine works on a folder at a time, by a lock that ends with its process.
 //! Commands that only read, or append one decision, need no lock.
 

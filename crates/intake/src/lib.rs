@@ -1,7 +1,7 @@
 //! Requests by e-mail: LMTP, reading, quarantine, confirmation, letters.
 //!
 //! Invariants: a message acknowledged with 250 is on disk; no message is dropped, and one that
-//! can't be processed is kept with its reason; requests are unauthenticated until confirmed, and
+//! cannot be processed is kept with its reason; requests are unauthenticated until confirmed, and
 //! the reply is the same whether or not a named person exists. Deliberately absent: who is entitled
 //! to a voucher, which the domain decides.
 

@@ -1,8 +1,8 @@
 //! The registry: the holders of mailboxes, and the import that fills it.
 //!
-//! Invariants: personal data is stored here and in no other crate's tables; every import is
-//! recorded in the log as columns of dates, without a name; importing the same row again changes
-//! nothing. Deliberately absent: the state of a mailbox, which is folded from the log.
+//! Invariants: the name and the codice fiscale of a registration are in no other crate's tables;
+//! every import is recorded in the log as columns of dates, without a name; importing the same row
+//! again changes nothing. Deliberately absent: the state of a mailbox, which is folded from the log.
 
 mod error;
 #[cfg(test)]

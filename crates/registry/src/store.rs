@@ -1,4 +1,4 @@
-//! The registry: the holder of each mailbox number. The only store of personal data.
+//! The registry: the holder of each mailbox number, with the personal data as registered.
 //!
 //! Maps addresses, registration ids and numbers to registrations, and provides the addresses for a
 //! mail directory. Invariants: numbers are dense from 0 and never reused; no two registrations

@@ -1,4 +1,4 @@
-//! The engine's answers and their wording, shared by the command line and the API.
+//! The engine's answers and their wording, shared by the command line and the bus.
 //!
 //! Pure: an answer is derived from a state, the relevant events and an instant. Invariant: no
 //! answer contains personal data; a mailbox is its id and its number. Deliberately absent: output.

@@ -1,4 +1,4 @@
-//! The decision loop of every command about vouchers: load, decide, append, retry on a conflict.
+//! Commands about vouchers, carried out by the journal's decision loop.
 //!
 //! A repeated command is recognised by the ids of its events, which are computed from its
 //! idempotency key.

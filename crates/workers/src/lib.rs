@@ -1,5 +1,6 @@
 //! The controllers: the sweep that finds work, the worker that carries it out, the reconciliation
-//! with the platform, the sender of notices, and the prober of canaries.
+//! with the platform, the sender of notices, the prober of canaries, and the port that ends open
+//! sessions.
 //!
 //! Each reads the state and acts on the difference between desired and applied, so lost, duplicated
 //! and stale work orders are harmless. Deliberately absent: dates. The scheduler starts phases.

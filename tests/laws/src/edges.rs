@@ -22,8 +22,6 @@ const ORDER: &[&str] = &[
     "policy",
     "views",
     "engine",
-    "api",
-    "console",
     "rehearsal",
     "tramonto",
 ];
@@ -58,8 +56,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Crates with databases of their own.
-const WITH_SQL: &[&str] =
-    &["sql", "eventstore", "registry", "platform", "engine", "rehearsal", "tramonto"];
+const WITH_SQL: &[&str] = &["sql", "eventstore", "registry", "platform", "engine", "rehearsal"];
 
 #[test]
 fn each_crate_knows_only_those_above_it() {
@@ -87,15 +84,6 @@ fn only_the_binary_knows_clap() {
         for clap in ["clap", "clap_complete", "clap_mangen"] {
             assert!(!named(&manifest, "dependencies").contains(clap), "{name} may not use {clap}");
         }
-    }
-}
-
-#[test]
-fn front_ends_do_not_know_each_other() {
-    let fronts = ["api", "console"];
-    for name in crates().iter().filter(|name| fronts.contains(&name.as_str())) {
-        let known = named(&manifest(&format!("crates/{name}")), "dependencies");
-        assert!(!fronts.iter().any(|front| known.contains(*front)), "{name}: {known:?}");
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{Args, Fallible, median, rate};
 
 mod written;
 
-/// What an extract must take no longer than.
+/// The longest that an export may take.
 const AIM: Duration = Duration::from_secs(1);
 /// Fewer lines are not told of by tenths while they are read.
 const SEVERAL: u64 = 5_000_000;
@@ -135,7 +135,7 @@ async fn extracts(
         index.close().await?;
         if number == 0 {
             largest = extract.rows;
-            let what = format!("extract of the mailbox with most entries, {}", whole_of(largest));
+            let what = format!("export of the mailbox with most entries, {}", whole_of(largest));
             report.row(what, milliseconds(lasted), format!("{} asked for", seconds(AIM)));
         } else {
             took.push(lasted);
@@ -143,7 +143,7 @@ async fn extracts(
     }
     let worst = took.iter().max().copied().unwrap_or_default();
     report.row(
-        format!("extract of one mailbox, signed and packed, of {ASKED}"),
+        format!("export of one mailbox, signed and packed, of {ASKED}"),
         format!("{} at the median", milliseconds(median(took))),
         format!("{} at worst", milliseconds(worst)),
     );

@@ -60,7 +60,7 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
     }));
     let rows = registry.addresses(0..=99_999).await?;
     let addresses: Arc<Vec<String>> = Arc::new(rows.into_iter().map(|row| row.1).collect());
-    for (label, pace) in [("as fast as it goes", None), ("at a pace", Some(PACE))] {
+    for (label, pace) in [("at full speed", None), ("at a pace", Some(PACE))] {
         let growing = stop.child_token();
         let asking = Arc::clone(&addresses);
         let asked = tokio::task::spawn_blocking(move || ask(address, &asking, pace));
