@@ -9,9 +9,9 @@ use workers::canary::{ProbeEndpoints, ProbeSettings};
 use super::act::query;
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs};
 use crate::exit::Exit;
-use crate::secrets::password;
 use crate::output::Output;
 use crate::output::text::{table, utc};
+use crate::secrets::password;
 use crate::{Error, commands};
 
 /// Holds the canaries' password if no file does.

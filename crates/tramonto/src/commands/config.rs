@@ -8,8 +8,8 @@ use super::act::show;
 use crate::Error;
 use crate::cli::{Cli, ConfigArgs, Global, PLATFORM_SECRET};
 use crate::config::ConfigFile;
-use crate::secrets::LOG_TABLE_PASSWORD;
 use crate::output::text::table;
+use crate::secrets::LOG_TABLE_PASSWORD;
 use sql::without_secrets;
 
 /// One setting.

@@ -19,10 +19,10 @@ use super::act::{act_on, run_on};
 use crate::Error;
 use crate::cli::{Global, LogRequestArgs, LogRequestCommand, LogTableUrl, PROOF, PrepareArgs};
 use crate::exit::Exit;
-use crate::secrets::{LOG_TABLE_PASSWORD, password};
 use crate::output::Output;
 use crate::output::progress;
 use crate::output::text::{table, utc};
+use crate::secrets::{LOG_TABLE_PASSWORD, password};
 
 pub(super) async fn execute(args: LogRequestArgs, global: &Global) -> Result<ExitCode, Error> {
     let LogRequestArgs { archive, command } = args;

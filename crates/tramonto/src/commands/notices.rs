@@ -14,9 +14,9 @@ use super::act::{act, answer, print, query, run};
 use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{Global, NoticeArgs, NoticeCommand};
-use crate::secrets::password;
 use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
+use crate::secrets::password;
 use engine::parts::{NoticeDelivery, RelayDelivery};
 
 /// Holds the relay's password if no file does.
