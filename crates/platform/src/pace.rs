@@ -5,12 +5,12 @@
 //! calls.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Capabilities, Capability};
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 /// How far a call may start ahead of an even rhythm, to compensate for late timers: they tick in
 /// milliseconds, which would cost a limit of 1,000 per second half of its calls.
@@ -29,14 +29,10 @@ pub struct Limits {
 /// for waiting calls.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    shared: Arc<Shared>,
+    lanes: Arc<watch::Sender<Lanes>>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    lanes: Mutex<BTreeMap<Capability, Lane>>,
-    changed: Notify,
-}
+type Lanes = BTreeMap<Capability, Lane>;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Lane {
@@ -56,72 +52,63 @@ enum Turn {
 impl Pace {
     /// Changes the limits of one effect.
     pub fn set(&self, effect: Capability, limits: Limits) {
-        self.shared.lanes().entry(effect).or_default().limits = limits;
-        self.shared.changed.notify_waiters();
+        self.lanes.send_modify(|lanes| lanes.entry(effect).or_default().limits = limits);
     }
 
     /// The limits of one effect.
     pub fn limits(&self, effect: Capability) -> Limits {
-        self.shared.lanes().get(&effect).map_or_else(Limits::default, |lane| lane.limits)
+        self.lanes.borrow().get(&effect).map(|lane| lane.limits).unwrap_or_default()
     }
 
     /// The number of calls in flight for the effect.
     pub fn under_way(&self, effect: Capability) -> u32 {
-        self.shared.lanes().get(&effect).map_or(0, |lane| lane.under_way)
+        self.lanes.borrow().get(&effect).map_or(0, |lane| lane.under_way)
     }
 
     /// Waits until a call for these effects may start; it counts as in flight until the result is
     /// dropped. A cancelled wait does not count.
     pub async fn begin(&self, effects: Capabilities) -> UnderWay {
+        // Before the check, so that no change between the check and the wait is missed.
+        let mut changes = self.lanes.subscribe();
         loop {
-            // Registered before the check, so that no change between the check and the wait is
-            // missed.
-            let changed = self.shared.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self.shared.take_turn(effects, Instant::now()) {
-                Turn::Now => return UnderWay { shared: Arc::clone(&self.shared), effects },
-                Turn::AfterAChange => changed.await,
-                Turn::At(instant) => tokio::select! {
-                    () = changed => {}
-                    () = sleep_until(instant) => {}
-                },
+            let mut turn = Turn::AfterAChange;
+            self.lanes.send_if_modified(|lanes| {
+                turn = take_turn(lanes, effects, Instant::now());
+                // A call that starts lets no other one start.
+                false
+            });
+            match turn {
+                Turn::Now => return UnderWay { lanes: Arc::clone(&self.lanes), effects },
+                Turn::AfterAChange => drop(changes.changed().await),
+                Turn::At(instant) => drop(timeout_at(instant, changes.changed()).await),
             }
         }
     }
 }
 
-impl Shared {
-    /// The mutex is never poisoned: no code panics while it holds the lock.
-    fn lanes(&self) -> MutexGuard<'_, BTreeMap<Capability, Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+fn take_turn(lanes: &mut Lanes, effects: Capabilities, now: Instant) -> Turn {
+    let mut earliest = now;
+    for effect in effects.iter() {
+        match lanes.entry(effect).or_default().turn(now) {
+            Turn::Now => {}
+            Turn::At(instant) => earliest = earliest.max(instant),
+            Turn::AfterAChange => return Turn::AfterAChange,
+        }
     }
-
-    fn take_turn(&self, effects: Capabilities, now: Instant) -> Turn {
-        let mut lanes = self.lanes();
-        let mut earliest = now;
-        for effect in effects.iter() {
-            match lanes.entry(effect).or_default().turn(now) {
-                Turn::Now => {}
-                Turn::At(instant) => earliest = earliest.max(instant),
-                Turn::AfterAChange => return Turn::AfterAChange,
-            }
-        }
-        if earliest > now {
-            return Turn::At(earliest);
-        }
-        for effect in effects.iter() {
-            lanes.entry(effect).or_default().begin(now);
-        }
-        Turn::Now
+    if earliest > now {
+        return Turn::At(earliest);
     }
+    for effect in effects.iter() {
+        lanes.entry(effect).or_default().begin(now);
+    }
+    Turn::Now
 }
 
 impl Lane {
-    /// The time between two calls; `None` without a rate limit.
-    fn interval(&self) -> Option<Duration> {
+    /// The next start in an even rhythm; `None` without a rate limit or an earlier call.
+    fn next(&self) -> Option<Instant> {
         let calls = self.limits.calls_per_second.filter(|calls| *calls > 0)?;
-        Some(Duration::from_secs(1) / calls)
+        Some(self.last? + Duration::from_secs(1) / calls)
     }
 
     fn turn(&self, now: Instant) -> Turn {
@@ -129,16 +116,12 @@ impl Lane {
         if full || self.limits.calls_per_second == Some(0) {
             return Turn::AfterAChange;
         }
-        match self.last.zip(self.interval()).map(|(last, interval)| last + interval) {
-            Some(next) if next > now => Turn::At(next),
-            _ => Turn::Now,
-        }
+        self.next().filter(|next| *next > now).map_or(Turn::Now, Turn::At)
     }
 
     fn begin(&mut self, now: Instant) {
-        let even = self.last.zip(self.interval()).map(|(last, interval)| last + interval);
         let late_at_most = now.checked_sub(MADE_UP).unwrap_or(now);
-        self.last = Some(even.map_or(now, |even| even.max(late_at_most)));
+        self.last = Some(self.next().map_or(now, |even| even.max(late_at_most)));
         self.under_way = self.under_way.saturating_add(1);
     }
 }
@@ -147,18 +130,17 @@ impl Lane {
 #[derive(Debug)]
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct UnderWay {
-    shared: Arc<Shared>,
+    lanes: Arc<watch::Sender<Lanes>>,
     effects: Capabilities,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut lanes = self.shared.lanes();
-        for effect in self.effects.iter() {
-            let lane = lanes.entry(effect).or_default();
-            lane.under_way = lane.under_way.saturating_sub(1);
-        }
-        drop(lanes);
-        self.shared.changed.notify_waiters();
+        self.lanes.send_modify(|lanes| {
+            for effect in self.effects.iter() {
+                let lane = lanes.entry(effect).or_default();
+                lane.under_way = lane.under_way.saturating_sub(1);
+            }
+        });
     }
 }

@@ -39,6 +39,8 @@ pub struct Header {
     pub user_version: u32,
     /// How many pages it has; a write-ahead log may hold more.
     pub pages: u32,
+    /// Whether it is in write-ahead mode.
+    pub write_ahead: bool,
     page_size: u32,
 }
 
@@ -78,7 +80,9 @@ impl Header {
             1 => 0x1_0000,
             size => size,
         };
-        Some(Self { application_id, user_version, pages, page_size })
+        // The formats to write and to read; 2 is write-ahead mode.
+        let write_ahead = bytes.get(18..20)? == [2, 2];
+        Some(Self { application_id, user_version, pages, write_ahead, page_size })
     }
 
     /// The length of the file in bytes.

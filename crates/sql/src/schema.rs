@@ -65,14 +65,14 @@ impl Schema {
         let mut connection = connected.map_err(|error| store.error(error))?;
         // Held to the end of the session, so that of two at once the second finds the steps of the
         // first.
-        connection.lock().await.map_err(|error| self.refused(error, &store))?;
+        connection.lock().await.map_err(|error| refused(error, &store))?;
         let missing = self.missing(&mut connection, &store).await?;
         if !dry {
             let migrator = self.migrator();
             let run = migrator.run_direct(None, &mut connection, false);
             let run = tokio::time::timeout(LONGEST, run).await;
             run.unwrap_or_else(|_elapsed| Err(sqlx::Error::PoolTimedOut.into()))
-                .map_err(|error| self.refused(error, &store))?;
+                .map_err(|error| refused(error, &store))?;
         }
         connections::close(connection).await;
         Ok(missing)
@@ -105,14 +105,19 @@ impl Schema {
         store: &StoreName,
     ) -> Result<Vec<Migration>, Error> {
         let recorded = self.recorded(connection).await.map_err(|error| store.error(error))?;
-        let migrator = self.migrator();
+        let (name, migrator) = (self.name, self.migrator());
         for (version, checksum) in &recorded {
-            match migrator.iter().find(|step| step.version == *version) {
-                None => return Err(self.newer(*version, store)),
-                Some(step) if step.checksum.as_ref() != checksum => {
-                    return Err(self.changed(*version, store));
-                }
-                Some(_) => {}
+            let Some(step) = migrator.iter().find(|step| step.version == *version) else {
+                return Err(store.rejected(format!(
+                    "its schema {name} has step {version}, which this program does not know; use \
+                     the program that made it, or a newer one"
+                )));
+            };
+            if step.checksum.as_ref() != checksum {
+                return Err(store.rejected(format!(
+                    "step {version} of its schema {name} is not the one of this program; use the \
+                     program that made it"
+                )));
             }
         }
         let steps = (1..).zip(self.steps);
@@ -149,33 +154,12 @@ impl Schema {
         migrator.create_schema(self.name);
         migrator
     }
+}
 
-    fn refused(&self, error: MigrateError, store: &StoreName) -> Error {
-        if let MigrateError::VersionMissing(version) = error {
-            return self.newer(version, store);
-        }
-        if let MigrateError::VersionMismatch(version) = error {
-            return self.changed(version, store);
-        }
-        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
-            return store.error(error);
-        }
-        store.rejected(format!("{error}; restore the database from a backup"))
+/// Why the library refused a migration; which steps are recorded was checked before.
+fn refused(error: MigrateError, store: &StoreName) -> Error {
+    if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+        return store.error(error);
     }
-
-    fn newer(&self, version: i64, store: &StoreName) -> Error {
-        store.rejected(format!(
-            "its schema {} has step {version}, which this program does not know; use the program \
-             that made it, or a newer one",
-            self.name
-        ))
-    }
-
-    fn changed(&self, version: i64, store: &StoreName) -> Error {
-        store.rejected(format!(
-            "step {version} of its schema {} is not the one of this program; use the program that \
-             made it",
-            self.name
-        ))
-    }
+    store.rejected(format!("{error}; restore the database from a backup"))
 }

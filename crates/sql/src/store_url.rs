@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 /// What `--store` names.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// The folder of an embedded store.
     Folder(PathBuf),
@@ -91,12 +91,6 @@ impl fmt::Display for StoreUrl {
             Self::Folder(folder) => folder.display().fmt(f),
             Self::Postgres(url) => url.fmt(f),
         }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreUrl({self})")
     }
 }
 

@@ -7,14 +7,14 @@
 use std::fmt;
 use std::path::Path;
 
-use sql::Failure;
+use sql::{Failure, StoreName};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{Cause, Error};
 
-/// The name of a directory: its path, or host, port and database without user and password.
+/// The name of a directory: its path, or its URL without user and password.
 #[derive(Debug, Clone)]
-pub(super) struct Name(String);
+pub(super) struct Name(pub(super) StoreName);
 
 /// Why a transaction on the directory failed; it was rolled back.
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub(super) enum Problem {
     Refused(String),
     /// Another process has carried out a later decision.
     Superseded(String),
-    /// The server did not answer in time.
-    Silence,
     /// The file is not in its place.
     Misplaced(Error),
 }
@@ -46,7 +44,6 @@ impl Problem {
             Self::Database(error) => name.fault(error),
             Self::Moved(problem) | Self::Refused(problem) => name.unusable(&problem),
             Self::Superseded(problem) => name.unavailable(Cause::SUPERSEDED, &problem),
-            Self::Silence => name.silent(),
             Self::Misplaced(error) => error,
         }
     }
@@ -54,19 +51,21 @@ impl Problem {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
 impl Name {
     pub(super) fn file(path: &Path) -> Self {
-        Self(format!("the mail directory {}", path.display()))
+        Self::of(&StoreName::file(path))
     }
 
     pub(super) fn server(options: &PgConnectOptions) -> Self {
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
-        let (host, port) = (options.get_host(), options.get_port());
-        Self(format!("the mail directory at {host}:{port}/{database}"))
+        Self::of(&StoreName::server(options))
+    }
+
+    fn of(store: &StoreName) -> Self {
+        Self(StoreName::named(&format!("the mail directory {store}")))
     }
 
     /// A permanent error.
@@ -79,86 +78,27 @@ impl Name {
         Error::Unavailable { cause, problem: format!("{self} {problem}"), source: None }
     }
 
-    pub(super) fn silent(&self) -> Error {
-        self.unavailable(
-            Cause::UNAVAILABLE,
-            "does not answer; check that PostgreSQL runs there and that the network lets it \
-             through",
-        )
-    }
-
+    /// What an error of the database means. What its operators can correct is transient: it makes
+    /// no mailbox fail.
     pub(super) fn fault(&self, error: sqlx::Error) -> Error {
-        use Failure::{
-            Busy, Closed, Damaged, Disk, DiskFull, Duplicate, Login, NoDatabase, NoTable,
-            NotADatabase, NotOpenable, Other, Permission, PoolBusy, ReadOnlyFile, Restarting,
-            ServerFull, Settings, Standby, Undecodable, Unreachable, Untrusted, Value,
-        };
-        let message = message(&error);
-        let (cause, advice) = match Failure::of(&error) {
-            Busy => (
-                Cause::UNAVAILABLE,
-                "is locked by another program or slow; end that program, or wait",
-            ),
-            ReadOnlyFile => {
-                (Cause::UNAVAILABLE, "is read-only; make the file and its folder writable")
+        let (failure, message) = (Failure::of(&error), message(&error));
+        if matches!(failure, Failure::Duplicate | Failure::Value) {
+            return self.unusable(&format!("reports an error: {message}; check its contents"));
+        }
+        let gone = matches!(failure, Failure::NoDatabase | Failure::NoTable);
+        let cause = if gone { Cause::GONE } else { Cause::UNAVAILABLE };
+        let problem = match self.0.error(error) {
+            sql::Error::Corrupt(damage) => {
+                let remedy = "put it back from its backup or run `tramonto platform rebuild`";
+                let problem = damage.with_remedy(remedy);
+                return Error::Refused { cause: Cause::UNUSABLE, problem };
             }
-            NotOpenable => {
-                (Cause::UNAVAILABLE, "cannot be opened; check the permissions of its folder")
-            }
-            // A full disk can also surface here, if the index of the write-ahead log finds no
-            // space.
-            Disk => (
-                Cause::UNAVAILABLE,
-                "cannot be read or written, as when its disk is full or failing; free some space \
-                 or check the disk, and try again",
-            ),
-            DiskFull => {
-                (Cause::UNAVAILABLE, "has no space on its disk; free some space and try again")
-            }
-            ServerFull => (Cause::UNAVAILABLE, "has no memory or connection left; free some"),
-            Restarting => {
-                (Cause::UNAVAILABLE, "is starting or stopping, or accepts no connections; wait")
-            }
-            Standby => (Cause::UNAVAILABLE, "is read-only; give the address of the primary"),
-            Permission => (
-                Cause::UNAVAILABLE,
-                "refuses this user; grant the permissions in deploy/postgres/roles.sql",
-            ),
-            NoDatabase => (Cause::GONE, "is gone; restore the database from its backup"),
-            NoTable => (
-                Cause::GONE,
-                "is missing; run `tramonto store migrate`, or restore it from its backup",
-            ),
-            Login => (Cause::UNAVAILABLE, "does not admit this user; check its credentials"),
-            Untrusted => (
-                Cause::UNAVAILABLE,
-                "is not trusted; name the authority that issued its certificate with \
-                 --store-root-certificate",
-            ),
-            Undecodable => {
-                return self.unusable(&format!(
-                    "holds what this program does not write ({error}); restore it from its backup"
-                ));
-            }
-            Damaged | NotADatabase => {
-                return self.unusable(&format!(
-                    "is damaged ({message}); put it back from its backup or run `tramonto \
-                     platform rebuild`"
-                ));
-            }
-            Value | Duplicate | Other => {
-                return self.unusable(&format!("reports an error: {message}; check its contents"));
-            }
-            Unreachable | Settings | PoolBusy | Closed => {
-                let problem = format!(
-                    "{self} cannot be reached; check that PostgreSQL runs there, its address, TLS \
-                     settings and network"
-                );
-                let source = Some(error.into());
-                return Error::Unavailable { cause: Cause::UNAVAILABLE, problem, source };
+            error @ sql::Error::Rejected { .. } => error.to_string(),
+            error @ (sql::Error::Conflict { .. } | sql::Error::Unavailable { .. }) => {
+                format!("{error} ({message})")
             }
         };
-        self.unavailable(cause, &format!("{advice} ({message})"))
+        Error::Unavailable { cause, problem, source: None }
     }
 }
 

@@ -97,7 +97,10 @@ impl Server {
     ) -> Result<T, Problem> {
         let mut lent = within(self.waits.connect, self.connections.lend()).await?;
         let done = timeout(self.waits.call, work(&mut lent.connection)).await;
-        let done = done.unwrap_or(Err(Problem::Silence));
+        let done = done.unwrap_or_else(|_elapsed| {
+            let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
+            Err(sqlx::Error::from(silent).into())
+        });
         if done.is_ok() {
             lent.give_back();
         }

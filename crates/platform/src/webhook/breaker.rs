@@ -4,12 +4,11 @@
 //! doubles with every opening, then one goes ahead as a probe. If the probe succeeds, the breaker
 //! closes; if not, it opens again. It never needs an operator.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::gauge;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 /// Consecutive failures that open it.
 const FAILURES: u32 = 5;
@@ -19,10 +18,7 @@ const OPEN: &str = "tramonto_webhook_breaker_open";
 
 /// Admits calls, or lets them wait.
 #[derive(Debug)]
-pub(super) struct Breaker {
-    state: Mutex<State>,
-    changed: Notify,
-}
+pub(super) struct Breaker(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -53,23 +49,20 @@ enum Turn {
 impl Breaker {
     pub(super) fn new() -> Self {
         gauge!(OPEN).set(0);
-        Self { state: Mutex::default(), changed: Notify::new() }
-    }
-
-    /// The mutex is never poisoned: no code panics while it holds the lock.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Self(watch::Sender::default())
     }
 
     /// Waits until a call may start; `None` if that would be after the deadline.
     pub(super) async fn enter(&self, deadline: Instant) -> Option<Pass<'_>> {
+        // Before the check, so that no change between the check and the wait is missed.
+        let mut changes = self.0.subscribe();
         loop {
-            // Registered before the check, so that no change between the check and the wait is
-            // missed.
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let wake = match self.turn(Instant::now()) {
+            let mut turn = Turn::AfterAChange;
+            self.0.send_if_modified(|state| {
+                turn = state.turn(Instant::now());
+                false
+            });
+            let wake = match turn {
                 Turn::Now { generation, probe } => {
                     return Some(Pass { breaker: self, generation, probe });
                 }
@@ -77,77 +70,80 @@ impl Breaker {
                 Turn::At(instant) => instant,
                 Turn::AfterAChange => deadline,
             };
-            let changed = tokio::select! {
-                () = changed => true,
-                () = sleep_until(wake) => false,
-            };
+            let changed = timeout_at(wake, changes.changed()).await.is_ok();
             if !changed && wake >= deadline {
                 return None;
             }
         }
     }
+}
 
-    fn turn(&self, now: Instant) -> Turn {
-        let mut state = self.state();
-        if let Some(instant) = state.not_before.filter(|instant| *instant > now) {
+impl State {
+    fn turn(&mut self, now: Instant) -> Turn {
+        if let Some(instant) = self.not_before.filter(|instant| *instant > now) {
             return Turn::At(instant);
         }
-        if state.openings == 0 {
-            return Turn::Now { generation: state.generation, probe: false };
-        }
-        if state.probing {
+        let probe = self.openings > 0;
+        if probe && self.probing {
             return Turn::AfterAChange;
         }
-        state.probing = true;
-        Turn::Now { generation: state.generation, probe: true }
+        self.probing = probe;
+        Turn::Now { generation: self.generation, probe }
+    }
+
+    /// Ends a pause only after this one too.
+    fn rest(&mut self, rest: Duration) {
+        if !rest.is_zero() {
+            self.not_before = self.not_before.max(Some(Instant::now() + rest));
+        }
     }
 }
 
 impl Pass<'_> {
     /// The call succeeded.
     pub(super) fn answered(self) {
-        let mut state = self.breaker.state();
-        if state.generation == self.generation {
+        self.record(|state| {
             if state.openings > 0 {
                 tracing::info!("the provider's API has recovered");
                 gauge!(OPEN).set(0);
             }
             *state = State { generation: state.generation, ..State::default() };
-        }
+        });
     }
 
     /// The call failed; the provider may have asked for a pause.
     pub(super) fn failed(self, asked: Option<Duration>) {
-        let mut state = self.breaker.state();
-        let now = Instant::now();
-        let mut rest = asked.unwrap_or_default();
-        if state.generation == self.generation {
+        self.breaker.0.send_modify(|state| state.rest(asked.unwrap_or_default()));
+        self.record(|state| {
             state.failures = state.failures.saturating_add(1);
-            if self.probe || state.failures >= FAILURES {
-                let doubled = FIRST_REST * 2_u32.saturating_pow(state.openings.min(16));
-                rest = rest.max(doubled.min(LONGEST_REST));
-                if state.openings == 0 {
-                    tracing::warn!("the provider's API fails repeatedly; calls to it are paused");
-                    gauge!(OPEN).set(1);
-                }
-                state.openings = state.openings.saturating_add(1);
-                state.generation = state.generation.wrapping_add(1);
-                state.failures = 0;
+            if !self.probe && state.failures < FAILURES {
+                return;
             }
-        }
-        if !rest.is_zero() {
-            let until = now + rest;
-            state.not_before = Some(state.not_before.map_or(until, |other| other.max(until)));
-        }
+            let doubled = FIRST_REST * 2_u32.saturating_pow(state.openings.min(16));
+            state.rest(doubled.min(LONGEST_REST));
+            if state.openings == 0 {
+                tracing::warn!("the provider's API fails repeatedly; calls to it are paused");
+                gauge!(OPEN).set(1);
+            }
+            state.openings = state.openings.saturating_add(1);
+            state.generation = state.generation.wrapping_add(1);
+            state.failures = 0;
+        });
+    }
+
+    /// Changes the state, unless the breaker has opened since the call started.
+    fn record(&self, change: impl FnOnce(&mut State)) {
+        self.breaker.0.send_modify(|state| {
+            if state.generation == self.generation {
+                change(state);
+            }
+        });
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.probe {
-            self.breaker.state().probing = false;
-        }
-        self.breaker.changed.notify_waiters();
+        self.breaker.0.send_modify(|state| state.probing &= !self.probe);
     }
 }
 

@@ -203,7 +203,10 @@ async fn a_read_only_directory_is_a_transient_error() {
     let mut other = plain(&path).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let error = Directory::open(&path).await.unwrap_err();
-    assert!(error.may_retry() && error.to_string().contains("is locked by another"), "{error}");
+    assert!(
+        error.may_retry() && error.to_string().contains("another process holds the lock"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -22,9 +22,9 @@ impl Directory {
     pub async fn inspect(path: &Path, refusals: Option<&Refusals>) -> Result<Vec<String>, Error> {
         let name = Name::file(path);
         Place::of(path).await?;
-        header::check(path).await?;
+        let header = header::check(path)?;
         let mut found = companions(path);
-        if !header::is_write_ahead(path).await? {
+        if !header.write_ahead {
             let place = path.display();
             found.push(format!(
                 "{place} is not in write-ahead mode, and a lookup that meets a change ends \
@@ -95,8 +95,8 @@ async fn content(
     path: &Path,
     refusals: Option<&Refusals>,
 ) -> Result<Vec<String>, Problem> {
-    let (version,): (i32,) = tables.row("PRAGMA user_version", Vec::new()).await?;
-    if version < schema::VERSION {
+    let (version,): (i64,) = tables.row("PRAGMA user_version", Vec::new()).await?;
+    if version < i64::from(schema::VERSION) {
         return Ok(vec![format!(
             "{name} has version {version} of its tables, and the lookups need {}; start the \
              engine once to migrate it",

@@ -70,7 +70,7 @@ async fn remove(draft: &Path) {
 
 pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
     let (name, place) = (Name::file(path), Place::of(path).await?);
-    header::check(path).await?;
+    header::check(path)?;
     let opened = async {
         let writing = options(path).pragma("cache_size", WRITER_CACHE);
         let mut writer = SqliteConnection::connect_with(&writing).await?;
@@ -94,7 +94,7 @@ pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
 
 /// Migrates a file of an earlier version to the newest.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let (version,): (i32,) =
+    let (version,): (u32,) =
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if version < schema::VERSION {
         sqlx::raw_sql(AssertSqlSafe(schema::upgrade(version))).execute(connection).await?;

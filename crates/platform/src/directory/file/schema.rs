@@ -5,9 +5,9 @@ use super::super::schema::{FIRST_ROWS, REFUSAL, rights};
 use crate::Mode;
 
 /// Identifies a mail directory among `SQLite` files: `TrMd` in ASCII.
-pub(super) const APPLICATION_ID: i32 = 0x5472_4d64;
+pub(super) const APPLICATION_ID: u32 = 0x5472_4d64;
 /// The newest version of the file known to this program.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: u32 = 3;
 
 /// The newest decision on each mailbox, for ranges of 65,536 numbers; since version 2.
 const DECISION: &str = "CREATE TABLE decision (
@@ -16,7 +16,7 @@ const DECISION: &str = "CREATE TABLE decision (
          ) STRICT;";
 
 /// Statements that migrate a directory of an earlier version, in one transaction.
-pub(super) fn upgrade(from: i32) -> String {
+pub(super) fn upgrade(from: u32) -> String {
     let decision = if from < 2 { DECISION } else { "" };
     let rights = rights(Dialect::Sqlite);
     format!(
