@@ -57,11 +57,11 @@ pub fn probes_due(state: &State, numbers: &[u32], now: DateTime<Utc>) -> ProbesD
 fn again_at(plan: &Plan, probe: &Probe) -> Option<DateTime<Utc>> {
     let contradicts = probe.contradictions().next().is_some();
     let exhausted = probe.attempts >= plan.retry.attempts && !contradicts;
-    if probe.side == Side::Before || probe.agrees() || exhausted {
+    if probe.event.side == Side::Before || probe.agrees() || exhausted {
         return None;
     }
     let wait = TimeDelta::seconds(plan.retry.longest_wait(probe.attempts).into());
-    probe.ended_at.checked_add_signed(wait)
+    probe.event.ended_at.checked_add_signed(wait)
 }
 
 /// The capabilities that a mail server can be probed for.

@@ -52,9 +52,9 @@ pub use notices::{
 };
 pub use plan::{
     Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, MAILBOX,
-    MessageLogRules, NoticeRule, NoticeText, NoticeWords, Phase, PhaseId, Plan, PlanError,
-    PlanWarning, Problem, ProgrammeId, ProviderId, Recurring, Refusal, Refusals, RemindRules,
-    RetryPolicy, Sentence, VoucherRules, Wording,
+    MessageLogRules, NoticeRule, NoticeText, NoticeWords, Phase, PhaseId, Plan, PlanDiagnostic,
+    PlanError, ProgrammeId, ProviderId, Recurring, Refusal, Refusals, RemindRules, RetryPolicy,
+    Sentence, VoucherRules, Wording,
 };
 pub use programme::Command;
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};

@@ -28,7 +28,7 @@ mod wording;
 pub use canary::CanaryRules;
 pub use message_logs::MessageLogRules;
 pub use notice::{Audience, Language, NoticeRule, NoticeText};
-pub use problem::{PlanError, PlanWarning, Problem};
+pub use problem::{PlanDiagnostic, PlanError};
 pub use refusals::{EnhancedStatus, Refusal, Refusals, Sentence, Wording};
 pub use wording::{MAILBOX, NoticeWords};
 

@@ -22,7 +22,7 @@ use crate::stored::{self, Stored, chunks_of};
 const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d53;
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 /// An event's members within one chunk lie between `low` and `high`.
 const CREATE_SPAN: &str = "
 CREATE TABLE span (

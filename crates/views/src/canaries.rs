@@ -85,7 +85,7 @@ pub struct Contradiction {
 /// order of the plan.
 pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<CanaryStanding> {
     let mut all = numbers.to_vec();
-    all.extend(state.canaries.probes.iter().map(|probe| probe.number));
+    all.extend(state.canaries.probes.iter().map(|probe| probe.event.number));
     all.sort_unstable();
     all.dedup();
     let windows = state.plan().map(windows).unwrap_or_default();
@@ -106,11 +106,11 @@ pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<Canar
             number,
             state: standing,
             probe: probe.map(|probe| ProbeMade {
-                began_at: probe.began_at,
-                ended_at: probe.ended_at,
+                began_at: probe.event.began_at,
+                ended_at: probe.event.ended_at,
                 attempts: probe.attempts,
                 contradicted: probe.contradicted,
-                findings: probe.findings.clone(),
+                findings: probe.event.findings.clone(),
                 position: probe.position,
                 transcripts: Vec::new(),
             }),
@@ -125,10 +125,10 @@ pub fn contradictions(state: &State) -> Vec<Contradiction> {
     let found = state.canaries.contradictions().into_iter();
     found
         .map(|(probe, finding)| Contradiction {
-            phase: probe.phase.clone(),
-            side: probe.side,
-            number: probe.number,
-            began_at: probe.began_at,
+            phase: probe.event.phase.clone(),
+            side: probe.event.side,
+            number: probe.event.number,
+            began_at: probe.event.began_at,
             finding: finding.clone(),
         })
         .collect()

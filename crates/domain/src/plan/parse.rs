@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
 use super::parse_refusals::refusals;
-use super::problem::{PlanError, PlanWarning};
+use super::problem::{PlanDiagnostic, PlanError};
 use super::reader::{At, Reader};
 use super::section::{Key, Section};
 use super::{canary, check, draft, message_logs, near, notice_section};
@@ -37,7 +37,7 @@ impl Plan {
     /// # Errors
     ///
     /// Returns every problem with its line and its correction.
-    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<PlanWarning>), PlanError> {
+    pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<PlanDiagnostic>), PlanError> {
         let mut reader = Reader::new(text);
         let plan = reader.document().and_then(|table| {
             let section = Section::new(&reader, Key("plan", "the plan"), 1, table);

@@ -1,20 +1,11 @@
 use std::fmt;
 
-/// A problem in a plan file, with its correction.
+/// A problem in a plan file, or a consequence of a valid plan that its author may not expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct PlanDiagnostic {
     /// The line, from 1.
     pub line: usize,
-    /// The problem and its correction, in one sentence.
-    pub message: String,
-}
-
-/// A consequence of a valid plan that its author may not expect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanWarning {
-    /// The line, from 1.
-    pub line: usize,
-    /// The consequence, in one sentence.
+    /// The problem and its correction, or the consequence, in one sentence.
     pub message: String,
 }
 
@@ -26,14 +17,14 @@ pub struct PlanError {
     /// The file name passed to [`Plan::parse`](crate::Plan::parse).
     pub file: String,
     /// The problems; never empty.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PlanDiagnostic>,
 }
 
 impl std::error::Error for PlanError {}
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { line, message }) in self.problems.iter().enumerate() {
+        for (index, PlanDiagnostic { line, message }) in self.problems.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

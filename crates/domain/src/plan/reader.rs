@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{PlanError, PlanWarning, Problem};
+use super::problem::{PlanDiagnostic, PlanError};
 use super::section::Key;
 
 /// Valid years of a plan. The compiled time zone rules end with 2099; later, midnight in summer
@@ -38,8 +38,8 @@ pub(super) struct Reader<'t> {
     text: &'t str,
     /// The offset of each line.
     lines: Vec<usize>,
-    problems: Vec<Problem>,
-    warnings: Vec<PlanWarning>,
+    problems: Vec<PlanDiagnostic>,
+    warnings: Vec<PlanDiagnostic>,
 }
 
 impl<'t> Reader<'t> {
@@ -50,11 +50,11 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn problem(&mut self, line: usize, message: impl Into<String>) {
-        self.problems.push(Problem { line, message: message.into() });
+        self.problems.push(PlanDiagnostic { line, message: message.into() });
     }
 
     pub(super) fn warning(&mut self, line: usize, message: impl Into<String>) {
-        self.warnings.push(PlanWarning { line, message: message.into() });
+        self.warnings.push(PlanDiagnostic { line, message: message.into() });
     }
 
     /// Parses the document; `None`, with problems, if it is not TOML.
@@ -80,7 +80,7 @@ impl<'t> Reader<'t> {
         mut self,
         file: &str,
         plan: Option<T>,
-    ) -> Result<(T, Vec<PlanWarning>), PlanError> {
+    ) -> Result<(T, Vec<PlanDiagnostic>), PlanError> {
         self.warnings.sort_by_key(|notice| notice.line);
         match plan {
             Some(plan) if self.problems.is_empty() => Ok((plan, self.warnings)),

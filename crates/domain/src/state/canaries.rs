@@ -16,20 +16,8 @@ const ASIDE: TimeDelta = TimeDelta::seconds(1);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The phase.
-    pub phase: PhaseId,
-    /// The side of the phase's instant.
-    pub side: Side,
-    /// The canary's mailbox.
-    pub number: u32,
-    /// The phase's instant at the time of the probe.
-    pub due_at: DateTime<Utc>,
-    /// When the probe began.
-    pub began_at: DateTime<Utc>,
-    /// When the last answer arrived.
-    pub ended_at: DateTime<Utc>,
-    /// One finding per capability.
-    pub findings: Vec<Finding>,
+    /// Its event, without the transcripts.
+    pub event: CanaryProbed,
     /// The log position of its event.
     pub position: u64,
     /// Probes made for this instant so far.
@@ -62,37 +50,20 @@ pub struct Window {
 }
 
 impl Probe {
-    fn of(event: &CanaryProbed, position: u64) -> Self {
-        Self {
-            phase: event.phase.clone(),
-            side: event.side,
-            number: event.number,
-            due_at: event.due_at,
-            began_at: event.began_at,
-            ended_at: event.ended_at,
-            findings: event.findings.clone(),
-            position,
-            attempts: 1,
-            contradicted: 0,
-        }
-    }
-
     /// The findings that contradict the expectation.
     pub fn contradictions(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.agrees() == Some(false))
+        self.event.findings.iter().filter(|finding| finding.agrees() == Some(false))
     }
 
     /// Do all findings agree with the expectation?
     pub fn agrees(&self) -> bool {
-        self.findings.iter().all(|finding| finding.agrees() == Some(true))
+        self.event.findings.iter().all(|finding| finding.agrees() == Some(true))
     }
 
     fn is_for(&self, window: &Window, number: u32) -> bool {
-        let Window { phase, side, due_at, .. } = window;
-        self.number == number
-            && self.side == *side
-            && self.phase == *phase
-            && self.due_at == *due_at
+        let CanaryProbed { phase, side, due_at, .. } = &self.event;
+        self.event.number == number
+            && (phase, side, due_at) == (&window.phase, &window.side, &window.due_at)
     }
 }
 
@@ -106,7 +77,7 @@ impl Canaries {
     pub fn contradictions(&self) -> Vec<(&Probe, &Finding)> {
         let latest = self.probes.iter().enumerate().filter(|(index, probe)| {
             let later = self.probes.iter().skip(index.saturating_add(1));
-            !later.into_iter().any(|other| other.number == probe.number)
+            !later.into_iter().any(|other| other.event.number == probe.event.number)
         });
         latest
             .flat_map(|(_, probe)| probe.contradictions().map(move |finding| (probe, finding)))
@@ -114,12 +85,14 @@ impl Canaries {
     }
 
     pub(super) fn evolve(&mut self, event: &CanaryProbed, position: u64) {
-        let mut probe = Probe::of(event, position);
-        let earlier = self.probes.iter().position(|known| {
-            (known.number, known.side) == (probe.number, probe.side) && known.phase == probe.phase
+        let without_transcripts = CanaryProbed { transcripts: Vec::new(), ..event.clone() };
+        let mut probe =
+            Probe { event: without_transcripts, position, attempts: 1, contradicted: 0 };
+        let earlier = self.probes.iter().position(|Probe { event: known, .. }| {
+            (known.number, known.side) == (event.number, event.side) && known.phase == event.phase
         });
         if let Some(earlier) = earlier.map(|index| self.probes.remove(index))
-            && earlier.due_at == probe.due_at
+            && earlier.event.due_at == event.due_at
         {
             probe.attempts = earlier.attempts.saturating_add(1);
             let contradicted = u32::from(earlier.contradictions().next().is_some());

@@ -78,25 +78,15 @@ impl Rights {
 
     /// Mailboxes that lost a capability, according to outcome events.
     pub fn closed(&self, capability: Capability) -> RoaringBitmap {
-        match capability {
-            Capability::Activate => &(&self.lapsed | &self.activated) | &self.withdrawn,
-            Capability::Send
-            | Capability::Modify
-            | Capability::Receive
-            | Capability::Access
-            | Capability::RequestLogs
-            | Capability::RequestVoucher => {
-                self.closed.get(&capability).cloned().unwrap_or_default()
-            }
+        if capability == Capability::Activate {
+            return &(&self.lapsed | &self.activated) | &self.withdrawn;
         }
+        self.closed.get(&capability).cloned().unwrap_or_default()
     }
 
     /// Mailboxes that have a platform capability, according to outcome events.
     pub fn open(&self, capability: Capability) -> RoaringBitmap {
-        match self.closed.get(&capability) {
-            Some(closed) => &self.activated - closed,
-            None => self.activated.clone(),
-        }
+        self.open_among(capability, &self.activated)
     }
 
     /// Does this mailbox have a platform capability, according to outcome events?

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use domain::{Plan, PlanWarning};
+use domain::{Plan, PlanDiagnostic};
 use toml::{Table, Value};
 
 use crate::Error;
@@ -13,7 +13,7 @@ use crate::Error;
 const IN_SERVICE: &str = "in service: ";
 
 /// Reads a plan file and checks it, its cron expressions too.
-pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<PlanWarning>), Error> {
+pub(crate) fn read(file: &Path) -> Result<(Plan, Vec<PlanDiagnostic>), Error> {
     let text = std::fs::read_to_string(file)
         .map_err(Error::file(file, "the plan cannot be read; check its path and permissions"))?;
     let (plan, notices) = Plan::parse(&file.display().to_string(), &text)?;
